@@ -1,0 +1,458 @@
+//! The edge's gate: decides from plain numbers, without asking anyone, whether an arrival is
+//! forwarded, waits a beat, or hears "no". It never says "yes".
+
+use crate::grant::{Grant, Supply};
+use crate::ids::SaleId;
+use crate::limits::{
+    BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, RECHECK_BUDGET, WINDOW_MAX_MS,
+};
+use crate::refusal::Refusal;
+use crate::time::UnixMillis;
+use std::collections::HashMap;
+
+/// Where the order id of an arrival comes from. An id that the edge made cannot be in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The edge made it for this request.
+    Made,
+    /// The client sent it.
+    Sent,
+    /// The client sent it and says that an earlier answer was lost (`Lastseat-Retry: 1`): such an order
+    /// never hears "sold out" from a hint.
+    Repeated,
+}
+
+/// One arrival at the gate.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// Where its order id comes from.
+    pub key: Key,
+    /// How many beats it has waited already.
+    pub beats: u32,
+}
+
+/// What happens to an arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Ask an origin.
+    Forward,
+    /// Wait one beat on a timer of one's own and ask the gate again.
+    Wait,
+    /// No; the edge answers by itself.
+    Refuse(Refusal),
+}
+
+/// What one edge isolate knows of one sale.
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    version: u64,
+    /// The newest window heard of, by the ledger's clock.
+    window: UnixMillis,
+    /// The end of the present round by the edge's clock; a round is a window with a grant, or a cold one without.
+    round_ends: UnixMillis,
+    /// Whether the round waits for its first grant.
+    cold: bool,
+    budget: u32,
+    /// Requests forwarded in the present round.
+    spent: u32,
+    latch: Option<Latch>,
+}
+
+/// A "no" that is kept until something newer is heard.
+#[derive(Clone, Copy, Debug)]
+struct Latch {
+    supply: Supply,
+    opens_at: UnixMillis,
+    /// Milliseconds from one probe to the next.
+    period_ms: u64,
+    probe_at: UnixMillis,
+    rechecks: u32,
+    /// When the sale opens by the edge's clock, and the budget of its first window.
+    opens: Option<(UnixMillis, u32)>,
+}
+
+impl Gate {
+    /// Decides on one arrival. `now` is the edge's clock, `chance` a random number in `0.0..1.0` that
+    /// spreads the return of those who are told `busy`.
+    pub fn decide(&mut self, ask: Ask, now: UnixMillis, chance: f64) -> Decision {
+        if let Some(latch) = &mut self.latch {
+            match latch.opens {
+                Some((opens, budget)) if now >= opens => {
+                    let period = latch.period_ms;
+                    self.latch = None;
+                    self.begin_round(now, period, budget, false);
+                }
+                _ => return latch.decide(ask, now, chance),
+            }
+        }
+        if now >= self.round_ends {
+            // A gate that has heard of its sale asks as much as it was granted last, within the cold
+            // budget: thousands of edges must not each send four requests after the last ticket.
+            let known = self.version > 0;
+            let budget = if known {
+                self.budget.clamp(1, COLD_BUDGET)
+            } else {
+                COLD_BUDGET
+            };
+            self.begin_round(now, COLD_ROUND_MS, budget, true);
+        }
+        if self.spent < self.budget {
+            self.spent += 1;
+            Decision::Forward
+        } else if self.cold && ask.beats < BEATS_MAX {
+            Decision::Wait
+        } else {
+            Decision::Refuse(Refusal::Busy(spread(self.round_ends.since(now), chance)))
+        }
+    }
+
+    /// Takes in what an origin's answer says.
+    pub fn hear(&mut self, grant: &Grant, now: UnixMillis) {
+        if grant.version < self.version {
+            return;
+        }
+        let newer = grant.version > self.version;
+        if newer {
+            self.version = grant.version;
+            self.latch = None;
+        }
+        if grant.supply == Supply::Free {
+            self.hear_free(grant, now, newer);
+        } else {
+            self.hear_none(grant, now);
+        }
+    }
+
+    /// Within one version, stock only falls: "none" stands until a newer version is heard.
+    fn hear_free(&mut self, grant: &Grant, now: UnixMillis, newer: bool) {
+        if self.latch.is_some() {
+            return;
+        }
+        let window = grant.window();
+        if window > self.window || (newer && self.window == UnixMillis(0)) {
+            // What the cold round sent belongs to this window already.
+            let spent = if self.cold { self.spent } else { 0 };
+            self.window = window;
+            self.begin_round(now, grant.left_ms(), grant.budget, false);
+            self.spent = spent.min(grant.budget);
+        } else if newer && self.spent >= self.budget {
+            // Tickets came back within the window: the returned ones are a new share.
+            self.window = self.window.max(window);
+            self.begin_round(now, grant.left_ms(), grant.budget, false);
+        } else if self.cold && window == self.window {
+            // The origin's window is not over yet: hear its end, then ask again.
+            self.round_ends = self.round_ends.min(now.plus(grant.left_ms()));
+        }
+    }
+
+    fn hear_none(&mut self, grant: &Grant, now: UnixMillis) {
+        let opens = (grant.supply == Supply::NotOpen && grant.opens_at.0 > 0)
+            .then(|| (now.plus(grant.opens_at.since(grant.at)), grant.budget));
+        match &mut self.latch {
+            Some(latch) => {
+                // Held tickets can become sold ones within a version, never the other way.
+                if latch.supply == Supply::AllHeld {
+                    latch.supply = grant.supply;
+                }
+                latch.opens = opens;
+            }
+            None => {
+                self.latch = Some(Latch {
+                    supply: grant.supply,
+                    opens_at: grant.opens_at,
+                    period_ms: grant.window_ms,
+                    probe_at: now.plus(grant.window_ms),
+                    rechecks: RECHECK_BUDGET,
+                    opens,
+                });
+            }
+        }
+    }
+
+    fn begin_round(&mut self, now: UnixMillis, length_ms: u64, budget: u32, cold: bool) {
+        self.round_ends = now.plus(length_ms);
+        self.budget = budget;
+        self.spent = 0;
+        self.cold = cold;
+    }
+
+    /// Whether arrivals are refused without a request to an origin.
+    #[must_use]
+    pub const fn is_latched(&self) -> bool {
+        self.latch.is_some()
+    }
+}
+
+impl Latch {
+    fn decide(&mut self, ask: Ask, now: UnixMillis, chance: f64) -> Decision {
+        if now >= self.probe_at {
+            self.probe_at = now.plus(self.period_ms);
+            self.rechecks = RECHECK_BUDGET;
+            return Decision::Forward;
+        }
+        if ask.key != Key::Made && self.rechecks > 0 {
+            self.rechecks -= 1;
+            return Decision::Forward;
+        }
+        if ask.key == Key::Repeated {
+            return Decision::Refuse(Refusal::Busy(spread(self.probe_at.since(now), chance)));
+        }
+        Decision::Refuse(match self.supply {
+            Supply::SoldOut => Refusal::SoldOut,
+            Supply::AllHeld => Refusal::AllHeld,
+            Supply::NotOpen => Refusal::NotOpen((self.opens_at.0 > 0).then_some(self.opens_at)),
+            Supply::Paused => Refusal::Paused,
+            Supply::Closed => Refusal::Closed,
+            Supply::Unknown => Refusal::UnknownSale,
+            Supply::Free => Refusal::Busy(spread(self.period_ms, chance)),
+        })
+    }
+}
+
+/// Time until asking makes sense plus a random part of at most a window, so that those who wait do not
+/// come back in the same millisecond.
+fn spread(wait_ms: u64, chance: f64) -> u32 {
+    let jitter = chance * 250.0;
+    (wait_ms.clamp(1, WINDOW_MAX_MS) as f64 + jitter) as u32
+}
+
+/// The gates of one edge isolate, bounded.
+///
+/// Only sales that an origin knows get a gate of their own; all others share one, so that a flood of invented names
+/// neither fills the memory nor asks an origin more often than one sale may.
+#[derive(Debug, Default)]
+pub struct Gates {
+    known: HashMap<SaleId, Gate>,
+    strangers: Gate,
+}
+
+impl Gates {
+    /// The gate for an arrival that names `sale`.
+    pub fn of(&mut self, sale: &SaleId) -> &mut Gate {
+        self.known.get_mut(sale).unwrap_or(&mut self.strangers)
+    }
+
+    /// Takes in what an origin says of `sale`.
+    pub fn hear(&mut self, sale: &SaleId, grant: &Grant, now: UnixMillis) {
+        if let Some(gate) = self.known.get_mut(sale) {
+            gate.hear(grant, now);
+        } else if grant.supply != Supply::Unknown {
+            if self.known.len() >= EDGE_SALES_MAX {
+                // Whichever: a gate that is missed is warm again after one answer.
+                if let Some(other) = self.known.keys().next().cloned() {
+                    self.known.remove(&other);
+                }
+            }
+            let mut gate = Gate::default();
+            gate.hear(grant, now);
+            self.known.insert(sale.clone(), gate);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MADE: Ask = Ask {
+        key: Key::Made,
+        beats: 0,
+    };
+    const SENT: Ask = Ask {
+        key: Key::Sent,
+        beats: 0,
+    };
+
+    fn grant(version: u64, at: u64, budget: u32, supply: Supply) -> Grant {
+        Grant {
+            version,
+            at: UnixMillis(at),
+            window_ms: 250,
+            budget,
+            supply,
+            opens_at: UnixMillis(0),
+        }
+    }
+
+    fn forwarded(gate: &mut Gate, ask: Ask, now: u64, arrivals: u32) -> u32 {
+        (0..arrivals)
+            .map(|_| u32::from(gate.decide(ask, UnixMillis(now), 0.0) == Decision::Forward))
+            .sum()
+    }
+
+    #[test]
+    fn a_cold_gate_sends_four_and_lets_the_rest_wait_a_beat() {
+        let mut gate = Gate::default();
+        assert_eq!(forwarded(&mut gate, MADE, 1_000, 4), 4);
+        assert_eq!(gate.decide(MADE, UnixMillis(1_000), 0.0), Decision::Wait);
+        let patient = Ask {
+            beats: BEATS_MAX,
+            ..MADE
+        };
+        assert!(matches!(
+            gate.decide(patient, UnixMillis(1_000), 0.0),
+            Decision::Refuse(Refusal::Busy(1..=250))
+        ));
+    }
+
+    #[test]
+    fn what_the_cold_round_sent_is_part_of_the_first_budget() {
+        let mut gate = Gate::default();
+        forwarded(&mut gate, MADE, 1_000, 4);
+        gate.hear(&grant(1, 10_000, 10, Supply::Free), UnixMillis(1_005));
+        assert_eq!(forwarded(&mut gate, MADE, 1_006, 100), 6);
+    }
+
+    #[test]
+    fn a_budget_is_not_refilled_within_its_window_and_replaced_in_the_next() {
+        let mut gate = Gate::default();
+        gate.hear(&grant(1, 10_000, 10, Supply::Free), UnixMillis(1_000));
+        assert_eq!(forwarded(&mut gate, MADE, 1_001, 100), 10);
+        gate.hear(&grant(1, 10_100, 10, Supply::Free), UnixMillis(1_100));
+        assert_eq!(forwarded(&mut gate, MADE, 1_101, 100), 0);
+        gate.hear(&grant(1, 10_250, 7, Supply::Free), UnixMillis(1_250));
+        assert_eq!(forwarded(&mut gate, MADE, 1_251, 100), 7);
+    }
+
+    #[test]
+    fn a_warm_gate_whose_share_was_zero_asks_once_a_round() {
+        let mut gate = Gate::default();
+        gate.hear(&grant(1, 10_000, 0, Supply::Free), UnixMillis(1_000));
+        assert_eq!(forwarded(&mut gate, MADE, 1_001, 10), 0);
+        assert_eq!(forwarded(&mut gate, MADE, 1_300, 10), 1);
+    }
+
+    #[test]
+    fn sold_out_is_refused_here_and_probed_once_a_period() {
+        let mut gate = Gate::default();
+        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), UnixMillis(1_000));
+        assert_eq!(
+            gate.decide(MADE, UnixMillis(1_001), 0.0),
+            Decision::Refuse(Refusal::SoldOut)
+        );
+        assert_eq!(forwarded(&mut gate, MADE, 1_250, 1_000), 1);
+        assert_eq!(forwarded(&mut gate, MADE, 1_499, 1_000), 0);
+        assert_eq!(forwarded(&mut gate, MADE, 1_500, 1_000), 1);
+    }
+
+    #[test]
+    fn a_late_word_of_free_tickets_does_not_reopen_a_sold_out_version() {
+        let mut gate = Gate::default();
+        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), UnixMillis(1_000));
+        gate.hear(&grant(1, 10_300, 5, Supply::Free), UnixMillis(1_001));
+        assert!(gate.is_latched());
+        gate.hear(&grant(2, 10_350, 5, Supply::Free), UnixMillis(1_050));
+        assert_eq!(forwarded(&mut gate, MADE, 1_051, 100), 5);
+        gate.hear(&grant(1, 10_360, 0, Supply::SoldOut), UnixMillis(1_060));
+        assert!(!gate.is_latched(), "an older version closes nothing");
+    }
+
+    #[test]
+    fn tickets_that_came_back_within_a_spent_window_are_a_new_share() {
+        let mut gate = Gate::default();
+        gate.hear(&grant(1, 10_000, 3, Supply::Free), UnixMillis(1_000));
+        assert_eq!(forwarded(&mut gate, MADE, 1_001, 100), 3);
+        gate.hear(&grant(2, 10_100, 2, Supply::Free), UnixMillis(1_100));
+        assert_eq!(forwarded(&mut gate, MADE, 1_101, 100), 2);
+    }
+
+    #[test]
+    fn held_can_become_sold_within_a_version_but_not_the_reverse() {
+        let mut gate = Gate::default();
+        gate.hear(&grant(1, 10_000, 0, Supply::AllHeld), UnixMillis(1_000));
+        assert_eq!(
+            gate.decide(MADE, UnixMillis(1_001), 0.0),
+            Decision::Refuse(Refusal::AllHeld)
+        );
+        gate.hear(&grant(1, 10_010, 0, Supply::SoldOut), UnixMillis(1_010));
+        gate.hear(&grant(1, 10_005, 0, Supply::AllHeld), UnixMillis(1_011));
+        assert_eq!(
+            gate.decide(MADE, UnixMillis(1_012), 0.0),
+            Decision::Refuse(Refusal::SoldOut)
+        );
+    }
+
+    #[test]
+    fn a_gate_warmed_before_the_opening_starts_with_its_share() {
+        let mut gate = Gate::default();
+        let opening = Grant {
+            opens_at: UnixMillis(12_000),
+            ..grant(1, 10_000, 40, Supply::NotOpen)
+        };
+        gate.hear(&opening, UnixMillis(1_000));
+        assert_eq!(
+            gate.decide(MADE, UnixMillis(1_001), 0.0),
+            Decision::Refuse(Refusal::NotOpen(Some(UnixMillis(12_000))))
+        );
+        assert_eq!(forwarded(&mut gate, MADE, 3_000, 1_000), 40);
+    }
+
+    #[test]
+    fn a_sent_key_can_pass_a_latch_a_few_times_and_a_repeated_one_never_hears_sold_out() {
+        let mut gate = Gate::default();
+        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), UnixMillis(1_000));
+        assert_eq!(forwarded(&mut gate, SENT, 1_001, 100), RECHECK_BUDGET);
+        assert_eq!(
+            gate.decide(SENT, UnixMillis(1_002), 0.0),
+            Decision::Refuse(Refusal::SoldOut)
+        );
+        let repeated = Ask {
+            key: Key::Repeated,
+            beats: 0,
+        };
+        assert!(matches!(
+            gate.decide(repeated, UnixMillis(1_002), 0.0),
+            Decision::Refuse(Refusal::Busy(_))
+        ));
+    }
+
+    #[test]
+    fn invented_sale_names_share_one_gate_and_no_memory() {
+        let mut gates = Gates::default();
+        let mut sent = 0;
+        for i in 0..1_000 {
+            let sale = SaleId::parse(&format!("invented-{i}")).unwrap();
+            sent +=
+                u32::from(gates.of(&sale).decide(MADE, UnixMillis(5), 0.0) == Decision::Forward);
+            gates.hear(&sale, &Grant::of_unknown_sale(UnixMillis(5)), UnixMillis(5));
+        }
+        assert_eq!(sent, COLD_BUDGET);
+        assert!(gates.known.is_empty());
+    }
+
+    #[test]
+    fn the_number_of_gates_is_bounded() {
+        let mut gates = Gates::default();
+        for i in 0..EDGE_SALES_MAX + 10 {
+            let sale = SaleId::parse(&format!("sale-{i}")).unwrap();
+            gates.hear(&sale, &grant(1, 10, 1, Supply::Free), UnixMillis(5));
+        }
+        assert_eq!(gates.known.len(), EDGE_SALES_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn a_latched_gate_sends_at_most_one_probe_a_period_whatever_it_hears_of_that_version(
+            steps in proptest::collection::vec((0u64..400, 0u32..100, any::<bool>()), 1..200),
+        ) {
+            let mut gate = Gate::default();
+            gate.hear(&grant(5, 10_000, 0, Supply::SoldOut), UnixMillis(1_000));
+            let (mut now, mut sent) = (1_000, 0);
+            for (pause, budget, late) in steps {
+                now += pause;
+                let version = if late { 4 } else { 5 };
+                gate.hear(&grant(version, 9_000 + now, budget, Supply::Free), UnixMillis(now));
+                sent += u64::from(forwarded(&mut gate, MADE, now, 5));
+            }
+            prop_assert!(sent <= (now - 1_000) / 250 + 1);
+        }
+
+        #[test]
+        fn a_gate_never_forwards_more_than_its_budget_in_a_window(budget in 0u32..500, arrivals in 0u32..1_000) {
+            let mut gate = Gate::default();
+            gate.hear(&grant(1, 10_000, budget, Supply::Free), UnixMillis(1_000));
+            prop_assert_eq!(forwarded(&mut gate, MADE, 1_001, arrivals), arrivals.min(budget));
+        }
+    }
+}

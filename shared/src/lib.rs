@@ -1,0 +1,30 @@
+//! The rules of lastseat, shared by the edge (Wasm) and the origin (native).
+//!
+//! Nothing here reads a clock, rolls a die, waits or does I/O: time and chance come in as
+//! arguments. What decides whether a buyer hears "no" or "ask" lives here, so that edge, origin
+//! and the tests run the same code.
+
+#![warn(missing_docs)]
+
+pub mod gate;
+pub mod grant;
+pub mod ids;
+pub mod limits;
+pub mod order;
+pub mod problem;
+pub mod refusal;
+pub mod routing;
+pub mod sale;
+pub mod stock;
+pub mod time;
+pub mod wire;
+
+pub use gate::{Ask, Decision, Gate, Gates};
+pub use grant::{Grant, Offer};
+pub use ids::{BuyerId, Capacity, EdgeId, OrderId, Quantity, SaleId};
+pub use order::{Order, OrderState};
+pub use problem::{Code, Problem};
+pub use refusal::Refusal;
+pub use sale::{SaleState, Snapshot};
+pub use stock::Stock;
+pub use time::UnixMillis;

@@ -1,0 +1,104 @@
+//! Every bound of the system, with its unit and its reason. Relations between them are checked
+//! when the crate is compiled.
+
+/// Longest sale id, in bytes. It is part of five Redis keys and of every log line.
+pub const SALE_ID_MAX: usize = 64;
+/// Longest buyer id, in bytes.
+pub const BUYER_ID_MAX: usize = 128;
+/// Shortest order id, in bytes: an order id is a capability, so it must be hard to guess.
+pub const ORDER_ID_MIN: usize = 16;
+/// Longest order id, in bytes.
+pub const ORDER_ID_MAX: usize = 128;
+/// Longest edge id, in bytes.
+pub const EDGE_ID_MAX: usize = 32;
+
+/// Most tickets one sale can have. Far below 2^53, so that Lua's doubles count exactly.
+pub const CAPACITY_MAX: u32 = 1_000_000_000;
+/// Most tickets one order can ask for, whatever the sale's own `order_limit` says.
+pub const QUANTITY_MAX: u32 = 1_000;
+/// Longest hold, in milliseconds (7 days).
+pub const HOLD_MS_MAX: u64 = 7 * 24 * 3_600_000;
+/// A hold can be extended until it is this many times as old as its sale's hold time.
+pub const HOLD_LIFE_FACTOR: u64 = 3;
+
+/// Largest request body, in bytes. The longest valid order is well below 1 KiB.
+pub const BODY_MAX: usize = 4 * 1024;
+
+/// Most orders in one ledger batch. Lua 5.1 in Redis unpacks fewer than 8,000 values onto its
+/// stack; the widest call of `reserve.lua` passes two values an order plus the key.
+pub const BATCH_MAX: usize = 1_024;
+/// Most due holds that one round of a ledger script sweeps.
+pub const SWEEP_MAX: usize = 1_024;
+/// Orders that may wait in one origin for one sale; the next one is told `busy`.
+pub const QUEUE_MAX: usize = 8_192;
+/// Sales that one origin serves at the same time.
+pub const SALES_MAX: usize = 4_096;
+/// Sales that one edge isolate remembers.
+pub const EDGE_SALES_MAX: usize = 1_024;
+/// Edge isolates that an origin tells apart for its estimate of live edges.
+pub const EDGES_MAX: usize = 65_536;
+/// An edge counts as live for this long after its last request, in milliseconds.
+pub const EDGE_LIVE_MS: u64 = 5_000;
+/// A node counts as live for this long after its last heartbeat, in milliseconds.
+pub const NODE_LIVE_MS: u64 = 3_000;
+
+/// Time that one ledger call may take before its outcome counts as unknown, in milliseconds.
+pub const LEDGER_DEADLINE_MS: u64 = 1_000;
+/// Time that an origin takes at most to answer an order, in milliseconds: one ledger call and
+/// one resend of the same ids.
+pub const ORIGIN_DEADLINE_MS: u64 = 2_500;
+/// Time that an edge waits for one origin before it asks another one, in milliseconds.
+pub const EDGE_ATTEMPT_MS: u64 = 3_000;
+/// Time that an edge takes at most to answer, in milliseconds, over all attempts.
+pub const EDGE_DEADLINE_MS: u64 = 6_500;
+/// Origins that one order is sent to at most.
+pub const EDGE_ATTEMPTS_MAX: usize = 2;
+
+/// Requests that an edge isolate forwards for a sale of which it knows nothing yet.
+pub const COLD_BUDGET: u32 = 4;
+/// Length of a round in which an edge has no grant, in milliseconds.
+pub const COLD_ROUND_MS: u64 = 250;
+/// One beat that an arrival waits for the first grant, in milliseconds.
+pub const BEAT_MS: u64 = 25;
+/// Beats that an arrival waits at most before it is told `busy`.
+pub const BEATS_MAX: u32 = 12;
+/// Arrivals with a client's key that pass a latched gate in one period, so that a buyer whose answer
+/// was lost finds the order even after the last ticket went.
+pub const RECHECK_BUDGET: u32 = 8;
+/// Orders of a latched sale that one origin looks up in the ledger per second for the same reason.
+pub const ORIGIN_RECHECKS_PER_SECOND: u32 = 512;
+
+/// Shortest window of a grant, in milliseconds.
+pub const WINDOW_MIN_MS: u64 = 250;
+/// Longest window of a grant, in milliseconds: a returned ticket is offered at every edge within
+/// this time.
+pub const WINDOW_MAX_MS: u64 = 1_000;
+/// Windows that all edges together begin per second; the window grows with the number of edges to keep to it.
+pub const PROBES_PER_SECOND: u64 = 2_000;
+/// Share by which stock and budget exceed what is free, so that refused and repeated orders do
+/// not leave tickets behind.
+pub const HEADROOM: f64 = 0.1;
+
+/// Exact stock is public at or above this number of free tickets only.
+pub const PUBLIC_STOCK_FLOOR: u32 = 100;
+
+const _: () = assert!(
+    2 * LEDGER_DEADLINE_MS < ORIGIN_DEADLINE_MS,
+    "an origin can resend once"
+);
+const _: () = assert!(
+    ORIGIN_DEADLINE_MS < EDGE_ATTEMPT_MS,
+    "the origin gives up before the edge"
+);
+const _: () = assert!(
+    EDGE_ATTEMPT_MS * (EDGE_ATTEMPTS_MAX as u64) < EDGE_DEADLINE_MS,
+    "each attempt fits"
+);
+const _: () = assert!(BATCH_MAX * 2 < 7_900, "Lua can unpack the widest call");
+const _: () = assert!(BATCH_MAX <= QUEUE_MAX, "a full batch can gather");
+const _: () = assert!(WINDOW_MIN_MS <= WINDOW_MAX_MS && COLD_ROUND_MS <= WINDOW_MAX_MS);
+const _: () = assert!(
+    BEAT_MS * (BEATS_MAX as u64) > COLD_ROUND_MS,
+    "waiting outlasts a cold round"
+);
+const _: () = assert!(ORDER_ID_MIN <= ORDER_ID_MAX && ORDER_ID_MAX <= 255);

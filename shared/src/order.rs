@@ -1,0 +1,176 @@
+//! An order as the ledger keeps it.
+
+use crate::ids::{BuyerId, OrderId};
+use crate::time::UnixMillis;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// `held -> confirmed | cancelled | expired`, `confirmed -> cancelled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    /// Waits for payment until its deadline.
+    Held,
+    /// Sold.
+    Confirmed,
+    /// Given back by the buyer or the shop.
+    Cancelled,
+    /// Its deadline passed before it was paid.
+    Expired,
+}
+
+impl OrderState {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Held, Self::Confirmed, Self::Cancelled, Self::Expired];
+
+    /// The word of the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Confirmed => "confirmed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The letter of the packed record.
+    #[must_use]
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Held => 'h',
+            Self::Confirmed => 'c',
+            Self::Cancelled => 'x',
+            Self::Expired => 'e',
+        }
+    }
+
+    /// Whether an order in this state has its tickets.
+    #[must_use]
+    pub const fn takes(self) -> bool {
+        matches!(self, Self::Held | Self::Confirmed)
+    }
+}
+
+impl fmt::Display for OrderState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One buyer's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Whose it is.
+    pub buyer: BuyerId,
+    /// Where it is in its life.
+    pub state: OrderState,
+    /// Tickets that the order asked for; part of what its id stands for.
+    pub asked: u32,
+    /// Tickets that it has while `held` or `confirmed`, or had when it left those states.
+    pub taken: u32,
+    /// When the ledger granted it.
+    pub created_at: UnixMillis,
+    /// When its hold ends or ended; 0 for an order confirmed at once.
+    pub deadline: UnixMillis,
+}
+
+/// A stored record is not one that any version of the scripts writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the record {record:?} of order {id} is not one that lastseat writes")]
+pub struct CorruptRecord {
+    /// The order whose record it is.
+    pub id: OrderId,
+    /// The record as it was found, cut to 200 characters.
+    pub record: String,
+}
+
+/// Version letter that starts every packed record.
+const RECORD_VERSION: &str = "1";
+
+impl Order {
+    /// Tickets that the order has now.
+    #[must_use]
+    pub const fn taking(&self) -> u32 {
+        if self.state.takes() { self.taken } else { 0 }
+    }
+
+    /// Writes the record of `:orders`: `1<state>:<asked>:<taken>:<created_at>:<deadline>:<buyer>`.
+    #[must_use]
+    pub fn pack(&self) -> String {
+        format!(
+            "{RECORD_VERSION}{}:{}:{}:{}:{}:{}",
+            self.state.letter(),
+            self.asked,
+            self.taken,
+            self.created_at,
+            self.deadline,
+            self.buyer
+        )
+    }
+
+    /// Reads a record of `:orders`.
+    ///
+    /// # Errors
+    /// The record is foreign or damaged.
+    pub fn unpack(id: &OrderId, record: &str) -> Result<Self, CorruptRecord> {
+        Self::read(record).ok_or_else(|| CorruptRecord {
+            id: id.clone(),
+            record: record.chars().take(200).collect(),
+        })
+    }
+
+    fn read(record: &str) -> Option<Self> {
+        let mut fields = record.strip_prefix(RECORD_VERSION)?.splitn(6, ':');
+        let letter = fields.next()?;
+        let order = Self {
+            state: OrderState::ALL
+                .into_iter()
+                .find(|s| letter.len() == 1 && letter.starts_with(s.letter()))?,
+            asked: fields.next()?.parse().ok()?,
+            taken: fields.next()?.parse().ok()?,
+            created_at: UnixMillis(fields.next()?.parse().ok()?),
+            deadline: UnixMillis(fields.next()?.parse().ok()?),
+            buyer: BuyerId::parse(fields.next()?).ok()?,
+        };
+        (order.asked >= order.taken && order.taken > 0).then_some(order)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> OrderId {
+        OrderId::parse("0123456789abcdef").unwrap()
+    }
+
+    #[test]
+    fn a_packed_record_reads_back_even_with_colons_in_the_buyer() {
+        for state in OrderState::ALL {
+            let order = Order {
+                buyer: BuyerId::parse("a:b:c").unwrap(),
+                state,
+                asked: 4,
+                taken: 2,
+                created_at: UnixMillis(1_763_862_000_123),
+                deadline: UnixMillis(1_763_862_600_123),
+            };
+            assert_eq!(Order::unpack(&id(), &order.pack()), Ok(order));
+        }
+    }
+
+    #[test]
+    fn a_foreign_record_is_named_corrupt() {
+        for bad in [
+            "",
+            "2h:1:1:1:1:b",
+            "1q:1:1:1:1:b",
+            "1h:1:2:1:1:b",
+            "1h:1:1:1:b",
+            "1h:x:1:1:1:b",
+        ] {
+            assert!(Order::unpack(&id(), bad).is_err(), "{bad}");
+        }
+    }
+}

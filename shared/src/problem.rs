@@ -1,0 +1,237 @@
+//! Every "no" and every fault as HTTP says it: `application/problem+json` (RFC 9457) with a
+//! stable `code`. This file is the only one that pairs codes with status numbers.
+
+use crate::ids::OrderId;
+use crate::refusal::Refusal;
+use crate::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+/// Media type of a problem body.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident $text:literal $status:literal $title:literal $detail:literal;)*) => {
+        /// The stable codes of the API.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Code {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl Code {
+            /// All codes, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The word in the field `code`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            /// The HTTP status.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status),* }
+            }
+
+            /// A short name for people.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),* }
+            }
+
+            /// What the caller can do about it.
+            #[must_use]
+            pub const fn detail(self) -> &'static str {
+                match self { $(Self::$name => $detail),* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Nothing free, nothing held.
+    SoldOut "sold_out" 409 "Sold out"
+        "Every ticket of this sale is sold.";
+    /// Nothing free, but holds may come back.
+    AllHeld "all_held" 409 "All tickets are held"
+        "No ticket is free now, but some are held and not paid yet. Try again after Retry-After.";
+    /// Fewer free than asked.
+    NotEnough "not_enough" 409 "Not enough tickets"
+        "Fewer tickets are free than the order asks for. Ask for fewer.";
+    /// The sale has not opened.
+    NotOpen "not_open" 409 "Not open yet"
+        "This sale has not opened. Its opening time is in opens_at, if it is set.";
+    /// An operator paused the sale.
+    Paused "paused" 409 "Paused"
+        "This sale is paused. Try again later.";
+    /// The sale is over.
+    Closed "closed" 410 "Closed"
+        "This sale is over.";
+    /// The buyer has as many as a buyer may.
+    BuyerLimit "buyer_limit" 409 "Limit per buyer reached"
+        "With this order the buyer would have more tickets than this sale allows one buyer.";
+    /// The order asks for more than an order may.
+    OrderLimit "order_limit" 422 "Too many tickets in one order"
+        "The order asks for more tickets than this sale allows one order. Ask for fewer.";
+    /// One key, two contents.
+    KeyReused "key_reused" 422 "Order id already used"
+        "This Idempotency-Key stands for another order. Use a new key for a new order.";
+    /// The payment came too late.
+    HoldExpired "hold_expired" 410 "Hold expired"
+        "The hold ended before it was confirmed and its tickets are gone. Refund the payment.";
+    /// A hold cannot last for ever.
+    HoldLimit "hold_limit" 409 "Hold cannot be extended"
+        "This hold has reached its longest life. Confirm it or let it go.";
+    /// The order cannot do that now.
+    WrongState "wrong_state" 409 "Not possible in this state"
+        "The order is in a state in which this cannot be done. Ask for the order to see its state.";
+    /// No such order.
+    UnknownOrder "unknown_order" 404 "No such order"
+        "No order has this id in this sale. Nothing was sold under it.";
+    /// No such sale.
+    UnknownSale "unknown_sale" 404 "No such sale"
+        "No sale has this id. Check the address.";
+    /// A sale with this id and other terms exists.
+    SaleExists "sale_exists" 409 "Sale exists"
+        "A sale with this id and other terms exists. Change it with restock or set, or choose another id.";
+    /// Capacity below what is taken.
+    CapacityTaken "capacity_taken" 409 "Capacity below what is taken"
+        "The capacity cannot go below the tickets that are held or confirmed.";
+    /// The sale cannot go from its state to that one.
+    BadTransition "bad_transition" 409 "State change not possible"
+        "A sale goes scheduled, open, paused and open again, closed. It cannot go from its present state to that one.";
+    /// The request makes no sense.
+    Invalid "invalid" 400 "Invalid request"
+        "The request is not valid.";
+    /// No such path.
+    NotFound "not_found" 404 "No such address"
+        "Nothing is at this address. Orders go to POST /v1/sales/{sale}/orders.";
+    /// Wrong method for the path.
+    MethodNotAllowed "method_not_allowed" 405 "Method not allowed"
+        "This address does not take this method. The header Allow names those that it takes.";
+    /// The body is too large.
+    TooLarge "too_large" 413 "Request too large"
+        "A request body has at most 4096 bytes.";
+    /// The length of the body was not announced.
+    LengthRequired "length_required" 411 "Length required"
+        "Send the body with a Content-Length.";
+    /// No or wrong credentials.
+    Unauthorized "unauthorized" 401 "Not authorized"
+        "This call needs a valid token.";
+    /// Too many at this moment.
+    Busy "busy" 429 "Busy"
+        "Too many are asking at this moment. Nothing was sold under this key. Ask again after Retry-After.";
+    /// Nothing happened.
+    Unavailable "unavailable" 503 "Unavailable"
+        "The sale cannot be reached at this moment. Nothing was sold under this key. Ask again after Retry-After.";
+    /// It may have happened.
+    OutcomeUnknown "outcome_unknown" 504 "Outcome unknown"
+        "The order may have been taken. Ask again with the same Idempotency-Key, or get the order by its id.";
+    /// Our bug or foreign data.
+    Corrupt "corrupt" 500 "Ledger data damaged"
+        "The data of this sale is damaged. Nothing was sold under this key. The operator has been alarmed.";
+}
+
+/// The body of a "no".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The stable code.
+    pub code: Code,
+    /// A short name for people.
+    pub title: String,
+    /// The HTTP status, repeated for readers of logs.
+    pub status: u16,
+    /// A sentence that a person can act on.
+    pub detail: String,
+    /// The order that the request was about, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
+    /// When to ask again, in milliseconds from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u32>,
+    /// When the sale opens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<UnixMillis>,
+}
+
+impl Problem {
+    /// The problem of `code` with its own sentence.
+    #[must_use]
+    pub fn new(code: Code) -> Self {
+        Self {
+            code,
+            title: code.title().to_owned(),
+            status: code.status(),
+            detail: code.detail().to_owned(),
+            order_id: None,
+            retry_after_ms: None,
+            opens_at: None,
+        }
+    }
+
+    /// `Code::Invalid` with a sentence that tells the sender what to change.
+    #[must_use]
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..Self::new(Code::Invalid)
+        }
+    }
+
+    /// The problem of a refusal.
+    #[must_use]
+    pub fn refusal(refusal: Refusal) -> Self {
+        let mut problem = Self::new(refusal.code());
+        match refusal {
+            Refusal::Busy(ms) => problem.retry_after_ms = Some(ms),
+            Refusal::AllHeld | Refusal::Paused => problem.retry_after_ms = Some(1_000),
+            Refusal::NotOpen(opens_at) => problem.opens_at = opens_at,
+            _ => {}
+        }
+        problem
+    }
+
+    /// Names the order that the request was about.
+    #[must_use]
+    pub fn for_order(mut self, id: &OrderId) -> Self {
+        self.order_id = Some(id.to_string());
+        self
+    }
+
+    /// Says when to ask again.
+    #[must_use]
+    pub fn retry_after(mut self, ms: u32) -> Self {
+        self.retry_after_ms = Some(ms);
+        self
+    }
+
+    /// The header `Retry-After`: whole seconds, rounded up, at least 1 (RFC 9110 has no fractions).
+    #[must_use]
+    pub fn retry_after_seconds(&self) -> Option<u32> {
+        self.retry_after_ms.map(|ms| ms.div_ceil(1_000).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_one_word_and_a_status_of_its_class() {
+        let mut words: Vec<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!((400..600).contains(&code.status()), "{code:?}");
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+    }
+
+    #[test]
+    fn a_retry_of_50_ms_is_a_retry_after_of_one_second() {
+        let problem = Problem::refusal(Refusal::Busy(50));
+        assert_eq!(problem.retry_after_seconds(), Some(1));
+        assert_eq!(problem.retry_after_ms, Some(50));
+    }
+}

@@ -1,0 +1,123 @@
+//! A sale: one counted inventory with a life cycle.
+
+use crate::limits;
+use crate::time::UnixMillis;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// `scheduled -> open <-> paused -> closed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaleState {
+    /// Not sold yet; opens at its time or when an operator opens it.
+    Scheduled,
+    /// Tickets are sold.
+    Open,
+    /// No new orders for now; holds can still be confirmed, given back or expire.
+    Paused,
+    /// No new orders for good; holds can still be confirmed, given back or expire.
+    Closed,
+}
+
+impl SaleState {
+    /// The word that the ledger, the API and the metrics use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Open => "open",
+            Self::Paused => "paused",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Reads the word that [`SaleState::as_str`] writes.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Scheduled, Self::Open, Self::Paused, Self::Closed]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}
+
+impl fmt::Display for SaleState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The terms on which a sale gives tickets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// When the sale opens by itself; 0 = only an operator opens it.
+    pub opens_at: UnixMillis,
+    /// When the sale closes by itself; 0 = only an operator closes it.
+    pub closes_at: UnixMillis,
+    /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
+    pub hold_ms: u64,
+    /// Most tickets that one buyer can hold or own at a time; 0 = no limit.
+    pub buyer_limit: u32,
+    /// Most tickets in one order.
+    pub order_limit: u32,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            opens_at: UnixMillis(0),
+            closes_at: UnixMillis(0),
+            hold_ms: 0,
+            buyer_limit: 0,
+            order_limit: 10,
+        }
+    }
+}
+
+impl Terms {
+    /// Checks the bounds of each term and their relation.
+    ///
+    /// # Errors
+    /// A sentence that names the term and its bounds.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.hold_ms > limits::HOLD_MS_MAX {
+            Err("\"hold_ms\" is at most 604800000 (7 days)")
+        } else if !(1..=limits::QUANTITY_MAX).contains(&self.order_limit) {
+            Err("\"order_limit\" must be from 1 to 1000")
+        } else if self.buyer_limit > limits::CAPACITY_MAX {
+            Err("\"buyer_limit\" is at most 1000000000; 0 means no limit")
+        } else if self.closes_at.0 != 0 && self.closes_at <= self.opens_at {
+            Err("\"closes_at\" must be later than \"opens_at\"")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What a ledger reply says of its sale. It was true at `at`; later it is a hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Tickets that exist.
+    pub capacity: u32,
+    /// Tickets in orders that wait for payment.
+    pub held: u32,
+    /// Tickets in confirmed orders.
+    pub confirmed: u32,
+    /// Rises whenever tickets may have become available or the state changed.
+    pub version: u64,
+    /// Number of state changes in the log.
+    pub commit_seq: u64,
+    /// The state at `at`.
+    pub state: SaleState,
+    /// The terms at `at`.
+    pub terms: Terms,
+    /// The ledger's own clock when it answered.
+    pub at: UnixMillis,
+}
+
+impl Snapshot {
+    /// Tickets that nobody has: `capacity - held - confirmed`.
+    #[must_use]
+    pub const fn free(&self) -> u32 {
+        self.capacity - self.held - self.confirmed
+    }
+}

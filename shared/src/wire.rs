@@ -1,0 +1,223 @@
+//! Bodies and headers as they travel. Plain serde; they convert into the types of [`crate::ids`].
+
+use crate::ids::{BuyerId, IdError, OrderId, Quantity, SaleId};
+use crate::order::{Order, OrderState};
+use crate::sale::{SaleState, Snapshot};
+use crate::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+/// Header names, in lower case as HTTP libraries want them.
+pub mod header {
+    /// The order id that the client chose.
+    pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+    /// `true` when the answer repeats the outcome of an earlier request.
+    pub const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
+    /// `1` from a client that repeats a key because the earlier answer was lost.
+    pub const RETRY: &str = "lastseat-retry";
+    /// Origin to edge: the grant.
+    pub const GRANT: &str = "lastseat-grant";
+    /// Edge to origin: the isolate's id.
+    pub const EDGE: &str = "lastseat-edge";
+    /// Edge to origin: where the order id comes from, see [`super::key_source`].
+    pub const KEY: &str = "lastseat-key";
+    /// Edge to origin: the client's address as the edge saw it.
+    pub const CLIENT_IP: &str = "lastseat-client-ip";
+    /// To the client: the tier that decided, `edge`, `origin` or `ledger`.
+    pub const ANSWERED_BY: &str = "lastseat-answered-by";
+    /// To the client: the node that answered.
+    pub const NODE: &str = "lastseat-node";
+}
+
+/// The words of the header `Lastseat-Key`.
+pub mod key_source {
+    use crate::gate::Key;
+
+    /// The word for `key`.
+    #[must_use]
+    pub const fn word(key: Key) -> &'static str {
+        match key {
+            Key::Made => "made",
+            Key::Sent => "sent",
+            Key::Repeated => "repeated",
+        }
+    }
+
+    /// Reads the word; anything else counts as sent by a client, which is the careful reading.
+    #[must_use]
+    pub fn parse(word: &str) -> Key {
+        match word {
+            "made" => Key::Made,
+            "repeated" => Key::Repeated,
+            _ => Key::Sent,
+        }
+    }
+}
+
+/// Body of `POST /v1/sales/{sale}/orders`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderRequest {
+    /// Who buys.
+    pub buyer: String,
+    /// How many tickets; 1 when absent.
+    #[serde(default = "one")]
+    pub quantity: u64,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+impl OrderRequest {
+    /// The valid content.
+    ///
+    /// # Errors
+    /// The sentence that tells the sender what to change.
+    pub fn parse(&self) -> Result<(BuyerId, Quantity), IdError> {
+        Ok((BuyerId::parse(&self.buyer)?, Quantity::new(self.quantity)?))
+    }
+}
+
+/// An order in an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderView {
+    /// Its id: whoever knows it may read and cancel it.
+    pub order_id: String,
+    /// The sale.
+    pub sale: String,
+    /// Whose it is.
+    pub buyer: String,
+    /// Tickets that it has, or had when it was cancelled or expired.
+    pub quantity: u32,
+    /// Where it is in its life.
+    pub state: OrderState,
+    /// When it was granted.
+    pub created_at: UnixMillis,
+    /// When its hold ends; absent unless it is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<UnixMillis>,
+}
+
+impl OrderView {
+    /// The view of `order`.
+    #[must_use]
+    pub fn new(sale: &SaleId, id: &OrderId, order: &Order) -> Self {
+        Self {
+            order_id: id.to_string(),
+            sale: sale.to_string(),
+            buyer: order.buyer.to_string(),
+            quantity: order.taken,
+            state: order.state,
+            created_at: order.created_at,
+            expires_at: (order.state == OrderState::Held).then_some(order.deadline),
+        }
+    }
+}
+
+/// How much is left, for the public.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    /// Many are free; the number is in `free`.
+    Available,
+    /// Fewer than [`crate::limits::PUBLIC_STOCK_FLOOR`] are free.
+    Few,
+    /// None is free, some are held.
+    AllHeld,
+    /// None is free, none is held.
+    SoldOut,
+}
+
+/// Answer to `GET /v1/sales/{sale}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaleView {
+    /// The sale.
+    pub sale: String,
+    /// Its state.
+    pub state: SaleState,
+    /// How much is left.
+    pub availability: Availability,
+    /// Free tickets, when they are many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free: Option<u32>,
+    /// Tickets that exist.
+    pub capacity: u32,
+    /// When it opens, if that is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<UnixMillis>,
+    /// When it closes, if that is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes_at: Option<UnixMillis>,
+    /// Most tickets in one order.
+    pub order_limit: u32,
+    /// Most tickets of one buyer, if limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer_limit: Option<u32>,
+    /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
+    pub hold_ms: u64,
+    /// The ledger's clock when it answered.
+    pub now: UnixMillis,
+}
+
+impl SaleView {
+    /// What the public may see of `snapshot`.
+    #[must_use]
+    pub fn new(sale: &SaleId, snapshot: &Snapshot) -> Self {
+        let free = snapshot.free();
+        let availability = match free {
+            0 if snapshot.held > 0 => Availability::AllHeld,
+            0 => Availability::SoldOut,
+            1..crate::limits::PUBLIC_STOCK_FLOOR => Availability::Few,
+            _ => Availability::Available,
+        };
+        let set = |at: UnixMillis| (at.0 > 0).then_some(at);
+        Self {
+            sale: sale.to_string(),
+            state: snapshot.state,
+            availability,
+            free: (availability == Availability::Available).then_some(free),
+            capacity: snapshot.capacity,
+            opens_at: set(snapshot.terms.opens_at),
+            closes_at: set(snapshot.terms.closes_at),
+            order_limit: snapshot.terms.order_limit,
+            buyer_limit: (snapshot.terms.buyer_limit > 0).then_some(snapshot.terms.buyer_limit),
+            hold_ms: snapshot.terms.hold_ms,
+            now: snapshot.at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<(BuyerId, Quantity), String> {
+        serde_json::from_str::<OrderRequest>(body)
+            .map_err(|e| e.to_string())?
+            .parse()
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_order_of_one_ticket_needs_only_a_buyer() {
+        let (buyer, quantity) = read(r#"{"buyer":"ada"}"#).unwrap();
+        assert_eq!((buyer.as_str(), quantity.get()), ("ada", 1));
+    }
+
+    #[test]
+    fn each_wrong_body_is_told_what_is_wrong() {
+        for (body, word) in [
+            (r#"{"quantity":1}"#, "buyer"),
+            (r#"{"buyer":"","quantity":1}"#, "buyer"),
+            (r#"{"buyer":"a b","quantity":1}"#, "buyer"),
+            (r#"{"buyer":"a","quantity":0}"#, "quantity"),
+            (r#"{"buyer":"a","quantity":1000000000000}"#, "quantity"),
+            (r#"{"buyer":"a","quantity":-1}"#, "-1"),
+            (r#"{"buyer":"a","quantity":"1"}"#, "string"),
+            (r#"{"buyer":"a","qty":2}"#, "qty"),
+        ] {
+            let error = read(body).unwrap_err();
+            assert!(error.contains(word), "{body}: {error}");
+        }
+    }
+}
