@@ -1,0 +1,49 @@
+# The edge on bare workerd, without wrangler: for load tests on one machine and for self-hosting.
+#
+#   scripts/build-edge
+#   npx workerd serve edge/workerd.capnp
+#
+# Another port:     --socket-addr http=127.0.0.1:9000
+# Other origins:    ORIGINS='[{"url":"http://127.0.0.1:4001","weight":1}]' in the environment.
+#                   Without it the edge takes LOCAL_ORIGINS below.
+# Another balance:  BALANCE=ip_hash in the environment (default: round_robin).
+
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "edge", worker = .edge),
+    # What `fetch` may reach. Origins may be on this machine or in a private network.
+    (name = "internet", network = (allow = ["public", "private", "local"])),
+  ],
+  sockets = [
+    (name = "http", address = "*:8787", http = (), service = "edge"),
+  ],
+);
+
+const edge :Workerd.Worker = (
+  # The first module is the one that is started; the names are those that it imports.
+  modules = [
+    (name = "index.js", esModule = embed "build/index.js"),
+    (name = "index_bg.wasm", wasm = embed "build/index_bg.wasm"),
+  ],
+  # Keep in step with wrangler.toml.
+  compatibilityDate = "2026-10-20",
+  bindings = [
+    (name = "ORIGINS", fromEnvironment = "ORIGINS"),
+    (name = "BALANCE", fromEnvironment = "BALANCE"),
+    # The nodes that `lastseat cluster` starts.
+    (name = "LOCAL_ORIGINS", text =
+      `[
+      `  {"url": "http://127.0.0.1:3001", "weight": 1},
+      `  {"url": "http://127.0.0.1:3002", "weight": 2},
+      `  {"url": "http://127.0.0.1:3003", "weight": 3},
+      `  {"url": "http://127.0.0.1:3004", "weight": 4}
+      `]
+    ),
+    # Clients connect to this process, so the address is the connection's: here nothing stops a client
+    # from sending a CF-Connecting-IP of its own. Behind Cloudflare: "header".
+    (name = "CLIENT_IP", text = "connection"),
+  ],
+  globalOutbound = "internet",
+);

@@ -1,0 +1,47 @@
+# Where the build tools of the edge are. Sourced by scripts/setup, scripts/build-edge and scripts/test.
+#
+# The Rust tools live outside of the checkout, one directory per version, so that a second clone finds
+# them and two branches with different versions do not fight. The JavaScript tools live in node_modules.
+# shellcheck shell=bash
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${LASTSEAT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lastseat}
+
+note() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() {
+    note "$*"
+    exit 1
+}
+
+# The version of a crate in Cargo.lock (the first one, if there are several).
+locked_version() {
+    awk -v want="\"$1\"" '
+        $1 == "name" { found = ($3 == want) }
+        $1 == "version" && found { gsub(/"/, "", $3); print $3; exit }
+    ' "$ROOT/Cargo.lock"
+}
+
+# A hash of what is given on standard input.
+hash_of_input() {
+    if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1
+}
+
+# Sets WORKER_BUILD and the variables by which worker-build finds its own tools.
+# Without them it would download each from GitHub.
+locate_edge_tools() {
+    [ -f "$ROOT/Cargo.lock" ] || die "Cargo.lock is missing: run 'cargo generate-lockfile'"
+    WASM_BINDGEN_VERSION=$(locked_version wasm-bindgen)
+    WORKER_VERSION=$(locked_version worker)
+    [ -n "$WASM_BINDGEN_VERSION" ] || die "Cargo.lock does not name wasm-bindgen"
+    [ -n "$WORKER_VERSION" ] || die "Cargo.lock does not name worker"
+
+    WASM_BINDGEN_ROOT=$CACHE/wasm-bindgen-cli-$WASM_BINDGEN_VERSION
+    WORKER_BUILD_ROOT=$CACHE/worker-build-$WORKER_VERSION
+
+    WORKER_BUILD=$WORKER_BUILD_ROOT/bin/worker-build
+    export WASM_BINDGEN_BIN=$WASM_BINDGEN_ROOT/bin/wasm-bindgen
+    export WASM_OPT_BIN=$ROOT/node_modules/.bin/wasm-opt
+    export ESBUILD_BIN=$ROOT/node_modules/.bin/esbuild
+    # wasm-opt is a script for Node: let it find ours first.
+    export PATH=$ROOT/node_modules/.bin:$PATH
+}
