@@ -1,6 +1,7 @@
 //! An order as the ledger keeps it.
 
-use crate::ids::{BuyerId, OrderId};
+use crate::ids::{BuyerId, OrderId, Quantity};
+use crate::refusal::Refusal;
 use crate::time::UnixMillis;
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -20,9 +21,6 @@ pub enum OrderState {
 }
 
 impl OrderState {
-    /// All states.
-    pub const ALL: [Self; 4] = [Self::Held, Self::Confirmed, Self::Cancelled, Self::Expired];
-
     /// The word of the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -31,17 +29,6 @@ impl OrderState {
             Self::Confirmed => "confirmed",
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
-        }
-    }
-
-    /// The letter of the packed record.
-    #[must_use]
-    pub const fn letter(self) -> char {
-        match self {
-            Self::Held => 'h',
-            Self::Confirmed => 'c',
-            Self::Cancelled => 'x',
-            Self::Expired => 'e',
         }
     }
 
@@ -73,6 +60,33 @@ pub struct Order {
     pub created_at: UnixMillis,
     /// When its hold ends or ended; 0 for an order confirmed at once.
     pub deadline: UnixMillis,
+    /// A payment came after the deadline and was refused. That answer stays, because the shop refunds on it.
+    pub refused_late: bool,
+}
+
+/// A wish for tickets: one order of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reserve {
+    /// Its id, which makes repeating it harmless.
+    pub id: OrderId,
+    /// Who buys.
+    pub buyer: BuyerId,
+    /// How many tickets.
+    pub quantity: Quantity,
+}
+
+/// What became of one order, or of one change of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The ledger did it, now or (`replayed`) when it was first asked.
+    Granted {
+        /// The order as it stands.
+        order: Order,
+        /// Whether this answer repeats an earlier outcome.
+        replayed: bool,
+    },
+    /// No.
+    Refused(Refusal),
 }
 
 /// A stored record is not one that any version of the scripts writes.
@@ -85,8 +99,17 @@ pub struct CorruptRecord {
     pub record: String,
 }
 
-/// Version letter that starts every packed record.
+/// Version that starts every packed record.
 const RECORD_VERSION: &str = "1";
+
+/// The letters of a packed record: state and whether a late payment was refused.
+const LETTERS: [(&str, OrderState, bool); 5] = [
+    ("h", OrderState::Held, false),
+    ("c", OrderState::Confirmed, false),
+    ("x", OrderState::Cancelled, false),
+    ("e", OrderState::Expired, false),
+    ("l", OrderState::Expired, true),
+];
 
 impl Order {
     /// Tickets that the order has now.
@@ -100,7 +123,13 @@ impl Order {
     pub fn pack(&self) -> String {
         format!(
             "{RECORD_VERSION}{}:{}:{}:{}:{}:{}",
-            self.state.letter(),
+            match self.state {
+                OrderState::Held => 'h',
+                OrderState::Confirmed => 'c',
+                OrderState::Cancelled => 'x',
+                OrderState::Expired if self.refused_late => 'l',
+                OrderState::Expired => 'e',
+            },
             self.asked,
             self.taken,
             self.created_at,
@@ -123,10 +152,10 @@ impl Order {
     fn read(record: &str) -> Option<Self> {
         let mut fields = record.strip_prefix(RECORD_VERSION)?.splitn(6, ':');
         let letter = fields.next()?;
+        let (_, state, refused_late) = LETTERS.into_iter().find(|(l, ..)| *l == letter)?;
         let order = Self {
-            state: OrderState::ALL
-                .into_iter()
-                .find(|s| letter.len() == 1 && letter.starts_with(s.letter()))?,
+            state,
+            refused_late,
             asked: fields.next()?.parse().ok()?,
             taken: fields.next()?.parse().ok()?,
             created_at: UnixMillis(fields.next()?.parse().ok()?),
@@ -147,8 +176,9 @@ mod tests {
 
     #[test]
     fn a_packed_record_reads_back_even_with_colons_in_the_buyer() {
-        for state in OrderState::ALL {
+        for (_, state, refused_late) in LETTERS {
             let order = Order {
+                refused_late,
                 buyer: BuyerId::parse("a:b:c").unwrap(),
                 state,
                 asked: 4,

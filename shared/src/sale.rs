@@ -93,6 +93,49 @@ impl Terms {
     }
 }
 
+/// What became of a change of a sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaleChange {
+    /// Done now.
+    Done,
+    /// It was so already.
+    Unchanged,
+    /// The capacity would be below what is held and confirmed.
+    CapacityTaken,
+    /// The sale's state does not allow it.
+    BadTransition,
+    /// The terms contradict each other, or the log is shorter than that.
+    Invalid,
+    /// The capacity is not the one that the caller saw.
+    ChangedMeanwhile,
+}
+
+/// What became of the wish to create a sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New,
+    /// It was there with the same capacity and terms.
+    Unchanged,
+    /// It was there with other ones.
+    Differs,
+}
+
+/// New values for some of a sale's terms; `None` = as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TermsChange {
+    /// See [`Terms::opens_at`].
+    pub opens_at: Option<UnixMillis>,
+    /// See [`Terms::closes_at`].
+    pub closes_at: Option<UnixMillis>,
+    /// See [`Terms::hold_ms`].
+    pub hold_ms: Option<u64>,
+    /// See [`Terms::buyer_limit`].
+    pub buyer_limit: Option<u32>,
+    /// See [`Terms::order_limit`].
+    pub order_limit: Option<u32>,
+}
+
 /// What a ledger reply says of its sale. It was true at `at`; later it is a hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {

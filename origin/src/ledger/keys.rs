@@ -1,0 +1,15 @@
+//! The names of a sale's keys. The braces are a hash tag: all keys of a sale live in one slot of
+//! a Redis Cluster.
+
+use shared::SaleId;
+
+/// The keys that every script of a sale gets, in the order of `prelude.lua`.
+#[must_use]
+pub fn of_sale(sale: &SaleId) -> [String; 5] {
+    ["sale", "orders", "buyers", "holds", "log"].map(|part| format!("lastseat:{{{sale}}}:{part}"))
+}
+
+/// Set of all sale ids, for listing.
+pub const SALES: &str = "lastseat:sales";
+/// Hash of live nodes.
+pub const NODES: &str = "lastseat:nodes";

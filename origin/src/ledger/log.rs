@@ -1,0 +1,57 @@
+//! Reading the log of a sale, and acknowledging what was read.
+
+use super::{Fault, Ledger, Reply, SaleChange, keys, reply};
+use redis::Value;
+use shared::SaleId;
+use shared::log::Entry;
+
+impl Ledger {
+    /// Entries from position `from` on, at most `count`; fewer where the log ends.
+    ///
+    /// # Errors
+    /// See [`Fault`]; `Corrupt` also when an entry is missing in between.
+    pub async fn log(&self, sale: &SaleId, from: u64, count: usize) -> Result<Vec<Entry>, Fault> {
+        let [.., key] = keys::of_sale(sale);
+        let mut command = redis::cmd("XRANGE");
+        command.arg(key).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count);
+        let answer = self.link.call(&command).await?;
+        let Value::Array(items) = &answer else { return Err(reply::strange("a log", &answer)) };
+        let mut entries: Vec<Entry> = Vec::with_capacity(items.len());
+        for item in items {
+            let entry = read(item)?;
+            if entries.last().is_some_and(|last| last.commit_seq + 1 != entry.commit_seq) {
+                return Err(Fault::Corrupt(format!(
+                    "the log of sale {sale} has a gap before entry {}",
+                    entry.commit_seq
+                )));
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    /// Says that everything up to `commit_seq` was taken over downstream, so that it may be trimmed.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn ack(&self, sale: &SaleId, commit_seq: u64) -> Reply<SaleChange> {
+        let script = &self.scripts().ack;
+        let mut command = self.command(script, sale);
+        command.arg(commit_seq);
+        self.change_sale(script, &command).await
+    }
+}
+
+/// Reads `[id, ["e", text]]`.
+fn read(item: &Value) -> Result<Entry, Fault> {
+    let Value::Array(parts) = item else { return Err(reply::strange("a log entry", item)) };
+    let [id, Value::Array(fields)] = parts.as_slice() else {
+        return Err(reply::strange("a log entry", item));
+    };
+    let seq = reply::text(id)?.strip_suffix("-0").and_then(|seq| seq.parse().ok());
+    match (seq, fields.as_slice()) {
+        (Some(seq), [_, text]) => Entry::parse(seq, reply::text(text)?),
+        _ => None,
+    }
+    .ok_or_else(|| reply::strange("a log entry", item))
+}

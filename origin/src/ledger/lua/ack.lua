@@ -1,0 +1,21 @@
+-- A downstream reader has everything up to a position of the log: what is older may be trimmed.
+--
+-- ARGV  1 commit_seq
+-- Reply nil when there is no such sale, else
+--       1 snapshot
+--       2 a letter: d done, r replayed (it was acknowledged before), or a refusal:
+--         v invalid (the log is not that long)
+
+if not open_sale() then return nil end
+local seq = tonumber(ARGV[1])
+local letter = 'r'
+if seq > sale.commit_seq then
+  letter = 'v'
+elseif seq > sale.acked_seq then
+  sale.acked_seq = seq
+  dirty = true
+  letter = 'd'
+end
+commit()
+if letter == 'd' then redis.call('XTRIM', LOG, 'MINID', (seq + 1) .. '-0') end
+return { snapshot(), letter }

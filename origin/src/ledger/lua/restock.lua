@@ -1,0 +1,26 @@
+-- Changes how many tickets a sale has, never below what is taken.
+--
+-- ARGV  1 new capacity  2 the capacity that the caller saw, -1 = whatever it is
+-- Reply nil when there is no such sale, else
+--       1 snapshot
+--       2 a letter: d done, r replayed (it has that capacity), or a refusal:
+--         t capacity_taken, z bad_transition (closed), m changed meanwhile
+
+if not open_sale() then return nil end
+sweep()
+local capacity, seen = tonumber(ARGV[1]), tonumber(ARGV[2])
+
+local function decide()
+  if sale.state == 'closed' then return 'z' end
+  if seen >= 0 and seen ~= sale.capacity then return 'm' end
+  if capacity == sale.capacity then return 'r' end
+  if capacity < sale.held + sale.confirmed then return 't' end
+  sale.capacity = capacity
+  event('K', capacity)
+  bump()
+  return 'd'
+end
+
+local letter = decide()
+commit()
+return { snapshot(), letter }

@@ -1,0 +1,391 @@
+//! The ledger: the only place where tickets are given. Everything that changes what is taken is a
+//! Lua script in `lua/`; this module calls them and reads their replies.
+
+pub mod audit;
+pub mod check;
+mod fault;
+pub mod keys;
+mod link;
+mod log;
+mod reply;
+pub mod scripts;
+mod url;
+
+pub use audit::AuditReport;
+pub use check::ConnectError;
+pub use fault::Fault;
+pub use reply::refusal;
+pub use shared::order::{Reserve, Verdict};
+pub use shared::sale::{Created, SaleChange, TermsChange};
+pub use url::LedgerUrl;
+
+use crate::clock::LedgerClock;
+use crate::metrics::Counters;
+use link::Link;
+use redis::{Cmd, Value};
+use scripts::{SCRIPTS, Script, Scripts};
+use shared::limits::{BATCH_MAX, HOLD_LIFE_FACTOR, NODE_LIVE_MS};
+use shared::sale::Terms;
+use shared::{Capacity, Order, OrderId, OrderState, Quantity, SaleId, SaleState};
+use shared::{Snapshot, UnixMillis};
+use std::sync::Arc;
+
+/// A handle to the ledger; clones share one connection.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    link: Link,
+    scripts: ScriptSet,
+    clock: Arc<LedgerClock>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Clone, Debug)]
+enum ScriptSet {
+    Built,
+    Patched(Arc<Scripts>),
+}
+
+/// How the sale stands and what became of the call; `None` when the ledger has no such sale.
+pub type Reply<T> = Result<Option<(Snapshot, T)>, Fault>;
+
+impl Ledger {
+    /// Connects and checks that the server can be trusted with tickets.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the server and what to do.
+    pub async fn connect(url: &LedgerUrl) -> Result<Self, ConnectError> {
+        let link = Link::new(url).map_err(|e| ConnectError::unreachable(url, &e.to_string()))?;
+        check::server(&link, url).await?;
+        Ok(Self {
+            link,
+            scripts: ScriptSet::Built,
+            clock: Arc::default(),
+            counters: Arc::default(),
+        })
+    }
+
+    /// The same ledger with other script texts. For tests that plant faults.
+    #[must_use]
+    pub fn with_scripts(&self, scripts: Scripts) -> Self {
+        Self { scripts: ScriptSet::Patched(Arc::new(scripts)), ..self.clone() }
+    }
+
+    /// The same ledger, counting its calls in `counters`.
+    #[must_use]
+    pub fn counting_in(self, counters: Arc<Counters>) -> Self {
+        Self { counters, ..self }
+    }
+
+    /// The same ledger over a connection of its own, for calls that must not wait behind orders.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        Self { link: self.link.another(), ..self.clone() }
+    }
+
+    /// The ledger's clock as last heard.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    /// Asks for tickets for a batch of 1 to [`BATCH_MAX`] orders; the verdicts are in their order.
+    ///
+    /// Repeating a batch is harmless: each id has one outcome.
+    ///
+    /// # Errors
+    /// See [`Fault`]; `Unknown` means that the same batch must be sent again to learn the outcome.
+    pub async fn reserve(&self, sale: &SaleId, batch: &[Reserve]) -> Reply<Vec<Verdict>> {
+        assert!((1..=BATCH_MAX).contains(&batch.len()), "a batch has 1 to {BATCH_MAX} orders");
+        let script = &self.scripts().reserve;
+        let mut command = self.command(script, sale);
+        for order in batch {
+            command.arg(order.id.as_str()).arg(order.buyer.as_str()).arg(order.quantity.get());
+        }
+        let Some(parts) = self.run(script, &command).await? else { return Ok(None) };
+        let snapshot = self.heard(&parts)?;
+        Ok(Some((snapshot, read_batch(batch, &snapshot, &parts)?)))
+    }
+
+    /// Creates a sale; safe to repeat.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn create_sale(
+        &self,
+        sale: &SaleId,
+        capacity: Capacity,
+        terms: &Terms,
+        open: bool,
+    ) -> Result<(Snapshot, Created), Fault> {
+        // Listed first: a listed sale that does not exist is skipped, an unlisted one would be lost.
+        self.link.call(redis::cmd("SADD").arg(keys::SALES).arg(sale.as_str())).await?;
+        let script = &self.scripts().create;
+        let mut command = self.command(script, sale);
+        command.arg(capacity.get()).arg(terms.opens_at.0).arg(terms.closes_at.0);
+        command.arg(terms.hold_ms).arg(terms.buyer_limit).arg(terms.order_limit);
+        command.arg(if open { SaleState::Open } else { SaleState::Scheduled }.as_str());
+        let parts = self.run(script, &command).await?;
+        let parts = parts.ok_or_else(|| Fault::Corrupt("create.lua answered nil".into()))?;
+        let created = match letter(&parts)? {
+            b'n' => Created::New,
+            b'u' => Created::Unchanged,
+            b'x' => Created::Differs,
+            other => return Err(strange_letter(script, other)),
+        };
+        Ok((self.heard(&parts)?, created))
+    }
+
+    /// All sales that were ever created here.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn sales(&self) -> Result<Vec<SaleId>, Fault> {
+        let reply = self.link.call(redis::cmd("SMEMBERS").arg(keys::SALES)).await?;
+        let Value::Array(names) = reply else { return Err(reply::strange("a list", &reply)) };
+        let mut sales = Vec::with_capacity(names.len());
+        for name in &names {
+            let text = reply::text(name)?;
+            sales.push(SaleId::parse(text).map_err(|_| reply::strange("a sale id", name))?);
+        }
+        sales.sort();
+        Ok(sales)
+    }
+
+    /// Expires due holds (a bounded number) and says how the sale stands and how many it expired.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn sweep(&self, sale: &SaleId) -> Reply<u64> {
+        let script = &self.scripts().snapshot;
+        let Some(parts) = self.run(script, &self.command(script, sale)).await? else {
+            return Ok(None);
+        };
+        Ok(Some((self.heard(&parts)?, reply::number(part(&parts, 1)?)?)))
+    }
+
+    /// How the sale stands.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn snapshot(&self, sale: &SaleId) -> Result<Option<Snapshot>, Fault> {
+        Ok(self.sweep(sale).await?.map(|(snapshot, _)| snapshot))
+    }
+
+    /// The order with this id, as it stands: a hold past its deadline counts as expired even if it has not
+    /// been swept yet.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
+        let [_, orders, ..] = keys::of_sale(sale);
+        let reply = self.link.call(redis::cmd("HGET").arg(orders).arg(id.as_str())).await?;
+        if reply == Value::Nil {
+            return Ok(None);
+        }
+        let mut order = reply::order(id, &reply)?;
+        if order.state == OrderState::Held && order.deadline <= self.now() {
+            order.state = OrderState::Expired;
+        }
+        Ok(Some(order))
+    }
+
+    /// Confirms an order, or `quantity` of its tickets while the rest returns.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn confirm(
+        &self,
+        sale: &SaleId,
+        id: &OrderId,
+        quantity: Option<Quantity>,
+    ) -> Reply<Verdict> {
+        let script = &self.scripts().confirm;
+        let mut command = self.command(script, sale);
+        command.arg(id.as_str()).arg(quantity.map_or(0, Quantity::get));
+        self.change_order(script, &command, id).await
+    }
+
+    /// Gives an order's tickets back.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        let script = &self.scripts().cancel;
+        let mut command = self.command(script, sale);
+        command.arg(id.as_str());
+        self.change_order(script, &command, id).await
+    }
+
+    /// Makes a hold last a hold time from now, at most [`HOLD_LIFE_FACTOR`] hold times in all.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        let script = &self.scripts().extend;
+        let mut command = self.command(script, sale);
+        command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
+        self.change_order(script, &command, id).await
+    }
+
+    /// Changes how many tickets there are; with `seen`, only if that is the present capacity.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn restock(
+        &self,
+        sale: &SaleId,
+        capacity: Capacity,
+        seen: Option<Capacity>,
+    ) -> Reply<SaleChange> {
+        let script = &self.scripts().restock;
+        let mut command = self.command(script, sale);
+        command.arg(capacity.get()).arg(seen.map_or(-1, |c| i64::from(c.get())));
+        self.change_sale(script, &command).await
+    }
+
+    /// Opens, pauses or closes a sale.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
+        let script = &self.scripts().state;
+        let mut command = self.command(script, sale);
+        command.arg(state.as_str());
+        self.change_sale(script, &command).await
+    }
+
+    /// Changes some terms of a sale.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
+        let script = &self.scripts().terms;
+        let mut command = self.command(script, sale);
+        let word = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
+        command.arg(word(change.opens_at.map(|t| t.0))).arg(word(change.closes_at.map(|t| t.0)));
+        command.arg(word(change.hold_ms)).arg(word(change.buyer_limit.map(u64::from)));
+        command.arg(word(change.order_limit.map(u64::from)));
+        self.change_sale(script, &command).await
+    }
+
+    /// Says that `node` lives with `weight` (0 = it leaves); answers the sum of live weights.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn beat(&self, node: u16, weight: u32) -> Result<u32, Fault> {
+        let script = &self.scripts().beat;
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&script.hash).arg(1).arg(keys::NODES);
+        command.arg(node).arg(weight).arg(NODE_LIVE_MS);
+        let parts = self.run(script, &command).await?.unwrap_or_default();
+        self.clock.hear(UnixMillis(reply::number(part(&parts, 0)?)?));
+        u32::try_from(reply::number(part(&parts, 1)?)?)
+            .map_err(|_| Fault::Corrupt("the weights of the nodes are out of bounds".into()))
+    }
+
+    fn scripts(&self) -> &Scripts {
+        match &self.scripts {
+            ScriptSet::Built => &SCRIPTS,
+            ScriptSet::Patched(scripts) => scripts,
+        }
+    }
+
+    fn command(&self, script: &Script, sale: &SaleId) -> Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&script.hash).arg(5).arg(&keys::of_sale(sale));
+        command
+    }
+
+    async fn run(&self, script: &Script, command: &Cmd) -> Result<Option<Vec<Value>>, Fault> {
+        self.counters.ledger_call(script.name);
+        let reply = self.link.run(script, command).await.and_then(reply::parts);
+        if let Err(fault) = &reply {
+            self.counters.fault(fault);
+        }
+        reply
+    }
+
+    fn heard(&self, parts: &[Value]) -> Result<Snapshot, Fault> {
+        let snapshot = reply::snapshot(part(parts, 0)?)?;
+        self.clock.hear(snapshot.at);
+        Ok(snapshot)
+    }
+
+    async fn change_order(&self, script: &Script, command: &Cmd, id: &OrderId) -> Reply<Verdict> {
+        let Some(parts) = self.run(script, command).await? else { return Ok(None) };
+        let snapshot = self.heard(&parts)?;
+        let verdict = match letter(&parts)? {
+            b'd' => Verdict::Granted { order: reply::order(id, part(&parts, 2)?)?, replayed: false },
+            b'r' => Verdict::Granted { order: reply::order(id, part(&parts, 2)?)?, replayed: true },
+            other => Verdict::Refused(
+                refusal(other, &snapshot).ok_or_else(|| strange_letter(script, other))?,
+            ),
+        };
+        Ok(Some((snapshot, verdict)))
+    }
+
+    async fn change_sale(&self, script: &Script, command: &Cmd) -> Reply<SaleChange> {
+        let Some(parts) = self.run(script, command).await? else { return Ok(None) };
+        let change = match letter(&parts)? {
+            b'd' => SaleChange::Done,
+            b'r' => SaleChange::Unchanged,
+            b't' => SaleChange::CapacityTaken,
+            b'z' => SaleChange::BadTransition,
+            b'v' => SaleChange::Invalid,
+            b'm' => SaleChange::ChangedMeanwhile,
+            other => return Err(strange_letter(script, other)),
+        };
+        Ok(Some((self.heard(&parts)?, change)))
+    }
+}
+
+/// Reads what `reserve.lua` answered for each order of `batch`.
+fn read_batch(batch: &[Reserve], snapshot: &Snapshot, parts: &[Value]) -> Result<Vec<Verdict>, Fault> {
+    let letters = reply::text(part(parts, 1)?)?.as_bytes();
+    let replays = match part(parts, 2)? {
+        Value::Array(records) => records.as_slice(),
+        other => return Err(reply::strange("a list of records", other)),
+    };
+    if letters.len() != batch.len() {
+        return Err(reply::strange("a letter for each order", part(parts, 1)?));
+    }
+    let mut replays = replays.iter();
+    let hold = snapshot.terms.hold_ms > 0;
+    let verdict = |(order, letter): (&Reserve, &u8)| match letter {
+        b'g' => Ok(Verdict::Granted {
+            replayed: false,
+            order: Order {
+                buyer: order.buyer.clone(),
+                state: if hold { OrderState::Held } else { OrderState::Confirmed },
+                asked: order.quantity.get(),
+                taken: order.quantity.get(),
+                created_at: snapshot.at,
+                deadline: if hold { snapshot.at.plus(snapshot.terms.hold_ms) } else { UnixMillis(0) },
+                refused_late: false,
+            },
+        }),
+        b'r' => {
+            let record = replays.next().ok_or_else(|| strange_letter(&SCRIPTS.reserve, b'r'))?;
+            Ok(Verdict::Granted { order: reply::order(&order.id, record)?, replayed: true })
+        }
+        other => refusal(*other, snapshot)
+            .map(Verdict::Refused)
+            .ok_or_else(|| strange_letter(&SCRIPTS.reserve, *other)),
+    };
+    batch.iter().zip(letters).map(verdict).collect()
+}
+
+fn part(parts: &[Value], index: usize) -> Result<&Value, Fault> {
+    parts.get(index).ok_or_else(|| Fault::Corrupt("a reply of the ledger has too few parts".into()))
+}
+
+fn letter(parts: &[Value]) -> Result<u8, Fault> {
+    match reply::text(part(parts, 1)?)?.as_bytes() {
+        [letter] => Ok(*letter),
+        _ => Err(reply::strange("a letter", part(parts, 1)?)),
+    }
+}
+
+fn strange_letter(script: &Script, letter: u8) -> Fault {
+    Fault::Corrupt(format!("{}.lua answered the letter {:?}", script.name, char::from(letter)))
+}

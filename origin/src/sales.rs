@@ -1,0 +1,278 @@
+//! The sales that a node serves: finds the desk of a sale and hands orders to it.
+
+use crate::committer::{Committer, Desk};
+use crate::ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
+use crate::metrics::{Counters, count};
+use crate::nodes::Nodes;
+use shared::limits::{ORIGIN_DEADLINE_MS, SALES_MAX};
+use shared::{
+    Capacity, EdgeId, Grant, Order, OrderId, Quantity, Refusal, SaleId, SaleState, Snapshot,
+};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+pub use crate::committer::NewOrder;
+pub use crate::ledger::Verdict;
+pub use crate::nodes::NodeIdentity;
+
+/// Look-ups of sales that no desk is open for, at the same time. Invented names cost one each.
+const LOOKUPS_MAX: usize = 32;
+
+/// Who decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// This node, from memory.
+    Origin,
+    /// The ledger.
+    Ledger,
+}
+
+impl Tier {
+    /// The word in the header `Lastseat-Answered-By`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::Ledger => "ledger",
+        }
+    }
+}
+
+/// What became of an order and who said so.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// The outcome.
+    pub verdict: Verdict,
+    /// Who decided.
+    pub by: Tier,
+}
+
+/// The sales of one node.
+#[derive(Clone, Debug)]
+pub struct Sales(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    ledger: Ledger,
+    nodes: Arc<Nodes>,
+    counters: Arc<Counters>,
+    desks: RwLock<HashMap<SaleId, Arc<Desk>>>,
+    lookups: Semaphore,
+    draining: AtomicBool,
+}
+
+impl Sales {
+    /// Begins to serve: opens a desk for each sale that the ledger knows and starts the heartbeat.
+    pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
+        let ledger = ledger.counting_in(Arc::clone(&counters));
+        let nodes = Nodes::start(ledger.aside(), node);
+        let sales = Self(Arc::new(Inner {
+            ledger,
+            nodes,
+            counters,
+            desks: RwLock::default(),
+            lookups: Semaphore::new(LOOKUPS_MAX),
+            draining: AtomicBool::new(false),
+        }));
+        let opener = sales.clone();
+        tokio::spawn(async move { opener.open_known_sales().await });
+        sales
+    }
+
+    /// Opens desks for the sales that exist, so that their holds expire on time although nobody asks for them.
+    async fn open_known_sales(&self) {
+        let known = match self.0.ledger.sales().await {
+            Ok(known) => known,
+            Err(fault) => return tracing::warn!("the list of sales could not be read: {fault}"),
+        };
+        for sale in known.iter().take(SALES_MAX) {
+            if let Err(fault) = self.desk(sale).await {
+                tracing::warn!("sale {sale} could not be read: {fault}");
+            }
+        }
+    }
+
+    /// Places one order: takes it from the local stock, then to the ledger. Once it waits in the queue it is
+    /// carried out whether or not the caller still waits.
+    ///
+    /// # Errors
+    /// See [`Fault`]. `Unknown` also when the answer takes longer than [`ORIGIN_DEADLINE_MS`].
+    pub async fn place(&self, sale: &SaleId, order: NewOrder) -> Result<Placed, Fault> {
+        count(&self.0.counters.orders_received);
+        if self.0.draining.load(Ordering::Relaxed) {
+            return Err(Fault::NotSent("this node is stopping".into()));
+        }
+        let Some(desk) = self.desk(sale).await? else {
+            return Ok(Placed { verdict: Verdict::Refused(Refusal::UnknownSale), by: Tier::Ledger });
+        };
+        if let Some(refusal) = desk.refuse_from_memory(order.key) {
+            count(&self.0.counters.refused_by_origin);
+            return Ok(Placed { verdict: Verdict::Refused(refusal), by: Tier::Origin });
+        }
+        let Some(answer) = desk.queue(order) else {
+            count(&self.0.counters.refused_by_origin);
+            let busy = Verdict::Refused(Refusal::Busy(desk.retry_after_ms()));
+            return Ok(Placed { verdict: busy, by: Tier::Origin });
+        };
+        let deadline = Duration::from_millis(ORIGIN_DEADLINE_MS);
+        match tokio::time::timeout(deadline, answer).await {
+            Ok(Ok(placed)) => placed,
+            Ok(Err(_)) => Err(Fault::Unknown("the committer stopped".into())),
+            Err(_) => Err(Fault::Unknown("the ledger is slow".into())),
+        }
+    }
+
+    /// How a sale stands, straight from the ledger.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn snapshot(&self, sale: &SaleId) -> Result<Option<Snapshot>, Fault> {
+        let Some(desk) = self.desk(sale).await? else { return Ok(None) };
+        desk.fresh_snapshot().await.map(Some)
+    }
+
+    /// One order, straight from the ledger.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
+        self.0.ledger.order(sale, id).await
+    }
+
+    /// Confirms an order, wholly or in part.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn confirm(
+        &self,
+        sale: &SaleId,
+        id: &OrderId,
+        quantity: Option<Quantity>,
+    ) -> Reply<Verdict> {
+        self.changed(sale, self.0.ledger.confirm(sale, id, quantity).await).await
+    }
+
+    /// Gives an order's tickets back.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        self.changed(sale, self.0.ledger.cancel(sale, id).await).await
+    }
+
+    /// Makes a hold last longer.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        self.changed(sale, self.0.ledger.extend(sale, id).await).await
+    }
+
+    /// Changes a sale's capacity.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn restock(
+        &self,
+        sale: &SaleId,
+        capacity: Capacity,
+        seen: Option<Capacity>,
+    ) -> Reply<SaleChange> {
+        self.changed(sale, self.0.ledger.restock(sale, capacity, seen).await).await
+    }
+
+    /// Opens, pauses or closes a sale.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
+        self.changed(sale, self.0.ledger.set_state(sale, state).await).await
+    }
+
+    /// Changes a sale's terms.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
+        self.changed(sale, self.0.ledger.set_terms(sale, change).await).await
+    }
+
+    /// The ledger itself, for what needs no desk.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.0.ledger
+    }
+
+    /// The grant for the edge that asked for `sale`; `None` before anything was heard of the sale.
+    #[must_use]
+    pub fn grant(&self, sale: &SaleId, edge: &EdgeId) -> Option<Grant> {
+        let desk = self.open_desk(sale);
+        match desk {
+            Some(desk) => Some(desk.grant(edge, fastrand::f64())),
+            None => Some(Grant::of_unknown_sale(self.0.ledger.now())),
+        }
+    }
+
+    /// Whether orders can be taken.
+    ///
+    /// # Errors
+    /// What is failing, for `/readyz`.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.0.draining.load(Ordering::Relaxed) {
+            return Err("this node is stopping".into());
+        }
+        self.0.nodes.ready()
+    }
+
+    /// Takes no more orders, finishes those that wait, and leaves the list of live nodes.
+    pub async fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+        let desks: Vec<_> = {
+            let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
+            desks.values().cloned().collect()
+        };
+        for desk in desks {
+            desk.finish().await;
+        }
+        self.0.nodes.leave().await;
+    }
+
+    async fn changed<T>(&self, sale: &SaleId, reply: Reply<T>) -> Reply<T> {
+        if let (Some(desk), Ok(Some((snapshot, _)))) = (self.open_desk(sale), &reply) {
+            desk.hear(snapshot);
+        }
+        reply
+    }
+
+    fn open_desk(&self, sale: &SaleId) -> Option<Arc<Desk>> {
+        self.0.desks.read().unwrap_or_else(PoisonError::into_inner).get(sale).cloned()
+    }
+
+    /// The desk of a sale; opened when the ledger has the sale, `None` when it has not.
+    async fn desk(&self, sale: &SaleId) -> Result<Option<Arc<Desk>>, Fault> {
+        if let Some(desk) = self.open_desk(sale) {
+            return Ok(Some(desk));
+        }
+        let Ok(_permit) = self.0.lookups.try_acquire() else {
+            return Err(Fault::NotSent("too many unknown sales are asked for".into()));
+        };
+        let Some(snapshot) = self.0.ledger.snapshot(sale).await? else { return Ok(None) };
+        let mut desks = self.0.desks.write().unwrap_or_else(PoisonError::into_inner);
+        if desks.len() >= SALES_MAX && !desks.contains_key(sale) {
+            return Err(Fault::NotSent(format!("this node serves {SALES_MAX} sales already")));
+        }
+        let desk = desks.entry(sale.clone()).or_insert_with(|| {
+            Committer::open(
+                sale.clone(),
+                self.0.ledger.clone(),
+                Arc::clone(&self.0.nodes),
+                Arc::clone(&self.0.counters),
+                snapshot,
+            )
+        });
+        Ok(Some(Arc::clone(desk)))
+    }
+}

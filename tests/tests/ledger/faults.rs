@@ -1,0 +1,82 @@
+//! Faults planted in the scripts: each must be found by the histories, or the histories prove nothing.
+
+use crate::history;
+use crate::world::{Mutation, ledger, scripts};
+use lastseat_tests::harness::{Durability, PrivateRedis};
+
+const MUTATIONS: [Mutation; 12] = [
+    Mutation {
+        name: "one ticket too many, as in the well-known script",
+        find: "return sale.held + sale.confirmed + tickets <= sale.capacity",
+        replace: "return sale.held + sale.confirmed + tickets <= sale.capacity + 1",
+    },
+    Mutation {
+        name: "> for >=: the last ticket is never sold",
+        find: "return sale.held + sale.confirmed + tickets <= sale.capacity",
+        replace: "return sale.held + sale.confirmed + tickets < sale.capacity",
+    },
+    Mutation {
+        name: "no limit per buyer",
+        find: "return sale.buyer_limit == 0 or tally[buyer] + tickets <= sale.buyer_limit",
+        replace: "return true",
+    },
+    Mutation {
+        name: "no idempotency",
+        find: "  if order then\n    if order.buyer ~= buyer or order.asked ~= quantity then return 'k' end",
+        replace: "  if false then\n    if order.buyer ~= buyer or order.asked ~= quantity then return 'k' end",
+    },
+    Mutation {
+        name: "a key may change its content",
+        find: "if order.buyer ~= buyer or order.asked ~= quantity then return 'k' end",
+        replace: "if order.buyer ~= buyer then return 'k' end",
+    },
+    Mutation {
+        name: "tickets return twice: on cancel and on expiry",
+        find: "    if order.state == 'h' then unhold(id) end\n    order.state = 'x'",
+        replace: "    order.state = 'x'",
+    },
+    Mutation {
+        name: "cancelling an expired order returns its tickets again",
+        find: "  if order.state == 'h' or order.state == 'c' then\n    give_back(order.state",
+        replace: "  if order.state ~= 'x' then\n    give_back(order.state",
+    },
+    Mutation {
+        name: "a confirmed order keeps its hold",
+        find: "  if tickets < order.taken then bump() end\n  unhold(id)",
+        replace: "  if tickets < order.taken then bump() end",
+    },
+    Mutation {
+        name: "the version does not rise on a return",
+        find: "  take(state, buyer, -tickets)\n  bump()",
+        replace: "  take(state, buyer, -tickets)\n  dirty = true",
+    },
+    Mutation {
+        name: "a late payment that was refused is taken the second time",
+        find: "    order.state = 'l'\n    event('l', id)",
+        replace: "    event('l', id)",
+    },
+    Mutation {
+        name: "holds last for ever",
+        find: "'-inf', now, 'LIMIT'",
+        replace: "'-inf', 0, 'LIMIT'",
+    },
+    Mutation {
+        name: "a sale does not close by itself",
+        find: "now >= sale.closes_at then enter('closed') end",
+        replace: "now < 0 then enter('closed') end",
+    },
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault_planted_in_the_scripts_is_found_by_the_histories() {
+    let redis = PrivateRedis::start(Durability::Off);
+    let mut missed = Vec::new();
+    for mutation in &MUTATIONS {
+        let faulty = ledger(&redis, scripts(Some(mutation))).await;
+        match history::run(&redis, &faulty, 1, 400).await {
+            Some((seed, _)) => println!("found with seed {seed}: {}", mutation.name),
+            None => missed.push(mutation.name),
+        }
+    }
+    assert!(missed.is_empty(), "not found in 400 histories: {missed:?}");
+}
