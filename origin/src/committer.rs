@@ -11,9 +11,7 @@ use crate::nodes::Nodes;
 use crate::sales::{Placed, Tier};
 use shared::gate::Key;
 use shared::grant::{Offer, Supply};
-use shared::limits::{
-    BATCH_MAX, ORIGIN_RECHECKS_PER_SECOND, QUEUE_MAX, SWEEP_MAX, WINDOW_MIN_MS,
-};
+use shared::limits::{BATCH_MAX, ORIGIN_RECHECKS_PER_SECOND, QUEUE_MAX, SWEEP_MAX, WINDOW_MIN_MS};
 use shared::{
     BuyerId, EdgeId, Grant, OrderId, Quantity, Refusal, SaleId, Snapshot, Stock, UnixMillis,
 };
@@ -112,9 +110,14 @@ impl Desk {
     }
 
     /// Hands an order to the committer; `None` when the queue is full.
-    pub(crate) fn queue(&self, order: NewOrder) -> Option<oneshot::Receiver<Result<Placed, Fault>>> {
+    pub(crate) fn queue(
+        &self,
+        order: NewOrder,
+    ) -> Option<oneshot::Receiver<Result<Placed, Fault>>> {
         let (answer, receiver) = oneshot::channel();
-        self.queue.try_send(Work::Order(Waiting { order, answer })).ok()?;
+        self.queue
+            .try_send(Work::Order(Waiting { order, answer }))
+            .ok()?;
         Some(receiver)
     }
 
@@ -129,7 +132,9 @@ impl Desk {
         if self.queue.try_send(Work::Poll(Some(answer))).is_err() {
             return Ok(self.known().snapshot);
         }
-        receiver.await.unwrap_or_else(|_| Err(Fault::NotSent("the committer stopped".into())))
+        receiver
+            .await
+            .unwrap_or_else(|_| Err(Fault::NotSent("the committer stopped".into())))
     }
 
     /// The grant for an edge that asked just now.
@@ -217,9 +222,18 @@ impl Committer {
             rechecks: 0,
             polled_at: UnixMillis(0),
         };
-        let desk = Arc::new(Desk { queue, known: Mutex::new(known), ledger, nodes });
-        let mut committer =
-            Self { sale, desk: Arc::clone(&desk), counters, stock: Stock::default() };
+        let desk = Arc::new(Desk {
+            queue,
+            known: Mutex::new(known),
+            ledger,
+            nodes,
+        });
+        let mut committer = Self {
+            sale,
+            desk: Arc::clone(&desk),
+            counters,
+            stock: Stock::default(),
+        };
         committer.restock(&snapshot);
         tokio::spawn(committer.run(work));
         desk
@@ -271,7 +285,10 @@ impl Committer {
                     Some(refusal) if waiting.order.key == Key::Made => {
                         count(&self.counters.refused_by_origin);
                         let verdict = Verdict::Refused(refusal);
-                        let _ = waiting.answer.send(Ok(Placed { verdict, by: Tier::Origin }));
+                        let _ = waiting.answer.send(Ok(Placed {
+                            verdict,
+                            by: Tier::Origin,
+                        }));
                     }
                     Some(_) => round.batch.push(waiting),
                     None if self.stock.take(waiting.order.quantity) || round.batch.is_empty() => {
@@ -302,7 +319,9 @@ impl Committer {
     /// Sends one batch; when the outcome is unknown, once more: the ids make that harmless.
     async fn commit(&mut self, batch: Vec<Waiting>) {
         let orders: Vec<Reserve> = batch.iter().map(Waiting::reserve).collect();
-        self.counters.batched_orders.fetch_add(orders.len() as u64, Ordering::Relaxed);
+        self.counters
+            .batched_orders
+            .fetch_add(orders.len() as u64, Ordering::Relaxed);
         let mut reply = self.desk.ledger.reserve(&self.sale, &orders).await;
         let resent = matches!(reply, Err(Fault::Unknown(_)));
         if resent {
@@ -317,7 +336,10 @@ impl Committer {
                 self.hear(&snapshot);
                 for (waiting, verdict) in batch.into_iter().zip(verdicts) {
                     self.count(&verdict);
-                    let _ = waiting.answer.send(Ok(Placed { verdict, by: Tier::Ledger }));
+                    let _ = waiting.answer.send(Ok(Placed {
+                        verdict,
+                        by: Tier::Ledger,
+                    }));
                 }
             }
             Ok(None) => {
@@ -332,7 +354,10 @@ impl Committer {
     async fn poll(&mut self) -> Result<Snapshot, Fault> {
         loop {
             let Some((snapshot, expired)) = self.desk.ledger.sweep(&self.sale).await? else {
-                return Err(Fault::Corrupt(format!("sale {} is gone from the ledger", self.sale)));
+                return Err(Fault::Corrupt(format!(
+                    "sale {} is gone from the ledger",
+                    self.sale
+                )));
             };
             self.hear(&snapshot);
             if expired < SWEEP_MAX as u64 {
@@ -353,7 +378,9 @@ impl Committer {
 
     fn count(&self, verdict: &Verdict) {
         count(match verdict {
-            Verdict::Granted { replayed: false, .. } => &self.counters.orders_granted,
+            Verdict::Granted {
+                replayed: false, ..
+            } => &self.counters.orders_granted,
             Verdict::Granted { replayed: true, .. } => &self.counters.orders_replayed,
             Verdict::Refused(_) => &self.counters.refused_by_ledger,
         });

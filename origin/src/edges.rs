@@ -31,14 +31,17 @@ impl Edges {
         let mut hasher = DefaultHasher::new();
         edge.hash(&mut hasher);
         let id = hasher.finish();
-        if self.present.len() < EDGES_MAX && self.present.insert(id) && !self.previous.contains(&id) {
+        if self.present.len() < EDGES_MAX && self.present.insert(id) && !self.previous.contains(&id)
+        {
             self.fresh += 1;
         }
     }
 
     /// Edges that asked lately, at least 1.
     pub(crate) fn live(&self) -> u32 {
-        u32::try_from(self.previous.len() + self.fresh).unwrap_or(u32::MAX).max(1)
+        u32::try_from(self.previous.len() + self.fresh)
+            .unwrap_or(u32::MAX)
+            .max(1)
     }
 }
 
@@ -58,7 +61,11 @@ mod tests {
         }
         assert_eq!(edges.live(), 2);
         edges.seen(&edge(1), UnixMillis(10_000 + EDGE_LIVE_MS / 2));
-        assert_eq!(edges.live(), 2, "the other one may only be between two requests");
+        assert_eq!(
+            edges.live(),
+            2,
+            "the other one may only be between two requests"
+        );
         edges.seen(&edge(1), UnixMillis(10_000 + EDGE_LIVE_MS));
         assert_eq!(edges.live(), 1);
         edges.seen(&edge(3), UnixMillis(60_000));

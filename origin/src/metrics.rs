@@ -46,11 +46,13 @@ impl Counters {
     }
 
     pub(crate) fn fault(&self, fault: &Fault) {
-        count(&self.faults[match fault {
-            Fault::NotSent(_) => 0,
-            Fault::Unknown(_) => 1,
-            Fault::Corrupt(_) => 2,
-        }]);
+        count(
+            &self.faults[match fault {
+                Fault::NotSent(_) => 0,
+                Fault::Unknown(_) => 1,
+                Fault::Corrupt(_) => 2,
+            }],
+        );
     }
 
     /// All counters as Prometheus reads them.
@@ -58,31 +60,76 @@ impl Counters {
     pub fn render(&self) -> String {
         let mut out = String::with_capacity(2_048);
         for (name, help, counter) in [
-            ("orders_received_total", "Order requests that reached this node.", &self.orders_received),
-            ("orders_granted_total", "Orders granted through this node.", &self.orders_granted),
-            ("orders_replayed_total", "Orders whose earlier outcome was repeated.", &self.orders_replayed),
-            ("refused_by_origin_total", "Orders refused from memory.", &self.refused_by_origin),
-            ("refused_by_ledger_total", "Orders refused by the ledger.", &self.refused_by_ledger),
-            ("batched_orders_total", "Orders in batches sent to the ledger.", &self.batched_orders),
-            ("stat_log_dropped_total", "Lines that stat.log lost.", &self.stat_log_dropped),
+            (
+                "orders_received_total",
+                "Order requests that reached this node.",
+                &self.orders_received,
+            ),
+            (
+                "orders_granted_total",
+                "Orders granted through this node.",
+                &self.orders_granted,
+            ),
+            (
+                "orders_replayed_total",
+                "Orders whose earlier outcome was repeated.",
+                &self.orders_replayed,
+            ),
+            (
+                "refused_by_origin_total",
+                "Orders refused from memory.",
+                &self.refused_by_origin,
+            ),
+            (
+                "refused_by_ledger_total",
+                "Orders refused by the ledger.",
+                &self.refused_by_ledger,
+            ),
+            (
+                "batched_orders_total",
+                "Orders in batches sent to the ledger.",
+                &self.batched_orders,
+            ),
+            (
+                "stat_log_dropped_total",
+                "Lines that stat.log lost.",
+                &self.stat_log_dropped,
+            ),
         ] {
             head(&mut out, name, help);
             let _ = writeln!(out, "lastseat_{name} {}", counter.load(Ordering::Relaxed));
         }
-        head(&mut out, "ledger_calls_total", "Round trips to the ledger, by script.");
+        head(
+            &mut out,
+            "ledger_calls_total",
+            "Round trips to the ledger, by script.",
+        );
         for (script, counter) in SCRIPTS.iter().zip(&self.ledger_calls) {
             let calls = counter.load(Ordering::Relaxed);
-            let _ = writeln!(out, "lastseat_ledger_calls_total{{script=\"{script}\"}} {calls}");
+            let _ = writeln!(
+                out,
+                "lastseat_ledger_calls_total{{script=\"{script}\"}} {calls}"
+            );
         }
-        head(&mut out, "ledger_faults_total", "Ledger calls without an answer, by verdict.");
+        head(
+            &mut out,
+            "ledger_faults_total",
+            "Ledger calls without an answer, by verdict.",
+        );
         for (fault, counter) in FAULTS.iter().zip(&self.faults) {
             let faults = counter.load(Ordering::Relaxed);
-            let _ = writeln!(out, "lastseat_ledger_faults_total{{verdict=\"{fault}\"}} {faults}");
+            let _ = writeln!(
+                out,
+                "lastseat_ledger_faults_total{{verdict=\"{fault}\"}} {faults}"
+            );
         }
         out
     }
 }
 
 fn head(out: &mut String, name: &str, help: &str) {
-    let _ = writeln!(out, "# HELP lastseat_{name} {help}\n# TYPE lastseat_{name} counter");
+    let _ = writeln!(
+        out,
+        "# HELP lastseat_{name} {help}\n# TYPE lastseat_{name} counter"
+    );
 }

@@ -106,16 +106,25 @@ impl Sales {
             return Err(Fault::NotSent("this node is stopping".into()));
         }
         let Some(desk) = self.desk(sale).await? else {
-            return Ok(Placed { verdict: Verdict::Refused(Refusal::UnknownSale), by: Tier::Ledger });
+            return Ok(Placed {
+                verdict: Verdict::Refused(Refusal::UnknownSale),
+                by: Tier::Ledger,
+            });
         };
         if let Some(refusal) = desk.refuse_from_memory(order.key) {
             count(&self.0.counters.refused_by_origin);
-            return Ok(Placed { verdict: Verdict::Refused(refusal), by: Tier::Origin });
+            return Ok(Placed {
+                verdict: Verdict::Refused(refusal),
+                by: Tier::Origin,
+            });
         }
         let Some(answer) = desk.queue(order) else {
             count(&self.0.counters.refused_by_origin);
             let busy = Verdict::Refused(Refusal::Busy(desk.retry_after_ms()));
-            return Ok(Placed { verdict: busy, by: Tier::Origin });
+            return Ok(Placed {
+                verdict: busy,
+                by: Tier::Origin,
+            });
         };
         let deadline = Duration::from_millis(ORIGIN_DEADLINE_MS);
         match tokio::time::timeout(deadline, answer).await {
@@ -130,7 +139,9 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn snapshot(&self, sale: &SaleId) -> Result<Option<Snapshot>, Fault> {
-        let Some(desk) = self.desk(sale).await? else { return Ok(None) };
+        let Some(desk) = self.desk(sale).await? else {
+            return Ok(None);
+        };
         desk.fresh_snapshot().await.map(Some)
     }
 
@@ -152,7 +163,8 @@ impl Sales {
         id: &OrderId,
         quantity: Option<Quantity>,
     ) -> Reply<Verdict> {
-        self.changed(sale, self.0.ledger.confirm(sale, id, quantity).await).await
+        self.changed(sale, self.0.ledger.confirm(sale, id, quantity).await)
+            .await
     }
 
     /// Gives an order's tickets back.
@@ -160,7 +172,8 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
-        self.changed(sale, self.0.ledger.cancel(sale, id).await).await
+        self.changed(sale, self.0.ledger.cancel(sale, id).await)
+            .await
     }
 
     /// Makes a hold last longer.
@@ -168,7 +181,8 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
-        self.changed(sale, self.0.ledger.extend(sale, id).await).await
+        self.changed(sale, self.0.ledger.extend(sale, id).await)
+            .await
     }
 
     /// Changes a sale's capacity.
@@ -181,7 +195,8 @@ impl Sales {
         capacity: Capacity,
         seen: Option<Capacity>,
     ) -> Reply<SaleChange> {
-        self.changed(sale, self.0.ledger.restock(sale, capacity, seen).await).await
+        self.changed(sale, self.0.ledger.restock(sale, capacity, seen).await)
+            .await
     }
 
     /// Opens, pauses or closes a sale.
@@ -189,7 +204,8 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
-        self.changed(sale, self.0.ledger.set_state(sale, state).await).await
+        self.changed(sale, self.0.ledger.set_state(sale, state).await)
+            .await
     }
 
     /// Changes a sale's terms.
@@ -197,7 +213,8 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
-        self.changed(sale, self.0.ledger.set_terms(sale, change).await).await
+        self.changed(sale, self.0.ledger.set_terms(sale, change).await)
+            .await
     }
 
     /// The ledger itself, for what needs no desk.
@@ -248,7 +265,12 @@ impl Sales {
     }
 
     fn open_desk(&self, sale: &SaleId) -> Option<Arc<Desk>> {
-        self.0.desks.read().unwrap_or_else(PoisonError::into_inner).get(sale).cloned()
+        self.0
+            .desks
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(sale)
+            .cloned()
     }
 
     /// The desk of a sale; opened when the ledger has the sale, `None` when it has not.
@@ -257,12 +279,18 @@ impl Sales {
             return Ok(Some(desk));
         }
         let Ok(_permit) = self.0.lookups.try_acquire() else {
-            return Err(Fault::NotSent("too many unknown sales are asked for".into()));
+            return Err(Fault::NotSent(
+                "too many unknown sales are asked for".into(),
+            ));
         };
-        let Some(snapshot) = self.0.ledger.snapshot(sale).await? else { return Ok(None) };
+        let Some(snapshot) = self.0.ledger.snapshot(sale).await? else {
+            return Ok(None);
+        };
         let mut desks = self.0.desks.write().unwrap_or_else(PoisonError::into_inner);
         if desks.len() >= SALES_MAX && !desks.contains_key(sale) {
-            return Err(Fault::NotSent(format!("this node serves {SALES_MAX} sales already")));
+            return Err(Fault::NotSent(format!(
+                "this node serves {SALES_MAX} sales already"
+            )));
         }
         let desk = desks.entry(sale.clone()).or_insert_with(|| {
             Committer::open(

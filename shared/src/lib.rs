@@ -13,6 +13,7 @@ pub mod limits;
 pub mod log;
 pub mod model;
 pub mod order;
+pub mod orderbook;
 pub mod problem;
 pub mod refusal;
 pub mod routing;

@@ -108,6 +108,21 @@ impl fmt::Display for Event {
 }
 
 impl Event {
+    /// The order that the event is about, if it is about one.
+    #[must_use]
+    pub const fn order(&self) -> Option<&OrderId> {
+        match self {
+            Self::Granted { id, .. }
+            | Self::Confirmed { id, .. }
+            | Self::Retaken { id, .. }
+            | Self::RefusedLate(id)
+            | Self::Cancelled(id)
+            | Self::Expired(id)
+            | Self::Extended { id, .. } => Some(id),
+            Self::Created { .. } | Self::State(_) | Self::Capacity(_) | Self::Terms(_) => None,
+        }
+    }
+
     /// Reads one line of an entry; `None` for one that lastseat does not write.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {

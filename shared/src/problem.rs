@@ -120,16 +120,16 @@ codes! {
         "This call needs a valid token.";
     /// Too many at this moment.
     Busy "busy" 429 "Busy"
-        "Too many are asking at this moment. Nothing was sold under this key. Ask again after Retry-After.";
+        "Too many are asking at this moment. This request was not carried out. Ask again after Retry-After.";
     /// Nothing happened.
     Unavailable "unavailable" 503 "Unavailable"
-        "The sale cannot be reached at this moment. Nothing was sold under this key. Ask again after Retry-After.";
+        "The sale cannot be reached at this moment. This request was not carried out. Ask again after Retry-After.";
     /// It may have happened.
     OutcomeUnknown "outcome_unknown" 504 "Outcome unknown"
         "The order may have been taken. Ask again with the same Idempotency-Key, or get the order by its id.";
     /// Our bug or foreign data.
     Corrupt "corrupt" 500 "Ledger data damaged"
-        "The data of this sale is damaged. Nothing was sold under this key. The operator has been alarmed.";
+        "The data of this sale is damaged. This request was not carried out. The operator has been alarmed.";
 }
 
 /// The body of a "no".

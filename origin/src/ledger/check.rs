@@ -52,34 +52,52 @@ pub enum ConnectError {
 
 impl ConnectError {
     pub(super) fn unreachable(url: &LedgerUrl, reason: &str) -> Self {
-        Self::Unreachable { url: url.to_string(), reason: reason.to_owned() }
+        Self::Unreachable {
+            url: url.to_string(),
+            reason: reason.to_owned(),
+        }
     }
 }
 
 /// Checks version, role and eviction; warns when acknowledged orders may be lost with the power.
 pub(super) async fn server(link: &Link, url: &LedgerUrl) -> Result<(), ConnectError> {
-    let info = info(link).await.map_err(|e| ConnectError::unreachable(url, &e.to_string()))?;
+    let info = info(link)
+        .await
+        .map_err(|e| ConnectError::unreachable(url, &e.to_string()))?;
     let field = |name: &str| {
-        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+        info.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .map(str::trim)
     };
     // Valkey reports the Redis version that it is compatible with in redis_version.
     let version = field("redis_version").unwrap_or("unknown");
     if number_pair(version).is_none_or(|v| v < OLDEST) {
-        return Err(ConnectError::TooOld { url: url.to_string(), version: version.to_owned() });
+        return Err(ConnectError::TooOld {
+            url: url.to_string(),
+            version: version.to_owned(),
+        });
     }
     if field("role") == Some("slave") {
-        return Err(ConnectError::Replica { url: url.to_string() });
+        return Err(ConnectError::Replica {
+            url: url.to_string(),
+        });
     }
     let policy = field("maxmemory_policy").unwrap_or("unknown");
     if policy != "noeviction" {
-        return Err(ConnectError::Evicts { url: url.to_string(), policy: policy.to_owned() });
+        return Err(ConnectError::Evicts {
+            url: url.to_string(),
+            policy: policy.to_owned(),
+        });
     }
     if field("aof_enabled") != Some("1") {
         tracing::warn!(
             "the Redis at {url} keeps no append-only file: sold tickets are lost when it stops. \
              Set it with: redis-cli CONFIG SET appendonly yes"
         );
-    } else if append_fsync(link).await.is_some_and(|policy| policy != "always") {
+    } else if append_fsync(link)
+        .await
+        .is_some_and(|policy| policy != "always")
+    {
         tracing::warn!(
             "the Redis at {url} does not sync its append-only file at each write: the orders of the \
              last second are lost when the power fails. Set it with: redis-cli CONFIG SET \
@@ -99,7 +117,11 @@ async fn info(link: &Link) -> Result<String, Fault> {
 
 /// `None` where the server does not let us ask (CONFIG is often renamed or refused by an ACL).
 async fn append_fsync(link: &Link) -> Option<String> {
-    match link.call(redis::cmd("CONFIG").arg("GET").arg("appendfsync")).await.ok()? {
+    match link
+        .call(redis::cmd("CONFIG").arg("GET").arg("appendfsync"))
+        .await
+        .ok()?
+    {
         Value::Array(pair) => super::reply::text(pair.get(1)?).ok().map(str::to_owned),
         _ => None,
     }

@@ -16,8 +16,19 @@ pub enum Fault {
 
 /// Errors with which Redis turns a script away before it ran.
 const REFUSED_BEFORE_RUNNING: [&str; 13] = [
-    "LOADING", "BUSY", "OOM", "MISCONF", "READONLY", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN",
-    "TRYAGAIN", "MOVED", "ASK", "NOAUTH", "NOPERM",
+    "LOADING",
+    "BUSY",
+    "OOM",
+    "MISCONF",
+    "READONLY",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "MOVED",
+    "ASK",
+    "NOAUTH",
+    "NOPERM",
 ];
 
 impl Fault {
@@ -32,7 +43,11 @@ impl Fault {
             None if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() => {
                 Self::Unknown(text)
             }
-            None if matches!(error.kind(), redis::ErrorKind::UnexpectedReturnType | redis::ErrorKind::Parse) => {
+            None if matches!(
+                error.kind(),
+                redis::ErrorKind::UnexpectedReturnType | redis::ErrorKind::Parse
+            ) =>
+            {
                 Self::Corrupt(text)
             }
             None => Self::Unknown(text),

@@ -33,12 +33,18 @@ impl std::fmt::Debug for Link {
 
 impl Link {
     pub(super) fn new(url: &LedgerUrl) -> Result<Self, RedisError> {
-        Ok(Self { client: Client::open(url.info())?, slot: Arc::default() })
+        Ok(Self {
+            client: Client::open(url.info())?,
+            slot: Arc::default(),
+        })
     }
 
     /// A link of its own to the same server, for calls that must not stand in line with orders.
     pub(super) fn another(&self) -> Self {
-        Self { client: self.client.clone(), slot: Arc::default() }
+        Self {
+            client: self.client.clone(),
+            slot: Arc::default(),
+        }
     }
 
     /// Sends one command.
@@ -57,7 +63,9 @@ impl Link {
                 let mut load = redis::cmd("SCRIPT");
                 load.arg("LOAD").arg(&script.text);
                 // Loading changes no ticket, so whatever goes wrong here, nothing happened.
-                self.send(&load).await.map_err(|e| Fault::NotSent(e.text()))?;
+                self.send(&load)
+                    .await
+                    .map_err(|e| Fault::NotSent(e.text()))?;
                 self.call(command).await
             }
             other => other.map_err(|error| error.verdict()),
@@ -65,7 +73,8 @@ impl Link {
     }
 
     async fn send(&self, command: &Cmd) -> Result<Value, Trouble> {
-        let (generation, mut connection) = self.connection().await.map_err(Trouble::NotConnected)?;
+        let (generation, mut connection) =
+            self.connection().await.map_err(Trouble::NotConnected)?;
         let reply = connection.send_packed_command(command).await;
         let reply = reply.and_then(Value::extract_error);
         if let Err(error) = &reply
@@ -86,7 +95,10 @@ impl Link {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(deadline))
             .set_response_timeout(Some(deadline));
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
         slot.generation += 1;
         slot.connection = Some(connection.clone());
         Ok((slot.generation, connection))

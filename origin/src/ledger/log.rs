@@ -13,13 +13,23 @@ impl Ledger {
     pub async fn log(&self, sale: &SaleId, from: u64, count: usize) -> Result<Vec<Entry>, Fault> {
         let [.., key] = keys::of_sale(sale);
         let mut command = redis::cmd("XRANGE");
-        command.arg(key).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count);
+        command
+            .arg(key)
+            .arg(format!("{from}-0"))
+            .arg("+")
+            .arg("COUNT")
+            .arg(count);
         let answer = self.link.call(&command).await?;
-        let Value::Array(items) = &answer else { return Err(reply::strange("a log", &answer)) };
+        let Value::Array(items) = &answer else {
+            return Err(reply::strange("a log", &answer));
+        };
         let mut entries: Vec<Entry> = Vec::with_capacity(items.len());
         for item in items {
             let entry = read(item)?;
-            if entries.last().is_some_and(|last| last.commit_seq + 1 != entry.commit_seq) {
+            if entries
+                .last()
+                .is_some_and(|last| last.commit_seq + 1 != entry.commit_seq)
+            {
                 return Err(Fault::Corrupt(format!(
                     "the log of sale {sale} has a gap before entry {}",
                     entry.commit_seq
@@ -44,11 +54,15 @@ impl Ledger {
 
 /// Reads `[id, ["e", text]]`.
 fn read(item: &Value) -> Result<Entry, Fault> {
-    let Value::Array(parts) = item else { return Err(reply::strange("a log entry", item)) };
+    let Value::Array(parts) = item else {
+        return Err(reply::strange("a log entry", item));
+    };
     let [id, Value::Array(fields)] = parts.as_slice() else {
         return Err(reply::strange("a log entry", item));
     };
-    let seq = reply::text(id)?.strip_suffix("-0").and_then(|seq| seq.parse().ok());
+    let seq = reply::text(id)?
+        .strip_suffix("-0")
+        .and_then(|seq| seq.parse().ok());
     match (seq, fields.as_slice()) {
         (Some(seq), [_, text]) => Entry::parse(seq, reply::text(text)?),
         _ => None,

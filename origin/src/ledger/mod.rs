@@ -67,7 +67,10 @@ impl Ledger {
     /// The same ledger with other script texts. For tests that plant faults.
     #[must_use]
     pub fn with_scripts(&self, scripts: Scripts) -> Self {
-        Self { scripts: ScriptSet::Patched(Arc::new(scripts)), ..self.clone() }
+        Self {
+            scripts: ScriptSet::Patched(Arc::new(scripts)),
+            ..self.clone()
+        }
     }
 
     /// The same ledger, counting its calls in `counters`.
@@ -79,7 +82,10 @@ impl Ledger {
     /// The same ledger over a connection of its own, for calls that must not wait behind orders.
     #[must_use]
     pub fn aside(&self) -> Self {
-        Self { link: self.link.another(), ..self.clone() }
+        Self {
+            link: self.link.another(),
+            ..self.clone()
+        }
     }
 
     /// The ledger's clock as last heard.
@@ -95,13 +101,21 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`]; `Unknown` means that the same batch must be sent again to learn the outcome.
     pub async fn reserve(&self, sale: &SaleId, batch: &[Reserve]) -> Reply<Vec<Verdict>> {
-        assert!((1..=BATCH_MAX).contains(&batch.len()), "a batch has 1 to {BATCH_MAX} orders");
+        assert!(
+            (1..=BATCH_MAX).contains(&batch.len()),
+            "a batch has 1 to {BATCH_MAX} orders"
+        );
         let script = &self.scripts().reserve;
         let mut command = self.command(script, sale);
         for order in batch {
-            command.arg(order.id.as_str()).arg(order.buyer.as_str()).arg(order.quantity.get());
+            command
+                .arg(order.id.as_str())
+                .arg(order.buyer.as_str())
+                .arg(order.quantity.get());
         }
-        let Some(parts) = self.run(script, &command).await? else { return Ok(None) };
+        let Some(parts) = self.run(script, &command).await? else {
+            return Ok(None);
+        };
         let snapshot = self.heard(&parts)?;
         Ok(Some((snapshot, read_batch(batch, &snapshot, &parts)?)))
     }
@@ -118,12 +132,27 @@ impl Ledger {
         open: bool,
     ) -> Result<(Snapshot, Created), Fault> {
         // Listed first: a listed sale that does not exist is skipped, an unlisted one would be lost.
-        self.link.call(redis::cmd("SADD").arg(keys::SALES).arg(sale.as_str())).await?;
+        self.link
+            .call(redis::cmd("SADD").arg(keys::SALES).arg(sale.as_str()))
+            .await?;
         let script = &self.scripts().create;
         let mut command = self.command(script, sale);
-        command.arg(capacity.get()).arg(terms.opens_at.0).arg(terms.closes_at.0);
-        command.arg(terms.hold_ms).arg(terms.buyer_limit).arg(terms.order_limit);
-        command.arg(if open { SaleState::Open } else { SaleState::Scheduled }.as_str());
+        command
+            .arg(capacity.get())
+            .arg(terms.opens_at.0)
+            .arg(terms.closes_at.0);
+        command
+            .arg(terms.hold_ms)
+            .arg(terms.buyer_limit)
+            .arg(terms.order_limit);
+        command.arg(
+            if open {
+                SaleState::Open
+            } else {
+                SaleState::Scheduled
+            }
+            .as_str(),
+        );
         let parts = self.run(script, &command).await?;
         let parts = parts.ok_or_else(|| Fault::Corrupt("create.lua answered nil".into()))?;
         let created = match letter(&parts)? {
@@ -140,8 +169,13 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn sales(&self) -> Result<Vec<SaleId>, Fault> {
-        let reply = self.link.call(redis::cmd("SMEMBERS").arg(keys::SALES)).await?;
-        let Value::Array(names) = reply else { return Err(reply::strange("a list", &reply)) };
+        let reply = self
+            .link
+            .call(redis::cmd("SMEMBERS").arg(keys::SALES))
+            .await?;
+        let Value::Array(names) = reply else {
+            return Err(reply::strange("a list", &reply));
+        };
         let mut sales = Vec::with_capacity(names.len());
         for name in &names {
             let text = reply::text(name)?;
@@ -160,7 +194,10 @@ impl Ledger {
         let Some(parts) = self.run(script, &self.command(script, sale)).await? else {
             return Ok(None);
         };
-        Ok(Some((self.heard(&parts)?, reply::number(part(&parts, 1)?)?)))
+        Ok(Some((
+            self.heard(&parts)?,
+            reply::number(part(&parts, 1)?)?,
+        )))
     }
 
     /// How the sale stands.
@@ -178,7 +215,10 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
         let [_, orders, ..] = keys::of_sale(sale);
-        let reply = self.link.call(redis::cmd("HGET").arg(orders).arg(id.as_str())).await?;
+        let reply = self
+            .link
+            .call(redis::cmd("HGET").arg(orders).arg(id.as_str()))
+            .await?;
         if reply == Value::Nil {
             return Ok(None);
         }
@@ -201,7 +241,9 @@ impl Ledger {
     ) -> Reply<Verdict> {
         let script = &self.scripts().confirm;
         let mut command = self.command(script, sale);
-        command.arg(id.as_str()).arg(quantity.map_or(0, Quantity::get));
+        command
+            .arg(id.as_str())
+            .arg(quantity.map_or(0, Quantity::get));
         self.change_order(script, &command, id).await
     }
 
@@ -239,7 +281,9 @@ impl Ledger {
     ) -> Reply<SaleChange> {
         let script = &self.scripts().restock;
         let mut command = self.command(script, sale);
-        command.arg(capacity.get()).arg(seen.map_or(-1, |c| i64::from(c.get())));
+        command
+            .arg(capacity.get())
+            .arg(seen.map_or(-1, |c| i64::from(c.get())));
         self.change_sale(script, &command).await
     }
 
@@ -262,8 +306,12 @@ impl Ledger {
         let script = &self.scripts().terms;
         let mut command = self.command(script, sale);
         let word = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
-        command.arg(word(change.opens_at.map(|t| t.0))).arg(word(change.closes_at.map(|t| t.0)));
-        command.arg(word(change.hold_ms)).arg(word(change.buyer_limit.map(u64::from)));
+        command
+            .arg(word(change.opens_at.map(|t| t.0)))
+            .arg(word(change.closes_at.map(|t| t.0)));
+        command
+            .arg(word(change.hold_ms))
+            .arg(word(change.buyer_limit.map(u64::from)));
         command.arg(word(change.order_limit.map(u64::from)));
         self.change_sale(script, &command).await
     }
@@ -278,7 +326,8 @@ impl Ledger {
         command.arg(&script.hash).arg(1).arg(keys::NODES);
         command.arg(node).arg(weight).arg(NODE_LIVE_MS);
         let parts = self.run(script, &command).await?.unwrap_or_default();
-        self.clock.hear(UnixMillis(reply::number(part(&parts, 0)?)?));
+        self.clock
+            .hear(UnixMillis(reply::number(part(&parts, 0)?)?));
         u32::try_from(reply::number(part(&parts, 1)?)?)
             .map_err(|_| Fault::Corrupt("the weights of the nodes are out of bounds".into()))
     }
@@ -312,11 +361,19 @@ impl Ledger {
     }
 
     async fn change_order(&self, script: &Script, command: &Cmd, id: &OrderId) -> Reply<Verdict> {
-        let Some(parts) = self.run(script, command).await? else { return Ok(None) };
+        let Some(parts) = self.run(script, command).await? else {
+            return Ok(None);
+        };
         let snapshot = self.heard(&parts)?;
         let verdict = match letter(&parts)? {
-            b'd' => Verdict::Granted { order: reply::order(id, part(&parts, 2)?)?, replayed: false },
-            b'r' => Verdict::Granted { order: reply::order(id, part(&parts, 2)?)?, replayed: true },
+            b'd' => Verdict::Granted {
+                order: reply::order(id, part(&parts, 2)?)?,
+                replayed: false,
+            },
+            b'r' => Verdict::Granted {
+                order: reply::order(id, part(&parts, 2)?)?,
+                replayed: true,
+            },
             other => Verdict::Refused(
                 refusal(other, &snapshot).ok_or_else(|| strange_letter(script, other))?,
             ),
@@ -325,7 +382,9 @@ impl Ledger {
     }
 
     async fn change_sale(&self, script: &Script, command: &Cmd) -> Reply<SaleChange> {
-        let Some(parts) = self.run(script, command).await? else { return Ok(None) };
+        let Some(parts) = self.run(script, command).await? else {
+            return Ok(None);
+        };
         let change = match letter(&parts)? {
             b'd' => SaleChange::Done,
             b'r' => SaleChange::Unchanged,
@@ -340,7 +399,11 @@ impl Ledger {
 }
 
 /// Reads what `reserve.lua` answered for each order of `batch`.
-fn read_batch(batch: &[Reserve], snapshot: &Snapshot, parts: &[Value]) -> Result<Vec<Verdict>, Fault> {
+fn read_batch(
+    batch: &[Reserve],
+    snapshot: &Snapshot,
+    parts: &[Value],
+) -> Result<Vec<Verdict>, Fault> {
     let letters = reply::text(part(parts, 1)?)?.as_bytes();
     let replays = match part(parts, 2)? {
         Value::Array(records) => records.as_slice(),
@@ -356,17 +419,30 @@ fn read_batch(batch: &[Reserve], snapshot: &Snapshot, parts: &[Value]) -> Result
             replayed: false,
             order: Order {
                 buyer: order.buyer.clone(),
-                state: if hold { OrderState::Held } else { OrderState::Confirmed },
+                state: if hold {
+                    OrderState::Held
+                } else {
+                    OrderState::Confirmed
+                },
                 asked: order.quantity.get(),
                 taken: order.quantity.get(),
                 created_at: snapshot.at,
-                deadline: if hold { snapshot.at.plus(snapshot.terms.hold_ms) } else { UnixMillis(0) },
+                deadline: if hold {
+                    snapshot.at.plus(snapshot.terms.hold_ms)
+                } else {
+                    UnixMillis(0)
+                },
                 refused_late: false,
             },
         }),
         b'r' => {
-            let record = replays.next().ok_or_else(|| strange_letter(&SCRIPTS.reserve, b'r'))?;
-            Ok(Verdict::Granted { order: reply::order(&order.id, record)?, replayed: true })
+            let record = replays
+                .next()
+                .ok_or_else(|| strange_letter(&SCRIPTS.reserve, b'r'))?;
+            Ok(Verdict::Granted {
+                order: reply::order(&order.id, record)?,
+                replayed: true,
+            })
         }
         other => refusal(*other, snapshot)
             .map(Verdict::Refused)
@@ -376,7 +452,9 @@ fn read_batch(batch: &[Reserve], snapshot: &Snapshot, parts: &[Value]) -> Result
 }
 
 fn part(parts: &[Value], index: usize) -> Result<&Value, Fault> {
-    parts.get(index).ok_or_else(|| Fault::Corrupt("a reply of the ledger has too few parts".into()))
+    parts
+        .get(index)
+        .ok_or_else(|| Fault::Corrupt("a reply of the ledger has too few parts".into()))
 }
 
 fn letter(parts: &[Value]) -> Result<u8, Fault> {
@@ -387,5 +465,9 @@ fn letter(parts: &[Value]) -> Result<u8, Fault> {
 }
 
 fn strange_letter(script: &Script, letter: u8) -> Fault {
-    Fault::Corrupt(format!("{}.lua answered the letter {:?}", script.name, char::from(letter)))
+    Fault::Corrupt(format!(
+        "{}.lua answered the letter {:?}",
+        script.name,
+        char::from(letter)
+    ))
 }

@@ -16,7 +16,9 @@ pub(super) fn parts(value: Value) -> Result<Option<Vec<Value>>, Fault> {
 
 pub(super) fn text(value: &Value) -> Result<&str, Fault> {
     match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).map_err(|_| strange("a text", value)),
+        Value::BulkString(bytes) => {
+            std::str::from_utf8(bytes).map_err(|_| strange("a text", value))
+        }
         Value::SimpleString(text) => Ok(text),
         _ => Err(strange("a text", value)),
     }
@@ -52,7 +54,16 @@ fn read_snapshot(text: &str) -> Option<Snapshot> {
     };
     let at = UnixMillis(next()?);
     let exact = held.checked_add(confirmed)? <= capacity && words.next().is_none();
-    exact.then_some(Snapshot { capacity, held, confirmed, version, commit_seq, state, terms, at })
+    exact.then_some(Snapshot {
+        capacity,
+        held,
+        confirmed,
+        version,
+        commit_seq,
+        state,
+        terms,
+        at,
+    })
 }
 
 /// The refusal that a letter of `reserve.lua`, `confirm.lua`, `cancel.lua` or `extend.lua` stands for.

@@ -31,7 +31,10 @@ impl LedgerUrl {
             Some(password) => text.replace(password, "***"),
             None => text.to_owned(),
         };
-        Ok(Self { info: info.set_tcp_settings(settings), shown })
+        Ok(Self {
+            info: info.set_tcp_settings(settings),
+            shown,
+        })
     }
 
     pub(super) fn info(&self) -> ConnectionInfo {
@@ -65,6 +68,10 @@ mod tests {
     fn both_forms_of_a_socket_path_are_understood() {
         assert!(LedgerUrl::parse("unix:/run/redis.sock").is_ok());
         assert!(LedgerUrl::parse("redis+unix:///run/redis.sock").is_ok());
-        assert!(LedgerUrl::parse("127.0.0.1").unwrap_err().contains("redis://"));
+        assert!(
+            LedgerUrl::parse("127.0.0.1")
+                .unwrap_err()
+                .contains("redis://")
+        );
     }
 }

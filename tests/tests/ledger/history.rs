@@ -16,7 +16,11 @@ const AT_ONCE: usize = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_scripts_and_the_model_agree_in_every_answer_of_2000_random_histories() {
-    let variable = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let variable = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse::<u64>().ok())
+    };
     let first = variable("LASTSEAT_SEED").unwrap_or_else(|| fastrand::u64(..1 << 40));
     let count = variable("LASTSEAT_HISTORIES").unwrap_or(HISTORIES);
     let redis = PrivateRedis::start(Durability::Off);
@@ -28,11 +32,14 @@ async fn the_scripts_and_the_model_agree_in_every_answer_of_2000_random_historie
              run it again with LASTSEAT_SEED={seed} LASTSEAT_HISTORIES=1"
         );
     }
-    println!("{count} histories of {COMMANDS} commands agree, seeds {first}..{}", first + count);
+    println!(
+        "{count} histories of {COMMANDS} commands agree, seeds {first}..{}",
+        first + count
+    );
 }
 
 /// Runs histories with seeds from `first` on; the first difference found, with its seed.
-pub async fn run(
+pub(crate) async fn run(
     redis: &PrivateRedis,
     ledger: &Ledger,
     first: u64,
@@ -49,18 +56,30 @@ pub async fn run(
             None
         });
     }
-    futures_util::future::join_all(lanes).await.into_iter().flatten().next()
+    futures_util::future::join_all(lanes)
+        .await
+        .into_iter()
+        .flatten()
+        .next()
 }
 
 /// One history.
-pub async fn one(redis: &PrivateRedis, ledger: &Ledger, seed: u64) -> Result<(), String> {
+pub(crate) async fn one(redis: &PrivateRedis, ledger: &Ledger, seed: u64) -> Result<(), String> {
     let mut rng = Rng::with_seed(seed);
     let start = UnixMillis(1_700_000_000_000);
     let terms = Terms {
-        opens_at: some(&mut rng, 0.2).then(|| start.plus(rng.u64(1..3_000))).unwrap_or_default(),
-        closes_at: some(&mut rng, 0.2).then(|| start.plus(rng.u64(3_000..90_000))).unwrap_or_default(),
-        hold_ms: if some(&mut rng, 0.2) { 0 } else { rng.u64(1..4_000) },
-        buyer_limit: if some(&mut rng, 0.5) { 0 } else { rng.u32(1..6) },
+        opens_at: perhaps(&mut rng, start, 1..3_000),
+        closes_at: perhaps(&mut rng, start, 3_000..90_000),
+        hold_ms: if some(&mut rng, 0.2) {
+            0
+        } else {
+            rng.u64(1..4_000)
+        },
+        buyer_limit: if some(&mut rng, 0.5) {
+            0
+        } else {
+            rng.u32(1..6)
+        },
         order_limit: rng.u32(1..5),
     };
     let capacity = capacity(&mut rng);
@@ -74,13 +93,24 @@ pub async fn one(redis: &PrivateRedis, ledger: &Ledger, seed: u64) -> Result<(),
             world.pass(pause).await;
         }
         let command = history.command(&world);
-        world.apply(&command).await.map_err(|difference| format!("step {step}: {difference}"))?;
+        world
+            .apply(&command)
+            .await
+            .map_err(|difference| format!("step {step}: {difference}"))?;
     }
     world.compare_at_rest().await
 }
 
 fn some(rng: &mut Rng, chance: f64) -> bool {
     rng.f64() < chance
+}
+
+fn perhaps(rng: &mut Rng, start: UnixMillis, range: std::ops::Range<u64>) -> UnixMillis {
+    if some(rng, 0.2) {
+        start.plus(rng.u64(range))
+    } else {
+        UnixMillis(0)
+    }
 }
 
 fn capacity(rng: &mut Rng) -> Capacity {
@@ -142,7 +172,11 @@ impl History {
         }
         self.next_order += 1;
         Reserve {
-            id: if again { self.order() } else { id(self.next_order) },
+            id: if again {
+                self.order()
+            } else {
+                id(self.next_order)
+            },
             buyer: BuyerId::parse(&format!("buyer:{}", self.rng.u32(0..6))).expect("a buyer"),
             quantity: Quantity::new(self.rng.u64(1..5)).expect("small"),
         }

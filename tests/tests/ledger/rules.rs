@@ -15,12 +15,17 @@ fn wish(n: u32) -> Reserve {
 }
 
 async fn real(redis: &PrivateRedis) -> Ledger {
-    Ledger::connect(&LedgerUrl::parse(&redis.url()).unwrap()).await.unwrap()
+    Ledger::connect(&LedgerUrl::parse(&redis.url()).unwrap())
+        .await
+        .unwrap()
 }
 
 async fn open(ledger: &Ledger, name: &str, capacity: u64, terms: Terms) -> SaleId {
     let sale = SaleId::parse(name).unwrap();
-    ledger.create_sale(&sale, Capacity::new(capacity).unwrap(), &terms, true).await.unwrap();
+    ledger
+        .create_sale(&sale, Capacity::new(capacity).unwrap(), &terms, true)
+        .await
+        .unwrap();
     sale
 }
 
@@ -30,7 +35,18 @@ async fn buy(ledger: &Ledger, sale: &SaleId, orders: std::ops::Range<u32>) -> Ve
 }
 
 fn granted(verdicts: &[Verdict]) -> usize {
-    verdicts.iter().filter(|v| matches!(v, Verdict::Granted { replayed: false, .. })).count()
+    verdicts
+        .iter()
+        .filter(|v| {
+            matches!(
+                v,
+                Verdict::Granted {
+                    replayed: false,
+                    ..
+                }
+            )
+        })
+        .count()
 }
 
 #[tokio::test]
@@ -44,7 +60,10 @@ async fn ten_thousand_tickets_and_10001_orders_sell_exactly_ten_thousand() {
     }
     assert_eq!(sold, 10_000);
     let report = ledger.audit(&sale).await.unwrap().unwrap();
-    assert!(report.ok && report.confirmed == 10_000 && report.free == 0, "{report:?}");
+    assert!(
+        report.ok && report.confirmed == 10_000 && report.free == 0,
+        "{report:?}"
+    );
 }
 
 #[tokio::test]
@@ -52,7 +71,13 @@ async fn no_tickets_sell_none_and_one_ticket_sells_one() {
     let redis = PrivateRedis::start(Durability::Off);
     let ledger = real(&redis).await;
     for capacity in [0, 1] {
-        let sale = open(&ledger, &format!("of-{capacity}"), capacity, Terms::default()).await;
+        let sale = open(
+            &ledger,
+            &format!("of-{capacity}"),
+            capacity,
+            Terms::default(),
+        )
+        .await;
         let verdicts = buy(&ledger, &sale, 0..5).await;
         assert_eq!(granted(&verdicts) as u64, capacity);
         assert_eq!(verdicts[4], Verdict::Refused(Refusal::SoldOut));
@@ -63,7 +88,16 @@ async fn no_tickets_sell_none_and_one_ticket_sells_one() {
 async fn a_batch_of_any_size_makes_the_same_number_of_redis_calls() {
     let redis = PrivateRedis::start(Durability::Off);
     let ledger = real(&redis).await;
-    let sale = open(&ledger, "calls", 100_000, Terms { hold_ms: 60_000, ..Terms::default() }).await;
+    let sale = open(
+        &ledger,
+        "calls",
+        100_000,
+        Terms {
+            hold_ms: 60_000,
+            ..Terms::default()
+        },
+    )
+    .await;
     buy(&ledger, &sale, 0..1).await;
     let mut calls = Vec::new();
     for (first, size) in [(1, 1), (10, 16), (100, 256), (1_000, 1_024)] {
@@ -84,8 +118,21 @@ async fn commands_in_scripts(redis: &PrivateRedis) -> u64 {
     stats
         .lines()
         .filter_map(|line| line.strip_prefix("cmdstat_"))
-        .filter(|line| !["config|", "info", "client|", "hello", "evalsha", "script|", "select"].iter().any(|w| line.starts_with(w)))
-        .filter_map(|line| line.split("calls=").nth(1)?.split(',').next()?.parse::<u64>().ok())
+        .filter(|line| {
+            ![
+                "config|", "info", "client|", "hello", "evalsha", "script|", "select",
+            ]
+            .iter()
+            .any(|w| line.starts_with(w))
+        })
+        .filter_map(|line| {
+            line.split("calls=")
+                .nth(1)?
+                .split(',')
+                .next()?
+                .parse::<u64>()
+                .ok()
+        })
         .sum()
 }
 
@@ -93,9 +140,21 @@ async fn commands_in_scripts(redis: &PrivateRedis) -> u64 {
 async fn a_hold_that_ends_is_sold_to_the_next_buyer_at_once() {
     let redis = PrivateRedis::start(Durability::Off);
     let ledger = real(&redis).await;
-    let sale = open(&ledger, "holds", 1, Terms { hold_ms: 60, ..Terms::default() }).await;
+    let sale = open(
+        &ledger,
+        "holds",
+        1,
+        Terms {
+            hold_ms: 60,
+            ..Terms::default()
+        },
+    )
+    .await;
     assert_eq!(granted(&buy(&ledger, &sale, 0..1).await), 1);
-    assert_eq!(buy(&ledger, &sale, 1..2).await, [Verdict::Refused(Refusal::AllHeld)]);
+    assert_eq!(
+        buy(&ledger, &sale, 1..2).await,
+        [Verdict::Refused(Refusal::AllHeld)]
+    );
     tokio::time::sleep(std::time::Duration::from_millis(70)).await;
     assert_eq!(granted(&buy(&ledger, &sale, 2..3).await), 1);
 }
@@ -114,12 +173,21 @@ async fn a_lost_script_cache_is_loaded_again_and_nothing_is_sold_twice() {
 #[tokio::test]
 async fn damaged_or_foreign_data_is_named_and_never_sold() {
     let damages: [(&str, &[&str]); 7] = [
-        ("not a whole number", &["HSET", "lastseat:{s}:sale", "capacity", "many"]),
+        (
+            "not a whole number",
+            &["HSET", "lastseat:{s}:sale", "capacity", "many"],
+        ),
         ("not a whole number", &["HDEL", "lastseat:{s}:sale", "held"]),
         ("format 2", &["HSET", "lastseat:{s}:sale", "format", "2"]),
-        ("more tickets are taken", &["HSET", "lastseat:{s}:sale", "confirmed", "11"]),
+        (
+            "more tickets are taken",
+            &["HSET", "lastseat:{s}:sale", "confirmed", "11"],
+        ),
         ("no fields", &["DEL", "lastseat:{s}:sale"]),
-        ("not one that lastseat writes", &["HSET", "lastseat:{s}:orders", "order-00000000000007", "9?"]),
+        (
+            "not one that lastseat writes",
+            &["HSET", "lastseat:{s}:orders", "order-00000000000007", "9?"],
+        ),
         ("WRONGTYPE", &["SET", "lastseat:{s}:holds", "text"]),
     ];
     for (message, damage) in damages {
@@ -138,11 +206,36 @@ async fn damaged_or_foreign_data_is_named_and_never_sold() {
 #[tokio::test]
 async fn the_audit_names_every_difference() {
     let damages: [(&str, &[&str]); 5] = [
-        ("confirmed", &["HSET", "lastseat:{s}:sale", "confirmed", "2"]),
-        ("tally of buyer buyer-1", &["HSET", "lastseat:{s}:buyers", "buyer-1", "5"]),
-        ("tally of buyer nobody", &["HSET", "lastseat:{s}:buyers", "nobody", "1"]),
-        ("hold of order order-00000000000009", &["ZADD", "lastseat:{s}:holds", "99999999999999", "order-00000000000009"]),
-        ("OVERSOLD by 1", &["HSET", "lastseat:{s}:orders", "order-00000000000008", "1c:8:8:1:0:late"]),
+        (
+            "confirmed",
+            &["HSET", "lastseat:{s}:sale", "confirmed", "2"],
+        ),
+        (
+            "tally of buyer buyer-1",
+            &["HSET", "lastseat:{s}:buyers", "buyer-1", "5"],
+        ),
+        (
+            "tally of buyer nobody",
+            &["HSET", "lastseat:{s}:buyers", "nobody", "1"],
+        ),
+        (
+            "hold of order order-00000000000009",
+            &[
+                "ZADD",
+                "lastseat:{s}:holds",
+                "99999999999999",
+                "order-00000000000009",
+            ],
+        ),
+        (
+            "OVERSOLD by 1",
+            &[
+                "HSET",
+                "lastseat:{s}:orders",
+                "order-00000000000008",
+                "1c:8:8:1:0:late",
+            ],
+        ),
     ];
     for (name, damage) in damages {
         let redis = PrivateRedis::start(Durability::Off);
@@ -151,7 +244,10 @@ async fn the_audit_names_every_difference() {
         buy(&ledger, &sale, 0..3).await;
         redis_says(&redis, damage).await;
         let report = ledger.audit(&sale).await.unwrap().unwrap();
-        assert!(!report.ok && report.differences.iter().any(|d| d.contains(name)), "{name}: {report:?}");
+        assert!(
+            !report.ok && report.differences.iter().any(|d| d.contains(name)),
+            "{name}: {report:?}"
+        );
     }
 }
 
@@ -164,7 +260,13 @@ async fn acknowledged_entries_leave_the_log_and_no_others() {
         buy(&ledger, &sale, n..n + 1).await;
     }
     ledger.ack(&sale, 4).await.unwrap().unwrap();
-    let left: Vec<u64> = ledger.log(&sale, 1, 100).await.unwrap().iter().map(|e| e.commit_seq).collect();
+    let left: Vec<u64> = ledger
+        .log(&sale, 1, 100)
+        .await
+        .unwrap()
+        .iter()
+        .map(|e| e.commit_seq)
+        .collect();
     assert_eq!(left, [5, 6]);
 }
 
@@ -173,11 +275,20 @@ async fn the_clock_of_redis_rules_and_no_caller_brings_one() {
     let redis = PrivateRedis::start(Durability::Off);
     let moved = ledger(&redis, scripts(None)).await;
     redis_says(&redis, &["SET", "lastseat:{t}:sale:clock", "5000"]).await;
-    let terms = Terms { opens_at: UnixMillis(6_000), ..Terms::default() };
+    let terms = Terms {
+        opens_at: UnixMillis(6_000),
+        ..Terms::default()
+    };
     let sale = SaleId::parse("t").unwrap();
-    moved.create_sale(&sale, Capacity::new(1).unwrap(), &terms, false).await.unwrap();
+    moved
+        .create_sale(&sale, Capacity::new(1).unwrap(), &terms, false)
+        .await
+        .unwrap();
     let early = buy(&moved, &sale, 0..1).await;
-    assert_eq!(early, [Verdict::Refused(Refusal::NotOpen(Some(UnixMillis(6_000))))]);
+    assert_eq!(
+        early,
+        [Verdict::Refused(Refusal::NotOpen(Some(UnixMillis(6_000))))]
+    );
     redis_says(&redis, &["SET", "lastseat:{t}:sale:clock", "6000"]).await;
     assert_eq!(granted(&buy(&moved, &sale, 0..1).await), 1);
 }
@@ -186,15 +297,37 @@ async fn the_clock_of_redis_rules_and_no_caller_brings_one() {
 /// nobody can read.
 #[test]
 fn every_script_has_a_header_and_known_refusal_letters() {
-    let at = shared::model::Sale::create(Capacity::new(1).unwrap(), Terms::default(), true, UnixMillis(1))
-        .0
-        .snapshot(UnixMillis(1));
+    let at = shared::model::Sale::create(
+        Capacity::new(1).unwrap(),
+        Terms::default(),
+        true,
+        UnixMillis(1),
+    )
+    .0
+    .snapshot(UnixMillis(1));
     for script in SCRIPTS.all() {
-        let own = script.text.rsplit_once("now }, ' ')\nend\n").map_or(&*script.text, |(_, own)| own);
-        assert!(own.starts_with("-- "), "{}: begins with its purpose", script.name);
-        assert!(own.contains("-- ARGV ") && own.contains("-- Reply "), "{}: a contract", script.name);
+        let own = script
+            .text
+            .rsplit_once("now }, ' ')\nend\n")
+            .map_or(&*script.text, |(_, own)| own);
+        assert!(
+            own.starts_with("-- "),
+            "{}: begins with its purpose",
+            script.name
+        );
+        assert!(
+            own.contains("-- ARGV ") && own.contains("-- Reply "),
+            "{}: a contract",
+            script.name
+        );
         if ["reserve", "confirm", "cancel", "extend"].contains(&script.name) {
-            for code in own.lines().take_while(|l| l.starts_with("--")).flat_map(|l| l.split([' ', ',', ':'])).collect::<Vec<_>>().windows(2) {
+            for code in own
+                .lines()
+                .take_while(|l| l.starts_with("--"))
+                .flat_map(|l| l.split([' ', ',', ':']))
+                .collect::<Vec<_>>()
+                .windows(2)
+            {
                 if let [letter, word] = code
                     && letter.len() == 1
                     && word.contains('_')

@@ -13,19 +13,22 @@ const CLOCK: &str = "local clock = redis.call('TIME')\n\
 const TEST_CLOCK: &str = "local now = tonumber(redis.call('GET', SALE .. ':clock'))";
 
 /// A planted fault: what it replaces in which script (or in all), and by what.
-pub struct Mutation {
+pub(crate) struct Mutation {
     pub name: &'static str,
     pub find: &'static str,
     pub replace: &'static str,
 }
 
 /// The scripts with a clock that a test moves, and perhaps a fault.
-pub fn scripts(mutation: Option<&Mutation>) -> Scripts {
+pub(crate) fn scripts(mutation: Option<&Mutation>) -> Scripts {
     let found = std::cell::Cell::new(mutation.is_none());
     let scripts = Scripts::patched(|name, text| {
         let mut text = text;
         if name != "beat" {
-            assert!(text.contains(CLOCK), "{name}.lua reads the clock where the tests expect it");
+            assert!(
+                text.contains(CLOCK),
+                "{name}.lua reads the clock where the tests expect it"
+            );
             text = text.replace(CLOCK, TEST_CLOCK);
         }
         if let Some(mutation) = mutation
@@ -36,27 +39,40 @@ pub fn scripts(mutation: Option<&Mutation>) -> Scripts {
         }
         text
     });
-    assert!(found.get(), "the fault {:?} has a place", mutation.map(|m| m.name));
+    assert!(
+        found.get(),
+        "the fault {:?} has a place",
+        mutation.map(|m| m.name)
+    );
     scripts
 }
 
 /// Connects to a private Redis with the given scripts.
-pub async fn ledger(redis: &PrivateRedis, scripts: Scripts) -> Ledger {
+pub(crate) async fn ledger(redis: &PrivateRedis, scripts: Scripts) -> Ledger {
     let url = LedgerUrl::parse(&redis.url()).expect("a private Redis has an address");
-    Ledger::connect(&url).await.expect("a private Redis can be used").with_scripts(scripts)
+    Ledger::connect(&url)
+        .await
+        .expect("a private Redis can be used")
+        .with_scripts(scripts)
 }
 
 /// Sets a field of Redis behind the ledger's back.
-pub async fn redis_says(redis: &PrivateRedis, words: &[&str]) {
+pub(crate) async fn redis_says(redis: &PrivateRedis, words: &[&str]) {
     let client = redis::Client::open(redis.url()).expect("an address");
-    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+    let mut connection = client
+        .get_multiplexed_async_connection()
+        .await
+        .expect("a connection");
     let mut command = redis::cmd(words[0]);
     command.arg(&words[1..]);
-    let _: redis::Value = command.query_async(&mut connection).await.expect("an answer");
+    let _: redis::Value = command
+        .query_async(&mut connection)
+        .await
+        .expect("an answer");
 }
 
 /// One sale, twice.
-pub struct World {
+pub(crate) struct World {
     ledger: Ledger,
     clock: redis::aio::MultiplexedConnection,
     sale: SaleId,
@@ -66,7 +82,7 @@ pub struct World {
 }
 
 impl World {
-    pub async fn new(
+    pub(crate) async fn new(
         redis: &PrivateRedis,
         ledger: &Ledger,
         name: &str,
@@ -75,7 +91,10 @@ impl World {
         open: bool,
     ) -> Self {
         let client = redis::Client::open(redis.url()).expect("an address");
-        let clock = client.get_multiplexed_async_connection().await.expect("a connection");
+        let clock = client
+            .get_multiplexed_async_connection()
+            .await
+            .expect("a connection");
         let now = UnixMillis(1_700_000_000_000);
         let (model, entry) = Sale::create(capacity, terms, open, now);
         let mut world = Self {
@@ -87,30 +106,36 @@ impl World {
             now,
         };
         world.pass(0).await;
-        let created = world.ledger.create_sale(&world.sale, capacity, &terms, open).await;
+        let created = world
+            .ledger
+            .create_sale(&world.sale, capacity, &terms, open)
+            .await;
         assert_eq!(created, Ok((world.model.snapshot(now), Created::New)));
         world
     }
 
     /// Lets time pass.
-    pub async fn pass(&mut self, ms: u64) {
+    pub(crate) async fn pass(&mut self, ms: u64) {
         self.now = self.now.plus(ms);
         let key = format!("lastseat:{{{}}}:sale:clock", self.sale);
         let mut set = redis::cmd("SET");
         set.arg(key).arg(self.now.0);
-        let _: redis::Value = set.query_async(&mut self.clock).await.expect("the clock is set");
+        let _: redis::Value = set
+            .query_async(&mut self.clock)
+            .await
+            .expect("the clock is set");
     }
 
-    pub fn now(&self) -> UnixMillis {
+    pub(crate) fn now(&self) -> UnixMillis {
         self.now
     }
 
-    pub fn model(&self) -> &Sale {
+    pub(crate) fn model(&self) -> &Sale {
         &self.model
     }
 
     /// Carries one command out on both; an error says how they differ.
-    pub async fn apply(&mut self, command: &Command) -> Result<(), String> {
+    pub(crate) async fn apply(&mut self, command: &Command) -> Result<(), String> {
         let (expected, entry) = self.model.apply(command, self.now);
         self.entries.extend(entry);
         let (snapshot, answer) = self.ask(command).await.map_err(|fault| fault.to_string())?;
@@ -126,52 +151,73 @@ impl World {
     async fn ask(&self, command: &Command) -> Result<(shared::Snapshot, Answer), Fault> {
         let (ledger, sale) = (&self.ledger, &self.sale);
         let reply = match command {
-            Command::Reserve(batch) => {
-                ledger.reserve(sale, batch).await?.map(|(s, v)| (s, Answer::Orders(v)))
-            }
-            Command::Confirm(id, quantity) => {
-                ledger.confirm(sale, id, *quantity).await?.map(|(s, v)| (s, Answer::Order(v)))
-            }
-            Command::Cancel(id) => {
-                ledger.cancel(sale, id).await?.map(|(s, v)| (s, Answer::Order(v)))
-            }
-            Command::Extend(id) => {
-                ledger.extend(sale, id).await?.map(|(s, v)| (s, Answer::Order(v)))
-            }
-            Command::Sweep => ledger.sweep(sale).await?.map(|(s, n)| (s, Answer::Swept(n))),
-            Command::Restock(capacity, seen) => {
-                ledger.restock(sale, *capacity, *seen).await?.map(|(s, c)| (s, Answer::Sale(c)))
-            }
-            Command::State(state) => {
-                ledger.set_state(sale, *state).await?.map(|(s, c)| (s, Answer::Sale(c)))
-            }
-            Command::Terms(change) => {
-                ledger.set_terms(sale, change).await?.map(|(s, c)| (s, Answer::Sale(c)))
-            }
+            Command::Reserve(batch) => ledger
+                .reserve(sale, batch)
+                .await?
+                .map(|(s, v)| (s, Answer::Orders(v))),
+            Command::Confirm(id, quantity) => ledger
+                .confirm(sale, id, *quantity)
+                .await?
+                .map(|(s, v)| (s, Answer::Order(v))),
+            Command::Cancel(id) => ledger
+                .cancel(sale, id)
+                .await?
+                .map(|(s, v)| (s, Answer::Order(v))),
+            Command::Extend(id) => ledger
+                .extend(sale, id)
+                .await?
+                .map(|(s, v)| (s, Answer::Order(v))),
+            Command::Sweep => ledger
+                .sweep(sale)
+                .await?
+                .map(|(s, n)| (s, Answer::Swept(n))),
+            Command::Restock(capacity, seen) => ledger
+                .restock(sale, *capacity, *seen)
+                .await?
+                .map(|(s, c)| (s, Answer::Sale(c))),
+            Command::State(state) => ledger
+                .set_state(sale, *state)
+                .await?
+                .map(|(s, c)| (s, Answer::Sale(c))),
+            Command::Terms(change) => ledger
+                .set_terms(sale, change)
+                .await?
+                .map(|(s, c)| (s, Answer::Sale(c))),
         };
         reply.ok_or_else(|| Fault::Corrupt("the sale is gone".into()))
     }
 
     /// Compares everything that is stored: records, tallies and holds (through the audit) and the log.
-    pub async fn compare_at_rest(&self) -> Result<(), String> {
+    pub(crate) async fn compare_at_rest(&self) -> Result<(), String> {
         let say = |fault: Fault| fault.to_string();
         let orders = self.ledger.all_orders(&self.sale).await.map_err(say)?;
         for (id, order) in &self.model.orders {
             if orders.get(id) != Some(order) {
-                return Err(format!("order {id}: model {order:?}, ledger {:?}", orders.get(id)));
+                return Err(format!(
+                    "order {id}: model {order:?}, ledger {:?}",
+                    orders.get(id)
+                ));
             }
         }
         if orders.len() != self.model.orders.len() {
             return Err("the ledger has orders that the model does not have".into());
         }
-        let log = self.ledger.log(&self.sale, 1, self.entries.len() + 1).await.map_err(say)?;
+        let log = self
+            .ledger
+            .log(&self.sale, 1, self.entries.len() + 1)
+            .await
+            .map_err(say)?;
         for (expected, entry) in self.entries.iter().zip(&log) {
             if expected != entry {
                 return Err(format!("log: model {expected:?}, ledger {entry:?}"));
             }
         }
         if log.len() != self.entries.len() {
-            return Err(format!("log: {} entries, expected {}", log.len(), self.entries.len()));
+            return Err(format!(
+                "log: {} entries, expected {}",
+                log.len(),
+                self.entries.len()
+            ));
         }
         let report = self.ledger.audit(&self.sale).await.map_err(say)?;
         match report {

@@ -1,0 +1,107 @@
+//! The variables of the edge (`[vars]` in `wrangler.toml`, bindings in `workerd.capnp`), read once
+//! per isolate and checked as a whole.
+
+use shared::routing::{Balance, OriginRow, Router};
+
+/// What an isolate is configured to do.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) router: Router,
+    pub(crate) client_ip: ClientIp,
+}
+
+/// Where the client's address is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClientIp {
+    /// The header `CF-Connecting-IP`, which Cloudflare sets and clients cannot.
+    Header,
+    /// The connection's other end: bare workerd, where a client could send that header itself.
+    Connection,
+}
+
+impl Config {
+    /// Reads `ORIGINS`, `BALANCE` and `CLIENT_IP` through `var`.
+    ///
+    /// # Errors
+    /// A sentence that names the variable and what it must look like.
+    pub(crate) fn read(var: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        // workerd.capnp has its own table for when the environment names none.
+        let origins = var("ORIGINS").or_else(|| var("LOCAL_ORIGINS")).ok_or(
+            "the variable ORIGINS is not set; it must be a JSON array such as \
+             [{\"url\":\"http://127.0.0.1:3001\",\"weight\":1}]",
+        )?;
+        let rows: Vec<OriginRow> = serde_json::from_str(&origins).map_err(|error| {
+            format!(
+                "the variable ORIGINS is not a JSON array such as \
+                 [{{\"url\":\"http://127.0.0.1:3001\",\"weight\":1}}]: {error}"
+            )
+        })?;
+        let balance = match var("BALANCE") {
+            None => Balance::default(),
+            Some(word) => Balance::parse(&word).ok_or_else(|| {
+                format!("the variable BALANCE is {word:?}; it must be round_robin or ip_hash")
+            })?,
+        };
+        let client_ip = match var("CLIENT_IP").as_deref() {
+            None | Some("header") => ClientIp::Header,
+            Some("connection") => ClientIp::Connection,
+            Some(word) => Err(format!(
+                "the variable CLIENT_IP is {word:?}; it must be header or connection"
+            ))?,
+        };
+        let router = Router::new(rows, balance)
+            .map_err(|error| format!("the variable ORIGINS is wrong: {error}"))?;
+        Ok(Self { router, client_ip })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &str = r#"[{"url":"http://a","weight":1},{"url":"http://b","weight":2}]"#;
+
+    fn read(vars: &[(&str, &str)]) -> Result<Config, String> {
+        Config::read(|name| {
+            let found = vars.iter().find(|(n, _)| *n == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn a_table_is_enough() {
+        let config = read(&[("ORIGINS", TWO)]).unwrap();
+        assert_eq!(config.router.len(), 2);
+        assert_eq!(config.client_ip, ClientIp::Header);
+    }
+
+    #[test]
+    fn the_environment_comes_before_the_local_table() {
+        let one = r#"[{"url":"http://c"}]"#;
+        let config = read(&[("ORIGINS", TWO), ("LOCAL_ORIGINS", one)]).unwrap();
+        assert_eq!(config.router.len(), 2);
+        assert_eq!(read(&[("LOCAL_ORIGINS", one)]).unwrap().router.len(), 1);
+    }
+
+    #[test]
+    fn each_mistake_is_named_in_words() {
+        for (vars, words) in [
+            (vec![], "ORIGINS is not set"),
+            (vec![("ORIGINS", "http://a")], "not a JSON array"),
+            (vec![("ORIGINS", r#"[{"uri":"http://a"}]"#)], "uri"),
+            (vec![("ORIGINS", "[]")], "is empty"),
+            (vec![("ORIGINS", r#"[{"url":"http://a/"}]"#)], "final slash"),
+            (
+                vec![("ORIGINS", TWO), ("BALANCE", "random")],
+                "round_robin or ip_hash",
+            ),
+            (
+                vec![("ORIGINS", TWO), ("CLIENT_IP", "x-real-ip")],
+                "header or connection",
+            ),
+        ] {
+            let error = read(&vars).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

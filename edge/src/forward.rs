@@ -1,0 +1,143 @@
+//! Asking the origins: one after the other, with a deadline each, always under the same order id.
+
+use crate::answer::{self, Verdict};
+use crate::headers;
+use crate::runtime;
+use crate::state::Isolate;
+use shared::gate::Key;
+use shared::limits::{EDGE_ATTEMPT_MS, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS};
+use shared::routing::{Outcome, Tried};
+use shared::wire::header;
+use shared::{Grant, OrderId, SaleId, UnixMillis};
+use std::net::IpAddr;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
+use worker::console_error;
+
+/// A client's request on its way to an origin. Asking a second origin must do no harm: reading is idempotent,
+/// and so is everything under one order id.
+pub(crate) struct Errand<'a> {
+    pub(crate) isolate: &'a Isolate,
+    pub(crate) request: &'a Request,
+    pub(crate) sale: &'a SaleId,
+    pub(crate) method: &'a str,
+    /// The address at the origin.
+    pub(crate) path: String,
+    /// When the client's request arrived.
+    pub(crate) since: UnixMillis,
+}
+
+/// No origin answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// None was asked.
+    NotSent,
+    /// One may have got the request: workerd does not tell a refused connection from one that was
+    /// reset after the request was read.
+    Unknown,
+}
+
+impl Errand<'_> {
+    /// Asks one origin and, if that one fails or is away, another one. `order` is the order to place, if it is that.
+    ///
+    /// # Errors
+    /// No origin answered.
+    pub(crate) async fn run(
+        &self,
+        order: Option<(&OrderId, Key)>,
+        body: Option<&JsValue>,
+    ) -> Result<Response, Lost> {
+        let client_ip = headers::client_ip(self.isolate, self.request);
+        let fresh = headers::fresh(self.isolate, &self.request.headers(), client_ip, order);
+        let init = match fresh {
+            Ok(fresh) => init(self.method, &fresh, body),
+            Err(error) => {
+                console_error!("lastseat edge: {error:?}");
+                return Err(Lost::NotSent);
+            }
+        };
+        self.ask_origins(client_ip, &init).await
+    }
+
+    async fn ask_origins(
+        &self,
+        client: Option<IpAddr>,
+        init: &RequestInit,
+    ) -> Result<Response, Lost> {
+        let deadline = self.since.plus(EDGE_DEADLINE_MS);
+        let mut tried = Tried::default();
+        let mut lost = Lost::NotSent;
+        let mut nothing_happened = None;
+        for _ in 0..EDGE_ATTEMPTS_MAX {
+            let now = runtime::now();
+            let ms = deadline.since(now).min(EDGE_ATTEMPT_MS);
+            if ms == 0 {
+                break;
+            }
+            let Some((index, url)) = self.isolate.pick(client, tried, now, &self.path) else {
+                break;
+            };
+            tried.add(index);
+            let reply = runtime::fetch(&url, init, ms).await.ok().flatten();
+            let verdict = answer::verdict(reply.as_ref());
+            self.report(index, verdict);
+            match (verdict, reply) {
+                (Verdict::Decided, Some(reply)) => {
+                    self.hear(&reply);
+                    discard(nothing_happened).await;
+                    return Ok(reply);
+                }
+                (Verdict::NothingHappened, Some(reply)) => {
+                    self.hear(&reply);
+                    discard(nothing_happened.replace(reply)).await;
+                }
+                (_, reply) => {
+                    lost = Lost::Unknown;
+                    discard(reply).await;
+                }
+            }
+        }
+        match (lost, nothing_happened) {
+            (Lost::NotSent, Some(reply)) => Ok(reply),
+            (_, reply) => {
+                discard(reply).await;
+                Err(lost)
+            }
+        }
+    }
+
+    fn report(&self, index: usize, verdict: Verdict) {
+        let outcome = match verdict {
+            Verdict::Decided | Verdict::NothingHappened => Outcome::Answered,
+            Verdict::Failed => Outcome::Failed,
+        };
+        self.isolate.report(index, outcome, runtime::now());
+    }
+
+    fn hear(&self, reply: &Response) {
+        let told = reply.headers().get(header::GRANT).ok().flatten();
+        if let Some(grant) = told.and_then(|text| Grant::parse(&text)) {
+            self.isolate.hear(self.sale, &grant, runtime::now());
+        }
+    }
+}
+
+/// The part of a subrequest that does not depend on the origin.
+fn init(method: &str, headers: &Headers, body: Option<&JsValue>) -> RequestInit {
+    let init = RequestInit::new();
+    init.set_method(method);
+    init.set_headers_headers(headers);
+    init.set_redirect(RequestRedirect::Manual);
+    if let Some(body) = body {
+        init.set_body(body);
+    }
+    init
+}
+
+/// Ends an answer that nobody will read, so that its connection is free again.
+async fn discard(answer: Option<Response>) {
+    if let Some(body) = answer.and_then(|answer| answer.body()) {
+        let _ = JsFuture::from(body.cancel()).await;
+    }
+}

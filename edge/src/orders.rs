@@ -1,0 +1,195 @@
+//! The life of an order at the edge: it is checked, passes the gate or does not, and is forwarded.
+
+use crate::answer;
+use crate::forward::{Errand, Lost};
+use crate::headers;
+use crate::routes::Route;
+use crate::runtime::{self, Stay};
+use crate::state::Isolate;
+use js_sys::ArrayBuffer;
+use shared::gate::{Ask, Decision, Key};
+use shared::limits::{BEAT_MS, BODY_MAX, EDGE_ATTEMPT_MS};
+use shared::{Code, Problem, Refusal, SaleId, UnixMillis};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, Response};
+use worker::Context;
+
+/// A client that waits for an opening looks again at least this often, in milliseconds: the opening may be moved.
+const OPENING_LOOK_MS: u64 = 60_000;
+/// Clients told to wait for something come back spread over this many milliseconds.
+const JITTER_MS: f64 = 1_000.0;
+
+/// `POST /v1/sales/{sale}/orders`. A refusal neither reads the body nor asks an origin.
+///
+/// # Errors
+/// The runtime failed before any origin was asked.
+pub(crate) async fn place(
+    isolate: &Isolate,
+    request: &Request,
+    context: &Context,
+    route: &Route,
+    sale: &SaleId,
+) -> Result<Response, JsValue> {
+    let since = runtime::now();
+    let sent = request.headers();
+    let (id, key) = match headers::sent_key(&sent) {
+        Ok(Some(known)) => known,
+        Ok(None) => (isolate.new_order_id(since)?, Key::Made),
+        Err(problem) => return answer::problem(&problem),
+    };
+    if let Err(problem) = headers::check_length(&sent) {
+        return answer::problem(&problem.for_order(&id));
+    }
+    let mut stay = None;
+    let mut ask = Ask { key, beats: 0 };
+    loop {
+        let now = runtime::now();
+        match isolate.decide(sale, ask, now) {
+            Decision::Forward => break,
+            Decision::Refuse(refusal) => {
+                let problem = refused(refusal, now, isolate.chance());
+                return answer::problem(&problem.for_order(&id));
+            }
+            Decision::Wait => {
+                stay.get_or_insert_with(|| Stay::new(context));
+                runtime::sleep(BEAT_MS).await;
+                ask.beats = ask.beats.saturating_add(1);
+            }
+        }
+    }
+    let _stay = stay.unwrap_or_else(|| Stay::new(context));
+    let body = match body_of(request).await {
+        Ok(body) => body,
+        Err(problem) => return answer::problem(&problem.for_order(&id)),
+    };
+    let errand = Errand {
+        isolate,
+        request,
+        sale,
+        method: "POST",
+        path: route.path(),
+        since,
+    };
+    match errand.run(Some((&id, key)), Some(&body)).await {
+        Ok(reply) => Ok(answer::of_origin(reply)),
+        Err(lost) => answer::problem(&unanswered(lost, isolate.chance()).for_order(&id)),
+    }
+}
+
+/// Everything else about a sale or an order: no gate stands before it, since it sells nothing new.
+///
+/// # Errors
+/// The runtime failed before any origin was asked.
+pub(crate) async fn ask(
+    isolate: &Isolate,
+    request: &Request,
+    context: &Context,
+    route: &Route,
+    sale: &SaleId,
+    method: &str,
+) -> Result<Response, JsValue> {
+    let since = runtime::now();
+    let named = |problem: Problem| match route.order() {
+        Some(id) => problem.for_order(id),
+        None => problem,
+    };
+    let writes = matches!(route, Route::Change(..));
+    let _stay = Stay::new(context);
+    let mut body = None;
+    if writes && request.body().is_some() {
+        if let Err(problem) = headers::check_length(&request.headers()) {
+            return answer::problem(&named(problem));
+        }
+        match body_of(request).await {
+            Ok(read) => body = Some(read),
+            Err(problem) => return answer::problem(&named(problem)),
+        }
+    }
+    let errand = Errand {
+        isolate,
+        request,
+        sale,
+        method,
+        path: route.path(),
+        since,
+    };
+    match errand.run(None, body.as_ref()).await {
+        Ok(reply) => Ok(answer::of_origin(reply)),
+        Err(lost) => {
+            // What only reads has changed nothing, wherever it got lost.
+            let lost = if writes { lost } else { Lost::NotSent };
+            answer::problem(&named(unanswered(lost, isolate.chance())))
+        }
+    }
+}
+
+/// Reads the body once, so that it can be sent to a second origin. It stays on the JavaScript side.
+async fn body_of(request: &Request) -> Result<JsValue, Problem> {
+    let incomplete = || Problem::invalid("The body did not arrive whole and in time.");
+    let reading = request.array_buffer().map_err(|_| incomplete())?;
+    let read = runtime::within(EDGE_ATTEMPT_MS, JsFuture::from(reading)).await;
+    let body = read.and_then(Result::ok).ok_or_else(incomplete)?;
+    let length = body.dyn_ref::<ArrayBuffer>().map(ArrayBuffer::byte_length);
+    match length {
+        Some(length) if length as usize <= BODY_MAX => Ok(body),
+        _ => Err(Problem::new(Code::TooLarge)),
+    }
+}
+
+/// The problem of a refusal made here. One who waits for an opening is told when to come back: then, or in a
+/// minute to see whether it was moved, plus a random part, so that not all come in the same millisecond.
+fn refused(refusal: Refusal, now: UnixMillis, chance: f64) -> Problem {
+    let problem = Problem::refusal(refusal);
+    match refusal {
+        Refusal::NotOpen(Some(opens_at)) => {
+            problem.retry_after(spread(opens_at.since(now).min(OPENING_LOOK_MS), chance))
+        }
+        _ => problem,
+    }
+}
+
+fn unanswered(lost: Lost, chance: f64) -> Problem {
+    let code = match lost {
+        Lost::NotSent => Code::Unavailable,
+        Lost::Unknown => Code::OutcomeUnknown,
+    };
+    Problem::new(code).retry_after(spread(0, chance))
+}
+
+fn spread(wait_ms: u64, chance: f64) -> u32 {
+    (wait_ms as f64 + chance * JITTER_MS) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_before_the_opening_is_told_when_to_come_back() {
+        let refusal = Refusal::NotOpen(Some(UnixMillis(15_000)));
+        let wait = |now, chance| refused(refusal, UnixMillis(now), chance).retry_after_ms;
+        assert_eq!(wait(10_000, 0.0), Some(5_000));
+        assert_eq!(wait(10_000, 0.5), Some(5_500));
+        assert_eq!(wait(15_001, 0.5), Some(500));
+    }
+
+    #[test]
+    fn a_far_opening_is_looked_at_again_within_a_minute() {
+        let refusal = Refusal::NotOpen(Some(UnixMillis(u64::MAX)));
+        assert_eq!(
+            refused(refusal, UnixMillis(0), 0.0).retry_after_ms,
+            Some(60_000)
+        );
+        assert_eq!(
+            refused(Refusal::NotOpen(None), UnixMillis(0), 0.0).retry_after_ms,
+            None
+        );
+    }
+
+    #[test]
+    fn a_request_that_may_have_arrived_is_never_called_unavailable() {
+        assert_eq!(unanswered(Lost::Unknown, 0.0).code, Code::OutcomeUnknown);
+        assert_eq!(unanswered(Lost::NotSent, 0.0).code, Code::Unavailable);
+    }
+}

@@ -1,0 +1,151 @@
+//! What an isolate keeps between requests: plain data only. Each method borrows, works without
+//! waiting, and hands out owned values, so that no borrow can outlive an await.
+
+use crate::config::{ClientIp, Config};
+use crate::runtime;
+use js_sys::{JSON, Reflect};
+use shared::gate::{Ask, Decision, Gates};
+use shared::routing::{Outcome, Router, Tried};
+use shared::{EdgeId, Grant, OrderId, SaleId, UnixMillis};
+use std::cell::{OnceCell, RefCell};
+use std::net::IpAddr;
+use std::rc::Rc;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::{Env, console_error};
+
+/// One isolate's knowledge: hints that cost nothing but an extra request when they are lost.
+pub(crate) struct Isolate {
+    pub(crate) id: EdgeId,
+    pub(crate) client_ip: ClientIp,
+    gates: RefCell<Gates>,
+    router: RefCell<Router>,
+    chance: RefCell<Chance>,
+}
+
+thread_local! {
+    static ISOLATE: OnceCell<Result<Rc<Isolate>, Rc<str>>> = const { OnceCell::new() };
+}
+
+/// This isolate, made from `env` by the first request.
+///
+/// # Errors
+/// What is wrong with the configuration, in words; it is logged once.
+pub(crate) fn isolate(env: &Env) -> Result<Rc<Isolate>, Rc<str>> {
+    ISOLATE.with(|cell| {
+        cell.get_or_init(|| match Isolate::new(env) {
+            Ok(isolate) => Ok(Rc::new(isolate)),
+            Err(fault) => {
+                console_error!("lastseat edge: {fault}");
+                Err(fault.into())
+            }
+        })
+        .clone()
+    })
+}
+
+impl Isolate {
+    fn new(env: &Env) -> Result<Self, String> {
+        let config = Config::read(|name| var(env, name))?;
+        let mut chance = Chance::default();
+        let id = chance.take().map(u64::from_le_bytes).map_err(no_chance)?;
+        Ok(Self {
+            id: EdgeId::parse(&format!("{id:016x}")).map_err(|error| error.to_string())?,
+            client_ip: config.client_ip,
+            gates: RefCell::default(),
+            router: RefCell::new(config.router),
+            chance: RefCell::new(chance),
+        })
+    }
+
+    pub(crate) fn decide(&self, sale: &SaleId, ask: Ask, now: UnixMillis) -> Decision {
+        let chance = self.chance();
+        self.gates.borrow_mut().of(sale).decide(ask, now, chance)
+    }
+
+    pub(crate) fn hear(&self, sale: &SaleId, grant: &Grant, now: UnixMillis) {
+        self.gates.borrow_mut().hear(sale, grant, now);
+    }
+
+    /// The next origin for a request of `client` and the address of `path` there.
+    pub(crate) fn pick(
+        &self,
+        client: Option<IpAddr>,
+        tried: Tried,
+        now: UnixMillis,
+        path: &str,
+    ) -> Option<(usize, String)> {
+        let mut router = self.router.borrow_mut();
+        let index = router.pick(client, tried, now)?;
+        Some((index, format!("{}{path}", router.url(index)?)))
+    }
+
+    pub(crate) fn report(&self, index: usize, outcome: Outcome, now: UnixMillis) {
+        self.router.borrow_mut().report(index, outcome, now);
+    }
+
+    /// An order id that nobody can guess.
+    ///
+    /// # Errors
+    /// The runtime gave no random bytes.
+    pub(crate) fn new_order_id(&self, now: UnixMillis) -> Result<OrderId, JsValue> {
+        Ok(OrderId::new_v7(now, self.chance.borrow_mut().take()?))
+    }
+
+    /// A number in `0.0..1.0` that spreads those who come back.
+    pub(crate) fn chance(&self) -> f64 {
+        let word = self
+            .chance
+            .borrow_mut()
+            .take()
+            .map_or(0, u16::from_le_bytes);
+        f64::from(word) / 65_536.0
+    }
+}
+
+/// Random bytes, asked for in bulk: one call into the runtime serves some 300 orders.
+struct Chance {
+    pool: [u8; 4_096],
+    used: usize,
+}
+
+impl Default for Chance {
+    fn default() -> Self {
+        let pool = [0; 4_096];
+        Self {
+            used: pool.len(),
+            pool,
+        }
+    }
+}
+
+impl Chance {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], JsValue> {
+        if let Some(bytes) = self.next() {
+            return Ok(bytes);
+        }
+        runtime::fill_random(&mut self.pool)?;
+        self.used = 0;
+        self.next().ok_or(JsValue::NULL)
+    }
+
+    fn next<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let bytes = self.pool.get(self.used..)?.first_chunk().copied()?;
+        self.used = self.used.saturating_add(N);
+        Some(bytes)
+    }
+}
+
+fn no_chance(error: JsValue) -> String {
+    format!("the runtime gives no random bytes: {error:?}")
+}
+
+/// A variable as text; one that wrangler was given as a table is written as JSON. Not `env.var`: under
+/// bare workerd a variable that is not set is null, and `env.var` panics on null.
+fn var(env: &Env, name: &str) -> Option<String> {
+    let value = Reflect::get(env.unchecked_ref(), &name.into()).ok()?;
+    if value.is_null() || value.is_undefined() {
+        return None;
+    }
+    let text = value.as_string();
+    text.or_else(|| JSON::stringify(&value).ok().map(String::from))
+}
