@@ -5,9 +5,9 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Scripts that are counted by name; the label set is bounded.
-const SCRIPTS: [&str; 11] = [
+const SCRIPTS: [&str; 12] = [
     "reserve", "create", "snapshot", "confirm", "cancel", "extend", "restock", "state", "terms",
-    "ack", "beat",
+    "ack", "beat", "peek",
 ];
 /// Kinds of fault, as label values.
 const FAULTS: [&str; 3] = ["not_sent", "unknown", "corrupt"];

@@ -1,1 +1,7 @@
+//! Drives the real programs from outside: real Redis, real `wrangler dev`, real `workerd`, real load.
+//!
+//! [`harness`] starts, watches and stops them; [`rush`] is the load generator behind `make rush`.
+//! The tests themselves are in `tests/tests`, one binary per tier.
 
+pub mod harness;
+pub mod rush;

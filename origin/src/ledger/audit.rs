@@ -3,7 +3,8 @@
 //! It works while the sale sells. A scan of a changing hash sees each order in some state between the
 //! log positions before and after it; applying the log entries of that range again brings every order to the end
 //! of the range exactly, because events name the new state, not the difference (the redo of a fuzzy
-//! checkpoint, as in ARIES). Tallies and holds that changed during a scan are looked at again.
+//! checkpoint, as in ARIES). Tallies and holds that moved during their scan are read once more, together with the
+//! position of the log that they stand for.
 
 use super::{Fault, Ledger, keys, reply};
 use redis::Value;
@@ -19,8 +20,8 @@ const PAGE: usize = 500;
 const LOG_PAGE: usize = 16;
 /// Differences that a report names; more are only counted.
 const NAMED: usize = 100;
-/// Rounds in which tallies and holds that keep changing are looked at again.
-const ROUNDS: usize = 20;
+/// Tallies and holds that are read once more in one call.
+const PEEK: usize = 500;
 
 /// What a recount found.
 #[derive(Clone, Debug, Serialize)]
@@ -73,23 +74,44 @@ impl Ledger {
     /// Recounts `sale`, also while it sells; `None` when there is no such sale.
     ///
     /// # Errors
-    /// See [`Fault`]; also when some tallies or holds changed in each of many rounds.
+    /// See [`Fault`]; also when the log is trimmed faster than it is read.
     pub async fn audit(&self, sale: &SaleId) -> Result<Option<AuditReport>, Fault> {
         let Some(before) = self.snapshot(sale).await? else { return Ok(None) };
         let mut recount = Recount { position: before.commit_seq, ..Recount::default() };
         recount.orders = OrderBook::from(self.all_orders(sale).await?);
         recount.read_log(self, sale, before.commit_seq).await?;
-        for _ in 0..ROUNDS {
-            recount.scan_tallies_and_holds(self, sale).await?;
-            let Some(now) = self.snapshot(sale).await? else { return Ok(None) };
-            recount.catch_up(self, sale, &now).await?;
-            if let Some(report) = recount.compared_with(sale, &now) {
-                return Ok(Some(report));
+        recount.scan_tallies_and_holds(self, sale).await?;
+        let Some(now) = self.snapshot(sale).await? else { return Ok(None) };
+        recount.catch_up(self, sale, now.commit_seq).await?;
+        recount.check_names(self, sale).await?;
+        let Some(counters) = self.snapshot(sale).await? else { return Ok(None) };
+        recount.catch_up(self, sale, counters.commit_seq).await?;
+        Ok(Some(recount.report(sale, &counters)))
+    }
+
+    /// Tallies, holds and the position of the log that they stand for.
+    async fn peek(
+        &self,
+        sale: &SaleId,
+        buyers: &[BuyerId],
+        orders: &[OrderId],
+    ) -> Result<(u64, Vec<Value>, Vec<Value>), Fault> {
+        let script = &self.scripts().peek;
+        let mut command = self.command(script, sale);
+        command.arg(buyers.len());
+        buyers.iter().for_each(|buyer| {
+            command.arg(buyer.as_str());
+        });
+        orders.iter().for_each(|id| {
+            command.arg(id.as_str());
+        });
+        let parts = self.run(script, &command).await?.unwrap_or_default();
+        match parts.as_slice() {
+            [seq, Value::Array(tallies), Value::Array(deadlines)] => {
+                Ok((reply::number(seq)?, tallies.clone(), deadlines.clone()))
             }
+            _ => Err(Fault::Corrupt("peek.lua answered something else".into())),
         }
-        Err(Fault::NotSent(format!(
-            "some buyers or holds changed in each of {ROUNDS} rounds; try again when fewer buy"
-        )))
     }
 
     async fn scan(
@@ -121,6 +143,10 @@ impl Ledger {
     }
 }
 
+fn perhaps(value: &Value) -> Result<Option<u64>, Fault> {
+    if *value == Value::Nil { Ok(None) } else { reply::number(value).map(Some) }
+}
+
 fn order_id(value: &Value) -> Result<OrderId, Fault> {
     OrderId::parse(reply::text(value)?).map_err(|_| reply::strange("an order id", value))
 }
@@ -135,8 +161,6 @@ struct Recount {
     log_from: u64,
     buyers: HashMap<BuyerId, u64>,
     holds: HashMap<OrderId, u64>,
-    /// Who changed since the tallies and holds were scanned.
-    touched: HashSet<OrderId>,
     found: Differences,
 }
 
@@ -162,7 +186,6 @@ impl Recount {
         let [_, _, buyers, holds, _] = keys::of_sale(sale);
         self.buyers.clear();
         self.holds.clear();
-        self.touched.clear();
         ledger
             .scan("HSCAN", &buyers, |buyer, tickets| {
                 let id = BuyerId::parse(reply::text(buyer)?)
@@ -179,22 +202,16 @@ impl Recount {
             .await
     }
 
-    /// Applies what the log has gained since `position`.
-    async fn catch_up(
-        &mut self,
-        ledger: &Ledger,
-        sale: &SaleId,
-        now: &Snapshot,
-    ) -> Result<(), Fault> {
-        while self.position < now.commit_seq {
+    /// Applies what the log has gained since `position`, as far as `end`.
+    async fn catch_up(&mut self, ledger: &Ledger, sale: &SaleId, end: u64) -> Result<(), Fault> {
+        while self.position < end {
             let entries: Vec<Entry> = ledger.log(sale, self.position + 1, LOG_PAGE).await?;
             if entries.first().is_none_or(|first| first.commit_seq != self.position + 1) {
                 return Err(Fault::NotSent(
                     "the log was trimmed while it was read; acknowledge less or audit again".into(),
                 ));
             }
-            for entry in entries.iter().filter(|entry| entry.commit_seq <= now.commit_seq) {
-                self.touched.extend(entry.events.iter().filter_map(|e| e.order().cloned()));
+            for entry in entries.iter().filter(|entry| entry.commit_seq <= end) {
                 self.orders.apply(entry);
                 self.logged.apply(entry);
                 self.position = entry.commit_seq;
@@ -203,15 +220,59 @@ impl Recount {
         Ok(())
     }
 
-    /// The report, or `None` when a tally or hold differs that changed during its scan.
-    fn compared_with(&mut self, sale: &SaleId, counters: &Snapshot) -> Option<AuditReport> {
-        self.found = Differences::default();
-        let count = self.orders.count();
-        let settled = self.compare_holds() & self.compare_tallies(&count.buyers);
-        if !settled {
-            return None;
+    /// Compares each tally and each hold with the orders. What differs after the scan is read once more at one
+    /// position of the log, and only what differs there differs.
+    async fn check_names(&mut self, ledger: &Ledger, sale: &SaleId) -> Result<(), Fault> {
+        let tallies = self.orders.count().buyers;
+        let buyers: HashSet<&BuyerId> = tallies.keys().chain(self.buyers.keys()).collect();
+        let buyers: Vec<BuyerId> = buyers
+            .into_iter()
+            .filter(|buyer| tallies.get(*buyer) != self.buyers.get(*buyer))
+            .cloned()
+            .collect();
+        let held: HashSet<&OrderId> = self
+            .orders
+            .whole()
+            .filter(|(_, order)| order.state == OrderState::Held)
+            .map(|(id, _)| id)
+            .collect();
+        let orders: Vec<OrderId> = held
+            .into_iter()
+            .chain(self.holds.keys())
+            .filter(|id| self.deadline(id) != self.holds.get(*id).copied())
+            .cloned()
+            .collect::<HashSet<_>>()
+            .into_iter()
+            .collect();
+        for buyers in buyers.chunks(PEEK) {
+            let (position, tallies, _) = ledger.peek(sale, buyers, &[]).await?;
+            self.catch_up(ledger, sale, position).await?;
+            let counted = self.orders.count().buyers;
+            for (buyer, tally) in buyers.iter().zip(&tallies) {
+                let what = format!("tally of buyer {buyer}");
+                self.found.compare(&what, counted.get(buyer).copied(), perhaps(tally)?);
+            }
         }
+        for orders in orders.chunks(PEEK) {
+            let (position, _, deadlines) = ledger.peek(sale, &[], orders).await?;
+            self.catch_up(ledger, sale, position).await?;
+            for (id, deadline) in orders.iter().zip(&deadlines) {
+                let what = format!("hold of order {id}");
+                self.found.compare(&what, self.deadline(id), perhaps(deadline)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// When the hold of this order ends, if the orders say that it is held.
+    fn deadline(&self, id: &OrderId) -> Option<u64> {
+        let order = self.orders.get(id)?;
+        (order.state == OrderState::Held).then_some(order.deadline.0)
+    }
+
+    fn report(mut self, sale: &SaleId, counters: &Snapshot) -> AuditReport {
         self.compare_with_log();
+        let count = self.orders.count();
         self.found.compare("held", Some(count.held), Some(u64::from(counters.held)));
         self.found.compare("confirmed", Some(count.confirmed), Some(u64::from(counters.confirmed)));
         let taken = i64::try_from(count.held + count.confirmed).unwrap_or(i64::MAX);
@@ -219,8 +280,7 @@ impl Recount {
         if free < 0 {
             self.found.note(format!("OVERSOLD by {}", -free));
         }
-        let found = std::mem::take(&mut self.found);
-        Some(AuditReport {
+        AuditReport {
             sale: sale.to_string(),
             capacity: u64::from(counters.capacity),
             free,
@@ -230,44 +290,10 @@ impl Recount {
             commit_seq: counters.commit_seq,
             log_from: self.log_from,
             orders_in_log: self.logged.whole().count() as u64,
-            ok: found.named.is_empty(),
-            differences: found.named,
-            more_differences: found.more,
-        })
-    }
-
-    fn compare_holds(&mut self) -> bool {
-        let mut settled = true;
-        let held: HashMap<&OrderId, u64> = self
-            .orders
-            .whole()
-            .filter(|(_, order)| order.state == OrderState::Held)
-            .map(|(id, order)| (id, order.deadline.0))
-            .collect();
-        for id in held.keys().copied().chain(self.holds.keys()).collect::<HashSet<_>>() {
-            let (expected, there) = (held.get(id).copied(), self.holds.get(id).copied());
-            if expected != there && self.touched.contains(id) {
-                settled = false;
-            } else {
-                self.found.compare(&format!("hold of order {id}"), expected, there);
-            }
+            ok: self.found.named.is_empty(),
+            differences: self.found.named,
+            more_differences: self.found.more,
         }
-        settled
-    }
-
-    fn compare_tallies(&mut self, counted: &HashMap<BuyerId, u64>) -> bool {
-        let moving: HashSet<&BuyerId> =
-            self.touched.iter().filter_map(|id| Some(&self.orders.get(id)?.buyer)).collect();
-        let mut settled = true;
-        for buyer in counted.keys().chain(self.buyers.keys()).collect::<HashSet<_>>() {
-            let (expected, there) = (counted.get(buyer).copied(), self.buyers.get(buyer).copied());
-            if expected != there && moving.contains(buyer) {
-                settled = false;
-            } else {
-                self.found.compare(&format!("tally of buyer {buyer}"), expected, there);
-            }
-        }
-        settled
     }
 
     /// Orders whose whole life the log still has must be there as the log tells it, and no order may be

@@ -78,6 +78,8 @@ scripts! {
     terms "terms.lua" prelude!();
     /// Acknowledges a position of the log.
     ack "ack.lua" prelude!();
+    /// Reads tallies and holds for an audit.
+    peek "peek.lua" "";
     /// A node's heartbeat.
     beat "beat.lua" "";
 }

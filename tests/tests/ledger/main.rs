@@ -1,5 +1,6 @@
 //! The Lua scripts on a real Redis, held against the model in `shared`.
 
+mod concurrent;
 mod faults;
 mod history;
 mod rules;

@@ -1,0 +1,315 @@
+//! The command line. Values that need more than a glance are checked in [`crate::config`], which
+//! reports all that is wrong at once.
+
+use crate::secret::Secret;
+use clap::{Args, Parser, Subcommand};
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  lastseat                                    a Redis and four nodes on ports 3001 to 3004
+  lastseat cluster --demo --edge wrangler     the same with an edge and a sale of 10,000 tickets
+  lastseat sale create spring --capacity 500  a sale of 500 tickets, open at once
+  lastseat audit --sale spring                recounts it
+
+Exit codes: 0 done, 1 it did not work, 2 wrong flags (audit: 1 differences, 2 could not check).
+Log level: LASTSEAT_LOG or RUST_LOG, for example info or lastseat=debug.";
+
+/// Sells the last seat to exactly one buyer.
+#[derive(Debug, Parser)]
+#[command(name = "lastseat", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What all commands understand.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do; `cluster` when absent.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What all commands understand.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Print data as JSON on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where nodes, logs and the Redis of the cluster keep their files
+    #[arg(
+        long,
+        global = true,
+        env = "LASTSEAT_DATA_DIR",
+        default_value = ".lastseat",
+        value_name = "DIR"
+    )]
+    pub data_dir: PathBuf,
+    /// The Redis that is the ledger: redis://user:password@host:6379/0 or unix:/path
+    #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "URL")]
+    pub redis_url: Option<Secret>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run nodes here, with a Redis and edges if wanted, until Ctrl-C
+    Cluster(ClusterFlags),
+    /// Run one node
+    Serve(ServeFlags),
+    /// Create and show sales
+    Sale {
+        /// What to do with sales.
+        #[command(subcommand)]
+        command: SaleCommand,
+    },
+    /// Show orders
+    Orders {
+        /// What to do with orders.
+        #[command(subcommand)]
+        command: OrdersCommand,
+    },
+    /// Recount a sale and compare with its counters
+    #[command(
+        after_help = "Exit codes: 0 all agrees, 1 differences, 2 could not check.\n\n\
+        Example: lastseat audit --sale demo --json"
+    )]
+    Audit(AuditFlags),
+    /// Become another program that ends when our parent does
+    #[command(hide = true)]
+    Bound(BoundFlags),
+}
+
+/// `lastseat serve`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  lastseat serve --node 1 --weight 1 --listen 127.0.0.1:3001 --redis-url redis://127.0.0.1:6379/0
+
+SIGTERM or Ctrl-C: takes no more orders, finishes those that wait, exits with 0 within 10 s.")]
+pub struct ServeFlags {
+    /// Address for orders; port 0 takes any free one
+    #[arg(
+        long,
+        env = "LASTSEAT_LISTEN",
+        default_value = "127.0.0.1:3001",
+        value_name = "IP:PORT"
+    )]
+    pub listen: String,
+    /// Address for operators: admin calls and /metrics
+    #[arg(
+        long,
+        env = "LASTSEAT_ADMIN_LISTEN",
+        default_value = "127.0.0.1:3101",
+        value_name = "IP:PORT"
+    )]
+    pub admin_listen: String,
+    /// Number of this node; each node of a ledger has its own
+    #[arg(
+        long,
+        env = "LASTSEAT_NODE",
+        default_value = "1",
+        value_name = "1..65535"
+    )]
+    pub node: String,
+    /// Share of this node beside the others
+    #[arg(
+        long,
+        env = "LASTSEAT_WEIGHT",
+        default_value = "1",
+        value_name = "1..1000"
+    )]
+    pub weight: String,
+    /// Bearer token of the admin calls; without it they are refused
+    #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "TOKEN")]
+    pub admin_token: Option<Secret>,
+    /// Let anybody make the shop's calls; for a demonstration on one machine
+    #[arg(long)]
+    pub demo: bool,
+    /// Stop when stdin ends, as it does when the parent process dies
+    #[arg(long, hide = true)]
+    pub stop_with_stdin: bool,
+}
+
+/// `lastseat cluster`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lastseat cluster --demo
+  lastseat cluster --demo --edge workerd --edges 3
+  lastseat cluster --ports 0 --weights 1,1 --redis-url redis://127.0.0.1:6379/0 --json
+
+Ctrl-C stops everything in order; a second Ctrl-C at once.
+The addresses and the admin token are kept in cluster.json of the data directory while it runs.")]
+pub struct ClusterFlags {
+    /// Ports of the nodes; 0 takes any free one, a single 0 stands for all
+    #[arg(
+        long,
+        env = "LASTSEAT_PORTS",
+        default_value = "3001,3002,3003,3004",
+        value_name = "PORTS"
+    )]
+    pub ports: String,
+    /// Weights of the nodes, one for each
+    #[arg(
+        long,
+        env = "LASTSEAT_WEIGHTS",
+        default_value = "1,2,3,4",
+        value_name = "WEIGHTS"
+    )]
+    pub weights: String,
+    /// Let the Redis of the cluster also listen on this port of 127.0.0.1
+    #[arg(long, env = "LASTSEAT_REDIS_PORT", value_name = "PORT")]
+    pub redis_port: Option<String>,
+    /// Bearer token of the admin calls; made once and kept in admin.token when absent
+    #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "TOKEN")]
+    pub admin_token: Option<Secret>,
+    /// Create the sale "demo", and let anybody make the shop's calls
+    #[arg(long)]
+    pub demo: bool,
+    /// Tickets of the sale "demo"
+    #[arg(
+        long,
+        env = "LASTSEAT_DEMO_TICKETS",
+        default_value = "10000",
+        value_name = "NUMBER"
+    )]
+    pub demo_tickets: String,
+    /// Run edges, too: none, wrangler or workerd
+    #[arg(
+        long,
+        env = "LASTSEAT_EDGE",
+        default_value = "none",
+        value_name = "KIND"
+    )]
+    pub edge: String,
+    /// How many edges
+    #[arg(
+        long,
+        env = "LASTSEAT_EDGES",
+        default_value = "1",
+        value_name = "NUMBER"
+    )]
+    pub edges: String,
+    /// Port of the first edge, the others follow; 0 takes any free ones
+    #[arg(
+        long,
+        env = "LASTSEAT_EDGE_PORT",
+        default_value = "8787",
+        value_name = "PORT"
+    )]
+    pub edge_port: String,
+}
+
+/// `lastseat sale`
+#[derive(Debug, Subcommand)]
+pub enum SaleCommand {
+    /// Create a sale; safe to repeat
+    #[command(after_help = "\
+Examples:
+  lastseat sale create demo --capacity 10000
+  lastseat sale create spring --capacity 500 --hold-ms 600000 --buyer-limit 4
+  lastseat sale create night --capacity 500 --opens-at 1795575600000")]
+    Create(SaleCreateFlags),
+    /// Show a sale with all its numbers
+    #[command(after_help = "Example: lastseat sale show demo --json")]
+    Show {
+        /// The sale
+        sale: String,
+    },
+}
+
+/// `lastseat sale create`
+#[derive(Debug, Args)]
+pub struct SaleCreateFlags {
+    /// Its id: 1 to 64 letters, digits, '-' or '_'
+    pub sale: String,
+    /// Tickets that exist
+    #[arg(long)]
+    pub capacity: u64,
+    /// When it opens by itself, in Unix milliseconds; open at once when absent
+    #[arg(long)]
+    pub opens_at: Option<u64>,
+    /// When it closes by itself, in Unix milliseconds
+    #[arg(long)]
+    pub closes_at: Option<u64>,
+    /// How long a hold lasts, in milliseconds; absent or 0 = orders are confirmed at once
+    #[arg(long)]
+    pub hold_ms: Option<u64>,
+    /// Most tickets of one buyer; absent or 0 = no limit
+    #[arg(long)]
+    pub buyer_limit: Option<u32>,
+    /// Most tickets in one order; 10 when absent
+    #[arg(long)]
+    pub order_limit: Option<u32>,
+    /// Do not open it now
+    #[arg(long)]
+    pub closed: bool,
+}
+
+/// `lastseat orders`
+#[derive(Debug, Subcommand)]
+pub enum OrdersCommand {
+    /// Show one order
+    #[command(
+        after_help = "Example: lastseat orders show 01890a5d-ac96-774b-bcce-b302099a8057 --sale s"
+    )]
+    Show {
+        /// Its id, which is its Idempotency-Key
+        order: String,
+        /// The sale
+        #[arg(long)]
+        sale: String,
+    },
+}
+
+/// `lastseat audit`
+#[derive(Debug, Args)]
+pub struct AuditFlags {
+    /// The sale
+    #[arg(long)]
+    pub sale: String,
+}
+
+/// `lastseat bound`
+#[derive(Debug, Args)]
+pub struct BoundFlags {
+    /// The parent at the time of the call
+    #[arg(long)]
+    pub parent: i32,
+    /// Program and arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
+}
+
+impl Cli {
+    /// Reads the command line of this process; explains and exits when it makes no sense.
+    #[must_use]
+    pub fn read() -> Self {
+        let cli = Self::parse();
+        if cli.command.is_some() {
+            return cli;
+        }
+        // No command: `cluster` with its defaults and the flags that all commands understand.
+        let mut words: Vec<OsString> = std::env::args_os().collect();
+        words.insert(1.min(words.len()), "cluster".into());
+        Self::parse_from(words)
+    }
+}
+
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

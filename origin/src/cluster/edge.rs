@@ -1,0 +1,179 @@
+//! An edge of the cluster: `wrangler dev` or bare workerd as a child.
+
+use super::member::Member;
+use crate::config::EdgeKind;
+use crate::process::{self, Running};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::process::Command;
+
+/// wrangler builds the edge first, which takes minutes the first time.
+const READY: Duration = Duration::from_secs(600);
+/// One look whether the edge answers; wrangler holds requests back while it builds.
+const LOOK: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One edge.
+#[derive(Debug)]
+pub(super) struct EdgeMember {
+    /// Its number, from 1.
+    pub(super) number: usize,
+    /// The program that runs it.
+    pub(super) kind: EdgeKind,
+    /// Its port, a real one.
+    pub(super) port: u16,
+    /// The root of the repository.
+    pub(super) root: PathBuf,
+    /// Its own directory.
+    pub(super) directory: PathBuf,
+    /// The table of origins, as JSON.
+    pub(super) origins: String,
+}
+
+impl EdgeMember {
+    /// Its address.
+    #[must_use]
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn command(&self) -> Result<Command, String> {
+        let failed = |e: io::Error| format!("{} cannot be started: {e}", self.name());
+        std::fs::create_dir_all(&self.directory).map_err(failed)?;
+        let mut command = match self.kind {
+            EdgeKind::Wrangler => self.wrangler(),
+            EdgeKind::Workerd => self.workerd(),
+        }?;
+        command.current_dir(&self.root);
+        process::print_to(&mut command, &self.log_file()).map_err(failed)?;
+        Ok(command)
+    }
+
+    /// The script itself and not `npx`: a signal to `npx` leaves what it started behind.
+    fn wrangler(&self) -> Result<Command, String> {
+        let script = self.installed("wrangler/bin/wrangler.js")?;
+        let own_node = self.root.join("node_modules/.bin/node");
+        let node = if own_node.exists() {
+            own_node
+        } else {
+            PathBuf::from("node")
+        };
+        let failed = |e: io::Error| format!("{} cannot be started: {e}", self.name());
+        let inspector = process::free_port().map_err(failed)?;
+        let mut command = process::bound(node).map_err(failed)?;
+        command.arg(script).arg("dev").args([
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            &self.port.to_string(),
+        ]);
+        command.args(["--inspector-port", &inspector.to_string()]);
+        command
+            .arg("--persist-to")
+            .arg(self.directory.join("state"));
+        command.args([
+            "--log-level",
+            "error",
+            "--show-interactive-dev-session=false",
+        ]);
+        command.args(["--var", &format!("ORIGINS:{}", self.origins)]);
+        command.env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
+        command.env("WRANGLER_SEND_METRICS", "false").env("CI", "1");
+        Ok(command)
+    }
+
+    fn workerd(&self) -> Result<Command, String> {
+        if !self.root.join("edge/build/index.js").exists() {
+            return Err("the edge is not built. Build it with: make edge".to_owned());
+        }
+        let platform = match (std::env::consts::OS, std::env::consts::ARCH) {
+            ("macos", "aarch64") => "darwin-arm64",
+            ("macos", _) => "darwin-64",
+            (_, "aarch64") => "linux-arm64",
+            _ => "linux-64",
+        };
+        let program = self.installed(&format!("@cloudflare/workerd-{platform}/bin/workerd"))?;
+        let failed = |e: io::Error| format!("{} cannot be started: {e}", self.name());
+        let mut command = process::bound(program).map_err(failed)?;
+        command.args(["serve", "edge/workerd.capnp"]);
+        command.args(["--socket-addr", &format!("http=127.0.0.1:{}", self.port)]);
+        command.env("ORIGINS", &self.origins);
+        Ok(command)
+    }
+
+    fn installed(&self, file: &str) -> Result<PathBuf, String> {
+        let path = self.root.join("node_modules").join(file);
+        if path.exists() {
+            Ok(path)
+        } else {
+            Err(format!(
+                "{} is missing. Install it with: make setup",
+                path.display()
+            ))
+        }
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.directory.join("edge.log")
+    }
+
+    async fn answers(&self) {
+        while !matches!(
+            tokio::time::timeout(LOOK, answers(self.port)).await,
+            Ok(Ok(true))
+        ) {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+impl Member for EdgeMember {
+    fn name(&self) -> String {
+        format!("edge {}", self.number)
+    }
+
+    fn spawn(&mut self) -> Result<Running, String> {
+        Running::start(self.name(), &mut self.command()?)
+            .map_err(|e| format!("{} cannot be started: {e}", self.name()))
+    }
+
+    async fn ready(&mut self, running: &mut Running) -> Result<(), String> {
+        let log = self.log_file();
+        let why = tokio::select! {
+            () = self.answers() => return Ok(()),
+            _ = running.wait() => "ended at once".to_owned(),
+            () = tokio::time::sleep(READY) => format!("does not answer after {READY:?}"),
+        };
+        let (name, end) = (self.name(), process::tail(&log));
+        Err(format!("{name} {why}. The end of {}:{end}", log.display()))
+    }
+}
+
+/// Whether something on `port` speaks HTTP, whatever it says.
+async fn answers(port: u16) -> io::Result<bool> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    let request =
+        format!("GET /livez HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut start = [0; 7];
+    stream.read_exact(&mut start).await?;
+    Ok(start == *b"HTTP/1.")
+}
+
+/// The root of the repository: the nearest directory above the present one, or above this program,
+/// that has the edge's configuration.
+#[must_use]
+pub(super) fn repository() -> Option<PathBuf> {
+    let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
+    starts.into_iter().flatten().find_map(|start| {
+        let root = start.ancestors().find(|directory| is_root(directory))?;
+        Some(root.to_path_buf())
+    })
+}
+
+fn is_root(directory: &Path) -> bool {
+    directory.join("wrangler.toml").is_file() && directory.join("edge").is_dir()
+}

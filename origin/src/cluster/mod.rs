@@ -1,0 +1,285 @@
+//! A whole system on one machine: Redis, nodes and edges as separate processes, started in that
+//! order and stopped in the other.
+
+mod edge;
+pub mod member;
+mod node;
+pub mod roster;
+
+use crate::config::{ClusterConfig, EdgeKind};
+use crate::failure::Failure;
+use crate::ledger::{Created, Ledger, LedgerUrl};
+use crate::process::{self, StopSignals, Wish};
+use crate::redis_server::RedisServer;
+use crate::secret::Secret;
+use edge::EdgeMember;
+use member::Tier;
+use node::{NodeMember, NodeSetting};
+use roster::{Board, RedisEntry, Roster, Summary, write_private};
+use shared::sale::Terms;
+use shared::{Capacity, SaleId};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use tracing::{info, warn};
+
+/// The sale of `--demo`.
+const DEMO: &str = "demo";
+
+/// Runs a cluster until SIGTERM or SIGINT. A second one ends everything at once.
+///
+/// # Errors
+/// A sentence that says what keeps it from starting and what to do.
+pub async fn run(config: ClusterConfig) -> Result<(), Failure> {
+    let cannot = |e: io::Error| {
+        let place = config.data_dir.display();
+        Failure::runtime(format!(
+            "{place} cannot be used: {e}. Choose another place with --data-dir"
+        ))
+    };
+    let Some(_claim) = process::claim(&config.data_dir).map_err(cannot)? else {
+        return Err(Failure::runtime(format!(
+            "another lastseat cluster runs in {}. Stop that one, or choose \
+             another --data-dir and other --ports",
+            config.data_dir.display()
+        )));
+    };
+    let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
+    check_ports(&config)?;
+    let admin_token = admin_token(&config).map_err(cannot)?;
+
+    let mut cluster = Cluster::new(&config, &admin_token);
+    let assembled = tokio::select! {
+        assembled = cluster.assemble(&config, admin_token) => assembled.map(Some),
+        () = signals.next() => Ok(None),
+    };
+    let ended = match assembled {
+        Ok(Some(demo)) => {
+            let announced = cluster.announce(&config, demo.as_deref()).map_err(cannot);
+            if announced.is_ok() {
+                signals.next().await;
+                info!("stopping; press Ctrl-C again to end everything at once");
+            }
+            announced
+        }
+        Ok(None) => Ok(()),
+        Err(why) => Err(Failure::runtime(why)),
+    };
+    cluster.board.retract();
+    cluster.stop(&mut signals).await;
+    ended
+}
+
+struct Cluster {
+    redis: Tier,
+    nodes: Tier,
+    edges: Tier,
+    board: Arc<Board>,
+}
+
+impl Cluster {
+    fn new(config: &ClusterConfig, admin_token: &Secret) -> Self {
+        let roster = Roster {
+            edges: Vec::new(),
+            nodes: Vec::new(),
+            redis: RedisEntry {
+                url: String::new(),
+                pid: None,
+            },
+            admin_token: admin_token.reveal().to_owned(),
+        };
+        Self {
+            redis: Tier::new(),
+            nodes: Tier::new(),
+            edges: Tier::new(),
+            board: Arc::new(Board::new(roster, config.data_dir.clone())),
+        }
+    }
+
+    /// Starts everything; what there is to say of the demo sale.
+    async fn assemble(
+        &mut self,
+        config: &ClusterConfig,
+        admin_token: Secret,
+    ) -> Result<Option<String>, String> {
+        let redis_url = match &config.redis_url {
+            Some(url) => url.clone(),
+            None => self.start_redis(config).await?,
+        };
+        self.board
+            .change(|roster| redis_url.reveal().clone_into(&mut roster.redis.url));
+        let demo = prepare_ledger(&redis_url, config.demo).await?;
+        let setting = Arc::new(NodeSetting {
+            redis_url,
+            admin_token,
+            data_dir: config.data_dir.clone(),
+            demo: config.demo.is_some(),
+        });
+        let nodes = config.nodes.iter().map(|plan| NodeMember {
+            plan: *plan,
+            setting: Arc::clone(&setting),
+            board: Arc::clone(&self.board),
+        });
+        self.nodes.add_all(nodes).await?;
+        if let Some((kind, ports)) = &config.edges {
+            self.start_edges(*kind, ports, &config.data_dir).await?;
+        }
+        Ok(demo)
+    }
+
+    async fn start_redis(&mut self, config: &ClusterConfig) -> Result<Secret, String> {
+        let board = Arc::clone(&self.board);
+        let redis = RedisServer::prepare(&config.data_dir, config.redis_port, board)?;
+        redis.stop_leftover().await?;
+        let url = Secret::new(redis.url());
+        self.redis.add_all([redis]).await?;
+        Ok(url)
+    }
+
+    async fn start_edges(
+        &mut self,
+        kind: EdgeKind,
+        ports: &[u16],
+        data_dir: &Path,
+    ) -> Result<(), String> {
+        let root = edge::repository().ok_or(
+            "an edge needs the repository of lastseat: start the cluster in its directory, \
+             or use --edge none",
+        )?;
+        if kind == EdgeKind::Wrangler {
+            info!(
+                "starting wrangler; when it builds the edge for the first time this takes minutes"
+            );
+        }
+        let origins = self.origins();
+        let mut edges = Vec::with_capacity(ports.len());
+        for (number, port) in (1..).zip(ports) {
+            let port = match port {
+                0 => process::free_port().map_err(|e| format!("no port is free: {e}"))?,
+                port => *port,
+            };
+            edges.push(EdgeMember {
+                number,
+                kind,
+                port,
+                root: root.clone(),
+                directory: data_dir.join(format!("edge-{number}")),
+                origins: origins.clone(),
+            });
+        }
+        let urls = edges.iter().map(EdgeMember::url).collect();
+        self.board.change(|roster| roster.edges = urls);
+        self.edges.add_all(edges).await
+    }
+
+    /// The edge's table of origins.
+    fn origins(&self) -> String {
+        let roster = self.board.read();
+        let entry =
+            |node: &roster::NodeEntry| serde_json::json!({"url": node.url, "weight": node.weight});
+        serde_json::Value::from_iter(roster.nodes.iter().map(entry)).to_string()
+    }
+
+    /// Says what runs where, to people and programs.
+    fn announce(&self, config: &ClusterConfig, demo: Option<&str>) -> io::Result<()> {
+        self.board.publish()?;
+        let roster = self.board.read();
+        let data_dir = &config.data_dir;
+        eprintln!(
+            "{}",
+            Summary {
+                roster: &roster,
+                data_dir,
+                demo
+            }
+        );
+        if config.json {
+            let mut stdout = io::stdout().lock();
+            writeln!(stdout, "{}", serde_json::to_string(&*roster)?)?;
+            stdout.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Edges first, so that nobody asks nodes that are gone; Redis last, so that nodes can finish.
+    async fn stop(&mut self, signals: &mut StopSignals) {
+        let wishes = [&self.edges, &self.nodes, &self.redis].map(Tier::wish);
+        let stopping = async {
+            self.edges.stop().await;
+            self.nodes.stop().await;
+            self.redis.stop().await;
+        };
+        tokio::pin!(stopping);
+        tokio::select! {
+            () = &mut stopping => return,
+            () = signals.next() => warn!("ending everything at once"),
+        }
+        for wish in wishes {
+            wish.send_replace(Wish::Kill);
+        }
+        stopping.await;
+    }
+}
+
+/// Checks the ledger and creates the demo sale if it is wanted and absent.
+async fn prepare_ledger(url: &Secret, demo: Option<Capacity>) -> Result<Option<String>, String> {
+    let url = LedgerUrl::parse(url.reveal())?;
+    let ledger = Ledger::connect(&url).await.map_err(|e| e.to_string())?;
+    let Some(tickets) = demo else { return Ok(None) };
+    let sale = SaleId::parse(DEMO).map_err(|e| e.to_string())?;
+    let (snapshot, created) = ledger
+        .create_sale(&sale, tickets, &Terms::default(), true)
+        .await
+        .map_err(|e| e.to_string())?;
+    let (capacity, free) = (snapshot.capacity, snapshot.free());
+    Ok(Some(match created {
+        Created::New => format!("{DEMO}: {capacity} tickets, created now"),
+        Created::Unchanged | Created::Differs => format!(
+            "{DEMO}: was there already, {free} of {capacity} tickets are free (a new data \
+             directory begins anew)"
+        ),
+    }))
+}
+
+/// All taken ports at once, before anything is started.
+fn check_ports(config: &ClusterConfig) -> Result<(), Failure> {
+    let nodes = config
+        .nodes
+        .iter()
+        .flat_map(|node| [node.port, node.admin_port]);
+    let edges = config
+        .edges
+        .iter()
+        .flat_map(|(_, ports)| ports.iter().copied());
+    let taken: Vec<String> = nodes
+        .chain(edges)
+        .chain(config.redis_port)
+        .filter(|port| process::port_is_taken(*port))
+        .map(|port| port.to_string())
+        .collect();
+    let Some(first) = taken.first() else {
+        return Ok(());
+    };
+    Err(Failure::runtime(format!(
+        "port {} is taken by another program. Stop that one \
+         (`ss -ltnp 'sport = :{first}'` shows it) or choose other ports with --ports \
+         and --edge-port; 0 takes any that is free",
+        taken.join(", ")
+    )))
+}
+
+/// The token that was given, or the one of this data directory.
+fn admin_token(config: &ClusterConfig) -> io::Result<Secret> {
+    if let Some(token) = &config.admin_token {
+        return Ok(token.clone());
+    }
+    let path = config.data_dir.join("admin.token");
+    match std::fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(Secret::new(text.trim().to_owned())),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let token = Secret::generate().map_err(io::Error::other)?;
+    write_private(&path, format!("{}\n", token.reveal()).as_bytes())?;
+    Ok(token)
+}

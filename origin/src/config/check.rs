@@ -1,0 +1,103 @@
+//! Checks of single flags, each with the sentence for what is wrong.
+
+use super::ADMIN_PORT_OFFSET;
+use crate::failure::Failure;
+use crate::ledger::LedgerUrl;
+use crate::secret::Secret;
+use shared::Capacity;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+/// Sentences on what is wrong so far.
+#[derive(Debug, Default)]
+pub(super) struct Wrong(Vec<String>);
+
+impl Wrong {
+    pub(super) fn say(&mut self, sentence: String) {
+        self.0.push(sentence);
+    }
+
+    pub(super) fn note<T>(&mut self, checked: Result<T, String>) -> Option<T> {
+        checked.map_err(|sentence| self.say(sentence)).ok()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Wrong> for Failure {
+    fn from(wrong: Wrong) -> Self {
+        Self::usage(wrong.0)
+    }
+}
+
+pub(super) fn demo_tickets(text: &str) -> Result<Capacity, String> {
+    let wrong = || format!("--demo-tickets is a whole number from 0 to 1000000000, not {text:?}");
+    let number = text.parse().map_err(|_| wrong())?;
+    Capacity::new(number).map_err(|_| wrong())
+}
+
+pub(super) fn distinct(ports: impl Iterator<Item = u16>) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    let twice: BTreeSet<u16> = ports
+        .filter(|port| *port != 0 && !seen.insert(*port))
+        .collect();
+    match twice.first() {
+        None => Ok(()),
+        Some(port) => Err(format!(
+            "port {port} is wanted twice (each node also has an operators' port, \
+             {ADMIN_PORT_OFFSET} above its own)"
+        )),
+    }
+}
+
+pub(super) fn number<T: TryFrom<u64>>(
+    flag: &str,
+    text: &str,
+    bounds: RangeInclusive<u64>,
+) -> Result<T, String> {
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|number| bounds.contains(number))
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| {
+            let (from, to) = (bounds.start(), bounds.end());
+            format!("{flag} takes whole numbers from {from} to {to}, not {text:?}")
+        })
+}
+
+pub(super) fn address(flag: &str, text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("{flag} takes an address and a port such as 127.0.0.1:3001, not {text:?}")
+    })
+}
+
+pub(super) fn ledger(url: &Secret) -> Result<LedgerUrl, String> {
+    LedgerUrl::parse(url.reveal()).map_err(|e| format!("--redis-url or REDIS_URL: {e}"))
+}
+
+/// An empty variable counts as none.
+pub(super) fn given(secret: Option<&Secret>) -> Option<&Secret> {
+    secret.filter(|secret| !secret.reveal().is_empty())
+}
+
+pub(super) fn token(token: Option<Secret>) -> Result<Option<Secret>, String> {
+    let token = given(token.as_ref()).cloned();
+    match &token {
+        Some(text) if !text.reveal().bytes().all(|byte| byte.is_ascii_graphic()) => Err(
+            "--admin-token or LASTSEAT_ADMIN_TOKEN has characters that a header cannot carry: use \
+             visible ASCII characters, for example from `openssl rand -hex 32`"
+                .to_owned(),
+        ),
+        _ => Ok(token),
+    }
+}
+
+/// Child processes and later commands may run elsewhere.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, String> {
+    std::path::absolute(path).map_err(|e| format!("--data-dir {}: {e}", path.display()))
+}

@@ -1,0 +1,337 @@
+//! Turns flags and environment into what the commands run with. Everything that is wrong is
+//! reported at once, in words.
+
+mod check;
+
+use crate::cli::{ClusterFlags, Common, ServeFlags};
+use crate::failure::Failure;
+use crate::ledger::LedgerUrl;
+use crate::nodes::NodeIdentity;
+use crate::secret::Secret;
+use check::{Wrong, absolute, address, demo_tickets, distinct, given, ledger, number, token};
+use shared::Capacity;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+/// Weights that make sense: shares of one part in a thousand are finer than any balancer's.
+const WEIGHTS: RangeInclusive<u64> = 1..=1_000;
+/// Nodes of one cluster on one machine.
+const NODES_MAX: usize = 32;
+/// Edges of one cluster on one machine.
+const EDGES: RangeInclusive<u64> = 1..=32;
+/// From a node's port to the port of its operators' listener.
+pub const ADMIN_PORT_OFFSET: u16 = 100;
+
+/// What one node runs with.
+#[derive(Debug)]
+pub struct ServeConfig {
+    /// Number and weight.
+    pub node: NodeIdentity,
+    /// Address for orders.
+    pub listen: SocketAddr,
+    /// Address for operators.
+    pub admin_listen: SocketAddr,
+    /// The ledger.
+    pub ledger: LedgerUrl,
+    /// The node's own directory.
+    pub directory: PathBuf,
+    /// Token of the admin calls.
+    pub admin_token: Option<Secret>,
+    /// Whether anybody may make the shop's calls.
+    pub demo: bool,
+    /// Whether to stop when stdin ends.
+    pub stop_with_stdin: bool,
+    /// Whether to print the ready line as JSON.
+    pub json: bool,
+}
+
+/// One node of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodePlan {
+    /// Its number, from 1.
+    pub id: u16,
+    /// Its weight.
+    pub weight: u32,
+    /// Its port for orders; 0 = any.
+    pub port: u16,
+    /// Its port for operators; 0 = any.
+    pub admin_port: u16,
+}
+
+/// Which program runs the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EdgeKind {
+    /// `wrangler dev`: what developers of the edge use.
+    Wrangler,
+    /// workerd alone: quicker.
+    Workerd,
+}
+
+/// What a cluster runs with.
+#[derive(Debug)]
+pub struct ClusterConfig {
+    /// Its nodes.
+    pub nodes: Vec<NodePlan>,
+    /// The Redis that was given; `None` = the cluster starts its own.
+    pub redis_url: Option<Secret>,
+    /// TCP port of the cluster's own Redis.
+    pub redis_port: Option<u16>,
+    /// Where everything is kept; absolute.
+    pub data_dir: PathBuf,
+    /// The token that was given.
+    pub admin_token: Option<Secret>,
+    /// Tickets of the sale `demo`, if there is to be one.
+    pub demo: Option<Capacity>,
+    /// Kind and ports of the edges; port 0 = any.
+    pub edges: Option<(EdgeKind, Vec<u16>)>,
+    /// Whether to print the ready line as JSON.
+    pub json: bool,
+}
+
+impl ServeConfig {
+    /// Checks the flags of `lastseat serve`.
+    ///
+    /// # Errors
+    /// A sentence for each flag that is wrong.
+    pub fn read(common: &Common, flags: ServeFlags) -> Result<Self, Failure> {
+        let mut wrong = Wrong::default();
+        let node = wrong.note(number("--node", &flags.node, 1..=u64::from(u16::MAX)));
+        let weight = wrong.note(number("--weight", &flags.weight, WEIGHTS));
+        let listen = wrong.note(address("--listen", &flags.listen));
+        let admin_listen = wrong.note(address("--admin-listen", &flags.admin_listen));
+        let ledger = wrong.note(match given(common.redis_url.as_ref()) {
+            Some(url) => ledger(url),
+            None => Err(
+                "--redis-url or REDIS_URL is missing: a node needs the address of the ledger \
+                 (`lastseat cluster` starts a Redis and four nodes)"
+                    .to_owned(),
+            ),
+        });
+        let data_dir = wrong.note(absolute(&common.data_dir));
+        let admin_token = wrong.note(token(flags.admin_token));
+        if let (Some(a), Some(b)) = (listen, admin_listen)
+            && a == b
+            && a.port() != 0
+        {
+            wrong.say(format!("--listen and --admin-listen are both {a}"));
+        }
+        let parts = (
+            node,
+            weight,
+            listen,
+            admin_listen,
+            ledger,
+            data_dir,
+            admin_token,
+        );
+        match parts {
+            (
+                Some(id),
+                Some(weight),
+                Some(listen),
+                Some(admin_listen),
+                Some(ledger),
+                Some(data_dir),
+                Some(admin_token),
+            ) if wrong.is_empty() => Ok(Self {
+                node: NodeIdentity { id, weight },
+                listen,
+                admin_listen,
+                ledger,
+                directory: data_dir.join(format!("node-{id}")),
+                admin_token,
+                demo: flags.demo,
+                stop_with_stdin: flags.stop_with_stdin,
+                json: common.json,
+            }),
+            _ => Err(wrong.into()),
+        }
+    }
+}
+
+impl ClusterConfig {
+    /// Checks the flags of `lastseat cluster`.
+    ///
+    /// # Errors
+    /// A sentence for each flag that is wrong.
+    pub fn read(common: &Common, flags: ClusterFlags) -> Result<Self, Failure> {
+        let mut wrong = Wrong::default();
+        let nodes = nodes(&mut wrong, &flags.ports, &flags.weights);
+        let redis_url = given(common.redis_url.as_ref()).cloned();
+        if let Some(url) = &redis_url {
+            wrong.note(ledger(url));
+        }
+        let port = flags.redis_port.as_deref();
+        let redis_port = port.and_then(|port| wrong.note(number("--redis-port", port, 1..=65_535)));
+        if redis_url.is_some() && redis_port.is_some() {
+            wrong.say(
+                "--redis-port is for the Redis that the cluster starts, but one is given with \
+                 --redis-url or REDIS_URL"
+                    .to_owned(),
+            );
+        }
+        let tickets = wrong.note(demo_tickets(&flags.demo_tickets));
+        let edges = edges(&mut wrong, &flags);
+        let admin_token = wrong.note(token(flags.admin_token));
+        let data_dir = wrong.note(absolute(&common.data_dir));
+        let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
+        let ports = ports.chain(edges.iter().flat_map(|(_, ports)| ports.iter().copied()));
+        wrong.note(distinct(ports.chain(redis_port)));
+        match (data_dir, admin_token) {
+            (Some(data_dir), Some(admin_token)) if wrong.is_empty() => Ok(Self {
+                nodes,
+                redis_url,
+                redis_port,
+                data_dir,
+                admin_token,
+                demo: tickets.filter(|_| flags.demo),
+                edges,
+                json: common.json,
+            }),
+            _ => Err(wrong.into()),
+        }
+    }
+}
+
+fn nodes(wrong: &mut Wrong, ports: &str, weights: &str) -> Vec<NodePlan> {
+    let weights: Option<Vec<u32>> = weights
+        .split(',')
+        .map(|word| wrong.note(number("--weights", word, WEIGHTS)))
+        .collect();
+    let ports: Option<Vec<u16>> = ports
+        .split(',')
+        .map(|word| wrong.note(number("--ports", word, 0..=65_535)))
+        .collect();
+    let (Some(weights), Some(mut ports)) = (weights, ports) else {
+        return Vec::new();
+    };
+    if ports == [0] {
+        ports = vec![0; weights.len()];
+    }
+    if ports.len() != weights.len() || weights.len() > NODES_MAX {
+        wrong.say(format!(
+            "--ports names {} nodes and --weights {}: name a port and a weight for each of at most \
+             {NODES_MAX} nodes",
+            ports.len(),
+            weights.len()
+        ));
+        return Vec::new();
+    }
+    let mut plans = Vec::with_capacity(ports.len());
+    for ((id, port), weight) in (1..).zip(ports).zip(weights) {
+        let admin_port = match port {
+            0 => Some(0),
+            port => port.checked_add(ADMIN_PORT_OFFSET),
+        };
+        let Some(admin_port) = admin_port else {
+            wrong.say(format!(
+                "--ports: {port} leaves no room for the operators' port, which is \
+                 {ADMIN_PORT_OFFSET} above"
+            ));
+            continue;
+        };
+        plans.push(NodePlan {
+            id,
+            weight,
+            port,
+            admin_port,
+        });
+    }
+    plans
+}
+
+fn edges(wrong: &mut Wrong, flags: &ClusterFlags) -> Option<(EdgeKind, Vec<u16>)> {
+    let kind = wrong.note(match flags.edge.as_str() {
+        "none" => Ok(None),
+        "wrangler" => Ok(Some(EdgeKind::Wrangler)),
+        "workerd" => Ok(Some(EdgeKind::Workerd)),
+        other => Err(format!(
+            "--edge is none, wrangler or workerd, not {other:?}"
+        )),
+    });
+    let count: Option<u16> = wrong.note(number("--edges", &flags.edges, EDGES));
+    let first: Option<u16> = wrong.note(number("--edge-port", &flags.edge_port, 0..=65_000));
+    let (kind, count, first) = (kind??, count?, first?);
+    let ports = (0..count).map(|i| if first == 0 { 0 } else { first + i });
+    Some((kind, ports.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn cluster(flags: &[&str]) -> Result<ClusterConfig, String> {
+        let words = [&["lastseat", "cluster", "--redis-url", ""], flags].concat();
+        let cli = Cli::try_parse_from(words).map_err(|e| e.to_string())?;
+        match cli.command {
+            Some(Command::Cluster(flags)) => {
+                ClusterConfig::read(&cli.common, flags).map_err(|e| e.to_string())
+            }
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn without_flags_there_are_four_nodes_of_weights_1_to_4() {
+        let config = cluster(&[]).unwrap();
+        let plan = |id: u16| NodePlan {
+            id,
+            weight: u32::from(id),
+            port: 3_000 + id,
+            admin_port: 3_100 + id,
+        };
+        assert_eq!(config.nodes, [1, 2, 3, 4].map(plan));
+        assert!(config.edges.is_none() && config.demo.is_none() && config.redis_url.is_none());
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let flags = [
+            "--weights",
+            "1,0",
+            "--ports",
+            "70000,3001",
+            "--edge",
+            "nginx",
+            "--edges",
+            "0",
+            "--demo-tickets",
+            "-1",
+        ];
+        let flags: Vec<String> = flags
+            .chunks(2)
+            .map(|pair| format!("{}={}", pair[0], pair[1]))
+            .collect();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let said = cluster(&flags).unwrap_err();
+        for word in [
+            "--weights",
+            "--ports",
+            "--edge is",
+            "--edges",
+            "--demo-tickets",
+        ] {
+            assert!(said.contains(word), "{word} is missing in:\n{said}");
+        }
+    }
+
+    #[test]
+    fn a_port_cannot_be_wanted_twice() {
+        let said = cluster(&["--ports", "3001,3101", "--weights", "1,1"]).unwrap_err();
+        assert!(said.contains("port 3101 is wanted twice"), "{said}");
+        assert!(cluster(&["--ports", "0", "--weights", "1,1,1"]).is_ok());
+    }
+
+    #[test]
+    fn edges_take_ports_in_a_row() {
+        let config =
+            cluster(&["--edge", "workerd", "--edges", "3", "--edge-port", "9000"]).unwrap();
+        assert_eq!(
+            config.edges,
+            Some((EdgeKind::Workerd, vec![9_000, 9_001, 9_002]))
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! The only file of the origin that turns outcomes into HTTP answers.
+
+use crate::ledger::{Fault, Verdict};
+use crate::sales::Placed;
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+use shared::problem::PROBLEM_JSON;
+use shared::wire::{OrderView, header};
+use shared::{Code, Grant, Order, OrderId, Problem, Refusal, SaleId};
+
+/// How long a client waits before it asks again when the ledger is away, in milliseconds.
+const AWAY_MS: u32 = 1_000;
+
+/// The outcome of placing an order.
+#[must_use]
+pub fn placed(sale: &SaleId, id: &OrderId, outcome: &Result<Placed, Fault>) -> Response {
+    let placed = match outcome {
+        Ok(placed) => placed,
+        Err(trouble) => return problem(&fault(trouble).for_order(id)),
+    };
+    let mut response = match &placed.verdict {
+        Verdict::Granted { order, replayed } => granted(sale, id, order, *replayed),
+        Verdict::Refused(no) => problem(&Problem::refusal(*no).for_order(id)),
+    };
+    let by = HeaderValue::from_static(placed.by.as_str());
+    response.headers_mut().insert(header::ANSWERED_BY, by);
+    response
+}
+
+fn granted(sale: &SaleId, id: &OrderId, order: &Order, replayed: bool) -> Response {
+    let status = if replayed {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let mut response = json(status, &OrderView::new(sale, id, order));
+    let headers = response.headers_mut();
+    if replayed {
+        let yes = HeaderValue::from_static("true");
+        headers.insert(header::IDEMPOTENCY_REPLAYED, yes);
+    }
+    if let Ok(address) = HeaderValue::try_from(address(sale, id)) {
+        headers.insert(LOCATION, address);
+    }
+    response
+}
+
+/// Path of an order. An id may contain any visible character; those that mean something in a path
+/// are escaped.
+fn address(sale: &SaleId, id: &OrderId) -> String {
+    let mut path = format!("/v1/sales/{sale}/orders/");
+    for byte in id.as_str().bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
+}
+
+/// What the ledger said when it was asked for something that it may not have.
+pub fn found<T>(
+    asked: Result<Option<T>, Fault>,
+    missing: Refusal,
+    view: impl FnOnce(T) -> Response,
+) -> Response {
+    match asked {
+        Ok(Some(thing)) => view(thing),
+        Ok(None) => problem(&Problem::refusal(missing)),
+        Err(trouble) => problem(&fault(&trouble)),
+    }
+}
+
+/// A fault as the client hears it. The cause stays inside: it helps operators, not buyers.
+#[must_use]
+pub fn fault(fault: &Fault) -> Problem {
+    match fault {
+        Fault::NotSent(_) => Problem::new(Code::Unavailable).retry_after(AWAY_MS),
+        Fault::Unknown(_) => Problem::new(Code::OutcomeUnknown).retry_after(AWAY_MS),
+        Fault::Corrupt(_) => Problem::new(Code::Corrupt),
+    }
+}
+
+/// A "no" of any kind.
+#[must_use]
+pub fn problem(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = json(status, problem);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    if problem.code == Code::Unauthorized {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(seconds) = problem.retry_after_seconds() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// `body` as JSON.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut bytes = Vec::with_capacity(256);
+    // Our own types always serialize; if one ever does not, the client must not read a cut body as
+    // a yes.
+    let (status, media_type) = match serde_json::to_writer(&mut bytes, body) {
+        Ok(()) => (status, "application/json"),
+        Err(e) => {
+            bytes = format!("The answer cannot be written: {e}\n").into_bytes();
+            (StatusCode::INTERNAL_SERVER_ERROR, "text/plain")
+        }
+    };
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    let media_type = HeaderValue::from_static(media_type);
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    response
+}
+
+/// Plain text for people and scrapers.
+#[must_use]
+pub fn text(media_type: &'static str, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    let media_type = HeaderValue::from_static(media_type);
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    response
+}
+
+/// Tells the edge how much it may forward.
+pub fn add_grant(response: &mut Response, grant: &Grant) {
+    if let Ok(value) = HeaderValue::try_from(grant.to_header()) {
+        response.headers_mut().insert(header::GRANT, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_never_reported_as_sold_out() {
+        let why = || "redis went away".to_owned();
+        let heard = [
+            Fault::NotSent(why()),
+            Fault::Unknown(why()),
+            Fault::Corrupt(why()),
+        ]
+        .map(|trouble| fault(&trouble));
+        let codes = heard.each_ref().map(|problem| problem.code);
+        assert_eq!(
+            codes,
+            [Code::Unavailable, Code::OutcomeUnknown, Code::Corrupt]
+        );
+        assert!(heard.iter().all(|problem| problem.status >= 500));
+    }
+
+    #[test]
+    fn the_address_of_an_order_escapes_what_a_path_would_read() {
+        let sale = SaleId::parse("demo").unwrap();
+        let id = OrderId::parse("a/b?c%d#0123456789").unwrap();
+        assert_eq!(
+            address(&sale, &id),
+            "/v1/sales/demo/orders/a%2Fb%3Fc%25d%230123456789"
+        );
+    }
+}

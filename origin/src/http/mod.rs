@@ -1,0 +1,95 @@
+//! What a node says over HTTP: the public routes, and those of the operators on their own listener.
+
+pub mod admin;
+pub mod answer;
+pub mod intake;
+pub mod operations;
+mod orders;
+mod patience;
+mod request;
+mod sales;
+
+use crate::metrics::Counters;
+use crate::nodes::NodeIdentity;
+use crate::sales::Sales;
+use crate::secret::Secret;
+use crate::stat_log::StatLog;
+use axum::Router;
+use axum::http::HeaderValue;
+use axum::routing::{get, post};
+use intake::Connections;
+use shared::{Code, Problem};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What the handlers of one node work with.
+#[derive(Debug)]
+pub struct App {
+    /// Places orders, reads and changes sales.
+    pub sales: Sales,
+    /// What `/metrics` shows.
+    pub counters: Arc<Counters>,
+    /// One line a decision.
+    pub stat_log: StatLog,
+    /// Which node this is.
+    pub node: NodeIdentity,
+    /// Opens the admin calls; without it they are refused.
+    pub admin_token: Option<Secret>,
+    /// Whether anybody may make the shop's calls: a demonstration on one machine.
+    pub demo: bool,
+    /// Connections of the public listener.
+    pub connections: Arc<Connections>,
+    /// Whether the node was told to stop.
+    pub draining: AtomicBool,
+}
+
+impl App {
+    /// What stands in the way of serving orders, in words.
+    ///
+    /// # Errors
+    /// The node is stopping, or the sales cannot be served now.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("this node is stopping".to_owned());
+        }
+        self.sales.ready()
+    }
+
+    /// The value of `Lastseat-Node`.
+    #[must_use]
+    pub fn node_header(&self) -> HeaderValue {
+        HeaderValue::from(self.node.id)
+    }
+}
+
+/// The routes of the public listener.
+pub fn public(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/v1/sales/{sale}", get(sales::show))
+        .route("/v1/sales/{sale}/orders", post(orders::place))
+        .route("/v1/sales/{sale}/orders/{order}", get(orders::show))
+        .merge(operations::health())
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(app)
+}
+
+/// The routes of the operators' listener.
+pub fn operators(app: Arc<App>) -> Router {
+    Router::new()
+        .merge(admin::routes())
+        .merge(operations::health())
+        .merge(operations::metrics())
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(app)
+}
+
+async fn nowhere() -> axum::response::Response {
+    answer::problem(&Problem::new(Code::NotFound))
+}
+
+/// axum adds the header `Allow`.
+async fn wrong_method() -> axum::response::Response {
+    answer::problem(&Problem::new(Code::MethodNotAllowed))
+}

@@ -1,0 +1,75 @@
+//! The buyer's calls.
+
+use super::request::{self, OfOrder, OfSale};
+use super::{App, answer};
+use crate::committer::NewOrder;
+use crate::stat_log::Decision;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use shared::wire::{OrderRequest, OrderView};
+use shared::{EdgeId, Problem, Refusal, SaleId};
+use std::sync::Arc;
+
+/// `POST /v1/sales/{sale}/orders`
+pub(super) async fn place(
+    State(app): State<Arc<App>>,
+    OfSale(sale): OfSale,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let edge = request::edge(&parts.headers);
+    let mut response = match read(&parts.headers, body).await {
+        Ok(order) => decide(&app, &sale, edge.as_ref(), order).await,
+        Err(problem) => answer::problem(&problem),
+    };
+    with_grant(&app, &sale, edge.as_ref(), &mut response);
+    response
+}
+
+async fn read(headers: &HeaderMap, body: Body) -> Result<NewOrder, Problem> {
+    let (id, key) = request::order_key(headers)?;
+    let wanted: OrderRequest = request::json(headers, body)
+        .await
+        .map_err(|problem| problem.for_order(&id))?;
+    let (buyer, quantity) = wanted
+        .parse()
+        .map_err(|e| Problem::invalid(request::sentence(&e)).for_order(&id))?;
+    Ok(NewOrder {
+        id,
+        buyer,
+        quantity,
+        key,
+    })
+}
+
+/// Once the order is queued it belongs to the sales: a client that leaves only loses the answer.
+async fn decide(app: &App, sale: &SaleId, edge: Option<&EdgeId>, order: NewOrder) -> Response {
+    let (id, quantity) = (order.id.clone(), order.quantity);
+    let outcome = app.sales.place(sale, order).await;
+    app.stat_log
+        .record(|| Decision::new(sale, &id, quantity, edge, &outcome));
+    answer::placed(sale, &id, &outcome)
+}
+
+/// `GET /v1/sales/{sale}/orders/{order}`
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    OfOrder(sale, id): OfOrder,
+    headers: HeaderMap,
+) -> Response {
+    let asked = app.sales.order(&sale, &id).await;
+    let mut response = answer::found(asked, Refusal::UnknownOrder, |order| {
+        answer::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
+    });
+    with_grant(&app, &sale, request::edge(&headers).as_ref(), &mut response);
+    response
+}
+
+/// Every answer to an edge about a sale carries what the edge may forward next.
+pub(super) fn with_grant(app: &App, sale: &SaleId, edge: Option<&EdgeId>, response: &mut Response) {
+    if let Some(grant) = edge.and_then(|edge| app.sales.grant(sale, edge)) {
+        answer::add_grant(response, &grant);
+    }
+}

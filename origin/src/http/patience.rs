@@ -1,0 +1,206 @@
+//! How long a connection may take to send a request head.
+//!
+//! hyper's `header_read_timeout` (1.12, `proto/h1/conn.rs`, `poll_read_head`) starts when hyper
+//! begins to wait for a head, so on a kept-alive connection it also bounds the idle time between
+//! two requests. We want both: a head that was begun must be whole within 5 s, but a connection may
+//! idle longer than 60 s.
+//!
+//! So hyper gets a timer of ours. For each head hyper asks it for one deadline, and after each read
+//! that gave no whole head it looks at that deadline, in the same poll. Ours stays far while
+//! nothing was heard, and moves to 5 s after the first byte. Whether something was heard, the
+//! stream below it tells.
+
+use hyper::rt::{Sleep, Timer};
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A head that was begun has to be whole after this time.
+pub(super) const HEAD: Duration = Duration::from_secs(5);
+/// A connection may wait this long for its next request: longer than the 60 s of common clients, so
+/// that it is them who close.
+pub(super) const IDLE: Duration = Duration::from_secs(75);
+
+/// Times the heads of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Patience {
+    heard: Arc<AtomicBool>,
+    head: Duration,
+    idle: Duration,
+}
+
+impl Patience {
+    pub(super) fn new(head: Duration, idle: Duration) -> Self {
+        Self {
+            heard: Arc::default(),
+            head,
+            idle,
+        }
+    }
+
+    /// `stream`, watched for the first byte of each head.
+    pub(super) fn watch<S>(&self, stream: S) -> Watched<S> {
+        Watched {
+            stream,
+            heard: Arc::clone(&self.heard),
+        }
+    }
+}
+
+impl Timer for Patience {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(Instant::now() + duration)
+    }
+
+    /// hyper asks when it begins to wait for a head; the deadline is ours, not the one it names.
+    fn sleep_until(&self, _: Instant) -> Pin<Box<dyn Sleep>> {
+        self.heard.store(false, Ordering::Relaxed);
+        Box::pin(HeadDeadline {
+            sleep: tokio::time::sleep(self.idle),
+            begun: false,
+            heard: Arc::clone(&self.heard),
+            head: self.head,
+        })
+    }
+}
+
+pin_project! {
+    struct HeadDeadline {
+        #[pin]
+        sleep: tokio::time::Sleep,
+        begun: bool,
+        heard: Arc<AtomicBool>,
+        head: Duration,
+    }
+}
+
+impl Future for HeadDeadline {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if !*this.begun && this.heard.load(Ordering::Relaxed) {
+            *this.begun = true;
+            let whole_by = tokio::time::Instant::now() + *this.head;
+            this.sleep.as_mut().reset(whole_by);
+        }
+        this.sleep.poll(cx)
+    }
+}
+
+impl Sleep for HeadDeadline {}
+
+/// A stream that notes when something was read.
+#[derive(Debug)]
+pub(super) struct Watched<S> {
+    stream: S,
+    heard: Arc<AtomicBool>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        if buf.filled().len() > before {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::body::Incoming;
+    use hyper::{Request, Response};
+    use hyper_util::rt::TokioIo;
+    use std::convert::Infallible;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    const HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    fn connect() -> DuplexStream {
+        let (client, server) = tokio::io::duplex(4_096);
+        let patience = Patience::new(super::HEAD, IDLE);
+        let io = TokioIo::new(patience.watch(server));
+        let hello =
+            |_: Request<Incoming>| async { Ok::<_, Infallible>(Response::new("hello".to_owned())) };
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(patience)
+            .header_read_timeout(super::HEAD)
+            .serve_connection(io, hyper::service::service_fn(hello));
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Sends `bytes` and reads what comes; empty when the connection was closed.
+    async fn talk(client: &mut DuplexStream, bytes: &[u8]) -> String {
+        let mut answer = [0; 4_096];
+        client.write_all(bytes).await.unwrap();
+        let length = client.read(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_was_begun_is_whole_in_5_seconds_or_the_connection_is_closed() {
+        let mut client = connect();
+        // The second head of the connection is bounded like the first.
+        assert!(talk(&mut client, HEAD).await.ends_with("hello"));
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let begun = tokio::time::Instant::now();
+        assert_eq!(talk(&mut client, &HEAD[..9]).await, "");
+        assert_eq!(begun.elapsed().as_secs(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_may_idle_for_more_than_a_minute_but_not_for_ever() {
+        let mut client = connect();
+        for _ in 0..3 {
+            assert!(talk(&mut client, HEAD).await.ends_with("hello"));
+            tokio::time::sleep(Duration::from_secs(70)).await;
+        }
+        let begun = tokio::time::Instant::now();
+        assert_eq!(talk(&mut client, b"").await, "");
+        assert!(begun.elapsed() <= Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,179 @@
+//! Reads requests: from bytes and headers to the types of `shared`, with a sentence for whatever
+//! is wrong.
+
+use super::answer;
+use crate::clock;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::request::Parts;
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use shared::gate::Key;
+use shared::ids::IdError;
+use shared::limits::BODY_MAX;
+use shared::wire::{header, key_source};
+use shared::{Code, EdgeId, OrderId, Problem, SaleId};
+use std::time::Duration;
+
+/// A body has to arrive within this time.
+const BODY_DEADLINE: Duration = Duration::from_secs(5);
+/// Most bytes of an oversized body that are read and dropped, so that its sender finds the answer
+/// instead of a reset connection.
+const DRAIN_MAX: usize = 4 * 1024 * 1024;
+
+/// The sale in the path.
+pub(super) struct OfSale(pub(super) SaleId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfSale {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let path = path(parts, state).await?;
+        let sale = named(&path, "sale", SaleId::parse, IdError::Sale);
+        sale.map(Self).map_err(|e| invalid(&e))
+    }
+}
+
+/// The sale and the order in the path.
+pub(super) struct OfOrder(pub(super) SaleId, pub(super) OrderId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfOrder {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let path = path(parts, state).await?;
+        let sale = named(&path, "sale", SaleId::parse, IdError::Sale);
+        let order = named(&path, "order", OrderId::parse, IdError::Order);
+        let both = sale.and_then(|sale| Ok(Self(sale, order?)));
+        both.map_err(|e| invalid(&e))
+    }
+}
+
+async fn path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams, Response> {
+    RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|_| answer::problem(&Problem::invalid("The path is not valid UTF-8.")))
+}
+
+fn named<T>(
+    path: &RawPathParams,
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, IdError>,
+    absent: IdError,
+) -> Result<T, IdError> {
+    path.iter()
+        .find(|(key, _)| *key == name)
+        .map_or(Err(absent), |(_, text)| parse(text))
+}
+
+fn invalid(error: &IdError) -> Response {
+    answer::problem(&Problem::invalid(sentence(error)))
+}
+
+/// The id of an order and where it comes from. Without `Idempotency-Key` it is made here.
+///
+/// `Lastseat-Key` is believed for now; once the edge signs its requests, from an edge only.
+pub(super) fn order_key(headers: &HeaderMap) -> Result<(OrderId, Key), Problem> {
+    let Some(sent) = headers.get(header::IDEMPOTENCY_KEY) else {
+        return Ok((new_order_id()?, Key::Made));
+    };
+    let id = sent.to_str().map_err(|_| IdError::Order);
+    let id = id.and_then(OrderId::parse);
+    let id = id.map_err(|e| Problem::invalid(sentence(&e)))?;
+    let word = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let key = match (word(header::KEY), word(header::RETRY)) {
+        (Some(source), _) => key_source::parse(source),
+        (None, Some("1")) => Key::Repeated,
+        (None, _) => Key::Sent,
+    };
+    Ok((id, key))
+}
+
+fn new_order_id() -> Result<OrderId, Problem> {
+    let mut random = [0; 10];
+    // An order id is a capability: without chance, no order.
+    getrandom::fill(&mut random).map_err(|_| Problem::new(Code::Unavailable).retry_after(1_000))?;
+    Ok(OrderId::new_v7(clock::now(), random))
+}
+
+/// The edge isolate that forwarded the request, if it names itself well.
+pub(super) fn edge(headers: &HeaderMap) -> Option<EdgeId> {
+    EdgeId::parse(headers.get(header::EDGE)?.to_str().ok()?).ok()
+}
+
+/// The body as JSON of type `T`.
+pub(super) async fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    let bytes = read(headers, body).await?;
+    if bytes.is_empty() {
+        return Err(Problem::invalid("The body is empty; send JSON."));
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|e| Problem::invalid(format!("The body is not what this call takes: {e}.")))
+}
+
+/// The whole body, at most [`BODY_MAX`] bytes of it, however it is framed.
+async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
+    let late = || Problem::invalid("The body did not arrive within 5 seconds. Send it again.");
+    let announced = headers.get(CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let reading = async {
+        let whole = match announced {
+            Some(length) if length > BODY_MAX => Err(Problem::new(Code::TooLarge)),
+            _ => collect(&mut body).await,
+        };
+        if matches!(&whole, Err(problem) if problem.code == Code::TooLarge) {
+            drain(&mut body).await;
+        }
+        whole
+    };
+    tokio::time::timeout(BODY_DEADLINE, reading)
+        .await
+        .unwrap_or_else(|_| Err(late()))
+}
+
+async fn collect(body: &mut Body) -> Result<Bytes, Problem> {
+    let mut whole = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::invalid("The body ended too early."))?;
+        let Ok(data) = frame.into_data() else {
+            continue; // Trailers: nothing here reads them.
+        };
+        if whole.len() + data.len() > BODY_MAX {
+            return Err(Problem::new(Code::TooLarge));
+        }
+        // Nearly always the only frame: then nothing is copied.
+        whole = if whole.is_empty() {
+            data
+        } else {
+            let mut joined = BytesMut::from(whole);
+            joined.extend_from_slice(&data);
+            joined.freeze()
+        };
+    }
+    Ok(whole)
+}
+
+async fn drain(body: &mut Body) {
+    let mut dropped = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        dropped += frame.data_ref().map_or(0, Bytes::len);
+        if dropped > DRAIN_MAX {
+            return;
+        }
+    }
+}
+
+/// The text of an error as a sentence.
+pub(super) fn sentence(error: &impl core::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).chain(['.']).collect()
+}

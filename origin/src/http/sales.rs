@@ -1,0 +1,25 @@
+//! A sale as the public sees it.
+
+use super::orders::with_grant;
+use super::request::{self, OfSale};
+use super::{App, answer};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use shared::Refusal;
+use shared::wire::SaleView;
+use std::sync::Arc;
+
+/// `GET /v1/sales/{sale}`
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    OfSale(sale): OfSale,
+    headers: HeaderMap,
+) -> Response {
+    let asked = app.sales.snapshot(&sale).await;
+    let mut response = answer::found(asked, Refusal::UnknownSale, |snapshot| {
+        answer::json(StatusCode::OK, &SaleView::new(&sale, &snapshot))
+    });
+    with_grant(&app, &sale, request::edge(&headers).as_ref(), &mut response);
+    response
+}

@@ -1,0 +1,25 @@
+//! The origin of lastseat: nodes that take orders to the ledger, the cluster that runs them on one
+//! machine, and the operator's commands.
+
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod clock;
+mod committer;
+pub mod cluster;
+pub mod commands;
+pub mod config;
+mod edges;
+pub mod failure;
+pub mod http;
+pub mod ledger;
+pub mod metrics;
+mod nodes;
+pub mod operator;
+pub mod process;
+pub mod redis_server;
+pub mod sales;
+pub mod secret;
+pub mod serve;
+pub mod stat_log;
+pub mod timestamp;

@@ -1,0 +1,158 @@
+//! One node: from its configuration to its end.
+
+use crate::cluster::roster::NodeEntry;
+use crate::config::ServeConfig;
+use crate::failure::Failure;
+use crate::http::intake::{CONNECTIONS_MAX, Connections, Intake};
+use crate::http::{self, App};
+use crate::ledger::Ledger;
+use crate::metrics::Counters;
+use crate::sales::Sales;
+use crate::stat_log::StatLog;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4_096;
+/// Requests in flight may take this long to finish when the node stops ...
+const FINISH: Duration = Duration::from_secs(5);
+/// ... and what waits for the ledger after that. Together below the 10 s that a supervisor waits.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// A node that listens.
+#[derive(Debug)]
+pub struct Node {
+    app: Arc<App>,
+    public: TcpListener,
+    admin: TcpListener,
+    entry: NodeEntry,
+}
+
+impl Node {
+    /// Connects to the ledger, opens the log and listens.
+    ///
+    /// # Errors
+    /// A sentence that says what to do: a port is taken, the ledger cannot be used ...
+    pub async fn start(config: ServeConfig) -> Result<Self, Failure> {
+        let public = listen("--listen", config.listen)?;
+        let admin = listen("--admin-listen", config.admin_listen)?;
+        let counters = Arc::<Counters>::default();
+        let stat_log = StatLog::open(&config.directory, Arc::clone(&counters)).map_err(|e| {
+            Failure::runtime(format!(
+                "cannot write to {}: {e}. Choose another place with --data-dir",
+                config.directory.display()
+            ))
+        })?;
+        let ledger = Ledger::connect(&config.ledger)
+            .await
+            .map_err(Failure::runtime)?;
+        let url = |listener: &TcpListener| Ok(format!("http://{}", listener.local_addr()?));
+        let addresses = url(&public).and_then(|public| Ok((public, url(&admin)?)));
+        let (url, admin_url) = addresses.map_err(|e: io::Error| Failure::runtime(e))?;
+        let entry = NodeEntry {
+            id: config.node.id,
+            weight: config.node.weight,
+            url,
+            admin: admin_url,
+            pid: std::process::id(),
+            stat_log: config.directory.join("stat.log"),
+        };
+        let app = Arc::new(App {
+            sales: Sales::start(ledger, config.node, Arc::clone(&counters)),
+            counters,
+            stat_log,
+            node: config.node,
+            admin_token: config.admin_token,
+            demo: config.demo,
+            connections: Arc::default(),
+            draining: AtomicBool::new(false),
+        });
+        Ok(Self {
+            app,
+            public,
+            admin,
+            entry,
+        })
+    }
+
+    /// Where the node listens and writes.
+    #[must_use]
+    pub const fn entry(&self) -> &NodeEntry {
+        &self.entry
+    }
+
+    /// Serves until `stop` is ready, then finishes what was begun.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let app = self.app;
+        info!("node {} serves {}", self.entry.id, self.entry.url);
+        let (end, ending) = watch::channel(false);
+        let intake = |listener, router, connections| {
+            let mut ending = ending.clone();
+            let intake = Intake {
+                listener,
+                router,
+                node: app.node_header(),
+                connections,
+                connections_max: CONNECTIONS_MAX,
+            };
+            // The sender lives until both intakes have ended.
+            let told = async move { drop(ending.wait_for(|ending| *ending).await) };
+            tokio::spawn(intake.run(told, FINISH))
+        };
+        let orders = Arc::clone(&app.connections);
+        let public = intake(self.public, http::public(Arc::clone(&app)), orders);
+        let operators = Arc::<Connections>::default();
+        let admin = intake(self.admin, http::operators(Arc::clone(&app)), operators);
+
+        stop.await;
+        info!("node {} stops: finishing what was begun", self.entry.id);
+        app.draining.store(true, Ordering::Relaxed);
+        end.send_replace(true);
+        for intake in [public, admin] {
+            if let Err(e) = intake.await {
+                warn!("an accept loop ended badly: {e}");
+            }
+        }
+        if tokio::time::timeout(DRAIN, app.sales.drain())
+            .await
+            .is_err()
+        {
+            warn!("the ledger did not answer within {DRAIN:?}; orders that waited are unknown");
+        }
+        app.stat_log.finish();
+    }
+}
+
+fn listen(flag: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    bind(address).map_err(|e| {
+        let port = address.port();
+        Failure::runtime(match e.kind() {
+            io::ErrorKind::AddrInUse => format!(
+                "port {port} is taken by another program. Stop that one (`ss -ltnp \
+                 'sport = :{port}'` shows it) or choose another address with {flag}"
+            ),
+            io::ErrorKind::PermissionDenied => format!(
+                "no permission to listen on {address}. Choose a port above 1023 with {flag}"
+            ),
+            _ => format!("cannot listen on {address}: {e}. Choose another address with {flag}"),
+        })
+    })
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A node that is started again must not wait for the old connections' TIME_WAIT.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}

@@ -1,0 +1,279 @@
+//! `stat.log`: one line a decision, so that anybody can count how requests spread over nodes.
+//!
+//! Handlers drop their decision into a bounded queue and go on; a thread of its own formats and
+//! writes. When the disk cannot keep up, lines are dropped and counted, never waited for.
+
+use crate::clock;
+use crate::ledger::{Fault, Verdict};
+use crate::metrics::{Counters, count};
+use crate::sales::{Placed, Tier};
+use crate::timestamp::Rfc3339;
+use shared::{Code, EdgeId, OrderId, Quantity, SaleId, UnixMillis};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tracing::warn;
+
+/// Lines that may wait for the disk: about half a second at 100,000 decisions a second.
+const QUEUE: usize = 65_536;
+/// Pause between two writes, so that many lines share one. Each line is on its way to the disk
+/// after this time.
+const PAUSE: Duration = Duration::from_millis(100);
+/// A file that has grown to this size becomes `stat.log.1`; the one before it is dropped.
+const SIZE_MAX: u64 = 128 * 1024 * 1024;
+
+/// One decision on one order.
+#[derive(Debug)]
+pub struct Decision {
+    at: UnixMillis,
+    sale: SaleId,
+    order: OrderId,
+    quantity: Quantity,
+    result: &'static str,
+    by: Tier,
+    edge: Option<EdgeId>,
+}
+
+impl Decision {
+    /// The decision that `outcome` is.
+    #[must_use]
+    pub fn new(
+        sale: &SaleId,
+        order: &OrderId,
+        quantity: Quantity,
+        edge: Option<&EdgeId>,
+        outcome: &Result<Placed, Fault>,
+    ) -> Self {
+        let (result, by) = match outcome {
+            Ok(placed) => (result(&placed.verdict), placed.by),
+            Err(Fault::NotSent(_)) => (Code::Unavailable.as_str(), Tier::Origin),
+            Err(Fault::Unknown(_)) => (Code::OutcomeUnknown.as_str(), Tier::Origin),
+            Err(Fault::Corrupt(_)) => (Code::Corrupt.as_str(), Tier::Origin),
+        };
+        Self {
+            at: clock::now(),
+            sale: sale.clone(),
+            order: order.clone(),
+            quantity,
+            result,
+            by,
+            edge: edge.cloned(),
+        }
+    }
+
+    /// Ids have no spaces and no control characters, so a line cannot be forged.
+    fn write(&self, line: &mut Vec<u8>) {
+        // Writing to memory cannot fail.
+        let _ = writeln!(
+            line,
+            "{} sale={} order={} quantity={} result={} by={} edge={}",
+            Rfc3339(self.at),
+            self.sale,
+            self.order,
+            self.quantity.get(),
+            self.result,
+            self.by.as_str(),
+            self.edge.as_ref().map_or("-", EdgeId::as_str),
+        );
+    }
+}
+
+const fn result(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Granted { replayed: true, .. } => "replayed",
+        Verdict::Granted { .. } => "granted",
+        Verdict::Refused(no) => no.code().as_str(),
+    }
+}
+
+/// The queue to the log. Clones share it.
+#[derive(Clone, Debug)]
+pub struct StatLog {
+    queue: SyncSender<Entry>,
+    counters: Arc<Counters>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Line(Decision),
+    End,
+}
+
+impl StatLog {
+    /// Opens `stat.log` in `directory`, which is made if it is missing.
+    ///
+    /// # Errors
+    /// The directory or the file cannot be made or written.
+    pub fn open(directory: &Path, counters: Arc<Counters>) -> io::Result<Self> {
+        std::fs::create_dir_all(directory)?;
+        let file = LogFile::open(directory.join("stat.log"), SIZE_MAX)?;
+        let (queue, lines) = sync_channel(QUEUE);
+        let lost = Arc::clone(&counters);
+        let writer = thread::Builder::new()
+            .name("stat.log".to_owned())
+            .spawn(move || write(file, &lines, &lost))?;
+        Ok(Self {
+            queue,
+            counters,
+            writer: Arc::new(Mutex::new(Some(writer))),
+        })
+    }
+
+    /// Notes a decision, if the queue has room.
+    pub fn record(&self, decision: impl FnOnce() -> Decision) {
+        if self.queue.try_send(Entry::Line(decision())).is_err() {
+            count(&self.counters.stat_log_dropped);
+        }
+    }
+
+    /// Writes what was noted and ends the log. Blocks.
+    pub fn finish(&self) {
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer {
+            let _ = self.queue.send(Entry::End);
+            if writer.join().is_err() {
+                warn!("the writer of stat.log panicked");
+            }
+        }
+    }
+}
+
+fn write(mut file: LogFile, lines: &Receiver<Entry>, lost: &Counters) {
+    let mut buffer = Vec::with_capacity(64 * 1024);
+    let mut failing = false;
+    while let Ok(first) = lines.recv() {
+        let mut lines_in_buffer = 0;
+        let mut ending = false;
+        for entry in std::iter::once(first).chain(lines.try_iter()).take(QUEUE) {
+            match entry {
+                Entry::Line(decision) => decision.write(&mut buffer),
+                Entry::End => ending = true,
+            }
+            lines_in_buffer += 1;
+        }
+        match file.append(&buffer) {
+            Ok(()) => failing = false,
+            Err(e) => {
+                lost.stat_log_dropped
+                    .fetch_add(lines_in_buffer, Ordering::Relaxed);
+                if !failing {
+                    warn!("{} cannot be written: {e}", file.path.display());
+                }
+                failing = true;
+            }
+        }
+        buffer.clear();
+        if ending {
+            return;
+        }
+        // While this thread sleeps, senders need not wake it for each line.
+        thread::sleep(PAUSE);
+    }
+}
+
+/// A file that is moved aside when it has grown.
+#[derive(Debug)]
+struct LogFile {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    size_max: u64,
+}
+
+impl LogFile {
+    fn open(path: PathBuf, size_max: u64) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let size = file.metadata()?.len();
+        Ok(Self {
+            path,
+            file,
+            size,
+            size_max,
+        })
+    }
+
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.size >= self.size_max {
+            let old = self.path.with_extension("log.1");
+            std::fs::rename(&self.path, old)?;
+            *self = Self::open(self.path.clone(), self.size_max)?;
+        }
+        self.file.write_all(lines)?;
+        self.size += lines.len() as u64;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::Refusal;
+
+    fn directory(name: &str) -> PathBuf {
+        let directory =
+            std::env::temp_dir().join(format!("lastseat-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        directory
+    }
+
+    fn sold_out() -> Decision {
+        let outcome = Ok(Placed {
+            verdict: Verdict::Refused(Refusal::SoldOut),
+            by: Tier::Origin,
+        });
+        Decision {
+            at: UnixMillis(0),
+            ..Decision::new(
+                &SaleId::parse("demo").unwrap(),
+                &OrderId::parse("0123456789abcdef").unwrap(),
+                Quantity::ONE,
+                EdgeId::parse("e1").ok().as_ref(),
+                &outcome,
+            )
+        }
+    }
+
+    #[test]
+    fn each_decision_is_one_line_that_is_there_when_the_log_is_finished() {
+        let directory = directory("stat");
+        let counters = Arc::<Counters>::default();
+        let log = StatLog::open(&directory, Arc::clone(&counters)).unwrap();
+        (0..1_000).for_each(|_| log.record(sold_out));
+        log.finish();
+        let text = std::fs::read_to_string(directory.join("stat.log")).unwrap();
+        assert_eq!(text.lines().count(), 1_000);
+        assert_eq!(
+            text.lines().next(),
+            Some(
+                "1970-01-01T00:00:00.000Z sale=demo order=0123456789abcdef quantity=1 \
+                 result=sold_out by=origin edge=e1"
+            )
+        );
+        assert_eq!(counters.stat_log_dropped.load(Ordering::Relaxed), 0);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_log_that_has_grown_is_moved_aside_and_the_one_before_it_dropped() {
+        let directory = directory("rotation");
+        std::fs::create_dir_all(&directory).unwrap();
+        let mut log = LogFile::open(directory.join("stat.log"), 10).unwrap();
+        for line in ["first, long\n", "second, long\n", "third\n"] {
+            log.append(line.as_bytes()).unwrap();
+        }
+        let read = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+        assert_eq!(read("stat.log"), "third\n");
+        assert_eq!(read("stat.log.1"), "second, long\n");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}

@@ -1,0 +1,40 @@
+//! `make rush`: see [`lastseat_tests::rush`].
+
+use anyhow::Result;
+use clap::Parser;
+use lastseat_tests::harness::paths::repository;
+use lastseat_tests::rush::{Options, Progress, Report, run};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match rush(&options) {
+        Ok(report) if report.is_good() => ExitCode::SUCCESS,
+        Ok(report) => {
+            for violation in &report.more.violations {
+                eprintln!("rush: {violation}");
+            }
+            ExitCode::from(1)
+        }
+        Err(error) => {
+            eprintln!("rush: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn rush(options: &Options) -> Result<Report> {
+    // One thread: the generator leaves the rest of the machine to what it measures.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(run(options, Progress::new(options.buyers)))?;
+    let path = report.write(&repository())?;
+    if options.json {
+        println!("{}", report.to_json()?);
+    } else {
+        println!("{report}");
+        eprintln!("rush: written to {}", path.display());
+    }
+    Ok(report)
+}

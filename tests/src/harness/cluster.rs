@@ -1,0 +1,161 @@
+//! The whole system on this machine: `lastseat cluster`, as a user starts it.
+
+use super::paths::{lastseat, repository, scratch};
+use super::program::Program;
+use super::system::System;
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
+use std::ops::Deref;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Time until everything answers. `wrangler dev` on a busy machine needs most of it.
+const READY_WITHIN: Duration = Duration::from_secs(90);
+
+/// What runs the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Edge {
+    /// No edge: requests go to the nodes.
+    None,
+    /// `wrangler dev`.
+    Wrangler,
+    /// Bare workerd.
+    Workerd,
+}
+
+impl Edge {
+    /// The word on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Wrangler => "wrangler",
+            Self::Workerd => "workerd",
+        }
+    }
+}
+
+/// How a cluster is started.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// What runs the edge.
+    pub edge: Edge,
+    /// How many edges run.
+    pub edges: usize,
+    /// More arguments.
+    pub arguments: Vec<String>,
+}
+
+impl Setup {
+    /// One edge of this kind.
+    #[must_use]
+    pub const fn with_edge(edge: Edge) -> Self {
+        Self {
+            edge,
+            edges: 1,
+            arguments: Vec::new(),
+        }
+    }
+}
+
+/// A running cluster, stopped when dropped. It is used as the [`System`] that it is.
+#[derive(Debug)]
+pub struct Cluster {
+    // Before the directory, so that it is stopped before its files go.
+    program: Program,
+    system: System,
+    _directory: TempDir,
+}
+
+impl Deref for Cluster {
+    type Target = System;
+
+    fn deref(&self) -> &System {
+        &self.system
+    }
+}
+
+impl Cluster {
+    /// Starts one and waits until everything answers.
+    ///
+    /// # Errors
+    /// It does not come up; the message has what it said.
+    pub fn start(setup: &Setup) -> Result<Self> {
+        let directory = scratch()?;
+        let mut command = Command::new(lastseat()?);
+        command
+            .current_dir(repository())
+            .env_remove("REDIS_URL")
+            .args([
+                "cluster",
+                "--json",
+                "--ports",
+                "0,0,0,0",
+                "--edge-port",
+                "0",
+            ])
+            .args(["--edge", setup.edge.as_str()])
+            .arg("--data-dir")
+            .arg(directory.path());
+        if setup.edge != Edge::None {
+            command.args(["--edges", &setup.edges.to_string()]);
+        }
+        command.args(&setup.arguments);
+        let program = Program::start("lastseat cluster", command)?;
+        let line = program.line(READY_WITHIN)?;
+        let system = serde_json::from_str(&line)
+            .with_context(|| format!("the first line of lastseat cluster: {line}"))?;
+        Ok(Self {
+            program,
+            system,
+            _directory: directory,
+        })
+    }
+
+    /// Starts one with four nodes and one edge of this kind.
+    ///
+    /// # Panics
+    /// It does not come up.
+    #[must_use]
+    pub fn with_edge(edge: Edge) -> Self {
+        Self::start(&Setup::with_edge(edge)).expect("the cluster comes up")
+    }
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// It did not stop by itself, or left a process behind.
+    pub fn stop(mut self) -> Result<()> {
+        self.program.stop()?;
+        Ok(())
+    }
+
+    /// The program, for tests of how it ends.
+    pub const fn program(&mut self) -> &mut Program {
+        &mut self.program
+    }
+
+    /// Where everything is.
+    #[must_use]
+    pub const fn system(&self) -> &System {
+        &self.system
+    }
+}
+
+impl System {
+    /// Kills the node with the largest share with SIGKILL; returns its number.
+    ///
+    /// # Errors
+    /// Its process is not known.
+    pub fn kill_heaviest_node(&self) -> Result<u32> {
+        let node = self.nodes.iter().max_by_key(|node| node.weight);
+        let node = node.context("there is no node")?;
+        let pid = node.pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        kill_process(pid.context("its process is not known")?, Signal::KILL)?;
+        Ok(node.id)
+    }
+}

@@ -1,0 +1,20 @@
+//! What every test of the running system needs. Whatever is started here is gone when its value is
+//! dropped, with all its children; ports are chosen by the operating system.
+
+pub mod cluster;
+pub mod http;
+pub mod ledger;
+pub mod metrics;
+pub mod paths;
+pub mod processes;
+pub mod program;
+pub mod redis;
+pub mod stat_log;
+pub mod system;
+pub mod wait;
+
+pub use cluster::{Cluster, Edge, Setup};
+pub use http::{Answer, Client, Lost};
+pub use program::Program;
+pub use redis::{Durability, PrivateRedis};
+pub use system::{Audit, System};

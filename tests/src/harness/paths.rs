@@ -1,0 +1,66 @@
+//! Where things are: the repository, the programs under test, and room to write.
+
+use anyhow::{Context, Result, bail};
+use std::env;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The root of the repository. `lastseat cluster` runs from here: it needs `wrangler.toml`,
+/// `node_modules` and `edge/build`.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let compiled_at = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    match compiled_at {
+        Some(root) if root.join("wrangler.toml").exists() => root.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The program under test: `LASTSEAT_BIN`, else the one beside the running executable (test
+/// executables are one directory deeper), else the release build of the repository.
+///
+/// # Errors
+/// None of them exists; the message names the remedy.
+pub fn lastseat() -> Result<PathBuf> {
+    if let Some(path) = env::var_os("LASTSEAT_BIN") {
+        let path = PathBuf::from(path);
+        if path.is_file() {
+            return Ok(path);
+        }
+        bail!("LASTSEAT_BIN names {}, which is not a file", path.display());
+    }
+    let here = env::current_exe().context("where does this program lie?")?;
+    let beside = here.ancestors().skip(1).take(2);
+    let release = repository().join("target/release");
+    beside
+        .map(Path::to_owned)
+        .chain([release])
+        .map(|directory| directory.join("lastseat"))
+        .find(|path| path.is_file())
+        .context("the program lastseat is not built. Run 'make build'")
+}
+
+/// A tool that `make setup` installs.
+///
+/// # Panics
+/// The tool is not on `PATH`; the message names the remedy.
+#[must_use]
+pub fn tool(name: &str) -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{name} is missing. Run 'make setup'"))
+}
+
+/// A new directory, removed when dropped. Its path is short, because the path of a Unix socket has at
+/// most 107 bytes, whatever `TMPDIR` says.
+///
+/// # Errors
+/// It cannot be made.
+pub fn scratch() -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("ls-")
+        .tempdir_in("/tmp")
+        .context("cannot make a directory in /tmp")
+}

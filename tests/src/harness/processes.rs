@@ -1,0 +1,91 @@
+//! The children of a process, read from `/proc`, to prove that none is left behind. Where there is no
+//! `/proc` (macOS), the list is empty and nothing is proved.
+
+use std::collections::HashMap;
+use std::fs;
+
+/// One process. A pid alone is not enough: it may have been given to another process since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: i32,
+    /// Its program, as the kernel names it.
+    pub name: String,
+    started: u64,
+}
+
+struct Stat {
+    process: Process,
+    parent: i32,
+    state: char,
+}
+
+fn stat(pid: i32) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // "pid (name) state parent ...": the name may itself have spaces and brackets.
+    let (head, tail) = text.rsplit_once(')')?;
+    let name = head.split_once('(')?.1.to_owned();
+    let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
+    Some(Stat {
+        process: Process {
+            pid,
+            name,
+            started: fields.get(19)?.parse().ok()?,
+        },
+        parent: fields.get(1)?.parse().ok()?,
+        state: fields.first()?.chars().next()?,
+    })
+}
+
+/// All living children of `pid`, their children, and so on.
+#[must_use]
+pub fn descendants(pid: u32) -> Vec<Process> {
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
+    for stat in pids
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(stat)
+    {
+        children.entry(stat.parent).or_default().push(stat.process);
+    }
+    let mut found: Vec<Process> = Vec::new();
+    let mut parents = vec![pid.cast_signed()];
+    while let Some(parent) = parents.pop() {
+        for child in children.remove(&parent).unwrap_or_default() {
+            parents.push(child.pid);
+            found.push(child);
+        }
+    }
+    found
+}
+
+impl Process {
+    /// Whether it still runs. One that only waits to be reaped does not.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        stat(self.pid).is_some_and(|now| now.process == *self && !matches!(now.state, 'Z' | 'X'))
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_child_of_a_child_is_found_and_missed_when_it_is_gone() {
+        let mut shell = Command::new("sh")
+            .args(["-c", "sleep 60 & wait"])
+            .spawn()
+            .unwrap();
+        let found = crate::harness::wait::until("the shell starts its child", || {
+            let found = descendants(shell.id());
+            (!found.is_empty()).then_some(found)
+        });
+        assert!(found[0].is_alive());
+        let pid = rustix::process::Pid::from_raw(found[0].pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        shell.wait().unwrap();
+        assert!(!found[0].is_alive());
+    }
+}

@@ -1,0 +1,80 @@
+//! A Redis of one test's own: on a Unix socket in a directory of its own, never the system's one.
+
+use super::paths::{scratch, tool};
+use super::program::Program;
+use super::wait::until;
+use std::fmt;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// What survives a crash of a [`PrivateRedis`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Every write, before it is answered (AOF `always`).
+    Always,
+    /// Nothing.
+    Off,
+}
+
+/// A running redis-server, stopped when dropped.
+pub struct PrivateRedis {
+    // Before the directory, so that it is stopped before its files go.
+    _program: Program,
+    directory: TempDir,
+}
+
+impl fmt::Debug for PrivateRedis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PrivateRedis").field(&self.url()).finish()
+    }
+}
+
+impl PrivateRedis {
+    /// Starts one.
+    ///
+    /// # Panics
+    /// redis-server is missing or does not start.
+    #[must_use]
+    pub fn start(durability: Durability) -> Self {
+        Self::start_with(durability, &[])
+    }
+
+    /// Starts one with more options, such as `["--maxmemory-policy", "allkeys-lru"]`.
+    ///
+    /// # Panics
+    /// redis-server is missing or does not start.
+    #[must_use]
+    pub fn start_with(durability: Durability, options: &[&str]) -> Self {
+        let directory = scratch().expect("room for Redis");
+        let aof = match durability {
+            Durability::Always => ["--appendonly", "yes", "--appendfsync", "always"].as_slice(),
+            Durability::Off => ["--appendonly", "no"].as_slice(),
+        };
+        let mut command = Command::new(tool("redis-server"));
+        command
+            .current_dir(directory.path())
+            .args(["--port", "0", "--unixsocket"])
+            .arg(directory.path().join("redis.sock"))
+            .args(["--save", "", "--daemonize", "no", "--dir"])
+            .arg(directory.path())
+            .args(aof)
+            .args(options);
+        let program = Program::start("redis-server", command).expect("redis-server starts");
+        let socket = directory.path().join("redis.sock");
+        until("redis-server answers", || UnixStream::connect(&socket).ok());
+        Self {
+            _program: program,
+            directory,
+        }
+    }
+
+    /// How a client reaches it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!(
+            "redis+unix://{}/redis.sock",
+            self.directory.path().display()
+        )
+    }
+}

@@ -1,0 +1,67 @@
+//! Reads a node's `stat.log`: one line a decision.
+
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+/// The decisions of one node on one sale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// All lines.
+    pub total: u64,
+    /// Lines with `result=granted`.
+    pub granted: u64,
+    /// Lines with `by=ledger`.
+    pub by_ledger: u64,
+}
+
+/// Counts the lines of `sale` in the log at `path`. A log that does not exist yet has none.
+///
+/// # Errors
+/// It cannot be read.
+pub fn count(path: &Path, sale: &str) -> Result<Decisions> {
+    let mut decisions = Decisions::default();
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(decisions),
+        Err(e) => return Err(e).with_context(|| path.display().to_string()),
+    };
+    for line in BufReader::new(file).lines() {
+        let line = line.with_context(|| path.display().to_string())?;
+        if field(&line, "sale") == Some(sale) {
+            decisions.total += 1;
+            decisions.granted += u64::from(field(&line, "result") == Some("granted"));
+            decisions.by_ledger += u64::from(field(&line, "by") == Some("ledger"));
+        }
+    }
+    Ok(decisions)
+}
+
+/// The value of ` name=value ` in a line.
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split(' ')
+        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_of_the_sale_are_counted() {
+        let directory = crate::harness::paths::scratch().unwrap();
+        let path = directory.path().join("stat.log");
+        assert_eq!(count(&path, "a").unwrap(), Decisions::default());
+        let line = "2026-11-23T03:00:00Z sale=a order=x quantity=1 result=granted by=ledger edge=e";
+        let other = line.replace("sale=a", "sale=ab");
+        let refused = line.replace("granted by=ledger", "sold_out by=origin");
+        std::fs::write(&path, format!("{line}\n{other}\n{refused}\n")).unwrap();
+        let expected = Decisions {
+            total: 2,
+            granted: 1,
+            by_ledger: 1,
+        };
+        assert_eq!(count(&path, "a").unwrap(), expected);
+    }
+}

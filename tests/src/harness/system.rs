@@ -1,0 +1,176 @@
+//! A running system and the questions that tests ask it.
+
+use super::http::{Client, request};
+use super::metrics::Metrics;
+use super::stat_log::{self, Decisions};
+use super::{ledger, wait};
+use anyhow::{Context, Result, ensure};
+use hyper::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use shared::{Order, OrderId};
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// Where everything is: the line that `lastseat cluster --json` prints.
+#[derive(Clone, Debug, Deserialize)]
+pub struct System {
+    /// The edges, `http://host:port`.
+    pub edges: Vec<String>,
+    /// The origin nodes.
+    pub nodes: Vec<Node>,
+    /// The ledger's Redis; absent when nobody told us.
+    pub redis: Option<RedisAt>,
+    /// The bearer token of the admin addresses.
+    pub admin_token: String,
+}
+
+/// One origin node.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Node {
+    /// Its number.
+    pub id: u32,
+    /// Its share of the requests.
+    pub weight: u32,
+    /// Where orders go.
+    pub url: String,
+    /// Where operators go.
+    pub admin: String,
+    /// Its process, if it runs on this machine.
+    pub pid: Option<u32>,
+    /// Its log of decisions, if it runs on this machine.
+    pub stat_log: Option<PathBuf>,
+}
+
+/// Where the ledger is.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RedisAt {
+    /// As redis clients want it.
+    pub url: String,
+}
+
+/// What the audit says of a sale.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Tickets that exist.
+    pub capacity: u64,
+    /// Tickets that nobody has.
+    pub free: u64,
+    /// Tickets in orders that wait for payment.
+    pub held: u64,
+    /// Tickets sold.
+    pub confirmed: u64,
+    /// Whether counters, orders and buyers agree.
+    pub ok: bool,
+    /// Where they do not.
+    #[serde(default, skip_serializing)]
+    pub differences: Vec<serde_json::Value>,
+}
+
+impl System {
+    /// Makes the sale `sale` with `capacity` tickets, open, without holds.
+    ///
+    /// # Errors
+    /// The first node does not make it.
+    pub async fn create_sale(&self, sale: &str, capacity: u64) -> Result<()> {
+        let path = format!("/v1/admin/sales/{sale}");
+        let body = format!(r#"{{"capacity":{capacity}}}"#);
+        let answer = self.admin(Method::PUT, &path, &body).await?;
+        ensure!(
+            answer.status == StatusCode::CREATED,
+            "sale {sale} was not made: {} {}",
+            answer.status,
+            answer.text()
+        );
+        Ok(())
+    }
+
+    /// The audit of `sale`.
+    ///
+    /// # Errors
+    /// No node answers.
+    pub async fn audit(&self, sale: &str) -> Result<Audit> {
+        let path = format!("/v1/admin/sales/{sale}/audit");
+        let answer = self.admin(Method::GET, &path, "").await?;
+        answer.json().context("audit")
+    }
+
+    /// Asks the admin address of the first node that answers.
+    async fn admin(&self, method: Method, path: &str, body: &str) -> Result<super::Answer> {
+        let bearer = format!("Bearer {}", self.admin_token);
+        let headers = [("authorization", bearer.as_str())];
+        let mut last = None;
+        for node in &self.nodes {
+            let asked = request(method.clone(), path, &headers, body)?;
+            match Client::new(&node.admin)?.send(asked).await {
+                Ok(answer) => return Ok(answer),
+                Err(lost) => last = Some(lost),
+            }
+        }
+        let last = last.context("no admin address is known")?;
+        Err(last).with_context(|| format!("no node answers {path}"))
+    }
+
+    /// The metrics of each node, `None` for one that does not answer.
+    ///
+    /// # Errors
+    /// An address is wrong.
+    pub async fn metrics(&self) -> Result<Vec<Option<Metrics>>> {
+        let mut readings = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let answer = Client::new(&node.admin)?.get("/metrics").await;
+            let reading = answer.ok().filter(|a| a.status == StatusCode::OK);
+            readings.push(reading.map(|answer| Metrics(answer.text())));
+        }
+        Ok(readings)
+    }
+
+    /// The sum of a counter over all nodes that answer.
+    ///
+    /// # Errors
+    /// An address is wrong.
+    pub async fn count(&self, name: &str, labels: &[&str]) -> Result<u64> {
+        let readings = self.metrics().await?;
+        Ok(readings
+            .iter()
+            .flatten()
+            .map(|m| m.count(name, labels))
+            .sum())
+    }
+
+    /// What the `stat.log` of each node says of `sale`.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub fn decisions(&self, sale: &str) -> Result<Vec<Decisions>> {
+        self.nodes
+            .iter()
+            .map(|node| match &node.stat_log {
+                Some(path) => stat_log::count(path, sale),
+                None => Ok(Decisions::default()),
+            })
+            .collect()
+    }
+
+    /// Waits until the `stat.log`s have at least `total` lines of `sale`: they are written a moment
+    /// after the answer.
+    ///
+    /// # Panics
+    /// They have fewer for too long.
+    #[must_use]
+    pub fn decisions_when(&self, sale: &str, total: u64) -> Vec<Decisions> {
+        wait::until("the stat.logs are written", || {
+            let decisions = self.decisions(sale).expect("stat.log");
+            let sum: u64 = decisions.iter().map(|d| d.total).sum();
+            (sum >= total).then_some(decisions)
+        })
+    }
+
+    /// The orders of `sale` in the ledger.
+    ///
+    /// # Errors
+    /// Redis is unknown or does not answer.
+    pub async fn orders(&self, sale: &str) -> Result<HashMap<OrderId, Order>> {
+        let redis = self.redis.as_ref().context("no Redis is known")?;
+        ledger::orders(&redis.url, sale).await
+    }
+}

@@ -1,0 +1,133 @@
+//! The command line of `rush`.
+
+use crate::harness::Edge;
+use clap::Parser;
+use std::hash::{BuildHasher, RandomState};
+
+/// Sends a crowd of buyers after the tickets of one sale, then proves that every ticket went to exactly
+/// one of them.
+///
+/// Exit codes: 0 everything holds; 1 tickets were oversold, unsold or lost, or buyers got no answer;
+/// 2 wrong flags; 3 the rush could not be run.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "rush")]
+pub struct Options {
+    /// How many buyers come, each for one ticket.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub buyers: u32,
+    /// How many tickets the sale has.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(0..=1_000_000_000))]
+    pub tickets: u32,
+    /// What runs the edge; none sends the buyers straight to the nodes.
+    #[arg(long, value_enum, default_value = "workerd")]
+    pub edge: Edge,
+    /// How many edges run.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub edges: u16,
+    /// Connections that carry the buyers [default: 64 for wrangler, else 256].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub connections: Option<u16>,
+    /// Aim at a running system instead of starting one: where orders go (may be repeated).
+    #[arg(long, value_name = "URL", requires_all = ["admin", "token"])]
+    pub target: Vec<String>,
+    /// With --target: the admin address of a node (repeat it for each node, to count their requests).
+    #[arg(long, value_name = "URL", requires = "target")]
+    pub admin: Vec<String>,
+    /// With --target: the admin token.
+    #[arg(
+        long,
+        requires = "target",
+        env = "LASTSEAT_ADMIN_TOKEN",
+        hide_env_values = true
+    )]
+    pub token: Option<String>,
+    /// With --target: the ledger's Redis. Without it the orders are compared by number only.
+    #[arg(long, value_name = "URL", requires = "target")]
+    pub redis_url: Option<String>,
+    /// The sale that is made [default: rush, with --target one with a random name].
+    #[arg(long)]
+    pub sale: Option<String>,
+    /// kill -9 the node with the largest share when this part of the tickets is sold (0.0 to 1.0).
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, conflicts_with = "target")]
+    pub kill_node_at: Option<f64>,
+    /// Print the report as JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Number that the buyers' keys follow from [default: random].
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(fraction) if (0.0..=1.0).contains(&fraction) => Ok(fraction),
+        _ => Err("must be a number from 0.0 to 1.0".to_owned()),
+    }
+}
+
+impl Options {
+    /// The defaults, for tests that change a few.
+    #[must_use]
+    pub fn of(buyers: u32, tickets: u32, edge: Edge) -> Self {
+        let mut options = Self::parse_from(["rush"]);
+        (options.buyers, options.tickets, options.edge) = (buyers, tickets, edge);
+        options
+    }
+
+    /// How many connections carry the buyers: never more than there are buyers.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        let default = if self.edge == Edge::Wrangler { 64 } else { 256 };
+        u32::from(self.connections.unwrap_or(default)).min(self.buyers)
+    }
+
+    /// The seed that was given, or a random one.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(random)
+    }
+
+    /// The name of the sale.
+    #[must_use]
+    pub fn sale(&self) -> String {
+        match &self.sale {
+            Some(sale) => sale.clone(),
+            None if self.target.is_empty() => "rush".to_owned(),
+            None => format!("rush-{:016x}", random()),
+        }
+    }
+}
+
+fn random() -> u64 {
+    RandomState::new().hash_one(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn a_target_needs_its_admin_address_and_a_node_to_kill_must_be_ours() {
+        assert!(Options::try_parse_from(["rush", "--target", "http://a:1"]).is_err());
+        let aimed = "rush --target http://a:1 --admin http://a:2 --token t";
+        let arguments: Vec<&str> = aimed.split(' ').collect();
+        assert!(Options::try_parse_from(&arguments).is_ok());
+        let killing = [arguments.as_slice(), &["--kill-node-at", "0.5"]].concat();
+        assert!(Options::try_parse_from(killing).is_err());
+        assert!(Options::try_parse_from(["rush", "--buyers", "0"]).is_err());
+        assert!(Options::try_parse_from(["rush", "--kill-node-at", "2"]).is_err());
+    }
+
+    #[test]
+    fn there_are_never_more_connections_than_buyers() {
+        assert_eq!(Options::of(10, 1, Edge::Workerd).connections(), 10);
+        assert_eq!(Options::of(1_000, 1, Edge::Workerd).connections(), 256);
+        assert_eq!(Options::of(1_000, 1, Edge::Wrangler).connections(), 64);
+    }
+}

@@ -1,0 +1,235 @@
+//! One order over HTTP: the request, and what its answer means for the buyer.
+
+use super::buyers::Buyers;
+use crate::harness::http::Sent;
+use crate::harness::{Answer, Lost};
+use anyhow::Result;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Uri};
+use serde::{Deserialize, Serialize};
+use shared::Code;
+use shared::wire::{OrderView, header};
+
+/// Builds the orders of one rush; what they have in common is made once.
+#[derive(Debug)]
+pub struct Orders {
+    buyers: Buyers,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+const KEY: HeaderName = HeaderName::from_static(header::IDEMPOTENCY_KEY);
+const RETRY: HeaderName = HeaderName::from_static(header::RETRY);
+
+impl Orders {
+    /// The orders of `buyers` in `sale`.
+    ///
+    /// # Errors
+    /// The sale's name cannot be part of an address.
+    pub fn new(buyers: Buyers, sale: &str) -> Result<Self> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(Self {
+            buyers,
+            uri: format!("/v1/sales/{sale}/orders").parse()?,
+            headers,
+        })
+    }
+
+    /// The order of buyer `number`; `repeated` when an earlier answer to it was lost.
+    ///
+    /// # Panics
+    /// Never: a key is made of visible characters.
+    #[must_use]
+    pub fn request(&self, number: u32, repeated: bool) -> Sent {
+        let (name, key) = (self.buyers.name(number), self.buyers.key(number));
+        let mut headers = self.headers.clone();
+        let key = HeaderValue::from_maybe_shared(Bytes::from(key)).expect("a key is visible ASCII");
+        headers.insert(KEY, key);
+        if repeated {
+            headers.insert(RETRY, HeaderValue::from_static("1"));
+        }
+        let body = format!(r#"{{"buyer":"{name}","quantity":1}}"#);
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers;
+        request
+    }
+}
+
+/// Who decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// The edge, alone.
+    Edge,
+    /// A node, from memory.
+    Origin,
+    /// The ledger.
+    Ledger,
+}
+
+/// How often each tier decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AnsweredBy {
+    /// The edge, alone.
+    pub edge: u64,
+    /// A node, from memory.
+    pub origin: u64,
+    /// The ledger.
+    pub ledger: u64,
+}
+
+impl AnsweredBy {
+    /// One more.
+    pub const fn add(&mut self, tier: Tier) {
+        match tier {
+            Tier::Edge => self.edge += 1,
+            Tier::Origin => self.origin += 1,
+            Tier::Ledger => self.ledger += 1,
+        }
+    }
+}
+
+/// What an attempt means for its buyer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A ticket.
+    Granted,
+    /// No, for good.
+    Refused,
+    /// Not now: ask again after so many milliseconds. `busy` when the answer was just that, not a fault.
+    Later {
+        /// Milliseconds to wait.
+        wait_ms: u32,
+        /// A `busy` rather than a fault.
+        busy: bool,
+    },
+    /// It may have happened: repeat it with the same key.
+    Lost(String),
+    /// An answer that no buyer should get.
+    Wrong(String),
+}
+
+/// Milliseconds before a request is repeated that was not answered, or not sent.
+pub const REPEAT_AFTER_MS: u32 = 100;
+/// Milliseconds to wait when an answer says "later" and not when.
+const LATER_MS: u32 = 1_000;
+
+/// The part of a "no" that the generator needs; read without copying.
+#[derive(Deserialize)]
+struct No {
+    code: Code,
+    retry_after_ms: Option<u32>,
+}
+
+/// Which tier an answer names.
+#[must_use]
+pub fn tier(answer: &Answer) -> Option<Tier> {
+    match answer.header(header::ANSWERED_BY) {
+        "edge" => Some(Tier::Edge),
+        "origin" => Some(Tier::Origin),
+        "ledger" => Some(Tier::Ledger),
+        _ => None,
+    }
+}
+
+/// What `answer` means for the buyer of `key`.
+#[must_use]
+pub fn heard(answer: &Result<Answer, Lost>, key: impl FnOnce() -> String) -> Heard {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(Lost::NotSent(_)) => {
+            return Heard::Later {
+                wait_ms: REPEAT_AFTER_MS,
+                busy: false,
+            };
+        }
+        Err(lost @ Lost::Unknown(_)) => return Heard::Lost(lost.to_string()),
+    };
+    let wrong = || Heard::Wrong(format!("{} {}", answer.status, answer.text()));
+    let status = answer.status.as_u16();
+    if status == 200 || status == 201 {
+        return match serde_json::from_slice::<OrderView>(&answer.body) {
+            Ok(order) if order.order_id == key() && order.quantity == 1 => Heard::Granted,
+            _ => wrong(),
+        };
+    }
+    match (status, serde_json::from_slice::<No>(&answer.body)) {
+        (_, Ok(no)) if no.code.status() != status => wrong(),
+        (_, Ok(no)) => said_no(&no).unwrap_or_else(wrong),
+        // A fault of something in between, such as wrangler's proxy.
+        (500.., Err(_)) => Heard::Lost(format!("{} {}", answer.status, answer.text())),
+        _ => wrong(),
+    }
+}
+
+fn said_no(no: &No) -> Option<Heard> {
+    let later = |busy| Heard::Later {
+        wait_ms: no.retry_after_ms.unwrap_or(LATER_MS),
+        busy,
+    };
+    match no.code {
+        Code::SoldOut | Code::NotEnough | Code::Closed => Some(Heard::Refused),
+        Code::Busy => Some(later(true)),
+        Code::AllHeld | Code::NotOpen | Code::Paused | Code::Unavailable => Some(later(false)),
+        Code::OutcomeUnknown => Some(Heard::Lost("outcome_unknown".to_owned())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::StatusCode;
+    use shared::{Problem, Refusal};
+
+    fn answer(status: u16, body: String) -> Result<Answer, Lost> {
+        Ok(Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: body.into(),
+        })
+    }
+
+    fn no(problem: &Problem) -> Heard {
+        let body = serde_json::to_string(problem).unwrap();
+        heard(&answer(problem.status, body), String::new)
+    }
+
+    #[test]
+    fn a_refusal_that_may_pass_later_is_never_final() {
+        for refusal in [Refusal::AllHeld, Refusal::NotOpen(None), Refusal::Paused] {
+            assert!(refusal.may_pass_later());
+            let later = no(&Problem::refusal(refusal));
+            assert!(
+                matches!(later, Heard::Later { busy: false, .. }),
+                "{later:?}"
+            );
+        }
+        let busy = Heard::Later {
+            wait_ms: 70,
+            busy: true,
+        };
+        assert_eq!(no(&Problem::refusal(Refusal::Busy(70))), busy);
+        assert_eq!(no(&Problem::refusal(Refusal::SoldOut)), Heard::Refused);
+    }
+
+    #[test]
+    fn a_lost_answer_is_repeated_and_a_foreign_one_is_wrong() {
+        let lost = no(&Problem::new(Code::OutcomeUnknown));
+        assert!(matches!(lost, Heard::Lost(_)), "{lost:?}");
+        let proxy = heard(
+            &answer(500, "Internal Server Error".to_owned()),
+            String::new,
+        );
+        assert!(matches!(proxy, Heard::Lost(_)), "{proxy:?}");
+        assert!(matches!(no(&Problem::new(Code::Corrupt)), Heard::Wrong(_)));
+        assert!(matches!(no(&Problem::invalid("x")), Heard::Wrong(_)));
+        let other = r#"{"order_id":"y","sale":"s","buyer":"b","quantity":1,"state":"confirmed","created_at":1}"#;
+        let other = heard(&answer(201, other.to_owned()), || "x".to_owned());
+        assert!(matches!(other, Heard::Wrong(_)), "{other:?}");
+    }
+}

@@ -1,0 +1,236 @@
+//! One rush from beginning to end.
+
+use super::buyers::Buyers;
+use super::crowd::{self, Milestone, Outcomes, Plan};
+use super::options::Options;
+use super::progress::Progress;
+use super::report::{Latency, More, NodeReport, Report, ratio};
+use super::verdict;
+use crate::harness::metrics::Metrics;
+use crate::harness::paths::repository;
+use crate::harness::system::{Node, RedisAt};
+use crate::harness::{Cluster, Edge, Setup, System};
+use anyhow::{Context, Result, bail};
+use std::cell::Cell;
+use std::process::Command;
+use std::rc::Rc;
+use tokio::signal::unix::{SignalKind, signal};
+
+const ORDERS_RECEIVED: &str = "lastseat_orders_received_total";
+const LEDGER_CALLS: &str = "lastseat_ledger_calls_total";
+const RESERVE: &str = r#"script="reserve""#;
+
+/// Runs the rush that `options` describe: starts the system (unless there is a target), makes the
+/// sale, sends the crowd, and judges.
+///
+/// # Errors
+/// It could not be run to its end. A broken promise is no error: see [`Report::is_good`].
+pub async fn run(options: &Options, mut progress: Progress) -> Result<Report> {
+    if !options.target.is_empty() {
+        return against(&target(options), options, &mut progress).await;
+    }
+    progress.note(&format!(
+        "starting Redis, 4 nodes and the edge ({})",
+        options.edge.as_str()
+    ));
+    let cluster = Cluster::start(&Setup {
+        edges: usize::from(options.edges),
+        ..Setup::with_edge(options.edge)
+    })?;
+    // From here on an interrupted rush still stops what it started.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let report = tokio::select! {
+        report = against(&cluster, options, &mut progress) => report,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        _ = terminate.recv() => Err(anyhow::anyhow!("terminated")),
+    };
+    progress.end();
+    cluster.stop()?;
+    report
+}
+
+/// The system that `--target` and its companions describe.
+fn target(options: &Options) -> System {
+    let nodes = options.admin.iter().zip(1..).map(|(admin, id)| Node {
+        id,
+        weight: 1,
+        url: admin.clone(),
+        admin: admin.clone(),
+        pid: None,
+        stat_log: None,
+    });
+    System {
+        edges: options.target.clone(),
+        nodes: nodes.collect(),
+        redis: options.redis_url.clone().map(|url| RedisAt { url }),
+        admin_token: options.token.clone().unwrap_or_default(),
+    }
+}
+
+/// As [`run`], against a system that runs already.
+///
+/// # Errors
+/// It could not be run to its end.
+pub async fn against(
+    system: &System,
+    options: &Options,
+    progress: &mut Progress,
+) -> Result<Report> {
+    let (sale, seed) = (options.sale(), options.seed());
+    system
+        .create_sale(&sale, u64::from(options.tickets))
+        .await?;
+    let before = system.metrics().await?;
+    let killed = Rc::new(Cell::new(None));
+    let plan = Plan {
+        urls: urls(options, system)?,
+        sale: sale.clone(),
+        buyers: options.buyers,
+        connections: options.connections(),
+        seed,
+        milestone: milestone(options, system, &killed),
+    };
+    progress.note(&format!(
+        "{} buyers for {} tickets over {} connections",
+        plan.buyers, options.tickets, plan.connections
+    ));
+    let outcomes = crowd::send(plan, |tally| progress.show(tally)).await?;
+    progress.end();
+    let after = system.metrics().await?;
+    let nodes = parts(system, &sale, &before, &after, killed.get())?;
+    judge(options, system, sale, seed, &outcomes, nodes).await
+}
+
+/// Where the orders go: to the edges, or to the nodes in the proportion of their weights.
+fn urls(options: &Options, system: &System) -> Result<Vec<String>> {
+    if options.edge != Edge::None || !options.target.is_empty() {
+        if system.edges.is_empty() {
+            bail!("the system has no edge");
+        }
+        return Ok(system.edges.clone());
+    }
+    let urls = system
+        .nodes
+        .iter()
+        .flat_map(|node| vec![node.url.clone(); node.weight as usize]);
+    Ok(urls.collect())
+}
+
+fn milestone(
+    options: &Options,
+    system: &System,
+    killed: &Rc<Cell<Option<u32>>>,
+) -> Option<Milestone> {
+    let fraction = options.kill_node_at?;
+    let (system, killed) = (system.clone(), Rc::clone(killed));
+    Some(Milestone {
+        granted: ((f64::from(options.tickets) * fraction) as u64).max(1),
+        then: Box::new(move || match system.kill_heaviest_node() {
+            Ok(id) => killed.set(Some(id)),
+            Err(error) => eprintln!("rush: no node was killed: {error:#}"),
+        }),
+    })
+}
+
+/// What each node had to do, by its counters before and after.
+fn parts(
+    system: &System,
+    sale: &str,
+    before: &[Option<Metrics>],
+    after: &[Option<Metrics>],
+    killed: Option<u32>,
+) -> Result<Vec<NodeReport>> {
+    let decisions = system.decisions(sale)?;
+    let mut parts = Vec::with_capacity(system.nodes.len());
+    for (i, node) in system.nodes.iter().enumerate() {
+        let mut part = NodeReport {
+            id: node.id,
+            weight: node.weight,
+            requests: decisions[i].total,
+            round_trips: 0,
+            killed: killed == Some(node.id),
+        };
+        if !part.killed {
+            let (Some(before), Some(after)) = (&before[i], &after[i]) else {
+                bail!("node {} does not answer /metrics", node.id);
+            };
+            let rise = |name, labels: &[&str]| {
+                let (from, to) = (before.count(name, labels), after.count(name, labels));
+                to.saturating_sub(from)
+            };
+            part.requests = rise(ORDERS_RECEIVED, &[]);
+            part.round_trips = rise(LEDGER_CALLS, &[RESERVE]);
+        }
+        parts.push(part);
+    }
+    Ok(parts)
+}
+
+async fn judge(
+    options: &Options,
+    system: &System,
+    sale: String,
+    seed: u64,
+    outcomes: &Outcomes,
+    nodes: Vec<NodeReport>,
+) -> Result<Report> {
+    let tally = &outcomes.tally;
+    let audit = system.audit(&sale).await?;
+    let differences = match system.redis {
+        Some(_) => {
+            let orders = system.orders(&sale).await.context("the orders in Redis")?;
+            Some(verdict::compare(tally, Buyers::new(seed), &orders))
+        }
+        None => None,
+    };
+    let violations = verdict::violations(options.tickets, tally, &audit, differences.as_ref());
+    let origin_requests = nodes.iter().map(|node| node.requests).sum();
+    let ledger_round_trips = nodes.iter().map(|node| node.round_trips).sum();
+    let more = More {
+        violations,
+        compared_with_ledger: differences.is_some(),
+        origin_requests_per_ticket: ratio(origin_requests, tally.granted),
+        ledger_round_trips_per_ticket: ratio(ledger_round_trips, tally.granted),
+        requests: tally.requests,
+        lost_answers: tally.lost_answers,
+        other_retries: tally.other_retries,
+        connections_opened: outcomes.connections_opened,
+        all_answered_by: tally.all_by,
+        latency_ms: Latency::of(tally),
+        nodes,
+        sale,
+        edge: options.edge,
+        edges: system.edges.len(),
+        connections: options.connections(),
+        seed,
+        commit: commit(),
+    };
+    Ok(Report {
+        buyers: u64::from(options.buyers),
+        tickets: u64::from(options.tickets),
+        granted: tally.granted,
+        refused_final: tally.refused_final,
+        busy_retries: tally.busy_retries,
+        errors: tally.errors,
+        seconds: outcomes.took.as_secs_f64(),
+        answered_by: tally.final_by,
+        origin_requests,
+        ledger_round_trips,
+        audit,
+        more,
+    })
+}
+
+/// The commit of the checkout, or "unknown".
+fn commit() -> String {
+    let described = Command::new("git")
+        .current_dir(repository())
+        .args(["describe", "--always", "--dirty", "--abbrev=12"])
+        .output();
+    match described {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        }
+        _ => "unknown".to_owned(),
+    }
+}
