@@ -34,7 +34,10 @@ pub(crate) async fn place(
     let since = runtime::now();
     let sent = request.headers();
     let (id, key) = match headers::sent_key(&sent) {
-        Ok(Some(known)) => known,
+        Ok(Some((id, key))) => {
+            let key = isolate.recognise(&id, key);
+            (id, key)
+        }
         Ok(None) => (isolate.new_order_id(since)?, Key::Made),
         Err(problem) => return answer::problem(&problem),
     };
@@ -72,7 +75,12 @@ pub(crate) async fn place(
         since,
     };
     match errand.run(Some((&id, key)), Some(&body)).await {
-        Ok(reply) => Ok(answer::of_origin(reply)),
+        Ok(reply) => {
+            if reply.ok() {
+                isolate.saw_granted(&id);
+            }
+            Ok(answer::of_origin(reply))
+        }
         Err(lost) => answer::problem(&unanswered(lost, isolate.chance()).for_order(&id)),
     }
 }

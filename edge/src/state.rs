@@ -4,7 +4,8 @@
 use crate::config::{ClientIp, Config};
 use crate::runtime;
 use js_sys::{JSON, Reflect};
-use shared::gate::{Ask, Decision, Gates};
+use shared::gate::{Ask, Decision, Gates, Key};
+use shared::recent::Recent;
 use shared::routing::{Outcome, Router, Tried};
 use shared::{EdgeId, Grant, OrderId, SaleId, UnixMillis};
 use std::cell::{OnceCell, RefCell};
@@ -19,6 +20,8 @@ pub(crate) struct Isolate {
     pub(crate) client_ip: ClientIp,
     gates: RefCell<Gates>,
     router: RefCell<Router>,
+    /// Orders that were granted through this isolate.
+    granted: RefCell<Recent>,
     chance: RefCell<Chance>,
 }
 
@@ -53,6 +56,7 @@ impl Isolate {
             client_ip: config.client_ip,
             gates: RefCell::default(),
             router: RefCell::new(config.router),
+            granted: RefCell::default(),
             chance: RefCell::new(chance),
         })
     }
@@ -60,6 +64,20 @@ impl Isolate {
     pub(crate) fn decide(&self, sale: &SaleId, ask: Ask, now: UnixMillis) -> Decision {
         let chance = self.chance();
         self.gates.borrow_mut().of(sale).decide(ask, now, chance)
+    }
+
+    /// What is to be thought of an order id that a client sent.
+    pub(crate) fn recognise(&self, id: &OrderId, key: Key) -> Key {
+        if self.granted.borrow().has(id) {
+            Key::Known
+        } else {
+            key
+        }
+    }
+
+    /// Remembers an order that an origin granted.
+    pub(crate) fn saw_granted(&self, id: &OrderId) {
+        self.granted.borrow_mut().add(id);
     }
 
     pub(crate) fn hear(&self, sale: &SaleId, grant: &Grant, now: UnixMillis) {

@@ -12,6 +12,7 @@ use crate::sales::{Placed, Tier};
 use shared::gate::Key;
 use shared::grant::{Offer, Supply};
 use shared::limits::{BATCH_MAX, ORIGIN_RECHECKS_PER_SECOND, QUEUE_MAX, SWEEP_MAX, WINDOW_MIN_MS};
+use shared::recent::Recent;
 use shared::{
     BuyerId, EdgeId, Grant, OrderId, Quantity, Refusal, SaleId, Snapshot, Stock, UnixMillis,
 };
@@ -65,6 +66,8 @@ pub(crate) struct Desk {
 struct Known {
     snapshot: Snapshot,
     edges: Edges,
+    /// Orders that were granted through this desk.
+    granted: Recent,
     /// Second of the ledger's clock that `rechecks` counts in.
     recheck_second: u64,
     rechecks: u32,
@@ -88,7 +91,8 @@ impl Desk {
 
     /// The "no" that needs no ledger: nothing was free when it was last heard. Asks the ledger in the background
     /// whether that still stands.
-    pub(crate) fn refuse_from_memory(&self, key: Key) -> Option<Refusal> {
+    pub(crate) fn refuse_from_memory(&self, order: &NewOrder) -> Option<Refusal> {
+        let key = order.key;
         let now = self.ledger.now();
         let mut known = self.known();
         let refusal = no_supply(&known.snapshot, now)?;
@@ -96,7 +100,7 @@ impl Desk {
         if poll {
             known.polled_at = now;
         }
-        let recheck = key != Key::Made && known.may_recheck(now);
+        let recheck = key != Key::Made && (known.granted.has(&order.id) || known.may_recheck(now));
         drop(known);
         if poll {
             // A full queue hears the ledger anyway.
@@ -104,8 +108,17 @@ impl Desk {
         }
         match (recheck, key) {
             (true, _) => None,
-            (false, Key::Repeated) => Some(Refusal::Busy(self.retry_after_ms())),
+            (false, Key::Repeated | Key::Known) => Some(Refusal::Busy(self.retry_after_ms())),
             (false, _) => Some(refusal),
+        }
+    }
+
+    fn remember(&self, batch: &[Waiting], verdicts: &[Verdict]) {
+        let mut known = self.known();
+        for (waiting, verdict) in batch.iter().zip(verdicts) {
+            if matches!(verdict, Verdict::Granted { .. }) {
+                known.granted.add(&waiting.order.id);
+            }
         }
     }
 
@@ -218,6 +231,7 @@ impl Committer {
         let known = Known {
             snapshot,
             edges: Edges::default(),
+            granted: Recent::default(),
             recheck_second: 0,
             rechecks: 0,
             polled_at: UnixMillis(0),
@@ -334,6 +348,7 @@ impl Committer {
         match reply {
             Ok(Some((snapshot, verdicts))) => {
                 self.hear(&snapshot);
+                self.desk.remember(&batch, &verdicts);
                 for (waiting, verdict) in batch.into_iter().zip(verdicts) {
                     self.count(&verdict);
                     let _ = waiting.answer.send(Ok(Placed {

@@ -111,7 +111,7 @@ impl Sales {
                 by: Tier::Ledger,
             });
         };
-        if let Some(refusal) = desk.refuse_from_memory(order.key) {
+        if let Some(refusal) = desk.refuse_from_memory(&order) {
             count(&self.0.counters.refused_by_origin);
             return Ok(Placed {
                 verdict: Verdict::Refused(refusal),

@@ -4,7 +4,8 @@
 use crate::grant::{Grant, Supply};
 use crate::ids::SaleId;
 use crate::limits::{
-    BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, RECHECK_BUDGET, WINDOW_MAX_MS,
+    BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, RECHECK_BUDGET, RECHECK_EVERY_MS,
+    WINDOW_MAX_MS,
 };
 use crate::refusal::Refusal;
 use crate::time::UnixMillis;
@@ -20,6 +21,8 @@ pub enum Key {
     /// The client sent it and says that an earlier answer was lost (`Lastseat-Retry: 1`): such an order
     /// never hears "sold out" from a hint.
     Repeated,
+    /// The client sent it, and this isolate saw it granted: the ledger is asked, whatever the hints say.
+    Known,
 }
 
 /// One arrival at the gate.
@@ -67,6 +70,8 @@ struct Latch {
     period_ms: u64,
     probe_at: UnixMillis,
     rechecks: u32,
+    /// When the rechecks are full again.
+    rechecks_at: UnixMillis,
     /// When the sale opens by the edge's clock, and the budget of its first window.
     opens: Option<(UnixMillis, u32)>,
 }
@@ -75,6 +80,9 @@ impl Gate {
     /// Decides on one arrival. `now` is the edge's clock, `chance` a random number in `0.0..1.0` that
     /// spreads the return of those who are told `busy`.
     pub fn decide(&mut self, ask: Ask, now: UnixMillis, chance: f64) -> Decision {
+        if ask.key == Key::Known {
+            return Decision::Forward;
+        }
         if let Some(latch) = &mut self.latch {
             match latch.opens {
                 Some((opens, budget)) if now >= opens => {
@@ -163,6 +171,7 @@ impl Gate {
                     period_ms: grant.window_ms,
                     probe_at: now.plus(grant.window_ms),
                     rechecks: RECHECK_BUDGET,
+                    rechecks_at: now.plus(RECHECK_EVERY_MS),
                     opens,
                 });
             }
@@ -187,8 +196,11 @@ impl Latch {
     fn decide(&mut self, ask: Ask, now: UnixMillis, chance: f64) -> Decision {
         if now >= self.probe_at {
             self.probe_at = now.plus(self.period_ms);
-            self.rechecks = RECHECK_BUDGET;
             return Decision::Forward;
+        }
+        if now >= self.rechecks_at {
+            self.rechecks_at = now.plus(RECHECK_EVERY_MS);
+            self.rechecks = RECHECK_BUDGET;
         }
         if ask.key != Key::Made && self.rechecks > 0 {
             self.rechecks -= 1;
@@ -405,6 +417,11 @@ mod tests {
             gate.decide(repeated, UnixMillis(1_002), 0.0),
             Decision::Refuse(Refusal::Busy(_))
         ));
+        let known = Ask {
+            key: Key::Known,
+            beats: 0,
+        };
+        assert_eq!(forwarded(&mut gate, known, 1_003, 100), 100);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod model;
 pub mod order;
 pub mod orderbook;
 pub mod problem;
+pub mod recent;
 pub mod refusal;
 pub mod routing;
 pub mod sale;

@@ -62,9 +62,14 @@ pub const COLD_ROUND_MS: u64 = 250;
 pub const BEAT_MS: u64 = 25;
 /// Beats that an arrival waits at most before it is told `busy`.
 pub const BEATS_MAX: u32 = 12;
-/// Arrivals with a client's key that pass a latched gate in one period, so that a buyer whose answer
-/// was lost finds the order even after the last ticket went.
-pub const RECHECK_BUDGET: u32 = 8;
+/// Arrivals with a client's key that pass a latched gate in [`RECHECK_EVERY_MS`], so that a buyer whose
+/// answer was lost finds the order even after the last ticket went.
+pub const RECHECK_BUDGET: u32 = 4;
+/// How often that budget is full again, in milliseconds.
+pub const RECHECK_EVERY_MS: u64 = 1_000;
+/// Granted order ids that an edge isolate, and an origin for each sale, remembers for the same
+/// reason: a repeat of one of them always reaches the ledger.
+pub const RECENT_MAX: usize = 32_768;
 /// Orders of a latched sale that one origin looks up in the ledger per second for the same reason.
 pub const ORIGIN_RECHECKS_PER_SECOND: u32 = 512;
 

@@ -38,7 +38,7 @@ pub mod key_source {
         match key {
             Key::Made => "made",
             Key::Sent => "sent",
-            Key::Repeated => "repeated",
+            Key::Repeated | Key::Known => "repeated",
         }
     }
 

@@ -76,15 +76,24 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`]; also when the log is trimmed faster than it is read.
     pub async fn audit(&self, sale: &SaleId) -> Result<Option<AuditReport>, Fault> {
-        let Some(before) = self.snapshot(sale).await? else { return Ok(None) };
-        let mut recount = Recount { position: before.commit_seq, ..Recount::default() };
+        let Some(before) = self.snapshot(sale).await? else {
+            return Ok(None);
+        };
+        let mut recount = Recount {
+            position: before.commit_seq,
+            ..Recount::default()
+        };
         recount.orders = OrderBook::from(self.all_orders(sale).await?);
         recount.read_log(self, sale, before.commit_seq).await?;
         recount.scan_tallies_and_holds(self, sale).await?;
-        let Some(now) = self.snapshot(sale).await? else { return Ok(None) };
+        let Some(now) = self.snapshot(sale).await? else {
+            return Ok(None);
+        };
         recount.catch_up(self, sale, now.commit_seq).await?;
         recount.check_names(self, sale).await?;
-        let Some(counters) = self.snapshot(sale).await? else { return Ok(None) };
+        let Some(counters) = self.snapshot(sale).await? else {
+            return Ok(None);
+        };
         recount.catch_up(self, sale, counters.commit_seq).await?;
         Ok(Some(recount.report(sale, &counters)))
     }
@@ -144,7 +153,11 @@ impl Ledger {
 }
 
 fn perhaps(value: &Value) -> Result<Option<u64>, Fault> {
-    if *value == Value::Nil { Ok(None) } else { reply::number(value).map(Some) }
+    if *value == Value::Nil {
+        Ok(None)
+    } else {
+        reply::number(value).map(Some)
+    }
 }
 
 fn order_id(value: &Value) -> Result<OrderId, Fault> {
@@ -182,7 +195,11 @@ impl Recount {
         Ok(())
     }
 
-    async fn scan_tallies_and_holds(&mut self, ledger: &Ledger, sale: &SaleId) -> Result<(), Fault> {
+    async fn scan_tallies_and_holds(
+        &mut self,
+        ledger: &Ledger,
+        sale: &SaleId,
+    ) -> Result<(), Fault> {
         let [_, _, buyers, holds, _] = keys::of_sale(sale);
         self.buyers.clear();
         self.holds.clear();
@@ -206,7 +223,10 @@ impl Recount {
     async fn catch_up(&mut self, ledger: &Ledger, sale: &SaleId, end: u64) -> Result<(), Fault> {
         while self.position < end {
             let entries: Vec<Entry> = ledger.log(sale, self.position + 1, LOG_PAGE).await?;
-            if entries.first().is_none_or(|first| first.commit_seq != self.position + 1) {
+            if entries
+                .first()
+                .is_none_or(|first| first.commit_seq != self.position + 1)
+            {
                 return Err(Fault::NotSent(
                     "the log was trimmed while it was read; acknowledge less or audit again".into(),
                 ));
@@ -250,7 +270,8 @@ impl Recount {
             let counted = self.orders.count().buyers;
             for (buyer, tally) in buyers.iter().zip(&tallies) {
                 let what = format!("tally of buyer {buyer}");
-                self.found.compare(&what, counted.get(buyer).copied(), perhaps(tally)?);
+                self.found
+                    .compare(&what, counted.get(buyer).copied(), perhaps(tally)?);
             }
         }
         for orders in orders.chunks(PEEK) {
@@ -258,7 +279,8 @@ impl Recount {
             self.catch_up(ledger, sale, position).await?;
             for (id, deadline) in orders.iter().zip(&deadlines) {
                 let what = format!("hold of order {id}");
-                self.found.compare(&what, self.deadline(id), perhaps(deadline)?);
+                self.found
+                    .compare(&what, self.deadline(id), perhaps(deadline)?);
             }
         }
         Ok(())
@@ -273,8 +295,13 @@ impl Recount {
     fn report(mut self, sale: &SaleId, counters: &Snapshot) -> AuditReport {
         self.compare_with_log();
         let count = self.orders.count();
-        self.found.compare("held", Some(count.held), Some(u64::from(counters.held)));
-        self.found.compare("confirmed", Some(count.confirmed), Some(u64::from(counters.confirmed)));
+        self.found
+            .compare("held", Some(count.held), Some(u64::from(counters.held)));
+        self.found.compare(
+            "confirmed",
+            Some(count.confirmed),
+            Some(u64::from(counters.confirmed)),
+        );
         let taken = i64::try_from(count.held + count.confirmed).unwrap_or(i64::MAX);
         let free = i64::from(counters.capacity) - taken;
         if free < 0 {
@@ -301,7 +328,9 @@ impl Recount {
     fn compare_with_log(&mut self) {
         for (id, logged) in self.logged.whole() {
             match self.orders.get(id) {
-                None => self.found.note(format!("order {id}: in the log, but has no record")),
+                None => self
+                    .found
+                    .note(format!("order {id}: in the log, but has no record")),
                 Some(order) if order != logged => self.found.note(format!(
                     "order {id}: its record is {:?}, the log says {:?}",
                     order.pack(),
@@ -311,8 +340,13 @@ impl Recount {
             }
         }
         if self.log_from == 1 {
-            for (id, _) in self.orders.whole().filter(|(id, _)| self.logged.get(id).is_none()) {
-                self.found.note(format!("order {id}: has a record, but is not in the log"));
+            for (id, _) in self
+                .orders
+                .whole()
+                .filter(|(id, _)| self.logged.get(id).is_none())
+            {
+                self.found
+                    .note(format!("order {id}: has a record, but is not in the log"));
             }
         }
     }
