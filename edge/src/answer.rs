@@ -63,6 +63,8 @@ fn is_ours(answer: &Response) -> bool {
 pub(crate) enum Verdict {
     /// It decided.
     Decided,
+    /// It decided that it cannot take more now.
+    Busy,
     /// It could not, and nothing happened: another one may.
     NothingHappened,
     /// It did not answer, or something else did in its place.
@@ -75,6 +77,7 @@ pub(crate) fn verdict(answer: Option<&Response>) -> Verdict {
         None => Verdict::Failed,
         Some((500.., answer)) if !is_ours(answer) => Verdict::Failed,
         Some((503, _)) => Verdict::NothingHappened,
+        Some((429, answer)) if is_ours(answer) => Verdict::Busy,
         Some(_) => Verdict::Decided,
     }
 }

@@ -20,7 +20,7 @@ pub(crate) enum ClientIp {
 }
 
 impl Config {
-    /// Reads `ORIGINS`, `BALANCE` and `CLIENT_IP` through `var`.
+    /// Reads `ORIGINS`, `BALANCE`, `ZONE` and `CLIENT_IP` through `var`.
     ///
     /// # Errors
     /// A sentence that names the variable and what it must look like.
@@ -39,7 +39,10 @@ impl Config {
         let balance = match var("BALANCE") {
             None => Balance::default(),
             Some(word) => Balance::parse(&word).ok_or_else(|| {
-                format!("the variable BALANCE is {word:?}; it must be round_robin or ip_hash")
+                format!(
+                    "the variable BALANCE is {word:?}; it must be {}",
+                    Balance::EXPECTED
+                )
             })?,
         };
         let client_ip = match var("CLIENT_IP").as_deref() {
@@ -49,7 +52,8 @@ impl Config {
                 "the variable CLIENT_IP is {word:?}; it must be header or connection"
             ))?,
         };
-        let router = Router::new(rows, balance)
+        let zone = var("ZONE").filter(|zone| !zone.is_empty());
+        let router = Router::new(rows, balance, zone.as_deref())
             .map_err(|error| format!("the variable ORIGINS is wrong: {error}"))?;
         Ok(Self { router, client_ip })
     }
@@ -93,8 +97,9 @@ mod tests {
             (vec![("ORIGINS", r#"[{"url":"http://a/"}]"#)], "final slash"),
             (
                 vec![("ORIGINS", TWO), ("BALANCE", "random")],
-                "round_robin or ip_hash",
+                "round_robin, ip_hash",
             ),
+            (vec![("ORIGINS", TWO), ("ZONE", "east")], "zone"),
             (
                 vec![("ORIGINS", TWO), ("CLIENT_IP", "x-real-ip")],
                 "header or connection",

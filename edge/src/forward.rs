@@ -8,7 +8,7 @@ use shared::gate::Key;
 use shared::limits::{EDGE_ATTEMPT_MS, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS};
 use shared::routing::{Outcome, Tried};
 use shared::wire::header;
-use shared::{Grant, OrderId, SaleId, UnixMillis};
+use shared::{BuyerId, Grant, OrderId, SaleId, UnixMillis};
 use std::net::IpAddr;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
@@ -24,6 +24,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) method: &'a str,
     /// The address at the origin.
     pub(crate) path: String,
+    /// Whose order it is, where the routing needs to know.
+    pub(crate) buyer: Option<BuyerId>,
     /// When the client's request arrived.
     pub(crate) since: UnixMillis,
 }
@@ -75,7 +77,10 @@ impl Errand<'_> {
             if ms == 0 {
                 break;
             }
-            let Some((index, url)) = self.isolate.pick(client, tried, now, &self.path) else {
+            let Some((index, url)) =
+                self.isolate
+                    .pick(client, self.buyer.as_ref(), tried, now, &self.path)
+            else {
                 break;
             };
             tried.add(index);
@@ -83,7 +88,7 @@ impl Errand<'_> {
             let verdict = answer::verdict(reply.as_ref());
             self.report(index, verdict);
             match (verdict, reply) {
-                (Verdict::Decided, Some(reply)) => {
+                (Verdict::Decided | Verdict::Busy, Some(reply)) => {
                     self.hear(&reply);
                     discard(nothing_happened).await;
                     return Ok(reply);
@@ -109,7 +114,8 @@ impl Errand<'_> {
 
     fn report(&self, index: usize, verdict: Verdict) {
         let outcome = match verdict {
-            Verdict::Decided | Verdict::NothingHappened => Outcome::Answered,
+            Verdict::Decided => Outcome::Answered,
+            Verdict::Busy | Verdict::NothingHappened => Outcome::Shed,
             Verdict::Failed => Outcome::Failed,
         };
         self.isolate.report(index, outcome, runtime::now());

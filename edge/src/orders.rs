@@ -6,10 +6,11 @@ use crate::headers;
 use crate::routes::Route;
 use crate::runtime::{self, Stay};
 use crate::state::Isolate;
-use js_sys::ArrayBuffer;
+use js_sys::{ArrayBuffer, Uint8Array};
 use shared::gate::{Ask, Decision, Key};
 use shared::limits::{BEAT_MS, BODY_MAX, EDGE_ATTEMPT_MS};
-use shared::{Code, Problem, Refusal, SaleId, UnixMillis};
+use shared::wire::OrderRequest;
+use shared::{BuyerId, Code, Problem, Refusal, SaleId, UnixMillis};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
@@ -72,6 +73,7 @@ pub(crate) async fn place(
         sale,
         method: "POST",
         path: route.path(),
+        buyer: isolate.needs_buyer().then(|| buyer_of(&body)).flatten(),
         since,
     };
     match errand.run(Some((&id, key)), Some(&body)).await {
@@ -120,6 +122,7 @@ pub(crate) async fn ask(
         sale,
         method,
         path: route.path(),
+        buyer: None,
         since,
     };
     match errand.run(None, body.as_ref()).await {
@@ -143,6 +146,13 @@ async fn body_of(request: &Request) -> Result<JsValue, Problem> {
         Some(length) if length as usize <= BODY_MAX => Ok(body),
         _ => Err(Problem::new(Code::TooLarge)),
     }
+}
+
+/// The buyer in an order's body. Whether the rest of it makes sense the origin says.
+fn buyer_of(body: &JsValue) -> Option<BuyerId> {
+    let bytes = Uint8Array::new(body).to_vec();
+    let order: OrderRequest = serde_json::from_slice(&bytes).ok()?;
+    BuyerId::parse(&order.buyer).ok()
 }
 
 /// The problem of a refusal made here. One who waits for an opening is told when to come back: then, or in a

@@ -6,8 +6,8 @@ use crate::runtime;
 use js_sys::{JSON, Reflect};
 use shared::gate::{Ask, Decision, Gates, Key};
 use shared::recent::Recent;
-use shared::routing::{Outcome, Router, Tried};
-use shared::{EdgeId, Grant, OrderId, SaleId, UnixMillis};
+use shared::routing::{Outcome, Router, Sender, Tried};
+use shared::{BuyerId, EdgeId, Grant, OrderId, SaleId, UnixMillis};
 use std::cell::{OnceCell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -84,16 +84,27 @@ impl Isolate {
         self.gates.borrow_mut().hear(sale, grant, now);
     }
 
-    /// The next origin for a request of `client` and the address of `path` there.
+    /// Whether an origin cannot be picked before the buyer is known.
+    pub(crate) fn needs_buyer(&self) -> bool {
+        self.router.borrow().needs_buyer()
+    }
+
+    /// The next origin for a request and the address of `path` there.
     pub(crate) fn pick(
         &self,
-        client: Option<IpAddr>,
+        ip: Option<IpAddr>,
+        buyer: Option<&BuyerId>,
         tried: Tried,
         now: UnixMillis,
         path: &str,
     ) -> Option<(usize, String)> {
+        let sender = Sender {
+            ip,
+            buyer,
+            chance: [self.chance(), self.chance()],
+        };
         let mut router = self.router.borrow_mut();
-        let index = router.pick(client, tried, now)?;
+        let index = router.pick(&sender, tried, now)?;
         Some((index, format!("{}{path}", router.url(index)?)))
     }
 

@@ -54,6 +54,12 @@ pub const EDGE_DEADLINE_MS: u64 = 6_500;
 /// Origins that one order is sent to at most.
 pub const EDGE_ATTEMPTS_MAX: usize = 3;
 
+/// An origin that has answered nothing for this long while requests are out is left alone, in milliseconds.
+/// Below a second, and far above the longest answer of an origin that works.
+pub const STALL_MS: u64 = 800;
+/// How long an origin is spared that said `busy` or that it is stopping, in milliseconds.
+pub const SHED_MS: u64 = 500;
+
 /// Requests that an edge isolate forwards for a sale of which it knows nothing yet.
 pub const COLD_BUDGET: u32 = 4;
 /// Length of a round in which an edge has no grant, in milliseconds.

@@ -1,27 +1,43 @@
-//! nginx's passive health: an origin that fails often enough rests, then gets a single trial.
+//! What an edge has seen of one origin: nginx's passive health (it rests after failures, then gets a
+//! single trial), slow start after a rest, and a look at whether it answers at all.
 
+use super::Moment;
+use super::table::OriginRow;
+use crate::limits::{EDGE_DEADLINE_MS, SHED_MS, STALL_MS};
 use crate::time::UnixMillis;
 
-/// What an edge has seen of one origin.
 #[derive(Debug)]
 pub(super) struct Health {
     max_fails: u32,
     fail_timeout_ms: u64,
+    slow_start_ms: u64,
     fails: u32,
     /// Time of the last failure.
     failed_at: UnixMillis,
     /// Time of the last failure or of the trial since.
     checked_at: UnixMillis,
+    /// When it came back from a rest.
+    recovered_at: Option<UnixMillis>,
+    /// Said `busy` or "not here" lately: asked only when nobody else can be.
+    sheds_until: UnixMillis,
+    in_flight: u32,
+    /// Since when requests are out and none has been answered, in the edge's waking time.
+    silent_since: u64,
 }
 
 impl Health {
-    pub(super) const fn new(max_fails: u32, fail_timeout_ms: u64) -> Self {
+    pub(super) const fn new(row: &OriginRow) -> Self {
         Self {
-            max_fails,
-            fail_timeout_ms,
+            max_fails: row.max_fails,
+            fail_timeout_ms: row.fail_timeout_ms,
+            slow_start_ms: row.slow_start_ms,
             fails: 0,
             failed_at: UnixMillis(0),
             checked_at: UnixMillis(0),
+            recovered_at: None,
+            sheds_until: UnixMillis(0),
+            in_flight: 0,
+            silent_since: 0,
         }
     }
 
@@ -29,28 +45,72 @@ impl Health {
         self.max_fails
     }
 
+    pub(super) const fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
     /// Whether the origin may be picked: it is up, or its rest is over and its trial not yet given away.
-    pub(super) const fn takes(&self, now: UnixMillis) -> bool {
-        self.max_fails == 0
-            || self.fails < self.max_fails
-            || now.since(self.checked_at) > self.fail_timeout_ms
+    pub(super) const fn takes(&self, now: Moment) -> bool {
+        if self.max_fails == 0 {
+            return true;
+        }
+        if self.in_flight > 0 && now.awake_ms - self.silent_since > STALL_MS {
+            return false;
+        }
+        self.fails < self.max_fails || now.at.since(self.checked_at) > self.fail_timeout_ms
+    }
+
+    /// Whether it takes requests and has not lately said that it is overloaded or stopping.
+    pub(super) fn takes_gladly(&self, now: Moment) -> bool {
+        self.takes(now) && now.at >= self.sheds_until
+    }
+
+    /// Its share of `weight` now: all of it, or less while it starts slowly after a rest.
+    pub(super) fn ramp(&self, weight: i64, now: UnixMillis) -> i64 {
+        let Some(recovered_at) = self.recovered_at else {
+            return weight;
+        };
+        let up = now.since(recovered_at);
+        if self.slow_start_ms == 0 || up >= self.slow_start_ms {
+            return weight;
+        }
+        let share = i128::from(weight) * i128::from(up) / i128::from(self.slow_start_ms);
+        i64::try_from(share).unwrap_or(weight).max(1)
     }
 
     /// A request goes there. The first one after a rest is the trial: until it is answered, no other follows.
-    pub(super) const fn picked(&mut self, now: UnixMillis) {
-        if now.since(self.checked_at) > self.fail_timeout_ms {
-            self.checked_at = now;
+    pub(super) const fn picked(&mut self, now: Moment) {
+        if now.at.since(self.checked_at) > self.fail_timeout_ms {
+            self.checked_at = now.at;
         }
+        // A request whose end was never reported (the isolate dropped it) is over by now.
+        if self.in_flight > 0 && now.awake_ms - self.silent_since > EDGE_DEADLINE_MS {
+            self.in_flight = 0;
+        }
+        if self.in_flight == 0 {
+            self.silent_since = now.awake_ms;
+        }
+        self.in_flight = self.in_flight.saturating_add(1);
     }
 
     /// A success forgives failures, but only one that was asked for after the last of them.
-    pub(super) fn answered(&mut self) {
+    pub(super) fn answered(&mut self, now: Moment) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.silent_since = now.awake_ms;
         if self.failed_at < self.checked_at {
+            if self.fails >= self.max_fails && self.max_fails > 0 {
+                self.recovered_at = Some(now.at);
+            }
             self.fails = 0;
         }
     }
 
+    pub(super) fn sheds(&mut self, now: UnixMillis) {
+        self.sheds_until = now.plus(SHED_MS);
+    }
+
     pub(super) const fn failed(&mut self, now: UnixMillis) {
+        self.in_flight = self.in_flight.saturating_sub(1);
         self.fails = self.fails.saturating_add(1);
         self.failed_at = now;
         self.checked_at = now;

@@ -1,99 +1,47 @@
-//! Which origin an order goes to: nginx's smooth weighted round robin or its ip-hash, with nginx's
-//! passive health check.
+//! Which origin an order goes to: five rules of balance over the origins that can be asked, with
+//! passive health, zones and backups.
 //!
-//! Source of the algorithms: nginx `ngx_http_upstream_round_robin.c` and
-//! `ngx_http_upstream_ip_hash_module.c`, written anew.
+//! Source of smooth weighted round robin, ip-hash and the health rule: nginx
+//! `ngx_http_upstream_round_robin.c` and `ngx_http_upstream_ip_hash_module.c`, written anew.
 
+mod balance;
 mod health;
+mod table;
+
+pub use balance::{Balance, Sender};
+pub use table::{ORIGINS_MAX, OriginRow, TableError, WEIGHT_MAX};
 
 use crate::time::UnixMillis;
+use balance::{hash_ip, rendezvous};
 use health::Health;
-use serde::Deserialize;
 use std::net::IpAddr;
 
-/// Most origins that an edge routes to.
-pub const ORIGINS_MAX: usize = 64;
-/// Largest weight of an origin.
-pub const WEIGHT_MAX: u32 = 1_000;
+/// Weights are counted in this fraction, so that an origin of weight 1 can start slowly too. Smooth round
+/// robin gives the same order whatever all weights are multiplied by.
+const SCALE: i64 = 64;
 
-/// One row of the table of origins in `wrangler.toml`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OriginRow {
-    /// Scheme, host and port, without a path: `http://127.0.0.1:3001`.
-    pub url: String,
-    /// Share of the traffic, 1 to 1,000.
-    #[serde(default = "default_weight")]
-    pub weight: u32,
-    /// Failures within `fail_timeout_ms` after which the origin rests; 0 = it never rests.
-    #[serde(default = "default_max_fails")]
-    pub max_fails: u32,
-    /// How long failures count and how long the origin rests, in milliseconds.
-    #[serde(default = "default_fail_timeout")]
-    pub fail_timeout_ms: u64,
-}
-
-const fn default_weight() -> u32 {
-    1
-}
-const fn default_max_fails() -> u32 {
-    2
-}
-const fn default_fail_timeout() -> u64 {
-    2_000
-}
-
-/// How an origin is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Balance {
-    /// nginx's smooth weighted round robin.
-    #[default]
-    RoundRobin,
-    /// nginx's `ip_hash`: a client stays with its origin while that is up.
-    IpHash,
-}
-
-impl Balance {
-    /// Reads `round_robin` or `ip_hash`.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "round_robin" => Some(Self::RoundRobin),
-            "ip_hash" => Some(Self::IpHash),
-            _ => None,
-        }
-    }
-}
-
-/// Why a table of origins was not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TableError {
-    /// No rows.
-    #[error("the table of origins is empty; name at least one")]
-    Empty,
-    /// Too many rows.
-    #[error("the table of origins has more than {ORIGINS_MAX} rows")]
-    TooMany,
-    /// A row has a weight out of bounds.
-    #[error("origin {0}: weight must be from 1 to {WEIGHT_MAX}")]
-    Weight(String),
-    /// A row has a URL that is not one of an origin.
-    #[error(
-        "origin {0}: url must look like http://127.0.0.1:3001, without a path or a final slash"
-    )]
-    Url(String),
-    /// Two rows have the same URL.
-    #[error("origin {0} is in the table twice; add the weights up in one row")]
-    Twice(String),
-}
-
-/// What became of a request to an origin. A refusal is a success: the origin did its work.
+/// What became of a request to an origin. A refusal is an answer: the origin did its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It answered.
     Answered,
+    /// It answered that it cannot take more now, or that it is stopping. Not a failure, but no reason to
+    /// send it more either.
+    Shed,
     /// Refused, reset, timed out, or a 5xx that lastseat did not make.
     Failed,
+}
+
+/// A longer time between two events of a router is not counted as time in which origins could have answered:
+/// the edge itself slept, or nobody came.
+const BLINK_MS: u64 = 50;
+
+/// A moment by the clock, and how long the edge had been at work by then.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    at: UnixMillis,
+    /// Milliseconds in which the edge saw events. An origin is silent only while others are heard.
+    awake_ms: u64,
 }
 
 /// The origins of one edge isolate and what it knows of their health.
@@ -102,12 +50,15 @@ pub struct Router {
     balance: Balance,
     origins: Vec<Origin>,
     total_weight: u32,
+    last: Moment,
 }
 
 #[derive(Debug)]
 struct Origin {
     url: String,
     weight: u32,
+    backup: bool,
+    local: bool,
     current: i64,
     effective: i64,
     health: Health,
@@ -132,42 +83,49 @@ impl Tried {
     }
 }
 
+/// Who may be asked, from the best choice to the last resort. The first one that any origin meets holds.
+const CHOICES: [fn(&Origin, Moment) -> bool; 6] = [
+    |o, now| o.local && !o.backup && o.health.takes_gladly(now),
+    |o, now| !o.backup && o.health.takes_gladly(now),
+    |o, now| o.local && !o.backup && o.health.takes(now),
+    |o, now| !o.backup && o.health.takes(now),
+    |o, now| o.health.takes(now),
+    // All rest: better to ask one that failed than to ask nobody.
+    |_, _| true,
+];
+
 impl Router {
-    /// Checks the table.
+    /// Checks the table. `zone` is the edge's own; without one, all origins are local.
     ///
     /// # Errors
     /// A sentence that names the row and the rule.
-    pub fn new(rows: Vec<OriginRow>, balance: Balance) -> Result<Self, TableError> {
-        if rows.is_empty() {
-            return Err(TableError::Empty);
-        }
-        if rows.len() > ORIGINS_MAX {
-            return Err(TableError::TooMany);
-        }
-        let mut origins: Vec<Origin> = Vec::with_capacity(rows.len());
-        for row in rows {
-            if !(1..=WEIGHT_MAX).contains(&row.weight) {
-                return Err(TableError::Weight(row.url));
-            }
-            if !is_origin_url(&row.url) {
-                return Err(TableError::Url(row.url));
-            }
-            if origins.iter().any(|o| o.url == row.url) {
-                return Err(TableError::Twice(row.url));
-            }
-            origins.push(Origin {
+    pub fn new(
+        rows: Vec<OriginRow>,
+        balance: Balance,
+        zone: Option<&str>,
+    ) -> Result<Self, TableError> {
+        table::check(&rows, zone)?;
+        let origins: Vec<Origin> = rows
+            .into_iter()
+            .map(|row| Origin {
+                health: Health::new(&row),
+                local: zone.is_none() || row.zone.as_deref() == zone,
                 url: row.url,
                 weight: row.weight,
+                backup: row.backup,
                 current: 0,
-                effective: i64::from(row.weight),
-                health: Health::new(row.max_fails, row.fail_timeout_ms),
-            });
-        }
+                effective: i64::from(row.weight) * SCALE,
+            })
+            .collect();
         let total_weight = origins.iter().map(|o| o.weight).sum();
         Ok(Self {
             balance,
             origins,
             total_weight,
+            last: Moment {
+                at: UnixMillis(0),
+                awake_ms: 0,
+            },
         })
     }
 
@@ -183,21 +141,42 @@ impl Router {
         self.origins.is_empty()
     }
 
+    /// Whether the edge has to read the buyer before it can pick.
+    #[must_use]
+    pub fn needs_buyer(&self) -> bool {
+        self.balance == Balance::BuyerHash
+    }
+
     /// The URL of an origin that [`Router::pick`] returned.
     #[must_use]
     pub fn url(&self, index: usize) -> Option<&str> {
         self.origins.get(index).map(|o| o.url.as_str())
     }
 
-    /// Chooses the origin for a request of `client`, leaving out those in `tried`. When every other one
-    /// rests, the resting ones are tried too; `None` only when all were tried.
-    pub fn pick(&mut self, client: Option<IpAddr>, tried: Tried, now: UnixMillis) -> Option<usize> {
-        let chosen = match (self.balance, client) {
-            (Balance::IpHash, Some(ip)) => self.by_ip(ip, tried, now),
-            _ => None,
+    /// Chooses the origin for a request, leaving out those in `tried`; `None` only when all were tried.
+    /// What became of the request must be told by [`Router::report`].
+    pub fn pick(&mut self, sender: &Sender<'_>, tried: Tried, now: UnixMillis) -> Option<usize> {
+        let now = self.tick(now);
+        let choice = CHOICES.into_iter().find(|may| {
+            self.origins
+                .iter()
+                .enumerate()
+                .any(|(i, o)| !tried.has(i) && may(o, now))
+        })?;
+        let mut open = Tried::default();
+        for (index, origin) in self.origins.iter().enumerate() {
+            if !tried.has(index) && choice(origin, now) {
+                open.add(index);
+            }
+        }
+        let by_rule = match self.balance {
+            Balance::RoundRobin => None,
+            Balance::IpHash => sender.ip.and_then(|ip| self.by_ip(ip, open)),
+            Balance::BuyerHash => sender.buyer.and_then(|b| self.by_buyer(b.as_str(), open)),
+            Balance::LeastInFlight => self.least_in_flight(open, now.at),
+            Balance::RandomTwo => self.random_two(sender.chance, open),
         };
-        let chosen = chosen.or_else(|| self.next_in_turn(tried, |health| health.takes(now)));
-        let chosen = chosen.or_else(|| self.next_in_turn(tried, |_| true))?;
+        let chosen = by_rule.or_else(|| self.next_in_turn(open, now.at))?;
         if let Some(origin) = self.origins.get_mut(chosen) {
             origin.health.picked(now);
         }
@@ -206,32 +185,50 @@ impl Router {
 
     /// Takes in what became of a request to origin `index`.
     pub fn report(&mut self, index: usize, outcome: Outcome, now: UnixMillis) {
+        let now = self.tick(now);
         let Some(origin) = self.origins.get_mut(index) else {
             return;
         };
         match outcome {
-            Outcome::Answered => origin.health.answered(),
+            Outcome::Answered => origin.health.answered(now),
+            Outcome::Shed => {
+                origin.health.answered(now);
+                origin.health.sheds(now.at);
+            }
             Outcome::Failed => {
-                let cost = i64::from(origin.weight / origin.health.max_fails().max(1));
+                let cost = i64::from(origin.weight / origin.health.max_fails().max(1)) * SCALE;
                 origin.effective = (origin.effective - cost).max(0);
-                origin.health.failed(now);
+                origin.health.failed(now.at);
             }
         }
     }
 
-    /// One turn of smooth weighted round robin over the origins that `admits` lets through.
-    fn next_in_turn(&mut self, tried: Tried, admits: impl Fn(&Health) -> bool) -> Option<usize> {
+    fn tick(&mut self, at: UnixMillis) -> Moment {
+        let awake_ms = self.last.awake_ms + at.since(self.last.at).min(BLINK_MS);
+        self.last = Moment { at, awake_ms };
+        self.last
+    }
+
+    fn of(&self, open: Tried) -> impl Iterator<Item = (usize, &Origin)> {
+        self.origins
+            .iter()
+            .enumerate()
+            .filter(move |(index, _)| open.has(*index))
+    }
+
+    /// One turn of smooth weighted round robin over the origins in `open`.
+    fn next_in_turn(&mut self, open: Tried, now: UnixMillis) -> Option<usize> {
         let mut total = 0;
         let mut best: Option<(usize, i64)> = None;
         for (index, origin) in self.origins.iter_mut().enumerate() {
-            if tried.has(index) || !admits(&origin.health) {
+            if !open.has(index) {
                 continue;
             }
-            origin.current += origin.effective;
-            total += origin.effective;
-            if origin.effective < i64::from(origin.weight) {
-                origin.effective += 1;
-            }
+            let full = i64::from(origin.weight) * SCALE;
+            let share = origin.health.ramp(origin.effective, now);
+            origin.current += share;
+            total += share;
+            origin.effective = (origin.effective + SCALE).min(full);
             if best.is_none_or(|(_, current)| origin.current > current) {
                 best = Some((index, origin.current));
             }
@@ -244,196 +241,87 @@ impl Router {
     }
 
     /// nginx tries up to 20 further hashes when the hashed origin cannot be used.
-    fn by_ip(&self, ip: IpAddr, tried: Tried, now: UnixMillis) -> Option<usize> {
+    fn by_ip(&self, ip: IpAddr, open: Tried) -> Option<usize> {
         let mut hash: u32 = 89;
         for _ in 0..=20 {
             hash = hash_ip(hash, ip);
             let mut rest = hash % self.total_weight;
-            let (index, origin) = self.origins.iter().enumerate().find(|(_, origin)| {
+            let (index, _) = self.origins.iter().enumerate().find(|(_, origin)| {
                 let here = rest < origin.weight;
                 rest = rest.saturating_sub(origin.weight);
                 here
             })?;
-            if !tried.has(index) && origin.health.takes(now) {
+            if open.has(index) {
                 return Some(index);
             }
         }
         None
     }
-}
 
-/// nginx hashes the first three octets of an IPv4 address (a /24 stays together) and all of an IPv6 one.
-fn hash_ip(start: u32, ip: IpAddr) -> u32 {
-    let step = |hash: u32, octet: &u8| (hash * 113 + u32::from(*octet)) % 6_271;
-    match ip {
-        IpAddr::V4(v4) => v4.octets().iter().take(3).fold(start, step),
-        IpAddr::V6(v6) => v6.octets().iter().fold(start, step),
+    fn by_buyer(&self, buyer: &str, open: Tried) -> Option<usize> {
+        let score = |origin: &Origin| rendezvous(&origin.url, origin.weight, buyer);
+        let best = self
+            .of(open)
+            .max_by(|(_, a), (_, b)| score(a).total_cmp(&score(b)));
+        best.map(|(index, _)| index)
+    }
+
+    /// Those with the smallest load take turns, so that an idle cluster is served by weight too.
+    fn least_in_flight(&mut self, open: Tried, now: UnixMillis) -> Option<usize> {
+        let least = self
+            .of(open)
+            .map(|(_, o)| o.load(now))
+            .min_by(f64::total_cmp)?;
+        let mut idlest = Tried::default();
+        for (index, origin) in self.of(open) {
+            if origin.load(now) <= least {
+                idlest.add(index);
+            }
+        }
+        self.next_in_turn(idlest, now)
+    }
+
+    fn random_two(&self, chance: [f64; 2], open: Tried) -> Option<usize> {
+        let first = self.draw(chance[0], open)?;
+        let mut others = Tried::default();
+        for (index, _) in self.of(open).filter(|(index, _)| *index != first) {
+            others.add(index);
+        }
+        let Some(second) = self.draw(chance[1], others) else {
+            return Some(first);
+        };
+        let load = |index: usize| {
+            let origin = self.origins.get(index)?;
+            Some(f64::from(origin.health.in_flight() + 1) / f64::from(origin.weight))
+        };
+        Some(if load(second)? < load(first)? {
+            second
+        } else {
+            first
+        })
+    }
+
+    /// Draws one of `open` by weight.
+    fn draw(&self, chance: f64, open: Tried) -> Option<usize> {
+        let total: u32 = self.of(open).map(|(_, o)| o.weight).sum();
+        let mut rest = chance * f64::from(total);
+        let drawn = self.of(open).find(|(_, origin)| {
+            rest -= f64::from(origin.weight);
+            rest < 0.0
+        });
+        drawn
+            .or_else(|| self.of(open).last())
+            .map(|(index, _)| index)
     }
 }
 
-fn is_origin_url(url: &str) -> bool {
-    let host = url
-        .strip_prefix("http://")
-        .or_else(|| url.strip_prefix("https://"));
-    host.is_some_and(|h| {
-        !h.is_empty()
-            && h.bytes()
-                .all(|b| b.is_ascii_graphic() && !b"/?#@\\".contains(&b))
-    })
+impl Origin {
+    /// Requests in flight for its share, with the one that is to be sent.
+    fn load(&self, now: UnixMillis) -> f64 {
+        let share = self.health.ramp(i64::from(self.weight) * SCALE, now);
+        f64::from(self.health.in_flight() + 1) / share as f64
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn router(weights: &[u32], balance: Balance) -> Router {
-        let rows = weights
-            .iter()
-            .enumerate()
-            .map(|(i, weight)| OriginRow {
-                url: format!("http://127.0.0.1:{}", 3001 + i),
-                weight: *weight,
-                max_fails: 2,
-                fail_timeout_ms: 2_000,
-            })
-            .collect();
-        Router::new(rows, balance).unwrap()
-    }
-
-    fn picks(router: &mut Router, count: usize) -> Vec<usize> {
-        (0..count)
-            .map(|_| router.pick(None, Tried::default(), UnixMillis(0)).unwrap() + 1)
-            .collect()
-    }
-
-    #[test]
-    fn weights_1_2_3_4_are_served_in_the_order_of_nginx() {
-        let mut router = router(&[1, 2, 3, 4], Balance::RoundRobin);
-        let period = [4, 3, 2, 4, 1, 3, 4, 2, 3, 4];
-        assert_eq!(picks(&mut router, 10), period);
-        assert_eq!(picks(&mut router, 10), period);
-    }
-
-    #[test]
-    fn weights_5_1_1_are_served_smoothly() {
-        assert_eq!(
-            picks(&mut router(&[5, 1, 1], Balance::RoundRobin), 7),
-            [1, 1, 2, 1, 3, 1, 1]
-        );
-    }
-
-    #[test]
-    fn ip_hash_sends_addresses_where_nginx_sends_them() {
-        let mut router = router(&[1, 2, 3, 4], Balance::IpHash);
-        let mut node = |ip: &str| {
-            router
-                .pick(Some(ip.parse().unwrap()), Tried::default(), UnixMillis(0))
-                .unwrap()
-                + 1
-        };
-        assert_eq!(node("127.0.0.1"), 1);
-        for last in [0, 1, 77, 255] {
-            assert_eq!(node(&format!("10.20.30.{last}")), 3);
-        }
-    }
-
-    #[test]
-    fn ip_hash_moves_to_another_origin_when_its_own_rests() {
-        let mut router = router(&[1, 2, 3, 4], Balance::IpHash);
-        for _ in 0..2 {
-            router.report(0, Outcome::Failed, UnixMillis(1_000));
-        }
-        let ip = Some("127.0.0.1".parse().unwrap());
-        let moved = router
-            .pick(ip, Tried::default(), UnixMillis(1_001))
-            .unwrap();
-        assert_ne!(moved, 0);
-        assert_eq!(
-            router.pick(ip, Tried::default(), UnixMillis(1_002)),
-            Some(moved)
-        );
-    }
-
-    #[test]
-    fn a_failing_origin_rests_and_gets_a_single_trial() {
-        let mut router = router(&[1, 1], Balance::RoundRobin);
-        router.report(0, Outcome::Failed, UnixMillis(1_000));
-        router.report(0, Outcome::Failed, UnixMillis(1_001));
-        let at = |router: &mut Router, now: u64| -> Vec<usize> {
-            (0..6)
-                .map(|_| {
-                    router
-                        .pick(None, Tried::default(), UnixMillis(now))
-                        .unwrap()
-                })
-                .collect()
-        };
-        assert_eq!(at(&mut router, 1_002), [1; 6]);
-        let trial = at(&mut router, 3_100);
-        assert_eq!(trial.iter().filter(|i| **i == 0).count(), 1, "{trial:?}");
-        router.report(0, Outcome::Answered, UnixMillis(3_101));
-        assert_eq!(
-            at(&mut router, 3_102).iter().filter(|i| **i == 0).count(),
-            3
-        );
-    }
-
-    #[test]
-    fn when_all_rest_all_are_tried() {
-        let mut router = router(&[1, 2], Balance::RoundRobin);
-        for index in [0, 0, 1, 1] {
-            router.report(index, Outcome::Failed, UnixMillis(1_000));
-        }
-        let mut tried = Tried::default();
-        let first = router.pick(None, tried, UnixMillis(1_001)).unwrap();
-        tried.add(first);
-        let second = router.pick(None, tried, UnixMillis(1_001)).unwrap();
-        tried.add(second);
-        assert_ne!(first, second);
-        assert_eq!(router.pick(None, tried, UnixMillis(1_001)), None);
-    }
-
-    #[test]
-    fn a_wrong_table_is_refused_in_words() {
-        let row = |url: &str, weight| OriginRow {
-            url: url.into(),
-            weight,
-            max_fails: 2,
-            fail_timeout_ms: 1,
-        };
-        let error = |rows| Router::new(rows, Balance::RoundRobin).unwrap_err();
-        assert_eq!(error(vec![]), TableError::Empty);
-        assert!(matches!(
-            error(vec![row("http://a", 0)]),
-            TableError::Weight(_)
-        ));
-        assert!(matches!(
-            error(vec![row("http://a/", 1)]),
-            TableError::Url(_)
-        ));
-        assert!(matches!(
-            error(vec![row("127.0.0.1:3001", 1)]),
-            TableError::Url(_)
-        ));
-        assert!(matches!(
-            error(vec![row("http://a", 1), row("http://a", 1)]),
-            TableError::Twice(_)
-        ));
-    }
-
-    proptest! {
-        #[test]
-        fn a_period_serves_each_origin_exactly_its_weight(weights in proptest::collection::vec(1u32..=20, 1..=8)) {
-            let mut router = router(&weights, Balance::RoundRobin);
-            let period: u32 = weights.iter().sum();
-            for _ in 0..3 {
-                let mut counts = vec![0u32; weights.len()];
-                for pick in picks(&mut router, period as usize) {
-                    counts[pick - 1] += 1;
-                }
-                prop_assert_eq!(&counts, &weights);
-            }
-        }
-    }
-}
+mod tests;
