@@ -6,7 +6,7 @@
 # Another port:     --socket-addr http=127.0.0.1:9000
 # Other origins:    ORIGINS='[{"url":"http://127.0.0.1:4001","weight":1}]' in the environment.
 #                   Without it the edge takes LOCAL_ORIGINS below.
-# Another balance:  BALANCE=ip_hash in the environment (default: round_robin).
+# Another balance:  BALANCE=ip_hash in the environment (default: round_robin); ZONE names its zone.
 
 using Workerd = import "/workerd/workerd.capnp";
 
@@ -32,6 +32,7 @@ const edge :Workerd.Worker = (
   bindings = [
     (name = "ORIGINS", fromEnvironment = "ORIGINS"),
     (name = "BALANCE", fromEnvironment = "BALANCE"),
+    (name = "ZONE", fromEnvironment = "ZONE"),
     # The nodes that `lastseat cluster` starts.
     (name = "LOCAL_ORIGINS", text =
       `[
