@@ -26,7 +26,7 @@ pub(crate) fn sent_key(headers: &Headers) -> Result<Option<(OrderId, Key)>, Prob
     let Some(text) = get(headers, header::IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
-    let id = OrderId::parse(&text).map_err(|error| Problem::invalid(error.to_string()))?;
+    let id = OrderId::parse(&text).map_err(Problem::invalid)?;
     let key = match get(headers, header::RETRY).as_deref() {
         Some("1") => Key::Repeated,
         _ => Key::Sent,

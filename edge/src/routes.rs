@@ -38,7 +38,7 @@ pub(crate) async fn answer(
     let route = match Route::of(path_of(&request.url())) {
         Ok(Some(route)) => route,
         Ok(None) => return answer::problem(&Problem::new(Code::NotFound)),
-        Err(error) => return answer::problem(&Problem::invalid(error.to_string())),
+        Err(error) => return answer::problem(&Problem::invalid(error)),
     };
     let method = request.method();
     if !route.takes(&method) {

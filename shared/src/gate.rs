@@ -70,6 +70,8 @@ struct Latch {
     period_ms: u64,
     probe_at: UnixMillis,
     rechecks: u32,
+    /// The same, kept for keys that are repeated because an answer was lost.
+    repeats: u32,
     /// When the rechecks are full again.
     rechecks_at: UnixMillis,
     /// When the sale opens by the edge's clock, and the budget of its first window.
@@ -171,6 +173,7 @@ impl Gate {
                     period_ms: grant.window_ms,
                     probe_at: now.plus(grant.window_ms),
                     rechecks: RECHECK_BUDGET,
+                    repeats: RECHECK_BUDGET,
                     rechecks_at: now.plus(RECHECK_EVERY_MS),
                     opens,
                 });
@@ -201,13 +204,20 @@ impl Latch {
         if now >= self.rechecks_at {
             self.rechecks_at = now.plus(RECHECK_EVERY_MS);
             self.rechecks = RECHECK_BUDGET;
+            self.repeats = RECHECK_BUDGET;
         }
-        if ask.key != Key::Made && self.rechecks > 0 {
-            self.rechecks -= 1;
+        let left = match ask.key {
+            Key::Made | Key::Known => &mut 0,
+            Key::Sent => &mut self.rechecks,
+            Key::Repeated => &mut self.repeats,
+        };
+        if *left > 0 {
+            *left -= 1;
             return Decision::Forward;
         }
         if ask.key == Key::Repeated {
-            return Decision::Refuse(Refusal::Busy(spread(self.probe_at.since(now), chance)));
+            let wait = self.probe_at.since(now);
+            return Decision::Refuse(Refusal::Busy(spread(wait, chance)));
         }
         Decision::Refuse(match self.supply {
             Supply::SoldOut => Refusal::SoldOut,
@@ -413,6 +423,7 @@ mod tests {
             key: Key::Repeated,
             beats: 0,
         };
+        assert_eq!(forwarded(&mut gate, repeated, 1_002, 100), RECHECK_BUDGET);
         assert!(matches!(
             gate.decide(repeated, UnixMillis(1_002), 0.0),
             Decision::Refuse(Refusal::Busy(_))

@@ -169,11 +169,16 @@ impl Problem {
         }
     }
 
-    /// `Code::Invalid` with a sentence that tells the sender what to change.
+    /// `Code::Invalid` with the text of what is wrong, written as a sentence.
     #[must_use]
-    pub fn invalid(detail: impl Into<String>) -> Self {
+    pub fn invalid(wrong: impl core::fmt::Display) -> Self {
+        let text = wrong.to_string();
+        let text = text.trim_end_matches('.');
+        let mut chars = text.chars();
+        let first = chars.next().map(|c| c.to_ascii_uppercase());
+        let detail = first.into_iter().chain(chars).chain(['.']).collect();
         Self {
-            detail: detail.into(),
+            detail,
             ..Self::new(Code::Invalid)
         }
     }
@@ -225,6 +230,13 @@ mod tests {
         for code in Code::ALL {
             assert!((400..600).contains(&code.status()), "{code:?}");
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_sentence() {
+        for text in ["a key is too short", "A key is too short."] {
+            assert_eq!(Problem::invalid(text).detail, "A key is too short.");
         }
     }
 

@@ -5,18 +5,18 @@
 -- SALE    the sale (default: demo)
 -- TICKETS tickets that each buyer asks for (default: 1)
 --
--- A refused buyer does not come back, and `busy` counts as refused: this measures answers a second, not
--- whether all tickets are sold. For that there is `make rush`.
+-- A refused buyer does not come back, and `busy` counts as refused: this measures answers a second,
+-- not whether all tickets are sold. For that there is `make rush`.
 --
--- wrk itself calls every status from 400 on an error ("Non-2xx or 3xx responses"): here they are the
--- answers to those who got no ticket. The table at the end says which. Each thread of wrk runs this file
--- in a Lua of its own, so each counts for itself and done() adds up.
+-- wrk itself calls every status from 400 on an error ("Non-2xx or 3xx responses"): here they are
+-- the answers to those who got no ticket. The table at the end says which. Each thread of wrk runs
+-- this file in a Lua of its own, so each counts for itself and done() adds up.
 
 local sale = os.getenv("SALE") or "demo"
 local tickets = os.getenv("TICKETS") or "1"
 local path = "/v1/sales/" .. sale .. "/orders"
 
--- Runs in the main Lua ------------------------------------------------------------------------------
+-- Runs in the main Lua --------------------------------------------------------------------------
 
 local threads = {}
 
@@ -36,7 +36,7 @@ function setup(thread)
   thread:set("number", #threads)
 end
 
--- Runs in each thread's Lua -------------------------------------------------------------------------
+-- Runs in each thread's Lua ---------------------------------------------------------------------
 
 -- Global, so that done() can get it.
 answers = {}
@@ -57,13 +57,13 @@ function request()
 end
 
 function response(status, headers, body)
-  local what = status .. " " .. (body:match('"code":%s*"([%w_]+)"') or body:match('"state":%s*"([%w_]+)"') or "?")
+  local said = body:match('"code":%s*"([%w_]+)"') or body:match('"state":%s*"([%w_]+)"') or "?"
   local by = headers["lastseat-answered-by"] or headers["Lastseat-Answered-By"] or "nobody"
-  what = what .. " by " .. by
+  local what = status .. " " .. said .. " by " .. by
   answers[what] = (answers[what] or 0) + 1
 end
 
--- Runs in the main Lua ------------------------------------------------------------------------------
+-- Runs in the main Lua --------------------------------------------------------------------------
 
 function done(summary, _, _)
   local total, sum = {}, 0

@@ -4,8 +4,8 @@
 --
 -- SALE the sale (default: demo)
 --
--- The table at the end counts the answers by status and availability. Each thread of wrk runs this file
--- in a Lua of its own, so each counts for itself and done() adds up.
+-- The table at the end counts the answers by status and availability. Each thread of wrk runs this
+-- file in a Lua of its own, so each counts for itself and done() adds up.
 
 local sale = os.getenv("SALE") or "demo"
 local threads = {}
@@ -27,8 +27,8 @@ function request()
 end
 
 function response(status, _, body)
-  local found = body:match('"availability":%s*"([%w_]+)"') or body:match('"code":%s*"([%w_]+)"') or "?"
-  local what = status .. " " .. found
+  local found = body:match('"availability":%s*"([%w_]+)"') or body:match('"code":%s*"([%w_]+)"')
+  local what = status .. " " .. (found or "?")
   answers[what] = (answers[what] or 0) + 1
 end
 

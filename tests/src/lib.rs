@@ -1,7 +1,10 @@
-//! Drives the real programs from outside: real Redis, real `wrangler dev`, real `workerd`, real load.
+//! Drives the real programs from outside: real Redis, real `wrangler dev`, real `workerd`, real
+//! load.
 //!
-//! [`harness`] starts, watches and stops them; [`rush`] is the load generator behind `make rush`.
+//! [`harness`] starts, watches and stops them; [`rush`] is the load generator behind `make rush`;
+//! [`cost`] measures what an order costs in Redis.
 //! The tests themselves are in `tests/tests`, one binary per tier.
 
+pub mod cost;
 pub mod harness;
 pub mod rush;

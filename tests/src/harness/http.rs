@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 client: one connection, kept alive, opened again when it was closed.
 //!
-//! It tells a request that was never sent from one whose answer was lost: the second may have sold a
-//! ticket.
+//! It tells a request that was never sent from one whose answer was lost: the second may have sold
+//! a ticket.
 
 use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
@@ -65,7 +65,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for `url`, which is `http://host:port` with no path. It connects when it is first used.
+    /// A client for `url`, which is `http://host:port` with no path. It connects when it is first
+    /// used.
     ///
     /// # Errors
     /// `url` is not such an address.

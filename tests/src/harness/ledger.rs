@@ -1,5 +1,5 @@
-//! The orders of a sale as they lie in Redis, read past the system under test: what a node says about
-//! its ledger proves nothing about the ledger.
+//! The orders of a sale as they lie in Redis, read past the system under test: what a node says
+//! about its ledger proves nothing about the ledger.
 
 use anyhow::{Context, Result};
 use redis::{Client, cmd};

@@ -53,8 +53,8 @@ pub fn tool(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is missing. Run 'make setup'"))
 }
 
-/// A new directory, removed when dropped. Its path is short, because the path of a Unix socket has at
-/// most 107 bytes, whatever `TMPDIR` says.
+/// A new directory, removed when dropped. Its path is short, because the path of a Unix socket has
+/// at most 107 bytes, whatever `TMPDIR` says.
 ///
 /// # Errors
 /// It cannot be made.

@@ -1,5 +1,5 @@
-//! The children of a process, read from `/proc`, to prove that none is left behind. Where there is no
-//! `/proc` (macOS), the list is empty and nothing is proved.
+//! The children of a process, read from `/proc`, to prove that none is left behind. Where there is
+//! no `/proc` (macOS), the list is empty and nothing is proved.
 
 use std::collections::HashMap;
 use std::fs;

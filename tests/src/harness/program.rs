@@ -1,4 +1,5 @@
-//! A program under test: in a process group of its own, and gone with all its children when dropped.
+//! A program under test: in a process group of its own, and gone with all its children when
+//! dropped.
 
 use super::processes::{Process, descendants};
 use anyhow::{Context, Result, bail};
@@ -203,8 +204,8 @@ fn force_out(children: &[Process]) -> Vec<Process> {
     left
 }
 
-/// The command, changed so that the kernel sends it SIGTERM when we are gone without a `Drop`, killed
-/// for instance. Linux only; elsewhere the command as it is.
+/// The command, changed so that the kernel sends it SIGTERM when we are gone without a `Drop`,
+/// killed for instance. Linux only; elsewhere the command as it is.
 fn dying_with_us(command: Command) -> Command {
     let setpriv = Path::new("/usr/bin/setpriv");
     if !setpriv.exists() {

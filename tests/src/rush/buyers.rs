@@ -1,5 +1,5 @@
-//! Who buys under which key. Both follow from the seed and the buyer's number, so that ten million of
-//! them take no memory and a key in the ledger names its buyer.
+//! Who buys under which key. Both follow from the seed and the buyer's number, so that ten million
+//! of them take no memory and a key in the ledger names its buyer.
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
@@ -23,8 +23,8 @@ impl Buyers {
         format!("buyer-{number}")
     }
 
-    /// The key of buyer `number`: a UUID of version 8 (RFC 9562) that starts with the number, so that
-    /// it is unique; the rest cannot be guessed without the seed.
+    /// The key of buyer `number`: a UUID of version 8 (RFC 9562) that starts with the number, so
+    /// that it is unique; the rest cannot be guessed without the seed.
     #[must_use]
     pub fn key(self, number: u32) -> String {
         let mut hasher = SipHasher13::new_with_keys(self.seed, 0x6c61_7374_7365_6174);

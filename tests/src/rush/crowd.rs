@@ -1,5 +1,5 @@
-//! The crowd: a closed loop of connections that carry the buyers. A connection whose buyer has to wait
-//! carries another one meanwhile.
+//! The crowd: a closed loop of connections that carry the buyers. A connection whose buyer has to
+//! wait carries another one meanwhile.
 //!
 //! Everything runs on one thread: the generator shares the machine with what it measures.
 
@@ -9,6 +9,7 @@ use super::tally::Tally;
 use super::waiting::{Turn, Waiting};
 use crate::harness::{Answer, Client, Lost};
 use anyhow::Result;
+use rustix::time::{ClockId, clock_gettime};
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
@@ -73,6 +74,8 @@ pub struct Outcomes {
     pub tally: Tally,
     /// From the first request to the last answer.
     pub took: Duration,
+    /// Processor time that the crowd itself took.
+    pub cpu: Duration,
     /// Connections opened, reopened ones included.
     pub connections_opened: u64,
 }
@@ -199,7 +202,7 @@ impl Crowd {
 pub async fn send(plan: Plan, mut observe: impl FnMut(&Tally)) -> Result<Outcomes> {
     let buyers = Buyers::new(plan.seed);
     let orders = Rc::new(Orders::new(buyers, &plan.sale)?);
-    let started = Instant::now();
+    let (started, cpu_before) = (Instant::now(), cpu());
     let crowd = Rc::new(RefCell::new(Crowd {
         buyers,
         count: plan.buyers,
@@ -233,7 +236,7 @@ pub async fn send(plan: Plan, mut observe: impl FnMut(&Tally)) -> Result<Outcome
             }
         })
         .await;
-    let took = started.elapsed();
+    let (took, cpu) = (started.elapsed(), cpu() - cpu_before);
     let mut crowd = Rc::into_inner(crowd)
         .expect("all connections have ended")
         .into_inner();
@@ -247,8 +250,15 @@ pub async fn send(plan: Plan, mut observe: impl FnMut(&Tally)) -> Result<Outcome
     Ok(Outcomes {
         tally: crowd.tally,
         took,
+        cpu,
         connections_opened: crowd.opened,
     })
+}
+
+/// Processor time of this thread, which carries the whole crowd.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// One connection's life. No borrow of the crowd is held while it waits.

@@ -1,36 +1,44 @@
 //! The command line of `rush`.
 
 use crate::harness::Edge;
-use clap::Parser;
+use clap::{Parser, value_parser};
+use shared::limits::CAPACITY_MAX;
 use std::hash::{BuildHasher, RandomState};
 
-/// Sends a crowd of buyers after the tickets of one sale, then proves that every ticket went to exactly
-/// one of them.
+/// Each buyer takes one byte of memory, and its key eight hex digits for the number.
+const BUYERS_MAX: i64 = 10_000_000;
+const TICKETS_MAX: i64 = CAPACITY_MAX as i64;
+
+/// Sends a crowd of buyers after the tickets of one sale, then proves that every ticket went to
+/// exactly one of them.
 ///
-/// Exit codes: 0 everything holds; 1 tickets were oversold, unsold or lost, or buyers got no answer;
-/// 2 wrong flags; 3 the rush could not be run.
+/// Exit codes: 0 everything holds; 1 tickets were oversold, unsold or lost, or buyers got no
+/// answer; 2 wrong flags; 3 the rush could not be run.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "rush")]
 pub struct Options {
     /// How many buyers come, each for one ticket.
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(value_parser = value_parser!(u32).range(1..=BUYERS_MAX))]
     pub buyers: u32,
     /// How many tickets the sale has.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(0..=1_000_000_000))]
+    #[arg(long, default_value_t = 10_000)]
+    #[arg(value_parser = value_parser!(u32).range(0..=TICKETS_MAX))]
     pub tickets: u32,
     /// What runs the edge; none sends the buyers straight to the nodes.
     #[arg(long, value_enum, default_value = "workerd")]
     pub edge: Edge,
     /// How many edges run.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
     pub edges: u16,
     /// Connections that carry the buyers [default: 64 for wrangler, else 256].
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, value_parser = value_parser!(u16).range(1..=10_000))]
     pub connections: Option<u16>,
     /// Aim at a running system instead of starting one: where orders go (may be repeated).
     #[arg(long, value_name = "URL", requires_all = ["admin", "token"])]
     pub target: Vec<String>,
-    /// With --target: the admin address of a node (repeat it for each node, to count their requests).
+    /// With --target: the admin address of a node (repeat it for each node, to count their
+    /// requests).
     #[arg(long, value_name = "URL", requires = "target")]
     pub admin: Vec<String>,
     /// With --target: the admin token.

@@ -100,7 +100,8 @@ pub enum Heard {
     Granted,
     /// No, for good.
     Refused,
-    /// Not now: ask again after so many milliseconds. `busy` when the answer was just that, not a fault.
+    /// Not now: ask again after so many milliseconds. `busy` when the answer was just that, not a
+    /// fault.
     Later {
         /// Milliseconds to wait.
         wait_ms: u32,
@@ -228,7 +229,8 @@ mod tests {
         assert!(matches!(proxy, Heard::Lost(_)), "{proxy:?}");
         assert!(matches!(no(&Problem::new(Code::Corrupt)), Heard::Wrong(_)));
         assert!(matches!(no(&Problem::invalid("x")), Heard::Wrong(_)));
-        let other = r#"{"order_id":"y","sale":"s","buyer":"b","quantity":1,"state":"confirmed","created_at":1}"#;
+        let other = r#"{"order_id":"y","sale":"s","buyer":"b","quantity":1,
+            "state":"confirmed","created_at":1}"#;
         let other = heard(&answer(201, other.to_owned()), || "x".to_owned());
         assert!(matches!(other, Heard::Wrong(_)), "{other:?}");
     }

@@ -1,5 +1,6 @@
-//! What a person sees while the crowd is at it: a bar on a terminal, a line every few seconds elsewhere.
-//! Without colour, so `NO_COLOR` needs no care. Notes go to standard error; data is on standard output.
+//! What a person sees while the crowd is at it: a bar on a terminal, a line every few seconds
+//! elsewhere. Without colour, so `NO_COLOR` needs no care. Notes go to standard error; data is on
+//! standard output.
 
 use super::tally::Tally;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -1,6 +1,7 @@
 //! The report of one rush: `target/rush/report.json`, and a table for people.
 
 use super::order::AnsweredBy;
+use super::picture;
 use super::tally::{Percentiles, Tally};
 use crate::harness::{Audit, Edge};
 use anyhow::{Context, Result};
@@ -56,6 +57,8 @@ pub struct More {
     pub lost_answers: u64,
     /// Attempts repeated for another reason, such as `unavailable`.
     pub other_retries: u64,
+    /// Processor time of the generator for each attempt, in microseconds.
+    pub generator_cpu_us: f64,
     /// Connections opened, reopened ones included.
     pub connections_opened: u64,
     /// All answers by the tier that decided, `busy` included.
@@ -140,7 +143,7 @@ impl Report {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
-    /// Writes `target/rush/report.json` below `root`.
+    /// Writes `target/rush/report.json` and `report.svg` below `root`.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -149,6 +152,7 @@ impl Report {
         let path = directory.join("report.json");
         fs::create_dir_all(&directory)
             .and_then(|()| fs::write(&path, self.to_json().unwrap_or_default() + "\n"))
+            .and_then(|()| fs::write(directory.join("report.svg"), picture::svg(self)))
             .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
     }
@@ -209,6 +213,10 @@ impl Report {
             ("answer with a ticket", times(more.latency_ms.granted)),
             ("answer without", times(more.latency_ms.refused)),
             ("from coming to ticket", times(more.latency_ms.to_ticket)),
+            (
+                "generator",
+                format!("{:.1} us processor time a request", more.generator_cpu_us),
+            ),
             ("audit", account),
         ]
     }
@@ -233,7 +241,8 @@ impl Display for Report {
 }
 
 /// `1234567` as `1,234,567`.
-fn thousands(number: u64) -> String {
+#[must_use]
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {

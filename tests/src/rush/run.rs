@@ -194,6 +194,7 @@ async fn judge(
         requests: tally.requests,
         lost_answers: tally.lost_answers,
         other_retries: tally.other_retries,
+        generator_cpu_us: ratio(outcomes.cpu.as_micros() as u64, tally.requests),
         connections_opened: outcomes.connections_opened,
         all_answered_by: tally.all_by,
         latency_ms: Latency::of(tally),

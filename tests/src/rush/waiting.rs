@@ -4,8 +4,9 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-/// Buyers who may wait at the same time. When they are so many, no new buyer comes until one of them
-/// had a turn: the generator's memory is bounded, and so is how long a buyer waits for a connection.
+/// Buyers who may wait at the same time. When they are so many, no new buyer comes until one of
+/// them had a turn: the generator's memory is bounded, and so is how long a buyer waits for a
+/// connection.
 pub const WAITING_MAX: usize = 100_000;
 
 /// A buyer's turn to ask.

@@ -1,4 +1,5 @@
-//! How `lastseat cluster` behaves as a command: it says what is in its way, and leaves nothing behind.
+//! How `lastseat cluster` behaves as a command: it says what is in its way, and leaves nothing
+//! behind.
 
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::wait::until;
@@ -24,7 +25,8 @@ fn cluster(arguments: &[&str]) -> (Command, TempDir) {
     (command, directory)
 }
 
-/// Expects the command to end with an error that has each of `words`, and nothing on standard output.
+/// Expects the command to end with an error that has each of `words`, and nothing on standard
+/// output.
 fn assert_refuses((command, _directory): (Command, TempDir), words: &[&str]) -> i32 {
     let mut program = Program::start("lastseat cluster", command).unwrap();
     let children = program.children();

@@ -1,0 +1,158 @@
+//! What the documents claim is there: named tests, linked files, the codes of the API, the purity of
+//! `shared`.
+
+use shared::Code;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+fn files_below(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        let name = entry.file_name();
+        if path.is_dir() && name != "target" && name != "node_modules" && name != "build" {
+            files_below(&path, ending, found);
+        } else if path.extension().is_some_and(|e| e == ending) {
+            found.push(path);
+        }
+    }
+}
+
+/// Every text between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_test_that_the_guarantees_name_exists() {
+    let mut sources = Vec::new();
+    for part in ["tests", "shared", "origin", "edge"] {
+        files_below(&root().join(part), "rs", &mut sources);
+    }
+    let code: String = sources
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let guarantees = read("docs/GUARANTEES.md");
+    let sentence = |word: &&str| {
+        word.matches('_').count() >= 4
+            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    let named: Vec<&str> = quoted(&guarantees).filter(sentence).collect();
+    assert!(
+        named.len() >= 15,
+        "the table of guarantees names its tests: {named:?}"
+    );
+    let missing: Vec<_> = named
+        .iter()
+        .filter(|name| !code.contains(&format!("fn {name}(")))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "GUARANTEES.md names tests that do not exist: {missing:?}"
+    );
+}
+
+#[test]
+fn every_file_that_a_document_links_exists() {
+    let documents = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "docs/GUARANTEES.md",
+    ];
+    for document in documents {
+        let text = read(document);
+        let folder = root().join(document).parent().unwrap().to_owned();
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            if !link.starts_with("http") && !link.starts_with('#') {
+                let file = link.split('#').next().unwrap();
+                assert!(
+                    folder.join(file).exists(),
+                    "{document} links {link}, which is not there"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_that_the_architecture_names_exists() {
+    let text = read("ARCHITECTURE.md");
+    for path in
+        quoted(&text).filter(|q| q.contains('/') && q.contains(".rs") || q.ends_with(".lua"))
+    {
+        let places = ["", "origin/src/", "origin/src/ledger/lua/"];
+        let found = places
+            .iter()
+            .any(|place| root().join(place).join(path).exists());
+        assert!(found, "ARCHITECTURE.md names {path}, which is not there");
+    }
+    assert!(
+        text.lines().count() < 200,
+        "ARCHITECTURE.md is a map, not a book"
+    );
+}
+
+#[test]
+fn the_readme_gives_every_code_its_status() {
+    let readme = read("README.md");
+    for code in [
+        Code::SoldOut,
+        Code::AllHeld,
+        Code::KeyReused,
+        Code::Busy,
+        Code::OutcomeUnknown,
+    ] {
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with('|') && line.contains(&format!("`{}`", code.as_str())));
+        let row = row.unwrap_or_else(|| panic!("README.md does not explain {}", code.as_str()));
+        assert!(row.contains(&code.status().to_string()), "{row}");
+    }
+}
+
+/// `shared` must stay a library of rules: no async, no clock, no I/O, native and Wasm alike.
+#[test]
+fn shared_depends_on_nothing_that_could_do_io() {
+    let manifest = read("shared/Cargo.toml");
+    let dependencies = manifest
+        .split("[dependencies]")
+        .nth(1)
+        .unwrap()
+        .split('[')
+        .next()
+        .unwrap();
+    let names: Vec<&str> = dependencies
+        .lines()
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert_eq!(names, ["serde", "thiserror", "uuid"]);
+    let mut sources = Vec::new();
+    files_below(&root().join("shared/src"), "rs", &mut sources);
+    for path in sources {
+        let code = fs::read_to_string(&path).unwrap();
+        for banned in [
+            "SystemTime",
+            "Instant::now",
+            "std::env",
+            "std::fs",
+            "std::net::Tcp",
+            "async fn",
+        ] {
+            assert!(!code.contains(banned), "{} uses {banned}", path.display());
+        }
+    }
+}
