@@ -1,8 +1,19 @@
 //! The command line. Values that need more than a glance are checked in [`crate::config`], which
 //! reports all that is wrong at once.
 
+mod doctor;
+mod orders;
+mod relay;
+mod sale;
+
+pub use doctor::DoctorFlags;
+pub use orders::{AckFlags, ExportFlags, OrderConfirmFlags, OrderFlags, OrdersCommand};
+pub use relay::RelayFlags;
+pub use sale::{SaleCommand, SaleCreateFlags, SaleFlags, SaleRestockFlags, SaleSetFlags};
+pub use sale::{SaleWatchFlags, TermsFlags};
+
 use crate::secret::Secret;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,9 +23,11 @@ Examples:
   lastseat                                    a Redis and four nodes on ports 3001 to 3004
   lastseat cluster --demo --edge wrangler     the same with an edge and a sale of 10,000 tickets
   lastseat sale create spring --capacity 500  a sale of 500 tickets, open at once
+  lastseat sale watch spring                  how it sells, a line a second
   lastseat audit --sale spring                recounts it
 
-Exit codes: 0 done, 1 it did not work, 2 wrong flags (audit: 1 differences, 2 could not check).
+Exit codes: 0 done, 1 refused or it did not work, 2 wrong flags
+(audit: 1 differences, 2 could not check).
 Log level: LASTSEAT_LOG or RUST_LOG, for example info or lastseat=debug.";
 
 /// Sells the last seat to exactly one buyer.
@@ -57,13 +70,13 @@ pub enum Command {
     Cluster(ClusterFlags),
     /// Run one node
     Serve(ServeFlags),
-    /// Create and show sales
+    /// Create, change, show and watch sales
     Sale {
         /// What to do with sales.
         #[command(subcommand)]
         command: SaleCommand,
     },
-    /// Show orders
+    /// Show, confirm, cancel, export orders
     Orders {
         /// What to do with orders.
         #[command(subcommand)]
@@ -75,6 +88,17 @@ pub enum Command {
         Example: lastseat audit --sale demo --json"
     )]
     Audit(AuditFlags),
+    /// Deliver each change of a sale to a webhook, in order, at least once
+    Relay(RelayFlags),
+    /// Say what on this machine and its Redis is not as it should be, and what to do
+    Doctor(DoctorFlags),
+    /// Print what a shell needs to complete commands and flags
+    #[command(after_help = "\
+Examples:
+  lastseat completions bash > ~/.local/share/bash-completion/completions/lastseat
+  lastseat completions zsh > ~/.zfunc/_lastseat
+  lastseat completions fish > ~/.config/fish/completions/lastseat.fish")]
+    Completions(CompletionsFlags),
     /// Become another program that ends when our parent does
     #[command(hide = true)]
     Bound(BoundFlags),
@@ -124,6 +148,10 @@ pub struct ServeFlags {
     #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "TOKEN")]
     pub admin_token: Option<Secret>,
+    /// Bearer token of the shop's call, which confirms orders; without it that call is refused
+    #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "TOKEN")]
+    pub shop_token: Option<Secret>,
     /// Let anybody make the shop's calls; for a demonstration on one machine
     #[arg(long)]
     pub demo: bool,
@@ -141,7 +169,7 @@ Examples:
   lastseat cluster --ports 0 --weights 1,1 --redis-url redis://127.0.0.1:6379/0 --json
 
 Ctrl-C stops everything in order; a second Ctrl-C at once.
-The addresses and the admin token are kept in cluster.json of the data directory while it runs.")]
+The addresses and the tokens are kept in cluster.json of the data directory while it runs.")]
 pub struct ClusterFlags {
     /// Ports of the nodes; 0 takes any free one, a single 0 stands for all
     #[arg(
@@ -166,6 +194,10 @@ pub struct ClusterFlags {
     #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "TOKEN")]
     pub admin_token: Option<Secret>,
+    /// Bearer token of the shop's call; made once and kept in shop.token when absent
+    #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "TOKEN")]
+    pub shop_token: Option<Secret>,
     /// Create the sale "demo", and let anybody make the shop's calls
     #[arg(long)]
     pub demo: bool,
@@ -203,74 +235,31 @@ pub struct ClusterFlags {
     pub edge_port: String,
 }
 
-/// `lastseat sale`
-#[derive(Debug, Subcommand)]
-pub enum SaleCommand {
-    /// Create a sale; safe to repeat
-    #[command(after_help = "\
-Examples:
-  lastseat sale create demo --capacity 10000
-  lastseat sale create spring --capacity 500 --hold-ms 600000 --buyer-limit 4
-  lastseat sale create night --capacity 500 --opens-at 1795575600000")]
-    Create(SaleCreateFlags),
-    /// Show a sale with all its numbers
-    #[command(after_help = "Example: lastseat sale show demo --json")]
-    Show {
-        /// The sale
-        sale: String,
-    },
-}
-
-/// `lastseat sale create`
-#[derive(Debug, Args)]
-pub struct SaleCreateFlags {
-    /// Its id: 1 to 64 letters, digits, '-' or '_'
-    pub sale: String,
-    /// Tickets that exist
-    #[arg(long)]
-    pub capacity: u64,
-    /// When it opens by itself, in Unix milliseconds; open at once when absent
-    #[arg(long)]
-    pub opens_at: Option<u64>,
-    /// When it closes by itself, in Unix milliseconds
-    #[arg(long)]
-    pub closes_at: Option<u64>,
-    /// How long a hold lasts, in milliseconds; absent or 0 = orders are confirmed at once
-    #[arg(long)]
-    pub hold_ms: Option<u64>,
-    /// Most tickets of one buyer; absent or 0 = no limit
-    #[arg(long)]
-    pub buyer_limit: Option<u32>,
-    /// Most tickets in one order; 10 when absent
-    #[arg(long)]
-    pub order_limit: Option<u32>,
-    /// Do not open it now
-    #[arg(long)]
-    pub closed: bool,
-}
-
-/// `lastseat orders`
-#[derive(Debug, Subcommand)]
-pub enum OrdersCommand {
-    /// Show one order
-    #[command(
-        after_help = "Example: lastseat orders show 01890a5d-ac96-774b-bcce-b302099a8057 --sale s"
-    )]
-    Show {
-        /// Its id, which is its Idempotency-Key
-        order: String,
-        /// The sale
-        #[arg(long)]
-        sale: String,
-    },
-}
-
 /// `lastseat audit`
 #[derive(Debug, Args)]
 pub struct AuditFlags {
     /// The sale
     #[arg(long)]
     pub sale: String,
+}
+
+/// `lastseat completions`
+#[derive(Debug, Args)]
+pub struct CompletionsFlags {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Shells that are completed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
 }
 
 /// `lastseat bound`

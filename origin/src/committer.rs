@@ -18,12 +18,14 @@ use shared::{
 };
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// How often a sale with holds is swept, and how old a "no" from memory may get while somebody
 /// asks: a returned ticket is sellable well within 250 ms of its deadline.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
+/// Readers of a sale hear what the ledger said at most this long ago.
+const RECENT: Duration = Duration::from_millis(100);
 
 /// An order as a node takes it.
 #[derive(Clone, Debug)]
@@ -59,12 +61,23 @@ pub(crate) struct Desk {
     known: Mutex<Known>,
     ledger: Ledger,
     nodes: Arc<Nodes>,
+    /// The last time that readers had the ledger asked; held while one of them asks.
+    refresh: tokio::sync::Mutex<Option<Refresh>>,
+}
+
+/// One question of readers to the ledger.
+#[derive(Debug)]
+struct Refresh {
+    begun: Instant,
+    outcome: Result<Snapshot, Fault>,
 }
 
 /// What the ledger said last. A hint.
 #[derive(Debug)]
 struct Known {
     snapshot: Snapshot,
+    /// When it said so, by the clock of this process.
+    heard: Instant,
     edges: Edges,
     /// Orders that were granted through this desk.
     granted: Recent,
@@ -86,6 +99,7 @@ impl Desk {
         let (old, new) = (&known.snapshot, snapshot);
         if (new.at, new.commit_seq) >= (old.at, old.commit_seq) {
             known.snapshot = *snapshot;
+            known.heard = Instant::now();
         }
     }
 
@@ -139,8 +153,39 @@ impl Desk {
         (WINDOW_MIN_MS as f64 * (1.0 + fastrand::f64())) as u32
     }
 
+    /// What the ledger said within [`RECENT`]. When that is too old it is asked once, however many want
+    /// to know; those who came before the question began share its answer.
+    pub(crate) async fn recent_snapshot(&self) -> Result<(Snapshot, Tier), Fault> {
+        if let Some(snapshot) = self.heard_lately() {
+            return Ok((snapshot, Tier::Origin));
+        }
+        let came = Instant::now();
+        let mut refresh = self.refresh.lock().await;
+        if let Some(last) = refresh.as_ref().filter(|last| last.begun >= came) {
+            return last
+                .outcome
+                .clone()
+                .map(|snapshot| (snapshot, Tier::Ledger));
+        }
+        if let Some(snapshot) = self.heard_lately() {
+            return Ok((snapshot, Tier::Origin));
+        }
+        let begun = Instant::now();
+        let outcome = self.fresh_snapshot().await;
+        *refresh = Some(Refresh {
+            begun,
+            outcome: outcome.clone(),
+        });
+        outcome.map(|snapshot| (snapshot, Tier::Ledger))
+    }
+
+    fn heard_lately(&self) -> Option<Snapshot> {
+        let known = self.known();
+        (known.heard.elapsed() < RECENT).then_some(known.snapshot)
+    }
+
     /// Hears the ledger now.
-    pub(crate) async fn fresh_snapshot(&self) -> Result<Snapshot, Fault> {
+    async fn fresh_snapshot(&self) -> Result<Snapshot, Fault> {
         let (answer, receiver) = oneshot::channel();
         if self.queue.try_send(Work::Poll(Some(answer))).is_err() {
             return Ok(self.known().snapshot);
@@ -230,6 +275,7 @@ impl Committer {
         let (queue, work) = mpsc::channel(QUEUE_MAX);
         let known = Known {
             snapshot,
+            heard: Instant::now(),
             edges: Edges::default(),
             granted: Recent::default(),
             recheck_second: 0,
@@ -241,6 +287,7 @@ impl Committer {
             known: Mutex::new(known),
             ledger,
             nodes,
+            refresh: tokio::sync::Mutex::default(),
         });
         let mut committer = Self {
             sale,

@@ -3,13 +3,16 @@
 
 #![warn(missing_docs)]
 
+pub mod changes;
 pub mod cli;
 pub mod clock;
-mod committer;
 pub mod cluster;
 pub mod commands;
+mod committer;
 pub mod config;
+pub mod doctor;
 mod edges;
+pub mod events;
 pub mod failure;
 pub mod http;
 pub mod ledger;
@@ -18,8 +21,10 @@ mod nodes;
 pub mod operator;
 pub mod process;
 pub mod redis_server;
+pub mod relay;
 pub mod sales;
 pub mod secret;
 pub mod serve;
 pub mod stat_log;
 pub mod timestamp;
+pub mod when;

@@ -3,6 +3,7 @@
 use crate::ledger::Fault;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Scripts that are counted by name; the label set is bounded.
 const SCRIPTS: [&str; 12] = [
@@ -31,6 +32,8 @@ pub struct Counters {
     pub stat_log_dropped: AtomicU64,
     ledger_calls: [AtomicU64; SCRIPTS.len()],
     faults: [AtomicU64; FAULTS.len()],
+    /// Why the ledger was away, until it is known to be back.
+    trouble: Mutex<Option<String>>,
 }
 
 /// Adds one.
@@ -53,6 +56,24 @@ impl Counters {
                 Fault::Corrupt(_) => 2,
             }],
         );
+        // Damaged data is the trouble of its sale, not of the node.
+        if !matches!(fault, Fault::Corrupt(_)) {
+            *self.trouble() = Some(format!("ledger: {fault}"));
+        }
+    }
+
+    /// What the last call without an answer said, unless a heartbeat got through since.
+    #[must_use]
+    pub fn ledger_trouble(&self) -> Option<String> {
+        self.trouble().clone()
+    }
+
+    pub(crate) fn clear_trouble(&self) {
+        *self.trouble() = None;
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All counters as Prometheus reads them.

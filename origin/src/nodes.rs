@@ -50,6 +50,7 @@ impl Nodes {
         let trouble = match outcome {
             Ok(live) => {
                 self.live_weight.store(live, Ordering::Relaxed);
+                self.ledger.counters().clear_trouble();
                 None
             }
             Err(fault) => Some(format!("ledger: {fault}")),

@@ -1,5 +1,7 @@
 //! What operators send and see of a sale, over HTTP and on the command line alike.
 
+use crate::ledger::{Fault, Ledger};
+use crate::timestamp::MOMENT_MAX;
 use serde::{Deserialize, Serialize};
 use shared::sale::Terms;
 use shared::{Capacity, SaleId, SaleState, Snapshot, UnixMillis};
@@ -49,11 +51,58 @@ impl NewSale {
             buyer_limit: self.buyer_limit.unwrap_or(standard.buyer_limit),
             order_limit: self.order_limit.unwrap_or(standard.order_limit),
         };
-        terms.check()?;
+        check_terms(&terms)?;
         Ok(CheckedSale {
             capacity: Capacity::new(self.capacity).map_err(|e| e.to_string())?,
             terms,
             open: self.open.unwrap_or(terms.opens_at.0 == 0),
+        })
+    }
+}
+
+/// The bounds of `shared` and those of Lua's numbers.
+pub(crate) fn check_terms(terms: &Terms) -> Result<(), &'static str> {
+    if terms.opens_at.max(terms.closes_at) > MOMENT_MAX {
+        return Err("\"opens_at\" and \"closes_at\" are Unix milliseconds before the year 5138");
+    }
+    terms.check()
+}
+
+/// Many sales, a page of them.
+#[derive(Clone, Debug, Serialize)]
+pub struct SaleList {
+    /// By id.
+    pub sales: Vec<SaleReport>,
+    /// The last id of the page, if there are more behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_after: Option<String>,
+}
+
+/// Sales on one page of a list; each costs a call to the ledger.
+const LIST_PAGE: usize = 1_000;
+
+impl SaleList {
+    /// The sales whose ids come after `after`, at most a page.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn read(ledger: &Ledger, after: Option<&SaleId>) -> Result<Self, Fault> {
+        let known = ledger.sales().await?;
+        let mut rest = known
+            .iter()
+            .filter(|sale| after.is_none_or(|after| *sale > after));
+        let page: Vec<&SaleId> = rest.by_ref().take(LIST_PAGE).collect();
+        let last = page.last().map(ToString::to_string);
+        let mut sales = Vec::with_capacity(page.len());
+        for sale in page {
+            // A sale is listed before it is created.
+            if let Some(snapshot) = ledger.snapshot(sale).await? {
+                sales.push(SaleReport::new(sale, &snapshot));
+            }
+        }
+        Ok(Self {
+            sales,
+            next_after: rest.next().and(last),
         })
     }
 }
@@ -142,6 +191,7 @@ mod tests {
             (r#"{"capacity":1,"tickets":1}"#, "tickets"),
             (r#"{"capacity":1,"order_limit":0}"#, "order_limit"),
             (r#"{"capacity":1,"opens_at":9,"closes_at":8}"#, "closes_at"),
+            (r#"{"capacity":1,"opens_at":100000000000000}"#, "5138"),
         ] {
             let error = check(body).unwrap_err();
             assert!(error.contains(word), "{body}: {error}");

@@ -46,8 +46,7 @@ impl RedisServer {
     /// # Errors
     /// No program is installed, or the directory cannot be made.
     pub fn prepare(data_dir: &Path, port: Option<u16>, board: Arc<Board>) -> Result<Self, String> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let program = find(&path).ok_or(
+        let program = installed().ok_or(
             "redis-server is not installed. Install it with `apt-get install redis-server` \
              (Debian, Ubuntu) or `brew install redis` (macOS), or name a Redis that runs with \
              --redis-url or REDIS_URL",
@@ -220,6 +219,12 @@ impl Member for RedisServer {
         self.board.change(|roster| roster.redis.pid = Some(pid));
         Ok(())
     }
+}
+
+/// The program that would be started, if one is installed.
+#[must_use]
+pub fn installed() -> Option<PathBuf> {
+    find(&std::env::var_os("PATH").unwrap_or_default())
 }
 
 fn find(path: &OsStr) -> Option<PathBuf> {

@@ -1,13 +1,12 @@
 //! The sales that a node serves: finds the desk of a sale and hands orders to it.
 
+use crate::changes::{self, Restock};
 use crate::committer::{Committer, Desk};
 use crate::ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use crate::metrics::{Counters, count};
 use crate::nodes::Nodes;
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_MAX};
-use shared::{
-    Capacity, EdgeId, Grant, Order, OrderId, Quantity, Refusal, SaleId, SaleState, Snapshot,
-};
+use shared::{EdgeId, Grant, Order, OrderId, Quantity, Refusal, SaleId, SaleState, Snapshot};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -134,15 +133,15 @@ impl Sales {
         }
     }
 
-    /// How a sale stands, straight from the ledger.
+    /// How a sale stands: what the ledger says now or said at most 100 ms ago, and which of the two.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn snapshot(&self, sale: &SaleId) -> Result<Option<Snapshot>, Fault> {
+    pub async fn snapshot(&self, sale: &SaleId) -> Result<Option<(Snapshot, Tier)>, Fault> {
         let Some(desk) = self.desk(sale).await? else {
             return Ok(None);
         };
-        desk.fresh_snapshot().await.map(Some)
+        desk.recent_snapshot().await.map(Some)
     }
 
     /// One order, straight from the ledger.
@@ -189,13 +188,8 @@ impl Sales {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn restock(
-        &self,
-        sale: &SaleId,
-        capacity: Capacity,
-        seen: Option<Capacity>,
-    ) -> Reply<SaleChange> {
-        self.changed(sale, self.0.ledger.restock(sale, capacity, seen).await)
+    pub async fn restock(&self, sale: &SaleId, wanted: Restock) -> Reply<SaleChange> {
+        self.changed(sale, changes::restock(&self.0.ledger, sale, wanted).await)
             .await
     }
 
@@ -241,7 +235,8 @@ impl Sales {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err("this node is stopping".into());
         }
-        self.0.nodes.ready()
+        self.0.nodes.ready()?;
+        self.0.counters.ledger_trouble().map_or(Ok(()), Err)
     }
 
     /// Takes no more orders, finishes those that wait, and leaves the list of live nodes.

@@ -70,6 +70,7 @@ impl Node {
             stat_log,
             node: config.node,
             admin_token: config.admin_token,
+            shop_token: config.shop_token,
             demo: config.demo,
             connections: Arc::default(),
             draining: AtomicBool::new(false),

@@ -3,6 +3,10 @@
 use core::fmt;
 use shared::UnixMillis;
 
+/// The last moment that a sale can open or close at, in the year 5138: Lua in Redis writes numbers
+/// of 14 digits in full, longer ones with an exponent.
+pub const MOMENT_MAX: UnixMillis = UnixMillis(99_999_999_999_999);
+
 /// A moment in UTC: `2026-11-23T03:00:00.123Z` (RFC 3339).
 #[derive(Clone, Copy, Debug)]
 pub struct Rfc3339(pub UnixMillis);
@@ -18,6 +22,41 @@ impl fmt::Display for Rfc3339 {
             "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z"
         )
     }
+}
+
+impl Rfc3339 {
+    /// Reads a moment in UTC, with or without milliseconds; `None` for anything else and for days
+    /// that the calendar does not have.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<UnixMillis> {
+        let whole = match text.len() {
+            20 => format!("{}.000Z", text.strip_suffix('Z')?),
+            24 => text.to_owned(),
+            _ => return None,
+        };
+        let number = |from, to| whole.get(from..to)?.parse::<u64>().ok();
+        let days = days(number(0, 4)?, number(5, 7)?, number(8, 10)?)?;
+        let minutes = (days * 24 + number(11, 13)?) * 60 + number(14, 16)?;
+        let at = UnixMillis((minutes * 60 + number(17, 19)?) * 1_000 + number(20, 23)?);
+        // What reads back differently has signs, other separators, or a 30th of February.
+        (Self(at).to_string() == whole).then_some(at)
+    }
+}
+
+/// The inverse of [`civil`]: days from 1970-01-01 (Hinnant's `days_from_civil`).
+const fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    if year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 {
+        return None;
+    }
+    let (year, month_from_march) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
+    Some(era * 146_097 + of_era - 719_468)
 }
 
 /// Year, month and day of the day `days` after 1970-01-01 in the Gregorian calendar
@@ -53,5 +92,34 @@ mod tests {
         ] {
             assert_eq!(Rfc3339(UnixMillis(ms)).to_string(), text);
         }
+    }
+
+    #[test]
+    fn each_day_of_five_centuries_reads_back() {
+        for day in 0..180_000 {
+            let at = UnixMillis(day * 86_400_000 + 12_345_678);
+            assert_eq!(Rfc3339::parse(&Rfc3339(at).to_string()), Some(at));
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_is_not_guessed() {
+        for text in [
+            "2026-02-30T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01 00:00:00Z",
+            "2026-01-01T00:00:00z",
+            "2026-01-01T00:00:+1Z",
+            "1969-12-31T23:59:59Z",
+            "2026-01-01T00:00:00",
+            "éééééééééé",
+        ] {
+            assert_eq!(Rfc3339::parse(text), None, "{text}");
+        }
+        let short = Rfc3339::parse("2000-02-29T00:00:00Z");
+        assert_eq!(short, Some(UnixMillis(951_782_400_000)));
+        let last = Rfc3339::parse("5138-11-16T09:46:39.999Z");
+        assert_eq!(last, Some(MOMENT_MAX));
     }
 }

@@ -166,7 +166,7 @@ async fn answers(port: u16) -> io::Result<bool> {
 /// The root of the repository: the nearest directory above the present one, or above this program,
 /// that has the edge's configuration.
 #[must_use]
-pub(super) fn repository() -> Option<PathBuf> {
+pub(crate) fn repository() -> Option<PathBuf> {
     let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
     starts.into_iter().flatten().find_map(|start| {
         let root = start.ancestors().find(|directory| is_root(directory))?;

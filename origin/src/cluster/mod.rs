@@ -6,6 +6,8 @@ pub mod member;
 mod node;
 pub mod roster;
 
+pub(crate) use edge::repository;
+
 use crate::config::{ClusterConfig, EdgeKind};
 use crate::failure::Failure;
 use crate::ledger::{Created, Ledger, LedgerUrl};
@@ -46,11 +48,11 @@ pub async fn run(config: ClusterConfig) -> Result<(), Failure> {
     };
     let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
     check_ports(&config)?;
-    let admin_token = admin_token(&config).map_err(cannot)?;
+    let tokens = Tokens::of(&config).map_err(cannot)?;
 
-    let mut cluster = Cluster::new(&config, &admin_token);
+    let mut cluster = Cluster::new(&config, &tokens);
     let assembled = tokio::select! {
-        assembled = cluster.assemble(&config, admin_token) => assembled.map(Some),
+        assembled = cluster.assemble(&config, tokens) => assembled.map(Some),
         () = signals.next() => Ok(None),
     };
     let ended = match assembled {
@@ -78,7 +80,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn new(config: &ClusterConfig, admin_token: &Secret) -> Self {
+    fn new(config: &ClusterConfig, tokens: &Tokens) -> Self {
         let roster = Roster {
             edges: Vec::new(),
             nodes: Vec::new(),
@@ -86,7 +88,8 @@ impl Cluster {
                 url: String::new(),
                 pid: None,
             },
-            admin_token: admin_token.reveal().to_owned(),
+            admin_token: tokens.admin.reveal().to_owned(),
+            shop_token: tokens.shop.reveal().to_owned(),
         };
         Self {
             redis: Tier::new(),
@@ -100,7 +103,7 @@ impl Cluster {
     async fn assemble(
         &mut self,
         config: &ClusterConfig,
-        admin_token: Secret,
+        tokens: Tokens,
     ) -> Result<Option<String>, String> {
         let redis_url = match &config.redis_url {
             Some(url) => url.clone(),
@@ -111,7 +114,8 @@ impl Cluster {
         let demo = prepare_ledger(&redis_url, config.demo).await?;
         let setting = Arc::new(NodeSetting {
             redis_url,
-            admin_token,
+            admin_token: tokens.admin,
+            shop_token: tokens.shop,
             data_dir: config.data_dir.clone(),
             demo: config.demo.is_some(),
         });
@@ -142,7 +146,7 @@ impl Cluster {
         ports: &[u16],
         data_dir: &Path,
     ) -> Result<(), String> {
-        let root = edge::repository().ok_or(
+        let root = repository().ok_or(
             "an edge needs the repository of lastseat: start the cluster in its directory, \
              or use --edge none",
         )?;
@@ -268,18 +272,34 @@ fn check_ports(config: &ClusterConfig) -> Result<(), Failure> {
     )))
 }
 
-/// The token that was given, or the one of this data directory.
-fn admin_token(config: &ClusterConfig) -> io::Result<Secret> {
-    if let Some(token) = &config.admin_token {
-        return Ok(token.clone());
+/// The bearer tokens of a cluster.
+struct Tokens {
+    admin: Secret,
+    shop: Secret,
+}
+
+impl Tokens {
+    /// Those that were given, or those of this data directory.
+    fn of(config: &ClusterConfig) -> io::Result<Self> {
+        let token = |given: &Option<Secret>, file| match given {
+            Some(token) => Ok(token.clone()),
+            None => kept_token(&config.data_dir.join(file)),
+        };
+        Ok(Self {
+            admin: token(&config.admin_token, "admin.token")?,
+            shop: token(&config.shop_token, "shop.token")?,
+        })
     }
-    let path = config.data_dir.join("admin.token");
-    match std::fs::read_to_string(&path) {
+}
+
+/// The token in a file; made the first time.
+fn kept_token(path: &Path) -> io::Result<Secret> {
+    match std::fs::read_to_string(path) {
         Ok(text) if !text.trim().is_empty() => return Ok(Secret::new(text.trim().to_owned())),
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
     let token = Secret::generate().map_err(io::Error::other)?;
-    write_private(&path, format!("{}\n", token.reveal()).as_bytes())?;
+    write_private(path, format!("{}\n", token.reveal()).as_bytes())?;
     Ok(token)
 }

@@ -21,6 +21,8 @@ pub(super) struct NodeSetting {
     pub(super) redis_url: Secret,
     /// The token of the admin calls.
     pub(super) admin_token: Secret,
+    /// The token of the shop's call.
+    pub(super) shop_token: Secret,
     /// Where everything is kept.
     pub(super) data_dir: PathBuf,
     /// Whether anybody may make the shop's calls.
@@ -63,6 +65,7 @@ impl Member for NodeMember {
             // By environment: arguments are for everybody to see.
             command.env("REDIS_URL", self.setting.redis_url.reveal());
             command.env("LASTSEAT_ADMIN_TOKEN", self.setting.admin_token.reveal());
+            command.env("LASTSEAT_SHOP_TOKEN", self.setting.shop_token.reveal());
             if crate::commands::log_words().is_none() {
                 command.env("LASTSEAT_LOG", "warn");
             }

@@ -48,6 +48,8 @@ pub struct Roster {
     pub redis: RedisEntry,
     /// The token of the admin calls.
     pub admin_token: String,
+    /// The token of the shop's call.
+    pub shop_token: String,
 }
 
 impl Roster {
@@ -176,7 +178,7 @@ impl fmt::Display for Summary<'_> {
         }
         writeln!(
             f,
-            "  data    {}  (stat.log of each node, cluster.json, admin.token)",
+            "  data    {}  (stat.log of each node, cluster.json, admin.token, shop.token)",
             self.data_dir.display()
         )?;
         if let Some(demo) = self.demo {
@@ -223,6 +225,7 @@ mod tests {
                 pid: None,
             },
             admin_token: "secret".to_owned(),
+            shop_token: "secret".to_owned(),
         };
         assert_eq!(Roster::read(&directory).unwrap(), None);
         roster.write(&directory).unwrap();

@@ -3,20 +3,31 @@
 mod audit;
 mod bound;
 mod cluster;
+mod completions;
+mod doctor;
+mod export;
 mod orders;
+mod relay;
 mod sale;
 mod serve;
+mod watch;
 
 use crate::cli::{Cli, Command, Common};
 use crate::cluster::roster::Roster;
 use crate::failure::Failure;
 use crate::ledger::{Fault, Ledger, LedgerUrl};
+use crate::timestamp::Rfc3339;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
+use shared::{Problem, UnixMillis};
+use std::fmt;
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::prelude::*;
 
 /// Does what the command line asks for.
@@ -24,7 +35,7 @@ use tracing_subscriber::prelude::*;
 /// # Errors
 /// Why it was not done.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    start_log();
+    start_log(&cli);
     let common = cli.common;
     match cli.command {
         Some(Command::Serve(flags)) => block_on(Threads::Many, serve::run(&common, flags)),
@@ -33,6 +44,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Sale { command }) => block_on(Threads::One, sale::run(&common, command)),
         Some(Command::Orders { command }) => block_on(Threads::One, orders::run(&common, command)),
         Some(Command::Audit(flags)) => block_on(Threads::One, audit::run(&common, &flags)),
+        Some(Command::Completions(flags)) => completions::run(&flags),
+        Some(Command::Relay(flags)) => block_on(Threads::One, relay::run(&common, flags)),
+        Some(Command::Doctor(flags)) => block_on(Threads::One, doctor::run(&common, &flags)),
         Some(Command::Bound(flags)) => Err(bound::run(&flags)),
         // `Cli::read` fills it in.
         None => Err(Failure::usage(vec!["no command".to_owned()])),
@@ -64,8 +78,27 @@ pub fn log_words() -> Option<String> {
         .find_map(|name| std::env::var(name).ok().filter(|words| !words.is_empty()))
 }
 
-/// Notes go to stderr.
-fn start_log() {
+/// The clock of log lines, followed by the node whose lines they are.
+struct Stamp {
+    node: Option<String>,
+}
+
+impl FormatTime for Stamp {
+    fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
+        SystemTime.format_time(w)?;
+        match &self.node {
+            Some(node) => write!(w, " node {node}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Notes go to stderr. Nodes of a cluster share it with each other, so each names itself.
+fn start_log(cli: &Cli) {
+    let node = match &cli.command {
+        Some(Command::Serve(flags)) => Some(flags.node.clone()),
+        _ => None,
+    };
     let words = log_words();
     let parsed = words.as_deref().map(str::parse::<Targets>);
     let targets = match &parsed {
@@ -76,6 +109,7 @@ fn start_log() {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_target(false)
+        .with_timer(Stamp { node })
         .with_ansi(color);
     tracing_subscriber::registry()
         .with(lines.with_filter(targets))
@@ -87,28 +121,34 @@ fn start_log() {
 
 /// The ledger that the flags, the environment or a running cluster name, in this order.
 async fn ledger(common: &Common) -> Result<Ledger, Failure> {
-    let given = common.redis_url.as_ref().map(|url| url.reveal().to_owned());
-    let url = match given.filter(|url| !url.is_empty()) {
-        Some(url) => url,
-        None => url_of_cluster(common)?,
-    };
-    let url = LedgerUrl::parse(&url)
-        .map_err(|e| Failure::usage(vec![format!("--redis-url or REDIS_URL: {e}")]))?;
+    let url = ledger_url(common)?.ok_or_else(|| {
+        Failure::runtime(format!(
+            "no cluster runs in {}, so the ledger is not known. Start one with \
+             `lastseat cluster`, or name it with --data-dir, --redis-url or REDIS_URL",
+            common.data_dir.display()
+        ))
+    })?;
     Ledger::connect(&url).await.map_err(Failure::runtime)
 }
 
-fn url_of_cluster(common: &Common) -> Result<String, Failure> {
-    let data_dir = common.data_dir.display();
-    match Roster::read(&common.data_dir) {
-        Ok(Some(roster)) => Ok(roster.redis.url),
-        Ok(None) => Err(Failure::runtime(format!(
-            "no cluster runs in {data_dir}, so the ledger is not known. Start one with \
-             `lastseat cluster`, or name it with --data-dir, --redis-url or REDIS_URL"
-        ))),
-        Err(e) => Err(Failure::runtime(format!(
-            "{data_dir}/cluster.json cannot be read: {e}"
-        ))),
-    }
+/// Where that ledger is; `None` = nothing names one.
+fn ledger_url(common: &Common) -> Result<Option<LedgerUrl>, Failure> {
+    let given = common.redis_url.as_ref().map(|url| url.reveal().to_owned());
+    let url = match given.filter(|url| !url.is_empty()) {
+        Some(url) => url,
+        None => match Roster::read(&common.data_dir) {
+            Ok(Some(roster)) => roster.redis.url,
+            Ok(None) => return Ok(None),
+            Err(e) => {
+                let data_dir = common.data_dir.display();
+                let why = format!("{data_dir}/cluster.json cannot be read: {e}");
+                return Err(Failure::runtime(why));
+            }
+        },
+    };
+    let url = LedgerUrl::parse(&url)
+        .map_err(|e| Failure::usage(vec![format!("--redis-url or REDIS_URL: {e}")]))?;
+    Ok(Some(url))
 }
 
 /// A fault as an operator hears it, with its cause.
@@ -116,7 +156,13 @@ fn fault(fault: Fault) -> Failure {
     Failure::runtime(fault)
 }
 
-/// Data for people as lines of name and value, for programs as one line of JSON.
+/// A "no" as an operator hears it, with its code. Exit code 1.
+fn refused(problem: &Problem) -> Failure {
+    Failure::runtime(format!("{}: {}", problem.code.as_str(), problem.detail))
+}
+
+/// Data for people as lines of name and value, moments also as the calendar has them; for programs
+/// as one line of JSON.
 fn print(common: &Common, data: &impl Serialize) -> Result<(), Failure> {
     let mut text = String::new();
     if common.json {
@@ -126,15 +172,36 @@ fn print(common: &Common, data: &impl Serialize) -> Result<(), Failure> {
         serde_json::to_value(data).map_err(Failure::runtime)?
     {
         for (name, value) in fields {
-            let value = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
+            let value = match (value.as_str(), value.as_u64()) {
+                (Some(word), _) => word.to_owned(),
+                (None, Some(ms @ 1..)) if name == "now" || name.ends_with("_at") => {
+                    format!("{ms} ({})", Rfc3339(UnixMillis(ms)))
+                }
+                _ => value.to_string(),
+            };
             text.push_str(&format!("{name:17} {value}\n"));
         }
     }
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    print_text(&text)
+}
+
+fn print_text(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
         // Whoever reads has seen enough.
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(Failure::runtime),
     }
+}
+
+/// Whether stdout is a pipe whose other end is closed: a command that waits for news would not
+/// notice before it has some.
+fn reader_left() -> bool {
+    let stdout = io::stdout();
+    let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+    let polled = poll(&mut ends, Some(&Timespec::default()));
+    polled.is_ok() && ends[0].revents().contains(PollFlags::ERR)
 }

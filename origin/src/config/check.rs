@@ -85,14 +85,15 @@ pub(super) fn given(secret: Option<&Secret>) -> Option<&Secret> {
     secret.filter(|secret| !secret.reveal().is_empty())
 }
 
-pub(super) fn token(token: Option<Secret>) -> Result<Option<Secret>, String> {
-    let token = given(token.as_ref()).cloned();
+/// The token of `--<name>-token`.
+pub(super) fn token(name: &str, token: Option<&Secret>) -> Result<Option<Secret>, String> {
+    let token = given(token).cloned();
     match &token {
-        Some(text) if !text.reveal().bytes().all(|byte| byte.is_ascii_graphic()) => Err(
-            "--admin-token or LASTSEAT_ADMIN_TOKEN has characters that a header cannot carry: use \
-             visible ASCII characters, for example from `openssl rand -hex 32`"
-                .to_owned(),
-        ),
+        Some(text) if !text.reveal().bytes().all(|byte| byte.is_ascii_graphic()) => Err(format!(
+            "--{name}-token or LASTSEAT_{}_TOKEN has characters that a header cannot carry: use \
+             visible ASCII characters, for example from `openssl rand -hex 32`",
+            name.to_ascii_uppercase()
+        )),
         _ => Ok(token),
     }
 }

@@ -38,6 +38,8 @@ pub struct ServeConfig {
     pub directory: PathBuf,
     /// Token of the admin calls.
     pub admin_token: Option<Secret>,
+    /// Token of the shop's call.
+    pub shop_token: Option<Secret>,
     /// Whether anybody may make the shop's calls.
     pub demo: bool,
     /// Whether to stop when stdin ends.
@@ -79,8 +81,10 @@ pub struct ClusterConfig {
     pub redis_port: Option<u16>,
     /// Where everything is kept; absolute.
     pub data_dir: PathBuf,
-    /// The token that was given.
+    /// The admin token that was given.
     pub admin_token: Option<Secret>,
+    /// The shop token that was given.
+    pub shop_token: Option<Secret>,
     /// Tickets of the sale `demo`, if there is to be one.
     pub demo: Option<Capacity>,
     /// Kind and ports of the edges; port 0 = any.
@@ -109,7 +113,8 @@ impl ServeConfig {
             ),
         });
         let data_dir = wrong.note(absolute(&common.data_dir));
-        let admin_token = wrong.note(token(flags.admin_token));
+        let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
+        let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
         if let (Some(a), Some(b)) = (listen, admin_listen)
             && a == b
             && a.port() != 0
@@ -124,6 +129,7 @@ impl ServeConfig {
             ledger,
             data_dir,
             admin_token,
+            shop_token,
         );
         match parts {
             (
@@ -134,6 +140,7 @@ impl ServeConfig {
                 Some(ledger),
                 Some(data_dir),
                 Some(admin_token),
+                Some(shop_token),
             ) if wrong.is_empty() => Ok(Self {
                 node: NodeIdentity { id, weight },
                 listen,
@@ -141,6 +148,7 @@ impl ServeConfig {
                 ledger,
                 directory: data_dir.join(format!("node-{id}")),
                 admin_token,
+                shop_token,
                 demo: flags.demo,
                 stop_with_stdin: flags.stop_with_stdin,
                 json: common.json,
@@ -173,18 +181,20 @@ impl ClusterConfig {
         }
         let tickets = wrong.note(demo_tickets(&flags.demo_tickets));
         let edges = edges(&mut wrong, &flags);
-        let admin_token = wrong.note(token(flags.admin_token));
+        let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
+        let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
         let data_dir = wrong.note(absolute(&common.data_dir));
         let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
         let ports = ports.chain(edges.iter().flat_map(|(_, ports)| ports.iter().copied()));
         wrong.note(distinct(ports.chain(redis_port)));
-        match (data_dir, admin_token) {
-            (Some(data_dir), Some(admin_token)) if wrong.is_empty() => Ok(Self {
+        match (data_dir, admin_token, shop_token) {
+            (Some(data_dir), Some(admin_token), Some(shop_token)) if wrong.is_empty() => Ok(Self {
                 nodes,
                 redis_url,
                 redis_port,
                 data_dir,
                 admin_token,
+                shop_token,
                 demo: tickets.filter(|_| flags.demo),
                 edges,
                 json: common.json,

@@ -1,7 +1,9 @@
 //! The only file of the origin that turns outcomes into HTTP answers.
 
-use crate::ledger::{Fault, Verdict};
-use crate::sales::Placed;
+use crate::changes::refused;
+use crate::ledger::{Fault, Reply, SaleChange, Verdict};
+use crate::operator::SaleReport;
+use crate::sales::{Placed, Tier};
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -25,9 +27,59 @@ pub fn placed(sale: &SaleId, id: &OrderId, outcome: &Result<Placed, Fault>) -> R
         Verdict::Granted { order, replayed } => granted(sale, id, order, *replayed),
         Verdict::Refused(no) => problem(&Problem::refusal(*no).for_order(id)),
     };
-    let by = HeaderValue::from_static(placed.by.as_str());
-    response.headers_mut().insert(header::ANSWERED_BY, by);
+    answered_by(&mut response, placed.by);
     response
+}
+
+/// The outcome of a change of an order.
+#[must_use]
+pub fn order_changed(sale: &SaleId, id: &OrderId, reply: &Reply<Verdict>) -> Response {
+    let mut response = match reply {
+        Err(trouble) => return problem(&fault(trouble).for_order(id)),
+        Ok(None) => problem(&Problem::refusal(Refusal::UnknownSale).for_order(id)),
+        Ok(Some((_, Verdict::Refused(no)))) => problem(&Problem::refusal(*no).for_order(id)),
+        Ok(Some((_, Verdict::Granted { order, replayed }))) => {
+            let mut response = json(StatusCode::OK, &OrderView::new(sale, id, order));
+            mark_replayed(&mut response, *replayed);
+            response
+        }
+    };
+    answered_by(&mut response, Tier::Ledger);
+    response
+}
+
+/// The outcome of a change of a sale.
+#[must_use]
+pub fn sale_changed(sale: &SaleId, reply: &Reply<SaleChange>) -> Response {
+    let mut response = match reply {
+        Err(trouble) => return problem(&fault(trouble)),
+        Ok(None) => problem(&Problem::refusal(Refusal::UnknownSale)),
+        Ok(Some((snapshot, change))) => match refused(*change, snapshot) {
+            Some(no) => problem(&no),
+            None => {
+                let mut response = json(StatusCode::OK, &SaleReport::new(sale, snapshot));
+                mark_replayed(&mut response, *change == SaleChange::Unchanged);
+                response
+            }
+        },
+    };
+    answered_by(&mut response, Tier::Ledger);
+    response
+}
+
+fn mark_replayed(response: &mut Response, replayed: bool) {
+    if replayed {
+        let yes = HeaderValue::from_static("true");
+        response
+            .headers_mut()
+            .insert(header::IDEMPOTENCY_REPLAYED, yes);
+    }
+}
+
+/// Says who decided; an answer that does not say so is the node's own.
+pub fn answered_by(response: &mut Response, tier: Tier) {
+    let by = HeaderValue::from_static(tier.as_str());
+    response.headers_mut().insert(header::ANSWERED_BY, by);
 }
 
 fn granted(sale: &SaleId, id: &OrderId, order: &Order, replayed: bool) -> Response {
@@ -37,13 +89,9 @@ fn granted(sale: &SaleId, id: &OrderId, order: &Order, replayed: bool) -> Respon
         StatusCode::CREATED
     };
     let mut response = json(status, &OrderView::new(sale, id, order));
-    let headers = response.headers_mut();
-    if replayed {
-        let yes = HeaderValue::from_static("true");
-        headers.insert(header::IDEMPOTENCY_REPLAYED, yes);
-    }
+    mark_replayed(&mut response, replayed);
     if let Ok(address) = HeaderValue::try_from(address(sale, id)) {
-        headers.insert(LOCATION, address);
+        response.headers_mut().insert(LOCATION, address);
     }
     response
 }
@@ -68,11 +116,13 @@ pub fn found<T>(
     missing: Refusal,
     view: impl FnOnce(T) -> Response,
 ) -> Response {
-    match asked {
+    let mut response = match asked {
         Ok(Some(thing)) => view(thing),
         Ok(None) => problem(&Problem::refusal(missing)),
-        Err(trouble) => problem(&fault(&trouble)),
-    }
+        Err(trouble) => return problem(&fault(&trouble)),
+    };
+    answered_by(&mut response, Tier::Ledger);
+    response
 }
 
 /// A fault as the client hears it. The cause stays inside: it helps operators, not buyers.
@@ -122,8 +172,8 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
 
 /// Plain text for people and scrapers.
 #[must_use]
-pub fn text(media_type: &'static str, text: String) -> Response {
-    let mut response = Response::new(Body::from(text));
+pub fn text(media_type: &'static str, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
     let media_type = HeaderValue::from_static(media_type);
     response.headers_mut().insert(CONTENT_TYPE, media_type);
     response

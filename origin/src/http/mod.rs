@@ -2,6 +2,8 @@
 
 pub mod admin;
 pub mod answer;
+mod changes;
+mod guard;
 pub mod intake;
 pub mod operations;
 mod orders;
@@ -35,6 +37,8 @@ pub struct App {
     pub node: NodeIdentity,
     /// Opens the admin calls; without it they are refused.
     pub admin_token: Option<Secret>,
+    /// Opens the shop's call; without it that is refused.
+    pub shop_token: Option<Secret>,
     /// Whether anybody may make the shop's calls: a demonstration on one machine.
     pub demo: bool,
     /// Connections of the public listener.
@@ -68,6 +72,18 @@ pub fn public(app: Arc<App>) -> Router {
         .route("/v1/sales/{sale}", get(sales::show))
         .route("/v1/sales/{sale}/orders", post(orders::place))
         .route("/v1/sales/{sale}/orders/{order}", get(orders::show))
+        .route(
+            "/v1/sales/{sale}/orders/{order}/confirm",
+            post(changes::confirm),
+        )
+        .route(
+            "/v1/sales/{sale}/orders/{order}/cancel",
+            post(changes::cancel),
+        )
+        .route(
+            "/v1/sales/{sale}/orders/{order}/extend",
+            post(changes::extend),
+        )
         .merge(operations::health())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)

@@ -4,13 +4,14 @@
 use super::answer;
 use crate::clock;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, RawPathParams};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::gate::Key;
 use shared::ids::IdError;
@@ -114,8 +115,41 @@ pub(super) async fn json<T: DeserializeOwned>(
     if bytes.is_empty() {
         return Err(Problem::invalid("The body is empty; send JSON."));
     }
-    serde_json::from_slice(&bytes)
+    parse(&bytes)
+}
+
+/// The body of a call that takes none: absent, or `{}`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+/// The body as JSON of type `T`; the default where it is empty.
+pub(super) async fn json_or_default<T: Default + DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    let bytes = read(headers, body).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    parse(&bytes)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would also take the values of an object as a list, without their names.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        let wrong = "The body is not what this call takes: send a JSON object.";
+        return Err(Problem::invalid(wrong));
+    }
+    serde_json::from_slice(bytes)
         .map_err(|e| Problem::invalid(format!("The body is not what this call takes: {e}.")))
+}
+
+/// The query of an address as the type `T`.
+pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    Query::try_from_uri(uri)
+        .map(|Query(wanted)| wanted)
+        .map_err(|e| Problem::invalid(format!("The query is not what this call takes: {e}.")))
 }
 
 /// The whole body, at most [`BODY_MAX`] bytes of it, however it is framed.

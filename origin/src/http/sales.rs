@@ -3,6 +3,7 @@
 use super::orders::with_grant;
 use super::request::{self, OfSale};
 use super::{App, answer};
+use crate::sales::Tier;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -16,10 +17,15 @@ pub(super) async fn show(
     OfSale(sale): OfSale,
     headers: HeaderMap,
 ) -> Response {
+    let mut tier = Tier::Ledger;
     let asked = app.sales.snapshot(&sale).await;
-    let mut response = answer::found(asked, Refusal::UnknownSale, |snapshot| {
+    let mut response = answer::found(asked, Refusal::UnknownSale, |(snapshot, by)| {
+        tier = by;
         answer::json(StatusCode::OK, &SaleView::new(&sale, &snapshot))
     });
+    if tier == Tier::Origin {
+        answer::answered_by(&mut response, tier);
+    }
     with_grant(&app, &sale, request::edge(&headers).as_ref(), &mut response);
     response
 }

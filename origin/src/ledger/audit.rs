@@ -133,7 +133,7 @@ impl Ledger {
         loop {
             let mut command = redis::cmd(verb);
             command.arg(key).arg(&cursor).arg("COUNT").arg(PAGE);
-            let reply = self.link.call(&command).await?;
+            let reply = self.call(&command).await?;
             let (next, items) = match &reply {
                 Value::Array(parts) => match parts.as_slice() {
                     [next, Value::Array(items)] => (reply::text(next)?, items),

@@ -107,7 +107,7 @@ pub(super) async fn server(link: &Link, url: &LedgerUrl) -> Result<(), ConnectEr
     Ok(())
 }
 
-async fn info(link: &Link) -> Result<String, Fault> {
+pub(super) async fn info(link: &Link) -> Result<String, Fault> {
     match link.call(redis::cmd("INFO").arg("everything")).await? {
         Value::BulkString(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Value::VerbatimString { text, .. } => Ok(text),

@@ -9,6 +9,13 @@ pub fn of_sale(sale: &SaleId) -> [String; 5] {
     ["sale", "orders", "buyers", "holds", "log"].map(|part| format!("lastseat:{{{sale}}}:{part}"))
 }
 
+/// The keys of the relay `name` of a sale: its lease and its position.
+#[must_use]
+pub fn of_relay(sale: &SaleId, name: &str) -> [String; 2] {
+    let position = format!("lastseat:{{{sale}}}:relay:{name}");
+    [format!("{position}:lease"), position]
+}
+
 /// Set of all sale ids, for listing.
 pub const SALES: &str = "lastseat:sales";
 /// Hash of live nodes.

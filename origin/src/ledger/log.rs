@@ -19,7 +19,7 @@ impl Ledger {
             .arg("+")
             .arg("COUNT")
             .arg(count);
-        let answer = self.link.call(&command).await?;
+        let answer = self.call(&command).await?;
         let Value::Array(items) = &answer else {
             return Err(reply::strange("a log", &answer));
         };

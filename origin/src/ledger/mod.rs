@@ -3,17 +3,21 @@
 
 pub mod audit;
 pub mod check;
+mod facts;
 mod fault;
 pub mod keys;
 mod link;
 mod log;
+mod relay;
 mod reply;
 pub mod scripts;
 mod url;
 
 pub use audit::AuditReport;
 pub use check::ConnectError;
+pub use facts::Facts;
 pub use fault::Fault;
+pub use relay::{LeaseAct, LeaseReply};
 pub use reply::refusal;
 pub use shared::order::{Reserve, Verdict};
 pub use shared::sale::{Created, SaleChange, TermsChange};
@@ -132,8 +136,7 @@ impl Ledger {
         open: bool,
     ) -> Result<(Snapshot, Created), Fault> {
         // Listed first: a listed sale that does not exist is skipped, an unlisted one would be lost.
-        self.link
-            .call(redis::cmd("SADD").arg(keys::SALES).arg(sale.as_str()))
+        self.call(redis::cmd("SADD").arg(keys::SALES).arg(sale.as_str()))
             .await?;
         let script = &self.scripts().create;
         let mut command = self.command(script, sale);
@@ -169,10 +172,7 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn sales(&self) -> Result<Vec<SaleId>, Fault> {
-        let reply = self
-            .link
-            .call(redis::cmd("SMEMBERS").arg(keys::SALES))
-            .await?;
+        let reply = self.call(redis::cmd("SMEMBERS").arg(keys::SALES)).await?;
         let Value::Array(names) = reply else {
             return Err(reply::strange("a list", &reply));
         };
@@ -183,6 +183,32 @@ impl Ledger {
         }
         sales.sort();
         Ok(sales)
+    }
+
+    /// The ledger's clock, asked for now.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn time(&self) -> Result<UnixMillis, Fault> {
+        let reply = self.call(&redis::cmd("TIME")).await?;
+        let Value::Array(parts) = &reply else {
+            return Err(reply::strange("a time", &reply));
+        };
+        let (seconds, micros) = (part(parts, 0)?, part(parts, 1)?);
+        let ms = reply::number(seconds)?.saturating_mul(1_000);
+        let now = UnixMillis(ms).plus(reply::number(micros)? / 1_000);
+        self.clock.hear(now);
+        Ok(now)
+    }
+
+    /// How many orders were ever granted in a sale.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn orders_granted(&self, sale: &SaleId) -> Result<u64, Fault> {
+        let [_, orders, ..] = keys::of_sale(sale);
+        let reply = self.call(redis::cmd("HLEN").arg(orders)).await?;
+        reply::number(&reply)
     }
 
     /// Expires due holds (a bounded number) and says how the sale stands and how many it expired.
@@ -216,7 +242,6 @@ impl Ledger {
     pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
         let [_, orders, ..] = keys::of_sale(sale);
         let reply = self
-            .link
             .call(redis::cmd("HGET").arg(orders).arg(id.as_str()))
             .await?;
         if reply == Value::Nil {
@@ -348,10 +373,21 @@ impl Ledger {
     async fn run(&self, script: &Script, command: &Cmd) -> Result<Option<Vec<Value>>, Fault> {
         self.counters.ledger_call(script.name);
         let reply = self.link.run(script, command).await.and_then(reply::parts);
-        if let Err(fault) = &reply {
-            self.counters.fault(fault);
-        }
-        reply
+        self.counted(reply)
+    }
+
+    /// Sends a command that is not a script.
+    async fn call(&self, command: &Cmd) -> Result<Value, Fault> {
+        self.counted(self.link.call(command).await)
+    }
+
+    fn counted<T>(&self, reply: Result<T, Fault>) -> Result<T, Fault> {
+        reply.inspect_err(|fault| self.counters.fault(fault))
+    }
+
+    /// Where its calls are counted.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     fn heard(&self, parts: &[Value]) -> Result<Snapshot, Fault> {

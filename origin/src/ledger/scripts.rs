@@ -82,6 +82,8 @@ scripts! {
     peek "peek.lua" "";
     /// A node's heartbeat.
     beat "beat.lua" "";
+    /// The lease and the position of a relay.
+    relay "relay.lua" "";
 }
 
 /// The scripts as they are.

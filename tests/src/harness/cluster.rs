@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use std::ops::Deref;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -68,7 +69,7 @@ pub struct Cluster {
     // Before the directory, so that it is stopped before its files go.
     program: Program,
     system: System,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Deref for Cluster {
@@ -112,7 +113,7 @@ impl Cluster {
         Ok(Self {
             program,
             system,
-            _directory: directory,
+            directory,
         })
     }
 
@@ -137,6 +138,12 @@ impl Cluster {
     /// The program, for tests of how it ends.
     pub const fn program(&mut self) -> &mut Program {
         &mut self.program
+    }
+
+    /// Its data directory, where commands find `cluster.json`.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Where everything is.

@@ -1,54 +1,41 @@
-//! The operators' calls. Each needs the bearer token.
+//! The operators' calls. Each needs the admin token.
 
-use super::request::{self, OfSale};
+mod change;
+mod log;
+
+use super::guard::Operator;
+use super::request::{self, OfOrder, OfSale};
 use super::{App, answer};
 use crate::ledger::Created;
-use crate::operator::{NewSale, SaleReport};
+use crate::operator::{NewSale, SaleList, SaleReport};
 use axum::Router;
-use axum::extract::{FromRequestParts, Request, State};
-use axum::http::StatusCode;
-use axum::http::header::AUTHORIZATION;
-use axum::http::request::Parts;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use axum::routing::get;
-use shared::{Code, Problem, Refusal};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use shared::wire::OrderView;
+use shared::{Code, Problem, Refusal, SaleId, SaleState};
 use std::sync::Arc;
 
 /// All routes under `/v1/admin`.
 pub(super) fn routes() -> Router<Arc<App>> {
+    let state = |to| {
+        post(move |operator, app, sale, request| change::state(operator, app, sale, request, to))
+    };
     Router::new()
-        .route("/v1/admin/sales/{sale}", get(show).put(create))
+        .route("/v1/admin/sales", get(list))
+        .route(
+            "/v1/admin/sales/{sale}",
+            get(show).put(create).patch(change::terms),
+        )
+        .route("/v1/admin/sales/{sale}/open", state(SaleState::Open))
+        .route("/v1/admin/sales/{sale}/pause", state(SaleState::Paused))
+        .route("/v1/admin/sales/{sale}/close", state(SaleState::Closed))
+        .route("/v1/admin/sales/{sale}/restock", post(change::restock))
         .route("/v1/admin/sales/{sale}/audit", get(audit))
-}
-
-/// Proof that the request carries the operators' token. A handler that takes it is guarded.
-struct Operator;
-
-impl FromRequestParts<Arc<App>> for Operator {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        let unauthorized = |detail: &str| {
-            answer::problem(&Problem {
-                detail: detail.to_owned(),
-                ..Problem::new(Code::Unauthorized)
-            })
-        };
-        let Some(token) = &app.admin_token else {
-            return Err(unauthorized(
-                "This node has no admin token, so nobody may make this call. \
-                 Start it with --admin-token or LASTSEAT_ADMIN_TOKEN.",
-            ));
-        };
-        let given = parts.headers.get(AUTHORIZATION);
-        match given.and_then(|value| value.as_bytes().strip_prefix(b"Bearer ")) {
-            Some(given) if token.matches(given) => Ok(Self),
-            Some(_) => Err(unauthorized("The token is not the one of this node.")),
-            None => Err(unauthorized(
-                "This call needs the header \"Authorization: Bearer <admin token>\".",
-            )),
-        }
-    }
+        .route("/v1/admin/sales/{sale}/log", get(log::read))
+        .route("/v1/admin/sales/{sale}/orders/{order}", get(order))
 }
 
 /// `PUT /v1/admin/sales/{sale}`: 201 when it was created, 200 when it is there with these terms.
@@ -81,11 +68,43 @@ async fn create(
     answer::json(status, &SaleReport::new(&sale, &snapshot))
 }
 
+/// Query of `GET /v1/admin/sales`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    /// The last sale of the page before.
+    after: Option<String>,
+}
+
+/// `GET /v1/admin/sales`: a page of all sales by id, the next page with `?after=`.
+async fn list(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let after = request::query::<ListQuery>(&uri).and_then(|wanted| {
+        let after = wanted.after.as_deref().map(SaleId::parse).transpose();
+        after.map_err(|e| Problem::invalid(request::sentence(&e)))
+    });
+    let after = match after {
+        Ok(after) => after,
+        Err(problem) => return answer::problem(&problem),
+    };
+    let list = SaleList::read(app.sales.ledger(), after.as_ref()).await;
+    answer::found(list.map(Some), Refusal::UnknownSale, |list| {
+        answer::json(StatusCode::OK, &list)
+    })
+}
+
 /// `GET /v1/admin/sales/{sale}`
 async fn show(_: Operator, State(app): State<Arc<App>>, OfSale(sale): OfSale) -> Response {
-    let asked = app.sales.snapshot(&sale).await;
+    let asked = app.sales.ledger().snapshot(&sale).await;
     answer::found(asked, Refusal::UnknownSale, |snapshot| {
         answer::json(StatusCode::OK, &SaleReport::new(&sale, &snapshot))
+    })
+}
+
+/// `GET /v1/admin/sales/{sale}/orders/{order}`
+async fn order(_: Operator, State(app): State<Arc<App>>, OfOrder(sale, id): OfOrder) -> Response {
+    let asked = app.sales.order(&sale, &id).await;
+    answer::found(asked, Refusal::UnknownOrder, |order| {
+        answer::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
     })
 }
 

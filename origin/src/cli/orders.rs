@@ -1,0 +1,92 @@
+//! `lastseat orders`
+
+use clap::{Args, Subcommand};
+
+/// `lastseat orders`
+#[derive(Debug, Subcommand)]
+pub enum OrdersCommand {
+    /// Show one order
+    #[command(
+        after_help = "Example: lastseat orders show 01890a5d-ac96-774b-bcce-b302099a8057 --sale s"
+    )]
+    Show(OrderFlags),
+    /// The payment came: confirm an order
+    #[command(after_help = "\
+Examples:
+  lastseat orders confirm 01890a5d-ac96-774b-bcce-b302099a8057 --sale s
+  lastseat orders confirm 01890a5d-ac96-774b-bcce-b302099a8057 --sale s --quantity 1
+
+After the deadline it takes the tickets again if any are free. Exit code 1: refused; with
+hold_expired the payment has to be refunded.")]
+    Confirm(OrderConfirmFlags),
+    /// Give the tickets of an order back
+    #[command(
+        after_help = "Example: lastseat orders cancel 01890a5d-ac96-774b-bcce-b302099a8057 --sale s"
+    )]
+    Cancel(OrderFlags),
+    /// Make a hold last another hold time from now
+    #[command(
+        after_help = "Example: lastseat orders extend 01890a5d-ac96-774b-bcce-b302099a8057 --sale s"
+    )]
+    Extend(OrderFlags),
+    /// Print each change of a sale and its orders as a line of JSON
+    #[command(after_help = "\
+Examples:
+  lastseat orders export --sale s > events.ndjson
+  lastseat orders export --sale s --from 1042 --follow
+
+Each line has commit_seq (1, 2, 3 ... without gaps), index (its place in that commit), at, version
+and type: held, confirmed, cancelled, expired, extended, retaken (paid late, got tickets again),
+refused_late (paid late: refund), sale_created, sale_opened, sale_paused, sale_closed,
+sale_restocked, sale_changed.")]
+    Export(ExportFlags),
+    /// Say that all up to a position was taken over, so that the log may forget it
+    #[command(after_help = "Example: lastseat orders ack --sale s --to 1041")]
+    Ack(AckFlags),
+}
+
+/// One order.
+#[derive(Debug, Args)]
+pub struct OrderFlags {
+    /// Its id, which is its Idempotency-Key
+    pub order: String,
+    /// The sale
+    #[arg(long)]
+    pub sale: String,
+}
+
+/// `lastseat orders confirm`
+#[derive(Debug, Args)]
+pub struct OrderConfirmFlags {
+    /// Which order.
+    #[command(flatten)]
+    pub order: OrderFlags,
+    /// Confirm so many of its tickets, the rest returns; all when absent
+    #[arg(long, value_name = "NUMBER")]
+    pub quantity: Option<u64>,
+}
+
+/// `lastseat orders export`
+#[derive(Debug, Args)]
+pub struct ExportFlags {
+    /// The sale
+    #[arg(long)]
+    pub sale: String,
+    /// First commit_seq; the oldest that the log still has when absent
+    #[arg(long, value_name = "SEQ")]
+    pub from: Option<u64>,
+    /// Go on with new changes until Ctrl-C
+    #[arg(long)]
+    pub follow: bool,
+}
+
+/// `lastseat orders ack`
+#[derive(Debug, Args)]
+pub struct AckFlags {
+    /// The sale
+    #[arg(long)]
+    pub sale: String,
+    /// The last commit_seq that was taken over
+    #[arg(long, value_name = "SEQ")]
+    pub to: u64,
+}

@@ -1,0 +1,135 @@
+//! `lastseat sale`
+
+use crate::when::{Moment, Span};
+use clap::{Args, Subcommand};
+
+/// `lastseat sale`
+#[derive(Debug, Subcommand)]
+pub enum SaleCommand {
+    /// Create a sale; safe to repeat
+    #[command(after_help = "\
+Examples:
+  lastseat sale create demo --capacity 10000
+  lastseat sale create spring --capacity 500 --hold 10m --buyer-limit 4
+  lastseat sale create night --capacity 500 --opens-at 2026-11-27T10:00:00Z --closes-at +7d
+
+Moments: 2026-11-27T10:00:00Z, Unix milliseconds, or from now by the ledger's clock: +90s, +10m.
+Repeating it changes nothing. With other capacity or terms it is refused: exit code 1.")]
+    Create(SaleCreateFlags),
+    /// Show a sale with all its numbers
+    #[command(after_help = "Example: lastseat sale show demo --json")]
+    Show(SaleFlags),
+    /// List all sales with their numbers
+    #[command(after_help = "Example: lastseat sale list --json | jq -r '.sales[].sale'")]
+    List,
+    /// Open a scheduled or paused sale
+    #[command(after_help = "Example: lastseat sale open demo")]
+    Open(SaleFlags),
+    /// Sell nothing more for now; holds can still be confirmed
+    #[command(after_help = "Example: lastseat sale pause demo")]
+    Pause(SaleFlags),
+    /// Sell nothing more for good; holds can still be confirmed
+    #[command(after_help = "Example: lastseat sale close demo")]
+    Close(SaleFlags),
+    /// Change how many tickets there are, never below what is held and confirmed
+    #[command(after_help = "\
+Examples:
+  lastseat sale restock demo --capacity 12000   makes it 12,000; safe to repeat
+  lastseat sale restock demo --add 500          500 more than now; each repeat adds again
+  lastseat sale restock demo --add -500         500 fewer")]
+    Restock(SaleRestockFlags),
+    /// Change some terms, also while the sale is open; orders that exist keep theirs
+    #[command(after_help = "\
+Examples:
+  lastseat sale set demo --hold 5m --buyer-limit 2
+  lastseat sale set demo --closes-at 2026-11-27T22:00:00Z
+  lastseat sale set demo --closes-at 0          it no longer closes by itself")]
+    Set(SaleSetFlags),
+    /// Print a line a second until Ctrl-C or until the sale is closed
+    #[command(after_help = "\
+Examples:
+  lastseat sale watch demo
+  lastseat sale watch demo --once --json")]
+    Watch(SaleWatchFlags),
+}
+
+/// A sale and nothing more.
+#[derive(Debug, Args)]
+pub struct SaleFlags {
+    /// The sale
+    pub sale: String,
+}
+
+/// `lastseat sale create`
+#[derive(Debug, Args)]
+pub struct SaleCreateFlags {
+    /// Its id: 1 to 64 letters, digits, '-' or '_'
+    pub sale: String,
+    /// Tickets that exist
+    #[arg(long, value_name = "NUMBER")]
+    pub capacity: u64,
+    /// What to change from the standard terms.
+    #[command(flatten)]
+    pub terms: TermsFlags,
+    /// Do not open it now
+    #[arg(long)]
+    pub closed: bool,
+}
+
+/// `lastseat sale set`
+#[derive(Debug, Args)]
+pub struct SaleSetFlags {
+    /// The sale
+    pub sale: String,
+    /// What to change.
+    #[command(flatten)]
+    pub terms: TermsFlags,
+}
+
+/// The terms of a sale; what is absent stays as it is.
+#[derive(Debug, Args)]
+pub struct TermsFlags {
+    /// When it opens by itself; 0 = not by itself
+    #[arg(long, value_name = "MOMENT")]
+    pub opens_at: Option<Moment>,
+    /// When it closes by itself; 0 = not by itself
+    #[arg(long, value_name = "MOMENT")]
+    pub closes_at: Option<Moment>,
+    /// How long a hold lasts: 90s, 10m, or milliseconds; 0 = orders are confirmed at once
+    #[arg(long, alias = "hold-ms", value_name = "DURATION")]
+    pub hold: Option<Span>,
+    /// Most tickets of one buyer; 0 = no limit
+    #[arg(long, value_name = "NUMBER")]
+    pub buyer_limit: Option<u32>,
+    /// Most tickets in one order; 10 if it was never set
+    #[arg(long, value_name = "NUMBER")]
+    pub order_limit: Option<u32>,
+}
+
+/// `lastseat sale restock`
+#[derive(Debug, Args)]
+pub struct SaleRestockFlags {
+    /// The sale
+    pub sale: String,
+    /// How many tickets there are from now on
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        required_unless_present = "add",
+        conflicts_with = "add"
+    )]
+    pub capacity: Option<u64>,
+    /// How many more than now; fewer with a minus
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub add: Option<i64>,
+}
+
+/// `lastseat sale watch`
+#[derive(Debug, Args)]
+pub struct SaleWatchFlags {
+    /// The sale
+    pub sale: String,
+    /// Print one line and end
+    #[arg(long)]
+    pub once: bool,
+}

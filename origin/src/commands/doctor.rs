@@ -1,0 +1,35 @@
+//! `lastseat doctor`
+
+use super::sale::sale_id;
+use super::{ledger_url, print, print_text};
+use crate::cli::{Common, DoctorFlags};
+use crate::cluster;
+use crate::doctor::{self, Level, Patient};
+use crate::failure::Failure;
+use std::process::ExitCode;
+
+/// Exit codes: 0 nothing failed, 1 something did, 2 something could not be checked.
+pub(super) async fn run(common: &Common, flags: &DoctorFlags) -> Result<ExitCode, Failure> {
+    let sale = flags.sale.as_deref().map(sale_id).transpose()?;
+    let report = doctor::examine(&Patient {
+        redis: ledger_url(common)?,
+        sale,
+        tickets: flags.tickets,
+        data_dir: common.data_dir.clone(),
+        repository: cluster::repository(),
+    })
+    .await;
+    if common.json {
+        print(common, &report)?;
+    } else {
+        print_text(&report.to_string())?;
+    }
+    let [warnings, unchecked, failures] =
+        [Level::Warn, Level::Unchecked, Level::Fail].map(|level| report.count(level));
+    eprintln!("{failures} to change, {unchecked} not checked, {warnings} to think about");
+    Ok(ExitCode::from(match report.level {
+        Level::Fail => 1,
+        Level::Unchecked => 2,
+        Level::Ok | Level::Warn => 0,
+    }))
+}

@@ -1,0 +1,102 @@
+//! Looks at this machine and its Redis with the eyes of a sale that is about to open.
+//!
+//! Each file looks at one thing and answers findings; nothing here changes anything.
+
+mod edge_table;
+mod known_bad;
+mod machine;
+mod memory;
+mod ports;
+mod report;
+mod server;
+mod tools;
+
+pub use memory::BYTES_PER_ORDER;
+pub use report::{Finding, Level, Report};
+
+use crate::ledger::{Facts, Ledger, LedgerUrl};
+use shared::SaleId;
+use std::path::PathBuf;
+
+/// What there is to look at.
+#[derive(Debug)]
+pub struct Patient {
+    /// The Redis, if one is named or a cluster runs here.
+    pub redis: Option<LedgerUrl>,
+    /// The sale that is planned there.
+    pub sale: Option<SaleId>,
+    /// Tickets that are planned.
+    pub tickets: Option<u64>,
+    /// Where a cluster keeps its files.
+    pub data_dir: PathBuf,
+    /// The checkout of lastseat, if this is one.
+    pub repository: Option<PathBuf>,
+}
+
+/// Looks at everything.
+pub async fn examine(patient: &Patient) -> Report {
+    let mut findings = redis(patient).await;
+    findings.extend(ports::look(&patient.data_dir));
+    findings.push(machine::file_descriptors());
+    match &patient.repository {
+        Some(root) => {
+            findings.extend(tools::look(root));
+            findings.push(edge_table::look(root));
+        }
+        None => findings.push(Finding::ok(
+            "edge",
+            "not looked at: this is no checkout of lastseat",
+        )),
+    }
+    Report::new(findings)
+}
+
+async fn redis(patient: &Patient) -> Vec<Finding> {
+    let Some(url) = &patient.redis else {
+        let mut findings = vec![tools::redis_server()];
+        if patient.sale.is_some() || patient.tickets.is_some() {
+            findings.push(Finding::unchecked(
+                "redis",
+                "no Redis is known, so nothing can be said of its memory",
+                "name it with --redis-url, or start `lastseat cluster`",
+            ));
+        }
+        return findings;
+    };
+    let facts = match Facts::ask(url).await {
+        Ok(facts) => facts,
+        Err(fault) => {
+            return vec![Finding::unchecked(
+                "redis",
+                format!("nobody answers at {url}: {fault}"),
+                "start it (redis-server --appendonly yes --appendfsync always) or name another one \
+                 with --redis-url",
+            )];
+        }
+    };
+    let mut findings = server::judge(&facts);
+    match planned(patient, url).await {
+        Ok(Some(tickets)) => findings.push(memory::judge(&facts, tickets)),
+        Ok(None) => {}
+        Err(unchecked) => findings.push(unchecked),
+    }
+    findings
+}
+
+/// Tickets that are still to be sold.
+async fn planned(patient: &Patient, url: &LedgerUrl) -> Result<Option<u64>, Finding> {
+    let Some(sale) = &patient.sale else {
+        return Ok(patient.tickets);
+    };
+    let unchecked = |why: String| {
+        let remedy = "create it first, or say how many with --tickets";
+        Finding::unchecked("memory", why, remedy)
+    };
+    let ledger = Ledger::connect(url).await;
+    let ledger = ledger.map_err(|e| unchecked(e.to_string()))?;
+    let snapshot = ledger.snapshot(sale).await;
+    match snapshot.map_err(|e| unchecked(e.to_string()))? {
+        Some(snapshot) => Ok(Some(u64::from(snapshot.free()))),
+        None => Err(unchecked(format!("there is no sale {sale}"))),
+    }
+}

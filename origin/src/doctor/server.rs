@@ -1,0 +1,228 @@
+//! Judges a Redis by what it says of itself.
+
+use super::known_bad::{Product, hole, numbers};
+use super::report::Finding;
+use crate::ledger::Facts;
+
+/// Farther apart, deadlines and opening times surprise people. Nothing is sold by our clock.
+const CLOCKS_APART_MS: u64 = 250;
+
+pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
+    let mut findings = vec![version(facts)];
+    findings.extend(security(facts));
+    findings.push(role(facts));
+    findings.push(eviction(facts));
+    findings.push(append_only(facts));
+    findings.extend(replicas(facts));
+    findings.push(clock(facts));
+    findings
+}
+
+/// Valkey says in `redis_version` which Redis it is compatible with.
+fn product(facts: &Facts) -> (Product, &str) {
+    match facts.info("valkey_version") {
+        Some(version) => (Product::Valkey, version),
+        None => (
+            Product::Redis,
+            facts.info("redis_version").unwrap_or("unknown"),
+        ),
+    }
+}
+
+fn version(facts: &Facts) -> Finding {
+    let (product, version) = product(facts);
+    let found = format!("{product:?} {version}");
+    let compatible = facts.info("redis_version").and_then(numbers);
+    if compatible.is_some_and(|version| version >= (7, 0, 0)) {
+        Finding::ok("version", found)
+    } else {
+        let remedy = "install Redis 7.0 or newer, or Valkey: older scripts cannot raise errors as \
+                      lastseat does";
+        Finding::fail("version", found, remedy)
+    }
+}
+
+fn security(facts: &Facts) -> Option<Finding> {
+    let (product, version) = product(facts);
+    let hole = hole(product, version)?;
+    Some(Finding::warn(
+        "security",
+        format!("{product:?} {version} was {hole}"),
+        "update the server. Distributions often mend holes without a new number: on Debian or Ubuntu \
+         look with `apt changelog redis-server | grep CVE-2025-49844`. Until then let nobody but \
+         lastseat reach it",
+    ))
+}
+
+fn role(facts: &Facts) -> Finding {
+    match facts.info("role") {
+        Some("master") => Finding::ok("role", "primary"),
+        other => Finding::fail(
+            "role",
+            format!("{}; orders need the primary", other.unwrap_or("unknown")),
+            format!(
+                "name the primary with --redis-url (it is {})",
+                facts.info("master_host").unwrap_or("not known here")
+            ),
+        ),
+    }
+}
+
+fn eviction(facts: &Facts) -> Finding {
+    let policy = facts.setting("maxmemory-policy");
+    match policy.or_else(|| facts.info("maxmemory_policy")) {
+        Some("noeviction") => Finding::ok("eviction", "noeviction"),
+        policy => Finding::fail(
+            "eviction",
+            format!(
+                "maxmemory-policy is {}: sold tickets are thrown away when memory is short",
+                policy.unwrap_or("unknown")
+            ),
+            "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf",
+        ),
+    }
+}
+
+fn append_only(facts: &Facts) -> Finding {
+    let subject = "durability";
+    if facts.info("aof_enabled") != Some("1") {
+        return Finding::warn(
+            subject,
+            "no append-only file: sold tickets are lost when the server stops",
+            "redis-cli CONFIG SET appendonly yes, and the same in redis.conf",
+        );
+    }
+    if facts
+        .info("aof_last_write_status")
+        .is_some_and(|s| s != "ok")
+    {
+        return Finding::fail(
+            subject,
+            "the append-only file cannot be written",
+            "look for a full or broken disk in the log of the server",
+        );
+    }
+    match facts.setting("appendfsync") {
+        Some("always") => Finding::ok(subject, "append-only file, synced at each write"),
+        Some(other) => Finding::warn(
+            subject,
+            format!("appendfsync is {other}: the last orders are lost when the power fails"),
+            "redis-cli CONFIG SET appendfsync always; batches of orders pay for it",
+        ),
+        None => Finding::warn(
+            subject,
+            "append-only file, but the server does not say when it is synced",
+            "see to appendfsync always, or ask its provider",
+        ),
+    }
+}
+
+/// Only where there are replicas.
+fn replicas(facts: &Facts) -> Option<Finding> {
+    let connected = facts.number("connected_slaves").filter(|n| *n > 0)?;
+    let wanted = facts.setting("min-replicas-to-write").unwrap_or("unknown");
+    Some(if wanted == "0" {
+        Finding::warn(
+            "replicas",
+            format!(
+                "{connected} connected, min-replicas-to-write is 0: a primary that was cut off goes on \
+                 selling, and what it sold is lost at the failover"
+            ),
+            "redis-cli CONFIG SET min-replicas-to-write 1 and min-replicas-max-lag 2",
+        )
+    } else {
+        Finding::ok(
+            "replicas",
+            format!("{connected} connected, min-replicas-to-write is {wanted}"),
+        )
+    })
+}
+
+fn clock(facts: &Facts) -> Finding {
+    let apart = facts.ahead_ms.unsigned_abs();
+    // Half of the round trip is not known.
+    let unsure = facts.round_trip_ms / 2 + 1;
+    if apart > CLOCKS_APART_MS + unsure {
+        let way = if facts.ahead_ms > 0 {
+            "ahead of"
+        } else {
+            "behind"
+        };
+        Finding::warn(
+            "clock",
+            format!("the clock of Redis is {apart} ms {way} the one of this machine"),
+            "keep both in time with NTP (timedatectl set-ntp true). Sales open and holds end by the \
+             clock of Redis",
+        )
+    } else {
+        Finding::ok(
+            "clock",
+            format!("{apart} ms apart (give or take {unsure} ms)"),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::Level;
+    use super::*;
+
+    const GOOD: &str =
+        "redis_version:8.2.2\r\nrole:master\r\naof_enabled:1\r\nconnected_slaves:0\r\n";
+    const SETTINGS: [(&str, &str); 2] = [
+        ("appendfsync", "always"),
+        ("maxmemory-policy", "noeviction"),
+    ];
+
+    fn levels(info: &str, settings: &[(&str, &str)]) -> Vec<(&'static str, Level)> {
+        let findings = judge(&Facts::of(info, settings));
+        let bad = findings.iter().filter(|finding| finding.level != Level::Ok);
+        bad.map(|finding| (finding.subject, finding.level))
+            .collect()
+    }
+
+    #[test]
+    fn a_good_server_has_no_findings() {
+        assert_eq!(levels(GOOD, &SETTINGS), []);
+    }
+
+    #[test]
+    fn each_fault_is_found_for_itself() {
+        let changed = |from: &str, to: &str| levels(&GOOD.replace(from, to), &SETTINGS);
+        assert_eq!(changed("8.2.2", "8.2.1"), [("security", Level::Warn)]);
+        assert_eq!(
+            changed("role:master", "role:slave"),
+            [("role", Level::Fail)]
+        );
+        let off = changed("aof_enabled:1", "aof_enabled:0");
+        assert_eq!(off, [("durability", Level::Warn)]);
+        let lru = [
+            ("appendfsync", "always"),
+            ("maxmemory-policy", "allkeys-lru"),
+        ];
+        assert_eq!(levels(GOOD, &lru), [("eviction", Level::Fail)]);
+        let everysec = [("appendfsync", "everysec"), SETTINGS[1]];
+        assert_eq!(levels(GOOD, &everysec), [("durability", Level::Warn)]);
+        let alone = [SETTINGS[0], SETTINGS[1], ("min-replicas-to-write", "0")];
+        let replica = GOOD.replace("slaves:0", "slaves:2");
+        assert_eq!(levels(&replica, &alone), [("replicas", Level::Warn)]);
+    }
+
+    #[test]
+    fn a_valkey_is_judged_by_its_own_version() {
+        let valkey = GOOD.replace(
+            "redis_version:8.2.2",
+            "redis_version:7.2.4\nvalkey_version:8.1.4",
+        );
+        assert_eq!(levels(&valkey, &SETTINGS), []);
+    }
+
+    #[test]
+    fn clocks_that_are_apart_are_found_beyond_the_doubt() {
+        let mut facts = Facts::of(GOOD, &SETTINGS);
+        facts.ahead_ms = -400;
+        assert_eq!(clock(&facts).level, Level::Warn);
+        facts.round_trip_ms = 400;
+        assert_eq!(clock(&facts).level, Level::Ok);
+    }
+}

@@ -1,0 +1,214 @@
+//! The log of a sale as the outside reads it: one JSON object an event. `orders export` prints
+//! these lines and `relay` delivers them.
+
+use serde::Serialize;
+use shared::log::{Entry, Event};
+use shared::sale::Terms;
+use shared::{SaleId, SaleState, UnixMillis};
+use std::io::{self, Write};
+
+/// One event of a sale. `commit_seq` and `index` together name it for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EventLine {
+    /// The sale.
+    pub sale: String,
+    /// Position of its entry in the log: 1, 2, 3 ... without gaps. Events of one entry happened at
+    /// once.
+    pub commit_seq: u64,
+    /// Place within its entry, from 0.
+    pub index: u32,
+    /// When it happened, by the ledger's clock.
+    pub at: UnixMillis,
+    /// The sale's version after its entry.
+    pub version: u64,
+    /// What happened: `held`, `confirmed`, `cancelled`, `expired`, `extended`, `retaken` (paid
+    /// late, got tickets again), `refused_late` (paid late, refund), or `sale_created`,
+    /// `sale_scheduled`, `sale_opened`, `sale_paused`, `sale_closed`, `sale_restocked`,
+    /// `sale_changed`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
+    /// Whose it is; in the event that granted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<String>,
+    /// The tickets that the order has from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u32>,
+    /// When its hold ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<UnixMillis>,
+    /// The state of a sale that was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<SaleState>,
+    /// The tickets that the sale has from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+    /// The terms that the sale has from now on.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<TermsLine>,
+}
+
+/// The terms of a sale in an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct TermsLine {
+    /// When it opens by itself; 0 = not by itself.
+    pub opens_at: UnixMillis,
+    /// When it closes by itself; 0 = not by itself.
+    pub closes_at: UnixMillis,
+    /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
+    pub hold_ms: u64,
+    /// Most tickets of one buyer; 0 = no limit.
+    pub buyer_limit: u32,
+    /// Most tickets in one order.
+    pub order_limit: u32,
+}
+
+impl EventLine {
+    /// Writes it as one line of JSON.
+    ///
+    /// # Errors
+    /// `to` does not take it.
+    pub fn write_to(&self, to: &mut impl Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *to, self)?;
+        to.write_all(b"\n")
+    }
+}
+
+/// The lines of one entry of the log, in order.
+#[must_use]
+pub fn export(sale: &SaleId, entry: &Entry) -> Vec<EventLine> {
+    (0..)
+        .zip(&entry.events)
+        .map(|(index, event)| line(sale, entry, index, event))
+        .collect()
+}
+
+fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
+    let mut line = EventLine {
+        sale: sale.to_string(),
+        commit_seq: entry.commit_seq,
+        index,
+        at: entry.at,
+        version: entry.version,
+        kind: kind(event),
+        order_id: event.order().map(ToString::to_string),
+        buyer: None,
+        quantity: None,
+        deadline: None,
+        state: None,
+        capacity: None,
+        terms: None,
+    };
+    match event {
+        Event::Created {
+            capacity,
+            terms,
+            state,
+        } => {
+            line.capacity = Some(*capacity);
+            line.terms = Some(terms.into());
+            line.state = Some(*state);
+        }
+        Event::Capacity(capacity) => line.capacity = Some(*capacity),
+        Event::Terms(terms) => line.terms = Some(terms.into()),
+        Event::Granted {
+            quantity,
+            deadline,
+            buyer,
+            ..
+        } => {
+            line.buyer = Some(buyer.to_string());
+            line.quantity = Some(*quantity);
+            line.deadline = (deadline.0 > 0).then_some(*deadline);
+        }
+        Event::Confirmed { quantity, .. } | Event::Retaken { quantity, .. } => {
+            line.quantity = Some(*quantity);
+        }
+        Event::Extended { deadline, .. } => line.deadline = Some(*deadline),
+        Event::State(_) | Event::RefusedLate(_) | Event::Cancelled(_) | Event::Expired(_) => {}
+    }
+    line
+}
+
+/// The word of the API for `event`.
+const fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::Created { .. } => "sale_created",
+        Event::State(SaleState::Scheduled) => "sale_scheduled",
+        Event::State(SaleState::Open) => "sale_opened",
+        Event::State(SaleState::Paused) => "sale_paused",
+        Event::State(SaleState::Closed) => "sale_closed",
+        Event::Capacity(_) => "sale_restocked",
+        Event::Terms(_) => "sale_changed",
+        // A sale without hold time confirms at once.
+        Event::Granted { deadline, .. } if deadline.0 == 0 => "confirmed",
+        Event::Granted { .. } => "held",
+        Event::Confirmed { .. } => "confirmed",
+        Event::Retaken { .. } => "retaken",
+        Event::RefusedLate(_) => "refused_late",
+        Event::Cancelled(_) => "cancelled",
+        Event::Expired(_) => "expired",
+        Event::Extended { .. } => "extended",
+    }
+}
+
+impl From<&Terms> for TermsLine {
+    fn from(terms: &Terms) -> Self {
+        Self {
+            opens_at: terms.opens_at,
+            closes_at: terms.closes_at,
+            hold_ms: terms.hold_ms,
+            buyer_limit: terms.buyer_limit,
+            order_limit: terms.order_limit,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        let sale = SaleId::parse("spring").unwrap();
+        let entry = Entry::parse(7, &format!("1 1763862000123 3\n{text}")).unwrap();
+        let lines = export(&sale, &entry);
+        lines
+            .iter()
+            .map(|line| serde_json::to_string(line).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_hold_says_whose_it_is_and_when_it_ends() {
+        let id = "0123456789abcdef";
+        let said = lines(&format!("e {id}\ng {id} 2 1763862600123 ada"));
+        assert_eq!(
+            said[1],
+            concat!(
+                r#"{"sale":"spring","commit_seq":7,"index":1,"at":1763862000123,"version":3,"#,
+                r#""type":"held","order_id":"0123456789abcdef","buyer":"ada","quantity":2,"#,
+                r#""deadline":1763862600123}"#
+            )
+        );
+        assert!(said[0].contains(r#""index":0"#) && said[0].contains(r#""type":"expired""#));
+    }
+
+    #[test]
+    fn an_order_without_hold_time_is_confirmed_at_once() {
+        let said = lines("g 0123456789abcdef 1 0 ada");
+        assert!(said[0].contains(r#""type":"confirmed""#) && !said[0].contains("deadline"));
+    }
+
+    #[test]
+    fn a_changed_sale_says_all_its_terms() {
+        let said = lines("T 0 0 5000 4 10\nK 900\nS paused");
+        assert!(said[0].ends_with(concat!(
+            r#""type":"sale_changed","opens_at":0,"closes_at":0,"hold_ms":5000,"#,
+            r#""buyer_limit":4,"order_limit":10}"#
+        )));
+        assert!(said[1].ends_with(r#""type":"sale_restocked","capacity":900}"#));
+        assert!(said[2].ends_with(r#""type":"sale_paused"}"#));
+    }
+}

@@ -1,0 +1,86 @@
+//! What becomes of an order that exists: confirmed by the shop, cancelled or extended by whoever
+//! knows its id, which is a capability.
+
+use super::guard::Shop;
+use super::orders::with_grant;
+use super::request::{self, Nothing, OfOrder};
+use super::{App, answer};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use shared::{EdgeId, Problem, Quantity};
+use std::sync::Arc;
+
+/// What the caller wants of an order.
+enum Change {
+    /// All of its tickets, or so many while the rest returns.
+    Confirm(Option<Quantity>),
+    Cancel,
+    Extend,
+}
+
+/// Body of `confirm`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirm {
+    /// Confirm so many tickets, the rest returns; all when absent.
+    quantity: Option<u64>,
+}
+
+/// `POST /v1/sales/{sale}/orders/{order}/confirm`: the payment came.
+pub(super) async fn confirm(
+    _: Shop,
+    State(app): State<Arc<App>>,
+    of: OfOrder,
+    request: Request,
+) -> Response {
+    let (edge, wanted) = read::<Confirm>(request).await;
+    let change = wanted.and_then(|Confirm { quantity }| {
+        let quantity = quantity.map(Quantity::new).transpose();
+        let quantity = quantity.map_err(|e| Problem::invalid(request::sentence(&e)))?;
+        Ok(Change::Confirm(quantity))
+    });
+    carry_out(&app, of, edge, change).await
+}
+
+/// `POST /v1/sales/{sale}/orders/{order}/cancel`: its tickets return.
+pub(super) async fn cancel(State(app): State<Arc<App>>, of: OfOrder, request: Request) -> Response {
+    let (edge, wanted) = read::<Nothing>(request).await;
+    carry_out(&app, of, edge, wanted.map(|_| Change::Cancel)).await
+}
+
+/// `POST /v1/sales/{sale}/orders/{order}/extend`: its hold lasts a hold time from now.
+pub(super) async fn extend(State(app): State<Arc<App>>, of: OfOrder, request: Request) -> Response {
+    let (edge, wanted) = read::<Nothing>(request).await;
+    carry_out(&app, of, edge, wanted.map(|_| Change::Extend)).await
+}
+
+async fn read<T: Default + DeserializeOwned>(
+    request: Request,
+) -> (Option<EdgeId>, Result<T, Problem>) {
+    let (parts, body) = request.into_parts();
+    let wanted = request::json_or_default(&parts.headers, body).await;
+    (request::edge(&parts.headers), wanted)
+}
+
+async fn carry_out(
+    app: &App,
+    OfOrder(sale, id): OfOrder,
+    edge: Option<EdgeId>,
+    change: Result<Change, Problem>,
+) -> Response {
+    let sales = &app.sales;
+    let reply = match change {
+        Ok(Change::Confirm(quantity)) => Ok(sales.confirm(&sale, &id, quantity).await),
+        Ok(Change::Cancel) => Ok(sales.cancel(&sale, &id).await),
+        Ok(Change::Extend) => Ok(sales.extend(&sale, &id).await),
+        Err(problem) => Err(problem),
+    };
+    let mut response = match reply {
+        Ok(reply) => answer::order_changed(&sale, &id, &reply),
+        Err(problem) => answer::problem(&problem.for_order(&id)),
+    };
+    with_grant(app, &sale, edge.as_ref(), &mut response);
+    response
+}

@@ -1,0 +1,31 @@
+//! The wish that a relay stops: heard between two steps, never in the middle of a delivery.
+
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Where a relay hears that it shall stop.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// A wish, and where to utter it.
+    #[must_use]
+    pub fn new() -> (watch::Sender<bool>, Self) {
+        let (send, receive) = watch::channel(false);
+        (send, Self(receive))
+    }
+
+    /// Whether it was uttered.
+    pub(super) fn wished(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits, but not longer than until the wish; whether it was uttered.
+    pub(super) async fn sleep(&mut self, pause: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => false,
+            // Nobody is left who could wish anything: that is a wish, too.
+            _ = self.0.wait_for(|wish| *wish) => true,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The nodes' API and the operator's commands, from outside: four node processes and a real Redis,
+//! no edge.
+//!
+//! Each test starts a cluster of its own; none shares a port, a directory or a sale with another.
+
+mod duplicates;
+mod export;
+mod holds;
+mod operators;
+mod returns;
+mod shop;
+mod terminal;
+mod tokens;

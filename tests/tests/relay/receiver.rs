@@ -1,0 +1,152 @@
+//! A receiver of webhooks as a shop would write one, with moods.
+
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use sha2::Sha256;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// The secret that it shares with the relay.
+pub(crate) const SECRET: &str = "a secret of both sides";
+
+/// What it does with a delivery.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mood {
+    /// Takes it after a while.
+    Takes(Duration),
+    /// Answers with this status.
+    Says(u16),
+    /// Breaks the connection without a word.
+    Breaks,
+}
+
+/// One delivery as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) commit_seq: u64,
+    pub(crate) body: Value,
+    pub(crate) taken: bool,
+}
+
+/// A running receiver.
+pub(crate) struct Receiver {
+    url: String,
+    deliveries: Arc<Mutex<Vec<Delivery>>>,
+}
+
+impl Receiver {
+    /// Starts one; `mood` says what it does with its first, second ... delivery.
+    pub(crate) async fn start(mood: impl Fn(usize) -> Mood + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let deliveries = Arc::new(Mutex::new(Vec::new()));
+        let (kept, mood) = (Arc::clone(&deliveries), Arc::new(mood));
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                let (kept, mood) = (Arc::clone(&kept), Arc::clone(&mood));
+                tokio::spawn(async move {
+                    let service = service_fn(|request| receive(request, &kept, &*mood));
+                    let connection = http1::Builder::new();
+                    // A connection that we break, or that a killed relay breaks, is none of our worries.
+                    let _ = connection
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        Self {
+            url: format!("http://{address}/hook?key=1"),
+            deliveries,
+        }
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// All that came, in order.
+    pub(crate) fn all(&self) -> Vec<Delivery> {
+        self.deliveries.lock().expect("deliveries").clone()
+    }
+
+    /// What it took, in order.
+    pub(crate) fn taken(&self) -> Vec<Delivery> {
+        self.all().into_iter().filter(|d| d.taken).collect()
+    }
+
+    /// The positions of what it took, in order.
+    pub(crate) fn positions(&self) -> Vec<u64> {
+        self.taken().iter().map(|d| d.commit_seq).collect()
+    }
+}
+
+async fn receive(
+    request: Request<Incoming>,
+    kept: &Mutex<Vec<Delivery>>,
+    mood: &(impl Fn(usize) -> Mood + Sync),
+) -> io::Result<Response<Full<Bytes>>> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    assert_eq!(
+        head.uri.path_and_query().map(|p| p.as_str()),
+        Some("/hook?key=1")
+    );
+    let delivery = verify(&head.headers, &body);
+    let mood = mood(kept.lock().expect("deliveries").len());
+    let taken = matches!(mood, Mood::Takes(_));
+    if let Mood::Takes(after) = mood {
+        tokio::time::sleep(after).await;
+    }
+    let delivery = Delivery { taken, ..delivery };
+    kept.lock().expect("deliveries").push(delivery);
+    let status = match mood {
+        Mood::Takes(_) => 204,
+        Mood::Says(status) => status,
+        Mood::Breaks => return Err(io::ErrorKind::ConnectionReset.into()),
+    };
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status.try_into().expect("a status");
+    Ok(response)
+}
+
+/// Checks all that a receiver should check.
+fn verify(headers: &HeaderMap, body: &[u8]) -> Delivery {
+    let header = |name: &str| headers[name].to_str().expect("a header");
+    assert_eq!(header("content-type"), "application/json");
+    assert!(header("user-agent").starts_with("lastseat/"));
+    let (time, given) = header("lastseat-signature")
+        .strip_prefix("t=")
+        .and_then(|rest| rest.split_once(",v1="))
+        .expect("t=...,v1=...");
+    let age = lastseat::clock::now().0 / 1_000 - time.parse::<u64>().expect("seconds");
+    assert!(
+        age < 60,
+        "an old delivery, or one sent again by somebody else"
+    );
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
+    mac.update(time.as_bytes());
+    mac.update(b".");
+    mac.update(body);
+    let bytes = mac.finalize().into_bytes();
+    let wanted: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(given, wanted, "signed with another secret");
+    let body: Value = serde_json::from_slice(body).expect("JSON");
+    let commit_seq = header("lastseat-sequence").parse().expect("a number");
+    assert_eq!(body["commit_seq"], commit_seq);
+    Delivery {
+        commit_seq,
+        body,
+        taken: false,
+    }
+}
