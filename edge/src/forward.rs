@@ -1,19 +1,18 @@
 //! Asking the origins: one after the other, with a deadline each, always under the same order id.
 
 use crate::answer::{self, Verdict};
+use crate::glue;
 use crate::headers;
 use crate::runtime;
 use crate::state::Isolate;
+use js_sys::Object;
 use shared::gate::Key;
 use shared::limits::{EDGE_ATTEMPT_MS, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS};
 use shared::routing::{Outcome, Tried};
-use shared::wire::header;
 use shared::{BuyerId, Grant, OrderId, SaleId, UnixMillis};
 use std::net::IpAddr;
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
-use worker::console_error;
+use web_sys::{Request, Response};
 
 /// A client's request on its way to an origin. Asking a second origin must do no harm: reading is idempotent,
 /// and so is everything under one order id.
@@ -51,22 +50,11 @@ impl Errand<'_> {
         body: Option<&JsValue>,
     ) -> Result<Response, Lost> {
         let client_ip = headers::client_ip(self.isolate, self.request);
-        let fresh = headers::fresh(self.isolate, &self.request.headers(), client_ip, order);
-        let init = match fresh {
-            Ok(fresh) => init(self.method, &fresh, body),
-            Err(error) => {
-                console_error!("lastseat edge: {error:?}");
-                return Err(Lost::NotSent);
-            }
-        };
+        let init = headers::init(self, client_ip, order, body);
         self.ask_origins(client_ip, &init).await
     }
 
-    async fn ask_origins(
-        &self,
-        client: Option<IpAddr>,
-        init: &RequestInit,
-    ) -> Result<Response, Lost> {
+    async fn ask_origins(&self, client: Option<IpAddr>, init: &Object) -> Result<Response, Lost> {
         let deadline = self.since.plus(EDGE_DEADLINE_MS);
         let mut tried = Tried::default();
         let mut lost = Lost::NotSent;
@@ -84,29 +72,29 @@ impl Errand<'_> {
                 break;
             };
             tried.add(index);
-            let reply = runtime::fetch(&url, init, ms).await.ok().flatten();
+            let reply = runtime::fetch(&url, init, ms).await;
             let verdict = answer::verdict(reply.as_ref());
             self.report(index, verdict);
             match (verdict, reply) {
                 (Verdict::Decided | Verdict::Busy, Some(reply)) => {
                     self.hear(&reply);
-                    discard(nothing_happened).await;
+                    discard(nothing_happened);
                     return Ok(reply);
                 }
                 (Verdict::NothingHappened, Some(reply)) => {
                     self.hear(&reply);
-                    discard(nothing_happened.replace(reply)).await;
+                    discard(nothing_happened.replace(reply));
                 }
                 (_, reply) => {
                     lost = Lost::Unknown;
-                    discard(reply).await;
+                    discard(reply);
                 }
             }
         }
         match (lost, nothing_happened) {
             (Lost::NotSent, Some(reply)) => Ok(reply),
             (_, reply) => {
-                discard(reply).await;
+                discard(reply);
                 Err(lost)
             }
         }
@@ -122,28 +110,16 @@ impl Errand<'_> {
     }
 
     fn hear(&self, reply: &Response) {
-        let told = reply.headers().get(header::GRANT).ok().flatten();
+        let told = glue::grant(reply);
         if let Some(grant) = told.and_then(|text| Grant::parse(&text)) {
             self.isolate.hear(self.sale, &grant, runtime::now());
         }
     }
 }
 
-/// The part of a subrequest that does not depend on the origin.
-fn init(method: &str, headers: &Headers, body: Option<&JsValue>) -> RequestInit {
-    let init = RequestInit::new();
-    init.set_method(method);
-    init.set_headers_headers(headers);
-    init.set_redirect(RequestRedirect::Manual);
-    if let Some(body) = body {
-        init.set_body(body);
-    }
-    init
-}
-
 /// Ends an answer that nobody will read, so that its connection is free again.
-async fn discard(answer: Option<Response>) {
-    if let Some(body) = answer.and_then(|answer| answer.body()) {
-        let _ = JsFuture::from(body.cancel()).await;
+fn discard(answer: Option<Response>) {
+    if let Some(answer) = answer {
+        let _ = glue::discard(&answer);
     }
 }

@@ -2,32 +2,31 @@
 //! named here, written anew.
 
 use crate::config::ClientIp;
+use crate::forward::Errand;
+use crate::glue;
 use crate::state::Isolate;
-use js_sys::Reflect;
+use js_sys::Object;
 use shared::gate::Key;
 use shared::limits::BODY_MAX;
-use shared::wire::{header, key_source};
+use shared::wire::key_source;
 use shared::{Code, OrderId, Problem};
 use std::net::{IpAddr, SocketAddr};
 use wasm_bindgen::JsValue;
-use web_sys::{Headers, Request};
+use web_sys::Request;
 
 /// Longest value that is passed on, in bytes; the longest useful one is a bearer token.
 const VALUE_MAX: usize = 1_024;
-
-/// What a client may say to an origin about a body, a trace, or itself.
-const PASSED: [&str; 3] = ["content-type", "traceparent", "authorization"];
 
 /// The order id that a client sent, and whether it repeats it.
 ///
 /// # Errors
 /// The header is there but is no order id.
-pub(crate) fn sent_key(headers: &Headers) -> Result<Option<(OrderId, Key)>, Problem> {
-    let Some(text) = get(headers, header::IDEMPOTENCY_KEY) else {
+pub(crate) fn sent_key(request: &Request) -> Result<Option<(OrderId, Key)>, Problem> {
+    let Some(text) = glue::idempotency_key(request) else {
         return Ok(None);
     };
     let id = OrderId::parse(&text).map_err(Problem::invalid)?;
-    let key = match get(headers, header::RETRY).as_deref() {
+    let key = match glue::retry(request).as_deref() {
         Some("1") => Key::Repeated,
         _ => Key::Sent,
     };
@@ -38,8 +37,8 @@ pub(crate) fn sent_key(headers: &Headers) -> Result<Option<(OrderId, Key)>, Prob
 ///
 /// # Errors
 /// None is announced, or one above [`BODY_MAX`].
-pub(crate) fn check_length(headers: &Headers) -> Result<(), Problem> {
-    match get(headers, "content-length").map(|text| text.parse::<u64>()) {
+pub(crate) fn check_length(request: &Request) -> Result<(), Problem> {
+    match glue::content_length(request).map(|text| text.parse::<u64>()) {
         Some(Ok(length)) if length <= BODY_MAX as u64 => Ok(()),
         Some(Ok(_)) => Err(Problem::new(Code::TooLarge)),
         Some(Err(_)) | None => Err(Problem::new(Code::LengthRequired)),
@@ -49,44 +48,33 @@ pub(crate) fn check_length(headers: &Headers) -> Result<(), Problem> {
 /// The client's address, from the place that it cannot write to.
 pub(crate) fn client_ip(isolate: &Isolate, request: &Request) -> Option<IpAddr> {
     match isolate.client_ip {
-        ClientIp::Header => get(&request.headers(), "cf-connecting-ip")?.parse().ok(),
-        ClientIp::Connection => {
-            let cf = Reflect::get(request, &"cf".into()).ok()?;
-            let peer = Reflect::get(&cf, &"clientIp".into()).ok()?.as_string()?;
-            address(&peer)
-        }
+        ClientIp::Header => glue::connecting_ip(request)?.parse().ok(),
+        ClientIp::Connection => address(&glue::peer(request)?),
     }
 }
 
-/// The headers of a fresh request to an origin.
-///
-/// # Errors
-/// The runtime refuses a header.
-pub(crate) fn fresh(
-    isolate: &Isolate,
-    client: &Headers,
+/// The part of a subrequest that does not depend on the origin, with fresh headers.
+pub(crate) fn init(
+    errand: &Errand<'_>,
     client_ip: Option<IpAddr>,
     order: Option<(&OrderId, Key)>,
-) -> Result<Headers, JsValue> {
-    let fresh = Headers::new()?;
-    for name in PASSED {
-        if let Some(value) = get(client, name).filter(|value| is_sane(name, value)) {
-            fresh.set(name, &value)?;
-        }
-    }
-    fresh.set(header::EDGE, isolate.id.as_str())?;
-    if let Some(ip) = client_ip {
-        fresh.set(header::CLIENT_IP, &ip.to_string())?;
-    }
-    if let Some((id, key)) = order {
-        fresh.set(header::IDEMPOTENCY_KEY, id.as_str())?;
-        fresh.set(header::KEY, key_source::word(key))?;
-    }
-    Ok(fresh)
-}
-
-fn get(headers: &Headers, name: &str) -> Option<String> {
-    headers.get(name).ok().flatten()
+    body: Option<&JsValue>,
+) -> Object {
+    let request = errand.request;
+    let sane = |value: Option<String>| value.filter(|value| is_sane(value));
+    glue::init(
+        errand.method,
+        body.unwrap_or(&JsValue::UNDEFINED),
+        sane(glue::content_type(request)).as_deref(),
+        glue::traceparent(request)
+            .filter(|value| is_traceparent(value))
+            .as_deref(),
+        sane(glue::authorization(request)).as_deref(),
+        errand.isolate.id.as_str(),
+        client_ip.map(|ip| ip.to_string()).as_deref(),
+        order.map(|(id, _)| id.as_str()),
+        order.map(|(_, key)| key_source::word(key)),
+    )
 }
 
 /// An address with or without a port.
@@ -95,11 +83,8 @@ fn address(text: &str) -> Option<IpAddr> {
     with_port.or_else(|_| text.parse()).ok()
 }
 
-fn is_sane(name: &str, value: &str) -> bool {
-    match name {
-        "traceparent" => is_traceparent(value),
-        _ => value.len() <= VALUE_MAX && value.bytes().all(|b| b.is_ascii_graphic() || b == b' '),
-    }
+fn is_sane(value: &str) -> bool {
+    value.len() <= VALUE_MAX && value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
 }
 
 /// `00-<trace id>-<parent id>-<flags>` in lower-case hexadecimal (W3C Trace Context).
@@ -116,11 +101,12 @@ fn is_traceparent(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::wire::header;
 
     #[test]
     fn only_a_trace_of_the_standard_is_passed_on() {
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert!(is_sane("traceparent", good));
+        assert!(is_traceparent(good));
         for bad in [
             "",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
@@ -128,24 +114,16 @@ mod tests {
             "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
         ] {
-            assert!(!is_sane("traceparent", bad), "{bad}");
+            assert!(!is_traceparent(bad), "{bad}");
         }
     }
 
     #[test]
     fn no_value_is_passed_on_that_is_long_or_not_visible() {
-        assert!(is_sane("content-type", "application/json; charset=utf-8"));
-        assert!(!is_sane("authorization", &"x".repeat(VALUE_MAX + 1)));
-        assert!(!is_sane("authorization", "Bearer \u{e9}"));
-        assert!(!is_sane("content-type", "a\tb"));
-    }
-
-    #[test]
-    fn a_client_cannot_name_a_header_of_the_tiers() {
-        for name in PASSED {
-            assert!(!name.starts_with("lastseat-") && !name.starts_with("cf-"));
-            assert!(!name.starts_with("x-forwarded"));
-        }
+        assert!(is_sane("application/json; charset=utf-8"));
+        assert!(!is_sane(&"x".repeat(VALUE_MAX + 1)));
+        assert!(!is_sane("Bearer \u{e9}"));
+        assert!(!is_sane("a\tb"));
     }
 
     #[test]
@@ -159,5 +137,21 @@ mod tests {
             assert_eq!(address(text), ip.parse().ok());
         }
         assert_eq!(address("unix:/run/x"), None);
+    }
+
+    #[test]
+    fn the_headers_that_glue_names_are_those_of_the_wire() {
+        let glue = include_str!("glue.js");
+        for name in [
+            header::ANSWERED_BY,
+            header::CLIENT_IP,
+            header::EDGE,
+            header::GRANT,
+            header::IDEMPOTENCY_KEY,
+            header::KEY,
+            header::RETRY,
+        ] {
+            assert!(glue.contains(&format!("\"{name}\"")), "{name}");
+        }
     }
 }

@@ -17,15 +17,34 @@
 mod answer;
 mod config;
 mod forward;
+mod glue;
 mod headers;
 mod orders;
 mod routes;
 mod runtime;
 mod state;
+mod task;
 
-use worker::{Context, Env, Result, event};
+use js_sys::Object;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::Request;
 
-#[event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
-    Ok(routes::answer(request, &env, &context).await?)
+/// Answers a request with a `Response`, or with a promise of one where the answer has to wait for something.
+///
+/// # Errors
+/// The runtime refuses to make a response.
+#[wasm_bindgen]
+pub fn handle(
+    request: Request,
+    env: &Object,
+    context: &runtime::RequestContext,
+) -> Result<JsValue, JsValue> {
+    let isolate = match state::isolate(env) {
+        Ok(isolate) => isolate,
+        Err(fault) => return answer::misconfigured(&fault).map(JsValue::from),
+    };
+    let work = async move { routes::answer(&isolate, &request).await.map(JsValue::from) };
+    // Refused only after the request has ended, and then there is nothing to go on with.
+    task::run(work, |promise| drop(context.wait_until(promise)))
 }

@@ -4,7 +4,7 @@ use crate::answer;
 use crate::forward::{Errand, Lost};
 use crate::headers;
 use crate::routes::Route;
-use crate::runtime::{self, Stay};
+use crate::runtime;
 use crate::state::Isolate;
 use js_sys::{ArrayBuffer, Uint8Array};
 use shared::gate::{Ask, Decision, Key};
@@ -12,9 +12,7 @@ use shared::limits::{BEAT_MS, BODY_MAX, EDGE_ATTEMPT_MS};
 use shared::wire::OrderRequest;
 use shared::{BuyerId, Code, Problem, Refusal, SaleId, UnixMillis};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
-use worker::Context;
 
 /// A client that waits for an opening looks again at least this often, in milliseconds: the opening may be moved.
 const OPENING_LOOK_MS: u64 = 60_000;
@@ -28,13 +26,11 @@ const JITTER_MS: f64 = 1_000.0;
 pub(crate) async fn place(
     isolate: &Isolate,
     request: &Request,
-    context: &Context,
     route: &Route,
     sale: &SaleId,
 ) -> Result<Response, JsValue> {
     let since = runtime::now();
-    let sent = request.headers();
-    let (id, key) = match headers::sent_key(&sent) {
+    let (id, key) = match headers::sent_key(request) {
         Ok(Some((id, key))) => {
             let key = isolate.recognise(&id, key);
             (id, key)
@@ -42,10 +38,9 @@ pub(crate) async fn place(
         Ok(None) => (isolate.new_order_id(since)?, Key::Made),
         Err(problem) => return answer::problem(&problem),
     };
-    if let Err(problem) = headers::check_length(&sent) {
+    if let Err(problem) = headers::check_length(request) {
         return answer::problem(&problem.for_order(&id));
     }
-    let mut stay = None;
     let mut ask = Ask { key, beats: 0 };
     loop {
         let now = runtime::now();
@@ -56,13 +51,11 @@ pub(crate) async fn place(
                 return answer::problem(&problem.for_order(&id));
             }
             Decision::Wait => {
-                stay.get_or_insert_with(|| Stay::new(context));
                 runtime::sleep(BEAT_MS).await;
                 ask.beats = ask.beats.saturating_add(1);
             }
         }
     }
-    let _stay = stay.unwrap_or_else(|| Stay::new(context));
     let body = match body_of(request).await {
         Ok(body) => body,
         Err(problem) => return answer::problem(&problem.for_order(&id)),
@@ -94,7 +87,6 @@ pub(crate) async fn place(
 pub(crate) async fn ask(
     isolate: &Isolate,
     request: &Request,
-    context: &Context,
     route: &Route,
     sale: &SaleId,
     method: &str,
@@ -105,10 +97,9 @@ pub(crate) async fn ask(
         None => problem,
     };
     let writes = matches!(route, Route::Change(..));
-    let _stay = Stay::new(context);
     let mut body = None;
     if writes && request.body().is_some() {
-        if let Err(problem) = headers::check_length(&request.headers()) {
+        if let Err(problem) = headers::check_length(request) {
             return answer::problem(&named(problem));
         }
         match body_of(request).await {
@@ -138,9 +129,8 @@ pub(crate) async fn ask(
 /// Reads the body once, so that it can be sent to a second origin. It stays on the JavaScript side.
 async fn body_of(request: &Request) -> Result<JsValue, Problem> {
     let incomplete = || Problem::invalid("The body did not arrive whole and in time.");
-    let reading = request.array_buffer().map_err(|_| incomplete())?;
-    let read = runtime::within(EDGE_ATTEMPT_MS, JsFuture::from(reading)).await;
-    let body = read.and_then(Result::ok).ok_or_else(incomplete)?;
+    let read = runtime::body(request, EDGE_ATTEMPT_MS).await;
+    let body = read.ok_or_else(incomplete)?;
     let length = body.dyn_ref::<ArrayBuffer>().map(ArrayBuffer::byte_length);
     match length {
         Some(length) if length as usize <= BODY_MAX => Ok(body),

@@ -2,12 +2,12 @@
 
 use crate::answer;
 use crate::orders;
-use crate::state;
+use crate::state::Isolate;
 use shared::ids::IdError;
 use shared::{Code, OrderId, Problem, SaleId};
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
-use worker::{Context, Env, console_error};
+use worker::console_error;
 
 /// An address of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,15 +26,7 @@ const CHANGES: [&str; 3] = ["confirm", "cancel", "extend"];
 ///
 /// # Errors
 /// The runtime refuses to make a response.
-pub(crate) async fn answer(
-    request: Request,
-    env: &Env,
-    context: &Context,
-) -> Result<Response, JsValue> {
-    let isolate = match state::isolate(env) {
-        Ok(isolate) => isolate,
-        Err(fault) => return answer::misconfigured(&fault),
-    };
+pub(crate) async fn answer(isolate: &Isolate, request: &Request) -> Result<Response, JsValue> {
     let route = match Route::of(path_of(&request.url())) {
         Ok(Some(route)) => route,
         Ok(None) => return answer::problem(&Problem::new(Code::NotFound)),
@@ -46,9 +38,9 @@ pub(crate) async fn answer(
     }
     let answered = match &route {
         Route::Home => return answer::home(),
-        Route::Orders(sale) => orders::place(&isolate, &request, context, &route, sale).await,
+        Route::Orders(sale) => orders::place(isolate, request, &route, sale).await,
         Route::Sale(sale) | Route::Order(sale, _) | Route::Change(sale, ..) => {
-            orders::ask(&isolate, &request, context, &route, sale, &method).await
+            orders::ask(isolate, request, &route, sale, &method).await
         }
     };
     // Only what precedes the first subrequest can end in an error: nothing happened.

@@ -3,7 +3,7 @@
 
 use crate::config::{ClientIp, Config};
 use crate::runtime;
-use js_sys::{JSON, Reflect};
+use js_sys::{JSON, Object, Reflect};
 use shared::gate::{Ask, Decision, Gates, Key};
 use shared::recent::Recent;
 use shared::routing::{Outcome, Router, Sender, Tried};
@@ -11,8 +11,8 @@ use shared::{BuyerId, EdgeId, Grant, OrderId, SaleId, UnixMillis};
 use std::cell::{OnceCell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
-use wasm_bindgen::{JsCast, JsValue};
-use worker::{Env, console_error};
+use wasm_bindgen::JsValue;
+use worker::console_error;
 
 /// One isolate's knowledge: hints that cost nothing but an extra request when they are lost.
 pub(crate) struct Isolate {
@@ -33,7 +33,7 @@ thread_local! {
 ///
 /// # Errors
 /// What is wrong with the configuration, in words; it is logged once.
-pub(crate) fn isolate(env: &Env) -> Result<Rc<Isolate>, Rc<str>> {
+pub(crate) fn isolate(env: &Object) -> Result<Rc<Isolate>, Rc<str>> {
     ISOLATE.with(|cell| {
         cell.get_or_init(|| match Isolate::new(env) {
             Ok(isolate) => Ok(Rc::new(isolate)),
@@ -47,7 +47,7 @@ pub(crate) fn isolate(env: &Env) -> Result<Rc<Isolate>, Rc<str>> {
 }
 
 impl Isolate {
-    fn new(env: &Env) -> Result<Self, String> {
+    fn new(env: &Object) -> Result<Self, String> {
         let config = Config::read(|name| var(env, name))?;
         let mut chance = Chance::default();
         let id = chance.take().map(u64::from_le_bytes).map_err(no_chance)?;
@@ -170,8 +170,8 @@ fn no_chance(error: JsValue) -> String {
 
 /// A variable as text; one that wrangler was given as a table is written as JSON. Not `env.var`: under
 /// bare workerd a variable that is not set is null, and `env.var` panics on null.
-fn var(env: &Env, name: &str) -> Option<String> {
-    let value = Reflect::get(env.unchecked_ref(), &name.into()).ok()?;
+fn var(env: &Object, name: &str) -> Option<String> {
+    let value = Reflect::get(env, &name.into()).ok()?;
     if value.is_null() || value.is_undefined() {
         return None;
     }

@@ -13,12 +13,12 @@ Examples:
   lastseat relay --sale spring --to https://shop.example/hooks/lastseat --secret-file webhook.secret
   lastseat relay --sale spring --to http://127.0.0.1:9000/ --secret-file webhook.secret --once
 
-Each change is one POST of JSON: {\"sale\", \"commit_seq\", \"events\": [...]}, with the events as `lastseat
-orders export` prints them. Changes come in order and at least once: a receiver remembers the last
-commit_seq (header Lastseat-Sequence) and answers 2xx to one that it has already. Anything but a 2xx
-within 10 s is tried again, after 100 ms at first and 30 s at last, for ever.
+Each change is one POST of JSON: {\"sale\", \"commit_seq\", \"events\": [...]}, with the events as
+`lastseat orders export` prints them. Changes come in order and at least once: a receiver remembers
+the last commit_seq (header Lastseat-Sequence) and answers 2xx to one that it has already. Anything
+but a 2xx within 10 s is tried again, after 100 ms at first and 30 s at last, for ever.
 
-Header Lastseat-Signature: t=<unix seconds>,v1=<hex HMAC-SHA-256 of \"<t>.<body>\" under the secret>.
+Header Lastseat-Signature: t=<unix seconds>,v1=<hex HMAC-SHA-256 of \"<t>.<body>\">.
 
 SIGTERM or Ctrl-C finishes the delivery under way. The position is kept in Redis, one for each name;
 after a kill -9 the next relay waits up to 5 s for the lease of the dead one, then goes on.
@@ -47,7 +47,7 @@ pub struct RelayFlags {
     /// Deliver what is there now, then end
     #[arg(long)]
     pub once: bool,
-    /// Acknowledge what was delivered, so that the log may forget it; only where nobody else reads it
+    /// Acknowledge what was delivered, so that the log forgets it; only if nobody else reads it
     #[arg(long)]
     pub ack: bool,
 }

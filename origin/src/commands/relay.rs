@@ -82,9 +82,9 @@ fn secret(flags: &RelayFlags) -> Result<Secret, String> {
     };
     match secret.reveal().len() {
         0 => Err(
-            "a secret is missing, with which receivers tell our deliveries from forged ones. Make one \
-             with `openssl rand -hex 32 > webhook.secret` and name it with --secret-file, or set \
-             LASTSEAT_WEBHOOK_SECRET"
+            "a secret is missing, with which receivers tell our deliveries from forged ones. Make \
+             one with `openssl rand -hex 32 > webhook.secret` and name it with --secret-file, or \
+             set LASTSEAT_WEBHOOK_SECRET"
                 .to_owned(),
         ),
         1..SECRET_MIN => Err(format!(

@@ -24,8 +24,8 @@ pub struct LeaseReply {
 }
 
 impl Ledger {
-    /// Asks for the lease of the relay `name` with the caller's own `token`, and keeps `position` if the
-    /// caller has it.
+    /// Asks for the lease of the relay `name` with the caller's own `token`, and keeps `position`
+    /// if the caller has it.
     ///
     /// # Errors
     /// See [`Fault`].

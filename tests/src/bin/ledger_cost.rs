@@ -25,16 +25,16 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    if !options.json {
-        println!("{HEADING}");
-    }
-    for orders in options.orders {
-        let row = runtime.block_on(measure(orders))?;
-        if options.json {
-            println!("{}", serde_json::to_string(&row)?);
-        } else {
-            println!("{row}");
+    let rows = runtime.block_on(measure(&options.orders))?;
+    if options.json {
+        for row in &rows {
+            println!("{}", serde_json::to_string(row)?);
         }
+        return Ok(());
+    }
+    println!("{HEADING}");
+    for row in &rows {
+        println!("{row}");
     }
     Ok(())
 }

@@ -40,6 +40,12 @@ impl Filling {
         })
     }
 
+    /// How many orders it has.
+    #[must_use]
+    pub const fn orders(&self) -> u32 {
+        self.next
+    }
+
     /// Adds `orders` orders of one ticket, each of another buyer.
     ///
     /// # Errors

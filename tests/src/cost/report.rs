@@ -10,8 +10,9 @@ use std::fmt;
 const SALE: &str = "cost";
 /// A day: no hold ends while we measure.
 const HOLD_MS: u64 = 24 * 3_600_000;
-/// Orders over which the cost of the next order is measured.
-const WINDOW: u32 = 51_200;
+/// Orders of one turn, and turns of each size.
+const ROUND: u32 = 1_024;
+const ROUNDS: u32 = 9;
 
 /// What an order costs in a sale of `orders` orders. Bytes and microseconds are those of one order.
 #[derive(Clone, Debug, Serialize)]
@@ -34,20 +35,45 @@ pub struct Row {
     pub trimmed: f64,
     /// CPU time of Redis for each of the orders that filled the sale.
     pub reserve_us: f64,
-    /// CPU time for each of the next 51,200 orders.
+    /// CPU time for each further order; the median of 9 turns of 1,024.
     pub next_us: f64,
     /// CPU time for each of their confirmations, which come one by one.
     pub confirm_us: f64,
 }
 
-/// Fills a sale of its own on a Redis of its own and measures.
+/// A filled sale on a Redis of its own.
+struct Subject {
+    row: Row,
+    sale: Filling,
+    gauge: Gauge,
+    /// Microseconds for an order and for its confirmation, round by round.
+    rounds: Vec<(f64, f64)>,
+    _redis: PrivateRedis,
+}
+
+/// Fills a sale of each size and measures, then lets them take turns with more orders: the
+/// load of this machine by others changes over minutes and then falls upon all sizes alike.
 ///
 /// # Errors
 /// Redis does not answer as it should.
-pub async fn measure(orders: u32) -> Result<Row> {
+pub async fn measure(sizes: &[u32]) -> Result<Vec<Row>> {
+    let mut subjects = Vec::with_capacity(sizes.len());
+    for orders in sizes {
+        subjects.push(fill(*orders).await?);
+    }
+    for _ in 0..ROUNDS {
+        for subject in &mut subjects {
+            subject.turn().await?;
+        }
+    }
+    Ok(subjects.into_iter().map(Subject::finish).collect())
+}
+
+async fn fill(orders: u32) -> Result<Subject> {
     let redis = PrivateRedis::start(Durability::Off);
     let mut gauge = Gauge::new(&redis.url()).await?;
-    let mut sale = Filling::begin(&redis.url(), SALE, orders + WINDOW, HOLD_MS).await?;
+    let capacity = orders + ROUNDS * ROUND;
+    let mut sale = Filling::begin(&redis.url(), SALE, capacity, HOLD_MS).await?;
     // Scripts and buffers are there before anything is counted.
     let mut warm_up = Filling::begin(&redis.url(), "warm-up", 512, HOLD_MS).await?;
     warm_up.add(512).await?;
@@ -63,14 +89,8 @@ pub async fn measure(orders: u32) -> Result<Row> {
     let confirmed = gauge.bytes(SALE).await?;
     sale.trim().await?;
     let trimmed = gauge.bytes(SALE).await?;
-
-    let before = gauge.cpu_us().await?;
-    sale.add(WINDOW).await?;
-    let between = gauge.cpu_us().await?;
-    sale.confirm(orders, orders + WINDOW).await?;
-    let after = gauge.cpu_us().await?;
     let used = |bytes: &Bytes| share(bytes.used.saturating_sub(empty.used));
-    Ok(Row {
+    let row = Row {
         orders,
         held: used(&held),
         record: share(held.orders),
@@ -80,21 +100,58 @@ pub async fn measure(orders: u32) -> Result<Row> {
         confirmed: used(&confirmed),
         trimmed: used(&trimmed),
         reserve_us: (filled - begun) / f64::from(orders),
-        next_us: (between - before) / f64::from(WINDOW),
-        confirm_us: (after - between) / f64::from(WINDOW),
+        next_us: 0.0,
+        confirm_us: 0.0,
+    };
+    Ok(Subject {
+        row,
+        sale,
+        gauge,
+        rounds: Vec::new(),
+        _redis: redis,
     })
 }
 
+impl Subject {
+    async fn turn(&mut self) -> Result<()> {
+        let number = self.sale.orders();
+        let before = self.gauge.cpu_us().await?;
+        self.sale.add(ROUND).await?;
+        let between = self.gauge.cpu_us().await?;
+        self.sale.confirm(number, number + ROUND).await?;
+        let after = self.gauge.cpu_us().await?;
+        let each = |us: f64| us / f64::from(ROUND);
+        self.rounds
+            .push((each(between - before), each(after - between)));
+        Ok(())
+    }
+
+    fn finish(self) -> Row {
+        let median = |mut values: Vec<f64>| {
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied().unwrap_or_default()
+        };
+        Row {
+            next_us: median(self.rounds.iter().map(|round| round.0).collect()),
+            confirm_us: median(self.rounds.iter().map(|round| round.1).collect()),
+            ..self.row
+        }
+    }
+}
+
 /// The names over the columns of a row.
-pub const HEADING: &str = "\
-             bytes per order                                                   Redis CPU, us per order
-    orders     held  = record  tally  deadline    log   confirmed  log acked    reserve   next  confirm";
+pub const HEADING: &str = concat!(
+    "              bytes per order                                             ",
+    "     Redis CPU, us per order\n",
+    "    orders   held = record tally deadline log |",
+    " confirmed log acked | reserve   next  confirm",
+);
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:>10} {:>8.0} {:>9.0} {:>6.0} {:>9.0} {:>6.0} {:>11.0} {:>10.0} {:>10.2} {:>6.2} {:>8.2}",
+            "{:>10} {:>6.0} {:>8.0} {:>5.0} {:>8.0} {:>3.0} {:>11.0} {:>9.0} {:>9.2} {:>6.2} {:>8.2}",
             self.orders,
             self.held,
             self.record,

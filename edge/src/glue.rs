@@ -1,0 +1,69 @@
+//! The functions of `glue.js`.
+
+use js_sys::{Function, Object};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::{Request, Response};
+
+#[wasm_bindgen(module = "/src/glue.js")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    pub(crate) fn ask(
+        url: &str,
+        init: &Object,
+        ms: u32,
+        number: u32,
+        settled: &Function,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(crate) fn body(
+        request: &Request,
+        ms: u32,
+        number: u32,
+        settled: &Function,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(crate) fn sleep(ms: u32, number: u32, settled: &Function) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(crate) fn discard(answer: &Response) -> Result<(), JsValue>;
+
+    pub(crate) fn init(
+        method: &str,
+        body: &JsValue,
+        content_type: Option<&str>,
+        traceparent: Option<&str>,
+        authorization: Option<&str>,
+        edge: &str,
+        client_ip: Option<&str>,
+        id: Option<&str>,
+        key: Option<&str>,
+    ) -> Object;
+
+    #[wasm_bindgen(catch)]
+    pub(crate) fn respond(
+        status: u16,
+        body: &str,
+        content_type: &str,
+        retry_after: Option<u32>,
+        allow: Option<&str>,
+    ) -> Result<Response, JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(crate) fn strip(answer: &Response) -> Result<Response, JsValue>;
+
+    pub(crate) fn grant(answer: &Response) -> Option<String>;
+    #[wasm_bindgen(js_name = answeredBy)]
+    pub(crate) fn answered_by(answer: &Response) -> Option<String>;
+
+    #[wasm_bindgen(js_name = idempotencyKey)]
+    pub(crate) fn idempotency_key(request: &Request) -> Option<String>;
+    pub(crate) fn retry(request: &Request) -> Option<String>;
+    #[wasm_bindgen(js_name = contentLength)]
+    pub(crate) fn content_length(request: &Request) -> Option<String>;
+    #[wasm_bindgen(js_name = contentType)]
+    pub(crate) fn content_type(request: &Request) -> Option<String>;
+    pub(crate) fn traceparent(request: &Request) -> Option<String>;
+    pub(crate) fn authorization(request: &Request) -> Option<String>;
+    #[wasm_bindgen(js_name = connectingIp)]
+    pub(crate) fn connecting_ip(request: &Request) -> Option<String>;
+    pub(crate) fn peer(request: &Request) -> Option<String>;
+}
