@@ -26,19 +26,14 @@ hash_of_input() {
     if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1
 }
 
-# Sets WORKER_BUILD and the variables by which worker-build finds its own tools.
-# Without them it would download each from GitHub.
+# Sets where the tools are that make the edge out of the compiler's Wasm. All come from package registries:
+# a machine that cannot reach GitHub works.
 locate_edge_tools() {
     [ -f "$ROOT/Cargo.lock" ] || die "Cargo.lock is missing: run 'cargo generate-lockfile'"
     WASM_BINDGEN_VERSION=$(locked_version wasm-bindgen)
-    WORKER_VERSION=$(locked_version worker)
     [ -n "$WASM_BINDGEN_VERSION" ] || die "Cargo.lock does not name wasm-bindgen"
-    [ -n "$WORKER_VERSION" ] || die "Cargo.lock does not name worker"
 
     WASM_BINDGEN_ROOT=$CACHE/wasm-bindgen-cli-$WASM_BINDGEN_VERSION
-    WORKER_BUILD_ROOT=$CACHE/worker-build-$WORKER_VERSION
-
-    WORKER_BUILD=$WORKER_BUILD_ROOT/bin/worker-build
     export WASM_BINDGEN_BIN=$WASM_BINDGEN_ROOT/bin/wasm-bindgen
     export WASM_OPT_BIN=$ROOT/node_modules/.bin/wasm-opt
     export ESBUILD_BIN=$ROOT/node_modules/.bin/esbuild
