@@ -20,11 +20,19 @@ pub(super) fn look(root: &Path) -> Finding {
     }
 }
 
-/// Checks the text of a `wrangler.toml` as an edge does; the number of its origins.
+/// Checks the text of a `wrangler.toml` as an edge does, each environment of it; the number of origins of the local one.
 fn judge(text: &str) -> Result<usize, String> {
     let whole: toml::Table = text.parse().map_err(|e| format!("not TOML: {e}"))?;
-    let var = |name: &str| whole.get("vars")?.get(name)?.as_str();
-    let table = var("ORIGINS").ok_or("[vars] has no text ORIGINS")?;
+    let environments = whole.get("env").and_then(toml::Value::as_table);
+    for (name, environment) in environments.into_iter().flatten() {
+        judge_vars(environment.get("vars")).map_err(|why| format!("[env.{name}.vars]: {why}"))?;
+    }
+    judge_vars(whole.get("vars")).map_err(|why| format!("[vars]: {why}"))
+}
+
+fn judge_vars(vars: Option<&toml::Value>) -> Result<usize, String> {
+    let var = |name: &str| vars?.get(name)?.as_str();
+    let table = var("ORIGINS").ok_or("there is no text ORIGINS")?;
     let rows: Vec<OriginRow> =
         serde_json::from_str(table).map_err(|e| format!("ORIGINS is no list of origins: {e}"))?;
     let balance = match var("BALANCE") {
@@ -52,6 +60,10 @@ mod tests {
         for (text, word) in [
             ("a = ".to_owned(), "TOML"),
             ("[vars]".to_owned(), "no text ORIGINS"),
+            (
+                "[vars]\nORIGINS='[{\"url\":\"http://a\"}]'\n[env.production]\nname='x'".to_owned(),
+                "[env.production.vars]",
+            ),
             (origins("{}"), "no list"),
             (origins("[]"), "empty"),
             (origins(r#"[{"url":"http://a","weight":0}]"#), "weight"),

@@ -53,6 +53,19 @@ pub fn tool(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is missing. Run 'make setup'"))
 }
 
+/// The program workerd itself: the script of that name runs it as a child, which a signal would leave behind.
+///
+/// # Errors
+/// It is not installed; the message names the remedy.
+pub fn workerd() -> Result<PathBuf> {
+    let installed = repository().join("node_modules/@cloudflare");
+    let packages = std::fs::read_dir(installed).into_iter().flatten().flatten();
+    packages
+        .map(|package| package.path().join("bin/workerd"))
+        .find(|path| path.is_file())
+        .context("workerd is missing. Run 'make setup'")
+}
+
 /// A new directory, removed when dropped. Its path is short, because the path of a Unix socket has
 /// at most 107 bytes, whatever `TMPDIR` says.
 ///
