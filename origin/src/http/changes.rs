@@ -38,7 +38,7 @@ pub(super) async fn confirm(
     let (edge, wanted) = read::<Confirm>(request).await;
     let change = wanted.and_then(|Confirm { quantity }| {
         let quantity = quantity.map(Quantity::new).transpose();
-        let quantity = quantity.map_err(|e| Problem::invalid(request::sentence(&e)))?;
+        let quantity = quantity.map_err(Problem::invalid)?;
         Ok(Change::Confirm(quantity))
     });
     carry_out(&app, of, edge, change).await

@@ -35,7 +35,7 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<NewOrder, Problem> {
         .map_err(|problem| problem.for_order(&id))?;
     let (buyer, quantity) = wanted
         .parse()
-        .map_err(|e| Problem::invalid(request::sentence(&e)).for_order(&id))?;
+        .map_err(|e| Problem::invalid(e).for_order(&id))?;
     Ok(NewOrder {
         id,
         buyer,

@@ -35,7 +35,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OfSale {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let path = path(parts, state).await?;
         let sale = named(&path, "sale", SaleId::parse, IdError::Sale);
-        sale.map(Self).map_err(|e| invalid(&e))
+        sale.map(Self).map_err(invalid)
     }
 }
 
@@ -50,7 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OfOrder {
         let sale = named(&path, "sale", SaleId::parse, IdError::Sale);
         let order = named(&path, "order", OrderId::parse, IdError::Order);
         let both = sale.and_then(|sale| Ok(Self(sale, order?)));
-        both.map_err(|e| invalid(&e))
+        both.map_err(invalid)
     }
 }
 
@@ -71,8 +71,8 @@ fn named<T>(
         .map_or(Err(absent), |(_, text)| parse(text))
 }
 
-fn invalid(error: &IdError) -> Response {
-    answer::problem(&Problem::invalid(sentence(error)))
+fn invalid(error: IdError) -> Response {
+    answer::problem(&Problem::invalid(error))
 }
 
 /// The id of an order and where it comes from. Without `Idempotency-Key` it is made here.
@@ -84,7 +84,7 @@ pub(super) fn order_key(headers: &HeaderMap) -> Result<(OrderId, Key), Problem> 
     };
     let id = sent.to_str().map_err(|_| IdError::Order);
     let id = id.and_then(OrderId::parse);
-    let id = id.map_err(|e| Problem::invalid(sentence(&e)))?;
+    let id = id.map_err(Problem::invalid)?;
     let word = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let key = match (word(header::KEY), word(header::RETRY)) {
         (Some(source), _) => key_source::parse(source),
@@ -202,12 +202,4 @@ async fn drain(body: &mut Body) {
             return;
         }
     }
-}
-
-/// The text of an error as a sentence.
-pub(super) fn sentence(error: &impl core::fmt::Display) -> String {
-    let text = error.to_string();
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_ascii_uppercase());
-    first.into_iter().chain(chars).chain(['.']).collect()
 }
