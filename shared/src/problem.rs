@@ -187,9 +187,15 @@ impl Problem {
         }
     }
 
-    /// `Code::Invalid` with the text of what is wrong, written as a sentence.
+    /// `Code::Invalid` with the text of what is wrong.
     #[must_use]
     pub fn invalid(wrong: impl core::fmt::Display) -> Self {
+        Self::saying(Code::Invalid, wrong)
+    }
+
+    /// The problem of `code` with the text of what is wrong, written as a sentence.
+    #[must_use]
+    pub fn saying(code: Code, wrong: impl core::fmt::Display) -> Self {
         let text = wrong.to_string();
         let text = text.trim_end_matches('.');
         let mut chars = text.chars();
@@ -197,7 +203,7 @@ impl Problem {
         let detail = first.into_iter().chain(chars).chain(['.']).collect();
         Self {
             detail,
-            ..Self::new(Code::Invalid)
+            ..Self::new(code)
         }
     }
 

@@ -2,6 +2,7 @@
 //! is wrong.
 
 use super::answer;
+use super::sender::Sender;
 use crate::clock;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Query, RawPathParams};
@@ -16,8 +17,8 @@ use serde::de::DeserializeOwned;
 use shared::gate::Key;
 use shared::ids::IdError;
 use shared::limits::BODY_MAX;
-use shared::wire::{header, key_source};
-use shared::{Code, EdgeId, OrderId, Problem, SaleId};
+use shared::wire::header;
+use shared::{Code, OrderId, Problem, SaleId};
 use std::time::Duration;
 
 /// A body has to arrive within this time.
@@ -76,20 +77,18 @@ fn invalid(error: IdError) -> Response {
 }
 
 /// The id of an order and where it comes from. Without `Idempotency-Key` it is made here.
-///
-/// `Lastseat-Key` is believed for now; once the edge signs its requests, from an edge only.
-pub(super) fn order_key(headers: &HeaderMap) -> Result<(OrderId, Key), Problem> {
+pub(super) fn order_key(headers: &HeaderMap, sender: &Sender) -> Result<(OrderId, Key), Problem> {
     let Some(sent) = headers.get(header::IDEMPOTENCY_KEY) else {
         return Ok((new_order_id()?, Key::Made));
     };
     let id = sent.to_str().map_err(|_| IdError::Order);
     let id = id.and_then(OrderId::parse);
     let id = id.map_err(Problem::invalid)?;
-    let word = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let key = match (word(header::KEY), word(header::RETRY)) {
-        (Some(source), _) => key_source::parse(source),
-        (None, Some("1")) => Key::Repeated,
-        (None, _) => Key::Sent,
+    let repeats = || headers.get(header::RETRY).is_some_and(|value| value == "1");
+    let key = match sender {
+        Sender::Edge { key, .. } => *key,
+        Sender::Client if repeats() => Key::Repeated,
+        Sender::Client => Key::Sent,
     };
     Ok((id, key))
 }
@@ -99,11 +98,6 @@ fn new_order_id() -> Result<OrderId, Problem> {
     // An order id is a capability: without chance, no order.
     getrandom::fill(&mut random).map_err(|_| Problem::new(Code::Unavailable).retry_after(1_000))?;
     Ok(OrderId::new_v7(clock::now(), random))
-}
-
-/// The edge isolate that forwarded the request, if it names itself well.
-pub(super) fn edge(headers: &HeaderMap) -> Option<EdgeId> {
-    EdgeId::parse(headers.get(header::EDGE)?.to_str().ok()?).ok()
 }
 
 /// The body as JSON of type `T`.
