@@ -6,6 +6,8 @@
 # Another port:     --socket-addr http=127.0.0.1:9000
 # Other origins:    ORIGINS='[{"url":"http://127.0.0.1:4001","weight":1}]' in the environment.
 #                   Without it the edge takes LOCAL_ORIGINS below.
+# Its key:          LASTSEAT_EDGE_KEY in the environment, the same as the origins have (docs/SECURITY.md):
+#                   export "$(grep LASTSEAT_EDGE_KEY .dev.vars | tr -d '"')" takes that of this checkout.
 # Another balance:  BALANCE=ip_hash in the environment (default: round_robin); ZONE names its zone.
 
 using Workerd = import "/workerd/workerd.capnp";
@@ -33,6 +35,7 @@ const edge :Workerd.Worker = (
     (name = "ORIGINS", fromEnvironment = "ORIGINS"),
     (name = "BALANCE", fromEnvironment = "BALANCE"),
     (name = "ZONE", fromEnvironment = "ZONE"),
+    (name = "LASTSEAT_EDGE_KEY", fromEnvironment = "LASTSEAT_EDGE_KEY"),
     # The nodes that `lastseat cluster` starts.
     (name = "LOCAL_ORIGINS", text =
       `[

@@ -1,7 +1,7 @@
 //! What the edge says by itself. The one file here that speaks HTTP statuses.
 
 use crate::glue;
-use shared::problem::PROBLEM_JSON;
+use shared::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
 use shared::{Code, Problem};
 use wasm_bindgen::JsValue;
 use web_sys::Response;
@@ -45,8 +45,13 @@ fn is_ours(answer: &Response) -> bool {
     glue::answered_by(answer).is_some()
 }
 
+/// Why `answer` says that its origin does not believe this edge, if it says so.
+fn doubt(answer: &Response) -> Option<String> {
+    glue::challenge(answer).filter(|challenge| challenge.starts_with(EDGE_CHALLENGE))
+}
+
 /// How far an origin got with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It decided.
     Decided,
@@ -54,6 +59,8 @@ pub(crate) enum Verdict {
     Busy,
     /// It could not, and nothing happened: another one may.
     NothingHappened,
+    /// It does not believe this edge, for this reason, and nothing happened: another one may.
+    Doubted(String),
     /// It did not answer, or something else did in its place.
     Failed,
 }
@@ -65,6 +72,7 @@ pub(crate) fn verdict(answer: Option<&Response>) -> Verdict {
         Some((500.., answer)) if !is_ours(answer) => Verdict::Failed,
         Some((503, _)) => Verdict::NothingHappened,
         Some((429, answer)) if is_ours(answer) => Verdict::Busy,
+        Some((401, answer)) => doubt(answer).map_or(Verdict::Decided, Verdict::Doubted),
         Some(_) => Verdict::Decided,
     }
 }

@@ -1,6 +1,7 @@
 //! The variables of the edge (`[vars]` in `wrangler.toml`, bindings in `workerd.capnp`), read once
 //! per isolate and checked as a whole.
 
+use shared::KeyRing;
 use shared::routing::{Balance, OriginRow, Router};
 
 /// What an isolate is configured to do.
@@ -8,6 +9,8 @@ use shared::routing::{Balance, OriginRow, Router};
 pub(crate) struct Config {
     pub(crate) router: Router,
     pub(crate) client_ip: ClientIp,
+    /// With which it signs.
+    pub(crate) keys: KeyRing,
 }
 
 /// Where the client's address is taken from.
@@ -20,7 +23,7 @@ pub(crate) enum ClientIp {
 }
 
 impl Config {
-    /// Reads `ORIGINS`, `BALANCE`, `ZONE` and `CLIENT_IP` through `var`.
+    /// Reads `ORIGINS`, `BALANCE`, `ZONE`, `CLIENT_IP` and the secret `LASTSEAT_EDGE_KEY` through `var`.
     ///
     /// # Errors
     /// A sentence that names the variable and what it must look like.
@@ -52,10 +55,20 @@ impl Config {
                 "the variable CLIENT_IP is {word:?}; it must be header or connection"
             ))?,
         };
+        let keys = KeyRing::parse(&var("LASTSEAT_EDGE_KEY").unwrap_or_default()).map_err(|error| {
+            format!(
+                "the secret LASTSEAT_EDGE_KEY, with which it signs for the origins: {error}. Set it with `npx \
+                 wrangler secret put LASTSEAT_EDGE_KEY`, here with scripts/dev-vars, and give the origins the same"
+            )
+        })?;
         let zone = var("ZONE").filter(|zone| !zone.is_empty());
         let router = Router::new(rows, balance, zone.as_deref())
             .map_err(|error| format!("the variable ORIGINS is wrong: {error}"))?;
-        Ok(Self { router, client_ip })
+        Ok(Self {
+            router,
+            client_ip,
+            keys,
+        })
     }
 }
 
@@ -65,9 +78,12 @@ mod tests {
 
     const TWO: &str = r#"[{"url":"http://a","weight":1},{"url":"http://b","weight":2}]"#;
 
+    const KEY: (&str, &str) = ("LASTSEAT_EDGE_KEY", "0123456789abcdef0123456789abcdef");
+
+    /// With a key, unless `vars` name another one.
     fn read(vars: &[(&str, &str)]) -> Result<Config, String> {
         Config::read(|name| {
-            let found = vars.iter().find(|(n, _)| *n == name);
+            let found = vars.iter().chain([&KEY]).find(|(n, _)| *n == name);
             found.map(|(_, value)| (*value).to_owned())
         })
     }
@@ -103,6 +119,17 @@ mod tests {
             (
                 vec![("ORIGINS", TWO), ("CLIENT_IP", "x-real-ip")],
                 "header or connection",
+            ),
+            (
+                vec![("ORIGINS", TWO), ("LASTSEAT_EDGE_KEY", "")],
+                "wrangler secret put",
+            ),
+            (
+                vec![
+                    ("ORIGINS", TWO),
+                    ("LASTSEAT_EDGE_KEY", "replace-me: with a key"),
+                ],
+                "sample",
             ),
         ] {
             let error = read(&vars).unwrap_err();

@@ -74,7 +74,7 @@ impl Errand<'_> {
             tried.add(index);
             let reply = runtime::fetch(&url, init, ms).await;
             let verdict = answer::verdict(reply.as_ref());
-            self.report(index, verdict);
+            self.report(index, &verdict);
             match (verdict, reply) {
                 (Verdict::Decided | Verdict::Busy, Some(reply)) => {
                     self.hear(&reply);
@@ -84,6 +84,10 @@ impl Errand<'_> {
                 (Verdict::NothingHappened, Some(reply)) => {
                     self.hear(&reply);
                     discard(nothing_happened.replace(reply));
+                }
+                (Verdict::Doubted(why), reply) => {
+                    self.isolate.doubted_by(index, &why);
+                    discard(reply);
                 }
                 (_, reply) => {
                     lost = Lost::Unknown;
@@ -100,10 +104,10 @@ impl Errand<'_> {
         }
     }
 
-    fn report(&self, index: usize, verdict: Verdict) {
+    fn report(&self, index: usize, verdict: &Verdict) {
         let outcome = match verdict {
             Verdict::Decided => Outcome::Answered,
-            Verdict::Busy | Verdict::NothingHappened => Outcome::Shed,
+            Verdict::Busy | Verdict::NothingHappened | Verdict::Doubted(_) => Outcome::Shed,
             Verdict::Failed => Outcome::Failed,
         };
         self.isolate.report(index, outcome, runtime::now());

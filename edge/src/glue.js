@@ -35,8 +35,8 @@ export function discard(answer) {
 
 // The part of a subrequest that does not depend on the origin: fresh headers and nothing of the client's but
 // what is named here.
-export function init(method, body, type, trace, authorization, edge, ip, id, key) {
-  const headers = { "lastseat-edge": edge };
+export function init(method, body, type, trace, authorization, edge, ip, id, key, signature) {
+  const headers = { "lastseat-edge": edge, "lastseat-signature": signature };
   if (type !== undefined) headers["content-type"] = type;
   if (trace !== undefined) headers.traceparent = trace;
   if (authorization !== undefined) headers.authorization = authorization;
@@ -65,6 +65,7 @@ export function strip(answer) {
 }
 
 export const grant = (answer) => answer.headers.get("lastseat-grant") ?? undefined;
+export const challenge = (answer) => answer.headers.get("www-authenticate") ?? undefined;
 export const answeredBy = (answer) => answer.headers.get("lastseat-answered-by") ?? undefined;
 
 export const idempotencyKey = (request) => request.headers.get("idempotency-key") ?? undefined;

@@ -37,6 +37,7 @@ extern "C" {
         client_ip: Option<&str>,
         id: Option<&str>,
         key: Option<&str>,
+        signature: &str,
     ) -> Object;
 
     #[wasm_bindgen(catch)]
@@ -51,6 +52,7 @@ extern "C" {
     pub(crate) fn strip(answer: &Response) -> Result<Response, JsValue>;
 
     pub(crate) fn grant(answer: &Response) -> Option<String>;
+    pub(crate) fn challenge(answer: &Response) -> Option<String>;
     #[wasm_bindgen(js_name = answeredBy)]
     pub(crate) fn answered_by(answer: &Response) -> Option<String>;
 

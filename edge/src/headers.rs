@@ -4,10 +4,12 @@
 use crate::config::ClientIp;
 use crate::forward::Errand;
 use crate::glue;
+use crate::runtime;
 use crate::state::Isolate;
 use js_sys::Object;
 use shared::gate::Key;
 use shared::limits::BODY_MAX;
+use shared::signature::{self, Signed};
 use shared::wire::key_source;
 use shared::{Code, OrderId, Problem};
 use std::net::{IpAddr, SocketAddr};
@@ -53,7 +55,8 @@ pub(crate) fn client_ip(isolate: &Isolate, request: &Request) -> Option<IpAddr> 
     }
 }
 
-/// The part of a subrequest that does not depend on the origin, with fresh headers.
+/// The part of a subrequest that does not depend on the origin, with fresh headers and the edge's signature. One
+/// signature serves all attempts: it is good for far longer than they take.
 pub(crate) fn init(
     errand: &Errand<'_>,
     client_ip: Option<IpAddr>,
@@ -61,7 +64,21 @@ pub(crate) fn init(
     body: Option<&JsValue>,
 ) -> Object {
     let request = errand.request;
+    let isolate = errand.isolate;
     let sane = |value: Option<String>| value.filter(|value| is_sane(value));
+    let client_ip = client_ip.map(|ip| ip.to_string());
+    let id = order.map(|(id, _)| id.as_str());
+    let key = order.map(|(_, key)| key_source::word(key));
+    let signed = Signed {
+        method: errand.method,
+        path: &errand.path,
+        order: id.unwrap_or_default(),
+        client: client_ip.as_deref().unwrap_or_default(),
+        edge: isolate.id.as_str(),
+        key_source: key.unwrap_or_default(),
+        buyer_token: "",
+    };
+    let signature = signature::sign(&isolate.keys, &signed, runtime::now());
     glue::init(
         errand.method,
         body.unwrap_or(&JsValue::UNDEFINED),
@@ -70,10 +87,11 @@ pub(crate) fn init(
             .filter(|value| is_traceparent(value))
             .as_deref(),
         sane(glue::authorization(request)).as_deref(),
-        errand.isolate.id.as_str(),
-        client_ip.map(|ip| ip.to_string()).as_deref(),
-        order.map(|(id, _)| id.as_str()),
-        order.map(|(_, key)| key_source::word(key)),
+        isolate.id.as_str(),
+        client_ip.as_deref(),
+        id,
+        key,
+        &signature,
     )
 }
 
@@ -150,6 +168,7 @@ mod tests {
             header::IDEMPOTENCY_KEY,
             header::KEY,
             header::RETRY,
+            header::SIGNATURE,
         ] {
             assert!(glue.contains(&format!("\"{name}\"")), "{name}");
         }

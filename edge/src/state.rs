@@ -7,8 +7,9 @@ use js_sys::{JSON, Object, Reflect};
 use shared::gate::{Ask, Decision, Gates, Key};
 use shared::recent::Recent;
 use shared::routing::{Outcome, Router, Sender, Tried};
-use shared::{BuyerId, EdgeId, Grant, OrderId, SaleId, UnixMillis};
+use shared::{BuyerId, EdgeId, Grant, KeyRing, OrderId, SaleId, UnixMillis};
 use std::cell::{OnceCell, RefCell};
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
@@ -18,11 +19,15 @@ use worker::console_error;
 pub(crate) struct Isolate {
     pub(crate) id: EdgeId,
     pub(crate) client_ip: ClientIp,
+    /// With which it signs.
+    pub(crate) keys: KeyRing,
     gates: RefCell<Gates>,
     router: RefCell<Router>,
     /// Orders that were granted through this isolate.
     granted: RefCell<Recent>,
     chance: RefCell<Chance>,
+    /// Origins that did not believe this edge and were told of in the log.
+    doubters: RefCell<HashSet<usize>>,
 }
 
 thread_local! {
@@ -54,11 +59,26 @@ impl Isolate {
         Ok(Self {
             id: EdgeId::parse(&format!("{id:016x}")).map_err(|error| error.to_string())?,
             client_ip: config.client_ip,
+            keys: config.keys,
             gates: RefCell::default(),
             router: RefCell::new(config.router),
             granted: RefCell::default(),
             chance: RefCell::new(chance),
+            doubters: RefCell::default(),
         })
+    }
+
+    /// An origin does not believe this edge. Buyers cannot help that, so the operator is told, once for each
+    /// origin.
+    pub(crate) fn doubted_by(&self, index: usize, why: &str) {
+        if self.doubters.borrow_mut().insert(index) {
+            let router = self.router.borrow();
+            let url = router.url(index).unwrap_or_default();
+            console_error!(
+                "lastseat edge: {url} does not take this edge's signature ({why}). Give both the same \
+                 LASTSEAT_EDGE_KEY and set their clocks; see docs/SECURITY.md"
+            );
+        }
     }
 
     pub(crate) fn decide(&self, sale: &SaleId, ask: Ask, now: UnixMillis) -> Decision {

@@ -2,7 +2,6 @@
 //! "no".
 
 use crate::ledger::{Ledger, Reply, SaleChange, TermsChange};
-use crate::operator::check_terms;
 use serde::Deserialize;
 use shared::sale::Terms;
 use shared::{Capacity, Code, Problem, Refusal, SaleId, Snapshot, UnixMillis};
@@ -79,13 +78,14 @@ impl TermsRequest {
             );
         }
         let standard = Terms::default();
-        check_terms(&Terms {
+        Terms {
             opens_at: self.opens_at.map_or(standard.opens_at, UnixMillis),
             closes_at: self.closes_at.map_or(standard.closes_at, UnixMillis),
             hold_ms: self.hold_ms.unwrap_or(standard.hold_ms),
             buyer_limit: self.buyer_limit.unwrap_or(standard.buyer_limit),
             order_limit: self.order_limit.unwrap_or(standard.order_limit),
-        })?;
+        }
+        .check()?;
         Ok(TermsChange {
             opens_at: self.opens_at.map(UnixMillis),
             closes_at: self.closes_at.map(UnixMillis),

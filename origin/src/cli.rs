@@ -108,7 +108,10 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
+  export LASTSEAT_EDGE_KEY=...  # what the edge has: npx wrangler secret put LASTSEAT_EDGE_KEY
   lastseat serve --node 1 --weight 1 --listen 127.0.0.1:3001 --redis-url redis://127.0.0.1:6379/0
+
+Orders are taken from edges only, which sign what they send; see docs/SECURITY.md.
 
 SIGTERM or Ctrl-C: takes no more orders, finishes those that wait, exits with 0 within 10 s.")]
 pub struct ServeFlags {
@@ -152,6 +155,13 @@ pub struct ServeFlags {
     #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "TOKEN")]
     pub shop_token: Option<Secret>,
+    /// Key of the edges, the same as theirs; several as id:secret,id:secret while one replaces another
+    #[arg(long, env = "LASTSEAT_EDGE_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub edge_key: Option<Secret>,
+    /// Serve clients without an edge, too: whoever reaches the address is served
+    #[arg(long)]
+    pub insecure_direct: bool,
     /// Let anybody make the shop's calls; for a demonstration on one machine
     #[arg(long)]
     pub demo: bool,
@@ -198,6 +208,13 @@ pub struct ClusterFlags {
     #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "TOKEN")]
     pub shop_token: Option<Secret>,
+    /// Key by which the nodes know the edges; from .dev.vars or edge.key when absent
+    #[arg(long, env = "LASTSEAT_EDGE_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub edge_key: Option<Secret>,
+    /// Serve clients without an edge, too: whoever reaches the nodes is served
+    #[arg(long)]
+    pub insecure_direct: bool,
     /// Create the sale "demo", and let anybody make the shop's calls
     #[arg(long)]
     pub demo: bool,

@@ -1,7 +1,6 @@
 //! What operators send and see of a sale, over HTTP and on the command line alike.
 
 use crate::ledger::{Fault, Ledger};
-use crate::timestamp::MOMENT_MAX;
 use serde::{Deserialize, Serialize};
 use shared::sale::Terms;
 use shared::{Capacity, SaleId, SaleState, Snapshot, UnixMillis};
@@ -51,21 +50,13 @@ impl NewSale {
             buyer_limit: self.buyer_limit.unwrap_or(standard.buyer_limit),
             order_limit: self.order_limit.unwrap_or(standard.order_limit),
         };
-        check_terms(&terms)?;
+        terms.check()?;
         Ok(CheckedSale {
             capacity: Capacity::new(self.capacity).map_err(|e| e.to_string())?,
             terms,
             open: self.open.unwrap_or(terms.opens_at.0 == 0),
         })
     }
-}
-
-/// The bounds of `shared` and those of Lua's numbers.
-pub(crate) fn check_terms(terms: &Terms) -> Result<(), &'static str> {
-    if terms.opens_at.max(terms.closes_at) > MOMENT_MAX {
-        return Err("\"opens_at\" and \"closes_at\" are Unix milliseconds before the year 5138");
-    }
-    terms.check()
 }
 
 /// Many sales, a page of them.

@@ -71,6 +71,7 @@ impl Node {
             node: config.node,
             admin_token: config.admin_token,
             shop_token: config.shop_token,
+            trust: config.trust,
             demo: config.demo,
             connections: Arc::default(),
             draining: AtomicBool::new(false),

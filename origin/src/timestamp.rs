@@ -3,10 +3,6 @@
 use core::fmt;
 use shared::UnixMillis;
 
-/// The last moment that a sale can open or close at, in the year 5138: Lua in Redis writes numbers
-/// of 14 digits in full, longer ones with an exponent.
-pub const MOMENT_MAX: UnixMillis = UnixMillis(99_999_999_999_999);
-
 /// A moment in UTC: `2026-11-23T03:00:00.123Z` (RFC 3339).
 #[derive(Clone, Copy, Debug)]
 pub struct Rfc3339(pub UnixMillis);
@@ -79,6 +75,7 @@ const fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::limits::MOMENT_MAX;
 
     #[test]
     fn moments_read_as_the_calendar_says() {

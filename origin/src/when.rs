@@ -1,8 +1,9 @@
 //! Moments and durations as operators write them. Their own few lines rather than a crate: the
 //! forms are three, and `timestamp.rs` has the calendar already.
 
-use crate::timestamp::{MOMENT_MAX, Rfc3339};
+use crate::timestamp::Rfc3339;
 use shared::UnixMillis;
+use shared::limits::MOMENT_MAX;
 use std::str::FromStr;
 
 /// Units of a duration, in milliseconds.

@@ -1,6 +1,8 @@
 //! Every bound of the system, with its unit and its reason. Relations between them are checked
 //! when the crate is compiled.
 
+use crate::time::UnixMillis;
+
 /// Longest sale id, in bytes. It is part of five Redis keys and of every log line.
 pub const SALE_ID_MAX: usize = 64;
 /// Longest buyer id, in bytes.
@@ -20,6 +22,10 @@ pub const QUANTITY_MAX: u32 = 1_000;
 pub const HOLD_MS_MAX: u64 = 7 * 24 * 3_600_000;
 /// A hold can be extended until it is this many times as old as its sale's hold time.
 pub const HOLD_LIFE_FACTOR: u64 = 3;
+
+/// The last moment that a sale can open or close at, in the year 5138: Lua in Redis writes numbers of
+/// 14 digits in full, longer ones with an exponent.
+pub const MOMENT_MAX: UnixMillis = UnixMillis(99_999_999_999_999);
 
 /// Largest request body, in bytes. The longest valid order is well below 1 KiB.
 pub const BODY_MAX: usize = 4 * 1024;
@@ -79,6 +85,18 @@ pub const RECENT_MAX: usize = 32_768;
 /// Orders of a latched sale that one origin looks up in the ledger per second for the same reason.
 pub const ORIGIN_RECHECKS_PER_SECOND: u32 = 512;
 
+/// Keys of one ring: the one that signs, and those that are on their way in or out.
+pub const KEYS_MAX: usize = 4;
+/// Longest key id, in bytes.
+pub const KEY_ID_MAX: usize = 16;
+/// Shortest secret, in characters: 128 bits in hexadecimal. The ones that lastseat makes have twice that.
+pub const SECRET_MIN: usize = 32;
+/// Longest secret, in characters.
+pub const SECRET_MAX: usize = 256;
+/// How far the time of an edge's signature may be from the origin's clock, in either direction, in
+/// milliseconds. An overheard request can be repeated for this long, which its order id makes harmless.
+pub const SIGNATURE_WINDOW_MS: u64 = 30_000;
+
 /// Shortest window of a grant, in milliseconds.
 pub const WINDOW_MIN_MS: u64 = 250;
 /// Longest window of a grant, in milliseconds: a returned ticket is offered at every edge within
@@ -104,6 +122,10 @@ const _: () = assert!(
 const _: () = assert!(
     2 * EDGE_ATTEMPT_MS < EDGE_DEADLINE_MS,
     "two hung origins leave time for a third"
+);
+const _: () = assert!(
+    2 * EDGE_DEADLINE_MS < SIGNATURE_WINDOW_MS,
+    "one signature serves all attempts, also between clocks that differ by some seconds"
 );
 const _: () = assert!(BATCH_MAX * 2 < 7_900, "Lua can unpack the widest call");
 const _: () = assert!(BATCH_MAX <= QUEUE_MAX, "a full batch can gather");

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Media type of a problem body.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// Scheme of the challenge by which an origin tells an edge that it does not believe it.
+pub const EDGE_CHALLENGE: &str = "Lastseat-Edge";
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident $text:literal $status:literal $title:literal $detail:literal;)*) => {
         /// The stable codes of the API.
@@ -118,6 +121,9 @@ codes! {
     /// No or wrong credentials.
     Unauthorized "unauthorized" 401 "Not authorized"
         "This call needs a valid token.";
+    /// Not from an edge.
+    Untrusted "untrusted" 401 "Not from an edge"
+        "This node answers edges only. Send the request to the edge.";
     /// Too many at this moment.
     Busy "busy" 429 "Busy"
         "Too many are asking at this moment. This request was not carried out. Ask again after Retry-After.";
@@ -130,6 +136,18 @@ codes! {
     /// Our bug or foreign data.
     Corrupt "corrupt" 500 "Ledger data damaged"
         "The data of this sale is damaged. This request was not carried out. The operator has been alarmed.";
+}
+
+impl Code {
+    /// The header `WWW-Authenticate` of an answer with status 401: how to show who one is.
+    #[must_use]
+    pub const fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::Unauthorized => Some("Bearer"),
+            Self::Untrusted => Some(EDGE_CHALLENGE),
+            _ => None,
+        }
+    }
 }
 
 /// The body of a "no".
@@ -169,9 +187,15 @@ impl Problem {
         }
     }
 
-    /// `Code::Invalid` with the text of what is wrong, written as a sentence.
+    /// `Code::Invalid` with the text of what is wrong.
     #[must_use]
     pub fn invalid(wrong: impl core::fmt::Display) -> Self {
+        Self::saying(Code::Invalid, wrong)
+    }
+
+    /// The problem of `code` with the text of what is wrong, written as a sentence.
+    #[must_use]
+    pub fn saying(code: Code, wrong: impl core::fmt::Display) -> Self {
         let text = wrong.to_string();
         let text = text.trim_end_matches('.');
         let mut chars = text.chars();
@@ -179,7 +203,7 @@ impl Problem {
         let detail = first.into_iter().chain(chars).chain(['.']).collect();
         Self {
             detail,
-            ..Self::new(Code::Invalid)
+            ..Self::new(code)
         }
     }
 
@@ -230,6 +254,7 @@ mod tests {
         for code in Code::ALL {
             assert!((400..600).contains(&code.status()), "{code:?}");
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+            assert_eq!(code.challenge().is_some(), code.status() == 401, "{code:?}");
         }
     }
 

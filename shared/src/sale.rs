@@ -79,7 +79,9 @@ impl Terms {
     /// # Errors
     /// A sentence that names the term and its bounds.
     pub fn check(&self) -> Result<(), &'static str> {
-        if self.hold_ms > limits::HOLD_MS_MAX {
+        if self.opens_at.max(self.closes_at) > limits::MOMENT_MAX {
+            Err("\"opens_at\" and \"closes_at\" are Unix milliseconds before the year 5138")
+        } else if self.hold_ms > limits::HOLD_MS_MAX {
             Err("\"hold_ms\" is at most 604800000 (7 days)")
         } else if !(1..=limits::QUANTITY_MAX).contains(&self.order_limit) {
             Err("\"order_limit\" must be from 1 to 1000")

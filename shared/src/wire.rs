@@ -22,6 +22,10 @@ pub mod header {
     pub const KEY: &str = "lastseat-key";
     /// Edge to origin: the client's address as the edge saw it.
     pub const CLIENT_IP: &str = "lastseat-client-ip";
+    /// Edge to origin: the edge's signature, see [`crate::signature`].
+    pub const SIGNATURE: &str = "lastseat-signature";
+    /// Client to edge to origin: what the shop says of the buyer.
+    pub const BUYER_TOKEN: &str = "lastseat-buyer-token";
     /// To the client: the tier that decided, `edge`, `origin` or `ledger`.
     pub const ANSWERED_BY: &str = "lastseat-answered-by";
     /// To the client: the node that answered.

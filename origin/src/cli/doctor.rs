@@ -1,5 +1,7 @@
 //! `lastseat doctor`
 
+use super::secret;
+use crate::secret::Secret;
 use clap::Args;
 
 /// `lastseat doctor`
@@ -18,4 +20,8 @@ pub struct DoctorFlags {
     /// See whether so many tickets fit into the memory of Redis
     #[arg(long, value_name = "NUMBER", conflicts_with = "sale")]
     pub tickets: Option<u64>,
+    /// See whether this key of the edges is one; that of .dev.vars when absent
+    #[arg(long, env = "LASTSEAT_EDGE_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub edge_key: Option<Secret>,
 }

@@ -1,5 +1,6 @@
 //! An edge of the cluster: `wrangler dev` or bare workerd as a child.
 
+use super::keys::Keys;
 use super::member::Member;
 use crate::config::EdgeKind;
 use crate::process::{self, Running};
@@ -31,6 +32,8 @@ pub(super) struct EdgeMember {
     pub(super) directory: PathBuf,
     /// The table of origins, as JSON.
     pub(super) origins: String,
+    /// With which it signs.
+    pub(super) keys: Keys,
 }
 
 impl EdgeMember {
@@ -80,6 +83,9 @@ impl EdgeMember {
             "--show-interactive-dev-session=false",
         ]);
         command.args(["--var", &format!("ORIGINS:{}", self.origins)]);
+        let secrets = self.directory.join("secrets.env");
+        self.keys.write_env_file(&secrets).map_err(failed)?;
+        command.arg("--env-file").arg(secrets);
         command.env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
         command.env("WRANGLER_SEND_METRICS", "false").env("CI", "1");
         Ok(command)
@@ -101,6 +107,7 @@ impl EdgeMember {
         command.args(["serve", "edge/workerd.capnp"]);
         command.args(["--socket-addr", &format!("http=127.0.0.1:{}", self.port)]);
         command.env("ORIGINS", &self.origins);
+        self.keys.give(&mut command);
         Ok(command)
     }
 

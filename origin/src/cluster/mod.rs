@@ -2,22 +2,25 @@
 //! order and stopped in the other.
 
 mod edge;
+mod keys;
 pub mod member;
 mod node;
 pub mod roster;
 
 pub(crate) use edge::repository;
+pub(crate) use keys::variable;
 
-use crate::config::{ClusterConfig, EdgeKind};
+use crate::config::{ClusterConfig, EdgeKind, NodePlan};
 use crate::failure::Failure;
 use crate::ledger::{Created, Ledger, LedgerUrl};
 use crate::process::{self, StopSignals, Wish};
 use crate::redis_server::RedisServer;
 use crate::secret::Secret;
 use edge::EdgeMember;
+use keys::Keys;
 use member::Tier;
 use node::{NodeMember, NodeSetting};
-use roster::{Board, RedisEntry, Roster, Summary, write_private};
+use roster::{Board, Door, RedisEntry, Roster, Summary, write_private};
 use shared::sale::Terms;
 use shared::{Capacity, SaleId};
 use std::io::{self, Write};
@@ -25,6 +28,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tracing::{info, warn};
 
+/// The nodes that `wrangler.toml` names.
+const TABLE_PORTS: [u16; 4] = [3001, 3002, 3003, 3004];
 /// The sale of `--demo`.
 const DEMO: &str = "demo";
 
@@ -49,15 +54,17 @@ pub async fn run(config: ClusterConfig) -> Result<(), Failure> {
     let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
     check_ports(&config)?;
     let tokens = Tokens::of(&config).map_err(cannot)?;
+    let keys = Keys::of(&config).map_err(Failure::runtime)?;
 
     let mut cluster = Cluster::new(&config, &tokens);
     let assembled = tokio::select! {
-        assembled = cluster.assemble(&config, tokens) => assembled.map(Some),
+        assembled = cluster.assemble(&config, tokens, &keys) => assembled.map(Some),
         () = signals.next() => Ok(None),
     };
     let ended = match assembled {
         Ok(Some(demo)) => {
-            let announced = cluster.announce(&config, demo.as_deref()).map_err(cannot);
+            let announced = cluster.announce(&config, &keys, demo.as_deref());
+            let announced = announced.map_err(cannot);
             if announced.is_ok() {
                 signals.next().await;
                 info!("stopping; press Ctrl-C again to end everything at once");
@@ -104,6 +111,7 @@ impl Cluster {
         &mut self,
         config: &ClusterConfig,
         tokens: Tokens,
+        keys: &Keys,
     ) -> Result<Option<String>, String> {
         let redis_url = match &config.redis_url {
             Some(url) => url.clone(),
@@ -116,6 +124,8 @@ impl Cluster {
             redis_url,
             admin_token: tokens.admin,
             shop_token: tokens.shop,
+            keys: keys.clone(),
+            direct: config.direct,
             data_dir: config.data_dir.clone(),
             demo: config.demo.is_some(),
         });
@@ -126,7 +136,8 @@ impl Cluster {
         });
         self.nodes.add_all(nodes).await?;
         if let Some((kind, ports)) = &config.edges {
-            self.start_edges(*kind, ports, &config.data_dir).await?;
+            self.start_edges(*kind, ports, keys, &config.data_dir)
+                .await?;
         }
         Ok(demo)
     }
@@ -144,6 +155,7 @@ impl Cluster {
         &mut self,
         kind: EdgeKind,
         ports: &[u16],
+        keys: &Keys,
         data_dir: &Path,
     ) -> Result<(), String> {
         let root = repository().ok_or(
@@ -169,6 +181,7 @@ impl Cluster {
                 root: root.clone(),
                 directory: data_dir.join(format!("edge-{number}")),
                 origins: origins.clone(),
+                keys: keys.clone(),
             });
         }
         let urls = edges.iter().map(EdgeMember::url).collect();
@@ -185,7 +198,7 @@ impl Cluster {
     }
 
     /// Says what runs where, to people and programs.
-    fn announce(&self, config: &ClusterConfig, demo: Option<&str>) -> io::Result<()> {
+    fn announce(&self, config: &ClusterConfig, keys: &Keys, demo: Option<&str>) -> io::Result<()> {
         self.board.publish()?;
         let roster = self.board.read();
         let data_dir = &config.data_dir;
@@ -194,7 +207,8 @@ impl Cluster {
             Summary {
                 roster: &roster,
                 data_dir,
-                demo
+                demo,
+                door: door(&roster, config, keys),
             }
         );
         if config.json {
@@ -222,6 +236,18 @@ impl Cluster {
             wish.send_replace(Wish::Kill);
         }
         stopping.await;
+    }
+}
+
+/// Where a buyer can go.
+fn door<'a>(roster: &'a Roster, config: &ClusterConfig, keys: &Keys) -> Door<'a> {
+    let node = roster.nodes.first().filter(|_| config.direct);
+    let open = roster.edges.first().or(node.map(|node| &node.url));
+    let in_table = |nodes: &[NodePlan]| nodes.iter().map(|node| node.port).eq(TABLE_PORTS);
+    match open {
+        Some(url) => Door::Open(url),
+        None if keys.known_to_wrangler && in_table(&config.nodes) => Door::Wrangler,
+        None => Door::Elsewhere,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A node of the cluster: `lastseat serve` as a child.
 
+use super::keys::Keys;
 use super::member::Member;
 use super::roster::{Board, NodeEntry};
 use crate::config::NodePlan;
@@ -23,6 +24,10 @@ pub(super) struct NodeSetting {
     pub(super) admin_token: Secret,
     /// The token of the shop's call.
     pub(super) shop_token: Secret,
+    /// What it shares with the edges.
+    pub(super) keys: Keys,
+    /// Whether it serves clients without an edge, too.
+    pub(super) direct: bool,
     /// Where everything is kept.
     pub(super) data_dir: PathBuf,
     /// Whether anybody may make the shop's calls.
@@ -62,10 +67,14 @@ impl Member for NodeMember {
             if self.setting.demo {
                 command.arg("--demo");
             }
+            if self.setting.direct {
+                command.arg("--insecure-direct");
+            }
             // By environment: arguments are for everybody to see.
             command.env("REDIS_URL", self.setting.redis_url.reveal());
             command.env("LASTSEAT_ADMIN_TOKEN", self.setting.admin_token.reveal());
             command.env("LASTSEAT_SHOP_TOKEN", self.setting.shop_token.reveal());
+            self.setting.keys.give(&mut command);
             if crate::commands::log_words().is_none() {
                 command.env("LASTSEAT_LOG", "warn");
             }

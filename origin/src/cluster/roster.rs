@@ -154,7 +154,23 @@ pub struct Summary<'a> {
     pub data_dir: &'a Path,
     /// What is said of the sale `demo`, if there is one.
     pub demo: Option<&'a str>,
+    /// Where buyers go.
+    pub door: Door<'a>,
 }
+
+/// Where orders are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door<'a> {
+    /// At this address.
+    Open(&'a str),
+    /// At an edge of `npx wrangler dev`, which has the key of these nodes and names their ports.
+    Wrangler,
+    /// At an edge that somebody has yet to start with the key of these nodes.
+    Elsewhere,
+}
+
+/// Where `npx wrangler dev` listens.
+const WRANGLER: &str = "http://127.0.0.1:8787";
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,9 +200,24 @@ impl fmt::Display for Summary<'_> {
         if let Some(demo) = self.demo {
             writeln!(f, "  sale    {demo}")?;
         }
-        let door = roster.edges.first();
-        let Some(door) = door.or_else(|| roster.nodes.first().map(|node| &node.url)) else {
-            return Ok(());
+        let door = match self.door {
+            Door::Open(url) => url,
+            Door::Wrangler => {
+                writeln!(
+                    f,
+                    "\nThe nodes take orders from an edge only. Start one in a second terminal:\n\n  \
+                     npx wrangler dev"
+                )?;
+                WRANGLER
+            }
+            Door::Elsewhere => {
+                return writeln!(
+                    f,
+                    "\nThe nodes take orders from edges that have their LASTSEAT_EDGE_KEY. Start again with \
+                     --edge wrangler or\n--edge workerd to have one, or with --insecure-direct to do \
+                     without.\n\nCtrl-C stops everything."
+                );
+            }
         };
         if self.demo.is_some() {
             writeln!(f, "\nBuy a ticket:\n")?;

@@ -15,6 +15,7 @@ pub(super) async fn run(common: &Common, flags: &DoctorFlags) -> Result<ExitCode
         redis: ledger_url(common)?,
         sale,
         tickets: flags.tickets,
+        edge_key: flags.edge_key.clone(),
         data_dir: common.data_dir.clone(),
         repository: cluster::repository(),
     })

@@ -2,9 +2,10 @@
 
 use super::ADMIN_PORT_OFFSET;
 use crate::failure::Failure;
+use crate::http::Trust;
 use crate::ledger::LedgerUrl;
 use crate::secret::Secret;
-use shared::Capacity;
+use shared::{Capacity, KeyRing};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -96,6 +97,27 @@ pub(super) fn token(name: &str, token: Option<&Secret>) -> Result<Option<Secret>
         )),
         _ => Ok(token),
     }
+}
+
+/// The keys in the variable `name`, which is also a flag.
+pub(crate) fn key_ring(name: &str, text: Option<&Secret>) -> Result<Option<KeyRing>, String> {
+    let text = given(text);
+    let ring = text.map(|text| KeyRing::parse(text.reveal())).transpose();
+    ring.map_err(|e| format!("{name}: {e}"))
+}
+
+/// Whom a node believes: edges with one of these keys, and everybody if it was told so.
+pub(super) fn trust(edge_key: Option<&Secret>, direct: bool) -> Result<Trust, String> {
+    let edge_keys = key_ring("--edge-key or LASTSEAT_EDGE_KEY", edge_key)?;
+    if edge_keys.is_none() && !direct {
+        return Err(
+            "--edge-key or LASTSEAT_EDGE_KEY is missing: a node takes orders from edges only and knows \
+             them by this key. Make one with `openssl rand -hex 32` and give it to edge and nodes \
+             (docs/SECURITY.md), or serve everybody without an edge with --insecure-direct"
+                .to_owned(),
+        );
+    }
+    Ok(Trust { edge_keys, direct })
 }
 
 /// Child processes and later commands may run elsewhere.

@@ -3,12 +3,17 @@
 
 mod check;
 
+pub(crate) use check::key_ring;
+
 use crate::cli::{ClusterFlags, Common, ServeFlags};
 use crate::failure::Failure;
+use crate::http::Trust;
 use crate::ledger::LedgerUrl;
 use crate::nodes::NodeIdentity;
 use crate::secret::Secret;
-use check::{Wrong, absolute, address, demo_tickets, distinct, given, ledger, number, token};
+use check::{
+    Wrong, absolute, address, demo_tickets, distinct, given, ledger, number, token, trust,
+};
 use shared::Capacity;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -40,6 +45,8 @@ pub struct ServeConfig {
     pub admin_token: Option<Secret>,
     /// Token of the shop's call.
     pub shop_token: Option<Secret>,
+    /// Whom it believes.
+    pub trust: Trust,
     /// Whether anybody may make the shop's calls.
     pub demo: bool,
     /// Whether to stop when stdin ends.
@@ -85,6 +92,10 @@ pub struct ClusterConfig {
     pub admin_token: Option<Secret>,
     /// The shop token that was given.
     pub shop_token: Option<Secret>,
+    /// The key of the edges that was given.
+    pub edge_key: Option<Secret>,
+    /// Whether nodes serve clients without an edge, too.
+    pub direct: bool,
     /// Tickets of the sale `demo`, if there is to be one.
     pub demo: Option<Capacity>,
     /// Kind and ports of the edges; port 0 = any.
@@ -115,6 +126,7 @@ impl ServeConfig {
         let data_dir = wrong.note(absolute(&common.data_dir));
         let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
         let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
+        let trust = wrong.note(trust(flags.edge_key.as_ref(), flags.insecure_direct));
         if let (Some(a), Some(b)) = (listen, admin_listen)
             && a == b
             && a.port() != 0
@@ -130,6 +142,7 @@ impl ServeConfig {
             data_dir,
             admin_token,
             shop_token,
+            trust,
         );
         match parts {
             (
@@ -141,6 +154,7 @@ impl ServeConfig {
                 Some(data_dir),
                 Some(admin_token),
                 Some(shop_token),
+                Some(trust),
             ) if wrong.is_empty() => Ok(Self {
                 node: NodeIdentity { id, weight },
                 listen,
@@ -149,6 +163,7 @@ impl ServeConfig {
                 directory: data_dir.join(format!("node-{id}")),
                 admin_token,
                 shop_token,
+                trust,
                 demo: flags.demo,
                 stop_with_stdin: flags.stop_with_stdin,
                 json: common.json,
@@ -183,6 +198,11 @@ impl ClusterConfig {
         let edges = edges(&mut wrong, &flags);
         let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
         let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
+        let edge_key = given(flags.edge_key.as_ref()).cloned();
+        wrong.note(key_ring(
+            "--edge-key or LASTSEAT_EDGE_KEY",
+            edge_key.as_ref(),
+        ));
         let data_dir = wrong.note(absolute(&common.data_dir));
         let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
         let ports = ports.chain(edges.iter().flat_map(|(_, ports)| ports.iter().copied()));
@@ -195,6 +215,8 @@ impl ClusterConfig {
                 data_dir,
                 admin_token,
                 shop_token,
+                edge_key,
+                direct: flags.insecure_direct,
                 demo: tickets.filter(|_| flags.demo),
                 edges,
                 json: common.json,

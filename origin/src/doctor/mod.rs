@@ -2,6 +2,7 @@
 //!
 //! Each file looks at one thing and answers findings; nothing here changes anything.
 
+mod edge_key;
 mod edge_table;
 mod known_bad;
 mod machine;
@@ -15,6 +16,7 @@ pub use memory::BYTES_PER_ORDER;
 pub use report::{Finding, Level, Report};
 
 use crate::ledger::{Facts, Ledger, LedgerUrl};
+use crate::secret::Secret;
 use shared::SaleId;
 use std::path::PathBuf;
 
@@ -27,6 +29,8 @@ pub struct Patient {
     pub sale: Option<SaleId>,
     /// Tickets that are planned.
     pub tickets: Option<u64>,
+    /// The key of the edges that was given.
+    pub edge_key: Option<Secret>,
     /// Where a cluster keeps its files.
     pub data_dir: PathBuf,
     /// The checkout of lastseat, if this is one.
@@ -38,6 +42,10 @@ pub async fn examine(patient: &Patient) -> Report {
     let mut findings = redis(patient).await;
     findings.extend(ports::look(&patient.data_dir));
     findings.push(machine::file_descriptors());
+    findings.push(edge_key::look(
+        patient.edge_key.as_ref(),
+        patient.repository.as_deref(),
+    ));
     match &patient.repository {
         Some(root) => {
             findings.extend(tools::look(root));

@@ -9,7 +9,8 @@ use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
-use shared::problem::PROBLEM_JSON;
+use shared::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
+use shared::signature::Untrusted;
 use shared::wire::{OrderView, header};
 use shared::{Code, Grant, Order, OrderId, Problem, Refusal, SaleId};
 
@@ -142,11 +143,22 @@ pub fn problem(problem: &Problem) -> Response {
     let mut response = json(status, problem);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-    if problem.code == Code::Unauthorized {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    if let Some(challenge) = problem.code.challenge() {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if let Some(seconds) = problem.retry_after_seconds() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// The request is not believed to come from an edge. The challenge says why in a word, for the log of the edge.
+#[must_use]
+pub fn untrusted(why: Untrusted) -> Response {
+    let mut response = problem(&Problem::saying(Code::Untrusted, why));
+    let challenge = format!("{EDGE_CHALLENGE} error=\"{}\"", why.as_str());
+    if let Ok(challenge) = HeaderValue::try_from(challenge) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     response
 }

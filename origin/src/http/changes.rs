@@ -4,12 +4,13 @@
 use super::guard::Shop;
 use super::orders::with_grant;
 use super::request::{self, Nothing, OfOrder};
+use super::sender::Sender;
 use super::{App, answer};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use shared::{EdgeId, Problem, Quantity};
+use shared::{Problem, Quantity};
 use std::sync::Arc;
 
 /// What the caller wants of an order.
@@ -33,41 +34,49 @@ pub(super) async fn confirm(
     _: Shop,
     State(app): State<Arc<App>>,
     of: OfOrder,
+    sender: Sender,
     request: Request,
 ) -> Response {
-    let (edge, wanted) = read::<Confirm>(request).await;
+    let wanted = read::<Confirm>(request).await;
     let change = wanted.and_then(|Confirm { quantity }| {
         let quantity = quantity.map(Quantity::new).transpose();
-        let quantity = quantity.map_err(|e| Problem::invalid(request::sentence(&e)))?;
+        let quantity = quantity.map_err(Problem::invalid)?;
         Ok(Change::Confirm(quantity))
     });
-    carry_out(&app, of, edge, change).await
+    carry_out(&app, of, &sender, change).await
 }
 
 /// `POST /v1/sales/{sale}/orders/{order}/cancel`: its tickets return.
-pub(super) async fn cancel(State(app): State<Arc<App>>, of: OfOrder, request: Request) -> Response {
-    let (edge, wanted) = read::<Nothing>(request).await;
-    carry_out(&app, of, edge, wanted.map(|_| Change::Cancel)).await
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    of: OfOrder,
+    sender: Sender,
+    request: Request,
+) -> Response {
+    let wanted = read::<Nothing>(request).await;
+    carry_out(&app, of, &sender, wanted.map(|_| Change::Cancel)).await
 }
 
 /// `POST /v1/sales/{sale}/orders/{order}/extend`: its hold lasts a hold time from now.
-pub(super) async fn extend(State(app): State<Arc<App>>, of: OfOrder, request: Request) -> Response {
-    let (edge, wanted) = read::<Nothing>(request).await;
-    carry_out(&app, of, edge, wanted.map(|_| Change::Extend)).await
+pub(super) async fn extend(
+    State(app): State<Arc<App>>,
+    of: OfOrder,
+    sender: Sender,
+    request: Request,
+) -> Response {
+    let wanted = read::<Nothing>(request).await;
+    carry_out(&app, of, &sender, wanted.map(|_| Change::Extend)).await
 }
 
-async fn read<T: Default + DeserializeOwned>(
-    request: Request,
-) -> (Option<EdgeId>, Result<T, Problem>) {
+async fn read<T: Default + DeserializeOwned>(request: Request) -> Result<T, Problem> {
     let (parts, body) = request.into_parts();
-    let wanted = request::json_or_default(&parts.headers, body).await;
-    (request::edge(&parts.headers), wanted)
+    request::json_or_default(&parts.headers, body).await
 }
 
 async fn carry_out(
     app: &App,
     OfOrder(sale, id): OfOrder,
-    edge: Option<EdgeId>,
+    sender: &Sender,
     change: Result<Change, Problem>,
 ) -> Response {
     let sales = &app.sales;
@@ -81,6 +90,6 @@ async fn carry_out(
         Ok(reply) => answer::order_changed(&sale, &id, &reply),
         Err(problem) => answer::problem(&problem.for_order(&id)),
     };
-    with_grant(app, &sale, edge.as_ref(), &mut response);
+    with_grant(app, &sale, sender, &mut response);
     response
 }

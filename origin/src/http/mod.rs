@@ -10,6 +10,9 @@ mod orders;
 mod patience;
 mod request;
 mod sales;
+mod sender;
+
+pub use sender::Trust;
 
 use crate::metrics::Counters;
 use crate::nodes::NodeIdentity;
@@ -18,6 +21,7 @@ use crate::secret::Secret;
 use crate::stat_log::StatLog;
 use axum::Router;
 use axum::http::HeaderValue;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use intake::Connections;
 use shared::{Code, Problem};
@@ -41,6 +45,8 @@ pub struct App {
     pub shop_token: Option<Secret>,
     /// Whether anybody may make the shop's calls: a demonstration on one machine.
     pub demo: bool,
+    /// Who is believed to be an edge.
+    pub trust: Trust,
     /// Connections of the public listener.
     pub connections: Arc<Connections>,
     /// Whether the node was told to stop.
@@ -66,7 +72,7 @@ impl App {
     }
 }
 
-/// The routes of the public listener.
+/// The routes of the public listener. All but those that say how the node is are for edges.
 pub fn public(app: Arc<App>) -> Router {
     Router::new()
         .route("/v1/sales/{sale}", get(sales::show))
@@ -84,9 +90,10 @@ pub fn public(app: Arc<App>) -> Router {
             "/v1/sales/{sale}/orders/{order}/extend",
             post(changes::extend),
         )
-        .merge(operations::health())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&app), sender::admit))
+        .merge(operations::health())
         .with_state(app)
 }
 

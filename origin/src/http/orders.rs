@@ -1,6 +1,7 @@
 //! The buyer's calls.
 
 use super::request::{self, OfOrder, OfSale};
+use super::sender::Sender;
 use super::{App, answer};
 use crate::committer::NewOrder;
 use crate::stat_log::Decision;
@@ -16,26 +17,26 @@ use std::sync::Arc;
 pub(super) async fn place(
     State(app): State<Arc<App>>,
     OfSale(sale): OfSale,
+    sender: Sender,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let edge = request::edge(&parts.headers);
-    let mut response = match read(&parts.headers, body).await {
-        Ok(order) => decide(&app, &sale, edge.as_ref(), order).await,
+    let mut response = match read(&parts.headers, &sender, body).await {
+        Ok(order) => decide(&app, &sale, sender.edge(), order).await,
         Err(problem) => answer::problem(&problem),
     };
-    with_grant(&app, &sale, edge.as_ref(), &mut response);
+    with_grant(&app, &sale, &sender, &mut response);
     response
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<NewOrder, Problem> {
-    let (id, key) = request::order_key(headers)?;
+async fn read(headers: &HeaderMap, sender: &Sender, body: Body) -> Result<NewOrder, Problem> {
+    let (id, key) = request::order_key(headers, sender)?;
     let wanted: OrderRequest = request::json(headers, body)
         .await
         .map_err(|problem| problem.for_order(&id))?;
     let (buyer, quantity) = wanted
         .parse()
-        .map_err(|e| Problem::invalid(request::sentence(&e)).for_order(&id))?;
+        .map_err(|e| Problem::invalid(e).for_order(&id))?;
     Ok(NewOrder {
         id,
         buyer,
@@ -57,19 +58,20 @@ async fn decide(app: &App, sale: &SaleId, edge: Option<&EdgeId>, order: NewOrder
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     OfOrder(sale, id): OfOrder,
-    headers: HeaderMap,
+    sender: Sender,
 ) -> Response {
     let asked = app.sales.order(&sale, &id).await;
     let mut response = answer::found(asked, Refusal::UnknownOrder, |order| {
         answer::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
     });
-    with_grant(&app, &sale, request::edge(&headers).as_ref(), &mut response);
+    with_grant(&app, &sale, &sender, &mut response);
     response
 }
 
 /// Every answer to an edge about a sale carries what the edge may forward next.
-pub(super) fn with_grant(app: &App, sale: &SaleId, edge: Option<&EdgeId>, response: &mut Response) {
-    if let Some(grant) = edge.and_then(|edge| app.sales.grant(sale, edge)) {
+pub(super) fn with_grant(app: &App, sale: &SaleId, sender: &Sender, response: &mut Response) {
+    let grant = sender.edge().and_then(|edge| app.sales.grant(sale, edge));
+    if let Some(grant) = grant {
         answer::add_grant(response, &grant);
     }
 }

@@ -2,6 +2,7 @@
 //! is wrong.
 
 use super::answer;
+use super::sender::Sender;
 use crate::clock;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Query, RawPathParams};
@@ -16,8 +17,8 @@ use serde::de::DeserializeOwned;
 use shared::gate::Key;
 use shared::ids::IdError;
 use shared::limits::BODY_MAX;
-use shared::wire::{header, key_source};
-use shared::{Code, EdgeId, OrderId, Problem, SaleId};
+use shared::wire::header;
+use shared::{Code, OrderId, Problem, SaleId};
 use std::time::Duration;
 
 /// A body has to arrive within this time.
@@ -35,7 +36,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OfSale {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let path = path(parts, state).await?;
         let sale = named(&path, "sale", SaleId::parse, IdError::Sale);
-        sale.map(Self).map_err(|e| invalid(&e))
+        sale.map(Self).map_err(invalid)
     }
 }
 
@@ -50,7 +51,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OfOrder {
         let sale = named(&path, "sale", SaleId::parse, IdError::Sale);
         let order = named(&path, "order", OrderId::parse, IdError::Order);
         let both = sale.and_then(|sale| Ok(Self(sale, order?)));
-        both.map_err(|e| invalid(&e))
+        both.map_err(invalid)
     }
 }
 
@@ -71,25 +72,23 @@ fn named<T>(
         .map_or(Err(absent), |(_, text)| parse(text))
 }
 
-fn invalid(error: &IdError) -> Response {
-    answer::problem(&Problem::invalid(sentence(error)))
+fn invalid(error: IdError) -> Response {
+    answer::problem(&Problem::invalid(error))
 }
 
 /// The id of an order and where it comes from. Without `Idempotency-Key` it is made here.
-///
-/// `Lastseat-Key` is believed for now; once the edge signs its requests, from an edge only.
-pub(super) fn order_key(headers: &HeaderMap) -> Result<(OrderId, Key), Problem> {
+pub(super) fn order_key(headers: &HeaderMap, sender: &Sender) -> Result<(OrderId, Key), Problem> {
     let Some(sent) = headers.get(header::IDEMPOTENCY_KEY) else {
         return Ok((new_order_id()?, Key::Made));
     };
     let id = sent.to_str().map_err(|_| IdError::Order);
     let id = id.and_then(OrderId::parse);
-    let id = id.map_err(|e| Problem::invalid(sentence(&e)))?;
-    let word = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let key = match (word(header::KEY), word(header::RETRY)) {
-        (Some(source), _) => key_source::parse(source),
-        (None, Some("1")) => Key::Repeated,
-        (None, _) => Key::Sent,
+    let id = id.map_err(Problem::invalid)?;
+    let repeats = || headers.get(header::RETRY).is_some_and(|value| value == "1");
+    let key = match sender {
+        Sender::Edge { key, .. } => *key,
+        Sender::Client if repeats() => Key::Repeated,
+        Sender::Client => Key::Sent,
     };
     Ok((id, key))
 }
@@ -99,11 +98,6 @@ fn new_order_id() -> Result<OrderId, Problem> {
     // An order id is a capability: without chance, no order.
     getrandom::fill(&mut random).map_err(|_| Problem::new(Code::Unavailable).retry_after(1_000))?;
     Ok(OrderId::new_v7(clock::now(), random))
-}
-
-/// The edge isolate that forwarded the request, if it names itself well.
-pub(super) fn edge(headers: &HeaderMap) -> Option<EdgeId> {
-    EdgeId::parse(headers.get(header::EDGE)?.to_str().ok()?).ok()
 }
 
 /// The body as JSON of type `T`.
@@ -202,12 +196,4 @@ async fn drain(body: &mut Body) {
             return;
         }
     }
-}
-
-/// The text of an error as a sentence.
-pub(super) fn sentence(error: &impl core::fmt::Display) -> String {
-    let text = error.to_string();
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_ascii_uppercase());
-    first.into_iter().chain(chars).chain(['.']).collect()
 }

@@ -1,11 +1,12 @@
 //! A sale as the public sees it.
 
 use super::orders::with_grant;
-use super::request::{self, OfSale};
+use super::request::OfSale;
+use super::sender::Sender;
 use super::{App, answer};
 use crate::sales::Tier;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use shared::Refusal;
 use shared::wire::SaleView;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     OfSale(sale): OfSale,
-    headers: HeaderMap,
+    sender: Sender,
 ) -> Response {
     let mut tier = Tier::Ledger;
     let asked = app.sales.snapshot(&sale).await;
@@ -26,6 +27,6 @@ pub(super) async fn show(
     if tier == Tier::Origin {
         answer::answered_by(&mut response, tier);
     }
-    with_grant(&app, &sale, request::edge(&headers).as_ref(), &mut response);
+    with_grant(&app, &sale, &sender, &mut response);
     response
 }

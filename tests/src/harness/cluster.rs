@@ -47,17 +47,20 @@ pub struct Setup {
     pub edge: Edge,
     /// How many edges run.
     pub edges: usize,
+    /// Whether nodes serve clients without an edge, too.
+    pub direct: bool,
     /// More arguments.
     pub arguments: Vec<String>,
 }
 
 impl Setup {
-    /// One edge of this kind.
+    /// One edge of this kind; without any, clients reach the nodes themselves.
     #[must_use]
     pub const fn with_edge(edge: Edge) -> Self {
         Self {
             edge,
             edges: 1,
+            direct: matches!(edge, Edge::None),
             arguments: Vec::new(),
         }
     }
@@ -91,6 +94,7 @@ impl Cluster {
         command
             .current_dir(repository())
             .env_remove("REDIS_URL")
+            .env_remove("LASTSEAT_EDGE_KEY")
             .args([
                 "cluster",
                 "--json",
@@ -104,6 +108,9 @@ impl Cluster {
             .arg(directory.path());
         if setup.edge != Edge::None {
             command.args(["--edges", &setup.edges.to_string()]);
+        }
+        if setup.direct {
+            command.arg("--insecure-direct");
         }
         command.args(&setup.arguments);
         let program = Program::start("lastseat cluster", command)?;

@@ -2,7 +2,7 @@
 
 use hyper::Method;
 use lastseat_tests::harness::http::request;
-use lastseat_tests::harness::{Answer, Client, Cluster, Edge};
+use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Setup};
 use shared::Code;
 use shared::problem::PROBLEM_JSON;
 use shared::wire::header::{ANSWERED_BY, IDEMPOTENCY_KEY};
@@ -172,7 +172,11 @@ async fn every_wrong_request_is_refused_at(place: &str, url: &str) {
 #[tokio::test]
 async fn every_wrong_request_gets_its_4xx_and_a_sentence() {
     for edge in [Edge::Workerd, Edge::Wrangler] {
-        let cluster = Cluster::with_edge(edge);
+        let setup = Setup {
+            direct: true,
+            ..Setup::with_edge(edge)
+        };
+        let cluster = Cluster::start(&setup).unwrap();
         cluster.create_sale("open", 1_000).await.unwrap();
         every_wrong_request_is_refused_at("a node", &cluster.nodes[0].url).await;
         every_wrong_request_is_refused_at(edge.as_str(), &cluster.edges[0]).await;

@@ -57,5 +57,5 @@ async fn checked<B: DeserializeOwned, T>(
 ) -> Result<T, Problem> {
     let (parts, body) = request.into_parts();
     let wanted: B = request::json(&parts.headers, body).await?;
-    check(&wanted).map_err(|wrong| Problem::invalid(request::sentence(&wrong)))
+    check(&wanted).map_err(Problem::invalid)
 }

@@ -52,7 +52,7 @@ async fn create(
     };
     let wanted = match wanted {
         Ok(wanted) => wanted,
-        Err(wrong) => return answer::problem(&Problem::invalid(request::sentence(&wrong))),
+        Err(wrong) => return answer::problem(&Problem::invalid(wrong)),
     };
     let (capacity, terms, open) = (wanted.capacity, wanted.terms, wanted.open);
     let ledger = app.sales.ledger();
@@ -80,7 +80,7 @@ struct ListQuery {
 async fn list(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
     let after = request::query::<ListQuery>(&uri).and_then(|wanted| {
         let after = wanted.after.as_deref().map(SaleId::parse).transpose();
-        after.map_err(|e| Problem::invalid(request::sentence(&e)))
+        after.map_err(Problem::invalid)
     });
     let after = match after {
         Ok(after) => after,

@@ -1,0 +1,77 @@
+//! The keys that the nodes and edges of one machine share.
+
+use super::edge::repository;
+use super::kept_token;
+use crate::config::{ClusterConfig, key_ring};
+use crate::secret::Secret;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+const EDGE_KEY: &str = "LASTSEAT_EDGE_KEY";
+/// Where wrangler looks for secrets.
+const FILE: &str = ".dev.vars";
+
+/// What the members of a cluster are given by environment.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    /// The ring of `LASTSEAT_EDGE_KEY`.
+    pub(super) edge: Secret,
+    /// Whether `npx wrangler dev` has the same one without being told.
+    pub(super) known_to_wrangler: bool,
+}
+
+impl Keys {
+    /// Those that were given, or those of the repository's `.dev.vars`, or those of this data directory.
+    pub(super) fn of(config: &ClusterConfig) -> Result<Self, String> {
+        let kept = repository().and_then(|root| of_repository(&root));
+        let (edge, known_to_wrangler) = match (&config.edge_key, kept) {
+            (Some(given), kept) => {
+                let same = kept.is_some_and(|kept| kept.matches(given.reveal().as_bytes()));
+                (given.clone(), same)
+            }
+            (None, Some(kept)) => (kept, true),
+            (None, None) => {
+                let file = config.data_dir.join("edge.key");
+                let made = kept_token(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+                (made, false)
+            }
+        };
+        key_ring(EDGE_KEY, Some(&edge)).map_err(|e| match config.edge_key {
+            Some(_) => e,
+            None => format!("{e} ({FILE} or edge.key has it)"),
+        })?;
+        Ok(Self {
+            edge,
+            known_to_wrangler,
+        })
+    }
+
+    /// The file that gives a wrangler these keys and no others.
+    pub(super) fn write_env_file(&self, path: &Path) -> io::Result<()> {
+        let line = format!("{EDGE_KEY}=\"{}\"\n", self.edge.reveal());
+        super::roster::write_private(path, line.as_bytes())
+    }
+
+    /// Hands the keys to a child: arguments are for everybody to see.
+    pub(super) fn give(&self, command: &mut tokio::process::Command) {
+        command.env(EDGE_KEY, self.edge.reveal());
+    }
+}
+
+/// The key in `.dev.vars`, made if there is none.
+fn of_repository(root: &Path) -> Option<Secret> {
+    let read = || variable(&root.join(FILE), EDGE_KEY);
+    read().or_else(|| {
+        // Where nothing can be written there is no key to share.
+        let made = Command::new(root.join("scripts/dev-vars")).output().ok()?;
+        made.status.success().then(read)?
+    })
+}
+
+/// A variable in a file as wrangler reads it.
+pub(crate) fn variable(file: &Path, name: &str) -> Option<Secret> {
+    let lines = dotenvy::from_path_iter(file).ok()?;
+    let found = lines.flatten().find(|(key, _)| key == name);
+    found.map(|(_, value)| Secret::new(value))
+}

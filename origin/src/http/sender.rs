@@ -1,0 +1,108 @@
+//! Who sent a request: an edge that proves it, or a client that is let in without one.
+//!
+//! What an edge says of itself and of its client (`Lastseat-*`) is believed with its signature only. Every
+//! public route that touches a sale stands behind [`admit`].
+
+use super::{App, answer};
+use crate::clock;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+use shared::gate::Key;
+use shared::signature::{self, Signed, Untrusted};
+use shared::wire::{header, key_source};
+use shared::{EdgeId, KeyRing};
+use std::sync::Arc;
+
+/// Whom a node believes.
+#[derive(Debug)]
+pub struct Trust {
+    /// The keys of its edges.
+    pub edge_keys: Option<KeyRing>,
+    /// Whether requests without a signature are served, too, as those of direct clients.
+    pub direct: bool,
+}
+
+/// The sender of a request that was admitted.
+#[derive(Clone, Debug)]
+pub(super) enum Sender {
+    /// An edge.
+    Edge {
+        /// The isolate.
+        id: Option<EdgeId>,
+        /// Where the order id comes from.
+        key: Key,
+    },
+    /// A client, without an edge between.
+    Client,
+}
+
+/// Lets a request through to its handler, with its [`Sender`], or says why not.
+pub(super) async fn admit(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match app.trust.sender(&request) {
+        Ok(sender) => {
+            request.extensions_mut().insert(sender);
+            next.run(request).await
+        }
+        Err(why) => answer::untrusted(why),
+    }
+}
+
+impl Trust {
+    fn sender(&self, request: &Request) -> Result<Sender, Untrusted> {
+        let text = |name| {
+            let value = request.headers().get(name);
+            value.and_then(|value| value.to_str().ok())
+        };
+        let Some(signature) = text(header::SIGNATURE) else {
+            return self
+                .direct
+                .then_some(Sender::Client)
+                .ok_or(Untrusted::Absent);
+        };
+        let keys = self.edge_keys.as_ref().ok_or(Untrusted::UnknownKey)?;
+        let said = |name| text(name).unwrap_or_default();
+        let signed = Signed {
+            method: request.method().as_str(),
+            path: request
+                .uri()
+                .path_and_query()
+                .map_or("", |path| path.as_str()),
+            order: said(header::IDEMPOTENCY_KEY),
+            client: said(header::CLIENT_IP),
+            edge: said(header::EDGE),
+            key_source: said(header::KEY),
+            buyer_token: said(header::BUYER_TOKEN),
+        };
+        signature::verify(keys, Some(signature), &signed, clock::now())?;
+        Ok(Sender::Edge {
+            id: EdgeId::parse(signed.edge).ok(),
+            key: key_source::parse(signed.key_source),
+        })
+    }
+}
+
+impl Sender {
+    /// The edge isolate that waits for a grant.
+    pub(super) const fn edge(&self) -> Option<&EdgeId> {
+        match self {
+            Self::Edge { id, .. } => id.as_ref(),
+            Self::Client => None,
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Sender {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        // A route that does not stand behind `admit` believes nobody.
+        let sender = parts.extensions.remove::<Self>();
+        sender.ok_or_else(|| answer::untrusted(Untrusted::Absent))
+    }
+}
