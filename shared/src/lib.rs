@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+pub mod edges;
 pub mod gate;
 pub mod grant;
 pub mod ids;
@@ -14,6 +15,7 @@ pub mod log;
 pub mod model;
 pub mod order;
 pub mod orderbook;
+pub mod outlook;
 pub mod problem;
 pub mod recent;
 pub mod refusal;
@@ -27,6 +29,7 @@ pub use gate::{Ask, Decision, Gate, Gates};
 pub use grant::{Grant, Offer};
 pub use ids::{BuyerId, Capacity, EdgeId, OrderId, Quantity, SaleId};
 pub use order::{Order, OrderState, Reserve, Verdict};
+pub use outlook::Outlook;
 pub use problem::{Code, Problem};
 pub use refusal::Refusal;
 pub use sale::{SaleChange, SaleState, Snapshot, Terms};

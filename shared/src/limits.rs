@@ -79,6 +79,10 @@ pub const RECENT_MAX: usize = 32_768;
 /// Orders of a latched sale that one origin looks up in the ledger per second for the same reason.
 pub const ORIGIN_RECHECKS_PER_SECOND: u32 = 512;
 
+/// How old a node's "no" from memory may get while somebody asks, and how often a sale with holds is swept, in
+/// milliseconds: a returned ticket is sellable well within 250 ms of its deadline.
+pub const REPOLL_MS: u64 = 100;
+
 /// Shortest window of a grant, in milliseconds.
 pub const WINDOW_MIN_MS: u64 = 250;
 /// Longest window of a grant, in milliseconds: a returned ticket is offered at every edge within
