@@ -83,6 +83,11 @@ pub const ORIGIN_RECHECKS_PER_SECOND: u32 = 512;
 /// milliseconds: a returned ticket is sellable well within 250 ms of its deadline.
 pub const REPOLL_MS: u64 = 100;
 
+/// A client that waits for an opening looks again at least this often, in milliseconds: the opening may be moved.
+pub const OPENING_LOOK_MS: u64 = 60_000;
+/// Clients that wait for an opening come back spread over this many milliseconds.
+pub const OPENING_JITTER_MS: f64 = 1_000.0;
+
 /// Shortest window of a grant, in milliseconds.
 pub const WINDOW_MIN_MS: u64 = 250;
 /// Longest window of a grant, in milliseconds: a returned ticket is offered at every edge within
