@@ -7,16 +7,14 @@ use crate::routes::Route;
 use crate::runtime;
 use crate::state::Isolate;
 use js_sys::{ArrayBuffer, Uint8Array};
-use shared::gate::{Ask, Decision, Key};
+use shared::gate::{Ask, Decision, Key, come_back_ms};
 use shared::limits::{BEAT_MS, BODY_MAX, EDGE_ATTEMPT_MS};
 use shared::wire::OrderRequest;
 use shared::{BuyerId, Code, Problem, Refusal, SaleId, UnixMillis};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, Response};
 
-/// A client that waits for an opening looks again at least this often, in milliseconds: the opening may be moved.
-const OPENING_LOOK_MS: u64 = 60_000;
-/// Clients told to wait for something come back spread over this many milliseconds.
+/// Clients whose request got no answer come back spread over this many milliseconds.
 const JITTER_MS: f64 = 1_000.0;
 
 /// `POST /v1/sales/{sale}/orders`. A refusal neither reads the body nor asks an origin.
@@ -145,14 +143,14 @@ fn buyer_of(body: &JsValue) -> Option<BuyerId> {
     BuyerId::parse(&order.buyer).ok()
 }
 
-/// The problem of a refusal made here. One who waits for an opening is told when to come back: then, or in a
-/// minute to see whether it was moved, plus a random part, so that not all come in the same millisecond.
+/// The problem of a refusal made here, and when to come back.
 fn refused(refusal: Refusal, now: UnixMillis, chance: f64) -> Problem {
     let problem = Problem::refusal(refusal);
     match refusal {
-        Refusal::NotOpen(Some(opens_at)) => {
-            problem.retry_after(spread(opens_at.since(now).min(OPENING_LOOK_MS), chance))
-        }
+        Refusal::NotOpen(_) => match come_back_ms(refusal, now, chance) {
+            Some(ms) => problem.retry_after(ms),
+            None => problem,
+        },
         _ => problem,
     }
 }
@@ -162,38 +160,12 @@ fn unanswered(lost: Lost, chance: f64) -> Problem {
         Lost::NotSent => Code::Unavailable,
         Lost::Unknown => Code::OutcomeUnknown,
     };
-    Problem::new(code).retry_after(spread(0, chance))
-}
-
-fn spread(wait_ms: u64, chance: f64) -> u32 {
-    (wait_ms as f64 + chance * JITTER_MS) as u32
+    Problem::new(code).retry_after((chance * JITTER_MS) as u32)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_comes_before_the_opening_is_told_when_to_come_back() {
-        let refusal = Refusal::NotOpen(Some(UnixMillis(15_000)));
-        let wait = |now, chance| refused(refusal, UnixMillis(now), chance).retry_after_ms;
-        assert_eq!(wait(10_000, 0.0), Some(5_000));
-        assert_eq!(wait(10_000, 0.5), Some(5_500));
-        assert_eq!(wait(15_001, 0.5), Some(500));
-    }
-
-    #[test]
-    fn a_far_opening_is_looked_at_again_within_a_minute() {
-        let refusal = Refusal::NotOpen(Some(UnixMillis(u64::MAX)));
-        assert_eq!(
-            refused(refusal, UnixMillis(0), 0.0).retry_after_ms,
-            Some(60_000)
-        );
-        assert_eq!(
-            refused(Refusal::NotOpen(None), UnixMillis(0), 0.0).retry_after_ms,
-            None
-        );
-    }
 
     #[test]
     fn a_request_that_may_have_arrived_is_never_called_unavailable() {

@@ -4,26 +4,20 @@
 //! There are no timers on the way of an order: an idle committer sends at once, a busy one sends
 //! what gathered during one round trip.
 
-use crate::edges::Edges;
 use crate::ledger::{Fault, Ledger, Reserve, Verdict};
 use crate::metrics::{Counters, count};
 use crate::nodes::Nodes;
 use crate::sales::{Placed, Tier};
 use shared::gate::Key;
-use shared::grant::{Offer, Supply};
-use shared::limits::{BATCH_MAX, ORIGIN_RECHECKS_PER_SECOND, QUEUE_MAX, SWEEP_MAX, WINDOW_MIN_MS};
+use shared::limits::{BATCH_MAX, QUEUE_MAX, REPOLL_MS, SWEEP_MAX};
+use shared::outlook::{self, Admission, Load, Outlook};
 use shared::recent::Recent;
-use shared::{
-    BuyerId, EdgeId, Grant, OrderId, Quantity, Refusal, SaleId, Snapshot, Stock, UnixMillis,
-};
+use shared::{BuyerId, EdgeId, Grant, OrderId, Quantity, Refusal, SaleId, Snapshot, Stock};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
-/// How often a sale with holds is swept, and how old a "no" from memory may get while somebody
-/// asks: a returned ticket is sellable well within 250 ms of its deadline.
-const SWEEP_EVERY: Duration = Duration::from_millis(100);
 /// Readers of a sale hear what the ledger said at most this long ago.
 const RECENT: Duration = Duration::from_millis(100);
 
@@ -72,20 +66,14 @@ struct Refresh {
     outcome: Result<Snapshot, Fault>,
 }
 
-/// What the ledger said last. A hint.
+/// What the node knows of the sale. Hints.
 #[derive(Debug)]
 struct Known {
-    snapshot: Snapshot,
-    /// When it said so, by the clock of this process.
+    outlook: Outlook,
+    /// When the ledger was last heard, by the clock of this process.
     heard: Instant,
-    edges: Edges,
     /// Orders that were granted through this desk.
     granted: Recent,
-    /// Second of the ledger's clock that `rechecks` counts in.
-    recheck_second: u64,
-    rechecks: u32,
-    /// When a poll was last asked for, by the ledger's clock.
-    polled_at: UnixMillis,
 }
 
 impl Desk {
@@ -96,9 +84,7 @@ impl Desk {
     /// Takes in what the ledger said, unless something newer was heard meanwhile.
     pub(crate) fn hear(&self, snapshot: &Snapshot) {
         let mut known = self.known();
-        let (old, new) = (&known.snapshot, snapshot);
-        if (new.at, new.commit_seq) >= (old.at, old.commit_seq) {
-            known.snapshot = *snapshot;
+        if known.outlook.hear(snapshot) {
             known.heard = Instant::now();
         }
     }
@@ -106,25 +92,18 @@ impl Desk {
     /// The "no" that needs no ledger: nothing was free when it was last heard. Asks the ledger in the background
     /// whether that still stands.
     pub(crate) fn refuse_from_memory(&self, order: &NewOrder) -> Option<Refusal> {
-        let key = order.key;
         let now = self.ledger.now();
         let mut known = self.known();
-        let refusal = no_supply(&known.snapshot, now)?;
-        let poll = now.since(known.polled_at) >= SWEEP_EVERY.as_millis() as u64;
-        if poll {
-            known.polled_at = now;
-        }
-        let recheck = key != Key::Made && (known.granted.has(&order.id) || known.may_recheck(now));
+        let granted = known.granted.has(&order.id);
+        let received = known
+            .outlook
+            .receive(order.key, granted, now, fastrand::f64());
         drop(known);
-        if poll {
+        if received.poll {
             // A full queue hears the ledger anyway.
             let _ = self.queue.try_send(Work::Poll(None));
         }
-        match (recheck, key) {
-            (true, _) => None,
-            (false, Key::Repeated | Key::Known) => Some(Refusal::Busy(self.retry_after_ms())),
-            (false, _) => Some(refusal),
-        }
+        received.refusal
     }
 
     fn remember(&self, batch: &[Waiting], verdicts: &[Verdict]) {
@@ -148,9 +127,9 @@ impl Desk {
         Some(receiver)
     }
 
-    /// When one who is told `busy` should ask again: after the next window began, spread over it.
+    /// When one who is told `busy` should ask again.
     pub(crate) fn retry_after_ms(&self) -> u32 {
-        (WINDOW_MIN_MS as f64 * (1.0 + fastrand::f64())) as u32
+        outlook::retry_after_ms(fastrand::f64())
     }
 
     /// What the ledger said within [`RECENT`]. When that is too old it is asked once, however many want
@@ -181,14 +160,14 @@ impl Desk {
 
     fn heard_lately(&self) -> Option<Snapshot> {
         let known = self.known();
-        (known.heard.elapsed() < RECENT).then_some(known.snapshot)
+        (known.heard.elapsed() < RECENT).then(|| *known.outlook.snapshot())
     }
 
     /// Hears the ledger now.
     async fn fresh_snapshot(&self) -> Result<Snapshot, Fault> {
         let (answer, receiver) = oneshot::channel();
         if self.queue.try_send(Work::Poll(Some(answer))).is_err() {
-            return Ok(self.known().snapshot);
+            return Ok(*self.known().outlook.snapshot());
         }
         receiver
             .await
@@ -198,21 +177,15 @@ impl Desk {
     /// The grant for an edge that asked just now.
     pub(crate) fn grant(&self, edge: &EdgeId, chance: f64) -> Grant {
         let now = self.ledger.now();
-        let waiting = self.queue.max_capacity() - self.queue.capacity();
-        let (own, live) = self.nodes.weights();
-        // The other nodes' queues are as full as this one's, by weight.
-        let in_cluster = |here: usize| {
-            let all = here as u64 * u64::from(live.max(own)) / u64::from(own.max(1));
-            u32::try_from(all).unwrap_or(u32::MAX)
+        let room = self.queue.capacity();
+        let (weight, live_weight) = self.nodes.weights();
+        let load = Load {
+            waiting: self.queue.max_capacity() - room,
+            room,
+            weight,
+            live_weight,
         };
-        let mut known = self.known();
-        known.edges.seen(edge, now);
-        let offer = Offer {
-            live_edges: known.edges.live(),
-            pending: in_cluster(waiting),
-            can_take: in_cluster(self.queue.capacity()),
-        };
-        offer.grant(&known.snapshot, now, chance)
+        self.known().outlook.grant(edge, load, now, chance)
     }
 
     /// Waits until everything that waits in the queue now is done.
@@ -222,36 +195,6 @@ impl Desk {
             let _ = receiver.await;
         }
     }
-}
-
-impl Known {
-    fn may_recheck(&mut self, now: UnixMillis) -> bool {
-        let second = now.0 / 1_000;
-        if self.recheck_second != second {
-            self.recheck_second = second;
-            self.rechecks = 0;
-        }
-        self.rechecks += 1;
-        self.rechecks <= ORIGIN_RECHECKS_PER_SECOND
-    }
-}
-
-/// The refusal that follows from a snapshot alone, whoever asks for however many. Whether a sale has opened
-/// by its own clock only the ledger says.
-fn no_supply(snapshot: &Snapshot, now: UnixMillis) -> Option<Refusal> {
-    Some(match Supply::of(snapshot) {
-        Supply::Free => return None,
-        Supply::SoldOut => Refusal::SoldOut,
-        Supply::AllHeld => Refusal::AllHeld,
-        Supply::Paused => Refusal::Paused,
-        Supply::Closed => Refusal::Closed,
-        Supply::Unknown => Refusal::UnknownSale,
-        Supply::NotOpen => match snapshot.terms.opens_at {
-            UnixMillis(0) => Refusal::NotOpen(None),
-            opens_at if now >= opens_at => return None,
-            opens_at => Refusal::NotOpen(Some(opens_at)),
-        },
-    })
 }
 
 /// The task behind a desk.
@@ -274,13 +217,9 @@ impl Committer {
     ) -> Arc<Desk> {
         let (queue, work) = mpsc::channel(QUEUE_MAX);
         let known = Known {
-            snapshot,
+            outlook: Outlook::new(snapshot),
             heard: Instant::now(),
-            edges: Edges::default(),
             granted: Recent::default(),
-            recheck_second: 0,
-            rechecks: 0,
-            polled_at: UnixMillis(0),
         };
         let desk = Arc::new(Desk {
             queue,
@@ -301,7 +240,7 @@ impl Committer {
     }
 
     async fn run(mut self, mut work: mpsc::Receiver<Work>) {
-        let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        let mut sweep = tokio::time::interval(Duration::from_millis(REPOLL_MS));
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // An order that the last batch had no stock for.
         let mut left_over: Option<Waiting> = None;
@@ -314,7 +253,7 @@ impl Committer {
                         Some(received) => received,
                         None => return,
                     },
-                    _ = sweep.tick(), if self.desk.known().snapshot.held > 0 => Work::Poll(None),
+                    _ = sweep.tick(), if self.desk.known().outlook.snapshot().held > 0 => Work::Poll(None),
                 },
             };
             let mut round = Round::default();
@@ -340,22 +279,23 @@ impl Committer {
             // Nobody waits and nothing was sent: as if it had never come.
             Work::Order(waiting) if waiting.answer.is_closed() => {}
             Work::Order(waiting) => {
-                let supply = no_supply(&self.desk.known().snapshot, self.desk.ledger.now());
-                match supply {
-                    // An id that a client sent may be in the ledger, even now that nothing is free.
-                    Some(refusal) if waiting.order.key == Key::Made => {
+                let admission = self.desk.known().outlook.admit(
+                    &mut self.stock,
+                    waiting.order.key,
+                    waiting.order.quantity,
+                    round.batch.is_empty(),
+                    self.desk.ledger.now(),
+                );
+                match admission {
+                    Admission::Send => round.batch.push(waiting),
+                    Admission::Later => return Some(waiting),
+                    Admission::Refuse(refusal) => {
                         count(&self.counters.refused_by_origin);
-                        let verdict = Verdict::Refused(refusal);
                         let _ = waiting.answer.send(Ok(Placed {
-                            verdict,
+                            verdict: Verdict::Refused(refusal),
                             by: Tier::Origin,
                         }));
                     }
-                    Some(_) => round.batch.push(waiting),
-                    None if self.stock.take(waiting.order.quantity) || round.batch.is_empty() => {
-                        round.batch.push(waiting);
-                    }
-                    None => return Some(waiting),
                 }
             }
         }

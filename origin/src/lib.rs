@@ -11,7 +11,6 @@ pub mod commands;
 mod committer;
 pub mod config;
 pub mod doctor;
-mod edges;
 pub mod events;
 pub mod failure;
 pub mod http;

@@ -4,8 +4,8 @@
 use crate::grant::{Grant, Supply};
 use crate::ids::SaleId;
 use crate::limits::{
-    BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, RECHECK_BUDGET, RECHECK_EVERY_MS,
-    WINDOW_MAX_MS,
+    BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, OPENING_JITTER_MS, OPENING_LOOK_MS,
+    RECHECK_BUDGET, RECHECK_EVERY_MS, WINDOW_MAX_MS,
 };
 use crate::refusal::Refusal;
 use crate::time::UnixMillis;
@@ -238,6 +238,21 @@ fn spread(wait_ms: u64, chance: f64) -> u32 {
     (wait_ms.clamp(1, WINDOW_MAX_MS) as f64 + jitter) as u32
 }
 
+/// When one who was refused should ask again, in milliseconds; `None` = that "no" is final. Whoever waits for an
+/// opening comes back then, or in a minute to see whether it was moved, plus a random part, so that a million do not come
+/// in the same millisecond.
+#[must_use]
+pub fn come_back_ms(refusal: Refusal, now: UnixMillis, chance: f64) -> Option<u32> {
+    match refusal {
+        Refusal::Busy(ms) => Some(ms),
+        Refusal::NotOpen(Some(opens_at)) => {
+            let wait = opens_at.since(now).min(OPENING_LOOK_MS);
+            Some((wait as f64 + chance * OPENING_JITTER_MS) as u32)
+        }
+        _ => None,
+    }
+}
+
 /// The gates of one edge isolate, bounded.
 ///
 /// Only sales that an origin knows get a gate of their own; all others share one, so that a flood of invented names
@@ -408,6 +423,25 @@ mod tests {
             Decision::Refuse(Refusal::NotOpen(Some(UnixMillis(12_000))))
         );
         assert_eq!(forwarded(&mut gate, MADE, 3_000, 1_000), 40);
+    }
+
+    #[test]
+    fn who_comes_before_the_opening_is_told_when_to_come_back_and_not_all_at_once() {
+        let refusal = Refusal::NotOpen(Some(UnixMillis(15_000)));
+        let wait = |now, chance| come_back_ms(refusal, UnixMillis(now), chance);
+        assert_eq!(wait(10_000, 0.0), Some(5_000));
+        assert_eq!(wait(10_000, 0.5), Some(5_500));
+        assert_eq!(wait(15_001, 0.5), Some(500));
+    }
+
+    #[test]
+    fn a_far_opening_is_looked_at_again_within_a_minute() {
+        let far = Refusal::NotOpen(Some(UnixMillis(u64::MAX)));
+        assert_eq!(come_back_ms(far, UnixMillis(0), 0.0), Some(60_000));
+        assert_eq!(
+            come_back_ms(Refusal::NotOpen(None), UnixMillis(0), 0.0),
+            None
+        );
     }
 
     #[test]

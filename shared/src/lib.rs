@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+pub mod edges;
 pub mod gate;
 pub mod grant;
 pub mod ids;
@@ -15,6 +16,7 @@ pub mod log;
 pub mod model;
 pub mod order;
 pub mod orderbook;
+pub mod outlook;
 pub mod problem;
 pub mod recent;
 pub mod refusal;
@@ -30,6 +32,7 @@ pub use grant::{Grant, Offer};
 pub use ids::{BuyerId, Capacity, EdgeId, OrderId, Quantity, SaleId};
 pub use keys::{KeyError, KeyRing};
 pub use order::{Order, OrderState, Reserve, Verdict};
+pub use outlook::Outlook;
 pub use problem::{Code, Problem};
 pub use refusal::Refusal;
 pub use sale::{SaleChange, SaleState, Snapshot, Terms};

@@ -97,6 +97,15 @@ pub const SECRET_MAX: usize = 256;
 /// milliseconds. An overheard request can be repeated for this long, which its order id makes harmless.
 pub const SIGNATURE_WINDOW_MS: u64 = 30_000;
 
+/// How old a node's "no" from memory may get while somebody asks, and how often a sale with holds is swept, in
+/// milliseconds: a returned ticket is sellable well within 250 ms of its deadline.
+pub const REPOLL_MS: u64 = 100;
+
+/// A client that waits for an opening looks again at least this often, in milliseconds: the opening may be moved.
+pub const OPENING_LOOK_MS: u64 = 60_000;
+/// Clients that wait for an opening come back spread over this many milliseconds.
+pub const OPENING_JITTER_MS: f64 = 1_000.0;
+
 /// Shortest window of a grant, in milliseconds.
 pub const WINDOW_MIN_MS: u64 = 250;
 /// Longest window of a grant, in milliseconds: a returned ticket is offered at every edge within

@@ -2,9 +2,10 @@
 //! load.
 //!
 //! [`harness`] starts, watches and stops them; [`rush`] is the load generator behind `make rush`;
-//! [`cost`] measures what an order costs in Redis.
+//! [`cost`] measures what an order costs in Redis; [`swarm`] simulates more edges than fit on a machine.
 //! The tests themselves are in `tests/tests`, one binary per tier.
 
 pub mod cost;
 pub mod harness;
 pub mod rush;
+pub mod swarm;

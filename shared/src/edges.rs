@@ -1,13 +1,14 @@
 //! How many edges ask for a sale: the divisor of every grant.
 
-use shared::limits::{EDGE_LIVE_MS, EDGES_MAX};
-use shared::{EdgeId, UnixMillis};
+use crate::ids::EdgeId;
+use crate::limits::{EDGE_LIVE_MS, EDGES_MAX};
+use crate::time::UnixMillis;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Edges seen in the present and the previous half of [`EDGE_LIVE_MS`]; bounded memory.
 #[derive(Debug, Default)]
-pub(crate) struct Edges {
+pub struct Edges {
     present: HashSet<u64>,
     previous: HashSet<u64>,
     /// Edges of `present` that are not in `previous`.
@@ -17,7 +18,7 @@ pub(crate) struct Edges {
 
 impl Edges {
     /// Notes that `edge` asked.
-    pub(crate) fn seen(&mut self, edge: &EdgeId, now: UnixMillis) {
+    pub fn seen(&mut self, edge: &EdgeId, now: UnixMillis) {
         if now >= self.turns_at {
             // After a long silence both halves are of the past.
             let silent = now.since(self.turns_at) >= EDGE_LIVE_MS / 2;
@@ -38,7 +39,8 @@ impl Edges {
     }
 
     /// Edges that asked lately, at least 1.
-    pub(crate) fn live(&self) -> u32 {
+    #[must_use]
+    pub fn live(&self) -> u32 {
         u32::try_from(self.previous.len() + self.fresh)
             .unwrap_or(u32::MAX)
             .max(1)

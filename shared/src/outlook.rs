@@ -1,0 +1,181 @@
+//! What a node thinks of one sale between two words of the ledger, and what follows from that without
+//! asking anyone: who is refused, who may be sent on, what an edge is granted.
+
+use crate::edges::Edges;
+use crate::gate::Key;
+use crate::grant::{Grant, Offer, Supply};
+use crate::ids::{EdgeId, Quantity};
+use crate::limits::{ORIGIN_RECHECKS_PER_SECOND, REPOLL_MS, WINDOW_MIN_MS};
+use crate::refusal::Refusal;
+use crate::sale::Snapshot;
+use crate::stock::Stock;
+use crate::time::UnixMillis;
+
+/// The last word of the ledger on a sale, and who asked since.
+#[derive(Debug)]
+pub struct Outlook {
+    snapshot: Snapshot,
+    edges: Edges,
+    /// Second of the ledger's clock that `rechecks` counts in.
+    recheck_second: u64,
+    rechecks: u32,
+    /// When a poll was last asked for.
+    polled_at: UnixMillis,
+}
+
+/// What a node does with an order that has just come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The "no" that needs no ledger; without one the order is queued.
+    pub refusal: Option<Refusal>,
+    /// Whether the ledger is to be heard in the background: the "no" may be out of date.
+    pub poll: bool,
+}
+
+/// What a committer does with the next order of its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is part of this batch.
+    Send,
+    /// It waits: the stock is spent, the ledger has to be heard first.
+    Later,
+    /// No, from memory.
+    Refuse(Refusal),
+}
+
+/// How full a node is, and its part of the cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Orders that wait in its queue.
+    pub waiting: usize,
+    /// Orders that the queue has room for.
+    pub room: usize,
+    /// The node's own weight.
+    pub weight: u32,
+    /// The sum over live nodes.
+    pub live_weight: u32,
+}
+
+impl Outlook {
+    /// The outlook of a node that has just heard of a sale.
+    #[must_use]
+    pub fn new(snapshot: Snapshot) -> Self {
+        Self {
+            snapshot,
+            edges: Edges::default(),
+            recheck_second: 0,
+            rechecks: 0,
+            polled_at: UnixMillis(0),
+        }
+    }
+
+    /// What the ledger said last.
+    #[must_use]
+    pub const fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Takes in what the ledger said; says whether it is the newest word.
+    pub fn hear(&mut self, snapshot: &Snapshot) -> bool {
+        let old = &self.snapshot;
+        let newest = (snapshot.at, snapshot.commit_seq) >= (old.at, old.commit_seq);
+        if newest {
+            self.snapshot = *snapshot;
+        }
+        newest
+    }
+
+    /// Decides on an order that comes in. `granted` = this node saw its id granted, so that only the ledger may
+    /// answer it.
+    pub fn receive(&mut self, key: Key, granted: bool, now: UnixMillis, chance: f64) -> Received {
+        let Some(refusal) = self.no_supply(now) else {
+            return Received {
+                refusal: None,
+                poll: false,
+            };
+        };
+        let poll = now.since(self.polled_at) >= REPOLL_MS;
+        if poll {
+            self.polled_at = now;
+        }
+        let recheck = key != Key::Made && (granted || self.may_recheck(now));
+        let refusal = match (recheck, key) {
+            (true, _) => None,
+            (false, Key::Repeated | Key::Known) => Some(Refusal::Busy(retry_after_ms(chance))),
+            (false, _) => Some(refusal),
+        };
+        Received { refusal, poll }
+    }
+
+    /// Decides on the next order of the queue; `first` = the batch is empty yet.
+    pub fn admit(
+        &self,
+        stock: &mut Stock,
+        key: Key,
+        quantity: Quantity,
+        first: bool,
+        now: UnixMillis,
+    ) -> Admission {
+        match self.no_supply(now) {
+            Some(refusal) if key == Key::Made => Admission::Refuse(refusal),
+            // An id that a client sent may be in the ledger, even now that nothing is free.
+            Some(_) => Admission::Send,
+            None if stock.take(quantity) || first => Admission::Send,
+            None => Admission::Later,
+        }
+    }
+
+    /// The grant for an edge that asked just now.
+    pub fn grant(&mut self, edge: &EdgeId, load: Load, now: UnixMillis, chance: f64) -> Grant {
+        self.edges.seen(edge, now);
+        let offer = Offer {
+            live_edges: self.edges.live(),
+            pending: load.in_cluster(load.waiting),
+            can_take: load.in_cluster(load.room),
+        };
+        offer.grant(&self.snapshot, now, chance)
+    }
+
+    /// The refusal that follows from the last snapshot alone, whoever asks for however many. Whether a sale has
+    /// opened by its own clock only the ledger says.
+    fn no_supply(&self, now: UnixMillis) -> Option<Refusal> {
+        Some(match Supply::of(&self.snapshot) {
+            Supply::Free => return None,
+            Supply::SoldOut => Refusal::SoldOut,
+            Supply::AllHeld => Refusal::AllHeld,
+            Supply::Paused => Refusal::Paused,
+            Supply::Closed => Refusal::Closed,
+            Supply::Unknown => Refusal::UnknownSale,
+            Supply::NotOpen => match self.snapshot.terms.opens_at {
+                UnixMillis(0) => Refusal::NotOpen(None),
+                opens_at if now >= opens_at => return None,
+                opens_at => Refusal::NotOpen(Some(opens_at)),
+            },
+        })
+    }
+
+    fn may_recheck(&mut self, now: UnixMillis) -> bool {
+        let second = now.0 / 1_000;
+        if self.recheck_second != second {
+            self.recheck_second = second;
+            self.rechecks = 0;
+        }
+        self.rechecks = self.rechecks.saturating_add(1);
+        self.rechecks <= ORIGIN_RECHECKS_PER_SECOND
+    }
+}
+
+impl Load {
+    /// The other nodes' queues are as full as this one's, by weight.
+    fn in_cluster(self, here: usize) -> u32 {
+        let (own, live) = (self.weight.max(1), self.live_weight.max(self.weight));
+        let all = here as u64 * u64::from(live) / u64::from(own);
+        u32::try_from(all).unwrap_or(u32::MAX)
+    }
+}
+
+/// When one whom a node tells `busy` should ask again: after the next window began, spread over it.
+#[must_use]
+pub fn retry_after_ms(chance: f64) -> u32 {
+    (WINDOW_MIN_MS as f64 * (1.0 + chance)) as u32
+}

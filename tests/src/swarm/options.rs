@@ -1,0 +1,122 @@
+//! The command line of `swarm`.
+
+use super::scenario::Scenario;
+use clap::{Parser, ValueEnum, value_parser};
+use shared::gate::Key;
+use std::path::PathBuf;
+
+/// Simulates the quota protocol between many edges and the origins: the real rules of gate, grant, stock and
+/// routing, with a modelled network and a modelled crowd. Needs no server and no Redis.
+///
+/// Exit codes: 0 every goal is met; 1 one is missed; 2 wrong flags.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "swarm")]
+pub struct Options {
+    /// Locations of the edge.
+    #[arg(long, default_value_t = 300, value_parser = value_parser!(u32).range(1..=2_000))]
+    pub locations: u32,
+    /// Isolates in each location.
+    #[arg(long, default_value_t = 20, value_parser = value_parser!(u32).range(1..=200))]
+    pub isolates: u32,
+    /// How many buyers come, each for one ticket.
+    #[arg(long, default_value_t = 1_000_000, value_parser = value_parser!(u32).range(1..=10_000_000))]
+    pub buyers: u32,
+    /// How many tickets there are.
+    #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub tickets: u32,
+    /// Everything random follows from it: the same seed gives the same history.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How unequal the locations are: the share of each is 1 / rank ^ ZIPF.
+    #[arg(long, default_value_t = 1.0)]
+    pub zipf: f64,
+    /// The crowd comes within this time, in milliseconds.
+    #[arg(long, default_value_t = 1_000, value_parser = value_parser!(u64).range(1..=600_000))]
+    pub burst_ms: u64,
+    /// Part of the buyers, 0 to 1, who come after the burst.
+    #[arg(long, default_value_t = 0.0)]
+    pub tail: f64,
+    /// Those come within this time, in milliseconds.
+    #[arg(long, default_value_t = 5_000, value_parser = value_parser!(u64).range(1..=600_000))]
+    pub tail_ms: u64,
+    /// Whether clients send keys of their own.
+    #[arg(long, value_enum, default_value = "sent")]
+    pub keys: Keys,
+    /// The sale opens by itself after this time, in milliseconds; the burst starts at 0 all the same.
+    #[arg(long, default_value_t = 0)]
+    pub opens_ms: u64,
+    /// Tickets given back, as MS:TICKETS; may be repeated.
+    #[arg(long = "return", value_name = "MS:TICKETS", value_parser = change)]
+    pub returns: Vec<(u64, u32)>,
+    /// Tickets added, as MS:TICKETS; may be repeated.
+    #[arg(long = "restock", value_name = "MS:TICKETS", value_parser = change)]
+    pub restocks: Vec<(u64, u32)>,
+    /// Part of the isolates, 0 to 1, that is reset each second.
+    #[arg(long, default_value_t = 0.0)]
+    pub evictions: f64,
+    /// Part of the locations, 0 to 1, that are 150 ms away.
+    #[arg(long, default_value_t = 0.05)]
+    pub far: f64,
+    /// Part of the messages, 0 to 1, that are up to 400 ms late.
+    #[arg(long, default_value_t = 0.02)]
+    pub late: f64,
+    /// What a node needs for one request, in microseconds.
+    #[arg(long, default_value_t = 25)]
+    pub service_us: u64,
+    /// Isolates of a location share the word that nothing is free for so long, in milliseconds.
+    #[arg(long)]
+    pub shared_word_ms: Option<u64>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Draw the rush as SVG into this file.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+}
+
+/// Where order ids come from.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Keys {
+    /// The edge makes them.
+    Made,
+    /// The clients send them.
+    Sent,
+}
+
+impl Options {
+    /// The scenario that the flags describe.
+    #[must_use]
+    pub fn scenario(&self) -> Scenario {
+        Scenario {
+            locations: self.locations,
+            isolates: self.isolates,
+            buyers: self.buyers,
+            tickets: self.tickets,
+            seed: self.seed,
+            zipf: self.zipf,
+            burst_ms: self.burst_ms,
+            tail: self.tail,
+            tail_ms: self.tail_ms,
+            key: match self.keys {
+                Keys::Made => Key::Made,
+                Keys::Sent => Key::Sent,
+            },
+            opens_ms: self.opens_ms,
+            returns: self.returns.clone(),
+            restocks: self.restocks.clone(),
+            evictions: self.evictions,
+            far: self.far,
+            late: self.late,
+            weights: vec![1, 2, 3, 4],
+            service_us: self.service_us,
+            shared_word_ms: self.shared_word_ms,
+        }
+    }
+}
+
+fn change(text: &str) -> Result<(u64, u32), String> {
+    let wanted = || "write it as MS:TICKETS, such as 700:100".to_owned();
+    let (ms, tickets) = text.split_once(':').ok_or_else(wanted)?;
+    let (ms, tickets) = (ms.parse(), tickets.parse());
+    ms.ok().zip(tickets.ok()).ok_or_else(wanted)
+}
