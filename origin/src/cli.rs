@@ -166,6 +166,7 @@ pub struct ServeFlags {
 Examples:
   lastseat cluster --demo
   lastseat cluster --demo --edge workerd --edges 3
+  lastseat cluster --demo --edge workerd --edges 2 --zones east,east,west,west
   lastseat cluster --ports 0 --weights 1,1 --redis-url redis://127.0.0.1:6379/0 --json
 
 Ctrl-C stops everything in order; a second Ctrl-C at once.
@@ -187,6 +188,9 @@ pub struct ClusterFlags {
         value_name = "WEIGHTS"
     )]
     pub weights: String,
+    /// Zones (data centres) of the nodes, one for each; edges stand in these zones in turn and ask their own first
+    #[arg(long, env = "LASTSEAT_ZONES", value_name = "ZONES")]
+    pub zones: Option<String>,
     /// Let the Redis of the cluster also listen on this port of 127.0.0.1
     #[arg(long, env = "LASTSEAT_REDIS_PORT", value_name = "PORT")]
     pub redis_port: Option<String>,

@@ -63,6 +63,7 @@ impl Node {
             admin: admin_url,
             pid: std::process::id(),
             stat_log: config.directory.join("stat.log"),
+            zone: None,
         };
         let app = Arc::new(App {
             sales: Sales::start(ledger, config.node, Arc::clone(&counters)),

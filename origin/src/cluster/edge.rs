@@ -1,10 +1,12 @@
 //! An edge of the cluster: `wrangler dev` or bare workerd as a child.
 
 use super::member::Member;
+use super::roster::{Board, EdgeEntry};
 use crate::config::EdgeKind;
 use crate::process::{self, Running};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -31,6 +33,10 @@ pub(super) struct EdgeMember {
     pub(super) directory: PathBuf,
     /// The table of origins, as JSON.
     pub(super) origins: String,
+    /// The data centre that it stands in.
+    pub(super) zone: Option<String>,
+    /// Where its entry goes, whenever it has started.
+    pub(super) board: Arc<Board>,
 }
 
 impl EdgeMember {
@@ -80,6 +86,9 @@ impl EdgeMember {
             "--show-interactive-dev-session=false",
         ]);
         command.args(["--var", &format!("ORIGINS:{}", self.origins)]);
+        if let Some(zone) = &self.zone {
+            command.args(["--var", &format!("ZONE:{zone}")]);
+        }
         command.env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
         command.env("WRANGLER_SEND_METRICS", "false").env("CI", "1");
         Ok(command)
@@ -101,6 +110,8 @@ impl EdgeMember {
         command.args(["serve", "edge/workerd.capnp"]);
         command.args(["--socket-addr", &format!("http=127.0.0.1:{}", self.port)]);
         command.env("ORIGINS", &self.origins);
+        // None, whatever our own environment says: without zones all nodes are near.
+        command.env("ZONE", self.zone.as_deref().unwrap_or_default());
         Ok(command)
     }
 
@@ -118,6 +129,20 @@ impl EdgeMember {
 
     fn log_file(&self) -> PathBuf {
         self.directory.join("edge.log")
+    }
+
+    fn note(&self, pid: u32) {
+        let entry = EdgeEntry {
+            number: self.number,
+            url: self.url(),
+            pid,
+            zone: self.zone.clone(),
+        };
+        self.board.change(|roster| {
+            roster.edges.retain(|edge| edge.number != entry.number);
+            roster.edges.push(entry);
+            roster.edges.sort_by_key(|edge| edge.number);
+        });
     }
 
     async fn answers(&self) {
@@ -143,7 +168,10 @@ impl Member for EdgeMember {
     async fn ready(&mut self, running: &mut Running) -> Result<(), String> {
         let log = self.log_file();
         let why = tokio::select! {
-            () = self.answers() => return Ok(()),
+            () = self.answers() => {
+                self.note(running.pid());
+                return Ok(());
+            }
             _ = running.wait() => "ended at once".to_owned(),
             () = tokio::time::sleep(READY) => format!("does not answer after {READY:?}"),
         };

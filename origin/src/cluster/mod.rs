@@ -8,7 +8,7 @@ pub mod roster;
 
 pub(crate) use edge::repository;
 
-use crate::config::{ClusterConfig, EdgeKind};
+use crate::config::{ClusterConfig, EdgeKind, EdgePlan};
 use crate::failure::Failure;
 use crate::ledger::{Created, Ledger, LedgerUrl};
 use crate::process::{self, StopSignals, Wish};
@@ -18,6 +18,7 @@ use edge::EdgeMember;
 use member::Tier;
 use node::{NodeMember, NodeSetting};
 use roster::{Board, RedisEntry, Roster, Summary, write_private};
+use shared::routing::OriginRow;
 use shared::sale::Terms;
 use shared::{Capacity, SaleId};
 use std::io::{self, Write};
@@ -120,13 +121,13 @@ impl Cluster {
             demo: config.demo.is_some(),
         });
         let nodes = config.nodes.iter().map(|plan| NodeMember {
-            plan: *plan,
+            plan: plan.clone(),
             setting: Arc::clone(&setting),
             board: Arc::clone(&self.board),
         });
         self.nodes.add_all(nodes).await?;
-        if let Some((kind, ports)) = &config.edges {
-            self.start_edges(*kind, ports, &config.data_dir).await?;
+        if let Some((kind, plans)) = &config.edges {
+            self.start_edges(*kind, plans, &config.data_dir).await?;
         }
         Ok(demo)
     }
@@ -143,7 +144,7 @@ impl Cluster {
     async fn start_edges(
         &mut self,
         kind: EdgeKind,
-        ports: &[u16],
+        plans: &[EdgePlan],
         data_dir: &Path,
     ) -> Result<(), String> {
         let root = repository().ok_or(
@@ -156,11 +157,11 @@ impl Cluster {
             );
         }
         let origins = self.origins();
-        let mut edges = Vec::with_capacity(ports.len());
-        for (number, port) in (1..).zip(ports) {
-            let port = match port {
+        let mut edges = Vec::with_capacity(plans.len());
+        for (number, plan) in (1..).zip(plans) {
+            let port = match plan.port {
                 0 => process::free_port().map_err(|e| format!("no port is free: {e}"))?,
-                port => *port,
+                port => port,
             };
             edges.push(EdgeMember {
                 number,
@@ -169,19 +170,22 @@ impl Cluster {
                 root: root.clone(),
                 directory: data_dir.join(format!("edge-{number}")),
                 origins: origins.clone(),
+                zone: plan.zone.clone(),
+                board: Arc::clone(&self.board),
             });
         }
-        let urls = edges.iter().map(EdgeMember::url).collect();
-        self.board.change(|roster| roster.edges = urls);
         self.edges.add_all(edges).await
     }
 
     /// The edge's table of origins.
     fn origins(&self) -> String {
         let roster = self.board.read();
-        let entry =
-            |node: &roster::NodeEntry| serde_json::json!({"url": node.url, "weight": node.weight});
-        serde_json::Value::from_iter(roster.nodes.iter().map(entry)).to_string()
+        let row = |node: &roster::NodeEntry| OriginRow {
+            zone: node.zone.clone(),
+            ..OriginRow::new(&node.url, node.weight)
+        };
+        let rows: Vec<OriginRow> = roster.nodes.iter().map(row).collect();
+        serde_json::json!(rows).to_string()
     }
 
     /// Says what runs where, to people and programs.
@@ -254,7 +258,7 @@ fn check_ports(config: &ClusterConfig) -> Result<(), Failure> {
     let edges = config
         .edges
         .iter()
-        .flat_map(|(_, ports)| ports.iter().copied());
+        .flat_map(|(_, plans)| plans.iter().map(|plan| plan.port));
     let taken: Vec<String> = nodes
         .chain(edges)
         .chain(config.redis_port)

@@ -1,6 +1,6 @@
 //! The table of origins, as it stands in `wrangler.toml`, and what may be wrong with it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Most origins that an edge routes to.
@@ -22,7 +22,7 @@ pub fn is_zone(name: &str) -> bool {
 }
 
 /// One row of the table.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct OriginRow {
     /// Scheme, host and port, without a path: `http://127.0.0.1:3001`.

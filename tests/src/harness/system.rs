@@ -6,7 +6,8 @@ use super::stat_log::{self, Decisions};
 use super::{ledger, wait};
 use anyhow::{Context, Result, ensure};
 use hyper::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use lastseat::cluster::roster::EdgeEntry;
+use serde::{Deserialize, Deserializer, Serialize};
 use shared::{Order, OrderId};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Deserialize)]
 pub struct System {
     /// The edges, `http://host:port`.
+    #[serde(deserialize_with = "urls")]
     pub edges: Vec<String>,
     /// The origin nodes.
     pub nodes: Vec<Node>,
@@ -64,6 +66,12 @@ pub struct Audit {
     /// Where they do not.
     #[serde(default, skip_serializing)]
     pub differences: Vec<serde_json::Value>,
+}
+
+/// The addresses in the cluster's entries for its edges.
+fn urls<'de, D: Deserializer<'de>>(edges: D) -> Result<Vec<String>, D::Error> {
+    let edges = Vec::<EdgeEntry>::deserialize(edges)?;
+    Ok(edges.into_iter().map(|edge| edge.url).collect())
 }
 
 impl System {
