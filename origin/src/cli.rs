@@ -12,6 +12,7 @@ pub use relay::RelayFlags;
 pub use sale::{SaleCommand, SaleCreateFlags, SaleFlags, SaleRestockFlags, SaleSetFlags};
 pub use sale::{SaleWatchFlags, TermsFlags};
 
+use crate::http::intake::CONNECTIONS_MAX;
 use crate::secret::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::convert::Infallible;
@@ -155,6 +156,14 @@ pub struct ServeFlags {
     /// Let anybody make the shop's calls; for a demonstration on one machine
     #[arg(long)]
     pub demo: bool,
+    /// Most connections of buyers and edges at a time; those above are told to come again (503)
+    #[arg(
+        long,
+        env = "LASTSEAT_CONNECTIONS",
+        default_value_t = CONNECTIONS_MAX.to_string(),
+        value_name = "NUMBER"
+    )]
+    pub connections: String,
     /// Stop when stdin ends, as it does when the parent process dies
     #[arg(long, hide = true)]
     pub stop_with_stdin: bool,

@@ -8,7 +8,9 @@ use crate::failure::Failure;
 use crate::ledger::LedgerUrl;
 use crate::nodes::NodeIdentity;
 use crate::secret::Secret;
-use check::{Wrong, absolute, address, demo_tickets, distinct, given, ledger, number, token, zones};
+use check::{
+    Wrong, absolute, address, demo_tickets, distinct, given, ledger, number, token, zones,
+};
 use shared::Capacity;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -20,6 +22,8 @@ const WEIGHTS: RangeInclusive<u64> = 1..=1_000;
 const NODES_MAX: usize = 32;
 /// Edges of one cluster on one machine.
 const EDGES: RangeInclusive<u64> = 1..=32;
+/// Connections of a node: at least what a few edges keep open.
+const CONNECTIONS: RangeInclusive<u64> = 16..=1_000_000;
 /// From a node's port to the port of its operators' listener.
 pub const ADMIN_PORT_OFFSET: u16 = 100;
 
@@ -42,6 +46,8 @@ pub struct ServeConfig {
     pub shop_token: Option<Secret>,
     /// Whether anybody may make the shop's calls.
     pub demo: bool,
+    /// Most connections of the public listener.
+    pub connections_max: usize,
     /// Whether to stop when stdin ends.
     pub stop_with_stdin: bool,
     /// Whether to print the ready line as JSON.
@@ -113,6 +119,8 @@ impl ServeConfig {
         let mut wrong = Wrong::default();
         let node = wrong.note(number("--node", &flags.node, 1..=u64::from(u16::MAX)));
         let weight = wrong.note(number("--weight", &flags.weight, WEIGHTS));
+        let connections = number("--connections", &flags.connections, CONNECTIONS);
+        let connections_max = wrong.note(connections);
         let listen = wrong.note(address("--listen", &flags.listen));
         let admin_listen = wrong.note(address("--admin-listen", &flags.admin_listen));
         let ledger = wrong.note(match given(common.redis_url.as_ref()) {
@@ -135,6 +143,7 @@ impl ServeConfig {
         let parts = (
             node,
             weight,
+            connections_max,
             listen,
             admin_listen,
             ledger,
@@ -146,6 +155,7 @@ impl ServeConfig {
             (
                 Some(id),
                 Some(weight),
+                Some(connections_max),
                 Some(listen),
                 Some(admin_listen),
                 Some(ledger),
@@ -161,6 +171,7 @@ impl ServeConfig {
                 admin_token,
                 shop_token,
                 demo: flags.demo,
+                connections_max,
                 stop_with_stdin: flags.stop_with_stdin,
                 json: common.json,
             }),
@@ -201,7 +212,11 @@ impl ClusterConfig {
         let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
         let data_dir = wrong.note(absolute(&common.data_dir));
         let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
-        let ports = ports.chain(edges.iter().flat_map(|(_, plans)| plans.iter().map(|e| e.port)));
+        let ports = ports.chain(
+            edges
+                .iter()
+                .flat_map(|(_, plans)| plans.iter().map(|e| e.port)),
+        );
         wrong.note(distinct(ports.chain(redis_port)));
         match (data_dir, admin_token, shop_token) {
             (Some(data_dir), Some(admin_token), Some(shop_token)) if wrong.is_empty() => Ok(Self {

@@ -236,9 +236,7 @@ impl Router {
 
     /// Those of the best choice that were not tried.
     fn open(&mut self, tried: Tried, now: Moment) -> Option<Tried> {
-        let best = CHOICES
-            .into_iter()
-            .find(|may| self.any(tried, *may, now))?;
+        let best = CHOICES.into_iter().find(|may| self.any(tried, *may, now))?;
         let choice = if self.any(tried, ELSEWHERE, now) && self.spills(tried, now) {
             ELSEWHERE
         } else {

@@ -49,6 +49,8 @@ pub struct Setup {
     pub edges: usize,
     /// More arguments.
     pub arguments: Vec<String>,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -59,6 +61,7 @@ impl Setup {
             edge,
             edges: 1,
             arguments: Vec::new(),
+            environment: Vec::new(),
         }
     }
 }
@@ -106,6 +109,7 @@ impl Cluster {
             command.args(["--edges", &setup.edges.to_string()]);
         }
         command.args(&setup.arguments);
+        command.envs(setup.environment.iter().map(|(name, value)| (name, value)));
         let program = Program::start("lastseat cluster", command)?;
         let line = program.line(READY_WITHIN)?;
         let system = serde_json::from_str(&line)

@@ -92,6 +92,23 @@ impl System {
         Ok(())
     }
 
+    /// Gives `sale` so many tickets in all.
+    ///
+    /// # Errors
+    /// No node does it.
+    pub async fn set_capacity(&self, sale: &str, capacity: u64) -> Result<()> {
+        let path = format!("/v1/admin/sales/{sale}/restock");
+        let body = format!(r#"{{"capacity":{capacity}}}"#);
+        let answer = self.admin(Method::POST, &path, &body).await?;
+        let text = answer.text();
+        ensure!(
+            answer.status == StatusCode::OK,
+            "restock: {} {text}",
+            answer.status
+        );
+        Ok(())
+    }
+
     /// The audit of `sale`.
     ///
     /// # Errors

@@ -192,8 +192,7 @@ impl Crowd {
     }
 
     fn note(&self) {
-        self.stage
-            .note(self.tally.granted, self.tally.refused_final);
+        self.stage.note(&self.tally);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What happens beside a crowd: a script sees how far the sale is, and acts when it is time.
 
-use std::cell::Cell;
+use super::tally::Tally;
+use std::cell::{Cell, RefCell};
 use tokio::sync::Notify;
 
 /// How far the crowd is, for a script that runs beside it on the same thread.
@@ -8,6 +9,7 @@ use tokio::sync::Notify;
 pub struct Stage {
     granted: Cell<u64>,
     refused: Cell<u64>,
+    granted_at: RefCell<Vec<u64>>,
     changed: Notify,
 }
 
@@ -24,6 +26,12 @@ impl Stage {
         self.refused.get()
     }
 
+    /// Tickets that each door gave.
+    #[must_use]
+    pub fn granted_at(&self) -> Vec<u64> {
+        self.granted_at.borrow().clone()
+    }
+
     /// Waits until so many tickets are sold.
     pub async fn sold(&self, tickets: u64) {
         loop {
@@ -35,9 +43,10 @@ impl Stage {
         }
     }
 
-    pub(super) fn note(&self, granted: u64, refused: u64) {
-        self.granted.set(granted);
-        self.refused.set(refused);
+    pub(super) fn note(&self, tally: &Tally) {
+        self.granted.set(tally.granted);
+        self.refused.set(tally.refused_final);
+        self.granted_at.borrow_mut().clone_from(&tally.granted_at);
         self.changed.notify_waiters();
     }
 }
