@@ -3,7 +3,7 @@
 use crate::answer::{self, Verdict};
 use crate::glue;
 use crate::headers;
-use crate::runtime;
+use crate::runtime::{self, Reply};
 use crate::state::Isolate;
 use js_sys::Object;
 use shared::gate::Key;
@@ -72,9 +72,9 @@ impl Errand<'_> {
                 break;
             };
             tried.add(index);
-            let reply = runtime::fetch(&url, init, ms).await;
+            let (reply, silent) = self.ask_one(index, &url, init, tried, now.plus(ms)).await;
             let verdict = answer::verdict(reply.as_ref());
-            self.report(index, &verdict);
+            self.report(index, &verdict, silent);
             match (verdict, reply) {
                 (Verdict::Decided | Verdict::Busy, Some(reply)) => {
                     self.hear(&reply);
@@ -104,10 +104,38 @@ impl Errand<'_> {
         }
     }
 
-    fn report(&self, index: usize, verdict: &Verdict) {
+    /// Waits for one origin until `until`, or until it has gone silent while another one takes requests: a frozen
+    /// node costs a buyer about a second and not the whole wait. The second value tells whether it was left.
+    async fn ask_one(
+        &self,
+        index: usize,
+        url: &str,
+        init: &Object,
+        tried: Tried,
+        until: UnixMillis,
+    ) -> (Option<Response>, bool) {
+        let look = |now| self.isolate.patience(index).min(until.since(now));
+        let mut reply = runtime::fetch(url, init, look(runtime::now())).await;
+        loop {
+            let pending = match reply {
+                Reply::Here(answer) => return (Some(answer), false),
+                Reply::Failed => return (None, false),
+                Reply::Pending(pending) => pending,
+            };
+            let now = runtime::now();
+            let silent = self.isolate.should_leave(index, tried, now);
+            if silent || now >= until {
+                return (None, silent);
+            }
+            reply = runtime::wait_on(&pending, look(now)).await;
+        }
+    }
+
+    fn report(&self, index: usize, verdict: &Verdict, silent: bool) {
         let outcome = match verdict {
             Verdict::Decided => Outcome::Answered,
             Verdict::Busy | Verdict::NothingHappened | Verdict::Doubted(_) => Outcome::Shed,
+            Verdict::Failed if silent => Outcome::Silent,
             Verdict::Failed => Outcome::Failed,
         };
         self.isolate.report(index, outcome, runtime::now());

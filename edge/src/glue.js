@@ -4,8 +4,8 @@
 // No rules live here. Those that take `number` and `settled` call `settled(number, value)` later: with what came of
 // it, or with undefined if nothing did within `ms`. Only the first such call counts (task.rs).
 
-const within = (ms, promise, number, settled) => {
-  const timer = setTimeout(settled, ms, number, undefined);
+const within = (ms, promise, number, settled, pending) => {
+  const timer = setTimeout(settled, ms, number, pending);
   const done = (value) => {
     clearTimeout(timer);
     settled(number, value);
@@ -13,10 +13,14 @@ const within = (ms, promise, number, settled) => {
   promise.then(done, () => done(undefined));
 };
 
-// One subrequest. One that takes longer is left behind and ends with the client's request: an AbortSignal would cost
-// more than the timer does.
+// One subrequest. When it takes longer, its promise is the value, to be waited for again or left behind: then it ends
+// with the client's request. An AbortSignal would cost more than the timer does.
 export function ask(url, init, ms, number, settled) {
-  within(ms, fetch(url, init), number, settled);
+  waitOn(fetch(url, init), ms, number, settled);
+}
+
+export function waitOn(answer, ms, number, settled) {
+  within(ms, answer, number, settled, answer);
 }
 
 // The whole body of a request.

@@ -1,6 +1,6 @@
 //! The functions of `glue.js`.
 
-use js_sys::{Function, Object};
+use js_sys::{Function, Object, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::{Request, Response};
@@ -11,6 +11,13 @@ extern "C" {
     pub(crate) fn ask(
         url: &str,
         init: &Object,
+        ms: u32,
+        number: u32,
+        settled: &Function,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch, js_name = waitOn)]
+    pub(crate) fn wait_on(
+        answer: &Promise,
         ms: u32,
         number: u32,
         settled: &Function,

@@ -46,11 +46,33 @@ pub(crate) async fn body(request: &Request, ms: u64) -> Option<JsValue> {
     wait(|number, settled| glue::body(request, timer(ms), number, settled)).await
 }
 
-/// One subrequest; `None` when it failed or its headers are not there within `ms`. workerd says the same,
-/// "Network connection lost.", whether the other side refused the connection or took the request and then reset it.
-pub(crate) async fn fetch(url: &str, init: &Object, ms: u64) -> Option<Response> {
-    let reply = wait(|number, settled| glue::ask(url, init, timer(ms), number, settled)).await;
-    reply.map(JsCast::unchecked_into)
+/// What has come of a subrequest so far.
+pub(crate) enum Reply {
+    /// Its headers are there.
+    Here(Response),
+    /// It failed. workerd says the same, "Network connection lost.", whether the other side refused the connection or
+    /// took the request and then reset it.
+    Failed,
+    /// Nothing yet.
+    Pending(Promise),
+}
+
+/// Begins a subrequest and waits `ms` for it.
+pub(crate) async fn fetch(url: &str, init: &Object, ms: u64) -> Reply {
+    reply(wait(|number, settled| glue::ask(url, init, timer(ms), number, settled)).await)
+}
+
+/// Waits for `pending` for `ms` more.
+pub(crate) async fn wait_on(pending: &Promise, ms: u64) -> Reply {
+    reply(wait(|number, settled| glue::wait_on(pending, timer(ms), number, settled)).await)
+}
+
+fn reply(value: Option<JsValue>) -> Reply {
+    match value.map(JsCast::dyn_into::<Promise>) {
+        None => Reply::Failed,
+        Some(Ok(pending)) => Reply::Pending(pending),
+        Some(Err(response)) => Reply::Here(response.unchecked_into()),
+    }
 }
 
 fn timer(ms: u64) -> u32 {

@@ -128,6 +128,16 @@ impl Isolate {
         Some((index, format!("{}{path}", router.url(index)?)))
     }
 
+    /// How long to wait for origin `index` before [`Isolate::should_leave`] is asked, in milliseconds.
+    pub(crate) fn patience(&self, index: usize) -> u64 {
+        self.router.borrow().patience(index)
+    }
+
+    /// Whether what waits for origin `index` should go to another one.
+    pub(crate) fn should_leave(&self, index: usize, tried: Tried, now: UnixMillis) -> bool {
+        self.router.borrow_mut().should_leave(index, tried, now)
+    }
+
     pub(crate) fn report(&self, index: usize, outcome: Outcome, now: UnixMillis) {
         self.router.borrow_mut().report(index, outcome, now);
     }

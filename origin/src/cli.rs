@@ -12,6 +12,7 @@ pub use relay::RelayFlags;
 pub use sale::{SaleCommand, SaleCreateFlags, SaleFlags, SaleRestockFlags, SaleSetFlags};
 pub use sale::{SaleWatchFlags, TermsFlags};
 
+use crate::http::intake::CONNECTIONS_MAX;
 use crate::secret::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::convert::Infallible;
@@ -165,6 +166,14 @@ pub struct ServeFlags {
     /// Let anybody make the shop's calls; for a demonstration on one machine
     #[arg(long)]
     pub demo: bool,
+    /// Most connections of buyers and edges at a time; those above are told to come again (503)
+    #[arg(
+        long,
+        env = "LASTSEAT_CONNECTIONS",
+        default_value_t = CONNECTIONS_MAX.to_string(),
+        value_name = "NUMBER"
+    )]
+    pub connections: String,
     /// Stop when stdin ends, as it does when the parent process dies
     #[arg(long, hide = true)]
     pub stop_with_stdin: bool,
@@ -176,6 +185,7 @@ pub struct ServeFlags {
 Examples:
   lastseat cluster --demo
   lastseat cluster --demo --edge workerd --edges 3
+  lastseat cluster --demo --edge workerd --edges 2 --zones east,east,west,west
   lastseat cluster --ports 0 --weights 1,1 --redis-url redis://127.0.0.1:6379/0 --json
 
 Ctrl-C stops everything in order; a second Ctrl-C at once.
@@ -197,6 +207,9 @@ pub struct ClusterFlags {
         value_name = "WEIGHTS"
     )]
     pub weights: String,
+    /// Zones (data centres) of the nodes, one for each; edges stand in these zones in turn and ask their own first
+    #[arg(long, env = "LASTSEAT_ZONES", value_name = "ZONES")]
+    pub zones: Option<String>,
     /// Let the Redis of the cluster also listen on this port of 127.0.0.1
     #[arg(long, env = "LASTSEAT_REDIS_PORT", value_name = "PORT")]
     pub redis_port: Option<String>,

@@ -239,9 +239,14 @@ impl Sales {
         self.0.counters.ledger_trouble().map_or(Ok(()), Err)
     }
 
+    /// From now on new orders are told that nothing happened here, so that an edge asks another node.
+    pub fn take_no_more(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
     /// Takes no more orders, finishes those that wait, and leaves the list of live nodes.
     pub async fn drain(&self) {
-        self.0.draining.store(true, Ordering::Relaxed);
+        self.take_no_more();
         let desks: Vec<_> = {
             let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
             desks.values().cloned().collect()

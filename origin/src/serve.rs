@@ -3,7 +3,7 @@
 use crate::cluster::roster::NodeEntry;
 use crate::config::ServeConfig;
 use crate::failure::Failure;
-use crate::http::intake::{CONNECTIONS_MAX, Connections, Intake};
+use crate::http::intake::{Connections, Intake};
 use crate::http::{self, App};
 use crate::ledger::Ledger;
 use crate::metrics::Counters;
@@ -21,6 +21,8 @@ use tracing::{info, warn};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4_096;
+/// Connections of operators and scrapers.
+const OPERATORS_MAX: usize = 1_024;
 /// Requests in flight may take this long to finish when the node stops ...
 const FINISH: Duration = Duration::from_secs(5);
 /// ... and what waits for the ledger after that. Together below the 10 s that a supervisor waits.
@@ -33,6 +35,7 @@ pub struct Node {
     public: TcpListener,
     admin: TcpListener,
     entry: NodeEntry,
+    connections_max: usize,
 }
 
 impl Node {
@@ -63,6 +66,7 @@ impl Node {
             admin: admin_url,
             pid: std::process::id(),
             stat_log: config.directory.join("stat.log"),
+            zone: None,
         };
         let app = Arc::new(App {
             sales: Sales::start(ledger, config.node, Arc::clone(&counters)),
@@ -81,6 +85,7 @@ impl Node {
             public,
             admin,
             entry,
+            connections_max: config.connections_max,
         })
     }
 
@@ -95,27 +100,30 @@ impl Node {
         let app = self.app;
         info!("node {} serves {}", self.entry.id, self.entry.url);
         let (end, ending) = watch::channel(false);
-        let intake = |listener, router, connections| {
+        let intake = |listener, router, connections, connections_max| {
             let mut ending = ending.clone();
             let intake = Intake {
                 listener,
                 router,
                 node: app.node_header(),
                 connections,
-                connections_max: CONNECTIONS_MAX,
+                connections_max,
             };
             // The sender lives until both intakes have ended.
             let told = async move { drop(ending.wait_for(|ending| *ending).await) };
             tokio::spawn(intake.run(told, FINISH))
         };
         let orders = Arc::clone(&app.connections);
-        let public = intake(self.public, http::public(Arc::clone(&app)), orders);
+        let router = http::public(Arc::clone(&app));
+        let public = intake(self.public, router, orders, self.connections_max);
         let operators = Arc::<Connections>::default();
-        let admin = intake(self.admin, http::operators(Arc::clone(&app)), operators);
+        let router = http::operators(Arc::clone(&app));
+        let admin = intake(self.admin, router, operators, OPERATORS_MAX);
 
         stop.await;
         info!("node {} stops: finishing what was begun", self.entry.id);
         app.draining.store(true, Ordering::Relaxed);
+        app.sales.take_no_more();
         end.send_replace(true);
         for intake in [public, admin] {
             if let Err(e) = intake.await {

@@ -63,6 +63,9 @@ pub const EDGE_ATTEMPTS_MAX: usize = 3;
 /// An origin that has answered nothing for this long while requests are out is left alone, in milliseconds.
 /// Below a second, and far above the longest answer of an origin that works.
 pub const STALL_MS: u64 = 800;
+/// How often an order that waits for an origin looks whether that one has gone silent, in milliseconds. Most
+/// answers are there before the first look.
+pub const LOOK_MS: u64 = 200;
 /// How long an origin is spared that said `busy` or that it is stopping, in milliseconds.
 pub const SHED_MS: u64 = 500;
 
@@ -135,6 +138,10 @@ const _: () = assert!(
 const _: () = assert!(
     2 * EDGE_DEADLINE_MS < SIGNATURE_WINDOW_MS,
     "one signature serves all attempts, also between clocks that differ by some seconds"
+);
+const _: () = assert!(
+    STALL_MS + LOOK_MS <= 1_000 && 2 * LOOK_MS <= STALL_MS,
+    "silence is noticed within a second, and not by one look alone"
 );
 const _: () = assert!(BATCH_MAX * 2 < 7_900, "Lua can unpack the widest call");
 const _: () = assert!(BATCH_MAX <= QUEUE_MAX, "a full batch can gather");

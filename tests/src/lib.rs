@@ -6,6 +6,7 @@
 //! The tests themselves are in `tests/tests`, one binary per tier.
 
 pub mod cost;
+pub mod drill;
 pub mod harness;
 pub mod rush;
 pub mod swarm;

@@ -2,10 +2,12 @@
 
 use super::keys::Keys;
 use super::member::Member;
+use super::roster::{Board, EdgeEntry};
 use crate::config::EdgeKind;
 use crate::process::{self, Running};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -34,6 +36,10 @@ pub(super) struct EdgeMember {
     pub(super) origins: String,
     /// With which it signs.
     pub(super) keys: Keys,
+    /// The data centre that it stands in.
+    pub(super) zone: Option<String>,
+    /// Where its entry goes, whenever it has started.
+    pub(super) board: Arc<Board>,
 }
 
 impl EdgeMember {
@@ -86,6 +92,9 @@ impl EdgeMember {
         let secrets = self.directory.join("secrets.env");
         self.keys.write_env_file(&secrets).map_err(failed)?;
         command.arg("--env-file").arg(secrets);
+        if let Some(zone) = &self.zone {
+            command.args(["--var", &format!("ZONE:{zone}")]);
+        }
         command.env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
         command.env("WRANGLER_SEND_METRICS", "false").env("CI", "1");
         Ok(command)
@@ -108,6 +117,8 @@ impl EdgeMember {
         command.args(["--socket-addr", &format!("http=127.0.0.1:{}", self.port)]);
         command.env("ORIGINS", &self.origins);
         self.keys.give(&mut command);
+        // None, whatever our own environment says: without zones all nodes are near.
+        command.env("ZONE", self.zone.as_deref().unwrap_or_default());
         Ok(command)
     }
 
@@ -125,6 +136,20 @@ impl EdgeMember {
 
     fn log_file(&self) -> PathBuf {
         self.directory.join("edge.log")
+    }
+
+    fn note(&self, pid: u32) {
+        let entry = EdgeEntry {
+            number: self.number,
+            url: self.url(),
+            pid,
+            zone: self.zone.clone(),
+        };
+        self.board.change(|roster| {
+            roster.edges.retain(|edge| edge.number != entry.number);
+            roster.edges.push(entry);
+            roster.edges.sort_by_key(|edge| edge.number);
+        });
     }
 
     async fn answers(&self) {
@@ -150,7 +175,10 @@ impl Member for EdgeMember {
     async fn ready(&mut self, running: &mut Running) -> Result<(), String> {
         let log = self.log_file();
         let why = tokio::select! {
-            () = self.answers() => return Ok(()),
+            () = self.answers() => {
+                self.note(running.pid());
+                return Ok(());
+            }
             _ = running.wait() => "ended at once".to_owned(),
             () = tokio::time::sleep(READY) => format!("does not answer after {READY:?}"),
         };

@@ -10,7 +10,7 @@ pub mod roster;
 pub(crate) use edge::repository;
 pub(crate) use keys::variable;
 
-use crate::config::{ClusterConfig, EdgeKind, NodePlan};
+use crate::config::{ClusterConfig, EdgeKind, EdgePlan, NodePlan};
 use crate::failure::Failure;
 use crate::ledger::{Created, Ledger, LedgerUrl};
 use crate::process::{self, StopSignals, Wish};
@@ -21,6 +21,7 @@ use keys::Keys;
 use member::Tier;
 use node::{NodeMember, NodeSetting};
 use roster::{Board, Door, RedisEntry, Roster, Summary, write_private};
+use shared::routing::OriginRow;
 use shared::sale::Terms;
 use shared::{Capacity, SaleId};
 use std::io::{self, Write};
@@ -130,13 +131,13 @@ impl Cluster {
             demo: config.demo.is_some(),
         });
         let nodes = config.nodes.iter().map(|plan| NodeMember {
-            plan: *plan,
+            plan: plan.clone(),
             setting: Arc::clone(&setting),
             board: Arc::clone(&self.board),
         });
         self.nodes.add_all(nodes).await?;
-        if let Some((kind, ports)) = &config.edges {
-            self.start_edges(*kind, ports, keys, &config.data_dir)
+        if let Some((kind, plans)) = &config.edges {
+            self.start_edges(*kind, plans, keys, &config.data_dir)
                 .await?;
         }
         Ok(demo)
@@ -154,7 +155,7 @@ impl Cluster {
     async fn start_edges(
         &mut self,
         kind: EdgeKind,
-        ports: &[u16],
+        plans: &[EdgePlan],
         keys: &Keys,
         data_dir: &Path,
     ) -> Result<(), String> {
@@ -168,11 +169,11 @@ impl Cluster {
             );
         }
         let origins = self.origins();
-        let mut edges = Vec::with_capacity(ports.len());
-        for (number, port) in (1..).zip(ports) {
-            let port = match port {
+        let mut edges = Vec::with_capacity(plans.len());
+        for (number, plan) in (1..).zip(plans) {
+            let port = match plan.port {
                 0 => process::free_port().map_err(|e| format!("no port is free: {e}"))?,
-                port => *port,
+                port => port,
             };
             edges.push(EdgeMember {
                 number,
@@ -182,19 +183,22 @@ impl Cluster {
                 directory: data_dir.join(format!("edge-{number}")),
                 origins: origins.clone(),
                 keys: keys.clone(),
+                zone: plan.zone.clone(),
+                board: Arc::clone(&self.board),
             });
         }
-        let urls = edges.iter().map(EdgeMember::url).collect();
-        self.board.change(|roster| roster.edges = urls);
         self.edges.add_all(edges).await
     }
 
     /// The edge's table of origins.
     fn origins(&self) -> String {
         let roster = self.board.read();
-        let entry =
-            |node: &roster::NodeEntry| serde_json::json!({"url": node.url, "weight": node.weight});
-        serde_json::Value::from_iter(roster.nodes.iter().map(entry)).to_string()
+        let row = |node: &roster::NodeEntry| OriginRow {
+            zone: node.zone.clone(),
+            ..OriginRow::new(&node.url, node.weight)
+        };
+        let rows: Vec<OriginRow> = roster.nodes.iter().map(row).collect();
+        serde_json::json!(rows).to_string()
     }
 
     /// Says what runs where, to people and programs.
@@ -242,7 +246,8 @@ impl Cluster {
 /// Where a buyer can go.
 fn door<'a>(roster: &'a Roster, config: &ClusterConfig, keys: &Keys) -> Door<'a> {
     let node = roster.nodes.first().filter(|_| config.direct);
-    let open = roster.edges.first().or(node.map(|node| &node.url));
+    let edge = roster.edges.first().map(|edge| &edge.url);
+    let open = edge.or(node.map(|node| &node.url));
     let in_table = |nodes: &[NodePlan]| nodes.iter().map(|node| node.port).eq(TABLE_PORTS);
     match open {
         Some(url) => Door::Open(url),
@@ -280,7 +285,7 @@ fn check_ports(config: &ClusterConfig) -> Result<(), Failure> {
     let edges = config
         .edges
         .iter()
-        .flat_map(|(_, ports)| ports.iter().copied());
+        .flat_map(|(_, plans)| plans.iter().map(|plan| plan.port));
     let taken: Vec<String> = nodes
         .chain(edges)
         .chain(config.redis_port)

@@ -58,6 +58,7 @@ impl Member for NodeMember {
                 weight,
                 port,
                 admin_port,
+                ..
             } = self.plan;
             command.arg("serve").arg("--json").arg("--stop-with-stdin");
             command.args(["--node", &id.to_string(), "--weight", &weight.to_string()]);
@@ -95,12 +96,13 @@ impl Member for NodeMember {
             return Err(format!("{} did not listen within {READY:?}", self.name()));
         }
         // Without a line it has said on stderr what was wrong.
-        let entry: NodeEntry = serde_json::from_str(&line)
+        let mut entry: NodeEntry = serde_json::from_str(&line)
             .map_err(|_| format!("{} did not start; its reason is above", self.name()))?;
         // A node that is started again comes back to its ports: edges know them.
         let port = |url: &str| url.rsplit(':').next()?.parse().ok();
         self.plan.port = port(&entry.url).unwrap_or(self.plan.port);
         self.plan.admin_port = port(&entry.admin).unwrap_or(self.plan.admin_port);
+        entry.zone.clone_from(&self.plan.zone);
         self.board.change(|roster| {
             roster.nodes.retain(|node| node.id != entry.id);
             roster.nodes.push(entry);

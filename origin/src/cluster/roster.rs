@@ -26,6 +26,23 @@ pub struct NodeEntry {
     pub pid: u32,
     /// Its log of decisions.
     pub stat_log: PathBuf,
+    /// The data centre that the cluster put it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+}
+
+/// One edge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeEntry {
+    /// Its number, from 1.
+    pub number: usize,
+    /// Where buyers go.
+    pub url: String,
+    /// Its process.
+    pub pid: u32,
+    /// The data centre that it stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// The ledger's Redis.
@@ -40,8 +57,8 @@ pub struct RedisEntry {
 /// A whole cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roster {
-    /// Where buyers go.
-    pub edges: Vec<String>,
+    /// The edges, by number.
+    pub edges: Vec<EdgeEntry>,
     /// The nodes, by number.
     pub nodes: Vec<NodeEntry>,
     /// The ledger.
@@ -177,7 +194,8 @@ impl fmt::Display for Summary<'_> {
         let roster = self.roster;
         writeln!(f)?;
         for edge in &roster.edges {
-            writeln!(f, "  edge    {edge}")?;
+            let EdgeEntry { number, url, .. } = edge;
+            writeln!(f, "  edge {number}  {url}{}", InZone(edge.zone.as_deref()))?;
         }
         for node in &roster.nodes {
             let NodeEntry {
@@ -185,11 +203,13 @@ impl fmt::Display for Summary<'_> {
                 weight,
                 url,
                 admin,
+                zone,
                 ..
             } = node;
+            let zone = InZone(zone.as_deref());
             writeln!(
                 f,
-                "  node {id}  {url}  weight {weight}  admin and metrics {admin}"
+                "  node {id}  {url}  weight {weight}{zone}  admin and metrics {admin}"
             )?;
         }
         writeln!(
@@ -235,6 +255,18 @@ impl fmt::Display for Summary<'_> {
              -H 'content-type: application/json' -d '{{\"buyer\":\"ada\"}}'\n\n\
              Ctrl-C stops everything."
         )
+    }
+}
+
+/// Two spaces and where it stands, if it stands in a zone.
+struct InZone<'a>(Option<&'a str>);
+
+impl fmt::Display for InZone<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(zone) => write!(f, "  zone {zone}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::http::Trust;
 use crate::ledger::LedgerUrl;
 use crate::secret::Secret;
+use shared::routing::is_zone;
 use shared::{Capacity, KeyRing};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -39,6 +40,26 @@ pub(super) fn demo_tickets(text: &str) -> Result<Capacity, String> {
     let wrong = || format!("--demo-tickets is a whole number from 0 to 1000000000, not {text:?}");
     let number = text.parse().map_err(|_| wrong())?;
     Capacity::new(number).map_err(|_| wrong())
+}
+
+/// A zone for each of `nodes`, or none at all. How many nodes there are is not known when their own flags are wrong.
+pub(super) fn zones(text: Option<&str>, nodes: usize) -> Result<Vec<String>, String> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let zones: Vec<String> = text.split(',').map(|zone| zone.trim().to_owned()).collect();
+    if let Some(bad) = zones.iter().find(|zone| !is_zone(zone)) {
+        return Err(format!(
+            "--zones: {bad:?} cannot name a zone; use 1 to 32 letters, digits, - or _, such as east"
+        ));
+    }
+    if nodes > 0 && zones.len() != nodes {
+        return Err(format!(
+            "--zones names {} zones for {nodes} nodes: name one for each, such as east,east,west,west",
+            zones.len()
+        ));
+    }
+    Ok(zones)
 }
 
 pub(super) fn distinct(ports: impl Iterator<Item = u16>) -> Result<(), String> {

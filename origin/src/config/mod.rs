@@ -12,7 +12,7 @@ use crate::ledger::LedgerUrl;
 use crate::nodes::NodeIdentity;
 use crate::secret::Secret;
 use check::{
-    Wrong, absolute, address, demo_tickets, distinct, given, ledger, number, token, trust,
+    Wrong, absolute, address, demo_tickets, distinct, given, ledger, number, token, trust, zones,
 };
 use shared::Capacity;
 use std::net::SocketAddr;
@@ -25,6 +25,8 @@ const WEIGHTS: RangeInclusive<u64> = 1..=1_000;
 const NODES_MAX: usize = 32;
 /// Edges of one cluster on one machine.
 const EDGES: RangeInclusive<u64> = 1..=32;
+/// Connections of a node: at least what a few edges keep open.
+const CONNECTIONS: RangeInclusive<u64> = 16..=1_000_000;
 /// From a node's port to the port of its operators' listener.
 pub const ADMIN_PORT_OFFSET: u16 = 100;
 
@@ -49,6 +51,8 @@ pub struct ServeConfig {
     pub trust: Trust,
     /// Whether anybody may make the shop's calls.
     pub demo: bool,
+    /// Most connections of the public listener.
+    pub connections_max: usize,
     /// Whether to stop when stdin ends.
     pub stop_with_stdin: bool,
     /// Whether to print the ready line as JSON.
@@ -56,7 +60,7 @@ pub struct ServeConfig {
 }
 
 /// One node of a cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodePlan {
     /// Its number, from 1.
     pub id: u16,
@@ -66,6 +70,8 @@ pub struct NodePlan {
     pub port: u16,
     /// Its port for operators; 0 = any.
     pub admin_port: u16,
+    /// The data centre that it stands in.
+    pub zone: Option<String>,
 }
 
 /// Which program runs the edge.
@@ -75,6 +81,15 @@ pub enum EdgeKind {
     Wrangler,
     /// workerd alone: quicker.
     Workerd,
+}
+
+/// One edge of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgePlan {
+    /// Its port; 0 = any.
+    pub port: u16,
+    /// The data centre that it stands in: it asks the nodes there first.
+    pub zone: Option<String>,
 }
 
 /// What a cluster runs with.
@@ -98,8 +113,8 @@ pub struct ClusterConfig {
     pub direct: bool,
     /// Tickets of the sale `demo`, if there is to be one.
     pub demo: Option<Capacity>,
-    /// Kind and ports of the edges; port 0 = any.
-    pub edges: Option<(EdgeKind, Vec<u16>)>,
+    /// Kind of the edges, and what is planned for each.
+    pub edges: Option<(EdgeKind, Vec<EdgePlan>)>,
     /// Whether to print the ready line as JSON.
     pub json: bool,
 }
@@ -113,6 +128,8 @@ impl ServeConfig {
         let mut wrong = Wrong::default();
         let node = wrong.note(number("--node", &flags.node, 1..=u64::from(u16::MAX)));
         let weight = wrong.note(number("--weight", &flags.weight, WEIGHTS));
+        let connections = number("--connections", &flags.connections, CONNECTIONS);
+        let connections_max = wrong.note(connections);
         let listen = wrong.note(address("--listen", &flags.listen));
         let admin_listen = wrong.note(address("--admin-listen", &flags.admin_listen));
         let ledger = wrong.note(match given(common.redis_url.as_ref()) {
@@ -136,6 +153,7 @@ impl ServeConfig {
         let parts = (
             node,
             weight,
+            connections_max,
             listen,
             admin_listen,
             ledger,
@@ -148,6 +166,7 @@ impl ServeConfig {
             (
                 Some(id),
                 Some(weight),
+                Some(connections_max),
                 Some(listen),
                 Some(admin_listen),
                 Some(ledger),
@@ -165,6 +184,7 @@ impl ServeConfig {
                 shop_token,
                 trust,
                 demo: flags.demo,
+                connections_max,
                 stop_with_stdin: flags.stop_with_stdin,
                 json: common.json,
             }),
@@ -180,7 +200,12 @@ impl ClusterConfig {
     /// A sentence for each flag that is wrong.
     pub fn read(common: &Common, flags: ClusterFlags) -> Result<Self, Failure> {
         let mut wrong = Wrong::default();
-        let nodes = nodes(&mut wrong, &flags.ports, &flags.weights);
+        let mut nodes = nodes(&mut wrong, &flags.ports, &flags.weights);
+        let zones = wrong.note(zones(flags.zones.as_deref(), nodes.len()));
+        let zones = zones.unwrap_or_default();
+        for (node, zone) in nodes.iter_mut().zip(&zones) {
+            node.zone = Some(zone.clone());
+        }
         let redis_url = given(common.redis_url.as_ref()).cloned();
         if let Some(url) = &redis_url {
             wrong.note(ledger(url));
@@ -195,7 +220,7 @@ impl ClusterConfig {
             );
         }
         let tickets = wrong.note(demo_tickets(&flags.demo_tickets));
-        let edges = edges(&mut wrong, &flags);
+        let edges = edges(&mut wrong, &flags, &zones);
         let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
         let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
         let edge_key = given(flags.edge_key.as_ref()).cloned();
@@ -205,7 +230,11 @@ impl ClusterConfig {
         ));
         let data_dir = wrong.note(absolute(&common.data_dir));
         let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
-        let ports = ports.chain(edges.iter().flat_map(|(_, ports)| ports.iter().copied()));
+        let ports = ports.chain(
+            edges
+                .iter()
+                .flat_map(|(_, plans)| plans.iter().map(|e| e.port)),
+        );
         wrong.note(distinct(ports.chain(redis_port)));
         match (data_dir, admin_token, shop_token) {
             (Some(data_dir), Some(admin_token), Some(shop_token)) if wrong.is_empty() => Ok(Self {
@@ -268,12 +297,18 @@ fn nodes(wrong: &mut Wrong, ports: &str, weights: &str) -> Vec<NodePlan> {
             weight,
             port,
             admin_port,
+            zone: None,
         });
     }
     plans
 }
 
-fn edges(wrong: &mut Wrong, flags: &ClusterFlags) -> Option<(EdgeKind, Vec<u16>)> {
+/// Edges stand in `zones` in turn, in the order in which those were named first.
+fn edges(
+    wrong: &mut Wrong,
+    flags: &ClusterFlags,
+    zones: &[String],
+) -> Option<(EdgeKind, Vec<EdgePlan>)> {
     let kind = wrong.note(match flags.edge.as_str() {
         "none" => Ok(None),
         "wrangler" => Ok(Some(EdgeKind::Wrangler)),
@@ -285,8 +320,21 @@ fn edges(wrong: &mut Wrong, flags: &ClusterFlags) -> Option<(EdgeKind, Vec<u16>)
     let count: Option<u16> = wrong.note(number("--edges", &flags.edges, EDGES));
     let first: Option<u16> = wrong.note(number("--edge-port", &flags.edge_port, 0..=65_000));
     let (kind, count, first) = (kind??, count?, first?);
-    let ports = (0..count).map(|i| if first == 0 { 0 } else { first + i });
-    Some((kind, ports.collect()))
+    let mut distinct: Vec<&String> = Vec::new();
+    for zone in zones {
+        if !distinct.contains(&zone) {
+            distinct.push(zone);
+        }
+    }
+    let plan = |i: u16| EdgePlan {
+        port: if first == 0 { 0 } else { first + i },
+        zone: distinct
+            .iter()
+            .cycle()
+            .nth(usize::from(i))
+            .map(|zone| (*zone).clone()),
+    };
+    Some((kind, (0..count).map(plan).collect()))
 }
 
 #[cfg(test)]
@@ -314,6 +362,7 @@ mod tests {
             weight: u32::from(id),
             port: 3_000 + id,
             admin_port: 3_100 + id,
+            zone: None,
         };
         assert_eq!(config.nodes, [1, 2, 3, 4].map(plan));
         assert!(config.edges.is_none() && config.demo.is_none() && config.redis_url.is_none());
@@ -330,6 +379,8 @@ mod tests {
             "nginx",
             "--edges",
             "0",
+            "--zones",
+            "east,we st",
             "--demo-tickets",
             "-1",
         ];
@@ -344,6 +395,7 @@ mod tests {
             "--ports",
             "--edge is",
             "--edges",
+            "--zones",
             "--demo-tickets",
         ] {
             assert!(said.contains(word), "{word} is missing in:\n{said}");
@@ -361,9 +413,26 @@ mod tests {
     fn edges_take_ports_in_a_row() {
         let config =
             cluster(&["--edge", "workerd", "--edges", "3", "--edge-port", "9000"]).unwrap();
-        assert_eq!(
-            config.edges,
-            Some((EdgeKind::Workerd, vec![9_000, 9_001, 9_002]))
-        );
+        let (kind, plans) = config.edges.unwrap();
+        assert_eq!(kind, EdgeKind::Workerd);
+        let ports: Vec<u16> = plans.iter().map(|plan| plan.port).collect();
+        assert_eq!(ports, [9_000, 9_001, 9_002]);
+        assert!(plans.iter().all(|plan| plan.zone.is_none()));
+    }
+
+    #[test]
+    fn each_node_has_a_zone_and_edges_stand_in_them_in_turn() {
+        let zones = ["--zones", "east,east,west,west"];
+        let edges = ["--edge", "workerd", "--edges", "3"];
+        let config = cluster(&[&zones[..], &edges[..2]].concat()).unwrap();
+        assert_eq!(config.edges.unwrap().1[0].zone.as_deref(), Some("east"));
+        let config = cluster(&[&zones[..], &edges[..]].concat()).unwrap();
+        let nodes: Vec<_> = config.nodes.iter().flat_map(|n| n.zone.clone()).collect();
+        assert_eq!(nodes, ["east", "east", "west", "west"]);
+        let edges: Vec<_> = config.edges.unwrap().1;
+        let edges: Vec<_> = edges.into_iter().flat_map(|edge| edge.zone).collect();
+        assert_eq!(edges, ["east", "west", "east"]);
+        let said = cluster(&["--zones", "east,west"]).unwrap_err();
+        assert!(said.contains("--zones names 2 zones for 4 nodes"), "{said}");
     }
 }

@@ -64,7 +64,7 @@ fn ports_of_cluster(data_dir: &Path) -> Vec<u16> {
         .iter()
         .flat_map(|node| [&node.url, &node.admin]);
     nodes
-        .chain(&roster.edges)
+        .chain(roster.edges.iter().map(|edge| &edge.url))
         .filter_map(|url| url.rsplit(':').next()?.parse().ok())
         .collect()
 }

@@ -19,12 +19,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
 use tracing::{debug, warn};
 
-/// Connections that one listener keeps open. Each costs about 20 KiB at most; an edge location
-/// keeps a few, a load generator thousands.
+/// Connections that a node keeps open unless it is told another number. Each costs about 20 KiB at most; an
+/// edge location keeps a few, a load generator thousands.
 pub const CONNECTIONS_MAX: usize = 20_000;
 /// Most headers of one request.
 const HEADERS_MAX: usize = 64;
@@ -42,15 +43,23 @@ const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     \"detail\":\"This node has too many connections. Nothing was sold under this key. \
     Ask again after Retry-After.\"}\n";
 
-/// After the listener is closed, each answer asks its client to close for this long; only then are
-/// idle connections closed from here. A client that was just sending a request so hears its answer.
+/// A node that stops goes on to accept and answer for this long, with a "no" for each new order and the request to
+/// close the connection: edges so hear that they should ask another node before they find this one gone. Only then
+/// are the listener and idle connections closed.
 const LINGER: Duration = Duration::from_millis(250);
+/// How long a connection that is turned away is listened to. Closed with unread bytes, it would be reset, and its
+/// client might never read why.
+const TURN_AWAY: Duration = Duration::from_millis(200);
+/// Connections that may be turned away politely at the same time; more are just closed.
+const TURNING_AWAY_MAX: usize = 256;
 
 /// The connections of one listener.
 #[derive(Debug, Default)]
 pub struct Connections {
-    open: AtomicUsize,
+    open: Arc<AtomicUsize>,
     turned_away: AtomicU64,
+    /// Being turned away now.
+    leaving: Arc<AtomicUsize>,
     closing: AtomicBool,
 }
 
@@ -67,20 +76,43 @@ impl Connections {
         self.turned_away.load(Ordering::Relaxed)
     }
 
-    fn enter(self: &Arc<Self>, max: usize) -> Option<Place> {
-        let place = Place(Arc::clone(self));
-        // The place is counted before it is known to be free, so that two cannot take the last one.
-        (self.open.fetch_add(1, Ordering::Relaxed) < max).then_some(place)
+    /// Tells a connection why it cannot stay, unless many are being told already.
+    fn turn_away(&self, mut stream: TcpStream) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
+        let Some(place) = Place::take(&self.leaving, TURNING_AWAY_MAX) else {
+            return;
+        };
+        tokio::spawn(async move {
+            let _place = place;
+            let told = async {
+                stream.write_all(TURNED_AWAY).await?;
+                stream.shutdown().await?;
+                let mut unread = [0; 1_024];
+                while stream.read(&mut unread).await? > 0 {}
+                Ok::<_, io::Error>(())
+            };
+            // Whoever does not take it in time, does without.
+            let _ = tokio::time::timeout(TURN_AWAY, told).await;
+        });
     }
 }
 
-/// One open connection; leaves when dropped.
+/// One of a bounded number; given back when dropped.
 #[derive(Debug)]
-struct Place(Arc<Connections>);
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+        // Counted before it is known to be free, so that two cannot take the last one.
+        let before = taken.fetch_add(1, Ordering::Relaxed);
+        let place = Self(Arc::clone(taken));
+        (before < max).then_some(place)
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -100,10 +132,16 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Serves until `stop` is ready, then closes the listener and idle connections, and lets the
-    /// others finish the request that they are in, for at most `patience`.
+    /// Serves until `stop` is ready and for [`LINGER`] after it, then closes the listener and idle connections, and
+    /// lets the others finish the request that they are in, for at most `patience`.
     pub async fn run(self, stop: impl Future<Output = ()>, patience: Duration) {
         let graceful = GracefulShutdown::new();
+        let connections = Arc::clone(&self.connections);
+        let stop = async {
+            stop.await;
+            connections.closing.store(true, Ordering::Relaxed);
+            tokio::time::sleep(LINGER).await;
+        };
         tokio::pin!(stop);
         let mut pause = ACCEPT_PAUSE;
         loop {
@@ -126,8 +164,6 @@ impl Intake {
             }
         }
         drop(self.listener);
-        self.connections.closing.store(true, Ordering::Relaxed);
-        tokio::time::sleep(LINGER).await;
         if tokio::time::timeout(patience, graceful.shutdown())
             .await
             .is_err()
@@ -137,11 +173,8 @@ impl Intake {
     }
 
     fn admit(&self, stream: TcpStream, graceful: &GracefulShutdown) {
-        let Some(place) = self.connections.enter(self.connections_max) else {
-            self.connections.turned_away.fetch_add(1, Ordering::Relaxed);
-            // One try: whoever does not take it, does without.
-            let _ = stream.try_write(TURNED_AWAY);
-            return;
+        let Some(place) = Place::take(&self.connections.open, self.connections_max) else {
+            return self.connections.turn_away(stream);
         };
         // Answers are small and each is awaited; waiting for more to send only delays them.
         if let Err(e) = stream.set_nodelay(true) {
@@ -224,12 +257,12 @@ mod tests {
 
     #[test]
     fn a_place_that_was_left_can_be_taken_again() {
-        let connections = Arc::new(Connections::default());
-        let first = connections.enter(1);
+        let open = Arc::default();
+        let first = Place::take(&open, 1);
         assert!(first.is_some());
-        assert!(connections.enter(1).is_none());
+        assert!(Place::take(&open, 1).is_none());
         drop(first);
-        assert!(connections.enter(1).is_some());
-        assert_eq!(connections.open(), 0);
+        assert!(Place::take(&open, 1).is_some());
+        assert_eq!(open.load(Ordering::Relaxed), 0);
     }
 }

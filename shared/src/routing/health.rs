@@ -3,7 +3,7 @@
 
 use super::Moment;
 use super::table::OriginRow;
-use crate::limits::{EDGE_DEADLINE_MS, SHED_MS, STALL_MS};
+use crate::limits::{EDGE_DEADLINE_MS, LOOK_MS, SHED_MS, STALL_MS};
 use crate::time::UnixMillis;
 
 #[derive(Debug)]
@@ -54,10 +54,25 @@ impl Health {
         if self.max_fails == 0 {
             return true;
         }
-        if self.in_flight > 0 && now.awake_ms - self.silent_since > STALL_MS {
+        if self.is_silent(now) {
             return false;
         }
         self.fails < self.max_fails || now.at.since(self.checked_at) > self.fail_timeout_ms
+    }
+
+    /// Whether requests are out and none has been answered for so long that none is expected.
+    pub(super) const fn is_silent(&self, now: Moment) -> bool {
+        self.in_flight > 0 && self.silence(now) > STALL_MS
+    }
+
+    /// Milliseconds until the origin counts as silent if it goes on to answer nothing, within a look.
+    pub(super) fn patience(&self, now: Moment) -> u64 {
+        let left = (STALL_MS + 1).saturating_sub(self.silence(now));
+        left.clamp(1, LOOK_MS)
+    }
+
+    const fn silence(&self, now: Moment) -> u64 {
+        now.awake_ms - self.silent_since
     }
 
     /// Whether it takes requests and has not lately said that it is overloaded or stopping.
@@ -84,7 +99,7 @@ impl Health {
             self.checked_at = now.at;
         }
         // A request whose end was never reported (the isolate dropped it) is over by now.
-        if self.in_flight > 0 && now.awake_ms - self.silent_since > EDGE_DEADLINE_MS {
+        if self.in_flight > 0 && self.silence(now) > EDGE_DEADLINE_MS {
             self.in_flight = 0;
         }
         if self.in_flight == 0 {
@@ -109,9 +124,10 @@ impl Health {
         self.sheds_until = now.plus(SHED_MS);
     }
 
-    pub(super) const fn failed(&mut self, now: UnixMillis) {
+    /// One request that failed, which counts as `fails` failures.
+    pub(super) const fn failed(&mut self, fails: u32, now: UnixMillis) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.fails = self.fails.saturating_add(1);
+        self.fails = self.fails.saturating_add(fails);
         self.failed_at = now;
         self.checked_at = now;
     }

@@ -9,8 +9,9 @@ mod health;
 mod table;
 
 pub use balance::{Balance, Sender};
-pub use table::{ORIGINS_MAX, OriginRow, TableError, WEIGHT_MAX};
+pub use table::{ORIGINS_MAX, OriginRow, TableError, WEIGHT_MAX, is_zone};
 
+use crate::limits::LOOK_MS;
 use crate::time::UnixMillis;
 use balance::{hash_ip, rendezvous};
 use health::Health;
@@ -30,11 +31,13 @@ pub enum Outcome {
     Shed,
     /// Refused, reset, timed out, or a 5xx that lastseat did not make.
     Failed,
+    /// Left, because it answered nobody any more: see [`Router::should_leave`]. It rests at once.
+    Silent,
 }
 
 /// A longer time between two events of a router is not counted as time in which origins could have answered:
-/// the edge itself slept, or nobody came.
-const BLINK_MS: u64 = 50;
+/// the edge itself slept, or nobody came. While a request is out, it looks more often than this.
+const BLINK_MS: u64 = LOOK_MS + 50;
 
 /// A moment by the clock, and how long the edge had been at work by then.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,8 @@ pub struct Router {
     balance: Balance,
     origins: Vec<Origin>,
     total_weight: u32,
+    /// What the local zone, while it starts slowly, owes to the others, in parts of [`SCALE`].
+    spill: i64,
     last: Moment,
 }
 
@@ -83,8 +88,13 @@ impl Tried {
     }
 }
 
+type Choice = fn(&Origin, Moment) -> bool;
+
+/// The neighbours of a local zone that starts slowly.
+const ELSEWHERE: Choice = |o, now| !o.local && !o.backup && o.health.takes_gladly(now);
+
 /// Who may be asked, from the best choice to the last resort. The first one that any origin meets holds.
-const CHOICES: [fn(&Origin, Moment) -> bool; 6] = [
+const CHOICES: [Choice; 6] = [
     |o, now| o.local && !o.backup && o.health.takes_gladly(now),
     |o, now| !o.backup && o.health.takes_gladly(now),
     |o, now| o.local && !o.backup && o.health.takes(now),
@@ -122,6 +132,7 @@ impl Router {
             balance,
             origins,
             total_weight,
+            spill: 0,
             last: Moment {
                 at: UnixMillis(0),
                 awake_ms: 0,
@@ -157,18 +168,7 @@ impl Router {
     /// What became of the request must be told by [`Router::report`].
     pub fn pick(&mut self, sender: &Sender<'_>, tried: Tried, now: UnixMillis) -> Option<usize> {
         let now = self.tick(now);
-        let choice = CHOICES.into_iter().find(|may| {
-            self.origins
-                .iter()
-                .enumerate()
-                .any(|(i, o)| !tried.has(i) && may(o, now))
-        })?;
-        let mut open = Tried::default();
-        for (index, origin) in self.origins.iter().enumerate() {
-            if !tried.has(index) && choice(origin, now) {
-                open.add(index);
-            }
-        }
+        let open = self.open(tried, now)?;
         let by_rule = match self.balance {
             Balance::RoundRobin => None,
             Balance::IpHash => sender.ip.and_then(|ip| self.by_ip(ip, open)),
@@ -181,6 +181,22 @@ impl Router {
             origin.health.picked(now);
         }
         Some(chosen)
+    }
+
+    /// How long to wait for origin `index` before [`Router::should_leave`] is asked, in milliseconds.
+    #[must_use]
+    pub fn patience(&self, index: usize) -> u64 {
+        let origin = self.origins.get(index);
+        origin.map_or(LOOK_MS, |origin| origin.health.patience(self.last))
+    }
+
+    /// Whether a request that waits for origin `index` should go to another one: this one answers nobody, and
+    /// one that was not tried takes requests. When all are silent, asking more of them would not help.
+    pub fn should_leave(&mut self, index: usize, tried: Tried, now: UnixMillis) -> bool {
+        let now = self.tick(now);
+        let silent = self.origins.get(index);
+        let silent = silent.is_some_and(|origin| origin.health.is_silent(now));
+        silent && self.any(tried, |origin, now| origin.health.takes(now), now)
     }
 
     /// Takes in what became of a request to origin `index`.
@@ -198,7 +214,11 @@ impl Router {
             Outcome::Failed => {
                 let cost = i64::from(origin.weight / origin.health.max_fails().max(1)) * SCALE;
                 origin.effective = (origin.effective - cost).max(0);
-                origin.health.failed(now.at);
+                origin.health.failed(1, now.at);
+            }
+            Outcome::Silent => {
+                origin.effective = 0;
+                origin.health.failed(origin.health.max_fails(), now.at);
             }
         }
     }
@@ -207,6 +227,46 @@ impl Router {
         let awake_ms = self.last.awake_ms + at.since(self.last.at).min(BLINK_MS);
         self.last = Moment { at, awake_ms };
         self.last
+    }
+
+    fn any(&self, tried: Tried, may: Choice, now: Moment) -> bool {
+        let mut untried = self.origins.iter().enumerate();
+        untried.any(|(index, origin)| !tried.has(index) && may(origin, now))
+    }
+
+    /// Those of the best choice that were not tried.
+    fn open(&mut self, tried: Tried, now: Moment) -> Option<Tried> {
+        let best = CHOICES.into_iter().find(|may| self.any(tried, *may, now))?;
+        let choice = if self.any(tried, ELSEWHERE, now) && self.spills(tried, now) {
+            ELSEWHERE
+        } else {
+            best
+        };
+        let mut open = Tried::default();
+        for (index, origin) in self.origins.iter().enumerate() {
+            if !tried.has(index) && choice(origin, now) {
+                open.add(index);
+            }
+        }
+        Some(open)
+    }
+
+    /// Whether this request goes elsewhere although local origins take it: they all start slowly after a rest, and
+    /// the part of their load that they do not carry yet is still carried by the other zones.
+    fn spills(&mut self, tried: Tried, now: Moment) -> bool {
+        let local = CHOICES[0];
+        let shares = self.origins.iter().enumerate();
+        let shares = shares.filter(|(index, origin)| !tried.has(*index) && local(origin, now));
+        // In parts of SCALE.
+        let carried = shares
+            .map(|(_, origin)| origin.health.ramp(SCALE, now.at))
+            .max();
+        self.spill += SCALE - carried.unwrap_or(SCALE);
+        let spills = self.spill >= SCALE;
+        if spills {
+            self.spill -= SCALE;
+        }
+        spills
     }
 
     fn of(&self, open: Tried) -> impl Iterator<Item = (usize, &Origin)> {

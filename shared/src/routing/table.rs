@@ -1,14 +1,28 @@
 //! The table of origins, as it stands in `wrangler.toml`, and what may be wrong with it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Most origins that an edge routes to.
 pub const ORIGINS_MAX: usize = 64;
 /// Largest weight of an origin.
 pub const WEIGHT_MAX: u32 = 1_000;
+/// Most failures that an origin may be forgiven before it rests.
+const FAILS_MAX: u32 = 1_000;
+/// Longest rest and longest slow start of an origin, in milliseconds.
+const REST_MS_MAX: u64 = 600_000;
+/// Longest name of a zone, in bytes.
+const ZONE_MAX: usize = 32;
+
+/// Whether `name` can name a zone.
+#[must_use]
+pub fn is_zone(name: &str) -> bool {
+    let visible = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=ZONE_MAX).contains(&name.len()) && name.bytes().all(visible)
+}
 
 /// One row of the table.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct OriginRow {
     /// Scheme, host and port, without a path: `http://127.0.0.1:3001`.
@@ -85,8 +99,19 @@ pub enum TableError {
     /// Two rows have the same URL.
     #[error("origin {0} is in the table twice; add the weights up in one row")]
     Twice(String),
-    /// The edge's own zone has no origin.
-    #[error("no origin stands in the zone {0:?} of this edge; its zones are {1}")]
+    /// A row's numbers make no sense.
+    #[error(
+        "origin {0}: max_fails is at most {FAILS_MAX}, fail_timeout_ms from 1 to {REST_MS_MAX}, slow_start_ms \
+         at most {REST_MS_MAX}"
+    )]
+    Health(String),
+    /// A row names its zone badly.
+    #[error("origin {0}: zone must be 1 to {ZONE_MAX} letters, digits, - or _")]
+    ZoneName(String),
+    /// The edge's own zone has no origin that is asked first.
+    #[error(
+        "no origin stands in the zone {0:?} of this edge, or only backups do; the table names {1}"
+    )]
     Zone(String, String),
 }
 
@@ -105,6 +130,15 @@ pub(super) fn check(rows: &[OriginRow], zone: Option<&str>) -> Result<(), TableE
         if !is_origin_url(&row.url) {
             return Err(TableError::Url(row.url.clone()));
         }
+        let health = row.max_fails <= FAILS_MAX
+            && (1..=REST_MS_MAX).contains(&row.fail_timeout_ms)
+            && row.slow_start_ms <= REST_MS_MAX;
+        if !health {
+            return Err(TableError::Health(row.url.clone()));
+        }
+        if row.zone.as_deref().is_some_and(|zone| !is_zone(zone)) {
+            return Err(TableError::ZoneName(row.url.clone()));
+        }
         if rows.iter().take(index).any(|other| other.url == row.url) {
             return Err(TableError::Twice(row.url.clone()));
         }
@@ -112,14 +146,24 @@ pub(super) fn check(rows: &[OriginRow], zone: Option<&str>) -> Result<(), TableE
     if rows.iter().all(|row| row.backup) {
         return Err(TableError::OnlyBackups);
     }
+    let stands_in = |zone: &str| {
+        let mut rows = rows.iter().filter(|row| !row.backup);
+        rows.any(|row| row.zone.as_deref() == Some(zone))
+    };
     match zone {
-        Some(zone) if !rows.iter().any(|row| row.zone.as_deref() == Some(zone)) => {
-            let mut zones: Vec<&str> = rows.iter().filter_map(|row| row.zone.as_deref()).collect();
-            zones.dedup();
-            Err(TableError::Zone(zone.to_owned(), zones.join(", ")))
-        }
+        Some(zone) if !stands_in(zone) => Err(TableError::Zone(zone.to_owned(), zones(rows))),
         _ => Ok(()),
     }
+}
+
+/// The zones of a table, in words.
+fn zones(rows: &[OriginRow]) -> String {
+    let named: BTreeSet<&str> = rows.iter().filter_map(|row| row.zone.as_deref()).collect();
+    if named.is_empty() {
+        return "no zones".to_owned();
+    }
+    let named: Vec<&str> = named.into_iter().collect();
+    format!("the zones {}", named.join(", "))
 }
 
 fn is_origin_url(url: &str) -> bool {

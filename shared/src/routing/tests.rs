@@ -156,6 +156,73 @@ fn a_frozen_origin_is_left_alone_within_a_second_and_asked_again_when_it_answers
 }
 
 #[test]
+fn a_request_leaves_a_frozen_origin_within_a_second_while_another_one_answers() {
+    for busy in [false, true] {
+        let mut router = router(&[1, 1], Balance::RoundRobin);
+        let mut now = 1_000;
+        let mut tried = Tried::default();
+        let frozen = router
+            .pick(&Sender::default(), tried, UnixMillis(now))
+            .unwrap();
+        tried.add(frozen);
+        loop {
+            now += router.patience(frozen);
+            if busy {
+                router.report(1 - frozen, Outcome::Answered, UnixMillis(now));
+            }
+            if router.should_leave(frozen, tried, UnixMillis(now)) {
+                break;
+            }
+            assert!(now < 2_000, "still waits at {now}");
+        }
+        assert!(now > 1_000 + STALL_MS, "left at {now}, which is too early");
+        router.report(frozen, Outcome::Silent, UnixMillis(now));
+        let next = router.pick(&Sender::default(), tried, UnixMillis(now));
+        assert_eq!(next, Some(1 - frozen));
+        router.report(1 - frozen, Outcome::Answered, UnixMillis(now));
+        let others = picks(&mut router, 4, now + 1);
+        assert_eq!(others, [2 - frozen; 4], "it rests at once");
+    }
+}
+
+#[test]
+fn a_request_stays_with_an_origin_that_answers_others_and_when_all_are_silent() {
+    let mut two = router(&[1, 1], Balance::RoundRobin);
+    let mut pick = |now| {
+        two.pick(&Sender::default(), Tried::default(), UnixMillis(now))
+            .unwrap()
+    };
+    let (first, second) = (pick(1_000), pick(1_000));
+    let mut tried = Tried::default();
+    tried.add(first);
+    for now in (1_200..4_000).step_by(200) {
+        assert!(
+            !two.should_leave(first, tried, UnixMillis(now)),
+            "nobody else answers either"
+        );
+    }
+    two.report(second, Outcome::Answered, UnixMillis(4_000));
+    assert!(two.should_leave(first, tried, UnixMillis(4_001)));
+
+    let mut slow = router(&[1, 1], Balance::RoundRobin);
+    let mut pick = |now| {
+        slow.pick(&Sender::default(), Tried::default(), UnixMillis(now))
+            .unwrap()
+    };
+    let first = pick(1_000);
+    let (_, again) = (pick(1_000), pick(1_000));
+    assert_eq!(again, first);
+    for now in (1_200..4_000).step_by(200) {
+        slow.report(first, Outcome::Answered, UnixMillis(now));
+        slow.pick(&Sender::default(), tried, UnixMillis(now));
+        assert!(
+            !slow.should_leave(first, tried, UnixMillis(now)),
+            "slow for one, not silent"
+        );
+    }
+}
+
+#[test]
 fn an_edge_that_slept_itself_blames_no_origin() {
     let mut router = router(&[1, 2, 3, 4], Balance::RoundRobin);
     let mut pick = |now| {
@@ -213,6 +280,45 @@ fn the_local_zone_is_asked_first_and_others_when_it_rests_or_sheds() {
     );
     let nowhere = Router::new(table, Balance::RoundRobin, Some("north")).unwrap_err();
     assert!(nowhere.to_string().contains("east, west"), "{nowhere}");
+}
+
+#[test]
+fn a_zone_that_comes_back_takes_its_load_back_slowly() {
+    let mut table = rows(&[1, 1, 2]);
+    table[0].zone = Some("east".into());
+    table[1].zone = Some("east".into());
+    table[2].zone = Some("west".into());
+    let mut router = Router::new(table, Balance::RoundRobin, Some("east")).unwrap();
+    fail(&mut router, 0, 2, 1_000);
+    fail(&mut router, 1, 2, 1_000);
+    assert_eq!(picks(&mut router, 100, 1_001), [3; 100], "the zone is lost");
+    // The trials; both are answered.
+    assert_eq!(picks(&mut router, 2, 3_100), [1, 2]);
+    let mut west = |now| {
+        picks(&mut router, 100, now)
+            .iter()
+            .filter(|i| **i == 3)
+            .count()
+    };
+    let (early, middle, late) = (west(3_300), west(4_100), west(5_200));
+    assert!(
+        (85..=95).contains(&early) && (45..=55).contains(&middle) && late == 0,
+        "{early} {middle} {late}"
+    );
+}
+
+#[test]
+fn one_node_of_a_zone_that_comes_back_does_not_send_its_neighbours_load_away() {
+    let mut table = rows(&[1, 1, 2]);
+    table[0].zone = Some("east".into());
+    table[1].zone = Some("east".into());
+    table[2].zone = Some("west".into());
+    let mut router = Router::new(table, Balance::RoundRobin, Some("east")).unwrap();
+    fail(&mut router, 0, 2, 1_000);
+    assert_eq!(picks(&mut router, 4, 1_001), [2; 4]);
+    for now in [3_100, 3_300, 4_100, 5_200] {
+        assert!(!picks(&mut router, 20, now).contains(&3), "at {now}");
+    }
 }
 
 #[test]
@@ -315,6 +421,32 @@ fn a_wrong_table_is_refused_in_words() {
         ..row("http://a", 1)
     };
     assert_eq!(error(vec![only_backup]), TableError::OnlyBackups);
+    let never = OriginRow {
+        fail_timeout_ms: 0,
+        ..row("http://a", 1)
+    };
+    assert!(matches!(error(vec![never]), TableError::Health(_)));
+    let in_zone = |url: &'static str, zone: &str, backup| OriginRow {
+        zone: Some(zone.to_owned()),
+        backup,
+        ..row(url, 1)
+    };
+    assert!(matches!(
+        error(vec![in_zone("http://a", "", false)]),
+        TableError::ZoneName(_)
+    ));
+    let zoned = |rows| {
+        let wrong = Router::new(rows, Balance::RoundRobin, Some("north")).unwrap_err();
+        wrong.to_string()
+    };
+    assert!(zoned(vec![row("http://a", 1)]).ends_with("the table names no zones"));
+    let rows = vec![
+        in_zone("http://a", "west", false),
+        in_zone("http://b", "east", false),
+        in_zone("http://c", "west", false),
+        in_zone("http://d", "north", true),
+    ];
+    assert!(zoned(rows).ends_with("the zones east, north, west"));
 }
 
 proptest! {
@@ -337,7 +469,7 @@ proptest! {
     fn some_origin_is_always_picked_until_all_were_tried(
         weights in proptest::collection::vec(1u32..=9, 1..=6),
         balance in 0usize..5,
-        fates in proptest::collection::vec((0usize..6, 0u8..3, 0u64..900), 0..60),
+        fates in proptest::collection::vec((0usize..6, 0u8..4, 0u64..900), 0..60),
     ) {
         let balance = [Balance::RoundRobin, Balance::IpHash, Balance::BuyerHash,
             Balance::LeastInFlight, Balance::RandomTwo][balance];
@@ -345,7 +477,8 @@ proptest! {
         let mut now = 1_000;
         for (index, fate, pause) in fates {
             now += pause;
-            let outcome = [Outcome::Answered, Outcome::Shed, Outcome::Failed][fate as usize];
+            let outcome = [Outcome::Answered, Outcome::Shed, Outcome::Failed, Outcome::Silent]
+                [fate as usize];
             router.report(index % weights.len(), outcome, UnixMillis(now));
         }
         let mut tried = Tried::default();

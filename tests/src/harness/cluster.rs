@@ -51,6 +51,8 @@ pub struct Setup {
     pub direct: bool,
     /// More arguments.
     pub arguments: Vec<String>,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -62,6 +64,7 @@ impl Setup {
             edges: 1,
             direct: matches!(edge, Edge::None),
             arguments: Vec::new(),
+            environment: Vec::new(),
         }
     }
 }
@@ -113,6 +116,7 @@ impl Cluster {
             command.arg("--insecure-direct");
         }
         command.args(&setup.arguments);
+        command.envs(setup.environment.iter().map(|(name, value)| (name, value)));
         let program = Program::start("lastseat cluster", command)?;
         let line = program.line(READY_WITHIN)?;
         let system = serde_json::from_str(&line)

@@ -1,6 +1,7 @@
 //! Reads a node's `stat.log`: one line a decision.
 
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -36,6 +37,23 @@ pub fn count(path: &Path, sale: &str) -> Result<Decisions> {
         }
     }
     Ok(decisions)
+}
+
+/// Counts the lines of `sale` in the log at `path` by edge.
+///
+/// # Errors
+/// It cannot be read.
+pub fn by_edge(path: &Path, sale: &str) -> Result<BTreeMap<String, u64>> {
+    let mut counts = BTreeMap::new();
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    for line in text
+        .lines()
+        .filter(|line| field(line, "sale") == Some(sale))
+    {
+        let edge = field(line, "edge").unwrap_or("-");
+        *counts.entry(edge.to_owned()).or_default() += 1;
+    }
+    Ok(counts)
 }
 
 /// The value of ` name=value ` in a line.

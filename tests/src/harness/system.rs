@@ -6,7 +6,8 @@ use super::stat_log::{self, Decisions};
 use super::{ledger, wait};
 use anyhow::{Context, Result, ensure};
 use hyper::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use lastseat::cluster::roster::EdgeEntry;
+use serde::{Deserialize, Deserializer, Serialize};
 use shared::{Order, OrderId};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Deserialize)]
 pub struct System {
     /// The edges, `http://host:port`.
+    #[serde(deserialize_with = "urls")]
     pub edges: Vec<String>,
     /// The origin nodes.
     pub nodes: Vec<Node>,
@@ -66,6 +68,12 @@ pub struct Audit {
     pub differences: Vec<serde_json::Value>,
 }
 
+/// The addresses in the cluster's entries for its edges.
+fn urls<'de, D: Deserializer<'de>>(edges: D) -> Result<Vec<String>, D::Error> {
+    let edges = Vec::<EdgeEntry>::deserialize(edges)?;
+    Ok(edges.into_iter().map(|edge| edge.url).collect())
+}
+
 impl System {
     /// Makes the sale `sale` with `capacity` tickets, open, without holds.
     ///
@@ -80,6 +88,23 @@ impl System {
             "sale {sale} was not made: {} {}",
             answer.status,
             answer.text()
+        );
+        Ok(())
+    }
+
+    /// Gives `sale` so many tickets in all.
+    ///
+    /// # Errors
+    /// No node does it.
+    pub async fn set_capacity(&self, sale: &str, capacity: u64) -> Result<()> {
+        let path = format!("/v1/admin/sales/{sale}/restock");
+        let body = format!(r#"{{"capacity":{capacity}}}"#);
+        let answer = self.admin(Method::POST, &path, &body).await?;
+        let text = answer.text();
+        ensure!(
+            answer.status == StatusCode::OK,
+            "restock: {} {text}",
+            answer.status
         );
         Ok(())
     }

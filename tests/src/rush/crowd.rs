@@ -5,13 +5,13 @@
 
 use super::buyers::Buyers;
 use super::order::{Heard, Orders, REPEAT_AFTER_MS, heard, tier};
+use super::stage::Stage;
 use super::tally::Tally;
 use super::waiting::{Turn, Waiting};
 use crate::harness::{Answer, Client, Lost};
 use anyhow::Result;
 use rustix::time::{ClockId, clock_gettime};
 use std::cell::RefCell;
-use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::task::{JoinSet, LocalSet};
@@ -27,9 +27,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Longest sleep of a connection that waits for a buyer.
 const NAP_MAX: Duration = Duration::from_millis(20);
 
+/// How long a connection stays at another door when its own does not answer.
+const AWAY: Duration = Duration::from_secs(1);
+
 /// What the crowd wants.
+#[derive(Debug)]
 pub struct Plan {
-    /// Where orders go; connections are spread over them in turn.
+    /// The doors: where orders go. Connections are spread over them in turn; one whose door does not answer
+    /// knocks at the next for a while.
     pub urls: Vec<String>,
     /// The sale.
     pub sale: String,
@@ -39,32 +44,10 @@ pub struct Plan {
     pub connections: u32,
     /// What the keys follow from.
     pub seed: u64,
-    /// Called once, when so many tickets are sold.
-    pub milestone: Option<Milestone>,
-}
-
-impl fmt::Debug for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} buyers of {} at {:?}",
-            self.buyers, self.sale, self.urls
-        )
-    }
-}
-
-/// Something to do when so many tickets are sold.
-pub struct Milestone {
-    /// How many.
-    pub granted: u64,
-    /// What to do.
-    pub then: Box<dyn FnOnce()>,
-}
-
-impl fmt::Debug for Milestone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at {} granted", self.granted)
-    }
+    /// How many buyers come a second; `None` = as many as the connections carry.
+    pub rate: Option<u32>,
+    /// What a script beside the crowd sees.
+    pub stage: Rc<Stage>,
 }
 
 /// What became of the crowd.
@@ -86,7 +69,9 @@ struct Crowd {
     next: u32,
     waiting: Waiting,
     tally: Tally,
-    milestone: Option<Milestone>,
+    rate: Option<u32>,
+    stage: Rc<Stage>,
+    started: Instant,
     answered_at: Instant,
     opened: u64,
     given_up: bool,
@@ -107,7 +92,8 @@ impl Crowd {
         if let Some(turn) = self.waiting.due(now) {
             return Next::Ask(turn);
         }
-        if self.next < self.count && !self.waiting.is_full() {
+        let early = self.early(now);
+        if self.next < self.count && !self.waiting.is_full() && early.is_none() {
             self.next += 1;
             return Next::Ask(Turn {
                 buyer: self.next - 1,
@@ -117,13 +103,29 @@ impl Crowd {
             });
         }
         // When nobody waits, those who are still asking have connections of their own.
-        self.waiting.next_at().map_or(Next::Done, |at| {
-            Next::Nap(at.saturating_duration_since(now).min(NAP_MAX))
-        })
+        let due = self.waiting.next_at();
+        let due = due.map(|at| at.saturating_duration_since(now));
+        let pause = due.into_iter().chain(early).min();
+        pause.map_or(Next::Done, |pause| Next::Nap(pause.min(NAP_MAX)))
     }
 
-    fn hear(&mut self, turn: Turn, answer: &Result<Answer, Lost>, took: Duration, now: Instant) {
+    /// How long it is until the next new buyer comes, if somebody is still to come and it is too early now.
+    fn early(&self, now: Instant) -> Option<Duration> {
+        let rate = self.rate.filter(|_| self.next < self.count)?;
+        let comes = self.started + Duration::from_secs(1) * self.next / rate;
+        Some(comes.saturating_duration_since(now)).filter(|wait| !wait.is_zero())
+    }
+
+    fn hear(&mut self, turn: Turn, door: usize, answer: &Result<Answer, Lost>, asked: Instant) {
+        let now = Instant::now();
+        let took = now - asked;
         self.tally.requests += 1;
+        self.tally.took(asked - self.started, took);
+        if let Ok(answer) = answer
+            && answer.status.is_server_error()
+        {
+            self.tally.fault(answer);
+        }
         let tier = answer.as_ref().ok().and_then(tier);
         if let Some(tier) = tier {
             self.tally.all_by.add(tier);
@@ -136,9 +138,13 @@ impl Crowd {
         match (heard(answer, || self.buyers.key(turn.buyer)), tier) {
             (Heard::Granted, Some(tier)) => {
                 self.tally.grant(turn.buyer, tier, took, now - turn.came);
-                self.celebrate();
+                self.tally.granted_at[door] += 1;
+                self.note();
             }
-            (Heard::Refused, Some(tier)) => self.tally.refuse(turn.buyer, tier, took),
+            (Heard::Refused, Some(tier)) => {
+                self.tally.refuse(turn.buyer, tier, took);
+                self.note();
+            }
             (Heard::Granted | Heard::Refused, None) => self
                 .tally
                 .fail(turn.buyer, || format!("no tier in the answer {answer:?}")),
@@ -185,13 +191,8 @@ impl Crowd {
         }
     }
 
-    fn celebrate(&mut self) {
-        let reached = self
-            .milestone
-            .take_if(|milestone| self.tally.granted >= milestone.granted);
-        if let Some(milestone) = reached {
-            (milestone.then)();
-        }
+    fn note(&self) {
+        self.stage.note(&self.tally);
     }
 }
 
@@ -208,21 +209,23 @@ pub async fn send(plan: Plan, mut observe: impl FnMut(&Tally)) -> Result<Outcome
         count: plan.buyers,
         next: 0,
         waiting: Waiting::default(),
-        tally: Tally::new(plan.buyers)?,
-        milestone: plan.milestone,
+        tally: Tally::new(plan.buyers, plan.urls.len())?,
+        rate: plan.rate,
+        stage: plan.stage,
+        started,
         answered_at: started,
         opened: 0,
         given_up: false,
     }));
-    let mut clients = Vec::new();
-    for url in plan.urls.iter().cycle().take(plan.connections as usize) {
-        clients.push(Client::new(url)?);
+    let mut doors = Vec::with_capacity(plan.connections as usize);
+    for home in 0..plan.connections as usize {
+        doors.push(Doors::new(&plan.urls, home)?);
     }
     LocalSet::new()
         .run_until(async {
             let mut connections = JoinSet::new();
-            for client in clients {
-                connections.spawn_local(carry(Rc::clone(&crowd), Rc::clone(&orders), client));
+            for doors in doors {
+                connections.spawn_local(carry(Rc::clone(&crowd), Rc::clone(&orders), doors));
             }
             let mut look = tokio::time::interval(LOOK_EVERY);
             loop {
@@ -261,8 +264,40 @@ fn cpu() -> Duration {
     Duration::try_from(time).unwrap_or_default()
 }
 
+/// The doors as one connection knows them: its own first, the next one when that does not answer.
+struct Doors {
+    clients: Vec<(usize, Client)>,
+    /// How many doors it is away from its own, and until when.
+    away: Option<(usize, Instant)>,
+}
+
+impl Doors {
+    fn new(urls: &[String], home: usize) -> Result<Self> {
+        let mut clients = Vec::with_capacity(urls.len());
+        for step in 0..urls.len() {
+            let door = (home + step) % urls.len();
+            clients.push((door, Client::new(&urls[door])?));
+        }
+        Ok(Self {
+            clients,
+            away: None,
+        })
+    }
+
+    fn present(&mut self) -> &mut (usize, Client) {
+        self.away.take_if(|(_, until)| *until <= Instant::now());
+        let step = self.away.map_or(0, |(step, _)| step);
+        &mut self.clients[step]
+    }
+
+    fn go_on(&mut self) {
+        let step = self.away.map_or(0, |(step, _)| step);
+        self.away = Some(((step + 1) % self.clients.len(), Instant::now() + AWAY));
+    }
+}
+
 /// One connection's life. No borrow of the crowd is held while it waits.
-async fn carry(crowd: Rc<RefCell<Crowd>>, orders: Rc<Orders>, mut client: Client) {
+async fn carry(crowd: Rc<RefCell<Crowd>>, orders: Rc<Orders>, mut doors: Doors) {
     loop {
         let next = crowd.borrow_mut().next(Instant::now());
         match next {
@@ -270,11 +305,14 @@ async fn carry(crowd: Rc<RefCell<Crowd>>, orders: Rc<Orders>, mut client: Client
             Next::Nap(time) => tokio::time::sleep(time).await,
             Next::Ask(turn) => {
                 let asked = Instant::now();
+                let (door, client) = doors.present();
                 let answer = client.send(orders.request(turn.buyer, turn.repeated)).await;
-                let now = Instant::now();
-                crowd.borrow_mut().hear(turn, &answer, now - asked, now);
+                crowd.borrow_mut().hear(turn, *door, &answer, asked);
+                if answer.is_err() {
+                    doors.go_on();
+                }
             }
         }
     }
-    crowd.borrow_mut().opened += client.opened();
+    crowd.borrow_mut().opened += doors.clients.iter().map(|(_, c)| c.opened()).sum::<u64>();
 }

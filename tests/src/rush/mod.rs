@@ -10,6 +10,7 @@ pub mod picture;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod stage;
 pub mod tally;
 pub mod verdict;
 pub mod waiting;

@@ -1,10 +1,11 @@
 //! One rush from beginning to end.
 
 use super::buyers::Buyers;
-use super::crowd::{self, Milestone, Outcomes, Plan};
+use super::crowd::{self, Outcomes, Plan};
 use super::options::Options;
 use super::progress::Progress;
 use super::report::{Latency, More, NodeReport, Report, ratio};
+use super::stage::Stage;
 use super::verdict;
 use crate::harness::metrics::Metrics;
 use crate::harness::paths::repository;
@@ -12,6 +13,7 @@ use crate::harness::system::{Node, RedisAt};
 use crate::harness::{Cluster, Edge, Setup, System};
 use anyhow::{Context, Result, bail};
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::process::Command;
 use std::rc::Rc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -81,20 +83,24 @@ pub async fn against(
         .create_sale(&sale, u64::from(options.tickets))
         .await?;
     let before = system.metrics().await?;
-    let killed = Rc::new(Cell::new(None));
+    let (stage, killed) = (Rc::<Stage>::default(), Cell::new(None));
     let plan = Plan {
         urls: urls(options, system)?,
         sale: sale.clone(),
         buyers: options.buyers,
         connections: options.connections(),
         seed,
-        milestone: milestone(options, system, &killed),
+        rate: None,
+        stage: Rc::clone(&stage),
     };
     progress.note(&format!(
         "{} buyers for {} tickets over {} connections",
         plan.buyers, options.tickets, plan.connections
     ));
-    let outcomes = crowd::send(plan, |tally| progress.show(tally)).await?;
+    let outcomes = tokio::select! {
+        outcomes = crowd::send(plan, |tally| progress.show(tally)) => outcomes?,
+        never = kill_a_node(options, system, &stage, &killed) => match never {},
+    };
     progress.end();
     let after = system.metrics().await?;
     let nodes = parts(system, &sale, &before, &after, killed.get())?;
@@ -116,20 +122,22 @@ fn urls(options: &Options, system: &System) -> Result<Vec<String>> {
     Ok(urls.collect())
 }
 
-fn milestone(
+/// Does what `--kill-node-at` wants when it is time, and never ends.
+async fn kill_a_node(
     options: &Options,
     system: &System,
-    killed: &Rc<Cell<Option<u32>>>,
-) -> Option<Milestone> {
-    let fraction = options.kill_node_at?;
-    let (system, killed) = (system.clone(), Rc::clone(killed));
-    Some(Milestone {
-        granted: ((f64::from(options.tickets) * fraction) as u64).max(1),
-        then: Box::new(move || match system.kill_heaviest_node() {
+    stage: &Stage,
+    killed: &Cell<Option<u32>>,
+) -> Infallible {
+    if let Some(fraction) = options.kill_node_at {
+        let tickets = (f64::from(options.tickets) * fraction) as u64;
+        stage.sold(tickets.max(1)).await;
+        match system.kill_heaviest_node() {
             Ok(id) => killed.set(Some(id)),
             Err(error) => eprintln!("rush: no node was killed: {error:#}"),
-        }),
-    })
+        }
+    }
+    std::future::pending().await
 }
 
 /// What each node had to do, by its counters before and after.

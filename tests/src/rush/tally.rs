@@ -1,9 +1,11 @@
 //! What the buyers heard: one byte for each, and sums.
 
 use super::order::{AnsweredBy, Tier};
+use crate::harness::Answer;
 use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What became of one buyer.
@@ -22,6 +24,19 @@ pub enum Outcome {
 const LONGEST_US: u64 = 600_000_000;
 /// Sentences about errors that are kept as samples.
 const SAMPLES: usize = 5;
+/// An answer that takes longer is remembered with its moment ...
+const SLOW: Duration = Duration::from_millis(250);
+/// ... up to so many.
+const SLOW_MAX: usize = 100_000;
+
+/// An attempt that took long.
+#[derive(Clone, Copy, Debug)]
+pub struct Slow {
+    /// When it was sent, since the crowd set out.
+    pub sent: Duration,
+    /// How long it took, whatever came of it.
+    pub took: Duration,
+}
 
 /// What all buyers heard.
 #[derive(Debug)]
@@ -54,14 +69,22 @@ pub struct Tally {
     pub ticket_us: Histogram<u64>,
     /// What the first errors were.
     pub samples: Vec<String>,
+    /// Answers with a 5xx that buyers saw, by status and code. Each was asked again.
+    pub faults: BTreeMap<String, u64>,
+    /// Tickets that each door gave.
+    pub granted_at: Vec<u64>,
+    /// Attempts that took long.
+    pub slow: Vec<Slow>,
+    /// The longest one.
+    pub slowest: Duration,
 }
 
 impl Tally {
-    /// The tally of so many buyers before they come.
+    /// The tally of so many buyers at so many doors before they come.
     ///
     /// # Errors
     /// Never, as long as the histograms' bounds are valid.
-    pub fn new(buyers: u32) -> Result<Self> {
+    pub fn new(buyers: u32, doors: usize) -> Result<Self> {
         let histogram = || Histogram::new_with_bounds(1, LONGEST_US, 3);
         Ok(Self {
             outcomes: vec![Outcome::Open; buyers as usize],
@@ -78,6 +101,10 @@ impl Tally {
             refused_us: histogram()?,
             ticket_us: histogram()?,
             samples: Vec::new(),
+            faults: BTreeMap::new(),
+            granted_at: vec![0; doors],
+            slow: Vec::new(),
+            slowest: Duration::ZERO,
         })
     }
 
@@ -110,6 +137,25 @@ impl Tally {
         if self.samples.len() < SAMPLES {
             self.samples.push(format!("buyer {number}: {}", why()));
         }
+    }
+
+    /// An attempt that was sent at `sent` took so long.
+    pub fn took(&mut self, sent: Duration, took: Duration) {
+        self.slowest = self.slowest.max(took);
+        if took > SLOW && self.slow.len() < SLOW_MAX {
+            self.slow.push(Slow { sent, took });
+        }
+    }
+
+    /// A buyer saw this 5xx.
+    pub fn fault(&mut self, answer: &Answer) {
+        let code = answer.problem().map(|problem| problem.code.as_str());
+        let name = format!(
+            "{} {}",
+            answer.status.as_u16(),
+            code.unwrap_or("not lastseat's")
+        );
+        *self.faults.entry(name).or_default() += 1;
     }
 
     fn settle(&mut self, number: u32, outcome: Outcome) {

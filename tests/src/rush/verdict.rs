@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn tally(granted: &[u32], refused: &[u32]) -> Tally {
-        let mut tally = Tally::new(10).unwrap();
+        let mut tally = Tally::new(10, 1).unwrap();
         for number in granted {
             tally.grant(*number, Tier::Ledger, Duration::ZERO, Duration::ZERO);
         }

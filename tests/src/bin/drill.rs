@@ -1,0 +1,81 @@
+//! `make drill`: see [`lastseat_tests::drill`].
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use lastseat_tests::drill::{Name, Options, Report, run};
+use lastseat_tests::harness::paths::repository;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if options.list {
+        for name in Name::value_variants() {
+            println!("{:14}  {}", name.word(), name.sentence());
+        }
+        return ExitCode::SUCCESS;
+    }
+    match drill(&options) {
+        Ok(report) if report.is_good() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("drill: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn drill(options: &Options) -> Result<Report> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        // Whatever ends it, the system that a drill started ends with it.
+        tokio::select! {
+            report = all(options) => report,
+            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+            _ = terminate.recv() => Err(anyhow::anyhow!("terminated")),
+        }
+    })?;
+    let path = report.write(&repository())?;
+    if options.json {
+        println!("{}", report.to_json()?);
+    } else {
+        println!("{report}");
+        eprintln!("drill: written to {}", path.display());
+    }
+    Ok(report)
+}
+
+async fn all(options: &Options) -> Result<Report> {
+    let mut report = Report::default();
+    let names = options.names();
+    let total = names.len() as u64 * u64::from(options.rounds);
+    let bar = ProgressBar::new(total);
+    let style = ProgressStyle::with_template("{elapsed_precise} [{bar:20}] {pos} of {len}, {msg}");
+    if let Ok(style) = style {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.enable_steady_tick(Duration::from_secs(1));
+    let mut seed = options.seed();
+    for round in 1..=options.rounds {
+        for name in &names {
+            bar.set_message(format!("round {round}: {}", name.word()));
+            if bar.is_hidden() {
+                eprintln!("drill: round {round}: {}", name.word());
+            }
+            let outcome = run(*name, options, seed).await?;
+            for violation in &outcome.violations {
+                bar.suspend(|| eprintln!("drill: {}: {violation}", name.word()));
+            }
+            report.drills.push(outcome);
+            seed = seed.wrapping_add(1);
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(report)
+}

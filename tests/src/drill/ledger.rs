@@ -1,0 +1,101 @@
+//! The ledger goes away and comes back: honest faults, no false "sold out", no restart.
+
+use super::scene::{Faults, Load, Scene};
+use super::script::{Script, ms, signal};
+use anyhow::{Result, bail};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// A node that has its ledger back says so within this time.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
+pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
+    let away = Duration::from_secs(if scene.long { 10 } else { 4 });
+    outage(scene, away, async |script: &Script| {
+        let pid = script.redis()?;
+        script.act("SIGSTOP of Redis");
+        signal(pid, Signal::STOP)?;
+        sleep(away).await;
+        unready(script).await?;
+        script.act("SIGCONT of Redis");
+        signal(pid, Signal::CONT)
+    })
+    .await
+}
+
+pub(super) async fn killed(scene: &mut Scene) -> Result<()> {
+    outage(scene, Duration::ZERO, async |script: &Script| {
+        let pid = script.redis()?;
+        script.act("kill -9 of Redis");
+        signal(pid, Signal::KILL)?;
+        script.replaced(pid, || script.redis()).await?;
+        script.act("Redis runs again");
+        Ok(())
+    })
+    .await
+}
+
+async fn outage(
+    scene: &mut Scene,
+    away: Duration,
+    fault: impl AsyncFnOnce(&Script) -> Result<()>,
+) -> Result<()> {
+    let cluster = scene.cluster(&[])?;
+    let load = Load {
+        faults: Faults::LedgerAway,
+        ..Load::lasting(away.as_secs() as u32 + 10, scene.rate)
+    };
+    scene
+        .under_load(&cluster, load, async |script: &Script| {
+            script.sold(0.2).await;
+            let nodes = pids(script)?;
+            fault(script).await?;
+            let since = Instant::now();
+            let refused = script.stage.refused();
+            script.demand(refused == 0, || {
+                format!("{refused} buyers heard \"sold out\" while tickets were free")
+            });
+            let sold = script.stage.granted();
+            script.stage.sold(sold + 1).await;
+            script.measure("sells again after", ms(since.elapsed()));
+            ready(script, since).await?;
+            script.demand(pids(script)? == nodes, || {
+                "a node had to be started again".to_owned()
+            });
+            Ok(())
+        })
+        .await?;
+    cluster.stop()
+}
+
+fn pids(script: &Script) -> Result<Vec<u32>> {
+    (1..=4).map(|id| Ok(script.node(id)?.pid)).collect()
+}
+
+/// Each node says that it is not ready, and why.
+async fn unready(script: &Script) -> Result<()> {
+    for node in &script.system.nodes {
+        let (status, text) = script.ask(&node.url, "/readyz").await?;
+        script.demand(status == 503 && text.contains("ledger"), || {
+            format!(
+                "node {} says {status} {text} while the ledger is away",
+                node.id
+            )
+        });
+    }
+    Ok(())
+}
+
+async fn ready(script: &Script, since: Instant) -> Result<()> {
+    for node in &script.system.nodes {
+        while script.ask(&node.url, "/readyz").await?.0 != 200 {
+            if since.elapsed() > READY_WITHIN {
+                bail!("node {} is not ready after {READY_WITHIN:?}", node.id);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+    script.measure("all nodes ready again after", ms(since.elapsed()));
+    Ok(())
+}

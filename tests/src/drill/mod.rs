@@ -1,0 +1,51 @@
+//! Failover drills: something dies, freezes or comes back while buyers buy, and each drill answers with the
+//! list of promises that were broken. Real processes, real signals, every answer compared with the ledger.
+//!
+//! A drill is a sentence, a load, and a script of what is done to the system meanwhile (`script.rs` has what
+//! scripts can do). Limits on time are those that users are promised, not what this machine happens to reach.
+
+mod edges;
+mod intake;
+mod ledger;
+mod nodes;
+pub mod options;
+mod overload;
+pub mod report;
+mod restock;
+mod scene;
+mod script;
+mod spread;
+mod zones;
+
+pub use options::{Name, Options};
+pub use report::{Outcome, Report};
+
+use anyhow::Result;
+use scene::Scene;
+use std::time::Instant;
+
+/// Runs one drill once, on a system of its own.
+///
+/// # Errors
+/// It could not be run to its end. A broken promise is no error: see [`Outcome::violations`].
+pub async fn run(name: Name, options: &Options, seed: u64) -> Result<Outcome> {
+    let begun = Instant::now();
+    let mut scene = Scene::new(name, options, seed);
+    match name {
+        Name::Spread => spread::one_two_three_four(&mut scene).await,
+        Name::NodeKilled => nodes::killed(&mut scene).await,
+        Name::NodeFrozen => nodes::frozen(&mut scene).await,
+        Name::NodeRestarted => nodes::restarted(&mut scene).await,
+        Name::EdgeKilled => edges::killed(&mut scene).await,
+        Name::EdgeFrozen => edges::frozen(&mut scene).await,
+        Name::EdgeRestarted => edges::restarted(&mut scene).await,
+        Name::Restock => restock::sold_again(&mut scene).await,
+        Name::ZoneFrozen => zones::frozen(&mut scene).await,
+        Name::ZoneKilled => zones::killed(&mut scene).await,
+        Name::Overload => overload::spills(&mut scene).await,
+        Name::LedgerFrozen => ledger::frozen(&mut scene).await,
+        Name::LedgerKilled => ledger::killed(&mut scene).await,
+        Name::Intake => intake::guards(&mut scene).await,
+    }?;
+    Ok(scene.outcome(begun.elapsed()))
+}

@@ -1,0 +1,66 @@
+//! The weights hold for each isolate by itself: three edges that know nothing of each other.
+
+use super::scene::{SALE, Scene};
+use crate::harness::stat_log;
+use crate::rush::crowd::{self, Plan};
+use crate::rush::stage::Stage;
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+const ORDERS: u32 = 1_000;
+const CONNECTIONS: u32 = 100;
+
+pub(super) async fn one_two_three_four(scene: &mut Scene) -> Result<()> {
+    let cluster = scene.cluster(&[])?;
+    cluster.create_sale(SALE, 1_000_000).await?;
+    let mut seed = scene.seed;
+    for url in &cluster.edges {
+        seed = seed.wrapping_add(1);
+        let plan = Plan {
+            urls: vec![url.clone()],
+            sale: SALE.to_owned(),
+            buyers: ORDERS,
+            connections: CONNECTIONS,
+            seed,
+            rate: None,
+            stage: Rc::<Stage>::default(),
+        };
+        let outcomes = crowd::send(plan, |_| {}).await?;
+        let granted = outcomes.tally.granted;
+        let mut record = scene.record.borrow_mut();
+        record.demand(granted == u64::from(ORDERS), || {
+            format!("{url} sold {granted} of {ORDERS}")
+        });
+        record.sent(ORDERS, &outcomes.tally);
+    }
+    let total = u64::from(ORDERS) * cluster.edges.len() as u64;
+    let _ = cluster.decisions_when(SALE, total);
+    let mut by_edge: BTreeMap<String, [u64; 4]> = BTreeMap::new();
+    for (i, node) in cluster.nodes.iter().enumerate() {
+        let path = node.stat_log.as_ref().context("a stat.log")?;
+        for (edge, count) in stat_log::by_edge(path, SALE)? {
+            by_edge.entry(edge).or_default()[i] = count;
+        }
+    }
+    let mut record = scene.record.borrow_mut();
+    let edges = cluster.edges.len();
+    record.demand(by_edge.len() == edges, || {
+        format!("{edges} edges, but orders came from {by_edge:?}")
+    });
+    for (edge, counts) in &by_edge {
+        record.measure(&format!("orders of {edge} by node"), format!("{counts:?}"));
+        record.demand(*counts == [100, 200, 300, 400], || {
+            format!("the orders of {edge} reached the nodes {counts:?}, not 1:2:3:4")
+        });
+    }
+    drop(record);
+    let audit = cluster.audit(SALE).await?;
+    scene
+        .record
+        .borrow_mut()
+        .demand(audit.ok && audit.confirmed == total, || {
+            format!("the audit says {audit:?}")
+        });
+    cluster.stop()
+}

@@ -1,0 +1,116 @@
+//! The loss of a zone: its edges go to the nodes of the other one, and come back slowly.
+
+use super::scene::{Load, Scene};
+use super::script::{Script, ms, signal};
+use anyhow::Result;
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+use tokio::time::{Instant as Moment, sleep, sleep_until};
+
+/// Nodes 1 and 2 (weights 1 and 2) against 3 and 4 (weights 3 and 4); edges 1 and 3 stand in the east, 2 in the west.
+const ZONES: [&str; 2] = ["--zones", "east,east,west,west"];
+const EAST: [u16; 2] = [1, 2];
+const BACK: Duration = Duration::from_secs(10);
+const SECOND: Duration = Duration::from_secs(1);
+
+pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
+    lost(scene, async |script: &Script, down: Duration| {
+        let nodes = [script.node(EAST[0])?, script.node(EAST[1])?];
+        script.act("SIGSTOP of both nodes in the east");
+        for node in &nodes {
+            signal(node.pid, Signal::STOP)?;
+        }
+        sleep(down).await;
+        script.act("SIGCONT of both");
+        for node in &nodes {
+            signal(node.pid, Signal::CONT)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+pub(super) async fn killed(scene: &mut Scene) -> Result<()> {
+    lost(scene, async |script: &Script, down: Duration| {
+        script.act("kill -9 of both nodes in the east, again whenever they start");
+        let until = Instant::now() + down;
+        let mut dead = [0; 2];
+        while Instant::now() < until {
+            for (id, dead) in EAST.iter().zip(&mut dead) {
+                let pid = script.node(*id)?.pid;
+                if pid != *dead {
+                    signal(pid, Signal::KILL)?;
+                    *dead = pid;
+                }
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        script.act("left alone");
+        Ok(())
+    })
+    .await
+}
+
+async fn lost(
+    scene: &mut Scene,
+    take_down: impl AsyncFnOnce(&Script, Duration) -> Result<()>,
+) -> Result<()> {
+    let down = Duration::from_secs(if scene.long { 15 } else { 4 });
+    let cluster = scene.cluster(&ZONES)?;
+    let load = Load::lasting(down.as_secs() as u32 + 20, scene.rate);
+    let outcomes = scene
+        .under_load(&cluster, load, async |script: &Script| {
+            script.sold(0.1).await;
+            let (east, west) = (served(script, &EAST)?, served(script, &[3, 4])?);
+            script.measure(
+                "served before, east and west",
+                format!("{east} and {west} (2 of 3 edges are in the east)"),
+            );
+            // Two edges of three ask the east first.
+            script.demand(east > west, || {
+                format!(
+                    "before the loss the east served {east} and the west {west}: edges do not ask their own zone first"
+                )
+            });
+            take_down(script, down).await?;
+            back(script).await
+        })
+        .await?;
+    let tally = &outcomes.tally;
+    let mut record = scene.record.borrow_mut();
+    record.measure("answers over 250 ms", tally.slow.len());
+    record.measure("longest wait for an answer", ms(tally.slowest));
+    drop(record);
+    cluster.stop()
+}
+
+fn served(script: &Script, nodes: &[u16]) -> Result<u64> {
+    nodes.iter().map(|id| script.decisions(*id)).sum()
+}
+
+/// The zone serves again, first less and then all of its load.
+async fn back(script: &Script) -> Result<()> {
+    let since = Instant::now();
+    let first = script.serves_again(EAST[1], since).await?;
+    script.measure("its larger node serves again after", ms(first));
+    script.demand(first <= BACK, || {
+        format!("the zone served again after {first:?} only")
+    });
+    let start = served(script, &EAST)?;
+    let from = Moment::now();
+    sleep_until(from + SECOND).await;
+    let slow = served(script, &EAST)? - start;
+    // Slow start takes two seconds; a node that was killed often may come a little later than the other.
+    sleep_until(from + 7 * SECOND).await;
+    let before = served(script, &EAST)?;
+    sleep_until(from + 9 * SECOND).await;
+    let full = (served(script, &EAST)? - before) / 2;
+    script.measure(
+        "served there in the first second, later in each",
+        format!("{slow}, {full}"),
+    );
+    script.demand(full > 0 && slow * 4 <= full * 3, || {
+        format!("the zone took {slow} orders in its first second and {full} later: no slow start")
+    });
+    Ok(())
+}
