@@ -46,6 +46,12 @@ pub(crate) async fn body(request: &Request, ms: u64) -> Option<JsValue> {
     wait(|number, settled| glue::body(request, timer(ms), number, settled)).await
 }
 
+/// The whole body of an origin's answer; `None` when it is not there within `ms`.
+pub(crate) async fn text(answer: &Response, ms: u64) -> Option<String> {
+    let text = wait(|number, settled| glue::text(answer, timer(ms), number, settled)).await;
+    text.and_then(|text| text.as_string())
+}
+
 /// One subrequest; `None` when it failed or its headers are not there within `ms`. workerd says the same,
 /// "Network connection lost.", whether the other side refused the connection or took the request and then reset it.
 pub(crate) async fn fetch(url: &str, init: &Object, ms: u64) -> Option<Response> {

@@ -21,6 +21,7 @@ pub mod routing;
 pub mod sale;
 pub mod stock;
 pub mod time;
+pub mod views;
 pub mod wire;
 
 pub use gate::{Ask, Decision, Gate, Gates};
