@@ -36,8 +36,8 @@ export const words = {
     closed_detail: "No more orders are taken.",
 
     buyer: "E-mail or phone number",
-    buyer_hint: "The tickets are in this name. 1 to 128 letters, digits and signs, no spaces.",
-    buyer_wrong: "Please enter your e-mail or phone number: letters, digits and signs, no spaces.",
+    buyer_hint: "The tickets will be in this name.",
+    buyer_wrong: "Please enter your e-mail or phone number: 1 to 128 letters, digits and signs without spaces.",
     buyer_given: "The shop has named you.",
     quantity: "Tickets",
     quantity_most: (n) => `At most ${n}`,
@@ -149,8 +149,8 @@ export const words = {
     closed_detail: "不再接受新的订单。",
 
     buyer: "邮箱或手机号",
-    buyer_hint: "门票记在此名下。1 至 128 个字母、数字或符号，不含空格。",
-    buyer_wrong: "请填写邮箱或手机号：字母、数字或符号，不含空格。",
+    buyer_hint: "门票将记在此名下。",
+    buyer_wrong: "请填写邮箱或手机号：1 至 128 个字母、数字或符号，不含空格。",
     buyer_given: "由商店确认的身份。",
     quantity: "张数",
     quantity_most: (n) => `最多 ${n} 张`,
