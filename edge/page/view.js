@@ -86,7 +86,7 @@ export class View {
   }
 
   #moment(time) {
-    const format = new Intl.DateTimeFormat(tags[this.#language], { dateStyle: "full", timeStyle: "short" });
+    const format = new Intl.DateTimeFormat(tags[this.#language], { dateStyle: "medium", timeStyle: "short" });
     return format.format(time);
   }
 
@@ -192,9 +192,10 @@ function write(id, text) {
   if (at(id).textContent !== text) at(id).textContent = text;
 }
 
-// Hours, minutes and seconds, with days in front where there are any. What is left of a second counts as one.
+// Hours, minutes and seconds, with days in front where there are any. What is left of a second counts as one, but
+// for the part by which this page's clock may be behind.
 function duration(left, day) {
-  const seconds = Math.max(0, Math.ceil(left / 1000));
+  const seconds = Math.max(0, Math.ceil(left / 1000 - 0.25));
   const two = (number) => String(number).padStart(2, "0");
   const [days, hours] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3_600) % 24];
   const clock = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;

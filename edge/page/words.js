@@ -18,7 +18,7 @@ export const words = {
     unknown_sale_detail: "No sale has this address. Please check it.",
 
     opens: "Not open yet",
-    opens_detail: (time) => `Opens on ${time}. You can fill in everything now; the button works from that moment.`,
+    opens_detail: (time) => `On ${time}. You can fill in everything now.`,
     opens_in: "Opens in",
     not_open: "Not open yet",
     not_open_detail: "The opening time is not set. This page watches for it.",
@@ -131,7 +131,7 @@ export const words = {
     unknown_sale_detail: "此网址没有对应的售票活动，请核对网址。",
 
     opens: "尚未开售",
-    opens_detail: (time) => `${time}开售。您可以先填好信息，开售时按钮即可使用。`,
+    opens_detail: (time) => `${time}开售。您可以先填好信息。`,
     opens_in: "距开售",
     not_open: "尚未开售",
     not_open_detail: "开售时间未定。本页会持续关注。",

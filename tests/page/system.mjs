@@ -11,7 +11,7 @@ const roster = () => JSON.parse(readFileSync(process.env.LASTSEAT_CLUSTER, "utf8
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 // How long the page may take for what it should show at once, on a machine that is busy.
-export const PATIENCE = 20_000;
+export const PATIENCE = 30_000;
 
 export const edge = roster().edges[0];
 
