@@ -31,8 +31,20 @@ pub(crate) fn misconfigured(fault: &str) -> Result<Response, JsValue> {
 pub(crate) fn home() -> Result<Response, JsValue> {
     const TEXT: &str = "lastseat: the last seat goes to exactly one buyer.\n\n\
         POST /v1/sales/{sale}/orders   {\"buyer\":\"...\",\"quantity\":1}\n\
-        GET  /v1/sales/{sale}\n";
+        GET  /v1/sales/{sale}\n\
+        GET  /s/{sale}                 the page to buy on\n";
     glue::respond(200, TEXT, "text/plain; charset=utf-8", None, None)
+}
+
+/// How a sale stands, as heard `age_ms` ago; `by` is the tier that says so.
+pub(crate) fn view(
+    body: &str,
+    age_ms: u64,
+    by: &str,
+    node: Option<&str>,
+) -> Result<Response, JsValue> {
+    let age_ms = u32::try_from(age_ms).unwrap_or(u32::MAX);
+    glue::view(body, age_ms, by, node)
 }
 
 /// An origin's answer for the client: as it is, without what it told the edge.

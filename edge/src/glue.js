@@ -80,3 +80,23 @@ export const traceparent = (request) => request.headers.get("traceparent") ?? un
 export const authorization = (request) => request.headers.get("authorization") ?? undefined;
 export const connectingIp = (request) => request.headers.get("cf-connecting-ip") ?? undefined;
 export const peer = (request) => request.cf?.clientIp ?? undefined;
+
+// The whole body of an origin's answer.
+export function text(answer, ms, number, settled) {
+  within(ms, answer.text(), number, settled);
+}
+
+// How a sale stands: a copy that caches may keep for the second for which it is true.
+export function view(body, age, by, node) {
+  const headers = {
+    "content-type": "application/json",
+    "cache-control": "public, max-age=1",
+    age: String(Math.floor(age / 1000)),
+    "lastseat-age-ms": String(age),
+    "lastseat-answered-by": by,
+  };
+  if (node !== undefined) headers["lastseat-node"] = node;
+  return new Response(body, { headers });
+}
+
+export const node = (answer) => answer.headers.get("lastseat-node") ?? undefined;

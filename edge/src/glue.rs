@@ -30,6 +30,13 @@ extern "C" {
         settled: &Function,
     ) -> Result<(), JsValue>;
     #[wasm_bindgen(catch)]
+    pub(crate) fn text(
+        answer: &Response,
+        ms: u32,
+        number: u32,
+        settled: &Function,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
     pub(crate) fn sleep(ms: u32, number: u32, settled: &Function) -> Result<(), JsValue>;
     #[wasm_bindgen(catch)]
     pub(crate) fn discard(answer: &Response) -> Result<(), JsValue>;
@@ -58,10 +65,20 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(crate) fn strip(answer: &Response) -> Result<Response, JsValue>;
 
+    #[wasm_bindgen(catch)]
+    pub(crate) fn view(
+        body: &str,
+        age_ms: u32,
+        by: &str,
+        node: Option<&str>,
+    ) -> Result<Response, JsValue>;
+
     pub(crate) fn grant(answer: &Response) -> Option<String>;
     pub(crate) fn challenge(answer: &Response) -> Option<String>;
     #[wasm_bindgen(js_name = answeredBy)]
     pub(crate) fn answered_by(answer: &Response) -> Option<String>;
+
+    pub(crate) fn node(answer: &Response) -> Option<String>;
 
     #[wasm_bindgen(js_name = idempotencyKey)]
     pub(crate) fn idempotency_key(request: &Request) -> Option<String>;

@@ -161,12 +161,14 @@ mod tests {
     fn the_headers_that_glue_names_are_those_of_the_wire() {
         let glue = include_str!("glue.js");
         for name in [
+            header::AGE_MS,
             header::ANSWERED_BY,
             header::CLIENT_IP,
             header::EDGE,
             header::GRANT,
             header::IDEMPOTENCY_KEY,
             header::KEY,
+            header::NODE,
             header::RETRY,
             header::SIGNATURE,
         ] {

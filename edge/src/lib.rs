@@ -20,8 +20,10 @@ mod forward;
 mod glue;
 mod headers;
 mod orders;
+mod page;
 mod routes;
 mod runtime;
+mod sales;
 mod state;
 mod task;
 

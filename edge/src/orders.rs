@@ -155,7 +155,7 @@ fn refused(refusal: Refusal, now: UnixMillis, chance: f64) -> Problem {
     }
 }
 
-fn unanswered(lost: Lost, chance: f64) -> Problem {
+pub(crate) fn unanswered(lost: Lost, chance: f64) -> Problem {
     let code = match lost {
         Lost::NotSent => Code::Unavailable,
         Lost::Unknown => Code::OutcomeUnknown,

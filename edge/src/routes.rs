@@ -2,6 +2,8 @@
 
 use crate::answer;
 use crate::orders;
+use crate::page;
+use crate::sales;
 use crate::state::Isolate;
 use shared::ids::IdError;
 use shared::{Code, OrderId, Problem, SaleId};
@@ -13,6 +15,8 @@ use worker::console_error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Home,
+    /// The page on which people buy.
+    Page(SaleId),
     Sale(SaleId),
     Orders(SaleId),
     Order(SaleId, OrderId),
@@ -38,8 +42,10 @@ pub(crate) async fn answer(isolate: &Isolate, request: &Request) -> Result<Respo
     }
     let answered = match &route {
         Route::Home => return answer::home(),
+        Route::Page(_) => return page::show(request),
         Route::Orders(sale) => orders::place(isolate, request, &route, sale).await,
-        Route::Sale(sale) | Route::Order(sale, _) | Route::Change(sale, ..) => {
+        Route::Sale(sale) => sales::show(isolate, request, &route, sale).await,
+        Route::Order(sale, _) | Route::Change(sale, ..) => {
             orders::ask(isolate, request, &route, sale, &method).await
         }
     };
@@ -58,6 +64,9 @@ impl Route {
     fn of(path: &str) -> Result<Option<Self>, IdError> {
         if path == "/" {
             return Ok(Some(Self::Home));
+        }
+        if let Some(sale) = path.strip_prefix("/s/") {
+            return SaleId::parse(sale).map(Self::Page).map(Some);
         }
         let Some(rest) = path.strip_prefix("/v1/sales/") else {
             return Ok(None);
@@ -82,7 +91,7 @@ impl Route {
     /// The value of the header `Allow`.
     const fn allow(&self) -> &'static str {
         match self {
-            Self::Home | Self::Sale(_) | Self::Order(..) => "GET, HEAD",
+            Self::Home | Self::Page(_) | Self::Sale(_) | Self::Order(..) => "GET, HEAD",
             Self::Orders(_) | Self::Change(..) => "POST",
         }
     }
@@ -103,6 +112,7 @@ impl Route {
     pub(crate) fn path(&self) -> String {
         match self {
             Self::Home => "/".to_owned(),
+            Self::Page(sale) => format!("/s/{sale}"),
             Self::Sale(sale) => format!("/v1/sales/{sale}"),
             Self::Orders(sale) => format!("/v1/sales/{sale}/orders"),
             Self::Order(sale, id) => format!("/v1/sales/{sale}/orders/{}", escaped(id)),
@@ -170,6 +180,7 @@ mod tests {
     fn each_address_of_the_api_has_a_route() {
         for (path, route) in [
             ("/", "GET, HEAD /"),
+            ("/s/demo", "GET, HEAD /s/demo"),
             ("/v1/sales/demo", "GET, HEAD /v1/sales/demo"),
             ("/v1/sales/demo/orders", "POST /v1/sales/demo/orders"),
             (
@@ -188,6 +199,9 @@ mod tests {
     #[test]
     fn nothing_else_has_one() {
         for path in [
+            "/s",
+            "/s/",
+            "/s/demo/",
             "/v1",
             "/v1/sales",
             "/v1/admin/sales/demo",

@@ -75,6 +75,12 @@ fn reply(value: Option<JsValue>) -> Reply {
     }
 }
 
+/// The whole body of an origin's answer; `None` when it is not there within `ms`.
+pub(crate) async fn text(answer: &Response, ms: u64) -> Option<String> {
+    let text = wait(|number, settled| glue::text(answer, timer(ms), number, settled)).await;
+    text.and_then(|text| text.as_string())
+}
+
 fn timer(ms: u64) -> u32 {
     u32::try_from(ms).unwrap_or(u32::MAX)
 }

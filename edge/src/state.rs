@@ -7,6 +7,7 @@ use js_sys::{JSON, Object, Reflect};
 use shared::gate::{Ask, Decision, Gates, Key};
 use shared::recent::Recent;
 use shared::routing::{Outcome, Router, Sender, Tried};
+use shared::views::{Look, Views};
 use shared::{BuyerId, EdgeId, Grant, KeyRing, OrderId, SaleId, UnixMillis};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
@@ -25,6 +26,7 @@ pub(crate) struct Isolate {
     router: RefCell<Router>,
     /// Orders that were granted through this isolate.
     granted: RefCell<Recent>,
+    views: RefCell<Views>,
     chance: RefCell<Chance>,
     /// Origins that did not believe this edge and were told of in the log.
     doubters: RefCell<HashSet<usize>>,
@@ -63,6 +65,7 @@ impl Isolate {
             gates: RefCell::default(),
             router: RefCell::new(config.router),
             granted: RefCell::default(),
+            views: RefCell::default(),
             chance: RefCell::new(chance),
             doubters: RefCell::default(),
         })
@@ -102,6 +105,17 @@ impl Isolate {
 
     pub(crate) fn hear(&self, sale: &SaleId, grant: &Grant, now: UnixMillis) {
         self.gates.borrow_mut().hear(sale, grant, now);
+    }
+
+    /// What is done for one who wants to see `sale`.
+    pub(crate) fn look(&self, sale: &SaleId, beats: u32, now: UnixMillis) -> Look {
+        self.views.borrow_mut().look(sale, beats, now)
+    }
+
+    /// Remembers what an origin, asked at `asked`, said of `sale` just now.
+    pub(crate) fn keep(&self, sale: &SaleId, asked: UnixMillis, body: &str) {
+        let heard = runtime::now();
+        self.views.borrow_mut().keep(sale, asked, heard, body);
     }
 
     /// Whether an origin cannot be picked before the buyer is known.

@@ -25,6 +25,7 @@ pub mod sale;
 pub mod signature;
 pub mod stock;
 pub mod time;
+pub mod views;
 pub mod wire;
 
 pub use gate::{Ask, Decision, Gate, Gates};

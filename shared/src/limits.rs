@@ -82,6 +82,9 @@ pub const BEATS_MAX: u32 = 12;
 pub const RECHECK_BUDGET: u32 = 4;
 /// How often that budget is full again, in milliseconds.
 pub const RECHECK_EVERY_MS: u64 = 1_000;
+/// How old an answer about a sale's public state may be that an edge isolate gives from memory, and how often it asks
+/// an origin for a new one, in milliseconds.
+pub const VIEW_FRESH_MS: u64 = 1_000;
 /// Granted order ids that an edge isolate, and an origin for each sale, remembers for the same
 /// reason: a repeat of one of them always reaches the ledger.
 pub const RECENT_MAX: usize = 32_768;

@@ -28,6 +28,8 @@ pub mod header {
     pub const BUYER_TOKEN: &str = "lastseat-buyer-token";
     /// To the client: the tier that decided, `edge`, `origin` or `ledger`.
     pub const ANSWERED_BY: &str = "lastseat-answered-by";
+    /// To the client: how long ago an edge heard what it shows of a sale, in milliseconds; `Age` has whole seconds.
+    pub const AGE_MS: &str = "lastseat-age-ms";
     /// To the client: the node that answered.
     pub const NODE: &str = "lastseat-node";
 }

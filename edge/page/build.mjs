@@ -1,0 +1,49 @@
+// Makes the page one file: `node edge/page/build.mjs OUT` writes a module for the worker with the page's text, its
+// content security policy and its entity tag. One file, because a page that is there is there whole: it cannot miss
+// a part of itself when the crowd comes, and its reload costs one answer without a body.
+import { build } from "esbuild";
+import { createHash } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+
+const here = (name) => new URL(name, import.meta.url).pathname;
+
+async function bundled(entry) {
+  const made = await build({
+    entryPoints: [here(entry)],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "esm",
+    // Browsers of the last four years.
+    target: ["chrome108", "firefox115", "safari16"],
+    charset: "utf8",
+    legalComments: "none",
+  });
+  const text = made.outputFiles[0].text.trim();
+  if (/<\/(script|style)/i.test(text)) throw new Error(`${entry} would end its own element`);
+  return text;
+}
+
+const sha256 = (text, encoding) => createHash("sha256").update(text).digest(encoding);
+const script = await bundled("main.js");
+const style = await bundled("style.css");
+const html = (await readFile(here("index.html"), "utf8")).replace(/>\s+</g, "> <").replace(/\s*\n\s*/g, " ").trim();
+const body = html
+  .replace("<style></style>", () => `<style>${style}</style>`)
+  .replace('<script type="module"></script>', () => `<script type="module">${script}</script>`);
+
+const policy = [
+  "default-src 'none'",
+  `script-src 'sha256-${sha256(script, "base64")}'`,
+  `style-src 'sha256-${sha256(style, "base64")}'`,
+  "connect-src 'self'",
+  "img-src data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join("; ");
+
+const made = { body, policy, tag: `"${sha256(body, "hex").slice(0, 16)}"` };
+const module = Object.entries(made).map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};\n`);
+await writeFile(process.argv[2], module.join(""));

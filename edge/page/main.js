@@ -1,0 +1,124 @@
+// The page on which people buy: watches the sale, carries one order through, and shows how both stand.
+import { ask, saleAt } from "./api.js";
+import { Clock } from "./clock.js";
+import { buyerOf, takePass } from "./pass.js";
+import { Purchase } from "./purchase.js";
+import { mostOf, scene, standing } from "./scene.js";
+import { Store } from "./store.js";
+import { View } from "./view.js";
+import { preferred } from "./words.js";
+
+// How long until the sale is looked at again, in milliseconds, by how it stands.
+const LOOK_AGAIN_MS = {
+  open: 5_000,
+  all_held: 5_000,
+  paused: 5_000,
+  scheduled: 20_000,
+  sold_out: 20_000,
+  closed: 60_000,
+  missing: 30_000,
+};
+// In a tab that nobody sees.
+const HIDDEN_MS = 60_000;
+const UNREACHABLE_MAX_MS = 30_000;
+// Not everybody's button works in the same millisecond.
+const OPENING_SPREAD_MS = 400;
+// An answer about the sale is at most so much older than it is new: edge and origin answer from memory.
+const MEMORY_MS = 1_500;
+
+const sale = decodeURIComponent(location.pathname.split("/")[2]);
+const store = new Store(sale);
+const clock = new Clock();
+const pass = takePass(sale);
+const purchase = new Purchase({ sale, store, clock, pass, changed: () => draw() });
+const spread = Math.random() * OPENING_SPREAD_MS;
+
+// What is known of the sale.
+const known = { view: null, missing: false, unreachable: false };
+let failures = 0;
+let looked = 0;
+let next;
+let language = store.language ?? preferred(navigator.languages);
+
+const view = new View(sale, {
+  get: (buyer, quantity) => {
+    if (!pass) store.buyer = buyer;
+    purchase.buy(buyer, quantity);
+  },
+  stop: () => purchase.stop(),
+  another: () => purchase.another(),
+  confirm: () => purchase.change("confirm"),
+  extend: () => purchase.change("extend"),
+  cancel: () => purchase.change("cancel"),
+  language: () => {
+    language = language === "en" ? "zh" : "en";
+    store.language = language;
+    view.speak(language);
+    draw();
+  },
+});
+
+// When the button begins to work here.
+const opensAt = () => (known.view?.opens_at ?? Infinity) + spread;
+
+async function look() {
+  clearTimeout(next);
+  looked = performance.now();
+  const answer = await ask(saleAt(sale));
+  if (answer.status === 200) {
+    hear(answer);
+  } else if (!answer.lost && answer.status < 429) {
+    Object.assign(known, { view: null, missing: true });
+  } else {
+    failures++;
+    known.unreachable = failures > 1;
+  }
+  draw();
+  next = setTimeout(look, pauseMs());
+}
+
+function hear({ body, age, asked, heard }) {
+  failures = 0;
+  clock.hear(body.now, age, asked, heard);
+  Object.assign(known, { view: body, missing: false, unreachable: false });
+  // A refusal was true when it was said. A later look at the sale knows better, and shows the form again.
+  const { phase } = purchase;
+  const saleWide = ["sold_out", "closed", "unknown_sale"].includes(phase.problem?.code);
+  if (saleWide && body.now > phase.at + MEMORY_MS) purchase.forgive();
+}
+
+function pauseMs() {
+  let ms = LOOK_AGAIN_MS.missing;
+  if (failures) ms = Math.min(1_000 * 2 ** failures, UNREACHABLE_MAX_MS);
+  else if (known.view) {
+    const state = standing(known.view, clock.now(), opensAt());
+    ms = LOOK_AGAIN_MS[state];
+    // Look when it should have opened, and shortly before: the opening may have been moved.
+    const left = opensAt() - clock.now();
+    if (state === "scheduled" && left < 2 * ms) ms = left > 5_000 ? left / 2 : left + 1_000;
+  }
+  if (document.visibilityState === "hidden") ms = Math.max(ms, HIDDEN_MS);
+  return ms * (0.8 + 0.4 * Math.random());
+}
+
+function draw() {
+  const now = clock.known ? clock.now() : 0;
+  const shown = scene({ ...known, phase: purchase.phase, now, opensAt: opensAt() });
+  view.show(shown);
+  if (!shown.clock) return;
+  const { at, until, of } = shown.clock;
+  view.tick(at ? at - now : until - performance.now(), of);
+}
+
+addEventListener("visibilitychange", () => {
+  const visible = document.visibilityState === "visible";
+  if (visible && performance.now() - looked > LOOK_AGAIN_MS.open) look();
+});
+addEventListener("online", look);
+
+view.fill(store.buyer, pass && buyerOf(pass));
+view.speak(language);
+draw();
+setInterval(draw, 200);
+look();
+purchase.resume();

@@ -1,0 +1,230 @@
+// The life of one order on this page. Whatever happens to the page, the connection or the patience of the buyer, an
+// order is asked for under one key, and only a new order gets a new one.
+//
+// `phase` is what the page shows:
+//   { name: "idle" }
+//   { name: "looking" }                                   what became of the key that this browser remembers?
+//   { name: "asking", quantity, tries, why }              `why`: what the last answer was, if this is not the first
+//   { name: "waiting", quantity, tries, why, until }      asks again by itself; `until` as performance.now() counts
+//   { name: "refused", problem, quantity, at }            `at` by the clock of the ledger
+//   { name: "order", order, doing, note, trouble }        `doing`: a change under way; `note`: why the last one failed
+import { ask, orderAt, ordersAt } from "./api.js";
+
+// Refusals that can pass without anybody changing the order, and the fault in which nothing happened.
+const PASSING = new Set(["busy", "all_held", "not_open", "paused", "unavailable"]);
+// The same answers, as far as they say nothing about an earlier request whose answer was lost.
+const UNDECIDED = new Set(["busy", "unavailable", "outcome_unknown"]);
+
+const BACKOFF_MAX_MS = 15_000;
+// A held order is looked at this often: the shop may confirm it.
+const LOOK_MS = 10_000;
+
+export class Purchase {
+  phase = { name: "idle" };
+  #sale;
+  #store;
+  #clock;
+  #headers;
+  #changed;
+  // Counts the loops that were begun: an older one ends when it sees that it is not the last.
+  #loop = 0;
+  #wake = () => {};
+  #timer;
+
+  constructor({ sale, store, clock, pass, changed }) {
+    this.#sale = sale;
+    this.#store = store;
+    this.#clock = clock;
+    this.#headers = pass ? { "lastseat-buyer-token": pass } : {};
+    this.#changed = changed;
+    addEventListener("online", () => this.phase.why === "lost" && this.#wake());
+    addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible" && this.phase.name === "order") this.#refresh();
+    });
+    store.watch(() => this.#heardFromOtherTab());
+  }
+
+  // Takes up what an earlier visit began.
+  resume() {
+    if (this.#store.order.sent) this.#look();
+  }
+
+  buy(buyer, quantity) {
+    if (this.phase.name === "asking") return;
+    this.#store.note({ buyer, quantity, wanted: true });
+    this.#attempt();
+  }
+
+  // The buyer does not want to wait any longer. Not offered while an answer is lost: the order may be taken.
+  stop() {
+    this.#begin();
+    this.#store.note({ wanted: false, open: false });
+    this.#enter({ name: "idle" });
+  }
+
+  another() {
+    this.#begin();
+    this.#store.another();
+    this.#enter({ name: "idle" });
+  }
+
+  // What was refused may be possible now.
+  forgive() {
+    if (this.phase.name === "refused") this.#enter({ name: "idle" });
+  }
+
+  // `verb` is confirm, cancel or extend. All three can be repeated without harm.
+  async change(verb) {
+    const loop = this.#begin();
+    const { order } = this.phase;
+    for (let tries = 1; ; tries++) {
+      this.#enter({ name: "order", order, doing: verb, trouble: tries > 1 });
+      const path = `${orderAt(this.#sale, order.order_id)}/${verb}`;
+      const answer = await ask(path, { method: "POST", headers: this.#headers });
+      if (loop !== this.#loop) return;
+      if (answer.status === 200) return this.#keep(answer.body);
+      if (!answer.lost && !UNDECIDED.has(answer.body.code)) {
+        this.#enter({ name: "order", order, note: answer.body.code });
+        return this.#refresh();
+      }
+      await this.#pause(backoff(tries, answer));
+      if (loop !== this.#loop) return;
+    }
+  }
+
+  async #attempt() {
+    const loop = this.#begin();
+    let why;
+    for (let tries = 1; ; tries++) {
+      const before = this.#store.order;
+      const { key, buyer, quantity, lost } = this.#store.note({
+        sent: true,
+        open: true,
+        lost: Boolean(before.lost || before.open),
+      });
+      this.#enter({ name: "asking", quantity, tries: tries - 1, why });
+      const answer = await ask(ordersAt(this.#sale), {
+        method: "POST",
+        body: { buyer, quantity },
+        headers: {
+          "idempotency-key": key,
+          ...(lost && { "lastseat-retry": "1" }),
+          ...this.#headers,
+        },
+      });
+      if (loop !== this.#loop) return;
+      const code = answer.lost ? "lost" : answer.body.code;
+      const isLost = code === "lost" || code === "outcome_unknown";
+      this.#store.note({ open: false, lost: isLost || (lost && UNDECIDED.has(code)) });
+      if (code === undefined) return this.#keep(answer.body);
+      if (code === "key_reused") return this.#look(code);
+      if (!isLost && !PASSING.has(code)) {
+        this.#store.note({ wanted: false });
+        const at = this.#clock.now();
+        return this.#enter({ name: "refused", problem: answer.body, quantity, at });
+      }
+      why = code;
+      const ms = backoff(tries, answer);
+      const until = performance.now() + ms;
+      this.#enter({ name: "waiting", quantity, tries, why, until });
+      await this.#pause(ms);
+      if (loop !== this.#loop) return;
+    }
+  }
+
+  // Asks the ledger what became of the key that this browser remembers.
+  async #look(note) {
+    const loop = this.#begin();
+    const { key, buyer, quantity, wanted } = this.#store.order;
+    this.#enter({ name: "looking" });
+    for (let tries = 1; ; tries++) {
+      const answer = await this.#read(key);
+      if (loop !== this.#loop) return;
+      if (answer.status === 200) return this.#keep(answer.body, note);
+      if (!answer.lost && answer.status < 500 && answer.status !== 429) {
+        // Nothing was sold under it, or not yet.
+        return wanted ? this.buy(buyer, quantity) : this.#enter({ name: "idle" });
+      }
+      const ms = backoff(tries, answer);
+      const until = performance.now() + ms;
+      this.#enter({ name: "waiting", quantity, tries, why: "lost", until });
+      await this.#pause(ms);
+      if (loop !== this.#loop) return;
+    }
+  }
+
+  // The same for an order that is on the screen.
+  async #refresh() {
+    if (this.phase.doing) return;
+    const loop = this.#begin();
+    for (let tries = 1; ; tries++) {
+      const { order, note } = this.phase;
+      const answer = await this.#read(order.order_id);
+      if (loop !== this.#loop) return;
+      if (answer.status === 200) return this.#keep(answer.body, note);
+      this.#enter({ name: "order", order, note, trouble: true });
+      await this.#pause(backoff(tries, answer));
+      if (loop !== this.#loop) return;
+    }
+  }
+
+  #read(key) {
+    return ask(orderAt(this.#sale, key), { headers: this.#headers });
+  }
+
+  // Shows an order as the ledger has just told it.
+  #keep(order, note) {
+    // `state` tells other tabs that there is something new to ask the ledger.
+    this.#store.note({ sent: true, wanted: false, open: false, lost: false, state: order.state });
+    this.#enter({ name: "order", order, note });
+    if (order.state !== "held") return;
+    const left = order.expires_at - this.#clock.now();
+    const soon = left > 0 ? left + 300 : 1_000;
+    const ms = Math.min(soon, LOOK_MS * (0.8 + 0.4 * Math.random()));
+    this.#timer = setTimeout(() => {
+      const seen = document.visibilityState === "visible";
+      if (this.phase.name === "order" && seen) this.#refresh();
+    }, ms);
+  }
+
+  #heardFromOtherTab() {
+    const { key, sent, state } = this.#store.order;
+    const shown = this.phase.order;
+    if (this.phase.name === "asking") return;
+    if (shown?.order_id === key) {
+      if (shown.state !== state) this.#refresh();
+    } else if (sent && state) {
+      this.#look();
+    } else if (shown) {
+      // A new order was begun there.
+      this.#begin();
+      this.#enter({ name: "idle" });
+    }
+  }
+
+  #begin() {
+    clearTimeout(this.#timer);
+    this.#wake();
+    return ++this.#loop;
+  }
+
+  #enter(phase) {
+    this.phase = phase;
+    this.#changed();
+  }
+
+  #pause(ms) {
+    return new Promise((resolve) => {
+      this.#timer = setTimeout(resolve, ms);
+      this.#wake = resolve;
+    });
+  }
+}
+
+// What the answer asks for; twice as long each time where there was none. A random part on top, so that those who were
+// sent away together do not come back together.
+function backoff(tries, answer) {
+  const asked = answer.lost ? 0 : answer.body.retry_after_ms;
+  const ms = asked || Math.min(500 * 2 ** tries, BACKOFF_MAX_MS);
+  return ms * (1 + 0.2 * Math.random());
+}

@@ -1,0 +1,72 @@
+//! How a sale stands, for everybody who looks: from memory for a second, then from an origin.
+
+use crate::answer;
+use crate::forward::{Errand, Lost};
+use crate::glue;
+use crate::orders::unanswered;
+use crate::routes::Route;
+use crate::runtime;
+use crate::state::Isolate;
+use shared::limits::{BEAT_MS, EDGE_ATTEMPT_MS};
+use shared::views::Look;
+use shared::{Problem, Refusal, SaleId, UnixMillis};
+use wasm_bindgen::JsValue;
+use web_sys::{Request, Response};
+
+/// `GET /v1/sales/{sale}`
+///
+/// # Errors
+/// The runtime failed before any origin was asked.
+pub(crate) async fn show(
+    isolate: &Isolate,
+    request: &Request,
+    route: &Route,
+    sale: &SaleId,
+) -> Result<Response, JsValue> {
+    let mut beats: u32 = 0;
+    loop {
+        let now = runtime::now();
+        match isolate.look(sale, beats, now) {
+            Look::Show(body, age_ms) => return answer::view(&body, age_ms, "edge", None),
+            Look::Ask => return ask(isolate, request, route, sale, now).await,
+            Look::Busy(ms) => return answer::problem(&Problem::refusal(Refusal::Busy(ms))),
+            Look::Wait => {
+                runtime::sleep(BEAT_MS).await;
+                beats = beats.saturating_add(1);
+            }
+        }
+    }
+}
+
+/// Asks an origin, and remembers what it says if the sale exists.
+async fn ask(
+    isolate: &Isolate,
+    request: &Request,
+    route: &Route,
+    sale: &SaleId,
+    asked: UnixMillis,
+) -> Result<Response, JsValue> {
+    let errand = Errand {
+        isolate,
+        request,
+        sale,
+        method: "GET",
+        path: route.path(),
+        buyer: None,
+        since: asked,
+    };
+    let chance = isolate.chance();
+    let Ok(reply) = errand.run(None, None).await else {
+        return answer::problem(&unanswered(Lost::NotSent, chance));
+    };
+    let by = glue::answered_by(&reply).filter(|_| reply.status() == 200);
+    let Some(by) = by else {
+        return Ok(answer::of_origin(reply));
+    };
+    let node = glue::node(&reply);
+    let Some(body) = runtime::text(&reply, EDGE_ATTEMPT_MS).await else {
+        return answer::problem(&unanswered(Lost::NotSent, chance));
+    };
+    isolate.keep(sale, asked, &body);
+    answer::view(&body, 0, &by, node.as_deref())
+}

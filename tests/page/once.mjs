@@ -1,0 +1,182 @@
+// Whatever a buyer or a connection does, one order is one order.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Visitor, accessible, edge, frozen, launch, newSale, nodes, operator, order, redis } from "./system.mjs";
+
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+const come = (sale, options) => Visitor.come(browser, sale, options);
+const sold = async (sale) => (await operator("GET", sale)).confirmed;
+const keys = (sent) => new Set(sent.map((headers) => headers["idempotency-key"]));
+
+test("a double click buys once", async () => {
+  const sale = await newSale({ capacity: 10 });
+  const ada = await come(sale);
+  const sent = ada.counting();
+  await ada.page.fill("#buyer", "ada");
+  await ada.page.dblclick("#get");
+  await ada.sees("The ticket is yours");
+  assert.equal(sent.length, 1);
+  assert.equal(await sold(sale), 1);
+  await ada.leave();
+});
+
+test("a reload in the middle of a request buys once, and the page goes on by itself", async () => {
+  const sale = await newSale({ capacity: 10 });
+  const ada = await come(sale);
+  await ada.sees("On sale now");
+  const sent = ada.counting();
+  await frozen(redis(), async () => {
+    await ada.buys();
+    await ada.sees("Asking for 1 ticket");
+    await ada.page.reload();
+    await ada.sees("Looking up your order");
+    await accessible(ada);
+  });
+  await ada.sees("The ticket is yours");
+  assert.equal(await sold(sale), 1);
+  assert.ok(keys(sent).size <= 1);
+  await ada.leave();
+});
+
+test("two tabs buy once, and both show it", async () => {
+  const sale = await newSale({ capacity: 10 });
+  const ada = await come(sale);
+  const second = await ada.tab();
+  await ada.sees("On sale now", second);
+  const sent = [ada.counting(), ada.counting(second)];
+  await second.fill("#buyer", "ada");
+  await ada.page.fill("#buyer", "ada");
+  // Both at once: a moment later the second tab shows the order of the first by itself.
+  const click = () => document.getElementById("get").click();
+  await Promise.all([ada.page.evaluate(click), second.evaluate(click)]);
+  await ada.sees("The ticket is yours");
+  await ada.sees("The ticket is yours", second);
+  assert.equal(keys(sent.flat()).size, 1);
+  assert.equal(await sold(sale), 1);
+  // What happens in one tab is seen in the other.
+  await ada.givesBack();
+  await ada.sees("Given back", second);
+  await ada.leave();
+});
+
+test("who closes the page and comes back finds the order as the ledger has it", async () => {
+  const sale = await newSale({ capacity: 10, hold_ms: 60_000 });
+  const ada = await come(sale);
+  await ada.buys();
+  await ada.sees("1 ticket held for you");
+  const key = await ada.key();
+  await ada.page.goto("about:blank");
+  const answer = await fetch(`${edge}/v1/sales/${sale}/orders/${key}/cancel`, { method: "POST" });
+  assert.equal(answer.status, 200);
+  await ada.page.goto(`${edge}/s/${sale}`);
+  await ada.sees("Given back");
+  await ada.leave();
+});
+
+test("when an answer is lost the page asks again with the same key and says that it is a repeat", async () => {
+  const sale = await newSale({ capacity: 1 });
+  const ada = await come(sale);
+  await ada.sees("On sale now");
+  const sent = ada.counting();
+  // The order goes all the way to the ledger; its answer is thrown away on the way back.
+  let lost;
+  const lose = async (route) => {
+    lost ??= (await route.fetch()).status();
+    await route.abort();
+  };
+  await ada.page.route("**/orders", lose, { times: 1 });
+  await ada.buys();
+  await ada.sees("Connection lost");
+  assert.equal(lost, 201);
+  await accessible(ada);
+  await ada.sees("The ticket is yours");
+  assert.deepEqual(
+    sent.map((headers) => headers["lastseat-retry"]),
+    [undefined, "1"],
+  );
+  assert.equal(keys(sent).size, 1);
+  assert.equal(await sold(sale), 1);
+  await ada.leave();
+});
+
+test("a phone without a connection says so, and asks as soon as it has one", async () => {
+  const sale = await newSale({ capacity: 1 });
+  const ada = await come(sale);
+  await ada.sees("On sale now");
+  await ada.context.setOffline(true);
+  await ada.buys();
+  await ada.sees("Connection lost");
+  await ada.page.locator("#clock-label", { hasText: "Attempt 4" }).waitFor();
+  assert.equal(await ada.page.locator("[data-action=stop]").count(), 0);
+  await ada.context.setOffline(false);
+  await ada.sees("The ticket is yours");
+  assert.equal(await sold(sale), 1);
+  await ada.leave();
+});
+
+test("while the ledger does not answer nobody hears sold out, and afterwards the ticket is there", async () => {
+  const sale = await newSale({ capacity: 1 });
+  const ada = await come(sale);
+  await ada.sees("On sale now");
+  const sent = ada.counting();
+  await frozen(redis(), async () => {
+    await ada.buys();
+    await ada.sees(/Not known yet|The sale cannot be reached/);
+    await accessible(ada);
+  });
+  await ada.sees("The ticket is yours");
+  assert.equal(keys(sent).size, 1);
+  assert.equal(await sold(sale), 1);
+  await ada.leave();
+});
+
+test("in a crowd that is too large the page waits visibly and gets its turn", async () => {
+  const sale = await newSale({ capacity: 100_000 });
+  const ada = await come(sale);
+  await ada.sees("On sale now");
+  const others = [];
+  const flood = setInterval(() => others.push(order(sale).catch(() => null)), 10);
+  try {
+    await frozen(redis(), async () => {
+      // Until what the edge was granted is spent and nothing new is heard.
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await ada.buys();
+      await ada.sees("You are in the crowd");
+    });
+  } finally {
+    clearInterval(flood);
+  }
+  await ada.sees("The ticket is yours");
+  await Promise.all(others);
+  await ada.leave();
+});
+
+test("when every node is killed the page keeps asking and buys once", async () => {
+  const sale = await newSale({ capacity: 1 });
+  const ada = await come(sale);
+  await ada.sees("On sale now");
+  const sent = ada.counting();
+  for (const pid of nodes()) process.kill(pid, "SIGKILL");
+  await ada.buys();
+  await ada.sees("The ticket is yours");
+  assert.equal(keys(sent).size, 1);
+  assert.equal(await sold(sale), 1);
+  await ada.leave();
+});
+
+test("a page that nobody sees asks less often", async () => {
+  const ada = await come(await newSale({ capacity: 1 }));
+  await ada.sees("On sale now");
+  const looks = [];
+  ada.page.on("request", (request) => looks.push(request.url()));
+  await ada.page.evaluate(() => {
+    Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+  });
+  // One more look may be due already; the next one is a minute away.
+  await new Promise((resolve) => setTimeout(resolve, 13_000));
+  assert.ok(looks.length <= 1, `${looks.length} looks`);
+  await ada.leave();
+});

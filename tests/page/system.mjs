@@ -1,0 +1,171 @@
+// The running system and a real browser, for the tests of the page. Nothing here answers in place of the system.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+// What `lastseat cluster` wrote about itself.
+const roster = () => JSON.parse(readFileSync(process.env.LASTSEAT_CLUSTER, "utf8"));
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+// How long the page may take for what it should show at once, on a machine that is busy.
+export const PATIENCE = 30_000;
+
+export const edge = roster().edges[0];
+
+export async function launch() {
+  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing. Run 'make setup', or set CHROMIUM to a Chromium`);
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"],
+  });
+}
+
+// An operator's call; any node that answers will do.
+export async function operator(method, path, body) {
+  let last;
+  for (const { admin } of roster().nodes) {
+    try {
+      const answer = await fetch(`${admin}/v1/admin/sales/${path}`, {
+        method,
+        headers: { authorization: `Bearer ${roster().admin_token}`, "content-type": "application/json" },
+        body: body && JSON.stringify(body),
+      });
+      const read = await answer.json();
+      assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${JSON.stringify(read)}`);
+      return read;
+    } catch (error) {
+      if (error.code === "ERR_ASSERTION") throw error;
+      last = error;
+    }
+  }
+  throw last;
+}
+
+let sales = 0;
+
+// Makes a sale of its own; returns its id.
+export async function newSale(terms) {
+  const sale = `page-${process.pid}-${++sales}`;
+  await operator("PUT", sale, terms);
+  return sale;
+}
+
+// Another buyer, who uses no page.
+export async function order(sale, { buyer = `other-${randomUUID()}`, quantity = 1, key = randomUUID() } = {}) {
+  const answer = await fetch(`${edge}/v1/sales/${sale}/orders`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "idempotency-key": key },
+    body: JSON.stringify({ buyer, quantity }),
+  });
+  return { status: answer.status, ...(await answer.json()) };
+}
+
+export async function change(sale, key, verb, token) {
+  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  const answer = await fetch(`${edge}/v1/sales/${sale}/orders/${key}/${verb}`, { method: "POST", headers });
+  assert.ok(answer.ok, `${verb}: ${answer.status} ${await answer.text()}`);
+}
+
+export const shopToken = () => roster().shop_token;
+
+// Stops a process without ending it, for as long as `work` takes.
+export async function frozen(pid, work) {
+  process.kill(pid, "SIGSTOP");
+  try {
+    return await work();
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+}
+
+export const redis = () => roster().redis.pid;
+export const nodes = () => roster().nodes.map((node) => node.pid);
+
+// A visitor with a browser profile of their own. What goes wrong in the page's scripts fails the test.
+export class Visitor {
+  static async come(browser, sale, { path = `/s/${sale}`, ...options } = {}) {
+    const context = await browser.newContext({ viewport: { width: 390, height: 844 }, locale: "en-US", ...options });
+    context.setDefaultTimeout(PATIENCE);
+    const visitor = new Visitor();
+    Object.assign(visitor, { context, sale, wrong: [] });
+    visitor.page = await visitor.tab(path);
+    return visitor;
+  }
+
+  async tab(path = `/s/${this.sale}`) {
+    const page = await this.context.newPage();
+    page.on("pageerror", (error) => this.wrong.push(error.message));
+    page.on("console", (message) => {
+      // The browser itself notes each answer that is a "no".
+      const noted = message.text().startsWith("Failed to load resource");
+      if (message.type() === "error" && !noted) this.wrong.push(message.text());
+    });
+    await page.goto(edge + path);
+    return page;
+  }
+
+  async leave() {
+    await this.context.close();
+    assert.deepEqual(this.wrong, []);
+  }
+
+  async sees(headline, page = this.page) {
+    await page.locator("#headline", { hasText: headline }).waitFor();
+  }
+
+  async buys(buyer = "ada@example.org", quantity = 1, page = this.page) {
+    await page.fill("#buyer", buyer);
+    await page.fill("#quantity", String(quantity));
+    await page.click("#get");
+  }
+
+  act(name, page = this.page) {
+    return page.click(`[data-action=${name}]`);
+  }
+
+  async givesBack() {
+    await this.act("cancel");
+    await this.page.click("#sure-yes");
+  }
+
+  key(page = this.page) {
+    const name = `lastseat:order:${this.sale}`;
+    return page.evaluate((name) => JSON.parse(localStorage.getItem(name)).key, name);
+  }
+
+  // Counts what the page sends to place an order, and with which keys.
+  counting(page = this.page) {
+    const sent = [];
+    page.on("request", (request) => {
+      if (request.method() === "POST" && request.url().endsWith("/orders")) sent.push(request.headers());
+    });
+    return sent;
+  }
+}
+
+// Looks at the page as it stands with axe, in both languages and both colour schemes; and that nothing is cut off.
+export async function accessible({ page }) {
+  if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
+  for (let language = 0; language < 2; language++) {
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      const found = await page.evaluate(async () => {
+        const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
+        const wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
+        return {
+          violations: violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`),
+          wide,
+          lang: document.documentElement.lang,
+          headline: document.getElementById("headline").textContent,
+        };
+      });
+      const where = `${found.headline} (${found.lang}, ${colorScheme})`;
+      assert.deepEqual(found.violations, [], where);
+      assert.equal(found.wide, false, `${where} is wider than the screen`);
+    }
+    await page.evaluate(() => document.getElementById("language").click());
+  }
+}

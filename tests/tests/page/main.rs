@@ -1,0 +1,170 @@
+//! The page on which people buy: its weight and its cost over plain HTTP, and its behaviour in a real headless
+//! Chromium (`tests/page/*.mjs`). Each state is made by the real system.
+
+use hyper::{Method, StatusCode};
+use lastseat_tests::harness::http::request;
+use lastseat_tests::harness::paths::repository;
+use lastseat_tests::harness::system::Node;
+use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Program, Setup};
+use rustix::process::{Pid, Signal, kill_process};
+use shared::limits::{COLD_BUDGET, VIEW_FRESH_MS};
+use shared::wire::{SaleView, header};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Longest run of one script: far more than it takes on two busy cores.
+const SCRIPT_WITHIN: Duration = Duration::from_secs(300);
+/// The page's budget: everything that a first visit brings, uncompressed.
+const WEIGHT_MAX: usize = 60_000;
+
+/// Runs a script of `tests/page` on a cluster.
+fn in_chromium(edge: Edge, arguments: &[&str], script: &str) {
+    let setup = Setup {
+        arguments: arguments.iter().map(ToString::to_string).collect(),
+        ..Setup::with_edge(edge)
+    };
+    let cluster = Cluster::start(&setup).expect("the cluster comes up");
+    let mut command = Command::new(repository().join("node_modules/.bin/node"));
+    command
+        .current_dir(repository().join("tests/page"))
+        .env("LASTSEAT_CLUSTER", cluster.data_dir().join("cluster.json"))
+        .args(["--test", "--test-reporter", "spec"])
+        .args(["--test-reporter-destination", "stderr", script]);
+    let mut browser = Program::start(script, command).expect("node starts. Run 'make setup'");
+    let ended = browser.wait(SCRIPT_WITHIN).expect("the script ends");
+    assert!(ended.success(), "{script}:\n{}", browser.notes());
+}
+
+#[test]
+fn every_state_of_a_sale_is_told_truly_and_can_be_read_by_everybody() {
+    in_chromium(Edge::Wrangler, &["--demo"], "states.mjs");
+}
+
+#[test]
+fn a_double_click_a_reload_a_second_tab_or_a_lost_answer_never_buys_twice() {
+    in_chromium(Edge::Wrangler, &["--demo"], "once.mjs");
+}
+
+#[test]
+fn the_page_leaves_the_payment_to_the_shop() {
+    in_chromium(Edge::Workerd, &[], "shop.mjs");
+}
+
+#[test]
+fn the_page_says_the_same_in_both_languages() {
+    let mut command = Command::new(repository().join("node_modules/.bin/node"));
+    command.current_dir(repository().join("tests/page"));
+    let ran = command.args(["--test", "words.mjs"]).output().unwrap();
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stdout)
+    );
+}
+
+/// Processes that are stopped without being ended, until this is dropped.
+struct Frozen(Vec<Pid>);
+
+impl Frozen {
+    fn nodes_of(cluster: &Cluster) -> Self {
+        let pid = |node: &Node| Pid::from_raw(node.pid.unwrap().cast_signed()).unwrap();
+        let nodes: Vec<Pid> = cluster.nodes.iter().map(pid).collect();
+        for node in &nodes {
+            kill_process(*node, Signal::STOP).unwrap();
+        }
+        Self(nodes)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for node in &self.0 {
+            let _ = kill_process(*node, Signal::CONT);
+        }
+    }
+}
+
+async fn get(client: &mut Client, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let asked = request(Method::GET, path, headers, "").unwrap();
+    client.send(asked).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_page_is_one_light_file_that_costs_no_origin_request() {
+    let cluster = Cluster::with_edge(Edge::Workerd);
+    let mut client = Client::new(&cluster.edges[0]).unwrap();
+    // No node can answer anything now.
+    let frozen = Frozen::nodes_of(&cluster);
+    let page = get(&mut client, "/s/demo", &[]).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.len() <= WEIGHT_MAX, "{} bytes", page.body.len());
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+
+    // It brings nothing else along, and may not: neither from here nor from elsewhere.
+    let policy = page.header("content-security-policy");
+    for part in [
+        "default-src 'none'",
+        "connect-src 'self'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let text = page.text();
+    for outside in [" src=", "@import", "url(", " onclick", " style="] {
+        assert!(!text.contains(outside), "the page has {outside:?}");
+    }
+    assert_eq!(page.header("x-content-type-options"), "nosniff");
+    assert_eq!(page.header("referrer-policy"), "no-referrer");
+
+    let tag = page.header("etag");
+    let again = get(&mut client, "/s/demo", &[("if-none-match", tag)]).await;
+    assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+    assert!(again.body.is_empty());
+    let other = get(&mut client, "/s/other", &[("if-none-match", "\"old\"")]).await;
+    assert_eq!(
+        (other.status, other.body),
+        (StatusCode::OK, page.body.clone())
+    );
+    let wrong = get(&mut client, "/s/no%20sale", &[]).await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    drop(frozen);
+}
+
+#[tokio::test]
+async fn thousands_of_open_pages_ask_an_origin_once_a_second() {
+    let cluster = Cluster::with_edge(Edge::Workerd);
+    cluster.create_sale("watched", 500).await.unwrap();
+    let started = Instant::now();
+    let pages = (0..16).map(|_| watch(&cluster.edges[0], started));
+    let (mut looks, mut asked) = (0, 0);
+    for page in futures_util::future::join_all(pages).await {
+        looks += page.0;
+        asked += page.1;
+    }
+    let seconds = started.elapsed().as_millis() as u64 / VIEW_FRESH_MS;
+    // The first answer is awaited by a cold round's worth of requests.
+    let allowed = seconds + 1 + u64::from(COLD_BUDGET);
+    assert!(looks >= 1_000, "{looks} looks");
+    assert!(
+        asked <= allowed,
+        "{asked} of {looks} looks asked an origin, {allowed} may"
+    );
+}
+
+/// Looks at the sale as often as it can for three seconds: how often, and how often an origin answered.
+async fn watch(edge: &str, started: Instant) -> (u64, u64) {
+    let mut client = Client::new(edge).unwrap();
+    let (mut looks, mut asked) = (0, 0);
+    while started.elapsed() < Duration::from_secs(3) {
+        let answer = get(&mut client, "/v1/sales/watched", &[]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        assert_eq!(answer.json::<SaleView>().unwrap().free, Some(500));
+        assert_eq!(answer.header("cache-control"), "public, max-age=1");
+        let age: u64 = answer.header(header::AGE_MS).parse().unwrap();
+        assert!(age < VIEW_FRESH_MS, "{age} ms old");
+        looks += 1;
+        asked += u64::from(answer.header(header::ANSWERED_BY) != "edge");
+    }
+    (looks, asked)
+}
