@@ -34,6 +34,8 @@ pub(super) struct EdgeMember {
     pub(super) origins: String,
     /// With which it signs.
     pub(super) keys: Keys,
+    /// What one client may ask of it, if that was given.
+    pub(super) client_rate: Option<String>,
 }
 
 impl EdgeMember {
@@ -83,6 +85,9 @@ impl EdgeMember {
             "--show-interactive-dev-session=false",
         ]);
         command.args(["--var", &format!("ORIGINS:{}", self.origins)]);
+        if let Some(rate) = &self.client_rate {
+            command.args(["--var", &format!("CLIENT_RATE:{rate}")]);
+        }
         let secrets = self.directory.join("secrets.env");
         self.keys.write_env_file(&secrets).map_err(failed)?;
         command.arg("--env-file").arg(secrets);
@@ -107,6 +112,9 @@ impl EdgeMember {
         command.args(["serve", "edge/workerd.capnp"]);
         command.args(["--socket-addr", &format!("http=127.0.0.1:{}", self.port)]);
         command.env("ORIGINS", &self.origins);
+        if let Some(rate) = &self.client_rate {
+            command.env("CLIENT_RATE", rate);
+        }
         self.keys.give(&mut command);
         Ok(command)
     }

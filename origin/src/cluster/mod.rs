@@ -126,6 +126,7 @@ impl Cluster {
             shop_token: tokens.shop,
             keys: keys.clone(),
             direct: config.direct,
+            client_rate: config.client_rate.clone(),
             data_dir: config.data_dir.clone(),
             demo: config.demo.is_some(),
         });
@@ -136,8 +137,7 @@ impl Cluster {
         });
         self.nodes.add_all(nodes).await?;
         if let Some((kind, ports)) = &config.edges {
-            self.start_edges(*kind, ports, keys, &config.data_dir)
-                .await?;
+            self.start_edges(*kind, ports, keys, config).await?;
         }
         Ok(demo)
     }
@@ -156,7 +156,7 @@ impl Cluster {
         kind: EdgeKind,
         ports: &[u16],
         keys: &Keys,
-        data_dir: &Path,
+        config: &ClusterConfig,
     ) -> Result<(), String> {
         let root = repository().ok_or(
             "an edge needs the repository of lastseat: start the cluster in its directory, \
@@ -179,9 +179,10 @@ impl Cluster {
                 kind,
                 port,
                 root: root.clone(),
-                directory: data_dir.join(format!("edge-{number}")),
+                directory: config.data_dir.join(format!("edge-{number}")),
                 origins: origins.clone(),
                 keys: keys.clone(),
+                client_rate: config.client_rate.clone(),
             });
         }
         let urls = edges.iter().map(EdgeMember::url).collect();

@@ -12,9 +12,11 @@ use crate::ledger::LedgerUrl;
 use crate::nodes::NodeIdentity;
 use crate::secret::Secret;
 use check::{
-    Wrong, absolute, address, demo_tickets, distinct, given, ledger, number, token, trust,
+    Wrong, absolute, address, client_rate, demo_tickets, distinct, given, ledger, number, token,
+    trust,
 };
-use shared::Capacity;
+use shared::bucket::Rate;
+use shared::{Capacity, KeyRing};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -47,6 +49,10 @@ pub struct ServeConfig {
     pub shop_token: Option<Secret>,
     /// Whom it believes.
     pub trust: Trust,
+    /// By which it knows the shop's buyer tokens, where orders need one.
+    pub buyer_keys: Option<KeyRing>,
+    /// What one client may ask.
+    pub client_rate: Option<Rate>,
     /// Whether anybody may make the shop's calls.
     pub demo: bool,
     /// Whether to stop when stdin ends.
@@ -96,6 +102,10 @@ pub struct ClusterConfig {
     pub edge_key: Option<Secret>,
     /// Whether nodes serve clients without an edge, too.
     pub direct: bool,
+    /// The key of the buyer tokens that was given.
+    pub buyer_key: Option<Secret>,
+    /// What one client may ask of each node and edge, if that was given.
+    pub client_rate: Option<String>,
     /// Tickets of the sale `demo`, if there is to be one.
     pub demo: Option<Capacity>,
     /// Kind and ports of the edges; port 0 = any.
@@ -127,6 +137,11 @@ impl ServeConfig {
         let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
         let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
         let trust = wrong.note(trust(flags.edge_key.as_ref(), flags.insecure_direct));
+        let buyer_keys = wrong.note(key_ring(
+            "--buyer-key or LASTSEAT_BUYER_KEY",
+            flags.buyer_key.as_ref(),
+        ));
+        let client_rate = wrong.note(client_rate(flags.client_rate.as_deref()));
         if let (Some(a), Some(b)) = (listen, admin_listen)
             && a == b
             && a.port() != 0
@@ -143,6 +158,8 @@ impl ServeConfig {
             admin_token,
             shop_token,
             trust,
+            buyer_keys,
+            client_rate,
         );
         match parts {
             (
@@ -155,6 +172,8 @@ impl ServeConfig {
                 Some(admin_token),
                 Some(shop_token),
                 Some(trust),
+                Some(buyer_keys),
+                Some(client_rate),
             ) if wrong.is_empty() => Ok(Self {
                 node: NodeIdentity { id, weight },
                 listen,
@@ -164,6 +183,8 @@ impl ServeConfig {
                 admin_token,
                 shop_token,
                 trust,
+                buyer_keys,
+                client_rate,
                 demo: flags.demo,
                 stop_with_stdin: flags.stop_with_stdin,
                 json: common.json,
@@ -203,6 +224,11 @@ impl ClusterConfig {
             "--edge-key or LASTSEAT_EDGE_KEY",
             edge_key.as_ref(),
         ));
+        wrong.note(key_ring(
+            "--buyer-key or LASTSEAT_BUYER_KEY",
+            flags.buyer_key.as_ref(),
+        ));
+        wrong.note(client_rate(flags.client_rate.as_deref()));
         let data_dir = wrong.note(absolute(&common.data_dir));
         let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
         let ports = ports.chain(edges.iter().flat_map(|(_, ports)| ports.iter().copied()));
@@ -217,6 +243,8 @@ impl ClusterConfig {
                 shop_token,
                 edge_key,
                 direct: flags.insecure_direct,
+                buyer_key: given(flags.buyer_key.as_ref()).cloned(),
+                client_rate: flags.client_rate,
                 demo: tickets.filter(|_| flags.demo),
                 edges,
                 json: common.json,
