@@ -51,6 +51,8 @@ pub struct Setup {
     pub direct: bool,
     /// More arguments.
     pub arguments: Vec<String>,
+    /// More variables of its environment.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -62,6 +64,7 @@ impl Setup {
             edges: 1,
             direct: matches!(edge, Edge::None),
             arguments: Vec::new(),
+            environment: Vec::new(),
         }
     }
 }
@@ -95,6 +98,9 @@ impl Cluster {
             .current_dir(repository())
             .env_remove("REDIS_URL")
             .env_remove("LASTSEAT_EDGE_KEY")
+            .env_remove("LASTSEAT_BUYER_KEY")
+            .env_remove("LASTSEAT_CLIENT_RATE")
+            .envs(setup.environment.iter().map(|(name, value)| (name, value)))
             .args([
                 "cluster",
                 "--json",
