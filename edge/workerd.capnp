@@ -9,6 +9,8 @@
 # Its key:          LASTSEAT_EDGE_KEY in the environment, the same as the origins have (docs/SECURITY.md):
 #                   export "$(grep LASTSEAT_EDGE_KEY .dev.vars | tr -d '"')" takes that of this checkout.
 # Another balance:  BALANCE=ip_hash in the environment (default: round_robin); ZONE names its zone.
+# Limits, both off by default: LASTSEAT_BUYER_KEY asks buyers for a token of the shop, CLIENT_RATE='5/s burst 20'
+#                   bounds what one client address may ask of this process (docs/SECURITY.md).
 
 using Workerd = import "/workerd/workerd.capnp";
 
@@ -36,6 +38,8 @@ const edge :Workerd.Worker = (
     (name = "BALANCE", fromEnvironment = "BALANCE"),
     (name = "ZONE", fromEnvironment = "ZONE"),
     (name = "LASTSEAT_EDGE_KEY", fromEnvironment = "LASTSEAT_EDGE_KEY"),
+    (name = "LASTSEAT_BUYER_KEY", fromEnvironment = "LASTSEAT_BUYER_KEY"),
+    (name = "CLIENT_RATE", fromEnvironment = "CLIENT_RATE"),
     # The nodes that `lastseat cluster` starts.
     (name = "LOCAL_ORIGINS", text =
       `[

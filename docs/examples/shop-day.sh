@@ -7,7 +7,7 @@
 # Where things are comes from the environment, or else from the cluster that runs here:
 #   LASTSEAT              the program                     target/release/lastseat, or from PATH
 #   LASTSEAT_DATA_DIR     the cluster's directory         .lastseat
-#   LASTSEAT_URL          where buyers go                 its first edge, or else its first node
+#   LASTSEAT_URL          where buyers go                 its first edge, or else its first node (with --insecure-direct)
 #   LASTSEAT_ADMIN_URL    where operators go              the admin address of its first node
 #   LASTSEAT_ADMIN_TOKEN  opens the operators' calls      its own
 #   LASTSEAT_SHOP_TOKEN   opens the shop's call           its own

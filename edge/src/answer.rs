@@ -2,7 +2,7 @@
 
 use crate::glue;
 use shared::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
-use shared::{Code, Problem};
+use shared::{Code, Problem, Refusal};
 use wasm_bindgen::JsValue;
 use web_sys::Response;
 
@@ -11,12 +11,17 @@ use web_sys::Response;
 /// # Errors
 /// As all functions here: the runtime refuses to make a response.
 pub(crate) fn problem(problem: &Problem) -> Result<Response, JsValue> {
-    with_allow(problem, None)
+    no(problem, None, false)
+}
+
+/// The client asked more than its address may.
+pub(crate) fn client_busy(wait_ms: u32) -> Result<Response, JsValue> {
+    no(&Problem::refusal(Refusal::Busy(wait_ms)), None, true)
 }
 
 /// The address exists, but not for this method.
 pub(crate) fn method_not_allowed(allow: &str) -> Result<Response, JsValue> {
-    with_allow(&Problem::new(Code::MethodNotAllowed), Some(allow))
+    no(&Problem::new(Code::MethodNotAllowed), Some(allow), false)
 }
 
 /// The edge cannot work; `fault` tells the operator why.
@@ -33,7 +38,15 @@ pub(crate) fn home() -> Result<Response, JsValue> {
         POST /v1/sales/{sale}/orders   {\"buyer\":\"...\",\"quantity\":1}\n\
         GET  /v1/sales/{sale}\n\
         GET  /s/{sale}                 the page to buy on\n";
-    glue::respond(200, TEXT, "text/plain; charset=utf-8", None, None)
+    glue::respond(
+        200,
+        TEXT,
+        "text/plain; charset=utf-8",
+        None,
+        None,
+        None,
+        false,
+    )
 }
 
 /// How a sale stands, as heard `age_ms` ago; `by` is the tier that says so.
@@ -83,14 +96,25 @@ pub(crate) fn verdict(answer: Option<&Response>) -> Verdict {
         None => Verdict::Failed,
         Some((500.., answer)) if !is_ours(answer) => Verdict::Failed,
         Some((503, _)) => Verdict::NothingHappened,
+        // The origin has room, but not for this client.
+        Some((429, answer)) if glue::limited(answer).is_some() => Verdict::Decided,
         Some((429, answer)) if is_ours(answer) => Verdict::Busy,
         Some((401, answer)) => doubt(answer).map_or(Verdict::Decided, Verdict::Doubted),
         Some(_) => Verdict::Decided,
     }
 }
 
-fn with_allow(problem: &Problem, allow: Option<&str>) -> Result<Response, JsValue> {
+fn no(problem: &Problem, allow: Option<&str>, limited: bool) -> Result<Response, JsValue> {
     let body = serde_json::to_string(problem).map_err(|error| error.to_string())?;
     let retry_after = problem.retry_after_seconds();
-    glue::respond(problem.status, &body, PROBLEM_JSON, retry_after, allow)
+    let challenge = problem.code.challenge();
+    glue::respond(
+        problem.status,
+        &body,
+        PROBLEM_JSON,
+        retry_after,
+        allow,
+        challenge,
+        limited,
+    )
 }

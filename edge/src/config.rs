@@ -2,6 +2,7 @@
 //! per isolate and checked as a whole.
 
 use shared::KeyRing;
+use shared::bucket::Rate;
 use shared::routing::{Balance, OriginRow, Router};
 
 /// What an isolate is configured to do.
@@ -11,6 +12,10 @@ pub(crate) struct Config {
     pub(crate) client_ip: ClientIp,
     /// With which it signs.
     pub(crate) keys: KeyRing,
+    /// By which it knows the shop's buyer tokens, where orders need one.
+    pub(crate) buyer_keys: Option<KeyRing>,
+    /// How much one client address may ask, where that is limited.
+    pub(crate) client_rate: Option<Rate>,
 }
 
 /// Where the client's address is taken from.
@@ -23,7 +28,8 @@ pub(crate) enum ClientIp {
 }
 
 impl Config {
-    /// Reads `ORIGINS`, `BALANCE`, `ZONE`, `CLIENT_IP` and the secret `LASTSEAT_EDGE_KEY` through `var`.
+    /// Reads `ORIGINS`, `BALANCE`, `ZONE`, `CLIENT_IP`, `CLIENT_RATE` and the secrets `LASTSEAT_EDGE_KEY` and
+    /// `LASTSEAT_BUYER_KEY` through `var`.
     ///
     /// # Errors
     /// A sentence that names the variable and what it must look like.
@@ -61,6 +67,15 @@ impl Config {
                  wrangler secret put LASTSEAT_EDGE_KEY`, here with scripts/dev-vars, and give the origins the same"
             )
         })?;
+        let buyer_keys = var("LASTSEAT_BUYER_KEY").filter(|text| !text.is_empty());
+        let buyer_keys = buyer_keys.map(|text| KeyRing::parse(&text)).transpose();
+        let buyer_keys = buyer_keys.map_err(|error| {
+            format!(
+                "the secret LASTSEAT_BUYER_KEY, by which it knows the shop's buyer tokens: {error}"
+            )
+        })?;
+        let client_rate = Rate::parse(&var("CLIENT_RATE").unwrap_or_default())
+            .map_err(|error| format!("the variable CLIENT_RATE is wrong: {error}"))?;
         let zone = var("ZONE").filter(|zone| !zone.is_empty());
         let router = Router::new(rows, balance, zone.as_deref())
             .map_err(|error| format!("the variable ORIGINS is wrong: {error}"))?;
@@ -68,6 +83,8 @@ impl Config {
             router,
             client_ip,
             keys,
+            buyer_keys,
+            client_rate,
         })
     }
 }
@@ -93,6 +110,7 @@ mod tests {
         let config = read(&[("ORIGINS", TWO)]).unwrap();
         assert_eq!(config.router.len(), 2);
         assert_eq!(config.client_ip, ClientIp::Header);
+        assert!(config.buyer_keys.is_none() && config.client_rate.is_none());
     }
 
     #[test]
@@ -119,6 +137,11 @@ mod tests {
             (
                 vec![("ORIGINS", TWO), ("CLIENT_IP", "x-real-ip")],
                 "header or connection",
+            ),
+            (vec![("ORIGINS", TWO), ("CLIENT_RATE", "5")], "5/s burst 20"),
+            (
+                vec![("ORIGINS", TWO), ("LASTSEAT_BUYER_KEY", "short")],
+                "LASTSEAT_BUYER_KEY",
             ),
             (
                 vec![("ORIGINS", TWO), ("LASTSEAT_EDGE_KEY", "")],

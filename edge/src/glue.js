@@ -39,7 +39,7 @@ export function discard(answer) {
 
 // The part of a subrequest that does not depend on the origin: fresh headers and nothing of the client's but
 // what is named here.
-export function init(method, body, type, trace, authorization, edge, ip, id, key, signature) {
+export function init(method, body, type, trace, authorization, edge, ip, id, key, signature, token) {
   const headers = { "lastseat-edge": edge, "lastseat-signature": signature };
   if (type !== undefined) headers["content-type"] = type;
   if (trace !== undefined) headers.traceparent = trace;
@@ -49,14 +49,17 @@ export function init(method, body, type, trace, authorization, edge, ip, id, key
     headers["idempotency-key"] = id;
     headers["lastseat-key"] = key;
   }
+  if (token !== undefined) headers["lastseat-buyer-token"] = token;
   return { method, headers, body, redirect: "manual" };
 }
 
 // An answer of the edge's own.
-export function respond(status, body, type, retryAfter, allow) {
+export function respond(status, body, type, retryAfter, allow, challenge, limited) {
   const headers = { "content-type": type, "lastseat-answered-by": "edge" };
   if (retryAfter !== undefined) headers["retry-after"] = retryAfter;
   if (allow !== undefined) headers.allow = allow;
+  if (challenge !== undefined) headers["www-authenticate"] = challenge;
+  if (limited) headers["lastseat-limited"] = "client";
   return new Response(body, { status, headers });
 }
 
@@ -70,6 +73,7 @@ export function strip(answer) {
 
 export const grant = (answer) => answer.headers.get("lastseat-grant") ?? undefined;
 export const challenge = (answer) => answer.headers.get("www-authenticate") ?? undefined;
+export const limited = (answer) => answer.headers.get("lastseat-limited") ?? undefined;
 export const answeredBy = (answer) => answer.headers.get("lastseat-answered-by") ?? undefined;
 
 export const idempotencyKey = (request) => request.headers.get("idempotency-key") ?? undefined;
@@ -78,6 +82,7 @@ export const contentLength = (request) => request.headers.get("content-length") 
 export const contentType = (request) => request.headers.get("content-type") ?? undefined;
 export const traceparent = (request) => request.headers.get("traceparent") ?? undefined;
 export const authorization = (request) => request.headers.get("authorization") ?? undefined;
+export const buyerToken = (request) => request.headers.get("lastseat-buyer-token") ?? undefined;
 export const connectingIp = (request) => request.headers.get("cf-connecting-ip") ?? undefined;
 export const peer = (request) => request.cf?.clientIp ?? undefined;
 

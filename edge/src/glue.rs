@@ -52,6 +52,7 @@ extern "C" {
         id: Option<&str>,
         key: Option<&str>,
         signature: &str,
+        token: Option<&str>,
     ) -> Object;
 
     #[wasm_bindgen(catch)]
@@ -61,6 +62,8 @@ extern "C" {
         content_type: &str,
         retry_after: Option<u32>,
         allow: Option<&str>,
+        challenge: Option<&str>,
+        limited: bool,
     ) -> Result<Response, JsValue>;
     #[wasm_bindgen(catch)]
     pub(crate) fn strip(answer: &Response) -> Result<Response, JsValue>;
@@ -75,6 +78,7 @@ extern "C" {
 
     pub(crate) fn grant(answer: &Response) -> Option<String>;
     pub(crate) fn challenge(answer: &Response) -> Option<String>;
+    pub(crate) fn limited(answer: &Response) -> Option<String>;
     #[wasm_bindgen(js_name = answeredBy)]
     pub(crate) fn answered_by(answer: &Response) -> Option<String>;
 
@@ -89,6 +93,8 @@ extern "C" {
     pub(crate) fn content_type(request: &Request) -> Option<String>;
     pub(crate) fn traceparent(request: &Request) -> Option<String>;
     pub(crate) fn authorization(request: &Request) -> Option<String>;
+    #[wasm_bindgen(js_name = buyerToken)]
+    pub(crate) fn buyer_token(request: &Request) -> Option<String>;
     #[wasm_bindgen(js_name = connectingIp)]
     pub(crate) fn connecting_ip(request: &Request) -> Option<String>;
     pub(crate) fn peer(request: &Request) -> Option<String>;

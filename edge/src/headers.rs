@@ -7,11 +7,12 @@ use crate::glue;
 use crate::runtime;
 use crate::state::Isolate;
 use js_sys::Object;
+use shared::buyer_token::{self, TokenError};
 use shared::gate::Key;
 use shared::limits::BODY_MAX;
 use shared::signature::{self, Signed};
 use shared::wire::key_source;
-use shared::{Code, OrderId, Problem};
+use shared::{BuyerId, Code, OrderId, Problem, SaleId, UnixMillis};
 use std::net::{IpAddr, SocketAddr};
 use wasm_bindgen::JsValue;
 use web_sys::Request;
@@ -55,6 +56,35 @@ pub(crate) fn client_ip(isolate: &Isolate, request: &Request) -> Option<IpAddr> 
     }
 }
 
+/// Counts a request against what its client's address may ask.
+///
+/// # Errors
+/// That was too much; it may ask again after so many milliseconds.
+pub(crate) fn within_rate(isolate: &Isolate, request: &Request) -> Result<(), u32> {
+    if !isolate.limits_clients() {
+        return Ok(());
+    }
+    let client = client_ip(isolate, request);
+    isolate.take(client, runtime::now())
+}
+
+/// The buyer for whom the shop vouches; `None` where orders need no token.
+///
+/// # Errors
+/// They need one, and this is none.
+pub(crate) fn buyer_by_token(
+    isolate: &Isolate,
+    request: &Request,
+    sale: &SaleId,
+    now: UnixMillis,
+) -> Result<Option<BuyerId>, TokenError> {
+    let Some(keys) = &isolate.buyer_keys else {
+        return Ok(None);
+    };
+    let token = glue::buyer_token(request);
+    buyer_token::check(keys, token.as_deref(), sale, now).map(Some)
+}
+
 /// The part of a subrequest that does not depend on the origin, with fresh headers and the edge's signature. One
 /// signature serves all attempts: it is good for far longer than they take.
 pub(crate) fn init(
@@ -69,6 +99,8 @@ pub(crate) fn init(
     let client_ip = client_ip.map(|ip| ip.to_string());
     let id = order.map(|(id, _)| id.as_str());
     let key = order.map(|(_, key)| key_source::word(key));
+    // Only an order has one to show.
+    let token = order.and_then(|_| sane(glue::buyer_token(request)));
     let signed = Signed {
         method: errand.method,
         path: &errand.path,
@@ -76,7 +108,7 @@ pub(crate) fn init(
         client: client_ip.as_deref().unwrap_or_default(),
         edge: isolate.id.as_str(),
         key_source: key.unwrap_or_default(),
-        buyer_token: "",
+        buyer_token: token.as_deref().unwrap_or_default(),
     };
     let signature = signature::sign(&isolate.keys, &signed, runtime::now());
     glue::init(
@@ -92,6 +124,7 @@ pub(crate) fn init(
         id,
         key,
         &signature,
+        token.as_deref(),
     )
 }
 
@@ -163,11 +196,13 @@ mod tests {
         for name in [
             header::AGE_MS,
             header::ANSWERED_BY,
+            header::BUYER_TOKEN,
             header::CLIENT_IP,
             header::EDGE,
             header::GRANT,
             header::IDEMPOTENCY_KEY,
             header::KEY,
+            header::LIMITED,
             header::NODE,
             header::RETRY,
             header::SIGNATURE,

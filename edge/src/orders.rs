@@ -7,6 +7,7 @@ use crate::routes::Route;
 use crate::runtime;
 use crate::state::Isolate;
 use js_sys::{ArrayBuffer, Uint8Array};
+use shared::buyer_token::TokenError;
 use shared::gate::{Ask, Decision, Key, come_back_ms};
 use shared::limits::{BEAT_MS, BODY_MAX, EDGE_ATTEMPT_MS};
 use shared::wire::OrderRequest;
@@ -36,6 +37,10 @@ pub(crate) async fn place(
         Ok(None) => (isolate.new_order_id(since)?, Key::Made),
         Err(problem) => return answer::problem(&problem),
     };
+    let vouched = match headers::buyer_by_token(isolate, request, sale, since) {
+        Ok(buyer) => buyer,
+        Err(error) => return answer::problem(&Problem::from(error).for_order(&id)),
+    };
     if let Err(problem) = headers::check_length(request) {
         return answer::problem(&problem.for_order(&id));
     }
@@ -58,13 +63,22 @@ pub(crate) async fn place(
         Ok(body) => body,
         Err(problem) => return answer::problem(&problem.for_order(&id)),
     };
+    let reads_buyer = vouched.is_some() || isolate.needs_buyer();
+    let buyer = reads_buyer.then(|| buyer_of(&body)).flatten();
+    // A body without a buyer is the origin's to refuse.
+    if let (Some(vouched), Some(buyer)) = (&vouched, &buyer)
+        && vouched != buyer
+    {
+        let problem = Problem::from(TokenError::OtherBuyer);
+        return answer::problem(&problem.for_order(&id));
+    }
     let errand = Errand {
         isolate,
         request,
         sale,
         method: "POST",
         path: route.path(),
-        buyer: isolate.needs_buyer().then(|| buyer_of(&body)).flatten(),
+        buyer,
         since,
     };
     match errand.run(Some((&id, key)), Some(&body)).await {

@@ -1,6 +1,7 @@
 //! Which address goes where. Names are parsed here, once.
 
 use crate::answer;
+use crate::headers;
 use crate::orders;
 use crate::page;
 use crate::sales;
@@ -39,6 +40,11 @@ pub(crate) async fn answer(isolate: &Isolate, request: &Request) -> Result<Respo
     let method = request.method();
     if !route.takes(&method) {
         return answer::method_not_allowed(route.allow());
+    }
+    if route.is_of_a_sale()
+        && let Err(wait_ms) = headers::within_rate(isolate, request)
+    {
+        return answer::client_busy(wait_ms);
     }
     let answered = match &route {
         Route::Home => return answer::home(),
@@ -98,6 +104,14 @@ impl Route {
 
     fn takes(&self, method: &str) -> bool {
         self.allow().split(", ").any(|allowed| allowed == method)
+    }
+
+    /// Whether the address may cost an origin something.
+    const fn is_of_a_sale(&self) -> bool {
+        matches!(
+            self,
+            Self::Sale(_) | Self::Orders(_) | Self::Order(..) | Self::Change(..)
+        )
     }
 
     /// The order that the address names.

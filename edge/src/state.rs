@@ -4,7 +4,9 @@
 use crate::config::{ClientIp, Config};
 use crate::runtime;
 use js_sys::{JSON, Object, Reflect};
+use shared::bucket::Buckets;
 use shared::gate::{Ask, Decision, Gates, Key};
+use shared::limits::EDGE_CLIENTS_MAX;
 use shared::recent::Recent;
 use shared::routing::{Outcome, Router, Sender, Tried};
 use shared::views::{Look, Views};
@@ -22,6 +24,10 @@ pub(crate) struct Isolate {
     pub(crate) client_ip: ClientIp,
     /// With which it signs.
     pub(crate) keys: KeyRing,
+    /// By which it knows the shop's buyer tokens, where orders need one.
+    pub(crate) buyer_keys: Option<KeyRing>,
+    /// What each client address may still ask, where that is limited.
+    clients: Option<RefCell<Buckets>>,
     gates: RefCell<Gates>,
     router: RefCell<Router>,
     /// Orders that were granted through this isolate.
@@ -58,10 +64,15 @@ impl Isolate {
         let config = Config::read(|name| var(env, name))?;
         let mut chance = Chance::default();
         let id = chance.take().map(u64::from_le_bytes).map_err(no_chance)?;
+        let seed = chance.take().map(u64::from_le_bytes).map_err(no_chance)?;
+        let clients = config.client_rate;
+        let clients = clients.map(|rate| Buckets::new(rate, EDGE_CLIENTS_MAX, seed));
         Ok(Self {
             id: EdgeId::parse(&format!("{id:016x}")).map_err(|error| error.to_string())?,
             client_ip: config.client_ip,
             keys: config.keys,
+            buyer_keys: config.buyer_keys,
+            clients: clients.map(RefCell::new),
             gates: RefCell::default(),
             router: RefCell::new(config.router),
             granted: RefCell::default(),
@@ -82,6 +93,20 @@ impl Isolate {
                  LASTSEAT_EDGE_KEY and set their clocks; see docs/SECURITY.md"
             );
         }
+    }
+
+    /// Whether clients are limited by their address.
+    pub(crate) const fn limits_clients(&self) -> bool {
+        self.clients.is_some()
+    }
+
+    /// Takes a request out of the bucket of `client`.
+    ///
+    /// # Errors
+    /// There is none in it for so many milliseconds.
+    pub(crate) fn take(&self, client: Option<IpAddr>, now: UnixMillis) -> Result<(), u32> {
+        let clients = self.clients.as_ref();
+        clients.map_or(Ok(()), |clients| clients.borrow_mut().take(client, now))
     }
 
     pub(crate) fn decide(&self, sale: &SaleId, ask: Ask, now: UnixMillis) -> Decision {

@@ -5,12 +5,14 @@ mod doctor;
 mod orders;
 mod relay;
 mod sale;
+mod token;
 
 pub use doctor::DoctorFlags;
 pub use orders::{AckFlags, ExportFlags, OrderConfirmFlags, OrderFlags, OrdersCommand};
 pub use relay::RelayFlags;
 pub use sale::{SaleCommand, SaleCreateFlags, SaleFlags, SaleRestockFlags, SaleSetFlags};
 pub use sale::{SaleWatchFlags, TermsFlags};
+pub use token::TokenFlags;
 
 use crate::http::intake::CONNECTIONS_MAX;
 use crate::secret::Secret;
@@ -91,6 +93,8 @@ pub enum Command {
     Audit(AuditFlags),
     /// Deliver each change of a sale to a webhook, in order, at least once
     Relay(RelayFlags),
+    /// Make a buyer token, as the shop does where orders need one
+    Token(TokenFlags),
     /// Say what on this machine and its Redis is not as it should be, and what to do
     Doctor(DoctorFlags),
     /// Print what a shell needs to complete commands and flags
@@ -163,6 +167,13 @@ pub struct ServeFlags {
     /// Serve clients without an edge, too: whoever reaches the address is served
     #[arg(long)]
     pub insecure_direct: bool,
+    /// Key of the shop's buyer tokens; if given, an order needs a token
+    #[arg(long, env = "LASTSEAT_BUYER_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub buyer_key: Option<Secret>,
+    /// What one client address may ask of this node, such as "5/s burst 20" or "30/m burst 10"
+    #[arg(long, env = "LASTSEAT_CLIENT_RATE", value_name = "RATE")]
+    pub client_rate: Option<String>,
     /// Let anybody make the shop's calls; for a demonstration on one machine
     #[arg(long)]
     pub demo: bool,
@@ -228,6 +239,13 @@ pub struct ClusterFlags {
     /// Serve clients without an edge, too: whoever reaches the nodes is served
     #[arg(long)]
     pub insecure_direct: bool,
+    /// Key of the shop's buyer tokens; if given, an order needs a token
+    #[arg(long, env = "LASTSEAT_BUYER_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub buyer_key: Option<Secret>,
+    /// What one client address may ask of each node and each edge, such as "5/s burst 20" or "30/m burst 10"
+    #[arg(long, env = "LASTSEAT_CLIENT_RATE", value_name = "RATE")]
+    pub client_rate: Option<String>,
     /// Create the sale "demo", and let anybody make the shop's calls
     #[arg(long)]
     pub demo: bool,

@@ -4,7 +4,7 @@ use crate::cluster::roster::NodeEntry;
 use crate::config::ServeConfig;
 use crate::failure::Failure;
 use crate::http::intake::{Connections, Intake};
-use crate::http::{self, App};
+use crate::http::{self, App, Clients};
 use crate::ledger::Ledger;
 use crate::metrics::Counters;
 use crate::sales::Sales;
@@ -76,6 +76,8 @@ impl Node {
             admin_token: config.admin_token,
             shop_token: config.shop_token,
             trust: config.trust,
+            buyer_keys: config.buyer_keys,
+            clients: config.client_rate.map(Clients::new),
             demo: config.demo,
             connections: Arc::default(),
             draining: AtomicBool::new(false),

@@ -100,23 +100,22 @@ impl KeyRing {
         self.keys().map(|key| &*key.id)
     }
 
-    /// The code of `fields` under the first key, in hexadecimal, and that key's id.
-    pub(crate) fn sign(&self, purpose: Purpose, fields: &[&[u8]]) -> (&str, String) {
-        let code = self.first.code_of(purpose, fields).finalize().into_bytes();
-        (&self.first.id, base16ct::lower::encode_string(&code))
+    /// The id of the key that signs.
+    pub(crate) fn signing_id(&self) -> &str {
+        &self.first.id
     }
 
-    /// Whether `code` is that of `fields` under the key `id`; `None` = there is no such key. Takes the same time
+    /// The code of `message` under the first key, in hexadecimal. A message begins with what it is for, so that a
+    /// code for one purpose is worth nothing for another, even under the same secret.
+    pub(crate) fn sign(&self, message: &[u8]) -> String {
+        let code = self.first.code_of(message).finalize().into_bytes();
+        base16ct::lower::encode_string(&code)
+    }
+
+    /// Whether `code` is that of `message` under the key `id`; `None` = there is no such key. Takes the same time
     /// wherever a wrong code differs.
-    pub(crate) fn agrees(
-        &self,
-        id: &str,
-        purpose: Purpose,
-        fields: &[&[u8]],
-        code: &[u8; 32],
-    ) -> Option<bool> {
-        let key = self.find(id)?;
-        let right = key.code_of(purpose, fields).verify_slice(code);
+    pub(crate) fn agrees(&self, id: &str, message: &[u8], code: &[u8; 32]) -> Option<bool> {
+        let right = self.find(id)?.code_of(message).verify_slice(code);
         Some(right.is_ok())
     }
 
@@ -133,21 +132,6 @@ impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyRing")?;
         f.debug_list().entries(self.ids()).finish()
-    }
-}
-
-/// What a code is made for. It is part of what is signed, so that a code for one purpose is worth nothing for
-/// another, even under the same secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    EdgeRequest,
-}
-
-impl Purpose {
-    const fn label(self) -> &'static [u8] {
-        match self {
-            Self::EdgeRequest => b"lastseat edge request 1",
-        }
     }
 }
 
@@ -177,15 +161,9 @@ impl Key {
         })
     }
 
-    /// Each field follows its length, so that no two lists of fields are one message.
-    fn code_of(&self, purpose: Purpose, fields: &[&[u8]]) -> Hmac<Sha256> {
-        let mut message = Vec::with_capacity(512);
-        for field in [purpose.label()].iter().chain(fields) {
-            message.extend_from_slice(&(field.len() as u64).to_be_bytes());
-            message.extend_from_slice(field);
-        }
+    fn code_of(&self, message: &[u8]) -> Hmac<Sha256> {
         let mut code = self.state.clone();
-        code.update(&message);
+        code.update(message);
         code
     }
 }

@@ -6,6 +6,8 @@
 
 #![warn(missing_docs)]
 
+pub mod bucket;
+pub mod buyer_token;
 pub mod edges;
 pub mod gate;
 pub mod grant;

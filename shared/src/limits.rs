@@ -112,6 +112,19 @@ pub const OPENING_LOOK_MS: u64 = 60_000;
 /// Clients that wait for an opening come back spread over this many milliseconds.
 pub const OPENING_JITTER_MS: f64 = 1_000.0;
 
+/// Longest life that a buyer token can have left, in milliseconds (1 day): one that leaks is worth something
+/// until then.
+pub const BUYER_TOKEN_LIFE_MAX_MS: u64 = 24 * 3_600_000;
+/// Longest buyer token, in bytes. The longest valid one has 276.
+pub const BUYER_TOKEN_MAX: usize = 320;
+
+/// Most requests of one client address in a second or minute that a rate can name, and the largest burst.
+pub const CLIENT_RATE_MAX: u32 = 100_000;
+/// Client addresses that an edge isolate tells apart, where it limits them: 128 KiB.
+pub const EDGE_CLIENTS_MAX: usize = 8_192;
+/// Client addresses that an origin tells apart, where it limits them: 2 MiB.
+pub const ORIGIN_CLIENTS_MAX: usize = 131_072;
+
 /// Shortest window of a grant, in milliseconds.
 pub const WINDOW_MIN_MS: u64 = 250;
 /// Longest window of a grant, in milliseconds: a returned ticket is offered at every edge within

@@ -124,6 +124,9 @@ codes! {
     /// Not from an edge.
     Untrusted "untrusted" 401 "Not from an edge"
         "This node answers edges only. Send the request to the edge.";
+    /// The shop says nothing of the buyer, or something else.
+    BuyerToken "buyer_token" 401 "Buyer token needed"
+        "An order of this sale needs a buyer token of the shop in the header Lastseat-Buyer-Token.";
     /// Too many at this moment.
     Busy "busy" 429 "Busy"
         "Too many are asking at this moment. This request was not carried out. Ask again after Retry-After.";
@@ -145,6 +148,7 @@ impl Code {
         match self {
             Self::Unauthorized => Some("Bearer"),
             Self::Untrusted => Some(EDGE_CHALLENGE),
+            Self::BuyerToken => Some("Lastseat-Buyer-Token"),
             _ => None,
         }
     }

@@ -1,12 +1,14 @@
 //! The signature with which an edge vouches for a request to an origin: that it comes from an edge, and that
 //! what the edge says of the client is true. See `docs/SECURITY.md` for what it covers and what it does not.
 
-use crate::keys::{KeyRing, Purpose, code_from_hex};
+use crate::keys::{KeyRing, code_from_hex};
 use crate::limits::SIGNATURE_WINDOW_MS;
 use crate::time::UnixMillis;
 
 /// Version of the format, the first part of the header.
 const VERSION: &str = "1";
+/// What the signed message is for: its first field.
+const PURPOSE: &str = "lastseat edge request 1";
 
 /// What the signature speaks for. A header that is absent is an empty text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,7 +84,8 @@ impl Untrusted {
 /// `1.<key id>.<Unix milliseconds>.<HMAC-SHA-256 in hexadecimal>`.
 #[must_use]
 pub fn sign(keys: &KeyRing, request: &Signed<'_>, now: UnixMillis) -> String {
-    let (id, code) = keys.sign(Purpose::EdgeRequest, &request.fields(&time(now)));
+    let id = keys.signing_id();
+    let code = keys.sign(&request.message(now));
     format!("{VERSION}.{id}.{now}.{code}")
 }
 
@@ -98,10 +101,8 @@ pub fn verify(
 ) -> Result<(), Untrusted> {
     let signature = signature.ok_or(Untrusted::Absent)?;
     let (id, made_at, code) = parts(signature).ok_or(Untrusted::Malformed)?;
-    let time = time(made_at);
-    let fields = request.fields(&time);
     let apart_ms = made_at.since(now).max(now.since(made_at));
-    match keys.agrees(id, Purpose::EdgeRequest, &fields, &code) {
+    match keys.agrees(id, &request.message(made_at), &code) {
         None => Err(Untrusted::UnknownKey),
         Some(false) => Err(Untrusted::Wrong),
         Some(true) if apart_ms > SIGNATURE_WINDOW_MS => Err(Untrusted::Clock { apart_ms }),
@@ -119,22 +120,28 @@ fn parts(signature: &str) -> Option<(&str, UnixMillis, [u8; 32])> {
     Some((id, UnixMillis(made_at.parse().ok()?), code_from_hex(code)?))
 }
 
-const fn time(at: UnixMillis) -> [u8; 8] {
-    at.0.to_be_bytes()
-}
-
 impl Signed<'_> {
-    fn fields<'a>(&'a self, time: &'a [u8; 8]) -> [&'a [u8]; 8] {
-        [
-            time,
-            self.method.as_bytes(),
-            self.path.as_bytes(),
-            self.order.as_bytes(),
-            self.client.as_bytes(),
-            self.edge.as_bytes(),
-            self.key_source.as_bytes(),
-            self.buyer_token.as_bytes(),
-        ]
+    /// Each field follows its length, so that no two lists of fields are one message.
+    fn message(&self, at: UnixMillis) -> Vec<u8> {
+        let mut message = Vec::with_capacity(512);
+        let mut add = |field: &[u8]| {
+            message.extend_from_slice(&(field.len() as u64).to_be_bytes());
+            message.extend_from_slice(field);
+        };
+        add(PURPOSE.as_bytes());
+        add(&at.0.to_be_bytes());
+        for field in [
+            self.method,
+            self.path,
+            self.order,
+            self.client,
+            self.edge,
+            self.key_source,
+            self.buyer_token,
+        ] {
+            add(field.as_bytes());
+        }
+        message
     }
 }
 

@@ -26,6 +26,8 @@ pub mod header {
     pub const SIGNATURE: &str = "lastseat-signature";
     /// Client to edge to origin: what the shop says of the buyer.
     pub const BUYER_TOKEN: &str = "lastseat-buyer-token";
+    /// `client` in an answer `busy`: it is this client that asked too much, not all of them.
+    pub const LIMITED: &str = "lastseat-limited";
     /// To the client: the tier that decided, `edge`, `origin` or `ledger`.
     pub const ANSWERED_BY: &str = "lastseat-answered-by";
     /// To the client: how long ago an edge heard what it shows of a sale, in milliseconds; `Age` has whole seconds.

@@ -24,4 +24,8 @@ pub struct DoctorFlags {
     #[arg(long, env = "LASTSEAT_EDGE_KEY", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "KEYS")]
     pub edge_key: Option<Secret>,
+    /// See whether this key of the buyer tokens is one; that of .dev.vars when absent
+    #[arg(long, env = "LASTSEAT_BUYER_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub buyer_key: Option<Secret>,
 }

@@ -40,6 +40,8 @@ pub(super) struct EdgeMember {
     pub(super) zone: Option<String>,
     /// Where its entry goes, whenever it has started.
     pub(super) board: Arc<Board>,
+    /// What one client may ask of it, if that was given.
+    pub(super) client_rate: Option<String>,
 }
 
 impl EdgeMember {
@@ -89,6 +91,9 @@ impl EdgeMember {
             "--show-interactive-dev-session=false",
         ]);
         command.args(["--var", &format!("ORIGINS:{}", self.origins)]);
+        if let Some(rate) = &self.client_rate {
+            command.args(["--var", &format!("CLIENT_RATE:{rate}")]);
+        }
         let secrets = self.directory.join("secrets.env");
         self.keys.write_env_file(&secrets).map_err(failed)?;
         command.arg("--env-file").arg(secrets);
@@ -116,6 +121,9 @@ impl EdgeMember {
         command.args(["serve", "edge/workerd.capnp"]);
         command.args(["--socket-addr", &format!("http=127.0.0.1:{}", self.port)]);
         command.env("ORIGINS", &self.origins);
+        if let Some(rate) = &self.client_rate {
+            command.env("CLIENT_RATE", rate);
+        }
         self.keys.give(&mut command);
         // None, whatever our own environment says: without zones all nodes are near.
         command.env("ZONE", self.zone.as_deref().unwrap_or_default());

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 const EDGE_KEY: &str = "LASTSEAT_EDGE_KEY";
+const BUYER_KEY: &str = "LASTSEAT_BUYER_KEY";
 /// Where wrangler looks for secrets.
 const FILE: &str = ".dev.vars";
 
@@ -17,6 +18,8 @@ const FILE: &str = ".dev.vars";
 pub(super) struct Keys {
     /// The ring of `LASTSEAT_EDGE_KEY`.
     pub(super) edge: Secret,
+    /// The ring of `LASTSEAT_BUYER_KEY`, where orders need a buyer token.
+    pub(super) buyer: Option<Secret>,
     /// Whether `npx wrangler dev` has the same one without being told.
     pub(super) known_to_wrangler: bool,
 }
@@ -24,7 +27,8 @@ pub(super) struct Keys {
 impl Keys {
     /// Those that were given, or those of the repository's `.dev.vars`, or those of this data directory.
     pub(super) fn of(config: &ClusterConfig) -> Result<Self, String> {
-        let kept = repository().and_then(|root| of_repository(&root));
+        let root = repository();
+        let kept = root.as_deref().and_then(edge_key_of);
         let (edge, known_to_wrangler) = match (&config.edge_key, kept) {
             (Some(given), kept) => {
                 let same = kept.is_some_and(|kept| kept.matches(given.reveal().as_bytes()));
@@ -41,26 +45,37 @@ impl Keys {
             Some(_) => e,
             None => format!("{e} ({FILE} or edge.key has it)"),
         })?;
+        let kept = || variable(&root?.join(FILE), BUYER_KEY);
+        let buyer = config.buyer_key.clone().or_else(kept);
+        key_ring(BUYER_KEY, buyer.as_ref())?;
         Ok(Self {
             edge,
+            buyer,
             known_to_wrangler,
         })
     }
 
     /// The file that gives a wrangler these keys and no others.
     pub(super) fn write_env_file(&self, path: &Path) -> io::Result<()> {
-        let line = format!("{EDGE_KEY}=\"{}\"\n", self.edge.reveal());
-        super::roster::write_private(path, line.as_bytes())
+        let lines = self
+            .named()
+            .map(|(name, key)| format!("{name}=\"{}\"\n", key.reveal()));
+        super::roster::write_private(path, lines.collect::<String>().as_bytes())
     }
 
     /// Hands the keys to a child: arguments are for everybody to see.
     pub(super) fn give(&self, command: &mut tokio::process::Command) {
-        command.env(EDGE_KEY, self.edge.reveal());
+        command.envs(self.named().map(|(name, key)| (name, key.reveal())));
+    }
+
+    fn named(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
+        let buyer = self.buyer.iter().map(|key| (BUYER_KEY, key));
+        std::iter::once((EDGE_KEY, &self.edge)).chain(buyer)
     }
 }
 
-/// The key in `.dev.vars`, made if there is none.
-fn of_repository(root: &Path) -> Option<Secret> {
+/// The key of the edges in `.dev.vars`, made if there is none.
+fn edge_key_of(root: &Path) -> Option<Secret> {
     let read = || variable(&root.join(FILE), EDGE_KEY);
     read().or_else(|| {
         // Where nothing can be written there is no key to share.

@@ -127,6 +127,7 @@ impl Cluster {
             shop_token: tokens.shop,
             keys: keys.clone(),
             direct: config.direct,
+            client_rate: config.client_rate.clone(),
             data_dir: config.data_dir.clone(),
             demo: config.demo.is_some(),
         });
@@ -137,8 +138,7 @@ impl Cluster {
         });
         self.nodes.add_all(nodes).await?;
         if let Some((kind, plans)) = &config.edges {
-            self.start_edges(*kind, plans, keys, &config.data_dir)
-                .await?;
+            self.start_edges(*kind, plans, keys, config).await?;
         }
         Ok(demo)
     }
@@ -157,7 +157,7 @@ impl Cluster {
         kind: EdgeKind,
         plans: &[EdgePlan],
         keys: &Keys,
-        data_dir: &Path,
+        config: &ClusterConfig,
     ) -> Result<(), String> {
         let root = repository().ok_or(
             "an edge needs the repository of lastseat: start the cluster in its directory, \
@@ -180,11 +180,12 @@ impl Cluster {
                 kind,
                 port,
                 root: root.clone(),
-                directory: data_dir.join(format!("edge-{number}")),
+                directory: config.data_dir.join(format!("edge-{number}")),
                 origins: origins.clone(),
                 keys: keys.clone(),
                 zone: plan.zone.clone(),
                 board: Arc::clone(&self.board),
+                client_rate: config.client_rate.clone(),
             });
         }
         self.edges.add_all(edges).await

@@ -28,6 +28,8 @@ pub(super) struct NodeSetting {
     pub(super) keys: Keys,
     /// Whether it serves clients without an edge, too.
     pub(super) direct: bool,
+    /// What one client may ask of it, if that is limited.
+    pub(super) client_rate: Option<String>,
     /// Where everything is kept.
     pub(super) data_dir: PathBuf,
     /// Whether anybody may make the shop's calls.
@@ -70,6 +72,9 @@ impl Member for NodeMember {
             }
             if self.setting.direct {
                 command.arg("--insecure-direct");
+            }
+            if let Some(rate) = &self.setting.client_rate {
+                command.args(["--client-rate", rate]);
             }
             // By environment: arguments are for everybody to see.
             command.env("REDIS_URL", self.setting.redis_url.reveal());

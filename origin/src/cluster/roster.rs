@@ -233,9 +233,8 @@ impl fmt::Display for Summary<'_> {
             Door::Elsewhere => {
                 return writeln!(
                     f,
-                    "\nThe nodes take orders from edges that have their LASTSEAT_EDGE_KEY. Start again with \
-                     --edge wrangler or\n--edge workerd to have one, or with --insecure-direct to do \
-                     without.\n\nCtrl-C stops everything."
+                    "\nThe nodes take orders from edges that have their LASTSEAT_EDGE_KEY. To have one, start again as\n  \
+                     lastseat cluster --edge wrangler\nor, to do without, with --insecure-direct.\n\nCtrl-C stops everything."
                 );
             }
         };

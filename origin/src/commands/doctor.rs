@@ -6,16 +6,20 @@ use crate::cli::{Common, DoctorFlags};
 use crate::cluster;
 use crate::doctor::{self, Level, Patient};
 use crate::failure::Failure;
+use crate::secret::Secret;
 use std::process::ExitCode;
 
 /// Exit codes: 0 nothing failed, 1 something did, 2 something could not be checked.
 pub(super) async fn run(common: &Common, flags: &DoctorFlags) -> Result<ExitCode, Failure> {
     let sale = flags.sale.as_deref().map(sale_id).transpose()?;
+    // An empty variable counts as none.
+    let given = |key: &Option<Secret>| key.clone().filter(|key| !key.reveal().is_empty());
     let report = doctor::examine(&Patient {
         redis: ledger_url(common)?,
         sale,
         tickets: flags.tickets,
-        edge_key: flags.edge_key.clone(),
+        edge_key: given(&flags.edge_key),
+        buyer_key: given(&flags.buyer_key),
         data_dir: common.data_dir.clone(),
         repository: cluster::repository(),
     })

@@ -10,6 +10,7 @@ mod orders;
 mod relay;
 mod sale;
 mod serve;
+mod token;
 mod watch;
 
 use crate::cli::{Cli, Command, Common};
@@ -47,6 +48,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Completions(flags)) => completions::run(&flags),
         Some(Command::Relay(flags)) => block_on(Threads::One, relay::run(&common, flags)),
         Some(Command::Doctor(flags)) => block_on(Threads::One, doctor::run(&common, &flags)),
+        Some(Command::Token(flags)) => token::run(&common, &flags),
         Some(Command::Bound(flags)) => Err(bound::run(&flags)),
         // `Cli::read` fills it in.
         None => Err(Failure::usage(vec!["no command".to_owned()])),

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::http::Trust;
 use crate::ledger::LedgerUrl;
 use crate::secret::Secret;
+use shared::bucket::Rate;
 use shared::routing::is_zone;
 use shared::{Capacity, KeyRing};
 use std::collections::BTreeSet;
@@ -139,6 +140,12 @@ pub(super) fn trust(edge_key: Option<&Secret>, direct: bool) -> Result<Trust, St
         );
     }
     Ok(Trust { edge_keys, direct })
+}
+
+/// What one client may ask; nothing = all it wants.
+pub(super) fn client_rate(text: Option<&str>) -> Result<Option<Rate>, String> {
+    let rate = Rate::parse(text.unwrap_or_default());
+    rate.map_err(|e| format!("--client-rate or LASTSEAT_CLIENT_RATE: {e}"))
 }
 
 /// Child processes and later commands may run elsewhere.

@@ -12,9 +12,11 @@ use crate::ledger::LedgerUrl;
 use crate::nodes::NodeIdentity;
 use crate::secret::Secret;
 use check::{
-    Wrong, absolute, address, demo_tickets, distinct, given, ledger, number, token, trust, zones,
+    Wrong, absolute, address, client_rate, demo_tickets, distinct, given, ledger, number, token,
+    trust, zones,
 };
-use shared::Capacity;
+use shared::bucket::Rate;
+use shared::{Capacity, KeyRing};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -49,6 +51,10 @@ pub struct ServeConfig {
     pub shop_token: Option<Secret>,
     /// Whom it believes.
     pub trust: Trust,
+    /// By which it knows the shop's buyer tokens, where orders need one.
+    pub buyer_keys: Option<KeyRing>,
+    /// What one client may ask.
+    pub client_rate: Option<Rate>,
     /// Whether anybody may make the shop's calls.
     pub demo: bool,
     /// Most connections of the public listener.
@@ -111,6 +117,10 @@ pub struct ClusterConfig {
     pub edge_key: Option<Secret>,
     /// Whether nodes serve clients without an edge, too.
     pub direct: bool,
+    /// The key of the buyer tokens that was given.
+    pub buyer_key: Option<Secret>,
+    /// What one client may ask of each node and edge, if that was given.
+    pub client_rate: Option<String>,
     /// Tickets of the sale `demo`, if there is to be one.
     pub demo: Option<Capacity>,
     /// Kind of the edges, and what is planned for each.
@@ -144,6 +154,11 @@ impl ServeConfig {
         let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
         let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
         let trust = wrong.note(trust(flags.edge_key.as_ref(), flags.insecure_direct));
+        let buyer_keys = wrong.note(key_ring(
+            "--buyer-key or LASTSEAT_BUYER_KEY",
+            flags.buyer_key.as_ref(),
+        ));
+        let client_rate = wrong.note(client_rate(flags.client_rate.as_deref()));
         if let (Some(a), Some(b)) = (listen, admin_listen)
             && a == b
             && a.port() != 0
@@ -161,6 +176,8 @@ impl ServeConfig {
             admin_token,
             shop_token,
             trust,
+            buyer_keys,
+            client_rate,
         );
         match parts {
             (
@@ -174,6 +191,8 @@ impl ServeConfig {
                 Some(admin_token),
                 Some(shop_token),
                 Some(trust),
+                Some(buyer_keys),
+                Some(client_rate),
             ) if wrong.is_empty() => Ok(Self {
                 node: NodeIdentity { id, weight },
                 listen,
@@ -183,6 +202,8 @@ impl ServeConfig {
                 admin_token,
                 shop_token,
                 trust,
+                buyer_keys,
+                client_rate,
                 demo: flags.demo,
                 connections_max,
                 stop_with_stdin: flags.stop_with_stdin,
@@ -228,6 +249,11 @@ impl ClusterConfig {
             "--edge-key or LASTSEAT_EDGE_KEY",
             edge_key.as_ref(),
         ));
+        wrong.note(key_ring(
+            "--buyer-key or LASTSEAT_BUYER_KEY",
+            flags.buyer_key.as_ref(),
+        ));
+        wrong.note(client_rate(flags.client_rate.as_deref()));
         let data_dir = wrong.note(absolute(&common.data_dir));
         let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
         let ports = ports.chain(
@@ -246,6 +272,8 @@ impl ClusterConfig {
                 shop_token,
                 edge_key,
                 direct: flags.insecure_direct,
+                buyer_key: given(flags.buyer_key.as_ref()).cloned(),
+                client_rate: flags.client_rate,
                 demo: tickets.filter(|_| flags.demo),
                 edges,
                 json: common.json,

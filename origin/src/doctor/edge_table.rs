@@ -1,6 +1,7 @@
 //! Whether `wrangler.toml` names origins that an edge can route to.
 
 use super::report::Finding;
+use shared::bucket::Rate;
 use shared::routing::{Balance, OriginRow, Router};
 use std::path::Path;
 
@@ -40,6 +41,7 @@ fn judge_vars(vars: Option<&toml::Value>) -> Result<usize, String> {
         Some(word) => Balance::parse(word)
             .ok_or_else(|| format!("BALANCE is {word:?}; it must be {}", Balance::EXPECTED))?,
     };
+    Rate::parse(var("CLIENT_RATE").unwrap_or_default()).map_err(|e| format!("CLIENT_RATE: {e}"))?;
     let zone = var("ZONE").filter(|zone| !zone.is_empty());
     let router = Router::new(rows, balance, zone).map_err(|e| format!("ORIGINS: {e}"))?;
     Ok(router.len())
@@ -70,6 +72,10 @@ mod tests {
             (
                 "[vars]\nBALANCE='x'\nORIGINS='[{\"url\":\"http://a\"}]'".to_owned(),
                 "BALANCE",
+            ),
+            (
+                "[vars]\nCLIENT_RATE='5'\nORIGINS='[{\"url\":\"http://a\"}]'".to_owned(),
+                "5/s burst 20",
             ),
         ] {
             let error = judge(&text).unwrap_err();

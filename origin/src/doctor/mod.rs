@@ -2,8 +2,8 @@
 //!
 //! Each file looks at one thing and answers findings; nothing here changes anything.
 
-mod edge_key;
 mod edge_table;
+mod keys;
 mod known_bad;
 mod machine;
 mod memory;
@@ -31,6 +31,8 @@ pub struct Patient {
     pub tickets: Option<u64>,
     /// The key of the edges that was given.
     pub edge_key: Option<Secret>,
+    /// The key of the buyer tokens that was given.
+    pub buyer_key: Option<Secret>,
     /// Where a cluster keeps its files.
     pub data_dir: PathBuf,
     /// The checkout of lastseat, if this is one.
@@ -42,8 +44,9 @@ pub async fn examine(patient: &Patient) -> Report {
     let mut findings = redis(patient).await;
     findings.extend(ports::look(&patient.data_dir));
     findings.push(machine::file_descriptors());
-    findings.push(edge_key::look(
+    findings.extend(keys::look(
         patient.edge_key.as_ref(),
+        patient.buyer_key.as_ref(),
         patient.repository.as_deref(),
     ));
     match &patient.repository {

@@ -2,6 +2,7 @@
 //! these bounds.
 
 use super::patience::{HEAD, IDLE, Patience};
+use super::sender::Peer;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::CONNECTION;
@@ -151,9 +152,9 @@ impl Intake {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     pause = ACCEPT_PAUSE;
-                    self.admit(stream, &graceful);
+                    self.admit(stream, Peer(peer.ip()), &graceful);
                 }
                 Err(e) if is_about_one_connection(&e) => {}
                 Err(e) => {
@@ -172,7 +173,7 @@ impl Intake {
         }
     }
 
-    fn admit(&self, stream: TcpStream, graceful: &GracefulShutdown) {
+    fn admit(&self, stream: TcpStream, peer: Peer, graceful: &GracefulShutdown) {
         let Some(place) = Place::take(&self.connections.open, self.connections_max) else {
             return self.connections.turn_away(stream);
         };
@@ -184,7 +185,8 @@ impl Intake {
         let io = TokioIo::new(patience.watch(stream));
         let (router, node) = (self.router.clone(), self.node.clone());
         let connections = Arc::clone(&self.connections);
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
             let answer = answer(router.clone(), node.clone(), request);
             let connections = Arc::clone(&connections);
             async move {

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod answer;
 mod changes;
+mod clients;
 mod guard;
 pub mod intake;
 pub mod operations;
@@ -12,6 +13,7 @@ mod request;
 mod sales;
 mod sender;
 
+pub use clients::Clients;
 pub use sender::Trust;
 
 use crate::metrics::Counters;
@@ -24,7 +26,7 @@ use axum::http::HeaderValue;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use intake::Connections;
-use shared::{Code, Problem};
+use shared::{Code, KeyRing, Problem};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -47,6 +49,10 @@ pub struct App {
     pub demo: bool,
     /// Who is believed to be an edge.
     pub trust: Trust,
+    /// By which the shop's buyer tokens are known, where orders need one.
+    pub buyer_keys: Option<KeyRing>,
+    /// What each client may still ask, where that is limited.
+    pub clients: Option<Clients>,
     /// Connections of the public listener.
     pub connections: Arc<Connections>,
     /// Whether the node was told to stop.

@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use shared::buyer_token::TokenError;
 use shared::wire::{OrderRequest, OrderView};
 use shared::{EdgeId, Problem, Refusal, SaleId};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub(super) async fn place(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let mut response = match read(&parts.headers, &sender, body).await {
+    let mut response = match read(&app, &sale, &sender, &parts.headers, body).await {
         Ok(order) => decide(&app, &sale, sender.edge(), order).await,
         Err(problem) => answer::problem(&problem),
     };
@@ -29,14 +30,25 @@ pub(super) async fn place(
     response
 }
 
-async fn read(headers: &HeaderMap, sender: &Sender, body: Body) -> Result<NewOrder, Problem> {
+async fn read(
+    app: &App,
+    sale: &SaleId,
+    sender: &Sender,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<NewOrder, Problem> {
     let (id, key) = request::order_key(headers, sender)?;
+    let vouched = request::buyer_by_token(app, headers, sale)
+        .map_err(|error| Problem::from(error).for_order(&id))?;
     let wanted: OrderRequest = request::json(headers, body)
         .await
         .map_err(|problem| problem.for_order(&id))?;
     let (buyer, quantity) = wanted
         .parse()
         .map_err(|e| Problem::invalid(e).for_order(&id))?;
+    if vouched.is_some_and(|vouched| vouched != buyer) {
+        return Err(Problem::from(TokenError::OtherBuyer).for_order(&id));
+    }
     Ok(NewOrder {
         id,
         buyer,

@@ -1,8 +1,8 @@
 //! Reads requests: from bytes and headers to the types of `shared`, with a sentence for whatever
 //! is wrong.
 
-use super::answer;
 use super::sender::Sender;
+use super::{App, answer};
 use crate::clock;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Query, RawPathParams};
@@ -14,11 +14,12 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use shared::buyer_token::{self, TokenError};
 use shared::gate::Key;
 use shared::ids::IdError;
 use shared::limits::BODY_MAX;
 use shared::wire::header;
-use shared::{Code, OrderId, Problem, SaleId};
+use shared::{BuyerId, Code, OrderId, Problem, SaleId};
 use std::time::Duration;
 
 /// A body has to arrive within this time.
@@ -87,8 +88,8 @@ pub(super) fn order_key(headers: &HeaderMap, sender: &Sender) -> Result<(OrderId
     let repeats = || headers.get(header::RETRY).is_some_and(|value| value == "1");
     let key = match sender {
         Sender::Edge { key, .. } => *key,
-        Sender::Client if repeats() => Key::Repeated,
-        Sender::Client => Key::Sent,
+        Sender::Client(_) if repeats() => Key::Repeated,
+        Sender::Client(_) => Key::Sent,
     };
     Ok((id, key))
 }
@@ -98,6 +99,21 @@ fn new_order_id() -> Result<OrderId, Problem> {
     // An order id is a capability: without chance, no order.
     getrandom::fill(&mut random).map_err(|_| Problem::new(Code::Unavailable).retry_after(1_000))?;
     Ok(OrderId::new_v7(clock::now(), random))
+}
+
+/// The buyer for whom the shop vouches; `None` where orders need no token.
+pub(super) fn buyer_by_token(
+    app: &App,
+    headers: &HeaderMap,
+    sale: &SaleId,
+) -> Result<Option<BuyerId>, TokenError> {
+    let Some(keys) = &app.buyer_keys else {
+        return Ok(None);
+    };
+    let token = headers.get(header::BUYER_TOKEN);
+    // What is no text is no token.
+    let token = token.map(|token| token.to_str().unwrap_or_default());
+    buyer_token::check(keys, token, sale, clock::now()).map(Some)
 }
 
 /// The body as JSON of type `T`.

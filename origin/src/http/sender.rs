@@ -13,6 +13,7 @@ use shared::gate::Key;
 use shared::signature::{self, Signed, Untrusted};
 use shared::wire::{header, key_source};
 use shared::{EdgeId, KeyRing};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Whom a node believes.
@@ -24,6 +25,10 @@ pub struct Trust {
     pub direct: bool,
 }
 
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
 /// The sender of a request that was admitted.
 #[derive(Clone, Debug)]
 pub(super) enum Sender {
@@ -33,9 +38,11 @@ pub(super) enum Sender {
         id: Option<EdgeId>,
         /// Where the order id comes from.
         key: Key,
+        /// Whose request it forwards, as far as it knows.
+        client: Option<IpAddr>,
     },
-    /// A client, without an edge between.
-    Client,
+    /// A client, without an edge between, at this address.
+    Client(Option<IpAddr>),
 }
 
 /// Lets a request through to its handler, with its [`Sender`], or says why not.
@@ -46,6 +53,10 @@ pub(super) async fn admit(
 ) -> Response {
     match app.trust.sender(&request) {
         Ok(sender) => {
+            let taken = app.clients.as_ref().map(|clients| clients.take(&sender));
+            if let Some(Err(busy)) = taken {
+                return answer::client_busy(busy);
+            }
             request.extensions_mut().insert(sender);
             next.run(request).await
         }
@@ -60,10 +71,9 @@ impl Trust {
             value.and_then(|value| value.to_str().ok())
         };
         let Some(signature) = text(header::SIGNATURE) else {
-            return self
-                .direct
-                .then_some(Sender::Client)
-                .ok_or(Untrusted::Absent);
+            let peer = request.extensions().get();
+            let client = Sender::Client(peer.map(|Peer(address)| *address));
+            return self.direct.then_some(client).ok_or(Untrusted::Absent);
         };
         let keys = self.edge_keys.as_ref().ok_or(Untrusted::UnknownKey)?;
         let said = |name| text(name).unwrap_or_default();
@@ -83,6 +93,7 @@ impl Trust {
         Ok(Sender::Edge {
             id: EdgeId::parse(signed.edge).ok(),
             key: key_source::parse(signed.key_source),
+            client: signed.client.parse().ok(),
         })
     }
 }
@@ -92,7 +103,14 @@ impl Sender {
     pub(super) const fn edge(&self) -> Option<&EdgeId> {
         match self {
             Self::Edge { id, .. } => id.as_ref(),
-            Self::Client => None,
+            Self::Client(_) => None,
+        }
+    }
+
+    /// The client's address.
+    pub(super) const fn client(&self) -> Option<IpAddr> {
+        match self {
+            Self::Edge { client, .. } | Self::Client(client) => *client,
         }
     }
 }

@@ -51,7 +51,7 @@ pub struct Setup {
     pub direct: bool,
     /// More arguments.
     pub arguments: Vec<String>,
-    /// Variables of its environment.
+    /// More variables of its environment.
     pub environment: Vec<(String, String)>,
 }
 
@@ -98,6 +98,9 @@ impl Cluster {
             .current_dir(repository())
             .env_remove("REDIS_URL")
             .env_remove("LASTSEAT_EDGE_KEY")
+            .env_remove("LASTSEAT_BUYER_KEY")
+            .env_remove("LASTSEAT_CLIENT_RATE")
+            .envs(setup.environment.iter().map(|(name, value)| (name, value)))
             .args([
                 "cluster",
                 "--json",

@@ -59,6 +59,13 @@ pub fn descendants(pid: u32) -> Vec<Process> {
     found
 }
 
+/// The words by which process `pid` was started, as everybody on the machine may read them.
+#[must_use]
+pub fn command_line(pid: u32) -> String {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&words).replace('\0', " ")
+}
+
 impl Process {
     /// Whether it still runs. One that only waits to be reaped does not.
     #[must_use]
