@@ -1,7 +1,7 @@
 //! The weights hold for each isolate by itself: three edges that know nothing of each other.
 
 use super::scene::{SALE, Scene};
-use crate::harness::stat_log;
+use crate::harness::{Cluster, stat_log};
 use crate::rush::crowd::{self, Plan};
 use crate::rush::stage::Stage;
 use anyhow::{Context, Result};
@@ -35,14 +35,8 @@ pub(super) async fn one_two_three_four(scene: &mut Scene) -> Result<()> {
         record.sent(ORDERS, &outcomes.tally);
     }
     let total = u64::from(ORDERS) * cluster.edges.len() as u64;
-    let _ = cluster.decisions_when(SALE, total);
-    let mut by_edge: BTreeMap<String, [u64; 4]> = BTreeMap::new();
-    for (i, node) in cluster.nodes.iter().enumerate() {
-        let path = node.stat_log.as_ref().context("a stat.log")?;
-        for (edge, count) in stat_log::by_edge(path, SALE)? {
-            by_edge.entry(edge).or_default()[i] = count;
-        }
-    }
+    let by_edge = by_edge(&cluster, total)?;
+    let audit = cluster.audit(SALE).await?;
     let mut record = scene.record.borrow_mut();
     let edges = cluster.edges.len();
     record.demand(by_edge.len() == edges, || {
@@ -54,13 +48,22 @@ pub(super) async fn one_two_three_four(scene: &mut Scene) -> Result<()> {
             format!("the orders of {edge} reached the nodes {counts:?}, not 1:2:3:4")
         });
     }
+    record.demand(audit.ok && audit.confirmed == total, || {
+        format!("the audit says {audit:?}")
+    });
     drop(record);
-    let audit = cluster.audit(SALE).await?;
-    scene
-        .record
-        .borrow_mut()
-        .demand(audit.ok && audit.confirmed == total, || {
-            format!("the audit says {audit:?}")
-        });
     cluster.stop()
+}
+
+/// Orders at each node by the isolate that sent them, once all are logged.
+fn by_edge(cluster: &Cluster, total: u64) -> Result<BTreeMap<String, [u64; 4]>> {
+    let _ = cluster.decisions_when(SALE, total);
+    let mut by_edge: BTreeMap<String, [u64; 4]> = BTreeMap::new();
+    for (i, node) in cluster.nodes.iter().enumerate() {
+        let path = node.stat_log.as_ref().context("a stat.log")?;
+        for (edge, count) in stat_log::by_edge(path, SALE)? {
+            by_edge.entry(edge).or_default()[i] = count;
+        }
+    }
+    Ok(by_edge)
 }
