@@ -1,17 +1,39 @@
 //! The weights hold for each isolate by itself: three edges that know nothing of each other.
 
 use super::scene::{SALE, Scene};
+use super::script::ms;
 use crate::harness::{Cluster, stat_log};
 use crate::rush::crowd::{self, Plan};
 use crate::rush::stage::Stage;
 use anyhow::{Context, Result};
+use shared::limits::STALL_MS;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 const ORDERS: u32 = 1_000;
 const CONNECTIONS: u32 = 100;
+const TRIES: u32 = 5;
 
+/// Weights are exact while every node answers. On a machine that is so busy that one does not for
+/// [`STALL_MS`], edges rightly ask it less: then nothing was shown, and it is tried again with fresh edges.
 pub(super) async fn one_two_three_four(scene: &mut Scene) -> Result<()> {
+    for _ in 1..TRIES {
+        let broken = scene.record.borrow().violations.len();
+        let slowest = try_once(scene).await?;
+        let mut record = scene.record.borrow_mut();
+        if record.violations.len() == broken || (slowest.as_millis() as u64) < STALL_MS {
+            return Ok(());
+        }
+        record.forget(broken);
+        record.measure("tried in vain: a node was silent for", ms(slowest));
+    }
+    try_once(scene).await.map(drop)
+}
+
+/// The longest that an answer took.
+async fn try_once(scene: &mut Scene) -> Result<Duration> {
+    let mut slowest = Duration::ZERO;
     let cluster = scene.cluster(&[])?;
     cluster.create_sale(SALE, 1_000_000).await?;
     let mut seed = scene.seed;
@@ -28,6 +50,7 @@ pub(super) async fn one_two_three_four(scene: &mut Scene) -> Result<()> {
         };
         let outcomes = crowd::send(plan, |_| {}).await?;
         let granted = outcomes.tally.granted;
+        slowest = slowest.max(outcomes.tally.slowest);
         let mut record = scene.record.borrow_mut();
         record.demand(granted == u64::from(ORDERS), || {
             format!("{url} sold {granted} of {ORDERS}")
@@ -52,7 +75,8 @@ pub(super) async fn one_two_three_four(scene: &mut Scene) -> Result<()> {
         format!("the audit says {audit:?}")
     });
     drop(record);
-    cluster.stop()
+    cluster.stop()?;
+    Ok(slowest)
 }
 
 /// Orders at each node by the isolate that sent them, once all are logged.
