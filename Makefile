@@ -3,19 +3,21 @@
 EDGES   ?= 1
 BUYERS  ?= 1000000
 TICKETS ?= 10000
+ROUNDS  ?= 3
 
 # wrangler is what a developer of the edge uses; bare workerd is the quicker one, for a crowd.
 up: EDGE ?= wrangler
-rush: EDGE ?= workerd
+rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup edge build up rush screens test fmt lint clean
+.PHONY: help setup edge build up rush drill screens test fmt lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  up:   EDGE=wrangler (or workerd)  EDGES=$(EDGES)"
-	@echo "  rush: EDGE=workerd (or wrangler)  BUYERS=$(BUYERS)  TICKETS=$(TICKETS)"
+	@echo "  rush: EDGE=workerd (or wrangler)  EDGES=$(EDGES)  BUYERS=$(BUYERS)  TICKETS=$(TICKETS)"
+	@echo "  drill: EDGE=workerd (or wrangler)  ROUNDS=$(ROUNDS)"
 
 setup: ## install what is missing on this machine (idempotent)
 	@scripts/setup
@@ -31,7 +33,11 @@ up: setup build ## run everything here: Redis, 4 origins, edge, a sale of 10,000
 
 rush: setup build ## a million buyers for ten thousand tickets, then the audit
 	@cargo build --release --locked -p lastseat-tests
-	@exec ./target/release/rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE)
+	@exec ./target/release/rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE) --edges $(EDGES)
+
+drill: setup build ## kill, freeze and restart nodes, edges, zones and Redis under load, then the audit
+	@cargo build --release --locked -p lastseat-tests
+	@exec ./target/release/drill --long --edge $(EDGE) --rounds $(ROUNDS)
 
 screens: setup ## take the pictures of the buyer page anew (docs/screens) while `make up` runs
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/page/screens.mjs

@@ -86,6 +86,8 @@ pub(crate) enum Verdict {
     NothingHappened,
     /// It does not believe this edge, for this reason, and nothing happened: another one may.
     Doubted(String),
+    /// It does not know what became of the order: another one may be able to tell, under the same id.
+    Unknown,
     /// It did not answer, or something else did in its place.
     Failed,
 }
@@ -96,6 +98,7 @@ pub(crate) fn verdict(answer: Option<&Response>) -> Verdict {
         None => Verdict::Failed,
         Some((500.., answer)) if !is_ours(answer) => Verdict::Failed,
         Some((503, _)) => Verdict::NothingHappened,
+        Some((504, _)) => Verdict::Unknown,
         // The origin has room, but not for this client.
         Some((429, answer)) if glue::limited(answer).is_some() => Verdict::Decided,
         Some((429, answer)) if is_ours(answer) => Verdict::Busy,

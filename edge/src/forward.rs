@@ -89,9 +89,14 @@ impl Errand<'_> {
                     self.isolate.doubted_by(index, &why);
                     discard(reply);
                 }
-                (_, reply) => {
-                    lost = Lost::Unknown;
+                (verdict, reply) => {
                     discard(reply);
+                    // Two that do not know: the ledger is away, and to ask a third would only add to its load.
+                    let no_use = verdict == Verdict::Unknown && lost == Lost::Unknown;
+                    lost = Lost::Unknown;
+                    if no_use {
+                        break;
+                    }
                 }
             }
         }
@@ -134,7 +139,9 @@ impl Errand<'_> {
     fn report(&self, index: usize, verdict: &Verdict, silent: bool) {
         let outcome = match verdict {
             Verdict::Decided => Outcome::Answered,
-            Verdict::Busy | Verdict::NothingHappened | Verdict::Doubted(_) => Outcome::Shed,
+            Verdict::Busy | Verdict::NothingHappened | Verdict::Unknown | Verdict::Doubted(_) => {
+                Outcome::Shed
+            }
             Verdict::Failed if silent => Outcome::Silent,
             Verdict::Failed => Outcome::Failed,
         };

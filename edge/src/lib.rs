@@ -32,6 +32,14 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::Request;
 
+/// Says in the log, when the worker starts, what is wrong with its variables.
+#[wasm_bindgen]
+pub fn check(env: &Object) {
+    if let Err(fault) = state::check(env) {
+        worker::console_error!("lastseat edge: {fault}");
+    }
+}
+
 /// Answers a request with a `Response`, or with a promise of one where the answer has to wait for something.
 ///
 /// # Errors

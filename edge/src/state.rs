@@ -59,6 +59,14 @@ pub(crate) fn isolate(env: &Object) -> Result<Rc<Isolate>, Rc<str>> {
     })
 }
 
+/// Whether an isolate can work with `env`. No chance is taken here: the runtime gives none before the first request.
+///
+/// # Errors
+/// What is wrong with the configuration, in words.
+pub(crate) fn check(env: &Object) -> Result<(), String> {
+    Config::read(|name| var(env, name)).map(drop)
+}
+
 impl Isolate {
     fn new(env: &Object) -> Result<Self, String> {
         let config = Config::read(|name| var(env, name))?;

@@ -5,6 +5,7 @@ use super::member::Member;
 use super::roster::{Board, EdgeEntry};
 use crate::config::EdgeKind;
 use crate::process::{self, Running};
+use shared::Problem;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ const READY: Duration = Duration::from_secs(600);
 /// One look whether the edge answers; wrangler holds requests back while it builds.
 const LOOK: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
+/// Most that is read of its answer, in bytes.
+const ANSWER_MAX: u64 = 16 * 1024;
 
 /// One edge.
 #[derive(Debug)]
@@ -160,12 +163,14 @@ impl EdgeMember {
         });
     }
 
-    async fn answers(&self) {
-        while !matches!(
-            tokio::time::timeout(LOOK, answers(self.port)).await,
-            Ok(Ok(true))
-        ) {
-            tokio::time::sleep(PAUSE).await;
+    /// Waits until it answers. An edge whose variables are wrong says so in every answer.
+    async fn answers(&self) -> Result<(), String> {
+        loop {
+            match tokio::time::timeout(LOOK, said(self.port)).await {
+                Ok(Ok(Said::Ready)) => return Ok(()),
+                Ok(Ok(Said::Misconfigured(why))) => return Err(why),
+                Ok(Ok(Said::NotHttp) | Err(_)) | Err(_) => tokio::time::sleep(PAUSE).await,
+            }
         }
     }
 }
@@ -183,10 +188,13 @@ impl Member for EdgeMember {
     async fn ready(&mut self, running: &mut Running) -> Result<(), String> {
         let log = self.log_file();
         let why = tokio::select! {
-            () = self.answers() => {
-                self.note(running.pid());
-                return Ok(());
-            }
+            answers = self.answers() => match answers {
+                Ok(()) => {
+                    self.note(running.pid());
+                    return Ok(());
+                }
+                Err(why) => return Err(format!("{} says: {why}", self.name())),
+            },
             _ = running.wait() => "ended at once".to_owned(),
             () = tokio::time::sleep(READY) => format!("does not answer after {READY:?}"),
         };
@@ -195,15 +203,41 @@ impl Member for EdgeMember {
     }
 }
 
-/// Whether something on `port` speaks HTTP, whatever it says.
-async fn answers(port: u16) -> io::Result<bool> {
+/// What came back from an edge that was asked for something that it does not have.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    NotHttp,
+    /// Anything that is no complaint.
+    Ready,
+    /// What is wrong with its variables, in words.
+    Misconfigured(String),
+}
+
+impl Said {
+    fn of(answer: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(answer);
+        let Some(rest) = text.strip_prefix("HTTP/1.1 ") else {
+            return Self::NotHttp;
+        };
+        // An edge that is set up knows no such address. Another 503 is that of a proxy before an edge that starts.
+        let body = rest.split_once("\r\n\r\n").map(|(_, body)| body);
+        let problem = body.and_then(|body| serde_json::from_str::<Problem>(body).ok());
+        match problem {
+            Some(problem) if problem.status == 503 => Self::Misconfigured(problem.detail),
+            _ => Self::Ready,
+        }
+    }
+}
+
+/// Asks whatever listens on `port`.
+async fn said(port: u16) -> io::Result<Said> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     let request =
         format!("GET /livez HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut start = [0; 7];
-    stream.read_exact(&mut start).await?;
-    Ok(start == *b"HTTP/1.")
+    let mut answer = Vec::new();
+    stream.take(ANSWER_MAX).read_to_end(&mut answer).await?;
+    Ok(Said::of(&answer))
 }
 
 /// The root of the repository: the nearest directory above the present one, or above this program,
@@ -219,4 +253,29 @@ pub(crate) fn repository() -> Option<PathBuf> {
 
 fn is_root(directory: &Path) -> bool {
     directory.join("wrangler.toml").is_file() && directory.join("edge").is_dir()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::Code;
+
+    #[test]
+    fn an_edge_that_complains_is_not_ready() {
+        let answer = |status: &str, body: &str| {
+            Said::of(format!("HTTP/1.1 {status}\r\nx: y\r\n\r\n{body}").as_bytes())
+        };
+        let complaint = Problem {
+            detail: "This edge is not set up: BALANCE".to_owned(),
+            ..Problem::new(Code::Unavailable)
+        };
+        let complaint = serde_json::to_string(&complaint).unwrap();
+        assert_eq!(
+            answer("503 Service Unavailable", &complaint),
+            Said::Misconfigured("This edge is not set up: BALANCE".to_owned())
+        );
+        let unknown = serde_json::to_string(&Problem::new(Code::NotFound)).unwrap();
+        assert_eq!(answer("404 Not Found", &unknown), Said::Ready);
+        assert_eq!(Said::of(b"SSH-2.0"), Said::NotHttp);
+    }
 }

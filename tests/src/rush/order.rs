@@ -71,6 +71,18 @@ pub enum Tier {
     Ledger,
 }
 
+impl Tier {
+    /// How messages call it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Origin => "origin",
+            Self::Ledger => "ledger",
+        }
+    }
+}
+
 /// How often each tier decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AnsweredBy {

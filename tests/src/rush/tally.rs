@@ -69,7 +69,7 @@ pub struct Tally {
     pub ticket_us: Histogram<u64>,
     /// What the first errors were.
     pub samples: Vec<String>,
-    /// Answers with a 5xx that buyers saw, by status and code. Each was asked again.
+    /// Answers with a 5xx that buyers saw, by status, code and tier. Each was asked again.
     pub faults: BTreeMap<String, u64>,
     /// Tickets that each door gave.
     pub granted_at: Vec<u64>,
@@ -151,9 +151,10 @@ impl Tally {
     pub fn fault(&mut self, answer: &Answer) {
         let code = answer.problem().map(|problem| problem.code.as_str());
         let name = format!(
-            "{} {}",
+            "{} {} by {}",
             answer.status.as_u16(),
-            code.unwrap_or("not lastseat's")
+            code.unwrap_or("of nobody knows what"),
+            super::order::tier(answer).map_or("something else", Tier::word),
         );
         *self.faults.entry(name).or_default() += 1;
     }
