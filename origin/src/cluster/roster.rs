@@ -241,7 +241,7 @@ impl fmt::Display for Summary<'_> {
         if self.demo.is_some() {
             writeln!(f, "\nBuy a ticket:\n")?;
             if let Some(edge) = roster.edges.first() {
-                writeln!(f, "  {edge}/s/demo  in a browser, or")?;
+                writeln!(f, "  {url}/s/demo  in a browser, or", url = edge.url)?;
             }
         } else {
             writeln!(f, "\nCreate a sale, then buy a ticket:\n")?;
