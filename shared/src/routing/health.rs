@@ -60,9 +60,11 @@ impl Health {
         self.fails < self.max_fails || now.at.since(self.checked_at) > self.fail_timeout_ms
     }
 
-    /// Whether requests are out and none has been answered for so long that none is expected.
+    /// Whether requests are out and none has been answered for so long that none is expected. After the edge's own
+    /// deadline nobody waits any more: then what counts as in flight was never reported, and says nothing.
     pub(super) const fn is_silent(&self, now: Moment) -> bool {
-        self.in_flight > 0 && self.silence(now) > STALL_MS
+        let silence = self.silence(now);
+        self.in_flight > 0 && silence > STALL_MS && silence <= EDGE_DEADLINE_MS
     }
 
     /// Milliseconds until the origin counts as silent if it goes on to answer nothing, within a look.

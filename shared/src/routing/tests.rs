@@ -223,6 +223,24 @@ fn a_request_stays_with_an_origin_that_answers_others_and_when_all_are_silent() 
 }
 
 #[test]
+fn a_request_whose_end_was_never_reported_does_not_eject_its_origin_for_ever() {
+    let mut router = router(&[1, 1], Balance::RoundRobin);
+    let first = router
+        .pick(&Sender::default(), Tried::default(), UnixMillis(1_000))
+        .unwrap();
+    let mut asked = |until| {
+        let mut now = 1_000;
+        while now < until {
+            now += 100;
+            router.report(1 - first, Outcome::Answered, UnixMillis(now));
+        }
+        picks(&mut router, 10, now).contains(&(first + 1))
+    };
+    assert!(!asked(2_500), "silent");
+    assert!(asked(9_000), "nobody waits any more");
+}
+
+#[test]
 fn an_edge_that_slept_itself_blames_no_origin() {
     let mut router = router(&[1, 2, 3, 4], Balance::RoundRobin);
     let mut pick = |now| {

@@ -20,7 +20,7 @@ const LATE: Duration = Duration::from_secs(5);
 
 pub(super) async fn guards(scene: &mut Scene) -> Result<()> {
     let most = CONNECTIONS.to_string();
-    let cluster = scene.cluster_with(&[], &[("LASTSEAT_CONNECTIONS", &most)])?;
+    let cluster = scene.cluster_with(&["--insecure-direct"], &[("LASTSEAT_CONNECTIONS", &most)])?;
     let url = cluster.nodes[0].url.clone();
     let idle = Duration::from_secs(if scene.long { 65 } else { 8 });
     // Side by side: each waits for time to pass.

@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Decisions after which a node counts as serving.
 const SERVES: u64 = 10;
 /// What a node took before it was frozen it carries out in this time after it goes on.
-const CATCH_UP: Duration = Duration::from_millis(250);
+pub(super) const CATCH_UP: Duration = Duration::from_millis(250);
 /// A node that is not back by then never will be.
 const BACK: Duration = Duration::from_secs(20);
 

@@ -68,6 +68,7 @@ fn every_file_that_a_document_links_exists() {
         "CHANGELOG.md",
         "docs/GUARANTEES.md",
         "docs/SECURITY.md",
+        "docs/FAILOVER.md",
     ];
     for document in documents {
         let text = read(document);
