@@ -4,7 +4,7 @@
 use crate::config::{ClientIp, Config};
 use crate::runtime;
 use js_sys::{JSON, Object, Reflect};
-use shared::gate::{Ask, Decision, Gates, Key};
+use shared::gate::{Ask, Decision, Gates, Heard, Key};
 use shared::recent::Recent;
 use shared::routing::{Outcome, Router, Sender, Tried};
 use shared::{BuyerId, EdgeId, Grant, OrderId, SaleId, UnixMillis};
@@ -51,11 +51,13 @@ impl Isolate {
         let config = Config::read(|name| var(env, name))?;
         let mut chance = Chance::default();
         let id = chance.take().map(u64::from_le_bytes).map_err(no_chance)?;
+        let start = chance.take().map(u16::from_le_bytes).map_err(no_chance)?;
+        let start = f64::from(start) / 65_536.0;
         Ok(Self {
             id: EdgeId::parse(&format!("{id:016x}")).map_err(|error| error.to_string())?,
             client_ip: config.client_ip,
             gates: RefCell::default(),
-            router: RefCell::new(config.router),
+            router: RefCell::new(config.router.starting_at(start)),
             granted: RefCell::default(),
             chance: RefCell::new(chance),
         })
@@ -80,8 +82,11 @@ impl Isolate {
         self.granted.borrow_mut().add(id);
     }
 
-    pub(crate) fn hear(&self, sale: &SaleId, grant: &Grant, now: UnixMillis) {
-        self.gates.borrow_mut().hear(sale, grant, now);
+    /// Takes in the grant of an answer to what was sent at `asked`.
+    pub(crate) fn hear(&self, sale: &SaleId, grant: &Grant, asked: UnixMillis, now: UnixMillis) {
+        let chance = self.chance();
+        let when = Heard { asked, now, chance };
+        self.gates.borrow_mut().hear(sale, grant, when);
     }
 
     /// Whether an origin cannot be picked before the buyer is known.
