@@ -77,12 +77,12 @@ impl Errand<'_> {
             self.report(index, &verdict, silent);
             match (verdict, reply) {
                 (Verdict::Decided | Verdict::Busy, Some(reply)) => {
-                    self.hear(&reply);
+                    self.hear(&reply, now);
                     discard(nothing_happened);
                     return Ok(reply);
                 }
                 (Verdict::NothingHappened, Some(reply)) => {
-                    self.hear(&reply);
+                    self.hear(&reply, now);
                     discard(nothing_happened.replace(reply));
                 }
                 (Verdict::Doubted(why), reply) => {
@@ -148,10 +148,10 @@ impl Errand<'_> {
         self.isolate.report(index, outcome, runtime::now());
     }
 
-    fn hear(&self, reply: &Response) {
+    fn hear(&self, reply: &Response, asked: UnixMillis) {
         let told = glue::grant(reply);
         if let Some(grant) = told.and_then(|text| Grant::parse(&text)) {
-            self.isolate.hear(self.sale, &grant, runtime::now());
+            self.isolate.hear(self.sale, &grant, asked, runtime::now());
         }
     }
 }

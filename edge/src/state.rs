@@ -5,7 +5,7 @@ use crate::config::{ClientIp, Config};
 use crate::runtime;
 use js_sys::{JSON, Object, Reflect};
 use shared::bucket::Buckets;
-use shared::gate::{Ask, Decision, Gates, Key};
+use shared::gate::{Ask, Decision, Gates, Heard, Key};
 use shared::limits::EDGE_CLIENTS_MAX;
 use shared::recent::Recent;
 use shared::routing::{Outcome, Router, Sender, Tried};
@@ -75,6 +75,8 @@ impl Isolate {
         let seed = chance.take().map(u64::from_le_bytes).map_err(no_chance)?;
         let clients = config.client_rate;
         let clients = clients.map(|rate| Buckets::new(rate, EDGE_CLIENTS_MAX, seed));
+        let start = chance.take().map(u16::from_le_bytes).map_err(no_chance)?;
+        let start = f64::from(start) / 65_536.0;
         Ok(Self {
             id: EdgeId::parse(&format!("{id:016x}")).map_err(|error| error.to_string())?,
             client_ip: config.client_ip,
@@ -82,7 +84,7 @@ impl Isolate {
             buyer_keys: config.buyer_keys,
             clients: clients.map(RefCell::new),
             gates: RefCell::default(),
-            router: RefCell::new(config.router),
+            router: RefCell::new(config.router.starting_at(start)),
             granted: RefCell::default(),
             views: RefCell::default(),
             chance: RefCell::new(chance),
@@ -136,8 +138,11 @@ impl Isolate {
         self.granted.borrow_mut().add(id);
     }
 
-    pub(crate) fn hear(&self, sale: &SaleId, grant: &Grant, now: UnixMillis) {
-        self.gates.borrow_mut().hear(sale, grant, now);
+    /// Takes in the grant of an answer to what was sent at `asked`.
+    pub(crate) fn hear(&self, sale: &SaleId, grant: &Grant, asked: UnixMillis, now: UnixMillis) {
+        let chance = self.chance();
+        let when = Heard { asked, now, chance };
+        self.gates.borrow_mut().hear(sale, grant, when);
     }
 
     /// What is done for one who wants to see `sale`.

@@ -5,7 +5,7 @@ use crate::grant::{Grant, Supply};
 use crate::ids::SaleId;
 use crate::limits::{
     BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, OPENING_JITTER_MS, OPENING_LOOK_MS,
-    RECHECK_BUDGET, RECHECK_EVERY_MS, WINDOW_MAX_MS,
+    OPENING_PROBE_MS, RECHECK_BUDGET, RECHECK_EVERY_MS, WINDOW_MAX_MS, WINDOW_MIN_MS,
 };
 use crate::refusal::Refusal;
 use crate::time::UnixMillis;
@@ -34,6 +34,17 @@ pub struct Ask {
     pub beats: u32,
 }
 
+/// When a grant was heard, by the edge's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    /// When the question was sent: things stood so no earlier than this.
+    pub asked: UnixMillis,
+    /// When the answer came.
+    pub now: UnixMillis,
+    /// A random number in `0.0..1.0` that spreads the edges, so that not all ask at the same instant.
+    pub chance: f64,
+}
+
 /// What happens to an arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -49,8 +60,8 @@ pub enum Decision {
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     version: u64,
-    /// The newest window heard of, by the ledger's clock.
-    window: UnixMillis,
+    /// The end of the last window with a grant, by the edge's clock.
+    granted_until: UnixMillis,
     /// The end of the present round by the edge's clock; a round is a window with a grant, or a cold one without.
     round_ends: UnixMillis,
     /// Whether the round waits for its first grant.
@@ -88,9 +99,8 @@ impl Gate {
         if let Some(latch) = &mut self.latch {
             match latch.opens {
                 Some((opens, budget)) if now >= opens => {
-                    let period = latch.period_ms;
                     self.latch = None;
-                    self.begin_round(now, period, budget, false);
+                    self.begin_round(now, WINDOW_MIN_MS, budget, false);
                 }
                 _ => return latch.decide(ask, now, chance),
             }
@@ -102,7 +112,7 @@ impl Gate {
             let budget = if known {
                 self.budget.clamp(1, COLD_BUDGET)
             } else {
-                COLD_BUDGET
+                1
             };
             self.begin_round(now, COLD_ROUND_MS, budget, true);
         }
@@ -117,7 +127,7 @@ impl Gate {
     }
 
     /// Takes in what an origin's answer says.
-    pub fn hear(&mut self, grant: &Grant, now: UnixMillis) {
+    pub fn hear(&mut self, grant: &Grant, when: Heard) {
         if grant.version < self.version {
             return;
         }
@@ -127,54 +137,59 @@ impl Gate {
             self.latch = None;
         }
         if grant.supply == Supply::Free {
-            self.hear_free(grant, now, newer);
+            self.hear_free(grant, when, newer);
         } else {
-            self.hear_none(grant, now);
+            self.hear_none(grant, when);
         }
     }
 
     /// Within one version, stock only falls: "none" stands until a newer version is heard.
-    fn hear_free(&mut self, grant: &Grant, now: UnixMillis, newer: bool) {
+    fn hear_free(&mut self, grant: &Grant, when: Heard, newer: bool) {
         if self.latch.is_some() {
             return;
         }
-        let window = grant.window();
-        if window > self.window || (newer && self.window == UnixMillis(0)) {
+        // An answer to what was asked within the window is no new share; it may have been overtaken, too.
+        let asked_anew = when.asked >= self.granted_until;
+        if asked_anew || (newer && self.spent >= self.budget) {
             // What the cold round sent belongs to this window already.
-            let spent = if self.cold { self.spent } else { 0 };
-            self.window = window;
-            self.begin_round(now, grant.left_ms(), grant.budget, false);
-            self.spent = spent.min(grant.budget);
-        } else if newer && self.spent >= self.budget {
-            // Tickets came back within the window: the returned ones are a new share.
-            self.window = self.window.max(window);
-            self.begin_round(now, grant.left_ms(), grant.budget, false);
-        } else if self.cold && window == self.window {
-            // The origin's window is not over yet: hear its end, then ask again.
-            self.round_ends = self.round_ends.min(now.plus(grant.left_ms()));
+            let sent = if self.cold { self.spent } else { 0 };
+            // A far edge can use its budget for as long as a near one, but what it knows must not get old.
+            let trip = when.now.since(when.asked);
+            let longest = WINDOW_MAX_MS.saturating_sub(trip).max(1);
+            let left = shortened(grant.window_ms, when.chance).min(longest);
+            self.begin_round(when.now, left, grant.budget, false);
+            self.granted_until = self.round_ends;
+            self.spent = sent.min(grant.budget);
         }
     }
 
-    fn hear_none(&mut self, grant: &Grant, now: UnixMillis) {
+    fn hear_none(&mut self, grant: &Grant, when: Heard) {
         let opens = (grant.supply == Supply::NotOpen && grant.opens_at.0 > 0)
-            .then(|| (now.plus(grant.opens_at.since(grant.at)), grant.budget));
+            .then(|| (when.now.plus(grant.opens_at.since(grant.at)), grant.budget));
+        // A sale that opens by itself is not a ticket that may return at any moment.
+        let period_ms = match opens {
+            Some(_) => grant.window_ms.max(OPENING_PROBE_MS),
+            None => grant.window_ms,
+        };
         match &mut self.latch {
             Some(latch) => {
                 // Held tickets can become sold ones within a version, never the other way.
                 if latch.supply == Supply::AllHeld {
                     latch.supply = grant.supply;
                 }
+                latch.period_ms = period_ms;
                 latch.opens = opens;
             }
             None => {
+                let probe_at = when.asked.plus(shortened(period_ms, when.chance));
                 self.latch = Some(Latch {
                     supply: grant.supply,
                     opens_at: grant.opens_at,
-                    period_ms: grant.window_ms,
-                    probe_at: now.plus(grant.window_ms),
-                    rechecks: RECHECK_BUDGET,
+                    period_ms,
+                    probe_at: probe_at.max(when.now),
+                    rechecks: rechecks(period_ms),
                     repeats: RECHECK_BUDGET,
-                    rechecks_at: now.plus(RECHECK_EVERY_MS),
+                    rechecks_at: when.now.plus(RECHECK_EVERY_MS),
                     opens,
                 });
             }
@@ -198,12 +213,12 @@ impl Gate {
 impl Latch {
     fn decide(&mut self, ask: Ask, now: UnixMillis, chance: f64) -> Decision {
         if now >= self.probe_at {
-            self.probe_at = now.plus(self.period_ms);
+            self.probe_at = now.plus(shortened(self.period_ms, chance));
             return Decision::Forward;
         }
         if now >= self.rechecks_at {
             self.rechecks_at = now.plus(RECHECK_EVERY_MS);
-            self.rechecks = RECHECK_BUDGET;
+            self.rechecks = rechecks(self.period_ms);
             self.repeats = RECHECK_BUDGET;
         }
         let left = match ask.key {
@@ -229,6 +244,21 @@ impl Latch {
             Supply::Free => Refusal::Busy(spread(self.period_ms, chance)),
         })
     }
+}
+
+/// Keys sent for the first time that may pass a latch. Where thousands of edges ask, a few from each would be
+/// more than all else; a client that lost an answer says so, and its key counts as repeated.
+const fn rechecks(period_ms: u64) -> u32 {
+    if period_ms > WINDOW_MIN_MS {
+        0
+    } else {
+        RECHECK_BUDGET
+    }
+}
+
+/// A window that is up to an eighth shorter: edges that began together do not stay together.
+fn shortened(window_ms: u64, chance: f64) -> u64 {
+    window_ms.saturating_sub((window_ms as f64 / 8.0 * chance) as u64)
 }
 
 /// Time until asking makes sense plus a random part of at most a window, so that those who wait do not
@@ -270,9 +300,9 @@ impl Gates {
     }
 
     /// Takes in what an origin says of `sale`.
-    pub fn hear(&mut self, sale: &SaleId, grant: &Grant, now: UnixMillis) {
+    pub fn hear(&mut self, sale: &SaleId, grant: &Grant, when: Heard) {
         if let Some(gate) = self.known.get_mut(sale) {
-            gate.hear(grant, now);
+            gate.hear(grant, when);
         } else if grant.supply != Supply::Unknown {
             if self.known.len() >= EDGE_SALES_MAX {
                 // Whichever: a gate that is missed is warm again after one answer.
@@ -281,7 +311,7 @@ impl Gates {
                 }
             }
             let mut gate = Gate::default();
-            gate.hear(grant, now);
+            gate.hear(grant, when);
             self.known.insert(sale.clone(), gate);
         }
     }
@@ -312,6 +342,15 @@ mod tests {
         }
     }
 
+    /// Heard at once.
+    fn at(now: u64) -> Heard {
+        Heard {
+            asked: UnixMillis(now),
+            now: UnixMillis(now),
+            chance: 0.0,
+        }
+    }
+
     fn forwarded(gate: &mut Gate, ask: Ask, now: u64, arrivals: u32) -> u32 {
         (0..arrivals)
             .map(|_| u32::from(gate.decide(ask, UnixMillis(now), 0.0) == Decision::Forward))
@@ -319,9 +358,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cold_gate_sends_four_and_lets_the_rest_wait_a_beat() {
+    fn a_cold_gate_sends_one_and_lets_the_rest_wait_a_beat() {
         let mut gate = Gate::default();
-        assert_eq!(forwarded(&mut gate, MADE, 1_000, 4), 4);
+        assert_eq!(forwarded(&mut gate, MADE, 1_000, 1), 1);
         assert_eq!(gate.decide(MADE, UnixMillis(1_000), 0.0), Decision::Wait);
         let patient = Ask {
             beats: BEATS_MAX,
@@ -337,25 +376,25 @@ mod tests {
     fn what_the_cold_round_sent_is_part_of_the_first_budget() {
         let mut gate = Gate::default();
         forwarded(&mut gate, MADE, 1_000, 4);
-        gate.hear(&grant(1, 10_000, 10, Supply::Free), UnixMillis(1_005));
-        assert_eq!(forwarded(&mut gate, MADE, 1_006, 100), 6);
+        gate.hear(&grant(1, 10_000, 10, Supply::Free), at(1_005));
+        assert_eq!(forwarded(&mut gate, MADE, 1_006, 100), 9);
     }
 
     #[test]
     fn a_budget_is_not_refilled_within_its_window_and_replaced_in_the_next() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 10, Supply::Free), UnixMillis(1_000));
+        gate.hear(&grant(1, 10_000, 10, Supply::Free), at(1_000));
         assert_eq!(forwarded(&mut gate, MADE, 1_001, 100), 10);
-        gate.hear(&grant(1, 10_100, 10, Supply::Free), UnixMillis(1_100));
+        gate.hear(&grant(1, 10_100, 10, Supply::Free), at(1_100));
         assert_eq!(forwarded(&mut gate, MADE, 1_101, 100), 0);
-        gate.hear(&grant(1, 10_250, 7, Supply::Free), UnixMillis(1_250));
+        gate.hear(&grant(1, 10_250, 7, Supply::Free), at(1_250));
         assert_eq!(forwarded(&mut gate, MADE, 1_251, 100), 7);
     }
 
     #[test]
     fn a_warm_gate_whose_share_was_zero_asks_once_a_round() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::Free), UnixMillis(1_000));
+        gate.hear(&grant(1, 10_000, 0, Supply::Free), at(1_000));
         assert_eq!(forwarded(&mut gate, MADE, 1_001, 10), 0);
         assert_eq!(forwarded(&mut gate, MADE, 1_300, 10), 1);
     }
@@ -363,7 +402,7 @@ mod tests {
     #[test]
     fn sold_out_is_refused_here_and_probed_once_a_period() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), UnixMillis(1_000));
+        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
             Decision::Refuse(Refusal::SoldOut)
@@ -374,36 +413,36 @@ mod tests {
     }
 
     #[test]
-    fn a_late_word_of_free_tickets_does_not_reopen_a_sold_out_version() {
+    fn a_delayed_older_grant_neither_reopens_nor_recloses() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), UnixMillis(1_000));
-        gate.hear(&grant(1, 10_300, 5, Supply::Free), UnixMillis(1_001));
+        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
+        gate.hear(&grant(1, 10_300, 5, Supply::Free), at(1_001));
         assert!(gate.is_latched());
-        gate.hear(&grant(2, 10_350, 5, Supply::Free), UnixMillis(1_050));
+        gate.hear(&grant(2, 10_350, 5, Supply::Free), at(1_050));
         assert_eq!(forwarded(&mut gate, MADE, 1_051, 100), 5);
-        gate.hear(&grant(1, 10_360, 0, Supply::SoldOut), UnixMillis(1_060));
+        gate.hear(&grant(1, 10_360, 0, Supply::SoldOut), at(1_060));
         assert!(!gate.is_latched(), "an older version closes nothing");
     }
 
     #[test]
     fn tickets_that_came_back_within_a_spent_window_are_a_new_share() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 3, Supply::Free), UnixMillis(1_000));
+        gate.hear(&grant(1, 10_000, 3, Supply::Free), at(1_000));
         assert_eq!(forwarded(&mut gate, MADE, 1_001, 100), 3);
-        gate.hear(&grant(2, 10_100, 2, Supply::Free), UnixMillis(1_100));
+        gate.hear(&grant(2, 10_100, 2, Supply::Free), at(1_100));
         assert_eq!(forwarded(&mut gate, MADE, 1_101, 100), 2);
     }
 
     #[test]
     fn held_can_become_sold_within_a_version_but_not_the_reverse() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::AllHeld), UnixMillis(1_000));
+        gate.hear(&grant(1, 10_000, 0, Supply::AllHeld), at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
             Decision::Refuse(Refusal::AllHeld)
         );
-        gate.hear(&grant(1, 10_010, 0, Supply::SoldOut), UnixMillis(1_010));
-        gate.hear(&grant(1, 10_005, 0, Supply::AllHeld), UnixMillis(1_011));
+        gate.hear(&grant(1, 10_010, 0, Supply::SoldOut), at(1_010));
+        gate.hear(&grant(1, 10_005, 0, Supply::AllHeld), at(1_011));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_012), 0.0),
             Decision::Refuse(Refusal::SoldOut)
@@ -417,7 +456,7 @@ mod tests {
             opens_at: UnixMillis(12_000),
             ..grant(1, 10_000, 40, Supply::NotOpen)
         };
-        gate.hear(&opening, UnixMillis(1_000));
+        gate.hear(&opening, at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
             Decision::Refuse(Refusal::NotOpen(Some(UnixMillis(12_000))))
@@ -447,7 +486,7 @@ mod tests {
     #[test]
     fn a_sent_key_can_pass_a_latch_a_few_times_and_a_repeated_one_never_hears_sold_out() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), UnixMillis(1_000));
+        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
         assert_eq!(forwarded(&mut gate, SENT, 1_001, 100), RECHECK_BUDGET);
         assert_eq!(
             gate.decide(SENT, UnixMillis(1_002), 0.0),
@@ -477,9 +516,9 @@ mod tests {
             let sale = SaleId::parse(&format!("invented-{i}")).unwrap();
             sent +=
                 u32::from(gates.of(&sale).decide(MADE, UnixMillis(5), 0.0) == Decision::Forward);
-            gates.hear(&sale, &Grant::of_unknown_sale(UnixMillis(5)), UnixMillis(5));
+            gates.hear(&sale, &Grant::of_unknown_sale(UnixMillis(5)), at(5));
         }
-        assert_eq!(sent, COLD_BUDGET);
+        assert_eq!(sent, 1);
         assert!(gates.known.is_empty());
     }
 
@@ -488,7 +527,7 @@ mod tests {
         let mut gates = Gates::default();
         for i in 0..EDGE_SALES_MAX + 10 {
             let sale = SaleId::parse(&format!("sale-{i}")).unwrap();
-            gates.hear(&sale, &grant(1, 10, 1, Supply::Free), UnixMillis(5));
+            gates.hear(&sale, &grant(1, 10, 1, Supply::Free), at(5));
         }
         assert_eq!(gates.known.len(), EDGE_SALES_MAX);
     }
@@ -499,12 +538,12 @@ mod tests {
             steps in proptest::collection::vec((0u64..400, 0u32..100, any::<bool>()), 1..200),
         ) {
             let mut gate = Gate::default();
-            gate.hear(&grant(5, 10_000, 0, Supply::SoldOut), UnixMillis(1_000));
+            gate.hear(&grant(5, 10_000, 0, Supply::SoldOut), at(1_000));
             let (mut now, mut sent) = (1_000, 0);
             for (pause, budget, late) in steps {
                 now += pause;
                 let version = if late { 4 } else { 5 };
-                gate.hear(&grant(version, 9_000 + now, budget, Supply::Free), UnixMillis(now));
+                gate.hear(&grant(version, 9_000 + now, budget, Supply::Free), at(now));
                 sent += u64::from(forwarded(&mut gate, MADE, now, 5));
             }
             prop_assert!(sent <= (now - 1_000) / 250 + 1);
@@ -513,7 +552,7 @@ mod tests {
         #[test]
         fn a_gate_never_forwards_more_than_its_budget_in_a_window(budget in 0u32..500, arrivals in 0u32..1_000) {
             let mut gate = Gate::default();
-            gate.hear(&grant(1, 10_000, budget, Supply::Free), UnixMillis(1_000));
+            gate.hear(&grant(1, 10_000, budget, Supply::Free), at(1_000));
             prop_assert_eq!(forwarded(&mut gate, MADE, 1_001, arrivals), arrivals.min(budget));
         }
     }

@@ -1,7 +1,10 @@
 //! A grant: what an origin's answer tells an edge about one sale. It travels in the header
 //! `Lastseat-Grant` and reserves nothing.
 
-use crate::limits::{HEADROOM, PROBES_PER_SECOND, WINDOW_MAX_MS, WINDOW_MIN_MS};
+use crate::edges::Standing;
+use crate::limits::{
+    HEADROOM, OPENING_BUDGET_MAX, PROBES_PER_SECOND, WINDOW_MAX_MS, WINDOW_MIN_MS,
+};
 use crate::sale::{SaleState, Snapshot};
 use crate::time::UnixMillis;
 
@@ -68,7 +71,7 @@ pub struct Grant {
     pub version: u64,
     /// The moment of the answer by the ledger's clock.
     pub at: UnixMillis,
-    /// Length of the window that `at` lies in, in milliseconds: [`WINDOW_MIN_MS`] times a power of two.
+    /// Length of the window that the grant begins, in milliseconds.
     pub window_ms: u64,
     /// Requests that the edge may forward in the window (while scheduled: in the first window of the sale).
     pub budget: u32,
@@ -78,22 +81,13 @@ pub struct Grant {
     pub opens_at: UnixMillis,
 }
 
+/// Longest window that is read, in milliseconds: the origin may be of a version with longer ones.
+const WINDOW_READ_MAX_MS: u64 = 1_000;
+
 /// Version number that starts the header.
 const FORMAT: &str = "1";
 
 impl Grant {
-    /// The window that the grant belongs to: its first millisecond by the ledger's clock.
-    #[must_use]
-    pub const fn window(&self) -> UnixMillis {
-        UnixMillis(self.at.0 - self.at.0 % self.window_ms)
-    }
-
-    /// Milliseconds that were left of the window when the origin answered, at least 1.
-    #[must_use]
-    pub const fn left_ms(&self) -> u64 {
-        self.window_ms - self.at.0 % self.window_ms
-    }
-
     /// The header value: `1.<version>.<at>.<window_ms>.<budget>.<supply>.<opens_at>`.
     #[must_use]
     pub fn to_header(&self) -> String {
@@ -126,7 +120,7 @@ impl Grant {
             _ => return None,
         };
         let opens_at = fields.next()?.parse().ok()?;
-        let whole = fields.next().is_none() && (1..=WINDOW_MAX_MS).contains(&window_ms);
+        let whole = fields.next().is_none() && (1..=WINDOW_READ_MAX_MS).contains(&window_ms);
         whole.then_some(Self {
             version,
             at: UnixMillis(at),
@@ -141,8 +135,8 @@ impl Grant {
 /// What an origin knows when it makes a grant.
 #[derive(Clone, Copy, Debug)]
 pub struct Offer {
-    /// Edges that asked lately, at least 1.
-    pub live_edges: u32,
+    /// The edge among the others.
+    pub edge: Standing,
     /// Tickets asked for by orders that wait in the cluster for the ledger, estimated.
     pub pending: u32,
     /// Orders that the cluster can take in one window, estimated.
@@ -150,8 +144,8 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// The grant for one edge: an equal share of what is free and not yet asked for, with a headroom,
-    /// bounded by what the origins can take.
+    /// The grant for one edge: its share of what is free and not yet asked for, with a headroom, bounded by what
+    /// the origins can take and by what is not promised to others.
     ///
     /// The share is rounded at random, so that its expectation is right: 0.2 is one request in every fifth window,
     /// neither none (the last tickets would strand) nor one (every edge's crowd would come after the last ticket).
@@ -159,18 +153,18 @@ impl Offer {
     #[must_use]
     pub fn grant(self, snapshot: &Snapshot, at: UnixMillis, chance: f64) -> Grant {
         let supply = Supply::of(snapshot);
-        let edges = f64::from(self.live_edges.max(1));
         let wanted = f64::from(snapshot.free()) * (1.0 + HEADROOM) - f64::from(self.pending);
-        let share = wanted.max(0.0).min(f64::from(self.can_take)) / edges;
-        let opens_at = match supply {
-            Supply::NotOpen => snapshot.terms.opens_at,
-            _ => UnixMillis(0),
+        let room = (wanted - self.edge.promised).max(0.0);
+        let share = wanted.max(0.0).min(f64::from(self.can_take)) * self.edge.share();
+        let (most, opens_at) = match supply {
+            Supply::NotOpen => (OPENING_BUDGET_MAX, snapshot.terms.opens_at),
+            _ => (room, UnixMillis(0)),
         };
         Grant {
             version: snapshot.version,
             at,
-            window_ms: window_ms(self.live_edges),
-            budget: round_at_random(share, chance),
+            window_ms: window_ms(self.edge.live),
+            budget: round_at_random(share.min(most), chance),
             supply,
             opens_at,
         }
@@ -192,14 +186,11 @@ impl Grant {
     }
 }
 
-/// The shortest window in which `live_edges` together begin at most [`PROBES_PER_SECOND`] windows a
-/// second: doubled from [`WINDOW_MIN_MS`], so that windows of different length begin together.
-fn window_ms(live_edges: u32) -> u64 {
-    let mut length = WINDOW_MIN_MS;
-    while length < WINDOW_MAX_MS && u64::from(live_edges) * 1_000 > length * PROBES_PER_SECOND {
-        length *= 2;
-    }
-    length
+/// The window in which `live` edges together begin at most [`PROBES_PER_SECOND`] windows a second, within
+/// bounds.
+fn window_ms(live: f64) -> u64 {
+    let length = (live * 1_000.0 / PROBES_PER_SECOND as f64) as u64;
+    length.clamp(WINDOW_MIN_MS, WINDOW_MAX_MS)
 }
 
 fn round_at_random(share: f64, chance: f64) -> u32 {
@@ -227,17 +218,22 @@ mod tests {
     }
 
     const OFFER: Offer = Offer {
-        live_edges: 1,
+        edge: ALONE,
         pending: 0,
         can_take: 100_000,
+    };
+
+    const ALONE: Standing = Standing {
+        live: 1.0,
+        use_share: 1.0,
+        fresh: false,
+        promised: 0.0,
     };
 
     #[test]
     fn one_edge_gets_what_is_free_and_a_tenth_more() {
         let grant = OFFER.grant(&snapshot(10_000, 0, 0), UnixMillis(1_000_100), 0.5);
         assert_eq!(grant.budget, 11_000);
-        assert_eq!(grant.window(), UnixMillis(1_000_000));
-        assert_eq!(grant.left_ms(), 150);
     }
 
     #[test]
@@ -263,31 +259,79 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_share_below_one_is_right_on_average_and_never_zero_for_all() {
-        let offer = Offer {
-            live_edges: 6_000,
-            ..OFFER
-        };
-        let last = snapshot(50, 0, 0);
+    /// The mean budget of many grants.
+    fn mean(offer: Offer, snapshot: &Snapshot) -> f64 {
         let rounds = 100_000u32;
         let total: u32 = (0..rounds)
-            .map(|i| {
-                offer
-                    .grant(&last, UnixMillis(0), f64::from(i) / f64::from(rounds))
-                    .budget
-            })
+            .map(|i| f64::from(i) / f64::from(rounds))
+            .map(|chance| offer.grant(snapshot, UnixMillis(0), chance).budget)
             .sum();
-        let mean = f64::from(total) / f64::from(rounds);
+        f64::from(total) / f64::from(rounds)
+    }
+
+    #[test]
+    fn a_share_below_one_is_neither_none_for_all_nor_one_for_all_of_six_thousand_isolates() {
+        let edge = Standing {
+            live: 6_000.0,
+            use_share: 1.0 / 6_000.0,
+            ..ALONE
+        };
+        let mean = mean(Offer { edge, ..OFFER }, &snapshot(50, 0, 0));
         assert!((mean - 55.0 / 6_000.0).abs() < 1e-4, "{mean}");
     }
 
     #[test]
-    fn many_edges_stretch_the_window_but_never_over_a_second() {
-        assert_eq!(
-            [1, 500, 501, 1_001, 100_000].map(window_ms),
-            [250, 250, 500, 1_000, 1_000]
-        );
+    fn what_quiet_edges_leave_goes_to_the_busy_one() {
+        let busy = Standing {
+            live: 1_000.0,
+            use_share: 0.9,
+            ..ALONE
+        };
+        let grant = Offer {
+            edge: busy,
+            ..OFFER
+        }
+        .grant(&snapshot(1_000, 0, 0), UnixMillis(0), 0.5);
+        assert!(grant.budget > 400, "{grant:?}");
+    }
+
+    #[test]
+    fn what_is_promised_to_others_is_not_granted_again() {
+        let edge = Standing {
+            promised: 10_500.0,
+            ..ALONE
+        };
+        let offer = Offer { edge, ..OFFER };
+        let free = snapshot(10_000, 0, 0);
+        assert_eq!(offer.grant(&free, UnixMillis(0), 0.5).budget, 500);
+    }
+
+    #[test]
+    fn an_edge_that_nobody_saw_before_may_be_the_first_of_thousands() {
+        let edge = Standing {
+            fresh: true,
+            ..ALONE
+        };
+        let offer = Offer { edge, ..OFFER };
+        let free = snapshot(10_000, 0, 0);
+        assert_eq!(offer.grant(&free, UnixMillis(0), 0.5).budget, 2_750);
+    }
+
+    #[test]
+    fn the_opening_itself_is_not_a_stampede() {
+        let scheduled = Snapshot {
+            state: SaleState::Scheduled,
+            ..snapshot(10_000, 0, 0)
+        };
+        assert_eq!(OFFER.grant(&scheduled, UnixMillis(0), 0.5).budget, 2);
+    }
+
+    #[test]
+    fn many_edges_stretch_the_window_but_a_return_is_heard_within_a_second() {
+        let windows = [1.0, 500.0, 1_000.0, 100_000.0].map(window_ms);
+        assert_eq!(windows, [250, 250, 500, WINDOW_MAX_MS]);
+        let far_ms = 150;
+        assert!(crate::limits::REPOLL_MS + WINDOW_MAX_MS + far_ms <= 1_010);
     }
 
     #[test]

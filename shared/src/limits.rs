@@ -109,6 +109,8 @@ pub const REPOLL_MS: u64 = 100;
 
 /// A client that waits for an opening looks again at least this often, in milliseconds: the opening may be moved.
 pub const OPENING_LOOK_MS: u64 = 60_000;
+/// An edge that knows when a sale opens asks at most this often whether that still holds, in milliseconds.
+pub const OPENING_PROBE_MS: u64 = 3_000;
 /// Clients that wait for an opening come back spread over this many milliseconds.
 pub const OPENING_JITTER_MS: f64 = 1_000.0;
 
@@ -127,11 +129,17 @@ pub const ORIGIN_CLIENTS_MAX: usize = 131_072;
 
 /// Shortest window of a grant, in milliseconds.
 pub const WINDOW_MIN_MS: u64 = 250;
-/// Longest window of a grant, in milliseconds: a returned ticket is offered at every edge within
-/// this time.
-pub const WINDOW_MAX_MS: u64 = 1_000;
+/// Longest window of a grant, in milliseconds. With [`REPOLL_MS`] and one way from a far edge (150 ms) to the
+/// origins it stays within a second, in which a returned ticket is offered at every edge.
+pub const WINDOW_MAX_MS: u64 = 760;
 /// Windows that all edges together begin per second; the window grows with the number of edges to keep to it.
 pub const PROBES_PER_SECOND: u64 = 2_000;
+/// Most requests that an edge may send at the very moment of the opening: edges were counted over seconds, and
+/// the first answer brings each its share.
+pub const OPENING_BUDGET_MAX: f64 = 2.0;
+/// Largest part of what can be granted that an edge gets whose first request this is: with it may come
+/// thousands.
+pub const FRESH_SHARE_MAX: f64 = 0.25;
 /// Share by which stock and budget exceed what is free, so that refused and repeated orders do
 /// not leave tickets behind.
 pub const HEADROOM: f64 = 0.1;

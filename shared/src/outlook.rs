@@ -127,13 +127,19 @@ impl Outlook {
 
     /// The grant for an edge that asked just now.
     pub fn grant(&mut self, edge: &EdgeId, load: Load, now: UnixMillis, chance: f64) -> Grant {
-        self.edges.seen(edge, now);
+        let node_share =
+            f64::from(load.weight.max(1)) / f64::from(load.live_weight.max(load.weight).max(1));
+        let slot = (now.0 / WINDOW_MIN_MS, self.snapshot.version);
         let offer = Offer {
-            live_edges: self.edges.live(),
-            pending: load.in_cluster(load.waiting),
-            can_take: load.in_cluster(load.room),
+            edge: self.edges.seen(edge, node_share, slot, now),
+            pending: load.in_cluster(load.waiting as u64),
+            can_take: load.in_cluster(load.room as u64),
         };
-        offer.grant(&self.snapshot, now, chance)
+        let grant = offer.grant(&self.snapshot, now, chance);
+        if grant.supply == Supply::Free {
+            self.edges.promise(edge, grant.budget);
+        }
+        grant
     }
 
     /// The refusal that follows from the last snapshot alone, whoever asks for however many. Whether a sale has
@@ -167,9 +173,9 @@ impl Outlook {
 
 impl Load {
     /// The other nodes' queues are as full as this one's, by weight.
-    fn in_cluster(self, here: usize) -> u32 {
+    fn in_cluster(self, here: u64) -> u32 {
         let (own, live) = (self.weight.max(1), self.live_weight.max(self.weight));
-        let all = here as u64 * u64::from(live) / u64::from(own);
+        let all = here.saturating_mul(u64::from(live)) / u64::from(own);
         u32::try_from(all).unwrap_or(u32::MAX)
     }
 }

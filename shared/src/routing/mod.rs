@@ -21,6 +21,9 @@ use std::net::IpAddr;
 /// robin gives the same order whatever all weights are multiplied by.
 const SCALE: i64 = 64;
 
+/// Turns that are skipped at most to start at a random place.
+const START_TURNS_MAX: u32 = 1_000;
+
 /// What became of a request to an origin. A refusal is an answer: the origin did its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -138,6 +141,19 @@ impl Router {
                 awake_ms: 0,
             },
         })
+    }
+
+    /// Starts the turns at a random place: thousands of isolates that start together must not all begin with the same
+    /// origin. From there on the turns are exact.
+    #[must_use]
+    pub fn starting_at(mut self, chance: f64) -> Self {
+        let turns = (chance * f64::from(self.total_weight.min(START_TURNS_MAX))) as u32;
+        let mut all = Tried::default();
+        (0..self.origins.len()).for_each(|index| all.add(index));
+        for _ in 0..turns {
+            self.next_in_turn(all, self.last.at);
+        }
+        self
     }
 
     /// Number of origins.

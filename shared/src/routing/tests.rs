@@ -43,6 +43,26 @@ fn from_ip(ip: &str) -> Sender<'static> {
 }
 
 #[test]
+fn isolates_that_start_together_do_not_all_begin_with_the_same_origin() {
+    let mut first = [0; 4];
+    for start in 0..10 {
+        let rows = (1..=4).map(|w| OriginRow::new(format!("http://o{w}"), w));
+        let router = Router::new(rows.collect(), Balance::RoundRobin, None).unwrap();
+        let mut router = router.starting_at(f64::from(start) / 10.0);
+        let mut counts = [0; 4];
+        for turn in 0..10 {
+            let picked = router.pick(&Sender::default(), Tried::default(), UnixMillis(1));
+            counts[picked.unwrap()] += 1;
+            if turn == 0 {
+                first[picked.unwrap()] += 1;
+            }
+        }
+        assert_eq!(counts, [1, 2, 3, 4], "every ten turns are exact");
+    }
+    assert_eq!(first, [1, 2, 3, 4]);
+}
+
+#[test]
 fn weights_1_2_3_4_are_served_in_the_order_of_nginx() {
     let mut router = router(&[1, 2, 3, 4], Balance::RoundRobin);
     let period = [4, 3, 2, 4, 1, 3, 4, 2, 3, 4];

@@ -79,26 +79,28 @@ impl Isolate {
             id: EdgeId::parse(&format!("i{number}l0")).expect("an edge id"),
             lives: 0,
             gates: Gates::default(),
-            router: router(weights),
+            router: router(weights, rng.f64()),
             busy: 0,
             skew_ms: rng.u64(..=SKEW_MS),
         }
     }
 
     /// Forgets everything, as after an eviction or a trap.
-    pub fn reset(&mut self, weights: &[u32], number: u32) {
+    pub fn reset(&mut self, weights: &[u32], number: u32, rng: &mut Rng) {
         self.lives += 1;
         self.id = EdgeId::parse(&format!("i{number}l{}", self.lives)).expect("an edge id");
         self.gates = Gates::default();
-        self.router = router(weights);
+        self.router = router(weights, rng.f64());
     }
 }
 
-fn router(weights: &[u32]) -> Router {
+fn router(weights: &[u32], start: f64) -> Router {
     let rows = weights
         .iter()
         .enumerate()
         .map(|(i, weight)| OriginRow::new(format!("http://node-{i}"), *weight))
         .collect();
-    Router::new(rows, Balance::RoundRobin, None).expect("a valid table")
+    Router::new(rows, Balance::RoundRobin, None)
+        .expect("a valid table")
+        .starting_at(start)
 }

@@ -6,6 +6,8 @@ use serde::Serialize;
 pub const SLOT_US: u64 = 50_000;
 /// After a return, an edge may say "no" from an older word for so long (microseconds): the promise.
 const NEWS_US: u64 = 1_000_000;
+/// While no buyer comes to an isolate for longer than this (microseconds), it has nobody to ask for.
+const PAUSE_US: u64 = 100_000;
 const NEVER: u64 = u64::MAX;
 
 /// What happened within one slot.
@@ -54,6 +56,8 @@ pub struct Measures {
     unaware_since: Vec<u64>,
     /// For each isolate: since when it has had arrivals without knowing of the return.
     blind_since: Vec<u64>,
+    /// For each isolate: when a buyer last came.
+    last_ask: Vec<u64>,
     /// For each isolate: the version that it knows.
     versions: Vec<u64>,
 }
@@ -80,6 +84,7 @@ impl Measures {
             free_since: Some(0),
             unaware_since: vec![NEVER; isolates],
             blind_since: vec![NEVER; isolates],
+            last_ask: vec![0; isolates],
             versions: vec![0; isolates],
         }
     }
@@ -97,16 +102,21 @@ impl Measures {
     pub fn ask(&mut self, isolate: usize, latched: bool, free: u32, version: u64, now: u64) {
         self.asked += 1;
         self.slot(now).asked += 1;
-        if free == 0 && self.sold_out.is_some() && !latched && self.unaware_since[isolate] == NEVER
-        {
-            self.unaware_since[isolate] = now;
+        let idle = now - std::mem::replace(&mut self.last_ask[isolate], now);
+        let pause = if idle > PAUSE_US { idle } else { 0 };
+        let (unaware, blind) = (
+            &mut self.unaware_since[isolate],
+            &mut self.blind_since[isolate],
+        );
+        if *unaware != NEVER {
+            *unaware += pause;
+        } else if free == 0 && self.sold_out.is_some() && !latched {
+            *unaware = now;
         }
-        if free > 0
-            && latched
-            && self.versions[isolate] < version
-            && self.blind_since[isolate] == NEVER
-        {
-            self.blind_since[isolate] = now;
+        if *blind != NEVER {
+            *blind += pause;
+        } else if free > 0 && latched && self.versions[isolate] < version {
+            *blind = now;
         }
     }
 

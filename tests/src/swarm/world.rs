@@ -8,7 +8,7 @@ use super::node::{Node, Round, Waiting};
 use super::report::Report;
 use super::scenario::Scenario;
 use fastrand::Rng;
-use shared::gate::{Ask, Decision, come_back_ms};
+use shared::gate::{Ask, Decision, Heard, come_back_ms};
 use shared::grant::Supply;
 use shared::limits::BEAT_MS;
 use shared::routing::{Outcome, Sender, Tried};
@@ -59,6 +59,8 @@ struct Request {
     /// The isolate's life in which it was sent.
     lives: u32,
     node: usize,
+    /// When it was sent, by the isolate's clock.
+    sent: UnixMillis,
     answer: Option<Answer>,
 }
 
@@ -301,7 +303,12 @@ impl<'a> World<'a> {
         }
         let now = self.edge_time(isolate);
         let gates = &mut self.isolates[isolate as usize].gates;
-        gates.hear(&self.sale, &grant, now);
+        let when = Heard {
+            asked: UnixMillis(now.0 - (self.now - heard) / 1_000),
+            now,
+            chance: self.rng.f64(),
+        };
+        gates.hear(&self.sale, &grant, when);
         let latched = gates.of(&self.sale).is_latched();
         self.measures
             .heard(isolate as usize, latched, grant.version, self.now);
@@ -326,6 +333,7 @@ impl<'a> World<'a> {
             isolate,
             lives,
             node,
+            sent: now,
             answer: None,
         });
         self.measures.forwarded += 1;
@@ -425,6 +433,7 @@ impl<'a> World<'a> {
             isolate,
             lives,
             node,
+            sent,
             ref mut answer,
         } = self.requests[request as usize];
         let Some(answer) = answer.take() else { return };
@@ -433,7 +442,12 @@ impl<'a> World<'a> {
         edge.busy -= 1;
         if edge.lives == lives {
             edge.router.report(node, Outcome::Answered, now);
-            edge.gates.hear(&self.sale, &answer.grant, now);
+            let when = Heard {
+                asked: sent,
+                now,
+                chance: self.rng.f64(),
+            };
+            edge.gates.hear(&self.sale, &answer.grant, when);
             let latched = edge.gates.of(&self.sale).is_latched();
             let version = answer.grant.version;
             self.measures
@@ -488,7 +502,7 @@ impl<'a> World<'a> {
         let gone = (f64::from(all) * self.scenario.evictions * every).round() as u32;
         for _ in 0..gone {
             let number = self.rng.u32(..all);
-            self.isolates[number as usize].reset(&self.scenario.weights, number);
+            self.isolates[number as usize].reset(&self.scenario.weights, number, &mut self.rng);
             self.measures.reset(number as usize);
         }
         if self.crowd.time(self.buyers.len() as u32).is_some() {
