@@ -116,7 +116,8 @@ addEventListener("visibilitychange", () => {
 });
 addEventListener("online", look);
 
-view.fill(store.buyer, pass && buyerOf(pass));
+view.fill(store.buyer, pass ? buyerOf(pass) : null);
+if (!store.keeps) view.warn("forgetful");
 view.speak(language);
 draw();
 setInterval(draw, 200);

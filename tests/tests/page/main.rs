@@ -136,35 +136,39 @@ async fn thousands_of_open_pages_ask_an_origin_once_a_second() {
     let cluster = Cluster::with_edge(Edge::Workerd);
     cluster.create_sale("watched", 500).await.unwrap();
     let started = Instant::now();
-    let pages = (0..16).map(|_| watch(&cluster.edges[0], started));
-    let (mut looks, mut asked) = (0, 0);
+    let pages = (0..16).map(|_| watch(&cluster.edges[0]));
+    let (mut shown, mut asked) = (0, 0);
     for page in futures_util::future::join_all(pages).await {
-        looks += page.0;
+        shown += page.0;
         asked += page.1;
     }
     let seconds = started.elapsed().as_millis() as u64 / VIEW_FRESH_MS;
     // The first answer is awaited by a cold round's worth of requests.
     let allowed = seconds + 1 + u64::from(COLD_BUDGET);
-    assert!(looks >= 1_000, "{looks} looks");
+    assert!(shown >= 3_000, "{shown} of 3,200 looks saw the sale");
     assert!(
         asked <= allowed,
-        "{asked} of {looks} looks asked an origin, {allowed} may"
+        "{asked} of {shown} looks asked an origin, {allowed} may"
     );
 }
 
-/// Looks at the sale as often as it can for three seconds: how often, and how often an origin answered.
-async fn watch(edge: &str, started: Instant) -> (u64, u64) {
+/// Looks at the sale 200 times: how often it saw it, and how often an origin answered. On a machine on which an
+/// origin takes long, a look may be told to come back.
+async fn watch(edge: &str) -> (u64, u64) {
     let mut client = Client::new(edge).unwrap();
-    let (mut looks, mut asked) = (0, 0);
-    while started.elapsed() < Duration::from_secs(3) {
+    let (mut shown, mut asked) = (0, 0);
+    for _ in 0..200 {
         let answer = get(&mut client, "/v1/sales/watched", &[]).await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            continue;
+        }
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         assert_eq!(answer.json::<SaleView>().unwrap().free, Some(500));
         assert_eq!(answer.header("cache-control"), "public, max-age=1");
         let age: u64 = answer.header(header::AGE_MS).parse().unwrap();
         assert!(age < VIEW_FRESH_MS, "{age} ms old");
-        looks += 1;
+        shown += 1;
         asked += u64::from(answer.header(header::ANSWERED_BY) != "edge");
     }
-    (looks, asked)
+    (shown, asked)
 }
