@@ -122,6 +122,11 @@ export class Purchase {
       this.#store.note({ open: false, lost: unsure });
       if (code === undefined) return this.#keep(answer.body);
       if (code === "key_reused") return this.#look(answer.body);
+      if (code === "buyer_token" && lost) {
+        // The token has expired meanwhile. To see an order none is needed.
+        this.#store.note({ wanted: false });
+        return this.#look();
+      }
       if (!isLost && !PASSING.has(code)) {
         this.#store.note({ wanted: false });
         const at = this.#clock.now();

@@ -16,18 +16,17 @@ use std::time::{Duration, Instant};
 const SCRIPT_WITHIN: Duration = Duration::from_secs(300);
 /// The page's budget: everything that a first visit brings, uncompressed.
 const WEIGHT_MAX: usize = 60_000;
+/// With which the shop of `shop.mjs` signs its buyers' tokens.
+const BUYER_SECRET: &str = "the-secret-of-a-shop-that-knows-its-buyers";
 
 /// Runs a script of `tests/page` on a cluster.
-fn in_chromium(edge: Edge, arguments: &[&str], script: &str) {
-    let setup = Setup {
-        arguments: arguments.iter().map(ToString::to_string).collect(),
-        ..Setup::with_edge(edge)
-    };
-    let cluster = Cluster::start(&setup).expect("the cluster comes up");
+fn in_chromium(setup: &Setup, script: &str) {
+    let cluster = Cluster::start(setup).expect("the cluster comes up");
     let mut command = Command::new(repository().join("node_modules/.bin/node"));
     command
         .current_dir(repository().join("tests/page"))
         .env("LASTSEAT_CLUSTER", cluster.data_dir().join("cluster.json"))
+        .envs([("BUYER_KEY_ID", "shop"), ("BUYER_SECRET", BUYER_SECRET)])
         .args(["--test", "--test-reporter", "spec"])
         .args(["--test-reporter-destination", "stderr", script]);
     let mut browser = Program::start(script, command).expect("node starts. Run 'make setup'");
@@ -35,19 +34,35 @@ fn in_chromium(edge: Edge, arguments: &[&str], script: &str) {
     assert!(ended.success(), "{script}:\n{}", browser.notes());
 }
 
+/// Behind `wrangler dev`, and everybody may confirm.
+fn demonstration() -> Setup {
+    Setup {
+        arguments: vec!["--demo".to_owned()],
+        ..Setup::with_edge(Edge::Wrangler)
+    }
+}
+
 #[test]
 fn every_state_of_a_sale_is_told_truly_and_can_be_read_by_everybody() {
-    in_chromium(Edge::Wrangler, &["--demo"], "states.mjs");
+    in_chromium(&demonstration(), "states.mjs");
 }
 
 #[test]
 fn a_double_click_a_reload_a_second_tab_or_a_lost_answer_never_buys_twice() {
-    in_chromium(Edge::Wrangler, &["--demo"], "once.mjs");
+    in_chromium(&demonstration(), "once.mjs");
 }
 
 #[test]
-fn the_page_leaves_the_payment_to_the_shop() {
-    in_chromium(Edge::Workerd, &[], "shop.mjs");
+fn the_shop_names_its_buyers_and_confirms_what_they_paid() {
+    let key = (
+        "LASTSEAT_BUYER_KEY".into(),
+        format!("shop:{BUYER_SECRET}").into(),
+    );
+    let setup = Setup {
+        environment: vec![key],
+        ..Setup::with_edge(Edge::Workerd)
+    };
+    in_chromium(&setup, "shop.mjs");
 }
 
 #[test]
