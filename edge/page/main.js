@@ -115,8 +115,11 @@ addEventListener("visibilitychange", () => {
   if (visible && performance.now() - looked > LOOK_AGAIN_MS.open) look();
 });
 addEventListener("online", look);
+// The shop's link with a new token, opened in this tab: only what is behind the `#` differs.
+addEventListener("hashchange", () => location.reload());
 
-view.fill(store.buyer, pass && buyerOf(pass));
+view.fill(store.buyer, pass ? buyerOf(pass) : null);
+if (!store.keeps) view.warn("forgetful");
 view.speak(language);
 draw();
 setInterval(draw, 200);

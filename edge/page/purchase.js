@@ -6,8 +6,9 @@
 //   { name: "looking" }                                   what became of the key that this browser remembers?
 //   { name: "asking", quantity, tries, why }              `why`: what the last answer was, if this is not the first
 //   { name: "waiting", quantity, tries, why, until }      asks again by itself; `until` as performance.now() counts
+//                                                         (both: `unsure` while an earlier request may have an order)
 //   { name: "refused", problem, quantity, at }            `at` by the clock of the ledger
-//   { name: "order", order, doing, note, trouble }        `doing`: a change under way; `note`: why the last one failed
+//   { name: "order", order, doing, note, trouble }        `doing`: a change under way; `note`: the problem of the last
 import { ask, orderAt, ordersAt } from "./api.js";
 
 // Refusals that can pass without anybody changing the order, and the fault in which nothing happened.
@@ -37,7 +38,9 @@ export class Purchase {
     this.#clock = clock;
     this.#headers = pass ? { "lastseat-buyer-token": pass } : {};
     this.#changed = changed;
-    addEventListener("online", () => this.phase.why === "lost" && this.#wake());
+    addEventListener("online", () => {
+      if (this.phase.why === "lost" || this.phase.trouble) this.#wake();
+    });
     addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible" && this.phase.name === "order") this.#refresh();
     });
@@ -84,7 +87,7 @@ export class Purchase {
       if (loop !== this.#loop) return;
       if (answer.status === 200) return this.#keep(answer.body);
       if (!answer.lost && !UNDECIDED.has(answer.body.code)) {
-        this.#enter({ name: "order", order, note: answer.body.code });
+        this.#enter({ name: "order", order, note: answer.body });
         return this.#refresh();
       }
       await this.#pause(backoff(tries, answer));
@@ -94,15 +97,15 @@ export class Purchase {
 
   async #attempt() {
     const loop = this.#begin();
+    const { key, buyer, quantity } = this.#store.order;
     let why;
     for (let tries = 1; ; tries++) {
       const before = this.#store.order;
-      const { key, buyer, quantity, lost } = this.#store.note({
-        sent: true,
-        open: true,
-        lost: Boolean(before.lost || before.open),
-      });
-      this.#enter({ name: "asking", quantity, tries: tries - 1, why });
+      // Another tab went on to a new order.
+      if (before.key !== key) return this.#look();
+      const lost = Boolean(before.lost || before.open);
+      this.#store.note({ sent: true, open: true, lost });
+      this.#enter({ name: "asking", quantity, tries: tries - 1, why, unsure: lost });
       const answer = await ask(ordersAt(this.#sale), {
         method: "POST",
         body: { buyer, quantity },
@@ -115,9 +118,15 @@ export class Purchase {
       if (loop !== this.#loop) return;
       const code = answer.lost ? "lost" : answer.body.code;
       const isLost = code === "lost" || code === "outcome_unknown";
-      this.#store.note({ open: false, lost: isLost || (lost && UNDECIDED.has(code)) });
+      const unsure = isLost || (lost && UNDECIDED.has(code));
+      this.#store.note({ open: false, lost: unsure });
       if (code === undefined) return this.#keep(answer.body);
-      if (code === "key_reused") return this.#look(code);
+      if (code === "key_reused") return this.#look(answer.body);
+      if (code === "buyer_token" && lost) {
+        // The token has expired meanwhile. To see an order none is needed.
+        this.#store.note({ wanted: false });
+        return this.#look();
+      }
       if (!isLost && !PASSING.has(code)) {
         this.#store.note({ wanted: false });
         const at = this.#clock.now();
@@ -126,7 +135,7 @@ export class Purchase {
       why = code;
       const ms = backoff(tries, answer);
       const until = performance.now() + ms;
-      this.#enter({ name: "waiting", quantity, tries, why, until });
+      this.#enter({ name: "waiting", quantity, tries, why, until, unsure });
       await this.#pause(ms);
       if (loop !== this.#loop) return;
     }
@@ -147,7 +156,7 @@ export class Purchase {
       }
       const ms = backoff(tries, answer);
       const until = performance.now() + ms;
-      this.#enter({ name: "waiting", quantity, tries, why: "lost", until });
+      this.#enter({ name: "waiting", quantity, tries, why: "lost", until, unsure: true });
       await this.#pause(ms);
       if (loop !== this.#loop) return;
     }
@@ -162,6 +171,7 @@ export class Purchase {
       const answer = await this.#read(order.order_id);
       if (loop !== this.#loop) return;
       if (answer.status === 200) return this.#keep(answer.body, note);
+      if (answer.status === 404) return this.#enter({ name: "order", order, note: answer.body });
       this.#enter({ name: "order", order, note, trouble: true });
       await this.#pause(backoff(tries, answer));
       if (loop !== this.#loop) return;

@@ -5,6 +5,7 @@
 // button can be pressed and what it says), an `order` and the `actions` that are offered.
 
 const SALE_IS = new Set(["sold_out", "closed", "unknown_sale"]);
+const NOTES = new Set(["key_reused", "hold_expired", "hold_limit", "wrong_state", "unknown_order"]);
 
 // The state of the sale at `now`, which may be later than the answer: a sale opens and closes by itself.
 export function standing(view, now, opensAt) {
@@ -42,7 +43,8 @@ export function scene({ view, missing, unreachable, phase, now, opensAt }) {
       ? { tone: "wait", headline: ["unreachable"], detail: ["unreachable_detail"], actions: [] }
       : { tone: "calm", headline: ["loading"], detail: null, actions: [] };
   }
-  return saleScene(view, standing(view, now, opensAt));
+  const shown = saleScene(view, standing(view, now, opensAt));
+  return unreachable ? { ...shown, detail: ["stale"] } : shown;
 }
 
 function saleScene(view, state) {
@@ -74,15 +76,14 @@ function saleScene(view, state) {
   }
 }
 
-function waitingScene({ why, until, tries }) {
-  // Whose answer is lost may have an order: giving up would not undo it.
-  const unknown = why === "lost" || why === "outcome_unknown";
+function waitingScene({ why, until, tries, unsure }) {
   return {
     tone: "wait",
     headline: [why],
     detail: [`${why}_wait`],
     clock: { label: "again_in", until, tries },
-    actions: unknown ? [] : ["stop"],
+    // Whose answer is lost may have an order: giving up would not undo it.
+    actions: unsure ? [] : ["stop"],
   };
 }
 
@@ -108,15 +109,21 @@ function refusedScene({ problem, quantity }, view) {
 }
 
 function orderScene({ order, doing, note, trouble }, view) {
-  const shop = note === "unauthorized";
+  const shop = note?.code === "unauthorized" && order.state === "held";
   const over = order.state === "cancelled" || order.state === "expired";
   const actions = { held: shop ? ["extend", "cancel"] : ["confirm", "extend", "cancel"], confirmed: ["another", "cancel"] }[order.state] ?? ["another"];
   return {
     tone: { held: "wait", confirmed: "go" }[order.state] ?? "calm",
     headline: [doing ? `${doing}_doing` : order.state, order.quantity],
-    detail: trouble ? ["order_trouble"] : note ? [shop ? "shop_pays" : `note_${note}`] : [`${order.state}_detail`],
+    detail: trouble ? ["order_trouble"] : shop ? ["shop_pays"] : (noted(note) ?? [`${order.state}_detail`]),
     clock: order.state === "held" ? { label: "held_for", at: order.expires_at, of: view?.hold_ms } : null,
     order: over ? null : order,
     actions: doing ? [] : actions,
   };
+}
+
+// Why the last change did not happen; how the order stands says the rest.
+function noted(note) {
+  if (!note || note.code === "unauthorized") return null;
+  return NOTES.has(note.code) ? [`note_${note.code}`] : ["said", note.detail];
 }

@@ -11,6 +11,12 @@ export class Store {
 
   constructor(sale) {
     this.#name = `lastseat:order:${sale}`;
+    this.#set("lastseat:here", "1");
+  }
+
+  // Whether what is noted outlives the page.
+  get keeps() {
+    return this.#memory.size === 0;
   }
 
   // The record of the order: `key`; `sent` once it may be in the ledger; `wanted` while the buyer waits for an outcome;

@@ -41,6 +41,11 @@ export class View {
     at("buyer").readOnly = given !== null;
   }
 
+  // Says `name` where the page promises that a reload does no harm.
+  warn(name) {
+    at("promise").dataset.say = name;
+  }
+
   speak(language) {
     const other = language === "en" ? "zh" : "en";
     this.#language = language;
@@ -55,6 +60,7 @@ export class View {
     at("fewer").setAttribute("aria-label", this.say("fewer"));
     at("more").setAttribute("aria-label", this.say("more"));
     at("copy").textContent = this.say("copy");
+    this.#wrong(at("buyer").getAttribute("aria-invalid") === "true", false);
     this.#shown = null;
   }
 
@@ -171,10 +177,10 @@ export class View {
     this.#acts.get(buyer, this.#quantity);
   }
 
-  #wrong(is) {
+  #wrong(is, focus = is) {
     at("buyer").setAttribute("aria-invalid", String(is));
     write("buyer-wrong", is ? this.say("buyer_wrong") : "");
-    if (is) at("buyer").focus();
+    if (focus) at("buyer").focus();
   }
 
   async #copy() {

@@ -7,13 +7,14 @@ export const words = {
   en: {
     name: "English",
     title: (sale) => `${sale}: tickets`,
-    brand: "The last seat goes to exactly one buyer.",
     footer: "A double click, a reload or a second tab never buys twice.",
+    forgetful: "This browser keeps nothing. Do not reload or close this page while you wait.",
     clock_note: "Times are those of the sale, not of your device.",
 
     loading: "Looking at the sale",
     unreachable: "The sale cannot be reached",
     unreachable_detail: "This says nothing about the tickets. The page tries again by itself.",
+    stale: "The sale cannot be reached at the moment. This is what was last known of it.",
     unknown_sale: "There is no such sale",
     unknown_sale_detail: "No sale has this address. Please check it.",
 
@@ -93,7 +94,6 @@ export const words = {
     note_hold_limit: "It cannot be held any longer. Confirm it or give it back.",
     note_wrong_state: "That is no longer possible. This is how your order stands.",
     note_unknown_order: "The ledger does not know this order.",
-    note_invalid: "That did not work.",
 
     confirm: "Confirm",
     confirm_doing: "Confirming",
@@ -120,13 +120,14 @@ export const words = {
   zh: {
     name: "中文",
     title: (sale) => `${sale}：购票`,
-    brand: "最后一个座位，只属于一位买家。",
     footer: "双击、刷新或打开第二个页面，都不会重复购买。",
+    forgetful: "此浏览器不保存数据。等候期间请勿刷新或关闭本页。",
     clock_note: "时间以售票系统为准，与您的设备无关。",
 
     loading: "正在查看售票情况",
     unreachable: "暂时无法连接",
     unreachable_detail: "这不代表票已售完。页面会自动重试。",
+    stale: "暂时无法连接。所示为最近一次得知的情况。",
     unknown_sale: "没有这场售票",
     unknown_sale_detail: "此网址没有对应的售票活动，请核对网址。",
 
@@ -206,7 +207,6 @@ export const words = {
     note_hold_limit: "无法再延长保留时间。请确认或退回。",
     note_wrong_state: "此操作已不可行。以下是订单的当前状态。",
     note_unknown_order: "账本中没有此订单。",
-    note_invalid: "未能成功。",
 
     confirm: "确认",
     confirm_doing: "正在确认",

@@ -167,6 +167,21 @@ test("when every node is killed the page keeps asking and buys once", async () =
   await ada.leave();
 });
 
+test("a browser that keeps nothing is told not to reload, and buys", async () => {
+  const sale = await newSale({ capacity: 1 });
+  const ada = await come("no-such-sale");
+  await ada.page.addInitScript(() => {
+    const denied = { get: () => { throw new DOMException("denied", "SecurityError"); } };
+    Object.defineProperty(window, "localStorage", denied);
+    Object.defineProperty(window, "sessionStorage", denied);
+  });
+  await ada.page.goto(`${edge}/s/${sale}`);
+  await ada.page.locator("footer", { hasText: "Do not reload" }).waitFor();
+  await ada.buys();
+  await ada.sees("The ticket is yours");
+  await ada.leave();
+});
+
 test("a page that nobody sees asks less often", async () => {
   const ada = await come(await newSale({ capacity: 1 }));
   await ada.sees("On sale now");

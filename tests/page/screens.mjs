@@ -14,7 +14,7 @@ async function sale(id, terms) {
 }
 
 async function take(name, id, options, act) {
-  const visitor = await Visitor.come(browser, id, { viewport: { width: 360, height: 800 }, reducedMotion: "reduce", ...options });
+  const visitor = await Visitor.come(browser, id, { viewport: { width: 360, height: 830 }, reducedMotion: "reduce", ...options });
   await act(visitor);
   await visitor.page.evaluate(() => {
     document.activeElement.blur();

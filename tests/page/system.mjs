@@ -13,7 +13,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 // How long the page may take for what it should show at once, on a machine that is busy.
 export const PATIENCE = 30_000;
 
-export const edge = roster().edges[0];
+export const edge = roster().edges[0].url;
 
 export async function launch() {
   assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing. Run 'make setup', or set CHROMIUM to a Chromium`);

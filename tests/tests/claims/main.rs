@@ -67,6 +67,7 @@ fn every_file_that_a_document_links_exists() {
         "ARCHITECTURE.md",
         "CHANGELOG.md",
         "docs/GUARANTEES.md",
+        "docs/PAGE.md",
         "docs/SECURITY.md",
         "docs/FAILOVER.md",
     ];

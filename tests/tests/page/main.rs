@@ -16,18 +16,17 @@ use std::time::{Duration, Instant};
 const SCRIPT_WITHIN: Duration = Duration::from_secs(300);
 /// The page's budget: everything that a first visit brings, uncompressed.
 const WEIGHT_MAX: usize = 60_000;
+/// With which the shop of `shop.mjs` signs its buyers' tokens.
+const BUYER_SECRET: &str = "the-secret-of-a-shop-that-knows-its-buyers";
 
 /// Runs a script of `tests/page` on a cluster.
-fn in_chromium(edge: Edge, arguments: &[&str], script: &str) {
-    let setup = Setup {
-        arguments: arguments.iter().map(ToString::to_string).collect(),
-        ..Setup::with_edge(edge)
-    };
-    let cluster = Cluster::start(&setup).expect("the cluster comes up");
+fn in_chromium(setup: &Setup, script: &str) {
+    let cluster = Cluster::start(setup).expect("the cluster comes up");
     let mut command = Command::new(repository().join("node_modules/.bin/node"));
     command
         .current_dir(repository().join("tests/page"))
         .env("LASTSEAT_CLUSTER", cluster.data_dir().join("cluster.json"))
+        .envs([("BUYER_KEY_ID", "shop"), ("BUYER_SECRET", BUYER_SECRET)])
         .args(["--test", "--test-reporter", "spec"])
         .args(["--test-reporter-destination", "stderr", script]);
     let mut browser = Program::start(script, command).expect("node starts. Run 'make setup'");
@@ -35,19 +34,35 @@ fn in_chromium(edge: Edge, arguments: &[&str], script: &str) {
     assert!(ended.success(), "{script}:\n{}", browser.notes());
 }
 
+/// Behind `wrangler dev`, and everybody may confirm.
+fn demonstration() -> Setup {
+    Setup {
+        arguments: vec!["--demo".to_owned()],
+        ..Setup::with_edge(Edge::Wrangler)
+    }
+}
+
 #[test]
 fn every_state_of_a_sale_is_told_truly_and_can_be_read_by_everybody() {
-    in_chromium(Edge::Wrangler, &["--demo"], "states.mjs");
+    in_chromium(&demonstration(), "states.mjs");
 }
 
 #[test]
 fn a_double_click_a_reload_a_second_tab_or_a_lost_answer_never_buys_twice() {
-    in_chromium(Edge::Wrangler, &["--demo"], "once.mjs");
+    in_chromium(&demonstration(), "once.mjs");
 }
 
 #[test]
-fn the_page_leaves_the_payment_to_the_shop() {
-    in_chromium(Edge::Workerd, &[], "shop.mjs");
+fn the_shop_names_its_buyers_and_confirms_what_they_paid() {
+    let key = (
+        "LASTSEAT_BUYER_KEY".into(),
+        format!("shop:{BUYER_SECRET}").into(),
+    );
+    let setup = Setup {
+        environment: vec![key],
+        ..Setup::with_edge(Edge::Workerd)
+    };
+    in_chromium(&setup, "shop.mjs");
 }
 
 #[test]
@@ -136,35 +151,39 @@ async fn thousands_of_open_pages_ask_an_origin_once_a_second() {
     let cluster = Cluster::with_edge(Edge::Workerd);
     cluster.create_sale("watched", 500).await.unwrap();
     let started = Instant::now();
-    let pages = (0..16).map(|_| watch(&cluster.edges[0], started));
-    let (mut looks, mut asked) = (0, 0);
+    let pages = (0..16).map(|_| watch(&cluster.edges[0]));
+    let (mut shown, mut asked) = (0, 0);
     for page in futures_util::future::join_all(pages).await {
-        looks += page.0;
+        shown += page.0;
         asked += page.1;
     }
     let seconds = started.elapsed().as_millis() as u64 / VIEW_FRESH_MS;
     // The first answer is awaited by a cold round's worth of requests.
     let allowed = seconds + 1 + u64::from(COLD_BUDGET);
-    assert!(looks >= 1_000, "{looks} looks");
+    assert!(shown >= 3_000, "{shown} of 3,200 looks saw the sale");
     assert!(
         asked <= allowed,
-        "{asked} of {looks} looks asked an origin, {allowed} may"
+        "{asked} of {shown} looks asked an origin, {allowed} may"
     );
 }
 
-/// Looks at the sale as often as it can for three seconds: how often, and how often an origin answered.
-async fn watch(edge: &str, started: Instant) -> (u64, u64) {
+/// Looks at the sale 200 times: how often it saw it, and how often an origin answered. On a machine on which an
+/// origin takes long, a look may be told to come back.
+async fn watch(edge: &str) -> (u64, u64) {
     let mut client = Client::new(edge).unwrap();
-    let (mut looks, mut asked) = (0, 0);
-    while started.elapsed() < Duration::from_secs(3) {
+    let (mut shown, mut asked) = (0, 0);
+    for _ in 0..200 {
         let answer = get(&mut client, "/v1/sales/watched", &[]).await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            continue;
+        }
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         assert_eq!(answer.json::<SaleView>().unwrap().free, Some(500));
         assert_eq!(answer.header("cache-control"), "public, max-age=1");
         let age: u64 = answer.header(header::AGE_MS).parse().unwrap();
         assert!(age < VIEW_FRESH_MS, "{age} ms old");
-        looks += 1;
+        shown += 1;
         asked += u64::from(answer.header(header::ANSWERED_BY) != "edge");
     }
-    (looks, asked)
+    (shown, asked)
 }
