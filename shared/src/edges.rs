@@ -38,6 +38,15 @@ impl Edges {
         }
     }
 
+    /// Edges that asked lately, for the eye: none after a silence.
+    #[must_use]
+    pub fn live_at(&self, now: UnixMillis) -> usize {
+        if now.since(self.turns_at) >= EDGE_LIVE_MS / 2 {
+            return 0;
+        }
+        self.previous.len() + self.fresh
+    }
+
     /// Edges that asked lately, at least 1.
     #[must_use]
     pub fn live(&self) -> u32 {
