@@ -64,13 +64,15 @@ impl Feed {
             return outcome.clone();
         }
         let ledger = app.sales.ledger();
-        let outcome = ClusterStatus::read(ledger, |sale, snapshot| app.sales.hear(sale, snapshot))
-            .await
-            .and_then(|status| {
-                serde_json::to_vec(&status)
-                    .map(Bytes::from)
-                    .map_err(|e| Fault::Corrupt(e.to_string()))
-            });
+        let outcome = ClusterStatus::read(ledger, None, |sale, snapshot| {
+            app.sales.hear(sale, snapshot)
+        })
+        .await
+        .and_then(|status| {
+            serde_json::to_vec(&status)
+                .map(Bytes::from)
+                .map_err(|e| Fault::Corrupt(e.to_string()))
+        });
         *last = Some((Instant::now(), outcome.clone()));
         outcome
     }

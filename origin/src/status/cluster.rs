@@ -92,13 +92,31 @@ pub struct SaleView {
     pub received_by_node: BTreeMap<u16, u64>,
 }
 
+/// The stages of a sale's orders: each one that asks is refused at an edge or received by a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Funnel {
+    /// Orders that asked.
+    pub asked: u64,
+    /// Orders refused at an edge.
+    pub refused_at_edge: u64,
+    /// Orders refused by a node from memory.
+    pub refused_at_origin: u64,
+    /// Orders that the ledger has decided on.
+    pub ledger: u64,
+    /// Orders granted.
+    pub granted: u64,
+    /// Tickets confirmed.
+    pub confirmed: u64,
+}
+
 impl ClusterStatus {
-    /// Reads it. `hear` is told how each sale stands.
+    /// Reads it. `wanted` is shown in any case; `hear` is told how each sale stands.
     ///
     /// # Errors
     /// See [`Fault`]; a sale with damaged data is no fault of the whole.
     pub async fn read(
         ledger: &Ledger,
+        wanted: Option<&SaleId>,
         mut hear: impl FnMut(&SaleId, &Snapshot),
     ) -> Result<Self, Fault> {
         let now = ledger.time().await?;
@@ -110,7 +128,7 @@ impl ClusterStatus {
             }
         }
         statuses.sort_by_key(|status| status.node);
-        let (shown, more_sales) = shown_sales(&statuses, &ledger.sales().await?);
+        let (shown, more_sales) = shown_sales(&statuses, &ledger.sales().await?, wanted);
         let mut sales = Vec::with_capacity(shown.len());
         for sale in shown {
             let (stock, damage) = match ledger.snapshot(&sale).await {
@@ -170,6 +188,30 @@ impl SaleView {
         }
     }
 
+    /// What became of its orders, stage by stage.
+    #[must_use]
+    pub fn funnel(&self) -> Funnel {
+        let totals = &self.totals;
+        let refused_at_edge = totals.edge.refused.values().sum();
+        Funnel {
+            asked: totals.received + refused_at_edge,
+            refused_at_edge,
+            refused_at_origin: totals.refused_by_origin,
+            ledger: totals.granted + totals.replayed + totals.refused_by_ledger,
+            granted: totals.granted,
+            confirmed: self.stock.as_ref().map_or(0, |s| s.confirmed.into()),
+        }
+    }
+
+    /// Whether capacity = free + held + confirmed, added up here.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        self.stock.as_ref().is_some_and(|stock| {
+            let parts = [stock.free, stock.held, stock.confirmed];
+            parts.into_iter().map(u64::from).sum::<u64>() == u64::from(stock.capacity)
+        })
+    }
+
     /// The last audit.
     #[must_use]
     pub const fn audit(&self) -> Option<AuditMark> {
@@ -185,7 +227,11 @@ fn read_status(text: &str) -> Option<NodeStatus> {
 }
 
 /// The sales to show, those with traffic first, and how many more there are.
-fn shown_sales(statuses: &[NodeStatus], known: &[SaleId]) -> (Vec<SaleId>, usize) {
+fn shown_sales(
+    statuses: &[NodeStatus],
+    known: &[SaleId],
+    wanted: Option<&SaleId>,
+) -> (Vec<SaleId>, usize) {
     let mut received: BTreeMap<&str, u64> = BTreeMap::new();
     for totals in statuses.iter().flat_map(|status| &status.sales) {
         *received.entry(&totals.sale).or_default() += totals.received;
@@ -195,7 +241,7 @@ fn shown_sales(statuses: &[NodeStatus], known: &[SaleId]) -> (Vec<SaleId>, usize
     shown.sort_by_key(|sale| {
         let received = received.get(sale.as_str()).copied().unwrap_or(0);
         let listed = busy.contains(sale.as_str());
-        (!listed, std::cmp::Reverse(received))
+        (wanted != Some(sale), !listed, std::cmp::Reverse(received))
     });
     let more = shown.len().saturating_sub(SHOWN_SALES_MAX);
     shown.truncate(SHOWN_SALES_MAX);
@@ -308,7 +354,13 @@ mod tests {
             .map(|i| SaleId::parse(&format!("sale-{i}")).unwrap())
             .chain([SaleId::parse("a").unwrap()])
             .collect();
-        let (shown, more) = shown_sales(&[status(1, 1, NodeState::Serving)], &known);
+        let (shown, more) = shown_sales(&[status(1, 1, NodeState::Serving)], &known, None);
+        let (first, _) = shown_sales(&[], &known, known.last());
+        assert_eq!(
+            first[0],
+            known[known.len() - 1],
+            "whatever was asked for is shown"
+        );
         assert_eq!(
             (shown[0].as_str(), shown.len(), more),
             ("a", SHOWN_SALES_MAX, 6)

@@ -6,7 +6,7 @@ mod cluster;
 mod publish;
 
 pub use audits::{AuditMark, Audits};
-pub use cluster::{ClusterStatus, Health, NodeView, SaleView};
+pub use cluster::{ClusterStatus, Funnel, Health, NodeView, SaleView};
 pub use publish::Publisher;
 
 use crate::happenings::Happening;
