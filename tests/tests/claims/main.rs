@@ -68,6 +68,8 @@ fn every_file_that_a_document_links_exists() {
         "CHANGELOG.md",
         "docs/GUARANTEES.md",
         "docs/SECURITY.md",
+        "docs/METRICS.md",
+        "docs/RUNBOOK.md",
     ];
     for document in documents {
         let text = read(document);

@@ -104,8 +104,11 @@ impl<'a> View<'a> {
             Some(sale) => {
                 text.push_str(&format!("  {}  {}", sale.sale, equation(sale)));
                 for (name, count) in STAGES {
-                    let rate = per_second(self.rate(|sale| count(&sale.funnel()), sale));
-                    text.push_str(&format!("  {name} {rate}/s"));
+                    let total = count(&sale.funnel());
+                    text.push_str(&format!("  {name} {total}"));
+                    if let Some(rate) = self.rate(|sale| count(&sale.funnel()), sale) {
+                        text.push_str(&format!(" ({}/s)", per_second(Some(rate))));
+                    }
                 }
             }
             None => text.push_str("  no sale"),
