@@ -269,9 +269,10 @@ impl Sales {
         views
     }
 
-    /// Takes in what the ledger said of `sale`, if this node serves it.
+    /// Takes in what the ledger said of `sale`. This node serves it from now on, if there is room.
     pub fn hear(&self, sale: &SaleId, snapshot: &Snapshot) {
-        if let Some(desk) = self.open_desk(sale) {
+        let known = self.open_desk(sale);
+        if let Some(desk) = known.or_else(|| self.open(sale, snapshot).ok()) {
             desk.hear(snapshot);
         }
     }
@@ -329,6 +330,11 @@ impl Sales {
         let Some(snapshot) = self.0.ledger.snapshot(sale).await? else {
             return Ok(None);
         };
+        self.open(sale, &snapshot).map(Some)
+    }
+
+    /// Opens the desk of a sale that stands as `snapshot` says, unless it is open already.
+    fn open(&self, sale: &SaleId, snapshot: &Snapshot) -> Result<Arc<Desk>, Fault> {
         let mut desks = self.0.desks.write().unwrap_or_else(PoisonError::into_inner);
         if desks.len() >= SALES_MAX && !desks.contains_key(sale) {
             return Err(Fault::NotSent(format!(
@@ -342,9 +348,9 @@ impl Sales {
                 Arc::clone(&self.0.nodes),
                 Arc::clone(&self.0.counters),
                 Arc::clone(&self.0.happenings),
-                snapshot,
+                *snapshot,
             )
         });
-        Ok(Some(Arc::clone(desk)))
+        Ok(Arc::clone(desk))
     }
 }

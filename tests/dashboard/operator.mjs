@@ -1,7 +1,7 @@
 // What an operator does with the dashboard, and what it says when something is wrong.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Desk, buy, launch, operator, redis, roster, token } from "./system.mjs";
+import { Desk, POLL, buy, launch, operator, redis, roster, token } from "./system.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -81,7 +81,7 @@ test("a sale is paused, opened and restocked only after a question, and a refusa
   await desk.page.click("#do-restock");
   await desk.page.fill("#ask-value", "3");
   await desk.answer("yes");
-  await desk.sees("outcome", "The capacity cannot go below the tickets that are held or confirmed.");
+  await desk.sees("outcome", "The capacity cannot go below the 4 tickets that are held (0) or confirmed (4).");
   await desk.page.click("#do-restock");
   await desk.page.fill("#ask-value", "-1");
   await desk.answer("yes");
@@ -143,7 +143,7 @@ test("a node that is killed starts again and goes on counting", async () => {
   await stage("granted", 20);
   const victim = roster().nodes[1].pid;
   process.kill(victim, "SIGKILL");
-  await desk.page.waitForFunction(() => lastseat.status().happenings.filter((h) => h.kind === "node_started" && h.node === 2).length > 1);
+  await desk.page.waitForFunction(() => lastseat.status().happenings.filter((h) => h.kind === "node_started" && h.node === 2).length > 1, undefined, POLL);
   while (roster().nodes[1].pid === victim) await new Promise((done) => setTimeout(done, 100));
   await buy("evening", 5);
   await stage("granted", 25);

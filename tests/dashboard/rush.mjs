@@ -1,7 +1,7 @@
 // The dashboard while a crowd comes: what it shows must be true in every moment, and exact at the end.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Desk, PATIENCE, launch, operator, roster } from "./system.mjs";
+import { Desk, PATIENCE, POLL, launch, operator, roster } from "./system.mjs";
 
 const SALE = process.env.RUSH_SALE;
 const TICKETS = Number(process.env.RUSH_TICKETS);
@@ -65,7 +65,8 @@ test("the numbers on screen are true during a rush and agree with the audit at i
       [audit.capacity, audit.free, audit.held, audit.confirmed],
     );
   }
-  await desks[0].page.waitForFunction((n) => document.querySelector('tr[data-stage="asked"] .total').textContent.replaceAll(",", "") === String(n), totals.edge.asked);
+  const asked = (n) => document.querySelector('tr[data-stage="asked"] .total').textContent.replaceAll(",", "") === String(n);
+  await desks[0].page.waitForFunction(asked, totals.edge.asked, POLL);
   const funnel = await desks[0].funnel();
   assert.equal(funnel.granted, audit.confirmed);
   assert.equal(funnel.confirmed, TICKETS);

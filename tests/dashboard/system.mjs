@@ -9,6 +9,8 @@ const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 // How long the page may take for what it should show within seconds, on a machine that is busy.
 export const PATIENCE = 60_000;
+// Looks by the clock: a page in the background paints no frames to look by.
+export const POLL = { polling: 200 };
 
 // What `lastseat cluster` wrote about itself.
 export const roster = () => JSON.parse(readFileSync(process.env.LASTSEAT_CLUSTER, "utf8"));

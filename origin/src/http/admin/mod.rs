@@ -115,6 +115,8 @@ async fn audit(_: Operator, State(app): State<Arc<App>>, OfSale(sale): OfSale) -
     if let Ok(Some(report)) = &asked {
         let mark = AuditMark::new(app.sales.ledger().now(), report);
         app.audits.note(&sale, mark);
+        // A node publishes its audits with the sales that it serves.
+        let _ = app.sales.snapshot(&sale).await;
     }
     answer::found(asked, Refusal::UnknownSale, |report| {
         answer::json(StatusCode::OK, &report)

@@ -1,6 +1,8 @@
 // Lines over time on a canvas.
 
-const SPAN_MS = 180_000;
+// What is shown: as long as something was heard, within these bounds.
+const SPAN_MIN_MS = 30_000;
+const SPAN_MAX_MS = 180_000;
 const LEFT = 46;
 const BOTTOM = 18;
 // Told apart by people who see few colours, on white and on black.
@@ -20,8 +22,10 @@ export function draw(canvas, lines, now, unit) {
   const [quiet, rule] = ["--quiet", "--line"].map((name) => style.getPropertyValue(name));
   pen.font = `11px ${style.fontFamily}`;
 
+  const first = Math.min(now, ...lines.flatMap((line) => line.points.slice(0, 1).map((point) => point[0])));
+  const span = Math.min(SPAN_MAX_MS, Math.max(SPAN_MIN_MS, now - first));
   const top = nice(Math.max(0, ...lines.flatMap((line) => line.points.map((point) => point[1]))));
-  const x = (at) => LEFT + ((at - now + SPAN_MS) / SPAN_MS) * (width - LEFT - 4);
+  const x = (at) => LEFT + ((at - now + span) / span) * (width - LEFT - 4);
   const y = (value) => 6 + (1 - value / top) * (height - BOTTOM - 6);
   pen.fillStyle = quiet;
   pen.strokeStyle = rule;
@@ -37,9 +41,10 @@ export function draw(canvas, lines, now, unit) {
     pen.fillText(unit(top * part), LEFT - 6, at);
   }
   pen.textBaseline = "alphabetic";
-  for (const [minutes, text] of [[3, "3 min ago"], [2, "2 min"], [1, "1 min"], [0, "now"]]) {
-    pen.textAlign = minutes === 3 ? "left" : minutes === 0 ? "right" : "center";
-    pen.fillText(text, x(now - minutes * 60_000), height - 4);
+  for (const part of [1, 2 / 3, 1 / 3, 0]) {
+    pen.textAlign = part === 1 ? "left" : part === 0 ? "right" : "center";
+    const text = part === 0 ? "now" : `${Math.round((part * span) / 1000)} s ago`;
+    pen.fillText(text, x(now - part * span), height - 4);
   }
   pen.lineWidth = 1.75;
   pen.lineJoin = "round";
@@ -48,7 +53,7 @@ export function draw(canvas, lines, now, unit) {
     pen.beginPath();
     let before;
     for (const [at, value] of points) {
-      if (at < now - SPAN_MS) continue;
+      if (at < now - span) continue;
       // Where nothing was heard there is no line.
       if (before === undefined || at - before > 5000) pen.moveTo(x(at), y(value));
       else pen.lineTo(x(at), y(value));
