@@ -85,7 +85,8 @@ export function adds_up(sale) {
 export function show_sale(sale, rates) {
   const stock = sale.stock;
   const state = stock ? stock.state : "damaged";
-  put($("state"), state);
+  const none = state === "open" && stock.free === 0 ? (stock.held > 0 ? ", all held" : ", sold out") : "";
+  put($("state"), state + none);
   $("state").dataset.state = state;
   for (const part of ["capacity", "free", "held", "confirmed"]) put($(`n-${part}`), number(stock?.[part]));
   const [ok, audit] = [adds_up(sale), sale.totals.audit];
