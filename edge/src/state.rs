@@ -4,6 +4,7 @@
 use crate::config::{ClientIp, Config};
 use crate::runtime;
 use js_sys::{JSON, Object, Reflect};
+use shared::UnixMillis;
 use shared::bucket::Buckets;
 use shared::gate::{Ask, Decision, Gates, Key};
 use shared::limits::EDGE_CLIENTS_MAX;
@@ -11,7 +12,6 @@ use shared::recent::Recent;
 use shared::routing::{Outcome, Router, Sender, Tried};
 use shared::views::{Look, Views};
 use shared::{BuyerId, EdgeCounts, EdgeId, EdgeTally, Grant, KeyRing, OrderId, Refusal, SaleId};
-use shared::UnixMillis;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::net::IpAddr;

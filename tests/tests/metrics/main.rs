@@ -2,18 +2,25 @@
 //! against the metrics, and a real Prometheus against a running cluster.
 
 use hyper::{Method, StatusCode};
-use lastseat_tests::harness::http::request;
+use lastseat_tests::harness::http::{Sent, request};
 use lastseat_tests::harness::paths::{repository, scratch, tool};
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Client, Cluster, Edge, Program};
+use lastseat_tests::harness::{Client, Cluster, Edge, Program, Setup};
 use serde_json::Value;
-use shared::EdgeCounts;
 use shared::limits::METRICS_SALES_MAX;
+use shared::signature::{Signed, sign};
 use shared::wire::header;
+use shared::{EdgeCounts, KeyRing, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const ORDERS: &str = "/v1/sales/spring/orders";
+const ADA: &str = r#"{"buyer":"ada"}"#;
+/// The key of this test's edge.
+const KEY: &str = "e:eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee";
 
 fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
@@ -132,9 +139,35 @@ async fn the_series_of_sales_are_bounded() {
     );
 }
 
+/// An order as an edge sends it, with `counts`.
+fn from_edge(counts: &str) -> Sent {
+    let signed = Signed {
+        method: "POST",
+        path: ORDERS,
+        order: "",
+        client: "",
+        edge: "e1",
+        key_source: "",
+        buyer_token: "",
+    };
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = UnixMillis(u64::try_from(since.as_millis()).unwrap());
+    let signature = sign(&KeyRing::parse(KEY).unwrap(), &signed, now);
+    let headers = [
+        (header::EDGE, "e1"),
+        (header::SIGNATURE, signature.as_str()),
+        (header::EDGE_COUNTS, counts),
+    ];
+    request(Method::POST, ORDERS, &headers, ADA).unwrap()
+}
+
 #[tokio::test]
 async fn what_an_edge_counted_reaches_the_node_that_answers_it() {
-    let cluster = Cluster::with_edge(Edge::None);
+    let setup = Setup {
+        environment: vec![("LASTSEAT_EDGE_KEY".to_owned(), KEY.to_owned())],
+        ..Setup::with_edge(Edge::None)
+    };
+    let cluster = Cluster::start(&setup).unwrap();
     cluster.create_sale("spring", 10).await.unwrap();
     let node = &cluster.nodes[0];
     let mut client = Client::new(&node.url).unwrap();
@@ -146,23 +179,21 @@ async fn what_an_edge_counted_reaches_the_node_that_answers_it() {
     };
     counts.refused[0] = 98;
     let told = counts.to_header();
-    let path = "/v1/sales/spring/orders";
-    let edge = (header::EDGE, "edge1");
-    for (headers, heard) in [
-        (vec![edge, (header::EDGE_COUNTS, told.as_str())], 98),
+    let claims = [(header::EDGE, "e1"), (header::EDGE_COUNTS, told.as_str())];
+    for asked in [
+        from_edge(&told),
         // Nonsense is not counted, and costs nobody a ticket.
-        (vec![edge, (header::EDGE_COUNTS, "1.5.x")], 98),
-        // Who is no edge is not believed.
-        (vec![(header::EDGE_COUNTS, told.as_str())], 98),
+        from_edge("1.5.x"),
+        // Who does not prove to be an edge is not believed.
+        request(Method::POST, ORDERS, &claims, ADA).unwrap(),
     ] {
-        let asked = request(Method::POST, path, &headers, r#"{"buyer":"ada"}"#).unwrap();
         let answer = client.send(asked).await.unwrap();
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
         let labels = ["sale=\"spring\"", "reason=\"sold_out\""];
         let refused = cluster
             .count("lastseat_edge_orders_refused_total", &labels)
             .await;
-        assert_eq!(refused.unwrap(), heard);
+        assert_eq!(refused.unwrap(), 98);
     }
     let asked = cluster.count("lastseat_edge_orders_asked_total", &[]).await;
     assert_eq!(asked.unwrap(), 100);
