@@ -9,7 +9,7 @@ use js_sys::Object;
 use shared::gate::Key;
 use shared::limits::{EDGE_ATTEMPT_MS, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS};
 use shared::routing::{Outcome, Tried};
-use shared::{BuyerId, Grant, OrderId, SaleId, UnixMillis};
+use shared::{BuyerId, EdgeCounts, Grant, OrderId, SaleId, UnixMillis};
 use std::net::IpAddr;
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
@@ -50,11 +50,22 @@ impl Errand<'_> {
         body: Option<&JsValue>,
     ) -> Result<Response, Lost> {
         let client_ip = headers::client_ip(self.isolate, self.request);
-        let init = headers::init(self, client_ip, order, body);
-        self.ask_origins(client_ip, &init).await
+        let mut untold = self.isolate.take_counts(self.sale);
+        let init = headers::init(self, client_ip, order, body, untold.as_ref());
+        let reply = self.ask_origins(client_ip, &init, &mut untold).await;
+        if let Some(counts) = untold {
+            self.isolate.put_back_counts(self.sale, &counts);
+        }
+        reply
     }
 
-    async fn ask_origins(&self, client: Option<IpAddr>, init: &Object) -> Result<Response, Lost> {
+    /// `untold` is what `init` tells of the isolate's counts, until an origin has heard it.
+    async fn ask_origins(
+        &self,
+        client: Option<IpAddr>,
+        init: &Object,
+        untold: &mut Option<EdgeCounts>,
+    ) -> Result<Response, Lost> {
         let deadline = self.since.plus(EDGE_DEADLINE_MS);
         let mut tried = Tried::default();
         let mut lost = Lost::NotSent;
@@ -75,14 +86,17 @@ impl Errand<'_> {
             let (reply, silent) = self.ask_one(index, &url, init, tried, now.plus(ms)).await;
             let verdict = answer::verdict(reply.as_ref());
             self.report(index, &verdict, silent);
+            if reply.as_ref().is_some_and(|reply| self.hear(reply, now)) && untold.take().is_some()
+            {
+                // A second origin must not count it again.
+                glue::forget_counts(init);
+            }
             match (verdict, reply) {
                 (Verdict::Decided | Verdict::Busy, Some(reply)) => {
-                    self.hear(&reply, now);
                     discard(nothing_happened);
                     return Ok(reply);
                 }
                 (Verdict::NothingHappened, Some(reply)) => {
-                    self.hear(&reply, now);
                     discard(nothing_happened.replace(reply));
                 }
                 (Verdict::Doubted(why), reply) => {
@@ -142,17 +156,25 @@ impl Errand<'_> {
             Verdict::Busy | Verdict::NothingHappened | Verdict::Unknown | Verdict::Doubted(_) => {
                 Outcome::Shed
             }
-            Verdict::Failed if silent => Outcome::Silent,
-            Verdict::Failed => Outcome::Failed,
+            Verdict::Failed => {
+                self.isolate.count_failed(self.sale);
+                if silent {
+                    Outcome::Silent
+                } else {
+                    Outcome::Failed
+                }
+            }
         };
         self.isolate.report(index, outcome, runtime::now());
     }
 
-    fn hear(&self, reply: &Response, asked: UnixMillis) {
-        let told = glue::grant(reply);
-        if let Some(grant) = told.and_then(|text| Grant::parse(&text)) {
-            self.isolate.hear(self.sale, &grant, asked, runtime::now());
+    /// Takes in the grant of an answer to what was sent at `asked`. Only a node that has read a request of an edge gives one.
+    fn hear(&self, reply: &Response, asked: UnixMillis) -> bool {
+        let told = glue::grant(reply).and_then(|text| Grant::parse(&text));
+        if let Some(grant) = &told {
+            self.isolate.hear(self.sale, grant, asked, runtime::now());
         }
+        told.is_some()
     }
 }
 

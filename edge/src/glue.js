@@ -39,7 +39,7 @@ export function discard(answer) {
 
 // The part of a subrequest that does not depend on the origin: fresh headers and nothing of the client's but
 // what is named here.
-export function init(method, body, type, trace, authorization, edge, ip, id, key, signature, token) {
+export function init(method, body, type, trace, authorization, edge, ip, id, key, signature, token, counts) {
   const headers = { "lastseat-edge": edge, "lastseat-signature": signature };
   if (type !== undefined) headers["content-type"] = type;
   if (trace !== undefined) headers.traceparent = trace;
@@ -50,7 +50,13 @@ export function init(method, body, type, trace, authorization, edge, ip, id, key
     headers["lastseat-key"] = key;
   }
   if (token !== undefined) headers["lastseat-buyer-token"] = token;
+  if (counts !== undefined) headers["lastseat-edge-counts"] = counts;
   return { method, headers, body, redirect: "manual" };
+}
+
+// An origin has heard the counts: the same subrequest to another one goes without them.
+export function forgetCounts(init) {
+  delete init.headers["lastseat-edge-counts"];
 }
 
 // An answer of the edge's own.

@@ -53,7 +53,10 @@ extern "C" {
         key: Option<&str>,
         signature: &str,
         token: Option<&str>,
+        counts: Option<&str>,
     ) -> Object;
+    #[wasm_bindgen(js_name = forgetCounts)]
+    pub(crate) fn forget_counts(init: &Object);
 
     #[wasm_bindgen(catch)]
     pub(crate) fn respond(

@@ -12,7 +12,7 @@ use shared::gate::Key;
 use shared::limits::BODY_MAX;
 use shared::signature::{self, Signed};
 use shared::wire::key_source;
-use shared::{BuyerId, Code, OrderId, Problem, SaleId, UnixMillis};
+use shared::{BuyerId, Code, EdgeCounts, OrderId, Problem, SaleId, UnixMillis};
 use std::net::{IpAddr, SocketAddr};
 use wasm_bindgen::JsValue;
 use web_sys::Request;
@@ -92,6 +92,7 @@ pub(crate) fn init(
     client_ip: Option<IpAddr>,
     order: Option<(&OrderId, Key)>,
     body: Option<&JsValue>,
+    counts: Option<&EdgeCounts>,
 ) -> Object {
     let request = errand.request;
     let isolate = errand.isolate;
@@ -125,6 +126,7 @@ pub(crate) fn init(
         key,
         &signature,
         token.as_deref(),
+        counts.map(EdgeCounts::to_header).as_deref(),
     )
 }
 
@@ -199,6 +201,7 @@ mod tests {
             header::BUYER_TOKEN,
             header::CLIENT_IP,
             header::EDGE,
+            header::EDGE_COUNTS,
             header::GRANT,
             header::IDEMPOTENCY_KEY,
             header::KEY,

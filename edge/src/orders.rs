@@ -50,6 +50,7 @@ pub(crate) async fn place(
         match isolate.decide(sale, ask, now) {
             Decision::Forward => break,
             Decision::Refuse(refusal) => {
+                isolate.count_refused(sale, refusal);
                 let problem = refused(refusal, now, isolate.chance());
                 return answer::problem(&problem.for_order(&id));
             }
@@ -59,6 +60,7 @@ pub(crate) async fn place(
             }
         }
     }
+    isolate.count_passed(sale);
     let body = match body_of(request).await {
         Ok(body) => body,
         Err(problem) => return answer::problem(&problem.for_order(&id)),
@@ -72,6 +74,7 @@ pub(crate) async fn place(
         let problem = Problem::from(TokenError::OtherBuyer);
         return answer::problem(&problem.for_order(&id));
     }
+    isolate.count_forwarded(sale);
     let errand = Errand {
         isolate,
         request,

@@ -4,13 +4,14 @@
 use crate::config::{ClientIp, Config};
 use crate::runtime;
 use js_sys::{JSON, Object, Reflect};
+use shared::UnixMillis;
 use shared::bucket::Buckets;
 use shared::gate::{Ask, Decision, Gates, Heard, Key};
 use shared::limits::EDGE_CLIENTS_MAX;
 use shared::recent::Recent;
 use shared::routing::{Outcome, Router, Sender, Tried};
 use shared::views::{Look, Views};
-use shared::{BuyerId, EdgeId, Grant, KeyRing, OrderId, SaleId, UnixMillis};
+use shared::{BuyerId, EdgeCounts, EdgeId, EdgeTally, Grant, KeyRing, OrderId, Refusal, SaleId};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -33,6 +34,8 @@ pub(crate) struct Isolate {
     /// Orders that were granted through this isolate.
     granted: RefCell<Recent>,
     views: RefCell<Views>,
+    /// What no origin has heard yet.
+    tally: RefCell<EdgeTally>,
     chance: RefCell<Chance>,
     /// Origins that did not believe this edge and were told of in the log.
     doubters: RefCell<HashSet<usize>>,
@@ -87,6 +90,7 @@ impl Isolate {
             router: RefCell::new(config.router.starting_at(start)),
             granted: RefCell::default(),
             views: RefCell::default(),
+            tally: RefCell::default(),
             chance: RefCell::new(chance),
             doubters: RefCell::default(),
         })
@@ -122,6 +126,32 @@ impl Isolate {
     pub(crate) fn decide(&self, sale: &SaleId, ask: Ask, now: UnixMillis) -> Decision {
         let chance = self.chance();
         self.gates.borrow_mut().of(sale).decide(ask, now, chance)
+    }
+
+    pub(crate) fn count_refused(&self, sale: &SaleId, refusal: Refusal) {
+        self.tally.borrow_mut().refused(sale, refusal);
+    }
+
+    pub(crate) fn count_passed(&self, sale: &SaleId) {
+        self.tally.borrow_mut().passed(sale);
+    }
+
+    pub(crate) fn count_forwarded(&self, sale: &SaleId) {
+        self.tally.borrow_mut().forwarded(sale);
+    }
+
+    pub(crate) fn count_failed(&self, sale: &SaleId) {
+        self.tally.borrow_mut().failed(sale);
+    }
+
+    /// What an origin is about to hear of the counts of `sale`.
+    pub(crate) fn take_counts(&self, sale: &SaleId) -> Option<EdgeCounts> {
+        self.tally.borrow_mut().take(sale)
+    }
+
+    /// Keeps counts that no origin heard for the next request.
+    pub(crate) fn put_back_counts(&self, sale: &SaleId, counts: &EdgeCounts) {
+        self.tally.borrow_mut().put_back(sale, counts);
     }
 
     /// What is to be thought of an order id that a client sent.

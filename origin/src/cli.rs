@@ -27,6 +27,7 @@ Examples:
   lastseat cluster --demo --edge wrangler     the same with an edge and a sale of 10,000 tickets
   lastseat sale create spring --capacity 500  a sale of 500 tickets, open at once
   lastseat sale watch spring                  how it sells, a line a second
+  lastseat top                                the whole cluster live
   lastseat audit --sale spring                recounts it
 
 Exit codes: 0 done, 1 refused or it did not work, 2 wrong flags
@@ -85,6 +86,15 @@ pub enum Command {
         #[command(subcommand)]
         command: OrdersCommand,
     },
+    /// Show the whole cluster live: stock, funnel, nodes, events
+    #[command(after_help = "\
+Keys: n shows the next sale, q or Ctrl-C ends. Where stdout is no terminal: a line a second.
+
+Examples:
+  lastseat top
+  lastseat top --sale spring --once
+  lastseat top --json | jq .nodes")]
+    Top(TopFlags),
     /// Recount a sale and compare with its counters
     #[command(
         after_help = "Exit codes: 0 all agrees, 1 differences, 2 could not check.\n\n\
@@ -104,6 +114,11 @@ Examples:
   lastseat completions zsh > ~/.zfunc/_lastseat
   lastseat completions fish > ~/.config/fish/completions/lastseat.fish")]
     Completions(CompletionsFlags),
+    /// Write the manual pages, one for each command
+    #[command(after_help = "\
+Example:
+  lastseat man --to ~/.local/share/man/man1 && man lastseat-sale-create")]
+    Man(ManFlags),
     /// Become another program that ends when our parent does
     #[command(hide = true)]
     Bound(BoundFlags),
@@ -289,6 +304,25 @@ pub struct AuditFlags {
     /// The sale
     #[arg(long)]
     pub sale: String,
+}
+
+/// `lastseat top`
+#[derive(Debug, Args)]
+pub struct TopFlags {
+    /// The sale to show first; the busiest when absent
+    #[arg(long)]
+    pub sale: Option<String>,
+    /// Print it once and end
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// `lastseat man`
+#[derive(Debug, Args)]
+pub struct ManFlags {
+    /// The directory for the pages; it is made if it is missing
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
 }
 
 /// `lastseat completions`

@@ -4,8 +4,9 @@
 //! There are no timers on the way of an order: an idle committer sends at once, a busy one sends
 //! what gathered during one round trip.
 
+use crate::happenings::Happenings;
 use crate::ledger::{Fault, Ledger, Reserve, Verdict};
-use crate::metrics::{Counters, count};
+use crate::metrics::{Counters, SaleCounts, count};
 use crate::nodes::Nodes;
 use crate::sales::{Placed, Tier};
 use shared::gate::Key;
@@ -55,8 +56,26 @@ pub(crate) struct Desk {
     known: Mutex<Known>,
     ledger: Ledger,
     nodes: Arc<Nodes>,
+    sale: SaleId,
+    counts: Arc<SaleCounts>,
+    happenings: Arc<Happenings>,
     /// The last time that readers had the ledger asked; held while one of them asks.
     refresh: tokio::sync::Mutex<Option<Refresh>>,
+}
+
+/// What a desk knows of its sale at one moment.
+#[derive(Clone, Debug)]
+pub struct DeskView {
+    /// The sale.
+    pub sale: SaleId,
+    /// What the ledger said last.
+    pub snapshot: Snapshot,
+    /// Orders that wait for the ledger.
+    pub queued: usize,
+    /// Edges that asked lately.
+    pub live_edges: usize,
+    /// What was counted.
+    pub counts: Arc<SaleCounts>,
 }
 
 /// One question of readers to the ledger.
@@ -84,8 +103,28 @@ impl Desk {
     /// Takes in what the ledger said, unless something newer was heard meanwhile.
     pub(crate) fn hear(&self, snapshot: &Snapshot) {
         let mut known = self.known();
+        let old = *known.outlook.snapshot();
         if known.outlook.hear(snapshot) {
+            self.happenings.compare(&self.sale, &old, snapshot);
             known.heard = Instant::now();
+        }
+    }
+
+    /// What is counted for the sale.
+    pub(crate) fn counts(&self) -> &SaleCounts {
+        &self.counts
+    }
+
+    /// What is known of the sale now.
+    pub(crate) fn view(&self) -> DeskView {
+        let queued = self.queue.max_capacity() - self.queue.capacity();
+        let known = self.known();
+        DeskView {
+            sale: self.sale.clone(),
+            snapshot: *known.outlook.snapshot(),
+            queued,
+            live_edges: known.outlook.live_edges(self.ledger.now()),
+            counts: Arc::clone(&self.counts),
         }
     }
 
@@ -213,6 +252,7 @@ impl Committer {
         ledger: Ledger,
         nodes: Arc<Nodes>,
         counters: Arc<Counters>,
+        happenings: Arc<Happenings>,
         snapshot: Snapshot,
     ) -> Arc<Desk> {
         let (queue, work) = mpsc::channel(QUEUE_MAX);
@@ -226,6 +266,9 @@ impl Committer {
             known: Mutex::new(known),
             ledger,
             nodes,
+            sale: sale.clone(),
+            counts: counters.of_sale(&sale),
+            happenings,
             refresh: tokio::sync::Mutex::default(),
         });
         let mut committer = Self {
@@ -291,6 +334,7 @@ impl Committer {
                     Admission::Later => return Some(waiting),
                     Admission::Refuse(refusal) => {
                         count(&self.counters.refused_by_origin);
+                        count(&self.desk.counts.refused_by_origin);
                         let _ = waiting.answer.send(Ok(Placed {
                             verdict: Verdict::Refused(refusal),
                             by: Tier::Origin,

@@ -2,18 +2,21 @@
 
 use crate::changes::{self, Restock};
 use crate::committer::{Committer, Desk};
+use crate::happenings::Happenings;
 use crate::ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use crate::metrics::{Counters, count};
 use crate::nodes::Nodes;
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_MAX};
-use shared::{EdgeId, Grant, Order, OrderId, Quantity, Refusal, SaleId, SaleState, Snapshot};
+use shared::{
+    EdgeCounts, EdgeId, Grant, Order, OrderId, Quantity, Refusal, SaleId, SaleState, Snapshot,
+};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-pub use crate::committer::NewOrder;
+pub use crate::committer::{DeskView, NewOrder};
 pub use crate::ledger::Verdict;
 pub use crate::nodes::NodeIdentity;
 
@@ -60,6 +63,7 @@ struct Inner {
     counters: Arc<Counters>,
     desks: RwLock<HashMap<SaleId, Arc<Desk>>>,
     lookups: Semaphore,
+    happenings: Arc<Happenings>,
     draining: AtomicBool,
 }
 
@@ -74,6 +78,7 @@ impl Sales {
             counters,
             desks: RwLock::default(),
             lookups: Semaphore::new(LOOKUPS_MAX),
+            happenings: Arc::default(),
             draining: AtomicBool::new(false),
         }));
         let opener = sales.clone();
@@ -110,15 +115,16 @@ impl Sales {
                 by: Tier::Ledger,
             });
         };
+        desk.counts().received(self.0.ledger.now());
         if let Some(refusal) = desk.refuse_from_memory(&order) {
-            count(&self.0.counters.refused_by_origin);
+            self.count_refused(&desk);
             return Ok(Placed {
                 verdict: Verdict::Refused(refusal),
                 by: Tier::Origin,
             });
         }
         let Some(answer) = desk.queue(order) else {
-            count(&self.0.counters.refused_by_origin);
+            self.count_refused(&desk);
             let busy = Verdict::Refused(Refusal::Busy(desk.retry_after_ms()));
             return Ok(Placed {
                 verdict: busy,
@@ -217,12 +223,18 @@ impl Sales {
         &self.0.ledger
     }
 
-    /// The grant for the edge that asked for `sale`; `None` before anything was heard of the sale.
+    /// The grant for the edge that asked for `sale` and tells what it has counted; `None` before anything was
+    /// heard of the sale.
     #[must_use]
-    pub fn grant(&self, sale: &SaleId, edge: &EdgeId) -> Option<Grant> {
+    pub fn grant(&self, sale: &SaleId, edge: &EdgeId, told: Option<&EdgeCounts>) -> Option<Grant> {
         let desk = self.open_desk(sale);
         match desk {
-            Some(desk) => Some(desk.grant(edge, fastrand::f64())),
+            Some(desk) => {
+                if let Some(told) = told {
+                    desk.counts().hear_edge(told);
+                }
+                Some(desk.grant(edge, fastrand::f64()))
+            }
             None => Some(Grant::of_unknown_sale(self.0.ledger.now())),
         }
     }
@@ -244,6 +256,33 @@ impl Sales {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
+    /// What is known of each sale that this node serves, without asking the ledger.
+    #[must_use]
+    pub fn views(&self) -> Vec<DeskView> {
+        let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
+        let mut views: Vec<DeskView> = desks.values().map(|desk| desk.view()).collect();
+        drop(desks);
+        views.sort_by(|a, b| {
+            let asked = |view: &DeskView| view.counts.asked_at();
+            asked(b).cmp(&asked(a)).then_with(|| a.sale.cmp(&b.sale))
+        });
+        views
+    }
+
+    /// Takes in what the ledger said of `sale`. This node serves it from now on, if there is room.
+    pub fn hear(&self, sale: &SaleId, snapshot: &Snapshot) {
+        let known = self.open_desk(sale);
+        if let Some(desk) = known.or_else(|| self.open(sale, snapshot).ok()) {
+            desk.hear(snapshot);
+        }
+    }
+
+    /// What has happened to the sales of this node, and to the other nodes.
+    #[must_use]
+    pub fn happenings(&self) -> &Happenings {
+        &self.0.happenings
+    }
+
     /// Takes no more orders, finishes those that wait, and leaves the list of live nodes.
     pub async fn drain(&self) {
         self.take_no_more();
@@ -258,10 +297,15 @@ impl Sales {
     }
 
     async fn changed<T>(&self, sale: &SaleId, reply: Reply<T>) -> Reply<T> {
-        if let (Some(desk), Ok(Some((snapshot, _)))) = (self.open_desk(sale), &reply) {
-            desk.hear(snapshot);
+        if let Ok(Some((snapshot, _))) = &reply {
+            self.hear(sale, snapshot);
         }
         reply
+    }
+
+    fn count_refused(&self, desk: &Desk) {
+        count(&self.0.counters.refused_by_origin);
+        count(&desk.counts().refused_by_origin);
     }
 
     fn open_desk(&self, sale: &SaleId) -> Option<Arc<Desk>> {
@@ -286,6 +330,11 @@ impl Sales {
         let Some(snapshot) = self.0.ledger.snapshot(sale).await? else {
             return Ok(None);
         };
+        self.open(sale, &snapshot).map(Some)
+    }
+
+    /// Opens the desk of a sale that stands as `snapshot` says, unless it is open already.
+    fn open(&self, sale: &SaleId, snapshot: &Snapshot) -> Result<Arc<Desk>, Fault> {
         let mut desks = self.0.desks.write().unwrap_or_else(PoisonError::into_inner);
         if desks.len() >= SALES_MAX && !desks.contains_key(sale) {
             return Err(Fault::NotSent(format!(
@@ -298,9 +347,10 @@ impl Sales {
                 self.0.ledger.clone(),
                 Arc::clone(&self.0.nodes),
                 Arc::clone(&self.0.counters),
-                snapshot,
+                Arc::clone(&self.0.happenings),
+                *snapshot,
             )
         });
-        Ok(Some(Arc::clone(desk)))
+        Ok(Arc::clone(desk))
     }
 }

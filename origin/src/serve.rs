@@ -3,12 +3,14 @@
 use crate::cluster::roster::NodeEntry;
 use crate::config::ServeConfig;
 use crate::failure::Failure;
+use crate::http::feed::Feed;
 use crate::http::intake::{Connections, Intake};
 use crate::http::{self, App, Clients};
 use crate::ledger::Ledger;
 use crate::metrics::Counters;
 use crate::sales::Sales;
 use crate::stat_log::StatLog;
+use crate::status::{Audits, Publisher};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +29,8 @@ const OPERATORS_MAX: usize = 1_024;
 const FINISH: Duration = Duration::from_secs(5);
 /// ... and what waits for the ledger after that. Together below the 10 s that a supervisor waits.
 const DRAIN: Duration = Duration::from_secs(3);
+/// The last status that is published may take this long.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// A node that listens.
 #[derive(Debug)]
@@ -79,6 +83,8 @@ impl Node {
             buyer_keys: config.buyer_keys,
             clients: config.client_rate.map(Clients::new),
             demo: config.demo,
+            audits: Audits::default(),
+            feed: Feed::default(),
             connections: Arc::default(),
             draining: AtomicBool::new(false),
         });
@@ -115,6 +121,7 @@ impl Node {
             let told = async move { drop(ending.wait_for(|ending| *ending).await) };
             tokio::spawn(intake.run(told, FINISH))
         };
+        let publisher = Publisher::start(&app);
         let orders = Arc::clone(&app.connections);
         let router = http::public(Arc::clone(&app));
         let public = intake(self.public, router, orders, self.connections_max);
@@ -126,6 +133,7 @@ impl Node {
         info!("node {} stops: finishing what was begun", self.entry.id);
         app.draining.store(true, Ordering::Relaxed);
         app.sales.take_no_more();
+        publisher.nudge();
         end.send_replace(true);
         for intake in [public, admin] {
             if let Err(e) = intake.await {
@@ -137,6 +145,12 @@ impl Node {
             .is_err()
         {
             warn!("the ledger did not answer within {DRAIN:?}; orders that waited are unknown");
+        }
+        if tokio::time::timeout(LAST_WORD, publisher.finish())
+            .await
+            .is_err()
+        {
+            warn!("the last status could not be published");
         }
         app.stat_log.finish();
     }

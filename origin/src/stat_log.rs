@@ -49,12 +49,7 @@ impl Decision {
         edge: Option<&EdgeId>,
         outcome: &Result<Placed, Fault>,
     ) -> Self {
-        let (result, by) = match outcome {
-            Ok(placed) => (result(&placed.verdict), placed.by),
-            Err(Fault::NotSent(_)) => (Code::Unavailable.as_str(), Tier::Origin),
-            Err(Fault::Unknown(_)) => (Code::OutcomeUnknown.as_str(), Tier::Origin),
-            Err(Fault::Corrupt(_)) => (Code::Corrupt.as_str(), Tier::Origin),
-        };
+        let (result, by) = result(outcome);
         Self {
             at: clock::now(),
             sale: sale.clone(),
@@ -83,11 +78,21 @@ impl Decision {
     }
 }
 
-const fn result(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Granted { replayed: true, .. } => "replayed",
-        Verdict::Granted { .. } => "granted",
-        Verdict::Refused(no) => no.code().as_str(),
+/// The word for what became of an order, and who decided.
+pub(crate) const fn result(outcome: &Result<Placed, Fault>) -> (&'static str, Tier) {
+    let word = match outcome {
+        Ok(placed) => match &placed.verdict {
+            Verdict::Granted { replayed: true, .. } => "replayed",
+            Verdict::Granted { .. } => "granted",
+            Verdict::Refused(no) => no.code().as_str(),
+        },
+        Err(Fault::NotSent(_)) => Code::Unavailable.as_str(),
+        Err(Fault::Unknown(_)) => Code::OutcomeUnknown.as_str(),
+        Err(Fault::Corrupt(_)) => Code::Corrupt.as_str(),
+    };
+    match outcome {
+        Ok(placed) => (word, placed.by),
+        Err(_) => (word, Tier::Origin),
     }
 }
 

@@ -134,6 +134,16 @@ impl Edges {
         (f64::from(self.seen) + chao.min(possible)).max(1.0)
     }
 
+    /// Edges that asked this node lately, for the eye: none after a silence.
+    #[must_use]
+    pub fn live_at(&self, now: UnixMillis) -> usize {
+        if now.since(self.turns_at) >= EDGE_LIVE_MS / 2 {
+            0
+        } else {
+            self.seen as usize
+        }
+    }
+
     /// An edge's requests rose to `count`.
     fn tally(&mut self, count: u32) {
         self.requests = self.requests.saturating_add(1);

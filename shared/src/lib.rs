@@ -8,6 +8,7 @@
 
 pub mod bucket;
 pub mod buyer_token;
+pub mod counts;
 pub mod edges;
 pub mod gate;
 pub mod grant;
@@ -30,6 +31,7 @@ pub mod time;
 pub mod views;
 pub mod wire;
 
+pub use counts::{EdgeCounts, EdgeTally};
 pub use gate::{Ask, Decision, Gate, Gates};
 pub use grant::{Grant, Offer};
 pub use ids::{BuyerId, Capacity, EdgeId, OrderId, Quantity, SaleId};

@@ -41,12 +41,28 @@ pub const QUEUE_MAX: usize = 8_192;
 pub const SALES_MAX: usize = 4_096;
 /// Sales that one edge isolate remembers.
 pub const EDGE_SALES_MAX: usize = 1_024;
+/// Longest header `Lastseat-Edge-Counts`, in bytes: eleven numbers of ten digits with their signs.
+pub const EDGE_COUNTS_HEADER_MAX: usize = 128;
 /// Edge isolates that an origin tells apart for its estimate of live edges.
 pub const EDGES_MAX: usize = 65_536;
 /// An edge counts as live for this long after its last request, in milliseconds.
 pub const EDGE_LIVE_MS: u64 = 5_000;
 /// A node counts as live for this long after its last heartbeat, in milliseconds.
 pub const NODE_LIVE_MS: u64 = 3_000;
+/// A node that fell silent is shown as lost for this long, then it is forgotten, in milliseconds (1 hour).
+pub const NODE_FORGET_MS: u64 = 3_600_000;
+/// Sales whose numbers a node publishes each second, those asked for last: about 300 bytes each.
+pub const STATUS_SALES_MAX: usize = 32;
+/// Sales that the dashboard and `lastseat top` show; each costs a call to the ledger a second.
+pub const SHOWN_SALES_MAX: usize = 64;
+/// Sales that have series of their own in one node's `/metrics`, those asked for last.
+pub const METRICS_SALES_MAX: usize = 64;
+/// Happenings (opened, sold out, node lost ...) that a node remembers and publishes.
+pub const HAPPENINGS_MAX: usize = 24;
+/// Longest status of one node, in bytes; a longer one is not believed.
+pub const STATUS_BYTES_MAX: usize = 64 * 1_024;
+/// Dashboards that one node feeds at the same time.
+pub const STATUS_STREAMS_MAX: usize = 32;
 
 /// Time that one ledger call may take before its outcome counts as unknown, in milliseconds.
 pub const LEDGER_DEADLINE_MS: u64 = 1_000;

@@ -75,6 +75,12 @@ impl Outlook {
         &self.snapshot
     }
 
+    /// Edges that asked lately, for the eye.
+    #[must_use]
+    pub fn live_edges(&self, now: UnixMillis) -> usize {
+        self.edges.live_at(now)
+    }
+
     /// Takes in what the ledger said; says whether it is the newest word.
     pub fn hear(&mut self, snapshot: &Snapshot) -> bool {
         let old = &self.snapshot;

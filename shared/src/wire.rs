@@ -18,6 +18,9 @@ pub mod header {
     pub const GRANT: &str = "lastseat-grant";
     /// Edge to origin: the isolate's id.
     pub const EDGE: &str = "lastseat-edge";
+    /// Edge to origin: what the isolate has counted since an origin last heard from it, see
+    /// [`crate::counts`].
+    pub const EDGE_COUNTS: &str = "lastseat-edge-counts";
     /// Edge to origin: where the order id comes from, see [`super::key_source`].
     pub const KEY: &str = "lastseat-key";
     /// Edge to origin: the client's address as the edge saw it.

@@ -212,6 +212,10 @@ impl fmt::Display for Summary<'_> {
                 "  node {id}  {url}  weight {weight}{zone}  admin and metrics {admin}"
             )?;
         }
+        if let Some(node) = roster.nodes.first() {
+            let token = self.demo.map(|_| roster.admin_token.as_str());
+            writeln!(f, "  dashboard  {}", dashboard(&node.admin, token))?;
+        }
         writeln!(
             f,
             "  data    {}  (stat.log of each node, cluster.json, admin.token, shop.token)",
@@ -269,6 +273,16 @@ impl fmt::Display for InZone<'_> {
             Some(zone) => write!(f, "  zone {zone}"),
             None => Ok(()),
         }
+    }
+}
+
+/// Where the dashboard is. For a demonstration the token stands behind the `#`, which a browser keeps
+/// to itself; otherwise the page asks for it.
+fn dashboard(admin: &str, token: Option<&str>) -> String {
+    let plain = |token: &&str| token.bytes().all(|b| b.is_ascii_alphanumeric());
+    match token.filter(plain) {
+        Some(token) => format!("{admin}/dashboard#token={token}"),
+        None => format!("{admin}/dashboard"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `lastseat audit`
 
+use super::progress::Progress;
 use super::sale::sale_id;
 use super::{fault, ledger, print};
 use crate::cli::{AuditFlags, Common};
@@ -13,7 +14,11 @@ pub(super) async fn run(common: &Common, flags: &AuditFlags) -> Result<ExitCode,
 
 async fn check(common: &Common, flags: &AuditFlags) -> Result<ExitCode, Failure> {
     let sale = sale_id(&flags.sale)?;
-    let report = ledger(common).await?.audit(&sale).await.map_err(fault)?;
+    let ledger = ledger(common).await?;
+    let progress = Progress::start();
+    let tell = |what, done, all| progress.tell(what, done, all);
+    let report = ledger.audit_telling(&sale, &tell).await.map_err(fault)?;
+    drop(progress);
     let report = report.ok_or_else(|| Failure::runtime(format!("there is no sale {sale}")))?;
     print(common, &report)?;
     if report.ok {

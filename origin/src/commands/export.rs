@@ -1,5 +1,6 @@
 //! `lastseat orders export`
 
+use super::progress::Progress;
 use super::sale::{no_sale, sale_id};
 use super::{fault, ledger, reader_left};
 use crate::cli::{Common, ExportFlags};
@@ -9,7 +10,7 @@ use crate::ledger::{Fault, Ledger};
 use crate::process::StopSignals;
 use shared::SaleId;
 use shared::log::Entry;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -26,9 +27,12 @@ pub(super) async fn run(common: &Common, flags: &ExportFlags) -> Result<ExitCode
     let sale = sale_id(&flags.sale)?;
     let ledger = ledger(common).await?;
     let known = ledger.snapshot(&sale).await.map_err(fault)?;
-    known.ok_or_else(|| no_sale(&sale))?;
+    let known = known.ok_or_else(|| no_sale(&sale))?;
     let mut export = Export {
         next: flags.from.unwrap_or(0),
+        // Lines on a terminal are their own progress.
+        progress: Progress::shown(!flags.follow && !io::stdout().is_terminal()),
+        end: known.commit_seq,
         ledger,
         sale,
     };
@@ -45,6 +49,9 @@ struct Export {
     sale: SaleId,
     /// The next position; 0 = wherever the log begins.
     next: u64,
+    progress: Progress,
+    /// Where the log ended when the export began.
+    end: u64,
 }
 
 impl Export {
@@ -99,6 +106,8 @@ impl Export {
         }
         out.flush()?;
         self.next = last.commit_seq + 1;
+        self.progress
+            .tell("entries of the log", last.commit_seq, self.end);
         Ok(())
     }
 }

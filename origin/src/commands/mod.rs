@@ -6,11 +6,14 @@ mod cluster;
 mod completions;
 mod doctor;
 mod export;
+mod man;
 mod orders;
+mod progress;
 mod relay;
 mod sale;
 mod serve;
 mod token;
+mod top;
 mod watch;
 
 use crate::cli::{Cli, Command, Common};
@@ -49,6 +52,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Relay(flags)) => block_on(Threads::One, relay::run(&common, flags)),
         Some(Command::Doctor(flags)) => block_on(Threads::One, doctor::run(&common, &flags)),
         Some(Command::Token(flags)) => token::run(&common, &flags),
+        Some(Command::Top(flags)) => block_on(Threads::One, top::run(&common, &flags)),
+        Some(Command::Man(flags)) => man::run(&flags),
         Some(Command::Bound(flags)) => Err(bound::run(&flags)),
         // `Cli::read` fills it in.
         None => Err(Failure::usage(vec!["no command".to_owned()])),

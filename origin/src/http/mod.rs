@@ -4,6 +4,8 @@ pub mod admin;
 pub mod answer;
 mod changes;
 mod clients;
+mod dashboard;
+pub mod feed;
 mod guard;
 pub mod intake;
 pub mod operations;
@@ -21,10 +23,12 @@ use crate::nodes::NodeIdentity;
 use crate::sales::Sales;
 use crate::secret::Secret;
 use crate::stat_log::StatLog;
+use crate::status::Audits;
 use axum::Router;
 use axum::http::HeaderValue;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use feed::Feed;
 use intake::Connections;
 use shared::{Code, KeyRing, Problem};
 use std::sync::Arc;
@@ -53,6 +57,10 @@ pub struct App {
     pub buyer_keys: Option<KeyRing>,
     /// What each client may still ask, where that is limited.
     pub clients: Option<Clients>,
+    /// The last audits that were made through this node.
+    pub audits: Audits,
+    /// What the dashboards of this node share.
+    pub feed: Feed,
     /// Connections of the public listener.
     pub connections: Arc<Connections>,
     /// Whether the node was told to stop.
@@ -107,6 +115,8 @@ pub fn public(app: Arc<App>) -> Router {
 pub fn operators(app: Arc<App>) -> Router {
     Router::new()
         .merge(admin::routes())
+        .merge(dashboard::routes())
+        .merge(feed::routes())
         .merge(operations::health())
         .merge(operations::metrics())
         .fallback(nowhere)

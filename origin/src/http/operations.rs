@@ -1,13 +1,18 @@
 //! What a balancer, a supervisor and a scraper ask.
 
 use super::{App, answer};
+use crate::metrics::EdgeTotals;
+use crate::metrics::page::Page;
+use crate::sales::DeskView;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use shared::{Code, Problem};
-use std::fmt::Write as _;
+use shared::counts::REASONS;
+use shared::limits::METRICS_SALES_MAX;
+use shared::{Code, Problem, SaleState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 /// Prometheus text format 0.0.4.
@@ -42,26 +47,138 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn show_metrics(State(app): State<Arc<App>>) -> Response {
-    let mut text = app.counters.render();
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
+    let mut page = Page::default();
+    app.counters.write(&mut page);
+    let views = app.sales.views();
+    let queued: usize = views.iter().map(|view| view.queued).sum();
+    let edges = views.iter().map(|view| view.live_edges).max().unwrap_or(0);
+    let node = app.node.id.to_string();
+    let labels = [
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("node", node.as_str()),
+    ];
+    let help = "Version and node of this process.";
+    page.begin("build_info", "gauge", help).add(&labels, 1);
+    for (name, help, value) in [
+        (
+            "node_weight",
+            "Share of this node beside the others.",
+            app.node.weight as usize,
+        ),
+        (
+            "ready",
+            "1 while this node can serve orders, as /readyz says.",
+            usize::from(app.ready().is_ok()),
+        ),
+        (
+            "connections",
+            "Open connections of the public listener.",
+            app.connections.open(),
+        ),
+        (
+            "queue_orders",
+            "Orders that wait for the ledger in this node.",
+            queued,
+        ),
+        ("edges_live", "Edges that asked this node lately.", edges),
+        (
+            "dashboard_streams",
+            "Dashboards that this node feeds.",
+            app.feed.open(),
+        ),
+        (
+            "sales_served",
+            "Sales that this node has a desk for.",
+            views.len(),
+        ),
+    ] {
+        page.gauge(name, help, value);
     }
-    // Writing to a String cannot fail.
-    let _ = write!(
-        text,
-        "# HELP lastseat_build_info Version and node of this process.\n\
-         # TYPE lastseat_build_info gauge\n\
-         lastseat_build_info{{version=\"{version}\",node=\"{node}\"}} 1\n\
-         # HELP lastseat_connections Open connections of the public listener.\n\
-         # TYPE lastseat_connections gauge\n\
-         lastseat_connections {open}\n\
-         # HELP lastseat_connections_turned_away_total Connections above the limit.\n\
-         # TYPE lastseat_connections_turned_away_total counter\n\
-         lastseat_connections_turned_away_total {turned_away}\n",
-        version = env!("CARGO_PKG_VERSION"),
-        node = app.node.id,
-        open = app.connections.open(),
-        turned_away = app.connections.turned_away(),
+    page.counter(
+        "connections_turned_away_total",
+        "Connections above the limit.",
+        app.connections.turned_away(),
     );
-    answer::text(METRICS, text)
+    let shown = &views[..views.len().min(METRICS_SALES_MAX)];
+    write_sales(&mut page, shown);
+    answer::text(METRICS, page.into_text())
+}
+
+/// The sales that this node was asked for last, as it knows them without asking the ledger.
+fn write_sales(page: &mut Page, views: &[DeskView]) {
+    let mut tickets = page.begin(
+        "sale_tickets",
+        "gauge",
+        "Tickets of a sale by state, as this node last heard.",
+    );
+    for DeskView { sale, snapshot, .. } in views {
+        for (state, count) in [
+            ("free", snapshot.free()),
+            ("held", snapshot.held),
+            ("confirmed", snapshot.confirmed),
+        ] {
+            tickets.add(&[("sale", sale.as_str()), ("state", state)], count);
+        }
+    }
+    let help = "Tickets that a sale has, as this node last heard.";
+    let mut capacity = page.begin("sale_capacity_tickets", "gauge", help);
+    for DeskView { sale, snapshot, .. } in views {
+        capacity.add(&[("sale", sale.as_str())], snapshot.capacity);
+    }
+    let mut open = page.begin("sale_open", "gauge", "1 while the sale is open.");
+    for DeskView { sale, snapshot, .. } in views {
+        let is_open = u8::from(snapshot.state == SaleState::Open);
+        open.add(&[("sale", sale.as_str())], is_open);
+    }
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let mut orders = page.begin(
+        "sale_orders_total",
+        "counter",
+        "Orders of a sale that reached this node, by stage.",
+    );
+    for DeskView { sale, counts, .. } in views {
+        for (stage, counter) in [
+            ("received", &counts.received),
+            ("refused_by_origin", &counts.refused_by_origin),
+            ("refused_by_ledger", &counts.refused_by_ledger),
+            ("granted", &counts.granted),
+            ("replayed", &counts.replayed),
+        ] {
+            let labels = [("sale", sale.as_str()), ("stage", stage)];
+            orders.add(&labels, read(counter));
+        }
+    }
+    for (name, help, counter) in [
+        (
+            "edge_orders_asked_total",
+            "Orders that came to an edge, as edges told this node.",
+            (|edge| &edge.asked) as fn(&EdgeTotals) -> &AtomicU64,
+        ),
+        (
+            "edge_orders_forwarded_total",
+            "Orders that an edge sent to an origin, as edges told this node.",
+            |edge| &edge.forwarded,
+        ),
+        (
+            "edge_origin_failures_total",
+            "Origins that an edge asked for an order and that gave no answer, as edges told this node.",
+            |edge| &edge.failed,
+        ),
+    ] {
+        let mut samples = page.begin(name, "counter", help);
+        for DeskView { sale, counts, .. } in views {
+            samples.add(&[("sale", sale.as_str())], read(counter(&counts.edge)));
+        }
+    }
+    let mut refused = page.begin(
+        "edge_orders_refused_total",
+        "counter",
+        "Orders refused at an edge without an origin, by reason, as edges told this node.",
+    );
+    for DeskView { sale, counts, .. } in views {
+        for ((code, _), counter) in REASONS.iter().zip(&counts.edge.refused) {
+            let labels = [("sale", sale.as_str()), ("reason", code.as_str())];
+            refused.add(&labels, read(counter));
+        }
+    }
 }

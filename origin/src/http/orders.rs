@@ -13,6 +13,7 @@ use shared::buyer_token::TokenError;
 use shared::wire::{OrderRequest, OrderView};
 use shared::{EdgeId, Problem, Refusal, SaleId};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// `POST /v1/sales/{sale}/orders`
 pub(super) async fn place(
@@ -60,7 +61,9 @@ async fn read(
 /// Once the order is queued it belongs to the sales: a client that leaves only loses the answer.
 async fn decide(app: &App, sale: &SaleId, edge: Option<&EdgeId>, order: NewOrder) -> Response {
     let (id, quantity) = (order.id.clone(), order.quantity);
+    let came = Instant::now();
     let outcome = app.sales.place(sale, order).await;
+    app.counters.order_done(&outcome, came.elapsed());
     app.stat_log
         .record(|| Decision::new(sale, &id, quantity, edge, &outcome));
     answer::placed(sale, &id, &outcome)
@@ -80,9 +83,11 @@ pub(super) async fn show(
     response
 }
 
-/// Every answer to an edge about a sale carries what the edge may forward next.
+/// Every answer to an edge about a sale carries what the edge may forward next. It also tells the
+/// edge that its counts were heard.
 pub(super) fn with_grant(app: &App, sale: &SaleId, sender: &Sender, response: &mut Response) {
-    let grant = sender.edge().and_then(|edge| app.sales.grant(sale, edge));
+    let edge = sender.edge();
+    let grant = edge.and_then(|edge| app.sales.grant(sale, edge, sender.counts()));
     if let Some(grant) = grant {
         answer::add_grant(response, &grant);
     }

@@ -12,7 +12,7 @@ use axum::response::Response;
 use shared::gate::Key;
 use shared::signature::{self, Signed, Untrusted};
 use shared::wire::{header, key_source};
-use shared::{EdgeId, KeyRing};
+use shared::{EdgeCounts, EdgeId, KeyRing};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -40,6 +40,8 @@ pub(super) enum Sender {
         key: Key,
         /// Whose request it forwards, as far as it knows.
         client: Option<IpAddr>,
+        /// What it has counted since it was last heard.
+        counts: Option<EdgeCounts>,
     },
     /// A client, without an edge between, at this address.
     Client(Option<IpAddr>),
@@ -94,6 +96,8 @@ impl Trust {
             id: EdgeId::parse(signed.edge).ok(),
             key: key_source::parse(signed.key_source),
             client: signed.client.parse().ok(),
+            // Not signed: nothing is decided by them.
+            counts: text(header::EDGE_COUNTS).and_then(EdgeCounts::parse),
         })
     }
 }
@@ -103,6 +107,14 @@ impl Sender {
     pub(super) const fn edge(&self) -> Option<&EdgeId> {
         match self {
             Self::Edge { id, .. } => id.as_ref(),
+            Self::Client(_) => None,
+        }
+    }
+
+    /// What the edge tells of its counts.
+    pub(super) const fn counts(&self) -> Option<&EdgeCounts> {
+        match self {
+            Self::Edge { counts, .. } => counts.as_ref(),
             Self::Client(_) => None,
         }
     }

@@ -23,6 +23,9 @@ const NAMED: usize = 100;
 /// Tallies and holds that are read once more in one call.
 const PEEK: usize = 500;
 
+/// Hears how far an audit is: of what, how many, of how many.
+pub type Tell<'a> = dyn Fn(&'static str, u64, u64) + Send + Sync + 'a;
+
 /// What a recount found.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditReport {
@@ -59,12 +62,24 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn all_orders(&self, sale: &SaleId) -> Result<HashMap<OrderId, Order>, Fault> {
+        self.all_orders_telling(sale, &|_, _, _| {}).await
+    }
+
+    async fn all_orders_telling(
+        &self,
+        sale: &SaleId,
+        tell: &Tell<'_>,
+    ) -> Result<HashMap<OrderId, Order>, Fault> {
         let [_, key, ..] = keys::of_sale(sale);
+        let all = self.orders_granted(sale).await?;
         let mut orders = HashMap::new();
         self.scan("HSCAN", &key, |id, record| {
             let id = order_id(id)?;
             let order = reply::order(&id, record)?;
             orders.insert(id, order);
+            if orders.len() % PAGE == 0 {
+                tell("orders", orders.len() as u64, all);
+            }
             Ok(())
         })
         .await?;
@@ -76,6 +91,18 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`]; also when the log is trimmed faster than it is read.
     pub async fn audit(&self, sale: &SaleId) -> Result<Option<AuditReport>, Fault> {
+        self.audit_telling(sale, &|_, _, _| {}).await
+    }
+
+    /// As [`Ledger::audit`], telling `tell` how far it is: of what, how many, of how many.
+    ///
+    /// # Errors
+    /// As [`Ledger::audit`].
+    pub async fn audit_telling(
+        &self,
+        sale: &SaleId,
+        tell: &Tell<'_>,
+    ) -> Result<Option<AuditReport>, Fault> {
         let Some(before) = self.snapshot(sale).await? else {
             return Ok(None);
         };
@@ -83,8 +110,10 @@ impl Ledger {
             position: before.commit_seq,
             ..Recount::default()
         };
-        recount.orders = OrderBook::from(self.all_orders(sale).await?);
-        recount.read_log(self, sale, before.commit_seq).await?;
+        recount.orders = OrderBook::from(self.all_orders_telling(sale, tell).await?);
+        recount
+            .read_log(self, sale, before.commit_seq, tell)
+            .await?;
         recount.scan_tallies_and_holds(self, sale).await?;
         let Some(now) = self.snapshot(sale).await? else {
             return Ok(None);
@@ -179,7 +208,13 @@ struct Recount {
 
 impl Recount {
     /// Reads the log from its first entry to `end`.
-    async fn read_log(&mut self, ledger: &Ledger, sale: &SaleId, end: u64) -> Result<(), Fault> {
+    async fn read_log(
+        &mut self,
+        ledger: &Ledger,
+        sale: &SaleId,
+        end: u64,
+        tell: &Tell<'_>,
+    ) -> Result<(), Fault> {
         let mut next = 0;
         while next <= end {
             let entries = ledger.log(sale, next, LOG_PAGE).await?;
@@ -188,6 +223,7 @@ impl Recount {
                 self.log_from = entries[0].commit_seq;
             }
             next = last.commit_seq + 1;
+            tell("entries of the log", last.commit_seq, end);
             for entry in entries.iter().filter(|entry| entry.commit_seq <= end) {
                 self.logged.apply(entry);
             }

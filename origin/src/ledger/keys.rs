@@ -20,3 +20,5 @@ pub fn of_relay(sale: &SaleId, name: &str) -> [String; 2] {
 pub const SALES: &str = "lastseat:sales";
 /// Hash of live nodes.
 pub const NODES: &str = "lastseat:nodes";
+/// Hash of what each node has published of itself.
+pub const STATUSES: &str = "lastseat:nodes:status";

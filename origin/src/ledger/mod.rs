@@ -11,6 +11,7 @@ mod log;
 mod relay;
 mod reply;
 pub mod scripts;
+mod status;
 mod url;
 
 pub use audit::AuditReport;
@@ -33,6 +34,8 @@ use shared::sale::Terms;
 use shared::{Capacity, Order, OrderId, OrderState, Quantity, SaleId, SaleState};
 use shared::{Snapshot, UnixMillis};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// A handle to the ledger; clones share one connection.
 #[derive(Clone, Debug)]
@@ -117,11 +120,16 @@ impl Ledger {
                 .arg(order.buyer.as_str())
                 .arg(order.quantity.get());
         }
-        let Some(parts) = self.run(script, &command).await? else {
+        let sent = Instant::now();
+        let reply = self.run(script, &command).await;
+        self.counters.batch_done(batch.len(), sent.elapsed());
+        let Some(parts) = reply? else {
             return Ok(None);
         };
         let snapshot = self.heard(&parts)?;
-        Ok(Some((snapshot, read_batch(batch, &snapshot, &parts)?)))
+        let verdicts = read_batch(batch, &snapshot, &parts)?;
+        self.counters.batch_decided(sale, &verdicts);
+        Ok(Some((snapshot, verdicts)))
     }
 
     /// Creates a sale; safe to repeat.
@@ -220,10 +228,12 @@ impl Ledger {
         let Some(parts) = self.run(script, &self.command(script, sale)).await? else {
             return Ok(None);
         };
-        Ok(Some((
-            self.heard(&parts)?,
-            reply::number(part(&parts, 1)?)?,
-        )))
+        let snapshot = self.heard(&parts)?;
+        let expired = reply::number(part(&parts, 1)?)?;
+        self.counters
+            .holds_expired
+            .fetch_add(expired, Ordering::Relaxed);
+        Ok(Some((snapshot, expired)))
     }
 
     /// How the sale stands.

@@ -200,6 +200,66 @@ async fn ctrl_c_ends_a_watch_with_0() {
     assert!(ended.success(), "{ended}");
 }
 
+#[tokio::test]
+async fn top_shows_the_whole_cluster_once_each_second_and_as_json() {
+    let shop = Shop::open();
+    shop.create("watched", r#"{"capacity":7,"hold_ms":60000}"#)
+        .await;
+    shop.buy("watched", ADA).await;
+    lastseat_tests::harness::wait::until("all nodes have said how they are", || {
+        let status = data(&shop.run(&["top", "--json", "--once"]));
+        let nodes = status["nodes"].as_array()?.clone();
+        let live = nodes.iter().all(|node| node["health"] == "live");
+        let sale = status["sales"].as_array()?.first()?.clone();
+        let counted = sale["totals"]["granted"] == 1;
+        assert_eq!(sale["stock"]["held"], 2);
+        (nodes.len() == 4 && live && counted).then_some(())
+    });
+    let top = shop.command(&["top", "--sale", "watched"]);
+    let mut program = Program::start("lastseat top", top).unwrap();
+    let patience = Duration::from_secs(5);
+    let first = program.line(patience).unwrap();
+    assert!(
+        first.contains("watched  open  7 = 5 free + 2 held + 0 confirmed"),
+        "{first}"
+    );
+    assert!(first.contains("nodes 4/4 live"), "{first}");
+    let second = program.line(patience).unwrap();
+    assert!(second.contains("granted 1 (0/s)"), "{second}");
+    // Where nobody looks with eyes there is nothing but text.
+    assert!(!first.contains('\x1b') && !second.contains('\x1b'));
+    let ended = program.stop_after(|program| program.signal(Signal::INT));
+    assert!(ended.unwrap().success());
+    let none = shop.run(&["top", "--once", "--sale", "none"]);
+    assert!(none.stdout.contains("no sale"), "{}", none.stdout);
+}
+
+#[test]
+fn manual_pages_are_written_for_each_command() {
+    let program = lastseat_tests::harness::paths::lastseat().unwrap();
+    let place = lastseat_tests::harness::paths::scratch().unwrap();
+    let run = |to: &std::path::Path| {
+        let mut command = std::process::Command::new(&program);
+        command.args(["man", "--to"]).arg(to).output().unwrap()
+    };
+    let ran = run(&place.path().join("man1"));
+    assert!(ran.status.success() && ran.stdout.is_empty());
+    for (page, word) in [
+        ("lastseat.1", "top"),
+        ("lastseat-top.1", "once"),
+        ("lastseat-sale-create.1", "capacity"),
+    ] {
+        let text = std::fs::read_to_string(place.path().join("man1").join(page)).unwrap();
+        assert!(text.starts_with(".ie") && text.contains(".TH"), "{page}");
+        assert!(text.contains(word), "{page}");
+    }
+    // A file is no place for pages.
+    let ran = run(&place.path().join("man1/lastseat.1"));
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(said.contains("--to"), "{said}");
+}
+
 #[test]
 fn completions_are_printed_for_each_shell() {
     let program = lastseat_tests::harness::paths::lastseat().unwrap();

@@ -70,6 +70,8 @@ fn every_file_that_a_document_links_exists() {
         "docs/PAGE.md",
         "docs/SECURITY.md",
         "docs/FAILOVER.md",
+        "docs/METRICS.md",
+        "docs/RUNBOOK.md",
     ];
     for document in documents {
         let text = read(document);

@@ -8,6 +8,7 @@ use super::request::{self, OfOrder, OfSale};
 use super::{App, answer};
 use crate::ledger::Created;
 use crate::operator::{NewSale, SaleList, SaleReport};
+use crate::status::AuditMark;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
@@ -111,6 +112,12 @@ async fn order(_: Operator, State(app): State<Arc<App>>, OfOrder(sale, id): OfOr
 /// `GET /v1/admin/sales/{sale}/audit`
 async fn audit(_: Operator, State(app): State<Arc<App>>, OfSale(sale): OfSale) -> Response {
     let asked = app.sales.ledger().audit(&sale).await;
+    if let Ok(Some(report)) = &asked {
+        let mark = AuditMark::new(app.sales.ledger().now(), report);
+        app.audits.note(&sale, mark);
+        // A node publishes its audits with the sales that it serves.
+        let _ = app.sales.snapshot(&sale).await;
+    }
     answer::found(asked, Refusal::UnknownSale, |report| {
         answer::json(StatusCode::OK, &report)
     })

@@ -1,0 +1,260 @@
+//! What an operator wants to have noticed: a sale opened, paused, sold out, restocked; a node lost
+//! or back. A bounded list in memory; each node publishes its own with its status.
+
+use serde::{Deserialize, Serialize};
+use shared::limits::HAPPENINGS_MAX;
+use shared::{SaleId, SaleState, Snapshot, UnixMillis};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A sale that sells out and is free again by turns, as holds end, is noted once in this time, in
+/// milliseconds.
+const FLICKER_MS: u64 = 5_000;
+/// Two nodes note the loss of a third within this time of each other, in milliseconds.
+const SAME_MS: u64 = 10_000;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The sale opened.
+    Opened,
+    /// An operator paused it.
+    Paused,
+    /// It was closed.
+    Closed,
+    /// No ticket is free any more.
+    SoldOut,
+    /// Tickets are free again.
+    Returned,
+    /// It has another capacity.
+    Restocked,
+    /// A node began to serve.
+    NodeStarted,
+    /// A node stopped in order.
+    NodeStopped,
+    /// A node fell silent.
+    NodeLost,
+    /// A node that was lost is heard again.
+    NodeBack,
+}
+
+/// One happening.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happening {
+    /// When it was noticed, by the ledger's clock.
+    pub at: UnixMillis,
+    /// What happened.
+    pub kind: Kind,
+    /// To which sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale: Option<String>,
+    /// The version of the sale since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The new capacity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+    /// To which node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<u16>,
+}
+
+impl Happening {
+    /// What happened to a node.
+    #[must_use]
+    pub const fn of_node(at: UnixMillis, kind: Kind, node: u16) -> Self {
+        Self {
+            at,
+            kind,
+            sale: None,
+            version: None,
+            capacity: None,
+            node: Some(node),
+        }
+    }
+
+    /// Whether two nodes speak of the same thing.
+    fn is(&self, other: &Self) -> bool {
+        let apart = self.at.since(other.at).max(other.at.since(self.at));
+        let same = (self.kind, &self.sale, self.version, self.node)
+            == (other.kind, &other.sale, other.version, other.node);
+        same && (self.version.is_some() || apart <= SAME_MS)
+    }
+}
+
+/// The last happenings that one node has noticed.
+#[derive(Debug, Default)]
+pub struct Happenings(Mutex<VecDeque<Happening>>);
+
+impl Happenings {
+    fn list(&self) -> MutexGuard<'_, VecDeque<Happening>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes one.
+    pub fn note(&self, happening: Happening) {
+        let mut list = self.list();
+        if list.len() == HAPPENINGS_MAX {
+            list.pop_front();
+        }
+        list.push_back(happening);
+    }
+
+    /// All of them, the oldest first.
+    #[must_use]
+    pub fn read(&self) -> Vec<Happening> {
+        self.list().iter().cloned().collect()
+    }
+
+    /// Notes what a newer word of the ledger on `sale` says against an older one.
+    pub fn compare(&self, sale: &SaleId, old: &Snapshot, new: &Snapshot) {
+        let note = |kind, capacity| {
+            self.note(Happening {
+                at: new.at,
+                kind,
+                sale: Some(sale.to_string()),
+                version: Some(new.version),
+                capacity,
+                node: None,
+            });
+        };
+        if new.capacity != old.capacity {
+            note(Kind::Restocked, Some(new.capacity));
+        }
+        if new.state != old.state {
+            match new.state {
+                SaleState::Open => note(Kind::Opened, None),
+                SaleState::Paused => note(Kind::Paused, None),
+                SaleState::Closed => note(Kind::Closed, None),
+                SaleState::Scheduled => {}
+            }
+        }
+        let none = |snapshot: &Snapshot| snapshot.free() == 0 && snapshot.capacity > 0;
+        let turned = match (none(old), none(new)) {
+            (false, true) => Kind::SoldOut,
+            (true, false) => Kind::Returned,
+            _ => return,
+        };
+        let flickers = self.list().iter().any(|last| {
+            last.kind == turned
+                && last.sale.as_deref() == Some(sale.as_str())
+                && new.at.since(last.at) < FLICKER_MS
+        });
+        if !flickers {
+            note(turned, None);
+        }
+    }
+}
+
+/// The happenings that several nodes have noticed as one list, the newest first, at most `max`.
+#[must_use]
+pub fn merge(lists: impl Iterator<Item = Vec<Happening>>, max: usize) -> Vec<Happening> {
+    let mut all: Vec<Happening> = lists.flatten().collect();
+    // The first to notice it is nearest to the truth.
+    all.sort_by_key(|happening| happening.at);
+    let mut merged: Vec<Happening> = Vec::with_capacity(all.len().min(max));
+    for happening in all {
+        if !merged.iter().rev().any(|known| known.is(&happening)) {
+            merged.push(happening);
+        }
+    }
+    merged.reverse();
+    merged.truncate(max);
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::Terms;
+
+    fn snapshot(at: u64, version: u64, state: SaleState, capacity: u32, taken: u32) -> Snapshot {
+        Snapshot {
+            capacity,
+            held: 0,
+            confirmed: taken,
+            version,
+            commit_seq: version,
+            state,
+            terms: Terms::default(),
+            at: UnixMillis(at),
+        }
+    }
+
+    fn kinds(list: &Happenings) -> Vec<Kind> {
+        list.read().iter().map(|happening| happening.kind).collect()
+    }
+
+    #[test]
+    fn a_sale_that_opens_sells_out_and_is_restocked_leaves_its_traces() {
+        let (list, sale) = (Happenings::default(), SaleId::parse("a").unwrap());
+        let steps = [
+            snapshot(1_000, 1, SaleState::Scheduled, 5, 0),
+            snapshot(2_000, 2, SaleState::Open, 5, 0),
+            snapshot(3_000, 2, SaleState::Open, 5, 5),
+            snapshot(4_000, 3, SaleState::Open, 9, 5),
+            snapshot(5_000, 4, SaleState::Paused, 9, 5),
+        ];
+        for pair in steps.windows(2) {
+            list.compare(&sale, &pair[0], &pair[1]);
+        }
+        let noted = [
+            Kind::Opened,
+            Kind::SoldOut,
+            Kind::Restocked,
+            Kind::Returned,
+            Kind::Paused,
+        ];
+        assert_eq!(kinds(&list), noted);
+    }
+
+    #[test]
+    fn a_sale_that_flickers_at_its_last_ticket_does_not_fill_the_list() {
+        let (list, sale) = (Happenings::default(), SaleId::parse("a").unwrap());
+        for i in 0..100 {
+            let free = snapshot(i * 100, i, SaleState::Open, 5, 4);
+            let none = snapshot(i * 100 + 50, i, SaleState::Open, 5, 5);
+            list.compare(&sale, &free, &none);
+        }
+        assert_eq!(kinds(&list), [Kind::SoldOut; 2]);
+    }
+
+    #[test]
+    fn what_two_nodes_noticed_is_shown_once_and_the_newest_first() {
+        let lost = |at| Happening::of_node(UnixMillis(at), Kind::NodeLost, 4);
+        let (list, sale) = (Happenings::default(), SaleId::parse("a").unwrap());
+        let open = snapshot(900, 2, SaleState::Open, 5, 0);
+        list.compare(&sale, &snapshot(0, 1, SaleState::Paused, 5, 0), &open);
+        let [opened] = &list.read()[..] else {
+            panic!("one");
+        };
+        let late = Happening {
+            at: UnixMillis(60_000),
+            ..opened.clone()
+        };
+        let lists = [
+            vec![opened.clone(), lost(5_000)],
+            vec![lost(5_900), lost(40_000), late],
+        ];
+        let merged = merge(lists.into_iter(), 10);
+        let seen: Vec<_> = merged.iter().map(|h| (h.at.0, h.kind)).collect();
+        assert_eq!(
+            seen,
+            [
+                (40_000, Kind::NodeLost),
+                (5_000, Kind::NodeLost),
+                (900, Kind::Opened)
+            ]
+        );
+    }
+
+    #[test]
+    fn the_list_is_bounded() {
+        let list = Happenings::default();
+        for i in 0..1_000 {
+            list.note(Happening::of_node(UnixMillis(i), Kind::NodeLost, 1));
+        }
+        assert_eq!(list.read().len(), HAPPENINGS_MAX);
+    }
+}

@@ -1,0 +1,231 @@
+// Writes a status into the page.
+
+import { COLORS, draw, legend } from "./chart.js";
+
+const $ = (id) => document.getElementById(id);
+const whole = new Intl.NumberFormat("en");
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+const number = (n) => (n === undefined || n === null ? "–" : whole.format(n));
+const per_second = (n) => (n === undefined ? "–" : n < 10 && n > 0 ? n.toFixed(1) : whole.format(Math.round(n)));
+const percent = (part) => (Number.isFinite(part) ? `${(part * 100).toFixed(1)} %` : "–");
+export const time = (us) => {
+  if (us === undefined || us === null) return "–";
+  if (us < 1000) return `${Math.round(us)} µs`;
+  return us < 1_000_000 ? `${(us / 1000).toFixed(us < 10_000 ? 1 : 0)} ms` : `${(us / 1_000_000).toFixed(1)} s`;
+};
+
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function cell(text, name) {
+  const cell = document.createElement("td");
+  cell.className = name ?? "";
+  cell.textContent = text;
+  return cell;
+}
+
+function head(text) {
+  const cell = document.createElement("th");
+  cell.scope = "row";
+  cell.textContent = text;
+  return cell;
+}
+
+function bar(part, mark) {
+  const [track, fill] = [document.createElement("div"), document.createElement("span")];
+  track.className = "bar";
+  fill.style.width = `${Math.min(100, Math.max(0, part * 100))}%`;
+  track.append(fill);
+  if (mark !== undefined) {
+    const line = document.createElement("em");
+    line.style.left = `${mark * 100}%`;
+    track.append(line);
+  }
+  return track;
+}
+
+// A bar with what it says in words beside it.
+function bar_cell(part, mark, text) {
+  const [cell, line, words] = [document.createElement("td"), document.createElement("div"), document.createElement("span")];
+  cell.className = "wide";
+  line.className = "bar-line";
+  words.className = "num";
+  words.textContent = text;
+  line.append(bar(part, mark), words);
+  cell.append(line);
+  return cell;
+}
+
+// The names in `totals` that Rates counts for a sale.
+export function flows(sale) {
+  const totals = sale.totals;
+  const refused_at_edge = Object.values(totals.edge.refused ?? {}).reduce((a, b) => a + b, 0);
+  return {
+    asked: refused_at_edge + totals.received,
+    refused_at_edge,
+    refused_at_origin: totals.refused_by_origin,
+    ledger: totals.granted + totals.replayed + totals.refused_by_ledger,
+    granted: totals.granted,
+    confirmed: sale.stock?.confirmed ?? 0,
+    ...Object.fromEntries(Object.entries(sale.received_by_node).map(([node, n]) => [`node ${node}`, n])),
+  };
+}
+
+// capacity = free + held + confirmed, added up here and not taken from anybody's word; and the same of the last audit.
+export function adds_up(sale) {
+  const stock = sale.stock;
+  if (!stock) return false;
+  const parts = [stock.free, stock.held, stock.confirmed];
+  return parts.every((n) => Number.isSafeInteger(n) && n >= 0) && parts.reduce((a, b) => a + b, 0) === stock.capacity;
+}
+
+export function show_sale(sale, rates) {
+  const stock = sale.stock;
+  const state = stock ? stock.state : "damaged";
+  const none = state === "open" && stock.free === 0 ? (stock.held > 0 ? ", all held" : ", sold out") : "";
+  put($("state"), state + none);
+  $("state").dataset.state = state;
+  for (const part of ["capacity", "free", "held", "confirmed"]) put($(`n-${part}`), number(stock?.[part]));
+  const [ok, audit] = [adds_up(sale), sale.totals.audit];
+  const good = ok && audit?.ok !== false;
+  $("equation").dataset.ok = String(good);
+  put($("equals"), ok ? "=" : "≠");
+  const verdict = ok ? (good ? "adds up" : "the audit found differences") : (sale.damage ?? "does not add up");
+  put($("equation-verdict"), verdict);
+  const gauge = $("stock");
+  for (const part of ["confirmed", "held", "free"]) {
+    gauge.querySelector(`.${part}`).style.width = stock?.capacity ? `${(stock[part] / stock.capacity) * 100}%` : "0";
+  }
+  gauge.setAttribute("aria-label", `${number(stock?.confirmed)} of ${number(stock?.capacity)} confirmed, ${number(stock?.held)} held, ${number(stock?.free)} free`);
+  show_audit(audit);
+  show_funnel(sale, rates);
+}
+
+function show_audit(audit) {
+  const line = $("audit");
+  if (!audit) return put(line, "not audited from a dashboard or over HTTP yet");
+  const parts = `${number(audit.capacity)} = ${number(audit.free)} + ${number(audit.held)} + ${number(audit.confirmed)} recounted`;
+  const verdict = audit.ok ? "clean" : `${number(audit.differences)} differences`;
+  line.className = audit.ok ? "quiet" : "bad";
+  put(line, `audit of ${clock.format(audit.at)}: ${verdict}, ${parts}`);
+}
+
+const STAGES = [
+  ["asked", "asked", "asked"],
+  ["refused_at_edge", "refused at the edge", "refused_at_edge"],
+  ["refused_at_origin", "refused at an origin", "refused_at_origin"],
+  ["ledger", "decided by the ledger", "ledger"],
+  ["granted", "granted", "granted"],
+  ["confirmed", "confirmed (tickets)", "confirmed"],
+];
+
+function show_funnel(sale, rates) {
+  const flow = flows(sale);
+  $("funnel").tBodies[0].replaceChildren(
+    ...STAGES.map(([stage, label, name]) => {
+      const row = document.createElement("tr");
+      row.dataset.stage = stage;
+      // Stock is read now, counts are up to a second old: for a moment more seems to be sold than was asked for.
+      const part = flow.asked > 0 ? Math.min(1, flow[name] / flow.asked) : 0;
+      row.append(head(label), cell(number(flow[name]), "num total"), cell(per_second(rates.now(name)), "num rate"));
+      row.append(bar_cell(part, undefined, flow.asked > 0 ? percent(part) : "–"));
+      return row;
+    }),
+  );
+  const { edge, refused_by_ledger, replayed } = sale.totals;
+  const reasons = Object.entries(edge.refused ?? {}).map(([code, n]) => `${code} ${number(n)}`);
+  const text = [
+    reasons.length > 0 ? `at the edge: ${reasons.join(", ")}` : "",
+    `edges forwarded ${number(edge.forwarded)}, ${number(edge.failed)} without an answer`,
+    "stock is read now, the nodes' counts are up to a second old",
+    `the ledger refused ${number(refused_by_ledger)}, repeated ${number(replayed)}`,
+  ];
+  put($("reasons"), text.filter(Boolean).join(" · "));
+}
+
+export function show_orders_chart(rates, now) {
+  const lines = [
+    ["asked", "asked"],
+    ["refused at the edge", "refused_at_edge"],
+    ["at the ledger", "ledger"],
+    ["granted", "granted"],
+  ].map(([text, name], i) => ({ color: COLORS[i], text, points: rates.line(name) }));
+  draw($("chart"), lines, now, (n) => short.format(n));
+  legend($("legend"), lines.map(({ color, text }) => ({ color, text })));
+}
+
+export function show_latency(history, now) {
+  const lines = [...history].map(([node, points], i) => ({ color: COLORS[i % COLORS.length], text: `node ${node}`, points }));
+  draw($("latency"), lines, now, (us) => (us <= 1 ? "0" : time(us)));
+  legend($("latency-legend"), lines.map(({ color, text }) => ({ color, text })));
+}
+
+export function show_nodes(status, rates) {
+  const flow = status.nodes.map((node) => rates.now(`node ${node.node}`) ?? 0);
+  const all = flow.reduce((a, b) => a + b, 0);
+  const live = status.nodes.filter((node) => node.health === "live").length;
+  put($("edges"), `${live} of ${status.nodes.length} live · ${number(status.live_edges)} ${status.live_edges === 1 ? "edge" : "edges"} seen`);
+  $("nodes").tBodies[0].replaceChildren(
+    ...status.nodes.map((node, i) => {
+      const row = document.createElement("tr");
+      row.dataset.node = node.node;
+      row.dataset.health = node.health;
+      const health = document.createElement("td");
+      const pill = document.createElement("span");
+      pill.className = "pill";
+      pill.dataset.state = node.health;
+      pill.textContent = node.health === "lost" ? `lost ${Math.round(node.silent_ms / 1000)} s` : node.health;
+      if (node.trouble) pill.title = node.trouble;
+      health.append(pill);
+      const share = all > 0 ? flow[i] / all : 0;
+      const words = all > 0 ? `${percent(share)} / ${percent(node.weight_share)}` : `– / ${percent(node.weight_share)}`;
+      row.append(
+        head(`${node.node}`),
+        health,
+        bar_cell(share, node.weight_share, words),
+        cell(per_second(rates.now(`node ${node.node}`)), "num"),
+        cell(number(node.queue), "num"),
+        cell(`${number(node.batch_orders.p50)} / ${number(node.batch_orders.p99)}`, "num"),
+        cell(`${time(node.commit_us.p50)} / ${time(node.commit_us.p99)}`, "num"),
+        cell(time(node.order_us.p99), "num"),
+        cell(number(node.connections), "num"),
+        cell(number(node.ledger_faults), node.ledger_faults > 0 ? "num bad" : "num"),
+      );
+      return row;
+    }),
+  );
+}
+
+const WORDS = {
+  opened: (e) => `${e.sale} opened`,
+  paused: (e) => `${e.sale} paused`,
+  closed: (e) => `${e.sale} closed`,
+  sold_out: (e) => `${e.sale} sold out`,
+  returned: (e) => `${e.sale} has free tickets again`,
+  restocked: (e) => `${e.sale} restocked to ${number(e.capacity)}`,
+  node_started: (e) => `node ${e.node} started`,
+  node_stopped: (e) => `node ${e.node} stopped`,
+  node_lost: (e) => `node ${e.node} lost`,
+  node_back: (e) => `node ${e.node} is back`,
+};
+
+export function show_events(happenings) {
+  const list = $("events");
+  const key = JSON.stringify(happenings);
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(
+    ...happenings.map((event) => {
+      const [item, when, text] = ["li", "time", "span"].map((name) => document.createElement(name));
+      item.dataset.kind = event.kind;
+      when.dateTime = new Date(event.at).toISOString();
+      when.textContent = clock.format(event.at);
+      text.textContent = WORDS[event.kind]?.(event) ?? event.kind;
+      item.append(when, text);
+      return item;
+    }),
+  );
+}

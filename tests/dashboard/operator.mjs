@@ -1,0 +1,177 @@
+// What an operator does with the dashboard, and what it says when something is wrong.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Desk, POLL, buy, launch, operator, redis, roster, token } from "./system.mjs";
+
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+const sale = (name, terms) => operator("PUT", name, terms);
+
+test("without the token nothing is shown, and a wrong one is said to be wrong", async () => {
+  const desk = await Desk.open(browser, { link: "" });
+  await desk.sees("gate", "Operators only");
+  await desk.accessible();
+  assert.equal(await desk.page.locator("#board").isVisible(), false);
+  // The field has the focus: no mouse is needed.
+  await desk.page.keyboard.type("wrong");
+  await desk.page.keyboard.press("Enter");
+  await desk.sees("gate-error", "not the admin token");
+  await desk.page.fill("#token", token());
+  await desk.page.keyboard.press("Enter");
+  await desk.sees("link", "live");
+  assert.equal(await desk.page.locator("#gate").isVisible(), false);
+  // It outlives a reload, but not being forgotten.
+  await desk.page.reload();
+  await desk.sees("link", "live");
+  await desk.page.click("#leave");
+  await desk.page.reload();
+  await desk.sees("gate", "Operators only");
+  await desk.leave();
+});
+
+test("a token in the link leaves the address bar and is no cookie", async () => {
+  const desk = await Desk.open(browser);
+  await desk.sees("link", "live");
+  assert.ok(!desk.page.url().includes("token"));
+  assert.deepEqual(await desk.context.cookies(), []);
+  assert.equal(await desk.page.evaluate(() => localStorage.length), 0);
+  await desk.leave();
+});
+
+test("a sale is paused, opened and restocked only after a question, and a refusal is told in the API's words", async () => {
+  await sale("matinee", { capacity: 10 });
+  await buy("matinee", 4);
+  const desk = await Desk.open(browser);
+  await desk.choose("matinee");
+  await desk.sees("n-confirmed", "4");
+  const state = async () => (await operator("GET", "matinee")).state;
+
+  await desk.page.click("#do-pause");
+  await desk.accessible();
+  await desk.answer("no");
+  assert.equal(await state(), "open");
+  // The keyboard alone: Escape calls it off, Enter on the button does it.
+  await desk.page.focus("#do-pause");
+  await desk.page.keyboard.press("Enter");
+  await desk.page.locator("#ask[open]").waitFor();
+  await desk.page.keyboard.press("Escape");
+  await desk.page.locator("#ask[open]").waitFor({ state: "detached" });
+  assert.equal(await state(), "open");
+  await desk.page.click("#do-pause");
+  await desk.answer("yes");
+  await desk.sees("outcome", "matinee is paused");
+  assert.equal(await state(), "paused");
+  await desk.sees("state", "paused");
+  await desk.sees("events", "matinee paused");
+
+  await desk.page.click("#do-open");
+  await desk.answer("yes");
+  await desk.sees("outcome", "matinee is open");
+  assert.equal(await state(), "open");
+
+  await desk.page.click("#do-restock");
+  await desk.page.fill("#ask-value", "25");
+  await desk.answer("yes");
+  await desk.sees("outcome", "matinee has 25 tickets, 21 of them free");
+  await desk.sees("n-capacity", "25");
+  await desk.sees("events", "matinee restocked to 25");
+
+  await desk.page.click("#do-restock");
+  await desk.page.fill("#ask-value", "3");
+  await desk.answer("yes");
+  await desk.sees("outcome", "The capacity cannot go below the 4 tickets that are held (0) or confirmed (4).");
+  await desk.page.click("#do-restock");
+  await desk.page.fill("#ask-value", "-1");
+  await desk.answer("yes");
+  await desk.sees("ask-error", "whole number");
+  await desk.answer("no");
+  assert.equal((await operator("GET", "matinee")).capacity, 25);
+  await desk.accessible();
+  await desk.leave();
+});
+
+test("numbers that do not add up are red, by the audit or by themselves", async () => {
+  await sale("broken", { capacity: 10 });
+  await buy("broken", 2);
+  const desk = await Desk.open(browser);
+  await desk.choose("broken");
+  await desk.sees("n-confirmed", "2");
+  const before = await desk.numbers();
+  assert.equal(before.ok, "true");
+  // A ticket that no order has.
+  redis("HINCRBY", "lastseat:{broken}:sale", "confirmed", "1");
+  await desk.sees("n-confirmed", "3");
+  await desk.page.click("#do-audit");
+  await desk.sees("outcome", "differences");
+  await desk.sees("audit", "differences");
+  await desk.page.locator('#equation[data-ok="false"]').waitFor();
+  assert.notEqual((await desk.numbers()).color, before.color);
+  await desk.accessible();
+  // More tickets taken than there are.
+  redis("HSET", "lastseat:{broken}:sale", "confirmed", "11");
+  await desk.sees("state", "damaged");
+  await desk.page.locator('#equation[data-ok="false"]').waitFor();
+  await desk.leave();
+});
+
+test("a node that falls silent is lost, and back when it is heard again", async () => {
+  const desk = await Desk.open(browser);
+  const row = (health) => desk.page.locator(`#nodes tr[data-node="4"][data-health="${health}"]`).waitFor();
+  await row("live");
+  const { pid } = roster().nodes[3];
+  process.kill(pid, "SIGSTOP");
+  try {
+    await row("lost");
+    await desk.sees("events", "node 4 lost");
+    await desk.accessible();
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await row("live");
+  await desk.sees("events", "node 4 is back");
+  await desk.leave();
+});
+
+test("a node that is killed starts again and goes on counting", async () => {
+  await sale("evening", { capacity: 50 });
+  await buy("evening", 20);
+  const desk = await Desk.open(browser);
+  await desk.choose("evening");
+  const stage = (name, n) => desk.page.locator(`tr[data-stage="${name}"] .total`, { hasText: new RegExp(`^${n}$`) }).waitFor();
+  await stage("granted", 20);
+  const victim = roster().nodes[1].pid;
+  process.kill(victim, "SIGKILL");
+  await desk.page.waitForFunction(() => lastseat.status().happenings.filter((h) => h.kind === "node_started" && h.node === 2).length > 1, undefined, POLL);
+  while (roster().nodes[1].pid === victim) await new Promise((done) => setTimeout(done, 100));
+  await buy("evening", 5);
+  await stage("granted", 25);
+  await stage("confirmed", 25);
+  await desk.leave();
+});
+
+test("while the ledger is away the page says so, and goes on by itself", async () => {
+  const desk = await Desk.open(browser);
+  await desk.sees("link", "live");
+  const { pid } = roster().redis;
+  process.kill(pid, "SIGSTOP");
+  try {
+    await desk.sees("link", "The ledger does not answer");
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await desk.sees("link", "live");
+  await desk.leave();
+});
+
+test("it fits a phone, in light and in dark", async () => {
+  for (const colorScheme of ["light", "dark"]) {
+    const desk = await Desk.open(browser, { viewport: { width: 360, height: 740 }, colorScheme });
+    await desk.sees("link", "live");
+    const [inside, outside] = await desk.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(inside <= outside, `${inside} wide on a screen of ${outside}`);
+    await desk.accessible();
+    await desk.leave();
+  }
+});
