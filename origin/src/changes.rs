@@ -2,9 +2,14 @@
 //! "no".
 
 use crate::ledger::{Ledger, Reply, SaleChange, TermsChange};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use shared::limits::CAPACITY_MAX;
+use shared::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
 use shared::sale::Terms;
 use shared::{Capacity, Code, Problem, Refusal, SaleId, Snapshot, UnixMillis};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// How often a relative change of the capacity is tried when others change it at the same time.
 const TRIES: usize = 16;
@@ -16,10 +21,45 @@ const AGAIN_MS: u32 = 250;
 #[serde(deny_unknown_fields)]
 pub struct RestockRequest {
     /// So many from now on; safe to repeat.
+    #[serde(default, deserialize_with = "given")]
     pub capacity: Option<u64>,
     /// So many more than now, or fewer; each repeat changes it again.
+    #[serde(default, deserialize_with = "given")]
     pub add: Option<i64>,
 }
+
+/// Reads a value that may be absent, but not null: "no value" is no wish to change anything.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// One field or the other, which a type with two optional fields does not say.
+impl PartialSchema for RestockRequest {
+    fn schema() -> RefOr<Schema> {
+        let one = |title: &str, field: &str, about: &str, schema: RefOr<Schema>| {
+            ObjectBuilder::new()
+                .title(Some(title))
+                .description(Some(about))
+                .property(field, schema)
+                .required(field)
+                .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        };
+        let most = f64::from(CAPACITY_MAX);
+        let difference = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(-most))
+            .maximum(Some(most));
+        let to = "So many from now on; safe to repeat.";
+        let by = "So many more than now, or fewer; each repeat changes it again.";
+        OneOfBuilder::new()
+            .description(Some("How many tickets there are from now on."))
+            .item(one("RestockTo", "capacity", to, Capacity::schema()))
+            .item(one("RestockBy", "add", by, difference.into()))
+            .into()
+    }
+}
+
+impl ToSchema for RestockRequest {}
 
 /// A [`RestockRequest`] within its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,18 +89,29 @@ impl RestockRequest {
 
 /// A wish to change some terms. Body of `PATCH /v1/admin/sales/{sale}`, flags of `lastseat sale
 /// set`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(min_properties = 1)]
 pub struct TermsRequest {
     /// When it opens by itself, in Unix milliseconds; 0 = not by itself.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Moment>, nullable = false)]
     pub opens_at: Option<u64>,
     /// When it closes by itself, in Unix milliseconds; 0 = not by itself.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Moment>, nullable = false)]
     pub closes_at: Option<u64>,
     /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<HoldMs>, nullable = false)]
     pub hold_ms: Option<u64>,
     /// Most tickets of one buyer; 0 = no limit.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<BuyerLimit>, nullable = false)]
     pub buyer_limit: Option<u32>,
     /// Most tickets in one order.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<OrderLimit>, nullable = false)]
     pub order_limit: Option<u32>,
 }
 
@@ -186,6 +237,14 @@ mod tests {
     }
 
     #[test]
+    fn no_value_is_no_wish() {
+        for body in [r#"{"opens_at":null}"#, r#"{"order_limit":null}"#] {
+            assert!(serde_json::from_str::<TermsRequest>(body).is_err());
+        }
+        assert!(serde_json::from_str::<RestockRequest>(r#"{"capacity":7,"add":null}"#).is_err());
+    }
+
+    #[test]
     fn terms_are_checked_before_the_ledger_hears_of_them() {
         let read = |body| serde_json::from_str::<TermsRequest>(body).unwrap().check();
         assert_eq!(
@@ -195,7 +254,6 @@ mod tests {
         assert_eq!(read(r#"{"opens_at":5}"#).unwrap().closes_at, None);
         for (body, word) in [
             ("{}", "at least one"),
-            (r#"{"opens_at":null}"#, "at least one"),
             (r#"{"order_limit":0}"#, "order_limit"),
             (r#"{"hold_ms":604800001}"#, "hold_ms"),
             (r#"{"opens_at":9,"closes_at":8}"#, "closes_at"),

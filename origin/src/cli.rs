@@ -97,6 +97,16 @@ pub enum Command {
     Token(TokenFlags),
     /// Say what on this machine and its Redis is not as it should be, and what to do
     Doctor(DoctorFlags),
+    /// Print the documents of the API
+    #[command(
+        name = "openapi",
+        after_help = "\
+Examples:
+  lastseat openapi > openapi.json                what buyers and shops call, as OpenAPI 3.1
+  lastseat openapi --operators > operators.json  what operators call
+  lastseat openapi --reference > API.md          both, for people"
+    )]
+    OpenApi(OpenApiFlags),
     /// Print what a shell needs to complete commands and flags
     #[command(after_help = "\
 Examples:
@@ -289,6 +299,17 @@ pub struct AuditFlags {
     /// The sale
     #[arg(long)]
     pub sale: String,
+}
+
+/// `lastseat openapi`
+#[derive(Debug, Args)]
+pub struct OpenApiFlags {
+    /// The calls of operators instead of those of buyers and shops
+    #[arg(long)]
+    pub operators: bool,
+    /// All calls as a page of Markdown
+    #[arg(long, conflicts_with = "operators")]
+    pub reference: bool,
 }
 
 /// `lastseat completions`

@@ -17,6 +17,7 @@ pub mod http;
 pub mod ledger;
 pub mod metrics;
 mod nodes;
+pub mod openapi;
 pub mod operator;
 pub mod process;
 pub mod redis_server;

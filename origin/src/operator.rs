@@ -2,24 +2,32 @@
 
 use crate::ledger::{Fault, Ledger};
 use serde::{Deserialize, Serialize};
+use shared::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
 use shared::sale::Terms;
 use shared::{Capacity, SaleId, SaleState, Snapshot, UnixMillis};
+use utoipa::ToSchema;
 
 /// A sale to be created. Body of `PUT /v1/admin/sales/{sale}`, flags of `lastseat sale create`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSale {
     /// Tickets that exist.
+    #[schema(value_type = Capacity)]
     pub capacity: u64,
     /// When it opens by itself, in Unix milliseconds.
+    #[schema(value_type = Option<Moment>)]
     pub opens_at: Option<u64>,
     /// When it closes by itself, in Unix milliseconds.
+    #[schema(value_type = Option<Moment>)]
     pub closes_at: Option<u64>,
     /// How long a hold lasts, in milliseconds; absent or 0 = orders are confirmed at once.
+    #[schema(value_type = Option<HoldMs>)]
     pub hold_ms: Option<u64>,
     /// Most tickets of one buyer; absent or 0 = no limit.
+    #[schema(value_type = Option<BuyerLimit>)]
     pub buyer_limit: Option<u32>,
     /// Most tickets in one order.
+    #[schema(value_type = Option<OrderLimit>)]
     pub order_limit: Option<u32>,
     /// Whether it is open from the start. When absent: yes, unless it has a time to open at.
     pub open: Option<bool>,
@@ -60,12 +68,13 @@ impl NewSale {
 }
 
 /// Many sales, a page of them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SaleList {
     /// By id.
     pub sales: Vec<SaleReport>,
     /// The last id of the page, if there are more behind it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub next_after: Option<String>,
 }
 
@@ -99,13 +108,15 @@ impl SaleList {
 }
 
 /// A sale with all its numbers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SaleReport {
     /// The sale.
+    #[schema(value_type = SaleId)]
     pub sale: String,
     /// Its state.
     pub state: SaleState,
     /// Tickets that exist.
+    #[schema(value_type = Capacity)]
     pub capacity: u32,
     /// Tickets that nobody has.
     pub free: u32,
@@ -122,10 +133,13 @@ pub struct SaleReport {
     /// When it closes by itself; 0 = not by itself.
     pub closes_at: UnixMillis,
     /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
+    #[schema(value_type = HoldMs)]
     pub hold_ms: u64,
     /// Most tickets of one buyer; 0 = no limit.
+    #[schema(value_type = BuyerLimit)]
     pub buyer_limit: u32,
     /// Most tickets in one order.
+    #[schema(value_type = OrderLimit)]
     pub order_limit: u32,
     /// The ledger's clock when it answered.
     pub now: UnixMillis,

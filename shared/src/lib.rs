@@ -16,6 +16,8 @@ pub mod keys;
 pub mod limits;
 pub mod log;
 pub mod model;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod order;
 pub mod orderbook;
 pub mod outlook;

@@ -16,6 +16,7 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident $text:literal $status:literal $title:literal $detail:literal;)*) => {
         /// The stable codes of the API.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum Code {
             $($(#[$doc])* #[serde(rename = $text)] $name,)*
         }
@@ -156,6 +157,7 @@ impl Code {
 
 /// The body of a "no".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// The stable code.
     pub code: Code,
@@ -167,12 +169,15 @@ pub struct Problem {
     pub detail: String,
     /// The order that the request was about, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub order_id: Option<String>,
     /// When to ask again, in milliseconds from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub retry_after_ms: Option<u32>,
     /// When the sale opens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub opens_at: Option<UnixMillis>,
 }
 

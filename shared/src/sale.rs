@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// `scheduled -> open <-> paused -> closed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum SaleState {
     /// Not sold yet; opens at its time or when an operator opens it.
     Scheduled,

@@ -6,6 +6,7 @@ mod cluster;
 mod completions;
 mod doctor;
 mod export;
+mod openapi;
 mod orders;
 mod relay;
 mod sale;
@@ -45,6 +46,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Sale { command }) => block_on(Threads::One, sale::run(&common, command)),
         Some(Command::Orders { command }) => block_on(Threads::One, orders::run(&common, command)),
         Some(Command::Audit(flags)) => block_on(Threads::One, audit::run(&common, &flags)),
+        Some(Command::OpenApi(flags)) => openapi::run(&flags),
         Some(Command::Completions(flags)) => completions::run(&flags),
         Some(Command::Relay(flags)) => block_on(Threads::One, relay::run(&common, flags)),
         Some(Command::Doctor(flags)) => block_on(Threads::One, doctor::run(&common, &flags)),

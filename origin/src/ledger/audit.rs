@@ -24,7 +24,7 @@ const NAMED: usize = 100;
 const PEEK: usize = 500;
 
 /// What a recount found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct AuditReport {
     /// The sale.
     pub sale: String,

@@ -3,6 +3,8 @@
 mod change;
 mod log;
 
+pub(crate) use log::LIMIT_MAX as LOG_LINES_MAX;
+
 use super::guard::Operator;
 use super::request::{self, OfOrder, OfSale};
 use super::{App, answer};
