@@ -4,7 +4,7 @@ use crate::ledger::{Fault, Ledger};
 use serde::{Deserialize, Serialize};
 use shared::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
 use shared::sale::Terms;
-use shared::{Capacity, SaleId, SaleState, Snapshot, UnixMillis};
+use shared::{Capacity, Problem, SaleId, SaleState, Snapshot, UnixMillis, whole};
 use utoipa::ToSchema;
 
 /// A sale to be created. Body of `PUT /v1/admin/sales/{sale}`, flags of `lastseat sale create`.
@@ -12,21 +12,27 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct NewSale {
     /// Tickets that exist.
+    #[serde(deserialize_with = "whole::number")]
     #[schema(value_type = Capacity)]
     pub capacity: u64,
     /// When it opens by itself, in Unix milliseconds.
+    #[serde(default, deserialize_with = "whole::number_or_null")]
     #[schema(value_type = Option<Moment>)]
     pub opens_at: Option<u64>,
     /// When it closes by itself, in Unix milliseconds.
+    #[serde(default, deserialize_with = "whole::number_or_null")]
     #[schema(value_type = Option<Moment>)]
     pub closes_at: Option<u64>,
     /// How long a hold lasts, in milliseconds; absent or 0 = orders are confirmed at once.
+    #[serde(default, deserialize_with = "whole::number_or_null")]
     #[schema(value_type = Option<HoldMs>)]
     pub hold_ms: Option<u64>,
     /// Most tickets of one buyer; absent or 0 = no limit.
+    #[serde(default, deserialize_with = "whole::number_or_null")]
     #[schema(value_type = Option<BuyerLimit>)]
     pub buyer_limit: Option<u32>,
     /// Most tickets in one order.
+    #[serde(default, deserialize_with = "whole::number_or_null")]
     #[schema(value_type = Option<OrderLimit>)]
     pub order_limit: Option<u32>,
     /// Whether it is open from the start. When absent: yes, unless it has a time to open at.
@@ -48,8 +54,8 @@ impl NewSale {
     /// Checks the bounds.
     ///
     /// # Errors
-    /// What is wrong, without a full stop.
-    pub fn check(&self) -> Result<CheckedSale, String> {
+    /// What is wrong.
+    pub fn check(&self) -> Result<CheckedSale, Problem> {
         let standard = Terms::default();
         let terms = Terms {
             opens_at: self.opens_at.map_or(standard.opens_at, UnixMillis),
@@ -60,7 +66,7 @@ impl NewSale {
         };
         terms.check()?;
         Ok(CheckedSale {
-            capacity: Capacity::new(self.capacity).map_err(|e| e.to_string())?,
+            capacity: Capacity::new(self.capacity).map_err(Problem::invalid)?,
             terms,
             open: self.open.unwrap_or(terms.opens_at.0 == 0),
         })
@@ -174,9 +180,8 @@ mod tests {
     use super::*;
 
     fn check(body: &str) -> Result<CheckedSale, String> {
-        serde_json::from_str::<NewSale>(body)
-            .map_err(|e| e.to_string())?
-            .check()
+        let wanted: NewSale = serde_json::from_str(body).map_err(|e| e.to_string())?;
+        wanted.check().map_err(|problem| problem.detail)
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub mod signature;
 pub mod stock;
 pub mod time;
 pub mod views;
+pub mod whole;
 pub mod wire;
 
 pub use gate::{Ask, Decision, Gate, Gates};

@@ -3,6 +3,7 @@
 
 use crate::ids::{BuyerId, Capacity, OrderId, Quantity, SaleId};
 use crate::limits;
+use crate::problem::Code;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -78,3 +79,18 @@ numbers! {
     BuyerLimit: 0, limits::CAPACITY_MAX, "Most tickets that one buyer can hold or own at a time; 0 = no limit.";
     OrderLimit: 1, limits::QUANTITY_MAX, "Most tickets in one order.";
 }
+
+/// The words of the API, which a derived schema would miss.
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(
+                "What is wrong, for programs. Codes stay as they are; new ones may come.",
+            ))
+            .enum_values(Some(Self::ALL.iter().map(|code| code.as_str())))
+            .into()
+    }
+}
+
+impl ToSchema for Code {}

@@ -16,7 +16,6 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident $text:literal $status:literal $title:literal $detail:literal;)*) => {
         /// The stable codes of the API.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum Code {
             $($(#[$doc])* #[serde(rename = $text)] $name,)*
         }
@@ -104,6 +103,9 @@ codes! {
     /// The sale cannot go from its state to that one.
     BadTransition "bad_transition" 409 "State change not possible"
         "A sale goes scheduled, open, paused and open again, closed. It cannot go from its present state to that one.";
+    /// The terms contradict each other or the sale.
+    BadTerms "bad_terms" 422 "Terms do not fit"
+        "That does not fit: \"closes_at\" must be later than \"opens_at\", and the capacity is at most 1000000000.";
     /// The request makes no sense.
     Invalid "invalid" 400 "Invalid request"
         "The request is not valid.";

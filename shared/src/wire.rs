@@ -70,7 +70,7 @@ pub struct OrderRequest {
     #[cfg_attr(feature = "openapi", schema(value_type = BuyerId))]
     pub buyer: String,
     /// How many tickets; 1 when absent.
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "crate::whole::number")]
     #[cfg_attr(feature = "openapi", schema(value_type = Quantity))]
     pub quantity: u64,
 }

@@ -27,6 +27,7 @@ enum Change {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmRequest {
     /// Confirm so many tickets, the rest returns; all when absent.
+    #[serde(default, deserialize_with = "shared::whole::number_or_null")]
     #[schema(value_type = Option<Quantity>)]
     quantity: Option<u64>,
 }

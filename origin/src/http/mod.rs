@@ -89,7 +89,7 @@ pub fn public(app: Arc<App>) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(&app), sender::admit))
-        .merge(for_all())
+        .merge(for_all().method_not_allowed_fallback(wrong_method))
         .with_state(app)
 }
 

@@ -8,6 +8,7 @@ use shared::{Code, OrderId, Problem, SaleId};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::link::Link;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterIn};
 use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::schema::Schema;
@@ -139,6 +140,22 @@ impl Call {
             .example(serde_json::to_value(example).ok());
         let answer = answer(about, extra).content("application/json", content.build());
         self.good.insert(status, answer.build());
+        self
+    }
+
+    /// Calls that go on with the order of the good answer of this status.
+    pub(super) fn then(mut self, status: u16, calls: &[&str]) -> Self {
+        if let Some(answer) = self.good.get_mut(&status) {
+            for call in calls {
+                let link = Link::builder()
+                    .operation_id(*call)
+                    .parameter("sale", "$request.path.sale")
+                    .parameter("order", "$response.body#/order_id");
+                answer
+                    .links
+                    .insert((*call).to_owned(), RefOr::T(link.build()));
+            }
+        }
         self
     }
 

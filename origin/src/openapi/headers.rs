@@ -75,14 +75,14 @@ pub(super) fn idempotency_key() -> Parameter {
 
 /// `Lastseat-Retry`: the key is one that was sent before.
 pub(super) fn retry() -> Parameter {
-    let yes = ObjectBuilder::new()
+    let word = ObjectBuilder::new()
         .schema_type(Type::String)
-        .enum_values(Some(["1"]));
+        .examples([json!("1")]);
     of_request(
         "Lastseat-Retry",
         "`1` where the key was sent before and the answer was lost: then a \"no\" comes from the ledger, or the \
-         answer is `busy`.",
-        RefOr::T(Schema::Object(yes.build())),
+         answer is `busy`. Anything else is ignored.",
+        RefOr::T(Schema::Object(word.build())),
     )
 }
 

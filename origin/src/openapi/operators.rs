@@ -99,7 +99,7 @@ fn create() -> Call {
             &example::report(SaleState::Open),
             &[],
         )
-        .no(&[Code::SaleExists])
+        .no(&[Code::SaleExists, Code::BadTerms])
 }
 
 fn show() -> Call {
@@ -132,7 +132,7 @@ fn terms() -> Call {
         &example::report(SaleState::Open),
         &[REPLAYED],
     )
-    .no(&[Code::UnknownSale, Code::BadTransition])
+    .no(&[Code::UnknownSale, Code::BadTransition, Code::BadTerms])
 }
 
 fn state(path: &'static str, id: &str, title: &str, to: SaleState) -> Call {
@@ -161,7 +161,7 @@ fn restock() -> Call {
         .curl(&curl("POST", "/v1/admin/sales/demo/restock", Some(body.clone())))
         .takes::<RestockRequest>(Required::True, body)
         .yes(200, "There are so many.", &example::report(SaleState::Open), &[REPLAYED])
-        .no(&[Code::UnknownSale, Code::CapacityTaken, Code::BadTransition, Code::Busy])
+        .no(&[Code::UnknownSale, Code::CapacityTaken, Code::BadTransition, Code::BadTerms, Code::Busy])
 }
 
 fn audit() -> Call {

@@ -48,6 +48,7 @@ fn place() -> Call {
             &example::order(OrderState::Held),
             &[headers::LOCATION],
         )
+        .then(201, &["getOrder", "confirmOrder", "extendOrder", "cancelOrder"])
         .yes(
             200,
             "They already were: this key was granted before. The order is shown as it stands now.",

@@ -54,7 +54,7 @@ async fn create(
     };
     let wanted = match wanted {
         Ok(wanted) => wanted,
-        Err(wrong) => return answer::problem(&Problem::invalid(wrong)),
+        Err(wrong) => return answer::problem(&wrong),
     };
     let (capacity, terms, open) = (wanted.capacity, wanted.terms, wanted.open);
     let ledger = app.sales.ledger();
