@@ -15,6 +15,7 @@ pub use sale::{SaleWatchFlags, TermsFlags};
 pub use token::TokenFlags;
 
 use crate::http::intake::CONNECTIONS_MAX;
+use crate::logging::LogFormat;
 use crate::secret::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::convert::Infallible;
@@ -31,7 +32,7 @@ Examples:
 
 Exit codes: 0 done, 1 refused or it did not work, 2 wrong flags
 (audit: 1 differences, 2 could not check).
-Log level: LASTSEAT_LOG or RUST_LOG, for example info or lastseat=debug.";
+Log level: LASTSEAT_LOG or RUST_LOG, for example info or lastseat=debug, which also shows spans.";
 
 /// Sells the last seat to exactly one buyer.
 #[derive(Debug, Parser)]
@@ -60,6 +61,17 @@ pub struct Common {
         value_name = "DIR"
     )]
     pub data_dir: PathBuf,
+    /// How lines of the log on stderr look
+    #[arg(
+        long,
+        global = true,
+        env = crate::logging::FORMAT,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        value_name = "text|json"
+    )]
+    pub log_format: LogFormat,
     /// The Redis that is the ledger: redis://user:password@host:6379/0 or unix:/path
     #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "URL")]

@@ -14,6 +14,8 @@ pub mod header {
     pub const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
     /// `1` from a client that repeats a key because the earlier answer was lost.
     pub const RETRY: &str = "lastseat-retry";
+    /// The trace that a request belongs to, see [`crate::trace`].
+    pub const TRACEPARENT: &str = "traceparent";
     /// Origin to edge: the grant.
     pub const GRANT: &str = "lastseat-grant";
     /// Edge to origin: the isolate's id.

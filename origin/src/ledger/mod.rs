@@ -25,6 +25,7 @@ pub use url::LedgerUrl;
 
 use crate::clock::LedgerClock;
 use crate::metrics::Counters;
+use crate::spans;
 use link::Link;
 use redis::{Cmd, Value};
 use scripts::{SCRIPTS, Script, Scripts};
@@ -33,6 +34,7 @@ use shared::sale::Terms;
 use shared::{Capacity, Order, OrderId, OrderState, Quantity, SaleId, SaleState};
 use shared::{Snapshot, UnixMillis};
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// A handle to the ledger; clones share one connection.
 #[derive(Clone, Debug)]
@@ -372,7 +374,9 @@ impl Ledger {
 
     async fn run(&self, script: &Script, command: &Cmd) -> Result<Option<Vec<Value>>, Fault> {
         self.counters.ledger_call(script.name);
-        let reply = self.link.run(script, command).await.and_then(reply::parts);
+        let running = self.link.run(script, command);
+        let reply = running.instrument(spans::of_ledger_call(script.name)).await;
+        let reply = reply.and_then(reply::parts);
         self.counted(reply)
     }
 

@@ -164,7 +164,10 @@ mod tests {
 
     #[test]
     fn every_route_of_a_node_is_in_its_document_and_the_reverse() {
-        assert_eq!(routes(&http::for_edges().merge(http::for_all())), paths(&public()));
+        assert_eq!(
+            routes(&http::for_edges().merge(http::for_all())),
+            paths(&public())
+        );
         assert_eq!(routes(&http::for_operators()), paths(&operators()));
     }
 

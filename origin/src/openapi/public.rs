@@ -12,7 +12,11 @@ pub(super) fn calls() -> Vec<Call> {
     let calls = [place(), show(), confirm(), cancel(), extend()];
     let orders = calls.into_iter().map(|call| call.tag("orders"));
     let calls: Vec<Call> = [sale()].into_iter().chain(orders).collect();
-    let common = |call: Call| call.parameter(headers::traceparent()).no(&LEDGER);
+    let common = |call: Call| {
+        call.parameter(headers::traceparent())
+            .no(&[Code::Untrusted])
+            .no(&LEDGER)
+    };
     calls.into_iter().map(common).collect()
 }
 
