@@ -350,6 +350,7 @@ impl Committer {
                 other => other,
             };
         }
+        spans::decided(&span, reply.as_ref().err());
         match reply {
             Ok(Some((snapshot, verdicts))) => {
                 self.hear(&snapshot);

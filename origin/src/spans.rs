@@ -1,10 +1,11 @@
 //! What a trace shows of a node: one span for each request, one for each batch, one for each call of the ledger.
 //!
-//! A batch serves many requests, so it is a part of none: it starts a trace of its own and is linked to each of
-//! them, and each request's span names the batch. Spans are of level DEBUG, so that they cost a glance at a number
+//! A batch serves many requests. Its span is a part of the trace of one of them and is linked to the others, and each
+//! request's span names the batch. Spans are of level DEBUG, so that they cost a glance at a number
 //! where nobody wants them. They name no order: an order's id is a capability. `stat.log` says which order a trace
 //! was about.
 
+use crate::ledger::Fault;
 use axum::http::{HeaderMap, Request, StatusCode};
 use shared::wire::header;
 use shared::{SaleId, TraceParent};
@@ -63,23 +64,47 @@ pub(crate) fn of_waiting() -> Span {
     }
 }
 
-/// The span of a batch, linked to those of its orders.
+/// The span of a batch: a part of the trace of one of its orders, one that is recorded if there is any, and linked
+/// to those of the others.
 pub(crate) fn of_batch<'a>(
     sale: &SaleId,
     number: u64,
-    waiting: impl ExactSizeIterator<Item = &'a Span>,
+    waiting: impl ExactSizeIterator<Item = &'a Span> + Clone,
 ) -> Span {
     if !wanted() {
         return Span::none();
     }
     let orders = waiting.len();
+    let chosen = waiting.clone().position(is_recorded).unwrap_or(0);
+    let parent = waiting.clone().nth(chosen).and_then(Span::id);
     let span =
-        debug_span!(parent: None, "batch", otel.kind = "internal", %sale, batch = number, orders);
-    for request in waiting {
+        debug_span!(parent: parent, "batch", otel.kind = "internal", %sale, batch = number, orders);
+    for (place, request) in waiting.enumerate() {
         request.record("batch", number);
-        span.follows_from(request);
+        if place != chosen {
+            span.follows_from(request);
+        }
     }
     span
+}
+
+#[cfg(feature = "otlp")]
+use crate::logging::is_recorded;
+
+/// Whether a collector will get the span.
+#[cfg(not(feature = "otlp"))]
+fn is_recorded(_: &Span) -> bool {
+    false
+}
+
+/// Says in the span of a batch that the ledger has decided, or why it has not.
+pub(crate) fn decided(span: &Span, fault: Option<&Fault>) {
+    if !span.is_none() {
+        span.in_scope(|| match fault {
+            None => debug!("decided"),
+            Some(fault) => debug!("not decided: {fault}"),
+        });
+    }
 }
 
 /// The span of one call of the ledger.

@@ -6,7 +6,7 @@ mod json;
 mod otlp;
 
 #[cfg(feature = "otlp")]
-pub(crate) use otlp::follow;
+pub(crate) use otlp::{follow, is_recorded};
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;

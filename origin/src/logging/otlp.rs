@@ -105,6 +105,11 @@ pub(crate) fn follow(span: &Span, trace: &TraceParent) {
     let _ = span.set_parent(Context::new().with_remote_span_context(sender));
 }
 
+/// Whether the collector will get `span`.
+pub(crate) fn is_recorded(span: &Span) -> bool {
+    span.context().span().span_context().is_sampled()
+}
+
 /// Posts for the exporter, whose own thread has no runtime to do it on.
 #[derive(Debug)]
 struct Sender {

@@ -86,6 +86,16 @@ pub(super) fn retry() -> Parameter {
     )
 }
 
+/// `Lastseat-Buyer-Token`: the shop's word for who buys.
+pub(super) fn buyer_token() -> Parameter {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    of_request(
+        "Lastseat-Buyer-Token",
+        "The shop's signed word for who buys, where orders need one (`lastseat token`). Ignored elsewhere.",
+        RefOr::T(Schema::Object(text.build())),
+    )
+}
+
 /// `traceparent` of the W3C's Trace Context.
 pub(super) fn traceparent() -> Parameter {
     let text = ObjectBuilder::new()

@@ -14,6 +14,7 @@ pub(super) fn calls() -> Vec<Call> {
     let calls: Vec<Call> = [sale()].into_iter().chain(orders).collect();
     let common = |call: Call| {
         call.parameter(headers::traceparent())
+            .no(&[Code::Busy])
             .no(&[Code::Untrusted])
             .no(&LEDGER)
     };
@@ -45,6 +46,7 @@ fn place() -> Call {
         )
         .parameter(headers::idempotency_key())
         .parameter(headers::retry())
+        .parameter(headers::buyer_token())
         .takes::<OrderRequest>(Required::True, json!({"buyer": "ada", "quantity": 1}))
         .yes(
             201,
@@ -60,6 +62,7 @@ fn place() -> Call {
             &[headers::LOCATION, headers::REPLAYED],
         )
         .no(&[
+            Code::BuyerToken,
             Code::SoldOut,
             Code::AllHeld,
             Code::NotEnough,
@@ -71,7 +74,6 @@ fn place() -> Call {
             Code::LengthRequired,
             Code::OrderLimit,
             Code::KeyReused,
-            Code::Busy,
         ])
 }
 

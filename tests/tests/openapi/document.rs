@@ -3,7 +3,7 @@
 use hyper::Method;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::{lastseat, repository};
-use lastseat_tests::harness::{Client, Cluster, Edge};
+use lastseat_tests::harness::{Client, Cluster, Edge, Setup};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -68,7 +68,11 @@ async fn takes_what_it_names(url: &str, document: &Value, without: &str) {
 
 #[tokio::test]
 async fn each_listener_serves_its_document_and_takes_the_methods_that_it_names() {
-    let cluster = Cluster::with_edge(Edge::Workerd);
+    let setup = Setup {
+        direct: true,
+        ..Setup::with_edge(Edge::Workerd)
+    };
+    let cluster = Cluster::start(&setup).unwrap();
     let node = &cluster.nodes[0];
     for (url, flags) in [(&node.url, vec![]), (&node.admin, vec!["--operators"])] {
         let answer = Client::new(url)

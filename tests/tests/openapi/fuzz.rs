@@ -41,6 +41,8 @@ fn try_all(document: &str, url: &str, more: &[&str]) {
 #[tokio::test]
 async fn whatever_is_asked_the_edge_the_nodes_and_the_operators_listener_answer_as_documented() {
     let setup = Setup {
+        // A node answers clients, too.
+        direct: true,
         arguments: vec!["--demo".to_owned()],
         ..Setup::with_edge(Edge::Workerd)
     };
