@@ -10,7 +10,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup edge build up rush drill screens test fmt lint clean
+.PHONY: help setup edge build up rush drill screens test api fmt lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -44,6 +44,12 @@ screens: setup ## take the pictures of the buyer page anew (docs/screens) while 
 
 test: setup ## everything that CI checks
 	@scripts/test
+
+api: ## write the documents of the API anew (docs/openapi.json, docs/API.md)
+	@cargo build --quiet --locked -p lastseat
+	@target/debug/lastseat openapi >docs/openapi.json
+	@target/debug/lastseat openapi --operators >docs/openapi-operators.json
+	@target/debug/lastseat openapi --reference >docs/API.md
 
 fmt: ## format the code
 	@cargo fmt --all

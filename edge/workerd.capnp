@@ -40,6 +40,7 @@ const edge :Workerd.Worker = (
     (name = "LASTSEAT_EDGE_KEY", fromEnvironment = "LASTSEAT_EDGE_KEY"),
     (name = "LASTSEAT_BUYER_KEY", fromEnvironment = "LASTSEAT_BUYER_KEY"),
     (name = "CLIENT_RATE", fromEnvironment = "CLIENT_RATE"),
+    (name = "TRACE_SHARE", fromEnvironment = "TRACE_SHARE"),
     # The nodes that `lastseat cluster` starts.
     (name = "LOCAL_ORIGINS", text =
       `[

@@ -16,6 +16,8 @@ pub(crate) struct Config {
     pub(crate) buyer_keys: Option<KeyRing>,
     /// How much one client address may ask, where that is limited.
     pub(crate) client_rate: Option<Rate>,
+    /// Of requests that name no trace, the share for which one is started.
+    pub(crate) trace_share: f64,
 }
 
 /// Where the client's address is taken from.
@@ -28,8 +30,8 @@ pub(crate) enum ClientIp {
 }
 
 impl Config {
-    /// Reads `ORIGINS`, `BALANCE`, `ZONE`, `CLIENT_IP`, `CLIENT_RATE` and the secrets `LASTSEAT_EDGE_KEY` and
-    /// `LASTSEAT_BUYER_KEY` through `var`.
+    /// Reads `ORIGINS`, `BALANCE`, `ZONE`, `CLIENT_IP`, `CLIENT_RATE`, `TRACE_SHARE` and the secrets
+    /// `LASTSEAT_EDGE_KEY` and `LASTSEAT_BUYER_KEY` through `var`.
     ///
     /// # Errors
     /// A sentence that names the variable and what it must look like.
@@ -76,6 +78,16 @@ impl Config {
         })?;
         let client_rate = Rate::parse(&var("CLIENT_RATE").unwrap_or_default())
             .map_err(|error| format!("the variable CLIENT_RATE is wrong: {error}"))?;
+        let trace_share = match var("TRACE_SHARE").filter(|text| !text.is_empty()) {
+            None => 0.0,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|share| (0.0..=1.0).contains(share))
+                .ok_or_else(|| {
+                    format!("the variable TRACE_SHARE is {text:?}; it must be a number from 0 to 1")
+                })?,
+        };
         let zone = var("ZONE").filter(|zone| !zone.is_empty());
         let router = Router::new(rows, balance, zone.as_deref())
             .map_err(|error| format!("the variable ORIGINS is wrong: {error}"))?;
@@ -85,6 +97,7 @@ impl Config {
             keys,
             buyer_keys,
             client_rate,
+            trace_share,
         })
     }
 }
@@ -134,6 +147,7 @@ mod tests {
                 "round_robin, ip_hash",
             ),
             (vec![("ORIGINS", TWO), ("ZONE", "east")], "zone"),
+            (vec![("ORIGINS", TWO), ("TRACE_SHARE", "1%")], "from 0 to 1"),
             (
                 vec![("ORIGINS", TWO), ("CLIENT_IP", "x-real-ip")],
                 "header or connection",

@@ -12,7 +12,7 @@ use shared::gate::Key;
 use shared::limits::BODY_MAX;
 use shared::signature::{self, Signed};
 use shared::wire::key_source;
-use shared::{BuyerId, Code, EdgeCounts, OrderId, Problem, SaleId, UnixMillis};
+use shared::{BuyerId, Code, EdgeCounts, OrderId, Problem, SaleId, TraceParent, UnixMillis};
 use std::net::{IpAddr, SocketAddr};
 use wasm_bindgen::JsValue;
 use web_sys::Request;
@@ -116,8 +116,8 @@ pub(crate) fn init(
         errand.method,
         body.unwrap_or(&JsValue::UNDEFINED),
         sane(glue::content_type(request)).as_deref(),
-        glue::traceparent(request)
-            .filter(|value| is_traceparent(value))
+        trace(isolate, request)
+            .map(|trace| trace.to_string())
             .as_deref(),
         sane(glue::authorization(request)).as_deref(),
         isolate.id.as_str(),
@@ -140,36 +140,18 @@ fn is_sane(value: &str) -> bool {
     value.len() <= VALUE_MAX && value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
 }
 
-/// `00-<trace id>-<parent id>-<flags>` in lower-case hexadecimal (W3C Trace Context).
-fn is_traceparent(value: &str) -> bool {
-    let mut parts = value.split('-');
-    let shape = [2, 32, 16, 2].into_iter().all(|length| {
-        parts.next().is_some_and(|part| {
-            part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        })
-    });
-    shape && parts.next().is_none() && !value.starts_with("ff")
+/// The trace that the client named, or a new one for the share of requests that the edge is told to have traced.
+fn trace(isolate: &Isolate, request: &Request) -> Option<TraceParent> {
+    match glue::traceparent(request) {
+        Some(sent) => TraceParent::parse(&sent),
+        None => isolate.start_trace(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use shared::wire::header;
-
-    #[test]
-    fn only_a_trace_of_the_standard_is_passed_on() {
-        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert!(is_traceparent(good));
-        for bad in [
-            "",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
-            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
-            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
-        ] {
-            assert!(!is_traceparent(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn no_value_is_passed_on_that_is_long_or_not_visible() {

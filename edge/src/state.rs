@@ -4,7 +4,6 @@
 use crate::config::{ClientIp, Config};
 use crate::runtime;
 use js_sys::{JSON, Object, Reflect};
-use shared::UnixMillis;
 use shared::bucket::Buckets;
 use shared::gate::{Ask, Decision, Gates, Heard, Key};
 use shared::limits::EDGE_CLIENTS_MAX;
@@ -12,6 +11,7 @@ use shared::recent::Recent;
 use shared::routing::{Outcome, Router, Sender, Tried};
 use shared::views::{Look, Views};
 use shared::{BuyerId, EdgeCounts, EdgeId, EdgeTally, Grant, KeyRing, OrderId, Refusal, SaleId};
+use shared::{TraceParent, UnixMillis};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -29,6 +29,7 @@ pub(crate) struct Isolate {
     pub(crate) buyer_keys: Option<KeyRing>,
     /// What each client address may still ask, where that is limited.
     clients: Option<RefCell<Buckets>>,
+    trace_share: f64,
     gates: RefCell<Gates>,
     router: RefCell<Router>,
     /// Orders that were granted through this isolate.
@@ -86,6 +87,7 @@ impl Isolate {
             keys: config.keys,
             buyer_keys: config.buyer_keys,
             clients: clients.map(RefCell::new),
+            trace_share: config.trace_share,
             gates: RefCell::default(),
             router: RefCell::new(config.router.starting_at(start)),
             granted: RefCell::default(),
@@ -230,6 +232,16 @@ impl Isolate {
     /// The runtime gave no random bytes.
     pub(crate) fn new_order_id(&self, now: UnixMillis) -> Result<OrderId, JsValue> {
         Ok(OrderId::new_v7(now, self.chance.borrow_mut().take()?))
+    }
+
+    /// A new trace, for the configured share of requests.
+    pub(crate) fn start_trace(&self) -> Option<TraceParent> {
+        // Mostly nothing is traced, and then chance is not asked either.
+        if self.trace_share == 0.0 || self.chance() >= self.trace_share {
+            return None;
+        }
+        let random = self.chance.borrow_mut().take().ok()?;
+        Some(TraceParent::start(random))
     }
 
     /// A number in `0.0..1.0` that spreads those who come back.

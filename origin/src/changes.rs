@@ -3,8 +3,13 @@
 
 use crate::ledger::{Ledger, Reply, SaleChange, TermsChange};
 use serde::Deserialize;
+use shared::limits::CAPACITY_MAX;
+use shared::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
 use shared::sale::Terms;
-use shared::{Capacity, Code, Problem, Refusal, SaleId, Snapshot, UnixMillis};
+use shared::{Capacity, Code, Problem, Refusal, SaleId, Snapshot, UnixMillis, whole};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// How often a relative change of the capacity is tried when others change it at the same time.
 const TRIES: usize = 16;
@@ -16,10 +21,40 @@ const AGAIN_MS: u32 = 250;
 #[serde(deny_unknown_fields)]
 pub struct RestockRequest {
     /// So many from now on; safe to repeat.
+    #[serde(default, deserialize_with = "whole::given")]
     pub capacity: Option<u64>,
     /// So many more than now, or fewer; each repeat changes it again.
+    #[serde(default, deserialize_with = "whole::given")]
     pub add: Option<i64>,
 }
+
+/// One field or the other, which a type with two optional fields does not say.
+impl PartialSchema for RestockRequest {
+    fn schema() -> RefOr<Schema> {
+        let one = |title: &str, field: &str, about: &str, schema: RefOr<Schema>| {
+            ObjectBuilder::new()
+                .title(Some(title))
+                .description(Some(about))
+                .property(field, schema)
+                .required(field)
+                .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        };
+        let most = f64::from(CAPACITY_MAX);
+        let difference = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(-most))
+            .maximum(Some(most));
+        let to = "So many from now on; safe to repeat.";
+        let by = "So many more than now, or fewer; each repeat changes it again.";
+        OneOfBuilder::new()
+            .description(Some("How many tickets there are from now on."))
+            .item(one("RestockTo", "capacity", to, Capacity::schema()))
+            .item(one("RestockBy", "add", by, difference.into()))
+            .into()
+    }
+}
+
+impl ToSchema for RestockRequest {}
 
 /// A [`RestockRequest`] within its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,33 +69,49 @@ impl RestockRequest {
     /// Checks it.
     ///
     /// # Errors
-    /// What is wrong, without a full stop.
-    pub fn check(&self) -> Result<Restock, String> {
+    /// What is wrong.
+    pub fn check(&self) -> Result<Restock, Problem> {
+        let most = i64::from(CAPACITY_MAX);
         match (self.capacity, self.add) {
             (Some(capacity), None) => {
-                let capacity = Capacity::new(capacity).map_err(|e| e.to_string())?;
+                let capacity = Capacity::new(capacity).map_err(Problem::invalid)?;
                 Ok(Restock::To(capacity))
             }
-            (None, Some(add)) => Ok(Restock::By(add)),
-            _ => Err("name either \"capacity\" or \"add\"".to_owned()),
+            (None, Some(add)) if (-most..=most).contains(&add) => Ok(Restock::By(add)),
+            (None, Some(_)) => {
+                let wrong = format!("\"add\" must be a whole number from -{most} to {most}");
+                Err(Problem::invalid(wrong))
+            }
+            _ => Err(Problem::invalid("name either \"capacity\" or \"add\"")),
         }
     }
 }
 
 /// A wish to change some terms. Body of `PATCH /v1/admin/sales/{sale}`, flags of `lastseat sale
 /// set`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(min_properties = 1)]
 pub struct TermsRequest {
     /// When it opens by itself, in Unix milliseconds; 0 = not by itself.
+    #[serde(default, deserialize_with = "whole::given")]
+    #[schema(value_type = Option<Moment>, nullable = false)]
     pub opens_at: Option<u64>,
     /// When it closes by itself, in Unix milliseconds; 0 = not by itself.
+    #[serde(default, deserialize_with = "whole::given")]
+    #[schema(value_type = Option<Moment>, nullable = false)]
     pub closes_at: Option<u64>,
     /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
+    #[serde(default, deserialize_with = "whole::given")]
+    #[schema(value_type = Option<HoldMs>, nullable = false)]
     pub hold_ms: Option<u64>,
     /// Most tickets of one buyer; 0 = no limit.
+    #[serde(default, deserialize_with = "whole::given")]
+    #[schema(value_type = Option<BuyerLimit>, nullable = false)]
     pub buyer_limit: Option<u32>,
     /// Most tickets in one order.
+    #[serde(default, deserialize_with = "whole::given")]
+    #[schema(value_type = Option<OrderLimit>, nullable = false)]
     pub order_limit: Option<u32>,
 }
 
@@ -68,14 +119,13 @@ impl TermsRequest {
     /// Checks what can be checked without the sale.
     ///
     /// # Errors
-    /// What is wrong, without a full stop.
-    pub fn check(&self) -> Result<TermsChange, String> {
+    /// What is wrong.
+    pub fn check(&self) -> Result<TermsChange, Problem> {
         if *self == Self::default() {
-            return Err(
+            return Err(Problem::invalid(
                 "name at least one of \"opens_at\", \"closes_at\", \"hold_ms\", \"buyer_limit\", \
-                 \"order_limit\""
-                    .to_owned(),
-            );
+                 \"order_limit\"",
+            ));
         }
         let standard = Terms::default();
         Terms {
@@ -152,12 +202,7 @@ pub fn refused(change: SaleChange, sale: &Snapshot) -> Option<Problem> {
                 sale.state
             ),
         ),
-        SaleChange::Invalid => say(
-            Code::Invalid,
-            "That does not fit the sale as it is: \"closes_at\" must be later than \"opens_at\", \
-             and the capacity is at most 1000000000."
-                .to_owned(),
-        ),
+        SaleChange::Invalid => Problem::new(Code::BadTerms),
         SaleChange::ChangedMeanwhile => Problem::refusal(Refusal::Busy(AGAIN_MS)),
     })
 }
@@ -181,8 +226,16 @@ mod tests {
             r#"{"capacity":7,"add":7}"#,
             r#"{"capacity":1000000001}"#,
         ] {
-            assert!(read(body).unwrap_err().contains("capacity"), "{body}");
+            assert!(read(body).unwrap_err().detail.contains("apacity"), "{body}");
         }
+    }
+
+    #[test]
+    fn no_value_is_no_wish() {
+        for body in [r#"{"opens_at":null}"#, r#"{"order_limit":null}"#] {
+            assert!(serde_json::from_str::<TermsRequest>(body).is_err());
+        }
+        assert!(serde_json::from_str::<RestockRequest>(r#"{"capacity":7,"add":null}"#).is_err());
     }
 
     #[test]
@@ -195,12 +248,11 @@ mod tests {
         assert_eq!(read(r#"{"opens_at":5}"#).unwrap().closes_at, None);
         for (body, word) in [
             ("{}", "at least one"),
-            (r#"{"opens_at":null}"#, "at least one"),
             (r#"{"order_limit":0}"#, "order_limit"),
             (r#"{"hold_ms":604800001}"#, "hold_ms"),
             (r#"{"opens_at":9,"closes_at":8}"#, "closes_at"),
         ] {
-            assert!(read(body).unwrap_err().contains(word), "{body}");
+            assert!(read(body).unwrap_err().detail.contains(word), "{body}");
         }
     }
 }

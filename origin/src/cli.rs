@@ -15,6 +15,7 @@ pub use sale::{SaleWatchFlags, TermsFlags};
 pub use token::TokenFlags;
 
 use crate::http::intake::CONNECTIONS_MAX;
+use crate::logging::LogFormat;
 use crate::secret::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::convert::Infallible;
@@ -32,7 +33,7 @@ Examples:
 
 Exit codes: 0 done, 1 refused or it did not work, 2 wrong flags
 (audit: 1 differences, 2 could not check).
-Log level: LASTSEAT_LOG or RUST_LOG, for example info or lastseat=debug.";
+Log level: LASTSEAT_LOG or RUST_LOG, for example info or lastseat=debug, which also shows spans.";
 
 /// Sells the last seat to exactly one buyer.
 #[derive(Debug, Parser)]
@@ -61,6 +62,17 @@ pub struct Common {
         value_name = "DIR"
     )]
     pub data_dir: PathBuf,
+    /// How lines of the log on stderr look
+    #[arg(
+        long,
+        global = true,
+        env = crate::logging::FORMAT,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        value_name = "text|json"
+    )]
+    pub log_format: LogFormat,
     /// The Redis that is the ledger: redis://user:password@host:6379/0 or unix:/path
     #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "URL")]
@@ -107,6 +119,16 @@ Examples:
     Token(TokenFlags),
     /// Say what on this machine and its Redis is not as it should be, and what to do
     Doctor(DoctorFlags),
+    /// Print the documents of the API
+    #[command(
+        name = "openapi",
+        after_help = "\
+Examples:
+  lastseat openapi > openapi.json                what buyers and shops call, as OpenAPI 3.1
+  lastseat openapi --operators > operators.json  what operators call
+  lastseat openapi --reference > API.md          both, for people"
+    )]
+    OpenApi(OpenApiFlags),
     /// Print what a shell needs to complete commands and flags
     #[command(after_help = "\
 Examples:
@@ -323,6 +345,17 @@ pub struct ManFlags {
     /// The directory for the pages; it is made if it is missing
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+}
+
+/// `lastseat openapi`
+#[derive(Debug, Args)]
+pub struct OpenApiFlags {
+    /// The calls of operators instead of those of buyers and shops
+    #[arg(long)]
+    pub operators: bool,
+    /// All calls as a page of Markdown
+    #[arg(long, conflicts_with = "operators")]
+    pub reference: bool,
 }
 
 /// `lastseat completions`

@@ -9,6 +9,7 @@ use crate::ledger::{Fault, Ledger, Reserve, Verdict};
 use crate::metrics::{Counters, SaleCounts, count};
 use crate::nodes::Nodes;
 use crate::sales::{Placed, Tier};
+use crate::spans;
 use shared::gate::Key;
 use shared::limits::{BATCH_MAX, QUEUE_MAX, REPOLL_MS, SWEEP_MAX};
 use shared::outlook::{self, Admission, Load, Outlook};
@@ -18,6 +19,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument, Span};
 
 /// Readers of a sale hear what the ledger said at most this long ago.
 const RECENT: Duration = Duration::from_millis(100);
@@ -47,6 +49,8 @@ enum Work {
 struct Waiting {
     order: NewOrder,
     answer: oneshot::Sender<Result<Placed, Fault>>,
+    /// The request's part of its trace.
+    span: Span,
 }
 
 /// A sale's desk: what the node knows of the sale, and the queue to its committer.
@@ -161,7 +165,11 @@ impl Desk {
     ) -> Option<oneshot::Receiver<Result<Placed, Fault>>> {
         let (answer, receiver) = oneshot::channel();
         self.queue
-            .try_send(Work::Order(Waiting { order, answer }))
+            .try_send(Work::Order(Waiting {
+                order,
+                answer,
+                span: spans::of_waiting(),
+            }))
             .ok()?;
         Some(receiver)
     }
@@ -243,6 +251,8 @@ pub(crate) struct Committer {
     desk: Arc<Desk>,
     counters: Arc<Counters>,
     stock: Stock,
+    /// Batches that were sent, which numbers them in spans.
+    batches: u64,
 }
 
 impl Committer {
@@ -276,6 +286,7 @@ impl Committer {
             desk: Arc::clone(&desk),
             counters,
             stock: Stock::default(),
+            batches: 0,
         };
         committer.restock(&snapshot);
         tokio::spawn(committer.run(work));
@@ -367,15 +378,23 @@ impl Committer {
         self.counters
             .batched_orders
             .fetch_add(orders.len() as u64, Ordering::Relaxed);
-        let mut reply = self.desk.ledger.reserve(&self.sale, &orders).await;
+        self.batches += 1;
+        let waiting = batch.iter().map(|waiting| &waiting.span);
+        let span = spans::of_batch(&self.sale, self.batches, waiting);
+        let reserve = || {
+            let reserving = self.desk.ledger.reserve(&self.sale, &orders);
+            reserving.instrument(span.clone())
+        };
+        let mut reply = reserve().await;
         let resent = matches!(reply, Err(Fault::Unknown(_)));
         if resent {
-            reply = match self.desk.ledger.reserve(&self.sale, &orders).await {
+            reply = match reserve().await {
                 // The first sending may have been carried out, whatever became of the second.
                 Err(Fault::NotSent(reason)) => Err(Fault::Unknown(reason)),
                 other => other,
             };
         }
+        spans::decided(&span, reply.as_ref().err());
         match reply {
             Ok(Some((snapshot, verdicts))) => {
                 self.hear(&snapshot);

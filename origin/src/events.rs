@@ -6,9 +6,10 @@ use shared::log::{Entry, Event};
 use shared::sale::Terms;
 use shared::{SaleId, SaleState, UnixMillis};
 use std::io::{self, Write};
+use utoipa::ToSchema;
 
 /// One event of a sale. `commit_seq` and `index` together name it for ever.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct EventLine {
     /// The sale.
     pub sale: String,
@@ -29,40 +30,48 @@ pub struct EventLine {
     pub kind: &'static str,
     /// The order.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub order_id: Option<String>,
     /// Whose it is; in the event that granted it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub buyer: Option<String>,
     /// The tickets that the order has from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub quantity: Option<u32>,
     /// When its hold ends.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub deadline: Option<UnixMillis>,
     /// The state of a sale that was created.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub state: Option<SaleState>,
     /// The tickets that the sale has from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub capacity: Option<u32>,
-    /// The terms that the sale has from now on.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub terms: Option<TermsLine>,
-}
-
-/// The terms of a sale in an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct TermsLine {
-    /// When it opens by itself; 0 = not by itself.
-    pub opens_at: UnixMillis,
+    /// The terms that the sale has from now on: when it opens by itself; 0 = not by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub opens_at: Option<UnixMillis>,
     /// When it closes by itself; 0 = not by itself.
-    pub closes_at: UnixMillis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub closes_at: Option<UnixMillis>,
     /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
-    pub hold_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub hold_ms: Option<u64>,
     /// Most tickets of one buyer; 0 = no limit.
-    pub buyer_limit: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub buyer_limit: Option<u32>,
     /// Most tickets in one order.
-    pub order_limit: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub order_limit: Option<u32>,
 }
 
 impl EventLine {
@@ -73,6 +82,14 @@ impl EventLine {
     pub fn write_to(&self, to: &mut impl Write) -> io::Result<()> {
         serde_json::to_writer(&mut *to, self)?;
         to.write_all(b"\n")
+    }
+
+    fn say(&mut self, terms: &Terms) {
+        self.opens_at = Some(terms.opens_at);
+        self.closes_at = Some(terms.closes_at);
+        self.hold_ms = Some(terms.hold_ms);
+        self.buyer_limit = Some(terms.buyer_limit);
+        self.order_limit = Some(terms.order_limit);
     }
 }
 
@@ -99,7 +116,11 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
         deadline: None,
         state: None,
         capacity: None,
-        terms: None,
+        opens_at: None,
+        closes_at: None,
+        hold_ms: None,
+        buyer_limit: None,
+        order_limit: None,
     };
     match event {
         Event::Created {
@@ -108,11 +129,11 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
             state,
         } => {
             line.capacity = Some(*capacity);
-            line.terms = Some(terms.into());
+            line.say(terms);
             line.state = Some(*state);
         }
         Event::Capacity(capacity) => line.capacity = Some(*capacity),
-        Event::Terms(terms) => line.terms = Some(terms.into()),
+        Event::Terms(terms) => line.say(terms),
         Event::Granted {
             quantity,
             deadline,
@@ -151,18 +172,6 @@ const fn kind(event: &Event) -> &'static str {
         Event::Cancelled(_) => "cancelled",
         Event::Expired(_) => "expired",
         Event::Extended { .. } => "extended",
-    }
-}
-
-impl From<&Terms> for TermsLine {
-    fn from(terms: &Terms) -> Self {
-        Self {
-            opens_at: terms.opens_at,
-            closes_at: terms.closes_at,
-            hold_ms: terms.hold_ms,
-            buyer_limit: terms.buyer_limit,
-            order_limit: terms.order_limit,
-        }
     }
 }
 

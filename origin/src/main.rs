@@ -1,13 +1,15 @@
 //! The binary `lastseat`.
 
-use lastseat::{cli, commands};
+use lastseat::{cli, commands, logging};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match commands::run(cli::Cli::read()) {
+    let cli = cli::Cli::read();
+    let log = logging::start(&cli);
+    match commands::run(cli) {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("{failure}");
+            log.failed(&failure);
             failure.exit_code()
         }
     }

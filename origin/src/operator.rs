@@ -2,24 +2,38 @@
 
 use crate::ledger::{Fault, Ledger};
 use serde::{Deserialize, Serialize};
+use shared::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
 use shared::sale::Terms;
-use shared::{Capacity, SaleId, SaleState, Snapshot, UnixMillis};
+use shared::{Capacity, Problem, SaleId, SaleState, Snapshot, UnixMillis, whole};
+use utoipa::ToSchema;
 
 /// A sale to be created. Body of `PUT /v1/admin/sales/{sale}`, flags of `lastseat sale create`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSale {
     /// Tickets that exist.
+    #[serde(deserialize_with = "whole::number")]
+    #[schema(value_type = Capacity)]
     pub capacity: u64,
     /// When it opens by itself, in Unix milliseconds.
+    #[serde(default, deserialize_with = "whole::number_or_null")]
+    #[schema(value_type = Option<Moment>)]
     pub opens_at: Option<u64>,
     /// When it closes by itself, in Unix milliseconds.
+    #[serde(default, deserialize_with = "whole::number_or_null")]
+    #[schema(value_type = Option<Moment>)]
     pub closes_at: Option<u64>,
     /// How long a hold lasts, in milliseconds; absent or 0 = orders are confirmed at once.
+    #[serde(default, deserialize_with = "whole::number_or_null")]
+    #[schema(value_type = Option<HoldMs>)]
     pub hold_ms: Option<u64>,
     /// Most tickets of one buyer; absent or 0 = no limit.
+    #[serde(default, deserialize_with = "whole::number_or_null")]
+    #[schema(value_type = Option<BuyerLimit>)]
     pub buyer_limit: Option<u32>,
     /// Most tickets in one order.
+    #[serde(default, deserialize_with = "whole::number_or_null")]
+    #[schema(value_type = Option<OrderLimit>)]
     pub order_limit: Option<u32>,
     /// Whether it is open from the start. When absent: yes, unless it has a time to open at.
     pub open: Option<bool>,
@@ -40,8 +54,8 @@ impl NewSale {
     /// Checks the bounds.
     ///
     /// # Errors
-    /// What is wrong, without a full stop.
-    pub fn check(&self) -> Result<CheckedSale, String> {
+    /// What is wrong.
+    pub fn check(&self) -> Result<CheckedSale, Problem> {
         let standard = Terms::default();
         let terms = Terms {
             opens_at: self.opens_at.map_or(standard.opens_at, UnixMillis),
@@ -52,7 +66,7 @@ impl NewSale {
         };
         terms.check()?;
         Ok(CheckedSale {
-            capacity: Capacity::new(self.capacity).map_err(|e| e.to_string())?,
+            capacity: Capacity::new(self.capacity).map_err(Problem::invalid)?,
             terms,
             open: self.open.unwrap_or(terms.opens_at.0 == 0),
         })
@@ -60,12 +74,13 @@ impl NewSale {
 }
 
 /// Many sales, a page of them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SaleList {
     /// By id.
     pub sales: Vec<SaleReport>,
     /// The last id of the page, if there are more behind it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub next_after: Option<String>,
 }
 
@@ -99,13 +114,15 @@ impl SaleList {
 }
 
 /// A sale with all its numbers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SaleReport {
     /// The sale.
+    #[schema(value_type = SaleId)]
     pub sale: String,
     /// Its state.
     pub state: SaleState,
     /// Tickets that exist.
+    #[schema(value_type = Capacity)]
     pub capacity: u32,
     /// Tickets that nobody has.
     pub free: u32,
@@ -122,10 +139,13 @@ pub struct SaleReport {
     /// When it closes by itself; 0 = not by itself.
     pub closes_at: UnixMillis,
     /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
+    #[schema(value_type = HoldMs)]
     pub hold_ms: u64,
     /// Most tickets of one buyer; 0 = no limit.
+    #[schema(value_type = BuyerLimit)]
     pub buyer_limit: u32,
     /// Most tickets in one order.
+    #[schema(value_type = OrderLimit)]
     pub order_limit: u32,
     /// The ledger's clock when it answered.
     pub now: UnixMillis,
@@ -160,9 +180,8 @@ mod tests {
     use super::*;
 
     fn check(body: &str) -> Result<CheckedSale, String> {
-        serde_json::from_str::<NewSale>(body)
-            .map_err(|e| e.to_string())?
-            .check()
+        let wanted: NewSale = serde_json::from_str(body).map_err(|e| e.to_string())?;
+        wanted.check().map_err(|problem| problem.detail)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::ledger::{Fault, Verdict};
 use crate::metrics::{Counters, count};
 use crate::sales::{Placed, Tier};
 use crate::timestamp::Rfc3339;
-use shared::{Code, EdgeId, OrderId, Quantity, SaleId, UnixMillis};
+use shared::{Code, EdgeId, OrderId, Quantity, SaleId, TraceParent, UnixMillis};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,7 @@ pub struct Decision {
     result: &'static str,
     by: Tier,
     edge: Option<EdgeId>,
+    trace: Option<TraceParent>,
 }
 
 impl Decision {
@@ -58,13 +59,21 @@ impl Decision {
             result,
             by,
             edge: edge.cloned(),
+            trace: None,
         }
+    }
+
+    /// Names the trace that the request belongs to, if it belongs to one.
+    #[must_use]
+    pub fn of_trace(mut self, trace: Option<TraceParent>) -> Self {
+        self.trace = trace;
+        self
     }
 
     /// Ids have no spaces and no control characters, so a line cannot be forged.
     fn write(&self, line: &mut Vec<u8>) {
         // Writing to memory cannot fail.
-        let _ = writeln!(
+        let _ = write!(
             line,
             "{} sale={} order={} quantity={} result={} by={} edge={}",
             Rfc3339(self.at),
@@ -75,6 +84,10 @@ impl Decision {
             self.by.as_str(),
             self.edge.as_ref().map_or("-", EdgeId::as_str),
         );
+        if let Some(trace) = &self.trace {
+            let _ = write!(line, " trace={}", trace.trace_id());
+        }
+        line.push(b'\n');
     }
 }
 

@@ -17,6 +17,8 @@ pub mod keys;
 pub mod limits;
 pub mod log;
 pub mod model;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod order;
 pub mod orderbook;
 pub mod outlook;
@@ -28,7 +30,9 @@ pub mod sale;
 pub mod signature;
 pub mod stock;
 pub mod time;
+pub mod trace;
 pub mod views;
+pub mod whole;
 pub mod wire;
 
 pub use counts::{EdgeCounts, EdgeTally};
@@ -43,3 +47,4 @@ pub use refusal::Refusal;
 pub use sale::{SaleChange, SaleState, Snapshot, Terms};
 pub use stock::Stock;
 pub use time::UnixMillis;
+pub use trace::TraceParent;

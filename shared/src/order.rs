@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// `held -> confirmed | cancelled | expired`, `confirmed -> cancelled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum OrderState {
     /// Waits for payment until its deadline.
     Held,

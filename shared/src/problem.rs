@@ -103,6 +103,9 @@ codes! {
     /// The sale cannot go from its state to that one.
     BadTransition "bad_transition" 409 "State change not possible"
         "A sale goes scheduled, open, paused and open again, closed. It cannot go from its present state to that one.";
+    /// The terms contradict each other or the sale.
+    BadTerms "bad_terms" 422 "Terms do not fit"
+        "That does not fit: \"closes_at\" must be later than \"opens_at\", and the capacity is at most 1000000000.";
     /// The request makes no sense.
     Invalid "invalid" 400 "Invalid request"
         "The request is not valid.";
@@ -156,6 +159,7 @@ impl Code {
 
 /// The body of a "no".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// The stable code.
     pub code: Code,
@@ -167,12 +171,15 @@ pub struct Problem {
     pub detail: String,
     /// The order that the request was about, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub order_id: Option<String>,
     /// When to ask again, in milliseconds from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub retry_after_ms: Option<u32>,
     /// When the sale opens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub opens_at: Option<UnixMillis>,
 }
 

@@ -1,6 +1,7 @@
 //! A sale: one counted inventory with a life cycle.
 
 use crate::limits;
+use crate::problem::{Code, Problem};
 use crate::time::UnixMillis;
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// `scheduled -> open <-> paused -> closed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum SaleState {
     /// Not sold yet; opens at its time or when an operator opens it.
     Scheduled,
@@ -77,8 +79,15 @@ impl Terms {
     /// Checks the bounds of each term and their relation.
     ///
     /// # Errors
-    /// A sentence that names the term and its bounds.
-    pub fn check(&self) -> Result<(), &'static str> {
+    /// `invalid`, naming the term and its bounds, or `bad_terms`.
+    pub fn check(&self) -> Result<(), Problem> {
+        if self.closes_at.0 != 0 && self.closes_at <= self.opens_at {
+            return Err(Problem::new(Code::BadTerms));
+        }
+        self.check_bounds().map_err(Problem::invalid)
+    }
+
+    fn check_bounds(&self) -> Result<(), &'static str> {
         if self.opens_at.max(self.closes_at) > limits::MOMENT_MAX {
             Err("\"opens_at\" and \"closes_at\" are Unix milliseconds before the year 5138")
         } else if self.hold_ms > limits::HOLD_MS_MAX {
@@ -87,8 +96,6 @@ impl Terms {
             Err("\"order_limit\" must be from 1 to 1000")
         } else if self.buyer_limit > limits::CAPACITY_MAX {
             Err("\"buyer_limit\" is at most 1000000000; 0 means no limit")
-        } else if self.closes_at.0 != 0 && self.closes_at <= self.opens_at {
-            Err("\"closes_at\" must be later than \"opens_at\"")
         } else {
             Ok(())
         }

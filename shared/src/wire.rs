@@ -14,6 +14,8 @@ pub mod header {
     pub const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
     /// `1` from a client that repeats a key because the earlier answer was lost.
     pub const RETRY: &str = "lastseat-retry";
+    /// The trace that a request belongs to, see [`crate::trace`].
+    pub const TRACEPARENT: &str = "traceparent";
     /// Origin to edge: the grant.
     pub const GRANT: &str = "lastseat-grant";
     /// Edge to origin: the isolate's id.
@@ -67,11 +69,14 @@ pub mod key_source {
 /// Body of `POST /v1/sales/{sale}/orders`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderRequest {
     /// Who buys.
+    #[cfg_attr(feature = "openapi", schema(value_type = BuyerId))]
     pub buyer: String,
     /// How many tickets; 1 when absent.
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "crate::whole::number")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Quantity))]
     pub quantity: u64,
 }
 
@@ -91,12 +96,16 @@ impl OrderRequest {
 
 /// An order in an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderView {
     /// Its id: whoever knows it may read and cancel it.
+    #[cfg_attr(feature = "openapi", schema(value_type = OrderId))]
     pub order_id: String,
     /// The sale.
+    #[cfg_attr(feature = "openapi", schema(value_type = SaleId))]
     pub sale: String,
     /// Whose it is.
+    #[cfg_attr(feature = "openapi", schema(value_type = BuyerId))]
     pub buyer: String,
     /// Tickets that it has, or had when it was cancelled or expired.
     pub quantity: u32,
@@ -106,6 +115,7 @@ pub struct OrderView {
     pub created_at: UnixMillis,
     /// When its hold ends; absent unless it is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub expires_at: Option<UnixMillis>,
 }
 
@@ -128,6 +138,7 @@ impl OrderView {
 /// How much is left, for the public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Availability {
     /// Many are free; the number is in `free`.
     Available,
@@ -141,8 +152,10 @@ pub enum Availability {
 
 /// Answer to `GET /v1/sales/{sale}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SaleView {
     /// The sale.
+    #[cfg_attr(feature = "openapi", schema(value_type = SaleId))]
     pub sale: String,
     /// Its state.
     pub state: SaleState,
@@ -150,21 +163,28 @@ pub struct SaleView {
     pub availability: Availability,
     /// Free tickets, when they are many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub free: Option<u32>,
     /// Tickets that exist.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::Capacity))]
     pub capacity: u32,
     /// When it opens, if that is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub opens_at: Option<UnixMillis>,
     /// When it closes, if that is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub closes_at: Option<UnixMillis>,
     /// Most tickets in one order.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::OrderLimit))]
     pub order_limit: u32,
     /// Most tickets of one buyer, if limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub buyer_limit: Option<u32>,
     /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::HoldMs))]
     pub hold_ms: u64,
     /// The ledger's clock when it answered.
     pub now: UnixMillis,

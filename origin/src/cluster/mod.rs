@@ -13,6 +13,7 @@ pub(crate) use keys::variable;
 use crate::config::{ClusterConfig, EdgeKind, EdgePlan, NodePlan};
 use crate::failure::Failure;
 use crate::ledger::{Created, Ledger, LedgerUrl};
+use crate::logging::LogFormat;
 use crate::process::{self, StopSignals, Wish};
 use crate::redis_server::RedisServer;
 use crate::secret::Secret;
@@ -128,6 +129,7 @@ impl Cluster {
             keys: keys.clone(),
             direct: config.direct,
             client_rate: config.client_rate.clone(),
+            log_format: config.log_format,
             data_dir: config.data_dir.clone(),
             demo: config.demo.is_some(),
         });
@@ -207,15 +209,16 @@ impl Cluster {
         self.board.publish()?;
         let roster = self.board.read();
         let data_dir = &config.data_dir;
-        eprintln!(
-            "{}",
-            Summary {
-                roster: &roster,
-                data_dir,
-                demo,
-                door: door(&roster, config, keys),
-            }
-        );
+        let summary = Summary {
+            roster: &roster,
+            data_dir,
+            demo,
+            door: door(&roster, config, keys),
+        };
+        match config.log_format {
+            LogFormat::Text => eprintln!("{summary}"),
+            LogFormat::Json => info!("{summary}"),
+        }
         if config.json {
             let mut stdout = io::stdout().lock();
             writeln!(stdout, "{}", serde_json::to_string(&*roster)?)?;

@@ -4,6 +4,7 @@ use super::keys::Keys;
 use super::member::Member;
 use super::roster::{Board, NodeEntry};
 use crate::config::NodePlan;
+use crate::logging::{self, LogFormat};
 use crate::process::{self, Running};
 use crate::secret::Secret;
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ pub(super) struct NodeSetting {
     pub(super) direct: bool,
     /// What one client may ask of it, if that is limited.
     pub(super) client_rate: Option<String>,
+    /// How lines of the log look.
+    pub(super) log_format: LogFormat,
     /// Where everything is kept.
     pub(super) data_dir: PathBuf,
     /// Whether anybody may make the shop's calls.
@@ -81,7 +84,8 @@ impl Member for NodeMember {
             command.env("LASTSEAT_ADMIN_TOKEN", self.setting.admin_token.reveal());
             command.env("LASTSEAT_SHOP_TOKEN", self.setting.shop_token.reveal());
             self.setting.keys.give(&mut command);
-            if crate::commands::log_words().is_none() {
+            command.env(logging::FORMAT, self.setting.log_format.as_str());
+            if logging::words().is_none() {
                 command.env("LASTSEAT_LOG", "warn");
             }
             command.stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod export;
 mod man;
+mod openapi;
 mod orders;
 mod progress;
 mod relay;
@@ -24,22 +25,16 @@ use crate::timestamp::Rfc3339;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 use shared::{Problem, UnixMillis};
-use std::fmt;
 use std::future::Future;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::prelude::*;
 
 /// Does what the command line asks for.
 ///
 /// # Errors
 /// Why it was not done.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    start_log(&cli);
     let common = cli.common;
     match cli.command {
         Some(Command::Serve(flags)) => block_on(Threads::Many, serve::run(&common, flags)),
@@ -48,6 +43,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Sale { command }) => block_on(Threads::One, sale::run(&common, command)),
         Some(Command::Orders { command }) => block_on(Threads::One, orders::run(&common, command)),
         Some(Command::Audit(flags)) => block_on(Threads::One, audit::run(&common, &flags)),
+        Some(Command::OpenApi(flags)) => openapi::run(&flags),
         Some(Command::Completions(flags)) => completions::run(&flags),
         Some(Command::Relay(flags)) => block_on(Threads::One, relay::run(&common, flags)),
         Some(Command::Doctor(flags)) => block_on(Threads::One, doctor::run(&common, &flags)),
@@ -75,55 +71,6 @@ fn block_on(
     };
     let runtime = builder.enable_all().build().map_err(Failure::runtime)?;
     runtime.block_on(work)
-}
-
-/// What the environment says about the log: `info`, `lastseat=debug,warn` ...
-#[must_use]
-pub fn log_words() -> Option<String> {
-    ["LASTSEAT_LOG", "RUST_LOG"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|words| !words.is_empty()))
-}
-
-/// The clock of log lines, followed by the node whose lines they are.
-struct Stamp {
-    node: Option<String>,
-}
-
-impl FormatTime for Stamp {
-    fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
-        SystemTime.format_time(w)?;
-        match &self.node {
-            Some(node) => write!(w, " node {node}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Notes go to stderr. Nodes of a cluster share it with each other, so each names itself.
-fn start_log(cli: &Cli) {
-    let node = match &cli.command {
-        Some(Command::Serve(flags)) => Some(flags.node.clone()),
-        _ => None,
-    };
-    let words = log_words();
-    let parsed = words.as_deref().map(str::parse::<Targets>);
-    let targets = match &parsed {
-        Some(Ok(targets)) => targets.clone(),
-        _ => Targets::new().with_default(LevelFilter::INFO),
-    };
-    let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
-        .with_target(false)
-        .with_timer(Stamp { node })
-        .with_ansi(color);
-    tracing_subscriber::registry()
-        .with(lines.with_filter(targets))
-        .init();
-    if let Some(Err(e)) = parsed {
-        tracing::warn!("LASTSEAT_LOG or RUST_LOG is not understood ({e}); logging at info");
-    }
 }
 
 /// The ledger that the flags, the environment or a running cluster name, in this order.

@@ -60,7 +60,7 @@ async fn create(common: &Common, flags: &SaleCreateFlags) -> Result<ExitCode, Fa
         order_limit: terms.order_limit,
         open: flags.closed.then_some(false),
     };
-    let wanted = wanted.check().map_err(|e| Failure::usage(vec![e]))?;
+    let wanted = wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
     let (snapshot, created) = ledger
         .create_sale(&sale, wanted.capacity, &wanted.terms, wanted.open)
         .await
@@ -132,7 +132,7 @@ async fn restock(common: &Common, flags: &SaleRestockFlags) -> Result<ExitCode, 
         capacity: flags.capacity,
         add: flags.add,
     };
-    let wanted = wanted.check().map_err(|e| Failure::usage(vec![e]))?;
+    let wanted = wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
     let reply = changes::restock(&ledger(common).await?, &sale, wanted).await;
     changed(common, &sale, reply)
 }
@@ -141,7 +141,7 @@ async fn set(common: &Common, flags: &SaleSetFlags) -> Result<ExitCode, Failure>
     let sale = sale_id(&flags.sale)?;
     let ledger = ledger(common).await?;
     let wanted = terms(&flags.terms, &ledger).await?;
-    let change = wanted.check().map_err(|e| Failure::usage(vec![e]))?;
+    let change = wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
     let reply = ledger.set_terms(&sale, &change).await;
     changed(common, &sale, reply)
 }

@@ -9,6 +9,7 @@ use crate::cli::{ClusterFlags, Common, ServeFlags};
 use crate::failure::Failure;
 use crate::http::Trust;
 use crate::ledger::LedgerUrl;
+use crate::logging::LogFormat;
 use crate::nodes::NodeIdentity;
 use crate::secret::Secret;
 use check::{
@@ -127,6 +128,8 @@ pub struct ClusterConfig {
     pub edges: Option<(EdgeKind, Vec<EdgePlan>)>,
     /// Whether to print the ready line as JSON.
     pub json: bool,
+    /// How lines of the log look.
+    pub log_format: LogFormat,
 }
 
 impl ServeConfig {
@@ -277,6 +280,7 @@ impl ClusterConfig {
                 demo: tickets.filter(|_| flags.demo),
                 edges,
                 json: common.json,
+                log_format: common.log_format,
             }),
             _ => Err(wrong.into()),
         }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::{Problem, Quantity};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// What the caller wants of an order.
 enum Change {
@@ -22,10 +23,12 @@ enum Change {
 }
 
 /// Body of `confirm`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Confirm {
+pub(crate) struct ConfirmRequest {
     /// Confirm so many tickets, the rest returns; all when absent.
+    #[serde(default, deserialize_with = "shared::whole::number_or_null")]
+    #[schema(value_type = Option<Quantity>)]
     quantity: Option<u64>,
 }
 
@@ -37,8 +40,8 @@ pub(super) async fn confirm(
     sender: Sender,
     request: Request,
 ) -> Response {
-    let wanted = read::<Confirm>(request).await;
-    let change = wanted.and_then(|Confirm { quantity }| {
+    let wanted = read::<ConfirmRequest>(request).await;
+    let change = wanted.and_then(|ConfirmRequest { quantity }| {
         let quantity = quantity.map(Quantity::new).transpose();
         let quantity = quantity.map_err(Problem::invalid)?;
         Ok(Change::Confirm(quantity))

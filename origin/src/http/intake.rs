@@ -3,6 +3,7 @@
 
 use super::patience::{HEAD, IDLE, Patience};
 use super::sender::Peer;
+use crate::spans;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::CONNECTION;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower_service::Service;
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, warn};
 
 /// Connections that a node keeps open unless it is told another number. Each costs about 20 KiB at most; an
 /// edge location keeps a few, a load generator thousands.
@@ -220,7 +221,10 @@ async fn answer(
     node: HeaderValue,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    let mut response = router.call(request.map(Body::new)).await?;
+    let span = spans::of_request(&request);
+    let answering = router.call(request.map(Body::new));
+    let mut response = answering.instrument(span.clone()).await?;
+    spans::answered(&span, response.status());
     let headers = response.headers_mut();
     headers.insert(header::NODE, node);
     headers

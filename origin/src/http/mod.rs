@@ -5,6 +5,7 @@ pub mod answer;
 mod changes;
 mod clients;
 mod dashboard;
+mod document;
 pub mod feed;
 mod guard;
 pub mod intake;
@@ -17,6 +18,10 @@ mod sender;
 
 pub use clients::Clients;
 pub use sender::Trust;
+
+pub(crate) use admin::LOG_LINES_MAX;
+pub(crate) use changes::ConfirmRequest;
+pub(crate) use request::Nothing;
 
 use crate::metrics::Counters;
 use crate::nodes::NodeIdentity;
@@ -88,6 +93,24 @@ impl App {
 
 /// The routes of the public listener. All but those that say how the node is are for edges.
 pub fn public(app: Arc<App>) -> Router {
+    for_edges()
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&app), sender::admit))
+        .merge(for_all().method_not_allowed_fallback(wrong_method))
+        .with_state(app)
+}
+
+/// The routes of the operators' listener.
+pub fn operators(app: Arc<App>) -> Router {
+    for_operators()
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(app)
+}
+
+/// Each of the routes below is described in [`crate::openapi`].
+pub(crate) fn for_edges() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/sales/{sale}", get(sales::show))
         .route("/v1/sales/{sale}/orders", post(orders::place))
@@ -104,24 +127,20 @@ pub fn public(app: Arc<App>) -> Router {
             "/v1/sales/{sale}/orders/{order}/extend",
             post(changes::extend),
         )
-        .fallback(nowhere)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&app), sender::admit))
-        .merge(operations::health())
-        .with_state(app)
 }
 
-/// The routes of the operators' listener.
-pub fn operators(app: Arc<App>) -> Router {
+pub(crate) fn for_all() -> Router<Arc<App>> {
+    operations::health().merge(document::of_the_public())
+}
+
+pub(crate) fn for_operators() -> Router<Arc<App>> {
     Router::new()
         .merge(admin::routes())
         .merge(dashboard::routes())
         .merge(feed::routes())
         .merge(operations::health())
         .merge(operations::metrics())
-        .fallback(nowhere)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(app)
+        .merge(document::of_operators())
 }
 
 async fn nowhere() -> axum::response::Response {

@@ -4,6 +4,7 @@ use super::request::{self, OfOrder, OfSale};
 use super::sender::Sender;
 use super::{App, answer};
 use crate::committer::NewOrder;
+use crate::spans;
 use crate::stat_log::Decision;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -11,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use shared::buyer_token::TokenError;
 use shared::wire::{OrderRequest, OrderView};
-use shared::{EdgeId, Problem, Refusal, SaleId};
+use shared::{EdgeId, Problem, Refusal, SaleId, TraceParent};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,7 +25,10 @@ pub(super) async fn place(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let mut response = match read(&app, &sale, &sender, &parts.headers, body).await {
-        Ok(order) => decide(&app, &sale, sender.edge(), order).await,
+        Ok(order) => {
+            let trace = spans::of_sender(&parts.headers);
+            decide(&app, &sale, sender.edge(), trace, order).await
+        }
         Err(problem) => answer::problem(&problem),
     };
     with_grant(&app, &sale, &sender, &mut response);
@@ -59,13 +63,19 @@ async fn read(
 }
 
 /// Once the order is queued it belongs to the sales: a client that leaves only loses the answer.
-async fn decide(app: &App, sale: &SaleId, edge: Option<&EdgeId>, order: NewOrder) -> Response {
+async fn decide(
+    app: &App,
+    sale: &SaleId,
+    edge: Option<&EdgeId>,
+    trace: Option<TraceParent>,
+    order: NewOrder,
+) -> Response {
     let (id, quantity) = (order.id.clone(), order.quantity);
     let came = Instant::now();
     let outcome = app.sales.place(sale, order).await;
     app.counters.order_done(&outcome, came.elapsed());
     app.stat_log
-        .record(|| Decision::new(sale, &id, quantity, edge, &outcome));
+        .record(|| Decision::new(sale, &id, quantity, edge, &outcome).of_trace(trace));
     answer::placed(sale, &id, &outcome)
 }
 

@@ -21,6 +21,7 @@ use shared::limits::BODY_MAX;
 use shared::wire::header;
 use shared::{BuyerId, Code, OrderId, Problem, SaleId};
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// A body has to arrive within this time.
 const BODY_DEADLINE: Duration = Duration::from_secs(5);
@@ -129,9 +130,9 @@ pub(super) async fn json<T: DeserializeOwned>(
 }
 
 /// The body of a call that takes none: absent, or `{}`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
+pub(crate) struct Nothing {}
 
 /// The body as JSON of type `T`; the default where it is empty.
 pub(super) async fn json_or_default<T: Default + DeserializeOwned>(

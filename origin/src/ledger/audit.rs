@@ -27,7 +27,7 @@ const PEEK: usize = 500;
 pub type Tell<'a> = dyn Fn(&'static str, u64, u64) + Send + Sync + 'a;
 
 /// What a recount found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct AuditReport {
     /// The sale.
     pub sale: String,

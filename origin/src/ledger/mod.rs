@@ -26,6 +26,7 @@ pub use url::LedgerUrl;
 
 use crate::clock::LedgerClock;
 use crate::metrics::Counters;
+use crate::spans;
 use link::Link;
 use redis::{Cmd, Value};
 use scripts::{SCRIPTS, Script, Scripts};
@@ -36,6 +37,7 @@ use shared::{Snapshot, UnixMillis};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+use tracing::Instrument;
 
 /// A handle to the ledger; clones share one connection.
 #[derive(Clone, Debug)]
@@ -382,7 +384,9 @@ impl Ledger {
 
     async fn run(&self, script: &Script, command: &Cmd) -> Result<Option<Vec<Value>>, Fault> {
         self.counters.ledger_call(script.name);
-        let reply = self.link.run(script, command).await.and_then(reply::parts);
+        let running = self.link.run(script, command);
+        let reply = running.instrument(spans::of_ledger_call(script.name)).await;
+        let reply = reply.and_then(reply::parts);
         self.counted(reply)
     }
 

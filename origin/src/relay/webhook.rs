@@ -2,15 +2,12 @@
 
 use super::sign::signature;
 use crate::clock;
+use crate::outbound::{self, Client};
 use crate::secret::Secret;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
 use hyper::{Method, Request, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use std::error::Error;
 use std::time::Duration;
 
@@ -28,7 +25,7 @@ const ANSWER_MAX: usize = 64 * 1024;
 /// A receiver of webhooks.
 #[derive(Debug)]
 pub struct Webhook {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client,
     uri: Uri,
     secret: Secret,
 }
@@ -41,25 +38,15 @@ impl Webhook {
     /// certificates.
     pub fn new(url: &str, secret: Secret) -> Result<Self, String> {
         let uri = address(url)?;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new();
-        let connector = if uri.scheme_str() == Some("https") {
-            connector.with_native_roots().map_err(|e| {
-                format!(
-                    "this machine knows no certificates to check {} with: {e}. Install the package \
-                     ca-certificates, or name a file of them with SSL_CERT_FILE",
-                    shown(&uri)
-                )
-            })?
-        } else {
-            // Never used for TLS, so it trusts nobody.
-            connector.with_tls_config(trusts_nobody())
-        };
-        let connector = connector.https_or_http().enable_http1().wrap_connector(tcp);
+        let client = outbound::client(uri.scheme_str() == Some("https")).map_err(|e| {
+            format!(
+                "this machine knows no certificates to check {} with: {e}. Install the package \
+                 ca-certificates, or name a file of them with SSL_CERT_FILE",
+                shown(&uri)
+            )
+        })?;
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            client,
             uri,
             secret,
         })
@@ -112,12 +99,6 @@ impl Webhook {
             Err(format!("the answer was {status}"))
         }
     }
-}
-
-fn trusts_nobody() -> rustls::ClientConfig {
-    rustls::ClientConfig::builder()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth()
 }
 
 fn address(url: &str) -> Result<Uri, String> {

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -49,6 +49,8 @@ pub struct Setup {
     pub edges: usize,
     /// Whether nodes serve clients without an edge, too.
     pub direct: bool,
+    /// Another build of `lastseat` than the one under test.
+    pub program: Option<PathBuf>,
     /// More arguments.
     pub arguments: Vec<String>,
     /// More variables of its environment.
@@ -63,6 +65,7 @@ impl Setup {
             edge,
             edges: 1,
             direct: matches!(edge, Edge::None),
+            program: None,
             arguments: Vec::new(),
             environment: Vec::new(),
         }
@@ -93,7 +96,7 @@ impl Cluster {
     /// It does not come up; the message has what it said.
     pub fn start(setup: &Setup) -> Result<Self> {
         let directory = scratch()?;
-        let mut command = Command::new(lastseat()?);
+        let mut command = Command::new(setup.program.clone().map_or_else(lastseat, Ok)?);
         command
             .current_dir(repository())
             .env_remove("REDIS_URL")

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// The root of the repository. `lastseat cluster` runs from here: it needs `wrangler.toml`,
@@ -51,6 +52,40 @@ pub fn tool(name: &str) -> PathBuf {
         .map(|directory| directory.join(name))
         .find(|path| path.is_file())
         .unwrap_or_else(|| panic!("{name} is missing. Run 'make setup'"))
+}
+
+/// A tool of the Python environment that `make setup` makes from `scripts/api-tools.txt`.
+///
+/// # Panics
+/// It is not there; the message names the remedy.
+#[must_use]
+pub fn api_tool(name: &str) -> PathBuf {
+    let script = "source scripts/tools.sh; locate_api_tools; printf %s \"$API_TOOLS\"";
+    let asked = Command::new("bash")
+        .current_dir(repository())
+        .args(["-c", script])
+        .output()
+        .expect("bash runs");
+    let path = PathBuf::from(String::from_utf8_lossy(&asked.stdout).into_owned());
+    present(path.join("bin").join(name))
+}
+
+/// A program of `node_modules`.
+///
+/// # Panics
+/// It is not there; the message names the remedy.
+#[must_use]
+pub fn installed(name: &str) -> PathBuf {
+    present(repository().join("node_modules/.bin").join(name))
+}
+
+fn present(path: PathBuf) -> PathBuf {
+    assert!(
+        path.is_file(),
+        "{} is missing. Run 'make setup'",
+        path.display()
+    );
+    path
 }
 
 /// The program workerd itself: the script of that name runs it as a child, which a signal would leave behind.

@@ -53,9 +53,9 @@ pub(super) async fn terms(
 
 async fn checked<B: DeserializeOwned, T>(
     request: Request,
-    check: fn(&B) -> Result<T, String>,
+    check: fn(&B) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
     let (parts, body) = request.into_parts();
     let wanted: B = request::json(&parts.headers, body).await?;
-    check(&wanted).map_err(Problem::invalid)
+    check(&wanted)
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 const NDJSON: &str = "application/x-ndjson";
 /// Lines of a page when the caller names no number, and the most that may be named.
 const LIMIT: usize = 1_000;
-const LIMIT_MAX: usize = 10_000;
+pub(crate) const LIMIT_MAX: usize = 10_000;
 /// Log entries that one call reads; each may hold the events of a whole batch.
 const ENTRIES: usize = 16;
 

@@ -3,6 +3,8 @@
 mod change;
 mod log;
 
+pub(crate) use log::LIMIT_MAX as LOG_LINES_MAX;
+
 use super::guard::Operator;
 use super::request::{self, OfOrder, OfSale};
 use super::{App, answer};
@@ -53,7 +55,7 @@ async fn create(
     };
     let wanted = match wanted {
         Ok(wanted) => wanted,
-        Err(wrong) => return answer::problem(&Problem::invalid(wrong)),
+        Err(wrong) => return answer::problem(&wrong),
     };
     let (capacity, terms, open) = (wanted.capacity, wanted.terms, wanted.open);
     let ledger = app.sales.ledger();

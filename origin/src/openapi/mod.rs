@@ -1,0 +1,195 @@
+//! The documents of the API (OpenAPI 3.1), made from the types that travel and the codes that are answered:
+//! one of what a node tells the public, which is what the edge passes on, and one of the operators' listener.
+//!
+//! A route without its [`Call`] here, or a call without its route, fails the tests below and in `tests/openapi`.
+
+mod call;
+mod example;
+mod headers;
+mod node;
+mod operators;
+mod public;
+mod reference;
+
+pub use reference::reference;
+
+use call::Call;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Components, Contact, Info, License, OpenApi, Paths, Server, Tag};
+
+/// What buyers and shops call, through the edge or at a node.
+#[must_use]
+pub fn public() -> OpenApi {
+    const ABOUT: &str = "Sells a fixed number of tickets to far more people than there are tickets. Asking twice is \
+        harmless: the order id is the idempotency key.\n\n\
+        A client that lost an answer repeats the call with the same `Idempotency-Key` and `Lastseat-Retry: 1`; it \
+        then hears the outcome, or `busy`.";
+    let servers = [
+        Server::builder()
+            .url("http://127.0.0.1:8787")
+            .description(Some("The edge of `make up`")),
+        Server::builder()
+            .url("http://127.0.0.1:3001")
+            .description(Some("The first node of `make up`")),
+    ];
+    let schemes = [(
+        "shop",
+        "The token of the shop (`--shop-token`). Not needed with `--demo`.",
+    )];
+    let tags = [
+        ("sales", "What is sold."),
+        ("orders", "What buyers order, and what becomes of it."),
+        ("node", "At a node only; the edge has no such addresses."),
+    ];
+    let first = || Server::builder().url("http://127.0.0.1:3001").build();
+    let node = node::everywhere().into_iter().map(|call| call.at(first()));
+    let calls = public::calls().into_iter().chain(node).collect();
+    document(
+        "lastseat",
+        ABOUT,
+        servers.map(Into::into).into(),
+        &schemes,
+        &tags,
+        calls,
+    )
+}
+
+/// What operators call, on the listener of their own.
+#[must_use]
+pub fn operators() -> OpenApi {
+    const ABOUT: &str = "Creates, changes and checks sales. Served on the operators' listener of each node \
+        (`--admin-listen`), never through the edge. Each call may be repeated, except a relative restock.";
+    let servers = [Server::builder()
+        .url("http://127.0.0.1:3101")
+        .description(Some(
+            "The operators' listener of the first node of `make up`",
+        ))];
+    let schemes = [("operator", "The token of the operators (`--admin-token`).")];
+    let tags = [
+        ("sales", "A sale from its creation to its end."),
+        ("node", "How this node is."),
+    ];
+    let node = node::everywhere().into_iter().chain(node::for_operators());
+    let calls = operators::calls().into_iter().chain(node).collect();
+    let title = "lastseat for operators";
+    document(
+        title,
+        ABOUT,
+        servers.map(Into::into).into(),
+        &schemes,
+        &tags,
+        calls,
+    )
+}
+
+/// A document as it is served and kept in the repository.
+#[must_use]
+pub fn text(document: &OpenApi) -> String {
+    // Only maps with keys that are no text cannot be written, and there are none.
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn document(
+    title: &str,
+    about: &str,
+    servers: Vec<Server>,
+    schemes: &[(&str, &str)],
+    tags: &[(&str, &str)],
+    calls: Vec<Call>,
+) -> OpenApi {
+    let mut components = Components::new();
+    for (name, about) in schemes {
+        let http = Http::builder()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(*about));
+        let scheme = SecurityScheme::Http(http.build());
+        components
+            .security_schemes
+            .insert((*name).to_owned(), scheme.into());
+    }
+    headers::declare(&mut components);
+    let mut paths = Paths::new();
+    for call in calls {
+        call.enter(&mut paths, &mut components);
+    }
+    let tags = tags.iter().map(|(name, about)| {
+        let tag = Tag::builder().name(*name).description(Some(*about));
+        tag.build()
+    });
+    let info = Info::builder()
+        .title(title)
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(format!("{about}\n\n{}", example::of_all_codes())))
+        .contact(None::<Contact>)
+        .license(Some(
+            License::builder()
+                .name("MIT")
+                .identifier(Some("MIT"))
+                .build(),
+        ));
+    OpenApi::builder()
+        .info(info.build())
+        .servers(Some(servers))
+        .tags(Some(tags))
+        .paths(paths)
+        .components(Some(components))
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http;
+    use shared::Code;
+    use std::collections::BTreeSet;
+
+    /// Codes of addresses that are none, and of methods that they do not take: no call answers them.
+    const OF_NO_CALL: [Code; 2] = [Code::NotFound, Code::MethodNotAllowed];
+
+    /// The paths of a router, which it names in its `Debug` text and nowhere else.
+    fn routes(router: &impl std::fmt::Debug) -> BTreeSet<String> {
+        let text = format!("{router:?}");
+        let quoted = text.split('"').skip(1).step_by(2);
+        quoted
+            .filter(|word| word.starts_with('/'))
+            .map(ToOwned::to_owned)
+            .collect()
+    }
+
+    fn paths(document: &OpenApi) -> BTreeSet<String> {
+        document.paths.paths.keys().cloned().collect()
+    }
+
+    #[test]
+    fn every_route_of_a_node_is_in_its_document_and_the_reverse() {
+        assert_eq!(
+            routes(&http::for_edges().merge(http::for_all())),
+            paths(&public())
+        );
+        assert_eq!(routes(&http::for_operators()), paths(&operators()));
+    }
+
+    #[test]
+    fn every_code_is_answered_by_a_call() {
+        let said = [text(&public()), text(&operators())].concat();
+        for code in Code::ALL {
+            let named = said.contains(&format!("\"#/components/examples/{}\"", code.as_str()));
+            assert_eq!(named, !OF_NO_CALL.contains(code), "{}", code.as_str());
+        }
+    }
+
+    #[test]
+    fn the_documents_are_of_openapi_3_1_and_every_reference_in_them_leads_somewhere() {
+        for document in [public(), operators()] {
+            let json = serde_json::to_value(&document).unwrap();
+            assert_eq!(json["openapi"], "3.1.0");
+            let text = text(&document);
+            for place in text.split("\"$ref\": \"#").skip(1) {
+                let place = place.split('"').next().unwrap();
+                assert!(json.pointer(place).is_some(), "{place}");
+            }
+        }
+    }
+}

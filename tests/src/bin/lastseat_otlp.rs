@@ -1,0 +1,16 @@
+//! `lastseat` with its feature `otlp`, for the test of that name.
+
+use lastseat::{cli, commands, logging};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::read();
+    let log = logging::start(&cli);
+    match commands::run(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            log.failed(&failure);
+            failure.exit_code()
+        }
+    }
+}

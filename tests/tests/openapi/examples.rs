@@ -1,0 +1,86 @@
+//! The examples of the reference, as a reader pastes them into a shell.
+
+use lastseat_tests::harness::paths::repository;
+use lastseat_tests::harness::{Cluster, Edge, Setup};
+use serde_json::Value;
+use std::process::Command;
+
+const SHOP_TOKEN: &str = "shop-0123456789abcdef";
+
+/// A call's name and its line for a shell.
+struct Example {
+    name: String,
+    line: String,
+}
+
+fn examples(file: &str) -> Vec<Example> {
+    let text = std::fs::read_to_string(repository().join(file)).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let items = document["paths"].as_object().unwrap().values();
+    let calls = items.flat_map(|item| item.as_object().unwrap().values());
+    // What is asked of a node by programs needs no example.
+    let calls = calls.filter(|call| call["tags"][0] != "node");
+    let example = |call: &Value| Example {
+        name: call["operationId"].as_str().unwrap().to_owned(),
+        line: call["x-codeSamples"][0]["source"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{} has no example", call["operationId"]))
+            .to_owned(),
+    };
+    calls.map(example).collect()
+}
+
+fn named<'a>(examples: &'a [Example], name: &str) -> &'a Example {
+    examples
+        .iter()
+        .find(|example| example.name == name)
+        .unwrap()
+}
+
+/// A shell beside a cluster.
+struct Shell(Cluster);
+
+impl Shell {
+    /// Runs an example; fails where curl hears a status that is no success.
+    fn run(&self, example: &Example, key: &str) {
+        let line = example.line.replacen("curl ", "curl --fail-with-body ", 1);
+        let ran = Command::new("sh")
+            .args(["-c", &line])
+            .env("URL", &self.0.edges[0])
+            .env("ADMIN_URL", &self.0.nodes[0].admin)
+            .env("ADMIN_TOKEN", &self.0.admin_token)
+            .env("SHOP_TOKEN", SHOP_TOKEN)
+            .env("KEY", key)
+            .output()
+            .unwrap();
+        let said = [&ran.stdout[..], &ran.stderr[..]]
+            .map(String::from_utf8_lossy)
+            .concat();
+        assert!(ran.status.success(), "{}: {line}\n{said}", example.name);
+    }
+}
+
+#[test]
+fn every_example_of_the_reference_works_in_a_shell() {
+    let setup = Setup {
+        arguments: vec!["--shop-token".to_owned(), SHOP_TOKEN.to_owned()],
+        ..Setup::with_edge(Edge::Workerd)
+    };
+    let shell = Shell(Cluster::start(&setup).unwrap());
+    let (public, operators) = (
+        examples("docs/openapi.json"),
+        examples("docs/openapi-operators.json"),
+    );
+    shell.run(named(&operators, "createSale"), "");
+    let (open, place) = (named(&operators, "openSale"), named(&public, "placeOrder"));
+    let (last, rest): (Vec<_>, Vec<_>) = operators.iter().partition(|one| one.name == "closeSale");
+    for (number, example) in (0..).zip(public.iter().chain(rest).chain(last)) {
+        // Each finds the sale open, and an order of its own.
+        shell.run(open, "");
+        let key = format!("example-0123456789-{number}");
+        if example.name != place.name && example.line.contains("$KEY") {
+            shell.run(place, &key);
+        }
+        shell.run(example, &key);
+    }
+}
