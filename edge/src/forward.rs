@@ -168,13 +168,14 @@ impl Errand<'_> {
         self.isolate.report(index, outcome, runtime::now());
     }
 
-    /// Takes in the grant of an answer to what was sent at `asked`. Only a node that has read a request of an edge gives one.
+    /// Takes in the grant of an answer to what was sent at `asked`; says whether the node has heard this isolate's
+    /// counts. One that does not know the sale, or not yet, has kept nothing.
     fn hear(&self, reply: &Response, asked: UnixMillis) -> bool {
         let told = glue::grant(reply).and_then(|text| Grant::parse(&text));
         if let Some(grant) = &told {
             self.isolate.hear(self.sale, grant, asked, runtime::now());
         }
-        told.is_some()
+        told.is_some_and(|grant| grant.version > 0)
     }
 }
 

@@ -12,6 +12,16 @@ let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
 
+// Orders that a node had to answer without an outcome, over all nodes: none unless the machine is too busy.
+async function faults() {
+  let sum = 0;
+  for (const { admin } of roster().nodes) {
+    const text = await (await fetch(`${admin}/metrics`)).text();
+    for (const [, n] of text.matchAll(/outcome="(?:unavailable|outcome_unknown|corrupt)"} (\d+)/g)) sum += Number(n);
+  }
+  return sum;
+}
+
 test("the numbers on screen are true during a rush and agree with the audit at its end", async () => {
   // Two nodes, two operators: each of them sees the whole cluster.
   const desks = [await Desk.open(browser), await Desk.open(browser, { node: 3, colorScheme: "dark" })];
@@ -43,18 +53,20 @@ test("the numbers on screen are true during a rush and agree with the audit at i
 
   // What the edge refused last travels with the next request that it forwards.
   const { edges } = roster();
+  const view = () => desks[0].page.evaluate((name) => lastseat.status().sales.find((sale) => sale.sale === name), SALE);
   let totals;
-  const settled = () => {
-    const refused = Object.values(totals.edge.refused).reduce((a, b) => a + b, 0);
-    return totals.edge.asked >= BUYERS && totals.edge.asked === refused + totals.edge.forwarded && totals.edge.forwarded === totals.received;
-  };
   const patience = Date.now() + 2 * PATIENCE;
   do {
-    assert.ok(Date.now() < patience, `the edge's counts do not settle: ${JSON.stringify(totals)}`);
-    await fetch(`${edges[0]}/v1/sales/${SALE}`);
-    await new Promise((done) => setTimeout(done, 1200));
-    totals = await desks[0].page.evaluate((name) => lastseat.status().sales.find((sale) => sale.sale === name).totals, SALE);
-  } while (!settled());
+    assert.ok(Date.now() < patience, `the edge has told too little: ${JSON.stringify(totals)}`);
+    await fetch(`${edges[0].url}/v1/sales/${SALE}`);
+    await new Promise((done) => setTimeout(done, 1500));
+    ({ totals } = await view());
+  } while (totals.edge.asked < BUYERS);
+  const { edge } = totals;
+  const refused = Object.values(edge.refused).reduce((a, b) => a + b, 0);
+  // A body that never came is asked but not forwarded; an order that is tried at a second node is received twice.
+  assert.ok(edge.asked >= refused + edge.forwarded, JSON.stringify(totals));
+  assert.ok(Math.abs(totals.received - edge.forwarded) <= edge.failed + (await faults()), JSON.stringify(totals));
 
   const audit = await operator("GET", `${SALE}/audit`);
   assert.ok(audit.ok);
@@ -66,18 +78,22 @@ test("the numbers on screen are true during a rush and agree with the audit at i
     );
   }
   const asked = (n) => document.querySelector('tr[data-stage="asked"] .total').textContent.replaceAll(",", "") === String(n);
-  await desks[0].page.waitForFunction(asked, totals.edge.asked, POLL);
+  await desks[0].page.waitForFunction(asked, refused + totals.received, POLL);
   const funnel = await desks[0].funnel();
-  assert.equal(funnel.granted, audit.confirmed);
+  const without_outcome = await faults();
   assert.equal(funnel.confirmed, TICKETS);
-  assert.equal(funnel.asked, funnel.refused_at_edge + funnel.refused_at_origin + funnel.ledger);
-  assert.ok(funnel.asked >= BUYERS, `${funnel.asked} asked`);
+  assert.ok(funnel.granted <= TICKETS, `${funnel.granted} granted`);
+  assert.ok(funnel.granted + totals.replayed + without_outcome >= TICKETS, `${funnel.granted} granted`);
+  const missing = funnel.asked - funnel.refused_at_edge - funnel.refused_at_origin - funnel.ledger;
+  assert.ok(missing >= 0 && missing <= without_outcome, `${missing} of ${JSON.stringify(funnel)} have no outcome`);
 
-  // Over the whole rush the traffic followed the weights 1:2:3:4.
-  const received = await desks[0].page.evaluate((name) => lastseat.status().sales.find((sale) => sale.sale === name).received_by_node, SALE);
+  // Over the whole rush the traffic followed the weights 1:2:3:4, unless a node was too slow and others stood in.
+  const received = (await view()).received_by_node;
   const all = Object.values(received).reduce((a, b) => a + b, 0);
+  assert.equal(all, totals.received);
   for (const [node, count] of Object.entries(received)) {
-    assert.ok(Math.abs(count / all - Number(node) / 10) < 0.05, `node ${node}: ${count} of ${all}`);
+    const exact = edge.failed + without_outcome === 0;
+    if (exact) assert.ok(Math.abs(count / all - Number(node) / 10) < 0.05, `node ${node}: ${count} of ${all}`);
   }
 
   await desks[0].page.click("#do-audit");

@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 
 /// Longest run of one script: far more than it takes on two busy cores.
 const SCRIPT_WITHIN: Duration = Duration::from_secs(400);
-const TICKETS: u32 = 2_000;
-const BUYERS: u32 = 20_000;
+const TICKETS: u32 = 1_500;
+const BUYERS: u32 = 12_000;
 
 fn script(cluster: &Cluster, name: &str) -> Command {
     let mut command = Command::new(repository().join("node_modules/.bin/node"));
