@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod events;
 pub mod failure;
 pub mod http;
+pub mod journal;
 pub mod ledger;
 pub mod metrics;
 mod nodes;

@@ -7,7 +7,9 @@ mod completions;
 mod doctor;
 mod export;
 mod orders;
+mod ready;
 mod relay;
+mod replay;
 mod sale;
 mod serve;
 mod token;
@@ -47,6 +49,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Audit(flags)) => block_on(Threads::One, audit::run(&common, &flags)),
         Some(Command::Completions(flags)) => completions::run(&flags),
         Some(Command::Relay(flags)) => block_on(Threads::One, relay::run(&common, flags)),
+        Some(Command::Ready(flags)) => block_on(Threads::One, ready::run(&flags)),
         Some(Command::Doctor(flags)) => block_on(Threads::One, doctor::run(&common, &flags)),
         Some(Command::Token(flags)) => token::run(&common, &flags),
         Some(Command::Bound(flags)) => Err(bound::run(&flags)),
