@@ -48,7 +48,8 @@ test: setup ## everything that CI checks
 fmt: ## format the code
 	@cargo fmt --all
 
-lint: ## clippy for the native and the Wasm targets
+lint: ## clippy for the native and the Wasm targets, linters for deploy/ and the scripts
+	@scripts/lint-deploy
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@cargo clippy -p lastseat-edge -p lastseat-shared --target wasm32-unknown-unknown --locked -- -D warnings
 

@@ -26,6 +26,11 @@ hash_of_input() {
     if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1
 }
 
+# Sets where the linters of deploy/ are: a Python environment named after what is in it.
+locate_linters() {
+    LINTERS=$CACHE/linters-$(hash_of_input <"$ROOT/scripts/linters.txt" | cut -c1-16)
+}
+
 # Sets where the tools are that make the edge out of the compiler's Wasm. All come from package registries:
 # a machine that cannot reach GitHub works.
 locate_edge_tools() {
