@@ -1,0 +1,67 @@
+//! The documents for newcomers, followed word for word: each block marked `sh run` is run, all of a document in one
+//! shell, and what a block marked `text shows` says must be in what came out.
+
+mod document;
+
+use document::Document;
+use lastseat::process::free_port;
+use lastseat_tests::harness::paths::{lastseat, repository, scratch};
+use lastseat_tests::harness::{Cluster, Edge, Program, Setup};
+use std::env;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::time::Duration;
+
+/// A document takes a tenth of it on an idle machine.
+const ENDS_WITHIN: Duration = Duration::from_secs(400);
+
+/// Follows `document` beside a cluster as `make up` starts it, but for the ports and the kind of edge.
+fn follow(name: &str) {
+    let document = Document::read(name);
+    let cluster = Cluster::start(&Setup {
+        arguments: vec!["--demo".to_owned()],
+        ..Setup::with_edge(Edge::Workerd)
+    });
+    let cluster = cluster.expect("a cluster");
+    let program = lastseat().expect("the program");
+    let programs = program.parent().expect("its folder").display().to_string();
+    let receiver = format!(" {}", free_port().expect("a port"));
+    let places = [
+        ("$PWD/target/release", programs.as_str()),
+        ("http://127.0.0.1:8787", cluster.edges[0].as_str()),
+        ("http://127.0.0.1:3101", cluster.nodes[0].admin.as_str()),
+        (" 9000", receiver.as_str()),
+        ("127.0.0.1:9000", &format!("127.0.0.1:{}", receiver.trim())),
+        (".lastseat/", &format!("{}/", cluster.data_dir().display())),
+    ];
+    // A clone without what was built; files that a document writes do not stay.
+    let clone = scratch().expect("room");
+    for part in ["docs", "deploy", "scripts"] {
+        symlink(repository().join(part), clone.path().join(part)).expect("a link");
+    }
+    let script = clone.path().join("script");
+    fs::write(&script, document.script(&places)).expect("a script");
+    let path = env::var("PATH").expect("PATH");
+    let node = repository().join("node_modules/.bin");
+    let mut command = Command::new("bash");
+    command
+        .arg(&script)
+        .current_dir(clone.path())
+        .env_remove("REDIS_URL")
+        .env("PATH", format!("{}:{path}", node.display()))
+        .env("LASTSEAT_DATA_DIR", cluster.data_dir());
+    let mut reader = Program::start(name, command).expect("bash");
+    let status = reader.wait(ENDS_WITHIN).expect("it ends");
+    let mut lines = Vec::new();
+    while let Ok(line) = reader.line(Duration::from_millis(200)) {
+        lines.push(line);
+    }
+    assert!(status.success(), "{name}: {status}\n{}", lines.join("\n"));
+    document.compare(&lines);
+}
+
+#[test]
+fn the_tutorial_can_be_followed_word_for_word() {
+    follow("docs/TUTORIAL.md");
+}
