@@ -14,7 +14,9 @@ fn anchors(text: &str) -> BTreeSet<String> {
         // A link in a heading counts by its text.
         let mut plain = title.to_owned();
         while let (Some(open), Some(middle)) = (plain.find('['), plain.find("](")) {
-            let Some(end) = plain[middle..].find(')') else { break };
+            let Some(end) = plain[middle..].find(')') else {
+                break;
+            };
             let text = plain[open + 1..middle].to_owned();
             plain.replace_range(open..=middle + end, &text);
         }
@@ -99,7 +101,8 @@ fn every_document_can_be_reached_from_the_readme() {
 
 #[test]
 fn headings_are_named_as_github_names_them() {
-    let text = "# A `code` & more\n## Take it\n```sh\n# a comment\n```\n## Take it\n# [Link](x.md): 1\n";
+    let text =
+        "# A `code` & more\n## Take it\n```sh\n# a comment\n```\n## Take it\n# [Link](x.md): 1\n";
     let named: Vec<String> = anchors(text).into_iter().collect();
     assert_eq!(named, ["a-code--more", "link-1", "take-it", "take-it-1"]);
 }
