@@ -51,7 +51,7 @@ impl Document {
     }
 
     /// All of it as one script, with the addresses of a cluster in place of those that the document names.
-    pub(crate) fn script(&self, places: &[(&str, &str)]) -> String {
+    pub(crate) fn script(&self, places: &[(&str, String)]) -> String {
         let mut script = "set -euo pipefail\nexec 2>&1\n".to_owned();
         for (number, block) in self.blocks.iter().enumerate() {
             let mut code = block.code.clone();

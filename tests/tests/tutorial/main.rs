@@ -16,24 +16,30 @@ use std::time::Duration;
 /// A document takes a tenth of it on an idle machine.
 const ENDS_WITHIN: Duration = Duration::from_secs(400);
 
-/// Follows `document` beside a cluster as `make up` starts it, but for the ports and the kind of edge.
-fn follow(name: &str) {
-    let document = Document::read(name);
+/// A cluster as `make up` starts it, but for the ports and the kind of edge.
+fn make_up() -> Cluster {
     let cluster = Cluster::start(&Setup {
         arguments: vec!["--demo".to_owned()],
         ..Setup::with_edge(Edge::Workerd)
     });
-    let cluster = cluster.expect("a cluster");
+    cluster.expect("a cluster")
+}
+
+/// Follows the document `name` beside `cluster`.
+fn follow(name: &str, cluster: &Cluster) {
+    let document = Document::read(name);
     let program = lastseat().expect("the program");
     let programs = program.parent().expect("its folder").display().to_string();
-    let receiver = format!(" {}", free_port().expect("a port"));
+    let receiver = free_port().expect("a port");
     let places = [
-        ("$PWD/target/release", programs.as_str()),
-        ("http://127.0.0.1:8787", cluster.edges[0].as_str()),
-        ("http://127.0.0.1:3101", cluster.nodes[0].admin.as_str()),
-        (" 9000", receiver.as_str()),
-        ("127.0.0.1:9000", &format!("127.0.0.1:{}", receiver.trim())),
-        (".lastseat/", &format!("{}/", cluster.data_dir().display())),
+        ("$PWD/target/release", programs),
+        ("http://127.0.0.1:8787", cluster.edges[0].clone()),
+        (
+            "http://127.0.0.1:9000",
+            format!("http://127.0.0.1:{receiver}"),
+        ),
+        (" 9000 ", format!(" {receiver} ")),
+        (".lastseat/", format!("{}/", cluster.data_dir().display())),
     ];
     // A clone without what was built; files that a document writes do not stay.
     let clone = scratch().expect("room");
@@ -63,5 +69,17 @@ fn follow(name: &str) {
 
 #[test]
 fn the_tutorial_can_be_followed_word_for_word() {
-    follow("docs/TUTORIAL.md");
+    follow("docs/TUTORIAL.md", &make_up());
+}
+
+#[test]
+fn the_how_to_pages_that_can_be_run_do_what_they_show() {
+    let cluster = make_up();
+    for page in [
+        "holds-and-payments",
+        "limit-per-person",
+        "restock-and-returns",
+    ] {
+        follow(&format!("docs/howto/{page}.md"), &cluster);
+    }
 }
