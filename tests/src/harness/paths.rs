@@ -60,13 +60,13 @@ pub fn tool(name: &str) -> PathBuf {
 /// It is not there; the message names the remedy.
 #[must_use]
 pub fn api_tool(name: &str) -> PathBuf {
-    let script = "source scripts/tools.sh; locate_api_tools; printf %s \"$API_TOOLS\"";
+    let script = "source scripts/tools.sh; python_tools api-tools";
     let asked = Command::new("bash")
         .current_dir(repository())
         .args(["-c", script])
         .output()
         .expect("bash runs");
-    let path = PathBuf::from(String::from_utf8_lossy(&asked.stdout).into_owned());
+    let path = PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim());
     present(path.join("bin").join(name))
 }
 
