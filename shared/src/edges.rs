@@ -1,7 +1,7 @@
 //! Which edges ask for a sale and how often: what a grant is divided by.
 
 use crate::ids::EdgeId;
-use crate::limits::{EDGE_LIVE_MS, EDGES_MAX, FRESH_SHARE_MAX};
+use crate::limits::{COUNTED_MS, EARLY_SHARE_MAX, EDGE_LIVE_MS, EDGES_MAX};
 use crate::time::UnixMillis;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,6 +12,8 @@ pub struct Edges {
     present: HashMap<u64, Seen>,
     previous: HashMap<u64, Seen>,
     turns_at: UnixMillis,
+    /// When the first edge asked after a silence.
+    since: UnixMillis,
     /// Edges in either half.
     seen: u32,
     /// Of these, edges with one request, and with two.
@@ -43,20 +45,32 @@ pub struct Standing {
     pub live: f64,
     /// The edge's part of the requests that the node got lately, 0 to 1.
     pub use_share: f64,
-    /// Whether the node has never seen it before.
-    pub fresh: bool,
+    /// Whether this is its first request, and the node has not had the time to count the others: thousands may come
+    /// at this moment.
+    pub early: bool,
     /// Requests that were promised to other edges and have not come yet, by nodes that this one stands for.
     pub promised: f64,
 }
 
 impl Standing {
+    /// The part that no promise to others can take from an edge: without it, one that always asks after
+    /// the others would starve.
+    #[must_use]
+    pub fn sure_share(self) -> f64 {
+        if self.early {
+            0.0
+        } else {
+            0.5 / self.live.max(1.0)
+        }
+    }
+
     /// The edge's part of what can be granted: half is shared equally, so that nobody starves; half by use, so that
-    /// what quiet edges leave goes to busy ones. One that was never seen may be one of many that come at this moment.
+    /// what quiet edges leave goes to busy ones.
     #[must_use]
     pub fn share(self) -> f64 {
         let share = (1.0 / self.live.max(1.0) + self.use_share) / 2.0;
-        if self.fresh {
-            share.min(FRESH_SHARE_MAX)
+        if self.early {
+            share.min(EARLY_SHARE_MAX)
         } else {
             share
         }
@@ -86,13 +100,13 @@ impl Edges {
         let mut standing = Standing {
             live: 0.0,
             use_share: 0.0,
-            fresh: before == 0,
+            early: before == 0 && now.since(self.since) < COUNTED_MS,
             promised: 0.0,
         };
         let (mut requests, mut own) = (before, 0);
         if room || self.present.contains_key(&id) {
             let seen = self.present.entry(id).or_default();
-            standing.fresh &= seen.requests == 0;
+            standing.early &= seen.requests == 0;
             seen.requests = seen.requests.saturating_add(1);
             requests = before.saturating_add(seen.requests);
             if seen.slot == slot {
@@ -118,9 +132,10 @@ impl Edges {
         if let Some(seen) = self.present.get_mut(&fingerprint(edge))
             && (seen.slot != self.slot || seen.promised == 0)
         {
-            seen.promised = budget;
+            // The request that brought it is part of it.
+            seen.promised = budget.saturating_sub(1);
             seen.slot = self.slot;
-            self.promised = self.promised.saturating_add(u64::from(budget));
+            self.promised = self.promised.saturating_add(u64::from(seen.promised));
         }
     }
 
@@ -167,6 +182,7 @@ impl Edges {
         self.previous = std::mem::take(&mut self.present);
         if silent {
             self.previous.clear();
+            self.since = now;
         }
         self.turns_at = now.plus(EDGE_LIVE_MS / 2);
         let with = |n: u32| {
@@ -241,11 +257,11 @@ mod tests {
     fn who_asks_more_has_the_larger_part() {
         let mut edges = Edges::default();
         let mut last = edges.seen(&edge(1), 1.0, SLOT, UnixMillis(10_000));
-        assert!(last.fresh);
+        assert!(last.early);
         for _ in 0..8 {
             last = edges.seen(&edge(2), 1.0, SLOT, UnixMillis(10_000));
         }
-        assert!(!last.fresh);
+        assert!(!last.early);
         assert!((last.use_share - 8.0 / 9.0).abs() < 1e-9, "{last:?}");
         last = edges.seen(&edge(2), 1.0, SLOT, UnixMillis(10_000 + EDGE_LIVE_MS / 2));
         assert!((last.use_share - 0.9).abs() < 1e-9, "{last:?}");

@@ -310,7 +310,12 @@ impl Gates {
                     self.known.remove(&other);
                 }
             }
-            let mut gate = Gate::default();
+            // The request whose answer this is was the first of a cold round.
+            let mut gate = Gate {
+                cold: true,
+                spent: 1,
+                ..Gate::default()
+            };
             gate.hear(grant, when);
             self.known.insert(sale.clone(), gate);
         }

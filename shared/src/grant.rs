@@ -154,8 +154,9 @@ impl Offer {
     pub fn grant(self, snapshot: &Snapshot, at: UnixMillis, chance: f64) -> Grant {
         let supply = Supply::of(snapshot);
         let wanted = f64::from(snapshot.free()) * (1.0 + HEADROOM) - f64::from(self.pending);
-        let room = (wanted - self.edge.promised).max(0.0);
-        let share = wanted.max(0.0).min(f64::from(self.can_take)) * self.edge.share();
+        let can = wanted.max(0.0).min(f64::from(self.can_take));
+        let room = (wanted - self.edge.promised).max(can * self.edge.sure_share());
+        let share = can * self.edge.share();
         let (most, opens_at) = match supply {
             Supply::NotOpen => (OPENING_BUDGET_MAX, snapshot.terms.opens_at),
             _ => (room, UnixMillis(0)),
@@ -163,7 +164,7 @@ impl Offer {
         Grant {
             version: snapshot.version,
             at,
-            window_ms: window_ms(self.edge.live),
+            window_ms: window_ms(self.edge.live, supply, self.can_take),
             budget: round_at_random(share.min(most), chance),
             supply,
             opens_at,
@@ -187,10 +188,14 @@ impl Grant {
 }
 
 /// The window in which `live` edges together begin at most [`PROBES_PER_SECOND`] windows a second, within
-/// bounds.
-fn window_ms(live: f64) -> u64 {
-    let length = (live * 1_000.0 / PROBES_PER_SECOND as f64) as u64;
-    length.clamp(WINDOW_MIN_MS, WINDOW_MAX_MS)
+/// bounds. While tickets are free and the origins have room for a request from each edge, the shortest: what comes then is
+/// sold, and an edge whose share is below one waits no longer than that for its turn.
+fn window_ms(live: f64, supply: Supply, can_take: u32) -> u64 {
+    if supply == Supply::Free && f64::from(can_take) >= live {
+        return WINDOW_MIN_MS;
+    }
+    let wanted = live * 1_000.0 / PROBES_PER_SECOND as f64;
+    (wanted as u64).clamp(WINDOW_MIN_MS, WINDOW_MAX_MS)
 }
 
 fn round_at_random(share: f64, chance: f64) -> u32 {
@@ -226,7 +231,7 @@ mod tests {
     const ALONE: Standing = Standing {
         live: 1.0,
         use_share: 1.0,
-        fresh: false,
+        early: false,
         promised: 0.0,
     };
 
@@ -298,18 +303,26 @@ mod tests {
     #[test]
     fn what_is_promised_to_others_is_not_granted_again() {
         let edge = Standing {
+            live: 100.0,
             promised: 10_500.0,
             ..ALONE
         };
-        let offer = Offer { edge, ..OFFER };
-        let free = snapshot(10_000, 0, 0);
-        assert_eq!(offer.grant(&free, UnixMillis(0), 0.5).budget, 500);
+        let budget = |promised| {
+            let offer = Offer {
+                edge: Standing { promised, ..edge },
+                ..OFFER
+            };
+            let free = snapshot(10_000, 0, 0);
+            offer.grant(&free, UnixMillis(0), 0.5).budget
+        };
+        assert_eq!(budget(10_500.0), 500);
+        assert_eq!(budget(11_000.0), 55, "half an equal share is sure");
     }
 
     #[test]
     fn an_edge_that_nobody_saw_before_may_be_the_first_of_thousands() {
         let edge = Standing {
-            fresh: true,
+            early: true,
             ..ALONE
         };
         let offer = Offer { edge, ..OFFER };
@@ -328,8 +341,15 @@ mod tests {
 
     #[test]
     fn many_edges_stretch_the_window_but_a_return_is_heard_within_a_second() {
-        let windows = [1.0, 500.0, 1_000.0, 100_000.0].map(window_ms);
+        let windows =
+            [1.0, 500.0, 1_000.0, 100_000.0].map(|live| window_ms(live, Supply::SoldOut, 0));
         assert_eq!(windows, [250, 250, 500, WINDOW_MAX_MS]);
+        assert_eq!(window_ms(6_000.0, Supply::Free, 8_000), WINDOW_MIN_MS);
+        assert_eq!(
+            window_ms(6_000.0, Supply::Free, 100),
+            WINDOW_MAX_MS,
+            "an overloaded cluster"
+        );
         let far_ms = 150;
         assert!(crate::limits::REPOLL_MS + WINDOW_MAX_MS + far_ms <= 1_010);
     }

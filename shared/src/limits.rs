@@ -147,15 +147,16 @@ pub const ORIGIN_CLIENTS_MAX: usize = 131_072;
 pub const WINDOW_MIN_MS: u64 = 250;
 /// Longest window of a grant, in milliseconds. With [`REPOLL_MS`] and one way from a far edge (150 ms) to the
 /// origins it stays within a second, in which a returned ticket is offered at every edge.
-pub const WINDOW_MAX_MS: u64 = 760;
+pub const WINDOW_MAX_MS: u64 = 700;
 /// Windows that all edges together begin per second; the window grows with the number of edges to keep to it.
 pub const PROBES_PER_SECOND: u64 = 2_000;
 /// Most requests that an edge may send at the very moment of the opening: edges were counted over seconds, and
 /// the first answer brings each its share.
 pub const OPENING_BUDGET_MAX: f64 = 2.0;
-/// Largest part of what can be granted that an edge gets whose first request this is: with it may come
-/// thousands.
-pub const FRESH_SHARE_MAX: f64 = 0.25;
+/// So long after its first request a node has counted the edges of a crowd, in milliseconds.
+pub const COUNTED_MS: u64 = 500;
+/// Largest part of what can be granted that an edge gets before that with its first request.
+pub const EARLY_SHARE_MAX: f64 = 0.25;
 /// Share by which stock and budget exceed what is free, so that refused and repeated orders do
 /// not leave tickets behind.
 pub const HEADROOM: f64 = 0.1;
