@@ -136,7 +136,7 @@ fn shared_depends_on_nothing_that_could_do_io() {
         .split("[dependencies]")
         .nth(1)
         .unwrap()
-        .split('[')
+        .split("\n[")
         .next()
         .unwrap();
     let names: Vec<&str> = dependencies
