@@ -16,6 +16,11 @@ export class Clock {
     if (this.#ahead === null || this.#ahead < low || this.#ahead > high) this.#ahead = low;
   }
 
+  // It is later than `time`: an order was granted then.
+  isPast(time) {
+    if (this.#ahead !== null) this.#ahead = Math.max(this.#ahead, time - performance.now());
+  }
+
   get known() {
     return this.#ahead !== null;
   }

@@ -184,6 +184,7 @@ export class Purchase {
 
   // Shows an order as the ledger has just told it.
   #keep(order, note) {
+    this.#clock.isPast(order.created_at);
     // `state` tells other tabs that there is something new to ask the ledger.
     this.#store.note({ sent: true, wanted: false, open: false, lost: false, state: order.state });
     this.#enter({ name: "order", order, note });

@@ -23,25 +23,33 @@ export async function launch() {
   });
 }
 
-// An operator's call; any node that answers will do.
-export async function operator(method, path, body) {
-  let last;
-  for (const { admin } of roster().nodes) {
-    try {
-      const answer = await fetch(`${admin}/v1/admin/sales/${path}`, {
-        method,
-        headers: { authorization: `Bearer ${roster().admin_token}`, "content-type": "application/json" },
-        body: body && JSON.stringify(body),
-      });
-      const read = await answer.json();
-      assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${JSON.stringify(read)}`);
-      return read;
-    } catch (error) {
-      if (error.code === "ERR_ASSERTION") throw error;
-      last = error;
-    }
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Asks as long as the answer is a fault or "busy": on a machine that is busy the ledger may take too long. Everything
+// that is asked here can be repeated.
+async function decided(ask) {
+  const end = Date.now() + PATIENCE;
+  for (;;) {
+    const answer = await ask().catch((error) => ({ status: 503, text: async () => String(error) }));
+    if ((answer.status < 500 && answer.status !== 429) || Date.now() > end) return answer;
+    await pause(200);
   }
-  throw last;
+}
+
+// An operator's call at one node after the other.
+export async function operator(method, path, body) {
+  let turn = 0;
+  const answer = await decided(() => {
+    const { admin } = roster().nodes[turn++ % roster().nodes.length];
+    return fetch(`${admin}/v1/admin/sales/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${roster().admin_token}`, "content-type": "application/json" },
+      body: body && JSON.stringify(body),
+    });
+  });
+  const text = await answer.text();
+  assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text}`);
+  return JSON.parse(text);
 }
 
 let sales = 0;
@@ -53,19 +61,25 @@ export async function newSale(terms) {
   return sale;
 }
 
-// Another buyer, who uses no page.
-export async function order(sale, { buyer = `other-${randomUUID()}`, quantity = 1, key = randomUUID() } = {}) {
-  const answer = await fetch(`${edge}/v1/sales/${sale}/orders`, {
+// One request of another buyer, who uses no page.
+export function ask(sale, { buyer = `other-${randomUUID()}`, quantity = 1, key = randomUUID() } = {}) {
+  return fetch(`${edge}/v1/sales/${sale}/orders`, {
     method: "POST",
     headers: { "content-type": "application/json", "idempotency-key": key },
     body: JSON.stringify({ buyer, quantity }),
   });
-  return { status: answer.status, ...(await answer.json()) };
+}
+
+// Such a buyer, who asks until there is an answer: the order, or the "no".
+export async function order(sale, wish = {}) {
+  const asked = { key: randomUUID(), ...wish };
+  return (await decided(() => ask(sale, asked))).json();
 }
 
 export async function change(sale, key, verb, token) {
   const headers = token ? { authorization: `Bearer ${token}` } : {};
-  const answer = await fetch(`${edge}/v1/sales/${sale}/orders/${key}/${verb}`, { method: "POST", headers });
+  const path = `${edge}/v1/sales/${sale}/orders/${key}/${verb}`;
+  const answer = await decided(() => fetch(path, { method: "POST", headers }));
   assert.ok(answer.ok, `${verb}: ${answer.status} ${await answer.text()}`);
 }
 
@@ -120,6 +134,11 @@ export class Visitor {
     await page.fill("#buyer", buyer);
     await page.fill("#quantity", String(quantity));
     await page.click("#get");
+  }
+
+  // Presses the button, even if the page learns at this moment that there is nothing to press.
+  async presses(page = this.page) {
+    await page.evaluate(() => document.getElementById("get").click());
   }
 
   act(name, page = this.page) {
