@@ -113,8 +113,10 @@ fn shared_depends_on_nothing_that_could_do_io() {
         .split("\n[")
         .next()
         .unwrap();
+    // What is optional is not in the Wasm, as the next test shows.
     let names: Vec<&str> = dependencies
         .lines()
+        .filter(|line| !line.starts_with('#') && !line.contains("optional = true"))
         .filter_map(|line| line.split(['.', ' ', '=']).next())
         .filter(|name| !name.is_empty())
         .collect();
@@ -145,4 +147,18 @@ fn shared_depends_on_nothing_that_could_do_io() {
             assert!(!code.contains(banned), "{} uses {banned}", path.display());
         }
     }
+}
+
+/// The documents of the API are the origin's: what describes types for them costs the edge nothing.
+#[test]
+fn nothing_that_only_describes_the_api_is_in_the_wasm() {
+    let ran = std::process::Command::new(env!("CARGO"))
+        .current_dir(root())
+        .args(["tree", "--locked", "--package", "lastseat-edge", "--edges", "normal"])
+        .args(["--target", "wasm32-unknown-unknown", "--prefix", "none"])
+        .output()
+        .unwrap();
+    let tree = String::from_utf8(ran.stdout).unwrap();
+    assert!(ran.status.success() && tree.contains("lastseat-shared"), "{tree}");
+    assert!(!tree.contains("utoipa"), "{tree}");
 }
