@@ -3,12 +3,16 @@
 
 mod doctor;
 mod orders;
+mod ready;
 mod relay;
 mod sale;
 mod token;
 
 pub use doctor::DoctorFlags;
-pub use orders::{AckFlags, ExportFlags, OrderConfirmFlags, OrderFlags, OrdersCommand};
+pub use orders::{
+    AckFlags, ExportFlags, OrderConfirmFlags, OrderFlags, OrdersCommand, ReplayFlags,
+};
+pub use ready::ReadyFlags;
 pub use relay::RelayFlags;
 pub use sale::{SaleCommand, SaleCreateFlags, SaleFlags, SaleRestockFlags, SaleSetFlags};
 pub use sale::{SaleWatchFlags, TermsFlags};
@@ -117,6 +121,8 @@ Examples:
     Relay(RelayFlags),
     /// Make a buyer token, as the shop does where orders need one
     Token(TokenFlags),
+    /// Ask a node whether it can serve orders
+    Ready(ReadyFlags),
     /// Say what on this machine and its Redis is not as it should be, and what to do
     Doctor(DoctorFlags),
     /// Print the documents of the API

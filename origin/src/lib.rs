@@ -15,6 +15,7 @@ pub mod events;
 pub mod failure;
 pub mod happenings;
 pub mod http;
+pub mod journal;
 pub mod ledger;
 pub mod logging;
 pub mod metrics;

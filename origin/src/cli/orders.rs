@@ -1,6 +1,7 @@
 //! `lastseat orders`
 
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 /// `lastseat orders`
 #[derive(Debug, Subcommand)]
@@ -43,6 +44,18 @@ sale_restocked, sale_changed.")]
     /// Say that all up to a position was taken over, so that the log may forget it
     #[command(after_help = "Example: lastseat orders ack --sale s --to 1041")]
     Ack(AckFlags),
+    /// After a restore from a backup: bring back the orders that the backup lacks
+    #[command(after_help = "\
+Examples:
+  lastseat orders replay --sale s --from events.ndjson
+  cat monday.ndjson tuesday.ndjson | lastseat orders replay --sale s --from -
+
+The file is what `lastseat orders export --follow` wrote elsewhere while the sale sold. Orders are placed
+again under their own ids, confirmed where they were paid for, and given back where they were; it can be
+repeated. Stop the nodes first, so that nobody else buys meanwhile, and run `lastseat audit` afterwards.
+
+Exit codes: 0 all orders are as the file says, 1 some are not or the file has gaps.")]
+    Replay(ReplayFlags),
 }
 
 /// One order.
@@ -78,6 +91,17 @@ pub struct ExportFlags {
     /// Go on with new changes until Ctrl-C
     #[arg(long)]
     pub follow: bool,
+}
+
+/// `lastseat orders replay`
+#[derive(Debug, Args)]
+pub struct ReplayFlags {
+    /// The sale
+    #[arg(long)]
+    pub sale: String,
+    /// File with the lines of `lastseat orders export`; - reads them from stdin
+    #[arg(long, value_name = "FILE")]
+    pub from: PathBuf,
 }
 
 /// `lastseat orders ack`

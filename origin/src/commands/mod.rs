@@ -10,7 +10,9 @@ mod man;
 mod openapi;
 mod orders;
 mod progress;
+mod ready;
 mod relay;
+mod replay;
 mod sale;
 mod serve;
 mod token;
@@ -46,6 +48,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::OpenApi(flags)) => openapi::run(&flags),
         Some(Command::Completions(flags)) => completions::run(&flags),
         Some(Command::Relay(flags)) => block_on(Threads::One, relay::run(&common, flags)),
+        Some(Command::Ready(flags)) => block_on(Threads::One, ready::run(&flags)),
         Some(Command::Doctor(flags)) => block_on(Threads::One, doctor::run(&common, &flags)),
         Some(Command::Token(flags)) => token::run(&common, &flags),
         Some(Command::Top(flags)) => block_on(Threads::One, top::run(&common, &flags)),

@@ -1,7 +1,7 @@
-//! `lastseat orders`, except `export`
+//! `lastseat orders`, except `export` and `replay`
 
 use super::sale::{no_sale, sale_id};
-use super::{export, fault, ledger, print, refused};
+use super::{export, fault, ledger, print, refused, replay};
 use crate::cli::{AckFlags, Common, OrderConfirmFlags, OrderFlags, OrdersCommand};
 use crate::failure::Failure;
 use crate::ledger::{Reply, SaleChange, Verdict};
@@ -26,6 +26,7 @@ pub(super) async fn run(common: &Common, command: OrdersCommand) -> Result<ExitC
         }
         OrdersCommand::Export(flags) => export::run(common, &flags).await,
         OrdersCommand::Ack(flags) => ack(common, &flags).await,
+        OrdersCommand::Replay(flags) => replay::run(common, &flags).await,
     }
 }
 

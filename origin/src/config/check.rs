@@ -93,7 +93,7 @@ pub(super) fn number<T: TryFrom<u64>>(
         })
 }
 
-pub(super) fn address(flag: &str, text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(flag: &str, text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!("{flag} takes an address and a port such as 127.0.0.1:3001, not {text:?}")
     })

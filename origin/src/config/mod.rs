@@ -1,7 +1,7 @@
 //! Turns flags and environment into what the commands run with. Everything that is wrong is
 //! reported at once, in words.
 
-mod check;
+pub(crate) mod check;
 
 pub(crate) use check::key_ring;
 

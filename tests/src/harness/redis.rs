@@ -5,6 +5,7 @@ use super::program::Program;
 use super::wait::until;
 use std::fmt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -46,7 +47,15 @@ impl PrivateRedis {
     /// redis-server is missing or does not start.
     #[must_use]
     pub fn start_with(durability: Durability, options: &[&str]) -> Self {
-        let directory = scratch().expect("room for Redis");
+        Self::start_on(scratch().expect("room for Redis"), durability, options)
+    }
+
+    /// Starts one on the data that lies in `directory`.
+    ///
+    /// # Panics
+    /// redis-server is missing or does not start.
+    #[must_use]
+    pub fn start_on(directory: TempDir, durability: Durability, options: &[&str]) -> Self {
         let aof = match durability {
             Durability::Always => ["--appendonly", "yes", "--appendfsync", "always"].as_slice(),
             Durability::Off => ["--appendonly", "no"].as_slice(),
@@ -67,6 +76,12 @@ impl PrivateRedis {
             _program: program,
             directory,
         }
+    }
+
+    /// Where its files are.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// How a client reaches it.

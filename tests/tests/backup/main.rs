@@ -1,0 +1,189 @@
+//! A copy of the ledger, taken while it sells, and what is made of it when the ledger is lost.
+
+mod crowd;
+
+use crowd::Crowd;
+use lastseat::ledger::Ledger;
+use lastseat_tests::harness::paths::{lastseat, repository, scratch};
+use lastseat_tests::harness::wait::until_async;
+use lastseat_tests::harness::{Durability, PrivateRedis};
+use shared::OrderState;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Tickets that are sold before, between and after the steps of a test.
+const FEW: u32 = 200;
+
+/// What a program printed; it must have ended well.
+fn ended_well(what: &str, output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let notes = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{what}: {}\n{said}\n{notes}",
+        output.status
+    );
+    said
+}
+
+/// `lastseat` on the ledger of `redis`.
+fn run(redis: &PrivateRedis, arguments: &[&str]) -> Output {
+    let mut command = Command::new(lastseat().expect("the program"));
+    command.env("REDIS_URL", redis.url()).args(arguments);
+    command.output().expect("lastseat runs")
+}
+
+fn backup(redis: &PrivateRedis, to: &Path) {
+    let mut command = Command::new(repository().join("deploy/redis/backup"));
+    let socket = redis.directory().join("redis.sock");
+    command.arg(to).arg("-s").arg(socket);
+    ended_well("backup", &command.output().expect("backup runs"));
+}
+
+/// A fresh Redis on what `restore` makes of a backup.
+fn restore(from: &Path) -> PrivateRedis {
+    let directory = scratch().expect("room");
+    let mut command = Command::new(repository().join("deploy/redis/restore"));
+    command.arg(from).arg(directory.path());
+    let said = ended_well("restore", &command.output().expect("restore runs"));
+    assert!(said.contains("holds 1 sales"), "{said}");
+    PrivateRedis::start_on(directory, Durability::Always, &[])
+}
+
+async fn sold(ledger: &Ledger) -> u32 {
+    let snapshot = ledger.snapshot(&crowd::sale()).await.expect("an answer");
+    let snapshot = snapshot.expect("the sale");
+    snapshot.held + snapshot.confirmed
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_taken_while_it_sells_restores_and_the_journal_brings_back_what_it_lacks() {
+    let room = scratch().unwrap();
+    let copy = room.path().join("ledger.rdb");
+    let redis = PrivateRedis::start(Durability::Always);
+    let crowd = Crowd::start(&redis).await;
+    crowd.buy(FEW).await;
+    backup(&redis, &copy);
+    crowd.buy(FEW).await;
+    let told = crowd.stop().await;
+    let journal = room.path().join("events.ndjson");
+    let events = ended_well(
+        "export",
+        &run(&redis, &["orders", "export", "--sale", crowd::SALE]),
+    );
+    fs::write(&journal, events).unwrap();
+    drop(redis); // With its disk.
+
+    let redis = restore(&copy);
+    let audit = ["audit", "--sale", crowd::SALE];
+    ended_well("audit of the backup", &run(&redis, &audit));
+    let ledger = crowd::ledger(&redis).await;
+    let had = sold(&ledger).await;
+    assert!(
+        had >= FEW && had < told.tickets(),
+        "{had} of {}",
+        told.tickets()
+    );
+
+    let path = journal.to_str().unwrap();
+    let replay = [
+        "--json",
+        "orders",
+        "replay",
+        "--sale",
+        crowd::SALE,
+        "--from",
+        path,
+    ];
+    let said = ended_well("replay", &run(&redis, &replay));
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(
+        said["restored"].as_u64().unwrap() > 0 && said["failed"] == 0,
+        "{said}"
+    );
+    ended_well("audit after the replay", &run(&redis, &audit));
+    assert_eq!(sold(&ledger).await, told.tickets());
+    for (id, state) in &told.orders {
+        let order = ledger.order(&crowd::sale(), id).await.unwrap();
+        match order {
+            Some(order) => assert_eq!(order.state, *state, "{id}"),
+            // Given back after the copy: the buyer has no ticket either way.
+            None => assert_eq!(*state, OrderState::Cancelled, "{id}"),
+        }
+    }
+
+    // Nothing is left to do: the command can be repeated.
+    let said = ended_well("second replay", &run(&redis, &replay));
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    for done in ["restored", "confirmed", "cancelled", "failed"] {
+        assert_eq!(said[done], 0, "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_the_append_only_file_has_every_order_that_was_told_before_it() {
+    let redis = PrivateRedis::start(Durability::Always);
+    let crowd = Crowd::start(&redis).await;
+    crowd.buy(FEW).await;
+    let before = crowd.told();
+    // As docs/DEPLOY.md says: no rewrite while the files are copied.
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut link = client.get_multiplexed_async_connection().await.unwrap();
+    let hold = ["CONFIG", "SET", "auto-aof-rewrite-percentage", "0"];
+    let mut command = redis::cmd(hold[0]);
+    command.arg(&hold[1..]);
+    command.exec_async(&mut link).await.unwrap();
+    let copy = scratch().unwrap();
+    let mut cp = Command::new("cp");
+    cp.arg("-a")
+        .arg(redis.directory().join("appendonlydir"))
+        .arg(copy.path());
+    ended_well("cp", &cp.output().unwrap());
+    crowd.buy(FEW).await;
+    crowd.stop().await;
+    drop(redis);
+
+    let redis = PrivateRedis::start_on(copy, Durability::Always, &[]);
+    let ledger = crowd::ledger(&redis).await;
+    ended_well("audit", &run(&redis, &["audit", "--sale", crowd::SALE]));
+    for id in before.orders.keys() {
+        let known = ledger.order(&crowd::sale(), id).await.unwrap();
+        assert!(known.is_some(), "{id} was told and is gone");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_says_what_it_cannot_do_and_changes_nothing_else() {
+    let room = scratch().unwrap();
+    let redis = PrivateRedis::start(Durability::Off);
+    let crowd = Crowd::start(&redis).await;
+    crowd.buy(10).await;
+    let told = crowd.stop().await;
+    let journal = room.path().join("events.ndjson");
+    let path = journal.to_str().unwrap();
+    let replay = ["orders", "replay", "--sale", crowd::SALE, "--from", path];
+    let refused = |word: &str| {
+        let output = run(&redis, &replay);
+        let notes = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{notes}");
+        assert!(notes.contains(word), "{notes}");
+    };
+    refused("cannot be read");
+    fs::write(&journal, "not a line\n").unwrap();
+    refused("line 1");
+    let stranger = r#"{"sale":"drop","commit_seq":9000,"index":0,"type":"confirmed","order_id":"#;
+    fs::write(
+        &journal,
+        format!("{stranger}\"0123456789abcdef\",\"quantity\":1}}\n"),
+    )
+    .unwrap();
+    refused("0123456789abcdef: unknown_order");
+    ended_well("pause", &run(&redis, &["sale", "pause", crowd::SALE]));
+    refused("lastseat sale open");
+    let ledger = crowd::ledger(&redis).await;
+    until_async("the pause is known", async || {
+        (sold(&ledger).await == told.tickets()).then_some(())
+    })
+    .await;
+}
