@@ -54,7 +54,8 @@ api: ## write the documents of the API anew (docs/openapi.json, docs/API.md)
 fmt: ## format the code
 	@cargo fmt --all
 
-lint: ## clippy for the native and the Wasm targets
+lint: ## clippy for the native and the Wasm targets, linters for deploy/ and the scripts
+	@scripts/lint-deploy
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@cargo clippy -p lastseat-edge -p lastseat-shared --target wasm32-unknown-unknown --locked -- -D warnings
 

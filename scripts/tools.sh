@@ -26,10 +26,13 @@ hash_of_input() {
     if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1
 }
 
-# Sets where the tools are that check the API and make clients: a Python environment named after what is in it.
-locate_api_tools() {
-    API_TOOLS=$CACHE/api-tools-$(hash_of_input <"$ROOT/scripts/api-tools.txt" | cut -c1-16)
-}
+# Where the tools of a list for pip are: a Python environment named after what is in it.
+python_tools() { echo "$CACHE/$1-$(hash_of_input <"$ROOT/scripts/$1.txt" | cut -c1-16)"; }
+
+# Sets where the tools are that check the API and make clients.
+locate_api_tools() { API_TOOLS=$(python_tools api-tools); }
+# Sets where the linters of deploy/ and of the scripts are.
+locate_linters() { LINTERS=$(python_tools linters); }
 
 # Sets where the tools are that make the edge out of the compiler's Wasm. All come from package registries:
 # a machine that cannot reach GitHub works.

@@ -1,4 +1,9 @@
-//! What is uploaded to Cloudflare: it can be, it is small, it starts quickly, and it carries no secret.
+//! To production: what is uploaded to Cloudflare can be, is small, starts quickly and carries no secret; and what
+//! `deploy/` holds for the servers does what it says.
+
+mod files;
+mod node;
+mod proxy;
 
 use anyhow::{Context, Result, ensure};
 use lastseat_tests::harness::paths::{repository, scratch, workerd};
