@@ -10,7 +10,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup edge build up rush drill screens test api fmt lint clean
+.PHONY: help setup edge build up rush drill screens test api fmt lint docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -58,6 +58,9 @@ lint: ## clippy for the native and the Wasm targets, linters for deploy/ and the
 	@scripts/lint-deploy
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@cargo clippy -p lastseat-edge -p lastseat-shared --target wasm32-unknown-unknown --locked -- -D warnings
+
+docs: ## write docs/CLI.md anew from what the program prints
+	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet -p lastseat-tests --test claims reference
 
 clean: ## remove what was built (the tools stay)
 	@cargo clean --quiet

@@ -1,6 +1,12 @@
 //! What the documents claim is there: named tests, linked files, the codes of the API, the purity of
 //! `shared`.
 
+mod capacity;
+mod commands;
+mod documents;
+mod links;
+mod reference;
+
 use shared::Code;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,38 +64,6 @@ fn every_test_that_the_guarantees_name_exists() {
         missing.is_empty(),
         "GUARANTEES.md names tests that do not exist: {missing:?}"
     );
-}
-
-#[test]
-fn every_file_that_a_document_links_exists() {
-    let documents = [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CHANGELOG.md",
-        "docs/GUARANTEES.md",
-        "docs/PAGE.md",
-        "docs/SECURITY.md",
-        "docs/FAILOVER.md",
-        "docs/METRICS.md",
-        "docs/RUNBOOK.md",
-    ];
-    for document in documents {
-        let text = read(document);
-        let folder = root().join(document).parent().unwrap().to_owned();
-        for link in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
-            if !link.starts_with("http") && !link.starts_with('#') {
-                let file = link.split('#').next().unwrap();
-                assert!(
-                    folder.join(file).exists(),
-                    "{document} links {link}, which is not there"
-                );
-            }
-        }
-    }
 }
 
 #[test]
