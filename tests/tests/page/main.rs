@@ -67,6 +67,16 @@ fn the_shop_names_its_buyers_and_confirms_what_they_paid() {
 }
 
 #[test]
+fn in_a_crowd_that_is_too_large_the_page_waits_visibly_and_gets_its_turn() {
+    let rate = ("LASTSEAT_CLIENT_RATE".into(), "4/s burst 8".into());
+    let setup = Setup {
+        environment: vec![rate],
+        ..Setup::with_edge(Edge::Workerd)
+    };
+    in_chromium(&setup, "crowd.mjs");
+}
+
+#[test]
 fn the_page_says_the_same_in_both_languages() {
     let mut command = Command::new(repository().join("node_modules/.bin/node"));
     command.current_dir(repository().join("tests/page"));
