@@ -1,7 +1,7 @@
 //! The documents of the API (OpenAPI 3.1), made from the types that travel and the codes that are answered:
 //! one of what a node tells the public, which is what the edge passes on, and one of the operators' listener.
 //!
-//! A route without its [`Call`] here, or a call without its route, fails the tests below and in `tests/openapi`.
+//! A route without its `Call` here, or a call without its route, fails the tests below and in `tests/openapi`.
 
 mod call;
 mod example;
