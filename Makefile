@@ -59,8 +59,8 @@ lint: ## clippy for the native and the Wasm targets, linters for deploy/ and the
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@cargo clippy -p lastseat-edge -p lastseat-shared --target wasm32-unknown-unknown --locked -- -D warnings
 
-docs: ## write docs/CLI.md anew from what the program prints
-	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet -p lastseat-tests --test claims reference
+docs: ## write what documents take from the program anew: docs/CLI.md, the table of docs/SCALE.md
+	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release -p lastseat-tests --test claims -- reference scale
 
 clean: ## remove what was built (the tools stay)
 	@cargo clean --quiet

@@ -6,6 +6,7 @@ mod commands;
 mod documents;
 mod links;
 mod reference;
+mod scale;
 
 use shared::Code;
 use std::fs;
