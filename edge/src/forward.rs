@@ -70,7 +70,7 @@ impl Errand<'_> {
         let mut tried = Tried::default();
         let mut lost = Lost::NotSent;
         let mut nothing_happened = None;
-        for _ in 0..EDGE_ATTEMPTS_MAX {
+        for attempt in 1..=EDGE_ATTEMPTS_MAX {
             let now = runtime::now();
             let ms = deadline.since(now).min(EDGE_ATTEMPT_MS);
             if ms == 0 {
@@ -83,7 +83,9 @@ impl Errand<'_> {
                 break;
             };
             tried.add(index);
-            let (reply, silent) = self.ask_one(index, &url, init, tried, now.plus(ms)).await;
+            // The last one is not left: nobody would be asked after it.
+            let others = (attempt < EDGE_ATTEMPTS_MAX).then_some(tried);
+            let (reply, silent) = self.ask_one(index, &url, init, others, now.plus(ms)).await;
             let verdict = answer::verdict(reply.as_ref());
             self.report(index, &verdict, silent);
             if reply.as_ref().is_some_and(|reply| self.hear(reply, now)) && untold.take().is_some()
@@ -124,13 +126,14 @@ impl Errand<'_> {
     }
 
     /// Waits for one origin until `until`, or until it has gone silent while another one takes requests: a frozen
-    /// node costs a buyer about a second and not the whole wait. The second value tells whether it was left.
+    /// node costs a buyer about a second and not the whole wait. `others` tells who was tried, if another one may be
+    /// asked at all. The second value tells whether it was left.
     async fn ask_one(
         &self,
         index: usize,
         url: &str,
         init: &Object,
-        tried: Tried,
+        others: Option<Tried>,
         until: UnixMillis,
     ) -> (Option<Response>, bool) {
         let look = |now| self.isolate.patience(index).min(until.since(now));
@@ -142,7 +145,7 @@ impl Errand<'_> {
                 Reply::Pending(pending) => pending,
             };
             let now = runtime::now();
-            let silent = self.isolate.should_leave(index, tried, now);
+            let silent = others.is_some_and(|tried| self.isolate.should_leave(index, tried, now));
             if silent || now >= until {
                 return (None, silent);
             }

@@ -6,6 +6,7 @@ use shared::limits::HAPPENINGS_MAX;
 use shared::{SaleId, SaleState, Snapshot, UnixMillis};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use utoipa::ToSchema;
 
 /// A sale that sells out and is free again by turns, as holds end, is noted once in this time, in
 /// milliseconds.
@@ -14,7 +15,7 @@ const FLICKER_MS: u64 = 5_000;
 const SAME_MS: u64 = 10_000;
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The sale opened.
@@ -40,7 +41,7 @@ pub enum Kind {
 }
 
 /// One happening.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Happening {
     /// When it was noticed, by the ledger's clock.
     pub at: UnixMillis,
@@ -48,15 +49,19 @@ pub struct Happening {
     pub kind: Kind,
     /// To which sale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub sale: Option<String>,
     /// The version of the sale since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub version: Option<u64>,
     /// The new capacity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub capacity: Option<u32>,
     /// To which node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub node: Option<u16>,
 }
 

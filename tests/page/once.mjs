@@ -1,7 +1,7 @@
 // Whatever a buyer or a connection does, one order is one order.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Visitor, accessible, ask, change, edge, frozen, launch, newSale, nodes, operator, pause, redis } from "./system.mjs";
+import { Visitor, accessible, change, edge, frozen, launch, newSale, nodes, operator, pause, redis } from "./system.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -128,29 +128,6 @@ test("while the ledger does not answer nobody hears sold out, and afterwards the
   await ada.sees("The ticket is yours");
   assert.equal(keys(sent).size, 1);
   assert.equal(await sold(sale), 1);
-  await ada.leave();
-});
-
-test("in a crowd that is too large the page waits visibly and gets its turn", async () => {
-  const sale = await newSale({ capacity: 100_000 });
-  const ada = await come(sale);
-  await ada.sees("On sale now");
-  // Sixty buyers who never rest, while nothing is heard from the ledger: far more than the edge lets through then.
-  let crowded = true;
-  const rush = async () => {
-    while (crowded) await ask(sale).then((answer) => answer.text(), () => pause(50));
-  };
-  const others = Array.from({ length: 60 }, rush);
-  try {
-    await frozen(redis(), async () => {
-      await ada.buys();
-      await ada.sees("You are in the crowd");
-    });
-  } finally {
-    crowded = false;
-  }
-  await ada.sees("The ticket is yours");
-  await Promise.all(others);
   await ada.leave();
 });
 

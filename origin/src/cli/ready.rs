@@ -15,9 +15,10 @@ environment: as the health check of a container, or after a restart.
 
 Exit codes: 0 ready, 1 not ready (the sentence says why), 2 wrong flags.")]
 pub struct ReadyFlags {
-    /// Address for orders of the node; 0.0.0.0 and [::] stand for this machine
+    /// Address for orders of the node; 0.0.0.0 and `[::]` stand for this machine
     #[arg(
         long,
+        help = "Address for orders of the node; 0.0.0.0 and [::] stand for this machine",
         env = "LASTSEAT_LISTEN",
         default_value = "127.0.0.1:3001",
         value_name = "IP:PORT"

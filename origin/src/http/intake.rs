@@ -134,7 +134,7 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Serves until `stop` is ready and for [`LINGER`] after it, then closes the listener and idle connections, and
+    /// Serves until `stop` is ready and for `LINGER` after it, then closes the listener and idle connections, and
     /// lets the others finish the request that they are in, for at most `patience`.
     pub async fn run(self, stop: impl Future<Output = ()>, patience: Duration) {
         let graceful = GracefulShutdown::new();

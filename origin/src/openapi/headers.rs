@@ -15,6 +15,10 @@ pub(super) const REPLAYED: &str = "Idempotency-Replayed";
 pub(super) const RETRY_AFTER: &str = "Retry-After";
 pub(super) const WWW_AUTHENTICATE: &str = "WWW-Authenticate";
 
+pub(super) const AGE: &str = "Age";
+pub(super) const AGE_MS: &str = "Lastseat-Age-Ms";
+pub(super) const CACHE_CONTROL: &str = "Cache-Control";
+
 /// Headers of every answer.
 pub(super) const OF_ALL: &[&str] = &[ANSWERED_BY, NODE];
 
@@ -49,6 +53,25 @@ pub(super) fn declare(components: &mut Components) {
             number(),
         ),
         (WWW_AUTHENTICATE, "How to show who one is.", text()),
+        (
+            AGE,
+            "From the edge: how old the answer is, in seconds.",
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(0)),
+        ),
+        (
+            AGE_MS,
+            "From the edge: how old the answer is, in milliseconds.",
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(0)),
+        ),
+        (
+            CACHE_CONTROL,
+            "From the edge: how long a copy may be shown.",
+            text(),
+        ),
     ] {
         let header = Header::builder()
             .schema(Some(schema))

@@ -18,6 +18,8 @@ const SALE: &str = "/v1/admin/sales/{sale}";
 
 pub(super) fn calls() -> Vec<Call> {
     let calls = vec![
+        status(),
+        status_stream(),
         list(),
         create(),
         show(),
@@ -57,6 +59,32 @@ fn curl(method: &str, path: &str, body: Option<Value>) -> String {
         method => format!(" -X {method}"),
     };
     format!(r#"curl -sS{method} "$ADMIN_URL{path}" -H "Authorization: Bearer $ADMIN_TOKEN"{body}"#)
+}
+
+fn status() -> Call {
+    let path = "/v1/admin/status";
+    Call::new(HttpMethod::Get, path, "getStatus", "How the whole cluster stands")
+        .about("All nodes and the sales with the most traffic, whichever node is asked. What the dashboard shows.")
+        .curl(&curl("GET", path, None))
+        .yes(200, "The status.", &example::status(), &[])
+}
+
+fn status_stream() -> Call {
+    let path = "/v1/admin/status/stream";
+    let events = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(
+            "Server-sent events, each with a whole ClusterStatus as its data.",
+        ));
+    let event = "event: status\nid: 1\ndata: {\"at\":1795404763147,\"nodes\":[]}\n\n";
+    Call::new(HttpMethod::Get, path, "streamStatus", "The same each second")
+        .about(
+            "Until the reader leaves or the node stops. Whoever was cut off asks again and has missed nothing. While \
+             the ledger does not answer the event is `away`, with a `sentence`.",
+        )
+        .curl(&format!("{} | head -3", curl("GET", path, None).replacen("-sS", "-sSN", 1)))
+        .says("Events.", "text/event-stream", events.build().into(), json!(event))
+        .no(&[Code::Busy])
 }
 
 fn query(name: &str, about: &str, schema: RefOr<Schema>) -> Parameter {

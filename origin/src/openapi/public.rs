@@ -29,9 +29,17 @@ fn sale() -> Call {
         "How a sale stands",
     )
     .tag("sales")
-    .about("The exact number of free tickets is public only while there are many of them.")
+    .about(
+            "The exact number of free tickets is public only while there are many of them. An edge shows an answer \
+             again for a second.",
+        )
     .curl(r#"curl -sS "$URL/v1/sales/demo""#)
-    .yes(200, "The sale.", &example::sale(), &[])
+    .yes(
+            200,
+            "The sale.",
+            &example::sale(),
+            &[headers::AGE, headers::AGE_MS, headers::CACHE_CONTROL],
+        )
     .no(&[Code::UnknownSale])
 }
 

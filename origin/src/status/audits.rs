@@ -6,9 +6,10 @@ use shared::limits::STATUS_SALES_MAX;
 use shared::{SaleId, UnixMillis};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use utoipa::ToSchema;
 
 /// What an audit found, in short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditMark {
     /// When it was made.
     pub at: UnixMillis,

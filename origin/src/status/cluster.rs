@@ -8,12 +8,13 @@ use serde::Serialize;
 use shared::limits::{NODE_FORGET_MS, NODE_LIVE_MS, SHOWN_SALES_MAX, STATUS_BYTES_MAX};
 use shared::{SaleId, Snapshot, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
+use utoipa::ToSchema;
 
 /// Happenings that are shown.
 const HAPPENINGS_SHOWN: usize = 50;
 
 /// How everything stands.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ClusterStatus {
     /// The ledger's clock.
     pub at: UnixMillis,
@@ -30,7 +31,7 @@ pub struct ClusterStatus {
 }
 
 /// One node.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct NodeView {
     /// How it is.
     pub health: Health,
@@ -44,7 +45,7 @@ pub struct NodeView {
 }
 
 /// How a node is, seen from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// It takes orders.
@@ -76,15 +77,18 @@ impl Health {
 }
 
 /// One sale.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SaleStatus)]
 pub struct SaleView {
     /// The sale.
     pub sale: String,
     /// How it stands; absent when its data are damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub stock: Option<SaleReport>,
     /// Why its numbers cannot be believed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub damage: Option<String>,
     /// What became of its orders, over all nodes.
     pub totals: SaleTotals,

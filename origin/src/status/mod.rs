@@ -17,9 +17,10 @@ use shared::UnixMillis;
 use shared::counts::REASONS;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use utoipa::ToSchema;
 
 /// What one node says of itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NodeStatus {
     /// Its number.
     pub node: u16,
@@ -35,6 +36,7 @@ pub struct NodeStatus {
     pub state: NodeState,
     /// What keeps it from serving orders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub trouble: Option<String>,
     /// Open connections of the public listener.
     pub connections: u64,
@@ -63,7 +65,7 @@ pub struct NodeStatus {
 }
 
 /// Where a node is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
     /// It takes orders.
@@ -75,13 +77,15 @@ pub enum NodeState {
 }
 
 /// The middle and the worst of what was measured lately; nothing when nothing was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Spread {
     /// Half is not above it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub p50: Option<u64>,
     /// 99 of 100 are not above it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub p99: Option<u64>,
 }
 
@@ -96,7 +100,7 @@ impl Spread {
 
 /// What became of the orders of one sale, since its node first served it. A node that is started
 /// again goes on from what it last published.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SaleTotals {
     /// The sale.
     pub sale: String,
@@ -116,11 +120,12 @@ pub struct SaleTotals {
     pub edge: EdgeSums,
     /// The last audit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub audit: Option<AuditMark>,
 }
 
 /// What edges have counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EdgeSums {
     /// Orders that came to an edge.
     pub asked: u64,

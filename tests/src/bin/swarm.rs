@@ -1,12 +1,18 @@
 //! `make swarm`: see [`lastseat_tests::swarm`].
 
 use clap::Parser;
-use lastseat_tests::swarm::{Options, run};
+use lastseat_tests::swarm::{Options, picture, run};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let options = Options::parse();
     let report = run(&options.scenario());
+    if let Some(file) = &options.svg
+        && let Err(error) = std::fs::write(file, picture::svg(&report))
+    {
+        eprintln!("swarm: cannot write {}: {error}", file.display());
+        return ExitCode::from(3);
+    }
     if options.json {
         match serde_json::to_string(&report) {
             Ok(text) => println!("{text}"),

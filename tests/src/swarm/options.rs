@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// Simulates the quota protocol between many edges and the origins: the real rules of gate, grant, stock and
 /// routing, with a modelled network and a modelled crowd. Needs no server and no Redis.
 ///
-/// Exit codes: 0 every goal is met; 1 one is missed; 2 wrong flags.
+/// Exit codes: 0 every goal is met; 1 one is missed; 2 wrong flags; 3 the picture could not be written.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "swarm")]
 pub struct Options {
@@ -28,13 +28,13 @@ pub struct Options {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// How unequal the locations are: the share of each is 1 / rank ^ ZIPF.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = zipf)]
     pub zipf: f64,
     /// The crowd comes within this time, in milliseconds.
     #[arg(long, default_value_t = 1_000, value_parser = value_parser!(u64).range(1..=600_000))]
     pub burst_ms: u64,
     /// Part of the buyers, 0 to 1, who come after the burst.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = part)]
     pub tail: f64,
     /// Those come within this time, in milliseconds.
     #[arg(long, default_value_t = 5_000, value_parser = value_parser!(u64).range(1..=600_000))]
@@ -43,7 +43,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value = "sent")]
     pub keys: Keys,
     /// The sale opens by itself after this time, in milliseconds; the burst starts at 0 all the same.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(..=600_000))]
     pub opens_ms: u64,
     /// Tickets given back, as MS:TICKETS; may be repeated.
     #[arg(long = "return", value_name = "MS:TICKETS", value_parser = change)]
@@ -52,16 +52,16 @@ pub struct Options {
     #[arg(long = "restock", value_name = "MS:TICKETS", value_parser = change)]
     pub restocks: Vec<(u64, u32)>,
     /// Part of the isolates, 0 to 1, that is reset each second.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = part)]
     pub evictions: f64,
     /// Part of the locations, 0 to 1, that are 150 ms away.
-    #[arg(long, default_value_t = 0.05)]
+    #[arg(long, default_value_t = 0.05, value_parser = part)]
     pub far: f64,
     /// Part of the messages, 0 to 1, that are up to 400 ms late.
-    #[arg(long, default_value_t = 0.02)]
+    #[arg(long, default_value_t = 0.02, value_parser = part)]
     pub late: f64,
     /// What a node needs for one request, in microseconds.
-    #[arg(long, default_value_t = 25)]
+    #[arg(long, default_value_t = 25, value_parser = value_parser!(u64).range(1..=1_000_000))]
     pub service_us: u64,
     /// Isolates of a location share the word that nothing is free for so long, in milliseconds.
     #[arg(long)]
@@ -114,9 +114,21 @@ impl Options {
     }
 }
 
+fn part(text: &str) -> Result<f64, String> {
+    let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+    part.ok_or_else(|| "write a part of the whole, from 0 to 1".to_owned())
+}
+
+fn zipf(text: &str) -> Result<f64, String> {
+    let zipf = text.parse().ok().filter(|zipf| (0.0..=10.0).contains(zipf));
+    zipf.ok_or_else(|| "write a number from 0 (all alike) to 10".to_owned())
+}
+
 fn change(text: &str) -> Result<(u64, u32), String> {
     let wanted = || "write it as MS:TICKETS, such as 700:100".to_owned();
     let (ms, tickets) = text.split_once(':').ok_or_else(wanted)?;
     let (ms, tickets) = (ms.parse(), tickets.parse());
-    ms.ok().zip(tickets.ok()).ok_or_else(wanted)
+    let both = ms.ok().zip(tickets.ok());
+    both.filter(|(ms, tickets)| *ms <= 600_000 && *tickets <= 1_000_000)
+        .ok_or_else(wanted)
 }

@@ -155,11 +155,21 @@ fn shared_depends_on_nothing_that_could_do_io() {
 fn nothing_that_only_describes_the_api_is_in_the_wasm() {
     let ran = std::process::Command::new(env!("CARGO"))
         .current_dir(root())
-        .args(["tree", "--locked", "--package", "lastseat-edge", "--edges", "normal"])
+        .args([
+            "tree",
+            "--locked",
+            "--package",
+            "lastseat-edge",
+            "--edges",
+            "normal",
+        ])
         .args(["--target", "wasm32-unknown-unknown", "--prefix", "none"])
         .output()
         .unwrap();
     let tree = String::from_utf8(ran.stdout).unwrap();
-    assert!(ran.status.success() && tree.contains("lastseat-shared"), "{tree}");
+    assert!(
+        ran.status.success() && tree.contains("lastseat-shared"),
+        "{tree}"
+    );
     assert!(!tree.contains("utoipa"), "{tree}");
 }

@@ -56,7 +56,9 @@ impl Shell {
         let said = [&ran.stdout[..], &ran.stderr[..]]
             .map(String::from_utf8_lossy)
             .concat();
-        assert!(ran.status.success(), "{}: {line}\n{said}", example.name);
+        // A line that is a pipe ends well whatever curl heard.
+        let good = ran.status.success() && !said.contains("{\"code\":");
+        assert!(good, "{}: {line}\n{said}", example.name);
     }
 }
 
@@ -71,10 +73,15 @@ fn every_example_of_the_reference_works_in_a_shell() {
         examples("docs/openapi.json"),
         examples("docs/openapi-operators.json"),
     );
-    shell.run(named(&operators, "createSale"), "");
     let (open, place) = (named(&operators, "openSale"), named(&public, "placeOrder"));
-    let (last, rest): (Vec<_>, Vec<_>) = operators.iter().partition(|one| one.name == "closeSale");
-    for (number, example) in (0..).zip(public.iter().chain(rest).chain(last)) {
+    let (first, last) = (
+        named(&operators, "createSale"),
+        named(&operators, "closeSale"),
+    );
+    shell.run(first, "");
+    let between = |one: &&Example| one.name != first.name && one.name != last.name;
+    let rest = public.iter().chain(operators.iter().filter(between));
+    for (number, example) in (0..).zip(rest.chain([last])) {
         // Each finds the sale open, and an order of its own.
         shell.run(open, "");
         let key = format!("example-0123456789-{number}");

@@ -55,15 +55,22 @@ fn a_double_click_a_reload_a_second_tab_or_a_lost_answer_never_buys_twice() {
 
 #[test]
 fn the_shop_names_its_buyers_and_confirms_what_they_paid() {
-    let key = (
-        "LASTSEAT_BUYER_KEY".into(),
-        format!("shop:{BUYER_SECRET}").into(),
-    );
+    let key = ("LASTSEAT_BUYER_KEY".into(), format!("shop:{BUYER_SECRET}"));
     let setup = Setup {
         environment: vec![key],
         ..Setup::with_edge(Edge::Workerd)
     };
     in_chromium(&setup, "shop.mjs");
+}
+
+#[test]
+fn in_a_crowd_that_is_too_large_the_page_waits_visibly_and_gets_its_turn() {
+    let rate = ("LASTSEAT_CLIENT_RATE".into(), "4/s burst 8".into());
+    let setup = Setup {
+        environment: vec![rate],
+        ..Setup::with_edge(Edge::Workerd)
+    };
+    in_chromium(&setup, "crowd.mjs");
 }
 
 #[test]

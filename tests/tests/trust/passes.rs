@@ -14,7 +14,7 @@ use shared::wire::header;
 
 const KEY: &str = "0123456789abcdef";
 /// Headers that the edge writes, and those that its runtime adds to every request.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "accept-encoding",
     "authorization",
     "cf-worker",
@@ -26,14 +26,16 @@ const KNOWN: [&str; 15] = [
     header::BUYER_TOKEN,
     header::CLIENT_IP,
     header::EDGE,
+    header::EDGE_COUNTS,
     header::IDEMPOTENCY_KEY,
     header::KEY,
     header::SIGNATURE,
     "connection",
 ];
 /// What a client has no business to say.
-const CLAIMS: [(&str, &str); 16] = [
+const CLAIMS: [(&str, &str); 17] = [
     (header::EDGE, "mallory"),
+    (header::EDGE_COUNTS, "6.6.6.6"),
     (header::KEY, "made"),
     (header::CLIENT_IP, "6.6.6.6"),
     (header::SIGNATURE, "1.a.0.00"),

@@ -1,0 +1,63 @@
+//! What the protocol is held to, at a fifth of the size of `make swarm` and at its full size.
+
+use lastseat_tests::swarm::{Scenario, run};
+use shared::gate::Key;
+
+/// A fifth of everything: buyers, tickets, edges.
+fn fifth() -> Scenario {
+    Scenario {
+        locations: 60,
+        buyers: 200_000,
+        tickets: 2_000,
+        returns: vec![(650, 20)],
+        restocks: vec![(800, 20)],
+        ..Scenario::default()
+    }
+}
+
+#[test]
+fn a_million_buyers_at_six_thousand_isolates_cost_two_requests_a_ticket() {
+    let report = run(&Scenario::default());
+    assert_eq!(report.missed(), Vec::<String>::new(), "{report}");
+    assert_eq!(report.sold, 10_000, "{report}");
+}
+
+#[test]
+fn every_goal_is_met_whatever_the_seed() {
+    for seed in 1..=6 {
+        let report = run(&Scenario { seed, ..fifth() });
+        assert_eq!(report.missed(), Vec::<String>::new(), "{report}");
+        assert_eq!(report.sold, 2_040, "{report}");
+    }
+}
+
+#[test]
+fn keys_of_the_edge_and_of_the_clients_cost_the_same_where_there_are_many_edges() {
+    let cost = |key| {
+        let scenario = Scenario { key, ..fifth() };
+        run(&scenario).origin_requests as f64
+    };
+    let (made, sent) = (cost(Key::Made), cost(Key::Sent));
+    assert!(sent < made * 1.1, "{sent} against {made} requests");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_history() {
+    let figures = || run(&fifth()).to_string();
+    assert_eq!(figures(), figures());
+}
+
+#[test]
+fn a_scheduled_opening_sells_everything_and_nobody_is_refused() {
+    let report = run(&Scenario {
+        opens_ms: 2_000,
+        burst_ms: 4_000,
+        ..fifth()
+    });
+    assert_eq!(report.unsold, 0, "{report}");
+    assert_eq!(report.wrong_refusals, 0, "{report}");
+    assert_eq!(report.gave_up, 0, "{report}");
+    assert!(report.sold_out_ms.is_some_and(|ms| ms < 4_000), "{report}");
+    // Each isolate asks before the opening, at it, and once more to hear of the end.
+    assert!(report.requests_per_ticket_before < 3.0, "{report}");
+}
