@@ -55,10 +55,7 @@ fn a_double_click_a_reload_a_second_tab_or_a_lost_answer_never_buys_twice() {
 
 #[test]
 fn the_shop_names_its_buyers_and_confirms_what_they_paid() {
-    let key = (
-        "LASTSEAT_BUYER_KEY".into(),
-        format!("shop:{BUYER_SECRET}").into(),
-    );
+    let key = ("LASTSEAT_BUYER_KEY".into(), format!("shop:{BUYER_SECRET}"));
     let setup = Setup {
         environment: vec![key],
         ..Setup::with_edge(Edge::Workerd)
