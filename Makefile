@@ -9,7 +9,7 @@ up: EDGE ?= wrangler
 rush: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup edge build up rush test fmt lint clean
+.PHONY: help setup edge build up rush swarm test fmt lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -32,6 +32,9 @@ up: setup build ## run everything here: Redis, 4 origins, edge, a sale of 10,000
 rush: setup build ## a million buyers for ten thousand tickets, then the audit
 	@cargo build --release --locked -p lastseat-tests
 	@exec ./target/release/rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE)
+
+swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
+	@cargo run --release --locked --quiet -p lastseat-tests --bin swarm
 
 test: setup ## everything that CI checks
 	@scripts/test

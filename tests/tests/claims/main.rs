@@ -67,6 +67,7 @@ fn every_file_that_a_document_links_exists() {
         "ARCHITECTURE.md",
         "CHANGELOG.md",
         "docs/GUARANTEES.md",
+        "docs/QUOTA.md",
     ];
     for document in documents {
         let text = read(document);
