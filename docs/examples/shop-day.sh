@@ -28,7 +28,7 @@ roster=$(cat "$LASTSEAT_DATA_DIR/cluster.json" 2>/dev/null || true)
 from_roster() { sed -n "s|.*$1\"\([^\"]*\)\".*|\1|p" <<<"$roster" | head -1; }
 node=$(sed 's|.*"nodes":\[||; s|}.*||' <<<"$roster" | sed -n 's|.*"url":"\([^"]*\)".*|\1|p')
 admin=$(sed 's|.*"nodes":\[||; s|}.*||' <<<"$roster" | sed -n 's|.*"admin":"\([^"]*\)".*|\1|p')
-edge=$(from_roster '"edges":\[')
+edge=$(sed 's|.*"edges":\[||; s|}.*||' <<<"$roster" | sed -n 's|.*"url":"\([^"]*\)".*|\1|p')
 URL=${LASTSEAT_URL:-${edge:-$node}}
 ADMIN_URL=${LASTSEAT_ADMIN_URL:-$admin}
 ADMIN_TOKEN=${LASTSEAT_ADMIN_TOKEN:-$(from_roster '"admin_token":')}
