@@ -10,7 +10,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup edge build up rush drill screens test api fmt lint docs clean
+.PHONY: help setup edge build up rush swarm drill screens test api fmt lint docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -34,6 +34,9 @@ up: setup build ## run everything here: Redis, 4 origins, edge, a sale of 10,000
 rush: setup build ## a million buyers for ten thousand tickets, then the audit
 	@cargo build --release --locked -p lastseat-tests
 	@exec ./target/release/rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE) --edges $(EDGES)
+
+swarm: ## simulate a million buyers at 300 locations of 20 isolates with the code of the real gates
+	@cargo run --quiet --release --locked -p lastseat-tests --bin swarm -- --buyers $(BUYERS) --tickets $(TICKETS)
 
 drill: setup build ## kill, freeze and restart nodes, edges, zones and Redis under load, then the audit
 	@cargo build --release --locked -p lastseat-tests

@@ -50,7 +50,10 @@ fn thousands(n: u64) -> String {
 
 fn row(report: &Report) -> String {
     assert_eq!(report.unsold, 0, "every ticket is sold");
-    assert_eq!(report.wrong_refusals, 0, "nobody is refused for good while tickets are free");
+    assert_eq!(
+        report.wrong_refusals, 0,
+        "nobody is refused for good while tickets are free"
+    );
     format!(
         "| {} | {} | {} × {} | {:.2} | {} | {} ms | {} ms |\n",
         thousands(report.buyers.into()),
@@ -72,7 +75,10 @@ fn the_table_of_scale_is_what_the_simulation_says() {
     let (table, after) = rest.split_once(END).expect("the end of the table");
     let write = env::var_os("LASTSEAT_WRITE_DOCS").is_some();
     let rows = if write { ROWS.len() } else { AGAIN };
-    let simulated: Vec<String> = ROWS[..rows].iter().map(|row_of| row(&simulate(*row_of))).collect();
+    let simulated: Vec<String> = ROWS[..rows]
+        .iter()
+        .map(|row_of| row(&simulate(*row_of)))
+        .collect();
     if write {
         let table = format!("{HEAD}{}", simulated.concat());
         fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
@@ -80,6 +86,9 @@ fn the_table_of_scale_is_what_the_simulation_says() {
     }
     assert_eq!(table.lines().count(), 2 + ROWS.len(), "{table}");
     for row in simulated {
-        assert!(table.contains(&row), "the simulation says now\n{row}Run 'make docs'\n{table}");
+        assert!(
+            table.contains(&row),
+            "the simulation says now\n{row}Run 'make docs'\n{table}"
+        );
     }
 }
