@@ -170,6 +170,13 @@ fn describe(page: &mut String, name: &str, schema: &Value) {
     if let Some(choices) = schema["oneOf"].as_array() {
         say!(page, "One of these:");
         choices.iter().for_each(|choice| fields(page, choice));
+    } else if let Some(parts) = schema["allOf"].as_array() {
+        for part in parts {
+            match part["$ref"].as_str() {
+                Some(_) => say!(page, "All of {}, and:", kind(part)),
+                None => fields(page, part),
+            }
+        }
     } else if schema.get("properties").is_some() {
         fields(page, schema);
     } else {

@@ -93,6 +93,7 @@ pub struct SaleView {
     /// What became of its orders, over all nodes.
     pub totals: SaleTotals,
     /// Orders received, by node.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub received_by_node: BTreeMap<u16, u64>,
 }
 

@@ -1,7 +1,7 @@
 //! The known ways to get an edge quota wrong, one test each. Those that show at a single gate or grant are unit
 //! tests in `shared` (docs/QUOTA.md lists all nine).
 
-use lastseat_tests::swarm::{Report, Scenario, run};
+use lastseat_tests::swarm::{Scenario, run};
 
 /// 6,000 isolates, all with buyers all the time.
 fn many() -> Scenario {
@@ -14,12 +14,6 @@ fn many() -> Scenario {
     }
 }
 
-/// Requests that reached a node within `ms` after `from`, in milliseconds.
-fn reached(report: &Report, from: usize, ms: usize) -> u32 {
-    let slots = report.timeline.iter().skip(from / 50).take(ms / 50);
-    slots.map(|slot| slot.reached).sum()
-}
-
 #[test]
 fn no_ticket_is_left_over_when_every_share_is_below_one() {
     let report = run(&Scenario {
@@ -27,26 +21,6 @@ fn no_ticket_is_left_over_when_every_share_is_below_one() {
         ..many()
     });
     assert_eq!((report.sold, report.unsold), (50, 0), "{report}");
-}
-
-#[test]
-fn fifty_tickets_do_not_draw_a_second_request_from_each_of_six_thousand_isolates() {
-    let quiet = run(&many());
-    let restocked = run(&Scenario {
-        restocks: vec![(1_500, 50)],
-        ..many()
-    });
-    // Both ask once a period whether tickets came back. The 50 may cost their own requests and a few more, not one
-    // from each isolate.
-    let (before, with) = (
-        reached(&quiet, 1_500, 1_000),
-        reached(&restocked, 1_500, 1_000),
-    );
-    assert_eq!(restocked.sold, 6_050, "{restocked}");
-    assert!(
-        with < before + 1_500,
-        "{with} requests, {before} without the restock"
-    );
 }
 
 /// A fifth of the rush of `make swarm`: 1,200 isolates.
