@@ -16,7 +16,10 @@ const STYLE: &str = "text{font:14px system-ui,sans-serif;fill:#1f2328}.n{font-we
     @media(prefers-color-scheme:dark){text{fill:#e6edf3}.s{fill:#9198a1}line{stroke:#3d444d}}";
 
 /// Name, class and value of each curve.
-const CURVES: [(&str, &str, fn(&Slot) -> u32); 3] = [
+/// Class, name and value of a curve.
+type Curve = (&'static str, &'static str, fn(&Slot) -> u32);
+
+const CURVES: [Curve; 3] = [
     ("buyers asked at the edges", "no", |slot| slot.asked),
     ("requests reached an origin", "ask", |slot| slot.reached),
     ("tickets sold", "yes", |slot| slot.sold),
