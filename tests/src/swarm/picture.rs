@@ -15,8 +15,7 @@ const STYLE: &str = "text{font:14px system-ui,sans-serif;fill:#1f2328}.n{font-we
     .no{stroke:#8c959f}.ask{stroke:#218bff}.yes{stroke:#2da44e}\
     @media(prefers-color-scheme:dark){text{fill:#e6edf3}.s{fill:#9198a1}line{stroke:#3d444d}}";
 
-/// Name, class and value of each curve.
-/// Class, name and value of a curve.
+/// Name, class and value of a curve.
 type Curve = (&'static str, &'static str, fn(&Slot) -> u32);
 
 const CURVES: [Curve; 3] = [
