@@ -16,6 +16,7 @@
 
 mod answer;
 mod config;
+mod document;
 mod forward;
 mod glue;
 mod headers;

@@ -1,6 +1,7 @@
 //! Which address goes where. Names are parsed here, once.
 
 use crate::answer;
+use crate::document;
 use crate::headers;
 use crate::orders;
 use crate::page;
@@ -16,6 +17,8 @@ use worker::console_error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Home,
+    /// What the API is, for programs.
+    Document,
     /// The page on which people buy.
     Page(SaleId),
     Sale(SaleId),
@@ -48,6 +51,7 @@ pub(crate) async fn answer(isolate: &Isolate, request: &Request) -> Result<Respo
     }
     let answered = match &route {
         Route::Home => return answer::home(),
+        Route::Document => return document::show(),
         Route::Page(_) => return page::show(request),
         Route::Orders(sale) => orders::place(isolate, request, &route, sale).await,
         Route::Sale(sale) => sales::show(isolate, request, &route, sale).await,
@@ -70,6 +74,9 @@ impl Route {
     fn of(path: &str) -> Result<Option<Self>, IdError> {
         if path == "/" {
             return Ok(Some(Self::Home));
+        }
+        if path == "/openapi.json" {
+            return Ok(Some(Self::Document));
         }
         if let Some(sale) = path.strip_prefix("/s/") {
             return SaleId::parse(sale).map(Self::Page).map(Some);
@@ -97,7 +104,9 @@ impl Route {
     /// The value of the header `Allow`.
     const fn allow(&self) -> &'static str {
         match self {
-            Self::Home | Self::Page(_) | Self::Sale(_) | Self::Order(..) => "GET, HEAD",
+            Self::Home | Self::Document | Self::Page(_) | Self::Sale(_) | Self::Order(..) => {
+                "GET, HEAD"
+            }
             Self::Orders(_) | Self::Change(..) => "POST",
         }
     }
@@ -126,6 +135,7 @@ impl Route {
     pub(crate) fn path(&self) -> String {
         match self {
             Self::Home => "/".to_owned(),
+            Self::Document => "/openapi.json".to_owned(),
             Self::Page(sale) => format!("/s/{sale}"),
             Self::Sale(sale) => format!("/v1/sales/{sale}"),
             Self::Orders(sale) => format!("/v1/sales/{sale}/orders"),
@@ -194,6 +204,7 @@ mod tests {
     fn each_address_of_the_api_has_a_route() {
         for (path, route) in [
             ("/", "GET, HEAD /"),
+            ("/openapi.json", "GET, HEAD /openapi.json"),
             ("/s/demo", "GET, HEAD /s/demo"),
             ("/v1/sales/demo", "GET, HEAD /v1/sales/demo"),
             ("/v1/sales/demo/orders", "POST /v1/sales/demo/orders"),

@@ -24,14 +24,9 @@ pub fn public() -> OpenApi {
         harmless: the order id is the idempotency key.\n\n\
         A client that lost an answer repeats the call with the same `Idempotency-Key` and `Lastseat-Retry: 1`; it \
         then hears the outcome, or `busy`.";
-    let servers = [
-        Server::builder()
-            .url("http://127.0.0.1:8787")
-            .description(Some("The edge of `make up`")),
-        Server::builder()
-            .url("http://127.0.0.1:3001")
-            .description(Some("The first node of `make up`")),
-    ];
+    let servers = [Server::builder()
+        .url("http://127.0.0.1:8787")
+        .description(Some("The edge of `make up`"))];
     let schemes = [(
         "shop",
         "The token of the shop (`--shop-token`). Not needed with `--demo`.",
@@ -39,11 +34,17 @@ pub fn public() -> OpenApi {
     let tags = [
         ("sales", "What is sold."),
         ("orders", "What buyers order, and what becomes of it."),
+        ("document", "What programs read to know the API."),
         ("node", "At a node only; the edge has no such addresses."),
     ];
-    let first = || Server::builder().url("http://127.0.0.1:3001").build();
-    let node = node::everywhere().into_iter().map(|call| call.at(first()));
-    let calls = public::calls().into_iter().chain(node).collect();
+    let first = Server::builder()
+        .url("http://127.0.0.1:3001")
+        .description(Some("The first node of `make up`"))
+        .build();
+    let node = node::everywhere().into_iter();
+    let node = node.map(|call| call.at(first.clone()));
+    let calls = public::calls().into_iter().chain([node::document("URL")]);
+    let calls = calls.chain(node).collect();
     document(
         "lastseat",
         ABOUT,
@@ -67,10 +68,14 @@ pub fn operators() -> OpenApi {
     let schemes = [("operator", "The token of the operators (`--admin-token`).")];
     let tags = [
         ("sales", "A sale from its creation to its end."),
+        ("document", "What programs read to know the API."),
         ("node", "How this node is."),
     ];
     let node = node::everywhere().into_iter().chain(node::for_operators());
-    let calls = operators::calls().into_iter().chain(node).collect();
+    let calls = operators::calls()
+        .into_iter()
+        .chain([node::document("ADMIN_URL")]);
+    let calls = calls.chain(node).collect();
     let title = "lastseat for operators";
     document(
         title,

@@ -6,7 +6,7 @@ use shared::Code;
 use utoipa::openapi::HttpMethod;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-/// At both listeners.
+/// At both listeners of a node.
 pub(super) fn everywhere() -> Vec<Call> {
     let live = Call::new(
         HttpMethod::Get,
@@ -25,20 +25,26 @@ pub(super) fn everywhere() -> Vec<Call> {
     .about("If not, `detail` names what is in the way.")
     .says("They can.", "text/plain", text(), json!("ready\n"))
     .no(&[Code::Unavailable]);
-    let document = Call::new(
+    [live, ready].map(|call| call.tag("node")).into()
+}
+
+/// This document, at the address that a shell knows as `base`.
+pub(super) fn document(base: &str) -> Call {
+    Call::new(
         HttpMethod::Get,
         "/openapi.json",
         "getDocument",
         "This document",
     )
+    .tag("document")
     .about("Of OpenAPI 3.1. The operators' listener has one of its own.")
+    .curl(&format!("curl -sS \"${base}/openapi.json\""))
     .says(
         "The document.",
         "application/json",
         object(),
         json!({"openapi": "3.1.0"}),
-    );
-    [live, ready, document].map(|call| call.tag("node")).into()
+    )
 }
 
 pub(super) fn for_operators() -> Vec<Call> {

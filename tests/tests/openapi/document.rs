@@ -84,6 +84,11 @@ async fn each_listener_serves_its_document_and_takes_the_methods_that_it_names()
         assert_eq!(answer.text(), printed(&flags));
         takes_what_it_names(url, &answer.json().unwrap(), "").await;
     }
+    let edge = Client::new(&cluster.edges[0])
+        .unwrap()
+        .get("/openapi.json")
+        .await;
+    assert_eq!(edge.unwrap().text(), printed(&[]));
     let public = serde_json::from_str(&printed(&[])).unwrap();
     takes_what_it_names(&cluster.edges[0], &public, "node").await;
 }

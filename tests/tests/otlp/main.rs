@@ -4,6 +4,7 @@
 mod collector;
 
 use collector::{Collected, Collector};
+use futures_util::future::join_all;
 use hyper::Method;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::wait::until;
