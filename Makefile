@@ -10,7 +10,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup edge build up rush drill swarm screens test api fmt lint docs clean
+.PHONY: help setup edge build up rush drill swarm screens film test api fmt lint docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -41,6 +41,10 @@ drill: setup build ## kill, freeze and restart nodes, edges, zones and Redis und
 
 screens: setup ## take the pictures of the buyer page anew (docs/screens) while `make up` runs
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/page/screens.mjs
+
+film: ## film the dashboard during a rush (docs/screens/rush.webp) while `make up EDGE=workerd` runs
+	@cargo build --release --locked -p lastseat-tests
+	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/dashboard/film.mjs
 
 swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
 	@cargo run --release --locked --quiet -p lastseat-tests --bin swarm
