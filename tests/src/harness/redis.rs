@@ -2,8 +2,9 @@
 
 use super::paths::{scratch, tool};
 use super::program::Program;
-use super::wait::until;
+use super::wait::{PATIENCE, until};
 use std::fmt;
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
@@ -71,7 +72,7 @@ impl PrivateRedis {
             .args(options);
         let program = Program::start("redis-server", command).expect("redis-server starts");
         let socket = directory.path().join("redis.sock");
-        until("redis-server answers", || UnixStream::connect(&socket).ok());
+        until("redis-server answers", || answers(&socket).ok());
         Self {
             _program: program,
             directory,
@@ -91,5 +92,19 @@ impl PrivateRedis {
             "redis+unix://{}/redis.sock",
             self.directory.path().display()
         )
+    }
+}
+
+/// Whether the server on `socket` has read its files: until then it answers everything with LOADING.
+fn answers(socket: &Path) -> io::Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"PING\r\n")?;
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer)?;
+    if answer == *b"+PONG" {
+        Ok(())
+    } else {
+        Err(io::Error::other(String::from_utf8_lossy(&answer)))
     }
 }
