@@ -40,7 +40,7 @@ export function discard(answer) {
 // The part of a subrequest that does not depend on the origin: fresh headers and nothing of the client's but
 // what is named here.
 export function init(method, body, type, trace, authorization, edge, ip, id, key, signature, token, counts) {
-  const headers = { "lastseat-edge": edge, "lastseat-signature": signature };
+  const headers = { "lastseat-edge": edge, "lastseat-edge-signature": signature };
   if (type !== undefined) headers["content-type"] = type;
   if (trace !== undefined) headers.traceparent = trace;
   if (authorization !== undefined) headers.authorization = authorization;

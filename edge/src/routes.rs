@@ -139,9 +139,9 @@ impl Route {
             Self::Page(sale) => format!("/s/{sale}"),
             Self::Sale(sale) => format!("/v1/sales/{sale}"),
             Self::Orders(sale) => format!("/v1/sales/{sale}/orders"),
-            Self::Order(sale, id) => format!("/v1/sales/{sale}/orders/{}", escaped(id)),
+            Self::Order(sale, id) => format!("/v1/sales/{sale}/orders/{}", id.in_path()),
             Self::Change(sale, id, verb) => {
-                format!("/v1/sales/{sale}/orders/{}/{verb}", escaped(id))
+                format!("/v1/sales/{sale}/orders/{}/{verb}", id.in_path())
             }
         }
     }
@@ -176,18 +176,6 @@ fn order_id(part: &str) -> Result<OrderId, IdError> {
     }
     text.push_str(rest);
     OrderId::parse(&text)
-}
-
-fn escaped(id: &OrderId) -> String {
-    let mut text = String::with_capacity(id.as_str().len());
-    for character in id.as_str().chars() {
-        if character.is_ascii_alphanumeric() || "-._~".contains(character) {
-            text.push(character);
-        } else {
-            text.push_str(&format!("%{:02X}", u32::from(character)));
-        }
-    }
-    text
 }
 
 #[cfg(test)]

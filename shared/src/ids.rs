@@ -100,6 +100,21 @@ text_id!(
 );
 
 impl OrderId {
+    /// The id as it stands in an address: what means something in a path is written as `%2F` (RFC 3986, section 2.1).
+    /// An edge and an origin must write it alike, because the edge signs the path.
+    #[must_use]
+    pub fn in_path(&self) -> String {
+        let mut text = String::with_capacity(self.0.len());
+        for byte in self.0.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                text.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        text
+    }
+
     /// A new UUIDv7 (RFC 9562): sorted by time, 74 bits of chance. `random` must come from a
     /// cryptographic source, because an order id is a capability.
     #[must_use]
@@ -167,6 +182,14 @@ mod tests {
         assert_eq!(OrderId::parse(&"x".repeat(129)), Err(IdError::Order));
         assert_eq!(OrderId::parse("0123456789abcde f"), Err(IdError::Order));
         assert_eq!(OrderId::parse("0123456789abcdé"), Err(IdError::Order));
+    }
+
+    #[test]
+    fn an_order_id_in_a_path_has_nothing_that_a_path_would_read() {
+        let id = OrderId::parse(r"a/b?c%d#e\f+0123456789").unwrap();
+        assert_eq!(id.in_path(), "a%2Fb%3Fc%25d%23e%5Cf%2B0123456789");
+        let uuid = OrderId::new_v7(UnixMillis(1), [7; 10]);
+        assert_eq!(uuid.in_path(), uuid.as_str());
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub enum Untrusted {
     Absent,
     /// The header is not a signature.
     #[error(
-        "the header Lastseat-Signature must be 1.<key id>.<Unix milliseconds>.<64 hexadecimal digits>"
+        "the header Lastseat-Edge-Signature must be 1.<key id>.<Unix milliseconds>.<64 hexadecimal digits>"
     )]
     Malformed,
     /// A key that this side does not have.
@@ -80,7 +80,7 @@ impl Untrusted {
     }
 }
 
-/// The value of `Lastseat-Signature` for a request that is sent `now`:
+/// The value of `Lastseat-Edge-Signature` for a request that is sent `now`:
 /// `1.<key id>.<Unix milliseconds>.<HMAC-SHA-256 in hexadecimal>`.
 #[must_use]
 pub fn sign(keys: &KeyRing, request: &Signed<'_>, now: UnixMillis) -> String {

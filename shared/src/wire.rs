@@ -28,7 +28,7 @@ pub mod header {
     /// Edge to origin: the client's address as the edge saw it.
     pub const CLIENT_IP: &str = "lastseat-client-ip";
     /// Edge to origin: the edge's signature, see [`crate::signature`].
-    pub const SIGNATURE: &str = "lastseat-signature";
+    pub const SIGNATURE: &str = "lastseat-edge-signature";
     /// Client to edge to origin: what the shop says of the buyer.
     pub const BUYER_TOKEN: &str = "lastseat-buyer-token";
     /// `client` in an answer `busy`: it is this client that asked too much, not all of them.

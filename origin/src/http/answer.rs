@@ -97,18 +97,9 @@ fn granted(sale: &SaleId, id: &OrderId, order: &Order, replayed: bool) -> Respon
     response
 }
 
-/// Path of an order. An id may contain any visible character; those that mean something in a path
-/// are escaped.
+/// Path of an order.
 fn address(sale: &SaleId, id: &OrderId) -> String {
-    let mut path = format!("/v1/sales/{sale}/orders/");
-    for byte in id.as_str().bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
+    format!("/v1/sales/{sale}/orders/{}", id.in_path())
 }
 
 /// What the ledger said when it was asked for something that it may not have.

@@ -168,7 +168,7 @@ fn nginx_hands_an_order_on_as_it_came_and_never_twice() {
             ])
             .args([
                 "-H",
-                "Lastseat-Signature: 1.1.2.3",
+                "Lastseat-Edge-Signature: 1.1.2.3",
                 "-H",
                 "Idempotency-Key: 0123456789abcdef",
             ])
@@ -183,7 +183,7 @@ fn nginx_hands_an_order_on_as_it_came_and_never_twice() {
     assert_eq!(request.line, format!("POST {path} HTTP/1.1"));
     assert_eq!(request.body, r#"{"buyer":"ada"}"#);
     for wanted in [
-        "Lastseat-Signature: 1.1.2.3",
+        "Lastseat-Edge-Signature: 1.1.2.3",
         "Idempotency-Key: 0123456789abcdef",
     ] {
         assert!(
