@@ -5,6 +5,10 @@ BUYERS  ?= 1000000
 TICKETS ?= 10000
 ROUNDS  ?= 3
 
+# Of the whole workspace, also where one program is wanted: then cargo chooses the same features everywhere, and what
+# `make up` compiled `make test` does not compile again.
+RELEASE := cargo build --release --locked --workspace
+
 # wrangler is what a developer of the edge uses; bare workerd is the quicker one, for a crowd.
 up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
@@ -26,28 +30,29 @@ edge: ## build the edge to Wasm (edge/build)
 	@scripts/build-edge
 
 build: edge ## build the edge and the release binary of the origin
-	@cargo build --release --locked -p lastseat
+	@$(RELEASE) --bin lastseat
 
 up: setup build ## run everything here: Redis, 4 origins, edge, a sale of 10,000; Ctrl-C stops it
 	@exec ./target/release/lastseat cluster --demo --edge $(EDGE) --edges $(EDGES)
 
 rush: setup build ## a million buyers for ten thousand tickets, then the audit
-	@cargo build --release --locked -p lastseat-tests
+	@$(RELEASE) --bin rush
 	@exec ./target/release/rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE) --edges $(EDGES)
 
 drill: setup build ## kill, freeze and restart nodes, edges, zones and Redis under load, then the audit
-	@cargo build --release --locked -p lastseat-tests
+	@$(RELEASE) --bin drill
 	@exec ./target/release/drill --long --edge $(EDGE) --rounds $(ROUNDS)
 
 screens: setup ## take the pictures of the buyer page anew (docs/screens) while `make up` runs
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/page/screens.mjs
 
 film: ## film the dashboard during a rush (docs/screens/rush.webp) while `make up EDGE=workerd` runs
-	@cargo build --release --locked -p lastseat-tests
+	@$(RELEASE) --bin rush
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/dashboard/film.mjs
 
 swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
-	@cargo run --release --locked --quiet -p lastseat-tests --bin swarm
+	@$(RELEASE) --quiet --bin swarm
+	@exec ./target/release/swarm
 
 test: setup ## everything that CI checks
 	@scripts/test

@@ -3,6 +3,7 @@
 
 use crate::documents::root;
 use clap::Parser;
+use lastseat_tests::rush::report::thousands;
 use lastseat_tests::swarm::{Options, Report, run};
 use std::env;
 use std::fs;
@@ -33,18 +34,6 @@ fn simulate([buyers, tickets, locations, isolates]: [u32; 4]) -> Report {
         flag("isolates", isolates),
     ];
     run(&Options::parse_from(flags).scenario())
-}
-
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn row(report: &Report) -> String {
