@@ -14,17 +14,20 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup edge build up rush drill swarm screens film test api fmt lint docs clean
+.PHONY: help setup setup-tests edge build up rush drill swarm screens film test api fmt lint docs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  up:   EDGE=wrangler (or workerd)  EDGES=$(EDGES)"
 	@echo "  rush: EDGE=workerd (or wrangler)  EDGES=$(EDGES)  BUYERS=$(BUYERS)  TICKETS=$(TICKETS)"
 	@echo "  drill: EDGE=workerd (or wrangler)  ROUNDS=$(ROUNDS)"
 
-setup: ## install what is missing on this machine (idempotent)
+setup: ## install what is missing on this machine to build, sell and load (idempotent)
 	@scripts/setup
+
+setup-tests: ## the same, and what the tests need: a browser, Prometheus, linters
+	@scripts/setup tests
 
 edge: ## build the edge to Wasm (edge/build)
 	@scripts/build-edge
@@ -43,10 +46,10 @@ drill: setup build ## kill, freeze and restart nodes, edges, zones and Redis und
 	@$(RELEASE) --bin drill
 	@exec ./target/release/drill --long --edge $(EDGE) --rounds $(ROUNDS)
 
-screens: setup ## take the pictures of the buyer page anew (docs/screens) while `make up` runs
+screens: setup-tests ## take the pictures of the buyer page anew (docs/screens) while `make up` runs
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/page/screens.mjs
 
-film: ## film the dashboard during a rush (docs/screens/rush.webp) while `make up EDGE=workerd` runs
+film: setup-tests ## film the dashboard during a rush (docs/screens/rush.webp) while `make up EDGE=workerd` runs
 	@$(RELEASE) --bin rush
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/dashboard/film.mjs
 
@@ -54,7 +57,7 @@ swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
 	@$(RELEASE) --quiet --bin swarm
 	@exec ./target/release/swarm
 
-test: setup ## everything that CI checks
+test: setup-tests ## everything that CI checks
 	@scripts/test
 
 api: ## write the documents of the API anew (docs/openapi.json, docs/API.md)
@@ -66,7 +69,7 @@ api: ## write the documents of the API anew (docs/openapi.json, docs/API.md)
 fmt: ## format the code
 	@cargo fmt --all
 
-lint: ## clippy for the native and the Wasm targets, linters for deploy/ and the scripts
+lint: setup-tests ## clippy for the native and the Wasm targets, linters for deploy/ and the scripts
 	@scripts/lint-deploy
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@cargo clippy -p lastseat-edge -p lastseat-shared --target wasm32-unknown-unknown --locked -- -D warnings

@@ -17,7 +17,7 @@ export const roster = () => JSON.parse(readFileSync(process.env.LASTSEAT_CLUSTER
 export const token = () => roster().admin_token;
 
 export async function launch() {
-  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing. Run 'make setup', or set CHROMIUM to a Chromium`);
+  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing. Run 'make setup-tests', or set CHROMIUM to a Chromium`);
   return chromium.launch({
     executablePath: CHROMIUM,
     args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"],

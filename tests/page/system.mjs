@@ -16,7 +16,7 @@ export const PATIENCE = 30_000;
 export const edge = roster().edges[0].url;
 
 export async function launch() {
-  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing. Run 'make setup', or set CHROMIUM to a Chromium`);
+  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing. Run 'make setup-tests', or set CHROMIUM to a Chromium`);
   return chromium.launch({
     executablePath: CHROMIUM,
     args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"],

@@ -54,7 +54,7 @@ pub fn tool(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is missing. Run 'make setup'"))
 }
 
-/// A tool of the Python environment that `make setup` makes from `scripts/api-tools.txt`.
+/// A tool of the Python environment that `make setup-tests` makes from `scripts/api-tools.txt`.
 ///
 /// # Panics
 /// It is not there; the message names the remedy.
@@ -82,7 +82,7 @@ pub fn installed(name: &str) -> PathBuf {
 fn present(path: PathBuf) -> PathBuf {
     assert!(
         path.is_file(),
-        "{} is missing. Run 'make setup'",
+        "{} is missing. Run 'make setup-tests'",
         path.display()
     );
     path

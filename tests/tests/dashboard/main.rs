@@ -42,7 +42,7 @@ fn an_operator_sees_and_does_everything_from_the_dashboard_and_what_is_wrong_is_
     let browser = Program::start("operator.mjs", script(&cluster, "operator.mjs"));
     ends_well(
         "operator.mjs",
-        browser.expect("node starts. Run 'make setup'"),
+        browser.expect("node starts. Run 'make setup-tests'"),
     );
 }
 
@@ -57,7 +57,7 @@ async fn the_dashboard_is_true_during_a_rush_and_agrees_with_the_audit() {
     if let Ok(screen) = std::env::var("LASTSEAT_SCREEN") {
         command.env("RUSH_SCREEN", screen);
     }
-    let browser = Program::start("rush.mjs", command).expect("node starts. Run 'make setup'");
+    let browser = Program::start("rush.mjs", command).expect("node starts. Run 'make setup-tests'");
     // The crowd comes when the dashboards are open.
     loop {
         let line = browser.line(SCRIPT_WITHIN).expect("the dashboards open");

@@ -131,7 +131,7 @@ fn nginx() -> &'static str {
         "/opt/homebrew/bin/nginx",
     ];
     let found = known.into_iter().find(|path| Path::new(path).exists());
-    found.expect("nginx is missing. Run 'make setup'")
+    found.expect("nginx is missing. Run 'make setup-tests'")
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn in_chromium(setup: &Setup, script: &str) {
         .envs([("BUYER_KEY_ID", "shop"), ("BUYER_SECRET", BUYER_SECRET)])
         .args(["--test", "--test-reporter", "spec"])
         .args(["--test-reporter-destination", "stderr", script]);
-    let mut browser = Program::start(script, command).expect("node starts. Run 'make setup'");
+    let mut browser = Program::start(script, command).expect("node starts. Run 'make setup-tests'");
     let ended = browser.wait(SCRIPT_WITHIN).expect("the script ends");
     assert!(ended.success(), "{script}:\n{}", browser.notes());
 }
