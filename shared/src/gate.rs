@@ -100,7 +100,7 @@ impl Gate {
             match latch.opens {
                 Some((opens, budget)) if now >= opens => {
                     self.latch = None;
-                    self.begin_round(now, WINDOW_MIN_MS, budget, false);
+                    self.begin_round(now, COLD_ROUND_MS, budget, true);
                 }
                 _ => return latch.decide(ask, now, chance),
             }

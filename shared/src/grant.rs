@@ -336,7 +336,7 @@ mod tests {
             state: SaleState::Scheduled,
             ..snapshot(10_000, 0, 0)
         };
-        assert_eq!(OFFER.grant(&scheduled, UnixMillis(0), 0.5).budget, 2);
+        assert_eq!(OFFER.grant(&scheduled, UnixMillis(0), 0.5).budget, 1);
     }
 
     #[test]

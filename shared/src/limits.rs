@@ -151,8 +151,8 @@ pub const WINDOW_MAX_MS: u64 = 700;
 /// Windows that all edges together begin per second; the window grows with the number of edges to keep to it.
 pub const PROBES_PER_SECOND: u64 = 2_000;
 /// Most requests that an edge may send at the very moment of the opening: edges were counted over seconds, and
-/// the first answer brings each its share.
-pub const OPENING_BUDGET_MAX: f64 = 2.0;
+/// the first answer brings each its share. Below 1 it is by chance.
+pub const OPENING_BUDGET_MAX: f64 = 1.0;
 /// So long after its first request a node has counted the edges of a crowd, in milliseconds.
 pub const COUNTED_MS: u64 = 500;
 /// Largest part of what can be granted that an edge gets before that with its first request.

@@ -58,6 +58,6 @@ fn a_scheduled_opening_sells_everything_and_nobody_is_refused() {
     assert_eq!(report.wrong_refusals, 0, "{report}");
     assert_eq!(report.gave_up, 0, "{report}");
     assert!(report.sold_out_ms.is_some_and(|ms| ms < 4_000), "{report}");
-    // Each isolate asks before the opening, at it, and once more to hear of the end.
-    assert!(report.requests_per_ticket_before < 3.0, "{report}");
+    // Each isolate asks once before the opening (0.6 a ticket); then it is as in any other rush.
+    assert!(report.requests_per_ticket_before <= 2.0, "{report}");
 }
