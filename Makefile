@@ -75,7 +75,7 @@ lint: setup-tests ## clippy for the native and the Wasm targets, linters for dep
 	@cargo clippy -p lastseat-edge -p lastseat-shared --target wasm32-unknown-unknown --locked -- -D warnings
 
 docs: ## write what documents take from the program anew: docs/CLI.md, the table of docs/SCALE.md
-	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release -p lastseat-tests --test claims -- reference scale
+	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release --locked --workspace --test claims -- reference scale
 
 clean: ## remove what was built (the tools stay)
 	@cargo clean --quiet
