@@ -177,7 +177,7 @@ type Answer struct {
 // The two that there are. As published, whoever gets no ticket hears "sold out" with status 200, also when
 // the reason is a fault.
 var (
-	Ok      = Answer{1, "ok"}
+	OK      = Answer{1, "ok"}
 	SoldOut = Answer{-1, "sold out"}
 )
 

@@ -72,7 +72,7 @@ func start(settings node.Settings) (http.HandlerFunc, func(), error) {
 		count++
 		sold := count <= settings.LocalStock && deduct(conn)
 		if sold {
-			node.Say(w, node.Ok)
+			node.Say(w, node.OK)
 		} else {
 			node.Say(w, node.SoldOut)
 		}
