@@ -43,7 +43,7 @@ class Gate {
       const { opens } = this.latch;
       if (opens === undefined || now < opens.at) return this.#latched(now, key);
       this.latch = undefined;
-      this.#beginRound(now, windowMin, opens.budget, false);
+      this.#beginRound(now, coldRound, opens.budget, true);
     }
     if (now >= this.roundEnds) {
       const budget = this.version > 0 ? Math.min(Math.max(this.budget, 1), coldBudget) : 1;
