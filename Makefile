@@ -14,7 +14,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests edge build up rush drill swarm screens film test api fmt lint docs clean
+.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm screens film test api fmt lint docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -28,6 +28,9 @@ setup: ## install what is missing on this machine to build, sell and load (idemp
 
 setup-tests: ## the same, and what the tests need: a browser, Prometheus, linters
 	@scripts/setup tests
+
+setup-bench: setup ## install Go and nginx for the bench, and build what it compares with (tests/bench)
+	@scripts/setup-bench
 
 edge: ## build the edge to Wasm (edge/build)
 	@scripts/build-edge
