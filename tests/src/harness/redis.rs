@@ -95,14 +95,15 @@ impl PrivateRedis {
     }
 }
 
-/// Whether the server on `socket` has read its files: until then it answers everything with LOADING.
+/// Whether the server on `socket` has read its files: until then it answers everything with LOADING. One that asks for a
+/// password does so whatever it has read; its users wait for it themselves.
 fn answers(socket: &Path) -> io::Result<()> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"PING\r\n")?;
     let mut answer = [0; 5];
     stream.read_exact(&mut answer)?;
-    if answer == *b"+PONG" {
+    if answer == *b"+PONG" || answer == *b"-NOAU" {
         Ok(())
     } else {
         Err(io::Error::other(String::from_utf8_lossy(&answer)))

@@ -1,0 +1,123 @@
+//! A Redis with the users of `deploy/redis/users.acl`.
+
+use lastseat_tests::harness::paths::{repository, scratch, tool};
+use lastseat_tests::harness::{Durability, PrivateRedis};
+use std::fs;
+use std::process::Command;
+
+const USERS: &str = "deploy/redis/users.acl";
+
+/// An audit looks at holds again that changed while it counted.
+const BY_CHANCE: [&str; 1] = ["zmscore"];
+
+/// A Redis on which everybody needs a password.
+#[derive(Debug)]
+pub(crate) struct GuardedRedis {
+    redis: PrivateRedis,
+}
+
+/// The users as an operator writes them: each with a password.
+fn with_passwords() -> String {
+    let text = fs::read_to_string(repository().join(USERS)).unwrap();
+    let mut users = String::new();
+    for user in ["admin", "replica", "lastseat"] {
+        assert!(text.contains(&format!("user {user} on ")), "{text}");
+    }
+    for line in text.lines() {
+        let mut words = line.split(' ');
+        users += &match (words.next(), words.next(), words.next()) {
+            (Some("user"), Some(name), Some("on")) => {
+                line.replace(" on ", &format!(" on >secret-of-{name} "))
+            }
+            _ => line.to_owned(),
+        };
+        users.push('\n');
+    }
+    users
+}
+
+impl GuardedRedis {
+    pub(crate) fn start() -> Self {
+        let directory = scratch().unwrap();
+        let file = directory.path().join("users.acl");
+        fs::write(&file, with_passwords()).unwrap();
+        let options = ["--aclfile", file.to_str().unwrap()];
+        let redis = PrivateRedis::start_on(directory, Durability::Always, &options);
+        Self { redis }
+    }
+
+    /// The address with what lastseat needs to get in.
+    pub(crate) fn url(&self) -> String {
+        format!("{}?user=lastseat&pass=secret-of-lastseat", self.redis.url())
+    }
+
+    /// What a user hears; `words` are one command.
+    pub(crate) fn hears(&self, user: &str, words: &[&str]) -> String {
+        let mut command = Command::new(tool("redis-cli"));
+        command
+            .arg("-s")
+            .arg(self.redis.directory().join("redis.sock"));
+        command.args(["--no-auth-warning", "--user", user, "--pass"]);
+        command.arg(format!("secret-of-{user}")).args(words);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    }
+
+    /// The commands that were refused since it started.
+    pub(crate) fn denied(&self) -> Vec<String> {
+        let log = self.hears("admin", &["ACL", "LOG"]);
+        let lines: Vec<&str> = log.lines().collect();
+        let objects = lines.windows(2).filter(|pair| pair[0] == "object");
+        // How clients introduce themselves to Redis 7.2: refused, and not missed.
+        objects
+            .map(|pair| pair[1].to_owned())
+            .filter(|object| object != "client|setinfo")
+            .collect()
+    }
+
+    /// What lastseat may do and nobody did; [`BY_CHANCE`] apart.
+    pub(crate) fn allowed_in_vain(&self) -> Vec<String> {
+        let done = self.hears("admin", &["INFO", "commandstats"]);
+        let text = fs::read_to_string(repository().join(USERS)).unwrap();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("user lastseat "))
+            .unwrap();
+        let allowed = line.split(' ').filter_map(|word| word.strip_prefix('+'));
+        allowed
+            .filter(|command| !BY_CHANCE.contains(command))
+            .filter(|command| !done.contains(&format!("cmdstat_{command}:")))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+#[test]
+fn whoever_has_the_password_of_lastseat_can_do_nothing_else_with_redis() {
+    let redis = GuardedRedis::start();
+    for words in [
+        &["GET", "another:key"] as &[&str],
+        &["FLUSHALL"],
+        &["KEYS", "*"],
+        &["CONFIG", "SET", "maxmemory", "1"],
+        &["SUBSCRIBE", "news"],
+        &["EVAL", "return 1", "0"],
+        &["ACL", "LIST"],
+        &["SHUTDOWN"],
+        &["REPLICAOF", "127.0.0.1", "6379"],
+    ] {
+        let heard = redis.hears("lastseat", words);
+        assert!(heard.starts_with("NOPERM"), "{words:?}: {heard}");
+    }
+    assert_eq!(
+        redis
+            .hears("lastseat", &["EXISTS", "lastseat:sales"])
+            .trim(),
+        "0"
+    );
+    assert_eq!(redis.hears("admin", &["PING"]).trim(), "PONG");
+    let stranger = redis.hears("default", &["PING"]);
+    assert!(
+        stranger.contains("WRONGPASS") || stranger.contains("NOAUTH"),
+        "{stranger}"
+    );
+}
