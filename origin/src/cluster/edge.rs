@@ -238,7 +238,9 @@ async fn listens(control: ChildStdout) {
     while let Ok(1..) = control.read_line(&mut line).await {
         if line.contains(r#""event":"listen""#) {
             // What it says later is read and dropped: a full pipe would stop it.
-            tokio::spawn(async move { tokio::io::copy(&mut control, &mut tokio::io::sink()).await });
+            tokio::spawn(
+                async move { tokio::io::copy(&mut control, &mut tokio::io::sink()).await },
+            );
             return;
         }
         line.clear();
