@@ -1,6 +1,7 @@
 # `make help` lists the targets.
 
 EDGES   ?= 1
+WORKERS ?= 1
 BUYERS  ?= 1000000
 TICKETS ?= 10000
 ROUNDS  ?= 3
@@ -19,8 +20,8 @@ rush drill: EDGE ?= workerd
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 	@echo
-	@echo "  up:   EDGE=wrangler (or workerd)  EDGES=$(EDGES)"
-	@echo "  rush: EDGE=workerd (or wrangler)  EDGES=$(EDGES)  BUYERS=$(BUYERS)  TICKETS=$(TICKETS)"
+	@echo "  up:   EDGE=wrangler (or workerd)  EDGES=$(EDGES)  WORKERS=$(WORKERS) (processes that share an edge's port; workerd)"
+	@echo "  rush: EDGE=workerd (or wrangler)  EDGES=$(EDGES)  WORKERS=$(WORKERS)  BUYERS=$(BUYERS)  TICKETS=$(TICKETS)"
 	@echo "  drill: EDGE=workerd (or wrangler)  ROUNDS=$(ROUNDS)"
 
 setup: ## install what is missing on this machine to build, sell and load (idempotent)
@@ -39,11 +40,11 @@ build: edge ## build the edge and the release binary of the origin
 	@$(RELEASE) --bin lastseat
 
 up: setup build ## run everything here: Redis, 4 origins, edge, a sale of 10,000; Ctrl-C stops it
-	@exec ./target/release/lastseat cluster --demo --edge $(EDGE) --edges $(EDGES)
+	@exec ./target/release/lastseat cluster --demo --edge $(EDGE) --edges $(EDGES) --workers $(WORKERS)
 
 rush: setup build ## a million buyers for ten thousand tickets, then the audit
 	@$(RELEASE) --bin rush
-	@exec ./target/release/rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE) --edges $(EDGES)
+	@exec ./target/release/rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE) --edges $(EDGES) --workers $(WORKERS)
 
 drill: setup build ## kill, freeze and restart nodes, edges, zones and Redis under load, then the audit
 	@$(RELEASE) --bin drill

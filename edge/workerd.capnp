@@ -4,6 +4,8 @@
 #   npx workerd serve edge/workerd.capnp
 #
 # Another port:     --socket-addr http=127.0.0.1:9000
+# Several processes: --socket-fd http=3 instead, each with a socket of its own that its supervisor opened with
+#                   SO_REUSEPORT (`lastseat cluster --workers 2` does that; systemd: ReusePort=yes in a socket unit).
 # Other origins:    ORIGINS='[{"url":"http://127.0.0.1:4001","weight":1}]' in the environment.
 #                   Without it the edge takes LOCAL_ORIGINS below.
 # Its key:          LASTSEAT_EDGE_KEY in the environment, the same as the origins have (docs/SECURITY.md):

@@ -111,6 +111,9 @@ fn no(problem: &Problem, allow: Option<&str>, limited: bool) -> Result<Response,
     let body = serde_json::to_string(problem).map_err(|error| error.to_string())?;
     let retry_after = problem.retry_after_seconds();
     let challenge = problem.code.challenge();
+    if allow.is_none() && challenge.is_none() && !limited {
+        return glue::refuse(problem.status, &body, retry_after);
+    }
     glue::respond(
         problem.status,
         &body,

@@ -3,7 +3,7 @@
 use crate::answer::{self, Verdict};
 use crate::glue;
 use crate::headers;
-use crate::runtime::{self, Reply};
+use crate::runtime::{self, Reply, Watch};
 use crate::state::Isolate;
 use js_sys::Object;
 use shared::gate::Key;
@@ -27,6 +27,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) buyer: Option<BuyerId>,
     /// When the client's request arrived.
     pub(crate) since: UnixMillis,
+    /// By which it waits.
+    pub(crate) watch: &'a Watch,
 }
 
 /// No origin answered.
@@ -51,7 +53,14 @@ impl Errand<'_> {
     ) -> Result<Response, Lost> {
         let client_ip = headers::client_ip(self.isolate, self.request);
         let mut untold = self.isolate.take_counts(self.sale);
-        let init = headers::init(self, client_ip, order, body, untold.as_ref());
+        let init = headers::init(
+            self,
+            client_ip,
+            order,
+            body,
+            untold.as_ref(),
+            runtime::now(),
+        );
         let reply = self.ask_origins(client_ip, &init, &mut untold).await;
         if let Some(counts) = untold {
             self.isolate.put_back_counts(self.sale, &counts);
@@ -85,11 +94,12 @@ impl Errand<'_> {
             tried.add(index);
             // The last one is not left: nobody would be asked after it.
             let others = (attempt < EDGE_ATTEMPTS_MAX).then_some(tried);
-            let (reply, silent) = self.ask_one(index, &url, init, others, now.plus(ms)).await;
+            let (reply, silent) = self.ask_one(index, &url, init, others, (now, ms)).await;
             let verdict = answer::verdict(reply.as_ref());
-            self.report(index, &verdict, silent);
-            if reply.as_ref().is_some_and(|reply| self.hear(reply, now)) && untold.take().is_some()
-            {
+            let heard = runtime::now();
+            self.report(index, &verdict, silent, heard);
+            let told = reply.as_ref().is_some_and(|r| self.hear(r, now, heard));
+            if told && untold.take().is_some() {
                 // A second origin must not count it again.
                 glue::forget_counts(init);
             }
@@ -125,7 +135,7 @@ impl Errand<'_> {
         }
     }
 
-    /// Waits for one origin until `until`, or until it has gone silent while another one takes requests: a frozen
+    /// Waits for one origin from `now` for at most so many milliseconds, or until it has gone silent while another one takes requests: a frozen
     /// node costs a buyer about a second and not the whole wait. `others` tells who was tried, if another one may be
     /// asked at all. The second value tells whether it was left.
     async fn ask_one(
@@ -134,10 +144,11 @@ impl Errand<'_> {
         url: &str,
         init: &Object,
         others: Option<Tried>,
-        until: UnixMillis,
+        (now, ms): (UnixMillis, u64),
     ) -> (Option<Response>, bool) {
+        let until = now.plus(ms);
         let look = |now| self.isolate.patience(index).min(until.since(now));
-        let mut reply = runtime::fetch(url, init, look(runtime::now())).await;
+        let mut reply = self.watch.fetch(url, init, look(now)).await;
         loop {
             let pending = match reply {
                 Reply::Here(answer) => return (Some(answer), false),
@@ -149,11 +160,11 @@ impl Errand<'_> {
             if silent || now >= until {
                 return (None, silent);
             }
-            reply = runtime::wait_on(&pending, look(now)).await;
+            reply = self.watch.wait_on(&pending, look(now)).await;
         }
     }
 
-    fn report(&self, index: usize, verdict: &Verdict, silent: bool) {
+    fn report(&self, index: usize, verdict: &Verdict, silent: bool, now: UnixMillis) {
         let outcome = match verdict {
             Verdict::Decided => Outcome::Answered,
             Verdict::Busy | Verdict::NothingHappened | Verdict::Unknown | Verdict::Doubted(_) => {
@@ -168,15 +179,15 @@ impl Errand<'_> {
                 }
             }
         };
-        self.isolate.report(index, outcome, runtime::now());
+        self.isolate.report(index, outcome, now);
     }
 
-    /// Takes in the grant of an answer to what was sent at `asked`; says whether the node has heard this isolate's
+    /// Takes in the grant of an answer, heard `now`, to what was sent at `asked`; says whether the node has heard this isolate's
     /// counts. One that does not know the sale, or not yet, has kept nothing.
-    fn hear(&self, reply: &Response, asked: UnixMillis) -> bool {
+    fn hear(&self, reply: &Response, asked: UnixMillis, now: UnixMillis) -> bool {
         let told = glue::grant(reply).and_then(|text| Grant::parse(&text));
         if let Some(grant) = &told {
-            self.isolate.hear(self.sale, grant, asked, runtime::now());
+            self.isolate.hear(self.sale, grant, asked, now);
         }
         told.is_some_and(|grant| grant.version > 0)
     }

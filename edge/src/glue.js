@@ -2,30 +2,47 @@
 // on the way of each order, and one call that makes a whole object costs a fraction of ten that fill one.
 //
 // No rules live here. Those that take `number` and `settled` call `settled(number, value)` later: with what came of
-// it, or with undefined if nothing did within `ms`. Only the first such call counts (task.rs).
+// it, with undefined if it failed, or with the promise itself if it takes longer than `ms`, to be waited for again or left
+// behind: then it ends with the client's request. Only the first such call counts (task.rs).
 
-const within = (ms, promise, number, settled, pending) => {
-  const timer = setTimeout(settled, ms, number, pending);
-  const done = (value) => {
-    clearTimeout(timer);
-    settled(number, value);
-  };
-  promise.then(done, () => done(undefined));
+// A request's watch: one timer for whatever it waits for at the moment. It runs on when that has come, because a timer that
+// is set and stopped for each wait costs more than all rules together, and ends with the request. So it may ring early.
+export const watch = () => ({ number: 0, settled: undefined, promise: undefined, timer: undefined, rings: Infinity });
+
+const ring = (watch) => {
+  watch.rings = Infinity;
+  watch.settled(watch.number, watch.promise);
 };
 
-// One subrequest. When it takes longer, its promise is the value, to be waited for again or left behind: then it ends
-// with the client's request. An AbortSignal would cost more than the timer does.
-export function ask(url, init, ms, number, settled) {
-  waitOn(fetch(url, init), ms, number, settled);
+export function waitOn(watch, promise, ms, number, settled) {
+  watch.number = number;
+  watch.settled = settled;
+  watch.promise = promise;
+  const rings = Date.now() + ms;
+  if (rings < watch.rings) {
+    clearTimeout(watch.timer);
+    watch.timer = setTimeout(ring, ms, watch);
+    watch.rings = rings;
+  }
+  promise.then(
+    (value) => settled(number, value),
+    () => settled(number, undefined),
+  );
 }
 
-export function waitOn(answer, ms, number, settled) {
-  within(ms, answer, number, settled, answer);
+// One subrequest.
+export function ask(watch, url, init, ms, number, settled) {
+  waitOn(watch, fetch(url, init), ms, number, settled);
 }
 
 // The whole body of a request.
-export function body(request, ms, number, settled) {
-  within(ms, request.arrayBuffer(), number, settled);
+export function body(watch, request, ms, number, settled) {
+  waitOn(watch, request.arrayBuffer(), ms, number, settled);
+}
+
+// The whole body of an origin's answer.
+export function text(watch, answer, ms, number, settled) {
+  waitOn(watch, answer.text(), ms, number, settled);
 }
 
 export function sleep(ms, number, settled) {
@@ -37,26 +54,33 @@ export function discard(answer) {
   answer.body?.cancel().catch(() => {});
 }
 
-// The part of a subrequest that does not depend on the origin: fresh headers and nothing of the client's but
-// what is named here.
-export function init(method, body, type, trace, authorization, edge, ip, id, key, signature, token, counts) {
-  const headers = { "lastseat-edge": edge, "lastseat-edge-signature": signature };
-  if (type !== undefined) headers["content-type"] = type;
-  if (trace !== undefined) headers.traceparent = trace;
-  if (authorization !== undefined) headers.authorization = authorization;
-  if (ip !== undefined) headers["lastseat-client-ip"] = ip;
-  if (id !== undefined) {
-    headers["idempotency-key"] = id;
-    headers["lastseat-key"] = key;
-  }
-  if (token !== undefined) headers["lastseat-buyer-token"] = token;
-  if (counts !== undefined) headers["lastseat-edge-counts"] = counts;
+// The part of a subrequest that does not depend on the origin. Its headers come as lines, a name and its value by turns:
+// one text crosses at a fraction of the cost of ten.
+export function init(method, body, lines) {
+  const parts = lines.split("\n");
+  const headers = {};
+  for (let i = 1; i < parts.length; i += 2) headers[parts[i - 1]] = parts[i];
   return { method, headers, body, redirect: "manual" };
 }
 
 // An origin has heard the counts: the same subrequest to another one goes without them.
 export function forgetCounts(init) {
   delete init.headers["lastseat-edge-counts"];
+}
+
+// The heads of refusals, as answers without a body: a copy of one costs less than an object that is read anew.
+const heads = new Map();
+const headsMax = 64;
+
+// A refusal of the edge's own.
+export function refuse(status, body, retryAfter) {
+  const name = retryAfter === undefined ? status : retryAfter * 1000 + status;
+  let head = heads.get(name);
+  if (head === undefined) {
+    head = respond(status, null, "application/problem+json", retryAfter);
+    if (heads.size < headsMax) heads.set(name, head);
+  }
+  return new Response(body, head);
 }
 
 // An answer of the edge's own.
@@ -71,7 +95,6 @@ export function respond(status, body, type, retryAfter, allow, challenge, limite
 
 // An origin's answer without what it told the edge; the body stays a stream.
 export function strip(answer) {
-  if (!answer.headers.has("lastseat-grant")) return answer;
   const changeable = new Response(answer.body, answer);
   changeable.headers.delete("lastseat-grant");
   return changeable;
@@ -91,11 +114,6 @@ export const authorization = (request) => request.headers.get("authorization") ?
 export const buyerToken = (request) => request.headers.get("lastseat-buyer-token") ?? undefined;
 export const connectingIp = (request) => request.headers.get("cf-connecting-ip") ?? undefined;
 export const peer = (request) => request.cf?.clientIp ?? undefined;
-
-// The whole body of an origin's answer.
-export function text(answer, ms, number, settled) {
-  within(ms, answer.text(), number, settled);
-}
 
 // How a sale stands: a copy that caches may keep for the second for which it is true.
 export function view(body, age, by, node) {

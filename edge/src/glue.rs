@@ -7,8 +7,10 @@ use web_sys::{Request, Response};
 
 #[wasm_bindgen(module = "/src/glue.js")]
 extern "C" {
+    pub(crate) fn watch() -> JsValue;
     #[wasm_bindgen(catch)]
     pub(crate) fn ask(
+        watch: &JsValue,
         url: &str,
         init: &Object,
         ms: u32,
@@ -17,13 +19,15 @@ extern "C" {
     ) -> Result<(), JsValue>;
     #[wasm_bindgen(catch, js_name = waitOn)]
     pub(crate) fn wait_on(
-        answer: &Promise,
+        watch: &JsValue,
+        promise: &Promise,
         ms: u32,
         number: u32,
         settled: &Function,
     ) -> Result<(), JsValue>;
     #[wasm_bindgen(catch)]
     pub(crate) fn body(
+        watch: &JsValue,
         request: &Request,
         ms: u32,
         number: u32,
@@ -31,6 +35,7 @@ extern "C" {
     ) -> Result<(), JsValue>;
     #[wasm_bindgen(catch)]
     pub(crate) fn text(
+        watch: &JsValue,
         answer: &Response,
         ms: u32,
         number: u32,
@@ -41,23 +46,16 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(crate) fn discard(answer: &Response) -> Result<(), JsValue>;
 
-    pub(crate) fn init(
-        method: &str,
-        body: &JsValue,
-        content_type: Option<&str>,
-        traceparent: Option<&str>,
-        authorization: Option<&str>,
-        edge: &str,
-        client_ip: Option<&str>,
-        id: Option<&str>,
-        key: Option<&str>,
-        signature: &str,
-        token: Option<&str>,
-        counts: Option<&str>,
-    ) -> Object;
+    pub(crate) fn init(method: &str, body: &JsValue, lines: &str) -> Object;
     #[wasm_bindgen(js_name = forgetCounts)]
     pub(crate) fn forget_counts(init: &Object);
 
+    #[wasm_bindgen(catch)]
+    pub(crate) fn refuse(
+        status: u16,
+        body: &str,
+        retry_after: Option<u32>,
+    ) -> Result<Response, JsValue>;
     #[wasm_bindgen(catch)]
     pub(crate) fn respond(
         status: u16,

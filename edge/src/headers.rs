@@ -11,7 +11,7 @@ use shared::buyer_token::{self, TokenError};
 use shared::gate::Key;
 use shared::limits::BODY_MAX;
 use shared::signature::{self, Signed};
-use shared::wire::key_source;
+use shared::wire::{header, key_source};
 use shared::{BuyerId, Code, EdgeCounts, OrderId, Problem, SaleId, TraceParent, UnixMillis};
 use std::net::{IpAddr, SocketAddr};
 use wasm_bindgen::JsValue;
@@ -19,6 +19,9 @@ use web_sys::Request;
 
 /// Longest value that is passed on, in bytes; the longest useful one is a bearer token.
 const VALUE_MAX: usize = 1_024;
+
+const CONTENT_TYPE: &str = "content-type";
+const AUTHORIZATION: &str = "authorization";
 
 /// The order id that a client sent, and whether it repeats it.
 ///
@@ -93,6 +96,7 @@ pub(crate) fn init(
     order: Option<(&OrderId, Key)>,
     body: Option<&JsValue>,
     counts: Option<&EdgeCounts>,
+    now: UnixMillis,
 ) -> Object {
     let request = errand.request;
     let isolate = errand.isolate;
@@ -111,23 +115,40 @@ pub(crate) fn init(
         key_source: key.unwrap_or_default(),
         buyer_token: token.as_deref().unwrap_or_default(),
     };
-    let signature = signature::sign(&isolate.keys, &signed, runtime::now());
-    glue::init(
-        errand.method,
-        body.unwrap_or(&JsValue::UNDEFINED),
-        sane(glue::content_type(request)).as_deref(),
-        trace(isolate, request)
-            .map(|trace| trace.to_string())
-            .as_deref(),
-        sane(glue::authorization(request)).as_deref(),
-        isolate.id.as_str(),
-        client_ip.as_deref(),
-        id,
-        key,
-        &signature,
-        token.as_deref(),
-        counts.map(EdgeCounts::to_header).as_deref(),
-    )
+    let signature = signature::sign(&isolate.keys, &signed, now);
+    let content_type = sane(glue::content_type(request));
+    let authorization = sane(glue::authorization(request));
+    let trace = trace(isolate, request).map(|trace| trace.to_string());
+    let counts = counts.map(EdgeCounts::to_header);
+    let headers = [
+        (header::EDGE, Some(isolate.id.as_str())),
+        (header::SIGNATURE, Some(&signature)),
+        (CONTENT_TYPE, content_type.as_deref()),
+        (header::TRACEPARENT, trace.as_deref()),
+        (AUTHORIZATION, authorization.as_deref()),
+        (header::CLIENT_IP, client_ip.as_deref()),
+        (header::IDEMPOTENCY_KEY, id),
+        (header::KEY, key),
+        (header::BUYER_TOKEN, token.as_deref()),
+        (header::EDGE_COUNTS, counts.as_deref()),
+    ];
+    let none = JsValue::UNDEFINED;
+    glue::init(errand.method, body.unwrap_or(&none), &lines(&headers))
+}
+
+/// The headers that are there as lines, a name and its value by turns. No value has a line break: those of clients are
+/// sane or parsed.
+fn lines(headers: &[(&str, Option<&str>)]) -> String {
+    let mut lines = String::with_capacity(512);
+    for (name, value) in headers {
+        if let Some(value) = value {
+            let gap = if lines.is_empty() { "" } else { "\n" };
+            for part in [gap, name, "\n", value] {
+                lines.push_str(part);
+            }
+        }
+    }
+    lines
 }
 
 /// An address with or without a port.
@@ -151,7 +172,6 @@ fn trace(isolate: &Isolate, request: &Request) -> Option<TraceParent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::wire::header;
 
     #[test]
     fn no_value_is_passed_on_that_is_long_or_not_visible() {
@@ -159,6 +179,13 @@ mod tests {
         assert!(!is_sane(&"x".repeat(VALUE_MAX + 1)));
         assert!(!is_sane("Bearer \u{e9}"));
         assert!(!is_sane("a\tb"));
+    }
+
+    #[test]
+    fn only_headers_that_are_there_make_lines() {
+        let some = [("a", Some("1")), ("b", None), ("c", Some("2 3"))];
+        assert_eq!(lines(&some), "a\n1\nc\n2 3");
+        assert_eq!(lines(&[("b", None)]), "");
     }
 
     #[test]
@@ -181,16 +208,12 @@ mod tests {
             header::AGE_MS,
             header::ANSWERED_BY,
             header::BUYER_TOKEN,
-            header::CLIENT_IP,
-            header::EDGE,
             header::EDGE_COUNTS,
             header::GRANT,
             header::IDEMPOTENCY_KEY,
-            header::KEY,
             header::LIMITED,
             header::NODE,
             header::RETRY,
-            header::SIGNATURE,
         ] {
             assert!(glue.contains(&format!("\"{name}\"")), "{name}");
         }

@@ -48,6 +48,8 @@ pub fn check(env: &Object) {
 #[wasm_bindgen]
 pub fn handle(
     request: Request,
+    url: String,
+    method: String,
     env: &Object,
     context: &runtime::RequestContext,
 ) -> Result<JsValue, JsValue> {
@@ -55,7 +57,11 @@ pub fn handle(
         Ok(isolate) => isolate,
         Err(fault) => return answer::misconfigured(&fault).map(JsValue::from),
     };
-    let work = async move { routes::answer(&isolate, &request).await.map(JsValue::from) };
+    let work = async move {
+        routes::answer(&isolate, &request, &url, &method)
+            .await
+            .map(JsValue::from)
+    };
     // Refused only after the request has ended, and then there is nothing to go on with.
     task::run(work, |promise| drop(context.wait_until(promise)))
 }

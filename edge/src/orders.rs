@@ -4,7 +4,7 @@ use crate::answer;
 use crate::forward::{Errand, Lost};
 use crate::headers;
 use crate::routes::Route;
-use crate::runtime;
+use crate::runtime::{self, Watch};
 use crate::state::Isolate;
 use js_sys::{ArrayBuffer, Uint8Array};
 use shared::buyer_token::TokenError;
@@ -45,8 +45,8 @@ pub(crate) async fn place(
         return answer::problem(&problem.for_order(&id));
     }
     let mut ask = Ask { key, beats: 0 };
+    let mut now = since;
     loop {
-        let now = runtime::now();
         match isolate.decide(sale, ask, now) {
             Decision::Forward => break,
             Decision::Refuse(refusal) => {
@@ -57,11 +57,13 @@ pub(crate) async fn place(
             Decision::Wait => {
                 runtime::sleep(BEAT_MS).await;
                 ask.beats = ask.beats.saturating_add(1);
+                now = runtime::now();
             }
         }
     }
     isolate.count_passed(sale);
-    let body = match body_of(request).await {
+    let watch = Watch::new();
+    let body = match body_of(request, &watch, now).await {
         Ok(body) => body,
         Err(problem) => return answer::problem(&problem.for_order(&id)),
     };
@@ -83,6 +85,7 @@ pub(crate) async fn place(
         path: route.path(),
         buyer,
         since,
+        watch: &watch,
     };
     match errand.run(Some((&id, key)), Some(&body)).await {
         Ok(reply) => {
@@ -112,12 +115,13 @@ pub(crate) async fn ask(
         None => problem,
     };
     let writes = matches!(route, Route::Change(..));
+    let watch = Watch::new();
     let mut body = None;
     if writes && request.body().is_some() {
         if let Err(problem) = headers::check_length(request) {
             return answer::problem(&named(problem));
         }
-        match body_of(request).await {
+        match body_of(request, &watch, since).await {
             Ok(read) => body = Some(read),
             Err(problem) => return answer::problem(&named(problem)),
         }
@@ -130,6 +134,7 @@ pub(crate) async fn ask(
         path: route.path(),
         buyer: None,
         since,
+        watch: &watch,
     };
     match errand.run(None, body.as_ref()).await {
         Ok(reply) => Ok(answer::of_origin(reply)),
@@ -142,9 +147,9 @@ pub(crate) async fn ask(
 }
 
 /// Reads the body once, so that it can be sent to a second origin. It stays on the JavaScript side.
-async fn body_of(request: &Request) -> Result<JsValue, Problem> {
+async fn body_of(request: &Request, watch: &Watch, now: UnixMillis) -> Result<JsValue, Problem> {
     let incomplete = || Problem::invalid("The body did not arrive whole and in time.");
-    let read = runtime::body(request, EDGE_ATTEMPT_MS).await;
+    let read = watch.body(request, now.plus(EDGE_ATTEMPT_MS)).await;
     let body = read.ok_or_else(incomplete)?;
     let length = body.dyn_ref::<ArrayBuffer>().map(ArrayBuffer::byte_length);
     match length {

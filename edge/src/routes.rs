@@ -34,14 +34,18 @@ const CHANGES: [&str; 3] = ["confirm", "cancel", "extend"];
 ///
 /// # Errors
 /// The runtime refuses to make a response.
-pub(crate) async fn answer(isolate: &Isolate, request: &Request) -> Result<Response, JsValue> {
-    let route = match Route::of(path_of(&request.url())) {
+pub(crate) async fn answer(
+    isolate: &Isolate,
+    request: &Request,
+    url: &str,
+    method: &str,
+) -> Result<Response, JsValue> {
+    let route = match Route::of(path_of(url)) {
         Ok(Some(route)) => route,
         Ok(None) => return answer::problem(&Problem::new(Code::NotFound)),
         Err(error) => return answer::problem(&Problem::invalid(error)),
     };
-    let method = request.method();
-    if !route.takes(&method) {
+    if !route.takes(method) {
         return answer::method_not_allowed(route.allow());
     }
     if route.is_of_a_sale()
@@ -56,7 +60,7 @@ pub(crate) async fn answer(isolate: &Isolate, request: &Request) -> Result<Respo
         Route::Orders(sale) => orders::place(isolate, request, &route, sale).await,
         Route::Sale(sale) => sales::show(isolate, request, &route, sale).await,
         Route::Order(sale, _) | Route::Change(sale, ..) => {
-            orders::ask(isolate, request, &route, sale, &method).await
+            orders::ask(isolate, request, &route, sale, method).await
         }
     };
     // Only what precedes the first subrequest can end in an error: nothing happened.

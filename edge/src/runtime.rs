@@ -3,8 +3,9 @@
 
 use crate::glue;
 use crate::task::wait;
-use js_sys::{Object, Promise};
+use js_sys::{Function, Object, Promise};
 use shared::UnixMillis;
+use shared::limits::LOOK_MS;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, Response, WorkerGlobalScope};
@@ -21,6 +22,9 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = waitUntil)]
     pub(crate) fn wait_until(this: &RequestContext, promise: &Promise) -> Result<(), JsValue>;
 }
+
+/// A watch that is set for a body rings for the first look at an origin, too.
+const LOOK: u32 = LOOK_MS as u32;
 
 /// The edge's clock. In Workers it stands still between two events.
 pub(crate) fn now() -> UnixMillis {
@@ -41,11 +45,6 @@ pub(crate) async fn sleep(ms: u64) {
     wait(|number, settled| glue::sleep(timer(ms), number, settled)).await;
 }
 
-/// The whole body of `request`; `None` when it is not there within `ms`.
-pub(crate) async fn body(request: &Request, ms: u64) -> Option<JsValue> {
-    wait(|number, settled| glue::body(request, timer(ms), number, settled)).await
-}
-
 /// What has come of a subrequest so far.
 pub(crate) enum Reply {
     /// Its headers are there.
@@ -57,14 +56,61 @@ pub(crate) enum Reply {
     Pending(Promise),
 }
 
-/// Begins a subrequest and waits `ms` for it.
-pub(crate) async fn fetch(url: &str, init: &Object, ms: u64) -> Reply {
-    reply(wait(|number, settled| glue::ask(url, init, timer(ms), number, settled)).await)
-}
+/// What a request waits by: its one timer, which may ring early.
+pub(crate) struct Watch(JsValue);
 
-/// Waits for `pending` for `ms` more.
-pub(crate) async fn wait_on(pending: &Promise, ms: u64) -> Reply {
-    reply(wait(|number, settled| glue::wait_on(pending, timer(ms), number, settled)).await)
+impl Watch {
+    /// A watch for one request.
+    pub(crate) fn new() -> Self {
+        Self(glue::watch())
+    }
+
+    /// Begins a subrequest and waits for it, at most `ms`.
+    pub(crate) async fn fetch(&self, url: &str, init: &Object, ms: u64) -> Reply {
+        let Self(watch) = self;
+        let ask =
+            |number, settled: &Function| glue::ask(watch, url, init, timer(ms), number, settled);
+        reply(wait(ask).await)
+    }
+
+    /// Waits for `pending`, at most `ms` more.
+    pub(crate) async fn wait_on(&self, pending: &Promise, ms: u64) -> Reply {
+        reply(self.wait_more(pending, ms).await)
+    }
+
+    /// The whole body of `request`; `None` when it is not there by `until`.
+    pub(crate) async fn body(&self, request: &Request, until: UnixMillis) -> Option<JsValue> {
+        let Self(watch) = self;
+        let begin = |number, settled: &Function| glue::body(watch, request, LOOK, number, settled);
+        self.whole(wait(begin).await, until).await
+    }
+
+    /// The whole body of an origin's answer; `None` when it is not there by `until`.
+    pub(crate) async fn text(&self, answer: &Response, until: UnixMillis) -> Option<String> {
+        let Self(watch) = self;
+        let begin = |number, settled: &Function| glue::text(watch, answer, LOOK, number, settled);
+        self.whole(wait(begin).await, until).await?.as_string()
+    }
+
+    /// Waits for `value` until it is no promise any more.
+    async fn whole(&self, mut value: Option<JsValue>, until: UnixMillis) -> Option<JsValue> {
+        loop {
+            let pending = match value?.dyn_into::<Promise>() {
+                Ok(pending) => pending,
+                Err(value) => return Some(value),
+            };
+            let ms = until.since(now());
+            if ms == 0 {
+                return None;
+            }
+            value = self.wait_more(&pending, ms).await;
+        }
+    }
+
+    async fn wait_more(&self, pending: &Promise, ms: u64) -> Option<JsValue> {
+        let Self(watch) = self;
+        wait(|number, settled| glue::wait_on(watch, pending, timer(ms), number, settled)).await
+    }
 }
 
 fn reply(value: Option<JsValue>) -> Reply {
@@ -73,12 +119,6 @@ fn reply(value: Option<JsValue>) -> Reply {
         Some(Ok(pending)) => Reply::Pending(pending),
         Some(Err(response)) => Reply::Here(response.unchecked_into()),
     }
-}
-
-/// The whole body of an origin's answer; `None` when it is not there within `ms`.
-pub(crate) async fn text(answer: &Response, ms: u64) -> Option<String> {
-    let text = wait(|number, settled| glue::text(answer, timer(ms), number, settled)).await;
-    text.and_then(|text| text.as_string())
 }
 
 fn timer(ms: u64) -> u32 {

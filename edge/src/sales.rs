@@ -5,7 +5,7 @@ use crate::forward::{Errand, Lost};
 use crate::glue;
 use crate::orders::unanswered;
 use crate::routes::Route;
-use crate::runtime;
+use crate::runtime::{self, Watch};
 use crate::state::Isolate;
 use shared::limits::{BEAT_MS, EDGE_ATTEMPT_MS};
 use shared::views::Look;
@@ -46,6 +46,7 @@ async fn ask(
     sale: &SaleId,
     asked: UnixMillis,
 ) -> Result<Response, JsValue> {
+    let watch = Watch::new();
     let errand = Errand {
         isolate,
         request,
@@ -54,6 +55,7 @@ async fn ask(
         path: route.path(),
         buyer: None,
         since: asked,
+        watch: &watch,
     };
     let chance = isolate.chance();
     let Ok(reply) = errand.run(None, None).await else {
@@ -64,7 +66,10 @@ async fn ask(
         return Ok(answer::of_origin(reply));
     };
     let node = glue::node(&reply);
-    let Some(body) = runtime::text(&reply, EDGE_ATTEMPT_MS).await else {
+    let Some(body) = watch
+        .text(&reply, runtime::now().plus(EDGE_ATTEMPT_MS))
+        .await
+    else {
         return answer::problem(&unanswered(Lost::NotSent, chance));
     };
     isolate.keep(sale, asked, &body);

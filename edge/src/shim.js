@@ -9,4 +9,6 @@ import { check, handle } from "./index.js";
 // Wrong variables are named when the worker starts, not by the first buyer.
 check(env);
 
-export default { fetch: handle };
+export default {
+  fetch: (request, env, context) => handle(request, request.url, request.method, env, context),
+};

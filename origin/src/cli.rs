@@ -239,6 +239,7 @@ pub struct ServeFlags {
 Examples:
   lastseat cluster --demo
   lastseat cluster --demo --edge workerd --edges 3
+  lastseat cluster --demo --edge workerd --workers 2
   lastseat cluster --demo --edge workerd --edges 2 --zones east,east,west,west
   lastseat cluster --ports 0 --weights 1,1 --redis-url redis://127.0.0.1:6379/0 --json
 
@@ -316,6 +317,14 @@ pub struct ClusterFlags {
         value_name = "NUMBER"
     )]
     pub edges: String,
+    /// Processes that share the port of each edge of workerd: one of them uses one core (Linux)
+    #[arg(
+        long,
+        env = "LASTSEAT_WORKERS",
+        default_value = "1",
+        value_name = "NUMBER"
+    )]
+    pub workers: String,
     /// Port of the first edge, the others follow; 0 takes any free ones
     #[arg(
         long,

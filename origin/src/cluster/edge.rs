@@ -1,18 +1,20 @@
-//! An edge of the cluster: `wrangler dev` or bare workerd as a child.
+//! An edge of the cluster: `wrangler dev` or bare workerd as a child, or several of the latter that share a port.
 
 use super::keys::Keys;
 use super::member::Member;
 use super::roster::{Board, EdgeEntry};
+use super::shared_port::SharedPort;
 use crate::config::EdgeKind;
 use crate::process::{self, Running};
 use shared::Problem;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::process::Command;
+use tokio::process::{ChildStdout, Command};
 
 /// wrangler builds the edge first, which takes minutes the first time.
 const READY: Duration = Duration::from_secs(600);
@@ -22,15 +24,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Most that is read of its answer, in bytes.
 const ANSWER_MAX: u64 = 16 * 1024;
 
-/// One edge.
+/// One process of an edge.
 #[derive(Debug)]
 pub(super) struct EdgeMember {
-    /// Its number, from 1.
+    /// The number of its edge, from 1.
     pub(super) number: usize,
+    /// Its own number among those that share the edge's port, from 1.
+    pub(super) worker: usize,
     /// The program that runs it.
     pub(super) kind: EdgeKind,
     /// Its port, a real one.
     pub(super) port: u16,
+    /// The same, if it shares it.
+    pub(super) shared: Option<Arc<SharedPort>>,
     /// The root of the repository.
     pub(super) root: PathBuf,
     /// Its own directory.
@@ -61,8 +67,13 @@ impl EdgeMember {
             EdgeKind::Wrangler => self.wrangler(),
             EdgeKind::Workerd => self.workerd(),
         }?;
-        command.current_dir(&self.root);
         process::print_to(&mut command, &self.log_file()).map_err(failed)?;
+        if let Some(port) = &self.shared {
+            command.stdin(port.listener().map_err(failed)?);
+            // Where it says that it listens: the others that share the port may answer before it does.
+            command.stdout(Stdio::piped());
+        }
+        command.current_dir(&self.root);
         Ok(command)
     }
 
@@ -122,7 +133,11 @@ impl EdgeMember {
         let failed = |e: io::Error| format!("{} cannot be started: {e}", self.name());
         let mut command = process::bound(program).map_err(failed)?;
         command.args(["serve", "edge/workerd.capnp"]);
-        command.args(["--socket-addr", &format!("http=127.0.0.1:{}", self.port)]);
+        if self.shared.is_some() {
+            command.args(["--socket-fd", "http=0", "--control-fd", "1"]);
+        } else {
+            command.args(["--socket-addr", &format!("http=127.0.0.1:{}", self.port)]);
+        }
         command.env("ORIGINS", &self.origins);
         if let Some(rate) = &self.client_rate {
             command.env("CLIENT_RATE", rate);
@@ -146,25 +161,34 @@ impl EdgeMember {
     }
 
     fn log_file(&self) -> PathBuf {
-        self.directory.join("edge.log")
+        self.directory.join(match self.shared {
+            Some(_) => format!("worker-{}.log", self.worker),
+            None => "edge.log".to_owned(),
+        })
     }
 
     fn note(&self, pid: u32) {
         let entry = EdgeEntry {
             number: self.number,
+            worker: self.worker,
             url: self.url(),
             pid,
             zone: self.zone.clone(),
         };
         self.board.change(|roster| {
-            roster.edges.retain(|edge| edge.number != entry.number);
+            let place = |edge: &EdgeEntry| (edge.number, edge.worker);
+            roster.edges.retain(|edge| place(edge) != place(&entry));
             roster.edges.push(entry);
-            roster.edges.sort_by_key(|edge| edge.number);
+            roster.edges.sort_by_key(place);
         });
     }
 
-    /// Waits until it answers. An edge whose variables are wrong says so in every answer.
-    async fn answers(&self) -> Result<(), String> {
+    /// Waits until it answers. An edge whose variables are wrong says so in every answer; one that shares its port
+    /// has the variables of the others, so it does not matter which of them is asked.
+    async fn answers(&self, control: Option<ChildStdout>) -> Result<(), String> {
+        if let Some(control) = control {
+            listens(control).await;
+        }
         loop {
             match tokio::time::timeout(LOOK, said(self.port)).await {
                 Ok(Ok(Said::Ready)) => return Ok(()),
@@ -177,7 +201,10 @@ impl EdgeMember {
 
 impl Member for EdgeMember {
     fn name(&self) -> String {
-        format!("edge {}", self.number)
+        match self.shared {
+            Some(_) => format!("edge {}, worker {}", self.number, self.worker),
+            None => format!("edge {}", self.number),
+        }
     }
 
     fn spawn(&mut self) -> Result<Running, String> {
@@ -187,8 +214,9 @@ impl Member for EdgeMember {
 
     async fn ready(&mut self, running: &mut Running) -> Result<(), String> {
         let log = self.log_file();
+        let control = running.stdout();
         let why = tokio::select! {
-            answers = self.answers() => match answers {
+            answers = self.answers(control) => match answers {
                 Ok(()) => {
                     self.note(running.pid());
                     return Ok(());
@@ -201,6 +229,23 @@ impl Member for EdgeMember {
         let (name, end) = (self.name(), process::tail(&log));
         Err(format!("{name} {why}. The end of {}:{end}", log.display()))
     }
+}
+
+/// Waits until a process says on its control descriptor that it listens; for ever if it ends without having said so.
+async fn listens(control: ChildStdout) {
+    let mut control = BufReader::new(control);
+    let mut line = String::new();
+    while let Ok(1..) = control.read_line(&mut line).await {
+        if line.contains(r#""event":"listen""#) {
+            // What it says later is read and dropped: a full pipe would stop it.
+            tokio::spawn(
+                async move { tokio::io::copy(&mut control, &mut tokio::io::sink()).await },
+            );
+            return;
+        }
+        line.clear();
+    }
+    std::future::pending().await
 }
 
 /// What came back from an edge that was asked for something that it does not have.

@@ -6,9 +6,11 @@ mod keys;
 pub mod member;
 mod node;
 pub mod roster;
+mod shared_port;
 
 pub(crate) use edge::repository;
 pub(crate) use keys::variable;
+pub(crate) use shared_port::SHARES_PORTS;
 
 use crate::config::{ClusterConfig, EdgeKind, EdgePlan, NodePlan};
 use crate::failure::Failure;
@@ -25,6 +27,7 @@ use roster::{Board, Door, RedisEntry, Roster, Summary, write_private};
 use shared::routing::OriginRow;
 use shared::sale::Terms;
 use shared::{Capacity, SaleId};
+use shared_port::SharedPort;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -173,22 +176,23 @@ impl Cluster {
         let origins = self.origins();
         let mut edges = Vec::with_capacity(plans.len());
         for (number, plan) in (1..).zip(plans) {
-            let port = match plan.port {
-                0 => process::free_port().map_err(|e| format!("no port is free: {e}"))?,
-                port => port,
-            };
-            edges.push(EdgeMember {
-                number,
-                kind,
-                port,
-                root: root.clone(),
-                directory: config.data_dir.join(format!("edge-{number}")),
-                origins: origins.clone(),
-                keys: keys.clone(),
-                zone: plan.zone.clone(),
-                board: Arc::clone(&self.board),
-                client_rate: config.client_rate.clone(),
-            });
+            let (port, shared) = edge_port(plan).map_err(|e| format!("no port is free: {e}"))?;
+            for worker in 1..=plan.workers {
+                edges.push(EdgeMember {
+                    number,
+                    worker,
+                    kind,
+                    port,
+                    shared: shared.clone(),
+                    root: root.clone(),
+                    directory: config.data_dir.join(format!("edge-{number}")),
+                    origins: origins.clone(),
+                    keys: keys.clone(),
+                    zone: plan.zone.clone(),
+                    board: Arc::clone(&self.board),
+                    client_rate: config.client_rate.clone(),
+                });
+            }
         }
         self.edges.add_all(edges).await
     }
@@ -244,6 +248,18 @@ impl Cluster {
             wish.send_replace(Wish::Kill);
         }
         stopping.await;
+    }
+}
+
+/// The port of an edge, held for its workers where it has several.
+fn edge_port(plan: &EdgePlan) -> io::Result<(u16, Option<Arc<SharedPort>>)> {
+    if plan.workers > 1 {
+        let shared = SharedPort::take(plan.port)?;
+        return Ok((shared.number()?, Some(Arc::new(shared))));
+    }
+    match plan.port {
+        0 => Ok((process::free_port()?, None)),
+        port => Ok((port, None)),
     }
 }
 

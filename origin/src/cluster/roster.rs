@@ -31,11 +31,13 @@ pub struct NodeEntry {
     pub zone: Option<String>,
 }
 
-/// One edge.
+/// One process of an edge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EdgeEntry {
-    /// Its number, from 1.
+    /// The number of its edge, from 1.
     pub number: usize,
+    /// Its own number among those that share the edge's address, from 1.
+    pub worker: usize,
     /// Where buyers go.
     pub url: String,
     /// Its process.
@@ -193,9 +195,15 @@ impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let roster = self.roster;
         writeln!(f)?;
-        for edge in &roster.edges {
-            let EdgeEntry { number, url, .. } = edge;
-            writeln!(f, "  edge {number}  {url}{}", InZone(edge.zone.as_deref()))?;
+        for workers in roster.edges.chunk_by(|a, b| a.number == b.number) {
+            let EdgeEntry {
+                number, url, zone, ..
+            } = &workers[0];
+            write!(f, "  edge {number}  {url}{}", InZone(zone.as_deref()))?;
+            match workers.len() {
+                1 => writeln!(f)?,
+                several => writeln!(f, "  {several} workers")?,
+            }
         }
         for node in &roster.nodes {
             let NodeEntry {

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) use check::key_ring;
 
 use crate::cli::{ClusterFlags, Common, ServeFlags};
+use crate::cluster;
 use crate::failure::Failure;
 use crate::http::Trust;
 use crate::ledger::LedgerUrl;
@@ -28,6 +29,8 @@ const WEIGHTS: RangeInclusive<u64> = 1..=1_000;
 const NODES_MAX: usize = 32;
 /// Edges of one cluster on one machine.
 const EDGES: RangeInclusive<u64> = 1..=32;
+/// Processes that share an edge's port: more than cores are of no use.
+const WORKERS: RangeInclusive<u64> = 1..=64;
 /// Connections of a node: at least what a few edges keep open.
 const CONNECTIONS: RangeInclusive<u64> = 16..=1_000_000;
 /// From a node's port to the port of its operators' listener.
@@ -95,6 +98,8 @@ pub enum EdgeKind {
 pub struct EdgePlan {
     /// Its port; 0 = any.
     pub port: u16,
+    /// How many processes share it.
+    pub workers: usize,
     /// The data centre that it stands in: it asks the nodes there first.
     pub zone: Option<String>,
 }
@@ -351,7 +356,14 @@ fn edges(
     });
     let count: Option<u16> = wrong.note(number("--edges", &flags.edges, EDGES));
     let first: Option<u16> = wrong.note(number("--edge-port", &flags.edge_port, 0..=65_000));
-    let (kind, count, first) = (kind??, count?, first?);
+    let workers: Option<u16> = wrong.note(number("--workers", &flags.workers, WORKERS));
+    let (kind, count, first, workers) = (kind??, count?, first?, workers?);
+    if workers > 1 && kind == EdgeKind::Wrangler {
+        wrong.say("--workers is for --edge workerd: wrangler does not share its port".to_owned());
+    }
+    if workers > 1 && !cluster::SHARES_PORTS {
+        wrong.say("--workers above 1 is for Linux: here use --edges, each has a port".to_owned());
+    }
     let mut distinct: Vec<&String> = Vec::new();
     for zone in zones {
         if !distinct.contains(&zone) {
@@ -360,6 +372,7 @@ fn edges(
     }
     let plan = |i: u16| EdgePlan {
         port: if first == 0 { 0 } else { first + i },
+        workers: usize::from(workers),
         zone: distinct
             .iter()
             .cycle()
@@ -450,6 +463,19 @@ mod tests {
         let ports: Vec<u16> = plans.iter().map(|plan| plan.port).collect();
         assert_eq!(ports, [9_000, 9_001, 9_002]);
         assert!(plans.iter().all(|plan| plan.zone.is_none()));
+    }
+
+    #[test]
+    fn workers_share_the_port_of_an_edge_of_workerd() {
+        let two = ["--edge", "workerd", "--edges", "2", "--workers", "3"];
+        let (_, plans) = cluster(&two).unwrap().edges.unwrap();
+        let ports: Vec<u16> = plans.iter().map(|plan| plan.port).collect();
+        assert_eq!(ports, [8_787, 8_788]);
+        assert!(plans.iter().all(|plan| plan.workers == 3));
+        let said = cluster(&["--edge", "wrangler", "--workers", "2"]).unwrap_err();
+        assert!(said.contains("--workers is for --edge workerd"), "{said}");
+        let said = cluster(&["--edge", "workerd", "--workers", "0"]).unwrap_err();
+        assert!(said.contains("--workers"), "{said}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod restock;
 mod scene;
 mod script;
 mod spread;
+mod workers;
 mod zones;
 
 pub use options::{Name, Options};
@@ -39,6 +40,7 @@ pub async fn run(name: Name, options: &Options, seed: u64) -> Result<Outcome> {
         Name::EdgeKilled => edges::killed(&mut scene).await,
         Name::EdgeFrozen => edges::frozen(&mut scene).await,
         Name::EdgeRestarted => edges::restarted(&mut scene).await,
+        Name::WorkerKilled => workers::killed(&mut scene).await,
         Name::Restock => restock::sold_again(&mut scene).await,
         Name::ZoneFrozen => zones::frozen(&mut scene).await,
         Name::ZoneKilled => zones::killed(&mut scene).await,

@@ -50,6 +50,7 @@ pub enum Name {
     EdgeKilled,
     EdgeFrozen,
     EdgeRestarted,
+    WorkerKilled,
     Restock,
     ZoneFrozen,
     ZoneKilled,
@@ -82,6 +83,9 @@ impl Name {
             Self::EdgeKilled => "kill -9 of one of three edges: its buyers go on at the others",
             Self::EdgeFrozen => "an edge frozen for seconds delays its own buyers and loses none",
             Self::EdgeRestarted => "SIGTERM of one of three edges: its buyers go on at the others",
+            Self::WorkerKilled => {
+                "kill -9 of one of two workers that share a port: the port answers, both serve again"
+            }
             Self::Restock => {
                 "100 tickets more after the sell-out are sold within a second, through all edges"
             }
@@ -138,7 +142,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent_and_names_every_drill() {
         Options::command().debug_assert();
-        assert_eq!(Options::short().names().len(), 14);
+        assert_eq!(Options::short().names().len(), 15);
         let one = Options::parse_from(["drill", "--only", "node-frozen"]);
         assert_eq!(one.names(), [Name::NodeFrozen]);
         assert_eq!(Name::NodeFrozen.word(), "node-frozen");

@@ -145,6 +145,14 @@ impl Scene {
         })
     }
 
+    /// Starts four nodes and one edge of two workers; of bare workerd, whatever runs the edges of the other drills.
+    pub(super) fn cluster_of_workers(&self) -> Result<Cluster> {
+        Cluster::start(&Setup {
+            workers: 2,
+            ..Setup::with_edge(Edge::Workerd)
+        })
+    }
+
     /// Sends the crowd, runs `script` beside it, and judges: nothing oversold, unsold or lost, no fault that must
     /// not be.
     pub(super) async fn under_load(

@@ -74,6 +74,13 @@ impl Script {
         edge.with_context(|| format!("there is no edge {number}"))
     }
 
+    /// The processes that share the port of edge `number`.
+    pub(super) fn workers(&self, number: usize) -> Result<Vec<EdgeEntry>> {
+        let mut workers = self.roster()?.edges;
+        workers.retain(|worker| worker.number == number);
+        Ok(workers)
+    }
+
     pub(super) fn redis(&self) -> Result<u32> {
         self.roster()?.redis.pid.context("no Redis of our own")
     }

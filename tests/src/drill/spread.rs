@@ -58,7 +58,7 @@ async fn try_once(scene: &mut Scene) -> Result<Duration> {
         record.sent(ORDERS, &outcomes.tally);
     }
     let total = u64::from(ORDERS) * cluster.edges.len() as u64;
-    let by_edge = by_edge(&cluster, total)?;
+    let by_edge = by_edge(&cluster, SALE, total)?;
     let audit = cluster.audit(SALE).await?;
     let mut record = scene.record.borrow_mut();
     let edges = cluster.edges.len();
@@ -79,13 +79,17 @@ async fn try_once(scene: &mut Scene) -> Result<Duration> {
     Ok(slowest)
 }
 
-/// Orders at each node by the isolate that sent them, once all are logged.
-fn by_edge(cluster: &Cluster, total: u64) -> Result<BTreeMap<String, [u64; 4]>> {
-    let _ = cluster.decisions_when(SALE, total);
+/// Orders of `sale` at each node by the isolate that sent them, once all are logged.
+pub(super) fn by_edge(
+    cluster: &Cluster,
+    sale: &str,
+    total: u64,
+) -> Result<BTreeMap<String, [u64; 4]>> {
+    let _ = cluster.decisions_when(sale, total);
     let mut by_edge: BTreeMap<String, [u64; 4]> = BTreeMap::new();
     for (i, node) in cluster.nodes.iter().enumerate() {
         let path = node.stat_log.as_ref().context("a stat.log")?;
-        for (edge, count) in stat_log::by_edge(path, SALE)? {
+        for (edge, count) in stat_log::by_edge(path, sale)? {
             by_edge.entry(edge).or_default()[i] = count;
         }
     }

@@ -47,6 +47,8 @@ pub struct Setup {
     pub edge: Edge,
     /// How many edges run.
     pub edges: usize,
+    /// How many processes share the port of each.
+    pub workers: u16,
     /// Whether nodes serve clients without an edge, too.
     pub direct: bool,
     /// Another build of `lastseat` than the one under test.
@@ -64,6 +66,7 @@ impl Setup {
         Self {
             edge,
             edges: 1,
+            workers: 1,
             direct: matches!(edge, Edge::None),
             program: None,
             arguments: Vec::new(),
@@ -117,6 +120,7 @@ impl Cluster {
             .arg(directory.path());
         if setup.edge != Edge::None {
             command.args(["--edges", &setup.edges.to_string()]);
+            command.args(["--workers", &setup.workers.to_string()]);
         }
         if setup.direct {
             command.arg("--insecure-direct");

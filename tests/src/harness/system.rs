@@ -68,10 +68,12 @@ pub struct Audit {
     pub differences: Vec<serde_json::Value>,
 }
 
-/// The addresses in the cluster's entries for its edges.
+/// The addresses in the cluster's entries for its edges, each once: workers share theirs.
 fn urls<'de, D: Deserializer<'de>>(edges: D) -> Result<Vec<String>, D::Error> {
     let edges = Vec::<EdgeEntry>::deserialize(edges)?;
-    Ok(edges.into_iter().map(|edge| edge.url).collect())
+    let mut urls: Vec<String> = edges.into_iter().map(|edge| edge.url).collect();
+    urls.dedup();
+    Ok(urls)
 }
 
 impl System {

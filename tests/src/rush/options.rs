@@ -31,6 +31,9 @@ pub struct Options {
     /// How many edges run.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
     pub edges: u16,
+    /// How many processes of workerd share the port of each edge.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
+    pub workers: u16,
     /// Connections that carry the buyers [default: 64 for wrangler, else 256].
     #[arg(long, value_parser = value_parser!(u16).range(1..=10_000))]
     pub connections: Option<u16>,

@@ -73,6 +73,8 @@ pub struct More {
     pub edge: Edge,
     /// How many edges ran.
     pub edges: usize,
+    /// How many processes shared the port of each.
+    pub workers: u16,
     /// How many connections carried the buyers.
     pub connections: u32,
     /// What the keys followed from.

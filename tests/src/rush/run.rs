@@ -37,6 +37,7 @@ pub async fn run(options: &Options, mut progress: Progress) -> Result<Report> {
     ));
     let cluster = Cluster::start(&Setup {
         edges: usize::from(options.edges),
+        workers: options.workers,
         ..Setup::with_edge(options.edge)
     })?;
     // From here on an interrupted rush still stops what it started.
@@ -210,6 +211,7 @@ async fn judge(
         sale,
         edge: options.edge,
         edges: system.edges.len(),
+        workers: options.workers,
         connections: options.connections(),
         seed,
         commit: commit(),

@@ -43,6 +43,11 @@ async fn the_buyers_of_an_edge_that_is_restarted_go_on_at_the_others() {
 }
 
 #[tokio::test]
+async fn workers_share_a_port_and_it_keeps_answering_when_one_of_them_is_killed() {
+    kept(Name::WorkerKilled).await;
+}
+
+#[tokio::test]
 async fn a_hundred_tickets_more_after_the_sell_out_are_sold_within_a_second_through_all_edges() {
     kept(Name::Restock).await;
 }
