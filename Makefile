@@ -15,7 +15,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm screens film test api fmt lint docs clean
+.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm screens film test guard guard-accept api fmt lint docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -63,6 +63,14 @@ swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
 
 test: setup-tests ## everything that CI checks
 	@scripts/test
+
+guard: edge ## count the instructions of the hot paths and compare with tests/instructions.toml
+	@$(RELEASE) --quiet --bin guard
+	@exec ./target/release/guard
+
+guard-accept: edge ## ... and write what they are now into that file
+	@$(RELEASE) --quiet --bin guard
+	@exec ./target/release/guard --accept
 
 api: ## write the documents of the API anew (docs/openapi.json, docs/API.md)
 	@cargo build --quiet --locked -p lastseat

@@ -5,7 +5,7 @@ use crate::config::ServeConfig;
 use crate::failure::Failure;
 use crate::http::feed::Feed;
 use crate::http::intake::{Connections, Intake};
-use crate::http::{self, App, Clients};
+use crate::http::{App, Clients, Door};
 use crate::ledger::Ledger;
 use crate::metrics::Counters;
 use crate::sales::Sales;
@@ -108,11 +108,11 @@ impl Node {
         let app = self.app;
         info!("node {} serves {}", self.entry.id, self.entry.url);
         let (end, ending) = watch::channel(false);
-        let intake = |listener, router, connections, connections_max| {
+        let intake = |listener, door, connections, connections_max| {
             let mut ending = ending.clone();
             let intake = Intake {
                 listener,
-                router,
+                door,
                 node: app.node_header(),
                 connections,
                 connections_max,
@@ -123,11 +123,11 @@ impl Node {
         };
         let publisher = Publisher::start(&app);
         let orders = Arc::clone(&app.connections);
-        let router = http::public(Arc::clone(&app));
-        let public = intake(self.public, router, orders, self.connections_max);
+        let door = Door::public(Arc::clone(&app));
+        let public = intake(self.public, door, orders, self.connections_max);
         let operators = Arc::<Connections>::default();
-        let router = http::operators(Arc::clone(&app));
-        let admin = intake(self.admin, router, operators, OPERATORS_MAX);
+        let door = Door::operators(Arc::clone(&app));
+        let admin = intake(self.admin, door, operators, OPERATORS_MAX);
 
         stop.await;
         info!("node {} stops: finishing what was begun", self.entry.id);

@@ -5,9 +5,9 @@
 //! where nobody wants them. They name no order: an order's id is a capability. `stat.log` says which order a trace
 //! was about.
 
+use crate::http::TRACEPARENT;
 use crate::ledger::Fault;
 use axum::http::{HeaderMap, Request, StatusCode};
-use shared::wire::header;
 use shared::{SaleId, TraceParent};
 use tracing::field::{Empty, display};
 use tracing::{Level, Span, debug, debug_span};
@@ -19,7 +19,7 @@ fn wanted() -> bool {
 
 /// The trace that a request names.
 pub(crate) fn of_sender(headers: &HeaderMap) -> Option<TraceParent> {
-    TraceParent::parse(headers.get(header::TRACEPARENT)?.to_str().ok()?)
+    TraceParent::parse(headers.get(&TRACEPARENT)?.to_str().ok()?)
 }
 
 /// The span of a request, from its head to its answer.

@@ -71,23 +71,46 @@ impl Decision {
     }
 
     /// Ids have no spaces and no control characters, so a line cannot be forged.
-    fn write(&self, line: &mut Vec<u8>) {
-        // Writing to memory cannot fail.
-        let _ = write!(
-            line,
-            "{} sale={} order={} quantity={} result={} by={} edge={}",
-            Rfc3339(self.at),
-            self.sale,
-            self.order,
-            self.quantity.get(),
-            self.result,
-            self.by.as_str(),
-            self.edge.as_ref().map_or("-", EdgeId::as_str),
-        );
-        if let Some(trace) = &self.trace {
-            let _ = write!(line, " trace={}", trace.trace_id());
+    fn write(&self, second: &mut Second, lines: &mut Vec<u8>) {
+        second.write(self.at, lines);
+        for text in [" sale=", self.sale.as_str(), " order=", self.order.as_str()] {
+            lines.extend_from_slice(text.as_bytes());
         }
-        line.push(b'\n');
+        // Writing to memory cannot fail.
+        let _ = write!(lines, " quantity={}", self.quantity.get());
+        let edge = self.edge.as_ref().map_or("-", EdgeId::as_str);
+        let by = self.by.as_str();
+        for text in [" result=", self.result, " by=", by, " edge=", edge] {
+            lines.extend_from_slice(text.as_bytes());
+        }
+        if let Some(trace) = &self.trace {
+            let _ = write!(lines, " trace={}", trace.trace_id());
+        }
+        lines.push(b'\n');
+    }
+}
+
+/// The text of the second that the last line was of: thousands of lines share it.
+#[derive(Debug, Default)]
+struct Second {
+    at: UnixMillis,
+    text: String,
+}
+
+impl Second {
+    fn write(&mut self, at: UnixMillis, lines: &mut Vec<u8>) {
+        let ms = at.0 % 1_000;
+        let second = UnixMillis(at.0 - ms);
+        if self.text.is_empty() || self.at != second {
+            self.at = second;
+            self.text = Rfc3339(second).to_string();
+            // Without the milliseconds.
+            self.text.truncate(20);
+        }
+        lines.extend_from_slice(self.text.as_bytes());
+        let digits = [ms / 100, ms / 10 % 10, ms % 10];
+        lines.extend(digits.map(|digit| b'0' + digit as u8));
+        lines.push(b'Z');
     }
 }
 
@@ -168,13 +191,14 @@ impl StatLog {
 
 fn write(mut file: LogFile, lines: &Receiver<Entry>, lost: &Counters) {
     let mut buffer = Vec::with_capacity(64 * 1024);
+    let mut second = Second::default();
     let mut failing = false;
     while let Ok(first) = lines.recv() {
         let mut lines_in_buffer = 0;
         let mut ending = false;
         for entry in std::iter::once(first).chain(lines.try_iter()).take(QUEUE) {
             match entry {
-                Entry::Line(decision) => decision.write(&mut buffer),
+                Entry::Line(decision) => decision.write(&mut second, &mut buffer),
                 Entry::End => ending = true,
             }
             lines_in_buffer += 1;
@@ -279,6 +303,17 @@ mod tests {
         );
         assert_eq!(counters.stat_log_dropped.load(Ordering::Relaxed), 0);
         std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn each_line_has_its_own_moment() {
+        let (mut second, mut lines) = (Second::default(), Vec::new());
+        for ms in [1_999, 2_000, 2_007, 1_999] {
+            let at = UnixMillis(1_763_862_000_000 + ms);
+            second.write(at, &mut lines);
+            let text = String::from_utf8(std::mem::take(&mut lines)).unwrap();
+            assert_eq!(text, Rfc3339(at).to_string());
+        }
     }
 
     #[test]

@@ -1,21 +1,24 @@
 //! The only file of the origin that turns outcomes into HTTP answers.
 
+use super::{names, prepared};
 use crate::changes::refused;
 use crate::ledger::{Fault, Reply, SaleChange, Verdict};
 use crate::operator::SaleReport;
 use crate::sales::{Placed, Tier};
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 use shared::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
 use shared::signature::Untrusted;
-use shared::wire::{OrderView, header};
+use shared::wire::OrderView;
 use shared::{Code, Grant, Order, OrderId, Problem, Refusal, SaleId};
 
 /// How long a client waits before it asks again when the ledger is away, in milliseconds.
 const AWAY_MS: u32 = 1_000;
+/// Room for the headers of most answers, so that their map need not grow.
+pub(super) const HEADERS: usize = 6;
 
 /// The outcome of placing an order.
 #[must_use]
@@ -26,7 +29,7 @@ pub fn placed(sale: &SaleId, id: &OrderId, outcome: &Result<Placed, Fault>) -> R
     };
     let mut response = match &placed.verdict {
         Verdict::Granted { order, replayed } => granted(sale, id, order, *replayed),
-        Verdict::Refused(no) => problem(&Problem::refusal(*no).for_order(id)),
+        Verdict::Refused(no) => refused_order(*no, id),
     };
     answered_by(&mut response, placed.by);
     response
@@ -68,19 +71,23 @@ pub fn sale_changed(sale: &SaleId, reply: &Reply<SaleChange>) -> Response {
     response
 }
 
+fn refused_order(no: Refusal, id: &OrderId) -> Response {
+    prepared::refused(no, id).unwrap_or_else(|| problem(&Problem::refusal(no).for_order(id)))
+}
+
 fn mark_replayed(response: &mut Response, replayed: bool) {
     if replayed {
         let yes = HeaderValue::from_static("true");
         response
             .headers_mut()
-            .insert(header::IDEMPOTENCY_REPLAYED, yes);
+            .insert(&names::IDEMPOTENCY_REPLAYED, yes);
     }
 }
 
 /// Says who decided; an answer that does not say so is the node's own.
 pub fn answered_by(response: &mut Response, tier: Tier) {
     let by = HeaderValue::from_static(tier.as_str());
-    response.headers_mut().insert(header::ANSWERED_BY, by);
+    response.headers_mut().insert(&names::ANSWERED_BY, by);
 }
 
 fn granted(sale: &SaleId, id: &OrderId, order: &Order, replayed: bool) -> Response {
@@ -130,8 +137,7 @@ pub fn fault(fault: &Fault) -> Problem {
 /// A "no" of any kind.
 #[must_use]
 pub fn problem(problem: &Problem) -> Response {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = json(status, problem);
+    let mut response = json(status(problem), problem);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     if let Some(challenge) = problem.code.challenge() {
@@ -143,12 +149,16 @@ pub fn problem(problem: &Problem) -> Response {
     response
 }
 
+pub(super) fn status(problem: &Problem) -> StatusCode {
+    StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 /// The client asked more than its address may. The header tells an edge that the node itself has room.
 #[must_use]
 pub fn client_busy(busy: Refusal) -> Response {
     let mut response = problem(&Problem::refusal(busy));
     let client = HeaderValue::from_static("client");
-    response.headers_mut().insert(header::LIMITED, client);
+    response.headers_mut().insert(&names::LIMITED, client);
     response
 }
 
@@ -165,21 +175,27 @@ pub fn untrusted(why: Untrusted) -> Response {
 
 /// `body` as JSON.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let mut bytes = Vec::with_capacity(256);
     // Our own types always serialize; if one ever does not, the client must not read a cut body as
     // a yes.
-    let (status, media_type) = match serde_json::to_writer(&mut bytes, body) {
-        Ok(()) => (status, "application/json"),
+    let (status, media_type, bytes) = match to_json(body) {
+        Ok(bytes) => (status, "application/json", bytes),
         Err(e) => {
-            bytes = format!("The answer cannot be written: {e}\n").into_bytes();
-            (StatusCode::INTERNAL_SERVER_ERROR, "text/plain")
+            let bytes = format!("The answer cannot be written: {e}\n").into_bytes();
+            (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", bytes)
         }
     };
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
-    let media_type = HeaderValue::from_static(media_type);
-    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    *response.headers_mut() = headers;
     response
+}
+
+pub(super) fn to_json(body: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(512);
+    serde_json::to_writer(&mut bytes, body)?;
+    Ok(bytes)
 }
 
 /// Plain text for people and scrapers.
@@ -194,7 +210,7 @@ pub fn text(media_type: &'static str, text: impl Into<Body>) -> Response {
 /// Tells the edge how much it may forward.
 pub fn add_grant(response: &mut Response, grant: &Grant) {
     if let Ok(value) = HeaderValue::try_from(grant.to_header()) {
-        response.headers_mut().insert(header::GRANT, value);
+        response.headers_mut().insert(&names::GRANT, value);
     }
 }
 

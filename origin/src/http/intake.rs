@@ -1,11 +1,11 @@
 //! The accept loop: bounded connections, bounded heads, an orderly end. `axum::serve` has none of
 //! these bounds.
 
+use super::door::Door;
+use super::names;
 use super::patience::{HEAD, IDLE, Patience};
 use super::sender::Peer;
 use crate::spans;
-use axum::Router;
-use axum::body::Body;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Request};
 use axum::response::Response;
@@ -14,7 +14,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use shared::wire::header;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -23,15 +22,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tower_service::Service;
 use tracing::{Instrument, debug, warn};
 
 /// Connections that a node keeps open unless it is told another number. Each costs about 20 KiB at most; an
 /// edge location keeps a few, a load generator thousands.
 pub const CONNECTIONS_MAX: usize = 20_000;
-/// Most headers of one request.
-const HEADERS_MAX: usize = 64;
-/// Most bytes of a request head.
+/// Most bytes of a request head; hyper takes at most 100 headers.
 const HEAD_MAX: usize = 16 * 1024;
 /// First and longest pause after a failed accept: file descriptors may run out, and come back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
@@ -124,7 +120,7 @@ pub struct Intake {
     /// Where connections come in.
     pub listener: TcpListener,
     /// What answers them.
-    pub router: Router,
+    pub door: Door,
     /// The value of `Lastseat-Node` in every answer.
     pub node: HeaderValue,
     /// Counts the connections.
@@ -184,25 +180,20 @@ impl Intake {
         }
         let patience = Patience::new(HEAD, IDLE);
         let io = TokioIo::new(patience.watch(stream));
-        let (router, node) = (self.router.clone(), self.node.clone());
-        let connections = Arc::clone(&self.connections);
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            let answer = answer(router.clone(), node.clone(), request);
-            let connections = Arc::clone(&connections);
-            async move {
-                let mut response = answer.await?;
-                if connections.closing.load(Ordering::Relaxed) {
-                    let close = HeaderValue::from_static("close");
-                    response.headers_mut().insert(CONNECTION, close);
-                }
-                Ok::<_, Infallible>(response)
-            }
+        let line = Arc::new(Line {
+            door: self.door.clone(),
+            node: self.node.clone(),
+            connections: Arc::clone(&self.connections),
+            peer,
+        });
+        // In a box, because hyper moves the future of each request about.
+        let service = service_fn(move |request| {
+            let line = Arc::clone(&line);
+            Box::pin(async move { Ok::<_, Infallible>(line.answer(request).await) })
         });
         let connection = http1::Builder::new()
             .timer(patience)
             .header_read_timeout(HEAD)
-            .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_MAX)
             .serve_connection(io, service);
         let connection = graceful.watch(connection);
@@ -215,22 +206,35 @@ impl Intake {
     }
 }
 
-/// Every answer says who gave it.
-async fn answer(
-    mut router: Router,
+/// What the requests of one connection need.
+struct Line {
+    door: Door,
     node: HeaderValue,
-    request: Request<Incoming>,
-) -> Result<Response, Infallible> {
-    let span = spans::of_request(&request);
-    let answering = router.call(request.map(Body::new));
-    let mut response = answering.instrument(span.clone()).await?;
-    spans::answered(&span, response.status());
-    let headers = response.headers_mut();
-    headers.insert(header::NODE, node);
-    headers
-        .entry(header::ANSWERED_BY)
-        .or_insert(HeaderValue::from_static("origin"));
-    Ok(response)
+    connections: Arc<Connections>,
+    peer: Peer,
+}
+
+impl Line {
+    /// Every answer says who gave it.
+    async fn answer(&self, request: Request<Incoming>) -> Response {
+        let span = spans::of_request(&request);
+        let answering = self.door.answer(request, self.peer);
+        let mut response = if span.is_none() {
+            answering.await
+        } else {
+            answering.instrument(span.clone()).await
+        };
+        spans::answered(&span, response.status());
+        let headers = response.headers_mut();
+        headers.insert(&names::NODE, self.node.clone());
+        headers
+            .entry(&names::ANSWERED_BY)
+            .or_insert(HeaderValue::from_static("origin"));
+        if self.connections.closing.load(Ordering::Relaxed) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
 }
 
 /// Errors of `accept` that say that one waiting connection is gone already.

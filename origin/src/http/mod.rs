@@ -6,21 +6,26 @@ mod changes;
 mod clients;
 mod dashboard;
 mod document;
+mod door;
 pub mod feed;
 mod guard;
 pub mod intake;
+mod names;
 pub mod operations;
 mod orders;
 mod patience;
+mod prepared;
 mod request;
 mod sales;
 mod sender;
 
 pub use clients::Clients;
+pub use door::Door;
 pub use sender::Trust;
 
 pub(crate) use admin::LOG_LINES_MAX;
 pub(crate) use changes::ConfirmRequest;
+pub(crate) use names::TRACEPARENT;
 pub(crate) use request::Nothing;
 
 use crate::metrics::Counters;
@@ -92,7 +97,7 @@ impl App {
 }
 
 /// The routes of the public listener. All but those that say how the node is are for edges.
-pub fn public(app: Arc<App>) -> Router {
+fn public(app: Arc<App>) -> Router {
     for_edges()
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
@@ -102,7 +107,7 @@ pub fn public(app: Arc<App>) -> Router {
 }
 
 /// The routes of the operators' listener.
-pub fn operators(app: Arc<App>) -> Router {
+fn operators(app: Arc<App>) -> Router {
     for_operators()
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)

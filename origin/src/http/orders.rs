@@ -1,12 +1,11 @@
 //! The buyer's calls.
 
-use super::request::{self, OfOrder, OfSale};
+use super::request::{self, Incoming, OfOrder, OfSale};
 use super::sender::Sender;
 use super::{App, answer};
 use crate::committer::NewOrder;
 use crate::spans;
 use crate::stat_log::Decision;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -24,14 +23,25 @@ pub(super) async fn place(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let mut response = match read(&app, &sale, &sender, &parts.headers, body).await {
+    answer(&app, &sale, &sender, &parts.headers, body).await
+}
+
+/// Reads one order, places it and answers it.
+pub(super) async fn answer(
+    app: &App,
+    sale: &SaleId,
+    sender: &Sender,
+    headers: &HeaderMap,
+    body: impl Incoming,
+) -> Response {
+    let mut response = match read(app, sale, sender, headers, body).await {
         Ok(order) => {
-            let trace = spans::of_sender(&parts.headers);
-            decide(&app, &sale, sender.edge(), trace, order).await
+            let trace = spans::of_sender(headers);
+            decide(app, sale, sender.edge(), trace, order).await
         }
         Err(problem) => answer::problem(&problem),
     };
-    with_grant(&app, &sale, &sender, &mut response);
+    with_grant(app, sale, sender, &mut response);
     response
 }
 
@@ -40,7 +50,7 @@ async fn read(
     sale: &SaleId,
     sender: &Sender,
     headers: &HeaderMap,
-    body: Body,
+    body: impl Incoming,
 ) -> Result<NewOrder, Problem> {
     let (id, key) = request::order_key(headers, sender)?;
     let vouched = request::buyer_by_token(app, headers, sale)

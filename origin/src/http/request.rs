@@ -2,9 +2,9 @@
 //! is wrong.
 
 use super::sender::Sender;
-use super::{App, answer};
+use super::{App, answer, names};
 use crate::clock;
-use axum::body::Body;
+use axum::body::HttpBody;
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
@@ -18,7 +18,6 @@ use shared::buyer_token::{self, TokenError};
 use shared::gate::Key;
 use shared::ids::IdError;
 use shared::limits::BODY_MAX;
-use shared::wire::header;
 use shared::{BuyerId, Code, OrderId, Problem, SaleId};
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -28,6 +27,11 @@ const BODY_DEADLINE: Duration = Duration::from_secs(5);
 /// Most bytes of an oversized body that are read and dropped, so that its sender finds the answer
 /// instead of a reset connection.
 const DRAIN_MAX: usize = 4 * 1024 * 1024;
+
+/// A body that comes in: hyper's own, or the one that axum has made of it.
+pub(super) trait Incoming: HttpBody<Data = Bytes, Error: Send> + Send + Unpin {}
+
+impl<B: HttpBody<Data = Bytes, Error: Send> + Send + Unpin> Incoming for B {}
 
 /// The sale in the path.
 pub(super) struct OfSale(pub(super) SaleId);
@@ -80,13 +84,13 @@ fn invalid(error: IdError) -> Response {
 
 /// The id of an order and where it comes from. Without `Idempotency-Key` it is made here.
 pub(super) fn order_key(headers: &HeaderMap, sender: &Sender) -> Result<(OrderId, Key), Problem> {
-    let Some(sent) = headers.get(header::IDEMPOTENCY_KEY) else {
+    let Some(sent) = headers.get(&names::IDEMPOTENCY_KEY) else {
         return Ok((new_order_id()?, Key::Made));
     };
     let id = sent.to_str().map_err(|_| IdError::Order);
     let id = id.and_then(OrderId::parse);
     let id = id.map_err(Problem::invalid)?;
-    let repeats = || headers.get(header::RETRY).is_some_and(|value| value == "1");
+    let repeats = || headers.get(&names::RETRY).is_some_and(|value| value == "1");
     let key = match sender {
         Sender::Edge { key, .. } => *key,
         Sender::Client(_) if repeats() => Key::Repeated,
@@ -111,7 +115,7 @@ pub(super) fn buyer_by_token(
     let Some(keys) = &app.buyer_keys else {
         return Ok(None);
     };
-    let token = headers.get(header::BUYER_TOKEN);
+    let token = headers.get(&names::BUYER_TOKEN);
     // What is no text is no token.
     let token = token.map(|token| token.to_str().unwrap_or_default());
     buyer_token::check(keys, token, sale, clock::now()).map(Some)
@@ -120,7 +124,7 @@ pub(super) fn buyer_by_token(
 /// The body as JSON of type `T`.
 pub(super) async fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
-    body: Body,
+    body: impl Incoming,
 ) -> Result<T, Problem> {
     let bytes = read(headers, body).await?;
     if bytes.is_empty() {
@@ -137,7 +141,7 @@ pub(crate) struct Nothing {}
 /// The body as JSON of type `T`; the default where it is empty.
 pub(super) async fn json_or_default<T: Default + DeserializeOwned>(
     headers: &HeaderMap,
-    body: Body,
+    body: impl Incoming,
 ) -> Result<T, Problem> {
     let bytes = read(headers, body).await?;
     if bytes.is_empty() {
@@ -164,7 +168,7 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
 }
 
 /// The whole body, at most [`BODY_MAX`] bytes of it, however it is framed.
-async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
+async fn read(headers: &HeaderMap, mut body: impl Incoming) -> Result<Bytes, Problem> {
     let late = || Problem::invalid("The body did not arrive within 5 seconds. Send it again.");
     let announced = headers.get(CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
@@ -183,7 +187,7 @@ async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
         .unwrap_or_else(|_| Err(late()))
 }
 
-async fn collect(body: &mut Body) -> Result<Bytes, Problem> {
+async fn collect(body: &mut impl Incoming) -> Result<Bytes, Problem> {
     let mut whole = Bytes::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::invalid("The body ended too early."))?;
@@ -205,7 +209,7 @@ async fn collect(body: &mut Body) -> Result<Bytes, Problem> {
     Ok(whole)
 }
 
-async fn drain(body: &mut Body) {
+async fn drain(body: &mut impl Incoming) {
     let mut dropped = 0;
     while let Some(Ok(frame)) = body.frame().await {
         dropped += frame.data_ref().map_or(0, Bytes::len);

@@ -3,16 +3,17 @@
 //! What an edge says of itself and of its client (`Lastseat-*`) is believed with its signature only. Every
 //! public route that touches a sale stands behind [`admit`].
 
-use super::{App, answer};
+use super::{App, answer, names};
 use crate::clock;
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::HeaderName;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use shared::gate::Key;
 use shared::signature::{self, Signed, Untrusted};
-use shared::wire::{header, key_source};
-use shared::{EdgeCounts, EdgeId, KeyRing};
+use shared::wire::key_source;
+use shared::{EdgeCounts, EdgeId, KeyRing, Refusal};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -48,48 +49,66 @@ pub(super) enum Sender {
 }
 
 /// Lets a request through to its handler, with its [`Sender`], or says why not.
-pub(super) async fn admit(
-    State(app): State<Arc<App>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    match app.trust.sender(&request) {
+pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let peer = parts.extensions.get().copied();
+    match admitted(&app, &parts, peer) {
         Ok(sender) => {
-            let taken = app.clients.as_ref().map(|clients| clients.take(&sender));
-            if let Some(Err(busy)) = taken {
-                return answer::client_busy(busy);
-            }
-            request.extensions_mut().insert(sender);
-            next.run(request).await
+            parts.extensions.insert(sender);
+            next.run(Request::from_parts(parts, body)).await
         }
-        Err(why) => answer::untrusted(why),
+        Err(barred) => barred.answer(),
+    }
+}
+
+/// Why a request is not let in.
+pub(super) enum Barred {
+    Untrusted(Untrusted),
+    /// Its client asks too much.
+    Busy(Refusal),
+}
+
+impl Barred {
+    pub(super) fn answer(self) -> Response {
+        match self {
+            Self::Untrusted(why) => answer::untrusted(why),
+            Self::Busy(busy) => answer::client_busy(busy),
+        }
+    }
+}
+
+/// The sender of a request that came from `peer`, or why it is not let in.
+pub(super) fn admitted(app: &App, parts: &Parts, peer: Option<Peer>) -> Result<Sender, Barred> {
+    let sender = app.trust.sender(parts, peer).map_err(Barred::Untrusted)?;
+    match app.clients.as_ref().map(|clients| clients.take(&sender)) {
+        Some(Err(busy)) => Err(Barred::Busy(busy)),
+        _ => Ok(sender),
     }
 }
 
 impl Trust {
-    fn sender(&self, request: &Request) -> Result<Sender, Untrusted> {
-        let text = |name| {
-            let value = request.headers().get(name);
+    fn sender(&self, request: &Parts, peer: Option<Peer>) -> Result<Sender, Untrusted> {
+        let text = |name: &HeaderName| {
+            let value = request.headers.get(name);
             value.and_then(|value| value.to_str().ok())
         };
-        let Some(signature) = text(header::SIGNATURE) else {
-            let peer = request.extensions().get();
-            let client = Sender::Client(peer.map(|Peer(address)| *address));
+        let Some(signature) = text(&names::SIGNATURE) else {
+            let client = Sender::Client(peer.map(|Peer(address)| address));
             return self.direct.then_some(client).ok_or(Untrusted::Absent);
         };
         let keys = self.edge_keys.as_ref().ok_or(Untrusted::UnknownKey)?;
-        let said = |name| text(name).unwrap_or_default();
+        let said = |name: &HeaderName| text(name).unwrap_or_default();
         let signed = Signed {
-            method: request.method().as_str(),
+            method: request.method.as_str(),
             path: request
-                .uri()
+                .uri
                 .path_and_query()
                 .map_or("", |path| path.as_str()),
-            order: said(header::IDEMPOTENCY_KEY),
-            client: said(header::CLIENT_IP),
-            edge: said(header::EDGE),
-            key_source: said(header::KEY),
-            buyer_token: said(header::BUYER_TOKEN),
+            order: said(&names::IDEMPOTENCY_KEY),
+            client: said(&names::CLIENT_IP),
+            edge: said(&names::EDGE),
+            key_source: said(&names::KEY),
+            buyer_token: said(&names::BUYER_TOKEN),
         };
         signature::verify(keys, Some(signature), &signed, clock::now())?;
         Ok(Sender::Edge {
@@ -97,7 +116,7 @@ impl Trust {
             key: key_source::parse(signed.key_source),
             client: signed.client.parse().ok(),
             // Not signed: nothing is decided by them.
-            counts: text(header::EDGE_COUNTS).and_then(EdgeCounts::parse),
+            counts: text(&names::EDGE_COUNTS).and_then(EdgeCounts::parse),
         })
     }
 }

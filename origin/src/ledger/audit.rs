@@ -135,7 +135,7 @@ impl Ledger {
         orders: &[OrderId],
     ) -> Result<(u64, Vec<Value>, Vec<Value>), Fault> {
         let script = &self.scripts().peek;
-        let mut command = self.command(script, sale);
+        let mut command = script.on(sale);
         command.arg(buyers.len());
         buyers.iter().for_each(|buyer| {
             command.arg(buyer.as_str());

@@ -46,7 +46,7 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn ack(&self, sale: &SaleId, commit_seq: u64) -> Reply<SaleChange> {
         let script = &self.scripts().ack;
-        let mut command = self.command(script, sale);
+        let mut command = script.on(sale);
         command.arg(commit_seq);
         self.change_sale(script, &command).await
     }

@@ -2,6 +2,7 @@
 //! Lua script in `lua/`; this module calls them and reads their replies.
 
 pub mod audit;
+pub mod batch;
 pub mod check;
 mod facts;
 mod fault;
@@ -115,21 +116,15 @@ impl Ledger {
             "a batch has 1 to {BATCH_MAX} orders"
         );
         let script = &self.scripts().reserve;
-        let mut command = self.command(script, sale);
-        for order in batch {
-            command
-                .arg(order.id.as_str())
-                .arg(order.buyer.as_str())
-                .arg(order.quantity.get());
-        }
+        let command = batch::command(script, sale, batch);
         let sent = Instant::now();
         let reply = self.run(script, &command).await;
         self.counters.batch_done(batch.len(), sent.elapsed());
         let Some(parts) = reply? else {
             return Ok(None);
         };
-        let snapshot = self.heard(&parts)?;
-        let verdicts = read_batch(batch, &snapshot, &parts)?;
+        let (snapshot, verdicts) = batch::read(batch, &parts)?;
+        self.clock.hear(snapshot.at);
         self.counters.batch_decided(sale, &verdicts);
         Ok(Some((snapshot, verdicts)))
     }
@@ -149,7 +144,7 @@ impl Ledger {
         self.call(redis::cmd("SADD").arg(keys::SALES).arg(sale.as_str()))
             .await?;
         let script = &self.scripts().create;
-        let mut command = self.command(script, sale);
+        let mut command = script.on(sale);
         command
             .arg(capacity.get())
             .arg(terms.opens_at.0)
@@ -227,7 +222,7 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn sweep(&self, sale: &SaleId) -> Reply<u64> {
         let script = &self.scripts().snapshot;
-        let Some(parts) = self.run(script, &self.command(script, sale)).await? else {
+        let Some(parts) = self.run(script, &script.on(sale)).await? else {
             return Ok(None);
         };
         let snapshot = self.heard(&parts)?;
@@ -277,7 +272,7 @@ impl Ledger {
         quantity: Option<Quantity>,
     ) -> Reply<Verdict> {
         let script = &self.scripts().confirm;
-        let mut command = self.command(script, sale);
+        let mut command = script.on(sale);
         command
             .arg(id.as_str())
             .arg(quantity.map_or(0, Quantity::get));
@@ -290,7 +285,7 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
         let script = &self.scripts().cancel;
-        let mut command = self.command(script, sale);
+        let mut command = script.on(sale);
         command.arg(id.as_str());
         self.change_order(script, &command, id).await
     }
@@ -301,7 +296,7 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
         let script = &self.scripts().extend;
-        let mut command = self.command(script, sale);
+        let mut command = script.on(sale);
         command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
         self.change_order(script, &command, id).await
     }
@@ -317,7 +312,7 @@ impl Ledger {
         seen: Option<Capacity>,
     ) -> Reply<SaleChange> {
         let script = &self.scripts().restock;
-        let mut command = self.command(script, sale);
+        let mut command = script.on(sale);
         command
             .arg(capacity.get())
             .arg(seen.map_or(-1, |c| i64::from(c.get())));
@@ -330,7 +325,7 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
         let script = &self.scripts().state;
-        let mut command = self.command(script, sale);
+        let mut command = script.on(sale);
         command.arg(state.as_str());
         self.change_sale(script, &command).await
     }
@@ -341,7 +336,7 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
         let script = &self.scripts().terms;
-        let mut command = self.command(script, sale);
+        let mut command = script.on(sale);
         let word = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
         command
             .arg(word(change.opens_at.map(|t| t.0)))
@@ -374,12 +369,6 @@ impl Ledger {
             ScriptSet::Built => &SCRIPTS,
             ScriptSet::Patched(scripts) => scripts,
         }
-    }
-
-    fn command(&self, script: &Script, sale: &SaleId) -> Cmd {
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(&script.hash).arg(5).arg(&keys::of_sale(sale));
-        command
     }
 
     async fn run(&self, script: &Script, command: &Cmd) -> Result<Option<Vec<Value>>, Fault> {
@@ -446,59 +435,6 @@ impl Ledger {
         };
         Ok(Some((self.heard(&parts)?, change)))
     }
-}
-
-/// Reads what `reserve.lua` answered for each order of `batch`.
-fn read_batch(
-    batch: &[Reserve],
-    snapshot: &Snapshot,
-    parts: &[Value],
-) -> Result<Vec<Verdict>, Fault> {
-    let letters = reply::text(part(parts, 1)?)?.as_bytes();
-    let replays = match part(parts, 2)? {
-        Value::Array(records) => records.as_slice(),
-        other => return Err(reply::strange("a list of records", other)),
-    };
-    if letters.len() != batch.len() {
-        return Err(reply::strange("a letter for each order", part(parts, 1)?));
-    }
-    let mut replays = replays.iter();
-    let hold = snapshot.terms.hold_ms > 0;
-    let verdict = |(order, letter): (&Reserve, &u8)| match letter {
-        b'g' => Ok(Verdict::Granted {
-            replayed: false,
-            order: Order {
-                buyer: order.buyer.clone(),
-                state: if hold {
-                    OrderState::Held
-                } else {
-                    OrderState::Confirmed
-                },
-                asked: order.quantity.get(),
-                taken: order.quantity.get(),
-                created_at: snapshot.at,
-                deadline: if hold {
-                    snapshot.at.plus(snapshot.terms.hold_ms)
-                } else {
-                    UnixMillis(0)
-                },
-                refused_late: false,
-            },
-        }),
-        b'r' => {
-            let record = replays
-                .next()
-                .ok_or_else(|| strange_letter(&SCRIPTS.reserve, b'r'))?;
-            Ok(Verdict::Granted {
-                order: reply::order(&order.id, record)?,
-                replayed: true,
-            })
-        }
-        other => refusal(*other, snapshot)
-            .map(Verdict::Refused)
-            .ok_or_else(|| strange_letter(&SCRIPTS.reserve, *other)),
-    };
-    batch.iter().zip(letters).map(verdict).collect()
 }
 
 fn part(parts: &[Value], index: usize) -> Result<&Value, Fault> {

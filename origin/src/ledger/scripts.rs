@@ -1,5 +1,8 @@
 //! The Lua scripts, each included exactly once.
 
+use super::keys;
+use redis::Cmd;
+use shared::SaleId;
 use std::sync::LazyLock;
 
 /// One script of the ledger.
@@ -19,6 +22,13 @@ impl Script {
     pub fn new(name: &'static str, text: String) -> Self {
         let hash = redis::Script::new(&text).get_hash().to_owned();
         Self { name, text, hash }
+    }
+
+    /// The command that runs it on `sale`; arguments follow.
+    pub(super) fn on(&self, sale: &SaleId) -> Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.hash).arg(5).arg(&keys::of_sale(sale));
+        command
     }
 }
 

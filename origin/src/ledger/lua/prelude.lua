@@ -28,6 +28,13 @@ local FIELDS = { 'format', 'capacity', 'held', 'confirmed', 'version', 'commit_s
   'closes_at', 'hold_ms', 'buyer_limit', 'order_limit', 'acked_seq', 'state' }
 local STATES = { scheduled = true, open = true, paused = true, closed = true }
 
+-- The digits of a number. The orders of a batch share most of theirs, and writing one takes long.
+local digits = setmetatable({}, { __index = function(known, number)
+  local text = tostring(number)
+  known[number] = text
+  return text
+end })
+
 local function event(...)
   events[#events + 1] = table.concat({ ... }, ' ')
 end
@@ -80,7 +87,8 @@ end
 local function load_orders(ids)
   if #ids == 0 then return end
   local records = redis.call('HMGET', ORDERS, unpack(ids))
-  for i, id in ipairs(ids) do
+  for i = 1, #ids do
+    local id = ids[i]
     if orders[id] == nil then
       local record = records[i]
       if record then
@@ -100,7 +108,8 @@ end
 local function load_buyers(buyers)
   if #buyers == 0 then return end
   local counts = redis.call('HMGET', BUYERS, unpack(buyers))
-  for i, buyer in ipairs(buyers) do
+  for i = 1, #buyers do
+    local buyer = buyers[i]
     if tally[buyer] == nil then
       local count = tonumber(counts[i] or 0)
       if not count or count < 0 then corrupt('the tally of buyer ' .. buyer .. ' is not a number') end
@@ -191,8 +200,8 @@ local function load_order(id)
 end
 
 local function pack(order)
-  return '1' .. order.state .. ':' .. order.asked .. ':' .. order.taken .. ':' .. order.created_at
-    .. ':' .. order.deadline .. ':' .. order.buyer
+  return '1' .. order.state .. ':' .. digits[order.asked] .. ':' .. digits[order.taken] .. ':'
+    .. digits[order.created_at] .. ':' .. digits[order.deadline] .. ':' .. order.buyer
 end
 
 -- Writes everything that was decided: at most one call per key, one log entry per script.
@@ -200,17 +209,20 @@ local function commit()
   if not dirty then return end
   if #changed_ids > 0 then
     local pairs_ = {}
-    for _, id in ipairs(changed_ids) do
-      pairs_[#pairs_ + 1] = id
-      pairs_[#pairs_ + 1] = pack(orders[id])
+    for i = 1, #changed_ids do
+      local id = changed_ids[i]
+      pairs_[2 * i - 1] = id
+      pairs_[2 * i] = pack(orders[id])
     end
     redis.call('HSET', ORDERS, unpack(pairs_))
   end
   local some, none = {}, {}
-  for _, buyer in ipairs(changed_buyer_list) do
+  for i = 1, #changed_buyer_list do
+    local buyer = changed_buyer_list[i]
     if tally[buyer] > 0 then
-      some[#some + 1] = buyer
-      some[#some + 1] = tally[buyer]
+      local place = #some
+      some[place + 1] = buyer
+      some[place + 2] = digits[tally[buyer]]
     else
       none[#none + 1] = buyer
     end

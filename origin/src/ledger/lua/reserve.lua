@@ -12,9 +12,9 @@
 if not open_sale() then return nil end
 
 local ids, buyers = {}, {}
-for i = 1, #ARGV, 3 do
-  ids[#ids + 1] = ARGV[i]
-  buyers[#buyers + 1] = ARGV[i + 1]
+for i = 1, #ARGV / 3 do
+  ids[i] = ARGV[3 * i - 2]
+  buyers[i] = ARGV[3 * i - 1]
 end
 load_orders(ids)
 load_buyers(buyers)
@@ -44,7 +44,7 @@ local function decide(id, buyer, quantity)
   if deadline > 0 then held_until[id] = deadline end
   change(id, { state = state, asked = quantity, taken = quantity, created_at = now,
     deadline = deadline, buyer = buyer })
-  event('g', id, quantity, deadline, buyer)
+  events[#events + 1] = 'g ' .. id .. ' ' .. digits[quantity] .. ' ' .. digits[deadline] .. ' ' .. buyer
   return 'g'
 end
 

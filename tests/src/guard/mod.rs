@@ -1,0 +1,45 @@
+//! The regression guard: how many instructions the hot paths take and how large the edge's Wasm is, against what
+//! `tests/instructions.toml` holds. Behind `make guard`.
+//!
+//! callgrind counts what the processor is told to do, so the figures do not depend on how busy or how quick a machine
+//! is. gungraun (once iai-callgrind) counts in the same way, but it keeps its baseline in `target/`, where neither a
+//! fresh clone nor a reviewer finds it, and needs a second program of exactly its own version.
+
+mod callgrind;
+mod held;
+mod origin;
+mod paths;
+mod report;
+
+pub use paths::perform;
+pub use report::Report;
+
+use anyhow::{Context, Result};
+use held::Held;
+
+/// Measures everything and compares it with what is held.
+///
+/// # Errors
+/// valgrind or the edge's Wasm is missing, or the file cannot be read.
+pub fn check() -> Result<Report> {
+    let held = Held::read()?;
+    Ok(Report::new(&held, callgrind::count()?, wasm_bytes()?))
+}
+
+/// Writes what is measured now into the file; the report says what that changed.
+///
+/// # Errors
+/// As [`check`], or the file cannot be written.
+pub fn accept() -> Result<Report> {
+    let report = check()?;
+    report.measured().write()?;
+    Ok(report)
+}
+
+/// The size of the module that workerd and Cloudflare load.
+fn wasm_bytes() -> Result<u64> {
+    let path = crate::harness::paths::repository().join("edge/build/index_bg.wasm");
+    let file = std::fs::metadata(&path);
+    let file = file.with_context(|| format!("{} is missing. Run 'make edge'", path.display()))?;
+    Ok(file.len())
+}

@@ -1,0 +1,145 @@
+//! The hot paths of a node.
+
+use super::paths::{NOW, Ready, sale};
+use lastseat::http::answer;
+use lastseat::ledger::scripts::SCRIPTS;
+use lastseat::ledger::{Reserve, Verdict, batch};
+use lastseat::sales::{Placed, Tier};
+use redis::Value;
+use shared::gate::Key;
+use shared::outlook::Load;
+use shared::wire::OrderRequest;
+use shared::{
+    BuyerId, EdgeId, Order, OrderId, OrderState, Outlook, Quantity, Refusal, SaleState, Snapshot,
+    Terms, UnixMillis,
+};
+use std::fmt::Write;
+use std::hint::black_box;
+
+/// Orders of a batch in a rush.
+const BATCH: u64 = 256;
+
+fn snapshot(confirmed: u32) -> Snapshot {
+    Snapshot {
+        capacity: 10_000,
+        held: 0,
+        confirmed,
+        version: 12,
+        commit_seq: 345,
+        state: SaleState::Open,
+        terms: Terms::default(),
+        at: NOW,
+    }
+}
+
+fn id(number: u64) -> OrderId {
+    let mut chance = [0; 10];
+    chance[..8].copy_from_slice(&number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+    OrderId::new_v7(NOW, chance)
+}
+
+fn buyer(number: u64) -> BuyerId {
+    BuyerId::parse(&format!("buyer-{number:06}")).expect("a buyer's id")
+}
+
+/// After the last ticket.
+pub(super) fn refuse() -> Ready {
+    let mut outlook = Outlook::new(snapshot(10_000));
+    Box::new(move || {
+        let received = black_box(&mut outlook).receive(Key::Made, false, NOW, 0.5);
+        assert_eq!(received.refusal, Some(Refusal::SoldOut));
+    })
+}
+
+pub(super) fn grant() -> Ready {
+    let mut outlook = Outlook::new(snapshot(5_000));
+    let edge = EdgeId::parse("0a1b2c3d4e5f").expect("an edge's id");
+    let load = Load {
+        waiting: 100,
+        room: 60_000,
+        weight: 4,
+        live_weight: 10,
+    };
+    Box::new(move || {
+        let _ = black_box(black_box(&mut outlook).grant(&edge, load, NOW, 0.5));
+    })
+}
+
+/// From the bytes of its body to types that can only be valid.
+pub(super) fn order() -> Ready {
+    let body = br#"{"buyer":"buyer-000042","quantity":1}"#;
+    Box::new(move || {
+        let wanted: OrderRequest = serde_json::from_slice(black_box(body)).expect("an order");
+        drop(black_box(wanted.parse().expect("a valid one")));
+    })
+}
+
+pub(super) fn sold_out() -> Ready {
+    answer(Placed {
+        verdict: Verdict::Refused(Refusal::SoldOut),
+        by: Tier::Origin,
+    })
+}
+
+pub(super) fn granted() -> Ready {
+    let order = Order {
+        buyer: buyer(42),
+        state: OrderState::Confirmed,
+        asked: 1,
+        taken: 1,
+        created_at: NOW,
+        deadline: UnixMillis(0),
+        refused_late: false,
+    };
+    answer(Placed {
+        verdict: Verdict::Granted {
+            order,
+            replayed: false,
+        },
+        by: Tier::Ledger,
+    })
+}
+
+/// The whole HTTP answer, made and dropped.
+fn answer(placed: Placed) -> Ready {
+    let (sale, id, outcome) = (sale(), id(42), Ok(placed));
+    Box::new(move || drop(black_box(answer::placed(&sale, &id, black_box(&outcome)))))
+}
+
+fn batch() -> Vec<Reserve> {
+    let order = |number| Reserve {
+        id: id(number),
+        buyer: buyer(number),
+        quantity: Quantity::ONE,
+    };
+    (0..BATCH).map(order).collect()
+}
+
+/// To the bytes that Redis gets.
+pub(super) fn batch_write() -> Ready {
+    let (sale, batch) = (sale(), batch());
+    Box::new(move || {
+        let command = batch::command(&SCRIPTS.reserve, &sale, black_box(&batch));
+        drop(black_box(command.get_packed_command()));
+    })
+}
+
+/// From the bytes of Redis to a verdict for each order.
+pub(super) fn batch_read() -> Ready {
+    let batch = batch();
+    let said = format!("10000 0 5000 12 345 open 0 0 0 0 10 {NOW}");
+    let letters = "g".repeat(batch.len());
+    let mut reply = "*3\r\n".to_owned();
+    for text in [said, letters] {
+        let _ = write!(reply, "${}\r\n{text}\r\n", text.len());
+    }
+    reply.push_str("*0\r\n");
+    Box::new(move || {
+        let parts = redis::parse_redis_value(black_box(reply.as_bytes())).expect("a reply");
+        let Value::Array(parts) = parts else {
+            panic!("{parts:?} is no reply of a script");
+        };
+        let (_, verdicts) = batch::read(&batch, &parts).expect("a reply of reserve.lua");
+        assert_eq!(verdicts.len(), batch.len());
+    })
+}
