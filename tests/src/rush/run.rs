@@ -8,13 +8,12 @@ use super::report::{Latency, More, NodeReport, Report, ratio};
 use super::stage::Stage;
 use super::verdict;
 use crate::harness::metrics::Metrics;
-use crate::harness::paths::repository;
+use crate::harness::paths::commit;
 use crate::harness::system::{Node, RedisAt};
 use crate::harness::{Cluster, Edge, Setup, System};
 use anyhow::{Context, Result, bail};
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::process::Command;
 use std::rc::Rc;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -188,7 +187,11 @@ async fn judge(
     let differences = match system.redis {
         Some(_) => {
             let orders = system.orders(&sale).await.context("the orders in Redis")?;
-            Some(verdict::compare(tally, Buyers::new(seed), &orders))
+            Some(verdict::compare(
+                &tally.outcomes,
+                Buyers::new(seed),
+                &orders,
+            ))
         }
         None => None,
     };
@@ -230,18 +233,4 @@ async fn judge(
         audit,
         more,
     })
-}
-
-/// The commit of the checkout, or "unknown".
-fn commit() -> String {
-    let described = Command::new("git")
-        .current_dir(repository())
-        .args(["describe", "--always", "--dirty", "--abbrev=12"])
-        .output();
-    match described {
-        Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).trim().to_owned()
-        }
-        _ => "unknown".to_owned(),
-    }
 }

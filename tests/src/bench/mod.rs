@@ -1,0 +1,3 @@
+//! `make bench`.
+
+pub mod load;
