@@ -1,3 +1,102 @@
-//! `make bench`.
+//! `make bench`: lastseat measured against other services on the same machine, in turn, each run audited.
+//!
+//! [`measure`] is the plan, one file beside it for each group of measures; [`load`] is the generator; [`service`] starts what
+//! is measured; [`row`] is what comes out, [`report`] the files that are written from it.
 
 pub mod load;
+mod m03_one_origin;
+pub mod measure;
+pub mod options;
+mod progress;
+pub mod report;
+pub mod row;
+pub mod service;
+mod turns;
+
+pub use measure::Measure;
+pub use options::Options;
+pub use report::Report;
+
+use anyhow::{Result, bail};
+use progress::Progress;
+use report::Failed;
+use row::Row;
+
+/// A run of the bench.
+#[derive(Debug)]
+pub struct Bench {
+    /// What is wanted.
+    pub options: Options,
+    progress: Progress,
+    failed: Vec<Failed>,
+}
+
+impl Bench {
+    /// Says what is done now.
+    pub fn step(&self, measure: Measure, what: &str) {
+        self.progress.step(measure, what);
+    }
+
+    /// Notes a run that is no data point.
+    pub fn fail(&mut self, measure: Measure, what: &str, why: &str) {
+        self.progress
+            .note(&format!("{measure}, {what}: left out: {why}"));
+        self.failed.push(Failed {
+            id: measure.to_string(),
+            what: what.to_owned(),
+            why: why.to_owned(),
+            could_run: true,
+        });
+    }
+
+    /// Runs one measure, and those that are measured in the same runs.
+    async fn measure(&mut self, measure: Measure) -> Result<Vec<Row>> {
+        match measure {
+            Measure::M3 => m03_one_origin::orders(self).await,
+            Measure::M4 => m03_one_origin::refusals(self).await,
+            _ => bail!("not yet"),
+        }
+    }
+}
+
+/// Runs what `options` want. A measure that cannot be run is noted, and the others go on.
+///
+/// # Errors
+/// Something that was asked for is not built.
+pub async fn run(options: &Options) -> Result<Report> {
+    let wanted = options.measures();
+    if let Some(measure) = wanted.iter().find(|measure| measure.plan().peers) {
+        use anyhow::Context as _;
+        for peer in [
+            service::Service::S0,
+            service::Service::S1,
+            service::Service::S2,
+        ] {
+            peer.program()
+                .with_context(|| format!("{measure} cannot be run"))?;
+        }
+    }
+    let mut bench = Bench {
+        options: options.clone(),
+        progress: Progress::new(&wanted),
+        failed: Vec::new(),
+    };
+    let mut report = Report::begin(options);
+    let mut groups: Vec<Measure> = wanted.iter().map(|measure| measure.runs()).collect();
+    groups.dedup();
+    for group in groups {
+        match bench.measure(group).await {
+            Ok(rows) => report.take(rows, &wanted),
+            Err(error) => {
+                bench
+                    .progress
+                    .note(&format!("{group} could not be run: {error:#}"));
+                bench.failed.push(Failed::could_not_run(group, &error));
+            }
+        }
+        bench.progress.done(group);
+    }
+    bench.progress.end();
+    report.failed = bench.failed;
+    Ok(report)
+}

@@ -1,0 +1,86 @@
+//! M3 and M4: one origin with its Redis, ours against the peers: orders that are all granted, and refusals after the last
+//! ticket.
+
+use super::Bench;
+use super::load::{Load, Pace};
+use super::measure::Measure;
+use super::row::{Better, Draft, Row};
+use super::service::{Expect, OneNode, Run, Service};
+use anyhow::Result;
+
+/// More than can be sold in a run.
+const PLENTY: u64 = 100_000_000;
+/// The one order that sells a sale out has a key of its own.
+const FIRST: u64 = 1;
+const SEED: u64 = 2;
+
+const LIMIT_M3: &str = "At this many connections Redis and the origin share two processors with the generator, and the \
+    append-only file is written and synced before each batch is answered; docs/PERFORMANCE.md has the profile of both.";
+const LIMIT_M4: &str = "A refusal of ours is a parsed order, checked against key, buyer and sale, and answered as problem+json; \
+    a peer's is a constant text after one comparison. What is left is the HTTP server's own time (docs/PERFORMANCE.md).";
+
+/// M3.
+///
+/// # Errors
+/// A service cannot be run.
+pub(super) async fn orders(bench: &mut Bench) -> Result<Vec<Row>> {
+    let peers = [(Service::S0, 12.0), (Service::S1, 12.0), (Service::S2, 3.0)];
+    let mut rows = Vec::new();
+    for connections in [64, 256] {
+        let services = [Service::Ours, Service::S0, Service::S1, Service::S2];
+        let turns = bench.turns(Measure::M3, &services, async |bench, service| {
+            let node = OneNode::start(service, PLENTY).await?;
+            let pace = Pace::AsFastAsItGoes(bench.options.run_time(Measure::M3));
+            let load = Load::new(node.address()?, node.ask(SEED), connections, pace);
+            let load = load.warmed_up(bench.options.warm_up());
+            node.run(&load, Expect::Granted, 0).await
+        });
+        let turns = turns.await?;
+        for (peer, goal) in peers {
+            let row = format!("{connections}-{}", peer.word());
+            let name = format!(
+                "orders into one origin, {connections} connections, against {}",
+                peer.name()
+            );
+            let draft = Draft::new(Measure::M3, &row, &name, "orders/s", Better::Higher)
+                .goal(goal)
+                .note("Every order granted, its answer sent after the append-only file was synced. Redis over TCP for both.")
+                .limit(LIMIT_M3);
+            rows.push(turns.row(draft, Service::Ours, peer, Run::granted_rate));
+        }
+    }
+    Ok(rows)
+}
+
+/// M4.
+///
+/// # Errors
+/// A service cannot be run.
+pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<Row>> {
+    let services = [Service::Ours, Service::S1, Service::S2];
+    let turns = bench.turns(Measure::M4, &services, async |bench, service| {
+        let node = OneNode::start(service, 1).await?;
+        let one = Load::new(node.address()?, node.ask(FIRST), 1, Pace::Count(1));
+        let sold = node.run(&one, Expect::Granted, 0).await?;
+        let pace = Pace::AsFastAsItGoes(bench.options.run_time(Measure::M4));
+        let load = Load::new(node.address()?, node.ask(SEED), 64, pace);
+        let load = load.warmed_up(bench.options.warm_up());
+        let mut run = node.run(&load, Expect::Refused, 1).await?;
+        run.problems.extend(sold.problems);
+        Ok(run)
+    });
+    let turns = turns.await?;
+    let mut rows = Vec::new();
+    for (peer, goal) in [(Service::S1, 12.0), (Service::S2, 2.5)] {
+        let name = format!(
+            "refusals of one origin after the sell-out, 64 connections, against {}",
+            peer.name()
+        );
+        let draft = Draft::new(Measure::M4, peer.word(), &name, "refusals/s", Better::Higher)
+            .goal(goal)
+            .note("The peers' local stock is used up with the sale, so that they, too, refuse from memory: their best case.")
+            .limit(LIMIT_M4);
+        rows.push(turns.row(draft, Service::Ours, peer, |run| run.tally.rate()));
+    }
+    Ok(rows)
+}
