@@ -5,12 +5,17 @@
 
 pub mod load;
 mod m03_one_origin;
+mod m06_rush;
+pub mod m08_latency;
+mod m09_processor;
+mod m12_spread;
 pub mod measure;
 pub mod options;
 mod progress;
 pub mod report;
 pub mod row;
 pub mod service;
+pub mod stack;
 mod turns;
 
 pub use measure::Measure;
@@ -18,6 +23,7 @@ pub use options::Options;
 pub use report::Report;
 
 use anyhow::{Result, bail};
+use m08_latency::Point;
 use progress::Progress;
 use report::Failed;
 use row::Row;
@@ -29,6 +35,7 @@ pub struct Bench {
     pub options: Options,
     progress: Progress,
     failed: Vec<Failed>,
+    points: Vec<Point>,
 }
 
 impl Bench {
@@ -54,6 +61,14 @@ impl Bench {
         match measure {
             Measure::M3 => m03_one_origin::orders(self).await,
             Measure::M4 => m03_one_origin::refusals(self).await,
+            Measure::M6 | Measure::M7 => m06_rush::rush(self).await,
+            Measure::M8 => {
+                let (rows, points) = m08_latency::latency(self).await?;
+                self.points = points;
+                Ok(rows)
+            }
+            Measure::M9 => m09_processor::processor(self).await,
+            Measure::M12 => m12_spread::spread(self).await,
             _ => bail!("not yet"),
         }
     }
@@ -80,6 +95,7 @@ pub async fn run(options: &Options) -> Result<Report> {
         options: options.clone(),
         progress: Progress::new(&wanted),
         failed: Vec::new(),
+        points: Vec::new(),
     };
     let mut report = Report::begin(options);
     let mut groups: Vec<Measure> = wanted.iter().map(|measure| measure.runs()).collect();

@@ -200,6 +200,8 @@ pub struct Run {
     pub problems: Vec<String>,
     /// Tickets sold that did not exist.
     pub oversold: u64,
+    /// What else was counted.
+    pub counts: BTreeMap<&'static str, f64>,
 }
 
 impl Run {
@@ -227,6 +229,7 @@ impl Run {
         let strange = match what {
             Expect::Granted => tally.refused + tally.later,
             Expect::Refused => tally.granted + tally.later,
+            Expect::NoTicket => tally.granted,
             Expect::Anything => 0,
         };
         if strange > 0 {
@@ -243,6 +246,8 @@ pub enum Expect {
     Granted,
     /// No request does, and each hears so at once.
     Refused,
+    /// No request does; some may be told to come again.
+    NoTicket,
     /// Both happen.
     Anything,
 }
@@ -263,6 +268,7 @@ pub async fn timed(load: &Load, roots: &[u32]) -> Result<Run> {
         cpu,
         problems: Vec::new(),
         oversold: 0,
+        counts: BTreeMap::new(),
     })
 }
 

@@ -11,20 +11,11 @@ use std::fmt::Display;
 pub trait Subject: Copy + PartialEq {
     /// How notes call it.
     fn called(self) -> impl Display;
-
-    /// Whether it is known to sell tickets that do not exist; a run that does is then shown and not left out.
-    fn may_oversell(self) -> bool {
-        false
-    }
 }
 
 impl Subject for Service {
     fn called(self) -> impl Display {
         self.name()
-    }
-
-    fn may_oversell(self) -> bool {
-        self == Self::S0
     }
 }
 

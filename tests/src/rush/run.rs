@@ -17,9 +17,12 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use tokio::signal::unix::{SignalKind, signal};
 
-const ORDERS_RECEIVED: &str = "lastseat_orders_received_total";
-const LEDGER_CALLS: &str = "lastseat_ledger_calls_total";
-const RESERVE: &str = r#"script="reserve""#;
+/// The counter of the orders that reached a node.
+pub const ORDERS_RECEIVED: &str = "lastseat_orders_received_total";
+/// The counter of the calls of scripts.
+pub const LEDGER_CALLS: &str = "lastseat_ledger_calls_total";
+/// The label of the script that gives tickets.
+pub const RESERVE: &str = r#"script="reserve""#;
 
 /// Runs the rush that `options` describe: starts the system (unless there is a target), makes the
 /// sale, sends the crowd, and judges.
