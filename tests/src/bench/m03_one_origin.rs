@@ -5,11 +5,9 @@ use super::Bench;
 use super::load::{Load, Pace};
 use super::measure::Measure;
 use super::row::{Better, Draft, Row};
-use super::service::{Expect, OneNode, Run, Service};
+use super::service::{Expect, OneNode, PLENTY, Run, Service};
 use anyhow::Result;
 
-/// More than can be sold in a run.
-const PLENTY: u64 = 100_000_000;
 /// The one order that sells a sale out has a key of its own.
 const FIRST: u64 = 1;
 const SEED: u64 = 2;

@@ -4,12 +4,11 @@ use super::Bench;
 use super::load::{Load, Pace};
 use super::measure::Measure;
 use super::row::{Better, Draft, Row, median};
-use super::service::{Expect, OneNode, Run, Service};
+use super::service::{Expect, OneNode, PLENTY, Run, Service};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-const PLENTY: u64 = 100_000_000;
 const SEED: u64 = 8;
 const CONNECTIONS: u32 = 256;
 /// The part of the peer's peak at which the measure is taken.

@@ -4,12 +4,10 @@ use super::Bench;
 use super::load::{Load, Pace};
 use super::measure::Measure;
 use super::row::{Better, Draft, Row};
-use super::service::{Expect, Run, Service};
+use super::service::{Expect, PLENTY, Run, Service};
 use super::stack::{Nginx, Running, Stack};
 use anyhow::Result;
-use std::time::Duration;
 
-const PLENTY: u64 = 100_000_000;
 const CONNECTIONS: u32 = 64;
 const SEED: u64 = 9;
 const FIRST: u64 = 10;
@@ -52,16 +50,8 @@ pub(super) async fn processor(bench: &mut Bench) -> Result<Vec<Row>> {
         for (what, ours, peer) in PARTS {
             let short = what.split(' ').next().unwrap_or(what).to_lowercase();
             let part = draft(format!("{word}-{short}"), what);
-            rows.push(turns.row(part, Stack::Ours, PEER, |run| {
-                // A run has the one or the other.
-                let names = [ours, peer];
-                let times = run
-                    .cpu
-                    .iter()
-                    .filter(|(name, _)| names.contains(&name.as_str()));
-                let sum: Duration = times.map(|(_, time)| *time).sum();
-                sum.as_secs_f64() * 1e6 / (run.tally.outcomes.len() as f64).max(1.0)
-            }));
+            // A run has the one or the other.
+            rows.push(turns.row(part, Stack::Ours, PEER, |run| run.cpu_of(&[ours, peer])));
         }
     }
     Ok(rows)

@@ -4,6 +4,7 @@
 //! is measured; [`row`] is what comes out, [`report`] the files that are written from it.
 
 pub mod load;
+mod m01_edge;
 mod m03_one_origin;
 mod m06_rush;
 pub mod m08_latency;
@@ -59,6 +60,8 @@ impl Bench {
     /// Runs one measure, and those that are measured in the same runs.
     async fn measure(&mut self, measure: Measure) -> Result<Vec<Row>> {
         match measure {
+            Measure::M1 => m01_edge::refusals(self).await,
+            Measure::M2 => m01_edge::forwards(self).await,
             Measure::M3 => m03_one_origin::orders(self).await,
             Measure::M4 => m03_one_origin::refusals(self).await,
             Measure::M6 | Measure::M7 => m06_rush::rush(self).await,

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 
 /// The sale that lastseat sells in a measure.
 pub const SALE: &str = "bench";
+/// More tickets than can be sold in a measure.
+pub const PLENTY: u64 = 100_000_000;
 /// Time that a peer may take until it listens.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
@@ -214,8 +216,22 @@ impl Run {
     /// Microseconds of all processes but the generator for each request.
     #[must_use]
     pub fn cpu_us(&self) -> f64 {
-        let sum: Duration = self.cpu.values().sum();
-        sum.as_secs_f64() * 1e6 / (self.tally.outcomes.len() as f64).max(1.0)
+        self.each(self.cpu.values().sum())
+    }
+
+    /// As [`Run::cpu_us`], of the programs with these names.
+    #[must_use]
+    pub fn cpu_of(&self, names: &[&str]) -> f64 {
+        let times = self.cpu.iter();
+        let sum: Duration = times
+            .filter(|(name, _)| names.contains(&name.as_str()))
+            .map(|(_, time)| *time)
+            .sum();
+        self.each(sum)
+    }
+
+    fn each(&self, time: Duration) -> f64 {
+        time.as_secs_f64() * 1e6 / (self.tally.outcomes.len() as f64).max(1.0)
     }
 
     /// Adds what the answers themselves show: broken connections, and kinds of answers that this run must not have.

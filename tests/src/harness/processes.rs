@@ -57,9 +57,21 @@ pub fn cpu_by_name(roots: &[u32]) -> BTreeMap<String, Duration> {
         .chain(below.map(|process| process.pid))
         .filter_map(stat)
     {
-        *sums.entry(stat.process.name).or_default() += stat.cpu;
+        *sums.entry(title(&stat.process)).or_default() += stat.cpu;
     }
     sums
+}
+
+/// How a process calls itself: the kernel's name is that of the file, and a program may have been started as
+/// `/proc/self/exe`.
+fn title(process: &Process) -> String {
+    let line = command_line(process.pid.cast_unsigned());
+    let word = line.split_ascii_whitespace().next().unwrap_or_default();
+    let file = word.rsplit('/').next().unwrap_or_default();
+    match file.trim_end_matches(':') {
+        "" => process.name.clone(),
+        name => name.to_owned(),
+    }
 }
 
 /// Processor time of this thread.
