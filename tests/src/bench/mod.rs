@@ -6,10 +6,14 @@
 pub mod load;
 mod m01_edge;
 mod m03_one_origin;
+mod m05_engine;
 mod m06_rush;
 pub mod m08_latency;
 mod m09_processor;
+mod m10_growth;
+mod m11_soak;
 mod m12_spread;
+mod m13_sizes;
 pub mod measure;
 pub mod options;
 mod progress;
@@ -23,7 +27,7 @@ pub use measure::Measure;
 pub use options::Options;
 pub use report::Report;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use m08_latency::Point;
 use progress::Progress;
 use report::Failed;
@@ -64,6 +68,7 @@ impl Bench {
             Measure::M2 => m01_edge::forwards(self).await,
             Measure::M3 => m03_one_origin::orders(self).await,
             Measure::M4 => m03_one_origin::refusals(self).await,
+            Measure::M5 => m05_engine::engine(self).await,
             Measure::M6 | Measure::M7 => m06_rush::rush(self).await,
             Measure::M8 => {
                 let (rows, points) = m08_latency::latency(self).await?;
@@ -71,8 +76,10 @@ impl Bench {
                 Ok(rows)
             }
             Measure::M9 => m09_processor::processor(self).await,
+            Measure::M10 => m10_growth::growth(self).await,
+            Measure::M11 => m11_soak::soak(self).await,
             Measure::M12 => m12_spread::spread(self).await,
-            _ => bail!("not yet"),
+            Measure::M13 => m13_sizes::sizes(self).await,
         }
     }
 }

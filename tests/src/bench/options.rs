@@ -52,8 +52,14 @@ impl Options {
     pub fn run_time(&self, measure: Measure) -> Duration {
         match self.seconds {
             Some(seconds) => Duration::from_secs(u64::from(seconds)),
-            None if self.quick => Duration::from_millis(500),
-            None => Duration::from_secs(u64::from(measure.plan().seconds)),
+            None => {
+                let planned = Duration::from_secs(u64::from(measure.plan().seconds));
+                if self.quick {
+                    (planned / 40).max(Duration::from_millis(500))
+                } else {
+                    planned
+                }
+            }
         }
     }
 

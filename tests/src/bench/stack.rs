@@ -164,7 +164,9 @@ impl Running {
         (self.seed, self.before) = (seed, before);
     }
 
-    fn roots(&self) -> Vec<u32> {
+    /// The processes that belong to it.
+    #[must_use]
+    pub fn roots(&self) -> Vec<u32> {
         let mut roots = match &self.body {
             Body::Ours(cluster) => vec![cluster.pid()],
             Body::Peer(_, peer) => {
@@ -176,15 +178,42 @@ impl Running {
         roots
     }
 
-    /// Sends `load`, then compares what the buyers heard with the ledger: order by order with ours, by number with a peer,
-    /// which keeps no orders. `may_oversell` shows what it oversold instead of leaving the run out.
+    /// Sends `load`, then compares what the buyers heard with the ledger: [`Running::send`] and [`Running::judge`].
     ///
     /// # Errors
     /// It cannot be run, or the ledger does not answer.
     pub async fn run(&self, load: &Load, expect: Expect, may_oversell: bool) -> Result<Run> {
-        let mut run = timed(load, &self.roots()).await?;
+        self.judge(self.send(load).await?, expect, may_oversell)
+            .await
+    }
+
+    /// Sends `load`.
+    ///
+    /// # Errors
+    /// It cannot be sent.
+    pub async fn send(&self, load: &Load) -> Result<Run> {
+        timed(load, &self.roots()).await
+    }
+
+    /// Lets the sale have so many tickets in all.
+    ///
+    /// # Errors
+    /// No node does it, or it is a peer's.
+    pub async fn restock(&self, tickets: u64) -> Result<()> {
+        match &self.body {
+            Body::Ours(cluster) => cluster.set_capacity(SALE, tickets).await,
+            Body::Peer(..) => bail!("a peer's sale cannot be restocked"),
+        }
+    }
+
+    /// Compares what the buyers heard with the ledger: order by order with ours, by number with a peer, which keeps no
+    /// orders. `may_oversell` shows what it oversold instead of leaving the run out.
+    ///
+    /// # Errors
+    /// The ledger does not answer.
+    pub async fn judge(&self, mut run: Run, expect: Expect, may_oversell: bool) -> Result<Run> {
         run.expect(expect);
-        let sold = match &self.body {
+        let (tickets, sold) = match &self.body {
             Body::Ours(cluster) => self.audit(cluster, &mut run).await?,
             Body::Peer(service, _) => {
                 let (sold, winners) = (
@@ -195,22 +224,23 @@ impl Running {
                     run.problems
                         .push(format!("{winners} have a yes, {sold} are sold"));
                 }
-                sold
+                (self.tickets, sold)
             }
         };
-        run.oversold = sold.saturating_sub(self.tickets);
+        run.oversold = sold.saturating_sub(tickets);
         if run.oversold > 0 && !may_oversell {
             run.problems
                 .push(format!("{} tickets were oversold", run.oversold));
         }
-        if sold < self.tickets && run.tally.refused > 0 {
-            let left = self.tickets - sold;
+        // Whoever comes last and is refused has seen the last ticket go; restocked ones may be on their way.
+        if sold < tickets && run.tally.refused > 0 && tickets == self.tickets {
+            let left = tickets - sold;
             run.problems.push(format!("{left} tickets were left"));
         }
         Ok(run)
     }
 
-    async fn audit(&self, cluster: &Cluster, run: &mut Run) -> Result<u64> {
+    async fn audit(&self, cluster: &Cluster, run: &mut Run) -> Result<(u64, u64)> {
         let (audit, orders) = (cluster.audit(SALE).await?, cluster.orders(SALE).await?);
         if !audit.ok {
             run.problems
@@ -241,7 +271,7 @@ impl Running {
             ),
         ];
         run.counts = BTreeMap::from(counts);
-        Ok(audit.confirmed)
+        Ok((audit.capacity, audit.confirmed))
     }
 }
 

@@ -57,21 +57,9 @@ pub fn cpu_by_name(roots: &[u32]) -> BTreeMap<String, Duration> {
         .chain(below.map(|process| process.pid))
         .filter_map(stat)
     {
-        *sums.entry(title(&stat.process)).or_default() += stat.cpu;
+        *sums.entry(stat.process.title()).or_default() += stat.cpu;
     }
     sums
-}
-
-/// How a process calls itself: the kernel's name is that of the file, and a program may have been started as
-/// `/proc/self/exe`.
-fn title(process: &Process) -> String {
-    let line = command_line(process.pid.cast_unsigned());
-    let word = line.split_ascii_whitespace().next().unwrap_or_default();
-    let file = word.rsplit('/').next().unwrap_or_default();
-    match file.trim_end_matches(':') {
-        "" => process.name.clone(),
-        name => name.to_owned(),
-    }
 }
 
 /// Processor time of this thread.
@@ -138,6 +126,19 @@ pub fn command_line(pid: u32) -> String {
 }
 
 impl Process {
+    /// How it calls itself: the kernel's name is that of the file, and a program may have been started as
+    /// `/proc/self/exe`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let line = command_line(self.pid.cast_unsigned());
+        let word = line.split_ascii_whitespace().next().unwrap_or_default();
+        let file = word.rsplit('/').next().unwrap_or_default();
+        match file.trim_end_matches(':') {
+            "" => self.name.clone(),
+            name => name.to_owned(),
+        }
+    }
+
     /// Whether it still runs. One that only waits to be reaped does not.
     #[must_use]
     pub fn is_alive(&self) -> bool {
