@@ -4,11 +4,13 @@
 use super::Bench;
 use super::load::{Load, Pace};
 use super::measure::Measure;
+use super::report::Slice;
 use super::row::{Better, Draft, Row, median};
 use super::service::{Expect, Run};
 use super::stack::{Running, Stack};
 use crate::harness::processes::{Held, descendants, held};
 use anyhow::{Context, Result};
+use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -35,7 +37,7 @@ type Look = BTreeMap<String, Held>;
 ///
 /// # Errors
 /// The stack cannot be run.
-pub(super) async fn soak(bench: &mut Bench) -> Result<Vec<Row>> {
+pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<Row>, Vec<Slice>)> {
     let time = bench.options.run_time(Measure::M11);
     bench.step(Measure::M11, "the peak of the stack");
     let mut running = Running::start(Stack::Ours, RESTOCK, PEAK_SEED).await?;
@@ -57,7 +59,7 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<Vec<Row>> {
         .await?;
     let rate = (peak.tally.rate() * LOAD).max(1.0) as u32;
     let Some(peak) = bench.accept(Measure::M11, "the peak of the stack", peak) else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     };
 
     bench.step(
@@ -91,9 +93,9 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<Vec<Row>> {
     }?;
     let found = running.judge(found, Expect::Anything, false).await?;
     let Some(run) = bench.accept(Measure::M11, "the soak", found) else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     };
-    Ok(rows(&run, &looks, rate, time))
+    Ok((rows(&run, &looks, rate, time), slices(&run, slice)))
 }
 
 fn look(roots: &[u32]) -> Look {
@@ -105,6 +107,16 @@ fn look(roots: &[u32]) -> Look {
         sum.files += now.files;
     }
     look
+}
+
+/// p99 of each slice.
+fn slices(run: &Run, slice: Duration) -> Vec<Slice> {
+    let slices = run.tally.slices.iter().zip(1u32..);
+    let one = |(found, number): (&Histogram<u64>, u32)| Slice {
+        seconds: (slice * number).as_secs_f64(),
+        p99: found.value_at_quantile(0.99) as f64 / 1_000.0,
+    };
+    slices.map(one).collect()
 }
 
 fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<Row> {

@@ -3,6 +3,7 @@
 //! [`measure`] is the plan, one file beside it for each group of measures; [`load`] is the generator; [`service`] starts what
 //! is measured; [`row`] is what comes out, [`report`] the files that are written from it.
 
+pub mod chart;
 pub mod load;
 mod m01_edge;
 mod m03_one_origin;
@@ -14,8 +15,10 @@ mod m10_growth;
 mod m11_soak;
 mod m12_spread;
 mod m13_sizes;
+pub mod machine;
 pub mod measure;
 pub mod options;
+pub mod page;
 mod progress;
 pub mod report;
 pub mod row;
@@ -27,11 +30,14 @@ pub use measure::Measure;
 pub use options::Options;
 pub use report::Report;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use m08_latency::Point;
 use progress::Progress;
-use report::Failed;
+use report::{Failed, Slice};
 use row::Row;
+use service::Service;
+use stack::nginx_program;
+use std::time::Instant;
 
 /// A run of the bench.
 #[derive(Debug)]
@@ -41,6 +47,7 @@ pub struct Bench {
     progress: Progress,
     failed: Vec<Failed>,
     points: Vec<Point>,
+    slices: Vec<Slice>,
 }
 
 impl Bench {
@@ -77,7 +84,11 @@ impl Bench {
             }
             Measure::M9 => m09_processor::processor(self).await,
             Measure::M10 => m10_growth::growth(self).await,
-            Measure::M11 => m11_soak::soak(self).await,
+            Measure::M11 => {
+                let (rows, slices) = m11_soak::soak(self).await?;
+                self.slices = slices;
+                Ok(rows)
+            }
             Measure::M12 => m12_spread::spread(self).await,
             Measure::M13 => m13_sizes::sizes(self).await,
         }
@@ -91,38 +102,40 @@ impl Bench {
 pub async fn run(options: &Options) -> Result<Report> {
     let wanted = options.measures();
     if let Some(measure) = wanted.iter().find(|measure| measure.plan().peers) {
-        use anyhow::Context as _;
-        for peer in [
-            service::Service::S0,
-            service::Service::S1,
-            service::Service::S2,
-        ] {
-            peer.program()
-                .with_context(|| format!("{measure} cannot be run"))?;
+        for peer in [Service::S0, Service::S1, Service::S2] {
+            let built = peer.program();
+            built.with_context(|| format!("{measure} cannot be run"))?;
         }
+        nginx_program()?;
     }
     let mut bench = Bench {
         options: options.clone(),
         progress: Progress::new(&wanted),
         failed: Vec::new(),
         points: Vec::new(),
+        slices: Vec::new(),
     };
-    let mut report = Report::begin(options);
+    let mut report = Report::before(&options.out);
+    for measure in &wanted {
+        report.forget(*measure);
+    }
     let mut groups: Vec<Measure> = wanted.iter().map(|measure| measure.runs()).collect();
     groups.dedup();
     for group in groups {
+        let begun = Instant::now();
         match bench.measure(group).await {
-            Ok(rows) => report.take(rows, &wanted),
+            Ok(rows) => report.take(rows, &wanted, begun.elapsed(), options),
             Err(error) => {
-                bench
-                    .progress
-                    .note(&format!("{group} could not be run: {error:#}"));
+                let why = format!("{group} could not be run: {error:#}");
+                bench.progress.note(&why);
                 bench.failed.push(Failed::could_not_run(group, &error));
             }
         }
         bench.progress.done(group);
     }
     bench.progress.end();
-    report.failed = bench.failed;
+    report.failed.extend(bench.failed);
+    report.latency.extend(bench.points);
+    report.soak.extend(bench.slices);
     Ok(report)
 }

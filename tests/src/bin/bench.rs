@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use clap::Parser;
+use lastseat_tests::bench::page::write_readme;
 use lastseat_tests::bench::{Measure, Options, Report, run};
+use lastseat_tests::harness::paths::repository;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -39,6 +41,10 @@ fn bench(options: &Options) -> Result<Report> {
         }
     })?;
     let path = report.write(&options.out)?;
+    if report.is_whole() {
+        report.write_page(&repository().join("docs"))?;
+        write_readme(&repository().join("README.md"), &report)?;
+    }
     if options.json {
         println!("{}", report.to_json()?);
     } else {
