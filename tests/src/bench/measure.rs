@@ -84,7 +84,7 @@ impl Measure {
                 true,
             ),
             Self::M4 => plan("one origin: refusals after the sell-out", 5, 3, 80, true),
-            Self::M5 => plan("commit engine: orders by size of batch", 5, 2, 90, false),
+            Self::M5 => plan("commit engine: orders by size of batch", 5, 1, 90, false),
             Self::M6 => plan(
                 "rush: the whole stack until the last reply",
                 5,
@@ -110,8 +110,8 @@ impl Measure {
             Self::M10 => plan(
                 "growth: nodes, sales, orders already sold",
                 5,
-                3,
-                150,
+                2,
+                210,
                 false,
             ),
             Self::M11 => plan("soak: ten minutes at a steady load", 1, 600, 610, false),

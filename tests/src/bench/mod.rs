@@ -98,7 +98,7 @@ impl Bench {
 /// Runs what `options` want. A measure that cannot be run is noted, and the others go on.
 ///
 /// # Errors
-/// Something that was asked for is not built.
+/// Something that was asked for is not built, or the report cannot be written.
 pub async fn run(options: &Options) -> Result<Report> {
     let wanted = options.measures();
     if let Some(measure) = wanted.iter().find(|measure| measure.plan().peers) {
@@ -132,10 +132,12 @@ pub async fn run(options: &Options) -> Result<Report> {
             }
         }
         bench.progress.done(group);
+        report.failed.append(&mut bench.failed);
+        report.latency.append(&mut bench.points);
+        report.soak.append(&mut bench.slices);
+        // Whatever ends a later measure, this one is kept.
+        report.write(&options.out)?;
     }
     bench.progress.end();
-    report.failed.extend(bench.failed);
-    report.latency.extend(bench.points);
-    report.soak.extend(bench.slices);
     Ok(report)
 }

@@ -224,34 +224,47 @@ const BEGIN: &str = "<!-- written by make bench -->";
 const END: &str = "<!-- end of what make bench writes -->";
 
 /// What the README shows of a report: the rows with a word for each peer.
-const SHOWN: [(&str, &str, &str); 8] = [
+const SHOWN: [(&str, &str, &str); 9] = [
     (
         "M3",
         "64-s2",
-        "orders a second into one origin, each granted and in the AOF",
+        "orders into one origin, each granted and in the AOF, beside S2",
     ),
     (
         "M4",
         "s2",
-        "refusals a second of one origin after the sell-out",
+        "refusals of one origin after the sell-out, beside S2",
     ),
-    ("M6", "s2-tuned", "a rush until the last reply, whole stack"),
-    ("M8", "p99-s2", "p99 at a fixed offered load"),
-    ("M9", "ticket-all", "processor time of a sold ticket"),
+    (
+        "M6",
+        "s0",
+        "a rush until the last reply, whole stack, beside S0",
+    ),
+    (
+        "M6",
+        "s2-tuned",
+        "a rush until the last reply, whole stack, beside S2 and tuned nginx",
+    ),
+    ("M8", "p99-s2", "p99 at a fixed offered load, beside S2"),
+    (
+        "M9",
+        "ticket-all",
+        "processor time of a sold ticket, whole stack, beside S2",
+    ),
     (
         "M5",
         "256-r",
-        "the commit engine beside redis-benchmark with the same script",
+        "the commit engine, beside redis-benchmark with its script",
     ),
     (
         "M1",
         "workerd-refuse.js",
-        "the edge's refusal beside the smallest worker in JavaScript",
+        "the edge's refusal, beside the smallest worker in JavaScript",
     ),
     (
         "M2",
         "workerd-pass.js",
-        "the edge's forward beside the smallest worker in JavaScript",
+        "the edge's forward, beside the smallest worker in JavaScript",
     ),
 ];
 
@@ -280,9 +293,13 @@ fn table(report: &Report) -> String {
             .iter()
             .find(|row| row.id == id && row.row == name);
         if let Some(row) = row {
+            let oversold = match row.oversold {
+                0 => String::new(),
+                tickets => format!(", which oversold by {tickets}"),
+            };
             let _ = writeln!(
                 out,
-                "| {what} | {} {} | {} | {} | {} {} |",
+                "| {what}{oversold} | {} {} | {} | {} | {} {} |",
                 number(row.ours),
                 row.unit,
                 number(row.peer),

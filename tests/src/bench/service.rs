@@ -147,8 +147,22 @@ impl Peer {
     /// # Errors
     /// It does not come up; the message has what it said.
     pub fn start(service: Service, store: &Store, local_stock: u64) -> Result<Self> {
+        Self::start_with(service, store, local_stock, &[])
+    }
+
+    /// As [`Peer::start`], with more flags.
+    ///
+    /// # Errors
+    /// As [`Peer::start`].
+    pub fn start_with(
+        service: Service,
+        store: &Store,
+        local_stock: u64,
+        flags: &[&str],
+    ) -> Result<Self> {
         let directory = scratch()?;
         let mut command = Command::new(service.program()?);
+        command.args(flags);
         command.args(["--listen", "127.0.0.1:0", "--redis", &store.address]);
         command.args(["--local-stock", &local_stock.to_string()]);
         command.arg("--log").arg(directory.path().join("stat.log"));
@@ -319,7 +333,15 @@ impl OneNode {
             Node::Ours(cluster)
         } else {
             Peer::stock(service, &store, total)?;
-            Node::Peer(service, Peer::start(service, &store, total)?)
+            // As published it sells nothing after 12,000 requests, which a run can reach: here it may go on.
+            let unbounded = ["--max-active", "0"];
+            let flags = if service == Service::S0 {
+                &unbounded[..]
+            } else {
+                &[]
+            };
+            let peer = Peer::start_with(service, &store, total, flags)?;
+            Node::Peer(service, peer)
         };
         Ok(Self { node, store, total })
     }

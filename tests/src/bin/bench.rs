@@ -40,7 +40,6 @@ fn bench(options: &Options) -> Result<Report> {
             _ = terminate.recv() => Err(anyhow::anyhow!("terminated")),
         }
     })?;
-    let path = report.write(&options.out)?;
     if report.is_whole() {
         report.write_page(&repository().join("docs"))?;
         write_readme(&repository().join("README.md"), &report)?;
@@ -49,7 +48,7 @@ fn bench(options: &Options) -> Result<Report> {
         println!("{}", report.to_json()?);
     } else {
         println!("{report}");
-        eprintln!("bench: written to {}", path.display());
+        eprintln!("bench: written to {}", options.out.display());
     }
     Ok(report)
 }
