@@ -25,7 +25,8 @@ least and the greatest. The peers, their known faults and how they are run by ha
 const GENERATOR: &str = "\
 The load comes from a generator of our own (`tests/src/bench/load`) on one thread: raw HTTP/1.1 over connections that stay open, each answer
 read and checked. Its open loop sends at intended times and counts from them, whatever the answers do, so what a server delays while
-it stalls is in the latencies. It is the same for all.
+it stalls is in the latencies. It is the same for all. Compared once with wrk on the same server (S2, sold out, 64 connections, in turn on a
+busy machine): 17.8 microseconds of processor time a request, wrk 17.2, and the same rate.
 ";
 
 /// The page of `report`, beside its pictures.

@@ -322,6 +322,14 @@ impl OneNode {
     /// # Errors
     /// It does not come up.
     pub async fn start(service: Service, total: u64) -> Result<Self> {
+        Self::start_with(service, total, total).await
+    }
+
+    /// As [`OneNode::start`], with another local stock for a peer.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub async fn start_with(service: Service, total: u64, local_stock: u64) -> Result<Self> {
         let store = Store::start()?;
         let node = if service == Service::Ours {
             let cluster = Cluster::start(&Setup {
@@ -340,7 +348,7 @@ impl OneNode {
             } else {
                 &[]
             };
-            let peer = Peer::start_with(service, &store, total, flags)?;
+            let peer = Peer::start_with(service, &store, local_stock, flags)?;
             Node::Peer(service, peer)
         };
         Ok(Self { node, store, total })
