@@ -214,7 +214,7 @@ fn program() -> Result<std::path::PathBuf> {
 
 /// The second column of redis-benchmark's CSV; the first one is the whole command.
 fn calls_per_second(csv: &str) -> Option<f64> {
-    let line = csv.lines().filter(|line| !line.is_empty()).next_back()?;
+    let line = csv.lines().rfind(|line| !line.is_empty())?;
     let columns: Vec<&str> = line.split("\",\"").collect();
     columns.get(columns.len().checked_sub(7)?)?.parse().ok()
 }

@@ -3,7 +3,7 @@
 use super::load::{Ask, Load};
 use super::service::{Expect, Peer, Run, SALE, Service, Store, address_of, timed};
 use super::turns::Subject;
-use crate::harness::paths::{lastseat, repository, scratch};
+use crate::harness::paths::{repository, scratch};
 use crate::harness::{Cluster, Edge, Program, Setup};
 use crate::rush::buyers::Buyers;
 use crate::rush::run::{LEDGER_CALLS, ORDERS_RECEIVED, RESERVE};
@@ -25,7 +25,7 @@ const WEIGHTS: [u32; 4] = [1, 2, 3, 4];
 /// can be sold, and in all more than there are, as the article's buffers intend.
 const LOCAL_PART: f64 = 0.4;
 /// Processes of the edge: one for each processor of the machine that this is made for.
-const WORKERS: &str = "2";
+const WORKERS: u16 = 2;
 const NGINX_WITHIN: Duration = Duration::from_secs(10);
 
 /// How nginx is set up.
@@ -93,14 +93,6 @@ struct Balanced {
     _directory: TempDir,
 }
 
-/// Whether this `lastseat` can run several processes on an edge's port.
-fn has_workers() -> Result<bool> {
-    let help = Command::new(lastseat()?)
-        .args(["cluster", "--help"])
-        .output()?;
-    Ok(String::from_utf8_lossy(&help.stdout).contains("--workers"))
-}
-
 impl Running {
     /// Starts `stack` with `tickets`; keys and buyers follow from `seed`.
     ///
@@ -110,12 +102,9 @@ impl Running {
         let store = Store::start()?;
         let body = match stack {
             Stack::Ours => {
-                let mut arguments = vec!["--redis-url".to_owned(), store.url()];
-                if has_workers()? {
-                    arguments.extend(["--workers".to_owned(), WORKERS.to_owned()]);
-                }
                 let setup = Setup {
-                    arguments,
+                    workers: WORKERS,
+                    arguments: vec!["--redis-url".to_owned(), store.url()],
                     ..Setup::with_edge(Edge::Workerd)
                 };
                 let cluster = Cluster::start(&setup)?;
