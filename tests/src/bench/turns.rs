@@ -102,9 +102,6 @@ impl<S: Subject> Turns<S> {
         if failed > 0 {
             said += &format!(", {failed} more failed and were left out");
         }
-        if oversold > 0 {
-            said += &format!("; {} oversold by {oversold}", peer.called());
-        }
         (said, oversold)
     }
 }
