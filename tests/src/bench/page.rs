@@ -365,7 +365,11 @@ mod tests {
     fn the_readme_gets_the_table_and_keeps_the_rest() {
         let to = crate::harness::paths::scratch().unwrap();
         let path = to.path().join("README.md");
-        fs::write(&path, format!("before\n{BEGIN}\nyesterday's\n{END}\nafter\n")).unwrap();
+        fs::write(
+            &path,
+            format!("before\n{BEGIN}\nyesterday's\n{END}\nafter\n"),
+        )
+        .unwrap();
         write_readme(&path, &report()).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert!(
