@@ -15,7 +15,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm screens film test guard guard-accept api fmt lint docs clean
+.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm bench screens film test guard guard-accept api fmt lint docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -23,6 +23,7 @@ help: ## list the targets
 	@echo "  up:   EDGE=wrangler (or workerd)  EDGES=$(EDGES)  WORKERS=$(WORKERS) (processes that share an edge's port; workerd)"
 	@echo "  rush: EDGE=workerd (or wrangler)  EDGES=$(EDGES)  WORKERS=$(WORKERS)  BUYERS=$(BUYERS)  TICKETS=$(TICKETS)"
 	@echo "  drill: EDGE=workerd (or wrangler)  ROUNDS=$(ROUNDS)"
+	@echo "  bench: ONLY=M3 (or \"M3 M4\"; default: all)"
 
 setup: ## install what is missing on this machine to build, sell and load (idempotent)
 	@scripts/setup
@@ -60,6 +61,10 @@ film: setup-tests ## film the dashboard during a rush (docs/screens/rush.webp) w
 swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
 	@$(RELEASE) --quiet --bin swarm
 	@exec ./target/release/swarm
+
+bench: setup-bench build ## measure lastseat against other services on this machine, in turn, each run audited (< 40 minutes)
+	@$(RELEASE) --bin bench
+	@exec ./target/release/bench $(foreach measure,$(ONLY),--only $(measure))
 
 test: setup-tests ## everything that CI checks
 	@scripts/test

@@ -5,6 +5,7 @@
 //! [`cost`] measures what an order costs in Redis; [`guard`] counts what the hot paths cost; [`swarm`] simulates more edges than fit on a machine.
 //! The tests themselves are in `tests/tests`, one binary per tier.
 
+pub mod bench;
 pub mod cost;
 pub mod drill;
 pub mod guard;

@@ -40,6 +40,18 @@ impl Filling {
         })
     }
 
+    /// The ledger that it goes to.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The sale.
+    #[must_use]
+    pub const fn sale(&self) -> &SaleId {
+        &self.sale
+    }
+
     /// How many orders it has.
     #[must_use]
     pub const fn orders(&self) -> u32 {
@@ -51,9 +63,17 @@ impl Filling {
     /// # Errors
     /// One of them gets no ticket.
     pub async fn add(&mut self, orders: u32) -> Result<()> {
+        self.add_by(orders, BATCH).await
+    }
+
+    /// As [`Filling::add`], `batch` orders in one call.
+    ///
+    /// # Errors
+    /// One of them gets no ticket.
+    pub async fn add_by(&mut self, orders: u32, batch: u32) -> Result<()> {
         let end = self.next + orders;
         while self.next < end {
-            let until = end.min(self.next + BATCH);
+            let until = end.min(self.next + batch);
             let batch: Vec<Reserve> = (self.next..until).map(order).collect::<Result<_>>()?;
             let reply = self.ledger.reserve(&self.sale, &batch).await?;
             let (_, verdicts) = reply.context("the sale is gone")?;

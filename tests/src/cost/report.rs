@@ -15,7 +15,7 @@ const ROUND: u32 = 1_024;
 const ROUNDS: u32 = 9;
 
 /// What an order costs in a sale of `orders` orders. Bytes and microseconds are those of one order.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Row {
     /// Orders in the sale.
     pub orders: u32,
@@ -69,16 +69,49 @@ pub async fn measure(sizes: &[u32]) -> Result<Vec<Row>> {
     Ok(subjects.into_iter().map(Subject::finish).collect())
 }
 
-async fn fill(orders: u32) -> Result<Subject> {
+/// CPU time for each further order, round by round, in sales that have so many orders already. As [`measure`], without
+/// what takes long.
+///
+/// # Errors
+/// Redis does not answer as it should.
+pub async fn further(sizes: &[u32], rounds: u32) -> Result<Vec<Vec<f64>>> {
+    let mut subjects = Vec::with_capacity(sizes.len());
+    for orders in sizes {
+        let mut subject = begin(*orders, rounds).await?;
+        subject.sale.add(*orders).await?;
+        subjects.push(subject);
+    }
+    for _ in 0..rounds {
+        for subject in &mut subjects {
+            subject.turn().await?;
+        }
+    }
+    let next = |subject: Subject| subject.rounds.iter().map(|round| round.0).collect();
+    Ok(subjects.into_iter().map(next).collect())
+}
+
+/// A sale without orders, on a Redis of its own that has done some work.
+async fn begin(orders: u32, rounds: u32) -> Result<Subject> {
     let redis = PrivateRedis::start(Durability::Off);
-    let mut gauge = Gauge::new(&redis.url()).await?;
-    let capacity = orders + ROUNDS * ROUND;
-    let mut sale = Filling::begin(&redis.url(), SALE, capacity, HOLD_MS).await?;
+    let gauge = Gauge::new(&redis.url()).await?;
+    let capacity = orders + rounds * ROUND;
+    let sale = Filling::begin(&redis.url(), SALE, capacity, HOLD_MS).await?;
     // Scripts and buffers are there before anything is counted.
     let mut warm_up = Filling::begin(&redis.url(), "warm-up", 512, HOLD_MS).await?;
     warm_up.add(512).await?;
     warm_up.confirm(0, 64).await?;
+    Ok(Subject {
+        row: Row::default(),
+        sale,
+        gauge,
+        rounds: Vec::new(),
+        _redis: redis,
+    })
+}
 
+async fn fill(orders: u32) -> Result<Subject> {
+    let mut subject = begin(orders, ROUNDS).await?;
+    let (gauge, sale) = (&mut subject.gauge, &mut subject.sale);
     let share = |bytes: u64| bytes as f64 / f64::from(orders);
     let empty = gauge.bytes(SALE).await?;
     let begun = gauge.cpu_us().await?;
@@ -90,7 +123,7 @@ async fn fill(orders: u32) -> Result<Subject> {
     sale.trim().await?;
     let trimmed = gauge.bytes(SALE).await?;
     let used = |bytes: &Bytes| share(bytes.used.saturating_sub(empty.used));
-    let row = Row {
+    subject.row = Row {
         orders,
         held: used(&held),
         record: share(held.orders),
@@ -103,13 +136,7 @@ async fn fill(orders: u32) -> Result<Subject> {
         next_us: 0.0,
         confirm_us: 0.0,
     };
-    Ok(Subject {
-        row,
-        sale,
-        gauge,
-        rounds: Vec::new(),
-        _redis: redis,
-    })
+    Ok(subject)
 }
 
 impl Subject {

@@ -193,7 +193,7 @@ impl Scene {
         let tally = &outcomes.tally;
         let audit = cluster.audit(SALE).await.context("the audit")?;
         let orders = cluster.orders(SALE).await.context("the orders in Redis")?;
-        let differences = verdict::compare(tally, Buyers::new(self.seed), &orders);
+        let differences = verdict::compare(&tally.outcomes, Buyers::new(self.seed), &orders);
         let tickets = load.tickets + load.added;
         let mut record = self.record.borrow_mut();
         let broken = verdict::violations(tickets, tally, &audit, Some(&differences));

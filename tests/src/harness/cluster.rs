@@ -49,6 +49,8 @@ pub struct Setup {
     pub edges: usize,
     /// How many processes share the port of each.
     pub workers: u16,
+    /// The weights of the nodes; so many of them run.
+    pub weights: Vec<u32>,
     /// Whether nodes serve clients without an edge, too.
     pub direct: bool,
     /// Another build of `lastseat` than the one under test.
@@ -62,11 +64,12 @@ pub struct Setup {
 impl Setup {
     /// One edge of this kind; without any, clients reach the nodes themselves.
     #[must_use]
-    pub const fn with_edge(edge: Edge) -> Self {
+    pub fn with_edge(edge: Edge) -> Self {
         Self {
             edge,
             edges: 1,
             workers: 1,
+            weights: vec![1, 2, 3, 4],
             direct: matches!(edge, Edge::None),
             program: None,
             arguments: Vec::new(),
@@ -99,6 +102,7 @@ impl Cluster {
     /// It does not come up; the message has what it said.
     pub fn start(setup: &Setup) -> Result<Self> {
         let directory = scratch()?;
+        let weights: Vec<String> = setup.weights.iter().map(ToString::to_string).collect();
         let mut command = Command::new(setup.program.clone().map_or_else(lastseat, Ok)?);
         command
             .current_dir(repository())
@@ -107,14 +111,8 @@ impl Cluster {
             .env_remove("LASTSEAT_BUYER_KEY")
             .env_remove("LASTSEAT_CLIENT_RATE")
             .envs(setup.environment.iter().map(|(name, value)| (name, value)))
-            .args([
-                "cluster",
-                "--json",
-                "--ports",
-                "0,0,0,0",
-                "--edge-port",
-                "0",
-            ])
+            .args(["cluster", "--json", "--ports", "0", "--edge-port", "0"])
+            .args(["--weights", &weights.join(",")])
             .args(["--edge", setup.edge.as_str()])
             .arg("--data-dir")
             .arg(directory.path());
@@ -154,6 +152,12 @@ impl Cluster {
     pub fn stop(mut self) -> Result<()> {
         self.program.stop()?;
         Ok(())
+    }
+
+    /// Its process: that of `lastseat cluster`, whose children are all others.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.program.pid()
     }
 
     /// The program, for tests of how it ends.

@@ -11,6 +11,7 @@ pub mod program;
 pub mod redis;
 pub mod stat_log;
 pub mod system;
+pub mod upload;
 pub mod wait;
 
 pub use cluster::{Cluster, Edge, Setup};

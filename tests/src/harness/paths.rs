@@ -41,6 +41,21 @@ pub fn lastseat() -> Result<PathBuf> {
         .context("the program lastseat is not built. Run 'make build'")
 }
 
+/// The commit of the checkout, or "unknown".
+#[must_use]
+pub fn commit() -> String {
+    let described = Command::new("git")
+        .current_dir(repository())
+        .args(["describe", "--always", "--dirty", "--abbrev=12"])
+        .output();
+    match described {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        }
+        _ => "unknown".to_owned(),
+    }
+}
+
 /// A tool that `make setup` installs.
 ///
 /// # Panics

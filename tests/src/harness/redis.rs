@@ -22,7 +22,7 @@ pub enum Durability {
 /// A running redis-server, stopped when dropped.
 pub struct PrivateRedis {
     // Before the directory, so that it is stopped before its files go.
-    _program: Program,
+    program: Program,
     directory: TempDir,
 }
 
@@ -73,10 +73,13 @@ impl PrivateRedis {
         let program = Program::start("redis-server", command).expect("redis-server starts");
         let socket = directory.path().join("redis.sock");
         until("redis-server answers", || answers(&socket).ok());
-        Self {
-            _program: program,
-            directory,
-        }
+        Self { program, directory }
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.program.pid()
     }
 
     /// Where its files are.

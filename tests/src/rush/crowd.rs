@@ -8,9 +8,9 @@ use super::order::{Heard, Orders, REPEAT_AFTER_MS, heard, tier};
 use super::stage::Stage;
 use super::tally::Tally;
 use super::waiting::{Turn, Waiting};
+use crate::harness::processes::thread_cpu;
 use crate::harness::{Answer, Client, Lost};
 use anyhow::Result;
-use rustix::time::{ClockId, clock_gettime};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -203,7 +203,7 @@ impl Crowd {
 pub async fn send(plan: Plan, mut observe: impl FnMut(&Tally)) -> Result<Outcomes> {
     let buyers = Buyers::new(plan.seed);
     let orders = Rc::new(Orders::new(buyers, &plan.sale)?);
-    let (started, cpu_before) = (Instant::now(), cpu());
+    let (started, cpu_before) = (Instant::now(), thread_cpu());
     let crowd = Rc::new(RefCell::new(Crowd {
         buyers,
         count: plan.buyers,
@@ -239,7 +239,7 @@ pub async fn send(plan: Plan, mut observe: impl FnMut(&Tally)) -> Result<Outcome
             }
         })
         .await;
-    let (took, cpu) = (started.elapsed(), cpu() - cpu_before);
+    let (took, cpu) = (started.elapsed(), thread_cpu() - cpu_before);
     let mut crowd = Rc::into_inner(crowd)
         .expect("all connections have ended")
         .into_inner();
@@ -256,12 +256,6 @@ pub async fn send(plan: Plan, mut observe: impl FnMut(&Tally)) -> Result<Outcome
         cpu,
         connections_opened: crowd.opened,
     })
-}
-
-/// Processor time of this thread, which carries the whole crowd.
-fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }
 
 /// The doors as one connection knows them: its own first, the next one when that does not answer.

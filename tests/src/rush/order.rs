@@ -72,6 +72,14 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// The tier that an answer names.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Edge, Self::Origin, Self::Ledger]
+            .into_iter()
+            .find(|tier| tier.word() == word)
+    }
+
     /// How messages call it.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -141,12 +149,7 @@ struct No {
 /// Which tier an answer names.
 #[must_use]
 pub fn tier(answer: &Answer) -> Option<Tier> {
-    match answer.header(header::ANSWERED_BY) {
-        "edge" => Some(Tier::Edge),
-        "origin" => Some(Tier::Origin),
-        "ledger" => Some(Tier::Ledger),
-        _ => None,
-    }
+    Tier::named(answer.header(header::ANSWERED_BY))
 }
 
 /// What `answer` means for the buyer of `key`.
@@ -162,19 +165,25 @@ pub fn heard(answer: &Result<Answer, Lost>, key: impl FnOnce() -> String) -> Hea
         }
         Err(lost @ Lost::Unknown(_)) => return Heard::Lost(lost.to_string()),
     };
-    let wrong = || Heard::Wrong(format!("{} {}", answer.status, answer.text()));
-    let status = answer.status.as_u16();
+    told(answer.status.as_u16(), &answer.body, key)
+}
+
+/// What an answer with this status and body means for the buyer of `key`.
+#[must_use]
+pub fn told(status: u16, body: &[u8], key: impl FnOnce() -> String) -> Heard {
+    let text = || format!("{status} {}", String::from_utf8_lossy(body));
+    let wrong = || Heard::Wrong(text());
     if status == 200 || status == 201 {
-        return match serde_json::from_slice::<OrderView>(&answer.body) {
+        return match serde_json::from_slice::<OrderView>(body) {
             Ok(order) if order.order_id == key() && order.quantity == 1 => Heard::Granted,
             _ => wrong(),
         };
     }
-    match (status, serde_json::from_slice::<No>(&answer.body)) {
+    match (status, serde_json::from_slice::<No>(body)) {
         (_, Ok(no)) if no.code.status() != status => wrong(),
         (_, Ok(no)) => said_no(&no).unwrap_or_else(wrong),
         // A fault of something in between, such as wrangler's proxy.
-        (500.., Err(_)) => Heard::Lost(format!("{} {}", answer.status, answer.text())),
+        (500.., Err(_)) => Heard::Lost(text()),
         _ => wrong(),
     }
 }

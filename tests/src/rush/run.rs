@@ -8,19 +8,21 @@ use super::report::{Latency, More, NodeReport, Report, ratio};
 use super::stage::Stage;
 use super::verdict;
 use crate::harness::metrics::Metrics;
-use crate::harness::paths::repository;
+use crate::harness::paths::commit;
 use crate::harness::system::{Node, RedisAt};
 use crate::harness::{Cluster, Edge, Setup, System};
 use anyhow::{Context, Result, bail};
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::process::Command;
 use std::rc::Rc;
 use tokio::signal::unix::{SignalKind, signal};
 
-const ORDERS_RECEIVED: &str = "lastseat_orders_received_total";
-const LEDGER_CALLS: &str = "lastseat_ledger_calls_total";
-const RESERVE: &str = r#"script="reserve""#;
+/// The counter of the orders that reached a node.
+pub const ORDERS_RECEIVED: &str = "lastseat_orders_received_total";
+/// The counter of the calls of scripts.
+pub const LEDGER_CALLS: &str = "lastseat_ledger_calls_total";
+/// The label of the script that gives tickets.
+pub const RESERVE: &str = r#"script="reserve""#;
 
 /// Runs the rush that `options` describe: starts the system (unless there is a target), makes the
 /// sale, sends the crowd, and judges.
@@ -188,7 +190,11 @@ async fn judge(
     let differences = match system.redis {
         Some(_) => {
             let orders = system.orders(&sale).await.context("the orders in Redis")?;
-            Some(verdict::compare(tally, Buyers::new(seed), &orders))
+            Some(verdict::compare(
+                &tally.outcomes,
+                Buyers::new(seed),
+                &orders,
+            ))
         }
         None => None,
     };
@@ -230,18 +236,4 @@ async fn judge(
         audit,
         more,
     })
-}
-
-/// The commit of the checkout, or "unknown".
-fn commit() -> String {
-    let described = Command::new("git")
-        .current_dir(repository())
-        .args(["describe", "--always", "--dirty", "--abbrev=12"])
-        .output();
-    match described {
-        Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).trim().to_owned()
-        }
-        _ => "unknown".to_owned(),
-    }
 }

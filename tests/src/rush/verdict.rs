@@ -24,6 +24,12 @@ impl Keys {
         }
     }
 
+    /// How many there are.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
     fn sentence(&self, what: &str) -> Option<String> {
         let etc = if self.count > NAMED as u64 {
             ", ..."
@@ -46,10 +52,13 @@ pub struct Differences {
 
 /// Compares the orders of the ledger with what the buyers heard.
 #[must_use]
-pub fn compare(tally: &Tally, buyers: Buyers, orders: &HashMap<OrderId, Order>) -> Differences {
+pub fn compare(
+    outcomes: &[Outcome],
+    buyers: Buyers,
+    orders: &HashMap<OrderId, Order>,
+) -> Differences {
     let mut differences = Differences::default();
-    let mut granted: Vec<bool> = tally
-        .outcomes
+    let mut granted: Vec<bool> = outcomes
         .iter()
         .map(|outcome| *outcome == Outcome::Granted)
         .collect();
@@ -180,7 +189,7 @@ mod tests {
         audit: &Audit,
         orders: &HashMap<OrderId, Order>,
     ) -> String {
-        let differences = compare(tally, BUYERS, orders);
+        let differences = compare(&tally.outcomes, BUYERS, orders);
         violations(tickets, tally, audit, Some(&differences)).join("\n")
     }
 

@@ -1,0 +1,319 @@
+//! M1 and M2: the edge's WebAssembly against workers in JavaScript on the same runtime: a refusal from memory, and an order
+//! that is sent on to an origin. On bare workerd and under `wrangler dev`.
+//!
+//! All that takes turns runs at the same time and is idle when it is not its turn: `wrangler dev` takes too long to start.
+
+use super::Bench;
+use super::load::{Ask, Load, Pace};
+use super::measure::Measure;
+use super::row::{Better, Draft, Row};
+use super::service::{Expect, PLENTY, Run, SALE, address_of, timed};
+use super::turns::Subject;
+use crate::harness::paths::{repository, scratch, workerd};
+use crate::harness::{Client, Cluster, Edge, Program, Setup};
+use anyhow::{Context, Result, ensure};
+use std::cell::Cell;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const CONNECTIONS: u32 = 64;
+/// The key of the edges here, made up.
+const KEY: &str = "bench-bench-bench-bench-bench-bench-bench";
+const READY_WITHIN: Duration = Duration::from_secs(90);
+/// Part of the answers that need not be what is measured: an edge asks a node now and then while it refuses, and has small
+/// budgets until it knows the sale ...
+const OTHERS_MAX: f64 = 0.02;
+/// ... and so many more, however few there are in all.
+const OTHERS: f64 = 16.0;
+const GOAL: f64 = 0.95;
+
+const LIMIT_REFUSAL: &str = "The worker in JavaScript looks at method and path and answers a constant. Ours also reads key, buyer \
+    and sale, looks into its memory of the sale and makes an answer with the order's own id, in WebAssembly that gets each \
+    of these strings through the runtime's boundary (docs/PERFORMANCE.md).";
+const LIMIT_FORWARD: &str = "The smallest worker hands the request on as it is and returns the answer untouched. Ours chooses the node, \
+    signs what it sends, sets deadlines, hears the grant and counts. The row against a worker in JavaScript with the same steps \
+    tells what WebAssembly itself costs (docs/PERFORMANCE.md).";
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Worker {
+    /// The edge.
+    Ours,
+    /// A worker of `tests/bench/peers/js`.
+    Js(&'static str),
+}
+
+impl Subject for Worker {
+    fn called(self) -> impl Display {
+        match self {
+            Self::Ours => "WebAssembly".to_owned(),
+            Self::Js(name) => format!("{name}.js"),
+        }
+    }
+}
+
+/// A worker that runs, with the nodes behind it.
+struct Door {
+    worker: Worker,
+    address: SocketAddr,
+    roots: Vec<u32>,
+    ask: Box<dyn Fn(u64) -> Ask>,
+    sold: Cell<u64>,
+    /// In the order in which they are stopped.
+    _program: Option<Program>,
+    cluster: Option<Cluster>,
+    _directory: Option<TempDir>,
+}
+
+/// M1.
+///
+/// # Errors
+/// An edge cannot be run.
+pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for rung in [Edge::Workerd, Edge::Wrangler] {
+        bench.step(Measure::M1, &format!("starts on {}", rung.as_str()));
+        let doors = [
+            Door::ours(rung, 1).await?,
+            Door::js("refuse", rung, None).await?,
+        ];
+        let pairs = [(Worker::Js("refuse"), Some(GOAL))];
+        let limit = LIMIT_REFUSAL;
+        rows.extend(compare(bench, Measure::M1, rung, &doors, &pairs, limit).await?);
+    }
+    Ok(rows)
+}
+
+/// M2.
+///
+/// # Errors
+/// An edge cannot be run.
+pub(super) async fn forwards(bench: &mut Bench) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for rung in [Edge::Workerd, Edge::Wrangler] {
+        bench.step(Measure::M2, &format!("starts on {}", rung.as_str()));
+        let doors = [
+            Door::ours(rung, PLENTY).await?,
+            Door::js("pass", rung, Some(PLENTY)).await?,
+            Door::js("same", rung, Some(PLENTY)).await?,
+        ];
+        let pairs = [(Worker::Js("pass"), Some(GOAL)), (Worker::Js("same"), None)];
+        let limit = LIMIT_FORWARD;
+        rows.extend(compare(bench, Measure::M2, rung, &doors, &pairs, limit).await?);
+    }
+    Ok(rows)
+}
+
+/// Lets the doors take turns, and compares ours with each of `pairs` by rate and by processor time of the workers.
+async fn compare(
+    bench: &mut Bench,
+    measure: Measure,
+    rung: Edge,
+    doors: &[Door],
+    pairs: &[(Worker, Option<f64>)],
+    limit: &'static str,
+) -> Result<Vec<Row>> {
+    let workers: Vec<Worker> = doors.iter().map(|door| door.worker).collect();
+    let mut seed = 100;
+    let turns = bench.turns(measure, &workers, async |bench, worker| {
+        seed += 1;
+        let door = doors.iter().find(|door| door.worker == worker);
+        door.context("every worker has a door")?
+            .run(bench, measure, seed)
+            .await
+    });
+    let turns = turns.await?;
+    let (what, unit) = match measure {
+        Measure::M1 => ("refusals of a latched sale", "refusals/s"),
+        _ => ("forwarded orders", "orders/s"),
+    };
+    let mut rows = Vec::new();
+    for (peer, goal) in pairs {
+        let row = format!("{}-{}", rung.as_str(), peer.called());
+        let name = format!("{what}, {}, against {}", on(rung), peer.called());
+        let draft = Draft::new(measure, &row, &name, unit, Better::Higher);
+        let draft = goal.map_or(draft.clone(), |goal| draft.goal(goal).limit(limit));
+        let draft = draft.note(format!(
+            "{CONNECTIONS} connections, one process, one isolate."
+        ));
+        rows.push(turns.row(draft, Worker::Ours, *peer, |run| match measure {
+            Measure::M1 => run.tally.rate(),
+            _ => run.granted_rate(),
+        }));
+        let name = format!(
+            "processor time of a worker for each of them, {}, against {}",
+            on(rung),
+            peer.called()
+        );
+        let draft = Draft::new(measure, &format!("{row}-cpu"), &name, "us", Better::Lower)
+            .note("Of workerd, and of Node under wrangler dev; the node and Redis do not count.");
+        rows.push(turns.row(draft, Worker::Ours, *peer, |run| {
+            run.cpu_of(&["workerd", "node"])
+        }));
+    }
+    Ok(rows)
+}
+
+const fn on(rung: Edge) -> &'static str {
+    match rung {
+        Edge::Wrangler => "wrangler dev",
+        _ => "bare workerd",
+    }
+}
+
+impl Door {
+    /// Our edge before one node, with so many tickets. With one, that is sold before anything is measured.
+    async fn ours(rung: Edge, tickets: u64) -> Result<Self> {
+        let cluster = Cluster::start(&Setup {
+            weights: vec![1],
+            ..Setup::with_edge(rung)
+        })?;
+        cluster.create_sale(SALE, tickets).await?;
+        let door = Self {
+            worker: Worker::Ours,
+            address: address_of(&cluster.edges[0])?,
+            roots: vec![cluster.pid()],
+            ask: Box::new(|seed| Ask::orders(SALE, seed)),
+            sold: Cell::new(0),
+            _program: None,
+            cluster: Some(cluster),
+            _directory: None,
+        };
+        if tickets == 1 {
+            let one = Load::new(door.address, (door.ask)(1), 1, Pace::Count(1));
+            let run = timed(&one, &door.roots).await?;
+            ensure!(
+                run.tally.granted == 1,
+                "the only ticket was not sold: {:?}",
+                run.tally.samples
+            );
+            door.sold.set(1);
+        }
+        Ok(door)
+    }
+
+    /// A worker in JavaScript; with `tickets`, before a node that sells them.
+    async fn js(name: &'static str, rung: Edge, tickets: Option<u64>) -> Result<Self> {
+        let (directory, port) = (scratch()?, lastseat::process::free_port()?);
+        let mut origins = "[]".to_owned();
+        let cluster = match tickets {
+            None => None,
+            Some(tickets) => {
+                let cluster = Cluster::start(&Setup {
+                    weights: vec![1],
+                    environment: vec![("LASTSEAT_EDGE_KEY".to_owned(), KEY.to_owned())],
+                    ..Setup::with_edge(Edge::None)
+                })?;
+                cluster.create_sale(SALE, tickets).await?;
+                origins = format!(r#"[{{"url":"{}","weight":1}}]"#, cluster.nodes[0].url);
+                Some(cluster)
+            }
+        };
+        let command = match rung {
+            Edge::Wrangler => by_wrangler(name, port, &origins, &directory)?,
+            _ => by_workerd(name, port, &origins)?,
+        };
+        let program = Program::start(&format!("{name}.js"), command)?;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut client = Client::new(&format!("http://{address}"))?;
+        let begun = Instant::now();
+        while client.get("/nothing").await.is_err() {
+            let late = begun.elapsed() > READY_WITHIN;
+            ensure!(
+                !late,
+                "{name}.js does not answer after {READY_WITHIN:?}: {}",
+                program.notes()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let roots = [Some(program.pid()), cluster.as_ref().map(Cluster::pid)];
+        Ok(Self {
+            worker: Worker::Js(name),
+            address,
+            roots: roots.into_iter().flatten().collect(),
+            ask: Box::new(|seed| Ask::orders(SALE, seed)),
+            sold: Cell::new(0),
+            _program: Some(program),
+            cluster,
+            _directory: Some(directory),
+        })
+    }
+
+    async fn run(&self, bench: &Bench, measure: Measure, seed: u64) -> Result<Run> {
+        let pace = Pace::AsFastAsItGoes(bench.options.run_time(measure));
+        let load = Load::new(self.address, (self.ask)(seed), CONNECTIONS, pace);
+        let mut run = timed(&load.warmed_up(bench.options.warm_up()), &self.roots).await?;
+        run.expect(match measure {
+            Measure::M1 => Expect::NoTicket,
+            _ => Expect::Anything,
+        });
+        let (answers, by) = (run.tally.answers() as f64, run.tally.by);
+        let others = OTHERS + answers * OTHERS_MAX;
+        if measure == Measure::M1 && ((by.origin + by.ledger) as f64) > others {
+            run.problems
+                .push(format!("not refused at the edge: {by:?}"));
+        }
+        if measure == Measure::M2 && (run.tally.granted as f64) < answers - others {
+            run.problems
+                .push(format!("{} of {answers} were granted", run.tally.granted));
+        }
+        self.sold.set(self.sold.get() + run.tally.winners());
+        if let Some(cluster) = &self.cluster {
+            let (audit, sold) = (cluster.audit(SALE).await?, self.sold.get());
+            if !audit.ok || audit.confirmed != sold {
+                run.problems
+                    .push(format!("{sold} have a yes, the ledger says {audit:?}"));
+            }
+        }
+        Ok(run)
+    }
+}
+
+fn by_workerd(name: &str, port: u16, origins: &str) -> Result<Command> {
+    let mut command = Command::new(workerd()?);
+    command.current_dir(repository());
+    command.args(["serve", "tests/bench/peers/js/workerd.capnp", name]);
+    command.args(["--socket-addr", &format!("http=127.0.0.1:{port}")]);
+    command
+        .env("ORIGINS", origins)
+        .env("LASTSEAT_EDGE_KEY", KEY);
+    Ok(command)
+}
+
+/// As `lastseat cluster` starts wrangler for the edge.
+fn by_wrangler(name: &str, port: u16, origins: &str, directory: &TempDir) -> Result<Command> {
+    let modules = repository().join("node_modules");
+    let secrets = directory.path().join("secrets.env");
+    std::fs::write(&secrets, format!("LASTSEAT_EDGE_KEY=\"{KEY}\"\n"))?;
+    let mut command = Command::new(modules.join(".bin/node"));
+    command.current_dir(repository());
+    command
+        .arg(modules.join("wrangler/bin/wrangler.js"))
+        .arg("dev");
+    command.args([
+        "--config",
+        "tests/bench/peers/js/wrangler.toml",
+        "--env",
+        name,
+    ]);
+    command.args(["--ip", "127.0.0.1", "--port", &port.to_string()]);
+    let inspector = lastseat::process::free_port()?.to_string();
+    command.args(["--inspector-port", &inspector, "--log-level", "error"]);
+    command.arg("--show-interactive-dev-session=false");
+    command
+        .arg("--persist-to")
+        .arg(directory.path().join("state"));
+    command.args(["--var", &format!("ORIGINS:{origins}")]);
+    command.arg("--env-file").arg(secrets);
+    for (variable, value) in [
+        ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
+        ("WRANGLER_SEND_METRICS", "false"),
+        ("CI", "1"),
+    ] {
+        command.env(variable, value);
+    }
+    Ok(command)
+}

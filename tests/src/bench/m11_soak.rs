@@ -1,0 +1,197 @@
+//! M11: ten minutes at 70 % of what the stack carries at its most: whether memory, open files and the slowest answers drift.
+//! The sale is restocked every second, so that all tiers work: most buyers are refused at the edge, some get a ticket.
+
+use super::Bench;
+use super::load::{Load, Pace};
+use super::measure::Measure;
+use super::report::Slice;
+use super::row::{Better, Draft, Row, median};
+use super::service::{Expect, Run};
+use super::stack::{Running, Stack};
+use crate::harness::processes::{Held, descendants, held};
+use anyhow::{Context, Result};
+use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+const LOAD: f64 = 0.7;
+const CONNECTIONS: u32 = 256;
+const SEED: u64 = 11;
+const PEAK_SEED: u64 = 12;
+/// Tickets that come back on sale with each restock.
+const RESTOCK: u64 = 100;
+/// Slices in which the run is looked at: the first tenth is left out, because caches and histories fill.
+const SLICES: u32 = 20;
+const SKIPPED: usize = 2;
+const DRIFT_MAX: f64 = 1.05;
+
+const LIMIT_P99: &str = "The slowest hundredth of answers is what a machine does beside the load, and other work on it falls into some of \
+    the slices and not into others; the points of the picture tell how far they differ without a trend.";
+const LIMIT_MEMORY: &str = "A node keeps what it knows of recent orders, edges and addresses in tables of a fixed size (shared/src/limits.rs), which fill \
+    during the first minutes of a load.";
+
+/// One look at the processes, by program.
+type Look = BTreeMap<String, Held>;
+
+/// The measure.
+///
+/// # Errors
+/// The stack cannot be run.
+pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<Row>, Vec<Slice>)> {
+    let time = bench.options.run_time(Measure::M11);
+    bench.step(Measure::M11, "the peak of the stack");
+    let mut running = Running::start(Stack::Ours, RESTOCK, PEAK_SEED).await?;
+    let doors = running.doors()?;
+    let short = Duration::from_secs(5).min(time);
+    let mut load = Load::new(
+        doors[0],
+        running.ask(),
+        CONNECTIONS,
+        Pace::AsFastAsItGoes(short),
+    );
+    load.to.clone_from(&doors);
+    let peak = running
+        .run(
+            &load.clone().warmed_up(bench.options.warm_up()),
+            Expect::Anything,
+            false,
+        )
+        .await?;
+    let rate = (peak.tally.rate() * LOAD).max(1.0) as u32;
+    let Some(peak) = bench.accept(Measure::M11, "the peak of the stack", peak) else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+
+    bench.step(
+        Measure::M11,
+        &format!("{} s at {rate} requests/s", time.as_secs()),
+    );
+    running.goes_on(SEED, peak.tally.winners());
+    let slice = time / SLICES;
+    load = Load::new(doors[0], running.ask(), CONNECTIONS, Pace::Rate(rate, time));
+    load.to = doors;
+    load.slice = Some(slice);
+    let mut looks = Vec::new();
+    let begun = Instant::now();
+    let found = {
+        let (load, running) = (&load, &running);
+        let beside = async {
+            let mut second = tokio::time::interval(Duration::from_secs(1));
+            for number in 1.. {
+                second.tick().await;
+                running.restock(RESTOCK * (number + 1)).await?;
+                if begun.elapsed() >= slice * looks.len() as u32 {
+                    looks.push(look(&running.roots()));
+                }
+            }
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            run = running.send(load) => run,
+            failed = beside => Err(failed.err().context("the restocks ended")?),
+        }
+    }?;
+    let found = running.judge(found, Expect::Anything, false).await?;
+    let Some(run) = bench.accept(Measure::M11, "the soak", found) else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    Ok((rows(&run, &looks, rate, time), slices(&run, slice)))
+}
+
+fn look(roots: &[u32]) -> Look {
+    let mut look = Look::new();
+    for process in roots.iter().flat_map(|pid| descendants(*pid)) {
+        let now = held(process.pid.cast_unsigned());
+        let sum = look.entry(process.title()).or_default();
+        sum.memory += now.memory;
+        sum.files += now.files;
+    }
+    look
+}
+
+/// p99 of each slice.
+fn slices(run: &Run, slice: Duration) -> Vec<Slice> {
+    let slices = run.tally.slices.iter().zip(1u32..);
+    let one = |(found, number): (&Histogram<u64>, u32)| Slice {
+        seconds: (slice * number).as_secs_f64(),
+        p99: found.value_at_quantile(0.99) as f64 / 1_000.0,
+    };
+    slices.map(one).collect()
+}
+
+fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<Row> {
+    let note = format!(
+        "{} s, {rate} requests/s at intended times ({:.0} % of the peak), {RESTOCK} tickets more every second, {} sold; {} answered.",
+        time.as_secs(),
+        LOAD * 100.0,
+        run.tally.granted,
+        run.tally.answers()
+    );
+    let draft = |word: &str, name: &str| {
+        Draft::new(Measure::M11, word, name, "times", Better::Lower)
+            .goal(DRIFT_MAX)
+            .note(note.as_str())
+            .audited("1 run audited, order by order", 0)
+    };
+    let p99: Vec<f64> = run
+        .tally
+        .slices
+        .iter()
+        .map(|slice| slice.value_at_quantile(0.99) as f64)
+        .collect();
+    let mut rows = Vec::new();
+    if let Some(drift) = drift(&p99) {
+        rows.push(
+            draft("p99", "p99 of the last third over that of the first")
+                .limit(LIMIT_P99)
+                .value(drift),
+        );
+    }
+    for (program, name) in [("lastseat", "nodes"), ("workerd", "edges")] {
+        let of = |what: fn(&Held) -> u64| -> Vec<f64> {
+            let held = looks.iter().filter_map(|look| look.get(program));
+            held.map(|held| what(held) as f64).collect()
+        };
+        for (word, what, values, limit) in [
+            ("rss", "memory", of(|held| held.memory), LIMIT_MEMORY),
+            ("files", "open files", of(|held| held.files), LIMIT_MEMORY),
+        ] {
+            if let Some(drift) = drift(&values) {
+                let name = format!("{what} of the {name}, the last third over the first");
+                rows.push(
+                    draft(&format!("{word}-{name}"), &name)
+                        .limit(limit)
+                        .value(drift),
+                );
+            }
+        }
+    }
+    rows
+}
+
+/// The median of the last third over that of the first, without what is skipped.
+fn drift(values: &[f64]) -> Option<f64> {
+    let steady = values.get(SKIPPED.min(values.len() / 3)..)?;
+    let third = steady.len() / 3;
+    let (first, last) = (
+        median(steady.get(..third)?.to_vec())?,
+        median(steady.get(steady.len() - third..)?.to_vec())?,
+    );
+    (first > 0.0).then(|| last / first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_value_has_no_drift_whatever_its_start_and_its_outliers() {
+        let mut values = vec![10.0; 20];
+        values[0] = 1.0;
+        values[19] = 90.0;
+        assert_eq!(drift(&values), Some(1.0));
+        let growing: Vec<f64> = (10..30).map(f64::from).collect();
+        assert!(drift(&growing).unwrap() > 1.5);
+        assert_eq!(drift(&[1.0]), None);
+    }
+}

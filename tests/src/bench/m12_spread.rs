@@ -1,0 +1,52 @@
+//! M12: whether an edge keeps the weights of the nodes exactly: 1,000 orders at concurrency 100 over 1:2:3:4, one isolate.
+
+use super::Bench;
+use super::measure::Measure;
+use super::row::{Better, Draft, Round, Row};
+use crate::harness::{Cluster, Edge};
+use crate::rush::{self, Progress};
+use anyhow::Result;
+
+const ORDERS: u32 = 1_000;
+const EXACT: [u64; 4] = [100, 200, 300, 400];
+
+/// The measure.
+///
+/// # Errors
+/// The cluster cannot be run.
+pub(super) async fn spread(bench: &mut Bench) -> Result<Vec<Row>> {
+    let mut rounds = Vec::new();
+    for round in 1..=bench.options.rounds(Measure::M12) {
+        bench.step(Measure::M12, &format!("round {round}"));
+        let cluster = Cluster::start(&crate::harness::Setup::with_edge(Edge::Workerd))?;
+        // More tickets than buyers: everybody asks once.
+        let mut options = rush::Options::of(ORDERS, 100 * ORDERS, Edge::Workerd);
+        options.connections = Some(100);
+        let report = rush::against(&cluster, &options, &mut Progress::Silent).await?;
+        let problems = &report.more.violations;
+        if !problems.is_empty() {
+            bench.fail(
+                Measure::M12,
+                &format!("round {round}"),
+                &problems.join("; "),
+            );
+            continue;
+        }
+        let reached: Vec<u64> = report.more.nodes.iter().map(|node| node.requests).collect();
+        let off: u64 = reached
+            .iter()
+            .zip(EXACT)
+            .map(|(are, should)| are.abs_diff(should))
+            .sum();
+        rounds.push(Round {
+            ours: Some(off as f64),
+            peer: None,
+        });
+    }
+    let audit = format!("{} runs audited", rounds.len());
+    let draft = Draft::new(Measure::M12, "off", "orders that went to another node than the weights say", "orders", Better::Lower)
+        .goal(0.0)
+        .note("1,000 orders at concurrency 100 over weights 1:2:3:4 through one isolate reach exactly 100, 200, 300 and 400.")
+        .audited(audit, 0);
+    Ok(vec![draft.rounds(rounds)])
+}

@@ -1,0 +1,387 @@
+//! docs/BENCHMARKS.md, and the table of the README.
+
+use super::chart::Picture;
+use super::measure::{LIMIT, Measure};
+use super::report::{Report, number};
+use super::row::{Better, Row};
+use crate::rush::report::thousands;
+use anyhow::{Context, Result};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+const INTRO: &str = "\
+# Benchmarks
+
+Written by `make bench`; do not edit. Machines are shared and noisy, so a result here is a **ratio of two things measured in turn
+in one run** (A B A B ...), processor time from the operating system, or a count. A rate is a footnote. Each timed run is
+followed by an audit, and winners are counted, not requests. A run that oversold, undersold, lost an order or met a broken
+connection is no data point: it is listed at the end.
+
+The ratio says how many times better lastseat is than the peer, whatever the unit: the median of the rounds' own ratios, with the
+least and the greatest. The peers, their known faults and how they are run by hand: [tests/bench](../tests/bench/README.md).
+";
+
+const GENERATOR: &str = "\
+The load comes from a generator of our own (`tests/src/bench/load`) on one thread: raw HTTP/1.1 over connections that stay open, each answer
+read and checked. Its open loop sends at intended times and counts from them, whatever the answers do, so what a server delays while
+it stalls is in the latencies. It is the same for all. Compared once with wrk on the same server (S2, sold out, 64 connections, in turn on a
+busy machine): 17.8 microseconds of processor time a request, wrk 17.2, and the same rate.
+";
+
+/// The page of `report`, beside its pictures.
+#[must_use]
+pub fn page(report: &Report, pictures: &[Picture]) -> String {
+    let mut out = INTRO.to_owned();
+    out += &made(report);
+    out += "\n## At a glance\n\n";
+    out += &glance(report);
+    for measure in Measure::ALL {
+        let id = measure.to_string();
+        let rows: Vec<&Row> = report.measures.iter().filter(|row| row.id == id).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let _ = write!(out, "\n## {id}: {}\n\n", measure.plan().title);
+        for picture in pictures.iter().filter(|picture| picture.measure == id) {
+            let _ = writeln!(out, "![{}]({})\n", picture.alt, picture.file);
+        }
+        out += &details(&rows);
+        out += &notes(&rows);
+    }
+    if !report.failed.is_empty() {
+        out += "\n## Left out\n\n";
+        for failed in &report.failed {
+            let _ = writeln!(
+                out,
+                "- {}, {}: {}",
+                failed.id,
+                failed.what,
+                one_line(&failed.why)
+            );
+        }
+    }
+    out
+}
+
+/// Where, when, of what, with which commands.
+fn made(report: &Report) -> String {
+    let machine = &report.machine;
+    let mut commits: Vec<&str> = report
+        .made
+        .values()
+        .map(|made| made.commit.as_str())
+        .collect();
+    commits.sort_unstable();
+    commits.dedup();
+    let last = report.made.values().map(|made| made.at.as_str()).max();
+    let seconds: f64 = report.made.values().map(|made| made.seconds).sum();
+    let mut out = format!(
+        "\n| | |\n|---|---|\n| machine | {} processors ({}), {} MiB, {} |\n| programs | {} |\n| commit | {} |\n| measured | {}, in {:.0} minutes |\n",
+        machine.processors,
+        machine.processor,
+        thousands(machine.memory_mib),
+        machine.system,
+        machine.programs.join("; "),
+        commits.join(", "),
+        last.unwrap_or("never"),
+        (seconds / 60.0).ceil(),
+    );
+    if report.made.values().any(|made| made.quick) {
+        out += "\n**A trial (`--quick`): the figures mean nothing.**\n";
+    }
+    let limit = LIMIT.as_secs() / 60;
+    let _ = write!(
+        out,
+        "\n```sh\nmake setup-bench       # Go and nginx from the system's packages, and the peers\nmake bench             # all of it, less than {limit} minutes on 2 processors\nmake bench ONLY=M3     # one measure\n```\n\n{GENERATOR}\n\
+         Any program can read `target/bench/report.json`: `measures[{{id, name, unit, ours, peer, ratio, goal, better, rounds}}]`. `better` says which way `ours` and\n`peer` are better, `ratio` is above 1 where ours is; the goal is one for the ratio, or for `ours` where there is no peer.\n"
+    );
+    out
+}
+
+/// The rows that have a goal.
+fn glance(report: &Report) -> String {
+    let mut out =
+        "| | what | lastseat | peer | ratio | goal | |\n|---|---|---|---|---|---|---|\n".to_owned();
+    for row in report.measures.iter().filter(|row| row.goal.is_some()) {
+        let _ = writeln!(
+            out,
+            "| [{}](#{}) | {} | {} {} | {} | {} | {} | {} |",
+            row.id,
+            anchor(&row.id),
+            row.name,
+            number(row.ours),
+            row.unit,
+            number(row.peer),
+            ratio(row),
+            goal(row),
+            met(row),
+        );
+    }
+    out
+}
+
+fn details(rows: &[&Row]) -> String {
+    let mut out =
+        "| what | lastseat | peer | ratio | rounds | audit |\n|---|---|---|---|---|---|\n"
+            .to_owned();
+    for row in rows {
+        let audit = match row.oversold {
+            0 => row.audit.clone(),
+            tickets => format!("{}; the peer **oversold: {tickets}**", row.audit),
+        };
+        let _ = writeln!(
+            out,
+            "| {} | {} {} | {} | {} | {} | {audit} |",
+            row.name,
+            number(row.ours),
+            row.unit,
+            number(row.peer),
+            ratio(row),
+            row.rounds.len(),
+        );
+    }
+    out
+}
+
+/// The notes of the rows, each once, and the limits of missed goals.
+fn notes(rows: &[&Row]) -> String {
+    let mut out = String::new();
+    let mut said = Vec::new();
+    for row in rows {
+        if !row.note.is_empty() && !said.contains(&&row.note) {
+            let _ = write!(out, "\n{}\n", row.note);
+            said.push(&row.note);
+        }
+    }
+    let missed: Vec<&&Row> = rows.iter().filter(|row| row.met == Some(false)).collect();
+    let mut limits: Vec<&str> = missed
+        .iter()
+        .filter_map(|row| row.limit.as_deref())
+        .collect();
+    limits.dedup();
+    for limit in limits {
+        let _ = write!(out, "\n**Limit.** {}\n", one_line(limit));
+    }
+    for row in missed.iter().filter(|row| row.limit.is_none()) {
+        let _ = write!(out, "\n**Missed, and no limit is known:** {}.\n", row.name);
+    }
+    out
+}
+
+fn ratio(row: &Row) -> String {
+    match (row.ratio, row.ratio_range) {
+        (Some(_), Some([least, most])) if row.rounds.len() > 1 => {
+            format!(
+                "{} ({}–{})",
+                number(row.ratio),
+                number(Some(least)),
+                number(Some(most))
+            )
+        }
+        (ratio, _) => number(ratio),
+    }
+}
+
+fn goal(row: &Row) -> String {
+    let sign = match (row.ratio.or(row.peer), row.better) {
+        (None, Better::Lower) => "≤",
+        _ => "≥",
+    };
+    row.goal
+        .map_or(String::new(), |goal| format!("{sign} {goal}"))
+}
+
+const fn met(row: &Row) -> &'static str {
+    match row.met {
+        Some(true) => "met",
+        Some(false) => "missed",
+        None => "",
+    }
+}
+
+/// The anchor of a measure's section, as GitHub makes it.
+fn anchor(id: &str) -> String {
+    let measure = Measure::ALL
+        .into_iter()
+        .find(|measure| measure.to_string() == id);
+    let title = measure.map_or(String::new(), |measure| {
+        format!("{id}: {}", measure.plan().title)
+    });
+    let kept = title
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .collect::<String>();
+    kept.replace(' ', "-")
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Between these lines of the README lies its table.
+const BEGIN: &str = "<!-- written by make bench -->";
+const END: &str = "<!-- end of what make bench writes -->";
+
+/// What the README shows of a report: the rows with a word for each peer.
+const SHOWN: [(&str, &str, &str); 9] = [
+    (
+        "M3",
+        "64-s2",
+        "orders into one origin, each granted and in the AOF, beside S2",
+    ),
+    (
+        "M4",
+        "s2",
+        "refusals of one origin after the sell-out, beside S2",
+    ),
+    (
+        "M6",
+        "s0",
+        "a rush until the last reply, whole stack, beside S0",
+    ),
+    (
+        "M6",
+        "s2-tuned",
+        "a rush until the last reply, whole stack, beside S2 and tuned nginx",
+    ),
+    ("M8", "p99-s2", "p99 at a fixed offered load, beside S2"),
+    (
+        "M9",
+        "ticket-all",
+        "processor time of a sold ticket, whole stack, beside S2",
+    ),
+    (
+        "M5",
+        "256-r",
+        "the commit engine, beside redis-benchmark with its script",
+    ),
+    (
+        "M1",
+        "workerd-refuse.js",
+        "the edge's refusal, beside the smallest worker in JavaScript",
+    ),
+    (
+        "M2",
+        "workerd-pass.js",
+        "the edge's forward, beside the smallest worker in JavaScript",
+    ),
+];
+
+/// Writes the table into the README, if that has a place for it.
+///
+/// # Errors
+/// The file cannot be read or written.
+pub fn write_readme(path: &Path, report: &Report) -> Result<()> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let Some((before, rest)) = text.split_once(BEGIN) else {
+        return Ok(());
+    };
+    let (_, after) = rest
+        .split_once(END)
+        .with_context(|| format!("{} has no line {END}", path.display()))?;
+    let text = format!("{before}{BEGIN}\n{}{END}{after}", table(report));
+    fs::write(path, text).with_context(|| path.display().to_string())
+}
+
+fn table(report: &Report) -> String {
+    let mut out =
+        "| `make bench` | lastseat | peer | ratio | goal |\n|---|---|---|---|---|\n".to_owned();
+    for (id, name, what) in SHOWN {
+        let row = report
+            .measures
+            .iter()
+            .find(|row| row.id == id && row.row == name);
+        if let Some(row) = row {
+            let oversold = match row.oversold {
+                0 => String::new(),
+                tickets => format!(", which oversold by {tickets}"),
+            };
+            let _ = writeln!(
+                out,
+                "| {what}{oversold} | {} {} | {} | {} | {} {} |",
+                number(row.ours),
+                row.unit,
+                number(row.peer),
+                ratio(row),
+                goal(row),
+                met(row)
+            );
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::row::{Draft, Round};
+
+    fn report() -> Report {
+        let round = |ours, peer| Round {
+            ours: Some(ours),
+            peer: Some(peer),
+        };
+        let orders = Draft::new(
+            Measure::M3,
+            "64-s2",
+            "orders, against S2",
+            "orders/s",
+            Better::Higher,
+        );
+        let orders = orders
+            .goal(3.0)
+            .limit("The disk.")
+            .rounds(vec![round(30_000.0, 13_500.0)]);
+        let rush = Draft::new(Measure::M6, "s0", "rush, against S0", "s", Better::Lower);
+        let rush = rush.goal(4.0).audited("4 runs audited", 1);
+        let rush = rush.rounds(vec![round(10.0, 50.0), round(10.0, 60.0)]);
+        Report {
+            measures: vec![orders, rush],
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn a_missed_goal_has_its_limit_and_a_peer_that_oversold_is_shown_as_such() {
+        let page = page(&report(), &[]);
+        assert!(page.contains("**Limit.** The disk."), "{page}");
+        assert!(page.contains("the peer **oversold: 1** |"), "{page}");
+        assert!(
+            page.contains(
+                "| orders, against S2 | 30,000 orders/s | 13,500 | 2.22 | ≥ 3 | missed |"
+            ),
+            "{page}"
+        );
+        assert!(page.contains("5.50 (5.00–6.00) | ≥ 4 | met"), "{page}");
+        assert!(
+            page.contains("(#m3-one-origin-orders-each-granted-and-in-the-aof)"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn the_readme_gets_the_table_and_keeps_the_rest() {
+        let to = crate::harness::paths::scratch().unwrap();
+        let path = to.path().join("README.md");
+        fs::write(
+            &path,
+            format!("before\n{BEGIN}\nyesterday's\n{END}\nafter\n"),
+        )
+        .unwrap();
+        write_readme(&path, &report()).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.starts_with("before\n") && text.ends_with("\nafter\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("30,000 orders/s") && !text.contains("yesterday"),
+            "{text}"
+        );
+        let again = text.clone();
+        write_readme(&path, &report()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), again);
+    }
+}

@@ -1,0 +1,54 @@
+//! `make bench`: see [`lastseat_tests::bench`].
+
+use anyhow::Result;
+use clap::Parser;
+use lastseat_tests::bench::page::write_readme;
+use lastseat_tests::bench::{Measure, Options, Report, run};
+use lastseat_tests::harness::paths::repository;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if options.list {
+        for measure in Measure::ALL {
+            let plan = measure.plan();
+            println!("{measure:4} {:4} s  {}", plan.budget, plan.title);
+        }
+        return ExitCode::SUCCESS;
+    }
+    match bench(&options) {
+        Ok(report) => ExitCode::from(report.exit_code()),
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn bench(options: &Options) -> Result<Report> {
+    // One thread: the generator leaves the rest of the machine to what it measures.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        // Whatever ends it, what it started ends with it.
+        tokio::select! {
+            report = run(options) => report,
+            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+            _ = terminate.recv() => Err(anyhow::anyhow!("terminated")),
+        }
+    })?;
+    if report.is_whole() {
+        report.write_page(&repository().join("docs"))?;
+        write_readme(&repository().join("README.md"), &report)?;
+    }
+    if options.json {
+        println!("{}", report.to_json()?);
+    } else {
+        println!("{report}");
+        eprintln!("bench: written to {}", options.out.display());
+    }
+    Ok(report)
+}
