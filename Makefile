@@ -15,7 +15,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm bench screens film test guard guard-accept api fmt lint docs clean
+.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm bench screens film test guard guard-accept api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -90,6 +90,9 @@ lint: setup-tests ## clippy for the native and the Wasm targets, linters for dep
 	@scripts/lint-deploy
 	@cargo clippy --workspace --all-targets --locked -- -D warnings
 	@cargo clippy -p lastseat-edge -p lastseat-shared --target wasm32-unknown-unknown --locked -- -D warnings
+
+audit: setup-tests ## ask for known vulnerabilities of all dependencies (needs GitHub and npm's own registry)
+	@scripts/audit
 
 docs: ## write what documents take from the program anew: docs/CLI.md, the table of docs/SCALE.md
 	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release --locked --workspace --test claims -- reference scale

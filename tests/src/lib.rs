@@ -2,12 +2,14 @@
 //! load.
 //!
 //! [`harness`] starts, watches and stops them; [`rush`] is the load generator behind `make rush`;
-//! [`cost`] measures what an order costs in Redis; [`guard`] counts what the hot paths cost; [`swarm`] simulates more edges than fit on a machine.
+//! [`cost`] measures what an order costs in Redis; [`guard`] counts what the hot paths cost; [`fuzz`] has what is
+//! fuzzed; [`swarm`] simulates more edges than fit on a machine.
 //! The tests themselves are in `tests/tests`, one binary per tier.
 
 pub mod bench;
 pub mod cost;
 pub mod drill;
+pub mod fuzz;
 pub mod guard;
 pub mod harness;
 pub mod rush;

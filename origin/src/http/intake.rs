@@ -7,7 +7,7 @@ use super::patience::{HEAD, IDLE, Patience};
 use super::sender::Peer;
 use crate::spans;
 use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Request};
+use axum::http::{HeaderValue, Method, Request};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -218,6 +218,8 @@ impl Line {
     /// Every answer says who gave it.
     async fn answer(&self, request: Request<Incoming>) -> Response {
         let span = spans::of_request(&request);
+        // What follows the call for a tunnel was meant for the tunnel, and is no request.
+        let tunnel = request.method() == Method::CONNECT;
         let answering = self.door.answer(request, self.peer);
         let mut response = if span.is_none() {
             answering.await
@@ -230,7 +232,7 @@ impl Line {
         headers
             .entry(&names::ANSWERED_BY)
             .or_insert(HeaderValue::from_static("origin"));
-        if self.connections.closing.load(Ordering::Relaxed) {
+        if tunnel || self.connections.closing.load(Ordering::Relaxed) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -53,7 +53,10 @@ impl Ledger {
 }
 
 /// Reads `[id, ["e", text]]`.
-fn read(item: &Value) -> Result<Entry, Fault> {
+///
+/// # Errors
+/// `Corrupt`: it is no entry of a log.
+pub fn read(item: &Value) -> Result<Entry, Fault> {
     let Value::Array(parts) = item else {
         return Err(reply::strange("a log entry", item));
     };

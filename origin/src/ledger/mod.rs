@@ -19,6 +19,7 @@ pub use audit::AuditReport;
 pub use check::ConnectError;
 pub use facts::Facts;
 pub use fault::Fault;
+pub use log::read as read_log_entry;
 pub use relay::{LeaseAct, LeaseReply};
 pub use reply::refusal;
 pub use shared::order::{Reserve, Verdict};

@@ -1,6 +1,8 @@
 //! What a system says of its work: the trace of a request from the edge to the batch that served it, and the lines
 //! of the log for people and for programs.
 
+mod injection;
+
 use hyper::Method;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::wait::until;

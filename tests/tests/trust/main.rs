@@ -7,6 +7,7 @@ mod edge;
 mod keys;
 mod passes;
 mod rates;
+mod scalpers;
 mod secrets;
 mod signatures;
 

@@ -149,6 +149,7 @@ end
 local function take(state, buyer, tickets)
   local field = state == 'h' and 'held' or 'confirmed'
   sale[field] = sale[field] + tickets
+  if sale[field] < 0 then corrupt('fewer than no tickets of the sale would be ' .. field) end
   count(buyer, tickets)
 end
 

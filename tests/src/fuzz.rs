@@ -1,0 +1,219 @@
+//! What is fuzzed: every place where bytes of somebody else become values. Each target takes any bytes, must not
+//! panic, and holds what it accepts to what the rest of the system relies on. `tests/tests/fuzz` runs them for a
+//! moment over the inputs in `fuzz/corpus`; `fuzz/` has them for libFuzzer, to run for hours.
+
+use lastseat::journal::Journal;
+use lastseat::ledger::{LedgerUrl, batch, read_log_entry};
+use redis::{Value, parse_redis_value};
+use shared::bucket::Rate;
+use shared::limits::{BUYER_ID_MAX, BUYER_TOKEN_LIFE_MAX_MS, ORDER_ID_MAX, SIGNATURE_WINDOW_MS};
+use shared::log::Entry;
+use shared::order::Reserve;
+use shared::routing::{Balance, OriginRow, Router, Sender, Tried};
+use shared::signature::{Signed, verify};
+use shared::wire::OrderRequest;
+use shared::{BuyerId, EdgeCounts, EdgeId, Grant, KeyRing, Order, OrderId, Quantity, SaleId};
+use shared::{TraceParent, UnixMillis, buyer_token};
+
+/// A target: its name, which is that of its folder in `fuzz/corpus`, and what it does with bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 11] = [
+    ("order_body", order_body),
+    ("ids", ids),
+    ("grant", grant),
+    ("counts", counts),
+    ("signature", signature),
+    ("buyer_token", token),
+    ("trace", trace),
+    ("config", config),
+    ("reply", reply),
+    ("log_entry", log_entry),
+    ("journal", journal),
+];
+
+/// The moment at which everything is read.
+const NOW: UnixMillis = UnixMillis(1_763_862_000_123);
+/// The keys of edge and shop; the inputs of the corpus are signed with them.
+pub const KEYS: &str = "a:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+fn keys() -> KeyRing {
+    KeyRing::parse(KEYS).expect("valid keys")
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+fn sale() -> SaleId {
+    SaleId::parse("spring").expect("a valid id")
+}
+
+/// No character of a line, a terminal or a key of Redis gets in with an id.
+fn assert_visible(id: &str) {
+    assert!(!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_graphic()));
+}
+
+/// The body of an order.
+pub fn order_body(bytes: &[u8]) {
+    let Ok(request) = serde_json::from_slice::<OrderRequest>(bytes) else {
+        return;
+    };
+    match request.parse() {
+        Ok((buyer, quantity)) => {
+            assert_visible(buyer.as_str());
+            assert!(buyer.as_str().len() <= BUYER_ID_MAX && quantity.get() > 0);
+        }
+        Err(e) => assert!(!e.to_string().contains('\n'), "one sentence"),
+    }
+}
+
+/// The ids of paths and headers.
+pub fn ids(bytes: &[u8]) {
+    let Some(text) = text(bytes) else {
+        return;
+    };
+    if let Ok(id) = OrderId::parse(text) {
+        assert_visible(text);
+        assert!(text.len() <= ORDER_ID_MAX);
+        let path = id.in_path();
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~%".contains(&b);
+        assert!(path.bytes().all(plain), "nothing in it parts an address");
+    }
+    for id in [
+        SaleId::parse(text).map(|id| id.to_string()),
+        EdgeId::parse(text).map(|id| id.to_string()),
+        BuyerId::parse(text).map(|id| id.to_string()),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        assert_visible(&id);
+    }
+}
+
+/// What an origin tells an edge.
+pub fn grant(bytes: &[u8]) {
+    if let Some(grant) = text(bytes).and_then(Grant::parse) {
+        assert_eq!(Grant::parse(&grant.to_header()), Some(grant));
+        assert!(grant.window_ms > 0, "a window ends");
+    }
+}
+
+/// What an edge tells an origin that it has counted.
+pub fn counts(bytes: &[u8]) {
+    if let Some(counts) = text(bytes).and_then(EdgeCounts::parse) {
+        let mut sum = counts;
+        sum.add(&counts);
+        assert_eq!(EdgeCounts::parse(&counts.to_header()), Some(counts));
+    }
+}
+
+/// The signature of an edge, over a request whose path is the rest of the input. No input has a right one for another
+/// path than that of the corpus.
+pub fn signature(bytes: &[u8]) {
+    let Some((header, path)) = text(bytes).and_then(|text| text.split_once('\n')) else {
+        return;
+    };
+    let signed = Signed {
+        method: "POST",
+        path,
+        order: "0123456789abcdef",
+        client: "10.1.2.3",
+        edge: "e1",
+        key_source: "sent",
+        buyer_token: "",
+    };
+    if verify(&keys(), Some(header), &signed, NOW).is_ok() {
+        assert_eq!(path, "/v1/sales/spring/orders", "a forged signature");
+        let late = NOW.plus(SIGNATURE_WINDOW_MS * 3);
+        assert!(verify(&keys(), Some(header), &signed, late).is_err());
+    }
+}
+
+/// The shop's word on a buyer. Nobody but ada has one.
+pub fn token(bytes: &[u8]) {
+    let Some(text) = text(bytes) else {
+        return;
+    };
+    if let Ok(buyer) = buyer_token::check(&keys(), Some(text), &sale(), NOW) {
+        assert_eq!(buyer.as_str(), "ada", "a forged token");
+        let late = NOW.plus(BUYER_TOKEN_LIFE_MAX_MS * 2);
+        assert!(buyer_token::check(&keys(), Some(text), &sale(), late).is_err());
+    }
+}
+
+/// The trace that a client names.
+pub fn trace(bytes: &[u8]) {
+    if let Some(trace) = text(bytes).and_then(TraceParent::parse) {
+        assert_eq!(TraceParent::parse(&trace.to_string()), Some(trace));
+    }
+}
+
+/// Variables of edge and node, one a line: the table of origins, a balance, a rate, keys, the address of Redis.
+pub fn config(bytes: &[u8]) {
+    let Some(text) = text(bytes) else {
+        return;
+    };
+    let mut lines = text.lines();
+    let mut next = || lines.next().unwrap_or_default();
+    if let Ok(rows) = serde_json::from_str::<Vec<OriginRow>>(next()) {
+        let balance = Balance::parse(next()).unwrap_or_default();
+        if let Ok(mut router) = Router::new(rows, balance, None) {
+            let tried = Tried::default();
+            let picked = router.pick(&Sender::default(), tried, NOW);
+            assert!(picked.is_some_and(|index| router.url(index).is_some()));
+        }
+    }
+    if let Err(e) = Rate::parse(next()) {
+        assert!(!e.to_string().is_empty());
+    }
+    let secret = next();
+    if let Err(e) = KeyRing::parse(secret) {
+        // A short one may be part of the sentence by chance.
+        assert!(secret.len() < 32 || !e.to_string().contains(secret), "{e}");
+    }
+    let _ = LedgerUrl::parse(next());
+}
+
+/// What Redis sends back for a batch of two orders, as it is on the wire.
+pub fn reply(bytes: &[u8]) {
+    let Ok(Value::Array(parts)) = parse_redis_value(bytes) else {
+        return;
+    };
+    let orders = ["0123456789abcdef", "fedcba9876543210"].map(|id| Reserve {
+        id: OrderId::parse(id).expect("a valid id"),
+        buyer: BuyerId::parse("ada").expect("a valid id"),
+        quantity: Quantity::ONE,
+    });
+    if let Ok((snapshot, verdicts)) = batch::read(&orders, &parts) {
+        let taken = u64::from(snapshot.held) + u64::from(snapshot.confirmed);
+        assert!(taken <= snapshot.capacity.into());
+        assert_eq!(verdicts.len(), orders.len(), "an answer for each order");
+    }
+}
+
+/// An entry of the log as Redis sends it, a record of an order, and an entry's text.
+pub fn log_entry(bytes: &[u8]) {
+    if let Ok(value) = parse_redis_value(bytes) {
+        let _ = read_log_entry(&value);
+    }
+    let Some(text) = text(bytes) else {
+        return;
+    };
+    if let Some(entry) = Entry::parse(7, text) {
+        assert_eq!(Entry::parse(7, &entry.to_text()), Some(entry));
+    }
+    let id = OrderId::parse("0123456789abcdef").expect("a valid id");
+    if let Ok(order) = Order::unpack(&id, text) {
+        assert_eq!(Order::unpack(&id, &order.pack()), Ok(order));
+    }
+}
+
+/// The shop's copy of the log, which `orders replay` reads.
+pub fn journal(bytes: &[u8]) {
+    if let Err(sentence) = Journal::read(&sale(), bytes) {
+        assert!(sentence.contains("line"), "it says where: {sentence}");
+    }
+}

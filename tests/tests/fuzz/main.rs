@@ -1,0 +1,115 @@
+//! Every target of `lastseat_tests::fuzz`, with what is in its corpus and with what becomes of that when it is changed
+//! here and there. The same inputs on every machine: a failure can be repeated. The changes are those of the crate
+//! `mutatis`, which needs neither a nightly compiler nor an instrumented build and takes a seed; longer runs, guided by
+//! coverage, are in `fuzz/`.
+
+use lastseat_tests::fuzz::{KEYS, TARGETS};
+use lastseat_tests::harness::paths::repository;
+use mutatis::Session;
+use shared::signature::{Signed, sign};
+use shared::{BuyerId, KeyRing, SaleId, UnixMillis, buyer_token};
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Changed inputs for each target, if there is time.
+const INPUTS: u64 = 60_000;
+/// Time for each target.
+const TIME: Duration = Duration::from_secs(8);
+/// Inputs that each target gets however slow the machine is.
+const INPUTS_MIN: u64 = 2_000;
+/// Most changes to one input.
+const CHANGES_MAX: u64 = 8;
+/// Longest input, in bytes: above all bounds of what is read.
+const LENGTH_MAX: usize = 8 * 1024;
+
+/// The inputs of `target`, by name.
+fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = repository().join("fuzz/corpus").join(target);
+    let files = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut inputs: Vec<_> = files
+        .map(|file| {
+            let path = file.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read(&path).unwrap())
+        })
+        .collect();
+    inputs.sort();
+    inputs
+}
+
+/// Runs `run` on `input`; a failure says which input it was.
+fn try_one(name: &str, run: fn(&[u8]), input: &[u8]) {
+    if catch_unwind(AssertUnwindSafe(|| run(input))).is_err() {
+        let shown = String::from_utf8_lossy(input).escape_debug().to_string();
+        panic!("{name} fails on {shown:?}, bytes {input:?}: put them into fuzz/corpus/{name}");
+    }
+}
+
+fn fuzz(name: &str, run: fn(&[u8]), seed: u64) -> u64 {
+    let corpus = corpus(name);
+    for (_, input) in &corpus {
+        try_one(name, run, input);
+    }
+    let mut session = Session::new().seed(seed);
+    let end = Instant::now() + TIME;
+    for n in 0..INPUTS {
+        if n >= INPUTS_MIN && Instant::now() > end {
+            return n;
+        }
+        let index = usize::try_from(n).unwrap() % corpus.len();
+        let mut input = corpus[index].1.clone();
+        for _ in 0..=n % CHANGES_MAX {
+            session.mutate(&mut input).unwrap();
+        }
+        input.truncate(LENGTH_MAX);
+        try_one(name, run, &input);
+    }
+    INPUTS
+}
+
+#[test]
+fn no_input_makes_a_reader_panic_or_believe_what_is_forged() {
+    let targets = TARGETS.into_iter().zip(1..);
+    let runs: Vec<_> = targets
+        .map(|((name, run), seed)| (name, thread::spawn(move || fuzz(name, run, seed))))
+        .collect();
+    for (name, run) in runs {
+        let inputs = run
+            .join()
+            .unwrap_or_else(|_| panic!("{name} failed, see above"));
+        assert!(inputs >= INPUTS_MIN, "{name}: {inputs}");
+        println!("{name}: {inputs} inputs");
+    }
+}
+
+/// Inputs that no reader takes would try the first line of each only.
+#[test]
+fn the_corpus_has_what_edge_shop_and_ledger_really_write() {
+    let keys = KeyRing::parse(KEYS).unwrap();
+    let now = UnixMillis(1_763_862_000_123);
+    let asked = Signed {
+        method: "POST",
+        path: "/v1/sales/spring/orders",
+        order: "0123456789abcdef",
+        client: "10.1.2.3",
+        edge: "e1",
+        key_source: "sent",
+        buyer_token: "",
+    };
+    let signature = format!("{}\n{}", sign(&keys, &asked, now), asked.path);
+    let (sale, buyer) = (
+        SaleId::parse("spring").unwrap(),
+        BuyerId::parse("ada").unwrap(),
+    );
+    let token = buyer_token::make(&keys, &sale, &buyer, now.plus(60_000));
+    for (target, input) in [("signature", signature), ("buyer_token", token)] {
+        let found = corpus(target);
+        let there = found.iter().any(|(_, known)| *known == input.as_bytes());
+        assert!(there, "fuzz/corpus/{target} lacks {input:?}");
+    }
+    for (name, _) in TARGETS {
+        assert!(corpus(name).len() >= 3, "{name}");
+    }
+}
