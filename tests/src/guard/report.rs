@@ -1,6 +1,6 @@
 //! What the guard found, in words.
 
-use super::held::{Held, agrees};
+use super::held::{Held, INSTRUCTIONS_PERCENT, WASM_PERCENT, agrees};
 use std::collections::{BTreeMap, BTreeSet};
 use std::env::consts::ARCH;
 use std::fmt;
@@ -20,6 +20,8 @@ struct Row {
     name: String,
     before: Option<u64>,
     now: Option<u64>,
+    /// How far the two may be apart, in percent.
+    tolerance: u64,
 }
 
 impl Report {
@@ -32,12 +34,14 @@ impl Report {
                 name: name.clone(),
                 before: before.get(name).copied(),
                 now: counted.get(name).copied(),
+                tolerance: INSTRUCTIONS_PERCENT,
             })
             .collect();
         rows.push(Row {
             name: WASM.to_owned(),
             before: Some(held.wasm_bytes).filter(|bytes| *bytes > 0),
             now: Some(wasm_bytes),
+            tolerance: WASM_PERCENT,
         });
         // Other kinds of processor keep what was measured on them.
         let mut measured = held.clone();
@@ -59,7 +63,7 @@ impl Report {
 
 impl Row {
     fn is_good(&self) -> bool {
-        matches!((self.before, self.now), (Some(before), Some(now)) if agrees(before, now))
+        matches!((self.before, self.now), (Some(before), Some(now)) if agrees(before, now, self.tolerance))
     }
 }
 
