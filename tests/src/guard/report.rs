@@ -117,7 +117,7 @@ mod tests {
         let held = Report::new(&Held::default(), counted(100), 1_000).measured;
         assert!(Report::new(&held, counted(100), 1_000).is_good());
         for changed in [
-            Report::new(&held, counted(110), 1_000),
+            Report::new(&held, counted(115), 1_000),
             Report::new(&held, counted(100), 1_050),
             Report::new(&held, BTreeMap::new(), 1_000),
             Report::new(&Held::default(), counted(100), 1_000),
