@@ -30,8 +30,8 @@ const OTHERS_MAX: f64 = 0.02;
 const OTHERS: f64 = 16.0;
 const GOAL: f64 = 0.95;
 
-const LIMIT_REFUSAL: &str = "The worker in JavaScript looks at method and path and answers a constant. Ours also reads key, buyer \
-    and sale, looks into its memory of the sale and makes an answer with the order's own id, in WebAssembly that gets each \
+const LIMIT_REFUSAL: &str = "The worker in JavaScript looks at method and path and answers a constant. Ours also reads the key and \
+    the sale, looks into its memory of that and makes an answer with the order's own id, in WebAssembly that gets each \
     of these strings through the runtime's boundary (docs/PERFORMANCE.md).";
 const LIMIT_FORWARD: &str = "The smallest worker hands the request on as it is and returns the answer untouched. Ours chooses the node, \
     signs what it sends, sets deadlines, hears the grant and counts. The row against a worker in JavaScript with the same steps \

@@ -15,7 +15,7 @@ const FIRST: u64 = 1;
 const SEED: u64 = 2;
 
 const LIMIT_M3: &str = "At this many connections Redis and the origin share two processors with the generator, and the \
-    append-only file is written and synced before each batch is answered; docs/PERFORMANCE.md has the profile of both.";
+    append-only file is written and synced before each batch is answered; docs/PERFORMANCE.md has what was tried.";
 const LIMIT_M4: &str = "A refusal of ours is a parsed order, checked against key, buyer and sale, and answered as problem+json; \
     a peer's is a constant text after one comparison. What is left is the HTTP server's own time (docs/PERFORMANCE.md).";
 

@@ -75,7 +75,12 @@ fn made(report: &Report) -> String {
     commits.sort_unstable();
     commits.dedup();
     let last = report.made.values().map(|made| made.at.as_str()).max();
-    let seconds: f64 = report.made.values().map(|made| made.seconds).sum();
+    // What was measured in the runs of another took no time of its own.
+    let own = Measure::ALL
+        .iter()
+        .filter(|measure| measure.runs() == **measure);
+    let made = own.filter_map(|measure| report.made.get(&measure.to_string()));
+    let seconds: f64 = made.map(|made| made.seconds).sum();
     let mut out = format!(
         "\n| | |\n|---|---|\n| machine | {} processors ({}), {} MiB, {} |\n| programs | {} |\n| commit | {} |\n| measured | {}, in {:.0} minutes |\n",
         machine.processors,

@@ -4,9 +4,9 @@ use anyhow::Result;
 use clap::Parser;
 use lastseat_tests::bench::page::write_readme;
 use lastseat_tests::bench::{Measure, Options, Report, run};
+use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -27,19 +27,7 @@ fn main() -> ExitCode {
 }
 
 fn bench(options: &Options) -> Result<Report> {
-    // One thread: the generator leaves the rest of the machine to what it measures.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let report = runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        // Whatever ends it, what it started ends with it.
-        tokio::select! {
-            report = run(options) => report,
-            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
-            _ = terminate.recv() => Err(anyhow::anyhow!("terminated")),
-        }
-    })?;
+    let report = until_ended(run(options))?;
     if report.is_whole() {
         report.write_page(&repository().join("docs"))?;
         write_readme(&repository().join("README.md"), &report)?;

@@ -4,10 +4,10 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use lastseat_tests::drill::{Name, Options, Report, run};
+use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -28,18 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn drill(options: &Options) -> Result<Report> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let report = runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        // Whatever ends it, the system that a drill started ends with it.
-        tokio::select! {
-            report = all(options) => report,
-            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
-            _ = terminate.recv() => Err(anyhow::anyhow!("terminated")),
-        }
-    })?;
+    let report = until_ended(all(options))?;
     let path = report.write(&repository())?;
     if options.json {
         println!("{}", report.to_json()?);

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Parser;
+use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
 use lastseat_tests::rush::{Options, Progress, Report, run};
 use std::process::ExitCode;
@@ -24,11 +25,7 @@ fn main() -> ExitCode {
 }
 
 fn rush(options: &Options) -> Result<Report> {
-    // One thread: the generator leaves the rest of the machine to what it measures.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let report = runtime.block_on(run(options, Progress::new(options.buyers)))?;
+    let report = until_ended(run(options, Progress::new(options.buyers)))?;
     let path = report.write(&repository())?;
     if options.json {
         println!("{}", report.to_json()?);

@@ -2,6 +2,7 @@
 //! dropped, with all its children; ports are chosen by the operating system.
 
 pub mod cluster;
+pub mod ending;
 pub mod http;
 pub mod ledger;
 pub mod metrics;
