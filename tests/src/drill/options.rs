@@ -58,6 +58,27 @@ pub enum Name {
     LedgerFrozen,
     LedgerKilled,
     Intake,
+    ReplyLost,
+    LedgerSlow,
+    LedgerLate,
+    LedgerCut,
+    LedgerHalfOpen,
+    LedgerPaused,
+    LedgerKicks,
+    LedgerLoading,
+    LedgerFull,
+    LedgerReadOnly,
+    DiskFull,
+    TailCut,
+    AnswerLost,
+    NodeSlow,
+    NodeCut,
+    NodeHalfOpen,
+    Descriptors,
+    SlowClients,
+    Flood,
+    Idle,
+    ComeAndGo,
 }
 
 impl Name {
@@ -107,6 +128,63 @@ impl Name {
             Self::Intake => {
                 "slow heads, large bodies, too many connections and idle ones at a real node"
             }
+            Self::ReplyLost => {
+                "Redis has sold, its reply is lost, the link cut or silent: no fault, each order once"
+            }
+            Self::LedgerSlow => "Redis is 2, 15, 60 ms away: orders wait longer, and that is all",
+            Self::LedgerLate => {
+                "Redis is so far away that every reply is too late: honest faults, each order once"
+            }
+            Self::LedgerCut => {
+                "the link to Redis is cut again and again, also in the middle of a batch: it sells in between"
+            }
+            Self::LedgerHalfOpen => {
+                "the link to Redis takes everything and answers nothing: as if Redis were frozen"
+            }
+            Self::LedgerPaused => "CLIENT PAUSE: honest faults, never \"sold out\"",
+            Self::LedgerKicks => {
+                "CLIENT KILL and SCRIPT FLUSH again and again: it sells in between, each order once"
+            }
+            Self::LedgerLoading => {
+                "Redis is killed and reads a slow file, its scripts gone: honest faults, no restart of a node"
+            }
+            Self::LedgerFull => {
+                "Redis has no memory left: nothing is sold, nothing is evicted, it goes on by itself"
+            }
+            Self::LedgerReadOnly => {
+                "Redis is made a replica and a primary again: nothing is sold, it goes on by itself"
+            }
+            Self::DiskFull => {
+                "the disk of the append-only file is full: Redis ends, nothing acknowledged is lost"
+            }
+            Self::TailCut => {
+                "Redis loses its last writes with the power: nothing oversold, each lost order named"
+            }
+            Self::AnswerLost => {
+                "a node has sold, its answer to the edge is lost: no fault, each order once"
+            }
+            Self::NodeSlow => "the way to a node is 100 ms longer: no fault",
+            Self::NodeCut => {
+                "the way to a node is cut again and again, also in the middle of an order: no fault"
+            }
+            Self::NodeHalfOpen => {
+                "the way to a node takes everything and answers nothing: no fault, its share goes elsewhere"
+            }
+            Self::Descriptors => {
+                "a node has no file descriptor left: no fault, it does not spin, and serves again"
+            }
+            Self::SlowClients => {
+                "400 clients send half of an order: others buy as before, half orders sell nothing"
+            }
+            Self::Flood => {
+                "three times what can be sold comes: \"busy\", bounded memory and answers, quick again in 2 s"
+            }
+            Self::Idle => {
+                "10,000 idle connections (2,000 in the short form): buyers notice nothing"
+            }
+            Self::ComeAndGo => {
+                "500 connections open and close without end: buyers notice nothing, no descriptor leaks"
+            }
         }
     }
 }
@@ -142,7 +220,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent_and_names_every_drill() {
         Options::command().debug_assert();
-        assert_eq!(Options::short().names().len(), 15);
+        assert_eq!(Options::short().names().len(), 36);
         let one = Options::parse_from(["drill", "--only", "node-frozen"]);
         assert_eq!(one.names(), [Name::NodeFrozen]);
         assert_eq!(Name::NodeFrozen.word(), "node-frozen");
