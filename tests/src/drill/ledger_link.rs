@@ -7,7 +7,7 @@ use super::script::{Script, ms};
 use crate::harness::proxy::{Fault, Lost, Then, Way};
 use anyhow::{Result, bail};
 use lastseat::ledger::scripts::SCRIPTS;
-use shared::limits::{EDGE_ATTEMPT_MS, LEDGER_DEADLINE_MS};
+use shared::limits::{BEAT_MS, BEATS_MAX, EDGE_ATTEMPT_MS, LEDGER_DEADLINE_MS};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -101,8 +101,10 @@ pub(super) async fn slow(scene: &mut Scene) -> Result<()> {
         })
         .await
         .map(|outcomes| {
-            // One waits for the batch that is under way, then for its own: two round trips, and twice that on a busy machine.
-            let bound = 8 * Duration::from_millis(DELAYS_MS[2]);
+            // At the edge one waits for a grant, at the node for the batch that is under way and then for its own: two
+            // round trips, and twice that on a busy machine.
+            let bound = 8 * Duration::from_millis(DELAYS_MS[2])
+                + Duration::from_millis(BEAT_MS * u64::from(BEATS_MAX));
             let p99 = outcomes.tally.granted_us.value_at_quantile(0.99);
             let p99 = Duration::from_micros(p99);
             scene.record.borrow_mut().demand(p99 <= bound, || {
