@@ -1,12 +1,11 @@
 //! A node without a free file descriptor: what it has open goes on, what comes new waits and goes elsewhere.
 
 use super::rig::Rig;
-use super::scene::{Load, Scene};
-use super::script::{Script, ms};
+use super::scene::{Load, ONE_ATTEMPT_LATER, Scene};
+use super::script::{CATCH_UP, Script, ms};
 use crate::harness::processes::{cpu_by_name, held};
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use shared::limits::EDGE_ATTEMPT_MS;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -25,15 +24,15 @@ pub(super) async fn exhausted(scene: &mut Scene) -> Result<()> {
             script.sold(0.1).await;
             let pid = script.node(NODE)?.pid;
             let before = held(pid).files;
-            let old = limit(pid, Some(before))?;
+            // Fewer than it has open: whatever it closes, none is free.
+            let old = limit(pid, Some(before / 2))?;
             script.act(format!(
                 "node {NODE} has {before} files open and may open no more; the edges' connections to it are cut"
             ));
             let proxy = rig.to_nodes.get(usize::from(NODE) - 1).context("a node")?;
             proxy.cut();
-            // With each connection that it closes the node has a descriptor for another: none must be left.
-            sleep(Duration::from_millis(200)).await;
-            limit(pid, Some(held(pid).files.min(before) / 2))?;
+            sleep(CATCH_UP).await;
+            let decided = script.decisions(NODE)?;
             let (cpu, sold) = (cpu(pid), script.stage.granted());
             sleep(time).await;
             let used = cpu_since(pid, cpu);
@@ -44,6 +43,10 @@ pub(super) async fn exhausted(scene: &mut Scene) -> Result<()> {
             });
             script.demand(script.stage.granted() > sold, || {
                 "nothing was sold while one of four nodes could not accept".to_owned()
+            });
+            let decided = script.decisions(NODE)? - decided;
+            script.demand(decided == 0, || {
+                format!("a node that cannot accept decided {decided} orders: nothing was shown")
             });
             limit(pid, old)?;
             let since = Instant::now();
@@ -65,7 +68,7 @@ pub(super) async fn exhausted(scene: &mut Scene) -> Result<()> {
         .await?;
     let slowest = outcomes.tally.slowest;
     let mut record = scene.record.borrow_mut();
-    record.demand(slowest < Duration::from_millis(EDGE_ATTEMPT_MS), || {
+    record.demand(slowest < ONE_ATTEMPT_LATER, || {
         format!("a buyer waited {slowest:?} because one node had no descriptor")
     });
     drop(record);

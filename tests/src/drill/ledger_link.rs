@@ -2,12 +2,12 @@
 
 use super::ledger::{outage_of, unready};
 use super::rig::Rig;
-use super::scene::{Load, Scene};
+use super::scene::{Load, ONE_ATTEMPT_LATER, Scene};
 use super::script::{Script, ms};
 use crate::harness::proxy::{Fault, Lost, Then, Way};
 use anyhow::{Result, bail};
 use lastseat::ledger::scripts::SCRIPTS;
-use shared::limits::{BEAT_MS, BEATS_MAX, EDGE_ATTEMPT_MS, LEDGER_DEADLINE_MS};
+use shared::limits::{BEAT_MS, BEATS_MAX, LEDGER_DEADLINE_MS};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -49,7 +49,7 @@ pub(super) async fn replies_lost(scene: &mut Scene) -> Result<()> {
     record.demand(replayed >= u64::from(times), || {
         format!("{times} batches lost their reply, and only {replayed} orders were asked again")
     });
-    record.demand(slowest < Duration::from_millis(EDGE_ATTEMPT_MS), || {
+    record.demand(slowest < ONE_ATTEMPT_LATER, || {
         format!("a buyer waited {slowest:?} because one reply was lost")
     });
     drop(record);

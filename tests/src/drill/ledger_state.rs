@@ -66,9 +66,20 @@ pub(super) async fn connections_killed(scene: &mut Scene) -> Result<()> {
     .await
 }
 
+/// What else lies in a Redis that takes seconds to start: keys, and microseconds that it takes over each.
+const OTHER_KEYS: &str = "for i = 1, 6000 do redis.call('SET', 'other:' .. i, i) end";
+const SLOWLY: [&str; 4] = [
+    "--key-load-delay",
+    "400",
+    "--loading-process-events-interval-bytes",
+    "1024",
+];
+
 /// A Redis that starts and reads its file answers everything with LOADING, and knows no scripts.
 pub(super) async fn loading(scene: &mut Scene) -> Result<()> {
     let mut rig = Rig::start().await?;
+    rig.redis.command(&["EVAL", OTHER_KEYS, "0"]).await?;
+    rig.redis.rewrite().await?;
     let Rig { redis, cluster, .. } = &mut rig;
     outage_of(
         scene,
@@ -77,14 +88,7 @@ pub(super) async fn loading(scene: &mut Scene) -> Result<()> {
         async |script: &Script| {
             script.act("kill -9 of Redis");
             redis.kill()?;
-            // Microseconds that it takes over each command of its file; it answers now and then.
-            let slowly = [
-                "--key-load-delay",
-                "2000",
-                "--loading-process-events-interval-bytes",
-                "1024",
-            ];
-            redis.start_again(&slowly)?;
+            redis.start_again(&SLOWLY)?;
             let since = Instant::now();
             let mut seen = false;
             while let Err(why) = redis.command(&["PING"]).await {

@@ -1,11 +1,10 @@
 //! What the links between edges and nodes can suffer. Another node is always there, so no buyer may see a fault.
 
 use super::rig::Rig;
-use super::scene::{Load, Scene};
+use super::scene::{Load, ONE_ATTEMPT_LATER, Scene};
 use super::script::{Script, ms};
 use crate::harness::proxy::{Fault, Lost, Proxy, Then, Way};
 use anyhow::{Context, Result, bail};
-use shared::limits::EDGE_ATTEMPT_MS;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -61,7 +60,7 @@ pub(super) async fn answers_lost(scene: &mut Scene) -> Result<()> {
     record.demand(replayed > 0, || {
         "no order was heard twice, so no answer was lost".to_owned()
     });
-    record.demand(slowest < Duration::from_millis(EDGE_ATTEMPT_MS), || {
+    record.demand(slowest < ONE_ATTEMPT_LATER, || {
         format!("a buyer waited {slowest:?} because one answer was lost")
     });
     drop(record);
@@ -175,7 +174,7 @@ async fn broken(
         .await?;
     let slowest = outcomes.tally.slowest;
     let mut record = scene.record.borrow_mut();
-    record.demand(slowest < Duration::from_millis(EDGE_ATTEMPT_MS), || {
+    record.demand(slowest < ONE_ATTEMPT_LATER, || {
         format!("a buyer waited {slowest:?} because of one broken link")
     });
     drop(record);

@@ -12,6 +12,7 @@ use crate::rush::tally::{self, Percentiles, Tally};
 use crate::rush::verdict;
 use anyhow::{Context, Result};
 use shared::OrderId;
+use shared::limits::EDGE_ATTEMPT_MS;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -23,6 +24,10 @@ pub(super) const SALE: &str = "drill";
 const CONNECTIONS: u32 = 48;
 /// Edges of a drill that does not say otherwise.
 pub(super) const EDGES: usize = 3;
+
+/// A buyer whose request went to somebody who never answers waits for so long, if that one answers others meanwhile:
+/// an edge gives up one attempt, and a busy machine is late.
+pub(super) const ONE_ATTEMPT_LATER: Duration = Duration::from_millis(EDGE_ATTEMPT_MS + 1_000);
 
 /// One run of a drill.
 pub(super) struct Scene {

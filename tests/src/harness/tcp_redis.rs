@@ -149,6 +149,23 @@ impl TcpRedis {
         command(&self.url(), words).await
     }
 
+    /// Has it write what it holds into the first part of its append-only file, and waits for that.
+    ///
+    /// # Errors
+    /// It does not, within 20 s.
+    pub async fn rewrite(&self) -> Result<()> {
+        self.command(&["BGREWRITEAOF"]).await?;
+        let begun = Instant::now();
+        loop {
+            let info = self.command(&["INFO", "persistence"]).await?;
+            if format!("{info:?}").contains("aof_rewrite_in_progress:0") {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < READY_WITHIN, "the file is not rewritten");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// A copy of its files, as they are now.
     ///
     /// # Errors
