@@ -17,6 +17,7 @@ mod node_link;
 mod nodes;
 pub mod options;
 mod overload;
+pub mod page;
 pub mod report;
 mod restock;
 mod rig;

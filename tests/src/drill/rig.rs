@@ -14,7 +14,7 @@ const KEY: &str = "drill:ddddddddddddddddddddddddddddddddddddddddddddddddddddddd
 #[derive(Debug)]
 pub(super) struct Rig {
     // In the order in which they are stopped.
-    _edges: Vec<LoneEdge>,
+    edges: Vec<LoneEdge>,
     /// Before each node.
     pub(super) to_nodes: Vec<Proxy>,
     pub(super) cluster: Cluster,
@@ -55,7 +55,7 @@ impl Rig {
         let urls = edges.iter().map(|edge| edge.url.clone()).collect();
         let cluster = cluster.reached_by(urls, &redis.url());
         Ok(Self {
-            _edges: edges,
+            edges: edges,
             to_nodes,
             cluster,
             to_ledger,
@@ -65,7 +65,7 @@ impl Rig {
 
     /// Stops it: edges first, Redis last.
     pub(super) fn stop(self) -> Result<()> {
-        drop(self._edges);
+        drop(self.edges);
         drop(self.to_nodes);
         self.cluster.stop()
     }
