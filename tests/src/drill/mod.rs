@@ -13,6 +13,7 @@ mod intake;
 mod ledger;
 mod ledger_link;
 mod ledger_state;
+mod memory;
 mod node_link;
 mod nodes;
 pub mod options;

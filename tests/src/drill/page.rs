@@ -53,12 +53,12 @@ pub fn write(report: &Report, root: &Path) -> Result<Vec<PathBuf>> {
 pub fn page(report: &Report) -> String {
     let mut out = INTRO.to_owned();
     let seconds: f64 = report.drills.iter().map(|drill| drill.seconds).sum();
-    let kept = report.drills.iter().filter(|drill| kept(drill)).count();
+    let good = report.drills.iter().filter(|drill| kept(drill)).count();
     let form = if report.long { "long" } else { "short" };
     let machine = &report.machine;
     let _ = writeln!(
         out,
-        "**{kept} of {} drills kept every promise**, in {:.0} minutes on {}, commit `{}`, {form} forms. {} with {} processors, {} GiB, {}. {}.\n",
+        "**{good} of {} drills kept every promise**, in {:.0} minutes on {}, commit `{}`, {form} forms. {} with {} processors, {} GiB, {}. {}.\n",
         report.drills.len(),
         seconds / 60.0,
         report.day,

@@ -55,7 +55,7 @@ impl Rig {
         let urls = edges.iter().map(|edge| edge.url.clone()).collect();
         let cluster = cluster.reached_by(urls, &redis.url());
         Ok(Self {
-            edges: edges,
+            edges,
             to_nodes,
             cluster,
             to_ledger,

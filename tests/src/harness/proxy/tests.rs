@@ -1,5 +1,8 @@
 use super::*;
+use std::io;
 use std::time::Instant as Moment;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 const SHORT: Duration = Duration::from_millis(150);
