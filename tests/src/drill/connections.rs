@@ -1,6 +1,6 @@
 //! Connections that do nothing, and connections that come and go: buyers notice neither.
 
-use super::scene::{Load, SALE, Scene};
+use super::scene::{EDGES, Load, SALE, Scene};
 use super::script::{Script, ms};
 use crate::harness::http::Client;
 use crate::harness::processes::held;
@@ -31,7 +31,7 @@ const NODE: u16 = 4;
 
 pub(super) async fn idle(scene: &mut Scene) -> Result<()> {
     let count: usize = if scene.long { 10_000 } else { 2_000 };
-    let hold = Duration::from_secs(if scene.long { 8 } else { 2 });
+    let hold = Duration::from_secs(if scene.long { 6 } else { 2 });
     allow_files(count as u64 + OTHER_FILES)?;
     let cluster = scene.cluster(&["--insecure-direct"])?;
     cluster.create_sale(TIMED, 1_000_000).await?;
@@ -41,30 +41,41 @@ pub(super) async fn idle(scene: &mut Scene) -> Result<()> {
             script.sold(0.02).await;
             let (node, edge) = (script.node(NODE)?, script.edge(1)?);
             let mut first = 0;
-            for (name, url, pid) in [("node 4", &node.url, node.pid), ("edge 1", &edge.url, edge.pid)] {
+            let edges = (1..=EDGES).map(|number| script.edge(number));
+            let edges: Vec<_> = edges.collect::<Result<_>>()?;
+            let doors = edges.iter().map(|edge| edge.url.clone()).collect();
+            for (name, urls, url, pid) in [
+                ("node 4", vec![node.url.clone()], &node.url, node.pid),
+                ("the edges", doors, &edge.url, edge.pid),
+            ] {
                 let before = timed(url, &mut first).await?;
-                let files = held(pid);
-                let idle = open(url, count).await?;
-                script.act(format!("{} idle connections at {name}", thousands(count as u64)));
+                let held_before = held(pid);
+                let idle = open(&urls, count).await?;
+                script.act(format!(
+                    "{} idle connections at {name}",
+                    thousands(count as u64)
+                ));
                 sleep(hold).await;
                 let while_idle = timed(url, &mut first).await?;
-                let with = held(pid);
-                script.demand(with.files >= count as u64, || {
-                    format!("{name} has {} files open and not {count} connections", with.files)
+                let (with, here) = (held(pid), (count / urls.len()) as u64);
+                script.demand(with.files >= here, || {
+                    format!("at {name} {} files are open and not {here} connections", with.files)
                 });
                 drop(idle);
                 script.measure(
                     &format!("a ticket at {name} before, and while they idle (p99)"),
                     format!("{}, {}", ms(before), ms(while_idle)),
                 );
-                let each = with.memory.saturating_sub(files.memory) / count as u64 / 1_024;
+                let each = with.memory.saturating_sub(held_before.memory) / here / 1_024;
                 script.measure(&format!("memory of {name} for each"), format!("{each} KiB"));
                 let bound = (NORMAL_TIMES * before).max(QUICK);
                 script.demand(while_idle <= bound, || {
                     format!("beside idle connections a ticket at {name} took {while_idle:?}, not {bound:?}")
                 });
-                closed(script, name, pid, files.files).await;
+                closed(script, name, pid, held_before.files).await;
             }
+            let same = script.node(NODE)?.pid == node.pid && script.edge(1)?.pid == edge.pid;
+            script.demand(same, || "a node or an edge had to be started again".to_owned());
             Ok(())
         })
         .await?;
@@ -179,7 +190,7 @@ async fn closed(script: &Script, name: &str, pid: u32, before: u64) {
     });
 }
 
-/// Lets this process, and those that it starts, have so many files open.
+/// Lets this process have so many files open.
 fn allow_files(wanted: u64) -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= wanted) {
@@ -202,11 +213,11 @@ fn address(url: &str) -> Result<SocketAddr> {
     Ok(address.parse()?)
 }
 
-async fn open(url: &str, count: usize) -> Result<Vec<TcpStream>> {
-    let address = address(url)?;
+/// So many connections, spread over `urls`.
+async fn open(urls: &[String], count: usize) -> Result<Vec<TcpStream>> {
     let mut open = Vec::with_capacity(count);
-    for _ in 0..count {
-        open.push(TcpStream::connect(address).await?);
+    for url in urls.iter().cycle().take(count) {
+        open.push(TcpStream::connect(address(url)?).await?);
     }
     Ok(open)
 }

@@ -68,40 +68,44 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
             }
         }
     };
-    let late = flood.took.saturating_sub(time);
     let after_pace = Pace::Rate((rate * NORMAL) as u32, 2 * RECOVERED);
     let after = hall.sell("after", SUSTAINED_BY, after_pace, None).await?;
 
-    let mut record = scene.record.borrow_mut();
-    record.actions.push(format!(
+    scene.record.borrow_mut().actions.push(format!(
         "{} orders a second for {time:?}, {TIMES} times the {} that a closed loop of {SUSTAINED_BY} connections sells",
         thousands(offered.into()),
         thousands(rate as u64)
     ));
-    answers(&mut record, &flood, time);
-    latency(&mut record, &normal, &flood);
-    recovery(&mut record, &normal, &after, late);
-    memory.judge(&mut record, flood.granted);
-    for tally in [&sustained, &normal, &after] {
-        record.demand(tally.errors == 0, || {
-            format!(
-                "outside of the flood {} answers were lost: {:?}",
-                tally.errors, tally.samples
-            )
-        });
-    }
-    drop(record);
-    for sale in ["sustained", "normal", "flood", "after"] {
-        let tally = match sale {
-            "sustained" => &sustained,
-            "normal" => &normal,
-            "flood" => &flood,
-            _ => &after,
-        };
+    judge(
+        &mut scene.record.borrow_mut(),
+        [&sustained, &normal, &flood, &after],
+        time,
+    );
+    memory.judge(&mut scene.record.borrow_mut(), flood.granted);
+    let sales = [
+        ("sustained", &sustained),
+        ("normal", &normal),
+        ("flood", &flood),
+        ("after", &after),
+    ];
+    for (sale, tally) in sales {
         let broken = hall.judge(sale, tally).await?;
         scene.record.borrow_mut().violations.extend(broken);
     }
     cluster.stop()
+}
+
+/// Holds a flood that lasted for `time` against what came before and after it.
+fn judge(record: &mut Record, [sustained, normal, flood, after]: [&Tally; 4], time: Duration) {
+    answers(record, flood, time);
+    latency(record, normal, flood);
+    recovery(record, normal, after, flood.took.saturating_sub(time));
+    for tally in [sustained, normal, after] {
+        record.demand(tally.errors == 0, || {
+            let (errors, samples) = (tally.errors, &tally.samples);
+            format!("outside of the flood {errors} answers were lost: {samples:?}")
+        });
+    }
 }
 
 /// What was answered, and that all of it was true.
@@ -141,7 +145,7 @@ fn answers(record: &mut Record, flood: &Tally, time: Duration) {
 }
 
 /// At most [`CONNECTIONS`] requests are in the system at a time, and each leaves it with an answer: by Little's law the
-/// mean is their number over the rate of answers. One of a hundred may take three times the mean, as long as nobody is passed
+/// mean is their number over the rate of answers. One of a hundred may take four times the mean, as long as nobody is passed
 /// over, and wait for the batches that a full queue of a node holds; never longer than an edge's own deadline.
 fn latency(record: &mut Record, normal: &Tally, flood: &Tally) {
     let at = |histogram: &hdrhistogram::Histogram<u64>, q| {
@@ -158,7 +162,7 @@ fn latency(record: &mut Record, normal: &Tally, flood: &Tally) {
     let sent = flood.answers() as f64;
     let mean = f64::from(CONNECTIONS) / (sent / flood.took.as_secs_f64().max(0.1));
     let batches = (QUEUE_MAX / BATCH_MAX) as u32;
-    let bound = GOES_AWAY + Duration::from_secs_f64(3.0 * mean) + batches * quiet99;
+    let bound = GOES_AWAY + Duration::from_secs_f64(4.0 * mean) + batches * quiet99;
     let bound = bound.min(Duration::from_millis(EDGE_DEADLINE_MS));
     record.measure(
         "a ticket's answer on a normal day",
@@ -215,10 +219,9 @@ impl Hall<'_> {
             patience,
             slice: Some(SLICE),
             // Before that an edge does not know how much it may ask.
-            warm_up: if patience.is_some() {
-                Duration::ZERO
-            } else {
-                WARM_UP
+            warm_up: match pace {
+                Pace::AsFastAsItGoes(_) => WARM_UP,
+                _ => Duration::ZERO,
             },
             ..Load::new(door, Ask::orders(sale, self.seed), connections, pace)
         };
