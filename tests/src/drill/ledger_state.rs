@@ -135,7 +135,7 @@ pub(super) async fn read_only(scene: &mut Scene) -> Result<()> {
 
 /// An operator tells Redis something that keeps it from writing, and takes it back.
 async fn told(scene: &mut Scene, this: &[&str], and_back: &[&str]) -> Result<()> {
-    let away = away(scene);
+    let away = Duration::from_secs(if scene.long { 6 } else { 2 });
     outage(scene, away, async |script: &Script| {
         script.act(this.join(" "));
         script.redis_command(this).await?;
@@ -192,7 +192,7 @@ pub(super) async fn tail_cut(scene: &mut Scene) -> Result<()> {
     let Rig { redis, cluster, .. } = &mut rig;
     let load = Load {
         faults: super::scene::Faults::LedgerAway,
-        ..Load::lasting(10, scene.rate)
+        ..Load::lasting(if scene.long { 10 } else { 6 }, scene.rate)
     };
     let mut lost = BTreeSet::new();
     scene
