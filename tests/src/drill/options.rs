@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 /// Kills, freezes and restarts parts of a running system while buyers buy, and proves that nobody
 /// lost a ticket, was sold one too many, or saw a fault that they need not have seen.
 ///
-/// Exit codes: 0 every promise was kept; 1 one was broken; 2 wrong flags; 3 a drill could not be run.
+/// Exit codes: 0 every promise was kept; 1 one was broken, or a drill could not be run; 2 wrong flags; 3 no report.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "drill")]
 pub struct Options {
