@@ -3,6 +3,7 @@
 use crate::changes::{self, Restock};
 use crate::committer::{Committer, Desk};
 use crate::happenings::Happenings;
+use crate::healing::Healer;
 use crate::ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use crate::metrics::{Counters, count};
 use crate::nodes::Nodes;
@@ -72,6 +73,7 @@ impl Sales {
     pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
         let ledger = ledger.counting_in(Arc::clone(&counters));
         let nodes = Nodes::start(ledger.aside(), node);
+        Healer::start(ledger.aside(), Arc::clone(&nodes), Arc::clone(&counters));
         let sales = Self(Arc::new(Inner {
             ledger,
             nodes,

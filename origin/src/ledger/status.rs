@@ -34,15 +34,11 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn statuses(&self) -> Result<Vec<(u16, String)>, Fault> {
         let answer = self.call(redis::cmd("HGETALL").arg(keys::STATUSES)).await?;
-        let items = match answer {
-            Value::Array(items) => items,
-            Value::Map(pairs) => pairs.into_iter().flat_map(|(k, v)| [k, v]).collect(),
-            other => return Err(reply::strange("a hash", &other)),
-        };
+        let items = reply::items(answer)?;
         let mut statuses = Vec::with_capacity(items.len() / 2);
         for pair in items.chunks_exact(2) {
             let text = reply::text(&pair[1])?.to_owned();
-            statuses.push((node(&pair[0])?, text));
+            statuses.push((reply::node(&pair[0])?, text));
         }
         Ok(statuses)
     }
@@ -63,14 +59,25 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn live_nodes(&self) -> Result<BTreeSet<u16>, Fault> {
-        let answer = self.call(redis::cmd("HKEYS").arg(keys::NODES)).await?;
-        let Value::Array(ids) = &answer else {
-            return Err(reply::strange("a list", &answer));
-        };
-        ids.iter().map(node).collect()
+        self.nodes(|entry| !entry.starts_with("0 ")).await
     }
-}
 
-fn node(id: &Value) -> Result<u16, Fault> {
-    u16::try_from(reply::number(id)?).map_err(|_| reply::strange("a node's number", id))
+    /// The nodes that live, or did within the last hour.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn known_nodes(&self) -> Result<BTreeSet<u16>, Fault> {
+        self.nodes(|_| true).await
+    }
+
+    async fn nodes(&self, wanted: impl Fn(&str) -> bool) -> Result<BTreeSet<u16>, Fault> {
+        let answer = self.call(redis::cmd("HGETALL").arg(keys::NODES)).await?;
+        let mut nodes = BTreeSet::new();
+        for pair in reply::items(answer)?.chunks_exact(2) {
+            if wanted(reply::text(&pair[1])?) {
+                nodes.insert(reply::node(&pair[0])?);
+            }
+        }
+        Ok(nodes)
+    }
 }

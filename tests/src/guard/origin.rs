@@ -119,7 +119,7 @@ fn batch() -> Vec<Reserve> {
 pub(super) fn batch_write() -> Ready {
     let (sale, batch) = (sale(), batch());
     Box::new(move || {
-        let command = batch::command(&SCRIPTS.reserve, &sale, black_box(&batch));
+        let command = batch::command(&SCRIPTS.reserve, &sale, 345, black_box(&batch));
         drop(black_box(command.get_packed_command()));
     })
 }

@@ -1,11 +1,12 @@
 //! A sale in Redis beside the same sale in the model, with a clock that the test moves.
 
+use lastseat::acknowledged::Told;
 use lastseat::ledger::scripts::Scripts;
 use lastseat::ledger::{Created, Fault, Ledger, LedgerUrl};
 use lastseat_tests::harness::PrivateRedis;
 use shared::log::Entry;
 use shared::model::{Answer, Command, Sale};
-use shared::{Capacity, SaleId, Terms, UnixMillis};
+use shared::{Capacity, Order, OrderId, SaleId, Terms, UnixMillis};
 
 /// The two lines of the prelude that read the clock of Redis, and what the tests put in their place.
 const CLOCK: &str = "local clock = redis.call('TIME')\n\
@@ -188,6 +189,17 @@ impl World {
                 .set_terms(sale, change)
                 .await?
                 .map(|(s, c)| (s, Answer::Sale(c))),
+            Command::Restore(told, last) => {
+                let told = told.iter().map(|(id, order)| {
+                    let (commit_seq, order) = (0, order.clone());
+                    (id.clone(), Told { commit_seq, order })
+                });
+                let orders: Vec<_> = told.collect();
+                ledger
+                    .restore(sale, 1, &orders, *last)
+                    .await?
+                    .map(|(s, became)| (s, Answer::Restored(became)))
+            }
         };
         reply.ok_or_else(|| Fault::Corrupt("the sale is gone".into()))
     }
