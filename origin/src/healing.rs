@@ -280,7 +280,11 @@ impl Healing<'_> {
         let mut left = Mine::new();
         let node = self.healer.nodes.me();
         for batch in orders.chunks(RESTORE_BATCH_MAX) {
-            let reply = self.healer.ledger.restore(self.sale, node, batch, list).await?;
+            let reply = self
+                .healer
+                .ledger
+                .restore(self.sale, node, batch, list)
+                .await?;
             let became = reply.map_or_else(Vec::new, |(_, became)| became);
             for (one, became) in batch.iter().zip(became) {
                 match became {

@@ -79,7 +79,10 @@ impl fmt::Display for Record<'_> {
         };
         let (asked, taken) = (order.asked, order.taken);
         let (created_at, deadline, buyer) = (order.created_at, order.deadline, &order.buyer);
-        write!(f, "{RECORD_VERSION}{state}:{asked}:{taken}:{created_at}:{deadline}:{buyer}")
+        write!(
+            f,
+            "{RECORD_VERSION}{state}:{asked}:{taken}:{created_at}:{deadline}:{buyer}"
+        )
     }
 }
 

@@ -277,7 +277,9 @@ mod tests {
         drop(journal);
         let path = directory.path().join("acknowledged.log");
         let mut bytes = std::fs::read(&path).unwrap();
-        bytes.extend_from_slice(b"s spring 9 1 2 4 9 open 0 0 0 0 10 7\no order-0000000000000003 1c:2:");
+        bytes.extend_from_slice(
+            b"s spring 9 1 2 4 9 open 0 0 0 0 10 7\no order-0000000000000003 1c:2:",
+        );
         std::fs::write(&path, bytes).unwrap();
 
         let journal = open(directory.path());

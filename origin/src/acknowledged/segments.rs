@@ -168,7 +168,9 @@ mod tests {
         }
         for segments in [&segments, &open()] {
             let mut seqs = Vec::new();
-            segments.copy().read(|_, snapshot, _, _| seqs.push(snapshot.commit_seq));
+            segments
+                .copy()
+                .read(|_, snapshot, _, _| seqs.push(snapshot.commit_seq));
             assert_eq!(seqs.last(), Some(&500));
             assert!(seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]));
             assert!(seqs.len() > 20, "a whole segment at least: {}", seqs.len());

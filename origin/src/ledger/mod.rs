@@ -559,7 +559,9 @@ pub struct Beat {
 const FENCED: &str = "y";
 
 fn is_fenced(parts: &[Value]) -> bool {
-    parts.get(1).is_some_and(|word| reply::text(word) == Ok(FENCED))
+    parts
+        .get(1)
+        .is_some_and(|word| reply::text(word) == Ok(FENCED))
 }
 
 /// Whether a ledger that does not know of `order` breaks what was told. That a hold ended, the clock says.

@@ -6,7 +6,7 @@ use lastseat::ledger::{Created, Fault, Ledger, LedgerUrl};
 use lastseat_tests::harness::PrivateRedis;
 use shared::log::Entry;
 use shared::model::{Answer, Command, Sale};
-use shared::{Capacity, Order, OrderId, SaleId, Terms, UnixMillis};
+use shared::{Capacity, SaleId, Terms, UnixMillis};
 
 /// The two lines of the prelude that read the clock of Redis, and what the tests put in their place.
 const CLOCK: &str = "local clock = redis.call('TIME')\n\
