@@ -169,7 +169,7 @@ impl Healer {
             }
             Ok(None) => {}
             Err(fault) => tracing::error!(
-                "sale {sale} was healed but not audited: {fault}; run lastseat audit {sale}"
+                "sale {sale} was healed but not audited: {fault}; run lastseat audit --sale {sale}"
             ),
         }
     }

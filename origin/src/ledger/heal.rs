@@ -31,7 +31,7 @@ pub struct Says {
     pub step: Step,
     /// ... in this history of Redis.
     pub history: String,
-    /// The nodes that are waited for.
+    /// The nodes that are waited for, beside those that live.
     pub awaited: BTreeSet<u16>,
 }
 
@@ -96,7 +96,9 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`]. It can be repeated.
     pub async fn heal(&self, sale: &SaleId, says: &Says) -> Result<Option<Heal>, Fault> {
-        let known = self.known_nodes().await?;
+        // A node that has just started knows of the others only from here.
+        let nodes = self.nodes().await?;
+        let awaited: BTreeSet<u16> = says.awaited.union(&nodes.live).copied().collect();
         let script = &self.scripts().heal;
         let last = self.acknowledged.last(sale);
         let mut command = redis::cmd("EVALSHA");
@@ -122,8 +124,8 @@ impl Ledger {
                 command.arg(&[""; 7]);
             }
         }
-        command.arg(says.awaited.len());
-        for node in says.awaited.iter().chain(known.difference(&says.awaited)) {
+        command.arg(awaited.len());
+        for node in awaited.iter().chain(nodes.known.difference(&awaited)) {
             command.arg(*node);
         }
         let Some(parts) = self.run(script, &command).await? else {
@@ -166,7 +168,7 @@ impl Ledger {
             node: None,
             step: Step::Done,
             history: String::new(),
-            awaited: self.live_nodes().await?,
+            awaited: BTreeSet::new(),
         };
         loop {
             match self.heal(sale, &says).await? {

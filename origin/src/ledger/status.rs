@@ -59,25 +59,29 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn live_nodes(&self) -> Result<BTreeSet<u16>, Fault> {
-        self.nodes(|entry| !entry.starts_with("0 ")).await
+        Ok(self.nodes().await?.live)
     }
 
-    /// The nodes that live, or did within the last hour.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn known_nodes(&self) -> Result<BTreeSet<u16>, Fault> {
-        self.nodes(|_| true).await
-    }
-
-    async fn nodes(&self, wanted: impl Fn(&str) -> bool) -> Result<BTreeSet<u16>, Fault> {
+    /// The nodes that the ledger remembers.
+    pub(super) async fn nodes(&self) -> Result<Nodes, Fault> {
         let answer = self.call(redis::cmd("HGETALL").arg(keys::NODES)).await?;
-        let mut nodes = BTreeSet::new();
+        let mut nodes = Nodes::default();
         for pair in reply::items(answer)?.chunks_exact(2) {
-            if wanted(reply::text(&pair[1])?) {
-                nodes.insert(reply::node(&pair[0])?);
+            let node = reply::node(&pair[0])?;
+            nodes.known.insert(node);
+            if !reply::text(&pair[1])?.starts_with("0 ") {
+                nodes.live.insert(node);
             }
         }
         Ok(nodes)
     }
+}
+
+/// The nodes that the ledger remembers.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    /// Those whose heartbeat counts.
+    pub(super) live: BTreeSet<u16>,
+    /// Those that lived within the last hour, too.
+    pub(super) known: BTreeSet<u16>,
 }

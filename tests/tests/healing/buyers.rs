@@ -173,7 +173,7 @@ pub(crate) async fn all_is_well(stage: &Stage, told: &Told) {
         "{missing:#?}\n{}",
         notes.join("\n---\n")
     );
-    let report = stage.says(&["--json", "audit", SALE]);
+    let report = stage.says(&["--json", "audit", "--sale", SALE]);
     let report: serde_json::Value = serde_json::from_str(&report).expect("a report");
     assert_eq!(report["ok"], true, "{report}");
     assert!(report["free"].as_i64().expect("a number") >= 0, "{report}");
