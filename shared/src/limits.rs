@@ -78,6 +78,8 @@ pub const HEAL_PATIENCE_MS: u64 = NODE_LIVE_MS + 2_000;
 /// Sales that one node heals at the same time.
 pub const HEALS_MAX: usize = 16;
 
+/// Masters of a Redis Cluster; each costs a node some connections. The cluster itself is made for no more.
+pub const LEDGER_MASTERS_MAX: usize = 1_000;
 /// Time that one ledger call may take before its outcome counts as unknown, in milliseconds.
 pub const LEDGER_DEADLINE_MS: u64 = 1_000;
 /// Time that an origin takes at most to answer an order, in milliseconds: one ledger call and

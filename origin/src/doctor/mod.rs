@@ -74,8 +74,8 @@ async fn redis(patient: &Patient) -> Vec<Finding> {
         }
         return findings;
     };
-    let facts = match Facts::ask(url).await {
-        Ok(facts) => facts,
+    let servers = match Facts::ask(url).await {
+        Ok(servers) => servers,
         Err(fault) => {
             return vec![Finding::unchecked(
                 "redis",
@@ -85,12 +85,21 @@ async fn redis(patient: &Patient) -> Vec<Finding> {
             )];
         }
     };
-    let mut findings = server::judge(&facts);
-    match planned(patient, url).await {
-        Ok(Some(tickets)) => findings.push(memory::judge(&facts, tickets)),
-        Ok(None) => {}
-        Err(unchecked) => findings.push(unchecked),
+    let planned = planned(patient, url).await;
+    let mut findings = Vec::new();
+    for (at, facts) in &servers {
+        let mut found = server::judge(facts);
+        if let Ok(Some(tickets)) = &planned {
+            found.push(memory::judge(facts, *tickets));
+        }
+        if let Some(at) = at {
+            for finding in &mut found {
+                finding.found.insert_str(0, &format!("{at}: "));
+            }
+        }
+        findings.extend(found);
     }
+    findings.extend(planned.err());
     findings
 }
 

@@ -14,6 +14,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     findings.push(eviction(facts));
     findings.push(append_only(facts));
     findings.extend(replicas(facts));
+    findings.extend(coverage(facts));
     findings.push(clock(facts));
     findings
 }
@@ -138,6 +139,21 @@ fn replicas(facts: &Facts) -> Option<Finding> {
     })
 }
 
+/// Only in a Redis Cluster.
+fn coverage(facts: &Facts) -> Option<Finding> {
+    let setting = facts.setting("cluster-require-full-coverage");
+    let setting = setting.filter(|_| facts.info("cluster_enabled") == Some("1"))?;
+    Some(if setting == "no" {
+        Finding::ok("coverage", "a master that is away stops its own sales only")
+    } else {
+        Finding::warn(
+            "coverage",
+            "cluster-require-full-coverage is yes: when one master is away, no sale goes on",
+            "redis-cli CONFIG SET cluster-require-full-coverage no on every node",
+        )
+    })
+}
+
 fn clock(facts: &Facts) -> Finding {
     let apart = facts.ahead_ms.unsigned_abs();
     // Half of the round trip is not known.
@@ -206,6 +222,13 @@ mod tests {
         let alone = [SETTINGS[0], SETTINGS[1], ("min-replicas-to-write", "0")];
         let replica = GOOD.replace("slaves:0", "slaves:2");
         assert_eq!(levels(&replica, &alone), [("replicas", Level::Warn)]);
+        let covered = |word| {
+            let setting = ("cluster-require-full-coverage", word);
+            let info = format!("{GOOD}cluster_enabled:1\r\n");
+            levels(&info, &[SETTINGS[0], SETTINGS[1], setting])
+        };
+        assert_eq!(covered("yes"), [("coverage", Level::Warn)]);
+        assert_eq!(covered("no"), []);
     }
 
     #[test]

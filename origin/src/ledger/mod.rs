@@ -20,6 +20,7 @@ pub use audit::AuditReport;
 pub use check::ConnectError;
 pub use facts::Facts;
 pub use fault::Fault;
+pub use link::RunId;
 pub use log::read as read_log_entry;
 pub use relay::{LeaseAct, LeaseReply};
 pub(crate) use reply::read_snapshot;
@@ -43,6 +44,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+use tokio::sync::watch;
 use tracing::Instrument;
 
 /// A handle to the ledger; clones share one connection.
@@ -70,8 +72,8 @@ impl Ledger {
     /// # Errors
     /// A sentence that says what is wrong with the server and what to do.
     pub async fn connect(url: &LedgerUrl) -> Result<Self, ConnectError> {
-        let link = Link::new(url).map_err(|e| ConnectError::unreachable(url, &e.to_string()))?;
-        check::server(&link, url).await?;
+        let link = Link::new(url);
+        check::servers(&link, url).await?;
         Ok(Self {
             link,
             scripts: ScriptSet::Built,
@@ -117,6 +119,21 @@ impl Ledger {
             link: self.link.another(),
             ..self.clone()
         }
+    }
+
+    /// The server that `sale` was on when one was last connected to. Another one than before may lack what was
+    /// acknowledged: it was started again, or it is a replica that was promoted.
+    #[must_use]
+    pub fn server(&self, sale: &SaleId) -> Option<RunId> {
+        let [key, ..] = keys::of_sale(sale);
+        self.link.server(&key)
+    }
+
+    /// A number that rises whenever [`Ledger::server`] may answer differently; told before anything is sent over a
+    /// new connection.
+    #[must_use]
+    pub fn server_changes(&self) -> watch::Receiver<u64> {
+        self.link.server_changes()
     }
 
     /// The ledger's clock as last heard.
