@@ -11,6 +11,7 @@ pub mod buyer_token;
 pub mod committer;
 pub mod counts;
 pub mod edges;
+pub mod errand;
 pub mod fault;
 pub mod gate;
 pub mod grant;
