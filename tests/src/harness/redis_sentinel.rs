@@ -97,7 +97,7 @@ impl Sentinel {
             "port {port}\nbind 127.0.0.1\ndir {}\n\
              sentinel monitor {NAME} 127.0.0.1 {} 2\n\
              sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}\n\
-             sentinel failover-timeout {NAME} 3000\n",
+             sentinel failover-timeout {NAME} 1000\n",
             directory.path().display(),
             primary.port()
         );
