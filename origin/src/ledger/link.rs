@@ -197,6 +197,9 @@ impl Link {
         sendings: u32,
     ) -> Result<Way, Trouble> {
         let Trouble::Sent(error) = &trouble else {
+            if let Path::Cluster(masters) = &self.path {
+                masters.doubt();
+            }
             return Err(trouble);
         };
         if let (Some("NOSCRIPT"), Some(script)) = (error.code(), script) {

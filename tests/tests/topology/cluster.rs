@@ -1,7 +1,7 @@
 //! Many sales on three masters, and slots that move from one to another while their sales sell.
 
 use crate::crowd::Crowd;
-use crate::ledger::{add_user, as_user, audit, buy, connect, nodes, open, sale};
+use crate::ledger::{audit, buy, connect, nodes, open, sale};
 use lastseat::ledger::Verdict;
 use lastseat_tests::harness::RedisCluster;
 use lastseat_tests::harness::paths::lastseat;
@@ -15,7 +15,7 @@ const TICKETS: u32 = 200;
 const HELD: &str = "sale-00";
 const HOLD_MS: u64 = 600_000;
 
-/// `lastseat` with the user that nodes have.
+/// `lastseat` on the ledger at `url`.
 fn run(url: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(lastseat().expect("the program"));
     let output = command.env("REDIS_URL", url).args(arguments).output();
@@ -32,10 +32,7 @@ fn run(url: &str, arguments: &[&str]) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twelve_sales_on_three_masters_sell_exactly_while_slots_move_between_them() {
     let redis = RedisCluster::start(3).await;
-    for master in &redis.masters {
-        add_user(master).await;
-    }
-    let url = as_user(&redis.url());
+    let url = redis.url();
     let ledger = connect(&url).await;
     let sales: Vec<String> = (0..SALES).map(|i| format!("sale-{i:02}")).collect();
     let mut masters = HashSet::new();

@@ -15,7 +15,7 @@ const BREATH: Duration = Duration::from_millis(2);
 /// Nothing is to be had for as long as a test runs.
 const NONE_LEFT: [&str; 2] = ["sold_out", "all_held"];
 /// Nobody waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// What buyers were told.
 #[derive(Debug, Default)]

@@ -1,14 +1,9 @@
 //! The ledger as a test sees it: in this process, over the same servers as the nodes.
 
 use lastseat::ledger::{Fault, Ledger, LedgerUrl, Reserve, Verdict};
-use lastseat_tests::harness::paths::repository;
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Cluster, Edge, PortRedis, Setup};
+use lastseat_tests::harness::{Cluster, Edge, Setup};
 use shared::{BuyerId, Capacity, OrderId, Quantity, SaleId, Terms};
-use std::fs;
-
-/// The password of lastseat on servers that have its user.
-const PASSWORD: &str = "secret-of-lastseat";
 
 pub(crate) fn sale(name: &str) -> SaleId {
     SaleId::parse(name).expect("a sale id")
@@ -55,23 +50,6 @@ pub(crate) fn nodes(url: &str, arguments: &[&str]) -> Cluster {
         ..Setup::with_edge(Edge::None)
     };
     Cluster::start(&setup).expect("the nodes come up")
-}
-
-/// Makes the user of `deploy/redis/users.acl` on a server.
-pub(crate) async fn add_user(server: &PortRedis) {
-    let users = fs::read_to_string(repository().join("deploy/redis/users.acl")).expect("users");
-    let line = users
-        .lines()
-        .find_map(|line| line.strip_prefix("user lastseat "));
-    let password = format!(">{PASSWORD}");
-    let mut words = vec!["ACL", "SETUSER", "lastseat", "reset", &password];
-    words.extend(line.expect("its line").split(' '));
-    let _: () = server.ask(&words).await;
-}
-
-/// `url` with that user.
-pub(crate) fn as_user(url: &str) -> String {
-    url.replace("://", &format!("://lastseat:{PASSWORD}@"))
 }
 
 /// Counters, orders and log of a sale agree.

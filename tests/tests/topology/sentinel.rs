@@ -1,7 +1,7 @@
 //! The primary dies under load, and Sentinels make a replica the new one.
 
 use crate::crowd::Crowd;
-use crate::ledger::{add_user, as_user, audit, connect, nodes, open};
+use crate::ledger::{audit, connect, nodes, open};
 use lastseat_tests::harness::{RedisSentinel, ledger};
 use rustix::process::Signal;
 use std::time::Instant;
@@ -19,10 +19,7 @@ struct Outcome {
 /// `lose` takes the primary away while a crowd buys through nodes with these arguments.
 async fn failover(what: &str, arguments: &[&str], lose: impl Fn(&mut RedisSentinel)) -> Outcome {
     let mut redis = RedisSentinel::start(2).await;
-    for server in &redis.servers {
-        add_user(server).await;
-    }
-    let url = as_user(&redis.url());
+    let url = redis.url();
     let book = connect(&url).await;
     open(&book, SALE, TICKETS, 0).await;
     let system = nodes(&url, arguments);
