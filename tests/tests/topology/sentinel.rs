@@ -1,7 +1,9 @@
 //! The primary dies under load, and Sentinels make a replica the new one.
 
 use crate::crowd::Crowd;
-use crate::ledger::{audit, connect, nodes, open};
+use crate::ledger::{audit, buy, connect, nodes, open, sale};
+use lastseat::ledger::Verdict;
+use lastseat_tests::harness::wait::PATIENCE;
 use lastseat_tests::harness::{RedisSentinel, ledger};
 use rustix::process::Signal;
 use std::time::Instant;
@@ -89,4 +91,30 @@ async fn no_acknowledged_order_is_lost_with_the_primary_where_a_replica_is_waite
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_freezes_is_left_for_the_new_one() {
     failover("frozen", &[], |redis| redis.servers[0].signal(Signal::STOP)).await;
+}
+
+/// It was cut off, came back, and still takes orders: until a Sentinel tells it, it does not know.
+#[tokio::test]
+async fn no_order_goes_to_a_primary_that_sentinels_have_given_up() {
+    let redis = RedisSentinel::start(2).await;
+    let book = connect(&redis.url()).await;
+    open(&book, SALE, 10, 0).await;
+    let before = book.server(&sale(SALE));
+    let mut changes = book.server_changes();
+    changes.mark_unchanged();
+    redis.servers[0].signal(Signal::STOP);
+    // Nobody buys, so nothing breaks: it is noticed all the same.
+    let changed = tokio::time::timeout(PATIENCE, changes.changed()).await;
+    changed.expect("in time").expect("the ledger is there");
+    let named = redis.primary().await.expect("a primary");
+    assert_ne!(named, 0);
+    assert_ne!(book.server(&sale(SALE)), before);
+    redis.servers[0].signal(Signal::CONT);
+    let verdict = buy(&book, SALE, "ada").await;
+    assert!(
+        matches!(verdict, Ok(Verdict::Granted { .. })),
+        "{verdict:?}"
+    );
+    let orders = ledger::orders(&redis.servers[named].url(), SALE).await;
+    assert_eq!(orders.expect("the new primary has orders").len(), 1);
 }
