@@ -1,7 +1,7 @@
 //! One connection to Redis that is replaced when it breaks. All calls share it: redis-rs sends
 //! them down one socket and sorts the replies.
 
-use super::fault::Fault;
+use super::fault::{self, Fault};
 use super::scripts::Script;
 use super::url::LedgerUrl;
 use redis::aio::MultiplexedConnection;
@@ -121,7 +121,7 @@ impl Trouble {
     fn verdict(&self) -> Fault {
         match self {
             Self::NotConnected(error) => Fault::NotSent(error.to_string()),
-            Self::Sent(error) => Fault::of(error),
+            Self::Sent(error) => fault::verdict(error),
         }
     }
 
