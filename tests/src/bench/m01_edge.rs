@@ -50,7 +50,7 @@ impl Subject for Worker {
 }
 
 /// A worker that runs, with the nodes behind it.
-struct Door {
+pub(super) struct Door {
     worker: Worker,
     address: SocketAddr,
     roots: Vec<u32>,
@@ -187,9 +187,15 @@ const fn on(rung: Edge) -> &'static str {
     }
 }
 
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Door").field(&self.address).finish()
+    }
+}
+
 impl Door {
     /// Our edge before one node, with so many tickets.
-    async fn ours(rung: Edge, tickets: u64) -> Result<Self> {
+    pub(super) async fn ours(rung: Edge, tickets: u64) -> Result<Self> {
         let cluster = Cluster::start(&Setup {
             weights: vec![1],
             ..Setup::with_edge(rung)
@@ -223,6 +229,16 @@ impl Door {
         );
         self.sold.set(1);
         Ok(())
+    }
+
+    /// The processes that belong to it.
+    pub(super) fn roots(&self) -> &[u32] {
+        &self.roots
+    }
+
+    /// Where it is, and what it is asked.
+    pub(super) fn at(&self, seed: u64) -> (SocketAddr, Ask) {
+        (self.address, (self.ask)(seed))
     }
 
     /// A worker in JavaScript; with `tickets`, before a node that sells them.
@@ -277,18 +293,25 @@ impl Door {
     async fn run(&self, bench: &Bench, measure: Measure, seed: u64) -> Result<Run> {
         let pace = Pace::AsFastAsItGoes(bench.options.run_time(measure));
         let load = Load::new(self.address, (self.ask)(seed), CONNECTIONS, pace);
-        let mut run = timed(&load.warmed_up(bench.options.warm_up()), &self.roots).await?;
-        run.expect(match measure {
-            Measure::M1 => Expect::NoTicket,
-            _ => Expect::Anything,
+        let load = load.warmed_up(bench.options.warm_up());
+        self.audited(&load, measure == Measure::M1).await
+    }
+
+    /// Sends `load`, whose answers are refusals of the worker itself or granted orders, and holds the ledger against them.
+    pub(super) async fn audited(&self, load: &Load, refusals: bool) -> Result<Run> {
+        let mut run = timed(load, &self.roots).await?;
+        run.expect(if refusals {
+            Expect::NoTicket
+        } else {
+            Expect::Anything
         });
         let (answers, by) = (run.tally.answers() as f64, run.tally.by);
         let others = OTHERS + answers * OTHERS_MAX;
-        if measure == Measure::M1 && ((by.origin + by.ledger) as f64) > others {
+        if refusals && ((by.origin + by.ledger) as f64) > others {
             run.problems
                 .push(format!("not refused at the edge: {by:?}"));
         }
-        if measure == Measure::M2 && (run.tally.granted as f64) < answers - others {
+        if !refusals && (run.tally.granted as f64) < answers - others {
             run.problems
                 .push(format!("{} of {answers} were granted", run.tally.granted));
         }

@@ -23,6 +23,7 @@ pub mod page;
 mod progress;
 pub mod report;
 pub mod row;
+pub mod scenes;
 pub mod service;
 pub mod stack;
 mod turns;

@@ -380,6 +380,12 @@ impl OneNode {
         }
     }
 
+    /// The process of its Redis.
+    #[must_use]
+    pub fn ledger(&self) -> u32 {
+        self.store.pid()
+    }
+
     /// The processes that belong to it.
     #[must_use]
     pub fn roots(&self) -> Vec<u32> {
