@@ -104,7 +104,7 @@ async fn take(scene: Scene) -> Result<Profile> {
     let (run, looked) = tokio::join!(load, looks);
     let (run, ()) = (run?, looked?);
     ensure!(run.problems.is_empty(), "{}", run.problems.join("; "));
-    let stacks = read(&data)?;
+    let stacks = read(&data, scene.programs() == ["workerd"])?;
     ensure!(stacks.len() > 200, "perf saw {} samples only", stacks.len());
     Ok(Profile {
         scene,
@@ -113,7 +113,7 @@ async fn take(scene: Scene) -> Result<Profile> {
     })
 }
 
-fn read(data: &Path) -> Result<Vec<Stack>> {
+fn read(data: &Path, compiles: bool) -> Result<Vec<Stack>> {
     let output = Command::new("perf")
         .args(["script", "--no-inline", "-F", "comm,tid,ip,sym,dso", "-i"])
         .arg(data)
@@ -124,7 +124,10 @@ fn read(data: &Path) -> Result<Vec<Stack>> {
         "perf script: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    Ok(stacks::parse(&String::from_utf8_lossy(&output.stdout)))
+    Ok(stacks::parse(
+        &String::from_utf8_lossy(&output.stdout),
+        compiles,
+    ))
 }
 
 const INTRO: &str = "\

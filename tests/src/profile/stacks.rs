@@ -53,9 +53,10 @@ pub type Stack = Vec<Frame>;
 /// Longest name of a function that is kept.
 const NAME_MAX: usize = 72;
 
-/// All stacks in `text`, which `perf script -F comm,tid,ip,sym,dso` printed.
+/// All stacks in `text`, which `perf script -F comm,tid,ip,sym,dso` printed. Where `compiles`, what has no name was compiled by
+/// V8; elsewhere it is where the callers could not be followed any further.
 #[must_use]
-pub fn parse(text: &str) -> Vec<Stack> {
+pub fn parse(text: &str, compiles: bool) -> Vec<Stack> {
     let mut stacks = Vec::new();
     let mut stack = Stack::new();
     for line in text.lines().chain([""]) {
@@ -65,7 +66,7 @@ pub fn parse(text: &str) -> Vec<Stack> {
                 stacks.push(std::mem::take(&mut stack));
             }
         } else if line.starts_with(char::is_whitespace)
-            && let Some(frame) = frame(line.trim())
+            && let Some(frame) = frame(line.trim(), compiles)
         {
             stack.push(frame);
         }
@@ -74,13 +75,13 @@ pub fn parse(text: &str) -> Vec<Stack> {
 }
 
 /// `ffffffff81a0 tcp_sendmsg ([kernel.kallsyms])`
-fn frame(line: &str) -> Option<Frame> {
+fn frame(line: &str, compiles: bool) -> Option<Frame> {
     let (_, rest) = line.split_once(' ')?;
     let (symbol, dso) = rest.rsplit_once(" (")?;
     let dso = dso.trim_end_matches(')');
     let kind = if dso.starts_with("[kernel") || dso.starts_with("[k") {
         Kind::Kernel
-    } else if is_script(symbol, dso) {
+    } else if compiles && is_script(symbol, dso) {
         Kind::Script
     } else if is_garbage(symbol) {
         Kind::Garbage
@@ -90,7 +91,7 @@ fn frame(line: &str) -> Option<Frame> {
         Kind::Program
     };
     Some(Frame {
-        name: shortened(symbol, dso),
+        name: shortened(symbol, dso, kind),
         kind,
     })
 }
@@ -132,9 +133,9 @@ fn is_memory(symbol: &str) -> bool {
 }
 
 /// Without what stands in brackets, and not too long.
-fn shortened(symbol: &str, dso: &str) -> String {
+fn shortened(symbol: &str, dso: &str, kind: Kind) -> String {
     if symbol == "[unknown]" {
-        if is_script(symbol, dso) {
+        if kind == Kind::Script {
             return "[JavaScript or WebAssembly]".to_owned();
         }
         let library = dso.rsplit('/').next().unwrap_or(dso);
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_stack_begins_with_its_outermost_call_and_knows_what_calls_belong_to() {
-        let stacks = parse(TEXT);
+        let stacks = parse(TEXT, true);
         assert_eq!(stacks.len(), 2);
         let kinds: Vec<Kind> = stacks[0].iter().map(|frame| frame.kind).collect();
         assert_eq!(kinds, [Kind::Program, Kind::Script, Kind::Kernel]);
@@ -191,14 +192,18 @@ mod tests {
 
     #[test]
     fn what_is_done_for_garbage_is_garbage_whoever_does_it() {
-        let stacks = parse(TEXT);
+        let stacks = parse(TEXT, true);
         assert_eq!(spent_on(&stacks[0]), Kind::Kernel);
         assert_eq!(spent_on(&stacks[1]), Kind::Garbage);
     }
 
     #[test]
     fn a_method_of_a_trait_keeps_its_name() {
-        let name = shortened("<tokio::net::TcpStream as core::fmt::Debug>::fmt", "x");
+        let name = shortened(
+            "<tokio::net::TcpStream as core::fmt::Debug>::fmt",
+            "x",
+            Kind::Program,
+        );
         assert!(name.contains("TcpStream"), "{name}");
     }
 }
