@@ -14,7 +14,7 @@ mod wire;
 
 pub use servers::RunId;
 
-use super::fault::Fault;
+use super::fault::{self, Fault};
 use super::replicas::Fence;
 use super::scripts::Script;
 use super::url::{LedgerUrl, Topology};
@@ -301,7 +301,7 @@ impl From<Trouble> for Fault {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::NotConnected(why) => Self::NotSent(why),
-            Trouble::Sent(error) => Self::of(&error),
+            Trouble::Sent(error) => fault::verdict(&error),
         }
     }
 }
