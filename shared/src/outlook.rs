@@ -90,7 +90,8 @@ impl Outlook {
     /// Takes in what the ledger said; says whether it is the newest word.
     pub fn hear(&mut self, snapshot: &Snapshot) -> bool {
         let old = &self.snapshot;
-        let newest = (snapshot.at, snapshot.commit_seq) >= (old.at, old.commit_seq);
+        // Numbers of the log are given once, whatever Redis runs; its clock may go back with a failover.
+        let newest = (snapshot.commit_seq, snapshot.at) >= (old.commit_seq, old.at);
         if newest {
             self.snapshot = *snapshot;
         }
