@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use lastseat_tests::drill::{Name, Options, Report, run};
+use lastseat_tests::drill::{Name, Options, Report, page, run};
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
 use std::process::ExitCode;
@@ -30,6 +30,11 @@ fn main() -> ExitCode {
 fn drill(options: &Options) -> Result<Report> {
     let report = until_ended(all(options))?;
     let path = report.write(&repository())?;
+    if options.write_docs {
+        for page in page::write(&report, &repository())? {
+            eprintln!("drill: written to {}", page.display());
+        }
+    }
     if options.json {
         println!("{}", report.to_json()?);
     } else {
@@ -40,7 +45,7 @@ fn drill(options: &Options) -> Result<Report> {
 }
 
 async fn all(options: &Options) -> Result<Report> {
-    let mut report = Report::default();
+    let mut report = Report::begin(options.long);
     let names = options.names();
     let total = names.len() as u64 * u64::from(options.rounds);
     let bar = ProgressBar::new(total);
