@@ -60,7 +60,7 @@ impl Errand<'_> {
     ) -> Result<Response, Lost> {
         let mut errand = errand::Errand::new(self.since);
         let init = |order, untold: &Option<EdgeCounts>| {
-            headers::init(self, client, order, body, untold.as_ref(), runtime::now())
+            headers::init(self, client, order, body, untold.as_ref(), runtime::wall())
         };
         let mut asks = init(order, untold);
         let mut repeats = false;
