@@ -192,6 +192,11 @@ impl<R> Errand<R> {
         };
         router.report(attempt.index, outcome, now);
         match verdict {
+            // "Busy" says that nothing happened, which is not known of the one that was asked before.
+            Verdict::Busy if self.lost == Lost::Unknown => {
+                self.over = true;
+                answer
+            }
             Verdict::Decided | Verdict::Busy => {
                 self.over = true;
                 self.answer = answer;
@@ -317,12 +322,13 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_may_have_arrived_is_never_called_unavailable() {
+    fn a_request_that_may_have_arrived_is_never_called_unavailable_or_busy() {
         assert_eq!(Lost::Unknown.code(), Code::OutcomeUnknown);
         assert_eq!(Lost::NotSent.code(), Code::Unavailable);
         for before in [Verdict::Failed, Verdict::Unknown] {
             let lost = run(&[before, Verdict::NothingHappened, Verdict::NothingHappened]);
             assert_eq!(lost, (3, Err(Lost::Unknown)));
+            assert_eq!(run(&[before, Verdict::Busy]), (2, Err(Lost::Unknown)));
         }
     }
 
