@@ -59,7 +59,8 @@ impl Node {
         })?;
         let ledger = Ledger::connect(&config.ledger)
             .await
-            .map_err(Failure::runtime)?;
+            .map_err(Failure::runtime)?
+            .waiting_for(config.replicas);
         let url = |listener: &TcpListener| Ok(format!("http://{}", listener.local_addr()?));
         let addresses = url(&public).and_then(|public| Ok((public, url(&admin)?)));
         let (url, admin_url) = addresses.map_err(|e: io::Error| Failure::runtime(e))?;

@@ -64,6 +64,8 @@ pub const STATUS_BYTES_MAX: usize = 64 * 1_024;
 /// Dashboards that one node feeds at the same time.
 pub const STATUS_STREAMS_MAX: usize = 32;
 
+/// Masters of a Redis Cluster; each costs a node some connections. The cluster itself is made for no more.
+pub const LEDGER_MASTERS_MAX: usize = 1_000;
 /// Time that one ledger call may take before its outcome counts as unknown, in milliseconds.
 pub const LEDGER_DEADLINE_MS: u64 = 1_000;
 /// Time that an origin takes at most to answer an order, in milliseconds: one ledger call and

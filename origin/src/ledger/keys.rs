@@ -16,6 +16,12 @@ pub fn of_relay(sale: &SaleId, name: &str) -> [String; 2] {
     [format!("{position}:lease"), position]
 }
 
+/// The key that [`super::Replicas`] are waited for with.
+#[must_use]
+pub fn of_fence(sale: &SaleId) -> String {
+    format!("lastseat:{{{sale}}}:fence")
+}
+
 /// Set of all sale ids, for listing.
 pub const SALES: &str = "lastseat:sales";
 /// Hash of live nodes.

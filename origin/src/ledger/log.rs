@@ -48,7 +48,7 @@ impl Ledger {
         let script = &self.scripts().ack;
         let mut command = script.on(sale);
         command.arg(commit_seq);
-        self.change_sale(script, &command).await
+        self.change_sale(sale, script, &command).await
     }
 }
 

@@ -10,6 +10,7 @@ pub mod keys;
 mod link;
 mod log;
 mod relay;
+mod replicas;
 mod reply;
 pub mod scripts;
 mod status;
@@ -19,18 +20,21 @@ pub use audit::AuditReport;
 pub use check::ConnectError;
 pub use facts::Facts;
 pub use fault::Fault;
+pub use link::RunId;
 pub use log::read as read_log_entry;
 pub use relay::{LeaseAct, LeaseReply};
+pub use replicas::Replicas;
 pub use reply::refusal;
 pub use shared::order::{Reserve, Verdict};
 pub use shared::sale::{Created, SaleChange, TermsChange};
 pub use url::LedgerUrl;
 
 use crate::clock::LedgerClock;
-use crate::metrics::Counters;
+use crate::metrics::{Counters, count};
 use crate::spans;
 use link::Link;
 use redis::{Cmd, Value};
+use replicas::Lanes;
 use scripts::{SCRIPTS, Script, Scripts};
 use shared::limits::{BATCH_MAX, HOLD_LIFE_FACTOR, NODE_LIVE_MS};
 use shared::sale::Terms;
@@ -39,6 +43,7 @@ use shared::{Snapshot, UnixMillis};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+use tokio::sync::watch;
 use tracing::Instrument;
 
 /// A handle to the ledger; clones share one connection.
@@ -48,6 +53,8 @@ pub struct Ledger {
     scripts: ScriptSet,
     clock: Arc<LedgerClock>,
     counters: Arc<Counters>,
+    /// Where changes wait for replicas, if they do.
+    lanes: Option<Arc<Lanes>>,
 }
 
 #[derive(Clone, Debug)]
@@ -65,14 +72,22 @@ impl Ledger {
     /// # Errors
     /// A sentence that says what is wrong with the server and what to do.
     pub async fn connect(url: &LedgerUrl) -> Result<Self, ConnectError> {
-        let link = Link::new(url).map_err(|e| ConnectError::unreachable(url, &e.to_string()))?;
-        check::server(&link, url).await?;
+        let link = Link::new(url);
+        check::servers(&link, url).await?;
         Ok(Self {
             link,
             scripts: ScriptSet::Built,
             clock: Arc::default(),
             counters: Arc::default(),
+            lanes: None,
         })
+    }
+
+    /// The same ledger, where nobody hears "yes" before so many replicas have the change.
+    #[must_use]
+    pub fn waiting_for(self, replicas: Option<Replicas>) -> Self {
+        let lanes = replicas.map(|replicas| Arc::new(Lanes::new(&self.link, replicas)));
+        Self { lanes, ..self }
     }
 
     /// The same ledger with other script texts. For tests that plant faults.
@@ -99,6 +114,21 @@ impl Ledger {
         }
     }
 
+    /// The server that `sale` was on when one was last connected to. Another one than before may lack what was
+    /// acknowledged: it was started again, or it is a replica that was promoted.
+    #[must_use]
+    pub fn server(&self, sale: &SaleId) -> Option<RunId> {
+        let [key, ..] = keys::of_sale(sale);
+        self.link.server(&key)
+    }
+
+    /// A number that rises whenever [`Ledger::server`] may answer differently; told before anything is sent over a
+    /// new connection.
+    #[must_use]
+    pub fn server_changes(&self) -> watch::Receiver<u64> {
+        self.link.server_changes()
+    }
+
     /// The ledger's clock as last heard.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
@@ -119,13 +149,18 @@ impl Ledger {
         let script = &self.scripts().reserve;
         let command = batch::command(script, sale, batch);
         let sent = Instant::now();
-        let reply = self.run(script, &command).await;
+        let reply = self.commit(sale, script, &command).await;
         self.counters.batch_done(batch.len(), sent.elapsed());
-        let Some(parts) = reply? else {
+        let (Some(parts), safe) = reply? else {
             return Ok(None);
         };
         let (snapshot, verdicts) = batch::read(batch, &parts)?;
         self.clock.hear(snapshot.at);
+        let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted { .. });
+        // A "no" changes nothing that could be lost.
+        if verdicts.iter().any(granted) {
+            self.counted(safe)?;
+        }
         self.counters.batch_decided(sale, &verdicts);
         Ok(Some((snapshot, verdicts)))
     }
@@ -162,7 +197,8 @@ impl Ledger {
             }
             .as_str(),
         );
-        let parts = self.run(script, &command).await?;
+        let (parts, safe) = self.commit(sale, script, &command).await?;
+        self.counted(safe)?;
         let parts = parts.ok_or_else(|| Fault::Corrupt("create.lua answered nil".into()))?;
         let created = match letter(&parts)? {
             b'n' => Created::New,
@@ -277,7 +313,7 @@ impl Ledger {
         command
             .arg(id.as_str())
             .arg(quantity.map_or(0, Quantity::get));
-        self.change_order(script, &command, id).await
+        self.change_order(sale, script, &command, id).await
     }
 
     /// Gives an order's tickets back.
@@ -288,7 +324,7 @@ impl Ledger {
         let script = &self.scripts().cancel;
         let mut command = script.on(sale);
         command.arg(id.as_str());
-        self.change_order(script, &command, id).await
+        self.change_order(sale, script, &command, id).await
     }
 
     /// Makes a hold last a hold time from now, at most [`HOLD_LIFE_FACTOR`] hold times in all.
@@ -299,7 +335,7 @@ impl Ledger {
         let script = &self.scripts().extend;
         let mut command = script.on(sale);
         command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
-        self.change_order(script, &command, id).await
+        self.change_order(sale, script, &command, id).await
     }
 
     /// Changes how many tickets there are; with `seen`, only if that is the present capacity.
@@ -317,7 +353,7 @@ impl Ledger {
         command
             .arg(capacity.get())
             .arg(seen.map_or(-1, |c| i64::from(c.get())));
-        self.change_sale(script, &command).await
+        self.change_sale(sale, script, &command).await
     }
 
     /// Opens, pauses or closes a sale.
@@ -328,7 +364,7 @@ impl Ledger {
         let script = &self.scripts().state;
         let mut command = script.on(sale);
         command.arg(state.as_str());
-        self.change_sale(script, &command).await
+        self.change_sale(sale, script, &command).await
     }
 
     /// Changes some terms of a sale.
@@ -346,7 +382,7 @@ impl Ledger {
             .arg(word(change.hold_ms))
             .arg(word(change.buyer_limit.map(u64::from)));
         command.arg(word(change.order_limit.map(u64::from)));
-        self.change_sale(script, &command).await
+        self.change_sale(sale, script, &command).await
     }
 
     /// Says that `node` lives with `weight` (0 = it leaves); answers the sum of live weights.
@@ -380,6 +416,30 @@ impl Ledger {
         self.counted(reply)
     }
 
+    /// Runs a script that changes what people were told, and waits for replicas where that is asked for; the second
+    /// part is the fault where too few have it.
+    async fn commit(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        command: &Cmd,
+    ) -> Result<(Option<Vec<Value>>, Result<(), Fault>), Fault> {
+        let Some((lanes, link)) = self.lanes.as_ref().and_then(|l| Some((l, l.of(sale)?))) else {
+            return Ok((self.run(script, command).await?, Ok(())));
+        };
+        self.counters.ledger_call(script.name);
+        let fence = lanes.fence(sale);
+        let running = link.commit(script, command, &fence);
+        let reply = running.instrument(spans::of_ledger_call(script.name)).await;
+        let reply = reply.and_then(|(value, safe)| Ok((reply::parts(value)?, safe)));
+        let (parts, safe) = self.counted(reply)?;
+        if safe {
+            return Ok((parts, Ok(())));
+        }
+        count(&self.counters.unreplicated);
+        Ok((parts, Err(lanes.too_few())))
+    }
+
     /// Sends a command that is not a script.
     async fn call(&self, command: &Cmd) -> Result<Value, Fault> {
         self.counted(self.link.call(command).await)
@@ -400,10 +460,18 @@ impl Ledger {
         Ok(snapshot)
     }
 
-    async fn change_order(&self, script: &Script, command: &Cmd, id: &OrderId) -> Reply<Verdict> {
-        let Some(parts) = self.run(script, command).await? else {
+    async fn change_order(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        command: &Cmd,
+        id: &OrderId,
+    ) -> Reply<Verdict> {
+        let (Some(parts), safe) = self.commit(sale, script, command).await? else {
             return Ok(None);
         };
+        // Also a "no": that a payment came too late is kept.
+        self.counted(safe)?;
         let snapshot = self.heard(&parts)?;
         let verdict = match letter(&parts)? {
             b'd' => Verdict::Granted {
@@ -421,10 +489,16 @@ impl Ledger {
         Ok(Some((snapshot, verdict)))
     }
 
-    async fn change_sale(&self, script: &Script, command: &Cmd) -> Reply<SaleChange> {
-        let Some(parts) = self.run(script, command).await? else {
+    async fn change_sale(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        command: &Cmd,
+    ) -> Reply<SaleChange> {
+        let (Some(parts), safe) = self.commit(sale, script, command).await? else {
             return Ok(None);
         };
+        self.counted(safe)?;
         let change = match letter(&parts)? {
             b'd' => SaleChange::Done,
             b'r' => SaleChange::Unchanged,

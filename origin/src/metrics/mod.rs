@@ -68,6 +68,8 @@ pub struct Counters {
     pub stat_log_dropped: AtomicU64,
     /// Holds that this node's sweeps have expired.
     pub holds_expired: AtomicU64,
+    /// Changes that too few replicas had in time.
+    pub unreplicated: AtomicU64,
     /// Time from an order's arrival to its outcome.
     pub order_duration: Histogram,
     /// Time of one batch at the ledger.
@@ -93,6 +95,7 @@ impl Default for Counters {
             batched_orders: AtomicU64::default(),
             stat_log_dropped: AtomicU64::default(),
             holds_expired: AtomicU64::default(),
+            unreplicated: AtomicU64::default(),
             order_duration: Histogram::new(MICROSECONDS),
             commit_duration: Histogram::new(MICROSECONDS),
             batch_orders: Histogram::new(ORDERS),
@@ -234,6 +237,11 @@ impl Counters {
                 "holds_expired_total",
                 "Holds that this node's sweeps have expired.",
                 &self.holds_expired,
+            ),
+            (
+                "unreplicated_total",
+                "Changes that too few replicas had in time.",
+                &self.unreplicated,
             ),
         ] {
             page.counter(name, help, counter.load(Ordering::Relaxed));

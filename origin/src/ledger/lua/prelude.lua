@@ -230,13 +230,15 @@ local function commit()
   end
   if #some > 0 then redis.call('HSET', BUYERS, unpack(some)) end
   if #none > 0 then redis.call('HDEL', BUYERS, unpack(none)) end
-  if #released > 0 then redis.call('ZREM', HOLDS, unpack(released)) end
   local holds = {}
   for id, deadline in pairs(held_until) do
     holds[#holds + 1] = deadline
     holds[#holds + 1] = id
   end
+  -- Added before removed, as above: a key that becomes empty is gone, and while its slot moves to another node of a
+  -- Redis Cluster, no script may make a new one here. It would fail between two writes.
   if #holds > 0 then redis.call('ZADD', HOLDS, unpack(holds)) end
+  if #released > 0 then redis.call('ZREM', HOLDS, unpack(released)) end
   if #events > 0 then
     sale.commit_seq = sale.commit_seq + 1
     redis.call('XADD', LOG, sale.commit_seq .. '-0', 'e',
