@@ -347,7 +347,7 @@ impl World<'_> {
                 {
                     self.isolates[iso].granted.add(&passing.id);
                 }
-                self.to_client(iso, &passing, answer);
+                self.tell_client(iso, &passing, answer);
             }
             Err(lost) => {
                 self.edge_answers(iso, &passing, Outcome::Trouble(lost.code()));
@@ -365,10 +365,10 @@ impl World<'_> {
             grant: None,
         };
         self.decided_at_edge(iso, passing.request.op, passing.key, &answer);
-        self.to_client(iso, passing, answer);
+        self.tell_client(iso, passing, answer);
     }
 
-    fn to_client(&mut self, iso: usize, passing: &Passing, answer: Answer) {
+    fn tell_client(&mut self, iso: usize, passing: &Passing, answer: Answer) {
         let edge = self.isolates[iso].edge;
         let (client, call) = (passing.request.client, passing.request.call);
         let number = self.clients[client].number;

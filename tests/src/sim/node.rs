@@ -3,18 +3,18 @@
 
 use super::message::{Answer, Back, By, Forwarded, Op, Outcome};
 use super::planted::Planted;
-use super::redis::{Ask, Health, Reply};
+use super::redis::Ask;
 use super::scenario::{Link, Way};
 use super::world::{Event, World};
 use fastrand::Rng;
-use shared::committer::{self, Committer, Round, Sending, Waiter, Waiting, Work};
+use shared::committer::{Committer, Sending, Waiter, Waiting, Work};
 use shared::gate::Key;
-use shared::limits::{BATCH_MAX, LEDGER_DEADLINE_MS, ORIGIN_DEADLINE_MS, QUEUE_MAX, REPOLL_MS};
+use shared::limits::{BATCH_MAX, ORIGIN_DEADLINE_MS, QUEUE_MAX, REPOLL_MS};
 use shared::model::{self, Command};
 use shared::outlook::{Load, Outlook, retry_after_ms};
 use shared::recent::Recent;
 use shared::{
-    EdgeId, Fault, Grant, NewOrder, OrderId, Refusal, Reserve, Snapshot, Stock, UnixMillis, Verdict,
+    EdgeId, Fault, Grant, NewOrder, Refusal, Reserve, Snapshot, Stock, UnixMillis, Verdict,
 };
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -23,13 +23,13 @@ use std::rc::Rc;
 /// Time between two beats of a node, in microseconds.
 const PULSE: u64 = 1_000_000;
 
-type Heard = Result<Option<(Snapshot, model::Answer)>, Fault>;
+pub(super) type Heard = Result<Option<(Snapshot, model::Answer)>, Fault>;
 
 /// Who waits for an order at a node.
 #[derive(Clone, Debug)]
 pub struct Waits {
-    token: u64,
-    left: Rc<Cell<bool>>,
+    pub(super) token: u64,
+    pub(super) left: Rc<Cell<bool>>,
 }
 
 impl Waiter for Waits {
@@ -41,8 +41,8 @@ impl Waiter for Waits {
 /// A node.
 #[derive(Debug)]
 pub struct Node {
-    weight: u32,
-    live_weight: u32,
+    pub(super) weight: u32,
+    pub(super) live_weight: u32,
     /// Whether it runs.
     pub up: bool,
     /// Rises when it is started anew.
@@ -55,27 +55,31 @@ pub struct Node {
     pub full: u32,
     /// Jumps of its clock so far, in milliseconds.
     pub clock_ms: i64,
-    ahead_ms: i64,
+    pub(super) ahead_ms: i64,
     /// The life of Redis that it is connected to.
-    connected: u64,
-    desk: Option<Desk>,
-    waiting: BTreeMap<u64, (Back, Rc<Forwarded>, Rc<Cell<bool>>)>,
-    calls: BTreeMap<u64, Call>,
-    rng: Rng,
+    pub(super) connected: u64,
+    pub(super) desk: Option<Desk>,
+    pub(super) waiting: BTreeMap<u64, Pending>,
+    pub(super) calls: BTreeMap<u64, Call>,
+    pub(super) rng: Rng,
 }
 
+/// A request that waits for the ledger, and whether it has left.
+type Pending = (Back, Rc<Forwarded>, Rc<Cell<bool>>);
+
+/// What a node has for the sale.
 #[derive(Debug)]
-struct Desk {
-    outlook: Outlook,
-    granted: Recent,
-    rounds: Committer<Waits>,
-    queue: VecDeque<Work<Waits, (), ()>>,
-    busy: Option<Busy>,
+pub(super) struct Desk {
+    pub(super) outlook: Outlook,
+    pub(super) granted: Recent,
+    pub(super) rounds: Committer<Waits>,
+    pub(super) queue: VecDeque<Work<Waits, (), ()>>,
+    pub(super) busy: Option<Busy>,
 }
 
 /// What the committer waits for.
 #[derive(Debug)]
-enum Busy {
+pub(super) enum Busy {
     Batch {
         batch: Vec<Waiting<Waits>>,
         orders: Vec<Reserve>,
@@ -87,16 +91,17 @@ enum Busy {
 
 /// One call of the ledger.
 #[derive(Clone, Debug)]
-struct Call {
-    purpose: Purpose,
-    ask: Ask,
-    step: Step,
+pub(super) struct Call {
+    pub(super) purpose: Purpose,
+    pub(super) ask: Ask,
+    pub(super) step: Step,
     /// Sendings so far, by which a late answer to an earlier one is known.
-    sent: u32,
+    pub(super) sent: u32,
 }
 
+/// What a call is for.
 #[derive(Clone, Debug)]
-enum Purpose {
+pub(super) enum Purpose {
     Batch,
     Poll,
     /// The desk is not open yet.
@@ -106,8 +111,9 @@ enum Purpose {
     Beat,
 }
 
+/// How far a call is: a script that is not known is loaded and called again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     First,
     Load,
     Again,
@@ -164,7 +170,8 @@ impl Node {
         Stock::of(snapshot.free(), self.weight, self.live_weight)
     }
 
-    fn hear(&mut self, snapshot: &Snapshot) {
+    /// Takes in what the ledger said.
+    pub(super) fn hear(&mut self, snapshot: &Snapshot) {
         let stock = self.stock(snapshot);
         if let Some(desk) = &mut self.desk {
             desk.outlook.hear(snapshot);
@@ -184,12 +191,12 @@ impl World<'_> {
     }
 
     /// The node's own clock.
-    fn node_wall(&self, n: usize) -> UnixMillis {
+    pub(super) fn node_wall(&self, n: usize) -> UnixMillis {
         self.wall(self.nodes[n].clock_ms)
     }
 
     /// The ledger's clock as the node knows it.
-    fn ledger_now(&self, n: usize) -> UnixMillis {
+    pub(super) fn ledger_now(&self, n: usize) -> UnixMillis {
         let ahead = self.nodes[n].ahead_ms;
         UnixMillis(self.node_wall(n).0.saturating_add_signed(ahead))
     }
@@ -239,7 +246,7 @@ impl World<'_> {
         self.call(n, change, Ask::Script(Rc::new(command)));
     }
 
-    fn place(&mut self, n: usize, back: Back, request: &Rc<Forwarded>) {
+    pub(super) fn place(&mut self, n: usize, back: Back, request: &Rc<Forwarded>) {
         let now = self.ledger_now(n);
         let no_share = self.has(Planted::ShareRoundsToZero);
         let silent = self.has(Planted::NoIsNeverChecked);
@@ -316,7 +323,7 @@ impl World<'_> {
         }
     }
 
-    fn tell(&mut self, n: usize, token: u64, heard: Result<Verdict, Fault>) {
+    pub(super) fn tell(&mut self, n: usize, token: u64, heard: Result<Verdict, Fault>) {
         let Some((back, request, left)) = self.nodes[n].waiting.remove(&token) else {
             return;
         };
@@ -325,7 +332,7 @@ impl World<'_> {
         self.reply(n, back, &request, outcome, By::Ledger);
     }
 
-    fn outcome(&self, heard: Result<Verdict, Fault>) -> Outcome {
+    pub(super) fn outcome(&self, heard: Result<Verdict, Fault>) -> Outcome {
         match heard {
             Ok(Verdict::Granted { order, replayed }) => Outcome::Granted(order, replayed),
             Ok(Verdict::Refused(refusal)) => Outcome::Refused(refusal),
@@ -335,7 +342,14 @@ impl World<'_> {
     }
 
     /// Answers an edge, with a grant.
-    fn reply(&mut self, n: usize, back: Back, request: &Forwarded, outcome: Outcome, by: By) {
+    pub(super) fn reply(
+        &mut self,
+        n: usize,
+        back: Back,
+        request: &Forwarded,
+        outcome: Outcome,
+        by: By,
+    ) {
         let edge = self.isolates[back.isolate].edge;
         let id = self.isolates[back.isolate].id.clone();
         let grant = self.grant(n, &id);
@@ -356,7 +370,7 @@ impl World<'_> {
         }
     }
 
-    fn grant(&mut self, n: usize, edge: &EdgeId) -> Grant {
+    pub(super) fn grant(&mut self, n: usize, edge: &EdgeId) -> Grant {
         let now = self.ledger_now(n);
         let node = &mut self.nodes[n];
         let Some(desk) = &mut node.desk else {
@@ -371,220 +385,7 @@ impl World<'_> {
         desk.outlook.grant(edge, load, now, node.rng.f64())
     }
 
-    /// Lets the committer go on until it waits for the ledger or for work.
-    fn pump(&mut self, n: usize) {
-        let now = self.ledger_now(n);
-        let drops = self.has(Planted::LeftOverDropped);
-        loop {
-            let Some(desk) = &mut self.nodes[n].desk else {
-                return;
-            };
-            if desk.busy.is_some() {
-                return;
-            }
-            let left_over = desk.rounds.take_left_over().map(Work::Order);
-            let left_over = left_over.filter(|_| !drops);
-            let Some(first) = left_over.or_else(|| desk.queue.pop_front()) else {
-                return;
-            };
-            let mut round = Round::default();
-            let mut refused = Vec::new();
-            refused.extend(desk.rounds.sort(first, &desk.outlook, now, &mut round));
-            while desk.rounds.has_room(&round)
-                && let Some(next) = desk.queue.pop_front()
-            {
-                refused.extend(desk.rounds.sort(next, &desk.outlook, now, &mut round));
-            }
-            for (waiting, refusal) in refused {
-                self.refuse(n, waiting.waiter.token, refusal);
-            }
-            self.carry_out(n, round);
-        }
-    }
-
-    fn refuse(&mut self, n: usize, token: u64, refusal: Refusal) {
-        if let Some((back, request, left)) = self.nodes[n].waiting.remove(&token) {
-            left.set(true);
-            self.reply(n, back, &request, Outcome::Refused(refusal), By::Node(n));
-        }
-    }
-
-    fn carry_out(&mut self, n: usize, round: Round<Waits, (), ()>) {
-        self.require(round.batch.len() <= BATCH_MAX, "a batch is too long");
-        if !round.batch.is_empty() {
-            let orders = round.batch.iter().map(|waiting| waiting.order.reserve());
-            let orders: Vec<Reserve> = orders.collect();
-            let ask = Ask::Script(Rc::new(Command::Reserve(orders.clone())));
-            self.busy(
-                n,
-                Some(Busy::Batch {
-                    batch: round.batch,
-                    orders,
-                    sending: Sending::default(),
-                    poll: round.poll,
-                }),
-            );
-            self.call(n, Purpose::Batch, ask);
-        } else if round.poll {
-            self.poll(n);
-        }
-    }
-
-    fn poll(&mut self, n: usize) {
-        self.busy(n, Some(Busy::Poll));
-        self.call(n, Purpose::Poll, Ask::Script(Rc::new(Command::Sweep)));
-    }
-
-    fn busy(&mut self, n: usize, busy: Option<Busy>) {
-        if let Some(desk) = &mut self.nodes[n].desk {
-            desk.busy = busy;
-        }
-    }
-
-    /// Begins a call of the ledger.
-    fn call(&mut self, n: usize, purpose: Purpose, ask: Ask) {
-        let number = self.number();
-        let call = Call {
-            purpose,
-            ask,
-            step: Step::First,
-            sent: 0,
-        };
-        self.nodes[n].calls.insert(number, call);
-        self.transmit(n, number);
-    }
-
-    fn transmit(&mut self, n: usize, number: u64) {
-        let link = Link::NodeRedis(n);
-        let passes = self.network.passes(link, Way::In) && self.network.passes(link, Way::Out);
-        let (health, life) = (self.redis.health, self.redis.life);
-        let node = &mut self.nodes[n];
-        let Some(call) = node.calls.get_mut(&number) else {
-            return;
-        };
-        call.sent += 1;
-        let (sent, deadline) = (call.sent, LEDGER_DEADLINE_MS * 1_000);
-        let ask = if call.step == Step::Load {
-            Ask::Load
-        } else {
-            call.ask.clone()
-        };
-        let ended = |fault| Event::CallEnds {
-            node: n,
-            call: number,
-            sent,
-            reply: Err(fault),
-        };
-        let mut connecting = node.slow_us;
-        if node.connected != life {
-            connecting += self.network.delay(link, &mut node.rng) * 2;
-            if !passes {
-                return self.push(deadline, ended(Fault::NotSent("no connection".into())));
-            }
-            if health == Health::Down {
-                return self.push(connecting, ended(Fault::NotSent("refused".into())));
-            }
-            node.connected = life;
-        }
-        for after in self.network.send(link, Way::In, false, &mut node.rng) {
-            let event = Event::AtRedis {
-                node: n,
-                call: number,
-                sent,
-                life,
-                ask: ask.clone(),
-            };
-            self.push(connecting + after, event);
-        }
-        self.push(
-            connecting + deadline,
-            ended(Fault::Unknown("no answer".into())),
-        );
-    }
-
-    /// A call of the ledger has ended: with a reply, or without one.
-    pub(super) fn call_ends(
-        &mut self,
-        n: usize,
-        number: u64,
-        sent: u32,
-        reply: Result<Reply, Fault>,
-    ) {
-        let node = &mut self.nodes[n];
-        let Some(call) = node.calls.get_mut(&number).filter(|call| call.sent == sent) else {
-            return;
-        };
-        if matches!(reply, Err(Fault::Unknown(_))) {
-            node.connected = 0;
-        }
-        let heard: Heard = match (call.step, reply) {
-            (Step::First, Ok(Reply::NoScript)) => {
-                call.step = Step::Load;
-                return self.transmit(n, number);
-            }
-            (Step::Load, Ok(Reply::Loaded)) => {
-                call.step = Step::Again;
-                return self.transmit(n, number);
-            }
-            // Loading changes no ticket, so whatever goes wrong here, nothing happened.
-            (Step::Load, _) => Err(Fault::NotSent("not loaded".into())),
-            (_, Ok(Reply::Done(snapshot, answer))) => Ok(Some((snapshot, answer))),
-            (_, Ok(Reply::Live(weight))) => {
-                node.live_weight = weight;
-                Ok(None)
-            }
-            (_, Ok(Reply::NoScript | Reply::Loading | Reply::Loaded)) => {
-                Err(Fault::NotSent("turned away".into()))
-            }
-            (_, Err(fault)) => Err(fault),
-        };
-        let Some(call) = node.calls.remove(&number) else {
-            return;
-        };
-        if let Ok(Some((snapshot, _))) = &heard {
-            let wall = self.node_wall(n);
-            self.nodes[n].ahead_ms = snapshot.at.0 as i64 - wall.0 as i64;
-        }
-        self.returned(n, call.purpose, heard);
-    }
-
-    fn returned(&mut self, n: usize, purpose: Purpose, heard: Heard) {
-        match purpose {
-            Purpose::Beat => {}
-            Purpose::Batch => self.batch_returned(n, heard),
-            Purpose::Poll => self.poll_returned(n, heard),
-            Purpose::Open => {
-                if let Ok(Some((snapshot, _))) = heard {
-                    self.open_desk(n, &snapshot);
-                }
-            }
-            Purpose::Lookup(back, request) => match heard {
-                Ok(Some((snapshot, _))) => {
-                    self.open_desk(n, &snapshot);
-                    self.place(n, back, &request);
-                }
-                Ok(None) => {}
-                Err(fault) => {
-                    let outcome = self.outcome(Err(fault));
-                    self.reply(n, back, &request, outcome, By::Ledger);
-                }
-            },
-            Purpose::Change(back, request) => {
-                let verdict = match heard {
-                    Ok(Some((snapshot, model::Answer::Order(verdict)))) => {
-                        self.hear_change(n, &snapshot);
-                        Ok(verdict)
-                    }
-                    Ok(_) => return,
-                    Err(fault) => Err(fault),
-                };
-                let outcome = self.outcome(verdict);
-                self.reply(n, back, &request, outcome, By::Ledger);
-            }
-        }
-    }
-
-    fn open_desk(&mut self, n: usize, snapshot: &Snapshot) {
+    pub(super) fn open_desk(&mut self, n: usize, snapshot: &Snapshot) {
         let node = &mut self.nodes[n];
         let stock = node.stock(snapshot);
         node.desk.get_or_insert_with(|| Desk {
@@ -597,94 +398,11 @@ impl World<'_> {
     }
 
     /// A change of an order or of the sale tells how the sale stands.
-    fn hear_change(&mut self, n: usize, snapshot: &Snapshot) {
+    pub(super) fn hear_change(&mut self, n: usize, snapshot: &Snapshot) {
         self.open_desk(n, snapshot);
         if let Some(desk) = &mut self.nodes[n].desk {
             desk.outlook.hear(snapshot);
         }
-    }
-
-    fn batch_returned(&mut self, n: usize, heard: Heard) {
-        let fresh = self.has(Planted::NewIdsOnResend);
-        let forgets = self.has(Planted::UnknownBecomesUnavailable);
-        let swaps = self.has(Planted::VerdictsSwapped);
-        let Some(desk) = &mut self.nodes[n].desk else {
-            return;
-        };
-        let Some(Busy::Batch {
-            batch,
-            mut orders,
-            mut sending,
-            poll,
-        }) = desk.busy.take()
-        else {
-            return;
-        };
-        let Some(outcome) = sending.heard(heard, &self.sale) else {
-            if fresh {
-                for order in &mut orders {
-                    let id = format!("{}-again", order.id);
-                    order.id = OrderId::parse(&id).unwrap_or_else(|_| order.id.clone());
-                }
-            }
-            let ask = Ask::Script(Rc::new(Command::Reserve(orders.clone())));
-            self.busy(
-                n,
-                Some(Busy::Batch {
-                    batch,
-                    orders,
-                    sending,
-                    poll,
-                }),
-            );
-            return self.call(n, Purpose::Batch, ask);
-        };
-        let outcome = match outcome {
-            Err(Fault::Unknown(reason)) if forgets => Err(Fault::NotSent(reason)),
-            other => other,
-        };
-        let verdicts = outcome.map(|(snapshot, answer)| {
-            self.nodes[n].hear(&snapshot);
-            let model::Answer::Orders(mut verdicts) = answer else {
-                return Vec::new();
-            };
-            if swaps {
-                verdicts.rotate_left(1);
-            }
-            verdicts
-        });
-        if let (Ok(verdicts), Some(desk)) = (&verdicts, &mut self.nodes[n].desk) {
-            for (waiting, verdict) in batch.iter().zip(verdicts) {
-                if matches!(verdict, Verdict::Granted { .. }) {
-                    desk.granted.add(&waiting.order.id);
-                }
-            }
-        }
-        for (waiting, heard) in committer::answers(batch, verdicts) {
-            self.tell(n, waiting.waiter.token, heard);
-        }
-        if poll {
-            self.poll(n);
-        } else {
-            self.pump(n);
-        }
-    }
-
-    fn poll_returned(&mut self, n: usize, heard: Heard) {
-        let reply = heard.map(|reply| {
-            reply.map(|(snapshot, answer)| match answer {
-                model::Answer::Swept(expired) => (snapshot, expired),
-                _ => (snapshot, 0),
-            })
-        });
-        self.busy(n, None);
-        if let Ok((snapshot, more)) = committer::swept(reply, &self.sale) {
-            self.nodes[n].hear(&snapshot);
-            if more {
-                return self.poll(n);
-            }
-        }
-        self.pump(n);
     }
 
     /// What every step leaves true of a node.
