@@ -36,10 +36,10 @@ pub(crate) async fn place(
             let key = isolate.recognise(&id, key);
             (id, key)
         }
-        Ok(None) => (isolate.new_order_id(since)?, Key::Made),
+        Ok(None) => (isolate.new_order_id(runtime::wall())?, Key::Made),
         Err(problem) => return answer::problem(&problem),
     };
-    let vouched = match headers::buyer_by_token(isolate, request, sale, since) {
+    let vouched = match headers::buyer_by_token(isolate, request, sale, runtime::wall()) {
         Ok(buyer) => buyer,
         Err(error) => return answer::problem(&Problem::from(error).for_order(&id)),
     };

@@ -3,7 +3,8 @@
 //!
 //! [`harness`] starts, watches and stops them; [`rush`] is the load generator behind `make rush`;
 //! [`cost`] measures what an order costs in Redis; [`guard`] counts what the hot paths cost; [`fuzz`] has what is
-//! fuzzed; [`profile`] draws where the processor time goes; [`swarm`] simulates more edges than fit on a machine.
+//! fuzzed; [`profile`] draws where the processor time goes; [`swarm`] simulates more edges than fit on a machine, and
+//! [`sim`] everything that can break.
 //! The tests themselves are in `tests/tests`, one binary per tier.
 
 pub mod bench;
@@ -14,4 +15,5 @@ pub mod guard;
 pub mod harness;
 pub mod profile;
 pub mod rush;
+pub mod sim;
 pub mod swarm;
