@@ -5,6 +5,7 @@ WORKERS ?= 1
 BUYERS  ?= 1000000
 TICKETS ?= 10000
 ROUNDS  ?= 3
+SEEDS   ?= 20000
 
 # Of the whole workspace, also where one program is wanted: then cargo chooses the same features everywhere, and what
 # `make up` compiled `make test` does not compile again.
@@ -15,7 +16,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm bench screens film test guard guard-accept api fmt lint audit docs clean
+.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm sim bench profile screens film test guard guard-accept api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -62,9 +63,17 @@ swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
 	@$(RELEASE) --quiet --bin swarm
 	@exec ./target/release/swarm
 
+sim: ## simulate every fault, one run a seed: SEEDS=20000, SEED=7 shows one run, PLANTED=1, TAIL_CUT=1 (no servers)
+	@$(RELEASE) --quiet --bin sim
+	@exec ./target/release/sim --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted) $(if $(TAIL_CUT),--tail-cut)
+
 bench: setup-bench build ## measure lastseat against other services on this machine, in turn, each run audited (< 40 minutes)
 	@$(RELEASE) --bin bench
 	@exec ./target/release/bench $(foreach measure,$(ONLY),--only $(measure))
+
+profile: build ## draw where the processor time of edge, node and Redis goes (docs/PROFILES.md; needs perf)
+	@$(RELEASE) --bin profile
+	@exec ./target/release/profile $(foreach scene,$(ONLY),--only $(scene))
 
 test: setup-tests ## everything that CI checks
 	@scripts/test

@@ -1,5 +1,6 @@
 //! An order as the ledger keeps it.
 
+use crate::gate::Key;
 use crate::ids::{BuyerId, OrderId, Quantity};
 use crate::refusal::Refusal;
 use crate::time::UnixMillis;
@@ -65,6 +66,27 @@ pub struct Order {
     pub refused_late: bool,
 }
 
+struct Record<'a>(&'a Order);
+
+impl fmt::Display for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let order = self.0;
+        let state = match order.state {
+            OrderState::Held => 'h',
+            OrderState::Confirmed => 'c',
+            OrderState::Cancelled => 'x',
+            OrderState::Expired if order.refused_late => 'l',
+            OrderState::Expired => 'e',
+        };
+        let (asked, taken) = (order.asked, order.taken);
+        let (created_at, deadline, buyer) = (order.created_at, order.deadline, &order.buyer);
+        write!(
+            f,
+            "{RECORD_VERSION}{state}:{asked}:{taken}:{created_at}:{deadline}:{buyer}"
+        )
+    }
+}
+
 /// A wish for tickets: one order of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reserve {
@@ -74,6 +96,31 @@ pub struct Reserve {
     pub buyer: BuyerId,
     /// How many tickets.
     pub quantity: Quantity,
+}
+
+/// An order as a node takes it.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// Its id.
+    pub id: OrderId,
+    /// Who buys.
+    pub buyer: BuyerId,
+    /// How many tickets.
+    pub quantity: Quantity,
+    /// Where the id comes from.
+    pub key: Key,
+}
+
+impl NewOrder {
+    /// What the ledger is asked for.
+    #[must_use]
+    pub fn reserve(&self) -> Reserve {
+        Reserve {
+            id: self.id.clone(),
+            buyer: self.buyer.clone(),
+            quantity: self.quantity,
+        }
+    }
 }
 
 /// What became of one order, or of one change of an order.
@@ -88,6 +135,39 @@ pub enum Verdict {
     },
     /// No.
     Refused(Refusal),
+}
+
+/// What became of an acknowledged order that a node asserts again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// The ledger had lost it, or was behind it, and has it now.
+    Done,
+    /// The ledger had it, or what came after it.
+    Present,
+    /// Its tickets are not free any more.
+    NoRoom,
+    /// The ledger has an order under its id with another buyer, number of tickets or end.
+    Conflict,
+}
+
+impl Restored {
+    /// Reads the letter of `restore.lua`.
+    #[must_use]
+    pub const fn of(letter: u8) -> Option<Self> {
+        Some(match letter {
+            b'd' => Self::Done,
+            b'r' => Self::Present,
+            b'n' => Self::NoRoom,
+            b'k' => Self::Conflict,
+            _ => return None,
+        })
+    }
+
+    /// Whether the ledger has what was acknowledged.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Done | Self::Present)
+    }
 }
 
 /// A stored record is not one that any version of the scripts writes.
@@ -122,21 +202,12 @@ impl Order {
     /// Writes the record of `:orders`: `1<state>:<asked>:<taken>:<created_at>:<deadline>:<buyer>`.
     #[must_use]
     pub fn pack(&self) -> String {
-        format!(
-            "{RECORD_VERSION}{}:{}:{}:{}:{}:{}",
-            match self.state {
-                OrderState::Held => 'h',
-                OrderState::Confirmed => 'c',
-                OrderState::Cancelled => 'x',
-                OrderState::Expired if self.refused_late => 'l',
-                OrderState::Expired => 'e',
-            },
-            self.asked,
-            self.taken,
-            self.created_at,
-            self.deadline,
-            self.buyer
-        )
+        self.record().to_string()
+    }
+
+    /// What [`Order::pack`] writes, to be written somewhere.
+    pub fn record(&self) -> impl fmt::Display {
+        Record(self)
     }
 
     /// Reads a record of `:orders`.

@@ -15,7 +15,7 @@ mod tools;
 pub use memory::BYTES_PER_ORDER;
 pub use report::{Finding, Level, Report};
 
-use crate::ledger::{Facts, Ledger, LedgerUrl};
+use crate::ledger::{Facts, Ledger, LedgerUrl, Replicas};
 use crate::secret::Secret;
 use shared::SaleId;
 use std::path::PathBuf;
@@ -25,6 +25,8 @@ use std::path::PathBuf;
 pub struct Patient {
     /// The Redis, if one is named or a cluster runs here.
     pub redis: Option<LedgerUrl>,
+    /// The replicas that nodes wait for.
+    pub replicas: Option<Replicas>,
     /// The sale that is planned there.
     pub sale: Option<SaleId>,
     /// Tickets that are planned.
@@ -74,8 +76,8 @@ async fn redis(patient: &Patient) -> Vec<Finding> {
         }
         return findings;
     };
-    let facts = match Facts::ask(url).await {
-        Ok(facts) => facts,
+    let servers = match Facts::ask(url).await {
+        Ok(servers) => servers,
         Err(fault) => {
             return vec![Finding::unchecked(
                 "redis",
@@ -85,12 +87,21 @@ async fn redis(patient: &Patient) -> Vec<Finding> {
             )];
         }
     };
-    let mut findings = server::judge(&facts);
-    match planned(patient, url).await {
-        Ok(Some(tickets)) => findings.push(memory::judge(&facts, tickets)),
-        Ok(None) => {}
-        Err(unchecked) => findings.push(unchecked),
+    let planned = planned(patient, url).await;
+    let mut findings = Vec::new();
+    for (at, facts) in &servers {
+        let mut found = server::judge(facts, patient.replicas);
+        if let Ok(Some(tickets)) = &planned {
+            found.push(memory::judge(facts, *tickets));
+        }
+        if let Some(at) = at {
+            for finding in &mut found {
+                finding.found.insert_str(0, &format!("{at}: "));
+            }
+        }
+        findings.extend(found);
     }
+    findings.extend(planned.err());
     findings
 }
 

@@ -1,7 +1,7 @@
 //! Whether a Redis can be trusted with tickets.
 
 use super::fault::Fault;
-use super::link::Link;
+use super::link::{Link, Wire};
 use super::url::LedgerUrl;
 use redis::Value;
 
@@ -42,6 +42,14 @@ pub enum ConnectError {
         /// Its policy.
         policy: String,
     },
+    /// It is not one server for all keys, but was named as one.
+    #[error("the Redis at {url} is not one server alone: name it with --redis-url {scheme}")]
+    OtherKind {
+        /// Where it is.
+        url: String,
+        /// How it is named.
+        scheme: &'static str,
+    },
     /// The server is a replica.
     #[error("the Redis at {url} is a replica; orders need the primary. Name that with --redis-url")]
     Replica {
@@ -51,7 +59,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    pub(super) fn unreachable(url: &LedgerUrl, reason: &str) -> Self {
+    pub(super) fn unreachable(url: impl std::fmt::Display, reason: &str) -> Self {
         Self::Unreachable {
             url: url.to_string(),
             reason: reason.to_owned(),
@@ -59,11 +67,22 @@ impl ConnectError {
     }
 }
 
-/// Checks version, role and eviction; warns when acknowledged orders may be lost with the power.
-pub(super) async fn server(link: &Link, url: &LedgerUrl) -> Result<(), ConnectError> {
-    let info = info(link)
+/// Checks every server that takes orders.
+pub(super) async fn servers(link: &Link, url: &LedgerUrl) -> Result<(), ConnectError> {
+    let wires = link.wires().await;
+    for (at, wire) in wires.map_err(|why| ConnectError::unreachable(url, &why))? {
+        let place = at.map_or_else(|| url.to_string(), |at| at.to_string());
+        server(&wire, &place, url).await?;
+    }
+    Ok(())
+}
+
+/// Checks version, kind, role and eviction; warns when acknowledged orders may be lost with the power.
+async fn server(wire: &Wire, place: &str, named: &LedgerUrl) -> Result<(), ConnectError> {
+    let url = place;
+    let info = info(wire)
         .await
-        .map_err(|e| ConnectError::unreachable(url, &e.to_string()))?;
+        .map_err(|e| ConnectError::unreachable(place, &e.to_string()))?;
     let field = |name: &str| {
         info.lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
@@ -75,6 +94,12 @@ pub(super) async fn server(link: &Link, url: &LedgerUrl) -> Result<(), ConnectEr
         return Err(ConnectError::TooOld {
             url: url.to_string(),
             version: version.to_owned(),
+        });
+    }
+    if let Some(scheme) = named.other_scheme(field("redis_mode").unwrap_or("standalone")) {
+        return Err(ConnectError::OtherKind {
+            url: url.to_owned(),
+            scheme,
         });
     }
     if field("role") == Some("slave") {
@@ -94,7 +119,7 @@ pub(super) async fn server(link: &Link, url: &LedgerUrl) -> Result<(), ConnectEr
             "the Redis at {url} keeps no append-only file: sold tickets are lost when it stops. \
              Set it with: redis-cli CONFIG SET appendonly yes"
         );
-    } else if append_fsync(link)
+    } else if append_fsync(wire)
         .await
         .is_some_and(|policy| policy != "always")
     {
@@ -107,8 +132,8 @@ pub(super) async fn server(link: &Link, url: &LedgerUrl) -> Result<(), ConnectEr
     Ok(())
 }
 
-pub(super) async fn info(link: &Link) -> Result<String, Fault> {
-    match link.call(redis::cmd("INFO").arg("everything")).await? {
+pub(super) async fn info(wire: &Wire) -> Result<String, Fault> {
+    match wire.send(redis::cmd("INFO").arg("everything")).await? {
         Value::BulkString(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Value::VerbatimString { text, .. } => Ok(text),
         other => Err(super::reply::strange("server information", &other)),
@@ -116,9 +141,9 @@ pub(super) async fn info(link: &Link) -> Result<String, Fault> {
 }
 
 /// `None` where the server does not let us ask (CONFIG is often renamed or refused by an ACL).
-async fn append_fsync(link: &Link) -> Option<String> {
-    match link
-        .call(redis::cmd("CONFIG").arg("GET").arg("appendfsync"))
+async fn append_fsync(wire: &Wire) -> Option<String> {
+    match wire
+        .send(redis::cmd("CONFIG").arg("GET").arg("appendfsync"))
         .await
         .ok()?
     {

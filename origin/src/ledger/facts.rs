@@ -1,6 +1,6 @@
 //! What a Redis says of itself, for those who judge it.
 
-use super::link::Link;
+use super::link::{Link, Wire};
 use super::{Fault, LedgerUrl, check, reply};
 use crate::clock;
 use redis::Value;
@@ -21,20 +21,33 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Asks the server at `url`, whatever kind of server it is.
+    /// Asks each server of `url` that takes orders, whatever kind of server it is; where it is, if there are several.
     ///
     /// # Errors
-    /// It does not answer.
-    pub async fn ask(url: &LedgerUrl) -> Result<Self, Fault> {
-        let link = Link::new(url).map_err(|e| Fault::NotSent(e.to_string()))?;
+    /// One does not answer.
+    pub async fn ask(url: &LedgerUrl) -> Result<Vec<(Option<String>, Self)>, Fault> {
+        let wires = Link::new(url).wires().await.map_err(Fault::NotSent)?;
+        let mut all = Vec::with_capacity(wires.len());
+        for (at, wire) in wires {
+            let facts = Self::of_server(&wire).await;
+            let facts = facts.map_err(|fault| match &at {
+                Some(at) => Fault::NotSent(format!("{at}: {fault}")),
+                None => fault,
+            })?;
+            all.push((at.map(|at| at.to_string()), facts));
+        }
+        Ok(all)
+    }
+
+    async fn of_server(wire: &Wire) -> Result<Self, Fault> {
         let mut facts = Self {
-            info: fields(&check::info(&link).await?),
-            settings: settings(&link).await,
+            info: fields(&check::info(wire).await?),
+            settings: settings(wire).await,
             round_trip_ms: u64::MAX,
             ..Self::default()
         };
         for _ in 0..CLOCK_LOOKS {
-            facts.look_at_clock(&link).await?;
+            facts.look_at_clock(wire).await?;
         }
         Ok(facts)
     }
@@ -68,9 +81,9 @@ impl Facts {
         self.settings.get(name).map(String::as_str)
     }
 
-    async fn look_at_clock(&mut self, link: &Link) -> Result<(), Fault> {
+    async fn look_at_clock(&mut self, wire: &Wire) -> Result<(), Fault> {
         let asked = clock::now().0;
-        let answer = link.call(&redis::cmd("TIME")).await?;
+        let answer = wire.send(&redis::cmd("TIME")).await?;
         let heard = clock::now().0;
         let Value::Array(parts) = &answer else {
             return Err(reply::strange("a time", &answer));
@@ -97,15 +110,16 @@ fn fields(info: &str) -> HashMap<String, String> {
 }
 
 /// Empty where CONFIG is renamed or refused, as on many managed servers.
-async fn settings(link: &Link) -> HashMap<String, String> {
+async fn settings(wire: &Wire) -> HashMap<String, String> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg(&[
         "appendfsync",
         "min-replicas-to-write",
         "maxmemory-policy",
         "no-appendfsync-on-rewrite",
+        "cluster-require-full-coverage",
     ]);
-    let answer = link.call(&command).await;
+    let answer = wire.send(&command).await;
     let words: Vec<&str> = match &answer {
         Ok(Value::Array(items)) => items.iter().filter_map(|v| reply::text(v).ok()).collect(),
         _ => Vec::new(),

@@ -3,6 +3,7 @@
 use super::paths::{scratch, tool};
 use super::program::Program;
 use super::wait::{PATIENCE, until};
+use rustix::process::Signal;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -74,6 +75,17 @@ impl PrivateRedis {
         let socket = directory.path().join("redis.sock");
         until("redis-server answers", || answers(&socket).ok());
         Self { program, directory }
+    }
+
+    /// Kills it, as a crash does, and leaves what it had written.
+    ///
+    /// # Panics
+    /// It does not die.
+    #[must_use]
+    pub fn kill(mut self) -> TempDir {
+        self.program.signal(Signal::KILL);
+        self.program.wait(PATIENCE).expect("a killed Redis is gone");
+        self.directory
     }
 
     /// Its process.
