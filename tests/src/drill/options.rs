@@ -141,7 +141,7 @@ impl Name {
             }
             Self::DiskFull => "a_full_disk_loses_nothing_that_was_acknowledged",
             Self::TailCut => {
-                "a_lost_tail_of_the_append_only_file_is_named_order_by_order_and_nothing_is_oversold"
+                "a_lost_tail_of_the_append_only_file_is_brought_back_by_the_nodes_and_nothing_is_oversold"
             }
             Self::AnswerLost => {
                 "an_answer_that_is_lost_after_a_node_has_sold_costs_no_fault_and_sells_nothing_twice"
@@ -232,7 +232,7 @@ impl Name {
                 "the disk of the append-only file is full: Redis ends, and nothing acknowledged is lost"
             }
             Self::TailCut => {
-                "Redis loses its last writes with the power: nothing oversold, each lost order named"
+                "Redis loses its last writes with the power: the nodes bring back each order that was acknowledged"
             }
             Self::AnswerLost => {
                 "a node has sold and its answer to the edge is lost: no fault, each order once"
