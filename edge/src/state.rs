@@ -148,7 +148,7 @@ impl Isolate {
     pub(crate) fn enter(&self) -> Option<Place> {
         let taken = self.under_way.get();
         (taken < EDGE_UNDER_WAY_MAX).then(|| {
-            self.under_way.set(taken + 1);
+            self.under_way.set(taken.saturating_add(1));
             Place(Rc::clone(&self.under_way))
         })
     }

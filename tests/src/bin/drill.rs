@@ -3,11 +3,11 @@
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use lastseat_tests::drill::{Name, Options, Report, page, run};
+use lastseat_tests::drill::{Name, Options, Outcome, Report, page, run};
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -61,7 +61,11 @@ async fn all(options: &Options) -> Result<Report> {
             if bar.is_hidden() {
                 eprintln!("drill: round {round}: {}", name.word());
             }
-            let outcome = run(*name, options, seed).await?;
+            let begun = Instant::now();
+            // The others still have something to show.
+            let outcome = run(*name, options, seed).await.unwrap_or_else(|error| {
+                Outcome::not_run(*name, options.edge, seed, begun.elapsed(), &error)
+            });
             for violation in &outcome.violations {
                 bar.suspend(|| eprintln!("drill: {}: {violation}", name.word()));
             }

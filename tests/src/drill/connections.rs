@@ -31,11 +31,14 @@ const NODE: u16 = 4;
 
 pub(super) async fn idle(scene: &mut Scene) -> Result<()> {
     let count: usize = if scene.long { 10_000 } else { 2_000 };
-    let hold = Duration::from_secs(if scene.long { 6 } else { 2 });
+    let hold = Duration::from_secs(if scene.long { 6 } else { 1 });
     allow_files(count as u64 + OTHER_FILES)?;
     let cluster = scene.cluster(&["--insecure-direct"])?;
     cluster.create_sale(TIMED, 1_000_000).await?;
-    let load = Load::lasting(2 * hold.as_secs() as u32 + 10, scene.rate);
+    let load = Load::lasting(
+        2 * hold.as_secs() as u32 + if scene.long { 10 } else { 6 },
+        scene.rate,
+    );
     scene
         .under_load(&cluster, load, async |script: &Script| {
             script.sold(0.02).await;
@@ -90,7 +93,7 @@ pub(super) async fn idle(scene: &mut Scene) -> Result<()> {
 }
 
 pub(super) async fn come_and_go(scene: &mut Scene) -> Result<()> {
-    let time = Duration::from_secs(if scene.long { 10 } else { 4 });
+    let time = Duration::from_secs(if scene.long { 10 } else { 3 });
     allow_files(COME_AND_GO as u64 + OTHER_FILES)?;
     let cluster = scene.cluster(&[])?;
     let load = Load::lasting(time.as_secs() as u32 + 4, scene.rate);

@@ -16,9 +16,9 @@ const BACK: Duration = Duration::from_secs(10);
 const MORE: u64 = 64;
 
 pub(super) async fn exhausted(scene: &mut Scene) -> Result<()> {
-    let time = Duration::from_secs(if scene.long { 8 } else { 4 });
+    let time = Duration::from_secs(if scene.long { 7 } else { 3 });
     let rig = Rig::start().await?;
-    let load = Load::lasting(time.as_secs() as u32 + 5, scene.rate);
+    let load = Load::lasting(time.as_secs() as u32 + 6, scene.rate);
     let outcomes = scene
         .under_load(&rig.cluster, load, async |script: &Script| {
             script.sold(0.1).await;

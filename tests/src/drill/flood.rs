@@ -53,7 +53,7 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
     let normal_pace = Pace::Rate((rate * NORMAL) as u32, short);
     let normal = hall.sell("normal", SUSTAINED_BY, normal_pace, None).await?;
 
-    let time = Duration::from_secs(if long { 60 } else { 8 });
+    let time = Duration::from_secs(if long { 60 } else { 5 });
     let offered = (rate * TIMES) as u32;
     let roster = Roster::read(cluster.data_dir())?.context("cluster.json")?;
     let mut memory = Memory::of(&roster);

@@ -29,7 +29,7 @@ pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
 }
 
 pub(super) async fn killed(scene: &mut Scene) -> Result<()> {
-    outage(scene, Duration::ZERO, async |script: &Script| {
+    outage(scene, Duration::from_secs(2), async |script: &Script| {
         let pid = script.redis()?;
         script.act("kill -9 of Redis");
         signal(pid, Signal::KILL)?;
@@ -58,9 +58,10 @@ pub(super) async fn outage_of(
     away: Duration,
     fault: impl AsyncFnOnce(&Script) -> Result<()>,
 ) -> Result<()> {
+    let more = if scene.long { 8 } else { 4 };
     let load = Load {
         faults: Faults::LedgerAway,
-        ..Load::lasting(away.as_secs() as u32 + 10, scene.rate)
+        ..Load::lasting(away.as_secs() as u32 + more, scene.rate)
     };
     scene
         .under_load(cluster, load, async |script: &Script| {

@@ -19,7 +19,7 @@ const DELAYS_MS: [u64; 3] = [2, 15, 60];
 
 /// The script ran, and the node never hears so.
 pub(super) async fn replies_lost(scene: &mut Scene) -> Result<()> {
-    let times = if scene.long { 12 } else { 6 };
+    let times = if scene.long { 12 } else { 4 };
     let rig = Rig::start().await?;
     let load = Load::lasting(times + 3, scene.rate);
     let outcomes = scene
@@ -75,9 +75,9 @@ async fn lose_one(rig: &Rig, then: Then) -> Result<()> {
 
 /// A slow link: orders wait longer, and that is all.
 pub(super) async fn slow(scene: &mut Scene) -> Result<()> {
-    let each = Duration::from_secs(if scene.long { 4 } else { 2 });
+    let each = Duration::from_millis(if scene.long { 4_000 } else { 1_500 });
     let rig = Rig::start().await?;
-    let load = Load::lasting(3 * each.as_secs() as u32 + 3, scene.rate);
+    let load = Load::lasting((3 * each).as_secs() as u32 + 3, scene.rate);
     scene
         .under_load(&rig.cluster, load, async |script: &Script| {
             script.sold(0.05).await;
@@ -90,7 +90,7 @@ pub(super) async fn slow(scene: &mut Scene) -> Result<()> {
                 let sold = script.stage.granted() - before;
                 script.measure(&format!("sold with {} each way", ms(late)), sold);
                 // The edges learn the new pace in the first half second.
-                let least = u64::from(load.rate) * each.as_secs() / 2;
+                let least = u64::from(load.rate) * each.as_millis() as u64 / 2_000 * 3 / 4;
                 script.demand(sold >= least, || {
                     format!("only {sold} were sold in {each:?} with a delay of {late:?}")
                 });
@@ -136,7 +136,7 @@ pub(super) async fn late(scene: &mut Scene) -> Result<()> {
 
 /// Cut at any moment, also in the middle of a request or a reply.
 pub(super) async fn cut(scene: &mut Scene) -> Result<()> {
-    let away = Duration::from_secs(if scene.long { 8 } else { 4 });
+    let away = Duration::from_secs(if scene.long { 6 } else { 3 });
     let rig = Rig::start().await?;
     outage_of(scene, &rig.cluster, away, async |script: &Script| {
         script.act("the link is cut again and again");
@@ -177,7 +177,7 @@ pub(super) async fn cut(scene: &mut Scene) -> Result<()> {
 
 /// Everything is taken, nothing is answered, and no connection ends.
 pub(super) async fn half_open(scene: &mut Scene) -> Result<()> {
-    let away = Duration::from_secs(if scene.long { 8 } else { 4 });
+    let away = Duration::from_secs(if scene.long { 6 } else { 3 });
     let rig = Rig::start().await?;
     outage_of(scene, &rig.cluster, away, async |script: &Script| {
         script.act("the link takes everything and answers nothing");

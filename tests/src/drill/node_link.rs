@@ -22,7 +22,7 @@ fn heaviest(rig: &Rig) -> Result<&Proxy> {
 
 /// The node has sold the ticket, and the edge never hears so.
 pub(super) async fn answers_lost(scene: &mut Scene) -> Result<()> {
-    let times = if scene.long { 12 } else { 6 };
+    let times = if scene.long { 12 } else { 4 };
     let rig = Rig::start().await?;
     let load = Load::lasting(times + 3, scene.rate);
     let outcomes = scene
@@ -147,10 +147,10 @@ async fn broken(
     how: &str,
     fault: impl AsyncFnOnce(&Proxy, &Script, Duration) -> Result<()>,
 ) -> Result<()> {
-    let time = Duration::from_secs(if scene.long { 8 } else { 4 });
+    let time = Duration::from_secs(if scene.long { 7 } else { 3 });
     let rig = Rig::start().await?;
     let proxy = heaviest(&rig)?;
-    let load = Load::lasting(time.as_secs() as u32 + 5, scene.rate);
+    let load = Load::lasting(time.as_secs() as u32 + 6, scene.rate);
     let outcomes = scene
         .under_load(&rig.cluster, load, async |script: &Script| {
             script.sold(0.1).await;

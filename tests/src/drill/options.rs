@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 /// Kills, freezes and restarts parts of a running system while buyers buy, and proves that nobody
 /// lost a ticket, was sold one too many, or saw a fault that they need not have seen.
 ///
-/// Exit codes: 0 every promise was kept; 1 one was broken; 2 wrong flags; 3 a drill could not be run.
+/// Exit codes: 0 every promise was kept; 1 one was broken, or a drill could not be run; 2 wrong flags; 3 no report.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "drill")]
 pub struct Options {
@@ -141,7 +141,7 @@ impl Name {
             }
             Self::DiskFull => "a_full_disk_loses_nothing_that_was_acknowledged",
             Self::TailCut => {
-                "a_lost_tail_of_the_append_only_file_is_named_order_by_order_and_nothing_is_oversold"
+                "a_lost_tail_of_the_append_only_file_is_brought_back_by_the_nodes_and_nothing_is_oversold"
             }
             Self::AnswerLost => {
                 "an_answer_that_is_lost_after_a_node_has_sold_costs_no_fault_and_sells_nothing_twice"
@@ -232,7 +232,7 @@ impl Name {
                 "the disk of the append-only file is full: Redis ends, and nothing acknowledged is lost"
             }
             Self::TailCut => {
-                "Redis loses its last writes with the power: nothing oversold, each lost order named"
+                "Redis loses its last writes with the power: the nodes bring back each order that was acknowledged"
             }
             Self::AnswerLost => {
                 "a node has sold and its answer to the edge is lost: no fault, each order once"

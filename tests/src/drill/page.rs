@@ -208,10 +208,10 @@ mod tests {
         ] {
             assert!(page.contains(part), "{part} is missing in\n{page}");
         }
-        let old = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
+        let old = format!("before\n{BEGIN}\nstale\n{END}\nafter\n");
         let new = with_table(&old, &report).unwrap();
         assert!(new.starts_with("before\n") && new.ends_with("\nafter\n"));
-        assert!(!new.contains("old"));
+        assert!(!new.contains("stale"));
         assert!(
             new.contains("[2 of 2 kept](DRILLS.md#node-killed)"),
             "{new}"

@@ -5,14 +5,14 @@ use crate::bench::machine::Machine;
 use crate::harness::Edge;
 use crate::harness::paths::commit;
 use crate::rush::report::thousands;
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use lastseat::timestamp::Rfc3339;
 use serde::{Serialize, Serializer};
 use shared::UnixMillis;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One run of one drill.
 #[derive(Clone, Debug, Serialize)]
@@ -46,6 +46,27 @@ pub struct Outcome {
 
 fn as_map<S: Serializer>(pairs: &[(String, String)], to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
+impl Outcome {
+    /// Of a drill that could not be run to its end: that keeps no promise.
+    #[must_use]
+    pub fn not_run(name: Name, edge: Edge, seed: u64, took: Duration, why: &Error) -> Self {
+        Self {
+            name,
+            sentence: name.sentence(),
+            seed,
+            edge,
+            seconds: took.as_secs_f64(),
+            buyers: 0,
+            granted: 0,
+            faults_seen: 0,
+            slowest_ms: 0,
+            actions: Vec::new(),
+            measures: Vec::new(),
+            violations: vec![format!("could not be run: {why:#}").replace('\n', " ")],
+        }
+    }
 }
 
 /// All runs.

@@ -138,7 +138,8 @@ async fn a_full_disk_loses_nothing_that_was_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_lost_tail_of_the_append_only_file_is_named_order_by_order_and_nothing_is_oversold() {
+async fn a_lost_tail_of_the_append_only_file_is_brought_back_by_the_nodes_and_nothing_is_oversold()
+{
     kept(Name::TailCut).await;
 }
 
