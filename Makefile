@@ -48,9 +48,9 @@ rush: setup build ## a million buyers for ten thousand tickets, then the audit
 	@$(RELEASE) --bin rush
 	@exec ./target/release/rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE) --edges $(EDGES) --workers $(WORKERS)
 
-drill: setup build ## kill, freeze and restart nodes, edges, zones and Redis under load, then the audit
+drill: setup build ## kill, freeze, cut off and flood every part under load, audit it, write docs/DRILLS.md (12 minutes a round)
 	@$(RELEASE) --bin drill
-	@exec ./target/release/drill --long --edge $(EDGE) --rounds $(ROUNDS)
+	@exec ./target/release/drill --long --write-docs --edge $(EDGE) --rounds $(ROUNDS)
 
 screens: setup-tests ## take the pictures of the buyer page anew (docs/screens) while `make up` runs
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/page/screens.mjs

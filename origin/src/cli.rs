@@ -11,6 +11,7 @@ mod token;
 pub use doctor::DoctorFlags;
 pub use orders::{
     AckFlags, ExportFlags, OrderConfirmFlags, OrderFlags, OrdersCommand, ReplayFlags,
+    UnrestoredFlags,
 };
 pub use ready::ReadyFlags;
 pub use relay::RelayFlags;

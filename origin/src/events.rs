@@ -4,7 +4,7 @@
 use serde::Serialize;
 use shared::log::{Entry, Event};
 use shared::sale::Terms;
-use shared::{SaleId, SaleState, UnixMillis};
+use shared::{OrderState, SaleId, SaleState, UnixMillis};
 use std::io::{self, Write};
 use utoipa::ToSchema;
 
@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 pub struct EventLine {
     /// The sale.
     pub sale: String,
-    /// Position of its entry in the log: 1, 2, 3 ... without gaps. Events of one entry happened at
-    /// once.
+    /// Position of its entry in the log: 1, 2, 3 ... without gaps, save before `sale_healed`. Events of one entry
+    /// happened at once.
     pub commit_seq: u64,
     /// Place within its entry, from 0.
     pub index: u32,
@@ -25,7 +25,7 @@ pub struct EventLine {
     /// What happened: `held`, `confirmed`, `cancelled`, `expired`, `extended`, `retaken` (paid
     /// late, got tickets again), `refused_late` (paid late, refund), or `sale_created`,
     /// `sale_scheduled`, `sale_opened`, `sale_paused`, `sale_closed`, `sale_restocked`,
-    /// `sale_changed`.
+    /// `sale_changed`, `sale_healed` (Redis had lost the end of the log; the numbers before this entry are gone).
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// The order.
@@ -44,6 +44,11 @@ pub struct EventLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub deadline: Option<UnixMillis>,
+    /// True where the order was acknowledged before, the ledger had lost it, and it is as it was told again. It may have
+    /// been in the log before, under a number that is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub restored: Option<bool>,
     /// The state of a sale that was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -114,6 +119,7 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
         buyer: None,
         quantity: None,
         deadline: None,
+        restored: None,
         state: None,
         capacity: None,
         opens_at: None,
@@ -148,7 +154,17 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
             line.quantity = Some(*quantity);
         }
         Event::Extended { deadline, .. } => line.deadline = Some(*deadline),
-        Event::State(_) | Event::RefusedLate(_) | Event::Cancelled(_) | Event::Expired(_) => {}
+        Event::Restored { order, .. } => {
+            line.restored = Some(true);
+            line.buyer = Some(order.buyer.to_string());
+            line.quantity = Some(order.taken);
+            line.deadline = (order.state == OrderState::Held).then_some(order.deadline);
+        }
+        Event::State(_)
+        | Event::RefusedLate(_)
+        | Event::Cancelled(_)
+        | Event::Expired(_)
+        | Event::Healed { .. } => {}
     }
     line
 }
@@ -172,6 +188,9 @@ const fn kind(event: &Event) -> &'static str {
         Event::Cancelled(_) => "cancelled",
         Event::Expired(_) => "expired",
         Event::Extended { .. } => "extended",
+        Event::Healed { .. } => "sale_healed",
+        Event::Restored { order, .. } if order.refused_late => "refused_late",
+        Event::Restored { order, .. } => order.state.as_str(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![warn(missing_docs)]
 
+pub mod acknowledged;
 pub mod changes;
 pub mod cli;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod doctor;
 pub mod events;
 pub mod failure;
 pub mod happenings;
+mod healing;
 pub mod http;
 pub mod journal;
 pub mod ledger;

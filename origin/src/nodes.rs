@@ -1,12 +1,18 @@
 //! Which nodes live: each says so once a second in the ledger and hears the sum of the weights.
 
-use crate::ledger::{Fault, Ledger};
+use crate::ledger::{Beat, Fault, Ledger};
+use shared::limits::NODE_LIVE_MS;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Time between two beats of a node.
 const BEAT: Duration = Duration::from_secs(1);
+/// The same while the ledger does not answer: its return must not wait for the next beat.
+const BEAT_AWAY: Duration = Duration::from_millis(100);
+/// Beats in which a node may be missing before nobody waits for what it acknowledged.
+const MISSED_MAX: u32 = (NODE_LIVE_MS / 1_000) as u32 + 1;
 
 /// Who a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +30,10 @@ pub(crate) struct Nodes {
     ledger: Ledger,
     live_weight: AtomicU32,
     trouble: Mutex<Option<String>>,
+    /// Nodes that live or lived a moment ago, and in how many beats each was missing.
+    peers: Mutex<BTreeMap<u16, u32>>,
+    /// The history of Redis at the last beat.
+    history: Mutex<String>,
 }
 
 impl Nodes {
@@ -33,23 +43,28 @@ impl Nodes {
             ledger,
             live_weight: AtomicU32::new(me.weight),
             trouble: Mutex::new(Some("the ledger has not been heard yet".into())),
+            peers: Mutex::new(BTreeMap::from([(me.id, 0)])),
+            history: Mutex::default(),
         });
         let beating = Arc::downgrade(&nodes);
         tokio::spawn(async move {
             while let Some(nodes) = beating.upgrade() {
-                nodes.beat().await;
+                let pause = if nodes.beat().await { BEAT } else { BEAT_AWAY };
                 drop(nodes);
-                tokio::time::sleep(BEAT).await;
+                tokio::time::sleep(pause).await;
             }
         });
         nodes
     }
 
-    async fn beat(&self) {
+    /// Says whether the ledger answered.
+    async fn beat(&self) -> bool {
         let outcome = self.ledger.beat(self.me.id, self.me.weight).await;
+        let answered = outcome.is_ok();
         let trouble = match outcome {
-            Ok(live) => {
-                self.live_weight.store(live, Ordering::Relaxed);
+            Ok(beat) => {
+                self.live_weight.store(beat.live_weight, Ordering::Relaxed);
+                self.hear(beat);
                 self.ledger.counters().clear_trouble();
                 None
             }
@@ -62,6 +77,35 @@ impl Nodes {
             _ => {}
         }
         *last = trouble;
+        answered
+    }
+
+    fn hear(&self, beat: Beat) {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        for missed in peers.values_mut() {
+            *missed += 1;
+        }
+        peers.extend(beat.nodes.into_iter().map(|node| (node, 0)));
+        peers.insert(self.me.id, 0);
+        peers.retain(|_, missed| *missed < MISSED_MAX);
+        drop(peers);
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = std::mem::replace(&mut *history, beat.history);
+        if !known.is_empty() && known != *history {
+            self.ledger.acknowledged().want_all();
+        }
+    }
+
+    /// This node's number.
+    pub(crate) const fn me(&self) -> u16 {
+        self.me.id
+    }
+
+    /// The nodes, this one among them, that lived when the ledger was last heard or a moment before: what they
+    /// acknowledged is waited for.
+    pub(crate) fn peers(&self) -> BTreeSet<u16> {
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        peers.keys().copied().collect()
     }
 
     /// This node's weight and the sum over live nodes.
@@ -76,6 +120,6 @@ impl Nodes {
 
     /// Tells the others that this node stops; if that fails they notice by its silence.
     pub(crate) async fn leave(&self) {
-        let _: Result<u32, Fault> = self.ledger.beat(self.me.id, 0).await;
+        let _: Result<Beat, Fault> = self.ledger.beat(self.me.id, 0).await;
     }
 }

@@ -3,6 +3,7 @@
 use crate::changes::{self, Restock};
 use crate::committer::{Committer, Desk};
 use crate::happenings::Happenings;
+use crate::healing::Healer;
 use crate::ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use crate::metrics::{Counters, count};
 use crate::nodes::Nodes;
@@ -60,6 +61,8 @@ pub struct Sales(Arc<Inner>);
 struct Inner {
     ledger: Ledger,
     nodes: Arc<Nodes>,
+    /// Works for as long as it is here.
+    _healer: Arc<Healer>,
     counters: Arc<Counters>,
     desks: RwLock<HashMap<SaleId, Arc<Desk>>>,
     lookups: Semaphore,
@@ -72,9 +75,11 @@ impl Sales {
     pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
         let ledger = ledger.counting_in(Arc::clone(&counters));
         let nodes = Nodes::start(ledger.aside(), node);
+        let healer = Healer::start(ledger.aside(), Arc::clone(&nodes), Arc::clone(&counters));
         let sales = Self(Arc::new(Inner {
             ledger,
             nodes,
+            _healer: healer,
             counters,
             desks: RwLock::default(),
             lookups: Semaphore::new(LOOKUPS_MAX),

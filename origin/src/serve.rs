@@ -1,5 +1,6 @@
 //! One node: from its configuration to its end.
 
+use crate::acknowledged::Acknowledged;
 use crate::cluster::roster::NodeEntry;
 use crate::config::ServeConfig;
 use crate::failure::Failure;
@@ -51,16 +52,19 @@ impl Node {
         let public = listen("--listen", config.listen)?;
         let admin = listen("--admin-listen", config.admin_listen)?;
         let counters = Arc::<Counters>::default();
-        let stat_log = StatLog::open(&config.directory, Arc::clone(&counters)).map_err(|e| {
+        let cannot_write = |e: io::Error| {
             Failure::runtime(format!(
                 "cannot write to {}: {e}. Choose another place with --data-dir",
                 config.directory.display()
             ))
-        })?;
-        let ledger = Ledger::connect(&config.ledger)
-            .await
-            .map_err(Failure::runtime)?
-            .waiting_for(config.replicas);
+        };
+        let stat_log = StatLog::open(&config.directory, Arc::clone(&counters));
+        let stat_log = stat_log.map_err(cannot_write)?;
+        let acknowledged = Acknowledged::open(&config.directory, &counters);
+        let acknowledged = acknowledged.map_err(cannot_write)?;
+        let ledger = Ledger::connect(&config.ledger).await;
+        let ledger = ledger.map_err(Failure::runtime)?;
+        let ledger = ledger.keeping(acknowledged).waiting_for(config.replicas);
         let url = |listener: &TcpListener| Ok(format!("http://{}", listener.local_addr()?));
         let addresses = url(&public).and_then(|public| Ok((public, url(&admin)?)));
         let (url, admin_url) = addresses.map_err(|e: io::Error| Failure::runtime(e))?;

@@ -41,6 +41,9 @@ pub const QUEUE_MAX: usize = 8_192;
 pub const SALES_MAX: usize = 4_096;
 /// Sales that one edge isolate remembers.
 pub const EDGE_SALES_MAX: usize = 1_024;
+/// Orders that one edge isolate has under way at origins; the next one is told `busy`. What an isolate holds for those that
+/// wait, and how long each waits for those before it, is bounded by this. At 150 ms to the origins it is 3,400 a second.
+pub const EDGE_UNDER_WAY_MAX: u32 = 512;
 /// Longest header `Lastseat-Edge-Counts`, in bytes: eleven numbers of ten digits with their signs.
 pub const EDGE_COUNTS_HEADER_MAX: usize = 128;
 /// Edge isolates that an origin tells apart for its estimate of live edges.
@@ -63,6 +66,20 @@ pub const HAPPENINGS_MAX: usize = 24;
 pub const STATUS_BYTES_MAX: usize = 64 * 1_024;
 /// Dashboards that one node feeds at the same time.
 pub const STATUS_STREAMS_MAX: usize = 32;
+
+/// Acknowledged changes of orders that a node keeps in memory and in its file: two segments of this many bytes, of which
+/// the older one is dropped when the newer is full. A change takes some 90 bytes, so the last 180,000 at least are there:
+/// 18 s at 10,000 orders a second in one node. A failover loses the seconds that its replica was behind.
+pub const ACKNOWLEDGED_SEGMENT_BYTES: usize = 16 * 1_024 * 1_024;
+/// Orders in one call of `restore.lua`: some 2 ms of Redis.
+pub const RESTORE_BATCH_MAX: usize = 512;
+/// Orders that could not be restored and are listed for each sale; more are only counted and logged.
+pub const UNRESTORED_MAX: usize = 10_000;
+/// How long the nodes that live wait for one that was alive when the ledger changed and does not say what it
+/// acknowledged, in milliseconds.
+pub const HEAL_PATIENCE_MS: u64 = NODE_LIVE_MS + 2_000;
+/// Sales that one node heals at the same time.
+pub const HEALS_MAX: usize = 16;
 
 /// Masters of a Redis Cluster; each costs a node some connections. The cluster itself is made for no more.
 pub const LEDGER_MASTERS_MAX: usize = 1_000;
@@ -187,6 +204,10 @@ const _: () = assert!(
     "silence is noticed within a second, and not by one look alone"
 );
 const _: () = assert!(BATCH_MAX * 2 < 7_900, "Lua can unpack the widest call");
+const _: () = assert!(
+    RESTORE_BATCH_MAX * 2 + 8 < 7_900,
+    "Lua can unpack the widest call of restore.lua"
+);
 const _: () = assert!(BATCH_MAX <= QUEUE_MAX, "a full batch can gather");
 const _: () = assert!(WINDOW_MIN_MS <= WINDOW_MAX_MS && COLD_ROUND_MS <= WINDOW_MAX_MS);
 const _: () = assert!(

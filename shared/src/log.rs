@@ -1,9 +1,11 @@
 //! The log of a sale: one entry for each script that changed something, with a dense `commit_seq`.
+//! Only before an entry that begins with [`Event::Healed`] numbers are missing: those were lost and are not given again.
 //!
 //! An entry is text: a head line `1 <at> <version>`, then one line an event. `prelude.lua` writes it,
 //! this file reads it; the model writes it too, and a test holds the two against each other.
 
 use crate::ids::{BuyerId, OrderId};
+use crate::order::Order;
 use crate::sale::{SaleState, Terms};
 use crate::time::UnixMillis;
 use core::fmt;
@@ -64,6 +66,18 @@ pub enum Event {
         /// Its new deadline.
         deadline: UnixMillis,
     },
+    /// The ledger had lost the end of its log: entries after this one were, or may have been, there and are not.
+    Healed {
+        /// The last entry that it had.
+        found: u64,
+    },
+    /// An order that was acknowledged and that the ledger had lost is as it was told.
+    Restored {
+        /// The order.
+        id: OrderId,
+        /// How it is from now on.
+        order: Order,
+    },
 }
 
 impl fmt::Display for Event {
@@ -103,6 +117,8 @@ impl fmt::Display for Event {
             Self::Cancelled(id) => write!(f, "x {id}"),
             Self::Expired(id) => write!(f, "e {id}"),
             Self::Extended { id, deadline } => write!(f, "d {id} {deadline}"),
+            Self::Healed { found } => write!(f, "H {found}"),
+            Self::Restored { id, order } => write!(f, "R {id} {}", order.record()),
         }
     }
 }
@@ -118,8 +134,13 @@ impl Event {
             | Self::RefusedLate(id)
             | Self::Cancelled(id)
             | Self::Expired(id)
-            | Self::Extended { id, .. } => Some(id),
-            Self::Created { .. } | Self::State(_) | Self::Capacity(_) | Self::Terms(_) => None,
+            | Self::Extended { id, .. }
+            | Self::Restored { id, .. } => Some(id),
+            Self::Created { .. }
+            | Self::State(_)
+            | Self::Capacity(_)
+            | Self::Terms(_)
+            | Self::Healed { .. } => None,
         }
     }
 
@@ -171,6 +192,14 @@ impl Event {
                 id: id(order)?,
                 deadline: at(deadline)?,
             },
+            ["H", found] => Self::Healed {
+                found: found.parse().ok()?,
+            },
+            ["R", order, record] => {
+                let id = id(order)?;
+                let order = Order::unpack(&id, record).ok()?;
+                Self::Restored { id, order }
+            }
             _ => return None,
         })
     }
@@ -199,6 +228,14 @@ impl Entry {
             let _ = write!(text, "\n{event}");
         }
         text
+    }
+
+    /// Whether it may come right after the entry at `before`: it is the next one, or those between were lost.
+    #[must_use]
+    pub fn follows(&self, before: u64) -> bool {
+        let lost = |event: &Event| matches!(event, Event::Healed { .. });
+        self.commit_seq == before + 1
+            || (self.commit_seq > before && self.events.first().is_some_and(lost))
     }
 
     /// Reads the text of the entry at `commit_seq`; `None` for one that lastseat does not write.
@@ -258,8 +295,13 @@ mod tests {
             Event::Cancelled(id.clone()),
             Event::Expired(id.clone()),
             Event::Extended {
-                id,
+                id: id.clone(),
                 deadline: UnixMillis(9),
+            },
+            Event::Healed { found: 3 },
+            Event::Restored {
+                order: Order::unpack(&id, "1x:2:1:5:9:ada@example.com").unwrap(),
+                id,
             },
         ];
         let entry = Entry {
@@ -271,9 +313,17 @@ mod tests {
         assert_eq!(Entry::parse(4, &entry.to_text()), Some(entry));
     }
 
+    #[test]
+    fn numbers_are_missing_only_before_an_entry_that_says_so() {
+        let entry = |seq, line| Entry::parse(seq, &format!("1 1 1\n{line}")).unwrap();
+        assert!(entry(8, "K 9").follows(7));
+        assert!(!entry(9, "K 9").follows(7) && !entry(7, "H 7").follows(7));
+        assert!(entry(1_000_008, "H 5").follows(7));
+    }
+
     proptest! {
         #[test]
-        fn no_text_makes_the_reader_panic(text in "(1 [0-9]{1,20} [0-9]{1,20}\n)?[CSKTgctlxed]( [ -~]{0,20}){0,9}") {
+        fn no_text_makes_the_reader_panic(text in "(1 [0-9]{1,20} [0-9]{1,20}\n)?[CSKTgctlxedHR]( [ -~]{0,20}){0,9}") {
             let _ = Entry::parse(1, &text);
         }
     }

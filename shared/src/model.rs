@@ -3,10 +3,12 @@
 //! The scripts and this model run the same random histories in the tests and must agree in every
 //! answer, counter and log entry. The model also replays a log, which proves a recount.
 
+mod restore;
+
 use crate::ids::{BuyerId, Capacity, OrderId, Quantity};
 use crate::limits::HOLD_LIFE_FACTOR;
 use crate::log::{Entry, Event};
-use crate::order::{Order, OrderState, Reserve, Verdict};
+use crate::order::{Order, OrderState, Reserve, Restored, Verdict};
 use crate::refusal::Refusal;
 use crate::sale::{SaleChange, SaleState, Snapshot, Terms, TermsChange};
 use crate::time::UnixMillis;
@@ -54,6 +56,8 @@ pub enum Command {
     State(SaleState),
     /// `terms.lua`
     Terms(TermsChange),
+    /// `restore.lua`; whether it is the last time that these are tried.
+    Restore(Vec<(OrderId, Order)>, bool),
 }
 
 /// What a sale answers.
@@ -67,6 +71,8 @@ pub enum Answer {
     Swept(u64),
     /// To `Restock`, `State`, `Terms`.
     Sale(SaleChange),
+    /// To `Restore`, in its order.
+    Restored(Vec<Restored>),
 }
 
 impl Sale {
@@ -114,8 +120,15 @@ impl Sale {
             now,
             events: Vec::new(),
         };
-        step.run_the_clock();
-        let expired = step.sweep();
+        // A sale that may lack orders stands still while they are restored.
+        let expired = match command {
+            Command::Restore(_, false) => 0,
+            Command::Restore(_, true) => step.sweep(),
+            _ => {
+                step.run_the_clock();
+                step.sweep()
+            }
+        };
         let answer = match command {
             Command::Reserve(batch) => {
                 Answer::Orders(batch.iter().map(|order| step.reserve(order)).collect())
@@ -127,6 +140,11 @@ impl Sale {
             Command::Restock(capacity, seen) => Answer::Sale(step.restock(*capacity, *seen)),
             Command::State(state) => Answer::Sale(step.set_state(*state)),
             Command::Terms(change) => Answer::Sale(step.set_terms(change)),
+            Command::Restore(told, _) => Answer::Restored(
+                told.iter()
+                    .map(|(id, told)| step.restore(id, told))
+                    .collect(),
+            ),
         };
         let events = step.events;
         let entry = (!events.is_empty()).then(|| {

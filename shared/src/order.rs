@@ -66,6 +66,27 @@ pub struct Order {
     pub refused_late: bool,
 }
 
+struct Record<'a>(&'a Order);
+
+impl fmt::Display for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let order = self.0;
+        let state = match order.state {
+            OrderState::Held => 'h',
+            OrderState::Confirmed => 'c',
+            OrderState::Cancelled => 'x',
+            OrderState::Expired if order.refused_late => 'l',
+            OrderState::Expired => 'e',
+        };
+        let (asked, taken) = (order.asked, order.taken);
+        let (created_at, deadline, buyer) = (order.created_at, order.deadline, &order.buyer);
+        write!(
+            f,
+            "{RECORD_VERSION}{state}:{asked}:{taken}:{created_at}:{deadline}:{buyer}"
+        )
+    }
+}
+
 /// A wish for tickets: one order of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reserve {
@@ -116,6 +137,39 @@ pub enum Verdict {
     Refused(Refusal),
 }
 
+/// What became of an acknowledged order that a node asserts again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// The ledger had lost it, or was behind it, and has it now.
+    Done,
+    /// The ledger had it, or what came after it.
+    Present,
+    /// Its tickets are not free any more.
+    NoRoom,
+    /// The ledger has an order under its id with another buyer, number of tickets or end.
+    Conflict,
+}
+
+impl Restored {
+    /// Reads the letter of `restore.lua`.
+    #[must_use]
+    pub const fn of(letter: u8) -> Option<Self> {
+        Some(match letter {
+            b'd' => Self::Done,
+            b'r' => Self::Present,
+            b'n' => Self::NoRoom,
+            b'k' => Self::Conflict,
+            _ => return None,
+        })
+    }
+
+    /// Whether the ledger has what was acknowledged.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Done | Self::Present)
+    }
+}
+
 /// A stored record is not one that any version of the scripts writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the record {record:?} of order {id} is not one that lastseat writes")]
@@ -148,21 +202,12 @@ impl Order {
     /// Writes the record of `:orders`: `1<state>:<asked>:<taken>:<created_at>:<deadline>:<buyer>`.
     #[must_use]
     pub fn pack(&self) -> String {
-        format!(
-            "{RECORD_VERSION}{}:{}:{}:{}:{}:{}",
-            match self.state {
-                OrderState::Held => 'h',
-                OrderState::Confirmed => 'c',
-                OrderState::Cancelled => 'x',
-                OrderState::Expired if self.refused_late => 'l',
-                OrderState::Expired => 'e',
-            },
-            self.asked,
-            self.taken,
-            self.created_at,
-            self.deadline,
-            self.buyer
-        )
+        self.record().to_string()
+    }
+
+    /// What [`Order::pack`] writes, to be written somewhere.
+    pub fn record(&self) -> impl fmt::Display {
+        Record(self)
     }
 
     /// Reads a record of `:orders`.

@@ -81,6 +81,10 @@ impl OrderBook {
             );
             return;
         }
+        if let Event::Restored { id, order } = event {
+            self.orders.insert(id.clone(), order.clone());
+            return;
+        }
         let Some(order) = event.order().and_then(|id| self.orders.get_mut(id)) else {
             return;
         };
@@ -97,6 +101,8 @@ impl OrderBook {
             | Event::State(_)
             | Event::Capacity(_)
             | Event::Terms(_)
+            | Event::Healed { .. }
+            | Event::Restored { .. }
             | Event::Granted { .. } => {}
         }
     }

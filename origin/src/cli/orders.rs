@@ -39,7 +39,8 @@ Examples:
 Each line has commit_seq (1, 2, 3 ... without gaps), index (its place in that commit), at, version
 and type: held, confirmed, cancelled, expired, extended, retaken (paid late, got tickets again),
 refused_late (paid late: refund), sale_created, sale_opened, sale_paused, sale_closed,
-sale_restocked, sale_changed.")]
+sale_restocked, sale_changed, sale_healed (Redis lost the end of the log: the numbers before it are gone).
+With restored: true an order that Redis had lost is as it was told again.")]
     Export(ExportFlags),
     /// Say that all up to a position was taken over, so that the log may forget it
     #[command(after_help = "Example: lastseat orders ack --sale s --to 1041")]
@@ -56,6 +57,20 @@ repeated. Stop the nodes first, so that nobody else buys meanwhile, and run `las
 
 Exit codes: 0 all orders are as the file says, 1 some are not or the file has gaps.")]
     Replay(ReplayFlags),
+    /// List acknowledged orders that could not be restored after Redis lost them
+    #[command(after_help = "\
+Examples:
+  lastseat orders unrestored --sale s
+  lastseat orders unrestored --sale s --json | jq -r .buyer
+  lastseat orders unrestored --sale s --retry
+  lastseat orders unrestored --sale s --settled 01890a5d-ac96-774b-bcce-b302099a8057
+
+After a failover the nodes restore by themselves what they acknowledged. Here is what came too late: no_room = the
+tickets were sold to others meanwhile, conflict = the order ended differently. Restock and --retry, or
+refund the buyer and take the order off the list with --settled.
+
+Exit codes: 0, or with --retry 1 when some are left.")]
+    Unrestored(UnrestoredFlags),
 }
 
 /// One order.
@@ -102,6 +117,20 @@ pub struct ReplayFlags {
     /// File with the lines of `lastseat orders export`; - reads them from stdin
     #[arg(long, value_name = "FILE")]
     pub from: PathBuf,
+}
+
+/// `lastseat orders unrestored`
+#[derive(Debug, Args)]
+pub struct UnrestoredFlags {
+    /// The sale
+    #[arg(long)]
+    pub sale: String,
+    /// Try to restore them once more
+    #[arg(long)]
+    pub retry: bool,
+    /// Take this order off the list
+    #[arg(long, value_name = "ORDER", conflicts_with = "retry")]
+    pub settled: Option<String>,
 }
 
 /// `lastseat orders ack`

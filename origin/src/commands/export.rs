@@ -90,7 +90,7 @@ impl Export {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
             return Ok(());
         };
-        if self.next > 0 && first.commit_seq > self.next {
+        if self.next > 0 && !first.follows(self.next - 1) {
             eprintln!(
                 "lastseat: entries {} to {} were acknowledged and are gone",
                 self.next,

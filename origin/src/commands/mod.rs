@@ -17,6 +17,7 @@ mod sale;
 mod serve;
 mod token;
 mod top;
+mod unrestored;
 mod watch;
 
 use crate::cli::{Cli, Command, Common};

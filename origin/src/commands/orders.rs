@@ -1,7 +1,7 @@
-//! `lastseat orders`, except `export` and `replay`
+//! `lastseat orders`, except `export`, `replay` and `unrestored`
 
 use super::sale::{no_sale, sale_id};
-use super::{export, fault, ledger, print, refused, replay};
+use super::{export, fault, ledger, print, refused, replay, unrestored};
 use crate::cli::{AckFlags, Common, OrderConfirmFlags, OrderFlags, OrdersCommand};
 use crate::failure::Failure;
 use crate::ledger::{Reply, SaleChange, Verdict};
@@ -27,6 +27,7 @@ pub(super) async fn run(common: &Common, command: OrdersCommand) -> Result<ExitC
         OrdersCommand::Export(flags) => export::run(common, &flags).await,
         OrdersCommand::Ack(flags) => ack(common, &flags).await,
         OrdersCommand::Replay(flags) => replay::run(common, &flags).await,
+        OrdersCommand::Unrestored(flags) => unrestored::run(common, &flags).await,
     }
 }
 

@@ -135,7 +135,7 @@ impl Ledger {
         orders: &[OrderId],
     ) -> Result<(u64, Vec<Value>, Vec<Value>), Fault> {
         let script = &self.scripts().peek;
-        let mut command = script.on(sale);
+        let mut command = script.reads(sale);
         command.arg(buyers.len());
         buyers.iter().for_each(|buyer| {
             command.arg(buyer.as_str());
@@ -261,7 +261,7 @@ impl Recount {
             let entries: Vec<Entry> = ledger.log(sale, self.position + 1, LOG_PAGE).await?;
             if entries
                 .first()
-                .is_none_or(|first| first.commit_seq != self.position + 1)
+                .is_none_or(|first| !first.follows(self.position))
             {
                 return Err(Fault::NotSent(
                     "the log was trimmed while it was read; acknowledge less or audit again".into(),

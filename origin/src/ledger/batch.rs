@@ -6,10 +6,11 @@ use redis::{Cmd, Value};
 use shared::order::{Reserve, Verdict};
 use shared::{Order, OrderState, SaleId, Snapshot, UnixMillis};
 
-/// The command that asks for tickets for each order of `batch`.
+/// The command that asks for tickets for each order of `batch`, for a caller that has heard of `heard` entries of the
+/// sale's log.
 #[must_use]
-pub fn command(script: &Script, sale: &SaleId, batch: &[Reserve]) -> Cmd {
-    let mut command = script.on(sale);
+pub fn command(script: &Script, sale: &SaleId, heard: u64, batch: &[Reserve]) -> Cmd {
+    let mut command = script.on(sale, heard);
     for order in batch {
         command
             .arg(order.id.as_str())

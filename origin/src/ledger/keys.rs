@@ -16,6 +16,12 @@ pub fn of_relay(sale: &SaleId, name: &str) -> [String; 2] {
     [format!("{position}:lease"), position]
 }
 
+/// Hash of the acknowledged orders of a sale that could not be restored.
+#[must_use]
+pub fn unrestored(sale: &SaleId) -> String {
+    format!("lastseat:{{{sale}}}:unrestored")
+}
+
 /// The key that [`super::Replicas`] are waited for with.
 #[must_use]
 pub fn of_fence(sale: &SaleId) -> String {
@@ -24,7 +30,7 @@ pub fn of_fence(sale: &SaleId) -> String {
 
 /// Set of all sale ids, for listing.
 pub const SALES: &str = "lastseat:sales";
-/// Hash of live nodes.
+/// Hash of the nodes that live, or did within the last hour.
 pub const NODES: &str = "lastseat:nodes";
 /// Hash of what each node has published of itself.
 pub const STATUSES: &str = "lastseat:nodes:status";

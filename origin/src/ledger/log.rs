@@ -28,7 +28,7 @@ impl Ledger {
             let entry = read(item)?;
             if entries
                 .last()
-                .is_some_and(|last| last.commit_seq + 1 != entry.commit_seq)
+                .is_some_and(|last| !entry.follows(last.commit_seq))
             {
                 return Err(Fault::Corrupt(format!(
                     "the log of sale {sale} has a gap before entry {}",
@@ -46,9 +46,12 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn ack(&self, sale: &SaleId, commit_seq: u64) -> Reply<SaleChange> {
         let script = &self.scripts().ack;
-        let mut command = script.on(sale);
-        command.arg(commit_seq);
-        self.change_sale(sale, script, &command).await
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(commit_seq);
+            command
+        };
+        self.change_sale(sale, script, command).await
     }
 }
 

@@ -6,6 +6,7 @@ pub mod batch;
 pub mod check;
 mod facts;
 mod fault;
+pub mod heal;
 pub mod keys;
 mod link;
 mod log;
@@ -24,11 +25,13 @@ pub use link::RunId;
 pub use log::read as read_log_entry;
 pub use relay::{LeaseAct, LeaseReply};
 pub use replicas::Replicas;
+pub(crate) use reply::read_snapshot;
 pub use reply::refusal;
 pub use shared::order::{Reserve, Verdict};
 pub use shared::sale::{Created, SaleChange, TermsChange};
 pub use url::LedgerUrl;
 
+use crate::acknowledged::{Acknowledged, TooLate};
 use crate::clock::LedgerClock;
 use crate::metrics::{Counters, count};
 use crate::spans;
@@ -36,10 +39,11 @@ use link::Link;
 use redis::{Cmd, Value};
 use replicas::Lanes;
 use scripts::{SCRIPTS, Script, Scripts};
-use shared::limits::{BATCH_MAX, HOLD_LIFE_FACTOR, NODE_LIVE_MS};
+use shared::limits::{BATCH_MAX, HOLD_LIFE_FACTOR, NODE_FORGET_MS, NODE_LIVE_MS};
 use shared::sale::Terms;
-use shared::{Capacity, Order, OrderId, OrderState, Quantity, SaleId, SaleState};
+use shared::{Capacity, Order, OrderId, OrderState, Quantity, Refusal, SaleId, SaleState};
 use shared::{Snapshot, UnixMillis};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -53,6 +57,7 @@ pub struct Ledger {
     scripts: ScriptSet,
     clock: Arc<LedgerClock>,
     counters: Arc<Counters>,
+    acknowledged: Acknowledged,
     /// Where changes wait for replicas, if they do.
     lanes: Option<Arc<Lanes>>,
 }
@@ -79,6 +84,7 @@ impl Ledger {
             scripts: ScriptSet::Built,
             clock: Arc::default(),
             counters: Arc::default(),
+            acknowledged: Acknowledged::default(),
             lanes: None,
         })
     }
@@ -103,6 +109,20 @@ impl Ledger {
     #[must_use]
     pub fn counting_in(self, counters: Arc<Counters>) -> Self {
         Self { counters, ..self }
+    }
+
+    /// The same ledger, noting in `acknowledged` what it acknowledges.
+    #[must_use]
+    pub fn keeping(self, acknowledged: Acknowledged) -> Self {
+        Self {
+            acknowledged,
+            ..self
+        }
+    }
+
+    /// What was heard and acknowledged.
+    pub(crate) const fn acknowledged(&self) -> &Acknowledged {
+        &self.acknowledged
     }
 
     /// The same ledger over a connection of its own, for calls that must not wait behind orders.
@@ -147,10 +167,10 @@ impl Ledger {
             "a batch has 1 to {BATCH_MAX} orders"
         );
         let script = &self.scripts().reserve;
-        let command = batch::command(script, sale, batch);
-        let sent = Instant::now();
-        let reply = self.commit(sale, script, &command).await;
-        self.counters.batch_done(batch.len(), sent.elapsed());
+        let (begun, sent) = (Instant::now(), self.acknowledged.now());
+        let command = |heard| batch::command(script, sale, heard, batch);
+        let reply = self.change(sale, script, command).await;
+        self.counters.batch_done(batch.len(), begun.elapsed());
         let (Some(parts), safe) = reply? else {
             return Ok(None);
         };
@@ -161,6 +181,15 @@ impl Ledger {
         if verdicts.iter().any(granted) {
             self.counted(safe)?;
         }
+        let granted = batch.iter().zip(&verdicts).filter_map(|(wish, verdict)| {
+            let Verdict::Granted { order, .. } = verdict else {
+                return None;
+            };
+            acknowledges(order).then_some((&wish.id, order))
+        });
+        self.acknowledged
+            .note(sale, &snapshot, granted, sent)
+            .map_err(|TooLate| replaced())?;
         self.counters.batch_decided(sale, &verdicts);
         Ok(Some((snapshot, verdicts)))
     }
@@ -180,24 +209,25 @@ impl Ledger {
         self.call(redis::cmd("SADD").arg(keys::SALES).arg(sale.as_str()))
             .await?;
         let script = &self.scripts().create;
-        let mut command = script.on(sale);
-        command
-            .arg(capacity.get())
-            .arg(terms.opens_at.0)
-            .arg(terms.closes_at.0);
-        command
-            .arg(terms.hold_ms)
-            .arg(terms.buyer_limit)
-            .arg(terms.order_limit);
-        command.arg(
-            if open {
-                SaleState::Open
-            } else {
-                SaleState::Scheduled
-            }
-            .as_str(),
-        );
-        let (parts, safe) = self.commit(sale, script, &command).await?;
+        let state = if open {
+            SaleState::Open
+        } else {
+            SaleState::Scheduled
+        };
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command
+                .arg(capacity.get())
+                .arg(terms.opens_at.0)
+                .arg(terms.closes_at.0);
+            command
+                .arg(terms.hold_ms)
+                .arg(terms.buyer_limit)
+                .arg(terms.order_limit);
+            command.arg(state.as_str());
+            command
+        };
+        let (parts, safe) = self.change(sale, script, command).await?;
         self.counted(safe)?;
         let parts = parts.ok_or_else(|| Fault::Corrupt("create.lua answered nil".into()))?;
         let created = match letter(&parts)? {
@@ -206,7 +236,7 @@ impl Ledger {
             b'x' => Created::Differs,
             other => return Err(strange_letter(script, other)),
         };
-        Ok((self.heard(&parts)?, created))
+        Ok((self.heard(sale, &parts)?, created))
     }
 
     /// All sales that were ever created here.
@@ -259,11 +289,15 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn sweep(&self, sale: &SaleId) -> Reply<u64> {
         let script = &self.scripts().snapshot;
-        let Some(parts) = self.run(script, &script.on(sale)).await? else {
+        let heard = self.acknowledged.commit_seq(sale);
+        let Some(parts) = self.run(script, &script.on(sale, heard)).await? else {
             return Ok(None);
         };
-        let snapshot = self.heard(&parts)?;
+        let snapshot = self.heard(sale, &parts)?;
         let expired = reply::number(part(&parts, 1)?)?;
+        if reply::text(part(&parts, 2)?)? == FENCED {
+            self.acknowledged.want(sale);
+        }
         self.counters
             .holds_expired
             .fetch_add(expired, Ordering::Relaxed);
@@ -309,11 +343,13 @@ impl Ledger {
         quantity: Option<Quantity>,
     ) -> Reply<Verdict> {
         let script = &self.scripts().confirm;
-        let mut command = script.on(sale);
-        command
-            .arg(id.as_str())
-            .arg(quantity.map_or(0, Quantity::get));
-        self.change_order(sale, script, &command, id).await
+        let quantity = quantity.map_or(0, Quantity::get);
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(id.as_str()).arg(quantity);
+            command
+        };
+        self.change_order(sale, script, command, id).await
     }
 
     /// Gives an order's tickets back.
@@ -322,9 +358,12 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
         let script = &self.scripts().cancel;
-        let mut command = script.on(sale);
-        command.arg(id.as_str());
-        self.change_order(sale, script, &command, id).await
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(id.as_str());
+            command
+        };
+        self.change_order(sale, script, command, id).await
     }
 
     /// Makes a hold last a hold time from now, at most [`HOLD_LIFE_FACTOR`] hold times in all.
@@ -333,9 +372,12 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
         let script = &self.scripts().extend;
-        let mut command = script.on(sale);
-        command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
-        self.change_order(sale, script, &command, id).await
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
+            command
+        };
+        self.change_order(sale, script, command, id).await
     }
 
     /// Changes how many tickets there are; with `seen`, only if that is the present capacity.
@@ -349,11 +391,13 @@ impl Ledger {
         seen: Option<Capacity>,
     ) -> Reply<SaleChange> {
         let script = &self.scripts().restock;
-        let mut command = script.on(sale);
-        command
-            .arg(capacity.get())
-            .arg(seen.map_or(-1, |c| i64::from(c.get())));
-        self.change_sale(sale, script, &command).await
+        let seen = seen.map_or(-1, |c| i64::from(c.get()));
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(capacity.get()).arg(seen);
+            command
+        };
+        self.change_sale(sale, script, command).await
     }
 
     /// Opens, pauses or closes a sale.
@@ -362,9 +406,12 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
         let script = &self.scripts().state;
-        let mut command = script.on(sale);
-        command.arg(state.as_str());
-        self.change_sale(sale, script, &command).await
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(state.as_str());
+            command
+        };
+        self.change_sale(sale, script, command).await
     }
 
     /// Changes some terms of a sale.
@@ -373,32 +420,44 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
         let script = &self.scripts().terms;
-        let mut command = script.on(sale);
         let word = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
-        command
-            .arg(word(change.opens_at.map(|t| t.0)))
-            .arg(word(change.closes_at.map(|t| t.0)));
-        command
-            .arg(word(change.hold_ms))
-            .arg(word(change.buyer_limit.map(u64::from)));
-        command.arg(word(change.order_limit.map(u64::from)));
-        self.change_sale(sale, script, &command).await
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command
+                .arg(word(change.opens_at.map(|t| t.0)))
+                .arg(word(change.closes_at.map(|t| t.0)));
+            command
+                .arg(word(change.hold_ms))
+                .arg(word(change.buyer_limit.map(u64::from)));
+            command.arg(word(change.order_limit.map(u64::from)));
+            command
+        };
+        self.change_sale(sale, script, command).await
     }
 
-    /// Says that `node` lives with `weight` (0 = it leaves); answers the sum of live weights.
+    /// Says that `node` lives with `weight` (0 = it leaves) and hears who else does.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn beat(&self, node: u16, weight: u32) -> Result<u32, Fault> {
+    pub async fn beat(&self, node: u16, weight: u32) -> Result<Beat, Fault> {
         let script = &self.scripts().beat;
         let mut command = redis::cmd("EVALSHA");
         command.arg(&script.hash).arg(1).arg(keys::NODES);
-        command.arg(node).arg(weight).arg(NODE_LIVE_MS);
+        command.arg(node).arg(weight);
+        command.arg(NODE_LIVE_MS).arg(NODE_FORGET_MS);
         let parts = self.run(script, &command).await?.unwrap_or_default();
         self.clock
             .hear(UnixMillis(reply::number(part(&parts, 0)?)?));
-        u32::try_from(reply::number(part(&parts, 1)?)?)
-            .map_err(|_| Fault::Corrupt("the weights of the nodes are out of bounds".into()))
+        let live_weight = u32::try_from(reply::number(part(&parts, 1)?)?)
+            .map_err(|_| Fault::Corrupt("the weights of the nodes are out of bounds".into()))?;
+        let Value::Array(nodes) = part(&parts, 2)? else {
+            return Err(reply::strange("a list of nodes", part(&parts, 2)?));
+        };
+        Ok(Beat {
+            live_weight,
+            nodes: nodes.iter().map(reply::node).collect::<Result<_, _>>()?,
+            history: reply::text(part(&parts, 3)?)?.to_owned(),
+        })
     }
 
     fn scripts(&self) -> &Scripts {
@@ -414,6 +473,29 @@ impl Ledger {
         let reply = running.instrument(spans::of_ledger_call(script.name)).await;
         let reply = reply.and_then(reply::parts);
         self.counted(reply)
+    }
+
+    /// Runs a script that changes a sale; `command` makes it for the `commit_seq` that was heard of the sale. A sale
+    /// that may lack acknowledged orders does not change: a node has it healed and nothing happened; anybody else
+    /// waits for that and asks again. The second part is as of [`Ledger::commit`].
+    async fn change(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        command: impl Fn(u64) -> Cmd,
+    ) -> Result<(Option<Vec<Value>>, Result<(), Fault>), Fault> {
+        let fenced = |parts: &Option<Vec<Value>>| parts.as_deref().is_some_and(is_fenced);
+        let heard = || self.acknowledged.commit_seq(sale);
+        let (mut parts, mut safe) = self.commit(sale, script, &command(heard())).await?;
+        if fenced(&parts) && !self.acknowledged.has_healer() {
+            self.heal_alone(sale).await?;
+            (parts, safe) = self.commit(sale, script, &command(heard())).await?;
+        }
+        if fenced(&parts) {
+            self.acknowledged.want(sale);
+            return Err(heal::healing(sale));
+        }
+        Ok((parts, safe))
     }
 
     /// Runs a script that changes what people were told, and waits for replicas where that is asked for; the second
@@ -454,9 +536,10 @@ impl Ledger {
         &self.counters
     }
 
-    fn heard(&self, parts: &[Value]) -> Result<Snapshot, Fault> {
+    fn heard(&self, sale: &SaleId, parts: &[Value]) -> Result<Snapshot, Fault> {
         let snapshot = reply::snapshot(part(parts, 0)?)?;
         self.clock.hear(snapshot.at);
+        self.acknowledged.hear(sale, &snapshot);
         Ok(snapshot)
     }
 
@@ -464,15 +547,16 @@ impl Ledger {
         &self,
         sale: &SaleId,
         script: &Script,
-        command: &Cmd,
+        command: impl Fn(u64) -> Cmd,
         id: &OrderId,
     ) -> Reply<Verdict> {
-        let (Some(parts), safe) = self.commit(sale, script, command).await? else {
+        let sent = self.acknowledged.now();
+        let (Some(parts), safe) = self.change(sale, script, command).await? else {
             return Ok(None);
         };
         // Also a "no": that a payment came too late is kept.
         self.counted(safe)?;
-        let snapshot = self.heard(&parts)?;
+        let snapshot = self.heard(sale, &parts)?;
         let verdict = match letter(&parts)? {
             b'd' => Verdict::Granted {
                 order: reply::order(id, part(&parts, 2)?)?,
@@ -486,6 +570,17 @@ impl Ledger {
                 refusal(other, &snapshot).ok_or_else(|| strange_letter(script, other))?,
             ),
         };
+        // Also the "no" to a late payment, which must stay: the shop refunds on it.
+        let record = part(&parts, 2)?;
+        if matches!(verdict, Verdict::Granted { .. })
+            || verdict == Verdict::Refused(Refusal::HoldExpired)
+        {
+            let order = reply::order(id, record)?;
+            let told = acknowledges(&order).then_some((id, &order));
+            self.acknowledged
+                .note(sale, &snapshot, told.into_iter(), sent)
+                .map_err(|TooLate| replaced())?;
+        }
         Ok(Some((snapshot, verdict)))
     }
 
@@ -493,9 +588,9 @@ impl Ledger {
         &self,
         sale: &SaleId,
         script: &Script,
-        command: &Cmd,
+        command: impl Fn(u64) -> Cmd,
     ) -> Reply<SaleChange> {
-        let (Some(parts), safe) = self.commit(sale, script, command).await? else {
+        let (Some(parts), safe) = self.change(sale, script, command).await? else {
             return Ok(None);
         };
         self.counted(safe)?;
@@ -508,8 +603,37 @@ impl Ledger {
             b'm' => SaleChange::ChangedMeanwhile,
             other => return Err(strange_letter(script, other)),
         };
-        Ok(Some((self.heard(&parts)?, change)))
+        Ok(Some((self.heard(sale, &parts)?, change)))
     }
+}
+
+/// What a node hears with its heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// The sum of live weights.
+    pub live_weight: u32,
+    /// The nodes that live or may; the caller is one of them.
+    pub nodes: BTreeSet<u16>,
+    /// The history that Redis writes: a new one after each start and each promotion.
+    pub history: String,
+}
+
+/// What a changing script answers instead of changing a sale that may lack acknowledged orders.
+const FENCED: &str = "y";
+
+fn is_fenced(parts: &[Value]) -> bool {
+    parts
+        .get(1)
+        .is_some_and(|word| reply::text(word) == Ok(FENCED))
+}
+
+/// Whether a ledger that does not know of `order` breaks what was told. That a hold ended, the clock says.
+const fn acknowledges(order: &Order) -> bool {
+    order.refused_late || !matches!(order.state, OrderState::Expired)
+}
+
+fn replaced() -> Fault {
+    Fault::Unknown("Redis was replaced while it was asked".into())
 }
 
 fn part(parts: &[Value], index: usize) -> Result<&Value, Fault> {

@@ -37,7 +37,8 @@ pub(super) fn snapshot(value: &Value) -> Result<Snapshot, Fault> {
     read_snapshot(text(value)?).ok_or_else(|| strange("a snapshot", value))
 }
 
-fn read_snapshot(text: &str) -> Option<Snapshot> {
+/// Reads the words of a snapshot.
+pub(crate) fn read_snapshot(text: &str) -> Option<Snapshot> {
     let mut words = text.split(' ');
     let mut next = || words.next()?.parse::<u64>().ok();
     let small = |n: u64| u32::try_from(n).ok();
@@ -87,6 +88,20 @@ pub fn refusal(letter: u8, snapshot: &Snapshot) -> Option<Refusal> {
         b'm' => Refusal::HoldLimit,
         _ => return None,
     })
+}
+
+/// The fields and values of a hash, one after the other.
+pub(super) fn items(value: Value) -> Result<Vec<Value>, Fault> {
+    match value {
+        Value::Array(items) => Ok(items),
+        Value::Map(pairs) => Ok(pairs.into_iter().flat_map(|(k, v)| [k, v]).collect()),
+        other => Err(strange("a hash", &other)),
+    }
+}
+
+/// The number of a node.
+pub(super) fn node(value: &Value) -> Result<u16, Fault> {
+    u16::try_from(number(value)?).map_err(|_| strange("a node's number", value))
 }
 
 pub(super) fn order(id: &OrderId, value: &Value) -> Result<Order, Fault> {

@@ -24,8 +24,16 @@ impl Script {
         Self { name, text, hash }
     }
 
-    /// The command that runs it on `sale`; arguments follow.
-    pub(super) fn on(&self, sale: &SaleId) -> Cmd {
+    /// The command that runs it on `sale` for a caller that has heard of `heard` entries of its log; arguments of its
+    /// own follow.
+    pub(super) fn on(&self, sale: &SaleId, heard: u64) -> Cmd {
+        let mut command = self.reads(sale);
+        command.arg(heard);
+        command
+    }
+
+    /// As [`Script::on`], for a script without the prelude.
+    pub(super) fn reads(&self, sale: &SaleId) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
         command.arg(&self.hash).arg(5).arg(&keys::of_sale(sale));
         command
@@ -88,6 +96,10 @@ scripts! {
     terms "terms.lua" prelude!();
     /// Acknowledges a position of the log.
     ack "ack.lua" prelude!();
+    /// Brings back orders that were acknowledged.
+    restore "restore.lua" prelude!();
+    /// Heals a sale that may lack acknowledged orders.
+    heal "heal.lua" prelude!();
     /// Reads tallies and holds for an audit.
     peek "peek.lua" "";
     /// A node's heartbeat.

@@ -34,15 +34,11 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn statuses(&self) -> Result<Vec<(u16, String)>, Fault> {
         let answer = self.call(redis::cmd("HGETALL").arg(keys::STATUSES)).await?;
-        let items = match answer {
-            Value::Array(items) => items,
-            Value::Map(pairs) => pairs.into_iter().flat_map(|(k, v)| [k, v]).collect(),
-            other => return Err(reply::strange("a hash", &other)),
-        };
+        let items = reply::items(answer)?;
         let mut statuses = Vec::with_capacity(items.len() / 2);
         for pair in items.chunks_exact(2) {
             let text = reply::text(&pair[1])?.to_owned();
-            statuses.push((node(&pair[0])?, text));
+            statuses.push((reply::node(&pair[0])?, text));
         }
         Ok(statuses)
     }
@@ -63,14 +59,29 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn live_nodes(&self) -> Result<BTreeSet<u16>, Fault> {
-        let answer = self.call(redis::cmd("HKEYS").arg(keys::NODES)).await?;
-        let Value::Array(ids) = &answer else {
-            return Err(reply::strange("a list", &answer));
-        };
-        ids.iter().map(node).collect()
+        Ok(self.nodes().await?.live)
+    }
+
+    /// The nodes that the ledger remembers.
+    pub(super) async fn nodes(&self) -> Result<Nodes, Fault> {
+        let answer = self.call(redis::cmd("HGETALL").arg(keys::NODES)).await?;
+        let mut nodes = Nodes::default();
+        for pair in reply::items(answer)?.chunks_exact(2) {
+            let node = reply::node(&pair[0])?;
+            nodes.known.insert(node);
+            if !reply::text(&pair[1])?.starts_with("0 ") {
+                nodes.live.insert(node);
+            }
+        }
+        Ok(nodes)
     }
 }
 
-fn node(id: &Value) -> Result<u16, Fault> {
-    u16::try_from(reply::number(id)?).map_err(|_| reply::strange("a node's number", id))
+/// The nodes that the ledger remembers.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    /// Those whose heartbeat counts.
+    pub(super) live: BTreeSet<u16>,
+    /// Those that lived within the last hour, too.
+    pub(super) known: BTreeSet<u16>,
 }

@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Scripts that are counted by name; the label set is bounded.
-const SCRIPTS: [&str; 13] = [
+const SCRIPTS: [&str; 15] = [
     "reserve", "create", "snapshot", "confirm", "cancel", "extend", "restock", "state", "terms",
-    "ack", "beat", "peek", "relay",
+    "ack", "restore", "heal", "beat", "peek", "relay",
 ];
 /// Kinds of fault, as label values.
 const FAULTS: [&str; 3] = ["not_sent", "unknown", "corrupt"];
@@ -68,6 +68,14 @@ pub struct Counters {
     pub stat_log_dropped: AtomicU64,
     /// Holds that this node's sweeps have expired.
     pub holds_expired: AtomicU64,
+    /// Sales that this node heals now.
+    pub sales_healing: AtomicU64,
+    /// Acknowledged orders that the ledger had lost and that this node has restored.
+    pub orders_restored: AtomicU64,
+    /// Acknowledged orders that this node could not restore.
+    pub orders_unrestored: AtomicU64,
+    /// Writes of `acknowledged.log` that failed.
+    pub acknowledged_write_failures: AtomicU64,
     /// Changes that too few replicas had in time.
     pub unreplicated: AtomicU64,
     /// Time from an order's arrival to its outcome.
@@ -95,6 +103,10 @@ impl Default for Counters {
             batched_orders: AtomicU64::default(),
             stat_log_dropped: AtomicU64::default(),
             holds_expired: AtomicU64::default(),
+            sales_healing: AtomicU64::default(),
+            orders_restored: AtomicU64::default(),
+            orders_unrestored: AtomicU64::default(),
+            acknowledged_write_failures: AtomicU64::default(),
             unreplicated: AtomicU64::default(),
             order_duration: Histogram::new(MICROSECONDS),
             commit_duration: Histogram::new(MICROSECONDS),
@@ -239,6 +251,21 @@ impl Counters {
                 &self.holds_expired,
             ),
             (
+                "orders_restored_total",
+                "Acknowledged orders that the ledger had lost and this node restored.",
+                &self.orders_restored,
+            ),
+            (
+                "orders_unrestored_total",
+                "Acknowledged orders that this node could not restore.",
+                &self.orders_unrestored,
+            ),
+            (
+                "acknowledged_write_failures_total",
+                "Writes of acknowledged.log that failed.",
+                &self.acknowledged_write_failures,
+            ),
+            (
                 "unreplicated_total",
                 "Changes that too few replicas had in time.",
                 &self.unreplicated,
@@ -246,6 +273,11 @@ impl Counters {
         ] {
             page.counter(name, help, counter.load(Ordering::Relaxed));
         }
+        page.gauge(
+            "sales_healing",
+            "Sales that this node heals after Redis was restarted or replaced.",
+            self.sales_healing.load(Ordering::Relaxed),
+        );
         let mut orders = page.begin(
             "orders_total",
             "counter",

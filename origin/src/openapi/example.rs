@@ -93,6 +93,7 @@ pub(super) fn event() -> EventLine {
         buyer: Some("ada".to_owned()),
         quantity: Some(1),
         deadline: Some(UnixMillis(NOW).plus(HOLD_MS)),
+        restored: None,
         state: None,
         capacity: None,
         opens_at: None,

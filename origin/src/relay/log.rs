@@ -59,8 +59,16 @@ impl Log {
             return Ok(Err(RelayError::UnknownSale(sale.clone())));
         };
         let end = snapshot.commit_seq;
+        if self.ledger.acknowledged().commit_seq(sale) > end {
+            return Err(Fault::NotSent("the end of the log is missing".into()));
+        }
         let entries = self.ledger.log(sale, next, PAGE).await?;
-        let oldest = entries.first().map_or(end + 1, |entry| entry.commit_seq);
+        let oldest = match entries.first() {
+            // The numbers in between were lost with the end of the log, and nobody else has them.
+            Some(first) if first.follows(next - 1) => next,
+            Some(first) => first.commit_seq,
+            None => end + 1,
+        };
         let sale = sale.clone();
         Ok(if next > end + 1 {
             Err(RelayError::Ahead {

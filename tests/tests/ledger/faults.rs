@@ -4,7 +4,7 @@ use crate::history;
 use crate::world::{Mutation, ledger, scripts};
 use lastseat_tests::harness::{Durability, PrivateRedis};
 
-const MUTATIONS: [Mutation; 12] = [
+const MUTATIONS: [Mutation; 17] = [
     Mutation {
         name: "one ticket too many, as in the well-known script",
         find: "return sale.held + sale.confirmed + tickets <= sale.capacity",
@@ -59,6 +59,31 @@ const MUTATIONS: [Mutation; 12] = [
         name: "holds last for ever",
         find: "'-inf', now, 'LIMIT'",
         replace: "'-inf', 0, 'LIMIT'",
+    },
+    Mutation {
+        name: "a lost order is restored beyond the capacity",
+        find: "    if not fits(told.taken) then return 'n' end\n    take(told.state",
+        replace: "    take(told.state",
+    },
+    Mutation {
+        name: "a restored hold lasts for ever",
+        find: "    if told.state == 'h' then hold(id, told, told.deadline) end",
+        replace: "",
+    },
+    Mutation {
+        name: "an older acknowledgement takes back a cancellation",
+        find: "  if order.state == 'x' then return 'r' end",
+        replace: "",
+    },
+    Mutation {
+        name: "a restored cancellation keeps its tickets",
+        find: "  if order.state ~= 'e' then give_back(order.state, order.buyer, order.taken) end\n",
+        replace: "",
+    },
+    Mutation {
+        name: "an order under another buyer's id is restored as if it were the same",
+        find: "  if order.buyer ~= told.buyer or order.asked ~= told.asked then return 'k' end",
+        replace: "",
     },
     Mutation {
         name: "a sale does not close by itself",

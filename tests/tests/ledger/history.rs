@@ -5,7 +5,9 @@ use fastrand::Rng;
 use lastseat::ledger::{Ledger, TermsChange};
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use shared::model::Command;
-use shared::{BuyerId, Capacity, OrderId, Quantity, Reserve, SaleState, Terms, UnixMillis};
+use shared::{
+    BuyerId, Capacity, Order, OrderId, OrderState, Quantity, Reserve, SaleState, Terms, UnixMillis,
+};
 
 /// Histories that `make test` runs; more with `LASTSEAT_HISTORIES=20000`.
 const HISTORIES: u64 = 2_000;
@@ -150,13 +152,59 @@ impl History {
                 let seen = (self.rng.u32(0..3) == 0).then(|| capacity(&mut self.rng));
                 Command::Restock(capacity(&mut self.rng), seen)
             }
-            91..=95 => Command::State(match self.rng.u32(0..40) {
+            91..=93 => {
+                let orders = (0..self.rng.u32(1..6)).map(|_| self.told(world));
+                Command::Restore(orders.collect(), self.rng.bool())
+            }
+            94..=96 => Command::State(match self.rng.u32(0..40) {
                 0 => SaleState::Closed,
                 1..=14 => SaleState::Paused,
                 _ => SaleState::Open,
             }),
             _ => self.terms(world),
         }
+    }
+
+    /// An order as some node may have acknowledged it.
+    fn told(&mut self, world: &World) -> (OrderId, Order) {
+        let orders = &world.model().orders;
+        let known = orders.iter().nth(self.rng.usize(0..2 * orders.len() + 1));
+        let (id, mut order) = known.map_or_else(
+            || {
+                self.next_order += 1;
+                let asked = self.rng.u32(1..5);
+                let order = Order {
+                    buyer: buyer(&mut self.rng),
+                    state: OrderState::Held,
+                    asked,
+                    taken: asked,
+                    created_at: world.now(),
+                    deadline: world.now(),
+                    refused_late: false,
+                };
+                (id(self.next_order), order)
+            },
+            |(id, order)| (id.clone(), order.clone()),
+        );
+        let states = [
+            OrderState::Held,
+            OrderState::Confirmed,
+            OrderState::Cancelled,
+            OrderState::Expired,
+        ];
+        order.state = states[self.rng.usize(0..states.len())];
+        order.refused_late = order.state == OrderState::Expired && self.rng.u32(0..4) > 0;
+        match self.rng.u32(0..12) {
+            0 => order.buyer = buyer(&mut self.rng),
+            1 => order.asked += 1,
+            2..=4 => order.taken = self.rng.u32(1..=order.asked),
+            5..=9 => {
+                let far = order.deadline.0.max(world.now().0) + self.rng.u64(0..6_000);
+                order.deadline = UnixMillis(far.saturating_sub(2_000));
+            }
+            _ => {}
+        }
+        (id, order)
     }
 
     /// An order that was asked for before, most often, or one that never was.
@@ -177,7 +225,7 @@ impl History {
             } else {
                 id(self.next_order)
             },
-            buyer: BuyerId::parse(&format!("buyer:{}", self.rng.u32(0..6))).expect("a buyer"),
+            buyer: buyer(&mut self.rng),
             quantity: Quantity::new(self.rng.u64(1..5)).expect("small"),
         }
     }
@@ -204,6 +252,10 @@ impl History {
         }
         Command::Terms(change)
     }
+}
+
+fn buyer(rng: &mut Rng) -> BuyerId {
+    BuyerId::parse(&format!("buyer:{}", rng.u32(0..6))).expect("a buyer")
 }
 
 fn id(n: u32) -> OrderId {

@@ -1,5 +1,6 @@
 //! A sale in Redis beside the same sale in the model, with a clock that the test moves.
 
+use lastseat::acknowledged::Told;
 use lastseat::ledger::scripts::Scripts;
 use lastseat::ledger::{Created, Fault, Ledger, LedgerUrl};
 use lastseat_tests::harness::PrivateRedis;
@@ -188,6 +189,17 @@ impl World {
                 .set_terms(sale, change)
                 .await?
                 .map(|(s, c)| (s, Answer::Sale(c))),
+            Command::Restore(told, last) => {
+                let told = told.iter().map(|(id, order)| {
+                    let (commit_seq, order) = (0, order.clone());
+                    (id.clone(), Told { commit_seq, order })
+                });
+                let orders: Vec<_> = told.collect();
+                ledger
+                    .restore(sale, 1, &orders, *last)
+                    .await?
+                    .map(|(s, became)| (s, Answer::Restored(became)))
+            }
         };
         reply.ok_or_else(|| Fault::Corrupt("the sale is gone".into()))
     }

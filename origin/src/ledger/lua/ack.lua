@@ -1,13 +1,14 @@
 -- A downstream reader has everything up to a position of the log: what is older may be trimmed.
 --
--- ARGV  1 commit_seq
+-- ARGV  2 commit_seq
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed (it was acknowledged before), or a refusal:
 --         v invalid (the log is not that long)
 
 if not open_sale() then return nil end
-local seq = tonumber(ARGV[1])
+if healing then return fenced() end
+local seq = tonumber(ARGV[2])
 local letter = 'r'
 if seq > sale.commit_seq then
   letter = 'v'

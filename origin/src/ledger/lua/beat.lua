@@ -1,32 +1,42 @@
 -- A node says that it lives and hears who else does.
 --
--- KEYS  1 nodes (hash: node id -> "<weight> <time of its last beat>")
+-- KEYS  1 nodes (hash: node id -> "<weight> <time of its last beat>"; weight 0 = it left or fell silent)
 -- ARGV  1 node id  2 weight (0 = the node leaves)  3 how long a beat counts, in milliseconds
+--       4 how long a node is remembered after its last beat, in milliseconds
 -- Reply 1 the ledger's clock in milliseconds
 --       2 the sum of the weights of live nodes, the caller's included
+--       3 the nodes that live or may: those that have not fallen silent while the caller was beating
+--       4 the history of this Redis
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local me, weight = ARGV[1], tonumber(ARGV[2])
-local total, gone = 0, {}
-for id, entry in pairs((function()
-  local flat, nodes = redis.call('HGETALL', KEYS[1]), {}
-  for i = 1, #flat, 2 do nodes[flat[i]] = flat[i + 1] end
-  return nodes
-end)()) do
-  local w, at = string.match(entry, '^(%d+) (%d+)$')
-  if id ~= me then
-    if w and now - at <= tonumber(ARGV[3]) then
-      total = total + tonumber(w)
-    else
-      gone[#gone + 1] = id
-    end
+local me, weight, counts = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local flat = redis.call('HGETALL', KEYS[1])
+-- After the ledger was away everybody's last beat is old, the caller's too: then silence says nothing.
+local own = string.match(redis.call('HGET', KEYS[1], me) or '', ' (%d+)$')
+local judges = own and now - own <= counts
+local total, live, changes, gone = 0, {}, {}, {}
+for i = 1, #flat, 2 do
+  local id, w, at = flat[i], string.match(flat[i + 1], '^(%d+) (%d+)$')
+  w = tonumber(w)
+  if id == me then
+    -- Written below.
+  elseif not w or now - at > tonumber(ARGV[4]) then
+    gone[#gone + 1] = id
+  elseif w > 0 and now - at <= counts then
+    total = total + w
+    live[#live + 1] = id
+  elseif w > 0 and judges then
+    changes[#changes + 1] = id
+    changes[#changes + 1] = '0 ' .. at
+  elseif w > 0 then
+    live[#live + 1] = id
   end
 end
-if weight > 0 then
-  redis.call('HSET', KEYS[1], me, weight .. ' ' .. now)
-else
-  gone[#gone + 1] = me
-end
+if weight > 0 then live[#live + 1] = me end
+changes[#changes + 1] = me
+changes[#changes + 1] = weight .. ' ' .. now
+redis.call('HSET', KEYS[1], unpack(changes))
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
-return { now, total + weight }
+local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+return { now, total + weight, live, history }

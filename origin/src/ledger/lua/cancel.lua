@@ -1,6 +1,6 @@
 -- Gives an order's tickets back, held or confirmed.
 --
--- ARGV  1 id
+-- ARGV  2 id
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed (it had no tickets any more), or a refusal:
@@ -8,8 +8,9 @@
 --       3 the packed record, empty when there is none
 
 if not open_sale() then return nil end
+if healing then return fenced() end
 sweep()
-local id = ARGV[1]
+local id = ARGV[2]
 local order = load_order(id)
 local letter = 'u'
 if order then

@@ -1,6 +1,6 @@
 -- The payment of an order came: a held order becomes confirmed. A late one is tried again at once.
 --
--- ARGV  1 id  2 tickets to confirm, 0 = all; the rest returns
+-- ARGV  2 id  3 tickets to confirm, 0 = all; the rest returns
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed, or a refusal: u unknown_order, v wrong_state,
@@ -8,8 +8,9 @@
 --       3 the packed record, empty when there is none
 
 if not open_sale() then return nil end
+if healing then return fenced() end
 sweep()
-local id, wanted = ARGV[1], tonumber(ARGV[2])
+local id, wanted = ARGV[2], tonumber(ARGV[3])
 local order = load_order(id)
 
 local function decide()

@@ -1,12 +1,12 @@
 -- Creates a sale, or finds it as it was created.
 --
--- ARGV  1 capacity  2 opens_at  3 closes_at  4 hold_ms  5 buyer_limit  6 order_limit
---       7 state: scheduled or open
+-- ARGV  2 capacity  3 opens_at  4 closes_at  5 hold_ms  6 buyer_limit  7 order_limit
+--       8 state: scheduled or open
 -- Reply snapshot, letter: n new, u unchanged, x exists with other capacity or terms
 
-local wanted = { capacity = tonumber(ARGV[1]), opens_at = tonumber(ARGV[2]),
-  closes_at = tonumber(ARGV[3]), hold_ms = tonumber(ARGV[4]), buyer_limit = tonumber(ARGV[5]),
-  order_limit = tonumber(ARGV[6]) }
+local wanted = { capacity = tonumber(ARGV[2]), opens_at = tonumber(ARGV[3]),
+  closes_at = tonumber(ARGV[4]), hold_ms = tonumber(ARGV[5]), buyer_limit = tonumber(ARGV[6]),
+  order_limit = tonumber(ARGV[7]) }
 
 if open_sale() then
   local letter = 'u'
@@ -19,7 +19,7 @@ end
 
 sale = wanted
 sale.format, sale.held, sale.confirmed, sale.version, sale.commit_seq, sale.acked_seq = 1, 0, 0, 1, 0, 0
-sale.state = ARGV[7]
+sale.state, sale.history = ARGV[8], HISTORY
 event('C', sale.capacity, sale.opens_at, sale.closes_at, sale.hold_ms, sale.buyer_limit,
   sale.order_limit, sale.state)
 dirty = true

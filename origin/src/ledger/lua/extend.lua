@@ -1,6 +1,6 @@
 -- Makes a hold last a hold time from now, up to a bounded life.
 --
--- ARGV  1 id  2 the longest life of a hold, in hold times of its sale
+-- ARGV  2 id  3 the longest life of a hold, in hold times of its sale
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, or a refusal: u unknown_order, v wrong_state, e hold_expired,
@@ -8,15 +8,16 @@
 --       3 the packed record, empty when there is none
 
 if not open_sale() then return nil end
+if healing then return fenced() end
 sweep()
-local id = ARGV[1]
+local id = ARGV[2]
 local order = load_order(id)
 
 local function decide()
   if not order then return 'u' end
   if order.state == 'e' or order.state == 'l' then return 'e' end
   if order.state ~= 'h' then return 'v' end
-  local deadline = math.min(now + sale.hold_ms, order.created_at + ARGV[2] * sale.hold_ms)
+  local deadline = math.min(now + sale.hold_ms, order.created_at + ARGV[3] * sale.hold_ms)
   if deadline <= order.deadline then return 'm' end
   order.deadline = deadline
   held_until[id] = deadline

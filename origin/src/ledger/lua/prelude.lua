@@ -1,6 +1,11 @@
 -- Put before every script of the ledger: reads the sale, keeps the rules, writes the changes.
 --
 -- KEYS 1 sale (hash)  2 orders (hash)  3 buyers (hash)  4 holds (zset)  5 log (stream)
+-- ARGV 1 the highest commit_seq that the caller has heard of this sale; a script's own follow
+--
+-- The fence: a sale belongs to one history of Redis. After a restart or a failover Redis has another one and may
+-- lack what was acknowledged; so it may when it is behind what the caller heard. Such a sale changes only
+-- by restore.lua and heal.lua; every other script answers `{ snapshot, 'y' }`: nothing happened.
 --
 -- Order of work in every script: read, check, decide on tables, and only then write (`commit`).
 -- Redis does not roll a failed script back, so nothing may fail between two writes.
@@ -8,12 +13,17 @@
 -- Numbers stay below 10^14, so that Lua's tostring (%.14g) writes them in full.
 
 local SALE, ORDERS, BUYERS, HOLDS, LOG = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local HEARD = tonumber(ARGV[1])
 local SWEEP_MAX = 1024
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
+-- The history that this Redis writes. It has a new one after each start and each promotion.
+local HISTORY = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+
 local sale                        -- the sale's fields, numbers as numbers
+local healing                     -- whether the sale may lack orders that were acknowledged
 local orders, tally = {}, {}      -- id -> record table or false, buyer -> tickets
 local changed, changed_ids = {}, {}
 local changed_buyers, changed_buyer_list = {}, {}
@@ -25,7 +35,8 @@ local function corrupt(what)
 end
 
 local FIELDS = { 'format', 'capacity', 'held', 'confirmed', 'version', 'commit_seq', 'opens_at',
-  'closes_at', 'hold_ms', 'buyer_limit', 'order_limit', 'acked_seq', 'state' }
+  'closes_at', 'hold_ms', 'buyer_limit', 'order_limit', 'acked_seq', 'state', 'history' }
+local NUMBERS = #FIELDS - 2
 local STATES = { scheduled = true, open = true, paused = true, closed = true }
 
 -- The digits of a number. The orders of a batch share most of theirs, and writing one takes long.
@@ -34,6 +45,8 @@ local digits = setmetatable({}, { __index = function(known, number)
   known[number] = text
   return text
 end })
+
+if not HISTORY then corrupt('Redis does not say which history it writes') end
 
 local function event(...)
   events[#events + 1] = table.concat({ ... }, ' ')
@@ -56,7 +69,7 @@ local function enter(state)
 end
 
 -- Reads the sale and lets its own clock open and close it. False when there is no such sale.
-local function open_sale()
+local function open_sale(still)
   local values = redis.call('HMGET', SALE, unpack(FIELDS))
   local found = false
   for i = 1, #FIELDS do found = found or values[i] end
@@ -67,20 +80,32 @@ local function open_sale()
     return false
   end
   sale = {}
-  for i = 1, #FIELDS - 1 do
+  for i = 1, NUMBERS do
     local number = tonumber(values[i] or nil)
     if not number or number < 0 or number ~= math.floor(number) then
       corrupt('field ' .. FIELDS[i] .. ' of the sale is not a whole number')
     end
     sale[FIELDS[i]] = number
   end
-  sale.state = values[#FIELDS]
+  sale.state = values[NUMBERS + 1]
   if sale.format ~= 1 then corrupt('the sale has format ' .. sale.format .. ', this lastseat knows 1') end
   if not STATES[sale.state] then corrupt('field state of the sale is no state') end
   if free() < 0 then corrupt('more tickets are taken than the sale has') end
+  -- A sale of a lastseat that knew of no histories is taken to be whole.
+  sale.history = values[NUMBERS + 2] or HISTORY
+  healing = sale.history ~= HISTORY or sale.commit_seq < HEARD
+  if healing or still then return true end
   if sale.state == 'scheduled' and sale.opens_at > 0 and now >= sale.opens_at then enter('open') end
   if sale.state ~= 'closed' and sale.closes_at > 0 and now >= sale.closes_at then enter('closed') end
   return true
+end
+
+-- Reads a record of `:orders`; false when it is none.
+local function read_record(record)
+  local state, asked, taken, created_at, deadline, buyer =
+    string.match(record, '^1([hcxel]):(%d+):(%d+):(%d+):(%d+):(.+)$')
+  return state and { state = state, asked = tonumber(asked), taken = tonumber(taken),
+    created_at = tonumber(created_at), deadline = tonumber(deadline), buyer = buyer }
 end
 
 -- Reads records of `:orders` into `orders`. One call, whatever the number of ids.
@@ -91,15 +116,11 @@ local function load_orders(ids)
     local id = ids[i]
     if orders[id] == nil then
       local record = records[i]
-      if record then
-        local state, asked, taken, created_at, deadline, buyer =
-          string.match(record, '^1([hcxel]):(%d+):(%d+):(%d+):(%d+):(.+)$')
-        if not state then corrupt('the record of order ' .. id .. ' is not one that lastseat writes') end
-        orders[id] = { state = state, asked = tonumber(asked), taken = tonumber(taken),
-          created_at = tonumber(created_at), deadline = tonumber(deadline), buyer = buyer }
-      else
-        orders[id] = false
+      local order = record and read_record(record)
+      if record and not order then
+        corrupt('the record of order ' .. id .. ' is not one that lastseat writes')
       end
+      orders[id] = order
     end
   end
 end
@@ -257,4 +278,9 @@ local function snapshot()
   return table.concat({ sale.capacity, sale.held, sale.confirmed, sale.version, sale.commit_seq,
     sale.state, sale.opens_at, sale.closes_at, sale.hold_ms, sale.buyer_limit, sale.order_limit,
     now }, ' ')
+end
+
+-- What a script answers instead of doing anything to a sale that may lack orders.
+local function fenced()
+  return { snapshot(), 'y' }
 end

@@ -1,6 +1,6 @@
 -- Gives tickets to a batch of orders, each at most once.
 --
--- ARGV  id, buyer, quantity; repeated for each order of the batch, at most 1,024 orders
+-- ARGV  2 id, buyer, quantity; repeated for each order of the batch, at most 1,024 orders
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter for each order: g granted, r replayed, or a refusal:
@@ -10,11 +10,12 @@
 -- Calls of Redis do not grow with the batch: read all, decide here, write variadically.
 
 if not open_sale() then return nil end
+if healing then return fenced() end
 
 local ids, buyers = {}, {}
-for i = 1, #ARGV / 3 do
-  ids[i] = ARGV[3 * i - 2]
-  buyers[i] = ARGV[3 * i - 1]
+for i = 1, (#ARGV - 1) / 3 do
+  ids[i] = ARGV[3 * i - 1]
+  buyers[i] = ARGV[3 * i]
 end
 load_orders(ids)
 load_buyers(buyers)
@@ -49,7 +50,7 @@ local function decide(id, buyer, quantity)
 end
 
 for i = 1, #ids do
-  letters[i] = decide(ids[i], buyers[i], tonumber(ARGV[3 * i]))
+  letters[i] = decide(ids[i], buyers[i], tonumber(ARGV[3 * i + 1]))
 end
 commit()
 return { snapshot(), table.concat(letters), replays }

@@ -1,14 +1,15 @@
 -- Changes how many tickets a sale has, never below what is taken.
 --
--- ARGV  1 new capacity  2 the capacity that the caller saw, -1 = whatever it is
+-- ARGV  2 new capacity  3 the capacity that the caller saw, -1 = whatever it is
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed (it has that capacity), or a refusal:
 --         t capacity_taken, z bad_transition (closed), m changed meanwhile
 
 if not open_sale() then return nil end
+if healing then return fenced() end
 sweep()
-local capacity, seen = tonumber(ARGV[1]), tonumber(ARGV[2])
+local capacity, seen = tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local function decide()
   if sale.state == 'closed' then return 'z' end

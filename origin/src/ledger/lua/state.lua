@@ -1,11 +1,12 @@
 -- Opens, pauses or closes a sale: scheduled -> open <-> paused -> closed.
 --
--- ARGV  1 the wanted state: open, paused or closed
+-- ARGV  2 the wanted state: open, paused or closed
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed (it is in that state), or a refusal: z bad_transition
 
 if not open_sale() then return nil end
+if healing then return fenced() end
 sweep()
 local ALLOWED = {
   open = { scheduled = true, paused = true },
@@ -13,10 +14,10 @@ local ALLOWED = {
   closed = { scheduled = true, open = true, paused = true },
 }
 local letter = 'z'
-if sale.state == ARGV[1] then
+if sale.state == ARGV[2] then
   letter = 'r'
-elseif ALLOWED[ARGV[1]][sale.state] then
-  enter(ARGV[1])
+elseif ALLOWED[ARGV[2]][sale.state] then
+  enter(ARGV[2])
   letter = 'd'
 end
 commit()

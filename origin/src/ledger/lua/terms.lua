@@ -1,12 +1,13 @@
 -- Changes the terms of a sale, also while it is open. Orders that exist keep theirs.
 --
--- ARGV  1 opens_at  2 closes_at  3 hold_ms  4 buyer_limit  5 order_limit; '' = as it is
+-- ARGV  2 opens_at  3 closes_at  4 hold_ms  5 buyer_limit  6 order_limit; '' = as it is
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed (nothing differs), or a refusal:
 --         z bad_transition (closed), v invalid (it would close before it opens)
 
 if not open_sale() then return nil end
+if healing then return fenced() end
 sweep()
 local NAMES = { 'opens_at', 'closes_at', 'hold_ms', 'buyer_limit', 'order_limit' }
 
@@ -14,7 +15,7 @@ local function decide()
   if sale.state == 'closed' then return 'z' end
   local wanted, differs = {}, false
   for i, name in ipairs(NAMES) do
-    wanted[name] = ARGV[i] == '' and sale[name] or tonumber(ARGV[i])
+    wanted[name] = ARGV[i + 1] == '' and sale[name] or tonumber(ARGV[i + 1])
     differs = differs or wanted[name] ~= sale[name]
   end
   if wanted.closes_at > 0 and wanted.closes_at <= wanted.opens_at then return 'v' end

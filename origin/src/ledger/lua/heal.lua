@@ -1,0 +1,141 @@
+-- The nodes bring a sale that may lack acknowledged orders back to what it was, without a leader: each says how far
+-- it is, and whoever finds that all are done ends it.
+--
+-- KEYS  as in prelude.lua. In the sale's hash, while it goes on: heal:history, heal:since, heal:found, heal:jumped,
+--       heal:heard and heal:node:<id>; heal:lost is what earlier ones found missing, as "<found> <jumped>" pairs. No key of
+--       its own: while a slot moves to another node of a Redis Cluster, a script that names a key which is not there is refused.
+-- ARGV  2 the caller's node, empty = a caller that has acknowledged nothing
+--       3 how far it is: 0 it looks, 1 it has restored what fits, 2 it is done
+--       4 the history in which it did so, empty = in none
+--       5 how long the others are waited for, in milliseconds
+--       6 to 12 what the caller heard of the sale at ARGV 1: capacity, state, opens_at, closes_at, hold_ms,
+--         buyer_limit, order_limit; empty where it heard nothing
+--       13 how many nodes are waited for; these, then all nodes that were ever heard lately
+-- Reply nil when there is no such sale, else
+--       1 snapshot
+--       2 a letter: w the sale is whole, d it is whole from now on, h it heals, o it heals and all have restored
+--         what fits
+--       3 the history of this Redis
+--       4 the commit_seq that it was found with, while it heals, else 0
+--       5 what was lost in earlier ones, as numbers in pairs: entries after the first up to the second
+-- Numbers that were given once are not given again: where somebody heard of more than there is, or somebody who may
+-- have is missing, commit_seq and version go on SKIP further, and an entry of the log says so.
+
+if not open_sale(true) then return nil end
+local HEAL = 'heal:'
+local SKIP, LOST_MAX = 1000000, 16
+local node, step, done_in = ARGV[2], tonumber(ARGV[3]), ARGV[4]
+
+local record, written, flat = {}, {}, redis.call('HGETALL', SALE)
+for i = 1, #flat, 2 do
+  local name = string.match(flat[i], '^' .. HEAL .. '(.+)$')
+  if name then record[name], written[i] = flat[i + 1], name end
+end
+local function lost()
+  local numbers = {}
+  for number in string.gmatch(record.lost or '', '%d+') do numbers[#numbers + 1] = number end
+  return numbers
+end
+
+if not healing then return { snapshot(), 'w', HISTORY, 0, lost() } end
+
+local TERMS = { 'opens_at', 'closes_at', 'hold_ms', 'buyer_limit', 'order_limit' }
+-- Takes over what somebody heard of the sale itself after the entry that it was found with.
+local function take_over()
+  local capacity, state = tonumber(ARGV[6]), ARGV[7]
+  if not capacity then return end
+  if capacity ~= sale.capacity and capacity >= sale.held + sale.confirmed then
+    sale.capacity = capacity
+    event('K', capacity)
+    bump()
+  end
+  local differs = false
+  for i, name in ipairs(TERMS) do
+    local value = tonumber(ARGV[7 + i])
+    differs = differs or value ~= sale[name]
+    sale[name] = value
+  end
+  if differs then
+    event('T', sale.opens_at, sale.closes_at, sale.hold_ms, sale.buyer_limit, sale.order_limit)
+    bump()
+  end
+  if state ~= sale.state then enter(state) end
+end
+
+local function jump()
+  sale.commit_seq = math.max(sale.commit_seq, HEARD) + SKIP
+  sale.version = sale.version + SKIP
+  record.jumped = sale.commit_seq
+  table.insert(events, 1, 'H ' .. record.found)
+  dirty = true
+end
+
+if record.history ~= HISTORY then
+  -- One that began in another history goes on in this one, from what was found then.
+  record = { history = HISTORY, since = now, found = record.found or sale.commit_seq,
+    jumped = record.jumped or 0, heard = record.heard or 0, lost = record.lost }
+end
+record.found, record.jumped = tonumber(record.found), tonumber(record.jumped)
+if sale.history == HISTORY then
+  -- The same server fell behind; from now on every other caller hears that, too.
+  sale.history = '-'
+  dirty = true
+end
+if HEARD > record.found and HEARD > tonumber(record.heard) then
+  record.heard = HEARD
+  take_over()
+end
+if HEARD > sale.commit_seq then jump() end
+if node ~= '' and done_in == HISTORY then record['node:' .. node] = step end
+
+local waits = tonumber(ARGV[13])
+local patient = now - record.since < tonumber(ARGV[5])
+local function all_are(far)
+  for i = 14, 13 + waits do
+    if tonumber(record['node:' .. ARGV[i]] or 0) < far then return false end
+  end
+  return true
+end
+
+local letter = 'h'
+if all_are(2) or (not patient and step == 2) then
+  for i = 14, #ARGV do
+    local far = tonumber(record['node:' .. ARGV[i]] or 0)
+    if far < 2 and record.jumped == 0 then jump() end
+  end
+  sale.history = HISTORY
+  dirty = true
+  letter = 'd'
+elseif all_are(1) or not patient then
+  letter = 'o'
+end
+
+local found = record.found
+if letter == 'd' then
+  found = 0
+  if record.jumped > 0 then
+    local pairs_ = lost()
+    pairs_[#pairs_ + 1] = record.found
+    pairs_[#pairs_ + 1] = record.jumped
+    while #pairs_ > 2 * LOST_MAX do
+      -- The oldest two become one, so that nothing that was lost is forgotten.
+      table.remove(pairs_, 2)
+      table.remove(pairs_, 2)
+    end
+    record = { lost = table.concat(pairs_, ' ') }
+  else
+    record = { lost = record.lost }
+  end
+end
+local fields, stale = {}, {}
+for name, value in pairs(record) do
+  fields[#fields + 1] = HEAL .. name
+  fields[#fields + 1] = value
+end
+for _, name in pairs(written) do
+  if not record[name] then stale[#stale + 1] = HEAL .. name end
+end
+if #fields > 0 then redis.call('HSET', SALE, unpack(fields)) end
+if #stale > 0 then redis.call('HDEL', SALE, unpack(stale)) end
+commit()
+return { snapshot(), letter, HISTORY, found, lost() }

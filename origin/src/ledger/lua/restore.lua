@@ -1,0 +1,134 @@
+-- Brings orders that were acknowledged to where they were told to be, where the ledger is behind that. Repeating
+-- it is harmless.
+--
+-- KEYS  1 to 5 as in prelude.lua  6 unrestored (hash: order id -> "<letter> <node> <time> <record>")
+-- ARGV  2 the node that acknowledged them
+--       3 1 = for the last time: due holds expire first, and what cannot be restored is listed; 0 = it is tried again
+--         when all nodes have restored what they can
+--       4 the longest length of that list
+--       5 id, record; repeated for each order, at most 512 orders
+-- Reply nil when there is no such sale, else
+--       1 snapshot
+--       2 a letter for each order: d done, r it was there already, n it does not fit, k it is there with another
+--         buyer, number of tickets or end
+-- The buyer limit and the sale's state are not asked: what was acknowledged stands.
+
+if not open_sale(true) then return nil end
+local UNRESTORED = KEYS[6]
+local node, list = ARGV[2], ARGV[3] == '1'
+
+local ids, tolds, buyers = {}, {}, {}
+for i = 1, (#ARGV - 4) / 2 do
+  local told = read_record(ARGV[2 * i + 4])
+  if not told then corrupt('the acknowledged record of order ' .. ARGV[2 * i + 3] .. ' is none') end
+  ids[i], tolds[i], buyers[i] = ARGV[2 * i + 3], told, told.buyer
+end
+load_orders(ids)
+load_buyers(buyers)
+-- Not before: a hold that is due here may have been confirmed or extended, as another node knows.
+if list then sweep() end
+
+local function becomes(id, order, name, ...)
+  change(id, order)
+  event(name, id, ...)
+  return 'd'
+end
+
+local function hold(id, order, deadline)
+  if order.state == 'e' then
+    -- The sweep above may have released it; what is released is removed after what is held was added.
+    for i = #released, 1, -1 do
+      if released[i] == id then table.remove(released, i) end
+    end
+  end
+  order.state, order.deadline = 'h', deadline
+  held_until[id] = deadline
+end
+
+local function insert(id, told)
+  if told.state == 'h' and told.deadline <= now then told.state = 'e' end
+  if told.state == 'h' or told.state == 'c' then
+    if not fits(told.taken) then return 'n' end
+    take(told.state, told.buyer, told.taken)
+    if told.state == 'h' then hold(id, told, told.deadline) end
+  end
+  return becomes(id, told, 'R', pack(told))
+end
+
+local function as_held(id, order, told)
+  if told.deadline <= order.deadline then return 'r' end
+  if order.state == 'h' then
+    hold(id, order, told.deadline)
+    return becomes(id, order, 'd', told.deadline)
+  end
+  -- It was extended, the ledger forgot that and let it expire.
+  if order.state ~= 'e' or told.deadline <= now then return 'r' end
+  if not fits(order.taken) then return 'n' end
+  take('h', order.buyer, order.taken)
+  hold(id, order, told.deadline)
+  return becomes(id, order, 'R', pack(order))
+end
+
+local function as_confirmed(id, order, told)
+  if order.state == 'x' then return 'r' end
+  if order.state == 'c' then return order.taken == told.taken and 'r' or 'k' end
+  if order.state == 'l' or told.taken > order.taken then return 'k' end
+  if order.state == 'e' then
+    if not fits(told.taken) then return 'n' end
+    take('c', order.buyer, told.taken)
+    order.state, order.taken = 'c', told.taken
+    return becomes(id, order, 't', told.taken)
+  end
+  take('h', order.buyer, -order.taken)
+  take('c', order.buyer, told.taken)
+  if told.taken < order.taken then bump() end
+  unhold(id)
+  order.state, order.taken = 'c', told.taken
+  return becomes(id, order, 'c', told.taken)
+end
+
+local function as_cancelled(id, order)
+  if order.state == 'x' or order.state == 'l' then return 'r' end
+  -- One that expired here was paid late and then given back: its payment must not take tickets again.
+  if order.state ~= 'e' then give_back(order.state, order.buyer, order.taken) end
+  if order.state == 'h' then unhold(id) end
+  order.state = 'x'
+  return becomes(id, order, 'x')
+end
+
+local function as_refused_late(id, order)
+  if order.state == 'c' then return 'k' end
+  if order.state == 'h' then expire(id, order) end
+  if order.state ~= 'e' then return 'r' end
+  order.state = 'l'
+  return becomes(id, order, 'l')
+end
+
+local function restore(id, told)
+  local order = orders[id]
+  if not order then return insert(id, told) end
+  if order.buyer ~= told.buyer or order.asked ~= told.asked then return 'k' end
+  if told.state == 'h' then return as_held(id, order, told) end
+  if told.state == 'c' then return as_confirmed(id, order, told) end
+  if told.state == 'x' then return as_cancelled(id, order) end
+  if told.state == 'l' then return as_refused_late(id, order) end
+  return 'r'
+end
+
+local letters, listed, settled = {}, {}, {}
+for i = 1, #ids do
+  local letter = restore(ids[i], tolds[i])
+  letters[i] = letter
+  if letter == 'd' or letter == 'r' then
+    settled[#settled + 1] = ids[i]
+  else
+    listed[#listed + 1] = ids[i]
+    listed[#listed + 1] = table.concat({ letter, node, now, ARGV[2 * i + 4] }, ' ')
+  end
+end
+commit()
+if list and #listed > 0 and redis.call('HLEN', UNRESTORED) < tonumber(ARGV[4]) then
+  redis.call('HSET', UNRESTORED, unpack(listed))
+end
+if #settled > 0 then redis.call('HDEL', UNRESTORED, unpack(settled)) end
+return { snapshot(), table.concat(letters) }

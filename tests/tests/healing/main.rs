@@ -1,0 +1,7 @@
+//! The ledger loses its last moments, and every acknowledged order is there again before anybody else can have its
+//! tickets.
+
+mod buyers;
+mod late;
+mod lost;
+mod stage;

@@ -1,0 +1,264 @@
+//! A Redis whose last moments can be lost, with a replica if wanted, and nodes of their own processes.
+
+use lastseat::process::free_port;
+use lastseat_tests::harness::metrics::Metrics;
+use lastseat_tests::harness::paths::{lastseat, scratch, tool};
+use lastseat_tests::harness::wait::{until, until_async};
+use lastseat_tests::harness::{Client, Program};
+use rustix::process::Signal;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+use tempfile::TempDir;
+
+pub(crate) const SHOP: &str = "0123456789abcdef0123456789abcdef-shop";
+
+/// One redis-server and its files.
+pub(crate) struct Server {
+    program: Option<Program>,
+    directory: PathBuf,
+    port: u16,
+}
+
+impl Server {
+    fn new(directory: PathBuf, more: &[&str]) -> Self {
+        fs::create_dir_all(&directory).expect("room");
+        let mut server = Self {
+            program: None,
+            directory,
+            port: free_port().expect("a port"),
+        };
+        server.start(more);
+        server
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.join("redis.sock")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis+unix://{}", self.socket().display())
+    }
+
+    /// Starts it on its files and waits until it has read them.
+    pub(crate) fn start(&mut self, more: &[&str]) {
+        let mut command = Command::new(tool("redis-server"));
+        command
+            .current_dir(&self.directory)
+            .args(["--port", &self.port.to_string(), "--unixsocket"])
+            .arg(self.socket())
+            .args(["--save", "", "--daemonize", "no", "--dir"])
+            .arg(&self.directory)
+            .args(["--appendonly", "yes", "--appendfsync", "always"])
+            .args(["--repl-diskless-sync-delay", "0"])
+            .args(more);
+        self.program = Some(Program::start("redis-server", command).expect("redis-server"));
+        until("redis-server answers", || {
+            (self.says(&["PING"]).trim() == "PONG").then_some(())
+        });
+    }
+
+    /// What it answers.
+    pub(crate) fn says(&self, words: &[&str]) -> String {
+        let mut command = Command::new(tool("redis-cli"));
+        command.arg("-s").arg(self.socket()).args(words);
+        let output = command.output().expect("redis-cli runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut program) = self.program.take() {
+            let ended = program.stop_after(|program| program.signal(Signal::KILL));
+            ended.expect("it is gone");
+        }
+        let _ = fs::remove_file(self.socket());
+    }
+
+    fn file(&self) -> PathBuf {
+        let directory = self.directory.join("appendonlydir");
+        let files = fs::read_dir(directory).expect("an append-only file");
+        let mut files = files.map(|file| file.expect("a file").path());
+        let found = files.find(|path| path.to_string_lossy().ends_with(".incr.aof"));
+        found.expect("the file that grows")
+    }
+
+    /// How long its append-only file is.
+    pub(crate) fn length(&self) -> u64 {
+        fs::metadata(self.file()).expect("its length").len()
+    }
+
+    /// Cuts the file, as a disk does that forgot its last writes. The server must be dead.
+    pub(crate) fn cut(&self, length: u64) {
+        let file = OpenOptions::new().write(true).open(self.file());
+        file.expect("the file").set_len(length).expect("it is cut");
+    }
+}
+
+/// One node.
+pub(crate) struct Node {
+    program: Option<Program>,
+    number: u16,
+    pub(crate) url: String,
+    admin: String,
+}
+
+impl Node {
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut program) = self.program.take() {
+            let ended = program.stop_after(|program| program.signal(Signal::KILL));
+            ended.expect("it is gone");
+        }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.url).expect("an address")
+    }
+
+    pub(crate) async fn metrics(&self) -> Metrics {
+        let mut client = Client::new(&self.admin).expect("an address");
+        let answer = client.get("/metrics").await.expect("metrics");
+        Metrics(answer.text())
+    }
+
+    /// What it said last.
+    pub(crate) fn notes(&self) -> String {
+        self.program
+            .as_ref()
+            .map_or_else(String::new, Program::notes)
+    }
+}
+
+/// Everything.
+pub(crate) struct Stage {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) primary: Server,
+    pub(crate) replica: Option<Server>,
+    directory: TempDir,
+}
+
+impl Stage {
+    /// Redis, with a replica if wanted, and so many nodes.
+    pub(crate) fn new(nodes: u16, with_replica: bool) -> Self {
+        let directory = scratch().expect("room");
+        let primary = Server::new(directory.path().join("primary"), &[]);
+        let replica = with_replica.then(|| {
+            let port = primary.port.to_string();
+            let options = ["--replicaof", &format!("127.0.0.1 {port}")];
+            Server::new(directory.path().join("replica"), &options)
+        });
+        if let Some(replica) = &replica {
+            until("the replica has all", || {
+                let said = replica.says(&["INFO", "replication"]);
+                said.contains("master_link_status:up").then_some(())
+            });
+        }
+        let mut stage = Self {
+            nodes: Vec::new(),
+            primary,
+            replica,
+            directory,
+        };
+        stage.point_at_primary();
+        stage.nodes = (1..=nodes).map(|number| stage.node(number)).collect();
+        stage
+    }
+
+    fn point_at(&self, socket: &Path) {
+        let current = self.directory.path().join("redis.sock");
+        let next = self.directory.path().join("next.sock");
+        symlink(socket, &next).expect("a link");
+        fs::rename(next, current).expect("the link is moved");
+    }
+
+    fn point_at_primary(&self) {
+        self.point_at(&self.primary.socket());
+    }
+
+    /// Promotes the replica and leads the nodes there, as a failover does.
+    pub(crate) fn fail_over(&self) {
+        let replica = self.replica.as_ref().expect("a replica");
+        assert_eq!(replica.says(&["REPLICAOF", "NO", "ONE"]).trim(), "OK");
+        self.point_at(&replica.socket());
+    }
+
+    /// From now on the replica hears nothing.
+    pub(crate) fn cut_off_replica(&self) {
+        let replica = self.replica.as_ref().expect("a replica");
+        assert_eq!(replica.says(&["REPLICAOF", "127.0.0.1", "1"]).trim(), "OK");
+    }
+
+    /// How clients reach the Redis of the moment.
+    pub(crate) fn redis_url(&self) -> String {
+        format!(
+            "redis+unix://{}/redis.sock",
+            self.directory.path().display()
+        )
+    }
+
+    fn node(&self, number: u16) -> Node {
+        let mut command = Command::new(lastseat().expect("the program"));
+        let any = "127.0.0.1:0";
+        command
+            .env_remove("LASTSEAT_EDGE_KEY")
+            .args(["serve", "--insecure-direct", "--json"])
+            .args(["--listen", any, "--admin-listen", any])
+            .args(["--node", &number.to_string()])
+            .args(["--redis-url", &self.redis_url()])
+            .arg("--data-dir")
+            .arg(self.directory.path().join("nodes"))
+            .env("LASTSEAT_SHOP_TOKEN", SHOP);
+        let program = Program::start("a node", command).expect("a node");
+        let line = program.line(Duration::from_secs(10)).expect("its address");
+        let entry: serde_json::Value = serde_json::from_str(&line).expect("an entry");
+        let address = |name: &str| entry[name].as_str().expect("an address").to_owned();
+        Node {
+            url: address("url"),
+            admin: address("admin"),
+            program: Some(program),
+            number,
+        }
+    }
+
+    /// Starts a node again that was killed.
+    pub(crate) fn start_again(&mut self, place: usize) {
+        let number = self.nodes[place].number;
+        self.nodes[place] = self.node(number);
+    }
+
+    /// `lastseat` on the Redis of the moment.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(lastseat().expect("the program"));
+        command.env("REDIS_URL", self.redis_url()).args(arguments);
+        command.output().expect("lastseat runs")
+    }
+
+    /// As [`Stage::run`], for one that ends well.
+    pub(crate) fn says(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let notes = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {notes}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Waits until no node heals anything.
+    pub(crate) async fn is_whole(&self) {
+        for node in self.nodes.iter().filter(|node| node.program.is_some()) {
+            until_async("the sale is whole", async || {
+                let healing = node.metrics().await.count("lastseat_sales_healing", &[]);
+                (healing == 0).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// The sum of a counter over the nodes that live.
+    pub(crate) async fn sum(&self, counter: &str) -> u64 {
+        let mut sum = 0;
+        for node in self.nodes.iter().filter(|node| node.program.is_some()) {
+            sum += node.metrics().await.count(counter, &[]);
+        }
+        sum
+    }
+}
