@@ -12,5 +12,8 @@ pub mod drill;
 pub mod fuzz;
 pub mod guard;
 pub mod harness;
+pub mod histories;
+pub mod mutants;
+pub mod plays;
 pub mod rush;
 pub mod swarm;

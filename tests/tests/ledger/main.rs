@@ -3,5 +3,7 @@
 mod concurrent;
 mod faults;
 mod history;
+mod plays;
 mod rules;
-mod world;
+
+use lastseat_tests::histories::world;
