@@ -1,6 +1,7 @@
 //! What the edge says by itself. The one file here that speaks HTTP statuses.
 
 use crate::glue;
+use shared::errand::Answer;
 use shared::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
 use shared::{Code, Problem, Refusal};
 use wasm_bindgen::JsValue;
@@ -65,45 +66,29 @@ pub(crate) fn of_origin(answer: Response) -> Response {
     glue::strip(&answer).unwrap_or(answer)
 }
 
-/// Whether a lastseat origin made `answer`, and not something that stands in its place.
-fn is_ours(answer: &Response) -> bool {
-    glue::answered_by(answer).is_some()
-}
-
 /// Why `answer` says that its origin does not believe this edge, if it says so.
-fn doubt(answer: &Response) -> Option<String> {
+pub(crate) fn doubt(answer: &Response) -> Option<String> {
     glue::challenge(answer).filter(|challenge| challenge.starts_with(EDGE_CHALLENGE))
 }
 
-/// How far an origin got with a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It decided.
-    Decided,
-    /// It decided that it cannot take more now.
-    Busy,
-    /// It could not, and nothing happened: another one may.
-    NothingHappened,
-    /// It does not believe this edge, for this reason, and nothing happened: another one may.
-    Doubted(String),
-    /// It does not know what became of the order: another one may be able to tell, under the same id.
-    Unknown,
-    /// It did not answer, or something else did in its place.
-    Failed,
-}
+/// An origin's answer as an errand reads it.
+pub(crate) struct OfOrigin<'a>(pub(crate) &'a Response);
 
-/// Reads the status of what came back, if anything did.
-pub(crate) fn verdict(answer: Option<&Response>) -> Verdict {
-    match answer.map(|answer| (answer.status(), answer)) {
-        None => Verdict::Failed,
-        Some((500.., answer)) if !is_ours(answer) => Verdict::Failed,
-        Some((503, _)) => Verdict::NothingHappened,
-        Some((504, _)) => Verdict::Unknown,
-        // The origin has room, but not for this client.
-        Some((429, answer)) if glue::limited(answer).is_some() => Verdict::Decided,
-        Some((429, answer)) if is_ours(answer) => Verdict::Busy,
-        Some((401, answer)) => doubt(answer).map_or(Verdict::Decided, Verdict::Doubted),
-        Some(_) => Verdict::Decided,
+impl Answer for OfOrigin<'_> {
+    fn status(&self) -> u16 {
+        self.0.status()
+    }
+
+    fn is_ours(&self) -> bool {
+        glue::answered_by(self.0).is_some()
+    }
+
+    fn limits_the_client(&self) -> bool {
+        glue::limited(self.0).is_some()
+    }
+
+    fn doubts_the_edge(&self) -> bool {
+        doubt(self.0).is_some()
     }
 }
 

@@ -1,14 +1,14 @@
-//! Asking the origins: one after the other, with a deadline each, always under the same order id.
+//! Asking the origins: one after the other, with a deadline each, always under the same order id. Who, for how long
+//! and what an answer means is decided in [`shared::errand`].
 
-use crate::answer::{self, Verdict};
+use crate::answer::{self, OfOrigin};
 use crate::glue;
 use crate::headers;
 use crate::runtime::{self, Reply, Watch};
 use crate::state::Isolate;
 use js_sys::Object;
+use shared::errand::{self, Attempt, Lost, Verdict, Wait};
 use shared::gate::Key;
-use shared::limits::{EDGE_ATTEMPT_MS, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS};
-use shared::routing::{Outcome, Tried};
 use shared::{BuyerId, EdgeCounts, Grant, OrderId, SaleId, UnixMillis};
 use std::net::IpAddr;
 use wasm_bindgen::JsValue;
@@ -29,16 +29,6 @@ pub(crate) struct Errand<'a> {
     pub(crate) since: UnixMillis,
     /// By which it waits.
     pub(crate) watch: &'a Watch,
-}
-
-/// No origin answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lost {
-    /// None was asked.
-    NotSent,
-    /// One may have got the request: workerd does not tell a refused connection from one that was
-    /// reset after the request was read.
-    Unknown,
 }
 
 impl Errand<'_> {
@@ -75,111 +65,62 @@ impl Errand<'_> {
         init: &Object,
         untold: &mut Option<EdgeCounts>,
     ) -> Result<Response, Lost> {
-        let deadline = self.since.plus(EDGE_DEADLINE_MS);
-        let mut tried = Tried::default();
-        let mut lost = Lost::NotSent;
-        let mut nothing_happened = None;
-        for attempt in 1..=EDGE_ATTEMPTS_MAX {
+        let mut errand = errand::Errand::new(self.since);
+        loop {
             let now = runtime::now();
-            let ms = deadline.since(now).min(EDGE_ATTEMPT_MS);
-            if ms == 0 {
-                break;
-            }
-            let Some((index, url)) =
+            let buyer = self.buyer.as_ref();
+            let Some((attempt, url)) =
                 self.isolate
-                    .pick(client, self.buyer.as_ref(), tried, now, &self.path)
+                    .next_origin(&mut errand, client, buyer, now, &self.path)
             else {
                 break;
             };
-            tried.add(index);
-            // The last one is not left: nobody would be asked after it.
-            let others = (attempt < EDGE_ATTEMPTS_MAX).then_some(tried);
-            let (reply, silent) = self.ask_one(index, &url, init, others, (now, ms)).await;
-            let verdict = answer::verdict(reply.as_ref());
+            let (reply, wait) = self.ask_one(&attempt, &url, init).await;
+            let verdict = Verdict::of(reply.as_ref().map(OfOrigin).as_ref());
             let heard = runtime::now();
-            self.report(index, &verdict, silent, heard);
             let told = reply.as_ref().is_some_and(|r| self.hear(r, now, heard));
             if told && untold.take().is_some() {
                 // A second origin must not count it again.
                 glue::forget_counts(init);
             }
-            match (verdict, reply) {
-                (Verdict::Decided | Verdict::Busy, Some(reply)) => {
-                    discard(nothing_happened);
-                    return Ok(reply);
-                }
-                (Verdict::NothingHappened, Some(reply)) => {
-                    discard(nothing_happened.replace(reply));
-                }
-                (Verdict::Doubted(why), reply) => {
-                    self.isolate.doubted_by(index, &why);
-                    discard(reply);
-                }
-                (verdict, reply) => {
-                    discard(reply);
-                    // Two that do not know: the ledger is away, and to ask a third would only add to its load.
-                    let no_use = verdict == Verdict::Unknown && lost == Lost::Unknown;
-                    lost = Lost::Unknown;
-                    if no_use {
-                        break;
-                    }
-                }
+            if verdict == Verdict::Failed {
+                self.isolate.count_failed(self.sale);
             }
-        }
-        match (lost, nothing_happened) {
-            (Lost::NotSent, Some(reply)) => Ok(reply),
-            (_, reply) => {
-                discard(reply);
-                Err(lost)
+            if let Some(why) = reply.as_ref().filter(|_| verdict == Verdict::Doubted) {
+                let why = answer::doubt(why).unwrap_or_default();
+                self.isolate.doubted_by(attempt.index, &why);
             }
+            let unread = self
+                .isolate
+                .heard(&mut errand, &attempt, verdict, wait, reply, heard);
+            discard(unread);
         }
+        let (outcome, unread) = errand.end();
+        discard(unread);
+        outcome
     }
 
-    /// Waits for one origin from `now` for at most so many milliseconds, or until it has gone silent while another one takes requests: a frozen
-    /// node costs a buyer about a second and not the whole wait. `others` tells who was tried, if another one may be
-    /// asked at all. The second value tells whether it was left.
+    /// Waits for one origin until it answers or the attempt ends. The second value tells how.
     async fn ask_one(
         &self,
-        index: usize,
+        attempt: &Attempt,
         url: &str,
         init: &Object,
-        others: Option<Tried>,
-        (now, ms): (UnixMillis, u64),
-    ) -> (Option<Response>, bool) {
-        let until = now.plus(ms);
-        let look = |now| self.isolate.patience(index).min(until.since(now));
-        let mut reply = self.watch.fetch(url, init, look(now)).await;
+    ) -> (Option<Response>, Wait) {
+        let look = |now| self.isolate.look_ms(attempt, now);
+        let mut reply = self.watch.fetch(url, init, look(attempt.asked)).await;
         loop {
             let pending = match reply {
-                Reply::Here(answer) => return (Some(answer), false),
-                Reply::Failed => return (None, false),
+                Reply::Here(answer) => return (Some(answer), Wait::Over),
+                Reply::Failed => return (None, Wait::Over),
                 Reply::Pending(pending) => pending,
             };
             let now = runtime::now();
-            let silent = others.is_some_and(|tried| self.isolate.should_leave(index, tried, now));
-            if silent || now >= until {
-                return (None, silent);
+            if let Some(wait) = self.isolate.ends(attempt, now) {
+                return (None, wait);
             }
             reply = self.watch.wait_on(&pending, look(now)).await;
         }
-    }
-
-    fn report(&self, index: usize, verdict: &Verdict, silent: bool, now: UnixMillis) {
-        let outcome = match verdict {
-            Verdict::Decided => Outcome::Answered,
-            Verdict::Busy | Verdict::NothingHappened | Verdict::Unknown | Verdict::Doubted(_) => {
-                Outcome::Shed
-            }
-            Verdict::Failed => {
-                self.isolate.count_failed(self.sale);
-                if silent {
-                    Outcome::Silent
-                } else {
-                    Outcome::Failed
-                }
-            }
-        };
-        self.isolate.report(index, outcome, now);
     }
 
     /// Takes in the grant of an answer, heard `now`, to what was sent at `asked`; says whether the node has heard this isolate's

@@ -1,13 +1,14 @@
 //! The life of an order at the edge: it is checked, passes the gate or does not, and is forwarded.
 
 use crate::answer;
-use crate::forward::{Errand, Lost};
+use crate::forward::Errand;
 use crate::headers;
 use crate::routes::Route;
 use crate::runtime::{self, Watch};
 use crate::state::Isolate;
 use js_sys::{ArrayBuffer, Uint8Array};
 use shared::buyer_token::TokenError;
+use shared::errand::Lost;
 use shared::gate::{Ask, Decision, Key, come_back_ms};
 use shared::limits::{BEAT_MS, BODY_MAX, EDGE_ATTEMPT_MS};
 use shared::wire::OrderRequest;
@@ -44,7 +45,7 @@ pub(crate) async fn place(
     if let Err(problem) = headers::check_length(request) {
         return answer::problem(&problem.for_order(&id));
     }
-    let mut ask = Ask { key, beats: 0 };
+    let mut ask = Ask::new(key);
     let mut now = since;
     loop {
         match isolate.decide(sale, ask, now) {
@@ -56,7 +57,7 @@ pub(crate) async fn place(
             }
             Decision::Wait => {
                 runtime::sleep(BEAT_MS).await;
-                ask.beats = ask.beats.saturating_add(1);
+                ask = ask.after_a_beat();
                 now = runtime::now();
             }
         }
@@ -178,20 +179,5 @@ fn refused(refusal: Refusal, now: UnixMillis, chance: f64) -> Problem {
 }
 
 pub(crate) fn unanswered(lost: Lost, chance: f64) -> Problem {
-    let code = match lost {
-        Lost::NotSent => Code::Unavailable,
-        Lost::Unknown => Code::OutcomeUnknown,
-    };
-    Problem::new(code).retry_after((chance * JITTER_MS) as u32)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_that_may_have_arrived_is_never_called_unavailable() {
-        assert_eq!(unanswered(Lost::Unknown, 0.0).code, Code::OutcomeUnknown);
-        assert_eq!(unanswered(Lost::NotSent, 0.0).code, Code::Unavailable);
-    }
+    Problem::new(lost.code()).retry_after((chance * JITTER_MS) as u32)
 }

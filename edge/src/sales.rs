@@ -1,12 +1,13 @@
 //! How a sale stands, for everybody who looks: from memory for a second, then from an origin.
 
 use crate::answer;
-use crate::forward::{Errand, Lost};
+use crate::forward::Errand;
 use crate::glue;
 use crate::orders::unanswered;
 use crate::routes::Route;
 use crate::runtime::{self, Watch};
 use crate::state::Isolate;
+use shared::errand::Lost;
 use shared::limits::{BEAT_MS, EDGE_ATTEMPT_MS};
 use shared::views::Look;
 use shared::{Problem, Refusal, SaleId, UnixMillis};

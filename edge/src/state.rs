@@ -5,10 +5,11 @@ use crate::config::{ClientIp, Config};
 use crate::runtime;
 use js_sys::{JSON, Object, Reflect};
 use shared::bucket::Buckets;
+use shared::errand::{Attempt, Errand, Verdict, Wait};
 use shared::gate::{Ask, Decision, Gates, Heard, Key};
 use shared::limits::EDGE_CLIENTS_MAX;
 use shared::recent::Recent;
-use shared::routing::{Outcome, Router, Sender, Tried};
+use shared::routing::{Router, Sender};
 use shared::views::{Look, Views};
 use shared::{BuyerId, EdgeCounts, EdgeId, EdgeTally, Grant, KeyRing, OrderId, Refusal, SaleId};
 use shared::{TraceParent, UnixMillis};
@@ -17,6 +18,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
+use web_sys::Response;
 use worker::console_error;
 
 /// One isolate's knowledge: hints that cost nothing but an extra request when they are lost.
@@ -193,37 +195,53 @@ impl Isolate {
         self.router.borrow().needs_buyer()
     }
 
-    /// The next origin for a request and the address of `path` there.
-    pub(crate) fn pick(
+    /// The next origin of an errand and the address of `path` there.
+    pub(crate) fn next_origin(
         &self,
+        errand: &mut Errand<Response>,
         ip: Option<IpAddr>,
         buyer: Option<&BuyerId>,
-        tried: Tried,
         now: UnixMillis,
         path: &str,
-    ) -> Option<(usize, String)> {
+    ) -> Option<(Attempt, String)> {
         let sender = Sender {
             ip,
             buyer,
             chance: [self.chance(), self.chance()],
         };
         let mut router = self.router.borrow_mut();
-        let index = router.pick(&sender, tried, now)?;
-        Some((index, format!("{}{path}", router.url(index)?)))
+        let attempt = errand.next(&mut router, &sender, now)?;
+        Some((attempt, format!("{}{path}", router.url(attempt.index)?)))
     }
 
-    /// How long to wait for origin `index` before [`Isolate::should_leave`] is asked, in milliseconds.
-    pub(crate) fn patience(&self, index: usize) -> u64 {
-        self.router.borrow().patience(index)
+    /// See [`Attempt::look_ms`].
+    pub(crate) fn look_ms(&self, attempt: &Attempt, now: UnixMillis) -> u64 {
+        attempt.look_ms(&self.router.borrow(), now)
     }
 
-    /// Whether what waits for origin `index` should go to another one.
-    pub(crate) fn should_leave(&self, index: usize, tried: Tried, now: UnixMillis) -> bool {
-        self.router.borrow_mut().should_leave(index, tried, now)
+    /// See [`Attempt::ends`].
+    pub(crate) fn ends(&self, attempt: &Attempt, now: UnixMillis) -> Option<Wait> {
+        attempt.ends(&mut self.router.borrow_mut(), now)
     }
 
-    pub(crate) fn report(&self, index: usize, outcome: Outcome, now: UnixMillis) {
-        self.router.borrow_mut().report(index, outcome, now);
+    /// See [`Errand::heard`].
+    pub(crate) fn heard(
+        &self,
+        errand: &mut Errand<Response>,
+        attempt: &Attempt,
+        verdict: Verdict,
+        wait: Wait,
+        answer: Option<Response>,
+        now: UnixMillis,
+    ) -> Option<Response> {
+        errand.heard(
+            attempt,
+            verdict,
+            wait,
+            answer,
+            &mut self.router.borrow_mut(),
+            now,
+        )
     }
 
     /// An order id that nobody can guess.

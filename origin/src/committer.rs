@@ -1,5 +1,6 @@
 //! The committer of one sale: gathers orders while a batch is at the ledger, takes the next batch
-//! from the local stock, and hears everything anew from each reply.
+//! from the local stock, and hears everything anew from each reply. What it decides is in [`shared::committer`];
+//! this is the task that carries it out.
 //!
 //! There are no timers on the way of an order: an idle committer sends at once, a busy one sends
 //! what gathered during one round trip.
@@ -10,11 +11,11 @@ use crate::metrics::{Counters, SaleCounts, count};
 use crate::nodes::Nodes;
 use crate::sales::{Placed, Tier};
 use crate::spans;
-use shared::gate::Key;
-use shared::limits::{BATCH_MAX, QUEUE_MAX, REPOLL_MS, SWEEP_MAX};
-use shared::outlook::{self, Admission, Load, Outlook};
+use shared::committer::{self as rounds, Sending, Waiter};
+use shared::limits::{QUEUE_MAX, REPOLL_MS};
+use shared::outlook::{self, Load, Outlook};
 use shared::recent::Recent;
-use shared::{BuyerId, EdgeId, Grant, OrderId, Quantity, Refusal, SaleId, Snapshot, Stock};
+use shared::{EdgeId, Grant, Refusal, SaleId, Snapshot, Stock};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,33 +25,25 @@ use tracing::{Instrument, Span};
 /// Readers of a sale hear what the ledger said at most this long ago.
 const RECENT: Duration = Duration::from_millis(100);
 
-/// An order as a node takes it.
-#[derive(Clone, Debug)]
-pub struct NewOrder {
-    /// Its id.
-    pub id: OrderId,
-    /// Who buys.
-    pub buyer: BuyerId,
-    /// How many tickets.
-    pub quantity: Quantity,
-    /// Where the id comes from.
-    pub key: Key,
-}
+pub use shared::order::NewOrder;
 
-/// What waits in the queue.
-enum Work {
-    Order(Waiting),
-    /// Hear the ledger again: somebody wants to know whether the last "no" still stands.
-    Poll(Option<oneshot::Sender<Result<Snapshot, Fault>>>),
-    /// Tell when everything before this is done.
-    Finish(oneshot::Sender<()>),
-}
+type Heard = oneshot::Sender<Result<Snapshot, Fault>>;
+type Work = rounds::Work<Buyer, Heard, oneshot::Sender<()>>;
+type Round = rounds::Round<Buyer, Heard, oneshot::Sender<()>>;
+type Waiting = rounds::Waiting<Buyer>;
 
-struct Waiting {
-    order: NewOrder,
+/// The request that waits for an order.
+#[derive(Debug)]
+struct Buyer {
     answer: oneshot::Sender<Result<Placed, Fault>>,
     /// The request's part of its trace.
     span: Span,
+}
+
+impl Waiter for Buyer {
+    fn has_left(&self) -> bool {
+        self.answer.is_closed()
+    }
 }
 
 /// A sale's desk: what the node knows of the sale, and the queue to its committer.
@@ -149,6 +142,12 @@ impl Desk {
         received.refusal
     }
 
+    /// What this node may ask the ledger for, now that things stand so.
+    fn stock(&self, snapshot: &Snapshot) -> Stock {
+        let (own, live) = self.nodes.weights();
+        Stock::of(snapshot.free(), own, live)
+    }
+
     fn remember(&self, batch: &[Waiting], verdicts: &[Verdict]) {
         let mut known = self.known();
         for (waiting, verdict) in batch.iter().zip(verdicts) {
@@ -167,8 +166,10 @@ impl Desk {
         self.queue
             .try_send(Work::Order(Waiting {
                 order,
-                answer,
-                span: spans::of_waiting(),
+                waiter: Buyer {
+                    answer,
+                    span: spans::of_waiting(),
+                },
             }))
             .ok()?;
         Some(receiver)
@@ -250,7 +251,7 @@ pub(crate) struct Committer {
     sale: SaleId,
     desk: Arc<Desk>,
     counters: Arc<Counters>,
-    stock: Stock,
+    rounds: rounds::Committer<Buyer>,
     /// Batches that were sent, which numbers them in spans.
     batches: u64,
 }
@@ -281,14 +282,13 @@ impl Committer {
             happenings,
             refresh: tokio::sync::Mutex::default(),
         });
-        let mut committer = Self {
+        let committer = Self {
             sale,
+            rounds: rounds::Committer::new(desk.stock(&snapshot)),
             desk: Arc::clone(&desk),
             counters,
-            stock: Stock::default(),
             batches: 0,
         };
-        committer.restock(&snapshot);
         tokio::spawn(committer.run(work));
         desk
     }
@@ -296,10 +296,8 @@ impl Committer {
     async fn run(mut self, mut work: mpsc::Receiver<Work>) {
         let mut sweep = tokio::time::interval(Duration::from_millis(REPOLL_MS));
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // An order that the last batch had no stock for.
-        let mut left_over: Option<Waiting> = None;
         loop {
-            let first = match left_over.take() {
+            let first = match self.rounds.take_left_over() {
                 Some(waiting) => Work::Order(waiting),
                 None => tokio::select! {
                     biased;
@@ -307,14 +305,14 @@ impl Committer {
                         Some(received) => received,
                         None => return,
                     },
-                    _ = sweep.tick(), if self.desk.known().outlook.snapshot().held > 0 => Work::Poll(None),
+                    _ = sweep.tick(), if self.desk.known().outlook.is_to_be_swept() => Work::Poll(None),
                 },
             };
             let mut round = Round::default();
             self.sort(first, &mut round);
-            while round.batch.len() < BATCH_MAX && left_over.is_none() {
+            while self.rounds.has_room(&round) {
                 match work.try_recv() {
-                    Ok(next) => left_over = self.sort(next, &mut round),
+                    Ok(next) => self.sort(next, &mut round),
                     Err(_) => break,
                 }
             }
@@ -322,39 +320,17 @@ impl Committer {
         }
     }
 
-    /// Puts one piece of work where it belongs; gives an order back that must wait for the next reply.
-    fn sort(&mut self, work: Work, round: &mut Round) -> Option<Waiting> {
-        match work {
-            Work::Poll(answer) => {
-                round.poll = true;
-                round.polls.extend(answer);
-            }
-            Work::Finish(done) => round.finished.push(done),
-            // Nobody waits and nothing was sent: as if it had never come.
-            Work::Order(waiting) if waiting.answer.is_closed() => {}
-            Work::Order(waiting) => {
-                let admission = self.desk.known().outlook.admit(
-                    &mut self.stock,
-                    waiting.order.key,
-                    waiting.order.quantity,
-                    round.batch.is_empty(),
-                    self.desk.ledger.now(),
-                );
-                match admission {
-                    Admission::Send => round.batch.push(waiting),
-                    Admission::Later => return Some(waiting),
-                    Admission::Refuse(refusal) => {
-                        count(&self.counters.refused_by_origin);
-                        count(&self.desk.counts.refused_by_origin);
-                        let _ = waiting.answer.send(Ok(Placed {
-                            verdict: Verdict::Refused(refusal),
-                            by: Tier::Origin,
-                        }));
-                    }
-                }
-            }
+    /// Puts one piece of work where it belongs, and tells a buyer who is refused from memory.
+    fn sort(&mut self, work: Work, round: &mut Round) {
+        let now = self.desk.ledger.now();
+        let known = self.desk.known();
+        let refused = self.rounds.sort(work, &known.outlook, now, round);
+        drop(known);
+        if let Some((waiting, refusal)) = refused {
+            count(&self.counters.refused_by_origin);
+            count(&self.desk.counts.refused_by_origin);
+            tell(waiting, Ok(Verdict::Refused(refusal)), Tier::Origin);
         }
-        None
     }
 
     async fn carry_out(&mut self, round: Round) {
@@ -372,60 +348,47 @@ impl Committer {
         }
     }
 
-    /// Sends one batch; when the outcome is unknown, once more: the ids make that harmless.
+    /// Sends one batch, as often as [`Sending`] says, and tells everybody what became of it.
     async fn commit(&mut self, batch: Vec<Waiting>) {
-        let orders: Vec<Reserve> = batch.iter().map(Waiting::reserve).collect();
+        let orders: Vec<Reserve> = batch
+            .iter()
+            .map(|waiting| waiting.order.reserve())
+            .collect();
         self.counters
             .batched_orders
             .fetch_add(orders.len() as u64, Ordering::Relaxed);
         self.batches += 1;
-        let waiting = batch.iter().map(|waiting| &waiting.span);
+        let waiting = batch.iter().map(|waiting| &waiting.waiter.span);
         let span = spans::of_batch(&self.sale, self.batches, waiting);
-        let reserve = || {
+        let mut sending = Sending::default();
+        let outcome = loop {
             let reserving = self.desk.ledger.reserve(&self.sale, &orders);
-            reserving.instrument(span.clone())
+            let reply = reserving.instrument(span.clone()).await;
+            if let Some(outcome) = sending.heard(reply, &self.sale) {
+                break outcome;
+            }
         };
-        let mut reply = reserve().await;
-        let resent = matches!(reply, Err(Fault::Unknown(_)));
-        if resent {
-            reply = match reserve().await {
-                // The first sending may have been carried out, whatever became of the second.
-                Err(Fault::NotSent(reason)) => Err(Fault::Unknown(reason)),
-                other => other,
-            };
-        }
-        spans::decided(&span, reply.as_ref().err());
-        match reply {
-            Ok(Some((snapshot, verdicts))) => {
-                self.hear(&snapshot);
-                self.desk.remember(&batch, &verdicts);
-                for (waiting, verdict) in batch.into_iter().zip(verdicts) {
-                    self.count(&verdict);
-                    let _ = waiting.answer.send(Ok(Placed {
-                        verdict,
-                        by: Tier::Ledger,
-                    }));
-                }
+        spans::decided(&span, outcome.as_ref().err());
+        let verdicts = outcome.map(|(snapshot, verdicts)| {
+            self.hear(&snapshot);
+            self.desk.remember(&batch, &verdicts);
+            verdicts
+        });
+        for (waiting, heard) in rounds::answers(batch, verdicts) {
+            if let Ok(verdict) = &heard {
+                self.count(verdict);
             }
-            Ok(None) => {
-                let gone = Fault::Corrupt(format!("sale {} is gone from the ledger", self.sale));
-                refuse_all(batch, &gone);
-            }
-            Err(fault) => refuse_all(batch, &fault),
+            tell(waiting, heard, Tier::Ledger);
         }
     }
 
     /// Hears the ledger and expires due holds, page by page.
     async fn poll(&mut self) -> Result<Snapshot, Fault> {
         loop {
-            let Some((snapshot, expired)) = self.desk.ledger.sweep(&self.sale).await? else {
-                return Err(Fault::Corrupt(format!(
-                    "sale {} is gone from the ledger",
-                    self.sale
-                )));
-            };
+            let reply = self.desk.ledger.sweep(&self.sale).await;
+            let (snapshot, more) = rounds::swept(reply, &self.sale)?;
             self.hear(&snapshot);
-            if expired < SWEEP_MAX as u64 {
+            if !more {
                 return Ok(snapshot);
             }
         }
@@ -433,12 +396,7 @@ impl Committer {
 
     fn hear(&mut self, snapshot: &Snapshot) {
         self.desk.hear(snapshot);
-        self.restock(snapshot);
-    }
-
-    fn restock(&mut self, snapshot: &Snapshot) {
-        let (own, live) = self.desk.nodes.weights();
-        self.stock = Stock::of(snapshot.free(), own, live);
+        self.rounds.restock(self.desk.stock(snapshot));
     }
 
     fn count(&self, verdict: &Verdict) {
@@ -452,27 +410,7 @@ impl Committer {
     }
 }
 
-/// What one round of the committer carries out.
-#[derive(Default)]
-struct Round {
-    batch: Vec<Waiting>,
-    poll: bool,
-    polls: Vec<oneshot::Sender<Result<Snapshot, Fault>>>,
-    finished: Vec<oneshot::Sender<()>>,
-}
-
-impl Waiting {
-    fn reserve(&self) -> Reserve {
-        Reserve {
-            id: self.order.id.clone(),
-            buyer: self.order.buyer.clone(),
-            quantity: self.order.quantity,
-        }
-    }
-}
-
-fn refuse_all(batch: Vec<Waiting>, fault: &Fault) {
-    for waiting in batch {
-        let _ = waiting.answer.send(Err(fault.clone()));
-    }
+fn tell(waiting: Waiting, heard: Result<Verdict, Fault>, by: Tier) {
+    let placed = heard.map(|verdict| Placed { verdict, by });
+    let _ = waiting.waiter.answer.send(placed);
 }

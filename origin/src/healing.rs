@@ -45,10 +45,13 @@ struct Reading {
 type Mine = Vec<(OrderId, Told)>;
 
 impl Healer {
-    /// Begins. All sales are looked at once, for this node may have been away when they were healed.
-    pub(crate) fn start(ledger: Ledger, nodes: Arc<Nodes>, counters: Arc<Counters>) {
-        ledger.acknowledged().healer_is_here();
-        ledger.acknowledged().want_all();
+    /// Begins; ends when it is dropped. All sales are looked at once, for this node may have been away when they were
+    /// healed.
+    pub(crate) fn start(ledger: Ledger, nodes: Arc<Nodes>, counters: Arc<Counters>) -> Arc<Self> {
+        let acknowledged = ledger.acknowledged().clone();
+        acknowledged.healer_is_here();
+        acknowledged.want_all();
+        let mut changes = ledger.server_changes();
         let healer = Arc::new(Self {
             ledger,
             nodes,
@@ -57,9 +60,19 @@ impl Healer {
             room: Semaphore::new(HEALS_MAX),
             reading: tokio::sync::Mutex::default(),
         });
+        let (wanting, working) = (acknowledged.clone(), Arc::downgrade(&healer));
+        tokio::spawn(async move {
+            // A link that found another server, or the same one started again: nobody waits for a call to notice.
+            while changes.changed().await.is_ok() {
+                wanting.want_all();
+            }
+        });
         tokio::spawn(async move {
             loop {
-                let wanted = healer.ledger.acknowledged().next().await;
+                let wanted = acknowledged.next().await;
+                let Some(healer) = working.upgrade() else {
+                    return;
+                };
                 let mut sales = wanted.sales;
                 if wanted.all {
                     sales.extend(healer.all_sales().await);
@@ -69,6 +82,7 @@ impl Healer {
                 }
             }
         });
+        healer
     }
 
     async fn all_sales(&self) -> HashSet<SaleId> {

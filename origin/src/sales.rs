@@ -61,6 +61,8 @@ pub struct Sales(Arc<Inner>);
 struct Inner {
     ledger: Ledger,
     nodes: Arc<Nodes>,
+    /// Works for as long as it is here.
+    _healer: Arc<Healer>,
     counters: Arc<Counters>,
     desks: RwLock<HashMap<SaleId, Arc<Desk>>>,
     lookups: Semaphore,
@@ -73,10 +75,11 @@ impl Sales {
     pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
         let ledger = ledger.counting_in(Arc::clone(&counters));
         let nodes = Nodes::start(ledger.aside(), node);
-        Healer::start(ledger.aside(), Arc::clone(&nodes), Arc::clone(&counters));
+        let healer = Healer::start(ledger.aside(), Arc::clone(&nodes), Arc::clone(&counters));
         let sales = Self(Arc::new(Inner {
             ledger,
             nodes,
+            _healer: healer,
             counters,
             desks: RwLock::default(),
             lookups: Semaphore::new(LOOKUPS_MAX),

@@ -34,6 +34,23 @@ pub struct Ask {
     pub beats: u32,
 }
 
+impl Ask {
+    /// An arrival that has just come.
+    #[must_use]
+    pub const fn new(key: Key) -> Self {
+        Self { key, beats: 0 }
+    }
+
+    /// The same, one beat later.
+    #[must_use]
+    pub const fn after_a_beat(self) -> Self {
+        Self {
+            beats: self.beats.saturating_add(1),
+            ..self
+        }
+    }
+}
+
 /// When a grant was heard, by the edge's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Heard {

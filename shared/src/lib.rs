@@ -8,8 +8,11 @@
 
 pub mod bucket;
 pub mod buyer_token;
+pub mod committer;
 pub mod counts;
 pub mod edges;
+pub mod errand;
+pub mod fault;
 pub mod gate;
 pub mod grant;
 pub mod ids;
@@ -36,11 +39,12 @@ pub mod whole;
 pub mod wire;
 
 pub use counts::{EdgeCounts, EdgeTally};
+pub use fault::Fault;
 pub use gate::{Ask, Decision, Gate, Gates};
 pub use grant::{Grant, Offer};
 pub use ids::{BuyerId, Capacity, EdgeId, OrderId, Quantity, SaleId};
 pub use keys::{KeyError, KeyRing};
-pub use order::{Order, OrderState, Reserve, Restored, Verdict};
+pub use order::{NewOrder, Order, OrderState, Reserve, Restored, Verdict};
 pub use outlook::Outlook;
 pub use problem::{Code, Problem};
 pub use refusal::Refusal;

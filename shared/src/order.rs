@@ -1,5 +1,6 @@
 //! An order as the ledger keeps it.
 
+use crate::gate::Key;
 use crate::ids::{BuyerId, OrderId, Quantity};
 use crate::refusal::Refusal;
 use crate::time::UnixMillis;
@@ -95,6 +96,31 @@ pub struct Reserve {
     pub buyer: BuyerId,
     /// How many tickets.
     pub quantity: Quantity,
+}
+
+/// An order as a node takes it.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// Its id.
+    pub id: OrderId,
+    /// Who buys.
+    pub buyer: BuyerId,
+    /// How many tickets.
+    pub quantity: Quantity,
+    /// Where the id comes from.
+    pub key: Key,
+}
+
+impl NewOrder {
+    /// What the ledger is asked for.
+    #[must_use]
+    pub fn reserve(&self) -> Reserve {
+        Reserve {
+            id: self.id.clone(),
+            buyer: self.buyer.clone(),
+            quantity: self.quantity,
+        }
+    }
 }
 
 /// What became of one order, or of one change of an order.

@@ -81,6 +81,12 @@ impl Outlook {
         self.edges.live_at(now)
     }
 
+    /// Whether the ledger is to be heard every [`REPOLL_MS`] although nobody asks: holds may come due.
+    #[must_use]
+    pub const fn is_to_be_swept(&self) -> bool {
+        self.snapshot.held > 0
+    }
+
     /// Takes in what the ledger said; says whether it is the newest word.
     pub fn hear(&mut self, snapshot: &Snapshot) -> bool {
         let old = &self.snapshot;

@@ -124,13 +124,13 @@ pub fn found<T>(
     response
 }
 
-/// A fault as the client hears it. The cause stays inside: it helps operators, not buyers.
+/// A fault as the client hears it.
 #[must_use]
 pub fn fault(fault: &Fault) -> Problem {
+    let problem = Problem::new(fault.code());
     match fault {
-        Fault::NotSent(_) => Problem::new(Code::Unavailable).retry_after(AWAY_MS),
-        Fault::Unknown(_) => Problem::new(Code::OutcomeUnknown).retry_after(AWAY_MS),
-        Fault::Corrupt(_) => Problem::new(Code::Corrupt),
+        Fault::NotSent(_) | Fault::Unknown(_) => problem.retry_after(AWAY_MS),
+        Fault::Corrupt(_) => problem,
     }
 }
 

@@ -38,7 +38,17 @@ async fn live() -> Response {
 /// Orders can be served, or what is in the way.
 async fn ready(State(app): State<Arc<App>>) -> Response {
     match app.ready() {
-        Ok(()) => answer::text(TEXT, "ready\n".to_owned()),
+        Ok(()) => {
+            let mut text = "ready\n".to_owned();
+            let healing = app.counters.sales_healing.load(Ordering::Relaxed);
+            if healing > 0 {
+                // The node itself is well, and no other one could sell these.
+                text.push_str(&format!(
+                    "{healing} sales stand still until what Redis lost is restored\n"
+                ));
+            }
+            answer::text(TEXT, text)
+        }
         Err(obstacle) => answer::problem(&Problem {
             detail: format!("Not ready: {obstacle}."),
             ..Problem::new(Code::Unavailable).retry_after(1_000)

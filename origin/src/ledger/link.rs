@@ -14,7 +14,7 @@ mod wire;
 
 pub use servers::RunId;
 
-use super::fault::Fault;
+use super::fault::{self, Fault};
 use super::scripts::Script;
 use super::url::{LedgerUrl, Topology};
 use masters::Masters;
@@ -251,7 +251,7 @@ impl From<Trouble> for Fault {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::NotConnected(why) => Self::NotSent(why),
-            Trouble::Sent(error) => Self::of(&error),
+            Trouble::Sent(error) => fault::verdict(&error),
         }
     }
 }

@@ -149,9 +149,9 @@ impl Crowd {
     }
 }
 
-/// What of `told` the ledger does not have as it was told, read past the system.
-pub(crate) async fn missing(stage: &Stage, told: &Told) -> Vec<String> {
-    let orders = ledger::orders(&stage.redis_url(), SALE).await;
+/// What of `told` a Redis does not have as it was told, read past the system.
+pub(crate) async fn missing(url: &str, told: &Told) -> Vec<String> {
+    let orders = ledger::orders(url, SALE).await;
     let orders = orders.expect("the ledger");
     let mut missing = Vec::new();
     for (key, told) in told {
@@ -166,7 +166,7 @@ pub(crate) async fn missing(stage: &Stage, told: &Told) -> Vec<String> {
 
 /// Nothing is missing, nothing oversold, and the audit agrees.
 pub(crate) async fn all_is_well(stage: &Stage, told: &Told) {
-    let missing = missing(stage, told).await;
+    let missing = missing(&stage.redis_url(), told).await;
     let notes: Vec<String> = stage.nodes.iter().map(|node| node.notes()).collect();
     assert!(
         missing.is_empty(),

@@ -70,7 +70,7 @@ async fn a_node_that_died_with_the_ledger_restores_from_its_file_when_it_starts_
         "a dead node does not block the sale"
     );
     stage.start_again(0);
-    until_restored(&stage, 22).await;
+    until_restored(&stage, 21).await;
     told.extend(meanwhile.lock().unwrap().clone());
     all_is_well(&stage, &told).await;
     assert_eq!(stage.sum("lastseat_orders_unrestored_total").await, 0);

@@ -38,6 +38,10 @@ impl Server {
         self.directory.join("redis.sock")
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("redis+unix://{}", self.socket().display())
+    }
+
     /// Starts it on its files and waits until it has read them.
     pub(crate) fn start(&mut self, more: &[&str]) {
         let mut command = Command::new(tool("redis-server"));

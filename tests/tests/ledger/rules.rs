@@ -1,9 +1,11 @@
 //! Single rules of the ledger on a real Redis, one sentence each.
 
 use crate::world::{ledger, redis_says, scripts};
-use lastseat::ledger::scripts::SCRIPTS;
+use lastseat::ledger::keys;
+use lastseat::ledger::scripts::{SCRIPTS, Script};
 use lastseat::ledger::{Fault, Ledger, LedgerUrl, Reserve, Verdict, refusal};
 use lastseat_tests::harness::{Durability, PrivateRedis};
+use shared::log::Event;
 use shared::{BuyerId, Capacity, OrderId, Quantity, Refusal, SaleId, Terms, UnixMillis};
 
 fn wish(n: u32) -> Reserve {
@@ -249,6 +251,118 @@ async fn the_audit_names_every_difference() {
             "{name}: {report:?}"
         );
     }
+}
+
+const FIELDS: &str = "lastseat:{s}:sale";
+
+async fn field(redis: &PrivateRedis, name: &str) -> Option<String> {
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut get = redis::cmd("HGET");
+    get.arg(FIELDS).arg(name);
+    get.query_async(&mut connection).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_sale_that_knows_no_history_of_redis_takes_the_present_one_with_its_next_change() {
+    let redis = PrivateRedis::start(Durability::Off);
+    let ledger = real(&redis).await;
+    let sale = open(&ledger, "s", 10, Terms::default()).await;
+    let history = field(&redis, "history").await;
+    assert_eq!(history.as_ref().map(String::len), Some(40));
+    redis_says(&redis, &["HDEL", FIELDS, "history"]).await;
+    assert_eq!(granted(&buy(&ledger, &sale, 0..1).await), 1);
+    assert_eq!(field(&redis, "history").await, history);
+}
+
+/// The fence itself, with callers that do not heal.
+#[tokio::test]
+async fn a_sale_that_may_lack_orders_answers_nothing_but_how_it_stands() {
+    let redis = PrivateRedis::start(Durability::Off);
+    let ledger = real(&redis).await;
+    let terms = Terms {
+        hold_ms: 1,
+        ..Terms::default()
+    };
+    let sale = open(&ledger, "s", 10, terms).await;
+    buy(&ledger, &sale, 0..1).await;
+    let id = "order-00000000000000";
+    let seq = ledger.snapshot(&sale).await.unwrap().unwrap().commit_seq;
+    let behind = (seq + 1).to_string();
+    for (history, heard) in [(Some("of-another-redis"), "0"), (None, behind.as_str())] {
+        if let Some(history) = history {
+            redis_says(&redis, &["HSET", FIELDS, "history", history]).await;
+        } else {
+            redis_says(&redis, &["HDEL", FIELDS, "history"]).await;
+        }
+        let before = all_keys(&redis).await;
+        let calls: [(&Script, &[&str]); 8] = [
+            (&SCRIPTS.reserve, &["order-of-somebody", "ada", "1"]),
+            (&SCRIPTS.confirm, &[id, "0"]),
+            (&SCRIPTS.cancel, &[id]),
+            (&SCRIPTS.extend, &[id, "3"]),
+            (&SCRIPTS.restock, &["99", "-1"]),
+            (&SCRIPTS.state, &["closed"]),
+            (&SCRIPTS.terms, &["", "", "5", "", ""]),
+            (&SCRIPTS.snapshot, &[]),
+        ];
+        for (script, arguments) in calls {
+            let answer = evaluate(&redis, script, heard, arguments).await;
+            let place = if script.name == "snapshot" { 2 } else { 1 };
+            assert_eq!(answer[place], "y", "{}: {answer:?}", script.name);
+        }
+        assert_eq!(all_keys(&redis).await, before, "nothing was written");
+    }
+}
+
+async fn evaluate(
+    redis: &PrivateRedis,
+    script: &Script,
+    heard: &str,
+    arguments: &[&str],
+) -> Vec<String> {
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut command = redis::cmd("EVAL");
+    command.arg(&script.text).arg(5);
+    command.arg(&keys::of_sale(&SaleId::parse("s").unwrap()));
+    command.arg(heard).arg(arguments);
+    command.query_async(&mut connection).await.unwrap()
+}
+
+/// Everything that Redis has of the sale.
+async fn all_keys(redis: &PrivateRedis) -> Vec<Vec<u8>> {
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut dumps = Vec::new();
+    for key in keys::of_sale(&SaleId::parse("s").unwrap()) {
+        let mut dump = redis::cmd("DUMP");
+        dump.arg(key);
+        let bytes: Option<Vec<u8>> = dump.query_async(&mut connection).await.unwrap();
+        dumps.push(bytes.unwrap_or_default());
+    }
+    dumps
+}
+
+#[tokio::test]
+async fn where_no_node_lives_a_command_heals_a_sale_and_goes_on() {
+    let redis = PrivateRedis::start(Durability::Off);
+    let ledger = real(&redis).await;
+    let sale = open(&ledger, "s", 10, Terms::default()).await;
+    redis_says(&redis, &["HSET", FIELDS, "history", "of-another-redis"]).await;
+    assert_eq!(granted(&buy(&ledger, &sale, 0..1).await), 1);
+    // Whoever knows of more than there is: numbers that were given are not given again.
+    redis_says(&redis, &["HSET", FIELDS, "commit_seq", "1"]).await;
+    redis_says(&redis, &["DEL", "lastseat:{s}:log", "lastseat:{s}:orders"]).await;
+    redis_says(&redis, &["HSET", FIELDS, "confirmed", "0"]).await;
+    redis_says(&redis, &["DEL", "lastseat:{s}:buyers"]).await;
+    assert_eq!(granted(&buy(&ledger, &sale, 1..2).await), 1);
+    let log = ledger.log(&sale, 1, 10).await.unwrap();
+    let seqs: Vec<u64> = log.iter().map(|entry| entry.commit_seq).collect();
+    assert_eq!(seqs, [1_000_003, 1_000_004], "{log:?}");
+    assert_eq!(log[0].events, [Event::Healed { found: 1 }]);
+    let report = ledger.audit(&sale).await.unwrap().unwrap();
+    assert!(report.ok, "{report:?}");
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ mod tests {
         for key in keys::of_relay(&sale, "shop") {
             assert_eq!(of_key(key.as_bytes()), slot);
         }
-        assert_eq!(of_command(&SCRIPTS.reserve.on(&sale)), slot);
+        assert_eq!(of_command(&SCRIPTS.reserve.on(&sale, 7)), slot);
         let [_, orders, ..] = keys::of_sale(&sale);
         assert_eq!(of_command(redis::cmd("HGET").arg(orders).arg("x")), slot);
         let list = of_key(keys::SALES.as_bytes());

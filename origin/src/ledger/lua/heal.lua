@@ -26,8 +26,8 @@ local HEAL = KEYS[6]
 local SKIP, LOST_MAX = 1000000, 16
 local node, step, done_in = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
-local record, flat = {}, redis.call('HGETALL', HEAL)
-for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
+local record, written, flat = {}, {}, redis.call('HGETALL', HEAL)
+for i = 1, #flat, 2 do record[flat[i]], written[i] = flat[i + 1], flat[i] end
 local function lost()
   local numbers = {}
   for number in string.gmatch(record.lost or '', '%d+') do numbers[#numbers + 1] = number end
@@ -108,7 +108,6 @@ elseif all_are(1) or not patient then
 end
 
 local found = record.found
-redis.call('DEL', HEAL)
 if letter == 'd' then
   found = 0
   if record.jumped > 0 then
@@ -125,11 +124,16 @@ if letter == 'd' then
     record = { lost = record.lost }
   end
 end
-local fields = {}
+local fields, stale = {}, {}
 for name, value in pairs(record) do
   fields[#fields + 1] = name
   fields[#fields + 1] = value
 end
+for _, name in pairs(written) do
+  if not record[name] then stale[#stale + 1] = name end
+end
+-- Added before removed: see `commit`.
 if #fields > 0 then redis.call('HSET', HEAL, unpack(fields)) end
+if #stale > 0 then redis.call('HDEL', HEAL, unpack(stale)) end
 commit()
 return { snapshot(), letter, HISTORY, found, lost() }

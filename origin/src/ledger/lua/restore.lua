@@ -35,6 +35,12 @@ local function becomes(id, order, name, ...)
 end
 
 local function hold(id, order, deadline)
+  if order.state == 'e' then
+    -- The sweep above may have released it; what is released is removed after what is held was added.
+    for i = #released, 1, -1 do
+      if released[i] == id then table.remove(released, i) end
+    end
+  end
   order.state, order.deadline = 'h', deadline
   held_until[id] = deadline
 end
@@ -121,8 +127,8 @@ for i = 1, #ids do
   end
 end
 commit()
-if #settled > 0 then redis.call('HDEL', UNRESTORED, unpack(settled)) end
 if list and #listed > 0 and redis.call('HLEN', UNRESTORED) < tonumber(ARGV[4]) then
   redis.call('HSET', UNRESTORED, unpack(listed))
 end
+if #settled > 0 then redis.call('HDEL', UNRESTORED, unpack(settled)) end
 return { snapshot(), table.concat(letters) }
