@@ -279,20 +279,8 @@ impl<'a> Stage<'a> {
 
     /// An error of Redis is an answer; silence is none.
     fn ask(&mut self, command: &redis::Cmd) -> Result<Value, String> {
-        match self.connection.req_command(command) {
-            Ok(value) => Ok(value),
-            Err(error) if error.is_io_error() => Err(format!("no answer: {error}")),
-            Err(error) => {
-                let text = format!(
-                    "{} {}",
-                    error.code().unwrap_or("ERR"),
-                    error.detail().unwrap_or_default()
-                );
-                // What Redis adds names the script by its hash.
-                let end = text.find(" script: ").unwrap_or(text.len());
-                Ok(Value::SimpleString(format!("! {}", &text[..end])))
-            }
-        }
+        let asked = self.connection.req_command(command);
+        asked.map_err(|error| format!("no answer: {error}"))
     }
 
     fn show(&self, value: &Value) -> String {
@@ -302,6 +290,13 @@ impl<'a> Stage<'a> {
             Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
             Value::SimpleString(text) => text.clone(),
             Value::Okay => "OK".to_owned(),
+            Value::ServerError(error) => {
+                let words = [Some(error.code()), error.details()];
+                let text = words.map(Option::unwrap_or_default).join(" ");
+                // What Redis adds names the script by its hash, and a line.
+                let end = text.find(" script: ").unwrap_or(text.len());
+                format!("! {}", &text[..end])
+            }
             Value::Array(parts) => {
                 let parts: Vec<String> = parts.iter().map(|part| self.show(part)).collect();
                 format!("[{}]", parts.join(" | "))

@@ -68,7 +68,7 @@ pub async fn one(redis: &PrivateRedis, ledger: &Ledger, seed: u64) -> Result<(),
     for step in 0..COMMANDS {
         let pause = history.pause();
         if pause > 0 {
-            world.pass(pause).await;
+            world.pass(pause).await?;
         }
         let command = history.command(&world);
         world

@@ -122,7 +122,7 @@ impl World {
             entries: vec![entry],
             now,
         };
-        world.pass(0).await;
+        world.pass(0).await?;
         let created = world
             .ledger
             .create_sale(&world.sale, capacity, &terms, open)
@@ -134,16 +134,15 @@ impl World {
         Ok(world)
     }
 
-    /// Lets time pass.
-    pub async fn pass(&mut self, ms: u64) {
+    /// Lets time pass; an error says that Redis does not answer.
+    pub async fn pass(&mut self, ms: u64) -> Result<(), String> {
         self.now = self.now.plus(ms);
         let key = format!("lastseat:{{{}}}:sale:clock", self.sale);
         let mut set = redis::cmd("SET");
         set.arg(key).arg(self.now.0);
-        let _: redis::Value = set
-            .query_async(&mut self.clock)
-            .await
-            .expect("the clock is set");
+        let set: redis::RedisResult<redis::Value> = set.query_async(&mut self.clock).await;
+        set.map(|_| ())
+            .map_err(|error| format!("no answer: {error}"))
     }
 
     pub fn now(&self) -> UnixMillis {

@@ -12,16 +12,21 @@ pub mod rust;
 use crate::harness::paths::repository;
 use crate::harness::{Durability, PrivateRedis};
 use crate::histories;
-use crate::histories::world::{CLOCK, ledger, on_test_clock};
+use crate::histories::world::{CLOCK, on_test_clock};
 use crate::plays::{self, Play, Stage};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use lastseat::ledger::scripts::Scripts;
+use lastseat::ledger::{Ledger, LedgerUrl};
 use lua::Mutant;
 use std::fs;
 use tokio::runtime::{Builder, Runtime};
 
 /// Histories that a mutant of a script meets before the plays ...
 const FIRST: u64 = 3;
+/// How often a mutant is tried until Redis answers in time.
+const RETRIES: u32 = 5;
+/// What a difference says that may be one of the machine.
+const SILENCE: [&str; 3] = ["no answer", "timed out", "deadline"];
 /// The scripts that no history runs.
 const UNREACHED: [&str; 5] = ["ack", "beat", "heal", "peek", "relay"];
 
@@ -92,7 +97,7 @@ impl Trial {
     /// # Errors
     /// Something cannot be read or started.
     pub fn new(histories: u64) -> Result<Self> {
-        Ok(Self {
+        let mut trial = Self {
             prelude: source("prelude")?,
             plays: plays::all(),
             redis: start(),
@@ -101,7 +106,16 @@ impl Trial {
                 .enable_all()
                 .build()?,
             histories,
-        })
+        };
+        // Tests that fail anyway would see every mutant.
+        let none = Mutant {
+            script: "prelude".to_owned(),
+            id: "the scripts as they are".to_owned(),
+            range: 0..0,
+            with: String::new(),
+        };
+        ensure!(trial.run(&none)? == Seen::Never, "{} fail", none.id);
+        Ok(trial)
     }
 
     /// What sees `mutant` first.
@@ -109,43 +123,52 @@ impl Trial {
     /// # Errors
     /// Redis cannot be used.
     pub fn run(&mut self, mutant: &Mutant) -> Result<Seen> {
-        let seen = if self.is_of_the_clock(mutant)? {
-            self.clock_sees(mutant)?
-        } else {
-            self.tests_see(mutant)?
-        };
-        if redis_says(&self.redis, &["FLUSHALL"]).is_err()
-            || redis_says(&self.redis, &["SCRIPT", "FLUSH"]).is_err()
-        {
-            // The mutant never ends.
-            self.redis = start();
+        for _ in 0..RETRIES {
+            let (seen, difference) = if self.is_of_the_clock(mutant)? {
+                self.clock_sees(mutant)?
+            } else {
+                self.tests_see(mutant)?
+            };
+            let ends = redis_says(&self.redis, &["FLUSHALL"]).is_ok()
+                && redis_says(&self.redis, &["SCRIPT", "FLUSH"]).is_ok();
+            if !ends {
+                // Redis runs the mutant for ever.
+                self.redis = start();
+            } else if SILENCE.iter().any(|words| difference.contains(words)) {
+                // The machine was slow, and nothing was seen.
+                continue;
+            }
+            return Ok(seen);
         }
-        Ok(seen)
+        bail!("{}: Redis was silent {RETRIES} times", mutant.id)
     }
 
-    fn tests_see(&self, mutant: &Mutant) -> Result<Seen> {
+    /// What sees it, and how.
+    fn tests_see(&self, mutant: &Mutant) -> Result<(Seen, String)> {
         let in_histories = !UNREACHED.contains(&mutant.script.as_str());
-        if in_histories && self.history_differs(mutant, 1, FIRST) {
-            return Ok(Seen::ByHistory);
+        if in_histories && let Some(difference) = self.history_differs(mutant, 1, FIRST)? {
+            return Ok((Seen::ByHistory, difference));
         }
-        let scripts = self.scripts(mutant, |name, text| plays::on_test_clock(name, text));
+        let scripts = self.scripts(mutant, plays::on_test_clock);
         let mut stage = Stage::new(&self.redis, &scripts).map_err(anyhow::Error::msg)?;
-        if self.plays.iter().any(|play| stage.check(play).is_err()) {
-            return Ok(Seen::ByPlay);
+        if let Some(difference) = self.plays.iter().find_map(|play| stage.check(play).err()) {
+            return Ok((Seen::ByPlay, difference));
         }
-        if in_histories && self.history_differs(mutant, 1 + FIRST, self.histories) {
-            return Ok(Seen::ByHistory);
+        if in_histories
+            && let Some(difference) = self.history_differs(mutant, 1 + FIRST, self.histories)?
+        {
+            return Ok((Seen::ByHistory, difference));
         }
-        Ok(Seen::Never)
+        Ok((Seen::Never, String::new()))
     }
 
-    fn history_differs(&self, mutant: &Mutant, first: u64, count: u64) -> bool {
+    fn history_differs(&self, mutant: &Mutant, first: u64, count: u64) -> Result<Option<String>> {
         let scripts = self.scripts(mutant, on_test_clock);
         self.runtime.block_on(async {
-            let ledger = ledger(&self.redis, scripts).await;
-            histories::run(&self.redis, &ledger, first, count)
-                .await
-                .is_some()
+            let url = LedgerUrl::parse(&self.redis.url()).map_err(anyhow::Error::msg)?;
+            let ledger = Ledger::connect(&url).await?.with_scripts(scripts);
+            let found = histories::run(&self.redis, &ledger, first, count).await;
+            Ok(found.map(|(_, difference)| difference))
         })
     }
 
@@ -157,13 +180,12 @@ impl Trial {
             .is_some_and(|lines| mutant.range.start < lines.end && lines.start < mutant.range.end))
     }
 
-    fn clock_sees(&self, mutant: &Mutant) -> Result<Seen> {
+    fn clock_sees(&self, mutant: &Mutant) -> Result<(Seen, String)> {
         let scripts = self.scripts(mutant, |_, text| text);
         let mut stage = Stage::new(&self.redis, &scripts).map_err(anyhow::Error::msg)?;
-        Ok(if stage.reads_the_clock_of_redis().is_err() {
-            Seen::ByClock
-        } else {
-            Seen::Never
+        Ok(match stage.reads_the_clock_of_redis() {
+            Err(difference) => (Seen::ByClock, difference),
+            Ok(()) => (Seen::Never, String::new()),
         })
     }
 
