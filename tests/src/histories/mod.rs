@@ -119,10 +119,10 @@ impl History {
             45..=59 => {
                 let part = self.rng.u32(0..3) == 0;
                 let quantity = part.then(|| Quantity::new(self.rng.u64(1..5)).expect("small"));
-                Command::Confirm(self.order(), quantity)
+                Command::Confirm(self.order(world), quantity)
             }
-            60..=72 => Command::Cancel(self.order()),
-            73..=80 => Command::Extend(self.order()),
+            60..=72 => Command::Cancel(self.order(world)),
+            73..=80 => Command::Extend(self.order(world)),
             81..=84 => Command::Sweep,
             85..=90 => {
                 let seen = (self.rng.u32(0..3) == 0).then(|| capacity(&mut self.rng));
@@ -183,10 +183,22 @@ impl History {
         (id, order)
     }
 
-    /// An order that was asked for before, most often, or one that never was.
-    fn order(&mut self) -> OrderId {
-        let n = self.rng.u32(0..self.next_order.max(1) + 1);
-        id(n)
+    /// An order that holds tickets, most often, one that was granted, or one that was refused or never asked for.
+    fn order(&mut self, world: &World) -> OrderId {
+        let taking = self.rng.bool();
+        let orders = world.model().orders.iter();
+        let granted: Vec<&OrderId> = orders
+            .filter(|(_, order)| !taking || order.state.takes())
+            .map(|(id, _)| id)
+            .collect();
+        match granted.get(self.rng.usize(0..granted.len() + 1 + granted.len() / 2)) {
+            Some(id) => (*id).clone(),
+            None => self.any_order(),
+        }
+    }
+
+    fn any_order(&mut self) -> OrderId {
+        id(self.rng.u32(0..self.next_order.max(1) + 1))
     }
 
     fn wish(&mut self, world: &World) -> Reserve {
@@ -197,7 +209,7 @@ impl History {
         self.next_order += 1;
         Reserve {
             id: if again {
-                self.order()
+                self.any_order()
             } else {
                 id(self.next_order)
             },
