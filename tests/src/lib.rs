@@ -3,7 +3,8 @@
 //!
 //! [`harness`] starts, watches and stops them; [`rush`] is the load generator behind `make rush`;
 //! [`cost`] measures what an order costs in Redis; [`guard`] counts what the hot paths cost; [`fuzz`] has what is
-//! fuzzed; [`swarm`] simulates more edges than fit on a machine.
+//! fuzzed; [`histories`] and [`plays`] hold the ledger's scripts to their rules, and [`mutants`] tries whether they do;
+//! [`swarm`] simulates more edges than fit on a machine.
 //! The tests themselves are in `tests/tests`, one binary per tier.
 
 pub mod bench;

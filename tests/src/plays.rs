@@ -20,7 +20,7 @@ use crate::harness::PrivateRedis;
 use crate::harness::paths::repository;
 use crate::histories::world::{self, CLOCK};
 use lastseat::ledger::scripts::Scripts;
-use redis::{Cmd, Connection, ConnectionLike as _, Value};
+use redis::{Cmd, Connection, ConnectionLike as _, RedisError, Value};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
@@ -146,7 +146,7 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// Redis does not answer.
     pub fn new(redis: &PrivateRedis, scripts: &'a Scripts) -> Result<Self, String> {
-        let say = |error: redis::RedisError| error.to_string();
+        let say = |error: RedisError| error.to_string();
         let client = redis::Client::open(redis.url()).map_err(say)?;
         let mut connection = client.get_connection().map_err(say)?;
         connection
@@ -215,7 +215,7 @@ impl<'a> Stage<'a> {
             asked.atomic().cmd("TIME");
             asked.add_command(self.command(&words)).cmd("TIME");
             let told: redis::RedisResult<(Time, Value, Time)> = asked.query(&mut self.connection);
-            let (before, reply, after) = told.map_err(|error| format!("no answer: {error}"))?;
+            let (before, reply, after) = told.map_err(trouble)?;
             let shown = self.show(&reply);
             let words: Vec<&str> = shown.split(['[', ' ', ']']).collect();
             let at = if said.starts_with("beat") {
@@ -299,7 +299,7 @@ impl<'a> Stage<'a> {
     /// An error of Redis is an answer; silence is none.
     fn ask(&mut self, command: &Cmd) -> Result<Value, String> {
         let asked = self.connection.req_command(command);
-        asked.map_err(|error| format!("no answer: {error}"))
+        asked.map_err(trouble)
     }
 
     fn show(&self, value: &Value) -> String {
@@ -371,4 +371,10 @@ impl<'a> Stage<'a> {
         lines.sort();
         Ok(lines)
     }
+}
+
+/// What an error means for a play: that Redis is silent, or what it says.
+fn trouble(error: RedisError) -> String {
+    let silent = error.is_io_error() || error.is_timeout();
+    format!("{}{error}", if silent { "no answer: " } else { "" })
 }

@@ -22,9 +22,9 @@ struct Options {
     /// Random histories that a mutant meets at most.
     #[arg(long, default_value_t = 400, value_name = "N")]
     histories: u64,
-    /// The outcomes.json of a run of cargo-mutants.
+    /// The outcomes.json of a run of cargo-mutants; may be given for several.
     #[arg(long, value_name = "FILE", conflicts_with = "only")]
-    rust: Option<PathBuf>,
+    rust: Vec<PathBuf>,
     /// Write the tables into docs/MUTANTS.md.
     #[arg(long)]
     write: bool,
@@ -32,9 +32,10 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let fit = match &options.rust {
-        Some(path) => judge_rust(path, &options),
-        None => try_scripts(&options),
+    let fit = if options.rust.is_empty() {
+        try_scripts(&options)
+    } else {
+        judge_rust(&options)
     };
     match fit {
         Ok(fit) => {
@@ -95,8 +96,11 @@ fn try_scripts(options: &Options) -> Result<Fit> {
     Ok(Reasons::fit(&reasons, &survivors, &wanted))
 }
 
-fn judge_rust(path: &std::path::Path, options: &Options) -> Result<Fit> {
-    let found = rust::read(path)?;
+fn judge_rust(options: &Options) -> Result<Fit> {
+    let mut found = rust::Outcomes::default();
+    for path in &options.rust {
+        found.add(rust::read(path)?);
+    }
     let reasons = Reasons::read()?.rust;
     tell(
         options,

@@ -26,6 +26,14 @@ pub struct Outcomes {
     pub survivors: Vec<String>,
 }
 
+impl Outcomes {
+    /// Adds what a run over other files found.
+    pub fn add(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.survivors.extend(other.survivors);
+    }
+}
+
 /// Reads the `outcomes.json` of a run.
 ///
 /// # Errors

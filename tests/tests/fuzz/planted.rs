@@ -15,7 +15,18 @@ use shared::{Grant, KeyRing, OrderId, SaleId, UnixMillis, buyer_token};
 /// What is wrong, the target that must find it, and the target with that fault.
 type Fault = (&'static str, &'static str, fn(&[u8]));
 
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Fault; 11] = [
+    // An answer that repeats what is in a body would let it forge lines.
+    (
+        "a complaint about a body repeats it",
+        "order_body",
+        |bytes| {
+            order_body_with(bytes, |request| {
+                let parsed = request.parse();
+                parsed.map_err(|error| format!("{error}: {}", request.buyer))
+            });
+        },
+    ),
     (
         "an order id may contain one byte that is none of it",
         "ids",
@@ -125,17 +136,4 @@ fn every_fault_planted_in_a_reader_is_found_by_the_short_run() {
         }
     }
     assert!(missed.is_empty(), "not found: {missed:?}");
-}
-
-/// An answer to a wrong body that repeats what is in it would let it forge lines.
-#[test]
-fn a_complaint_that_repeats_a_body_is_found_by_the_short_run() {
-    let run = |bytes: &[u8]| {
-        order_body_with(bytes, |request| {
-            let parsed = request.parse();
-            parsed.map_err(|error| format!("{error}: {}", request.buyer))
-        });
-    };
-    let found = fuzz("order_body", run, seed("order_body"));
-    assert!(found.is_err());
 }

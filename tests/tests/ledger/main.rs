@@ -3,6 +3,7 @@
 mod concurrent;
 mod faults;
 mod history;
+mod mutants;
 mod plays;
 mod rules;
 
