@@ -15,7 +15,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm bench screens film test guard guard-accept mutants api fmt lint audit docs clean
+.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -65,6 +65,10 @@ swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
 bench: setup-bench build ## measure lastseat against other services on this machine, in turn, each run audited (< 40 minutes)
 	@$(RELEASE) --bin bench
 	@exec ./target/release/bench $(foreach measure,$(ONLY),--only $(measure))
+
+profile: build ## draw where the processor time of edge, node and Redis goes (docs/PROFILES.md; needs perf)
+	@$(RELEASE) --bin profile
+	@exec ./target/release/profile $(foreach scene,$(ONLY),--only $(scene))
 
 test: setup-tests ## everything that CI checks
 	@scripts/test

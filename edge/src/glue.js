@@ -105,8 +105,13 @@ export const challenge = (answer) => answer.headers.get("www-authenticate") ?? u
 export const limited = (answer) => answer.headers.get("lastseat-limited") ?? undefined;
 export const answeredBy = (answer) => answer.headers.get("lastseat-answered-by") ?? undefined;
 
-export const idempotencyKey = (request) => request.headers.get("idempotency-key") ?? undefined;
-export const retry = (request) => request.headers.get("lastseat-retry") ?? undefined;
+// The client's own key, after a "1" if it is sent again and a "0" if not: one crossing for both headers.
+export const sentKey = (request) => {
+  const { headers } = request;
+  const key = headers.get("idempotency-key");
+  if (key === null) return undefined;
+  return (headers.get("lastseat-retry") === "1" ? "1" : "0") + key;
+};
 export const contentLength = (request) => request.headers.get("content-length") ?? undefined;
 export const contentType = (request) => request.headers.get("content-type") ?? undefined;
 export const traceparent = (request) => request.headers.get("traceparent") ?? undefined;

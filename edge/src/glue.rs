@@ -85,9 +85,8 @@ extern "C" {
 
     pub(crate) fn node(answer: &Response) -> Option<String>;
 
-    #[wasm_bindgen(js_name = idempotencyKey)]
-    pub(crate) fn idempotency_key(request: &Request) -> Option<String>;
-    pub(crate) fn retry(request: &Request) -> Option<String>;
+    #[wasm_bindgen(js_name = sentKey)]
+    pub(crate) fn sent_key(request: &Request) -> Option<String>;
     #[wasm_bindgen(js_name = contentLength)]
     pub(crate) fn content_length(request: &Request) -> Option<String>;
     #[wasm_bindgen(js_name = contentType)]

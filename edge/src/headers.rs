@@ -28,14 +28,15 @@ const AUTHORIZATION: &str = "authorization";
 /// # Errors
 /// The header is there but is no order id.
 pub(crate) fn sent_key(request: &Request) -> Result<Option<(OrderId, Key)>, Problem> {
-    let Some(text) = glue::idempotency_key(request) else {
+    let Some(text) = glue::sent_key(request) else {
         return Ok(None);
     };
-    let id = OrderId::parse(&text).map_err(Problem::invalid)?;
-    let key = match glue::retry(request).as_deref() {
-        Some("1") => Key::Repeated,
-        _ => Key::Sent,
+    let (key, id) = match text.split_at_checked(1) {
+        Some(("1", id)) => (Key::Repeated, id),
+        Some((_, id)) => (Key::Sent, id),
+        None => return Ok(None),
     };
+    let id = OrderId::parse(id).map_err(Problem::invalid)?;
     Ok(Some((id, key)))
 }
 

@@ -42,9 +42,6 @@ pub(crate) async fn place(
         Ok(buyer) => buyer,
         Err(error) => return answer::problem(&Problem::from(error).for_order(&id)),
     };
-    if let Err(problem) = headers::check_length(request) {
-        return answer::problem(&problem.for_order(&id));
-    }
     let mut ask = Ask::new(key);
     let mut now = since;
     loop {
@@ -61,6 +58,10 @@ pub(crate) async fn place(
                 now = runtime::now();
             }
         }
+    }
+    // Only who may pass is asked how long the body is: of a refusal it is not read.
+    if let Err(problem) = headers::check_length(request) {
+        return answer::problem(&problem.for_order(&id));
     }
     isolate.count_passed(sale);
     let watch = Watch::new();

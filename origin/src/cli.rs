@@ -78,10 +78,29 @@ pub struct Common {
         value_name = "text|json"
     )]
     pub log_format: LogFormat,
-    /// The Redis that is the ledger: redis://user:password@host:6379/0 or unix:/path
+    /// The Redis that is the ledger: redis://user:password@host:6379/0 or unix:/path, a Redis Cluster as
+    /// redis+cluster://host:port,host:port, or what Sentinels name as redis+sentinel://host:port,host:port/name
     #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "URL")]
     pub redis_url: Option<Secret>,
+    /// Replicas of Redis that must have a change before anybody hears "yes"; 0 = none is waited for
+    #[arg(
+        long,
+        global = true,
+        env = "LASTSEAT_WAIT_REPLICAS",
+        default_value = "0",
+        value_name = "0..16"
+    )]
+    pub wait_replicas: String,
+    /// How long that may take, in milliseconds; after that the outcome is unknown
+    #[arg(
+        long,
+        global = true,
+        env = "LASTSEAT_WAIT_MS",
+        default_value = "500",
+        value_name = "10..800"
+    )]
+    pub wait_ms: String,
 }
 
 /// The commands.

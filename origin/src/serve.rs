@@ -63,7 +63,8 @@ impl Node {
         let acknowledged = Acknowledged::open(&config.directory, &counters);
         let acknowledged = acknowledged.map_err(cannot_write)?;
         let ledger = Ledger::connect(&config.ledger).await;
-        let ledger = ledger.map_err(Failure::runtime)?.keeping(acknowledged);
+        let ledger = ledger.map_err(Failure::runtime)?;
+        let ledger = ledger.keeping(acknowledged).waiting_for(config.replicas);
         let url = |listener: &TcpListener| Ok(format!("http://{}", listener.local_addr()?));
         let addresses = url(&public).and_then(|public| Ok((public, url(&admin)?)));
         let (url, admin_url) = addresses.map_err(|e: io::Error| Failure::runtime(e))?;

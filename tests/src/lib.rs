@@ -4,7 +4,7 @@
 //! [`harness`] starts, watches and stops them; [`rush`] is the load generator behind `make rush`;
 //! [`cost`] measures what an order costs in Redis; [`guard`] counts what the hot paths cost; [`fuzz`] has what is
 //! fuzzed; [`histories`] and [`plays`] hold the ledger's scripts to their rules, and [`mutants`] tries whether they do;
-//! [`swarm`] simulates more edges than fit on a machine.
+//! [`profile`] draws where the processor time goes; [`swarm`] simulates more edges than fit on a machine.
 //! The tests themselves are in `tests/tests`, one binary per tier.
 
 pub mod bench;
@@ -16,5 +16,6 @@ pub mod harness;
 pub mod histories;
 pub mod mutants;
 pub mod plays;
+pub mod profile;
 pub mod rush;
 pub mod swarm;

@@ -50,11 +50,11 @@ pub(crate) struct Wanted {
 
 /// The moment at which a call was sent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sent(u64);
+pub struct Sent(u64);
 
 /// The journal was read meanwhile: this answer may be one of a ledger that is not the ledger any more.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TooLate;
+pub struct TooLate;
 
 impl Acknowledged {
     /// Opens the journal in `directory`, which is made if it is missing, and reads what is there.
@@ -112,12 +112,16 @@ impl Acknowledged {
     }
 
     /// Now, for [`Acknowledged::note`].
-    pub(crate) fn now(&self) -> Sent {
+    #[must_use]
+    pub fn now(&self) -> Sent {
         Sent(self.0.readings.load(Ordering::Acquire))
     }
 
     /// Notes orders as they are acknowledged, before anybody hears of it. They were asked for at `sent`.
-    pub(crate) fn note<'a>(
+    ///
+    /// # Errors
+    /// They must not be acknowledged: what was noted has been read meanwhile.
+    pub fn note<'a>(
         &self,
         sale: &SaleId,
         snapshot: &Snapshot,

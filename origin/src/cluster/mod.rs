@@ -24,9 +24,9 @@ use keys::Keys;
 use member::Tier;
 use node::{NodeMember, NodeSetting};
 use roster::{Board, Door, RedisEntry, Roster, Summary, write_private};
+use shared::SaleId;
 use shared::routing::OriginRow;
 use shared::sale::Terms;
-use shared::{Capacity, SaleId};
 use shared_port::SharedPort;
 use std::io::{self, Write};
 use std::path::Path;
@@ -124,9 +124,10 @@ impl Cluster {
         };
         self.board
             .change(|roster| redis_url.reveal().clone_into(&mut roster.redis.url));
-        let demo = prepare_ledger(&redis_url, config.demo).await?;
+        let demo = prepare_ledger(&redis_url, config).await?;
         let setting = Arc::new(NodeSetting {
             redis_url,
+            replicas: config.replicas,
             admin_token: tokens.admin,
             shop_token: tokens.shop,
             keys: keys.clone(),
@@ -277,10 +278,13 @@ fn door<'a>(roster: &'a Roster, config: &ClusterConfig, keys: &Keys) -> Door<'a>
 }
 
 /// Checks the ledger and creates the demo sale if it is wanted and absent.
-async fn prepare_ledger(url: &Secret, demo: Option<Capacity>) -> Result<Option<String>, String> {
+async fn prepare_ledger(url: &Secret, config: &ClusterConfig) -> Result<Option<String>, String> {
     let url = LedgerUrl::parse(url.reveal())?;
     let ledger = Ledger::connect(&url).await.map_err(|e| e.to_string())?;
-    let Some(tickets) = demo else { return Ok(None) };
+    let ledger = ledger.waiting_for(config.replicas);
+    let Some(tickets) = config.demo else {
+        return Ok(None);
+    };
     let sale = SaleId::parse(DEMO).map_err(|e| e.to_string())?;
     let (snapshot, created) = ledger
         .create_sale(&sale, tickets, &Terms::default(), true)

@@ -4,6 +4,7 @@ use super::keys::Keys;
 use super::member::Member;
 use super::roster::{Board, NodeEntry};
 use crate::config::NodePlan;
+use crate::ledger::Replicas;
 use crate::logging::{self, LogFormat};
 use crate::process::{self, Running};
 use crate::secret::Secret;
@@ -21,6 +22,8 @@ const READY: Duration = Duration::from_secs(20);
 pub(super) struct NodeSetting {
     /// The ledger, with its password.
     pub(super) redis_url: Secret,
+    /// The replicas that it waits for.
+    pub(super) replicas: Option<Replicas>,
     /// The token of the admin calls.
     pub(super) admin_token: Secret,
     /// The token of the shop's call.
@@ -78,6 +81,10 @@ impl Member for NodeMember {
             }
             if let Some(rate) = &self.setting.client_rate {
                 command.args(["--client-rate", rate]);
+            }
+            if let Some(Replicas { count, within_ms }) = self.setting.replicas {
+                command.args(["--wait-replicas", &count.to_string()]);
+                command.args(["--wait-ms", &within_ms.to_string()]);
             }
             // By environment: arguments are for everybody to see.
             command.env("REDIS_URL", self.setting.redis_url.reveal());

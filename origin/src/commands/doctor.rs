@@ -4,6 +4,7 @@ use super::sale::sale_id;
 use super::{ledger_url, print, print_text};
 use crate::cli::{Common, DoctorFlags};
 use crate::cluster;
+use crate::config::replicas;
 use crate::doctor::{self, Level, Patient};
 use crate::failure::Failure;
 use crate::secret::Secret;
@@ -16,6 +17,7 @@ pub(super) async fn run(common: &Common, flags: &DoctorFlags) -> Result<ExitCode
     let given = |key: &Option<Secret>| key.clone().filter(|key| !key.reveal().is_empty());
     let report = doctor::examine(&Patient {
         redis: ledger_url(common)?,
+        replicas: replicas(common).map_err(|wrong| Failure::usage(vec![wrong]))?,
         sale,
         tickets: flags.tickets,
         edge_key: given(&flags.edge_key),

@@ -22,6 +22,7 @@ mod watch;
 
 use crate::cli::{Cli, Command, Common};
 use crate::cluster::roster::Roster;
+use crate::config::replicas;
 use crate::failure::Failure;
 use crate::ledger::{Fault, Ledger, LedgerUrl};
 use crate::timestamp::Rfc3339;
@@ -86,7 +87,9 @@ async fn ledger(common: &Common) -> Result<Ledger, Failure> {
             common.data_dir.display()
         ))
     })?;
-    Ledger::connect(&url).await.map_err(Failure::runtime)
+    let replicas = replicas(common).map_err(|wrong| Failure::usage(vec![wrong]))?;
+    let ledger = Ledger::connect(&url).await.map_err(Failure::runtime)?;
+    Ok(ledger.waiting_for(replicas))
 }
 
 /// Where that ledger is; `None` = nothing names one.

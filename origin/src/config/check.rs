@@ -1,17 +1,23 @@
 //! Checks of single flags, each with the sentence for what is wrong.
 
 use super::ADMIN_PORT_OFFSET;
+use crate::cli::Common;
 use crate::failure::Failure;
 use crate::http::Trust;
-use crate::ledger::LedgerUrl;
+use crate::ledger::{LedgerUrl, Replicas};
 use crate::secret::Secret;
 use shared::bucket::Rate;
+use shared::limits::LEDGER_DEADLINE_MS;
 use shared::routing::is_zone;
 use shared::{Capacity, KeyRing};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+
+/// How long replicas may take, in milliseconds: below the deadline of a call.
+const WAIT_MS: RangeInclusive<u64> = 10..=800;
+const _: () = assert!(*WAIT_MS.end() < LEDGER_DEADLINE_MS);
 
 /// Sentences on what is wrong so far.
 #[derive(Debug, Default)]
@@ -101,6 +107,13 @@ pub(crate) fn address(flag: &str, text: &str) -> Result<SocketAddr, String> {
 
 pub(super) fn ledger(url: &Secret) -> Result<LedgerUrl, String> {
     LedgerUrl::parse(url.reveal()).map_err(|e| format!("--redis-url or REDIS_URL: {e}"))
+}
+
+/// The replicas that are waited for.
+pub(crate) fn replicas(common: &Common) -> Result<Option<Replicas>, String> {
+    let count = number("--wait-replicas", &common.wait_replicas, 0..=16)?;
+    let within_ms = number("--wait-ms", &common.wait_ms, WAIT_MS)?;
+    Ok((count > 0).then_some(Replicas { count, within_ms }))
 }
 
 /// An empty variable counts as none.

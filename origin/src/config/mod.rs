@@ -3,13 +3,13 @@
 
 pub(crate) mod check;
 
-pub(crate) use check::key_ring;
+pub(crate) use check::{key_ring, replicas};
 
 use crate::cli::{ClusterFlags, Common, ServeFlags};
 use crate::cluster;
 use crate::failure::Failure;
 use crate::http::Trust;
-use crate::ledger::LedgerUrl;
+use crate::ledger::{LedgerUrl, Replicas};
 use crate::logging::LogFormat;
 use crate::nodes::NodeIdentity;
 use crate::secret::Secret;
@@ -47,6 +47,8 @@ pub struct ServeConfig {
     pub admin_listen: SocketAddr,
     /// The ledger.
     pub ledger: LedgerUrl,
+    /// The replicas that are waited for.
+    pub replicas: Option<Replicas>,
     /// The node's own directory.
     pub directory: PathBuf,
     /// Token of the admin calls.
@@ -111,6 +113,8 @@ pub struct ClusterConfig {
     pub nodes: Vec<NodePlan>,
     /// The Redis that was given; `None` = the cluster starts its own.
     pub redis_url: Option<Secret>,
+    /// The replicas that are waited for.
+    pub replicas: Option<Replicas>,
     /// TCP port of the cluster's own Redis.
     pub redis_port: Option<u16>,
     /// Where everything is kept; absolute.
@@ -158,6 +162,7 @@ impl ServeConfig {
                     .to_owned(),
             ),
         });
+        let replicas = wrong.note(replicas(common));
         let data_dir = wrong.note(absolute(&common.data_dir));
         let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
         let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
@@ -180,6 +185,7 @@ impl ServeConfig {
             listen,
             admin_listen,
             ledger,
+            replicas,
             data_dir,
             admin_token,
             shop_token,
@@ -195,6 +201,7 @@ impl ServeConfig {
                 Some(listen),
                 Some(admin_listen),
                 Some(ledger),
+                Some(replicas),
                 Some(data_dir),
                 Some(admin_token),
                 Some(shop_token),
@@ -206,6 +213,7 @@ impl ServeConfig {
                 listen,
                 admin_listen,
                 ledger,
+                replicas,
                 directory: data_dir.join(format!("node-{id}")),
                 admin_token,
                 shop_token,
@@ -238,6 +246,14 @@ impl ClusterConfig {
         let redis_url = given(common.redis_url.as_ref()).cloned();
         if let Some(url) = &redis_url {
             wrong.note(ledger(url));
+        }
+        let replicas = wrong.note(replicas(common)).flatten();
+        if redis_url.is_none() && replicas.is_some() {
+            wrong.say(
+                "--wait-replicas is for a Redis with replicas, named with --redis-url or REDIS_URL: the one \
+                 that the cluster starts has none"
+                    .to_owned(),
+            );
         }
         let port = flags.redis_port.as_deref();
         let redis_port = port.and_then(|port| wrong.note(number("--redis-port", port, 1..=65_535)));
@@ -274,6 +290,7 @@ impl ClusterConfig {
             (Some(data_dir), Some(admin_token), Some(shop_token)) if wrong.is_empty() => Ok(Self {
                 nodes,
                 redis_url,
+                replicas,
                 redis_port,
                 data_dir,
                 admin_token,

@@ -15,7 +15,7 @@ mod tools;
 pub use memory::BYTES_PER_ORDER;
 pub use report::{Finding, Level, Report};
 
-use crate::ledger::{Facts, Ledger, LedgerUrl};
+use crate::ledger::{Facts, Ledger, LedgerUrl, Replicas};
 use crate::secret::Secret;
 use shared::SaleId;
 use std::path::PathBuf;
@@ -25,6 +25,8 @@ use std::path::PathBuf;
 pub struct Patient {
     /// The Redis, if one is named or a cluster runs here.
     pub redis: Option<LedgerUrl>,
+    /// The replicas that nodes wait for.
+    pub replicas: Option<Replicas>,
     /// The sale that is planned there.
     pub sale: Option<SaleId>,
     /// Tickets that are planned.
@@ -88,7 +90,7 @@ async fn redis(patient: &Patient) -> Vec<Finding> {
     let planned = planned(patient, url).await;
     let mut findings = Vec::new();
     for (at, facts) in &servers {
-        let mut found = server::judge(facts);
+        let mut found = server::judge(facts, patient.replicas);
         if let Ok(Some(tickets)) = &planned {
             found.push(memory::judge(facts, *tickets));
         }

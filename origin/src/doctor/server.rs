@@ -2,18 +2,19 @@
 
 use super::known_bad::{Product, hole, numbers};
 use super::report::Finding;
-use crate::ledger::Facts;
+use crate::ledger::{Facts, Replicas};
 
 /// Farther apart, deadlines and opening times surprise people. Nothing is sold by our clock.
 const CLOCKS_APART_MS: u64 = 250;
 
-pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
+pub(super) fn judge(facts: &Facts, waited_for: Option<Replicas>) -> Vec<Finding> {
     let mut findings = vec![version(facts)];
     findings.extend(security(facts));
     findings.push(role(facts));
     findings.push(eviction(facts));
     findings.push(append_only(facts));
     findings.extend(replicas(facts));
+    findings.extend(waited_for.map(|replicas| enough(facts, replicas)));
     findings.extend(coverage(facts));
     findings.push(clock(facts));
     findings
@@ -139,6 +140,26 @@ fn replicas(facts: &Facts) -> Option<Finding> {
     })
 }
 
+/// Only where nodes wait for replicas.
+fn enough(facts: &Facts, wanted: Replicas) -> Finding {
+    let connected = facts.number("connected_slaves").unwrap_or(0);
+    let subject = "wait-replicas";
+    let found = format!(
+        "{connected} replicas follow, {} must have each order",
+        wanted.count
+    );
+    if connected > wanted.count.into() {
+        Finding::ok(subject, found)
+    } else if connected == u64::from(wanted.count) {
+        let remedy =
+            "add one more: while one of these is away, buyers hear that the outcome is unknown";
+        Finding::warn(subject, found, remedy)
+    } else {
+        let remedy = "add replicas, or start the nodes with a smaller --wait-replicas";
+        Finding::fail(subject, found, remedy)
+    }
+}
+
 /// Only in a Redis Cluster.
 fn coverage(facts: &Facts) -> Option<Finding> {
     let setting = facts.setting("cluster-require-full-coverage");
@@ -191,7 +212,7 @@ mod tests {
     ];
 
     fn levels(info: &str, settings: &[(&str, &str)]) -> Vec<(&'static str, Level)> {
-        let findings = judge(&Facts::of(info, settings));
+        let findings = judge(&Facts::of(info, settings), None);
         let bad = findings.iter().filter(|finding| finding.level != Level::Ok);
         bad.map(|finding| (finding.subject, finding.level))
             .collect()
@@ -238,6 +259,19 @@ mod tests {
             "redis_version:7.2.4\nvalkey_version:8.1.4",
         );
         assert_eq!(levels(&valkey, &SETTINGS), []);
+    }
+
+    #[test]
+    fn replicas_that_are_waited_for_must_be_there() {
+        let wanted = Replicas {
+            count: 1,
+            within_ms: 500,
+        };
+        let level = |n| {
+            let info = format!("connected_slaves:{n}");
+            enough(&Facts::of(&info, &[]), wanted).level
+        };
+        assert_eq!([0, 1, 2].map(level), [Level::Fail, Level::Warn, Level::Ok]);
     }
 
     #[test]

@@ -29,7 +29,12 @@ impl Facts {
         let wires = Link::new(url).wires().await.map_err(Fault::NotSent)?;
         let mut all = Vec::with_capacity(wires.len());
         for (at, wire) in wires {
-            all.push((at.map(|at| at.to_string()), Self::of_server(&wire).await?));
+            let facts = Self::of_server(&wire).await;
+            let facts = facts.map_err(|fault| match &at {
+                Some(at) => Fault::NotSent(format!("{at}: {fault}")),
+                None => fault,
+            })?;
+            all.push((at.map(|at| at.to_string()), facts));
         }
         Ok(all)
     }

@@ -28,6 +28,12 @@ pub fn unrestored(sale: &SaleId) -> String {
     format!("lastseat:{{{sale}}}:unrestored")
 }
 
+/// The key that [`super::Replicas`] are waited for with.
+#[must_use]
+pub fn of_fence(sale: &SaleId) -> String {
+    format!("lastseat:{{{sale}}}:fence")
+}
+
 /// Set of all sale ids, for listing.
 pub const SALES: &str = "lastseat:sales";
 /// Hash of the nodes that live, or did within the last hour.

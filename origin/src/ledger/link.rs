@@ -15,6 +15,7 @@ mod wire;
 pub use servers::RunId;
 
 use super::fault::{self, Fault};
+use super::replicas::Fence;
 use super::scripts::Script;
 use super::url::{LedgerUrl, Topology};
 use masters::Masters;
@@ -93,7 +94,8 @@ impl Link {
     /// # Errors
     /// With the verdict on whether it may have been carried out.
     pub(super) async fn call(&self, command: &Cmd) -> Result<Value, Fault> {
-        self.deliver(command, None).await.map_err(Fault::from)
+        let reply = self.deliver(command, None, None).await;
+        Ok(reply?.value)
     }
 
     /// Runs a script by its hash, loading it first where the server does not know it (a new or
@@ -102,8 +104,22 @@ impl Link {
     /// # Errors
     /// With the verdict on whether it may have been carried out.
     pub(super) async fn run(&self, script: &Script, command: &Cmd) -> Result<Value, Fault> {
-        let reply = self.deliver(command, Some(script)).await;
-        reply.map_err(Fault::from)
+        let reply = self.deliver(command, Some(script), None).await;
+        Ok(reply?.value)
+    }
+
+    /// As [`Link::run`], then waits for replicas; whether enough of them have it.
+    ///
+    /// # Errors
+    /// With the verdict on whether it may have been carried out.
+    pub(super) async fn commit(
+        &self,
+        script: &Script,
+        command: &Cmd,
+        fence: &Fence,
+    ) -> Result<(Value, bool), Fault> {
+        let reply = self.deliver(command, Some(script), Some(fence)).await?;
+        Ok((reply.value, reply.replicated))
     }
 
     /// The server that last had `key`, as far as one was connected to.
@@ -133,12 +149,17 @@ impl Link {
         }
     }
 
-    async fn deliver(&self, command: &Cmd, script: Option<&Script>) -> Result<Value, Trouble> {
+    async fn deliver(
+        &self,
+        command: &Cmd,
+        script: Option<&Script>,
+        fence: Option<&Fence>,
+    ) -> Result<Reply, Trouble> {
         let begun = Instant::now();
         let mut way = self.way(command).await?;
         let mut sendings = 1;
         loop {
-            let trouble = match way.send(command).await {
+            let trouble = match way.send(command, fence).await {
                 Ok(reply) => return Ok(reply),
                 Err(trouble) => trouble,
             };
@@ -176,6 +197,9 @@ impl Link {
         sendings: u32,
     ) -> Result<Way, Trouble> {
         let Trouble::Sent(error) = &trouble else {
+            if let Path::Cluster(masters) = &self.path {
+                masters.doubt();
+            }
             return Err(trouble);
         };
         if let (Some("NOSCRIPT"), Some(script)) = (error.code(), script) {
@@ -225,16 +249,42 @@ struct Way {
     asking: bool,
 }
 
+struct Reply {
+    value: Value,
+    /// Whether the fence holds; nobody asked where there was none.
+    replicated: bool,
+}
+
 impl Way {
-    async fn send(&self, command: &Cmd) -> Result<Value, Trouble> {
-        if !self.asking {
-            return self.wire.send(command).await;
+    async fn send(&self, command: &Cmd, fence: Option<&Fence>) -> Result<Reply, Trouble> {
+        if !self.asking && fence.is_none() {
+            let value = self.wire.send(command).await?;
+            let replicated = false;
+            return Ok(Reply { value, replicated });
         }
-        let mut both = redis::pipe();
-        both.cmd("ASKING").add_command(command.clone());
-        let mut replies = self.wire.send_all(&both, 2).await?;
-        let reply = replies.pop().unwrap_or(Value::Nil);
-        reply.extract_error().map_err(Trouble::Sent)
+        let mut all = redis::pipe();
+        let mut add = |command: Cmd| {
+            // It counts for one command.
+            if self.asking {
+                all.cmd("ASKING");
+            }
+            all.add_command(command);
+        };
+        add(command.clone());
+        if let Some(fence) = fence {
+            add(fence.write());
+            all.add_command(fence.wait());
+        }
+        let count = all.len();
+        let mut replies = self.wire.send_all(&all, count).await?;
+        let replicated = match (fence, replies.as_slice()) {
+            (Some(fence), [.., written, waited]) => fence.holds(written, waited),
+            _ => false,
+        };
+        let place = usize::from(self.asking);
+        let value = replies.get_mut(place).map_or(Value::Nil, std::mem::take);
+        let value = value.extract_error().map_err(Trouble::Sent)?;
+        Ok(Reply { value, replicated })
     }
 }
 

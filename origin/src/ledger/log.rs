@@ -51,7 +51,7 @@ impl Ledger {
             command.arg(commit_seq);
             command
         };
-        self.change_sale(script, sale, command).await
+        self.change_sale(sale, script, command).await
     }
 }
 

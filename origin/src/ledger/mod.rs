@@ -11,6 +11,7 @@ pub mod keys;
 mod link;
 mod log;
 mod relay;
+mod replicas;
 mod reply;
 pub mod scripts;
 mod status;
@@ -23,6 +24,7 @@ pub use fault::Fault;
 pub use link::RunId;
 pub use log::read as read_log_entry;
 pub use relay::{LeaseAct, LeaseReply};
+pub use replicas::Replicas;
 pub(crate) use reply::read_snapshot;
 pub use reply::refusal;
 pub use shared::order::{Reserve, Verdict};
@@ -31,10 +33,11 @@ pub use url::LedgerUrl;
 
 use crate::acknowledged::{Acknowledged, TooLate};
 use crate::clock::LedgerClock;
-use crate::metrics::Counters;
+use crate::metrics::{Counters, count};
 use crate::spans;
 use link::Link;
 use redis::{Cmd, Value};
+use replicas::Lanes;
 use scripts::{SCRIPTS, Script, Scripts};
 use shared::limits::{BATCH_MAX, HOLD_LIFE_FACTOR, NODE_FORGET_MS, NODE_LIVE_MS};
 use shared::sale::Terms;
@@ -55,6 +58,8 @@ pub struct Ledger {
     clock: Arc<LedgerClock>,
     counters: Arc<Counters>,
     acknowledged: Acknowledged,
+    /// Where changes wait for replicas, if they do.
+    lanes: Option<Arc<Lanes>>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,7 +85,15 @@ impl Ledger {
             clock: Arc::default(),
             counters: Arc::default(),
             acknowledged: Acknowledged::default(),
+            lanes: None,
         })
+    }
+
+    /// The same ledger, where nobody hears "yes" before so many replicas have the change.
+    #[must_use]
+    pub fn waiting_for(self, replicas: Option<Replicas>) -> Self {
+        let lanes = replicas.map(|replicas| Arc::new(Lanes::new(&self.link, replicas)));
+        Self { lanes, ..self }
     }
 
     /// The same ledger with other script texts. For tests that plant faults.
@@ -156,13 +169,18 @@ impl Ledger {
         let script = &self.scripts().reserve;
         let (begun, sent) = (Instant::now(), self.acknowledged.now());
         let command = |heard| batch::command(script, sale, heard, batch);
-        let reply = self.change(script, sale, command).await;
+        let reply = self.change(sale, script, command).await;
         self.counters.batch_done(batch.len(), begun.elapsed());
-        let Some(parts) = reply? else {
+        let (Some(parts), safe) = reply? else {
             return Ok(None);
         };
         let (snapshot, verdicts) = batch::read(batch, &parts)?;
         self.clock.hear(snapshot.at);
+        let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted { .. });
+        // A "no" changes nothing that could be lost.
+        if verdicts.iter().any(granted) {
+            self.counted(safe)?;
+        }
         let granted = batch.iter().zip(&verdicts).filter_map(|(wish, verdict)| {
             let Verdict::Granted { order, .. } = verdict else {
                 return None;
@@ -209,7 +227,8 @@ impl Ledger {
             command.arg(state.as_str());
             command
         };
-        let parts = self.change(script, sale, command).await?;
+        let (parts, safe) = self.change(sale, script, command).await?;
+        self.counted(safe)?;
         let parts = parts.ok_or_else(|| Fault::Corrupt("create.lua answered nil".into()))?;
         let created = match letter(&parts)? {
             b'n' => Created::New,
@@ -330,7 +349,7 @@ impl Ledger {
             command.arg(id.as_str()).arg(quantity);
             command
         };
-        self.change_order(script, sale, command, id).await
+        self.change_order(sale, script, command, id).await
     }
 
     /// Gives an order's tickets back.
@@ -344,7 +363,7 @@ impl Ledger {
             command.arg(id.as_str());
             command
         };
-        self.change_order(script, sale, command, id).await
+        self.change_order(sale, script, command, id).await
     }
 
     /// Makes a hold last a hold time from now, at most [`HOLD_LIFE_FACTOR`] hold times in all.
@@ -358,7 +377,7 @@ impl Ledger {
             command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
             command
         };
-        self.change_order(script, sale, command, id).await
+        self.change_order(sale, script, command, id).await
     }
 
     /// Changes how many tickets there are; with `seen`, only if that is the present capacity.
@@ -378,7 +397,7 @@ impl Ledger {
             command.arg(capacity.get()).arg(seen);
             command
         };
-        self.change_sale(script, sale, command).await
+        self.change_sale(sale, script, command).await
     }
 
     /// Opens, pauses or closes a sale.
@@ -392,7 +411,7 @@ impl Ledger {
             command.arg(state.as_str());
             command
         };
-        self.change_sale(script, sale, command).await
+        self.change_sale(sale, script, command).await
     }
 
     /// Changes some terms of a sale.
@@ -413,7 +432,7 @@ impl Ledger {
             command.arg(word(change.order_limit.map(u64::from)));
             command
         };
-        self.change_sale(script, sale, command).await
+        self.change_sale(sale, script, command).await
     }
 
     /// Says that `node` lives with `weight` (0 = it leaves) and hears who else does.
@@ -458,25 +477,49 @@ impl Ledger {
 
     /// Runs a script that changes a sale; `command` makes it for the `commit_seq` that was heard of the sale. A sale
     /// that may lack acknowledged orders does not change: a node has it healed and nothing happened; anybody else
-    /// waits for that and asks again.
+    /// waits for that and asks again. The second part is as of [`Ledger::commit`].
     async fn change(
         &self,
-        script: &Script,
         sale: &SaleId,
+        script: &Script,
         command: impl Fn(u64) -> Cmd,
-    ) -> Result<Option<Vec<Value>>, Fault> {
+    ) -> Result<(Option<Vec<Value>>, Result<(), Fault>), Fault> {
         let fenced = |parts: &Option<Vec<Value>>| parts.as_deref().is_some_and(is_fenced);
         let heard = || self.acknowledged.commit_seq(sale);
-        let mut parts = self.run(script, &command(heard())).await?;
+        let (mut parts, mut safe) = self.commit(sale, script, &command(heard())).await?;
         if fenced(&parts) && !self.acknowledged.has_healer() {
             self.heal_alone(sale).await?;
-            parts = self.run(script, &command(heard())).await?;
+            (parts, safe) = self.commit(sale, script, &command(heard())).await?;
         }
         if fenced(&parts) {
             self.acknowledged.want(sale);
             return Err(heal::healing(sale));
         }
-        Ok(parts)
+        Ok((parts, safe))
+    }
+
+    /// Runs a script that changes what people were told, and waits for replicas where that is asked for; the second
+    /// part is the fault where too few have it.
+    async fn commit(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        command: &Cmd,
+    ) -> Result<(Option<Vec<Value>>, Result<(), Fault>), Fault> {
+        let Some((lanes, link)) = self.lanes.as_ref().and_then(|l| Some((l, l.of(sale)?))) else {
+            return Ok((self.run(script, command).await?, Ok(())));
+        };
+        self.counters.ledger_call(script.name);
+        let fence = lanes.fence(sale);
+        let running = link.commit(script, command, &fence);
+        let reply = running.instrument(spans::of_ledger_call(script.name)).await;
+        let reply = reply.and_then(|(value, safe)| Ok((reply::parts(value)?, safe)));
+        let (parts, safe) = self.counted(reply)?;
+        if safe {
+            return Ok((parts, Ok(())));
+        }
+        count(&self.counters.unreplicated);
+        Ok((parts, Err(lanes.too_few())))
     }
 
     /// Sends a command that is not a script.
@@ -502,15 +545,17 @@ impl Ledger {
 
     async fn change_order(
         &self,
-        script: &Script,
         sale: &SaleId,
+        script: &Script,
         command: impl Fn(u64) -> Cmd,
         id: &OrderId,
     ) -> Reply<Verdict> {
         let sent = self.acknowledged.now();
-        let Some(parts) = self.change(script, sale, command).await? else {
+        let (Some(parts), safe) = self.change(sale, script, command).await? else {
             return Ok(None);
         };
+        // Also a "no": that a payment came too late is kept.
+        self.counted(safe)?;
         let snapshot = self.heard(sale, &parts)?;
         let verdict = match letter(&parts)? {
             b'd' => Verdict::Granted {
@@ -541,13 +586,14 @@ impl Ledger {
 
     async fn change_sale(
         &self,
-        script: &Script,
         sale: &SaleId,
+        script: &Script,
         command: impl Fn(u64) -> Cmd,
     ) -> Reply<SaleChange> {
-        let Some(parts) = self.change(script, sale, command).await? else {
+        let (Some(parts), safe) = self.change(sale, script, command).await? else {
             return Ok(None);
         };
+        self.counted(safe)?;
         let change = match letter(&parts)? {
             b'd' => SaleChange::Done,
             b'r' => SaleChange::Unchanged,

@@ -50,14 +50,10 @@ impl LedgerUrl {
         } else {
             Topology::One(one(text)?)
         };
-        let shown = match &topology {
-            Topology::One(info) => match info.redis_settings().password() {
-                Some(password) => without_passwords(text).replace(password, "***"),
-                None => without_passwords(text),
-            },
-            _ => without_passwords(text),
-        };
-        Ok(Self { topology, shown })
+        Ok(Self {
+            topology,
+            shown: without_passwords(text),
+        })
     }
 
     /// How a server of this `redis_mode` has to be named, if not like this.

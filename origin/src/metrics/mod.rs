@@ -76,6 +76,8 @@ pub struct Counters {
     pub orders_unrestored: AtomicU64,
     /// Writes of `acknowledged.log` that failed.
     pub acknowledged_write_failures: AtomicU64,
+    /// Changes that too few replicas had in time.
+    pub unreplicated: AtomicU64,
     /// Time from an order's arrival to its outcome.
     pub order_duration: Histogram,
     /// Time of one batch at the ledger.
@@ -105,6 +107,7 @@ impl Default for Counters {
             orders_restored: AtomicU64::default(),
             orders_unrestored: AtomicU64::default(),
             acknowledged_write_failures: AtomicU64::default(),
+            unreplicated: AtomicU64::default(),
             order_duration: Histogram::new(MICROSECONDS),
             commit_duration: Histogram::new(MICROSECONDS),
             batch_orders: Histogram::new(ORDERS),
@@ -261,6 +264,11 @@ impl Counters {
                 "acknowledged_write_failures_total",
                 "Writes of acknowledged.log that failed.",
                 &self.acknowledged_write_failures,
+            ),
+            (
+                "unreplicated_total",
+                "Changes that too few replicas had in time.",
+                &self.unreplicated,
             ),
         ] {
             page.counter(name, help, counter.load(Ordering::Relaxed));

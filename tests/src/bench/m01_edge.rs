@@ -4,24 +4,22 @@
 //! All that takes turns runs at the same time and is idle when it is not its turn: `wrangler dev` takes too long to start.
 
 use super::Bench;
+use super::js::{KEY, by_workerd, by_wrangler};
 use super::load::{Ask, Load, Pace};
 use super::measure::Measure;
 use super::row::{Better, Draft, Row};
 use super::service::{Expect, PLENTY, Run, SALE, address_of, timed};
-use super::turns::Subject;
-use crate::harness::paths::{repository, scratch, workerd};
+use super::turns::{Subject, Turns};
+use crate::harness::paths::scratch;
 use crate::harness::{Client, Cluster, Edge, Program, Setup};
 use anyhow::{Context, Result, ensure};
 use std::cell::Cell;
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const CONNECTIONS: u32 = 64;
-/// The key of the edges here, made up.
-const KEY: &str = "bench-bench-bench-bench-bench-bench-bench";
 const READY_WITHIN: Duration = Duration::from_secs(90);
 /// Part of the answers that need not be what is measured: an edge asks a node now and then while it refuses, and has small
 /// budgets until it knows the sale ...
@@ -29,13 +27,6 @@ const OTHERS_MAX: f64 = 0.02;
 /// ... and so many more, however few there are in all.
 const OTHERS: f64 = 16.0;
 const GOAL: f64 = 0.95;
-
-const LIMIT_REFUSAL: &str = "The worker in JavaScript looks at method and path and answers a constant. Ours also reads the key and \
-    the sale, looks into its memory of that and makes an answer with the order's own id, in WebAssembly that gets each \
-    of these strings through the runtime's boundary (docs/PERFORMANCE.md).";
-const LIMIT_FORWARD: &str = "The smallest worker hands the request on as it is and returns the answer untouched. Ours chooses the node, \
-    signs what it sends, sets deadlines, hears the grant and counts. The row against a worker in JavaScript with the same steps \
-    tells what WebAssembly itself costs (docs/PERFORMANCE.md).";
 
 /// Who answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +36,9 @@ enum Worker {
     /// A worker of `tests/bench/peers/js`.
     Js(&'static str),
 }
+
+/// The worker in JavaScript that takes the same steps as ours.
+const SAME: Worker = Worker::Js("same");
 
 impl Subject for Worker {
     fn called(self) -> impl Display {
@@ -56,7 +50,7 @@ impl Subject for Worker {
 }
 
 /// A worker that runs, with the nodes behind it.
-struct Door {
+pub(super) struct Door {
     worker: Worker,
     address: SocketAddr,
     roots: Vec<u32>,
@@ -79,10 +73,10 @@ pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<Row>> {
         let doors = [
             Door::ours(rung, 1).await?,
             Door::js("refuse", rung, None).await?,
+            Door::js("same", rung, Some(1)).await?,
         ];
-        let pairs = [(Worker::Js("refuse"), Some(GOAL))];
-        let limit = LIMIT_REFUSAL;
-        rows.extend(compare(bench, Measure::M1, rung, &doors, &pairs, limit).await?);
+        let least = Worker::Js("refuse");
+        rows.extend(compare(bench, Measure::M1, rung, &doors, least).await?);
     }
     Ok(rows)
 }
@@ -100,21 +94,20 @@ pub(super) async fn forwards(bench: &mut Bench) -> Result<Vec<Row>> {
             Door::js("pass", rung, Some(PLENTY)).await?,
             Door::js("same", rung, Some(PLENTY)).await?,
         ];
-        let pairs = [(Worker::Js("pass"), Some(GOAL)), (Worker::Js("same"), None)];
-        let limit = LIMIT_FORWARD;
-        rows.extend(compare(bench, Measure::M2, rung, &doors, &pairs, limit).await?);
+        let least = Worker::Js("pass");
+        rows.extend(compare(bench, Measure::M2, rung, &doors, least).await?);
     }
     Ok(rows)
 }
 
-/// Lets the doors take turns, and compares ours with each of `pairs` by rate and by processor time of the workers.
+/// Lets the doors take turns, and compares ours with `least`, a worker that does as little as can be, and with one that takes
+/// the same steps, by rate and by processor time of the workers. The goal is one against `least`.
 async fn compare(
     bench: &mut Bench,
     measure: Measure,
     rung: Edge,
     doors: &[Door],
-    pairs: &[(Worker, Option<f64>)],
-    limit: &'static str,
+    least: Worker,
 ) -> Result<Vec<Row>> {
     let workers: Vec<Worker> = doors.iter().map(|door| door.worker).collect();
     let mut seed = 100;
@@ -131,18 +124,17 @@ async fn compare(
         _ => ("forwarded orders", "orders/s"),
     };
     let mut rows = Vec::new();
-    for (peer, goal) in pairs {
+    for peer in [least, SAME] {
         let row = format!("{}-{}", rung.as_str(), peer.called());
         let name = format!("{what}, {}, against {}", on(rung), peer.called());
         let draft = Draft::new(measure, &row, &name, unit, Better::Higher);
-        let draft = goal.map_or(draft.clone(), |goal| draft.goal(goal).limit(limit));
-        let draft = draft.note(format!(
+        let mut draft = draft.note(format!(
             "{CONNECTIONS} connections, one process, one isolate."
         ));
-        rows.push(turns.row(draft, Worker::Ours, *peer, |run| match measure {
-            Measure::M1 => run.tally.rate(),
-            _ => run.granted_rate(),
-        }));
+        if peer == least {
+            draft = draft.goal(GOAL).limit(limit(&turns, measure, least));
+        }
+        rows.push(turns.row(draft, Worker::Ours, peer, |run| answers(run, measure)));
         let name = format!(
             "processor time of a worker for each of them, {}, against {}",
             on(rung),
@@ -150,11 +142,42 @@ async fn compare(
         );
         let draft = Draft::new(measure, &format!("{row}-cpu"), &name, "us", Better::Lower)
             .note("Of workerd, and of Node under wrangler dev; the node and Redis do not count.");
-        rows.push(turns.row(draft, Worker::Ours, *peer, |run| {
+        rows.push(turns.row(draft, Worker::Ours, peer, |run| {
             run.cpu_of(&["workerd", "node"])
         }));
     }
     Ok(rows)
+}
+
+/// What a worker answers in a second, of that which is measured.
+fn answers(run: &Run, measure: Measure) -> f64 {
+    match measure {
+        Measure::M1 => run.tally.rate(),
+        _ => run.granted_rate(),
+    }
+}
+
+/// How far a worker in JavaScript gets that takes the same steps: no language gets further on this runtime.
+fn limit(turns: &Turns<Worker>, measure: Measure, least: Worker) -> String {
+    let ratio = |of: Worker, over: Worker| {
+        let rate = |worker| turns.median(worker, |run| answers(run, measure));
+        rate(of) / rate(over).max(1e-9)
+    };
+    let steps = match measure {
+        Measure::M1 => {
+            "reads the client's key and the sale, looks into its memory of that, and makes an answer with the order's own id"
+        }
+        _ => {
+            "reads the body so that it can send it again, chooses the node, signs, sets a deadline, hears the grant and counts"
+        }
+    };
+    format!(
+        "{} does as little as can be. A worker in JavaScript that takes the steps of the product ({steps}) reaches {:.2} of it \
+         on this runtime; ours, in WebAssembly, reaches {:.2} of that worker (docs/PERFORMANCE.md has the profile).",
+        least.called(),
+        ratio(SAME, least),
+        ratio(Worker::Ours, SAME),
+    )
 }
 
 const fn on(rung: Edge) -> &'static str {
@@ -164,9 +187,15 @@ const fn on(rung: Edge) -> &'static str {
     }
 }
 
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Door").field(&self.address).finish()
+    }
+}
+
 impl Door {
-    /// Our edge before one node, with so many tickets. With one, that is sold before anything is measured.
-    async fn ours(rung: Edge, tickets: u64) -> Result<Self> {
+    /// Our edge before one node, with so many tickets.
+    pub(super) async fn ours(rung: Edge, tickets: u64) -> Result<Self> {
         let cluster = Cluster::start(&Setup {
             weights: vec![1],
             ..Setup::with_edge(rung)
@@ -182,17 +211,34 @@ impl Door {
             cluster: Some(cluster),
             _directory: None,
         };
-        if tickets == 1 {
-            let one = Load::new(door.address, (door.ask)(1), 1, Pace::Count(1));
-            let run = timed(&one, &door.roots).await?;
-            ensure!(
-                run.tally.granted == 1,
-                "the only ticket was not sold: {:?}",
-                run.tally.samples
-            );
-            door.sold.set(1);
-        }
+        door.sell_the_only_one_of(Some(tickets)).await?;
         Ok(door)
+    }
+
+    /// With one ticket, that is sold before anything is measured.
+    async fn sell_the_only_one_of(&self, tickets: Option<u64>) -> Result<()> {
+        if tickets != Some(1) {
+            return Ok(());
+        }
+        let one = Load::new(self.address, (self.ask)(1), 1, Pace::Count(1));
+        let run = timed(&one, &self.roots).await?;
+        ensure!(
+            run.tally.granted == 1,
+            "the only ticket was not sold: {:?}",
+            run.tally.samples
+        );
+        self.sold.set(1);
+        Ok(())
+    }
+
+    /// The processes that belong to it.
+    pub(super) fn roots(&self) -> &[u32] {
+        &self.roots
+    }
+
+    /// Where it is, and what it is asked.
+    pub(super) fn at(&self, seed: u64) -> (SocketAddr, Ask) {
+        (self.address, (self.ask)(seed))
     }
 
     /// A worker in JavaScript; with `tickets`, before a node that sells them.
@@ -230,7 +276,7 @@ impl Door {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let roots = [Some(program.pid()), cluster.as_ref().map(Cluster::pid)];
-        Ok(Self {
+        let door = Self {
             worker: Worker::Js(name),
             address,
             roots: roots.into_iter().flatten().collect(),
@@ -239,24 +285,33 @@ impl Door {
             _program: Some(program),
             cluster,
             _directory: Some(directory),
-        })
+        };
+        door.sell_the_only_one_of(tickets).await?;
+        Ok(door)
     }
 
     async fn run(&self, bench: &Bench, measure: Measure, seed: u64) -> Result<Run> {
         let pace = Pace::AsFastAsItGoes(bench.options.run_time(measure));
         let load = Load::new(self.address, (self.ask)(seed), CONNECTIONS, pace);
-        let mut run = timed(&load.warmed_up(bench.options.warm_up()), &self.roots).await?;
-        run.expect(match measure {
-            Measure::M1 => Expect::NoTicket,
-            _ => Expect::Anything,
+        let load = load.warmed_up(bench.options.warm_up());
+        self.audited(&load, measure == Measure::M1).await
+    }
+
+    /// Sends `load`, whose answers are refusals of the worker itself or granted orders, and holds the ledger against them.
+    pub(super) async fn audited(&self, load: &Load, refusals: bool) -> Result<Run> {
+        let mut run = timed(load, &self.roots).await?;
+        run.expect(if refusals {
+            Expect::NoTicket
+        } else {
+            Expect::Anything
         });
         let (answers, by) = (run.tally.answers() as f64, run.tally.by);
         let others = OTHERS + answers * OTHERS_MAX;
-        if measure == Measure::M1 && ((by.origin + by.ledger) as f64) > others {
+        if refusals && ((by.origin + by.ledger) as f64) > others {
             run.problems
                 .push(format!("not refused at the edge: {by:?}"));
         }
-        if measure == Measure::M2 && (run.tally.granted as f64) < answers - others {
+        if !refusals && (run.tally.granted as f64) < answers - others {
             run.problems
                 .push(format!("{} of {answers} were granted", run.tally.granted));
         }
@@ -270,50 +325,4 @@ impl Door {
         }
         Ok(run)
     }
-}
-
-fn by_workerd(name: &str, port: u16, origins: &str) -> Result<Command> {
-    let mut command = Command::new(workerd()?);
-    command.current_dir(repository());
-    command.args(["serve", "tests/bench/peers/js/workerd.capnp", name]);
-    command.args(["--socket-addr", &format!("http=127.0.0.1:{port}")]);
-    command
-        .env("ORIGINS", origins)
-        .env("LASTSEAT_EDGE_KEY", KEY);
-    Ok(command)
-}
-
-/// As `lastseat cluster` starts wrangler for the edge.
-fn by_wrangler(name: &str, port: u16, origins: &str, directory: &TempDir) -> Result<Command> {
-    let modules = repository().join("node_modules");
-    let secrets = directory.path().join("secrets.env");
-    std::fs::write(&secrets, format!("LASTSEAT_EDGE_KEY=\"{KEY}\"\n"))?;
-    let mut command = Command::new(modules.join(".bin/node"));
-    command.current_dir(repository());
-    command
-        .arg(modules.join("wrangler/bin/wrangler.js"))
-        .arg("dev");
-    command.args([
-        "--config",
-        "tests/bench/peers/js/wrangler.toml",
-        "--env",
-        name,
-    ]);
-    command.args(["--ip", "127.0.0.1", "--port", &port.to_string()]);
-    let inspector = lastseat::process::free_port()?.to_string();
-    command.args(["--inspector-port", &inspector, "--log-level", "error"]);
-    command.arg("--show-interactive-dev-session=false");
-    command
-        .arg("--persist-to")
-        .arg(directory.path().join("state"));
-    command.args(["--var", &format!("ORIGINS:{origins}")]);
-    command.arg("--env-file").arg(secrets);
-    for (variable, value) in [
-        ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
-        ("WRANGLER_SEND_METRICS", "false"),
-        ("CI", "1"),
-    ] {
-        command.env(variable, value);
-    }
-    Ok(command)
 }

@@ -6,18 +6,14 @@ use super::load::{Load, Pace};
 use super::measure::Measure;
 use super::row::{Better, Draft, Row};
 use super::service::{Expect, OneNode, PLENTY, Run, Service};
-use super::turns::Subject;
+use super::turns::{Subject, Turns};
+use crate::rush::report::thousands;
 use anyhow::Result;
 use std::fmt::Display;
 
 /// The one order that sells a sale out has a key of its own.
 const FIRST: u64 = 1;
 const SEED: u64 = 2;
-
-const LIMIT_M3: &str = "At this many connections Redis and the origin share two processors with the generator, and the \
-    append-only file is written and synced before each batch is answered; docs/PERFORMANCE.md has what was tried.";
-const LIMIT_M4: &str = "A refusal of ours is a parsed order, checked against key, buyer and sale, and answered as problem+json; \
-    a peer's is a constant text after one comparison. What is left is the HTTP server's own time (docs/PERFORMANCE.md).";
 
 /// M3.
 ///
@@ -45,9 +41,23 @@ pub(super) async fn orders(bench: &mut Bench) -> Result<Vec<Row>> {
             let draft = Draft::new(Measure::M3, &row, &name, "orders/s", Better::Higher)
                 .goal(goal)
                 .note("Every order granted, its answer sent after the append-only file was synced. Redis over TCP for both.")
-                .limit(LIMIT_M3);
+                .limit(limit_of_orders(&turns, peer));
             rows.push(turns.row(draft, Service::Ours, peer, Run::granted_rate));
         }
+        let name = format!(
+            "processor time of node and Redis for an order, {connections} connections, against S2"
+        );
+        let draft = Draft::new(
+            Measure::M3,
+            &format!("{connections}-s2-cpu"),
+            &name,
+            "us",
+            Better::Lower,
+        )
+        .note("The same runs; here neither the disk nor the generator counts.");
+        rows.push(turns.row(draft, Service::Ours, Service::S2, |run| {
+            run.cpu_of(&["lastseat", "s2", "redis-server"])
+        }));
     }
     Ok(rows)
 }
@@ -109,12 +119,60 @@ pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<Row>> {
             peer.called()
         );
         let draft = Draft::new(Measure::M4, word, &name, "refusals/s", Better::Higher);
-        let draft = goal.map_or(draft.clone(), |goal| draft.goal(goal).limit(LIMIT_M4));
+        let draft = goal.map_or(draft.clone(), |goal| {
+            draft.goal(goal).limit(limit_of_refusals(&turns, peer))
+        });
         let draft = draft.note(
             "A node of S1 asks Redis for each refusal until its local stock is used up, then it counts in memory. S2 remembers \
              the first \"no\" of Redis, so its local stock makes no difference.",
         );
         rows.push(turns.row(draft, SoldOut::Ours, peer, |run| run.tally.rate()));
     }
+    for (word, peer, _) in peers {
+        let name = format!(
+            "processor time of the node for a refusal, against {}",
+            peer.called()
+        );
+        let row = format!("{word}-cpu");
+        let draft = Draft::new(Measure::M4, &row, &name, "us", Better::Lower)
+            .note("The same runs; here the generator does not count.");
+        rows.push(turns.row(draft, SoldOut::Ours, peer, |run| {
+            run.cpu_of(&["lastseat", "s1", "s2"])
+        }));
+    }
     Ok(rows)
+}
+
+/// How many orders a second this machine could carry if our node cost nothing: two cores for generator and Redis,
+/// of which each has one thread.
+fn limit_of_orders(turns: &Turns<Service>, peer: Service) -> String {
+    let generator = turns.median(Service::Ours, Run::generator_us);
+    let redis = turns.median(Service::Ours, |run| run.cpu_of(&["redis-server"]));
+    let node = turns.median(Service::Ours, |run| run.cpu_of(&["lastseat"]));
+    let both = (2e6 / (generator + redis))
+        .min(1e6 / generator)
+        .min(1e6 / redis);
+    let times = both / turns.median(peer, Run::granted_rate).max(1e-9);
+    format!(
+        "Generator, node and Redis share two processors, and all wait for the disk before a batch is answered. An order takes \
+         {generator:.1} us of the generator, {redis:.1} of Redis and {node:.1} of the node. If the node cost nothing and the \
+         disk took no time, {} orders a second would be the end of this machine: {times:.1} times {} (docs/PERFORMANCE.md has \
+         the profile).",
+        thousands(both as u64),
+        peer.name()
+    )
+}
+
+/// How many refusals a second can be asked for at all.
+fn limit_of_refusals(turns: &Turns<SoldOut>, peer: SoldOut) -> String {
+    let generator = turns.median(SoldOut::Ours, Run::generator_us);
+    let asked = 1e6 / generator.max(1e-9);
+    let times = asked / turns.median(peer, |run| run.tally.rate()).max(1e-9);
+    format!(
+        "The generator has one of the two processors and takes {generator:.1} us for a request, so whatever is asked, more than \
+         {} refusals a second cannot be seen: {times:.2} times {}. What the node itself takes is in the rows of processor time, \
+         where most is the kernel's (docs/PERFORMANCE.md has the profile).",
+        thousands(asked as u64),
+        peer.called()
+    )
 }

@@ -6,16 +6,13 @@ use super::measure::Measure;
 use super::row::{Better, Draft, Row};
 use super::service::{Expect, PLENTY, Run, Service};
 use super::stack::{Nginx, Running, Stack};
+use super::turns::Turns;
 use anyhow::Result;
 
 const CONNECTIONS: u32 = 64;
 const SEED: u64 = 9;
 const FIRST: u64 = 10;
 const PEER: Stack = Stack::Peer(Service::S2, Nginx::Tuned);
-
-const LIMIT: &str = "Our first tier runs WebAssembly inside workerd, which reads and writes HTTP in JavaScript's runtime; the peer's is \
-    nginx, which copies bytes, and its node is a native program with a constant answer. The peer keeps no order, no buyer, no key \
-    and no log, and signs nothing. On Cloudflare the first tier is not our processor: the rows by process tell what stays.";
 
 /// Processes by what they do: how rows call it, ours, the peer's.
 const PARTS: [(&str, &str, &str); 3] = [
@@ -34,7 +31,8 @@ pub(super) async fn processor(bench: &mut Bench) -> Result<Vec<Row>> {
         ("ticket", "a sold ticket", false),
         ("refusal", "a refusal", true),
     ] {
-        let turns = bench.turns(Measure::M9, &[Stack::Ours, PEER], async |bench, stack| {
+        let stacks = [Stack::Ours, PEER, Stack::Constant];
+        let turns = bench.turns(Measure::M9, &stacks, async |bench, stack| {
             run(stack, sold_out, bench).await
         });
         let turns = turns.await?;
@@ -44,7 +42,7 @@ pub(super) async fn processor(bench: &mut Bench) -> Result<Vec<Row>> {
         };
         let all = draft(format!("{word}-all"), "all processes")
             .goal(1.0)
-            .limit(LIMIT);
+            .limit(limit(&turns));
         let all = all.note("User and system time of all processes but the generator, from /proc.");
         rows.push(turns.row(all, Stack::Ours, PEER, Run::cpu_us));
         for (what, ours, peer) in PARTS {
@@ -61,7 +59,7 @@ async fn run(stack: Stack, sold_out: bool, bench: &Bench) -> Result<Run> {
     let tickets = if sold_out { 1 } else { PLENTY };
     let mut running = Running::start(stack, tickets, FIRST).await?;
     let doors = running.doors()?;
-    if sold_out {
+    if sold_out && stack != Stack::Constant {
         let one = Load::new(doors[0], running.ask(), 1, Pace::Count(1));
         let sold = running.run(&one, Expect::Granted, false).await?;
         running.goes_on(SEED, 1);
@@ -71,10 +69,24 @@ async fn run(stack: Stack, sold_out: bool, bench: &Bench) -> Result<Run> {
     let mut load =
         Load::new(doors[0], running.ask(), CONNECTIONS, pace).warmed_up(bench.options.warm_up());
     load.to = doors;
-    let expect = if sold_out {
+    let expect = if sold_out || stack == Stack::Constant {
         Expect::NoTicket
     } else {
         Expect::Anything
     };
     running.run(&load, expect, false).await
+}
+
+/// What workerd takes for an answer that is a constant, beside what the whole peer takes.
+fn limit(turns: &Turns<Stack>) -> String {
+    let us = |stack| turns.median(stack, Run::cpu_us);
+    let ours = turns.median(Stack::Ours, |run| run.cpu_of(&["workerd"]));
+    format!(
+        "workerd takes {:.0} us to answer a request with a constant; the whole peer takes {:.0} us for this one. Of our {:.0} us \
+         workerd has {ours:.0}. The peer keeps no order, no buyer, no key and no log, and signs nothing. On Cloudflare the first \
+         tier is not our processor: the rows by process tell what stays (docs/PERFORMANCE.md has the profile).",
+        us(Stack::Constant),
+        us(PEER),
+        us(Stack::Ours),
+    )
 }

@@ -4,6 +4,7 @@
 //! is measured; [`row`] is what comes out, [`report`] the files that are written from it.
 
 pub mod chart;
+mod js;
 pub mod load;
 mod m01_edge;
 mod m03_one_origin;
@@ -22,6 +23,7 @@ pub mod page;
 mod progress;
 pub mod report;
 pub mod row;
+pub mod scenes;
 pub mod service;
 pub mod stack;
 mod turns;

@@ -70,7 +70,7 @@ pub struct Draft {
     better: Better,
     goal: Option<f64>,
     note: String,
-    limit: Option<&'static str>,
+    limit: Option<String>,
     audit: String,
     oversold: u64,
 }
@@ -115,8 +115,8 @@ impl Draft {
 
     /// With what stands in the way of the goal, told when it is missed.
     #[must_use]
-    pub const fn limit(mut self, limit: &'static str) -> Self {
-        self.limit = Some(limit);
+    pub fn limit(mut self, limit: impl Into<String>) -> Self {
+        self.limit = Some(limit.into());
         self
     }
 
@@ -163,7 +163,7 @@ impl Draft {
             audit: self.audit,
             oversold: self.oversold,
             note: self.note,
-            limit: self.limit.filter(|_| met == Some(false)).map(str::to_owned),
+            limit: self.limit.filter(|_| met == Some(false)),
         }
     }
 

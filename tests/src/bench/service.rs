@@ -244,6 +244,12 @@ impl Run {
         self.each(sum)
     }
 
+    /// Microseconds of the generator for each request.
+    #[must_use]
+    pub fn generator_us(&self) -> f64 {
+        self.each(self.tally.cpu)
+    }
+
     fn each(&self, time: Duration) -> f64 {
         time.as_secs_f64() * 1e6 / (self.tally.outcomes.len() as f64).max(1.0)
     }
@@ -372,6 +378,12 @@ impl OneNode {
             Node::Ours(_) => Ask::orders(SALE, seed),
             Node::Peer(..) => Ask::Tickets,
         }
+    }
+
+    /// The process of its Redis.
+    #[must_use]
+    pub fn ledger(&self) -> u32 {
+        self.store.pid()
     }
 
     /// The processes that belong to it.

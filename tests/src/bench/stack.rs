@@ -1,5 +1,6 @@
 //! Whole stacks: ours with its edge on bare workerd and four nodes, and the peers as four nodes behind nginx, weights 1:2:3:4.
 
+use super::js::by_workerd;
 use super::load::{Ask, Load};
 use super::service::{Expect, Peer, Run, SALE, Service, Store, address_of, timed};
 use super::turns::Subject;
@@ -44,6 +45,9 @@ pub enum Stack {
     Ours,
     /// A peer behind nginx.
     Peer(Service, Nginx),
+    /// No service: a worker in JavaScript refuses everybody with a constant, in as many processes as our edge has. What it takes
+    /// no edge on this runtime can do without.
+    Constant,
 }
 
 impl Stack {
@@ -56,6 +60,7 @@ impl Stack {
                 format!("{} behind nginx as it comes", service.name())
             }
             Self::Peer(service, Nginx::Tuned) => format!("{} behind tuned nginx", service.name()),
+            Self::Constant => "a constant answer on workerd".to_owned(),
         }
     }
 }
@@ -82,6 +87,7 @@ pub struct Running {
 enum Body {
     Ours(Cluster),
     Peer(Service, Balanced),
+    Constant(Vec<(Program, SocketAddr)>),
 }
 
 /// Four nodes of a peer behind nginx.
@@ -111,6 +117,10 @@ impl Running {
                 cluster.create_sale(SALE, tickets).await?;
                 Body::Ours(cluster)
             }
+            Stack::Constant => {
+                let workers = (0..WORKERS).map(|_| constant());
+                Body::Constant(workers.collect::<Result<_>>()?)
+            }
             Stack::Peer(service, nginx) => {
                 Peer::stock(service, &store, tickets)?;
                 Body::Peer(
@@ -136,6 +146,7 @@ impl Running {
         match &self.body {
             Body::Ours(cluster) => cluster.edges.iter().map(|url| address_of(url)).collect(),
             Body::Peer(_, peer) => Ok(vec![peer.address]),
+            Body::Constant(workers) => Ok(workers.iter().map(|worker| worker.1).collect()),
         }
     }
 
@@ -143,7 +154,7 @@ impl Running {
     #[must_use]
     pub fn ask(&self) -> Ask {
         match self.body {
-            Body::Ours(_) => Ask::orders(SALE, self.seed),
+            Body::Ours(_) | Body::Constant(_) => Ask::orders(SALE, self.seed),
             Body::Peer(..) => Ask::Tickets,
         }
     }
@@ -162,6 +173,7 @@ impl Running {
                 let nodes = peer.nodes.iter().map(Peer::pid);
                 nodes.chain([peer.nginx.pid()]).collect()
             }
+            Body::Constant(workers) => workers.iter().map(|worker| worker.0.pid()).collect(),
         };
         roots.push(self.store.pid());
         roots
@@ -191,7 +203,7 @@ impl Running {
     pub async fn restock(&self, tickets: u64) -> Result<()> {
         match &self.body {
             Body::Ours(cluster) => cluster.set_capacity(SALE, tickets).await,
-            Body::Peer(..) => bail!("a peer's sale cannot be restocked"),
+            Body::Peer(..) | Body::Constant(_) => bail!("a peer's sale cannot be restocked"),
         }
     }
 
@@ -203,6 +215,7 @@ impl Running {
     pub async fn judge(&self, mut run: Run, expect: Expect, may_oversell: bool) -> Result<Run> {
         run.expect(expect);
         let (tickets, sold) = match &self.body {
+            Body::Constant(_) => return Ok(run),
             Body::Ours(cluster) => self.audit(cluster, &mut run).await?,
             Body::Peer(service, _) => {
                 let (sold, winners) = (
@@ -262,6 +275,21 @@ impl Running {
         run.counts = BTreeMap::from(counts);
         Ok((audit.capacity, audit.confirmed))
     }
+}
+
+/// One worker that refuses with a constant.
+fn constant() -> Result<(Program, SocketAddr)> {
+    let port = lastseat::process::free_port()?;
+    let program = Program::start("refuse.js", by_workerd("refuse", port, "[]")?)?;
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let begun = Instant::now();
+    while std::net::TcpStream::connect(address).is_err() {
+        if begun.elapsed() > NGINX_WITHIN {
+            bail!("refuse.js does not listen: {}", program.notes());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok((program, address))
 }
 
 impl Balanced {

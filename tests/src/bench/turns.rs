@@ -2,7 +2,7 @@
 
 use super::Bench;
 use super::measure::Measure;
-use super::row::{Draft, Round, Row};
+use super::row::{Draft, Round, Row, median};
 use super::service::{Run, Service};
 use anyhow::Result;
 use std::fmt::Display;
@@ -67,6 +67,11 @@ impl<S: Subject> Turns<S> {
         turns
             .filter(move |turn| turn.0 == subject)
             .filter_map(|turn| turn.1.as_ref())
+    }
+
+    /// The median of `value` over the runs of `subject`; zero where none is a data point.
+    pub fn median(&self, subject: S, value: impl Fn(&Run) -> f64) -> f64 {
+        median(self.runs(subject).map(value).collect()).unwrap_or(0.0)
     }
 
     /// What `value` is for each round of `ours` and `peer`.

@@ -54,6 +54,7 @@ pub(super) const PATHS: &[Path] = &[
     path("node: answer granted", origin::granted),
     path("node: write a batch of 256", origin::batch_write),
     path("node: read a reply to 256", origin::batch_read),
+    path("node: note 256 that are granted", origin::batch_note),
 ];
 
 /// Runs each path: once, so that what is made at the first use is there, and then for callgrind to count.

@@ -13,6 +13,7 @@ pub mod redis;
 pub mod redis_cluster;
 pub mod redis_port;
 pub mod redis_sentinel;
+pub mod redis_users;
 pub mod stat_log;
 pub mod system;
 pub mod upload;

@@ -126,6 +126,12 @@ pub fn command_line(pid: u32) -> String {
 }
 
 impl Process {
+    /// Its number.
+    #[must_use]
+    pub const fn id(&self) -> u32 {
+        self.pid.cast_unsigned()
+    }
+
     /// How it calls itself: the kernel's name is that of the file, and a program may have been started as
     /// `/proc/self/exe`.
     #[must_use]

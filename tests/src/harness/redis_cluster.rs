@@ -2,6 +2,7 @@
 
 use super::ledger;
 use super::redis_port::PortRedis;
+use super::redis_users::password;
 use super::wait::until_async;
 use anyhow::{Context, Result};
 use lastseat::process::free_port;
@@ -12,7 +13,7 @@ use std::collections::HashMap;
 /// Slots of a Redis Cluster.
 const SLOTS: usize = 16_384;
 /// A node that is silent for so long has failed, in milliseconds.
-const NODE_TIMEOUT_MS: &str = "1000";
+const NODE_TIMEOUT_MS: &str = "2000";
 
 /// Masters that share the slots evenly, and replicas.
 #[derive(Debug)]
@@ -74,7 +75,14 @@ impl RedisCluster {
     /// How lastseat is told of it: by one node, which has to name the others.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis+cluster://{}", self.masters[0].place())
+        let url = self.masters[0].url();
+        url.replace("redis://", "redis+cluster://")
+    }
+
+    /// Whether a master of it takes writes.
+    pub async fn serves(&self, master: usize) -> bool {
+        let info = self.masters[master].try_ask(&["CLUSTER", "INFO"]).await;
+        info.is_ok_and(|info: String| info.lines().any(|line| line == "cluster_state:ok"))
     }
 
     /// The slot of a key.
@@ -135,7 +143,9 @@ impl RedisCluster {
             .await;
         if !keys.is_empty() {
             let port = self.masters[to].port().to_string();
-            let mut words = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+            let password = password("admin");
+            let mut words = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000"];
+            words.extend(["AUTH2", "admin", &password, "KEYS"]);
             words.extend(keys.iter().map(String::as_str));
             let _: () = source.ask(&words).await;
         }

@@ -1,9 +1,13 @@
-//! A Redis of one test's own that other servers can reach: on a port of 127.0.0.1.
+//! A Redis of one test's own that other servers can reach: on a port of 127.0.0.1, with the users of
+//! `deploy/redis/users.acl` and nobody else.
 
+use super::paths::scratch;
 use super::redis::{Durability, PrivateRedis};
+use super::redis_users::{password, with_passwords};
 use lastseat::process::free_port;
 use redis::{Client, FromRedisValue, cmd};
 use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
 use tempfile::TempDir;
 
 /// A running redis-server with a port, stopped when dropped. It can be killed and started again.
@@ -32,9 +36,21 @@ impl PortRedis {
     pub fn start(options: &[&str]) -> Self {
         let port = free_port().expect("a port");
         let mut options: Vec<String> = options.iter().map(|&option| option.into()).collect();
-        let own = ["--bind", "127.0.0.1", "--port", &port.to_string()].map(String::from);
-        options.extend(own);
-        let running = PrivateRedis::start_with(Durability::Always, &words(&options));
+        let directory = scratch().expect("room for Redis");
+        let users = directory.path().join("users.acl");
+        fs::write(&users, with_passwords()).expect("a file");
+        let own = [
+            ("--bind", "127.0.0.1"),
+            ("--port", &port.to_string()),
+            ("--aclfile", &users.display().to_string()),
+            ("--masteruser", "replica"),
+            ("--masterauth", &password("replica")),
+        ];
+        options.extend(
+            own.iter()
+                .flat_map(|(name, value)| [(*name).into(), (*value).into()]),
+        );
+        let running = PrivateRedis::start_on(directory, Durability::Always, &words(&options));
         Self {
             port,
             options,
@@ -54,10 +70,14 @@ impl PortRedis {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// How a client reaches it alone.
+    /// How lastseat reaches it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://{}", self.place())
+        self.url_of("lastseat")
+    }
+
+    fn url_of(&self, user: &str) -> String {
+        format!("redis://{user}:{}@{}", password(user), self.place())
     }
 
     /// Whether it was not killed.
@@ -102,7 +122,7 @@ impl PortRedis {
         kill_process(pid, signal).expect("it runs");
     }
 
-    /// Asks it something.
+    /// Asks it something as its operator.
     ///
     /// # Panics
     /// It does not answer as expected.
@@ -116,7 +136,7 @@ impl PortRedis {
     /// # Errors
     /// What it said.
     pub async fn try_ask<T: FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
-        let client = Client::open(self.url())?;
+        let client = Client::open(self.url_of("admin"))?;
         let mut connection = client.get_multiplexed_async_connection().await?;
         let mut command = cmd(words[0]);
         command.arg(&words[1..]);

@@ -3,6 +3,7 @@
 use super::paths::{scratch, tool};
 use super::program::Program;
 use super::redis_port::PortRedis;
+use super::redis_users::password;
 use super::wait::until_async;
 use lastseat::process::free_port;
 use redis::{Client, cmd};
@@ -78,7 +79,8 @@ impl RedisSentinel {
     pub fn url(&self) -> String {
         let places = self.sentinels.iter();
         let places: Vec<String> = places.map(|s| format!("127.0.0.1:{}", s.port)).collect();
-        format!("redis+sentinel://{}/{NAME}", places.join(","))
+        let (password, places) = (password("lastseat"), places.join(","));
+        format!("redis+sentinel://lastseat:{password}@{places}/{NAME}")
     }
 
     /// The server that is the primary now, by what the Sentinels say: its place among the servers.
@@ -97,9 +99,12 @@ impl Sentinel {
             "port {port}\nbind 127.0.0.1\ndir {}\n\
              sentinel monitor {NAME} 127.0.0.1 {} 2\n\
              sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}\n\
-             sentinel failover-timeout {NAME} 3000\n",
+             sentinel failover-timeout {NAME} 1000\n\
+             sentinel auth-user {NAME} sentinel\n\
+             sentinel auth-pass {NAME} {}\n",
             directory.path().display(),
-            primary.port()
+            primary.port(),
+            password("sentinel")
         );
         fs::write(&file, lines).expect("a file");
         let mut command = Command::new(tool("redis-server"));

@@ -23,6 +23,8 @@ const ANSWER: Duration = Duration::from_millis(250);
 /// Time between two questions, however many orders went to the wrong node.
 const GAP: Duration = Duration::from_millis(100);
 
+const SILENT: &str = "no node of the cluster said who has which slot";
+
 /// All masters; clones are the same.
 #[derive(Clone)]
 pub(super) struct Masters(Arc<Inner>);
@@ -85,28 +87,15 @@ impl Masters {
         {
             return Ok(map.wires[index].clone());
         }
-        self.kindle();
-        let within = Duration::from_millis(LEDGER_DEADLINE_MS);
         let mut reader = self.0.known.clone();
-        let settled = reader.wait_for(|known| !matches!(known, Known::Nothing));
-        let known = tokio::time::timeout(within, settled).await;
-        let Ok(Ok(known)) = known else {
-            return Err("no node of the cluster said who has which slot".to_owned());
-        };
-        match &*known {
-            Known::Map(map) => {
-                if let Some(index) = map.find(slot) {
-                    return Ok(map.wires[index].clone());
-                }
-                self.doubt();
-                Err(format!("no master of the cluster has slot {slot}"))
-            }
-            Known::Away(why) => {
-                self.doubt();
-                Err(why.to_string())
-            }
-            Known::Nothing => Err("no node of the cluster said who has which slot".to_owned()),
+        let known = self.settled(&mut reader).await?;
+        if let Known::Map(map) = &*known
+            && let Some(index) = map.find(slot)
+        {
+            return Ok(map.wires[index].clone());
         }
+        self.doubt();
+        Err(format!("no master of the cluster has slot {slot}"))
     }
 
     /// The connection to the node at `place`, which a node on the host of `near` has named; it may have named a port
@@ -136,18 +125,38 @@ impl Masters {
 
     /// Every master, and a connection to it.
     pub(super) async fn all(&self) -> Result<Vec<(Arc<str>, Wire)>, String> {
-        // Waits for the map.
-        self.of_slot(0).await?;
-        let known = self.0.known.borrow();
+        let mut reader = self.0.known.clone();
+        let known = self.settled(&mut reader).await?;
         let Known::Map(map) = &*known else {
-            return Err("no node of the cluster said who has which slot".to_owned());
+            return Err(SILENT.to_owned());
         };
-        let masters = slots::masters(&map.ranges).into_iter();
-        let wires = masters.filter_map(|place| {
-            let wire = self.0.wires.get(&place)?;
-            Some((place, wire))
-        });
-        Ok(wires.collect())
+        let mut all: Vec<(Arc<str>, Wire)> = Vec::new();
+        for (range, wire) in map.ranges.iter().zip(&map.wires) {
+            if all.iter().all(|(place, _)| *place != range.master) {
+                all.push((Arc::clone(&range.master), wire.clone()));
+            }
+        }
+        Ok(all)
+    }
+
+    /// What is known as soon as something is: a map, or why there is none.
+    async fn settled<'a>(
+        &self,
+        reader: &'a mut watch::Receiver<Known>,
+    ) -> Result<watch::Ref<'a, Known>, String> {
+        self.kindle();
+        let within = Duration::from_millis(LEDGER_DEADLINE_MS);
+        let settled = reader.wait_for(|known| !matches!(known, Known::Nothing));
+        let known = tokio::time::timeout(within, settled).await;
+        let known = known.ok().and_then(Result::ok);
+        let known = known.ok_or_else(|| SILENT.to_owned())?;
+        match &*known {
+            Known::Away(why) => {
+                self.doubt();
+                Err(why.to_string())
+            }
+            _ => Ok(known),
+        }
     }
 
     fn kindle(&self) {

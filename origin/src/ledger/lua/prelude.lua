@@ -46,6 +46,8 @@ local digits = setmetatable({}, { __index = function(known, number)
   return text
 end })
 
+if not HISTORY then corrupt('Redis does not say which history it writes') end
+
 local function event(...)
   events[#events + 1] = table.concat({ ... }, ' ')
 end

@@ -14,6 +14,7 @@ const refuse :Workerd.Config = (
     globalOutbound = "internet",
   )), .internet],
   sockets = [.http],
+  v8Flags = .v8Flags,
 );
 
 const pass :Workerd.Config = (
@@ -27,6 +28,7 @@ const pass :Workerd.Config = (
     globalOutbound = "internet",
   )), .internet],
   sockets = [.http],
+  v8Flags = .v8Flags,
 );
 
 const same :Workerd.Config = (
@@ -48,10 +50,12 @@ const same :Workerd.Config = (
     globalOutbound = "internet",
   )), .internet],
   sockets = [.http],
+  v8Flags = .v8Flags,
 );
 
-# That of edge/workerd.capnp.
+# Those of edge/workerd.capnp.
 const compatibilityDate :Text = "2026-10-20";
+const v8Flags :List(Text) = ["--min-semi-space-size=32"];
 
 const internet :Workerd.Service = (name = "internet", network = (allow = ["public", "private", "local"]));
 

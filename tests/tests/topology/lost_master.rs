@@ -1,0 +1,124 @@
+//! A master of a Redis Cluster is lost while its sale and those of the others sell.
+
+use crate::crowd::{Crowd, Told};
+use crate::ledger::{audit, connect, nodes, open};
+use lastseat::ledger::Ledger;
+use lastseat_tests::harness::RedisCluster;
+use std::time::{Duration, Instant};
+
+/// More than the crowd can buy meanwhile.
+const TICKETS: u32 = 1_000_000;
+
+/// Time that a master has to be one again.
+const REJOIN_WITHIN: Duration = Duration::from_secs(40);
+
+/// A sale on each master.
+async fn one_sale_each(redis: &RedisCluster, ledger: &Ledger) -> Vec<String> {
+    let mut sales = vec![None; redis.masters.len()];
+    for i in 0.. {
+        let name = format!("sale-{i}");
+        let place = &mut sales[redis.owner(redis.slot(&name).await).await];
+        if place.is_none() {
+            open(ledger, &name, TICKETS, 0).await;
+            *place = Some(name);
+        }
+        if sales.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    sales.into_iter().flatten().collect()
+}
+
+/// Nothing is oversold and everything adds up; how many orders are missing that buyers were told they have.
+async fn missing(redis: &RedisCluster, ledger: &Ledger, told: &Told, sale: &str) -> usize {
+    audit(ledger, sale).await;
+    let orders = redis.orders(sale).await.expect("orders");
+    let granted = told.granted[sale].iter();
+    granted.filter(|(id, _)| !orders.contains_key(id)).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_is_killed_and_started_again_loses_nothing_that_was_acknowledged() {
+    let mut redis = RedisCluster::start(3).await;
+    let ledger = connect(&redis.url()).await;
+    let sales = one_sale_each(&redis, &ledger).await;
+    let system = nodes(&redis.url(), &[]);
+    // Of their own: who waits for one sale buys nothing else.
+    let [crowd, others] = [&sales[1..2], &sales[2..]].map(|s| Crowd::start(&system, s, 3));
+    let [hurt, other] = [&sales[1], &sales[2]];
+    crowd.until("it sells", |told| told.sold(hurt) >= 50).await;
+    redis.masters[1].kill();
+    let before = others.told().sold(other);
+    others
+        .until("the others go on while it is away", |told| {
+            told.sold(other) > before + 3
+        })
+        .await;
+    redis.masters[1].start_again();
+    // A master that comes back waits for at least two seconds before it takes writes.
+    let end = Instant::now() + REJOIN_WITHIN;
+    while !redis.serves(1).await {
+        assert!(Instant::now() < end, "the master comes back");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let begun = Instant::now();
+    let before = crowd.told().sold(hurt);
+    crowd
+        .until("it sells again", |told| told.sold(hurt) > before)
+        .await;
+    println!("sells again {:?} after its master serves", begun.elapsed());
+    let [told, told_there] = [crowd.stop().await, others.stop().await];
+    for told in [&told, &told_there] {
+        assert_eq!(told.strange, Vec::<String>::new());
+        assert!(told.sold_out.is_empty(), "nobody heard sold out");
+    }
+    assert_eq!(missing(&redis, &ledger, &told, hurt).await, 0);
+    assert_eq!(missing(&redis, &ledger, &told_there, other).await, 0);
+    system.stop().expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_whose_master_is_lost_goes_on_at_its_replica_and_nothing_is_oversold() {
+    let mut redis = RedisCluster::start(3).await;
+    redis.add_replica(1).await;
+    let ledger = connect(&redis.url()).await;
+    let sales = one_sale_each(&redis, &ledger).await;
+    let system = nodes(&redis.url(), &[]);
+    // Of their own: who waits for one sale buys nothing else.
+    let [crowd, others] = [&sales[1..2], &sales[2..]].map(|s| Crowd::start(&system, s, 3));
+    let [hurt, other] = [&sales[1], &sales[2]];
+    crowd.until("it sells", |told| told.sold(hurt) >= 50).await;
+    let before = ledger.server(&crate::ledger::sale(hurt));
+    let mut changes = ledger.server_changes();
+    changes.mark_unchanged();
+    redis.masters[1].kill();
+    let begun = Instant::now();
+    let (sold_here, sold_there) = (crowd.told().sold(hurt), others.told().sold(other));
+    others
+        .until("the others go on while it is away", |told| {
+            told.sold(other) > sold_there + 3
+        })
+        .await;
+    crowd
+        .until("it sells at the replica", |told| {
+            told.sold(hurt) > sold_here + 6
+        })
+        .await;
+    println!(
+        "sells again {:?} after its master was killed",
+        begun.elapsed()
+    );
+    let [told, told_there] = [crowd.stop().await, others.stop().await];
+    for told in [&told, &told_there] {
+        assert_eq!(told.strange, Vec::<String>::new());
+        assert!(told.sold_out.is_empty(), "nobody heard sold out");
+    }
+    let lost = missing(&redis, &ledger, &told, hurt).await;
+    println!("{lost} acknowledged orders are missing: replication does not wait");
+    assert_eq!(missing(&redis, &ledger, &told_there, other).await, 0);
+    // Whoever has to know that another server has the sale is told.
+    assert!(changes.has_changed().expect("the ledger is there"));
+    let now = ledger.server(&crate::ledger::sale(hurt));
+    assert!(now.is_some() && now != before, "{before:?} {now:?}");
+    system.stop().expect("it stops");
+}

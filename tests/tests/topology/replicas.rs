@@ -1,0 +1,100 @@
+//! "Yes" only when replicas have it.
+
+use crate::ledger::{audit, buy, connect, nodes, open, sale};
+use hyper::StatusCode;
+use lastseat::ledger::{Fault, Ledger, Replicas, Verdict};
+use lastseat_tests::harness::wait::until_async;
+use lastseat_tests::harness::{Client, PortRedis};
+use rustix::process::Signal;
+
+const SALE: &str = "spring";
+
+/// A primary, and a replica that follows it.
+async fn pair() -> [PortRedis; 2] {
+    let primary = PortRedis::start(&["--repl-diskless-sync-delay", "0"]);
+    let of = format!("127.0.0.1 {}", primary.port());
+    let replica = PortRedis::start(&["--replicaof", &of]);
+    until_async("the replica follows", async || {
+        (replica.info("master_link_status").await == "up").then_some(())
+    })
+    .await;
+    [primary, replica]
+}
+
+async fn waiting(url: &str) -> Ledger {
+    connect(url).await.waiting_for(Some(Replicas {
+        count: 1,
+        within_ms: 100,
+    }))
+}
+
+#[tokio::test]
+async fn an_order_that_replicas_lack_is_unknown_however_often_and_wherever_it_is_repeated() {
+    let [primary, replica] = pair().await;
+    let ledger = waiting(&primary.url()).await;
+    open(&ledger, SALE, 2, 0).await;
+    let granted = |verdict: &Result<Verdict, Fault>, again| matches!(verdict, Ok(Verdict::Granted { replayed, .. }) if *replayed == again);
+    assert!(granted(&buy(&ledger, SALE, "first").await, false));
+    replica.signal(Signal::STOP);
+    let unknown = |verdict| matches!(verdict, Err(Fault::Unknown(_)));
+    assert!(unknown(buy(&ledger, SALE, "second").await));
+    assert!(unknown(buy(&ledger, SALE, "second").await));
+    // WAIT stands for what its own connection wrote, and a new one has written nothing.
+    let elsewhere = waiting(&primary.url()).await;
+    assert!(unknown(buy(&elsewhere, SALE, "second").await));
+    // A "no" has nothing to wait for.
+    let refused = buy(&ledger, SALE, "third").await;
+    assert!(matches!(refused, Ok(Verdict::Refused(_))), "{refused:?}");
+    replica.signal(Signal::CONT);
+    until_async("the replica has it", async || {
+        granted(&buy(&elsewhere, SALE, "second").await, true).then_some(())
+    })
+    .await;
+    audit(&ledger, SALE).await;
+    // The server itself takes nothing that too few replicas could have.
+    let _: () = primary
+        .ask(&["CONFIG", "SET", "min-replicas-to-write", "2"])
+        .await;
+    let name = sale(SALE);
+    let changed = ledger.set_state(&name, shared::SaleState::Paused);
+    let refused = changed.await.expect_err("two replicas are not there");
+    assert!(matches!(refused, Fault::NotSent(_)), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_buyer_whose_order_replicas_lack_is_told_to_ask_again_and_it_is_counted() {
+    let [primary, replica] = pair().await;
+    let ledger = connect(&primary.url()).await;
+    open(&ledger, SALE, 10, 0).await;
+    let arguments = ["--wait-replicas", "1", "--wait-ms", "100"];
+    let system = nodes(&primary.url(), &arguments);
+    let mut client = Client::new(&system.nodes[0].url).expect("a node");
+    let body = r#"{"buyer":"b","quantity":1}"#;
+    let mut ask = async |key: &str| {
+        client
+            .order(SALE, Some(key), body)
+            .await
+            .expect("an answer")
+    };
+    let answer = ask("order-of-the-first-0001").await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    replica.signal(Signal::STOP);
+    let key = "order-of-the-second-0002";
+    let answer = ask(key).await;
+    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    assert!(
+        answer.text().contains("outcome_unknown"),
+        "{}",
+        answer.text()
+    );
+    let counted = system.count("lastseat_unreplicated_total", &[]).await;
+    assert!(counted.expect("metrics") >= 1);
+    replica.signal(Signal::CONT);
+    until_async("the replica has it", async || {
+        (ask(key).await.status == StatusCode::OK).then_some(())
+    })
+    .await;
+    let report = audit(&ledger, SALE).await;
+    assert_eq!(report.confirmed, 2);
+    system.stop().expect("it stops");
+}
