@@ -99,7 +99,7 @@ fn try_scripts(options: &Options) -> Result<Fit> {
 fn judge_rust(options: &Options) -> Result<Fit> {
     let mut found = rust::Outcomes::default();
     for path in &options.rust {
-        found.add(rust::read(path)?);
+        found.read(path)?;
     }
     let reasons = Reasons::read()?.rust;
     tell(
@@ -107,10 +107,11 @@ fn judge_rust(options: &Options) -> Result<Fit> {
         "rust",
         page::files(&found),
         &reasons,
-        &found.survivors,
+        &found.survivors(),
     )?;
-    let tried = |id: &str| found.files.keys().any(|file| id.starts_with(file.as_str()));
-    Ok(Reasons::fit(&reasons, &found.survivors, &tried))
+    let files = found.files();
+    let tried = |id: &str| files.keys().any(|file| id.starts_with(file));
+    Ok(Reasons::fit(&reasons, &found.survivors(), &tried))
 }
 
 fn tell(

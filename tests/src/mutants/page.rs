@@ -48,7 +48,7 @@ pub fn files(found: &Outcomes) -> String {
     let mut text = String::from(
         "| file | mutants | seen | do not compile | survive |\n|---|---:|---:|---:|---:|\n",
     );
-    for (file, count) in &found.files {
+    for (file, count) in found.files() {
         let never = count.mutants - count.seen - count.unviable;
         let _ = writeln!(
             text,

@@ -17,54 +17,71 @@ pub struct Count {
     pub unviable: u32,
 }
 
-/// What it found.
-#[derive(Clone, Debug, Default)]
-pub struct Outcomes {
-    /// By file.
-    pub files: BTreeMap<String, Count>,
-    /// The mutants that no test sees, without their line numbers, which change.
-    pub survivors: Vec<String>,
+/// What became of one mutant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Outcome {
+    file: String,
+    summary: String,
 }
+
+/// What it found, by mutant: its name without the line number, which changes.
+#[derive(Clone, Debug, Default)]
+pub struct Outcomes(BTreeMap<String, Outcome>);
 
 impl Outcomes {
-    /// Adds what a run over other files found.
-    pub fn add(&mut self, other: Self) {
-        self.files.extend(other.files);
-        self.survivors.extend(other.survivors);
+    /// Adds what is in the `outcomes.json` of a run; a mutant that was tried before counts as it is there.
+    ///
+    /// # Errors
+    /// It cannot be read or is none.
+    pub fn read(&mut self, path: &Path) -> Result<()> {
+        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let json: Value = serde_json::from_str(&text)?;
+        let mut seen = HashMap::<String, u32>::new();
+        for outcome in json["outcomes"].as_array().context("outcomes")? {
+            // The first one is the code as it is.
+            let Some(mutant) = outcome["scenario"].get("Mutant") else {
+                continue;
+            };
+            let text = |value: &Value| value.as_str().map(str::to_owned).context("a text");
+            let mut id = without_position(&text(&mutant["name"])?);
+            let times = seen.entry(id.clone()).or_default();
+            *times += 1;
+            if *times > 1 {
+                id = format!("{id} #{times}");
+            }
+            let file = text(&mutant["file"])?;
+            let summary = text(&outcome["summary"])?;
+            self.0.insert(id, Outcome { file, summary });
+        }
+        Ok(())
     }
-}
 
-/// Reads the `outcomes.json` of a run.
-///
-/// # Errors
-/// It cannot be read or is none.
-pub fn read(path: &Path) -> Result<Outcomes> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let json: Value = serde_json::from_str(&text)?;
-    let mut found = Outcomes::default();
-    let mut seen = HashMap::<String, u32>::new();
-    for outcome in json["outcomes"].as_array().context("outcomes")? {
-        // The first one is the code as it is.
-        let Some(mutant) = outcome["scenario"].get("Mutant") else {
-            continue;
-        };
-        let file = mutant["file"].as_str().context("a file")?.to_owned();
-        let name = mutant["name"].as_str().context("a name")?;
-        let mut id = without_position(name);
-        let times = seen.entry(id.clone()).or_default();
-        *times += 1;
-        if *times > 1 {
-            id = format!("{id} #{times}");
+    /// By file.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<&str, Count> {
+        let mut files = BTreeMap::<&str, Count>::new();
+        for outcome in self.0.values() {
+            let count = files.entry(&outcome.file).or_default();
+            count.mutants += 1;
+            match outcome.summary.as_str() {
+                "MissedMutant" => {}
+                "Unviable" => count.unviable += 1,
+                _ => count.seen += 1,
+            }
         }
-        let count = found.files.entry(file).or_default();
-        count.mutants += 1;
-        match outcome["summary"].as_str().context("a summary")? {
-            "MissedMutant" => found.survivors.push(id),
-            "Unviable" => count.unviable += 1,
-            _ => count.seen += 1,
-        }
+        files
     }
-    Ok(found)
+
+    /// The mutants that no test sees.
+    #[must_use]
+    pub fn survivors(&self) -> Vec<String> {
+        let missed = |(_, outcome): &(&String, &Outcome)| outcome.summary == "MissedMutant";
+        self.0
+            .iter()
+            .filter(missed)
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
 }
 
 /// `shared/src/gate.rs:7:9: replace ...` without the numbers.
