@@ -258,6 +258,11 @@ mod tests {
         let left = committer.take_left_over().unwrap();
         assert_eq!(left.order.id.as_str(), "order-0000000000000002");
         assert!(committer.has_room(&Round::default()));
+        committer.restock(Stock::of(10, 1, 10));
+        let mut round = Round::default();
+        committer.sort(order(0, Key::Made), &outlook, UnixMillis(1), &mut round);
+        committer.sort(order(1, Key::Made), &outlook, UnixMillis(1), &mut round);
+        assert_eq!(round.batch.len(), 2, "the stock is new");
     }
 
     #[test]

@@ -198,3 +198,6 @@ impl Load {
 pub fn retry_after_ms(chance: f64) -> u32 {
     (WINDOW_MIN_MS as f64 * (1.0 + chance)) as u32
 }
+
+#[cfg(test)]
+mod exact;
