@@ -263,7 +263,6 @@ impl<'a> Stage<'a> {
         let own: &[&str] = match script.name {
             "beat" => &["nodes"],
             "relay" => &["relay:r:lease", "relay:r"],
-            "heal" => &["sale", "orders", "buyers", "holds", "log", "heal"],
             "restore" => &["sale", "orders", "buyers", "holds", "log", "unrestored"],
             _ => &["sale", "orders", "buyers", "holds", "log"],
         };

@@ -3,7 +3,8 @@
 pub use shared::Fault;
 
 /// Errors with which Redis turns a script away before it ran.
-const REFUSED_BEFORE_RUNNING: [&str; 13] = [
+const REFUSED_BEFORE_RUNNING: [&str; 14] = [
+    "NOSCRIPT",
     "LOADING",
     "BUSY",
     "OOM",
@@ -38,5 +39,20 @@ pub(super) fn verdict(error: &redis::RedisError) -> Fault {
             Fault::Corrupt(text)
         }
         None => Fault::Unknown(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_was_forgotten_again_did_not_run_and_other_words_of_redis_are_damage() {
+        let said = |code: &str| {
+            let error = redis::make_extension_error(code.to_owned(), Some("words".to_owned()));
+            verdict(&error)
+        };
+        assert!(matches!(said("NOSCRIPT"), Fault::NotSent(_)));
+        assert!(matches!(said("CORRUPT"), Fault::Corrupt(_)));
     }
 }
