@@ -21,19 +21,27 @@ fn refused(outlook: &mut Outlook, key: Key, granted: bool, now: u64) -> Option<R
 }
 
 #[test]
-fn a_word_is_newer_by_its_entry_of_the_log_and_then_by_its_time() {
-    let mut outlook = Outlook::new(snapshot(9, 0, 0));
+fn a_word_is_older_only_if_both_its_place_in_the_log_and_its_time_are() {
     let word = |commit_seq, at| Snapshot {
         commit_seq,
         at: UnixMillis(at),
         ..snapshot(9, 1, 0)
     };
-    assert!(!outlook.hear(&word(4, 99_999)));
-    assert!(!outlook.hear(&word(5, 9_999)));
-    assert_eq!(outlook.snapshot().held, 0);
-    assert!(outlook.hear(&word(5, 10_000)));
-    assert!(outlook.hear(&word(6, 1)));
-    assert_eq!(*outlook.snapshot(), word(6, 1));
+    for (commit_seq, at, newest) in [
+        (4, 9_999, false),
+        (4, 10_000, true),
+        (5, 9_999, true),
+        (5, 10_000, true),
+        (6, 1, true),
+    ] {
+        let mut outlook = Outlook::new(snapshot(9, 0, 0));
+        assert_eq!(
+            outlook.hear(&word(commit_seq, at)),
+            newest,
+            "{commit_seq} {at}"
+        );
+        assert_eq!(outlook.snapshot().held, u32::from(newest));
+    }
 }
 
 #[test]
