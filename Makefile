@@ -16,7 +16,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm sim bench profile screens film test guard guard-accept api fmt lint audit docs clean
+.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm sim bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -85,6 +85,10 @@ guard: edge ## count the instructions of the hot paths and compare with tests/in
 guard-accept: edge ## ... and write what they are now into that file
 	@$(RELEASE) --quiet --bin guard
 	@exec ./target/release/guard --accept
+
+mutants: ## change one place of the scripts and of the gate after the other: which changes does no test see? (30 minutes)
+	@$(RELEASE) --quiet --bin mutants
+	@scripts/mutants
 
 api: ## write the documents of the API anew (docs/openapi.json, docs/API.md)
 	@cargo build --quiet --locked -p lastseat

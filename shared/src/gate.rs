@@ -351,6 +351,9 @@ impl Gates {
 }
 
 #[cfg(test)]
+mod exact;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

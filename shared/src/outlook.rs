@@ -201,6 +201,9 @@ pub fn retry_after_ms(chance: f64) -> u32 {
 }
 
 #[cfg(test)]
+mod exact;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::sale::{SaleState, Terms};

@@ -102,8 +102,7 @@ impl Ledger {
         let script = &self.scripts().heal;
         let last = self.acknowledged.last(sale);
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&script.hash).arg(6).arg(&keys::of_sale(sale));
-        command.arg(keys::heal(sale));
+        command.arg(&script.hash).arg(5).arg(&keys::of_sale(sale));
         command.arg(last.map_or(0, |last| last.commit_seq));
         command.arg(says.node.map_or_else(String::new, |node| node.to_string()));
         command.arg(match says.step {

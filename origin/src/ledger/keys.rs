@@ -16,12 +16,6 @@ pub fn of_relay(sale: &SaleId, name: &str) -> [String; 2] {
     [format!("{position}:lease"), position]
 }
 
-/// How the healing of a sale stands, and what was lost before.
-#[must_use]
-pub fn heal(sale: &SaleId) -> String {
-    format!("lastseat:{{{sale}}}:heal")
-}
-
 /// Hash of the acknowledged orders of a sale that could not be restored.
 #[must_use]
 pub fn unrestored(sale: &SaleId) -> String {

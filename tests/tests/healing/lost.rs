@@ -2,6 +2,7 @@
 
 use crate::buyers::{Buyer, Crowd, SALE, Told, all_is_well, missing};
 use crate::stage::Stage;
+use lastseat_tests::harness::wait::{until, until_async};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -158,7 +159,7 @@ async fn a_payment_a_return_and_an_extension_that_were_lost_are_so_again() {
 fn until_replica_has(stage: &Stage, entries: u64) {
     let replica = stage.replica.as_ref().unwrap();
     let key = format!("lastseat:{{{SALE}}}:log");
-    lastseat_tests::harness::wait::until("the replica has the orders", || {
+    until("the replica has the orders", || {
         (replica.says(&["XLEN", &key]).trim() == entries.to_string()).then_some(())
     });
 }
@@ -188,11 +189,14 @@ async fn what_an_operator_changed_in_the_lost_moments_is_so_again() {
     stage.primary.kill();
     stage.fail_over();
     let told = told.lock().unwrap().clone();
+    until_async("the two orders are restored", async || {
+        let restored = stage.sum("lastseat_orders_restored_total").await;
+        (restored == 2).then_some(())
+    })
+    .await;
     stage.is_whole().await;
-    lastseat_tests::harness::wait::until("the sale is whole", || {
-        let shown = stage.says(&["--json", "sale", "show", SALE]);
-        shown.contains(r#""state":"paused""#).then_some(())
-    });
+    let shown = stage.says(&["--json", "sale", "show", SALE]);
+    assert!(shown.contains(r#""state":"paused""#), "{shown}");
     all_is_well(&stage, &told).await;
     assert!(!buyer.buys("nor-now-nobody--1", 1).await);
     stage.says(&["sale", "open", SALE]);

@@ -1,9 +1,9 @@
 -- The nodes bring a sale that may lack acknowledged orders back to what it was, without a leader: each says how far
 -- it is, and whoever finds that all are done ends it.
 --
--- KEYS  1 to 5 as in prelude.lua
---       6 heal (hash: history, since, found, jumped and node:<id> while it goes on; lost: what earlier ones found
---         missing, as "<found> <jumped>" pairs)
+-- KEYS  as in prelude.lua. In the sale's hash, while it goes on: heal:history, heal:since, heal:found, heal:jumped,
+--       heal:heard and heal:node:<id>; heal:lost is what earlier ones found missing, as "<found> <jumped>" pairs. No key of
+--       its own: while a slot moves to another node of a Redis Cluster, a script that names a key which is not there is refused.
 -- ARGV  2 the caller's node, empty = a caller that has acknowledged nothing
 --       3 how far it is: 0 it looks, 1 it has restored what fits, 2 it is done
 --       4 the history in which it did so, empty = in none
@@ -22,12 +22,15 @@
 -- have is missing, commit_seq and version go on SKIP further, and an entry of the log says so.
 
 if not open_sale(true) then return nil end
-local HEAL = KEYS[6]
+local HEAL = 'heal:'
 local SKIP, LOST_MAX = 1000000, 16
 local node, step, done_in = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
-local record, written, flat = {}, {}, redis.call('HGETALL', HEAL)
-for i = 1, #flat, 2 do record[flat[i]], written[i] = flat[i + 1], flat[i] end
+local record, written, flat = {}, {}, redis.call('HGETALL', SALE)
+for i = 1, #flat, 2 do
+  local name = string.match(flat[i], '^' .. HEAL .. '(.+)$')
+  if name then record[name], written[i] = flat[i + 1], name end
+end
 local function lost()
   local numbers = {}
   for number in string.gmatch(record.lost or '', '%d+') do numbers[#numbers + 1] = number end
@@ -126,14 +129,13 @@ if letter == 'd' then
 end
 local fields, stale = {}, {}
 for name, value in pairs(record) do
-  fields[#fields + 1] = name
+  fields[#fields + 1] = HEAL .. name
   fields[#fields + 1] = value
 end
 for _, name in pairs(written) do
-  if not record[name] then stale[#stale + 1] = name end
+  if not record[name] then stale[#stale + 1] = HEAL .. name end
 end
--- Added before removed: see `commit`.
-if #fields > 0 then redis.call('HSET', HEAL, unpack(fields)) end
-if #stale > 0 then redis.call('HDEL', HEAL, unpack(stale)) end
+if #fields > 0 then redis.call('HSET', SALE, unpack(fields)) end
+if #stale > 0 then redis.call('HDEL', SALE, unpack(stale)) end
 commit()
 return { snapshot(), letter, HISTORY, found, lost() }
