@@ -22,6 +22,8 @@ const OTHER_FILES: u64 = 500;
 /// Normal is three times what it was before, or quick.
 const NORMAL_TIMES: u32 = 3;
 const QUICK: Duration = Duration::from_millis(100);
+/// One of a hundred tickets may take so long beside those that come and go, on a busy machine.
+const BESIDE: Duration = Duration::from_secs(1);
 /// Connections that come and go.
 const COME_AND_GO: usize = 500;
 /// Descriptors may be open a little longer than connections, and edges keep some to nodes.
@@ -137,7 +139,7 @@ pub(super) async fn come_and_go(scene: &mut Scene) -> Result<()> {
         .await?;
     let p99 = Duration::from_micros(outcomes.tally.granted_us.value_at_quantile(0.99));
     let mut record = scene.record.borrow_mut();
-    let bound = Duration::from_millis(500);
+    let bound = BESIDE;
     record.demand(p99 <= bound, || {
         format!("one ticket of a hundred took longer than {p99:?} beside them, not {bound:?}")
     });

@@ -24,8 +24,8 @@ pub(super) async fn exhausted(scene: &mut Scene) -> Result<()> {
             script.sold(0.1).await;
             let pid = script.node(NODE)?.pid;
             let before = held(pid).files;
-            // Fewer than it has open: whatever it closes, none is free.
-            let old = limit(pid, Some(before / 2))?;
+            // No number above those of stdin, stdout and stderr: whatever it closes, none is free.
+            let old = limit(pid, Some(3))?;
             script.act(format!(
                 "node {NODE} has {before} files open and may open no more; the edges' connections to it are cut"
             ));

@@ -20,6 +20,8 @@ const NODE: u16 = 4;
 const PUT_UP_WITH: Duration = Duration::from_secs(5);
 /// A busy machine may notice that late.
 const LATE: Duration = Duration::from_secs(3);
+/// One of a hundred tickets may take so long beside them on a busy machine; who was held up by one of them waits for 5 s.
+const BESIDE: Duration = Duration::from_secs(1);
 const BYTE_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) async fn hold_nobody_up(scene: &mut Scene) -> Result<()> {
@@ -71,7 +73,7 @@ pub(super) async fn hold_nobody_up(scene: &mut Scene) -> Result<()> {
         .await?;
     let p99 = Duration::from_micros(outcomes.tally.granted_us.value_at_quantile(0.99));
     let mut record = scene.record.borrow_mut();
-    let bound = Duration::from_millis(500);
+    let bound = BESIDE;
     record.demand(p99 <= bound, || {
         format!(
             "one ticket of a hundred took longer than {p99:?} beside slow clients, not {bound:?}"

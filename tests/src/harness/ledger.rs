@@ -1,13 +1,21 @@
 //! The orders of a sale as they lie in Redis, read past the system under test: what a node says
 //! about its ledger proves nothing about the ledger.
 
+use super::wait::PATIENCE;
 use anyhow::{Context, Result};
-use redis::{Client, cmd};
+use redis::{AsyncConnectionConfig, Client, cmd};
 use shared::{Order, OrderId};
 use std::collections::HashMap;
 
 /// Fields that one round of the scan asks for.
 const PAGE: usize = 2_000;
+
+/// How a test waits for Redis: for as long as a busy machine needs. The crate's own patience is half a second.
+pub(super) fn patient() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE))
+}
 
 /// All orders of `sale`, by id.
 ///
@@ -21,7 +29,7 @@ pub async fn orders(redis_url: &str, sale: &str) -> Result<HashMap<OrderId, Orde
     };
     let client = Client::open(url).with_context(|| format!("the Redis at {redis_url}"))?;
     let mut connection = client
-        .get_multiplexed_async_connection()
+        .get_multiplexed_async_connection_with_config(&patient())
         .await
         .with_context(|| format!("the Redis at {redis_url}"))?;
     let key = format!("lastseat:{{{sale}}}:orders");
