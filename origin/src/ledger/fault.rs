@@ -4,7 +4,6 @@ pub use shared::Fault;
 
 /// Errors with which Redis turns a script away before it ran.
 const REFUSED_BEFORE_RUNNING: [&str; 14] = [
-    "NOSCRIPT",
     "LOADING",
     "BUSY",
     "OOM",
@@ -18,6 +17,8 @@ const REFUSED_BEFORE_RUNNING: [&str; 14] = [
     "ASK",
     "NOAUTH",
     "NOPERM",
+    // A server that came back so late that nothing is sent to it again.
+    "NOSCRIPT",
 ];
 
 /// The verdict on an error of redis-rs for a command that was handed to a connection.
