@@ -26,7 +26,7 @@ struct Options {
     #[arg(long, value_name = "FILE", conflicts_with = "only")]
     rust: Vec<PathBuf>,
     /// Write the tables into docs/MUTANTS.md.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "only")]
     write: bool,
 }
 

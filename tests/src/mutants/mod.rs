@@ -167,7 +167,10 @@ impl Trial {
         let scripts = self.scripts(mutant, on_test_clock);
         self.runtime.block_on(async {
             let url = LedgerUrl::parse(&self.redis.url()).map_err(anyhow::Error::msg)?;
-            let ledger = Ledger::connect(&url).await?.with_scripts(scripts);
+            let ledger = match Ledger::connect(&url).await {
+                Ok(ledger) => ledger.with_scripts(scripts),
+                Err(error) => return Ok(Some(format!("no answer: {error}"))),
+            };
             let found = histories::run(&self.redis, &ledger, first, count).await;
             Ok(found.map(|(_, difference)| difference))
         })
