@@ -5,6 +5,7 @@ WORKERS ?= 1
 BUYERS  ?= 1000000
 TICKETS ?= 10000
 ROUNDS  ?= 3
+SEEDS   ?= 20000
 
 # Of the whole workspace, also where one program is wanted: then cargo chooses the same features everywhere, and what
 # `make up` compiled `make test` does not compile again.
@@ -15,7 +16,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm bench profile screens film test guard guard-accept api fmt lint audit docs clean
+.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm sim bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -47,9 +48,9 @@ rush: setup build ## a million buyers for ten thousand tickets, then the audit
 	@$(RELEASE) --bin rush
 	@exec ./target/release/rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE) --edges $(EDGES) --workers $(WORKERS)
 
-drill: setup build ## kill, freeze and restart nodes, edges, zones and Redis under load, then the audit
+drill: setup build ## kill, freeze, cut off and flood every part under load, audit it, write docs/DRILLS.md (12 minutes a round)
 	@$(RELEASE) --bin drill
-	@exec ./target/release/drill --long --edge $(EDGE) --rounds $(ROUNDS)
+	@exec ./target/release/drill --long --write-docs --edge $(EDGE) --rounds $(ROUNDS)
 
 screens: setup-tests ## take the pictures of the buyer page anew (docs/screens) while `make up` runs
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/page/screens.mjs
@@ -61,6 +62,10 @@ film: setup-tests ## film the dashboard during a rush (docs/screens/rush.webp) w
 swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
 	@$(RELEASE) --quiet --bin swarm
 	@exec ./target/release/swarm
+
+sim: ## simulate every fault, one run a seed: SEEDS=20000, SEED=7 shows one run, PLANTED=1, TAIL_CUT=1 (no servers)
+	@$(RELEASE) --quiet --bin sim
+	@exec ./target/release/sim --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted) $(if $(TAIL_CUT),--tail-cut)
 
 bench: setup-bench build ## measure lastseat against other services on this machine, in turn, each run audited (< 40 minutes)
 	@$(RELEASE) --bin bench
@@ -80,6 +85,10 @@ guard: edge ## count the instructions of the hot paths and compare with tests/in
 guard-accept: edge ## ... and write what they are now into that file
 	@$(RELEASE) --quiet --bin guard
 	@exec ./target/release/guard --accept
+
+mutants: ## change one place of the scripts and of the gate after the other: which changes does no test see? (30 minutes)
+	@$(RELEASE) --quiet --bin mutants
+	@scripts/mutants
 
 api: ## write the documents of the API anew (docs/openapi.json, docs/API.md)
 	@cargo build --quiet --locked -p lastseat

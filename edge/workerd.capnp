@@ -11,6 +11,8 @@
 # Its key:          LASTSEAT_EDGE_KEY in the environment, the same as the origins have (docs/SECURITY.md):
 #                   export "$(grep LASTSEAT_EDGE_KEY .dev.vars | tr -d '"')" takes that of this checkout.
 # Another balance:  BALANCE=ip_hash in the environment (default: round_robin); ZONE names its zone.
+# Open files:       two for each connection, and workerd ends when none is free: allow 65536 (ulimit -n, LimitNOFILE) and have it
+#                   started again, as `lastseat cluster` does.
 # Limits, both off by default: LASTSEAT_BUYER_KEY asks buyers for a token of the shop, CLIENT_RATE='5/s burst 20'
 #                   bounds what one client address may ask of this process (docs/SECURITY.md).
 

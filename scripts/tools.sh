@@ -31,6 +31,25 @@ python_tools() {
     echo "$CACHE/$1-$(hash_of_input <"$ROOT/scripts/$1.txt" | cut -c1-16)"
 }
 
+# install_tool PACKAGE BINARY VERSION ROOT: builds a Rust tool and puts it under ROOT.
+install_tool() {
+    local package=$1 binary=$2 version=$3 root=$4
+    local log
+    local install=(cargo install --quiet "$package" --bin "$binary" --version "=$version" --root "$root")
+    note "building $package $version (a few minutes, once)"
+    log=$(mktemp)
+    # They run for a second or two at a time: compile them quickly rather than for speed.
+    export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0
+    # With the author's own lock file where possible. A registry that lags behind or has withdrawn one
+    # of its entries is no reason to stop: then with the newest versions that fit.
+    "${install[@]}" --locked 2>"$log" || "${install[@]}" 2>"$log" || {
+        cat "$log" >&2
+        rm -f "$log"
+        die "could not build $package. Try: ${install[*]}"
+    }
+    rm -f "$log"
+}
+
 # Sets where the tools are that make the edge out of the compiler's Wasm. All come from package registries:
 # a machine that cannot reach GitHub works.
 locate_edge_tools() {

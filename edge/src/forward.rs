@@ -43,29 +43,27 @@ impl Errand<'_> {
     ) -> Result<Response, Lost> {
         let client_ip = headers::client_ip(self.isolate, self.request);
         let mut untold = self.isolate.take_counts(self.sale);
-        let init = headers::init(
-            self,
-            client_ip,
-            order,
-            body,
-            untold.as_ref(),
-            runtime::now(),
-        );
-        let reply = self.ask_origins(client_ip, &init, &mut untold).await;
+        let reply = self.ask_origins(client_ip, order, body, &mut untold).await;
         if let Some(counts) = untold {
             self.isolate.put_back_counts(self.sale, &counts);
         }
         reply
     }
 
-    /// `untold` is what `init` tells of the isolate's counts, until an origin has heard it.
+    /// `untold` is what the isolate has counted, until an origin has heard it.
     async fn ask_origins(
         &self,
         client: Option<IpAddr>,
-        init: &Object,
+        order: Option<(&OrderId, Key)>,
+        body: Option<&JsValue>,
         untold: &mut Option<EdgeCounts>,
     ) -> Result<Response, Lost> {
         let mut errand = errand::Errand::new(self.since);
+        let init = |order, untold: &Option<EdgeCounts>| {
+            headers::init(self, client, order, body, untold.as_ref(), runtime::wall())
+        };
+        let mut asks = init(order, untold);
+        let mut repeats = false;
         loop {
             let now = runtime::now();
             let buyer = self.buyer.as_ref();
@@ -75,13 +73,18 @@ impl Errand<'_> {
             else {
                 break;
             };
-            let (reply, wait) = self.ask_one(&attempt, &url, init).await;
+            if attempt.repeats && !repeats {
+                repeats = true;
+                let order = order.map(|(id, key)| (id, key.repeated()));
+                asks = init(order, untold);
+            }
+            let (reply, wait) = self.ask_one(&attempt, &url, &asks).await;
             let verdict = Verdict::of(reply.as_ref().map(OfOrigin).as_ref());
             let heard = runtime::now();
             let told = reply.as_ref().is_some_and(|r| self.hear(r, now, heard));
             if told && untold.take().is_some() {
                 // A second origin must not count it again.
-                glue::forget_counts(init);
+                glue::forget_counts(&asks);
             }
             if verdict == Verdict::Failed {
                 self.isolate.count_failed(self.sale);

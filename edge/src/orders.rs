@@ -11,6 +11,7 @@ use shared::buyer_token::TokenError;
 use shared::errand::Lost;
 use shared::gate::{Ask, Decision, Key, come_back_ms};
 use shared::limits::{BEAT_MS, BODY_MAX, EDGE_ATTEMPT_MS};
+use shared::outlook::retry_after_ms;
 use shared::wire::OrderRequest;
 use shared::{BuyerId, Code, Problem, Refusal, SaleId, UnixMillis};
 use wasm_bindgen::{JsCast, JsValue};
@@ -35,10 +36,10 @@ pub(crate) async fn place(
             let key = isolate.recognise(&id, key);
             (id, key)
         }
-        Ok(None) => (isolate.new_order_id(since)?, Key::Made),
+        Ok(None) => (isolate.new_order_id(runtime::wall())?, Key::Made),
         Err(problem) => return answer::problem(&problem),
     };
-    let vouched = match headers::buyer_by_token(isolate, request, sale, since) {
+    let vouched = match headers::buyer_by_token(isolate, request, sale, runtime::wall()) {
         Ok(buyer) => buyer,
         Err(error) => return answer::problem(&Problem::from(error).for_order(&id)),
     };
@@ -63,6 +64,11 @@ pub(crate) async fn place(
     if let Err(problem) = headers::check_length(request) {
         return answer::problem(&problem.for_order(&id));
     }
+    let Some(_place) = isolate.enter() else {
+        let busy = Refusal::Busy(retry_after_ms(isolate.chance()));
+        isolate.count_refused(sale, busy);
+        return answer::problem(&Problem::refusal(busy).for_order(&id));
+    };
     isolate.count_passed(sale);
     let watch = Watch::new();
     let body = match body_of(request, &watch, now).await {

@@ -6,6 +6,8 @@ use crate::task::wait;
 use js_sys::{Function, Object, Promise};
 use shared::UnixMillis;
 use shared::limits::LOOK_MS;
+use shared::time::Steady;
+use std::cell::Cell;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, Response, WorkerGlobalScope};
@@ -26,8 +28,20 @@ extern "C" {
 /// A watch that is set for a body rings for the first look at an origin, too.
 const LOOK: u32 = LOOK_MS as u32;
 
-/// The edge's clock. In Workers it stands still between two events.
+thread_local! {
+    static STEADY: Cell<Steady> = const { Cell::new(Steady::new()) };
+}
+
+/// The edge's clock, which does not go back. In Workers it stands still between two events.
 pub(crate) fn now() -> UnixMillis {
+    let mut steady = STEADY.get();
+    let now = steady.at(wall());
+    STEADY.set(steady);
+    now
+}
+
+/// The time of the day, for what others read: signatures, order ids, tokens.
+pub(crate) fn wall() -> UnixMillis {
     UnixMillis(js_sys::Date::now() as u64)
 }
 

@@ -7,13 +7,13 @@ use js_sys::{JSON, Object, Reflect};
 use shared::bucket::Buckets;
 use shared::errand::{Attempt, Errand, Verdict, Wait};
 use shared::gate::{Ask, Decision, Gates, Heard, Key};
-use shared::limits::EDGE_CLIENTS_MAX;
+use shared::limits::{EDGE_CLIENTS_MAX, EDGE_UNDER_WAY_MAX};
 use shared::recent::Recent;
 use shared::routing::{Router, Sender};
 use shared::views::{Look, Views};
 use shared::{BuyerId, EdgeCounts, EdgeId, EdgeTally, Grant, KeyRing, OrderId, Refusal, SaleId};
 use shared::{TraceParent, UnixMillis};
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -37,11 +37,22 @@ pub(crate) struct Isolate {
     /// Orders that were granted through this isolate.
     granted: RefCell<Recent>,
     views: RefCell<Views>,
+    /// Orders that wait for origins.
+    under_way: Rc<Cell<u32>>,
     /// What no origin has heard yet.
     tally: RefCell<EdgeTally>,
     chance: RefCell<Chance>,
     /// Origins that did not believe this edge and were told of in the log.
     doubters: RefCell<HashSet<usize>>,
+}
+
+/// One of the orders under way, until it is dropped, whatever becomes of the order.
+pub(crate) struct Place(Rc<Cell<u32>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 thread_local! {
@@ -94,6 +105,7 @@ impl Isolate {
             router: RefCell::new(config.router.starting_at(start)),
             granted: RefCell::default(),
             views: RefCell::default(),
+            under_way: Rc::default(),
             tally: RefCell::default(),
             chance: RefCell::new(chance),
             doubters: RefCell::default(),
@@ -130,6 +142,15 @@ impl Isolate {
     pub(crate) fn decide(&self, sale: &SaleId, ask: Ask, now: UnixMillis) -> Decision {
         let chance = self.chance();
         self.gates.borrow_mut().of(sale).decide(ask, now, chance)
+    }
+
+    /// A place among the orders under way; `None` when there are too many.
+    pub(crate) fn enter(&self) -> Option<Place> {
+        let taken = self.under_way.get();
+        (taken < EDGE_UNDER_WAY_MAX).then(|| {
+            self.under_way.set(taken.saturating_add(1));
+            Place(Rc::clone(&self.under_way))
+        })
     }
 
     pub(crate) fn count_refused(&self, sale: &SaleId, refusal: Refusal) {

@@ -1,7 +1,10 @@
 //! Child processes without surprises: each has a process group of its own, is told to stop before
 //! it is made to, and does not outlive us.
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, kill_process, kill_process_group, setrlimit,
+    test_kill_process,
+};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -166,6 +169,21 @@ pub fn runs(pid: u32) -> bool {
 pub fn terminate(pid: u32) -> io::Result<()> {
     let pid = Pid::from_raw(pid.cast_signed()).ok_or(io::ErrorKind::InvalidInput)?;
     Ok(kill_process(pid, Signal::TERM)?)
+}
+
+/// Lets this process, and those that it starts, have as many files open as its user may: each connection is one, at
+/// bare workerd two, and that one ends when it finds none free. Many systems allow 1,024 at first and far more on request.
+pub fn allow_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if limit.current != limit.maximum
+        && let Err(e) = setrlimit(Resource::Nofile, most)
+    {
+        warn!("the limit of open files stays at {:?}: {e}", limit.current);
+    }
 }
 
 /// A port that was free a moment ago, for programs that cannot take one by themselves.

@@ -258,6 +258,11 @@ mod tests {
         let left = committer.take_left_over().unwrap();
         assert_eq!(left.order.id.as_str(), "order-0000000000000002");
         assert!(committer.has_room(&Round::default()));
+        committer.restock(Stock::of(10, 1, 10));
+        let mut round = Round::default();
+        committer.sort(order(0, Key::Made), &outlook, UnixMillis(1), &mut round);
+        committer.sort(order(1, Key::Made), &outlook, UnixMillis(1), &mut round);
+        assert_eq!(round.batch.len(), 2, "the stock is new");
     }
 
     #[test]
@@ -349,11 +354,13 @@ mod tests {
             Verdict::Refused(Refusal::Paused),
         ];
         let heard: Vec<_> = answers(batch(), Ok(verdicts.clone())).collect();
+        assert_eq!(heard.len(), 2);
         for (n, ((waiting, heard), verdict)) in heard.into_iter().zip(verdicts).enumerate() {
             assert_eq!(waiting.order.id.as_str(), format!("order-{n:016}"));
             assert_eq!(heard, Ok(verdict));
         }
         let fault = Fault::Unknown("late".into());
-        assert!(answers(batch(), Err(fault.clone())).all(|(_, heard)| heard == Err(fault.clone())));
+        let heard = answers(batch(), Err(fault.clone())).map(|(_, heard)| heard);
+        assert_eq!(heard.collect::<Vec<_>>(), [Err(fault.clone()), Err(fault)]);
     }
 }

@@ -84,6 +84,9 @@ pub struct Attempt {
     pub index: usize,
     /// When it was asked.
     pub asked: UnixMillis,
+    /// Whether one that was asked before may have carried the request out: then this one must not answer an order from
+    /// a hint ([`crate::gate::Key::repeated`]).
+    pub repeats: bool,
     /// When nobody waits for it any more.
     until: UnixMillis,
     /// Who was tried, if another one may be asked: the last one is not left, because nobody would be asked after it.
@@ -165,6 +168,7 @@ impl<R> Errand<R> {
         Some(Attempt {
             index,
             asked: now,
+            repeats: self.lost == Lost::Unknown,
             until: now.plus(ms),
             others: (self.attempts < EDGE_ATTEMPTS_MAX).then_some(self.tried),
         })
@@ -188,6 +192,11 @@ impl<R> Errand<R> {
         };
         router.report(attempt.index, outcome, now);
         match verdict {
+            // "Busy" says that nothing happened, which is not known of the one that was asked before.
+            Verdict::Busy if self.lost == Lost::Unknown => {
+                self.over = true;
+                answer
+            }
             Verdict::Decided | Verdict::Busy => {
                 self.over = true;
                 self.answer = answer;
@@ -313,12 +322,13 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_may_have_arrived_is_never_called_unavailable() {
+    fn a_request_that_may_have_arrived_is_never_called_unavailable_or_busy() {
         assert_eq!(Lost::Unknown.code(), Code::OutcomeUnknown);
         assert_eq!(Lost::NotSent.code(), Code::Unavailable);
         for before in [Verdict::Failed, Verdict::Unknown] {
             let lost = run(&[before, Verdict::NothingHappened, Verdict::NothingHappened]);
             assert_eq!(lost, (3, Err(Lost::Unknown)));
+            assert_eq!(run(&[before, Verdict::Busy]), (2, Err(Lost::Unknown)));
         }
     }
 
@@ -327,6 +337,24 @@ mod tests {
         let all = [Verdict::NothingHappened; 3];
         assert_eq!(run(&all), (3, Ok(Verdict::NothingHappened)));
         assert_eq!(run(&[Verdict::Doubted; 3]), (3, Err(Lost::NotSent)));
+    }
+
+    #[test]
+    fn an_origin_is_told_that_one_before_it_may_have_carried_the_order_out() {
+        for (before, repeats) in [
+            (Verdict::Failed, true),
+            (Verdict::Unknown, true),
+            (Verdict::NothingHappened, false),
+            (Verdict::Doubted, false),
+        ] {
+            let (mut router, now) = (router(), UnixMillis(1_000));
+            let mut errand = Errand::<()>::new(now);
+            let first = errand.next(&mut router, &NOBODY, now).unwrap();
+            assert!(!first.repeats);
+            errand.heard(&first, before, Wait::Over, None, &mut router, now);
+            let second = errand.next(&mut router, &NOBODY, now).unwrap();
+            assert_eq!(second.repeats, repeats, "{before:?}");
+        }
     }
 
     #[test]

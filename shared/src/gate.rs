@@ -14,15 +14,26 @@ use std::collections::HashMap;
 /// Where the order id of an arrival comes from. An id that the edge made cannot be in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// The edge made it for this request.
+    /// The edge made it for this request, and nobody was asked under it yet.
     Made,
     /// The client sent it.
     Sent,
-    /// The client sent it and says that an earlier answer was lost (`Lastseat-Retry: 1`): such an order
-    /// never hears "sold out" from a hint.
+    /// An earlier answer was lost: the client says so (`Lastseat-Retry: 1`), or the edge knows because it asked another
+    /// origin before. Such an order never hears "sold out" from a hint.
     Repeated,
     /// The client sent it, and this isolate saw it granted: the ledger is asked, whatever the hints say.
     Known,
+}
+
+impl Key {
+    /// The same id, sent again after an answer was lost.
+    #[must_use]
+    pub const fn repeated(self) -> Self {
+        match self {
+            Self::Known => Self::Known,
+            Self::Made | Self::Sent | Self::Repeated => Self::Repeated,
+        }
+    }
 }
 
 /// One arrival at the gate.
@@ -338,6 +349,9 @@ impl Gates {
         }
     }
 }
+
+#[cfg(test)]
+mod exact;
 
 #[cfg(test)]
 mod tests {

@@ -87,11 +87,12 @@ impl Outlook {
         self.snapshot.held > 0
     }
 
-    /// Takes in what the ledger said; says whether it is the newest word.
+    /// Takes in what the ledger said; says whether it is the newest word. An older one has both an earlier time and an
+    /// earlier place in the log: alone, the time says nothing when the ledger's clock was set back, and the place says
+    /// nothing when the ledger lost the end of its log.
     pub fn hear(&mut self, snapshot: &Snapshot) -> bool {
         let old = &self.snapshot;
-        // Numbers of the log are given once, whatever Redis runs; its clock may go back with a failover.
-        let newest = (snapshot.commit_seq, snapshot.at) >= (old.commit_seq, old.at);
+        let newest = snapshot.commit_seq >= old.commit_seq || snapshot.at >= old.at;
         if newest {
             self.snapshot = *snapshot;
         }
@@ -107,7 +108,7 @@ impl Outlook {
                 poll: false,
             };
         };
-        let poll = now.since(self.polled_at) >= REPOLL_MS;
+        let poll = now.since(self.polled_at) >= REPOLL_MS || now < self.polled_at;
         if poll {
             self.polled_at = now;
         }
@@ -197,4 +198,51 @@ impl Load {
 #[must_use]
 pub fn retry_after_ms(chance: f64) -> u32 {
     (WINDOW_MIN_MS as f64 * (1.0 + chance)) as u32
+}
+
+#[cfg(test)]
+mod exact;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sale::{SaleState, Terms};
+
+    fn snapshot(free: u32, commit_seq: u64, at: u64) -> Snapshot {
+        Snapshot {
+            capacity: 10,
+            held: 0,
+            confirmed: 10 - free,
+            version: commit_seq,
+            commit_seq,
+            state: SaleState::Open,
+            terms: Terms::default(),
+            at: UnixMillis(at),
+        }
+    }
+
+    #[test]
+    fn the_newest_word_of_the_ledger_stands_also_when_its_clock_or_its_log_went_back() {
+        let mut outlook = Outlook::new(snapshot(0, 5, 60_000));
+        assert!(!outlook.hear(&snapshot(3, 4, 59_999)), "overtaken");
+        assert!(
+            outlook.hear(&snapshot(1, 6, 1_000)),
+            "the clock was set back"
+        );
+        assert!(outlook.hear(&snapshot(2, 3, 2_000)), "the log lost its end");
+        assert_eq!(outlook.snapshot().free(), 2);
+    }
+
+    #[test]
+    fn a_no_is_checked_also_when_the_clock_was_set_back() {
+        let mut outlook = Outlook::new(snapshot(0, 5, 60_000));
+        let mut polls = |now| outlook.receive(Key::Made, false, UnixMillis(now), 0.5).poll;
+        assert!(polls(60_000));
+        assert!(!polls(60_001));
+        assert!(
+            polls(1_000),
+            "and not only when the old time has come again"
+        );
+        assert!(!polls(1_001));
+    }
 }

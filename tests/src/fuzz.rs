@@ -1,6 +1,7 @@
 //! What is fuzzed: every place where bytes of somebody else become values. Each target takes any bytes, must not
 //! panic, and holds what it accepts to what the rest of the system relies on. `tests/tests/fuzz` runs them for a
-//! moment over the inputs in `fuzz/corpus`; `fuzz/` has them for libFuzzer, to run for hours.
+//! moment over the inputs in `fuzz/corpus`; `fuzz/` has them for libFuzzer, to run for hours. Those named `..._with` take
+//! the reader that they try, so that a test can plant a wrong one.
 
 use lastseat::journal::Journal;
 use lastseat::ledger::{LedgerUrl, batch, read_log_entry};
@@ -8,12 +9,12 @@ use redis::{Value, parse_redis_value};
 use shared::bucket::Rate;
 use shared::limits::{BUYER_ID_MAX, BUYER_TOKEN_LIFE_MAX_MS, ORDER_ID_MAX, SIGNATURE_WINDOW_MS};
 use shared::log::Entry;
-use shared::order::Reserve;
+use shared::order::{Reserve, Verdict};
 use shared::routing::{Balance, OriginRow, Router, Sender, Tried};
 use shared::signature::{Signed, verify};
 use shared::wire::OrderRequest;
 use shared::{BuyerId, EdgeCounts, EdgeId, Grant, KeyRing, Order, OrderId, Quantity, SaleId};
-use shared::{TraceParent, UnixMillis, buyer_token};
+use shared::{Snapshot, TraceParent, UnixMillis, buyer_token};
 
 /// A target: its name, which is that of its folder in `fuzz/corpus`, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -57,24 +58,39 @@ fn assert_visible(id: &str) {
 
 /// The body of an order.
 pub fn order_body(bytes: &[u8]) {
+    order_body_with(bytes, |request| {
+        request.parse().map_err(|error| error.to_string())
+    });
+}
+
+/// The same, read by `parse`.
+pub fn order_body_with(
+    bytes: &[u8],
+    parse: impl Fn(&OrderRequest) -> Result<(BuyerId, Quantity), String>,
+) {
     let Ok(request) = serde_json::from_slice::<OrderRequest>(bytes) else {
         return;
     };
-    match request.parse() {
+    match parse(&request) {
         Ok((buyer, quantity)) => {
             assert_visible(buyer.as_str());
             assert!(buyer.as_str().len() <= BUYER_ID_MAX && quantity.get() > 0);
         }
-        Err(e) => assert!(!e.to_string().contains('\n'), "one sentence"),
+        Err(sentence) => assert!(!sentence.contains('\n'), "one sentence"),
     }
 }
 
 /// The ids of paths and headers.
 pub fn ids(bytes: &[u8]) {
+    ids_with(bytes, |text| OrderId::parse(text).ok());
+}
+
+/// The same, with order ids read by `parse`.
+pub fn ids_with(bytes: &[u8], parse: impl Fn(&str) -> Option<OrderId>) {
     let Some(text) = text(bytes) else {
         return;
     };
-    if let Ok(id) = OrderId::parse(text) {
+    if let Some(id) = parse(text) {
         assert_visible(text);
         assert!(text.len() <= ORDER_ID_MAX);
         let path = id.in_path();
@@ -95,17 +111,27 @@ pub fn ids(bytes: &[u8]) {
 
 /// What an origin tells an edge.
 pub fn grant(bytes: &[u8]) {
-    if let Some(grant) = text(bytes).and_then(Grant::parse) {
-        assert_eq!(Grant::parse(&grant.to_header()), Some(grant));
+    grant_with(bytes, Grant::parse);
+}
+
+/// The same, read by `parse`.
+pub fn grant_with(bytes: &[u8], parse: impl Fn(&str) -> Option<Grant>) {
+    if let Some(grant) = text(bytes).and_then(&parse) {
+        assert_eq!(parse(&grant.to_header()), Some(grant));
         assert!(grant.window_ms > 0, "a window ends");
     }
 }
 
 /// What an edge tells an origin that it has counted.
 pub fn counts(bytes: &[u8]) {
+    counts_with(bytes, EdgeCounts::add);
+}
+
+/// The same, added up by `add`.
+pub fn counts_with(bytes: &[u8], add: impl Fn(&mut EdgeCounts, &EdgeCounts)) {
     if let Some(counts) = text(bytes).and_then(EdgeCounts::parse) {
         let mut sum = counts;
-        sum.add(&counts);
+        add(&mut sum, &counts);
         assert_eq!(EdgeCounts::parse(&counts.to_header()), Some(counts));
     }
 }
@@ -113,6 +139,13 @@ pub fn counts(bytes: &[u8]) {
 /// The signature of an edge, over a request whose path is the rest of the input. No input has a right one for another
 /// path than that of the corpus.
 pub fn signature(bytes: &[u8]) {
+    signature_with(bytes, |header, signed, now| {
+        verify(&keys(), Some(header), signed, now).is_ok()
+    });
+}
+
+/// The same, checked by `believes`.
+pub fn signature_with(bytes: &[u8], believes: impl Fn(&str, &Signed<'_>, UnixMillis) -> bool) {
     let Some((header, path)) = text(bytes).and_then(|text| text.split_once('\n')) else {
         return;
     };
@@ -125,22 +158,29 @@ pub fn signature(bytes: &[u8]) {
         key_source: "sent",
         buyer_token: "",
     };
-    if verify(&keys(), Some(header), &signed, NOW).is_ok() {
+    if believes(header, &signed, NOW) {
         assert_eq!(path, "/v1/sales/spring/orders", "a forged signature");
         let late = NOW.plus(SIGNATURE_WINDOW_MS * 3);
-        assert!(verify(&keys(), Some(header), &signed, late).is_err());
+        assert!(!believes(header, &signed, late));
     }
 }
 
 /// The shop's word on a buyer. Nobody but ada has one.
 pub fn token(bytes: &[u8]) {
+    token_with(bytes, |text, now| {
+        buyer_token::check(&keys(), Some(text), &sale(), now).ok()
+    });
+}
+
+/// The same, checked by `check`.
+pub fn token_with(bytes: &[u8], check: impl Fn(&str, UnixMillis) -> Option<BuyerId>) {
     let Some(text) = text(bytes) else {
         return;
     };
-    if let Ok(buyer) = buyer_token::check(&keys(), Some(text), &sale(), NOW) {
+    if let Some(buyer) = check(text, NOW) {
         assert_eq!(buyer.as_str(), "ada", "a forged token");
         let late = NOW.plus(BUYER_TOKEN_LIFE_MAX_MS * 2);
-        assert!(buyer_token::check(&keys(), Some(text), &sale(), late).is_err());
+        assert!(check(text, late).is_none());
     }
 }
 
@@ -153,6 +193,13 @@ pub fn trace(bytes: &[u8]) {
 
 /// Variables of edge and node, one a line: the table of origins, a balance, a rate, keys, the address of Redis.
 pub fn config(bytes: &[u8]) {
+    config_with(bytes, |secret| {
+        KeyRing::parse(secret).err().map(|error| error.to_string())
+    });
+}
+
+/// The same, with keys that `complains` reads.
+pub fn config_with(bytes: &[u8], complains: impl Fn(&str) -> Option<String>) {
     let Some(text) = text(bytes) else {
         return;
     };
@@ -170,15 +217,26 @@ pub fn config(bytes: &[u8]) {
         assert!(!e.to_string().is_empty());
     }
     let secret = next();
-    if let Err(e) = KeyRing::parse(secret) {
+    if let Some(sentence) = complains(secret) {
         // A short one may be part of the sentence by chance.
-        assert!(secret.len() < 32 || !e.to_string().contains(secret), "{e}");
+        assert!(
+            secret.len() < 32 || !sentence.contains(secret),
+            "{sentence}"
+        );
     }
     let _ = LedgerUrl::parse(next());
 }
 
 /// What Redis sends back for a batch of two orders, as it is on the wire.
 pub fn reply(bytes: &[u8]) {
+    reply_with(bytes, |orders, parts| batch::read(orders, parts).ok());
+}
+
+/// The same, read by `read`.
+pub fn reply_with(
+    bytes: &[u8],
+    read: impl Fn(&[Reserve], &[Value]) -> Option<(Snapshot, Vec<Verdict>)>,
+) {
     let Ok(Value::Array(parts)) = parse_redis_value(bytes) else {
         return;
     };
@@ -187,7 +245,7 @@ pub fn reply(bytes: &[u8]) {
         buyer: BuyerId::parse("ada").expect("a valid id"),
         quantity: Quantity::ONE,
     });
-    if let Ok((snapshot, verdicts)) = batch::read(&orders, &parts) {
+    if let Some((snapshot, verdicts)) = read(&orders, &parts) {
         let taken = u64::from(snapshot.held) + u64::from(snapshot.confirmed);
         assert!(taken <= snapshot.capacity.into());
         assert_eq!(verdicts.len(), orders.len(), "an answer for each order");
@@ -196,14 +254,19 @@ pub fn reply(bytes: &[u8]) {
 
 /// An entry of the log as Redis sends it, a record of an order, and an entry's text.
 pub fn log_entry(bytes: &[u8]) {
+    log_entry_with(bytes, |text| Entry::parse(7, text));
+}
+
+/// The same, with an entry's text read by `parse`.
+pub fn log_entry_with(bytes: &[u8], parse: impl Fn(&str) -> Option<Entry>) {
     if let Ok(value) = parse_redis_value(bytes) {
         let _ = read_log_entry(&value);
     }
     let Some(text) = text(bytes) else {
         return;
     };
-    if let Some(entry) = Entry::parse(7, text) {
-        assert_eq!(Entry::parse(7, &entry.to_text()), Some(entry));
+    if let Some(entry) = parse(text) {
+        assert_eq!(parse(&entry.to_text()), Some(entry));
     }
     let id = OrderId::parse("0123456789abcdef").expect("a valid id");
     if let Ok(order) = Order::unpack(&id, text) {

@@ -3,7 +3,9 @@
 //!
 //! [`harness`] starts, watches and stops them; [`rush`] is the load generator behind `make rush`;
 //! [`cost`] measures what an order costs in Redis; [`guard`] counts what the hot paths cost; [`fuzz`] has what is
-//! fuzzed; [`profile`] draws where the processor time goes; [`swarm`] simulates more edges than fit on a machine.
+//! fuzzed; [`histories`] and [`plays`] hold the ledger's scripts to their rules, and [`mutants`] tries whether they do;
+//! [`profile`] draws where the processor time goes; [`swarm`] simulates more edges than fit on a machine, and
+//! [`sim`] everything that can break.
 //! The tests themselves are in `tests/tests`, one binary per tier.
 
 pub mod bench;
@@ -12,6 +14,10 @@ pub mod drill;
 pub mod fuzz;
 pub mod guard;
 pub mod harness;
+pub mod histories;
+pub mod mutants;
+pub mod plays;
 pub mod profile;
 pub mod rush;
+pub mod sim;
 pub mod swarm;

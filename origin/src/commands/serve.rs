@@ -3,7 +3,7 @@
 use crate::cli::{Common, ServeFlags};
 use crate::config::ServeConfig;
 use crate::failure::Failure;
-use crate::process::StopSignals;
+use crate::process::{StopSignals, allow_files};
 use crate::serve::Node;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 pub(super) async fn run(common: &Common, flags: ServeFlags) -> Result<ExitCode, Failure> {
     let config = ServeConfig::read(common, flags)?;
+    allow_files();
     let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
     let (json, stop_with_stdin) = (config.json, config.stop_with_stdin);
     let node = Node::start(config).await?;

@@ -4,6 +4,7 @@ pub use shared::Fault;
 
 /// Errors with which Redis turns a script away before it ran.
 const REFUSED_BEFORE_RUNNING: [&str; 14] = [
+    "NOSCRIPT",
     "LOADING",
     "BUSY",
     "OOM",
@@ -17,8 +18,6 @@ const REFUSED_BEFORE_RUNNING: [&str; 14] = [
     "ASK",
     "NOAUTH",
     "NOPERM",
-    // A server that came back so late that nothing is sent to it again.
-    "NOSCRIPT",
 ];
 
 /// The verdict on an error of redis-rs for a command that was handed to a connection.
@@ -40,5 +39,20 @@ pub(super) fn verdict(error: &redis::RedisError) -> Fault {
             Fault::Corrupt(text)
         }
         None => Fault::Unknown(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_was_forgotten_again_did_not_run_and_other_words_of_redis_are_damage() {
+        let said = |code: &str| {
+            let error = redis::make_extension_error(code.to_owned(), Some("words".to_owned()));
+            verdict(&error)
+        };
+        assert!(matches!(said("NOSCRIPT"), Fault::NotSent(_)));
+        assert!(matches!(said("CORRUPT"), Fault::Corrupt(_)));
     }
 }

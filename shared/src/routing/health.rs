@@ -67,10 +67,13 @@ impl Health {
         self.in_flight > 0 && silence > STALL_MS && silence <= EDGE_DEADLINE_MS
     }
 
-    /// Milliseconds until the origin counts as silent if it goes on to answer nothing, within a look.
+    /// Milliseconds until the origin counts as silent if it goes on to answer nothing, within a look. One that does
+    /// already is looked at as seldom as any other: all are silent, and each look is a timer of each request.
     pub(super) fn patience(&self, now: Moment) -> u64 {
-        let left = (STALL_MS + 1).saturating_sub(self.silence(now));
-        left.clamp(1, LOOK_MS)
+        match (STALL_MS + 1).saturating_sub(self.silence(now)) {
+            0 => LOOK_MS,
+            left => left.min(LOOK_MS),
+        }
     }
 
     const fn silence(&self, now: Moment) -> u64 {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ids::BuyerId;
-use crate::limits::{SHED_MS, STALL_MS};
+use crate::limits::{EDGE_ATTEMPT_MS, SHED_MS, STALL_MS};
 use proptest::prelude::*;
 
 fn rows(weights: &[u32]) -> Vec<OriginRow> {
@@ -527,4 +527,20 @@ proptest! {
         }
         prop_assert_eq!(router.pick(&Sender::default(), tried, UnixMillis(now)), None);
     }
+}
+
+#[test]
+fn while_all_origins_are_silent_a_request_looks_no_oftener_than_usual() {
+    let mut router = router(&[1], Balance::RoundRobin);
+    let mut now = 1_000;
+    router.pick(&Sender::default(), Tried::default(), UnixMillis(now));
+    let mut tried = Tried::default();
+    tried.add(0);
+    let mut looks = 0;
+    while now < 1_000 + EDGE_ATTEMPT_MS {
+        now += router.patience(0);
+        assert!(!router.should_leave(0, tried, UnixMillis(now)));
+        looks += 1;
+    }
+    assert!(looks <= EDGE_ATTEMPT_MS / LOOK_MS + 2, "{looks} looks");
 }

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use lastseat_tests::drill::{Name, Options, Report, run};
+use lastseat_tests::drill::{Name, Options, Outcome, Report, page, run};
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -30,6 +30,11 @@ fn main() -> ExitCode {
 fn drill(options: &Options) -> Result<Report> {
     let report = until_ended(all(options))?;
     let path = report.write(&repository())?;
+    if options.write_docs {
+        for page in page::write(&report, &repository())? {
+            eprintln!("drill: written to {}", page.display());
+        }
+    }
     if options.json {
         println!("{}", report.to_json()?);
     } else {
@@ -40,7 +45,7 @@ fn drill(options: &Options) -> Result<Report> {
 }
 
 async fn all(options: &Options) -> Result<Report> {
-    let mut report = Report::default();
+    let mut report = Report::begin(options.long);
     let names = options.names();
     let total = names.len() as u64 * u64::from(options.rounds);
     let bar = ProgressBar::new(total);
@@ -56,7 +61,11 @@ async fn all(options: &Options) -> Result<Report> {
             if bar.is_hidden() {
                 eprintln!("drill: round {round}: {}", name.word());
             }
-            let outcome = run(*name, options, seed).await?;
+            let begun = Instant::now();
+            // The others still have something to show.
+            let outcome = run(*name, options, seed).await.unwrap_or_else(|error| {
+                Outcome::not_run(*name, options.edge, seed, begun.elapsed(), &error)
+            });
             for violation in &outcome.violations {
                 bar.suspend(|| eprintln!("drill: {}: {violation}", name.word()));
             }

@@ -2,6 +2,7 @@
 
 use super::scene::{Faults, Load, Scene};
 use super::script::{Script, ms, signal};
+use crate::harness::Cluster;
 use anyhow::{Result, bail};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
@@ -9,6 +10,9 @@ use tokio::time::sleep;
 
 /// A node that has its ledger back says so within this time.
 const READY_WITHIN: Duration = Duration::from_secs(10);
+
+/// A beat comes once a second and waits for its reply for a second.
+const UNREADY_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
     let away = Duration::from_secs(if scene.long { 10 } else { 4 });
@@ -25,7 +29,7 @@ pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
 }
 
 pub(super) async fn killed(scene: &mut Scene) -> Result<()> {
-    outage(scene, Duration::ZERO, async |script: &Script| {
+    outage(scene, Duration::from_secs(2), async |script: &Script| {
         let pid = script.redis()?;
         script.act("kill -9 of Redis");
         signal(pid, Signal::KILL)?;
@@ -36,18 +40,31 @@ pub(super) async fn killed(scene: &mut Scene) -> Result<()> {
     .await
 }
 
-async fn outage(
+pub(super) async fn outage(
     scene: &mut Scene,
     away: Duration,
     fault: impl AsyncFnOnce(&Script) -> Result<()>,
 ) -> Result<()> {
     let cluster = scene.cluster(&[])?;
+    outage_of(scene, &cluster, away, fault).await?;
+    cluster.stop()
+}
+
+/// The ledger is away for about so long, as `fault` makes it: nobody hears "sold out", and when it is back everything goes
+/// on without a restart.
+pub(super) async fn outage_of(
+    scene: &mut Scene,
+    cluster: &Cluster,
+    away: Duration,
+    fault: impl AsyncFnOnce(&Script) -> Result<()>,
+) -> Result<()> {
+    let more = if scene.long { 8 } else { 4 };
     let load = Load {
         faults: Faults::LedgerAway,
-        ..Load::lasting(away.as_secs() as u32 + 10, scene.rate)
+        ..Load::lasting(away.as_secs() as u32 + more, scene.rate)
     };
     scene
-        .under_load(&cluster, load, async |script: &Script| {
+        .under_load(cluster, load, async |script: &Script| {
             script.sold(0.2).await;
             let nodes = pids(script)?;
             fault(script).await?;
@@ -65,18 +82,23 @@ async fn outage(
             });
             Ok(())
         })
-        .await?;
-    cluster.stop()
+        .await
+        .map(drop)
 }
 
 fn pids(script: &Script) -> Result<Vec<u32>> {
     (1..=4).map(|id| Ok(script.node(id)?.pid)).collect()
 }
 
-/// Each node says that it is not ready, and why.
-async fn unready(script: &Script) -> Result<()> {
+/// Each node says that it is not ready, and why, as soon as its next beat has failed.
+pub(super) async fn unready(script: &Script) -> Result<()> {
+    let begun = Instant::now();
     for node in &script.system.nodes {
-        let (status, text) = script.ask(&node.url, "/readyz").await?;
+        let (mut status, mut text) = script.ask(&node.url, "/readyz").await?;
+        while status == 200 && begun.elapsed() < UNREADY_WITHIN {
+            sleep(Duration::from_millis(50)).await;
+            (status, text) = script.ask(&node.url, "/readyz").await?;
+        }
         script.demand(status == 503 && text.contains("ledger"), || {
             format!(
                 "node {} says {status} {text} while the ledger is away",

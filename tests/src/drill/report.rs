@@ -1,13 +1,18 @@
 //! What came of the drills: `target/drill/report.json`, and a table for people.
 
 use super::options::Name;
+use crate::bench::machine::Machine;
 use crate::harness::Edge;
+use crate::harness::paths::commit;
 use crate::rush::report::thousands;
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
+use lastseat::timestamp::Rfc3339;
 use serde::{Serialize, Serializer};
+use shared::UnixMillis;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One run of one drill.
 #[derive(Clone, Debug, Serialize)]
@@ -43,14 +48,58 @@ fn as_map<S: Serializer>(pairs: &[(String, String)], to: S) -> Result<S::Ok, S::
     to.collect_map(pairs.iter().map(|(name, value)| (name, value)))
 }
 
+impl Outcome {
+    /// Of a drill that could not be run to its end: that keeps no promise.
+    #[must_use]
+    pub fn not_run(name: Name, edge: Edge, seed: u64, took: Duration, why: &Error) -> Self {
+        Self {
+            name,
+            sentence: name.sentence(),
+            seed,
+            edge,
+            seconds: took.as_secs_f64(),
+            buyers: 0,
+            granted: 0,
+            faults_seen: 0,
+            slowest_ms: 0,
+            actions: Vec::new(),
+            measures: Vec::new(),
+            violations: vec![format!("could not be run: {why:#}").replace('\n', " ")],
+        }
+    }
+}
+
 /// All runs.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
+    /// The commit of the checkout, `-dirty` when it was changed.
+    pub commit: String,
+    /// The day, UTC.
+    pub day: String,
+    /// Whether faults lasted as long as a drill would like.
+    pub long: bool,
+    /// Where.
+    pub machine: Machine,
     /// In the order in which they were run.
     pub drills: Vec<Outcome>,
 }
 
 impl Report {
+    /// A report of this machine and commit, without runs.
+    #[must_use]
+    pub fn begin(long: bool) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = UnixMillis(now.map_or(0, |since| since.as_millis() as u64));
+        let day = Rfc3339(now).to_string();
+        Self {
+            commit: commit(),
+            day: day.split('T').next().unwrap_or_default().to_owned(),
+            long,
+            machine: Machine::this(),
+            drills: Vec::new(),
+        }
+    }
+
     /// Whether every promise was kept.
     #[must_use]
     pub fn is_good(&self) -> bool {

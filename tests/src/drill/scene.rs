@@ -1,5 +1,6 @@
 //! One drill's stage: the system, the load on it, and what is noted on the way.
 
+use super::again;
 use super::options::{Name, Options};
 use super::report::Outcome;
 use super::script::Script;
@@ -7,10 +8,13 @@ use crate::harness::{Cluster, Edge, Setup};
 use crate::rush::buyers::Buyers;
 use crate::rush::crowd::{self, Outcomes, Plan};
 use crate::rush::stage::Stage;
-use crate::rush::tally::{Percentiles, Tally};
+use crate::rush::tally::{self, Percentiles, Tally};
 use crate::rush::verdict;
 use anyhow::{Context, Result};
+use shared::OrderId;
+use shared::limits::EDGE_ATTEMPT_MS;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +24,10 @@ pub(super) const SALE: &str = "drill";
 const CONNECTIONS: u32 = 48;
 /// Edges of a drill that does not say otherwise.
 pub(super) const EDGES: usize = 3;
+
+/// A buyer whose request went to somebody who never answers waits for so long, if that one answers others meanwhile:
+/// an edge gives up one attempt, and a busy machine is late.
+pub(super) const ONE_ATTEMPT_LATER: Duration = Duration::from_millis(EDGE_ATTEMPT_MS + 1_000);
 
 /// One run of a drill.
 pub(super) struct Scene {
@@ -37,6 +45,10 @@ pub(super) struct Record {
     pub(super) actions: Vec<String>,
     pub(super) measures: Vec<(String, String)>,
     pub(super) violations: Vec<String>,
+    /// Orders that a fault took from the ledger, whose buyers therefore may have a yes and no order.
+    pub(super) excused: BTreeSet<String>,
+    /// How many of those buyers there were.
+    pub(super) missing: u64,
     buyers: u64,
     granted: u64,
     faults: u64,
@@ -59,6 +71,14 @@ impl Record {
         self.granted += tally.granted;
         self.faults += tally.faults.values().sum::<u64>();
         self.slowest = self.slowest.max(tally.slowest);
+    }
+
+    /// Notes what became of a crowd that was counted in another way.
+    pub(super) fn came(&mut self, buyers: u64, granted: u64, faults: u64, slowest_us: u64) {
+        self.buyers += buyers;
+        self.granted += granted;
+        self.faults += faults;
+        self.slowest = self.slowest.max(Duration::from_micros(slowest_us));
     }
 
     /// Notes a broken promise unless it was kept.
@@ -193,9 +213,23 @@ impl Scene {
         let tally = &outcomes.tally;
         let audit = cluster.audit(SALE).await.context("the audit")?;
         let orders = cluster.orders(SALE).await.context("the orders in Redis")?;
-        let differences = verdict::compare(&tally.outcomes, Buyers::new(self.seed), &orders);
-        let tickets = load.tickets + load.added;
+        let buyers = Buyers::new(self.seed);
+        let asked = again::winners(&cluster.edges, SALE, buyers, tally, &orders).await?;
         let mut record = self.record.borrow_mut();
+        record.violations.extend(asked);
+        let mut outcomes = tally.outcomes.clone();
+        for (number, outcome) in (0u32..).zip(&mut outcomes) {
+            let lost = |key: String| {
+                let absent = OrderId::parse(&key).is_ok_and(|id| !orders.contains_key(&id));
+                absent && record.excused.contains(&key)
+            };
+            if *outcome == tally::Outcome::Granted && lost(buyers.key(number)) {
+                *outcome = tally::Outcome::Open;
+                record.missing += 1;
+            }
+        }
+        let differences = verdict::compare(&outcomes, buyers, &orders);
+        let tickets = load.tickets + load.added;
         let broken = verdict::violations(tickets, tally, &audit, Some(&differences));
         record.violations.extend(broken);
         for (fault, count) in &tally.faults {

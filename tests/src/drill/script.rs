@@ -2,7 +2,7 @@
 
 use super::scene::{Record, SALE};
 use crate::harness::system::Node;
-use crate::harness::{Client, System};
+use crate::harness::{Client, System, tcp_redis};
 use crate::rush::stage::Stage;
 use anyhow::{Context, Result, bail};
 use lastseat::cluster::roster::{EdgeEntry, NodeEntry, Roster};
@@ -128,6 +128,12 @@ impl Script {
             sleep(LOOK).await;
         }
         Ok(())
+    }
+
+    /// Sends the ledger's Redis a command, past everything that is between it and the nodes.
+    pub(super) async fn redis_command(&self, words: &[&str]) -> Result<()> {
+        let redis = self.system.redis.as_ref().context("no Redis is known")?;
+        tcp_redis::command(&redis.url, words).await.map(drop)
     }
 
     /// Asks `url` for `path`: the status and the text.

@@ -2,7 +2,7 @@
 
 use super::paths::{lastseat, repository, scratch};
 use super::program::Program;
-use super::system::System;
+use super::system::{RedisAt, System};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
@@ -175,6 +175,16 @@ impl Cluster {
     #[must_use]
     pub const fn system(&self) -> &System {
         &self.system
+    }
+
+    /// The same, for tests that reach edges and ledger on other ways than those that the cluster was told.
+    #[must_use]
+    pub fn reached_by(mut self, edges: Vec<String>, ledger: &str) -> Self {
+        self.system.edges = edges;
+        self.system.redis = Some(RedisAt {
+            url: ledger.to_owned(),
+        });
+        self
     }
 }
 

@@ -4,6 +4,7 @@
 mod capacity;
 mod commands;
 mod documents;
+mod drills;
 mod links;
 mod reference;
 mod scale;

@@ -81,3 +81,109 @@ async fn redis_killed_under_load_loses_nothing_that_was_acknowledged() {
 async fn a_node_cuts_slow_heads_refuses_large_bodies_and_keeps_idle_connections() {
     kept(Name::Intake).await;
 }
+
+#[tokio::test]
+async fn a_reply_that_is_lost_after_redis_has_sold_costs_no_fault_and_sells_nothing_twice() {
+    kept(Name::ReplyLost).await;
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_far_away_makes_orders_wait_and_nothing_else() {
+    kept(Name::LedgerSlow).await;
+}
+
+#[tokio::test]
+async fn replies_that_all_come_too_late_are_honest_faults_and_each_order_is_sold_once() {
+    kept(Name::LedgerLate).await;
+}
+
+#[tokio::test]
+async fn a_link_to_redis_that_is_cut_again_and_again_sells_in_between() {
+    kept(Name::LedgerCut).await;
+}
+
+#[tokio::test]
+async fn a_half_open_link_to_redis_is_as_if_redis_were_frozen() {
+    kept(Name::LedgerHalfOpen).await;
+}
+
+#[tokio::test]
+async fn while_redis_is_paused_nobody_hears_sold_out() {
+    kept(Name::LedgerPaused).await;
+}
+
+#[tokio::test]
+async fn killed_connections_and_flushed_scripts_cost_no_order() {
+    kept(Name::LedgerKicks).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_reads_a_slow_file_is_waited_for_without_a_restart() {
+    kept(Name::LedgerLoading).await;
+}
+
+#[tokio::test]
+async fn a_redis_without_memory_sells_nothing_loses_nothing_and_goes_on() {
+    kept(Name::LedgerFull).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_was_made_a_replica_sells_nothing_and_goes_on_as_a_primary() {
+    kept(Name::LedgerReadOnly).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_that_was_acknowledged() {
+    kept(Name::DiskFull).await;
+}
+
+#[tokio::test]
+async fn a_lost_tail_of_the_append_only_file_is_brought_back_by_the_nodes_and_nothing_is_oversold()
+{
+    kept(Name::TailCut).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_after_a_node_has_sold_costs_no_fault_and_sells_nothing_twice() {
+    kept(Name::AnswerLost).await;
+}
+
+#[tokio::test]
+async fn a_long_way_to_a_node_costs_no_fault() {
+    kept(Name::NodeSlow).await;
+}
+
+#[tokio::test]
+async fn a_way_to_a_node_that_is_cut_again_and_again_costs_no_fault() {
+    kept(Name::NodeCut).await;
+}
+
+#[tokio::test]
+async fn a_half_open_way_to_a_node_costs_no_fault() {
+    kept(Name::NodeHalfOpen).await;
+}
+
+#[tokio::test]
+async fn a_node_without_file_descriptors_costs_no_fault_does_not_spin_and_serves_again() {
+    kept(Name::Descriptors).await;
+}
+
+#[tokio::test]
+async fn clients_that_send_half_of_an_order_hold_nobody_up_and_buy_nothing() {
+    kept(Name::SlowClients).await;
+}
+
+#[tokio::test]
+async fn three_times_what_can_be_sold_is_told_busy_in_bounded_memory_and_time() {
+    kept(Name::Flood).await;
+}
+
+#[tokio::test]
+async fn thousands_of_idle_connections_are_not_noticed_by_buyers() {
+    kept(Name::Idle).await;
+}
+
+#[tokio::test]
+async fn five_hundred_connections_that_come_and_go_leak_no_descriptor() {
+    kept(Name::ComeAndGo).await;
+}

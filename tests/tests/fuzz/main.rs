@@ -3,9 +3,12 @@
 //! `mutatis`, which needs neither a nightly compiler nor an instrumented build and takes a seed; longer runs, guided by
 //! coverage, are in `fuzz/`.
 
+mod planted;
+
 use lastseat_tests::fuzz::{KEYS, TARGETS};
 use lastseat_tests::harness::paths::repository;
 use mutatis::Session;
+use shared::log::Entry;
 use shared::signature::{Signed, sign};
 use shared::{BuyerId, KeyRing, SaleId, UnixMillis, buyer_token};
 use std::fs;
@@ -39,24 +42,27 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     inputs
 }
 
-/// Runs `run` on `input`; a failure says which input it was.
-fn try_one(name: &str, run: fn(&[u8]), input: &[u8]) {
-    if catch_unwind(AssertUnwindSafe(|| run(input))).is_err() {
-        let shown = String::from_utf8_lossy(input).escape_debug().to_string();
-        panic!("{name} fails on {shown:?}, bytes {input:?}: put them into fuzz/corpus/{name}");
-    }
+/// An input on which a target fails, and how many were tried before it.
+struct Failure {
+    input: Vec<u8>,
+    after: u64,
 }
 
-fn fuzz(name: &str, run: fn(&[u8]), seed: u64) -> u64 {
+/// Runs `run` over the corpus of `name` and over what becomes of it; how many inputs that were.
+fn fuzz(name: &str, run: impl Fn(&[u8]), seed: u64) -> Result<u64, Failure> {
+    let fails = |input: &[u8]| catch_unwind(AssertUnwindSafe(|| run(input))).is_err();
     let corpus = corpus(name);
     for (_, input) in &corpus {
-        try_one(name, run, input);
+        if fails(input) {
+            let input = input.clone();
+            return Err(Failure { input, after: 0 });
+        }
     }
     let mut session = Session::new().seed(seed);
     let end = Instant::now() + TIME;
     for n in 0..INPUTS {
         if n >= INPUTS_MIN && Instant::now() > end {
-            return n;
+            return Ok(n);
         }
         let index = usize::try_from(n).unwrap() % corpus.len();
         let mut input = corpus[index].1.clone();
@@ -64,24 +70,39 @@ fn fuzz(name: &str, run: fn(&[u8]), seed: u64) -> u64 {
             session.mutate(&mut input).unwrap();
         }
         input.truncate(LENGTH_MAX);
-        try_one(name, run, &input);
+        if fails(&input) {
+            return Err(Failure { input, after: n });
+        }
     }
-    INPUTS
+    Ok(INPUTS)
 }
 
 #[test]
 fn no_input_makes_a_reader_panic_or_believe_what_is_forged() {
-    let targets = TARGETS.into_iter().zip(1..);
-    let runs: Vec<_> = targets
-        .map(|((name, run), seed)| (name, thread::spawn(move || fuzz(name, run, seed))))
+    let runs: Vec<_> = TARGETS
+        .into_iter()
+        .map(|(name, run)| (name, thread::spawn(move || fuzz(name, run, seed(name)))))
         .collect();
     for (name, run) in runs {
-        let inputs = run
-            .join()
-            .unwrap_or_else(|_| panic!("{name} failed, see above"));
-        assert!(inputs >= INPUTS_MIN, "{name}: {inputs}");
-        println!("{name}: {inputs} inputs");
+        match run.join().unwrap() {
+            Ok(inputs) => {
+                assert!(inputs >= INPUTS_MIN, "{name}: {inputs}");
+                println!("{name}: {inputs} inputs");
+            }
+            Err(Failure { input, .. }) => {
+                let shown = String::from_utf8_lossy(&input).escape_debug().to_string();
+                panic!(
+                    "{name} fails on {shown:?}, bytes {input:?}: put them into fuzz/corpus/{name}"
+                );
+            }
+        }
     }
+}
+
+/// The seed of a target: its place in the list.
+fn seed(name: &str) -> u64 {
+    let place = TARGETS.iter().position(|(target, _)| *target == name);
+    place.map_or(0, |place| place as u64 + 1)
 }
 
 /// Inputs that no reader takes would try the first line of each only.
@@ -109,6 +130,15 @@ fn the_corpus_has_what_edge_shop_and_ledger_really_write() {
         let there = found.iter().any(|(_, known)| *known == input.as_bytes());
         assert!(there, "fuzz/corpus/{target} lacks {input:?}");
     }
+    let entry = |(_, input): &(String, Vec<u8>)| {
+        let text = std::str::from_utf8(input).ok();
+        text.and_then(|text| Entry::parse(7, text))
+            .is_some_and(|entry| entry.events.len() > 1)
+    };
+    assert!(
+        corpus("log_entry").iter().any(entry),
+        "an entry with several events"
+    );
     for (name, _) in TARGETS {
         assert!(corpus(name).len() >= 3, "{name}");
     }

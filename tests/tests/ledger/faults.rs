@@ -1,8 +1,8 @@
 //! Faults planted in the scripts: each must be found by the histories, or the histories prove nothing.
 
-use crate::history;
 use crate::world::{Mutation, ledger, scripts};
 use lastseat_tests::harness::{Durability, PrivateRedis};
+use lastseat_tests::histories;
 
 const MUTATIONS: [Mutation; 17] = [
     Mutation {
@@ -98,7 +98,7 @@ async fn every_fault_planted_in_the_scripts_is_found_by_the_histories() {
     let mut missed = Vec::new();
     for mutation in &MUTATIONS {
         let faulty = ledger(&redis, scripts(Some(mutation))).await;
-        match history::run(&redis, &faulty, 1, 400).await {
+        match histories::run(&redis, &faulty, 1, 400).await {
             Some((seed, _)) => println!("found with seed {seed}: {}", mutation.name),
             None => missed.push(mutation.name),
         }

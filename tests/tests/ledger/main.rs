@@ -3,5 +3,8 @@
 mod concurrent;
 mod faults;
 mod history;
+mod mutants;
+mod plays;
 mod rules;
-mod world;
+
+use lastseat_tests::histories::world;

@@ -1,7 +1,6 @@
 //! Keys that are replaced, differ, or are missing.
 
-use crate::edge::LoneEdge;
-use crate::{A, ADA, B, SALE, cluster};
+use crate::{A, ADA, B, SALE, cluster, edge_before};
 use hyper::StatusCode;
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::wait::until;
@@ -19,14 +18,14 @@ async fn while_a_key_is_replaced_edges_with_either_are_served_and_one_with_neith
     let cluster = cluster(Edge::None, &[("LASTSEAT_EDGE_KEY", &ring)]).await;
     let nodes: Vec<String> = cluster.nodes.iter().map(|node| node.url.clone()).collect();
     for key in [A, B, &format!("{B},{A}")] {
-        let edge = LoneEdge::start(Edge::Workerd, &nodes, key).await;
+        let edge = edge_before(Edge::Workerd, &nodes, key).await;
         let mut client = Client::new(&edge.url).unwrap();
         for _ in 0..8 {
             let answer = client.order(SALE, None, ADA).await.unwrap();
             assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
         }
     }
-    let edge = LoneEdge::start(Edge::Workerd, &nodes, WRONG).await;
+    let edge = edge_before(Edge::Workerd, &nodes, WRONG).await;
     let mut client = Client::new(&edge.url).unwrap();
     for _ in 0..8 {
         // The buyer can do nothing about keys: it is trouble, and nothing happened.
@@ -52,7 +51,7 @@ async fn an_edge_without_a_key_or_with_the_sample_says_what_to_do() {
         (Edge::Wrangler, SAMPLE, "sample"),
     ] {
         let nobody = "http://127.0.0.1:9".to_owned();
-        let edge = LoneEdge::start(kind, &[nobody], key).await;
+        let edge = edge_before(kind, &[nobody], key).await;
         let mut client = Client::new(&edge.url).unwrap();
         let answer = client.order(SALE, None, ADA).await.unwrap();
         assert_eq!(answer.status, 503, "{}", answer.text());

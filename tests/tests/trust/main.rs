@@ -3,7 +3,6 @@
 
 mod buyers;
 mod capture;
-mod edge;
 mod keys;
 mod passes;
 mod rates;
@@ -11,8 +10,9 @@ mod scalpers;
 mod secrets;
 mod signatures;
 
-use lastseat_tests::harness::{Answer, Cluster, Edge, Setup};
+use lastseat_tests::harness::{Answer, Cluster, Edge, LoneEdge, Setup};
 use shared::Code;
+use shared::routing::OriginRow;
 
 /// Keys of these tests.
 const A: &str = "a:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -34,6 +34,13 @@ async fn cluster(edge: Edge, environment: &[(&str, &str)]) -> Cluster {
     let cluster = Cluster::start(&setup).expect("the cluster comes up");
     cluster.create_sale(SALE, 100).await.expect("a sale");
     cluster
+}
+
+/// An edge of this kind with this key, before these origins.
+async fn edge_before(kind: Edge, origins: &[String], key: &str) -> LoneEdge {
+    let rows: Vec<_> = origins.iter().map(|url| OriginRow::new(url, 1)).collect();
+    let edge = LoneEdge::start(kind, &rows, key).await;
+    edge.expect("the edge comes up")
 }
 
 /// Expects a "no" with this code, in a sentence with these words.

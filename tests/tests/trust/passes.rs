@@ -1,9 +1,8 @@
 //! What of a client's request reaches an origin.
 
 use crate::capture::Capture;
-use crate::edge::LoneEdge;
 use crate::signatures::now;
-use crate::{A, ADA, ORDERS};
+use crate::{A, ADA, ORDERS, edge_before};
 use hyper::Method;
 use hyper::http::request::Parts;
 use lastseat_tests::harness::http::request;
@@ -85,7 +84,7 @@ fn assert_of_the_edge(head: &Parts) {
 
 async fn what_clients_claim_stays_outside(kind: Edge) {
     let capture = Capture::start().await;
-    let edge = LoneEdge::start(kind, std::slice::from_ref(&capture.url), A).await;
+    let edge = edge_before(kind, std::slice::from_ref(&capture.url), A).await;
     let mut client = Client::new(&edge.url).unwrap();
     let mut claims = CLAIMS.to_vec();
     claims.push((header::IDEMPOTENCY_KEY, KEY));

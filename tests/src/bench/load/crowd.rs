@@ -49,6 +49,9 @@ pub struct Load {
     pub ask: Vec<Ask>,
     /// When.
     pub pace: Pace,
+    /// How long a request of an open loop waits for a free connection; then it is not sent, as when a buyer goes away.
+    /// `None` = for ever.
+    pub patience: Option<Duration>,
     /// Sent before, as fast as it goes; its answers count for the audit and for nothing else.
     pub warm_up: Duration,
     /// Keep the latencies of each such slice of time apart.
@@ -64,6 +67,7 @@ impl Load {
             connections,
             ask: vec![ask],
             pace,
+            patience: None,
             warm_up: Duration::ZERO,
             slice: None,
         }
@@ -137,14 +141,16 @@ impl State {
         let now = Instant::now();
         self.answered_at = now;
         let at = now - self.started;
+        let granted = matches!(heard, Ok(Heard::Granted));
         match heard {
             Ok(Heard::Granted) => {
                 self.tally.granted += 1;
                 self.tally.settle(turn.buyer, Outcome::Granted);
             }
             Ok(Heard::Refused) => self.tally.refuse(turn.buyer, at),
-            Ok(Heard::Later { wait_ms, .. }) => {
+            Ok(Heard::Later { wait_ms, busy }) => {
                 self.tally.later += 1;
+                self.tally.busy += u64::from(busy);
                 if self.retries {
                     self.wait(turn, wait_ms, now);
                 } else {
@@ -154,7 +160,7 @@ impl State {
             Ok(Heard::Lost(why) | Heard::Wrong(why)) => self.lose(turn, again, now, why),
             Err(error) => self.lose(turn, again, now, format!("{error:#}")),
         }
-        self.tally.took(sent - self.started, now - sent);
+        self.tally.took(sent - self.started, now - sent, granted);
     }
 
     /// It counts as an error, and is asked again where that is harmless, so that the audit can be held against the answers.
@@ -167,6 +173,8 @@ impl State {
                 ..turn
             };
             self.wait(turn, REPEAT_AFTER_MS, now);
+        } else if again {
+            self.tally.unknown.push(turn.buyer);
         }
     }
 
@@ -221,7 +229,7 @@ async fn run(load: &Load, pace: Pace, first: u32) -> Result<Tally> {
             for (wire, ask) in wires.into_iter().zip(load.ask.iter().cycle()) {
                 let (state, ask) = (Rc::clone(&state), ask.clone());
                 match clock.clone() {
-                    Some(clock) => tasks.spawn_local(open(state, ask, wire, clock)),
+                    Some(clock) => tasks.spawn_local(open(state, ask, wire, clock, load.patience)),
                     None => tasks.spawn_local(closed(state, ask, wire)),
                 };
             }
@@ -312,6 +320,7 @@ async fn open(
     ask: Ask,
     mut wire: Wire,
     clock: (Arc<Semaphore>, u32, u32),
+    patience: Option<Duration>,
 ) {
     let (due, rate, first) = clock;
     let mut out = Vec::with_capacity(512);
@@ -321,7 +330,13 @@ async fn open(
         let next = state.borrow_mut().next(Instant::now());
         let Next::Ask(turn) = next else { break };
         let meant = intended(started, rate, turn.buyer - first);
-        ask_for(&state, &ask, &mut wire, turn, meant, &mut out).await;
+        if patience.is_some_and(|patience| meant.elapsed() > patience) {
+            let mut state = state.borrow_mut();
+            state.tally.unsent += 1;
+            state.tally.settle(turn.buyer, Outcome::Open);
+        } else {
+            ask_for(&state, &ask, &mut wire, turn, meant, &mut out).await;
+        }
         let state = state.borrow();
         if state.next >= state.end {
             // Those who wait for a request that will not come.

@@ -22,13 +22,21 @@ pub struct Tally {
     pub refused: u64,
     /// Answers "later": busy, or a fault that says that nothing happened.
     pub later: u64,
+    /// Those of them that were `busy`.
+    pub busy: u64,
+    /// Requests that found no free connection in time and were not sent.
+    pub unsent: u64,
+    /// Requests whose answer was lost and that were not asked again: their outcome is unknown.
+    pub unknown: Vec<u32>,
     /// Answers that nobody should get, lost ones, and broken connections.
     pub errors: u64,
     /// Answers by the tier that decided, where it is named.
     pub by: AnsweredBy,
     /// From sending (open loop: from the intended time) to the whole answer, in microseconds.
     pub latency: Histogram<u64>,
-    /// The same, slice by slice of time, if slices were asked for.
+    /// The same, of those that gave a ticket.
+    pub granted_latency: Histogram<u64>,
+    /// The same as of all, slice by slice of time, if slices were asked for.
     pub slices: Vec<Histogram<u64>>,
     /// Final refusals that came in each millisecond since the load set out.
     pub refused_in_ms: Vec<u32>,
@@ -56,9 +64,13 @@ impl Tally {
             granted: 0,
             refused: 0,
             later: 0,
+            busy: 0,
+            unsent: 0,
+            unknown: Vec::new(),
             errors: 0,
             by: AnsweredBy::default(),
             latency: histogram()?,
+            granted_latency: histogram()?,
             slices: Vec::new(),
             refused_in_ms: Vec::new(),
             samples: Vec::new(),
@@ -96,9 +108,12 @@ impl Tally {
         self.outcomes[index] = outcome;
     }
 
-    pub(super) fn took(&mut self, at: Duration, took: Duration) {
+    pub(super) fn took(&mut self, at: Duration, took: Duration, granted: bool) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
         self.latency.saturating_record(us);
+        if granted {
+            self.granted_latency.saturating_record(us);
+        }
         if let Some(slice) = self.slice {
             let index = (at.as_micros() / slice.as_micros().max(1)) as usize;
             while self.slices.len() <= index {

@@ -1,37 +1,47 @@
 //! A sale in Redis beside the same sale in the model, with a clock that the test moves.
 
+use crate::harness::PrivateRedis;
 use lastseat::acknowledged::Told;
 use lastseat::ledger::scripts::Scripts;
 use lastseat::ledger::{Created, Fault, Ledger, LedgerUrl};
-use lastseat_tests::harness::PrivateRedis;
 use shared::log::Entry;
 use shared::model::{Answer, Command, Sale};
 use shared::{Capacity, SaleId, Terms, UnixMillis};
 
 /// The two lines of the prelude that read the clock of Redis, and what the tests put in their place.
-const CLOCK: &str = "local clock = redis.call('TIME')\n\
+pub const CLOCK: &str = "local clock = redis.call('TIME')\n\
     local now = clock[1] * 1000 + math.floor(clock[2] / 1000)";
 const TEST_CLOCK: &str = "local now = tonumber(redis.call('GET', SALE .. ':clock'))";
 
 /// A planted fault: what it replaces in which script (or in all), and by what.
-pub(crate) struct Mutation {
+#[derive(Debug)]
+pub struct Mutation {
     pub name: &'static str,
     pub find: &'static str,
     pub replace: &'static str,
 }
 
+/// A script's text with a clock that a test moves; as it is where the script has none.
+///
+/// # Panics
+/// The script reads the clock elsewhere.
+#[must_use]
+pub fn on_test_clock(name: &str, text: String) -> String {
+    if !text.contains("local SALE,") {
+        return text;
+    }
+    assert!(
+        text.contains(CLOCK),
+        "{name}.lua reads the clock where the tests expect it"
+    );
+    text.replace(CLOCK, TEST_CLOCK)
+}
+
 /// The scripts with a clock that a test moves, and perhaps a fault.
-pub(crate) fn scripts(mutation: Option<&Mutation>) -> Scripts {
+pub fn scripts(mutation: Option<&Mutation>) -> Scripts {
     let found = std::cell::Cell::new(mutation.is_none());
     let scripts = Scripts::patched(|name, text| {
-        let mut text = text;
-        if text.contains("local SALE,") {
-            assert!(
-                text.contains(CLOCK),
-                "{name}.lua reads the clock where the tests expect it"
-            );
-            text = text.replace(CLOCK, TEST_CLOCK);
-        }
+        let mut text = on_test_clock(name, text);
         if let Some(mutation) = mutation
             && text.contains(mutation.find)
         {
@@ -49,12 +59,12 @@ pub(crate) fn scripts(mutation: Option<&Mutation>) -> Scripts {
 }
 
 /// The scripts as they are shipped.
-pub(crate) fn scripts_with_the_real_clock() -> Scripts {
+pub fn scripts_with_the_real_clock() -> Scripts {
     Scripts::patched(|_, text| text)
 }
 
 /// Connects to a private Redis with the given scripts.
-pub(crate) async fn ledger(redis: &PrivateRedis, scripts: Scripts) -> Ledger {
+pub async fn ledger(redis: &PrivateRedis, scripts: Scripts) -> Ledger {
     let url = LedgerUrl::parse(&redis.url()).expect("a private Redis has an address");
     Ledger::connect(&url)
         .await
@@ -63,7 +73,7 @@ pub(crate) async fn ledger(redis: &PrivateRedis, scripts: Scripts) -> Ledger {
 }
 
 /// Sets a field of Redis behind the ledger's back.
-pub(crate) async fn redis_says(redis: &PrivateRedis, words: &[&str]) {
+pub async fn redis_says(redis: &PrivateRedis, words: &[&str]) {
     let client = redis::Client::open(redis.url()).expect("an address");
     let mut connection = client
         .get_multiplexed_async_connection()
@@ -78,7 +88,8 @@ pub(crate) async fn redis_says(redis: &PrivateRedis, words: &[&str]) {
 }
 
 /// One sale, twice.
-pub(crate) struct World {
+#[derive(Debug)]
+pub struct World {
     ledger: Ledger,
     clock: redis::aio::MultiplexedConnection,
     sale: SaleId,
@@ -88,14 +99,14 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn new(
+    pub async fn new(
         redis: &PrivateRedis,
         ledger: &Ledger,
         name: &str,
         capacity: Capacity,
         terms: Terms,
         open: bool,
-    ) -> Self {
+    ) -> Result<Self, String> {
         let client = redis::Client::open(redis.url()).expect("an address");
         let clock = client
             .get_multiplexed_async_connection()
@@ -111,37 +122,39 @@ impl World {
             entries: vec![entry],
             now,
         };
-        world.pass(0).await;
+        world.pass(0).await?;
         let created = world
             .ledger
             .create_sale(&world.sale, capacity, &terms, open)
             .await;
-        assert_eq!(created, Ok((world.model.snapshot(now), Created::New)));
-        world
+        let expected = Ok((world.model.snapshot(now), Created::New));
+        if created != expected {
+            return Err(format!("create: the script says {created:?}"));
+        }
+        Ok(world)
     }
 
-    /// Lets time pass.
-    pub(crate) async fn pass(&mut self, ms: u64) {
+    /// Lets time pass; an error says that Redis does not answer.
+    pub async fn pass(&mut self, ms: u64) -> Result<(), String> {
         self.now = self.now.plus(ms);
         let key = format!("lastseat:{{{}}}:sale:clock", self.sale);
         let mut set = redis::cmd("SET");
         set.arg(key).arg(self.now.0);
-        let _: redis::Value = set
-            .query_async(&mut self.clock)
-            .await
-            .expect("the clock is set");
+        let set: redis::RedisResult<redis::Value> = set.query_async(&mut self.clock).await;
+        set.map(|_| ())
+            .map_err(|error| format!("no answer: {error}"))
     }
 
-    pub(crate) fn now(&self) -> UnixMillis {
+    pub fn now(&self) -> UnixMillis {
         self.now
     }
 
-    pub(crate) fn model(&self) -> &Sale {
+    pub fn model(&self) -> &Sale {
         &self.model
     }
 
     /// Carries one command out on both; an error says how they differ.
-    pub(crate) async fn apply(&mut self, command: &Command) -> Result<(), String> {
+    pub async fn apply(&mut self, command: &Command) -> Result<(), String> {
         let (expected, entry) = self.model.apply(command, self.now);
         self.entries.extend(entry);
         let (snapshot, answer) = self.ask(command).await.map_err(|fault| fault.to_string())?;
@@ -205,7 +218,7 @@ impl World {
     }
 
     /// Compares everything that is stored: records, tallies and holds (through the audit) and the log.
-    pub(crate) async fn compare_at_rest(&self) -> Result<(), String> {
+    pub async fn compare_at_rest(&self) -> Result<(), String> {
         let say = |fault: Fault| fault.to_string();
         let orders = self.ledger.all_orders(&self.sale).await.map_err(say)?;
         for (id, order) in &self.model.orders {

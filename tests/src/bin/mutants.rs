@@ -1,0 +1,129 @@
+//! `make mutants`: see [`lastseat_tests::mutants`].
+
+use anyhow::Result;
+use clap::Parser;
+use lastseat_tests::mutants::reasons::{Fit, Reason, Reasons};
+use lastseat_tests::mutants::{Seen, Trial, of_the_scripts, page, rust};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Changes one place of the ledger's scripts after the other and says which changes no test sees. With --rust, judges
+/// what cargo-mutants found instead.
+///
+/// Exit codes: 0 each survivor has its reason in tests/mutants.toml; 1 one has none, or a reason is stale; 2 wrong flags;
+/// 3 something is missing.
+#[derive(Debug, Parser)]
+#[command(name = "mutants")]
+struct Options {
+    /// Only mutants whose name begins with one of these words, such as `reserve:`.
+    #[arg(long, value_name = "WORD")]
+    only: Vec<String>,
+    /// Random histories that a mutant meets at most.
+    #[arg(long, default_value_t = 400, value_name = "N")]
+    histories: u64,
+    /// The outcomes.json of a run of cargo-mutants; may be given for several.
+    #[arg(long, value_name = "FILE", conflicts_with = "only")]
+    rust: Vec<PathBuf>,
+    /// Write the tables into docs/MUTANTS.md.
+    #[arg(long)]
+    write: bool,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let fit = if options.rust.is_empty() {
+        try_scripts(&options)
+    } else {
+        judge_rust(&options)
+    };
+    match fit {
+        Ok(fit) => {
+            for id in &fit.unexplained {
+                eprintln!("mutants: survives without a reason in tests/mutants.toml: {id}");
+            }
+            for id in &fit.stale {
+                eprintln!("mutants: tests/mutants.toml excuses what does not survive: {id}");
+            }
+            ExitCode::from(u8::from(!fit.is_good()))
+        }
+        Err(error) => {
+            eprintln!("mutants: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn try_scripts(options: &Options) -> Result<Fit> {
+    let begun = Instant::now();
+    let wanted = |id: &str| {
+        options.only.is_empty()
+            || options
+                .only
+                .iter()
+                .any(|word| id.starts_with(word.as_str()))
+    };
+    let mut mutants = of_the_scripts()?;
+    mutants.retain(|mutant| wanted(&mutant.id));
+    let mut trial = Trial::new(options.histories)?;
+    let mut found = Vec::with_capacity(mutants.len());
+    for mutant in mutants {
+        let seen = trial.run(&mutant)?;
+        if seen == Seen::Never {
+            eprintln!("mutants: survives: {}", mutant.id);
+        }
+        found.push((mutant, seen));
+    }
+    let survivors: Vec<String> = found
+        .iter()
+        .filter(|(_, seen)| *seen == Seen::Never)
+        .map(|(mutant, _)| mutant.id.clone())
+        .collect();
+    let reasons = Reasons::read()?.lua;
+    tell(
+        options,
+        "scripts",
+        page::scripts(&found),
+        &reasons,
+        &survivors,
+    )?;
+    eprintln!(
+        "mutants: {} mutants, {} survive, {:.0} s",
+        found.len(),
+        survivors.len(),
+        begun.elapsed().as_secs_f64()
+    );
+    Ok(Reasons::fit(&reasons, &survivors, &wanted))
+}
+
+fn judge_rust(options: &Options) -> Result<Fit> {
+    let mut found = rust::Outcomes::default();
+    for path in &options.rust {
+        found.read(path)?;
+    }
+    let reasons = Reasons::read()?.rust;
+    tell(
+        options,
+        "rust",
+        page::files(&found),
+        &reasons,
+        &found.survivors(),
+    )?;
+    let files = found.files();
+    let tried = |id: &str| files.keys().any(|file| id.starts_with(file));
+    Ok(Reasons::fit(&reasons, &found.survivors(), &tried))
+}
+
+fn tell(
+    options: &Options,
+    section: &str,
+    table: String,
+    reasons: &[Reason],
+    survivors: &[String],
+) -> Result<()> {
+    print!("{table}");
+    if options.write {
+        page::put(section, &(table + &page::survivors(reasons, survivors)))?;
+    }
+    Ok(())
+}

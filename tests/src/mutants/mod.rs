@@ -1,0 +1,216 @@
+//! Mutation testing: one place of the ledger's scripts is changed, and a test must see it. `make mutants` tries every
+//! such place; `tests/mutants.toml` says of each that no test sees why that is right, and `docs/MUTANTS.md` shows it.
+//!
+//! The scripts' mutants are made here ([`lua`]), because no tool does it for Lua; those of the gate and the stock are
+//! cargo-mutants'.
+
+pub mod lua;
+pub mod page;
+pub mod reasons;
+pub mod rust;
+
+use crate::harness::paths::repository;
+use crate::harness::{Durability, PrivateRedis};
+use crate::histories;
+use crate::histories::world::{CLOCK, on_test_clock};
+use crate::plays::{self, Play, Stage};
+use anyhow::{Context, Result, bail, ensure};
+use lastseat::ledger::scripts::Scripts;
+use lastseat::ledger::{Ledger, LedgerUrl};
+use lua::Mutant;
+use std::fs;
+use std::mem;
+use tokio::runtime::{Builder, Runtime};
+
+/// Histories that a mutant of a script meets before the plays ...
+const FIRST: u64 = 3;
+/// How often a mutant is tried until Redis answers in time.
+const RETRIES: u32 = 5;
+/// What a difference says that may be one of the machine.
+const SILENCE: [&str; 2] = ["no answer", "timed out"];
+/// The scripts that no history runs.
+const UNREACHED: [&str; 5] = ["ack", "beat", "heal", "peek", "relay"];
+
+/// What has seen a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A random history, which differs from the model.
+    ByHistory,
+    /// A play, which answers otherwise.
+    ByPlay,
+    /// The script reads another clock than that of Redis.
+    ByClock,
+    /// Nothing: it survives.
+    Never,
+}
+
+/// All mutants of all scripts; the prelude's once.
+///
+/// # Errors
+/// The scripts cannot be read.
+pub fn of_the_scripts() -> Result<Vec<Mutant>> {
+    let mut found = Vec::new();
+    for name in names()? {
+        found.extend(lua::mutants(&name, &source(&name)?));
+    }
+    Ok(found)
+}
+
+/// The scripts and their prelude, by name.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn names() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for file in fs::read_dir(folder()).context("the folder of the scripts")? {
+        let path = file?.path();
+        names.extend(
+            path.file_stem()
+                .map(|name| name.to_string_lossy().into_owned()),
+        );
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn folder() -> std::path::PathBuf {
+    repository().join("origin/src/ledger/lua")
+}
+
+fn source(name: &str) -> Result<String> {
+    let path = folder().join(format!("{name}.lua"));
+    fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+/// Runs mutants, one after the other, on a Redis of its own.
+#[derive(Debug)]
+pub struct Trial {
+    prelude: String,
+    plays: Vec<Play>,
+    redis: PrivateRedis,
+    runtime: Runtime,
+    histories: u64,
+}
+
+impl Trial {
+    /// Ready to run mutants, each against at most `histories` histories.
+    ///
+    /// # Errors
+    /// Something cannot be read or started.
+    pub fn new(histories: u64) -> Result<Self> {
+        let mut trial = Self {
+            prelude: source("prelude")?,
+            plays: plays::all(),
+            redis: start(),
+            runtime: Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()?,
+            histories,
+        };
+        // Tests that fail anyway would see every mutant.
+        let none = Mutant {
+            script: "prelude".to_owned(),
+            id: "the scripts as they are".to_owned(),
+            range: 0..0,
+            with: String::new(),
+        };
+        ensure!(trial.run(&none)? == Seen::Never, "{} fail", none.id);
+        Ok(trial)
+    }
+
+    /// What sees `mutant` first.
+    ///
+    /// # Errors
+    /// Redis cannot be used.
+    pub fn run(&mut self, mutant: &Mutant) -> Result<Seen> {
+        for _ in 0..RETRIES {
+            let (seen, difference) = if self.is_of_the_clock(mutant)? {
+                self.clock_sees(mutant)?
+            } else {
+                self.tests_see(mutant)?
+            };
+            let ends = redis_says(&self.redis, &["FLUSHALL"]).is_ok()
+                && redis_says(&self.redis, &["SCRIPT", "FLUSH"]).is_ok();
+            if !ends {
+                // Redis runs the mutant for ever, and would not end by itself.
+                drop(mem::replace(&mut self.redis, start()).kill());
+            } else if SILENCE.iter().any(|words| difference.contains(words)) {
+                // The machine was slow, and nothing was seen.
+                continue;
+            }
+            return Ok(seen);
+        }
+        bail!("{}: Redis was silent {RETRIES} times", mutant.id)
+    }
+
+    /// What sees it, and how.
+    fn tests_see(&self, mutant: &Mutant) -> Result<(Seen, String)> {
+        let in_histories = !UNREACHED.contains(&mutant.script.as_str());
+        if in_histories && let Some(difference) = self.history_differs(mutant, 1, FIRST)? {
+            return Ok((Seen::ByHistory, difference));
+        }
+        let scripts = self.scripts(mutant, plays::on_test_clock);
+        let mut stage = Stage::new(&self.redis, &scripts).map_err(anyhow::Error::msg)?;
+        if let Some(difference) = self.plays.iter().find_map(|play| stage.check(play).err()) {
+            return Ok((Seen::ByPlay, difference));
+        }
+        if in_histories
+            && let Some(difference) = self.history_differs(mutant, 1 + FIRST, self.histories)?
+        {
+            return Ok((Seen::ByHistory, difference));
+        }
+        Ok((Seen::Never, String::new()))
+    }
+
+    fn history_differs(&self, mutant: &Mutant, first: u64, count: u64) -> Result<Option<String>> {
+        let scripts = self.scripts(mutant, on_test_clock);
+        self.runtime.block_on(async {
+            let url = LedgerUrl::parse(&self.redis.url()).map_err(anyhow::Error::msg)?;
+            let ledger = Ledger::connect(&url).await?.with_scripts(scripts);
+            let found = histories::run(&self.redis, &ledger, first, count).await;
+            Ok(found.map(|(_, difference)| difference))
+        })
+    }
+
+    /// Whether it changes the lines that read the clock, in whose place the other tests put their own.
+    fn is_of_the_clock(&self, mutant: &Mutant) -> Result<bool> {
+        let text = source(&mutant.script)?;
+        let lines = text.find(CLOCK).map(|at| at..at + CLOCK.len());
+        Ok(lines
+            .is_some_and(|lines| mutant.range.start < lines.end && lines.start < mutant.range.end))
+    }
+
+    fn clock_sees(&self, mutant: &Mutant) -> Result<(Seen, String)> {
+        let scripts = self.scripts(mutant, |_, text| text);
+        let mut stage = Stage::new(&self.redis, &scripts).map_err(anyhow::Error::msg)?;
+        Ok(match stage.reads_the_clock_of_redis() {
+            Err(difference) => (Seen::ByClock, difference),
+            Ok(()) => (Seen::Never, String::new()),
+        })
+    }
+
+    fn scripts(&self, mutant: &Mutant, then: impl Fn(&str, String) -> String) -> Scripts {
+        Scripts::patched(|name, mut text| {
+            let with_prelude = text.starts_with(&self.prelude);
+            let before = if with_prelude { self.prelude.len() } else { 0 };
+            let range = &mutant.range;
+            if mutant.script == "prelude" && with_prelude {
+                text.replace_range(range.clone(), &mutant.with);
+            } else if mutant.script == name {
+                text.replace_range(before + range.start..before + range.end, &mutant.with);
+            }
+            then(name, text)
+        })
+    }
+}
+
+fn start() -> PrivateRedis {
+    PrivateRedis::start_with(Durability::Off, &["--busy-reply-threshold", "300"])
+}
+
+fn redis_says(redis: &PrivateRedis, words: &[&str]) -> redis::RedisResult<()> {
+    let mut connection = redis::Client::open(redis.url())?.get_connection()?;
+    connection.set_read_timeout(Some(std::time::Duration::from_secs(1)))?;
+    redis::cmd(words[0]).arg(&words[1..]).query(&mut connection)
+}

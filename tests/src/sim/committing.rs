@@ -1,0 +1,167 @@
+//! The committer's task at a node: it carries out what [`shared::committer`] says.
+
+use super::message::{By, Outcome};
+use super::node::{Busy, Heard, Purpose, Waits};
+use super::planted::Planted;
+use super::redis::Ask;
+use super::world::World;
+use shared::committer::{self, Round, Sending, Work};
+use shared::limits::BATCH_MAX;
+use shared::model::{self, Command};
+use shared::{Fault, OrderId, Refusal, Reserve, Verdict};
+use std::rc::Rc;
+
+impl World<'_> {
+    /// Lets the committer go on until it waits for the ledger or for work.
+    pub(super) fn pump(&mut self, n: usize) {
+        let now = self.ledger_now(n);
+        let drops = self.has(Planted::LeftOverDropped);
+        loop {
+            let Some(desk) = &mut self.nodes[n].desk else {
+                return;
+            };
+            if desk.busy.is_some() {
+                return;
+            }
+            let left_over = desk.rounds.take_left_over().map(Work::Order);
+            let left_over = left_over.filter(|_| !drops);
+            let Some(first) = left_over.or_else(|| desk.queue.pop_front()) else {
+                return;
+            };
+            let mut round = Round::default();
+            let mut refused = Vec::new();
+            refused.extend(desk.rounds.sort(first, &desk.outlook, now, &mut round));
+            while desk.rounds.has_room(&round)
+                && let Some(next) = desk.queue.pop_front()
+            {
+                refused.extend(desk.rounds.sort(next, &desk.outlook, now, &mut round));
+            }
+            for (waiting, refusal) in refused {
+                self.refuse(n, waiting.waiter.token, refusal);
+            }
+            self.carry_out(n, round);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, n: usize, token: u64, refusal: Refusal) {
+        if let Some((back, request, left)) = self.nodes[n].waiting.remove(&token) {
+            left.set(true);
+            self.reply(n, back, &request, Outcome::Refused(refusal), By::Node(n));
+        }
+    }
+
+    pub(super) fn carry_out(&mut self, n: usize, round: Round<Waits, (), ()>) {
+        self.require(round.batch.len() <= BATCH_MAX, "a batch is too long");
+        if !round.batch.is_empty() {
+            let orders = round.batch.iter().map(|waiting| waiting.order.reserve());
+            let orders: Vec<Reserve> = orders.collect();
+            let ask = Ask::Script(Rc::new(Command::Reserve(orders.clone())));
+            self.busy(
+                n,
+                Some(Busy::Batch {
+                    batch: round.batch,
+                    orders,
+                    sending: Sending::default(),
+                    poll: round.poll,
+                }),
+            );
+            self.call(n, Purpose::Batch, ask);
+        } else if round.poll {
+            self.poll(n);
+        }
+    }
+
+    pub(super) fn poll(&mut self, n: usize) {
+        self.busy(n, Some(Busy::Poll));
+        self.call(n, Purpose::Poll, Ask::Script(Rc::new(Command::Sweep)));
+    }
+
+    pub(super) fn busy(&mut self, n: usize, busy: Option<Busy>) {
+        if let Some(desk) = &mut self.nodes[n].desk {
+            desk.busy = busy;
+        }
+    }
+
+    pub(super) fn batch_returned(&mut self, n: usize, heard: Heard) {
+        let fresh = self.has(Planted::NewIdsOnResend);
+        let forgets = self.has(Planted::UnknownBecomesUnavailable);
+        let swaps = self.has(Planted::VerdictsSwapped);
+        let Some(desk) = &mut self.nodes[n].desk else {
+            return;
+        };
+        let Some(Busy::Batch {
+            batch,
+            mut orders,
+            mut sending,
+            poll,
+        }) = desk.busy.take()
+        else {
+            return;
+        };
+        let Some(outcome) = sending.heard(heard, &self.sale) else {
+            if fresh {
+                for order in &mut orders {
+                    let id = format!("{}-again", order.id);
+                    order.id = OrderId::parse(&id).unwrap_or_else(|_| order.id.clone());
+                }
+            }
+            let ask = Ask::Script(Rc::new(Command::Reserve(orders.clone())));
+            self.busy(
+                n,
+                Some(Busy::Batch {
+                    batch,
+                    orders,
+                    sending,
+                    poll,
+                }),
+            );
+            return self.call(n, Purpose::Batch, ask);
+        };
+        let outcome = match outcome {
+            Err(Fault::Unknown(reason)) if forgets => Err(Fault::NotSent(reason)),
+            other => other,
+        };
+        let verdicts = outcome.map(|(snapshot, answer)| {
+            self.nodes[n].hear(&snapshot);
+            let model::Answer::Orders(mut verdicts) = answer else {
+                return Vec::new();
+            };
+            if swaps {
+                verdicts.rotate_left(1);
+            }
+            verdicts
+        });
+        if let (Ok(verdicts), Some(desk)) = (&verdicts, &mut self.nodes[n].desk) {
+            for (waiting, verdict) in batch.iter().zip(verdicts) {
+                if matches!(verdict, Verdict::Granted { .. }) {
+                    desk.granted.add(&waiting.order.id);
+                }
+            }
+        }
+        for (waiting, heard) in committer::answers(batch, verdicts) {
+            self.tell(n, waiting.waiter.token, heard);
+        }
+        if poll {
+            self.poll(n);
+        } else {
+            self.pump(n);
+        }
+    }
+
+    pub(super) fn poll_returned(&mut self, n: usize, heard: Heard) {
+        let reply = heard.map(|reply| {
+            reply.map(|(snapshot, answer)| match answer {
+                model::Answer::Swept(expired) => (snapshot, expired),
+                _ => (snapshot, 0),
+            })
+        });
+        self.busy(n, None);
+        if let Ok((snapshot, more)) = committer::swept(reply, &self.sale) {
+            self.nodes[n].hear(&snapshot);
+            if more {
+                return self.poll(n);
+            }
+        }
+        self.pump(n);
+    }
+}

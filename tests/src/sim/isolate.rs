@@ -1,0 +1,415 @@
+//! One edge isolate: gates, router and the way of a request over the origins are the real ones; `fetch` and the timers
+//! are the simulator's.
+
+use super::message::{Answer, Back, By, Forwarded, Op, Outcome, Request};
+use super::planted::Planted;
+use super::scenario::{Link, Way};
+use super::world::{Event, World};
+use fastrand::Rng;
+use shared::errand::{Attempt, Errand, Verdict, Wait};
+use shared::gate::{Ask, Decision, Gates, Heard, Key};
+use shared::grant::Supply;
+use shared::limits::{BEAT_MS, BEATS_MAX, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS, LOOK_MS};
+use shared::recent::Recent;
+use shared::routing::{Router, Sender};
+use shared::time::Steady;
+use shared::wire::key_source;
+use shared::{EdgeId, OrderId, Problem, Refusal, UnixMillis};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// An edge answers within its deadline, the beats before it and one look more, in microseconds.
+const ANSWERS_WITHIN: u64 = (EDGE_DEADLINE_MS + BEAT_MS * BEATS_MAX as u64 + 2 * LOOK_MS) * 1_000;
+
+/// An isolate.
+#[derive(Debug)]
+pub struct Isolate {
+    /// Its edge.
+    pub edge: usize,
+    /// Its name.
+    pub id: EdgeId,
+    /// Whether its memory is gone: it does nothing more.
+    pub dead: bool,
+    clock: Steady,
+    gates: Gates,
+    router: Router,
+    granted: Recent,
+    passing: BTreeMap<u64, Passing>,
+}
+
+/// A request that an isolate has not answered yet.
+#[derive(Debug)]
+struct Passing {
+    request: Request,
+    id: OrderId,
+    key: Key,
+    since: UnixMillis,
+    ask: Ask,
+    errand: Option<Errand<Answer>>,
+    attempt: Option<Attempt>,
+    attempts: u32,
+    node: usize,
+    rng: Rng,
+}
+
+impl Isolate {
+    /// A new isolate.
+    #[must_use]
+    pub fn new(edge: usize, id: EdgeId, router: Router) -> Self {
+        Self {
+            edge,
+            id,
+            dead: false,
+            clock: Steady::new(),
+            gates: Gates::default(),
+            router,
+            granted: Recent::default(),
+            passing: BTreeMap::new(),
+        }
+    }
+
+    /// The Wasm instance is gone. What it was doing never ends.
+    pub fn reset(&mut self) {
+        self.dead = true;
+        self.passing.clear();
+    }
+}
+
+impl World<'_> {
+    /// The isolate's clock, as the shell reads it.
+    fn edge_now(&mut self, iso: usize) -> UnixMillis {
+        let wall = self.wall(self.edge_clocks[self.isolates[iso].edge]);
+        if self.has(Planted::ClockGoesBack) {
+            return wall;
+        }
+        self.isolates[iso].clock.at(wall)
+    }
+
+    /// A client's request arrives.
+    pub(super) fn at_edge(&mut self, edge: usize, request: Request) {
+        let iso = self.edges[edge];
+        let since = self.edge_now(iso);
+        let pass = self.number();
+        let mut rng = self.stream(&[
+            3,
+            self.clients[request.client].number,
+            u64::from(request.call),
+        ]);
+        let (id, key) = match &request.id {
+            Some(id) if self.isolates[iso].granted.has(id) => (id.clone(), Key::Known),
+            Some(id) => (id.clone(), request.key),
+            None => {
+                let mut random = [0; 10];
+                rng.fill(&mut random);
+                let id = OrderId::new_v7(since, random);
+                self.judge.issue(&id, &request);
+                (id, Key::Made)
+            }
+        };
+        let passing = Passing {
+            id,
+            key,
+            since,
+            ask: Ask::new(key),
+            errand: None,
+            attempt: None,
+            attempts: 0,
+            node: 0,
+            rng,
+            request,
+        };
+        self.push(ANSWERS_WITHIN, Event::Due { iso, pass });
+        if passing.request.op == Op::Order {
+            self.at_gate(iso, pass, passing);
+        } else {
+            self.forward(iso, pass, passing);
+        }
+    }
+
+    fn at_gate(&mut self, iso: usize, pass: u64, mut passing: Passing) {
+        let now = self.edge_now(iso);
+        let chance = passing.rng.f64();
+        let gate = self.isolates[iso].gates.of(&self.sale);
+        let latched = gate.is_latched();
+        let mut decision = gate.decide(passing.ask, now, chance);
+        let looks = decision == Decision::Forward && passing.key != Key::Known;
+        if latched && looks && self.has(Planted::LatchNeverProbes) {
+            decision = Decision::Refuse(Refusal::SoldOut);
+        }
+        match decision {
+            Decision::Forward => self.forward(iso, pass, passing),
+            Decision::Refuse(refusal) => {
+                self.edge_answers(iso, &passing, Outcome::Refused(refusal));
+            }
+            Decision::Wait => {
+                let done = passing.ask.beats >= BEATS_MAX;
+                self.require(!done, "a request waits for too many beats");
+                passing.ask = passing.ask.after_a_beat();
+                self.isolates[iso].passing.insert(pass, passing);
+                if !self.has(Planted::BeatForgotten) {
+                    self.push(BEAT_MS * 1_000, Event::Beat { iso, pass });
+                }
+            }
+        }
+    }
+
+    pub(super) fn beat(&mut self, iso: usize, pass: u64) {
+        if let Some(passing) = self.isolates[iso].passing.remove(&pass) {
+            self.at_gate(iso, pass, passing);
+        }
+    }
+
+    fn forward(&mut self, iso: usize, pass: u64, mut passing: Passing) {
+        passing.errand = Some(Errand::new(passing.since));
+        self.ask_next(iso, pass, passing);
+    }
+
+    fn ask_next(&mut self, iso: usize, pass: u64, mut passing: Passing) {
+        let now = self.edge_now(iso);
+        let Some(errand) = &mut passing.errand else {
+            return;
+        };
+        let sender = Sender {
+            ip: None,
+            buyer: Some(&passing.request.buyer),
+            chance: [passing.rng.f64(), passing.rng.f64()],
+        };
+        let Some(attempt) = errand.next(&mut self.isolates[iso].router, &sender, now) else {
+            return self.errand_ends(iso, passing);
+        };
+        passing.attempts += 1;
+        passing.node = attempt.index;
+        self.require(
+            passing.attempts <= EDGE_ATTEMPTS_MAX as u32,
+            "too many origins are asked",
+        );
+        let again = passing.attempts > 1;
+        let fresh = again && passing.request.op == Op::Order && self.has(Planted::NewIdOnRetry);
+        let id = if fresh {
+            let id = OrderId::new_v7(now, [passing.attempts as u8; 10]);
+            self.judge.issue(&id, &passing.request);
+            id
+        } else {
+            passing.id.clone()
+        };
+        let key = self.key_of(&passing, &attempt);
+        let request = Rc::new(Forwarded {
+            client: passing.request.client,
+            op: passing.request.op,
+            id,
+            key,
+            buyer: passing.request.buyer.clone(),
+            quantity: passing.request.quantity,
+        });
+        let edge = self.isolates[iso].edge;
+        let back = Back {
+            isolate: iso,
+            pass,
+            attempt: passing.attempts,
+        };
+        self.note(|| {
+            let who = attempt.index;
+            format!(
+                "edge {edge} -> node {who}: {}",
+                super::trace::forwarded(&request)
+            )
+        });
+        self.send_to_node(attempt.index, back, &request, &mut passing.rng);
+        let look = attempt.look_ms(&self.isolates[iso].router, now);
+        passing.attempt = Some(attempt);
+        self.push(look * 1_000, Event::Look { back });
+        self.isolates[iso].passing.insert(pass, passing);
+    }
+
+    /// What an origin is told of where the order's id comes from.
+    fn key_of(&self, passing: &Passing, attempt: &Attempt) -> Key {
+        let told = attempt.repeats && !self.has(Planted::RepeatNotTold);
+        let key = if told {
+            passing.key.repeated()
+        } else {
+            passing.key
+        };
+        key_source::parse(key_source::word(key))
+    }
+
+    fn send_to_node(&mut self, n: usize, back: Back, request: &Rc<Forwarded>, rng: &mut Rng) {
+        let link = Link::EdgeNode(self.isolates[back.isolate].edge, n);
+        let copies = self.network.send(link, Way::In, true, rng);
+        if !self.nodes[n].up {
+            // Refused, if that can be heard.
+            let after = copies.first().map(|after| after * 2);
+            if let Some(after) = after.filter(|_| self.network.passes(link, Way::Out)) {
+                self.push(after, Event::Heard { back, answer: None });
+            }
+            return;
+        }
+        let life = self.nodes[n].life;
+        if copies.len() > 1 {
+            self.judge.doubled(&request.id);
+        }
+        for after in copies {
+            let request = Rc::clone(request);
+            let after = after + self.nodes[n].slow_us;
+            self.push(
+                after,
+                Event::AtNode {
+                    node: n,
+                    life,
+                    back,
+                    request,
+                },
+            );
+        }
+    }
+
+    /// The timer of an attempt rings.
+    pub(super) fn look(&mut self, back: Back) {
+        let Back {
+            isolate: iso,
+            pass,
+            attempt: number,
+        } = back;
+        let now = self.edge_now(iso);
+        let isolate = &mut self.isolates[iso];
+        let Some(passing) = isolate.passing.get(&pass).filter(|p| p.attempts == number) else {
+            return;
+        };
+        let Some(attempt) = passing.attempt else {
+            return;
+        };
+        match attempt.ends(&mut isolate.router, now) {
+            Some(wait) => {
+                let (edge, node, rng) = (isolate.edge, passing.node, passing.rng.clone());
+                self.hang_up(edge, node, back, rng);
+                self.attempt_ends(iso, pass, None, wait);
+            }
+            None => {
+                let look = attempt.look_ms(&isolate.router, now);
+                self.push(look * 1_000, Event::Look { back });
+            }
+        }
+    }
+
+    fn hang_up(&mut self, edge: usize, node: usize, back: Back, mut rng: Rng) {
+        let link = Link::EdgeNode(edge, node);
+        if self.network.passes(link, Way::In) {
+            let after = self.network.delay(link, &mut rng);
+            self.push(after, Event::HungUp { node, back });
+        }
+    }
+
+    /// An origin's answer arrives, or the news that its connection broke.
+    pub(super) fn heard(&mut self, back: Back, answer: Option<Answer>) {
+        let passing = self.isolates[back.isolate].passing.get(&back.pass);
+        if passing.is_some_and(|passing| passing.attempts == back.attempt) {
+            self.attempt_ends(back.isolate, back.pass, answer, Wait::Over);
+        }
+    }
+
+    fn attempt_ends(&mut self, iso: usize, pass: u64, answer: Option<Answer>, wait: Wait) {
+        let now = self.edge_now(iso);
+        let believes = self.has(Planted::OlderHintBelieved);
+        let isolate = &mut self.isolates[iso];
+        let Some(mut passing) = isolate.passing.remove(&pass) else {
+            return;
+        };
+        let (Some(attempt), Some(errand)) = (passing.attempt.take(), &mut passing.errand) else {
+            return;
+        };
+        if answer.is_none() {
+            self.judge.abandon(&passing.id);
+        }
+        let verdict = Verdict::of(answer.as_ref());
+        if let Some(mut grant) = answer.as_ref().and_then(|answer| answer.grant) {
+            let when = Heard {
+                asked: attempt.asked,
+                now,
+                chance: passing.rng.f64(),
+            };
+            let newest = &mut self.newest_grants[iso];
+            if believes && grant.supply != Supply::Unknown {
+                grant.version = grant.version.max(*newest);
+            }
+            *newest = grant.version.max(*newest);
+            isolate.gates.hear(&self.sale, &grant, when);
+        }
+        errand.heard(&attempt, verdict, wait, answer, &mut isolate.router, now);
+        self.ask_next(iso, pass, passing);
+    }
+
+    fn errand_ends(&mut self, iso: usize, mut passing: Passing) {
+        let Some(errand) = passing.errand.take() else {
+            return;
+        };
+        match errand.end().0 {
+            Ok(answer) => {
+                if matches!(answer.outcome, Outcome::Granted(..)) && passing.request.op == Op::Order
+                {
+                    self.isolates[iso].granted.add(&passing.id);
+                }
+                self.tell_client(iso, &passing, answer);
+            }
+            Err(lost) => {
+                self.edge_answers(iso, &passing, Outcome::Trouble(lost.code()));
+            }
+        }
+    }
+
+    /// The edge answers by itself.
+    fn edge_answers(&mut self, iso: usize, passing: &Passing, outcome: Outcome) {
+        let answer = Answer {
+            id: passing.id.clone(),
+            outcome,
+            by: By::Edge,
+            ledger_had_it: self.redis.audit().order(&passing.id).is_some(),
+            grant: None,
+        };
+        self.decided_at_edge(iso, passing.request.op, passing.key, &answer);
+        self.tell_client(iso, passing, answer);
+    }
+
+    fn tell_client(&mut self, iso: usize, passing: &Passing, answer: Answer) {
+        let edge = self.isolates[iso].edge;
+        let (client, call) = (passing.request.client, passing.request.call);
+        let number = self.clients[client].number;
+        self.note(|| {
+            let what = super::trace::answer(&answer);
+            format!("edge {edge} -> client {number}: {what}")
+        });
+        let mut rng = passing.rng.clone();
+        let link = Link::Clients(edge);
+        for after in self.network.send(link, Way::Out, false, &mut rng) {
+            let answer = Some(Box::new(answer.clone()));
+            self.push(
+                after,
+                Event::AtClient {
+                    client,
+                    call,
+                    answer,
+                },
+            );
+        }
+    }
+
+    /// By now an answer must have been given.
+    pub(super) fn due(&mut self, iso: usize, pass: u64) {
+        let isolate = &self.isolates[iso];
+        let waits = !isolate.dead && isolate.passing.contains_key(&pass);
+        self.require(!waits, "an edge has not answered within its deadline");
+    }
+}
+
+/// How long a client that gets this answer waits before it asks again, in milliseconds.
+#[must_use]
+pub fn comes_back_ms(outcome: &Outcome, now: UnixMillis, chance: f64) -> u64 {
+    let spread = (chance * 1_000.0) as u64;
+    match outcome {
+        Outcome::Refused(refusal) => {
+            let problem = Problem::refusal(*refusal);
+            let opening = shared::gate::come_back_ms(*refusal, now, chance);
+            let ms = opening.or(problem.retry_after_ms);
+            ms.map_or(500 + spread, u64::from)
+        }
+        _ => 200 + spread,
+    }
+}

@@ -1,0 +1,394 @@
+//! The invariants, checked at every step, and what is counted on the way.
+
+use super::client::End;
+use super::message::{Answer, By, Op, Outcome, Request};
+use super::node::may_hear_hints;
+use super::scenario::{Item, What};
+use super::world::World;
+use shared::gate::Key;
+use shared::grant::Supply;
+use shared::limits::OPENING_PROBE_MS;
+use shared::log::{Entry, Event};
+use shared::{BuyerId, Code, OrderId, OrderState, Quantity, Refusal};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A node checks its "no" with the ledger while somebody asks: after so many microseconds it must have heard of a ticket
+/// that returned.
+const NODE_HEARS_WITHIN: u64 = 300_000;
+
+/// Whoever is not asked for so many microseconds may know what is old.
+const ASKED_WITHIN: u64 = 700_000;
+
+/// A rule.
+const FAULTLESS: &str = "a fault is reported although nothing is wrong";
+
+/// A broken rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When, in microseconds after the start.
+    pub at: u64,
+    /// Which rule, the same words for the same rule.
+    pub rule: String,
+    /// What was seen.
+    pub seen: String,
+}
+
+/// What a run counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events of the simulation.
+    pub steps: u64,
+    /// Orders in the ledger.
+    pub orders: u64,
+    /// Answers that a client saw.
+    pub answers: u64,
+    /// Of these, `outcome_unknown`.
+    pub unknown: u64,
+    /// Acknowledged orders that the ledger lost with the tail of its file.
+    pub lost: u64,
+    /// Orders that an older, delayed sending brought in after their buyers had heard a "no" of the ledger.
+    pub late: u64,
+    /// Buyers who were served.
+    pub served: u64,
+}
+
+/// Who asked for an order.
+#[derive(Clone, Debug)]
+struct Issued {
+    client: usize,
+    buyer: BuyerId,
+    quantity: Quantity,
+    /// The network brought a request for it twice, or brought an earlier one after the ledger's "no" was told: then
+    /// what was said is not true of the other one.
+    unruly: bool,
+    /// Its buyer heard "no".
+    told_no: bool,
+    /// Somebody stopped to wait for what was sent: it may arrive at any time.
+    abandoned: bool,
+}
+
+/// What is known for judging.
+#[derive(Debug, Default)]
+pub struct Judge {
+    /// The first broken rule.
+    pub violation: Option<Violation>,
+    /// What was counted.
+    pub stats: Stats,
+    /// Acknowledged orders that the ledger has no more.
+    pub lost: BTreeSet<OrderId>,
+    issued: BTreeMap<OrderId, Issued>,
+    bought: BTreeMap<usize, OrderId>,
+    supply: Option<(Supply, u64)>,
+    supplies: Vec<Supply>,
+    /// Who said no since tickets are free: for the first time since somebody asks all the time, and for the last time.
+    first_no: BTreeMap<(u8, usize), (u64, u64)>,
+}
+
+impl Judge {
+    /// Somebody asks under this id.
+    pub fn issue(&mut self, id: &OrderId, request: &Request) {
+        let issued = self.issued.entry(id.clone());
+        let asked_again = issued.and_modify(|issued| issued.told_no = false);
+        asked_again.or_insert_with(|| Issued {
+            client: request.client,
+            buyer: request.buyer.clone(),
+            quantity: request.quantity,
+            unruly: false,
+            told_no: false,
+            abandoned: false,
+        });
+    }
+
+    /// Nobody waits any more for what was sent under this id.
+    pub fn abandon(&mut self, id: &OrderId) {
+        if let Some(issued) = self.issued.get_mut(id) {
+            issued.abandoned = true;
+        }
+    }
+
+    /// Whether tickets are free.
+    pub fn has_free(&self) -> bool {
+        matches!(self.supply, Some((Supply::Free, _)))
+    }
+
+    fn is_unruly(&self, id: &OrderId) -> bool {
+        self.issued.get(id).is_some_and(|issued| issued.unruly)
+    }
+
+    /// The network brings a request for this order twice: what is said of the first is not true of the second.
+    pub fn doubled(&mut self, id: &OrderId) {
+        if let Some(issued) = self.issued.get_mut(id) {
+            issued.unruly = true;
+        }
+    }
+}
+
+impl World<'_> {
+    /// Notes a broken rule unless `holds`.
+    pub(super) fn require(&mut self, holds: bool, rule: &str) {
+        if !holds {
+            self.broken(rule, String::new());
+        }
+    }
+
+    /// Notes a broken rule.
+    pub(super) fn broken(&mut self, rule: &str, seen: String) {
+        if self.judge.violation.is_none() {
+            self.note(|| format!("BROKEN: {rule} {seen}"));
+            self.judge.violation = Some(Violation {
+                at: self.now,
+                rule: rule.to_owned(),
+                seen,
+            });
+        }
+    }
+
+    /// The ledger has changed.
+    pub(super) fn committed(&mut self, entry: &Entry) {
+        for event in &entry.events {
+            let Event::Granted {
+                id,
+                quantity,
+                buyer,
+                ..
+            } = event
+            else {
+                continue;
+            };
+            self.judge.stats.orders += 1;
+            if let Some(issued) = self.judge.issued.get_mut(id) {
+                issued.unruly |= issued.told_no;
+                self.judge.stats.late += u64::from(issued.told_no);
+            }
+            let Some(issued) = self.judge.issued.get(id).cloned() else {
+                self.broken("an order was asked for by nobody", id.to_string());
+                continue;
+            };
+            if issued.buyer != *buyer || issued.quantity.get() != *quantity {
+                self.broken("an order is not the one that was asked for", id.to_string());
+            }
+            if let Some(other) = self.judge.bought.insert(issued.client, id.clone())
+                && other != *id
+                && !issued.unruly
+                && !self.judge.is_unruly(&other)
+                && !self.judge.lost.contains(&other)
+            {
+                let number = self.clients[issued.client].number;
+                self.broken(
+                    "a buyer has two orders for one wish",
+                    format!("client {number}: {other} and {id}"),
+                );
+            }
+        }
+    }
+
+    /// Whether nothing is wrong: not any more, or not at all in this run.
+    fn is_undisturbed(&self) -> bool {
+        let wrong = |item: &Item| matches!(item.what, What::Fault(_));
+        let calm = !self.scenario.items.iter().any(wrong);
+        let settled = self.now > self.scenario.settled_ms() * 1_000;
+        calm || settled && !self.scenario.cuts_the_tail()
+    }
+
+    /// What the sale offers may have changed.
+    pub(super) fn watch_supply(&mut self) {
+        let sale = self.redis.sale();
+        let supply = Supply::of(&sale.snapshot(shared::UnixMillis(0)));
+        let judge = &mut self.judge;
+        if judge.supply.is_none_or(|(old, _)| old != supply) {
+            judge.supply = Some((supply, self.now));
+            judge.first_no.clear();
+            if !judge.supplies.contains(&supply) {
+                judge.supplies.push(supply);
+            }
+        }
+    }
+
+    /// A node or the ledger decides.
+    pub(super) fn decided(&mut self, op: Op, key: Key, answer: &Answer) {
+        match answer.by {
+            By::Node(n) => self.hint(op, key, answer, (1, n), NODE_HEARS_WITHIN),
+            By::Ledger | By::Edge => {}
+        }
+        if matches!(answer.outcome, Outcome::Trouble(_)) && self.is_undisturbed() {
+            self.broken(FAULTLESS, answer.id.to_string());
+        }
+    }
+
+    /// An edge decides from memory.
+    pub(super) fn decided_at_edge(&mut self, iso: usize, op: Op, key: Key, answer: &Answer) {
+        // A second; and where few ask, each node has to be asked once before it looks.
+        let nodes = self.nodes.len() as u64;
+        let within = 1_000_000 + nodes * 300_000 + 4_000 * self.scenario.far_ms;
+        self.hint(op, key, answer, (0, iso), within);
+    }
+
+    /// A "no" from memory has a ground, does not go to those who may have an order, and does not outlive its ground.
+    fn hint(&mut self, op: Op, key: Key, answer: &Answer, who: (u8, usize), within: u64) {
+        let Outcome::Refused(refusal) = answer.outcome else {
+            return;
+        };
+        let ground = match refusal {
+            Refusal::SoldOut => Supply::SoldOut,
+            Refusal::AllHeld => Supply::AllHeld,
+            Refusal::NotOpen(_) => Supply::NotOpen,
+            Refusal::Paused => Supply::Paused,
+            Refusal::Closed => Supply::Closed,
+            Refusal::Busy(_) => return,
+            _ => Supply::Unknown,
+        };
+        let text = || format!("{} {refusal:?}", answer.id);
+        // An opening that is known is looked at every three seconds.
+        let within = if ground == Supply::NotOpen {
+            within + self.nodes.len() as u64 * OPENING_PROBE_MS * 1_100
+        } else {
+            within
+        };
+        if op != Op::Order || !self.judge.supplies.contains(&ground) {
+            return self.broken("a no from memory has no ground", text());
+        }
+        if !may_hear_hints(key) {
+            self.broken("a repeated order hears a no from memory", text());
+        }
+        let settled = self.scenario.settled_ms() * 1_000;
+        let free_since = match self.judge.supply {
+            Some((Supply::Free, since)) if self.now > settled => since.max(settled),
+            _ => return,
+        };
+        let now = self.now;
+        let (first, last) = self.judge.first_no.entry(who).or_insert((now, now));
+        if now > *last + ASKED_WITHIN {
+            *first = now;
+        }
+        *last = now;
+        let first = *first;
+        if now > first.max(free_since) + within && !self.scenario.cuts_the_tail() {
+            self.broken("a no from memory hides a ticket that returned", text());
+        }
+    }
+
+    /// A client sees an answer.
+    pub(super) fn told(&mut self, c: usize, answer: &Answer) {
+        self.judge.stats.answers += 1;
+        let client = &self.clients[c];
+        let (quiet, number) = (client.quiet, client.number);
+        let by_ledger = answer.by == By::Ledger;
+        let (sure, ordered) = (!client.unsure, client.op == Op::Order);
+        match &answer.outcome {
+            Outcome::Granted(order, _) => {
+                let other = client.granted.clone().filter(|id| *id != answer.id);
+                if let Some(other) = other {
+                    self.broken(
+                        "a buyer has two orders for one wish",
+                        format!("client {number}: {other} and {}", answer.id),
+                    );
+                }
+                let is_there = self.redis.audit().order(&answer.id);
+                let same = is_there
+                    .is_some_and(|own| own.buyer == order.buyer && own.asked == order.asked);
+                let mine = self.judge.issued.get(&answer.id);
+                let mine = mine.is_some_and(|issued| issued.client == c);
+                if !mine || (!same && !self.judge.lost.contains(&answer.id)) {
+                    self.broken(
+                        "a yes is not in the ledger",
+                        format!("client {number}: {}", answer.id),
+                    );
+                }
+            }
+            Outcome::Trouble(Code::Corrupt) => {
+                self.broken(
+                    "damage is reported where there is none",
+                    answer.id.to_string(),
+                );
+            }
+            Outcome::Trouble(code) => {
+                let known = *code != Code::OutcomeUnknown;
+                self.judge.stats.unknown += u64::from(!known);
+                let had = answer.ledger_had_it && !self.judge.is_unruly(&answer.id);
+                if ordered && sure && known && had {
+                    self.broken(
+                        "a buyer whose order is in the ledger hears that nothing happened",
+                        format!("client {number}: {}", answer.id),
+                    );
+                }
+                if quiet {
+                    self.broken(FAULTLESS, format!("client {number}: {code:?}"));
+                }
+            }
+            Outcome::Refused(refusal) => {
+                let refusal = *refusal;
+                let ordered = ordered && refusal != Refusal::KeyReused;
+                // What was sent before may have come in between the ledger's "no" and now.
+                if let Some(issued) = self.judge.issued.get_mut(&answer.id) {
+                    issued.told_no |= by_ledger;
+                    issued.unruly |= by_ledger && issued.abandoned;
+                }
+                let had = answer.ledger_had_it && !self.judge.is_unruly(&answer.id);
+                if ordered && had && (sure || !matches!(refusal, Refusal::Busy(_))) {
+                    self.broken(
+                        "a buyer whose order is in the ledger hears no",
+                        format!("client {number}: {} {refusal:?}", answer.id),
+                    );
+                }
+            }
+        }
+    }
+
+    /// What must be true at the end.
+    pub(super) fn conclude(&mut self) {
+        if let Err(seen) = self.redis.audit().compare_all(self.redis.sale()) {
+            self.broken("the log is not the ledger", seen);
+        }
+        let mut broken = Vec::new();
+        let mut served = 0;
+        for client in &self.clients {
+            let Some(id) = &client.id else {
+                continue;
+            };
+            let order = self.redis.audit().order(id);
+            let lost = self.judge.lost.contains(id);
+            if client.granted.is_some() && order.is_none() && !lost {
+                broken.push((
+                    "a yes is not in the ledger",
+                    format!("client {}", client.number),
+                ));
+            }
+            let kept = order.is_some_and(|order| order.state == OrderState::Confirmed);
+            if client.confirmed && !kept && !lost {
+                let seen = format!("client {}", client.number);
+                broken.push(("a paid order is not confirmed", seen));
+            }
+            served += u64::from(client.end == Some(End::Served));
+        }
+        self.judge.stats.served = served;
+        for (rule, seen) in broken {
+            self.broken(rule, seen);
+        }
+        self.all_sold();
+    }
+
+    /// The last buyers do not leave empty-handed while tickets are free, apart from those who find an edge or a node that
+    /// nobody had asked for a while.
+    fn all_sold(&mut self) {
+        let Some((Supply::Free, since)) = self.judge.supply else {
+            return;
+        };
+        let came = self.clients.iter().filter(|client| client.quiet);
+        let came = came.filter(|client| client.ended_at > since + 1_000_000);
+        let mut refused = Vec::new();
+        for client in came {
+            match client.end {
+                Some(End::Refused(Code::SoldOut)) => refused.push(client.ended_at),
+                Some(End::Served) => return,
+                _ => {}
+            }
+        }
+        let first = refused.iter().min().copied().unwrap_or_default();
+        let last = refused.iter().max().copied().unwrap_or_default();
+        let within = 1_000_000 + self.nodes.len() as u64 * 300_000 + 4_000 * self.scenario.far_ms;
+        if last - first > within && !self.scenario.cuts_the_tail() {
+            let seen = format!("{} buyers left", refused.len());
+            self.broken("tickets are left over that buyers wanted", seen);
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! One origin node: its outlook and its committer are the real ones; the queue, the timers and the connection to Redis
+//! are the simulator's.
+
+use super::message::{Answer, Back, By, Forwarded, Op, Outcome};
+use super::planted::Planted;
+use super::redis::Ask;
+use super::scenario::{Link, Way};
+use super::world::{Event, World};
+use fastrand::Rng;
+use shared::committer::{Committer, Sending, Waiter, Waiting, Work};
+use shared::gate::Key;
+use shared::limits::{BATCH_MAX, ORIGIN_DEADLINE_MS, QUEUE_MAX, REPOLL_MS};
+use shared::model::{self, Command};
+use shared::outlook::{Load, Outlook, retry_after_ms};
+use shared::recent::Recent;
+use shared::{
+    EdgeId, Fault, Grant, NewOrder, Refusal, Reserve, Snapshot, Stock, UnixMillis, Verdict,
+};
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+/// Time between two beats of a node, in microseconds.
+const PULSE: u64 = 1_000_000;
+
+pub(super) type Heard = Result<Option<(Snapshot, model::Answer)>, Fault>;
+
+/// Who waits for an order at a node.
+#[derive(Clone, Debug)]
+pub struct Waits {
+    pub(super) token: u64,
+    pub(super) left: Rc<Cell<bool>>,
+}
+
+impl Waiter for Waits {
+    fn has_left(&self) -> bool {
+        self.left.get()
+    }
+}
+
+/// A node.
+#[derive(Debug)]
+pub struct Node {
+    pub(super) weight: u32,
+    pub(super) live_weight: u32,
+    /// Whether it runs.
+    pub up: bool,
+    /// Rises when it is started anew.
+    pub life: u64,
+    /// What happens to it once it moves again; `None` = it moves.
+    pub frozen: Option<Vec<Event>>,
+    /// How long everything takes longer, in microseconds.
+    pub slow_us: u64,
+    /// Things that keep its queue full.
+    pub full: u32,
+    /// Jumps of its clock so far, in milliseconds.
+    pub clock_ms: i64,
+    pub(super) ahead_ms: i64,
+    /// The life of Redis that it is connected to.
+    pub(super) connected: u64,
+    pub(super) desk: Option<Desk>,
+    pub(super) waiting: BTreeMap<u64, Pending>,
+    pub(super) calls: BTreeMap<u64, Call>,
+    pub(super) rng: Rng,
+}
+
+/// A request that waits for the ledger, and whether it has left.
+type Pending = (Back, Rc<Forwarded>, Rc<Cell<bool>>);
+
+/// What a node has for the sale.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) outlook: Outlook,
+    pub(super) granted: Recent,
+    pub(super) rounds: Committer<Waits>,
+    pub(super) queue: VecDeque<Work<Waits, (), ()>>,
+    pub(super) busy: Option<Busy>,
+}
+
+/// What the committer waits for.
+#[derive(Debug)]
+pub(super) enum Busy {
+    Batch {
+        batch: Vec<Waiting<Waits>>,
+        orders: Vec<Reserve>,
+        sending: Sending,
+        poll: bool,
+    },
+    Poll,
+}
+
+/// One call of the ledger.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) purpose: Purpose,
+    pub(super) ask: Ask,
+    pub(super) step: Step,
+    /// Sendings so far, by which a late answer to an earlier one is known.
+    pub(super) sent: u32,
+}
+
+/// What a call is for.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    Batch,
+    Poll,
+    /// The desk is not open yet.
+    Lookup(Back, Rc<Forwarded>),
+    Open,
+    Change(Back, Rc<Forwarded>),
+    Beat,
+}
+
+/// How far a call is: a script that is not known is loaded and called again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    First,
+    Load,
+    Again,
+}
+
+impl Node {
+    /// A node that is about to start.
+    #[must_use]
+    pub fn new(weight: u32, rng: Rng) -> Self {
+        Self {
+            weight,
+            live_weight: weight,
+            up: true,
+            life: 1,
+            frozen: None,
+            slow_us: 0,
+            full: 0,
+            clock_ms: 0,
+            ahead_ms: 0,
+            connected: 0,
+            desk: None,
+            waiting: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            rng,
+        }
+    }
+
+    /// Killed: all that it knew is gone. Answers with those who waited.
+    pub fn kill(&mut self) -> Vec<Back> {
+        self.up = false;
+        self.life += 1;
+        self.frozen = None;
+        self.ahead_ms = 0;
+        self.connected = 0;
+        self.live_weight = self.weight;
+        self.desk = None;
+        let mut backs: Vec<_> = self.waiting.values().map(|(back, ..)| *back).collect();
+        self.waiting.clear();
+        for call in self.calls.values() {
+            if let Purpose::Lookup(back, _) | Purpose::Change(back, _) = &call.purpose {
+                backs.push(*back);
+            }
+        }
+        self.calls.clear();
+        backs
+    }
+
+    /// Calls of the ledger that have no answer yet.
+    pub fn calls(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.calls.iter().map(|(number, call)| (*number, call.sent))
+    }
+
+    fn stock(&self, snapshot: &Snapshot) -> Stock {
+        Stock::of(snapshot.free(), self.weight, self.live_weight)
+    }
+
+    /// Takes in what the ledger said.
+    pub(super) fn hear(&mut self, snapshot: &Snapshot) {
+        let stock = self.stock(snapshot);
+        if let Some(desk) = &mut self.desk {
+            desk.outlook.hear(snapshot);
+            desk.rounds.restock(stock);
+        }
+    }
+}
+
+impl World<'_> {
+    /// A node starts: it opens the desks of the sales that it finds in the ledger, and beats.
+    pub(super) fn start_node(&mut self, n: usize) {
+        self.nodes[n].up = true;
+        let life = self.nodes[n].life;
+        self.call(n, Purpose::Open, Ask::Script(Rc::new(Command::Sweep)));
+        self.push(0, Event::Pulse { node: n, life });
+        self.push(REPOLL_MS * 1_000, Event::Sweep { node: n, life });
+    }
+
+    /// The node's own clock.
+    pub(super) fn node_wall(&self, n: usize) -> UnixMillis {
+        self.wall(self.nodes[n].clock_ms)
+    }
+
+    /// The ledger's clock as the node knows it.
+    pub(super) fn ledger_now(&self, n: usize) -> UnixMillis {
+        let ahead = self.nodes[n].ahead_ms;
+        UnixMillis(self.node_wall(n).0.saturating_add_signed(ahead))
+    }
+
+    pub(super) fn pulse(&mut self, n: usize, life: u64) {
+        if self.nodes[n].life == life {
+            let weight = self.nodes[n].weight;
+            self.call(n, Purpose::Beat, Ask::Beat(n, weight));
+            self.push(PULSE, Event::Pulse { node: n, life });
+        }
+    }
+
+    /// The committer's own tick, which it hears only while it has nothing to do.
+    pub(super) fn sweep(&mut self, n: usize, life: u64) {
+        if self.nodes[n].life != life {
+            return;
+        }
+        self.push(REPOLL_MS * 1_000, Event::Sweep { node: n, life });
+        if let Some(desk) = &mut self.nodes[n].desk
+            && desk.busy.is_none()
+            && desk.queue.is_empty()
+            && desk.outlook.is_to_be_swept()
+        {
+            desk.queue.push_back(Work::Poll(None));
+            self.pump(n);
+        }
+    }
+
+    /// A request arrives.
+    pub(super) fn at_node(&mut self, n: usize, back: Back, request: &Rc<Forwarded>) {
+        if request.op == Op::Order {
+            if self.nodes[n].desk.is_some() {
+                self.place(n, back, request);
+            } else {
+                let lookup = Purpose::Lookup(back, Rc::clone(request));
+                self.call(n, lookup, Ask::Script(Rc::new(Command::Sweep)));
+            }
+            return;
+        }
+        let id = request.id.clone();
+        let command = match request.op {
+            Op::Confirm | Op::Order => Command::Confirm(id, None),
+            Op::Cancel => Command::Cancel(id),
+            Op::Extend => Command::Extend(id),
+        };
+        let change = Purpose::Change(back, Rc::clone(request));
+        self.call(n, change, Ask::Script(Rc::new(command)));
+    }
+
+    pub(super) fn place(&mut self, n: usize, back: Back, request: &Rc<Forwarded>) {
+        let now = self.ledger_now(n);
+        let no_share = self.has(Planted::ShareRoundsToZero);
+        let silent = self.has(Planted::NoIsNeverChecked);
+        let early = self.has(Planted::YesBeforeTheLedger);
+        let token = self.number();
+        let node = &mut self.nodes[n];
+        let chance = node.rng.f64();
+        let (weight, live) = (node.weight, node.live_weight.max(node.weight));
+        let Some(desk) = &mut node.desk else {
+            return;
+        };
+        let known = desk.granted.has(&request.id);
+        let received = desk.outlook.receive(request.key, known, now, chance);
+        if received.poll && !silent && desk.queue.len() < QUEUE_MAX {
+            desk.queue.push_back(Work::Poll(None));
+        }
+        let full = node.full > 0 || desk.queue.len() >= QUEUE_MAX;
+        let mut refusal = received.refusal;
+        if full {
+            refusal = refusal.or(Some(Refusal::Busy(retry_after_ms(chance))));
+        }
+        if no_share && desk.outlook.snapshot().free() * weight / live == 0 {
+            refusal = refusal.or(Some(Refusal::SoldOut));
+        }
+        if let Some(refusal) = refusal {
+            self.reply(n, back, request, Outcome::Refused(refusal), By::Node(n));
+            return self.pump(n);
+        }
+        let left = Rc::new(Cell::new(false));
+        let waiter = Waits {
+            token,
+            left: Rc::clone(&left),
+        };
+        desk.queue.push_back(Work::Order(Waiting {
+            order: NewOrder {
+                id: request.id.clone(),
+                buyer: request.buyer.clone(),
+                quantity: request.quantity,
+                key: request.key,
+            },
+            waiter,
+        }));
+        let request = Rc::clone(request);
+        if early {
+            let order = super::world::order_of(&request, now);
+            self.reply(
+                n,
+                back,
+                &request,
+                Outcome::Granted(order, false),
+                By::Ledger,
+            );
+        } else {
+            node.waiting.insert(token, (back, request, left));
+        }
+        self.push(ORIGIN_DEADLINE_MS * 1_000, Event::Waited { node: n, token });
+        self.pump(n);
+    }
+
+    /// The node has waited long enough for the ledger.
+    pub(super) fn waited(&mut self, n: usize, token: u64) {
+        let slow = || Fault::Unknown("the ledger is slow".into());
+        self.tell(n, token, Err(slow()));
+    }
+
+    /// The edge has closed the connection.
+    pub(super) fn hung_up(&mut self, n: usize, back: Back) {
+        let waiting = &mut self.nodes[n].waiting;
+        let found = waiting.iter().find(|(_, (waits, ..))| *waits == back);
+        if let Some(token) = found.map(|(token, _)| *token)
+            && let Some((.., left)) = waiting.remove(&token)
+        {
+            left.set(true);
+        }
+    }
+
+    pub(super) fn tell(&mut self, n: usize, token: u64, heard: Result<Verdict, Fault>) {
+        let Some((back, request, left)) = self.nodes[n].waiting.remove(&token) else {
+            return;
+        };
+        left.set(true);
+        let outcome = self.outcome(heard);
+        self.reply(n, back, &request, outcome, By::Ledger);
+    }
+
+    pub(super) fn outcome(&self, heard: Result<Verdict, Fault>) -> Outcome {
+        match heard {
+            Ok(Verdict::Granted { order, replayed }) => Outcome::Granted(order, replayed),
+            Ok(Verdict::Refused(refusal)) => Outcome::Refused(refusal),
+            Err(_) if self.has(Planted::FaultIsSoldOut) => Outcome::Refused(Refusal::SoldOut),
+            Err(fault) => Outcome::Trouble(fault.code()),
+        }
+    }
+
+    /// Answers an edge, with a grant.
+    pub(super) fn reply(
+        &mut self,
+        n: usize,
+        back: Back,
+        request: &Forwarded,
+        outcome: Outcome,
+        by: By,
+    ) {
+        let edge = self.isolates[back.isolate].edge;
+        let id = self.isolates[back.isolate].id.clone();
+        let grant = self.grant(n, &id);
+        let answer = Answer {
+            id: request.id.clone(),
+            outcome,
+            by,
+            ledger_had_it: self.redis.audit().order(&request.id).is_some(),
+            grant: Some(grant),
+        };
+        self.decided(request.op, request.key, &answer);
+        self.note(|| format!("node {n} -> edge {edge}: {}", super::trace::answer(&answer)));
+        let node = &mut self.nodes[n];
+        let link = Link::EdgeNode(edge, n);
+        for after in self.network.send(link, Way::Out, false, &mut node.rng) {
+            let answer = Some(Box::new(answer.clone()));
+            self.push(after + self.nodes[n].slow_us, Event::Heard { back, answer });
+        }
+    }
+
+    pub(super) fn grant(&mut self, n: usize, edge: &EdgeId) -> Grant {
+        let now = self.ledger_now(n);
+        let node = &mut self.nodes[n];
+        let Some(desk) = &mut node.desk else {
+            return Grant::of_unknown_sale(now);
+        };
+        let load = Load {
+            waiting: desk.queue.len(),
+            room: QUEUE_MAX - desk.queue.len(),
+            weight: node.weight,
+            live_weight: node.live_weight,
+        };
+        desk.outlook.grant(edge, load, now, node.rng.f64())
+    }
+
+    pub(super) fn open_desk(&mut self, n: usize, snapshot: &Snapshot) {
+        let node = &mut self.nodes[n];
+        let stock = node.stock(snapshot);
+        node.desk.get_or_insert_with(|| Desk {
+            outlook: Outlook::new(*snapshot),
+            granted: Recent::default(),
+            rounds: Committer::new(stock),
+            queue: VecDeque::new(),
+            busy: None,
+        });
+    }
+
+    /// A change of an order or of the sale tells how the sale stands.
+    pub(super) fn hear_change(&mut self, n: usize, snapshot: &Snapshot) {
+        self.open_desk(n, snapshot);
+        if let Some(desk) = &mut self.nodes[n].desk {
+            desk.outlook.hear(snapshot);
+        }
+    }
+
+    /// What every step leaves true of a node.
+    pub(super) fn check_node(&mut self, n: usize) {
+        let queued = self.nodes[n]
+            .desk
+            .as_ref()
+            .map_or(0, |desk| desk.queue.len());
+        self.require(queued <= QUEUE_MAX, "a queue is too long");
+        let waiting = self.nodes[n].waiting.len();
+        self.require(
+            waiting <= QUEUE_MAX + 2 * BATCH_MAX,
+            "too many wait at a node",
+        );
+    }
+}
+
+/// Whether a hint may answer an order with this key for good.
+pub(super) const fn may_hear_hints(key: Key) -> bool {
+    matches!(key, Key::Made | Key::Sent)
+}

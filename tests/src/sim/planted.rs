@@ -1,0 +1,64 @@
+//! Faults that the simulator can be told to have, one at a time, to show that it would notice. Production code has none
+//! of them: the simulator's shell does something wrong, or hands something wrong to the rules.
+
+/// A deliberate fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Planted {
+    /// The ledger compares `capacity >= taken` before it adds, as a published script does.
+    OneTooMany,
+    /// A hold that expires does not give its tickets back.
+    ExpiryKeepsTickets,
+    /// The ledger does not know an order id again.
+    ReplayNotRecognised,
+    /// The edge makes a new order id when it asks a second origin.
+    NewIdOnRetry,
+    /// The edge tells the second origin nothing of the first one that may have carried the order out.
+    RepeatNotTold,
+    /// A node sends a batch again under new ids.
+    NewIdsOnResend,
+    /// A node says that nothing happened when it does not know, and the client buys anew.
+    UnknownBecomesUnavailable,
+    /// A node answers "sold out" when the ledger is away.
+    FaultIsSoldOut,
+    /// A node says "sold out" when its own share rounds down to zero.
+    ShareRoundsToZero,
+    /// A node forgets the order that the last batch had no stock for.
+    LeftOverDropped,
+    /// A node says "yes" before the ledger does.
+    YesBeforeTheLedger,
+    /// A node hands a batch's verdicts out in another order.
+    VerdictsSwapped,
+    /// A node does not ask the ledger whether its "no" still stands.
+    NoIsNeverChecked,
+    /// The edge believes a hint of an older version.
+    OlderHintBelieved,
+    /// A latched edge lets nobody through to look.
+    LatchNeverProbes,
+    /// The edge goes by a clock that can be set back.
+    ClockGoesBack,
+    /// The edge forgets a request that waits for a beat.
+    BeatForgotten,
+}
+
+impl Planted {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::OneTooMany,
+        Self::ExpiryKeepsTickets,
+        Self::ReplayNotRecognised,
+        Self::NewIdOnRetry,
+        Self::RepeatNotTold,
+        Self::NewIdsOnResend,
+        Self::UnknownBecomesUnavailable,
+        Self::FaultIsSoldOut,
+        Self::ShareRoundsToZero,
+        Self::LeftOverDropped,
+        Self::YesBeforeTheLedger,
+        Self::VerdictsSwapped,
+        Self::NoIsNeverChecked,
+        Self::OlderHintBelieved,
+        Self::LatchNeverProbes,
+        Self::ClockGoesBack,
+        Self::BeatForgotten,
+    ];
+}

@@ -1,0 +1,246 @@
+//! What happens at Redis: calls that arrive, the file that is written before they are answered, its end and its new
+//! beginning, and what operators ask of it.
+
+use super::planted::Planted;
+use super::redis::{Ask, Health, Moment, Reply};
+use super::scenario::{Act, Link, Way};
+use super::world::{Event, World};
+use shared::Fault as LedgerFault;
+use shared::log::Event as Logged;
+use shared::model::{Command, Sale};
+use shared::{Capacity, OrderId, SaleState};
+use std::rc::Rc;
+
+impl World<'_> {
+    pub(super) fn at_redis(&mut self, node: usize, call: u64, sent: u32, life: u64, ask: Ask) {
+        let link = Link::NodeRedis(node);
+        if self.redis.life != life || self.redis.health == Health::Down {
+            if self.network.passes(link, Way::Out) {
+                let reply = Err(LedgerFault::Unknown("reset".into()));
+                self.push(
+                    100,
+                    Event::CallEnds {
+                        node,
+                        call,
+                        sent,
+                        reply,
+                    },
+                );
+            }
+            return;
+        }
+        if self.now < self.redis.busy_until {
+            let after = self.redis.busy_until - self.now;
+            return self.push(
+                after,
+                Event::AtRedis {
+                    node,
+                    call,
+                    sent,
+                    life,
+                    ask,
+                },
+            );
+        }
+        let (reply, changed) = self.execute(&ask);
+        if changed || !is_routine(&ask) {
+            self.note(|| format!("redis, node {node}: {}", told(&ask, &reply)));
+        }
+        let mut rng = self.stream(&[6, node as u64, self.now]);
+        let after = if changed { rng.u64(50..1_000) } else { 10 };
+        self.redis.busy_until = self.redis.busy_until.max(self.now + after);
+        let reply = Box::new(reply);
+        self.push(
+            after,
+            Event::Written {
+                node,
+                call,
+                sent,
+                life,
+                reply,
+            },
+        );
+    }
+
+    /// Runs a call; says whether the log has grown.
+    fn execute(&mut self, ask: &Ask) -> (Reply, bool) {
+        let now = self.wall(self.redis.clock_ms);
+        let planted = self.planted;
+        let renamed = match ask {
+            Ask::Script(command) if planted == Some(Planted::ReplayNotRecognised) => {
+                renamed(command, self.redis.sale())
+            }
+            _ => None,
+        };
+        let ask = renamed.as_ref().unwrap_or(ask);
+        let done = self
+            .redis
+            .run(ask, now, |sale, moment| alter(planted, sale, moment));
+        match done {
+            Ok((reply, entry)) => {
+                if let Some(entry) = &entry {
+                    self.committed(entry);
+                }
+                self.watch_supply();
+                (reply, entry.is_some())
+            }
+            Err(seen) => {
+                self.broken("the ledger breaks a rule", seen);
+                (Reply::Loading, false)
+            }
+        }
+    }
+
+    /// What was decided is in the file; now it is answered.
+    pub(super) fn written(&mut self, node: usize, call: u64, sent: u32, life: u64, reply: Reply) {
+        if self.redis.life != life {
+            return;
+        }
+        self.redis.fsync();
+        let mut rng = self.stream(&[7, node as u64, self.now]);
+        let link = Link::NodeRedis(node);
+        for after in self.network.send(link, Way::Out, false, &mut rng) {
+            let reply = Ok(reply.clone());
+            let after = after + self.nodes[node].slow_us;
+            self.push(
+                after,
+                Event::CallEnds {
+                    node,
+                    call,
+                    sent,
+                    reply,
+                },
+            );
+        }
+    }
+
+    pub(super) fn crash_redis(&mut self, cut: usize) {
+        if self.redis.health == Health::Down {
+            return;
+        }
+        self.redis.crash(cut);
+        self.redis.busy_until = self.now;
+        for node in 0..self.nodes.len() {
+            if !self.network.passes(Link::NodeRedis(node), Way::Out) {
+                continue;
+            }
+            let calls: Vec<_> = self.nodes[node].calls().collect();
+            for (call, sent) in calls {
+                let reply = Err(LedgerFault::Unknown("reset".into()));
+                self.push(
+                    100,
+                    Event::CallEnds {
+                        node,
+                        call,
+                        sent,
+                        reply,
+                    },
+                );
+            }
+        }
+    }
+
+    pub(super) fn restart_redis(&mut self) {
+        if self.redis.health != Health::Down {
+            return;
+        }
+        match self.redis.restart() {
+            Ok(gone) => {
+                let cut = self.scenario.cuts_the_tail();
+                for id in gone {
+                    self.note(|| format!("redis has no order {id} any more"));
+                    if cut {
+                        self.judge.lost.insert(id);
+                    }
+                }
+            }
+            Err(seen) => self.broken("the ledger breaks a rule", seen),
+        }
+        self.watch_supply();
+    }
+
+    /// An operator's command goes straight to the ledger, as `lastseat sale` does.
+    pub(super) fn operate(&mut self, act: &Act) {
+        let sale = self.redis.sale();
+        let command = match act {
+            Act::Pause => Command::State(SaleState::Paused),
+            Act::Open => Command::State(SaleState::Open),
+            Act::Close => Command::State(SaleState::Closed),
+            Act::Terms(change) => Command::Terms(*change),
+            Act::Restock(by) => {
+                let wanted = sale.capacity.saturating_add_signed(*by);
+                let wanted = wanted.max(sale.held + sale.confirmed);
+                let Ok(capacity) = Capacity::new(u64::from(wanted)) else {
+                    return;
+                };
+                Command::Restock(capacity, None)
+            }
+        };
+        if self.redis.health == Health::Up && self.now >= self.redis.busy_until {
+            self.note(|| format!("operator: {act:?}"));
+            self.redis.run_scripts_of_operators();
+            self.execute(&Ask::Script(Rc::new(command)));
+            self.redis.fsync();
+        }
+    }
+}
+
+/// What a planted fault does to the ledger.
+fn alter(planted: Option<Planted>, sale: &mut Sale, moment: Moment<'_>) {
+    match (planted, moment) {
+        (Some(Planted::OneTooMany), Moment::Before) => sale.capacity += 1,
+        (Some(Planted::OneTooMany), Moment::After(_)) => sale.capacity -= 1,
+        (Some(Planted::ExpiryKeepsTickets), Moment::After(Some(entry))) => {
+            let expired = |event: &Logged| matches!(event, Logged::Expired(_));
+            let kept = entry.events.iter().filter(|event| expired(event));
+            sale.held += kept.count() as u32;
+        }
+        _ => {}
+    }
+}
+
+/// The same batch with other ids for the orders that the ledger has.
+fn renamed(command: &Command, sale: &Sale) -> Option<Ask> {
+    let Command::Reserve(batch) = command else {
+        return None;
+    };
+    let mut batch = batch.clone();
+    for order in &mut batch {
+        if sale.orders.contains_key(&order.id) {
+            order.id = OrderId::parse(&format!("{}-new", order.id)).ok()?;
+        }
+    }
+    Some(Ask::Script(Rc::new(Command::Reserve(batch))))
+}
+
+/// Whether a call is one of those that nodes make all the time.
+fn is_routine(ask: &Ask) -> bool {
+    match ask {
+        Ask::Beat(..) | Ask::Load => true,
+        Ask::Script(command) => matches!(**command, Command::Sweep),
+    }
+}
+
+fn told(ask: &Ask, reply: &Reply) -> String {
+    let asked = match ask {
+        Ask::Script(command) => match &**command {
+            Command::Reserve(batch) => {
+                let ids: Vec<_> = batch.iter().map(|order| order.id.as_str()).collect();
+                format!("reserve {}", ids.join(" "))
+            }
+            Command::Sweep => "sweep".to_owned(),
+            other => format!("{other:?}"),
+        },
+        other => format!("{other:?}"),
+    };
+    match reply {
+        Reply::Done(snapshot, _) => format!(
+            "{asked}; then {} free, {} held, version {}, {}",
+            snapshot.free(),
+            snapshot.held,
+            snapshot.version,
+            snapshot.state
+        ),
+        other => format!("{asked}; {other:?}"),
+    }
+}

@@ -1,0 +1,49 @@
+//! How the events of a run are told.
+
+use super::message::{Answer, By, Forwarded, Outcome, Request};
+use shared::OrderId;
+
+/// The end of an order id, which tells the orders of one run apart.
+fn short(id: &OrderId) -> &str {
+    let text = id.as_str();
+    text.strip_prefix("order-")
+        .map_or(text, |rest| rest.split_once('-').map_or(rest, |(n, _)| n))
+}
+
+/// A client's request.
+#[must_use]
+pub fn request(request: &Request) -> String {
+    let id = request.id.as_ref().map_or("no key", short);
+    let (op, key, n) = (request.op, request.key, request.quantity.get());
+    format!("{op:?} {id} ({key:?}) {n} for {}", request.buyer)
+}
+
+/// A request as an edge sends it on.
+#[must_use]
+pub fn forwarded(request: &Forwarded) -> String {
+    let (op, key, n) = (request.op, request.key, request.quantity.get());
+    format!(
+        "{op:?} {} ({key:?}) {n} for {}",
+        short(&request.id),
+        request.buyer
+    )
+}
+
+/// An answer.
+#[must_use]
+pub fn answer(answer: &Answer) -> String {
+    let id = short(&answer.id);
+    let by = match answer.by {
+        By::Edge => "edge".to_owned(),
+        By::Node(n) => format!("node {n}"),
+        By::Ledger => "ledger".to_owned(),
+    };
+    match &answer.outcome {
+        Outcome::Granted(order, replayed) => {
+            let again = if *replayed { " again" } else { "" };
+            format!("{id} yes{again}, {}", order.state)
+        }
+        Outcome::Refused(refusal) => format!("{id} no, {refusal:?} (by the {by})"),
+        Outcome::Trouble(code) => format!("{id} {}", code.as_str()),
+    }
+}

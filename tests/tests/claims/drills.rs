@@ -1,0 +1,29 @@
+//! The pages that `make drill` writes know every drill.
+
+use crate::read;
+use lastseat_tests::drill::{Name, Options};
+
+#[test]
+fn every_drill_has_its_test_its_row_in_the_page_of_drills_and_its_row_in_the_guarantees() {
+    let (drills, guarantees) = (read("docs/DRILLS.md"), read("docs/GUARANTEES.md"));
+    let tests = read("tests/tests/drills/main.rs");
+    let missing = |name: &Name| {
+        let (word, test) = (name.word(), name.test());
+        let row = format!("| [`{word}`](#{word}) |");
+        let run = tests
+            .lines()
+            .skip_while(|line| !line.contains(&format!("fn {test}()")))
+            .nth(1);
+        let runs = run.is_some_and(|line| line.contains(&format!("Name::{name:?})")));
+        !(drills.contains(&row)
+            && guarantees.contains(&format!("| `{test}` | ["))
+            && guarantees.contains(&format!("(DRILLS.md#{word})"))
+            && runs)
+    };
+    let names = Options::short().names();
+    let missing: Vec<_> = names.iter().filter(|name| missing(name)).collect();
+    assert!(
+        missing.is_empty(),
+        "these drills are not in the documents or not tested: {missing:?}. Run 'make drill ROUNDS=1'"
+    );
+}
