@@ -4,6 +4,10 @@ pub use shared::Fault;
 
 /// Errors with which Redis turns a script away before it ran.
 const REFUSED_BEFORE_RUNNING: [&str; 14] = [
+<<<<<<< HEAD
+=======
+    "NOSCRIPT",
+>>>>>>> heal
     "LOADING",
     "BUSY",
     "OOM",
@@ -17,8 +21,6 @@ const REFUSED_BEFORE_RUNNING: [&str; 14] = [
     "ASK",
     "NOAUTH",
     "NOPERM",
-    // A server that came back so late that nothing is sent to it again.
-    "NOSCRIPT",
 ];
 
 /// The verdict on an error of redis-rs for a command that was handed to a connection.

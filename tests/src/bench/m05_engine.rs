@@ -181,7 +181,9 @@ async fn peer(store: &Store, batch: u32, batches: u32) -> Result<f64> {
         "EVALSHA",
     ]);
     let names = keys::of_sale(sale.sale());
+    // Nothing has been heard of the sale's log.
     command.arg(hash).arg(names.len().to_string()).args(names);
+    command.arg("0");
     for _ in 0..batch {
         // As long as the keys and the names that the engine sends.
         command.args([
