@@ -4,10 +4,6 @@ pub use shared::Fault;
 
 /// Errors with which Redis turns a script away before it ran.
 const REFUSED_BEFORE_RUNNING: [&str; 14] = [
-<<<<<<< HEAD
-=======
-    "NOSCRIPT",
->>>>>>> heal
     "LOADING",
     "BUSY",
     "OOM",
