@@ -17,6 +17,8 @@ const REFUSED_BEFORE_RUNNING: [&str; 14] = [
     "ASK",
     "NOAUTH",
     "NOPERM",
+    // A server that came back so late that nothing is sent to it again.
+    "NOSCRIPT",
 ];
 
 /// The verdict on an error of redis-rs for a command that was handed to a connection.
