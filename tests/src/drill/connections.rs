@@ -174,7 +174,7 @@ async fn again_and_again(
             Ok(Ok(())) => good += 1,
             _ => bad += 1,
         }
-        sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(200)).await;
     }
     (good, bad)
 }
