@@ -221,7 +221,7 @@ impl Items<'_> {
             self.add(start + 4_500, What::Operator(Act::Restock(more)));
         }
         for n in 0..LAST_BUYERS {
-            let at_ms = start + 8_000 + self.rng.u64(0..1_000);
+            let at_ms = start + 8_000 + self.rng.u64(0..3_000);
             self.quiet_buyer(at_ms, 2_000 + n, Then::Pay(30));
         }
     }

@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// that returned.
 const NODE_HEARS_WITHIN: u64 = 300_000;
 
+/// Whoever is not asked for so many microseconds may know what is old.
+const ASKED_WITHIN: u64 = 700_000;
+
 /// A rule.
 const FAULTLESS: &str = "a fault is reported although nothing is wrong";
 
@@ -77,8 +80,8 @@ pub struct Judge {
     bought: BTreeMap<usize, OrderId>,
     supply: Option<(Supply, u64)>,
     supplies: Vec<Supply>,
-    /// Who said no, for the first time since tickets are free.
-    first_no: BTreeMap<(u8, usize), u64>,
+    /// Who said no since tickets are free: for the first time since somebody asks all the time, and for the last time.
+    first_no: BTreeMap<(u8, usize), (u64, u64)>,
 }
 
 impl Judge {
@@ -252,8 +255,14 @@ impl World<'_> {
             Some((Supply::Free, since)) if self.now > settled => since.max(settled),
             _ => return,
         };
-        let first = *self.judge.first_no.entry(who).or_insert(self.now);
-        if self.now > first.max(free_since) + within && !self.scenario.cuts_the_tail() {
+        let now = self.now;
+        let (first, last) = self.judge.first_no.entry(who).or_insert((now, now));
+        if now > *last + ASKED_WITHIN {
+            *first = now;
+        }
+        *last = now;
+        let first = *first;
+        if now > first.max(free_since) + within && !self.scenario.cuts_the_tail() {
             self.broken("a no from memory hides a ticket that returned", text());
         }
     }
@@ -309,11 +318,12 @@ impl World<'_> {
             Outcome::Refused(refusal) => {
                 let refusal = *refusal;
                 let ordered = ordered && refusal != Refusal::KeyReused;
-                let had = answer.ledger_had_it && !self.judge.is_unruly(&answer.id);
+                // What was sent before may have come in between the ledger's "no" and now.
                 if let Some(issued) = self.judge.issued.get_mut(&answer.id) {
                     issued.told_no |= by_ledger;
                     issued.unruly |= by_ledger && issued.abandoned;
                 }
+                let had = answer.ledger_had_it && !self.judge.is_unruly(&answer.id);
                 if ordered && had && (sure || !matches!(refusal, Refusal::Busy(_))) {
                     self.broken(
                         "a buyer whose order is in the ledger hears no",
@@ -357,21 +367,28 @@ impl World<'_> {
         self.all_sold();
     }
 
-    /// Nobody of the last buyers leaves empty-handed while tickets are free.
+    /// The last buyers do not leave empty-handed while tickets are free, apart from those who find an edge or a node that
+    /// nobody had asked for a while.
     fn all_sold(&mut self) {
         let Some((Supply::Free, since)) = self.judge.supply else {
             return;
         };
+        let came = self.clients.iter().filter(|client| client.quiet);
+        let came = came.filter(|client| client.ended_at > since + 1_000_000);
+        let mut refused = Vec::new();
+        for client in came {
+            match client.end {
+                Some(End::Refused(Code::SoldOut)) => refused.push(client.ended_at),
+                Some(End::Served) => return,
+                _ => {}
+            }
+        }
+        let first = refused.iter().min().copied().unwrap_or_default();
+        let last = refused.iter().max().copied().unwrap_or_default();
         let within = 1_000_000 + self.nodes.len() as u64 * 300_000 + 4_000 * self.scenario.far_ms;
-        let went_away = self.clients.iter().find(|client| {
-            let refused = matches!(client.end, Some(End::Refused(Code::SoldOut)));
-            client.quiet && refused && client.ended_at > since + within
-        });
-        if let Some(client) = went_away
-            && !self.scenario.cuts_the_tail()
-        {
-            let seen = format!("client {}", client.number);
-            self.broken("tickets are left over that a buyer wanted", seen);
+        if last - first > within && !self.scenario.cuts_the_tail() {
+            let seen = format!("{} buyers left", refused.len());
+            self.broken("tickets are left over that buyers wanted", seen);
         }
     }
 }
