@@ -111,7 +111,7 @@ impl World {
         let clock = client
             .get_multiplexed_async_connection()
             .await
-            .expect("a connection");
+            .map_err(|error| format!("no answer: {error}"))?;
         let now = UnixMillis(1_700_000_000_000);
         let (model, entry) = Sale::create(capacity, terms, open, now);
         let mut world = Self {
