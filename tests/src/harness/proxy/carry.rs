@@ -162,8 +162,9 @@ impl Line {
         };
         while let Some(parcel) = receive.recv().await {
             sleep_until(parcel.due).await;
-            to.write_all(&parcel.bytes).await?;
+            // Before they are there: whoever has them may look at the counts at once.
             count.fetch_add(parcel.bytes.len() as u64, Ordering::Relaxed);
+            to.write_all(&parcel.bytes).await?;
             if let Some(after) = parcel.then_cut {
                 sleep(after).await;
                 return Err(io::ErrorKind::ConnectionReset.into());
