@@ -23,7 +23,7 @@ more and heard the same, `capacity = free + held + confirmed`, and all tickets a
 promises or is marked BROKEN with the reason. What buyers see, and why: [FAILOVER](FAILOVER.md). What is promised:
 [GUARANTEES](GUARANTEES.md#faults).
 
-Links are broken by a TCP proxy of ours (`tests/src/harness/proxy.rs`) that delays, cuts, takes without an answer, and loses the
+Links are broken by a TCP proxy of ours (`tests/src/harness/proxy/mod.rs`) that delays, cuts, takes without an answer, and loses the
 reply to a request that it has handed on.
 
 ";
