@@ -20,7 +20,7 @@ struct Options {
     #[arg(long, value_name = "WORD")]
     only: Vec<String>,
     /// Random histories that a mutant meets at most.
-    #[arg(long, default_value_t = 400, value_name = "N")]
+    #[arg(long, default_value_t = 100, value_name = "N")]
     histories: u64,
     /// The outcomes.json of a run of cargo-mutants; may be given for several.
     #[arg(long, value_name = "FILE", conflicts_with = "only")]
