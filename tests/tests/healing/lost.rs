@@ -20,6 +20,10 @@ fn open_sale(stage: &Stage, tickets: u32) {
         "--hold",
         "10m",
     ]);
+    if stage.replica.is_some() {
+        // Until its first acknowledgement, up to a second after it has synchronised, a replica is sent nothing more.
+        until_replica_has(stage, 1);
+    }
 }
 
 /// Asks each node for an order until it is granted; the longest that took.

@@ -153,11 +153,6 @@ impl Stage {
                 let said = replica.says(&["INFO", "replication"]);
                 said.contains("master_link_status:up").then_some(())
             });
-            // Until its first acknowledgement, up to a second later, the primary sends it nothing more.
-            until("the primary streams to the replica", || {
-                let said = primary.says(&["INFO", "replication"]);
-                said.contains("state=online").then_some(())
-            });
         }
         let mut stage = Self {
             nodes: Vec::new(),
