@@ -248,6 +248,9 @@ pub struct ServeFlags {
         value_name = "NUMBER"
     )]
     pub connections: String,
+    /// Threads that serve; as many as there are processors when absent
+    #[arg(long, env = "LASTSEAT_THREADS", value_name = "1..256")]
+    pub threads: Option<String>,
     /// Stop when stdin ends, as it does when the parent process dies
     #[arg(long, hide = true)]
     pub stop_with_stdin: bool,
@@ -282,6 +285,9 @@ pub struct ClusterFlags {
         value_name = "WEIGHTS"
     )]
     pub weights: String,
+    /// Threads of each node; when absent its share of half the processors, the rest is for Redis and edges
+    #[arg(long, env = "LASTSEAT_THREADS", value_name = "1..256")]
+    pub threads: Option<String>,
     /// Zones (data centres) of the nodes, one for each; edges stand in these zones in turn and ask their own first
     #[arg(long, env = "LASTSEAT_ZONES", value_name = "ZONES")]
     pub zones: Option<String>,

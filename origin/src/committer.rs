@@ -16,7 +16,7 @@ use shared::limits::{QUEUE_MAX, REPOLL_MS};
 use shared::outlook::{self, Load, Outlook};
 use shared::recent::Recent;
 use shared::{EdgeId, Grant, Refusal, SaleId, Snapshot, Stock};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -374,12 +374,17 @@ impl Committer {
             self.desk.remember(&batch, &verdicts);
             verdicts
         });
-        for (waiting, heard) in rounds::answers(batch, verdicts) {
-            if let Ok(verdict) = &heard {
-                self.count(verdict);
+        // In a task of its own, so that the next batch is on its way before the buyers of this one are woken: what they
+        // write would hold it back.
+        let counters = Arc::clone(&self.counters);
+        tokio::spawn(async move {
+            for (waiting, heard) in rounds::answers(batch, verdicts) {
+                if let Ok(verdict) = &heard {
+                    count(decided(&counters, verdict));
+                }
+                tell(waiting, heard, Tier::Ledger);
             }
-            tell(waiting, heard, Tier::Ledger);
-        }
+        });
     }
 
     /// Hears the ledger and expires due holds, page by page.
@@ -398,15 +403,16 @@ impl Committer {
         self.desk.hear(snapshot);
         self.rounds.restock(self.desk.stock(snapshot));
     }
+}
 
-    fn count(&self, verdict: &Verdict) {
-        count(match verdict {
-            Verdict::Granted {
-                replayed: false, ..
-            } => &self.counters.orders_granted,
-            Verdict::Granted { replayed: true, .. } => &self.counters.orders_replayed,
-            Verdict::Refused(_) => &self.counters.refused_by_ledger,
-        });
+/// What is counted when the ledger has decided so.
+fn decided<'a>(counters: &'a Counters, verdict: &Verdict) -> &'a AtomicU64 {
+    match verdict {
+        Verdict::Granted {
+            replayed: false, ..
+        } => &counters.orders_granted,
+        Verdict::Granted { replayed: true, .. } => &counters.orders_replayed,
+        Verdict::Refused(_) => &counters.refused_by_ledger,
     }
 }
 

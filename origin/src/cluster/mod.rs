@@ -131,6 +131,7 @@ impl Cluster {
             admin_token: tokens.admin,
             shop_token: tokens.shop,
             keys: keys.clone(),
+            threads: config.threads,
             direct: config.direct,
             client_rate: config.client_rate.clone(),
             log_format: config.log_format,

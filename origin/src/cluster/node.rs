@@ -30,6 +30,8 @@ pub(super) struct NodeSetting {
     pub(super) shop_token: Secret,
     /// What it shares with the edges.
     pub(super) keys: Keys,
+    /// Its threads.
+    pub(super) threads: usize,
     /// Whether it serves clients without an edge, too.
     pub(super) direct: bool,
     /// What one client may ask of it, if that is limited.
@@ -72,6 +74,7 @@ impl Member for NodeMember {
             command.args(["--node", &id.to_string(), "--weight", &weight.to_string()]);
             command.args(["--listen", &format!("127.0.0.1:{port}")]);
             command.args(["--admin-listen", &format!("127.0.0.1:{admin_port}")]);
+            command.args(["--threads", &self.setting.threads.to_string()]);
             command.arg("--data-dir").arg(&self.setting.data_dir);
             if self.setting.demo {
                 command.arg("--demo");

@@ -41,19 +41,19 @@ use tokio::runtime::Builder;
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let common = cli.common;
     match cli.command {
-        Some(Command::Serve(flags)) => block_on(Threads::Many, serve::run(&common, flags)),
+        Some(Command::Serve(flags)) => serve::run(&common, flags),
         // The main thread only: see `process::bound`.
-        Some(Command::Cluster(flags)) => block_on(Threads::One, cluster::run(&common, flags)),
-        Some(Command::Sale { command }) => block_on(Threads::One, sale::run(&common, command)),
-        Some(Command::Orders { command }) => block_on(Threads::One, orders::run(&common, command)),
-        Some(Command::Audit(flags)) => block_on(Threads::One, audit::run(&common, &flags)),
+        Some(Command::Cluster(flags)) => block_on(1, cluster::run(&common, flags)),
+        Some(Command::Sale { command }) => block_on(1, sale::run(&common, command)),
+        Some(Command::Orders { command }) => block_on(1, orders::run(&common, command)),
+        Some(Command::Audit(flags)) => block_on(1, audit::run(&common, &flags)),
         Some(Command::OpenApi(flags)) => openapi::run(&flags),
         Some(Command::Completions(flags)) => completions::run(&flags),
-        Some(Command::Relay(flags)) => block_on(Threads::One, relay::run(&common, flags)),
-        Some(Command::Ready(flags)) => block_on(Threads::One, ready::run(&flags)),
-        Some(Command::Doctor(flags)) => block_on(Threads::One, doctor::run(&common, &flags)),
+        Some(Command::Relay(flags)) => block_on(1, relay::run(&common, flags)),
+        Some(Command::Ready(flags)) => block_on(1, ready::run(&flags)),
+        Some(Command::Doctor(flags)) => block_on(1, doctor::run(&common, &flags)),
         Some(Command::Token(flags)) => token::run(&common, &flags),
-        Some(Command::Top(flags)) => block_on(Threads::One, top::run(&common, &flags)),
+        Some(Command::Top(flags)) => block_on(1, top::run(&common, &flags)),
         Some(Command::Man(flags)) => man::run(&flags),
         Some(Command::Bound(flags)) => Err(bound::run(&flags)),
         // `Cli::read` fills it in.
@@ -61,20 +61,18 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
-enum Threads {
-    One,
-    Many,
-}
-
+/// Does `work` on so many threads. One of them needs no other to wake it and shares nothing, so it is not the same as a pool
+/// of one (docs/PERFORMANCE.md).
 fn block_on(
-    threads: Threads,
+    threads: usize,
     work: impl Future<Output = Result<ExitCode, Failure>>,
 ) -> Result<ExitCode, Failure> {
     let mut builder = match threads {
-        Threads::One => Builder::new_current_thread(),
-        Threads::Many => Builder::new_multi_thread(),
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
     };
-    let runtime = builder.enable_all().build().map_err(Failure::runtime)?;
+    let builder = builder.worker_threads(threads).enable_all();
+    let runtime = builder.build().map_err(Failure::runtime)?;
     runtime.block_on(work)
 }
 

@@ -1,5 +1,6 @@
 //! `lastseat serve`
 
+use super::block_on;
 use crate::cli::{Common, ServeFlags};
 use crate::config::ServeConfig;
 use crate::failure::Failure;
@@ -9,8 +10,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use tokio::sync::oneshot;
 
-pub(super) async fn run(common: &Common, flags: ServeFlags) -> Result<ExitCode, Failure> {
+pub(super) fn run(common: &Common, flags: ServeFlags) -> Result<ExitCode, Failure> {
     let config = ServeConfig::read(common, flags)?;
+    let threads = config.threads;
+    block_on(threads, serve(config))
+}
+
+async fn serve(config: ServeConfig) -> Result<ExitCode, Failure> {
     allow_files();
     let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
     let (json, stop_with_stdin) = (config.json, config.stop_with_stdin);

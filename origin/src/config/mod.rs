@@ -20,6 +20,7 @@ use check::{
 use shared::bucket::Rate;
 use shared::{Capacity, KeyRing};
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -33,6 +34,8 @@ const EDGES: RangeInclusive<u64> = 1..=32;
 const WORKERS: RangeInclusive<u64> = 1..=64;
 /// Connections of a node: at least what a few edges keep open.
 const CONNECTIONS: RangeInclusive<u64> = 16..=1_000_000;
+/// Threads of a node.
+const THREADS: RangeInclusive<u64> = 1..=256;
 /// From a node's port to the port of its operators' listener.
 pub const ADMIN_PORT_OFFSET: u16 = 100;
 
@@ -65,6 +68,8 @@ pub struct ServeConfig {
     pub demo: bool,
     /// Most connections of the public listener.
     pub connections_max: usize,
+    /// Threads that serve.
+    pub threads: usize,
     /// Whether to stop when stdin ends.
     pub stop_with_stdin: bool,
     /// Whether to print the ready line as JSON.
@@ -111,6 +116,8 @@ pub struct EdgePlan {
 pub struct ClusterConfig {
     /// Its nodes.
     pub nodes: Vec<NodePlan>,
+    /// Threads of each of them.
+    pub threads: usize,
     /// The Redis that was given; `None` = the cluster starts its own.
     pub redis_url: Option<Secret>,
     /// The replicas that are waited for.
@@ -152,6 +159,7 @@ impl ServeConfig {
         let weight = wrong.note(number("--weight", &flags.weight, WEIGHTS));
         let connections = number("--connections", &flags.connections, CONNECTIONS);
         let connections_max = wrong.note(connections);
+        let threads = wrong.note(threads(flags.threads.as_deref(), processors()));
         let listen = wrong.note(address("--listen", &flags.listen));
         let admin_listen = wrong.note(address("--admin-listen", &flags.admin_listen));
         let ledger = wrong.note(match given(common.redis_url.as_ref()) {
@@ -182,6 +190,7 @@ impl ServeConfig {
             node,
             weight,
             connections_max,
+            threads,
             listen,
             admin_listen,
             ledger,
@@ -198,6 +207,7 @@ impl ServeConfig {
                 Some(id),
                 Some(weight),
                 Some(connections_max),
+                Some(threads),
                 Some(listen),
                 Some(admin_listen),
                 Some(ledger),
@@ -222,6 +232,7 @@ impl ServeConfig {
                 client_rate,
                 demo: flags.demo,
                 connections_max,
+                threads,
                 stop_with_stdin: flags.stop_with_stdin,
                 json: common.json,
             }),
@@ -238,6 +249,9 @@ impl ClusterConfig {
     pub fn read(common: &Common, flags: ClusterFlags) -> Result<Self, Failure> {
         let mut wrong = Wrong::default();
         let mut nodes = nodes(&mut wrong, &flags.ports, &flags.weights);
+        // Redis, the edges and whoever asks work on the same processors.
+        let share = processors() / 2 / nodes.len().max(1);
+        let threads = wrong.note(threads(flags.threads.as_deref(), share.max(1)));
         let zones = wrong.note(zones(flags.zones.as_deref(), nodes.len()));
         let zones = zones.unwrap_or_default();
         for (node, zone) in nodes.iter_mut().zip(&zones) {
@@ -286,27 +300,40 @@ impl ClusterConfig {
                 .flat_map(|(_, plans)| plans.iter().map(|e| e.port)),
         );
         wrong.note(distinct(ports.chain(redis_port)));
-        match (data_dir, admin_token, shop_token) {
-            (Some(data_dir), Some(admin_token), Some(shop_token)) if wrong.is_empty() => Ok(Self {
-                nodes,
-                redis_url,
-                replicas,
-                redis_port,
-                data_dir,
-                admin_token,
-                shop_token,
-                edge_key,
-                direct: flags.insecure_direct,
-                buyer_key: given(flags.buyer_key.as_ref()).cloned(),
-                client_rate: flags.client_rate,
-                demo: tickets.filter(|_| flags.demo),
-                edges,
-                json: common.json,
-                log_format: common.log_format,
-            }),
+        match (data_dir, admin_token, shop_token, threads) {
+            (Some(data_dir), Some(admin_token), Some(shop_token), Some(threads))
+                if wrong.is_empty() =>
+            {
+                Ok(Self {
+                    nodes,
+                    threads,
+                    redis_url,
+                    replicas,
+                    redis_port,
+                    data_dir,
+                    admin_token,
+                    shop_token,
+                    edge_key,
+                    direct: flags.insecure_direct,
+                    buyer_key: given(flags.buyer_key.as_ref()).cloned(),
+                    client_rate: flags.client_rate,
+                    demo: tickets.filter(|_| flags.demo),
+                    edges,
+                    json: common.json,
+                    log_format: common.log_format,
+                })
+            }
             _ => Err(wrong.into()),
         }
     }
+}
+
+fn threads(given: Option<&str>, otherwise: usize) -> Result<usize, String> {
+    given.map_or(Ok(otherwise), |text| number("--threads", text, THREADS))
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn nodes(wrong: &mut Wrong, ports: &str, weights: &str) -> Vec<NodePlan> {
@@ -480,6 +507,20 @@ mod tests {
         let ports: Vec<u16> = plans.iter().map(|plan| plan.port).collect();
         assert_eq!(ports, [9_000, 9_001, 9_002]);
         assert!(plans.iter().all(|plan| plan.zone.is_none()));
+    }
+
+    #[test]
+    fn nodes_share_half_the_processors_unless_told_otherwise() {
+        let threads = |flags: &[&str]| cluster(flags).map(|config| config.threads);
+        assert_eq!(threads(&[]), Ok((processors() / 8).max(1)));
+        let one = ["--ports", "0", "--weights", "1"];
+        assert_eq!(threads(&one), Ok((processors() / 2).max(1)));
+        assert_eq!(threads(&["--threads", "3"]), Ok(3));
+        let said = threads(&["--threads", "0"]).unwrap_err();
+        assert!(
+            said.contains("--threads takes whole numbers from 1 to 256"),
+            "{said}"
+        );
     }
 
     #[test]
