@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -186,13 +187,23 @@ pub fn allow_files() {
     }
 }
 
-/// A port that was free a moment ago, for programs that cannot take one by themselves.
+/// Where [`free_port`] looks. Linux gives those from 32768 on to whoever asks for any, others from 49152 on.
+const OWN_PORTS: RangeInclusive<u16> = 20_000..=32_000;
+
+/// A port that was free a moment ago, for programs that cannot take one by themselves. It lies below those that the
+/// system gives to whoever asks for any, so it is still free when a slow program comes to take it.
 ///
 /// # Errors
-/// None is free.
+/// None was free in a hundred tries.
 pub fn free_port() -> io::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
+    let mut tried = Err(io::ErrorKind::AddrInUse.into());
+    for _ in 0..100 {
+        tried = TcpListener::bind((Ipv4Addr::LOCALHOST, fastrand::u16(OWN_PORTS)));
+        if tried.is_ok() {
+            break;
+        }
+    }
+    Ok(tried?.local_addr()?.port())
 }
 
 /// Whether somebody listens on `port` of 127.0.0.1 or of all addresses.
