@@ -2,12 +2,12 @@
 //! ledger keeps how far each node is, so that nobody leads and nobody is asked but the ledger.
 
 use crate::acknowledged::{Orders, Told};
-use crate::ledger::heal::{Heal, Says, Stage, Step};
+use crate::ledger::heal::{Heal, Says, Stage};
 use crate::ledger::{Fault, Ledger};
 use crate::metrics::{Counters, count};
 use crate::nodes::Nodes;
 use shared::limits::{HEALS_MAX, RESTORE_BATCH_MAX, SALES_MAX};
-use shared::{OrderId, Restored, SaleId, SaleState};
+use shared::{OrderId, Pass, Restored, SaleId, SaleState};
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -118,7 +118,7 @@ impl Healer {
                 unrestored: 0,
                 asserted: String::new(),
                 left: Vec::new(),
-                step: Step::Looks,
+                made: None,
             };
             healing.run().await;
             healing.ended();
@@ -199,9 +199,10 @@ struct Healing<'a> {
     unrestored: u64,
     /// The history in which this node has asserted what it acknowledged.
     asserted: String,
+    /// The pass that this node has made last in it.
+    made: Option<Pass>,
     /// What did not fit yet.
     left: Mine,
-    step: Step,
 }
 
 impl Healing<'_> {
@@ -225,7 +226,7 @@ impl Healing<'_> {
         let healer = self.healer;
         let says = Says {
             node: Some(healer.nodes.me()),
-            step: self.step,
+            made: self.made,
             history: self.asserted.clone(),
             awaited: healer.nodes.peers(),
         };
@@ -235,11 +236,11 @@ impl Healing<'_> {
         let asserted = self.asserted == heal.history;
         match heal.stage {
             Stage::Whole { by_us } => {
+                // It was healed without this node, or without waiting for its end.
                 if !asserted {
-                    // It was healed without this node.
-                    let mine = self.mine(&heal).await;
-                    self.restore(mine, true).await?;
+                    self.left = self.mine(&heal).await;
                 }
+                self.restore(Pass::Last).await?;
                 if by_us && self.begun.is_some() && !heal.lost.is_empty() {
                     healer.audit(self.sale).await;
                 }
@@ -247,20 +248,13 @@ impl Healing<'_> {
             }
             Stage::Heals { .. } if !asserted => {
                 self.begin();
-                let mine = self.mine(&heal).await;
-                self.left = self.restore(mine, false).await?;
+                self.left = self.mine(&heal).await;
+                self.restore(Pass::First).await?;
                 self.asserted = heal.history;
-                self.step = if self.left.is_empty() {
-                    Step::Done
-                } else {
-                    Step::Restored
-                };
             }
-            // What other nodes gave back has made room, or there is none.
-            Stage::Heals { all_once: true, .. } if self.step == Step::Restored => {
-                let left = std::mem::take(&mut self.left);
-                self.restore(left, true).await?;
-                self.step = Step::Done;
+            Stage::Heals { made, .. } if self.made < Some(Pass::Last) && made >= self.made => {
+                self.restore(self.made.map_or(Pass::First, Pass::next))
+                    .await?;
             }
             Stage::Heals { .. } => tokio::time::sleep(LOOK).await,
         }
@@ -289,15 +283,15 @@ impl Healing<'_> {
         }
     }
 
-    /// Restores `orders`; answers those that do not fit yet. With `list` that is final.
-    async fn restore(&mut self, orders: Mine, list: bool) -> Result<Mine, Fault> {
-        let mut left = Mine::new();
+    /// Makes one pass over what is left; if that is nothing, it is the last one.
+    async fn restore(&mut self, pass: Pass) -> Result<(), Fault> {
+        let mut left = Vec::new();
         let node = self.healer.nodes.me();
-        for batch in orders.chunks(RESTORE_BATCH_MAX) {
+        for batch in self.left.chunks(RESTORE_BATCH_MAX) {
             let reply = self
                 .healer
                 .ledger
-                .restore(self.sale, node, batch, list)
+                .restore(self.sale, node, batch, pass)
                 .await?;
             let became = reply.map_or_else(Vec::new, |(_, became)| became);
             for (one, became) in batch.iter().zip(became) {
@@ -307,12 +301,22 @@ impl Healing<'_> {
                         self.restored += 1;
                     }
                     Restored::Present => {}
-                    Restored::NoRoom | Restored::Conflict if list => self.cannot(became),
-                    Restored::NoRoom | Restored::Conflict => left.push(one.clone()),
+                    Restored::NoRoom | Restored::Conflict => left.push((one.clone(), became)),
                 }
             }
         }
-        Ok(left)
+        if pass == Pass::Last {
+            for (_, why) in left.drain(..) {
+                self.cannot(why);
+            }
+        }
+        self.left = left.into_iter().map(|(one, _)| one).collect();
+        self.made = Some(if self.left.is_empty() {
+            Pass::Last
+        } else {
+            pass
+        });
+        Ok(())
     }
 
     /// No line of the log names an order: its id opens it to whoever knows it. The ledger's list does.

@@ -44,7 +44,7 @@ pub use gate::{Ask, Decision, Gate, Gates};
 pub use grant::{Grant, Offer};
 pub use ids::{BuyerId, Capacity, EdgeId, OrderId, Quantity, SaleId};
 pub use keys::{KeyError, KeyRing};
-pub use order::{NewOrder, Order, OrderState, Reserve, Restored, Verdict};
+pub use order::{NewOrder, Order, OrderState, Pass, Reserve, Restored, Verdict};
 pub use outlook::Outlook;
 pub use problem::{Code, Problem};
 pub use refusal::Refusal;

@@ -8,7 +8,7 @@ mod restore;
 use crate::ids::{BuyerId, Capacity, OrderId, Quantity};
 use crate::limits::HOLD_LIFE_FACTOR;
 use crate::log::{Entry, Event};
-use crate::order::{Order, OrderState, Reserve, Restored, Verdict};
+use crate::order::{Order, OrderState, Pass, Reserve, Restored, Verdict};
 use crate::refusal::Refusal;
 use crate::sale::{SaleChange, SaleState, Snapshot, Terms, TermsChange};
 use crate::time::UnixMillis;
@@ -56,8 +56,8 @@ pub enum Command {
     State(SaleState),
     /// `terms.lua`
     Terms(TermsChange),
-    /// `restore.lua`; whether it is the last time that these are tried.
-    Restore(Vec<(OrderId, Order)>, bool),
+    /// `restore.lua`
+    Restore(Vec<(OrderId, Order)>, Pass),
 }
 
 /// What a sale answers.
@@ -122,8 +122,8 @@ impl Sale {
         };
         // A sale that may lack orders stands still while they are restored.
         let expired = match command {
-            Command::Restore(_, false) => 0,
-            Command::Restore(_, true) => step.sweep(),
+            Command::Restore(_, Pass::First) => 0,
+            Command::Restore(..) => step.sweep(),
             _ => {
                 step.run_the_clock();
                 step.sweep()
@@ -140,9 +140,9 @@ impl Sale {
             Command::Restock(capacity, seen) => Answer::Sale(step.restock(*capacity, *seen)),
             Command::State(state) => Answer::Sale(step.set_state(*state)),
             Command::Terms(change) => Answer::Sale(step.set_terms(change)),
-            Command::Restore(told, _) => Answer::Restored(
+            Command::Restore(told, pass) => Answer::Restored(
                 told.iter()
-                    .map(|(id, told)| step.restore(id, told))
+                    .map(|(id, told)| step.restore(id, told, *pass))
                     .collect(),
             ),
         };

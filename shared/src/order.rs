@@ -137,6 +137,31 @@ pub enum Verdict {
     Refused(Refusal),
 }
 
+/// A pass over all that was acknowledged. All nodes make one before any makes the next, because of an order that several
+/// nodes changed each knows one end only: an older one that asks for more tickets than the order has must not take the
+/// place of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pass {
+    /// What gives tickets back, prolongs, or ends a hold that is there, and confirmed orders while there is room.
+    First = 1,
+    /// Holds that are due end first, for now it is known which ones were prolonged or confirmed: every confirmed order
+    /// has room.
+    Second = 2,
+    /// Holds are taken again. What does not fit now will not.
+    Last = 3,
+}
+
+impl Pass {
+    /// The one after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second | Self::Last => Self::Last,
+        }
+    }
+}
+
 /// What became of an acknowledged order that a node asserts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restored {
@@ -144,7 +169,7 @@ pub enum Restored {
     Done,
     /// The ledger had it, or what came after it.
     Present,
-    /// Its tickets are not free any more.
+    /// Its tickets are not free, or no longer; before the last [`Pass`] a hold hears this always.
     NoRoom,
     /// The ledger has an order under its id with another buyer, number of tickets or end.
     Conflict,

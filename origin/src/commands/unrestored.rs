@@ -10,7 +10,7 @@ use crate::ledger::heal::Unrestored;
 use crate::timestamp::Rfc3339;
 use serde::Serialize;
 use shared::limits::RESTORE_BATCH_MAX;
-use shared::{OrderId, OrderState, Restored, SaleId, UnixMillis};
+use shared::{OrderId, OrderState, Pass, Restored, SaleId, UnixMillis};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -110,7 +110,7 @@ async fn retry(ledger: &Ledger, sale: &SaleId) -> Result<(), Failure> {
     }
     for (node, orders) in by_node {
         for batch in orders.chunks(RESTORE_BATCH_MAX) {
-            let reply = ledger.restore(sale, node, batch, true).await;
+            let reply = ledger.restore(sale, node, batch, Pass::Last).await;
             let became = reply.map_err(fault)?.ok_or_else(|| no_sale(sale))?.1;
             let settled = became.iter().filter(|became| became.is_settled()).count();
             eprintln!("lastseat: {settled} orders that node {node} had acknowledged are restored");

@@ -4,31 +4,20 @@ use super::{Fault, Ledger, Reply, keys, letter, part, reply, strange_letter};
 use crate::acknowledged::Told;
 use redis::Value;
 use shared::limits::{HEAL_PATIENCE_MS, RESTORE_BATCH_MAX, UNRESTORED_MAX};
-use shared::{Order, OrderId, Restored, SaleId, Snapshot, UnixMillis};
+use shared::{Order, OrderId, Pass, Restored, SaleId, Snapshot, UnixMillis};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Pause before somebody who has nothing to restore looks again.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How far a node is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// It looks.
-    Looks,
-    /// It has restored what fits.
-    Restored,
-    /// It is done.
-    Done,
-}
-
 /// What a node says when it takes part in the healing of a sale.
 #[derive(Clone, Debug)]
 pub struct Says {
     /// Its number; `None` = a caller that acknowledged nothing.
     pub node: Option<u16>,
-    /// How far it is ...
-    pub step: Step,
+    /// The pass that it has made last ...
+    pub made: Option<Pass>,
     /// ... in this history of Redis.
     pub history: String,
     /// The nodes that are waited for, beside those that live.
@@ -60,8 +49,8 @@ pub enum Stage {
     Heals {
         /// The last entry of the log that was found; what came after it is to be restored.
         found: u64,
-        /// Whether all nodes that are waited for have restored what fits.
-        all_once: bool,
+        /// The pass that all nodes have made that are waited for.
+        made: Option<Pass>,
     },
 }
 
@@ -105,11 +94,7 @@ impl Ledger {
         command.arg(&script.hash).arg(5).arg(&keys::of_sale(sale));
         command.arg(last.map_or(0, |last| last.commit_seq));
         command.arg(says.node.map_or_else(String::new, |node| node.to_string()));
-        command.arg(match says.step {
-            Step::Looks => 0,
-            Step::Restored => 1,
-            Step::Done => 2,
-        });
+        command.arg(says.made.map_or(0, |pass| pass as u8));
         command.arg(&says.history).arg(HEAL_PATIENCE_MS);
         match last {
             Some(last) => {
@@ -135,10 +120,10 @@ impl Ledger {
         let stage = match letter(&parts)? {
             b'w' => Stage::Whole { by_us: false },
             b'd' => Stage::Whole { by_us: true },
-            letter @ (b'h' | b'o') => Stage::Heals {
-                found,
-                all_once: letter == b'o',
-            },
+            b'0' => Stage::Heals { found, made: None },
+            b'1' => heals(found, Pass::First),
+            b'2' => heals(found, Pass::Second),
+            b'3' => heals(found, Pass::Last),
             other => return Err(strange_letter(script, other)),
         };
         let Value::Array(numbers) = part(&parts, 4)? else {
@@ -157,7 +142,7 @@ impl Ledger {
     }
 
     /// Heals `sale` for a caller that has nothing to restore, such as a command: waits until the nodes that live have, or
-    /// for as long as they would wait for each other.
+    /// for longer than they would wait for each other.
     ///
     /// # Errors
     /// See [`Fault`].
@@ -165,7 +150,7 @@ impl Ledger {
         let begun = Instant::now();
         let says = Says {
             node: None,
-            step: Step::Done,
+            made: Some(Pass::Last),
             history: String::new(),
             awaited: BTreeSet::new(),
         };
@@ -173,7 +158,7 @@ impl Ledger {
             match self.heal(sale, &says).await? {
                 None => return Ok(()),
                 Some(heal) if matches!(heal.stage, Stage::Whole { .. }) => return Ok(()),
-                Some(_) if begun.elapsed() > Duration::from_millis(2 * HEAL_PATIENCE_MS) => {
+                Some(_) if begun.elapsed() > Duration::from_millis(3 * HEAL_PATIENCE_MS) => {
                     return Err(healing(sale));
                 }
                 Some(_) => tokio::time::sleep(LOOK).await,
@@ -181,8 +166,8 @@ impl Ledger {
         }
     }
 
-    /// Restores acknowledged orders, at most [`RESTORE_BATCH_MAX`]; what became of each, in their order. With `list`,
-    /// those that cannot be restored are listed for the operator; otherwise they can be tried again.
+    /// Restores acknowledged orders, at most [`RESTORE_BATCH_MAX`]; what became of each, in their order. In the last pass
+    /// those that cannot be restored are listed for the operator.
     ///
     /// # Errors
     /// See [`Fault`]. It can be repeated.
@@ -191,14 +176,14 @@ impl Ledger {
         sale: &SaleId,
         node: u16,
         orders: &[(OrderId, Told)],
-        list: bool,
+        pass: Pass,
     ) -> Reply<Vec<Restored>> {
         assert!(orders.len() <= RESTORE_BATCH_MAX, "a bounded batch");
         let script = &self.scripts().restore;
         let mut command = redis::cmd("EVALSHA");
         command.arg(&script.hash).arg(6).arg(&keys::of_sale(sale));
         command.arg(keys::unrestored(sale)).arg(0).arg(node);
-        command.arg(u8::from(list)).arg(UNRESTORED_MAX);
+        command.arg(pass as u8).arg(UNRESTORED_MAX);
         for (id, told) in orders {
             command.arg(id.as_str()).arg(told.order.pack());
         }
@@ -264,4 +249,9 @@ pub(super) fn healing(sale: &SaleId) -> Fault {
     Fault::NotSent(format!(
         "sale {sale} is being made whole after Redis was restarted or replaced"
     ))
+}
+
+const fn heals(found: u64, made: Pass) -> Stage {
+    let made = Some(made);
+    Stage::Heals { found, made }
 }

@@ -7,7 +7,8 @@ use fastrand::Rng;
 use lastseat::ledger::{Ledger, TermsChange};
 use shared::model::Command;
 use shared::{
-    BuyerId, Capacity, Order, OrderId, OrderState, Quantity, Reserve, SaleState, Terms, UnixMillis,
+    BuyerId, Capacity, Order, OrderId, OrderState, Pass, Quantity, Reserve, SaleState, Terms,
+    UnixMillis,
 };
 use world::World;
 
@@ -130,7 +131,9 @@ impl History {
             }
             91..=93 => {
                 let orders = (0..self.rng.u32(1..6)).map(|_| self.told(world));
-                Command::Restore(orders.collect(), self.rng.bool())
+                let orders = orders.collect();
+                let passes = [Pass::First, Pass::Second, Pass::Last];
+                Command::Restore(orders, passes[self.rng.usize(0..3)])
             }
             94..=96 => Command::State(match self.rng.u32(0..40) {
                 0 => SaleState::Closed,

@@ -202,14 +202,14 @@ impl World {
                 .set_terms(sale, change)
                 .await?
                 .map(|(s, c)| (s, Answer::Sale(c))),
-            Command::Restore(told, last) => {
+            Command::Restore(told, pass) => {
                 let told = told.iter().map(|(id, order)| {
                     let (commit_seq, order) = (0, order.clone());
                     (id.clone(), Told { commit_seq, order })
                 });
                 let orders: Vec<_> = told.collect();
                 ledger
-                    .restore(sale, 1, &orders, *last)
+                    .restore(sale, 1, &orders, *pass)
                     .await?
                     .map(|(s, became)| (s, Answer::Restored(became)))
             }

@@ -4,7 +4,7 @@ use crate::world::{Mutation, ledger, scripts};
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use lastseat_tests::histories;
 
-const MUTATIONS: [Mutation; 17] = [
+const MUTATIONS: [Mutation; 18] = [
     Mutation {
         name: "one ticket too many, as in the well-known script",
         find: "return sale.held + sale.confirmed + tickets <= sale.capacity",
@@ -62,8 +62,13 @@ const MUTATIONS: [Mutation; 17] = [
     },
     Mutation {
         name: "a lost order is restored beyond the capacity",
-        find: "    if not fits(told.taken) then return 'n' end\n    take(told.state",
-        replace: "    take(told.state",
+        find: "    if not fits(told.taken) or (told",
+        replace: "    if (told",
+    },
+    Mutation {
+        name: "a lost hold takes its tickets before all confirmed orders have theirs",
+        find: "    if not fits(told.taken) or (told.state == 'h' and not last) then",
+        replace: "    if not fits(told.taken) then",
     },
     Mutation {
         name: "a restored hold lasts for ever",

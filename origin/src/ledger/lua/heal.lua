@@ -5,16 +5,16 @@
 --       heal:heard and heal:node:<id>; heal:lost is what earlier ones found missing, as "<found> <jumped>" pairs. No key of
 --       its own: while a slot moves to another node of a Redis Cluster, a script that names a key which is not there is refused.
 -- ARGV  2 the caller's node, empty = a caller that has acknowledged nothing
---       3 how far it is: 0 it looks, 1 it has restored what fits, 2 it is done
+--       3 the pass that it has made last, see Pass in shared; 0 = none yet, 3 = it is done
 --       4 the history in which it did so, empty = in none
---       5 how long the others are waited for, in milliseconds
+--       5 for how long a node is waited for that has made no pass; for one that has, twice that; in milliseconds
 --       6 to 12 what the caller heard of the sale at ARGV 1: capacity, state, opens_at, closes_at, hold_ms,
 --         buyer_limit, order_limit; empty where it heard nothing
 --       13 how many nodes are waited for; these, then all nodes that were ever heard lately
 -- Reply nil when there is no such sale, else
 --       1 snapshot
---       2 a letter: w the sale is whole, d it is whole from now on, h it heals, o it heals and all have restored
---         what fits
+--       2 a letter: w the sale is whole, d it is whole from now on; or it heals, and this is the pass that all have
+--         made: 0, 1, 2 or 3
 --       3 the history of this Redis
 --       4 the commit_seq that it was found with, while it heals, else 0
 --       5 what was lost in earlier ones, as numbers in pairs: entries after the first up to the second
@@ -24,6 +24,7 @@
 if not open_sale(true) then return nil end
 local HEAL = 'heal:'
 local SKIP, LOST_MAX = 1000000, 16
+local DONE = 3
 local node, step, done_in = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
 local record, written, flat = {}, {}, redis.call('HGETALL', SALE)
@@ -88,30 +89,23 @@ end
 if HEARD > sale.commit_seq then jump() end
 if node ~= '' and done_in == HISTORY then record['node:' .. node] = step end
 
-local waits = tonumber(ARGV[13])
-local patient = now - record.since < tonumber(ARGV[5])
-local function all_are(far)
-  for i = 14, 13 + waits do
-    if tonumber(record['node:' .. ARGV[i]] or 0) < far then return false end
-  end
-  return true
+local function made_by(i)
+  return tonumber(record['node:' .. ARGV[i]] or 0)
+end
+local waited, patience, made = now - record.since, tonumber(ARGV[5]), DONE
+for i = 14, 13 + tonumber(ARGV[13]) do
+  local far = made_by(i)
+  if waited < (far == 0 and patience or 2 * patience) then made = math.min(made, far) end
 end
 
-local letter = 'h'
-if all_are(2) or (not patient and step == 2) then
+local letter, found = string.format('%d', made), record.found
+if made == DONE and (waited < patience or step == DONE) then
   for i = 14, #ARGV do
-    local far = tonumber(record['node:' .. ARGV[i]] or 0)
-    if far < 2 and record.jumped == 0 then jump() end
+    if made_by(i) < DONE and record.jumped == 0 then jump() end
   end
   sale.history = HISTORY
   dirty = true
   letter = 'd'
-elseif all_are(1) or not patient then
-  letter = 'o'
-end
-
-local found = record.found
-if letter == 'd' then
   found = 0
   if record.jumped > 0 then
     local pairs_ = lost()

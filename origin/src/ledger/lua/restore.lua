@@ -3,19 +3,20 @@
 --
 -- KEYS  1 to 5 as in prelude.lua  6 unrestored (hash: order id -> "<letter> <node> <time> <record>")
 -- ARGV  2 the node that acknowledged them
---       3 1 = for the last time: due holds expire first, and what cannot be restored is listed; 0 = it is tried again
---         when all nodes have restored what they can
+--       3 the pass, 1 to 3, see Pass in shared: from 2 on due holds expire first; only in 3 do holds take tickets, and
+--         what cannot be restored is listed
 --       4 the longest length of that list
 --       5 id, record; repeated for each order, at most 512 orders
 -- Reply nil when there is no such sale, else
 --       1 snapshot
---       2 a letter for each order: d done, r it was there already, n it does not fit, k it is there with another
+--       2 a letter for each order: d done, r it was there already, n it does not fit (yet), k it is there with another
 --         buyer, number of tickets or end
 -- The buyer limit and the sale's state are not asked: what was acknowledged stands.
 
 if not open_sale(true) then return nil end
 local UNRESTORED = KEYS[6]
-local node, list = ARGV[2], ARGV[3] == '1'
+local node, pass = ARGV[2], tonumber(ARGV[3])
+local last = pass == 3
 
 local ids, tolds, buyers = {}, {}, {}
 for i = 1, (#ARGV - 4) / 2 do
@@ -26,7 +27,7 @@ end
 load_orders(ids)
 load_buyers(buyers)
 -- Not before: a hold that is due here may have been confirmed or extended, as another node knows.
-if list then sweep() end
+if pass > 1 then sweep() end
 
 local function becomes(id, order, name, ...)
   change(id, order)
@@ -48,7 +49,7 @@ end
 local function insert(id, told)
   if told.state == 'h' and told.deadline <= now then told.state = 'e' end
   if told.state == 'h' or told.state == 'c' then
-    if not fits(told.taken) then return 'n' end
+    if not fits(told.taken) or (told.state == 'h' and not last) then return 'n' end
     take(told.state, told.buyer, told.taken)
     if told.state == 'h' then hold(id, told, told.deadline) end
   end
@@ -63,7 +64,7 @@ local function as_held(id, order, told)
   end
   -- It was extended, the ledger forgot that and let it expire.
   if order.state ~= 'e' or told.deadline <= now then return 'r' end
-  if not fits(order.taken) then return 'n' end
+  if not last or not fits(order.taken) then return 'n' end
   take('h', order.buyer, order.taken)
   hold(id, order, told.deadline)
   return becomes(id, order, 'R', pack(order))
@@ -127,7 +128,7 @@ for i = 1, #ids do
   end
 end
 commit()
-if list and #listed > 0 and redis.call('HLEN', UNRESTORED) < tonumber(ARGV[4]) then
+if last and #listed > 0 and redis.call('HLEN', UNRESTORED) < tonumber(ARGV[4]) then
   redis.call('HSET', UNRESTORED, unpack(listed))
 end
 if #settled > 0 then redis.call('HDEL', UNRESTORED, unpack(settled)) end
