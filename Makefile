@@ -16,7 +16,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build up rush drill swarm sim bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
+.PHONY: help setup setup-tests setup-bench edge build dist up rush drill swarm sim bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -40,6 +40,9 @@ edge: ## build the edge to Wasm (edge/build)
 
 build: edge ## build the edge and the release binary of the origin
 	@$(RELEASE) --bin lastseat
+
+dist: ## build the program that servers run, optimised as a whole (target/dist/lastseat; 3 minutes)
+	@cargo build --profile dist --locked --package lastseat
 
 up: setup build ## run everything here: Redis, 4 origins, edge, a sale of 10,000; Ctrl-C stops it
 	@exec ./target/release/lastseat cluster --demo --edge $(EDGE) --edges $(EDGES) --workers $(WORKERS)
@@ -67,13 +70,13 @@ sim: ## simulate every fault, one run a seed: SEEDS=20000, SEED=7 shows one run,
 	@$(RELEASE) --quiet --bin sim
 	@exec ./target/release/sim --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted) $(if $(TAIL_CUT),--tail-cut)
 
-bench: setup-bench build ## measure lastseat against other services on this machine, in turn, each run audited (< 40 minutes)
+bench: setup-bench build dist ## measure lastseat against other services on this machine, in turn, each run audited (< 40 minutes)
 	@$(RELEASE) --bin bench
-	@exec ./target/release/bench $(foreach measure,$(ONLY),--only $(measure))
+	@LASTSEAT_BIN=$(CURDIR)/target/dist/lastseat exec ./target/release/bench $(foreach measure,$(ONLY),--only $(measure))
 
-profile: build ## draw where the processor time of edge, node and Redis goes (docs/PROFILES.md; needs perf)
+profile: build dist ## draw where the processor time of edge, node and Redis goes (docs/PROFILES.md; needs perf)
 	@$(RELEASE) --bin profile
-	@exec ./target/release/profile $(foreach scene,$(ONLY),--only $(scene))
+	@LASTSEAT_BIN=$(CURDIR)/target/dist/lastseat exec ./target/release/profile $(foreach scene,$(ONLY),--only $(scene))
 
 test: setup-tests ## everything that CI checks
 	@scripts/test
