@@ -15,7 +15,7 @@ use shared::committer::{self as rounds, Sending, Waiter};
 use shared::limits::{QUEUE_MAX, REPOLL_MS};
 use shared::outlook::{self, Load, Outlook};
 use shared::recent::Recent;
-use shared::{EdgeId, Grant, Refusal, SaleId, Snapshot, Stock};
+use shared::{EdgeId, Grant, Refusal, SaleId, Snapshot, Stock, UnixMillis};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -127,8 +127,7 @@ impl Desk {
 
     /// The "no" that needs no ledger: nothing was free when it was last heard. Asks the ledger in the background
     /// whether that still stands.
-    pub(crate) fn refuse_from_memory(&self, order: &NewOrder) -> Option<Refusal> {
-        let now = self.ledger.now();
+    pub(crate) fn refuse_from_memory(&self, order: &NewOrder, now: UnixMillis) -> Option<Refusal> {
         let mut known = self.known();
         let granted = known.granted.has(&order.id);
         let received = known

@@ -120,8 +120,9 @@ impl Sales {
                 by: Tier::Ledger,
             });
         };
-        desk.counts().received(self.0.ledger.now());
-        if let Some(refusal) = desk.refuse_from_memory(&order) {
+        let now = self.0.ledger.now();
+        desk.counts().received(now);
+        if let Some(refusal) = desk.refuse_from_memory(&order, now) {
             self.count_refused(&desk);
             return Ok(Placed {
                 verdict: Verdict::Refused(refusal),

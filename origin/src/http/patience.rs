@@ -9,14 +9,17 @@
 //! that gave no whole head it looks at that deadline, in the same poll. Ours stays far while
 //! nothing was heard, and moves to 5 s after the first byte. Whether something was heard, the
 //! stream below it tells.
+//!
+//! hyper drops the deadline with each whole head and asks for the next one. To put every one of them among the runtime's
+//! timers and to take it out again costs more than to parse the head, so a connection has one timer, which is moved only
+//! when it fires too early or has to fire earlier.
 
 use hyper::rt::{Sleep, Timer};
-use pin_project_lite::pin_project;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -29,68 +32,98 @@ pub(super) const IDLE: Duration = Duration::from_secs(75);
 
 /// Times the heads of one connection.
 #[derive(Clone, Debug)]
-pub(super) struct Patience {
-    heard: Arc<AtomicBool>,
-    head: Duration,
-    idle: Duration,
+pub(super) struct Patience(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// Whether a byte of the head has come that is waited for.
+    heard: AtomicBool,
+    waits: Mutex<Waits>,
+}
+
+#[derive(Debug)]
+struct Waits {
+    /// The head is late then.
+    until: Instant,
+    /// Whether `until` counts from the first byte of the head.
+    begun: bool,
+    /// Fires at `until` or before it.
+    timer: Pin<Box<tokio::time::Sleep>>,
 }
 
 impl Patience {
-    pub(super) fn new(head: Duration, idle: Duration) -> Self {
-        Self {
-            heard: Arc::default(),
-            head,
-            idle,
-        }
+    /// Of a connection that begins now; within a runtime.
+    pub(super) fn new() -> Self {
+        let timer = Box::pin(tokio::time::sleep(IDLE));
+        Self(Arc::new(Shared {
+            heard: AtomicBool::new(false),
+            waits: Mutex::new(Waits {
+                until: timer.deadline().into_std(),
+                begun: false,
+                timer,
+            }),
+        }))
+    }
+
+    fn waits(&self) -> MutexGuard<'_, Waits> {
+        let waits = self.0.waits.lock();
+        waits.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `stream`, watched for the first byte of each head.
     pub(super) fn watch<S>(&self, stream: S) -> Watched<S> {
         Watched {
             stream,
-            heard: Arc::clone(&self.heard),
+            patience: self.clone(),
         }
     }
 }
 
 impl Timer for Patience {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
-        self.sleep_until(Instant::now() + duration)
+        self.sleep_until(self.now() + duration)
     }
 
-    /// hyper asks when it begins to wait for a head; the deadline is ours, not the one it names.
-    fn sleep_until(&self, _: Instant) -> Pin<Box<dyn Sleep>> {
-        self.heard.store(false, Ordering::Relaxed);
-        Box::pin(HeadDeadline {
-            sleep: tokio::time::sleep(self.idle),
-            begun: false,
-            heard: Arc::clone(&self.heard),
-            head: self.head,
-        })
+    /// hyper asks when it begins to wait for a head, with [`IDLE`] as its patience.
+    fn sleep_until(&self, until: Instant) -> Pin<Box<dyn Sleep>> {
+        self.0.heard.store(false, Ordering::Relaxed);
+        let mut waits = self.waits();
+        waits.until = until;
+        waits.begun = false;
+        Box::pin(HeadDeadline(self.clone()))
+    }
+
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
     }
 }
 
-pin_project! {
-    struct HeadDeadline {
-        #[pin]
-        sleep: tokio::time::Sleep,
-        begun: bool,
-        heard: Arc<AtomicBool>,
-        head: Duration,
-    }
-}
+/// Ready when the head that a connection waits for is late.
+struct HeadDeadline(Patience);
 
 impl Future for HeadDeadline {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        if !*this.begun && this.heard.load(Ordering::Relaxed) {
-            *this.begun = true;
-            let whole_by = tokio::time::Instant::now() + *this.head;
-            this.sleep.as_mut().reset(whole_by);
+        let patience = &self.0;
+        let mut waits = patience.waits();
+        let Waits {
+            until,
+            begun,
+            timer,
+        } = &mut *waits;
+        if !*begun && patience.0.heard.load(Ordering::Relaxed) {
+            *begun = true;
+            *until = patience.now() + HEAD;
+            timer.as_mut().reset((*until).into());
         }
-        this.sleep.poll(cx)
+        while timer.as_mut().poll(cx).is_ready() {
+            if timer.deadline().into_std() >= *until {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset((*until).into());
+        }
+        Poll::Pending
     }
 }
 
@@ -100,7 +133,7 @@ impl Sleep for HeadDeadline {}
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     stream: S,
-    heard: Arc<AtomicBool>,
+    patience: Patience,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -112,7 +145,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if buf.filled().len() > before {
-            self.heard.store(true, Ordering::Relaxed);
+            self.patience.0.heard.store(true, Ordering::Relaxed);
         }
         Poll::Ready(Ok(()))
     }
@@ -161,13 +194,13 @@ mod tests {
 
     fn connect() -> DuplexStream {
         let (client, server) = tokio::io::duplex(4_096);
-        let patience = Patience::new(super::HEAD, IDLE);
+        let patience = Patience::new();
         let io = TokioIo::new(patience.watch(server));
         let hello =
             |_: Request<Incoming>| async { Ok::<_, Infallible>(Response::new("hello".to_owned())) };
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(patience)
-            .header_read_timeout(super::HEAD)
+            .header_read_timeout(IDLE)
             .serve_connection(io, hyper::service::service_fn(hello));
         tokio::spawn(connection);
         client

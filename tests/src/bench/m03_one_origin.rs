@@ -120,7 +120,9 @@ pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<Row>> {
         );
         let draft = Draft::new(Measure::M4, word, &name, "refusals/s", Better::Higher);
         let draft = goal.map_or(draft.clone(), |goal| {
-            draft.goal(goal).limit(limit_of_refusals(&turns, peer))
+            draft
+                .goal(goal)
+                .limit(limit_of_refusals(&turns, peer, goal))
         });
         let draft = draft.note(
             "A node of S1 asks Redis for each refusal until its local stock is used up, then it counts in memory. S2 remembers \
@@ -164,15 +166,19 @@ fn limit_of_orders(turns: &Turns<Service>, peer: Service) -> String {
 }
 
 /// How many refusals a second can be asked for at all.
-fn limit_of_refusals(turns: &Turns<SoldOut>, peer: SoldOut) -> String {
+fn limit_of_refusals(turns: &Turns<SoldOut>, peer: SoldOut, goal: f64) -> String {
     let generator = turns.median(SoldOut::Ours, Run::generator_us);
     let asked = 1e6 / generator.max(1e-9);
-    let times = asked / turns.median(peer, |run| run.tally.rate()).max(1e-9);
+    let peers = turns.median(peer, |run| run.tally.rate()).max(1e-9);
+    let node = turns.median(SoldOut::Ours, |run| run.cpu_of(&["lastseat"]));
     format!(
         "The generator has one of the two processors and takes {generator:.1} us for a request, so whatever is asked, more than \
-         {} refusals a second cannot be seen: {times:.2} times {}. What the node itself takes is in the rows of processor time, \
-         where most is the kernel's (docs/PERFORMANCE.md has the profile).",
+         {} refusals a second cannot be seen: {:.2} times {}. The node has the other one and takes {node:.1} us for a refusal; for the \
+         goal it would be {:.1} us. More than half of it is the kernel's receiving and sending, the rest hyper's, the allocator's \
+         and ours in small pieces (docs/PROFILES.md).",
         thousands(asked as u64),
-        peer.called()
+        asked / peers,
+        peer.called(),
+        1e6 / (goal * peers)
     )
 }
