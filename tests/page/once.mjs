@@ -81,20 +81,24 @@ test("when an answer is lost the page asks again with the same key and says that
   const sent = ada.counting();
   // The order goes all the way to the ledger; its answer is thrown away on the way back.
   let lost;
+  let busy = 0;
   const lose = async (route) => {
-    lost ??= (await route.fetch()).status();
-    await route.abort();
+    const answer = await route.fetch();
+    // Who is quicker than the edge's share of the stock asks again by itself.
+    if (answer.status() === 429) busy += 1;
+    if (lost || answer.status() === 429) return route.fulfill({ response: answer });
+    lost = answer.status();
+    return route.abort();
   };
-  await ada.page.route("**/orders", lose, { times: 1 });
+  await ada.page.route("**/orders", lose);
   await ada.buys();
   await ada.sees("Connection lost");
   assert.equal(lost, 201);
   await accessible(ada);
   await ada.sees("The ticket is yours");
-  assert.deepEqual(
-    sent.map((headers) => headers["lastseat-retry"]),
-    [undefined, "1"],
-  );
+  const repeats = sent.map((headers) => headers["lastseat-retry"]);
+  assert.deepEqual([repeats[0], repeats.at(-1)], [undefined, "1"]);
+  assert.equal(sent.length, 2 + busy);
   assert.equal(keys(sent).size, 1);
   assert.equal(await sold(sale), 1);
   await ada.leave();
