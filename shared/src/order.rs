@@ -152,6 +152,17 @@ pub enum Pass {
 }
 
 impl Pass {
+    /// Reads the number that `heal.lua` knows it by; 0 and what is above 3 are none.
+    #[must_use]
+    pub const fn of(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::First,
+            2 => Self::Second,
+            3 => Self::Last,
+            _ => return None,
+        })
+    }
+
     /// The one after this one.
     #[must_use]
     pub const fn next(self) -> Self {

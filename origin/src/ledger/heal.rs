@@ -120,10 +120,10 @@ impl Ledger {
         let stage = match letter(&parts)? {
             b'w' => Stage::Whole { by_us: false },
             b'd' => Stage::Whole { by_us: true },
-            b'0' => Stage::Heals { found, made: None },
-            b'1' => heals(found, Pass::First),
-            b'2' => heals(found, Pass::Second),
-            b'3' => heals(found, Pass::Last),
+            letter @ b'0'..=b'3' => Stage::Heals {
+                found,
+                made: Pass::of(letter - b'0'),
+            },
             other => return Err(strange_letter(script, other)),
         };
         let Value::Array(numbers) = part(&parts, 4)? else {
@@ -249,9 +249,4 @@ pub(super) fn healing(sale: &SaleId) -> Fault {
     Fault::NotSent(format!(
         "sale {sale} is being made whole after Redis was restarted or replaced"
     ))
-}
-
-const fn heals(found: u64, made: Pass) -> Stage {
-    let made = Some(made);
-    Stage::Heals { found, made }
 }

@@ -9,9 +9,10 @@ use super::row::{Better, Draft, Row, median};
 use super::service::{Expect, Run};
 use super::stack::{Running, Stack};
 use crate::harness::processes::{Held, descendants, held};
+use crate::rush::report::thousands;
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
-use shared::limits::ACKNOWLEDGED_SEGMENT_BYTES;
+use shared::limits::{ACKNOWLEDGED_SEGMENT_BYTES, RECENT_MAX};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -183,11 +184,12 @@ fn limit_nodes(looks: &[Look], sold: u64) -> String {
     let part = looks.len().saturating_sub(SKIPPED + 1) as f64 / looks.len().max(1) as f64;
     format!(
         "A node keeps its journal of acknowledged orders in memory, because whoever heals the ledger after a failover asks for \
-         it, until two segments of {} MiB are full (docs/HEALING.md). From the tenth part of the soak on, the nodes together \
-         grew by {:.1} MiB, {:.0} bytes for each order sold meanwhile, from {:.0} MiB. So it is bounded, but the soak \
-         sells too few tickets to fill it: where a node was given 1.2 million orders it stood after the last third of them \
+         it, until two segments of {} MiB are full (docs/HEALING.md), and the ids of the last {} orders. From the tenth part \
+         of the soak on, the nodes together grew by {:.1} MiB, {:.0} bytes for each order sold meanwhile, from {:.0} MiB. \
+         Both are bounded, but the soak sells too few tickets to fill them: where a node was given 1.2 million orders it stood after the last third of them \
          where it had stood after the first (docs/PERFORMANCE.md).",
         ACKNOWLEDGED_SEGMENT_BYTES / MIB,
+        thousands(RECENT_MAX as u64),
         grew / MIB as f64,
         grew / (sold as f64 * part).max(1.0),
         begin / MIB as f64,
