@@ -46,7 +46,7 @@ test("the numbers on screen are true during a rush and agree with the audit at i
       during = true;
       if (SCREEN) await desks[0].page.screenshot({ path: SCREEN });
     }
-    await new Promise((done) => setTimeout(done, 200));
+    await new Promise((done) => setTimeout(done, 100));
   }
   assert.ok(samples > 4, `${samples} samples`);
   await desks[0].sees("events", `${SALE} sold out`);

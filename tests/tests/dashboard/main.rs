@@ -15,8 +15,9 @@ use tokio::net::TcpStream;
 
 /// Longest run of one script: far more than it takes on two busy cores.
 const SCRIPT_WITHIN: Duration = Duration::from_secs(400);
-const TICKETS: u32 = 1_500;
-const BUYERS: u32 = 12_000;
+/// Enough to look at the sale several times while it sells, on a quick machine, too.
+const TICKETS: u32 = 6_000;
+const BUYERS: u32 = 24_000;
 
 fn script(cluster: &Cluster, name: &str) -> Command {
     let mut command = Command::new(repository().join("node_modules/.bin/node"));
