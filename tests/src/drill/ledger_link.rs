@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 const REPLAYED: &str = "lastseat_orders_replayed_total";
+const ORDERS: &str = "lastseat_orders_total";
 /// Somebody orders within that time.
 const SOON: Duration = Duration::from_secs(10);
 /// Delays each way that a working link may have: in a building, in a country, across an ocean.
@@ -43,9 +44,15 @@ pub(super) async fn replies_lost(scene: &mut Scene) -> Result<()> {
         })
         .await?;
     let replayed = rig.cluster.count(REPLAYED, &[]).await?;
+    // Rare: the reply to its second try was the next one to be lost.
+    let unknown = rig
+        .cluster
+        .count(ORDERS, &["outcome=\"outcome_unknown\""])
+        .await?;
     let slowest = outcomes.tally.slowest;
     let mut record = scene.record.borrow_mut();
     record.measure("orders whose outcome was heard at the second try", replayed);
+    record.measure("orders whose outcome a node did not learn", unknown);
     record.demand(replayed >= u64::from(times), || {
         format!("{times} batches lost their reply, and only {replayed} orders were asked again")
     });

@@ -17,6 +17,9 @@ use tokio::sync::{Notify, watch};
 const ATTEMPT: Duration = Duration::from_millis(LEDGER_DEADLINE_MS);
 /// A connection that held for this long was a good one: the next one may come at once.
 const CALM: Duration = Duration::from_secs(1);
+/// Whoever wants to send waits for the next attempt if it comes within this time after a connection broke: nobody
+/// should hear of a link that is cut and at once made again.
+const SOON: Duration = Duration::from_millis(100);
 
 /// Where a connection leads.
 #[derive(Clone)]
@@ -142,13 +145,23 @@ impl Wire {
     }
 
     /// The present connection. Waits for the attempt that is under way, not for the one after it.
+    ///
+    /// It is never one that somebody found broken: who sends again after that comes here before the task has run that
+    /// replaces it, and would send into the void once more.
     async fn live(&self) -> Result<Arc<Live>, Trouble> {
-        if let State::Up(live) = &*self.0.state.borrow() {
+        let is_broken = |live: &Live| live.generation <= *self.0.broken.borrow();
+        if let State::Up(live) = &*self.0.state.borrow()
+            && !is_broken(live)
+        {
             return Ok(Arc::clone(live));
         }
         self.kindle();
         let mut state = self.0.state.clone();
-        let settled = state.wait_for(|state| !matches!(state, State::Trying));
+        let settled = state.wait_for(|state| match state {
+            State::Trying => false,
+            State::Away(_) => true,
+            State::Up(live) => !is_broken(live),
+        });
         let why = match tokio::time::timeout(ATTEMPT, settled).await {
             Ok(Ok(state)) => match &*state {
                 State::Up(live) => return Ok(Arc::clone(live)),
@@ -190,28 +203,34 @@ impl Keeper {
                 dialled = connect(&self.place) => dialled,
                 () = self.state.closed() => return,
             };
-            let why = match dialled {
+            let (why, pause, soon) = match dialled {
                 Ok(dialled) => {
                     generation += 1;
                     let since = Instant::now();
                     let Some(why) = self.serve(dialled, generation).await else {
                         return;
                     };
-                    if since.elapsed() >= CALM {
+                    let pause = if since.elapsed() >= CALM {
                         backoff.reset();
-                        continue;
-                    }
-                    why.to_owned()
+                        Duration::ZERO
+                    } else {
+                        backoff.next()
+                    };
+                    (why.to_owned(), pause, pause <= SOON)
                 }
-                Err(why) => why,
+                Err(why) => (why, backoff.next(), false),
             };
             tracing::debug!("no connection to the ledger at {}: {why}", self.name);
-            self.state.send_replace(State::Away(why.into()));
-            if let Some(away) = &self.away {
-                away.notify_one();
+            if soon {
+                self.state.send_replace(State::Trying);
+            } else {
+                self.state.send_replace(State::Away(why.into()));
+                if let Some(away) = &self.away {
+                    away.notify_one();
+                }
             }
             tokio::select! {
-                () = tokio::time::sleep(backoff.next()) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = self.state.closed() => return,
             }
         }
