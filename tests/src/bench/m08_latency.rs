@@ -16,10 +16,6 @@ const LOAD: f64 = 0.7;
 /// The parts at which both are shown in the picture.
 const SHOWN: [f64; 5] = [0.3, 0.5, 0.7, 0.85, 1.0];
 
-const LIMIT: &str = "At this load an answer waits for the append-only file to be synced, which is the same disk for both; what \
-    differs is the queue before it. A batch of ours carries many orders through one sync, a peer's order is one command \
-    of many in Redis' loop, which syncs them together, too.";
-
 /// Latency of one service at one offered load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
@@ -48,16 +44,6 @@ pub(super) async fn latency(bench: &mut Bench) -> Result<(Vec<Row>, Vec<Point>)>
     });
     let turns = turns.await?;
     let p99 = |run: &Run| run.tally.at(0.99) / 1_000.0;
-    let name = "p99 of an order at 70 % of the peak of S2, against S2";
-    let draft = Draft::new(Measure::M8, "p99-s2", name, "ms", Better::Lower)
-        .goal(2.0)
-        .note(format!(
-            "{} orders/s at intended times over up to {CONNECTIONS} connections (the peak of S2 was {peak:.0}); time from the \
-             intended moment to the whole answer.",
-            at(LOAD)
-        ))
-        .limit(LIMIT);
-    let rows = vec![turns.row(draft, Service::Ours, Service::S2, p99)];
     let mut points = Vec::new();
     for part in SHOWN {
         for service in both {
@@ -90,7 +76,44 @@ pub(super) async fn latency(bench: &mut Bench) -> Result<(Vec<Row>, Vec<Point>)>
             }
         }
     }
+    let name = "p99 of an order at 70 % of the peak of S2, against S2";
+    let draft = Draft::new(Measure::M8, "p99-s2", name, "ms", Better::Lower)
+        .goal(2.0)
+        .note(format!(
+            "{} orders/s at intended times over up to {CONNECTIONS} connections (the peak of S2 was {peak:.0}); time from the \
+             intended moment to the whole answer.",
+            at(LOAD)
+        ))
+        .limit(limit(&points, turns.median(Service::S2, p99)));
+    let rows = vec![turns.row(draft, Service::Ours, Service::S2, p99)];
     Ok((rows, points))
+}
+
+/// How much better one could be that never lets anybody wait for its turn.
+fn limit(points: &[Point], peer: f64) -> String {
+    let floor = points.iter().min_by(|a, b| a.p99.total_cmp(&b.p99));
+    let Some(floor) = floor else {
+        return "No run of the picture was a data point.".to_owned();
+    };
+    let part = |service: Service| {
+        let mut own = points
+            .iter()
+            .filter(|point| point.service == service.name());
+        own.next().map_or(0.0, |point| point.p99)
+    };
+    format!(
+        "Each answer waits until the append-only file is synced, on the disk that both share. At {:.0} % of the peak, where \
+         hardly anybody waits for another one, p99 is {:.1} ms with lastseat and {:.1} with S2; the lowest that either had \
+         at any load is {:.1} ms ({}, {:.0} orders/s). A service without any queue could therefore be {:.1} times better than \
+         the {peer:.1} ms of S2 here.",
+        SHOWN[0] * 100.0,
+        part(Service::Ours),
+        part(Service::S2),
+        floor.p99,
+        floor.service,
+        floor.rate,
+        peer / floor.p99.max(1e-9),
+    )
 }
 
 /// The most orders a second that S2 grants: the median of three closed loops.
