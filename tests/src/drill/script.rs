@@ -2,11 +2,12 @@
 
 use super::scene::{Record, SALE};
 use crate::harness::system::Node;
-use crate::harness::{Client, System, tcp_redis};
+use crate::harness::{Client, System, stat_log, tcp_redis};
 use crate::rush::stage::Stage;
 use anyhow::{Context, Result, bail};
 use lastseat::cluster::roster::{EdgeEntry, NodeEntry, Roster};
 use rustix::process::{Pid, Signal, kill_process};
+use shared::UnixMillis;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -103,6 +104,14 @@ impl Script {
         let mut both = self.system.nodes.iter().zip(&decisions);
         let found = both.find(at).context("no such node")?;
         Ok(found.1.total)
+    }
+
+    /// When `node` made the decisions that it has logged.
+    pub(super) fn times(&self, node: u16) -> Result<Vec<UnixMillis>> {
+        let mut nodes = self.system.nodes.iter();
+        let found = nodes.find(|n| n.id == u32::from(node));
+        let log = found.and_then(|node| node.stat_log.as_ref());
+        stat_log::times(log.context("no such node, or none with a log")?, SALE)
     }
 
     /// Waits until `node`, which goes on or starts again at `since`, serves buyers; how long that took.

@@ -3,15 +3,19 @@
 use super::scene::{Load, Scene};
 use super::script::{CATCH_UP, Script, ms, signal};
 use anyhow::{Result, bail};
+use lastseat::clock;
 use rustix::process::Signal;
+use shared::UnixMillis;
 use std::time::{Duration, Instant};
-use tokio::time::{Instant as Moment, sleep, sleep_until};
+use tokio::time::sleep;
 
 /// Nodes 1 and 2 (weights 1 and 2) against 3 and 4 (weights 3 and 4); edges 1 and 3 stand in the east, 2 in the west.
 const ZONES: [&str; 2] = ["--zones", "east,east,west,west"];
 const EAST: [u16; 2] = [1, 2];
 const BACK: Duration = Duration::from_secs(10);
 const SECOND: Duration = Duration::from_secs(1);
+/// A decision is in the log after this time.
+const WRITTEN: Duration = Duration::from_millis(500);
 
 pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
     lost(scene, true, async |script: &Script, down: Duration| {
@@ -88,26 +92,30 @@ fn served(script: &Script, nodes: &[u16]) -> Result<u64> {
     nodes.iter().map(|id| script.decisions(*id)).sum()
 }
 
-/// The zone serves again, first less and then all of its load.
+/// The zone serves again, first less and then all of its load. Which decision belongs to which second is read from the
+/// nodes' own logs: whoever looks on may be late.
 async fn back(script: &Script, at_once: bool) -> Result<()> {
-    let since = Instant::now();
-    sleep(CATCH_UP).await;
-    let start = served(script, &EAST)?;
-    while served(script, &EAST)? == start {
+    let (since, resumed) = (Instant::now(), clock::now());
+    let caught_up = resumed.plus(CATCH_UP.as_millis() as u64);
+    let first = loop {
+        sleep(Duration::from_millis(50)).await;
+        if let Some(first) = served_since(script, caught_up)?.into_iter().min() {
+            break first;
+        }
         if since.elapsed() > BACK {
             bail!("the zone has not served for {BACK:?}");
         }
-        sleep(Duration::from_millis(50)).await;
-    }
-    script.measure("serves again after", ms(since.elapsed()));
-    let from = Moment::now();
-    sleep_until(from + SECOND).await;
-    let slow = served(script, &EAST)? - start;
+    };
+    let after = Duration::from_millis(first.since(resumed));
+    script.measure("serves again after", ms(after));
     // Slow start takes two seconds; a node that was killed often may come a little later than the other.
-    sleep_until(from + 5 * SECOND).await;
-    let before = served(script, &EAST)?;
-    sleep_until(from + 6 * SECOND).await;
-    let full = served(script, &EAST)? - before;
+    sleep(6 * SECOND + WRITTEN).await;
+    let served = served_since(script, first)?;
+    let in_second = |number: u64| {
+        let ages = served.iter().map(|at| at.since(first) / 1_000);
+        ages.filter(|second| *second == number).count()
+    };
+    let (slow, full) = (in_second(0), in_second(5));
     script.measure(
         "served there in the first second, in the sixth",
         format!("{slow}, {full}"),
@@ -118,4 +126,14 @@ async fn back(script: &Script, at_once: bool) -> Result<()> {
         format!("the zone took {slow} orders in its first second and {full} later: no slow start")
     });
     Ok(())
+}
+
+/// When the east decided, from `from` on.
+fn served_since(script: &Script, from: UnixMillis) -> Result<Vec<UnixMillis>> {
+    let mut times = Vec::new();
+    for id in EAST {
+        times.extend(script.times(id)?);
+    }
+    times.retain(|at| *at >= from);
+    Ok(times)
 }

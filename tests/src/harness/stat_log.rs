@@ -1,6 +1,8 @@
 //! Reads a node's `stat.log`: one line a decision.
 
 use anyhow::{Context, Result};
+use lastseat::timestamp::Rfc3339;
+use shared::UnixMillis;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -56,6 +58,21 @@ pub fn by_edge(path: &Path, sale: &str) -> Result<BTreeMap<String, u64>> {
     Ok(counts)
 }
 
+/// When each decision on `sale` in the log at `path` was made, in order.
+///
+/// # Errors
+/// It cannot be read, or a line has no time.
+pub fn times(path: &Path, sale: &str) -> Result<Vec<UnixMillis>> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    text.lines()
+        .filter(|line| field(line, "sale") == Some(sale))
+        .map(|line| {
+            let time = line.split(' ').next().and_then(Rfc3339::parse);
+            time.with_context(|| format!("no time in {line:?}"))
+        })
+        .collect()
+}
+
 /// The value of ` name=value ` in a line.
 fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     line.split(' ')
@@ -81,5 +98,7 @@ mod tests {
             by_ledger: 1,
         };
         assert_eq!(count(&path, "a").unwrap(), expected);
+        let at = Rfc3339::parse("2026-11-23T03:00:00Z").unwrap();
+        assert_eq!(times(&path, "a").unwrap(), [at, at]);
     }
 }
