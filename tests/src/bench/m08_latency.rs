@@ -104,7 +104,7 @@ fn limit(points: &[Point], peer: f64) -> String {
     format!(
         "Each answer waits until the append-only file is synced, on the disk that both share, and both share two processors with \
          the generator. At the load of the picture at which it is least, p99 is {ours:.1} ms with lastseat and {theirs:.1} with \
-         S2: that is the machine, without a queue. The goal is {wanted:.1} ms here, so it leaves {:.1} ms for standing in line: \
+         S2. The goal is {wanted:.1} ms here, so it leaves lastseat {:.1} ms more for standing in line: \
          for the batch under way, and after each pause that the disk or the machine makes, until what came meanwhile is sold.",
         wanted - ours
     )
