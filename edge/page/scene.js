@@ -98,6 +98,8 @@ function refusedScene({ problem, quantity }, view) {
     case "order_limit":
     case "buyer_limit":
       return { ...base, form: { ready: true, label: "get", most } };
+    case "ended_limit":
+      return base;
     case "invalid":
       return { ...base, detail: ["said", problem.detail], form: { ready: true, label: "get", most } };
     case "unauthorized":

@@ -68,6 +68,8 @@ export const words = {
 
     not_enough: "Not that many are left",
     not_enough_detail: (n) => `Fewer than ${n} tickets are free. You can ask for fewer.`,
+    ended_limit: "Too many of your orders were given back",
+    ended_limit_detail: "As many orders as one buyer may cancel or let expire in this sale have ended in your name. No new order is taken.",
     buyer_limit: "That is more than one buyer may have",
     buyer_limit_detail: "Together with what is already in your name it would be too many. You can ask for fewer.",
     order_limit: "That is more than one order may have",
@@ -181,6 +183,8 @@ export const words = {
 
     not_enough: "余票不足",
     not_enough_detail: (n) => `余票少于 ${n} 张。您可以减少张数。`,
+    ended_limit: "您退回的订单过多",
+    ended_limit_detail: "您在本次销售中取消或过期的订单已达上限，不再接受新订单。",
     buyer_limit: "超过每位买家的限额",
     buyer_limit_detail: "加上您名下已有的票会超出限额。您可以减少张数。",
     order_limit: "超过每单限额",

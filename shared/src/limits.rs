@@ -180,6 +180,16 @@ pub const EARLY_SHARE_MAX: f64 = 0.25;
 /// not leave tickets behind.
 pub const HEADROOM: f64 = 0.1;
 
+/// Ended orders (cancelled or expired) that one buyer may have in one sale before new orders are refused. Each keeps a
+/// record in Redis, and a buyer who orders and cancels in a loop makes 1,500 of them a second. Must equal `ENDED_MAX` in
+/// `prelude.lua`.
+pub const ENDED_ORDERS_MAX: u64 = 64;
+/// Orders of one sale that were cancelled before they came and are remembered. Must equal `EARLY_MAX` in `cancel.lua`.
+pub const CANCELLED_EARLY_MAX: u64 = 4_096;
+/// Changes of the hold time that a sale remembers, so that orders keep theirs. Must equal `HOLD_TIMES_MAX` in
+/// `prelude.lua`.
+pub const HOLD_TIMES_MAX: usize = 16;
+
 /// Exact stock is public at or above this number of free tickets only.
 pub const PUBLIC_STOCK_FLOOR: u32 = 100;
 

@@ -6,7 +6,7 @@
 mod restore;
 
 use crate::ids::{BuyerId, Capacity, OrderId, Quantity};
-use crate::limits::HOLD_LIFE_FACTOR;
+use crate::limits::{CANCELLED_EARLY_MAX, ENDED_ORDERS_MAX, HOLD_LIFE_FACTOR, HOLD_TIMES_MAX};
 use crate::log::{Entry, Event};
 use crate::order::{Order, OrderState, Pass, Reserve, Restored, Verdict};
 use crate::refusal::Refusal;
@@ -35,6 +35,12 @@ pub struct Sale {
     pub orders: BTreeMap<OrderId, Order>,
     /// Tickets that each buyer has; only buyers who have some.
     pub buyers: BTreeMap<BuyerId, u64>,
+    /// Orders of each buyer that ended: cancelled or expired.
+    pub ended: BTreeMap<BuyerId, u64>,
+    /// Orders that were cancelled before they came.
+    pub cancelled_early: u64,
+    /// What the hold time was before each change of it, and when it changed.
+    pub hold_times: Vec<(UnixMillis, u64)>,
 }
 
 /// What can be asked of a sale.
@@ -95,6 +101,9 @@ impl Sale {
             terms,
             orders: BTreeMap::new(),
             buyers: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            cancelled_early: 0,
+            hold_times: Vec::new(),
         };
         let events = vec![Event::Created {
             capacity,
@@ -205,6 +214,40 @@ impl Sale {
         *self.buyers.entry(buyer.clone()).or_default() += u64::from(tickets);
     }
 
+    /// The tickets of an order that ends.
+    fn end(&mut self, confirmed: bool, buyer: &BuyerId, tickets: u32) {
+        self.give_back(confirmed, buyer, tickets);
+        self.ended_more(buyer);
+    }
+
+    fn ended_more(&mut self, buyer: &BuyerId) {
+        *self.ended.entry(buyer.clone()).or_default() += 1;
+    }
+
+    /// An order that had ended takes tickets again.
+    fn retake(&mut self, confirmed: bool, buyer: &BuyerId, tickets: u32) {
+        self.take(confirmed, buyer, tickets);
+        match self.ended.get_mut(buyer) {
+            Some(ended) if *ended > 1 => *ended -= 1,
+            _ => {
+                self.ended.remove(buyer);
+            }
+        }
+    }
+
+    fn too_many_ended(&self, buyer: &BuyerId) -> bool {
+        self.ended
+            .get(buyer)
+            .is_some_and(|ended| *ended >= ENDED_ORDERS_MAX)
+    }
+
+    /// The hold time under which `order` was granted.
+    fn hold_ms_of(&self, order: &Order) -> u64 {
+        let mut times = self.hold_times.iter();
+        let before = times.find(|(changed_at, _)| order.created_at < *changed_at);
+        before.map_or(self.terms.hold_ms, |(_, hold_ms)| *hold_ms)
+    }
+
     fn give_back(&mut self, confirmed: bool, buyer: &BuyerId, tickets: u32) {
         *(if confirmed {
             &mut self.confirmed
@@ -259,7 +302,7 @@ impl Step<'_> {
         due.sort();
         for (_, id) in &due {
             if let Some(mut order) = self.sale.orders.get(id).cloned() {
-                self.sale.give_back(false, &order.buyer, order.taken);
+                self.sale.end(false, &order.buyer, order.taken);
                 self.sale.version += 1;
                 order.state = OrderState::Expired;
                 self.events.push(Event::Expired(id.clone()));
@@ -273,7 +316,8 @@ impl Step<'_> {
         let quantity = wish.quantity.get();
         let sale = &mut *self.sale;
         if let Some(order) = sale.orders.get(&wish.id) {
-            return if order.buyer == wish.buyer && order.asked == quantity {
+            let same = order.buyer == wish.buyer && order.asked == quantity;
+            return if same || order.is_tombstone() {
                 Verdict::Granted {
                     order: order.clone(),
                     replayed: true,
@@ -293,6 +337,7 @@ impl Step<'_> {
             SaleState::Open if !sale.within_buyer_limit(&wish.buyer, quantity) => {
                 Some(Refusal::BuyerLimit)
             }
+            SaleState::Open if sale.too_many_ended(&wish.buyer) => Some(Refusal::EndedLimit),
             SaleState::Open if sale.fits(quantity) => None,
             SaleState::Open if sale.free() > 0 => Some(Refusal::NotEnough),
             SaleState::Open if sale.held > 0 => Some(Refusal::AllHeld),
@@ -371,7 +416,7 @@ impl Step<'_> {
 
     fn confirm_late(&mut self, id: &OrderId, mut order: Order, tickets: u32) -> Verdict {
         if self.sale.fits(tickets) && self.sale.within_buyer_limit(&order.buyer, tickets) {
-            self.sale.take(true, &order.buyer, tickets);
+            self.sale.retake(true, &order.buyer, tickets);
             order.state = OrderState::Confirmed;
             order.taken = tickets;
             self.events.push(Event::Retaken {
@@ -388,7 +433,7 @@ impl Step<'_> {
 
     fn cancel(&mut self, id: &OrderId) -> Verdict {
         let Some(mut order) = self.sale.orders.get(id).cloned() else {
-            return Verdict::Refused(Refusal::UnknownOrder);
+            return self.cancel_early(id);
         };
         if !order.state.takes() {
             return Verdict::Granted {
@@ -396,14 +441,24 @@ impl Step<'_> {
                 replayed: true,
             };
         }
-        self.sale.give_back(
-            order.state == OrderState::Confirmed,
-            &order.buyer,
-            order.taken,
-        );
+        let confirmed = order.state == OrderState::Confirmed;
+        self.sale.end(confirmed, &order.buyer, order.taken);
         self.sale.version += 1;
         order.state = OrderState::Cancelled;
         self.events.push(Event::Cancelled(id.clone()));
+        self.done(id, order)
+    }
+
+    fn cancel_early(&mut self, id: &OrderId) -> Verdict {
+        if self.sale.cancelled_early >= CANCELLED_EARLY_MAX {
+            return Verdict::Refused(Refusal::UnknownOrder);
+        }
+        self.sale.cancelled_early += 1;
+        let order = Order::tombstone(self.now);
+        self.events.push(Event::Restored {
+            id: id.clone(),
+            order: order.clone(),
+        });
         self.done(id, order)
     }
 
@@ -416,7 +471,7 @@ impl Step<'_> {
             OrderState::Expired => return Verdict::Refused(Refusal::HoldExpired),
             _ => return Verdict::Refused(Refusal::WrongState),
         }
-        let hold_ms = self.sale.terms.hold_ms;
+        let hold_ms = self.sale.hold_ms_of(&order);
         let longest = order.created_at.plus(HOLD_LIFE_FACTOR * hold_ms);
         let deadline = self.now.plus(hold_ms).min(longest);
         if deadline <= order.deadline {
@@ -484,6 +539,11 @@ impl Step<'_> {
         } else if new == old {
             SaleChange::Unchanged
         } else {
+            if new.hold_ms != old.hold_ms {
+                self.sale.hold_times.push((self.now, old.hold_ms));
+                let more = self.sale.hold_times.len().saturating_sub(HOLD_TIMES_MAX);
+                self.sale.hold_times.drain(..more);
+            }
             self.sale.terms = new;
             self.sale.version += 1;
             self.events.push(Event::Terms(new));

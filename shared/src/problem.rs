@@ -73,6 +73,9 @@ codes! {
     /// The buyer has as many as a buyer may.
     BuyerLimit "buyer_limit" 409 "Limit per buyer reached"
         "With this order the buyer would have more tickets than this sale allows one buyer.";
+    /// The buyer has given back too many orders.
+    EndedLimit "ended_limit" 409 "Too many orders given back"
+        "This buyer has cancelled, or let expire, as many orders of this sale as one buyer may. No new order is taken from this buyer.";
     /// The order asks for more than an order may.
     OrderLimit "order_limit" 422 "Too many tickets in one order"
         "The order asks for more tickets than this sale allows one order. Ask for fewer.";
@@ -90,7 +93,7 @@ codes! {
         "The order is in a state in which this cannot be done. Ask for the order to see its state.";
     /// No such order.
     UnknownOrder "unknown_order" 404 "No such order"
-        "No order has this id in this sale. Nothing was sold under it.";
+        "No order has this id in this sale now. If a request for it may still be on its way, repeat the order under the same key, or cancel it: then nothing is sold under it.";
     /// No such sale.
     UnknownSale "unknown_sale" 404 "No such sale"
         "No sale has this id. Check the address.";

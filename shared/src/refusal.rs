@@ -20,6 +20,8 @@ pub enum Refusal {
     Closed,
     /// The buyer would have more tickets than the sale allows a buyer.
     BuyerLimit,
+    /// The buyer has given back, or let expire, as many orders of this sale as one may.
+    EndedLimit,
     /// The order asks for more tickets than the sale allows an order.
     OrderLimit,
     /// The order id already stands for another buyer or quantity.
@@ -51,6 +53,7 @@ impl Refusal {
             Self::Closed => Code::Closed,
             Self::BuyerLimit => Code::BuyerLimit,
             Self::OrderLimit => Code::OrderLimit,
+            Self::EndedLimit => Code::EndedLimit,
             Self::KeyReused => Code::KeyReused,
             Self::HoldExpired => Code::HoldExpired,
             Self::HoldLimit => Code::HoldLimit,

@@ -241,6 +241,10 @@ impl Recount {
         self.holds.clear();
         ledger
             .scan("HSCAN", &buyers, |buyer, tickets| {
+                // How many orders of a buyer have ended is kept beside the tallies.
+                if reply::text(buyer)?.starts_with("ended ") {
+                    return Ok(());
+                }
                 let id = BuyerId::parse(reply::text(buyer)?)
                     .map_err(|_| reply::strange("a buyer id", buyer))?;
                 self.buyers.insert(id, reply::number(tickets)?);

@@ -313,19 +313,41 @@ impl Ledger {
     }
 
     /// The order with this id, as it stands: a hold past its deadline counts as expired even if it has not
-    /// been swept yet.
+    /// been swept yet. Behind the same fence as every change: while a sale may lack what was acknowledged, this
+    /// is a fault and never "no such order".
     ///
     /// # Errors
     /// See [`Fault`].
     pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
-        let [_, orders, ..] = keys::of_sale(sale);
-        let reply = self
-            .call(redis::cmd("HGET").arg(orders).arg(id.as_str()))
-            .await?;
-        if reply == Value::Nil {
-            return Ok(None);
+        let script = &self.scripts().order;
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(id.as_str());
+            command
+        };
+        let read = async || {
+            let heard = self.acknowledged.commit_seq(sale);
+            self.run(script, &command(heard)).await
+        };
+        let mut parts = read().await?;
+        if parts.as_deref().is_some_and(is_fenced) && !self.acknowledged.has_healer() {
+            self.heal_alone(sale).await?;
+            parts = read().await?;
         }
-        let mut order = reply::order(id, &reply)?;
+        let Some(parts) = parts else {
+            return Ok(None);
+        };
+        if is_fenced(&parts) {
+            self.acknowledged.want(sale);
+            return Err(heal::healing(sale));
+        }
+        self.heard(sale, &parts)?;
+        match letter(&parts)? {
+            b'd' => {}
+            b'u' => return Ok(None),
+            other => return Err(strange_letter(script, other)),
+        }
+        let mut order = reply::order(id, part(&parts, 2)?)?;
         if order.state == OrderState::Held && order.deadline <= self.now() {
             order.state = OrderState::Expired;
         }

@@ -79,6 +79,7 @@ pub fn refusal(letter: u8, snapshot: &Snapshot) -> Option<Refusal> {
         b'c' => Refusal::Closed,
         b'o' => Refusal::OrderLimit,
         b'b' => Refusal::BuyerLimit,
+        b'f' => Refusal::EndedLimit,
         b'n' => Refusal::NotEnough,
         b'a' => Refusal::AllHeld,
         b's' => Refusal::SoldOut,

@@ -88,6 +88,8 @@ scripts! {
     cancel "cancel.lua" prelude!();
     /// Makes a hold last longer.
     extend "extend.lua" prelude!();
+    /// Reads an order.
+    order "order.lua" prelude!();
     /// Changes a sale's capacity.
     restock "restock.lua" prelude!();
     /// Opens, pauses or closes a sale.

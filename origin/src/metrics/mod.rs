@@ -20,14 +20,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Scripts that are counted by name; the label set is bounded.
-const SCRIPTS: [&str; 15] = [
-    "reserve", "create", "snapshot", "confirm", "cancel", "extend", "restock", "state", "terms",
-    "ack", "restore", "heal", "beat", "peek", "relay",
+const SCRIPTS: [&str; 16] = [
+    "reserve", "create", "snapshot", "confirm", "cancel", "extend", "order", "restock", "state",
+    "terms", "ack", "restore", "heal", "beat", "peek", "relay",
 ];
 /// Kinds of fault, as label values.
 const FAULTS: [&str; 3] = ["not_sent", "unknown", "corrupt"];
 /// What can become of an order, as label values: those of `stat.log`.
-const OUTCOMES: [&str; 16] = [
+const OUTCOMES: [&str; 17] = [
     "granted",
     "replayed",
     Code::SoldOut.as_str(),
@@ -37,6 +37,7 @@ const OUTCOMES: [&str; 16] = [
     Code::Paused.as_str(),
     Code::Closed.as_str(),
     Code::BuyerLimit.as_str(),
+    Code::EndedLimit.as_str(),
     Code::OrderLimit.as_str(),
     Code::KeyReused.as_str(),
     Code::UnknownSale.as_str(),

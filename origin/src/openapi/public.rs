@@ -77,6 +77,7 @@ fn place() -> Call {
             Code::NotOpen,
             Code::Paused,
             Code::BuyerLimit,
+            Code::EndedLimit,
             Code::UnknownSale,
             Code::Closed,
             Code::LengthRequired,
@@ -125,7 +126,10 @@ fn confirm() -> Call {
 fn cancel() -> Call {
     let path = "/v1/sales/{sale}/orders/{order}/cancel";
     Call::new(HttpMethod::Post, path, "cancelOrder", "Give tickets back")
-        .about("For whoever knows the order's id. Another buyer can have the tickets at once.")
+        .about(
+            "For whoever knows the order's id. Another buyer can have the tickets at once. An order that is not there \
+             yet is cancelled, too (quantity 0): a request for it that is still on its way sells nothing.",
+        )
         .curl(r#"curl -sS -X POST "$URL/v1/sales/demo/orders/$KEY/cancel""#)
         .takes::<Nothing>(Required::False, json!({}))
         .yes(

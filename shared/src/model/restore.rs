@@ -31,6 +31,10 @@ impl Step<'_> {
                 return Restored::NoRoom;
             }
             self.sale.take(confirmed, &told.buyer, told.taken);
+        } else if told.is_tombstone() {
+            self.sale.cancelled_early += 1;
+        } else {
+            self.sale.ended_more(&told.buyer);
         }
         self.is_now(id, told)
     }
@@ -48,7 +52,7 @@ impl Step<'_> {
                 if !self.sale.fits(order.taken) || pass < Pass::Last {
                     return Restored::NoRoom;
                 }
-                self.sale.take(false, &order.buyer, order.taken);
+                self.sale.retake(false, &order.buyer, order.taken);
                 order.state = OrderState::Held;
                 order.deadline = told.deadline;
                 self.is_now(id, order)
@@ -68,7 +72,11 @@ impl Step<'_> {
             OrderState::Expired => {}
             OrderState::Held => self.sale.give_back(false, &order.buyer, had),
         }
-        self.sale.take(true, &order.buyer, tickets);
+        if before == OrderState::Expired {
+            self.sale.retake(true, &order.buyer, tickets);
+        } else {
+            self.sale.take(true, &order.buyer, tickets);
+        }
         order.state = OrderState::Confirmed;
         order.taken = tickets;
         let (id, quantity) = (id.clone(), tickets);
@@ -111,7 +119,7 @@ impl Step<'_> {
 
     fn free_tickets_of(&mut self, order: &Order) {
         let confirmed = order.state == OrderState::Confirmed;
-        self.sale.give_back(confirmed, &order.buyer, order.taken);
+        self.sale.end(confirmed, &order.buyer, order.taken);
         self.sale.version += 1;
     }
 

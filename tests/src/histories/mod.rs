@@ -165,6 +165,9 @@ impl History {
             },
             |(id, order)| (id.clone(), order.clone()),
         );
+        if order.is_tombstone() {
+            return (id, order);
+        }
         let states = [
             OrderState::Held,
             OrderState::Confirmed,
@@ -225,6 +228,9 @@ impl History {
     fn granted(&mut self, world: &World) -> Option<Reserve> {
         let orders = &world.model().orders;
         let (id, order) = orders.iter().nth(self.rng.usize(0..orders.len().max(1)))?;
+        if order.is_tombstone() {
+            return None;
+        }
         Some(Reserve {
             id: id.clone(),
             buyer: order.buyer.clone(),

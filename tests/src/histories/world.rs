@@ -7,6 +7,7 @@ use lastseat::ledger::{Created, Fault, Ledger, LedgerUrl};
 use shared::log::Entry;
 use shared::model::{Answer, Command, Sale};
 use shared::{Capacity, SaleId, Terms, UnixMillis};
+use std::collections::BTreeMap;
 
 /// The two lines of the prelude that read the clock of Redis, and what the tests put in their place.
 pub const CLOCK: &str = "local clock = redis.call('TIME')\n\
@@ -217,6 +218,26 @@ impl World {
         reply.ok_or_else(|| Fault::Corrupt("the sale is gone".into()))
     }
 
+    /// Compares how many orders of each buyer have ended.
+    async fn compare_ended_orders(&self) -> Result<(), String> {
+        let [_, _, buyers, ..] = lastseat::ledger::keys::of_sale(&self.sale);
+        let fields: redis::RedisResult<BTreeMap<String, u64>> = redis::cmd("HGETALL")
+            .arg(buyers)
+            .query_async(&mut self.clock.clone())
+            .await;
+        let fields = fields.map_err(|error| format!("the buyers cannot be read: {error}"))?;
+        let ended: BTreeMap<String, u64> = fields
+            .into_iter()
+            .filter_map(|(name, number)| Some((name.strip_prefix("ended ")?.to_owned(), number)))
+            .collect();
+        let model = self.model.ended.iter();
+        let model: BTreeMap<String, u64> = model.map(|(b, n)| (b.to_string(), *n)).collect();
+        if ended == model {
+            return Ok(());
+        }
+        Err(format!("ended orders: model {model:?}, ledger {ended:?}"))
+    }
+
     /// Compares everything that is stored: records, tallies and holds (through the audit) and the log.
     pub async fn compare_at_rest(&self) -> Result<(), String> {
         let say = |fault: Fault| fault.to_string();
@@ -249,6 +270,7 @@ impl World {
                 self.entries.len()
             ));
         }
+        self.compare_ended_orders().await?;
         let report = self.ledger.audit(&self.sale).await.map_err(say)?;
         match report {
             Some(report) if report.ok => Ok(()),

@@ -1,12 +1,13 @@
 //! Reads the log beside the ledger: every prefix of it keeps the inventory rule, it has no gap, and what it says is
 //! what the ledger has.
 
+use shared::limits::HOLD_TIMES_MAX;
 use shared::log::{Entry, Event};
 use shared::model::Sale;
 use shared::order::OrderState;
 use shared::orderbook::OrderBook;
 use shared::sale::{SaleState, Terms};
-use shared::{Order, OrderId};
+use shared::{Order, OrderId, UnixMillis};
 
 /// A sale as its log tells it.
 #[derive(Debug, Default)]
@@ -19,6 +20,7 @@ pub struct Audit {
     commit_seq: u64,
     state: Option<SaleState>,
     terms: Terms,
+    hold_times: Vec<(UnixMillis, u64)>,
 }
 
 impl Audit {
@@ -67,7 +69,14 @@ impl Audit {
             }
             Event::State(state) => self.state = Some(*state),
             Event::Capacity(capacity) => self.capacity = *capacity,
-            Event::Terms(terms) => self.terms = *terms,
+            Event::Terms(terms) => {
+                if terms.hold_ms != self.terms.hold_ms {
+                    self.hold_times.push((entry.at, self.terms.hold_ms));
+                    let more = self.hold_times.len().saturating_sub(HOLD_TIMES_MAX);
+                    self.hold_times.drain(..more);
+                }
+                self.terms = *terms;
+            }
             _ => {}
         }
         if let Some(id) = event.order() {
@@ -139,6 +148,9 @@ impl Audit {
                 .map(|(id, order)| (id.clone(), order.clone()))
                 .collect(),
             buyers: count.buyers.into_iter().collect(),
+            ended: count.ended.into_iter().collect(),
+            cancelled_early: count.cancelled_early,
+            hold_times: self.hold_times.clone(),
         })
     }
 

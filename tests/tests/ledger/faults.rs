@@ -4,7 +4,22 @@ use crate::world::{Mutation, ledger, scripts};
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use lastseat_tests::histories;
 
-const MUTATIONS: [Mutation; 18] = [
+const MUTATIONS: [Mutation; 21] = [
+    Mutation {
+        name: "an order that was cancelled before it came is sold when it comes",
+        find: "    order = { state = 'x', asked = 0, taken = 0, created_at = now, deadline = 0, buyer = '-' }",
+        replace: "    return { snapshot(), 'u', '' }",
+    },
+    Mutation {
+        name: "a hold is made longer by a hold time that changed since",
+        find: "  local hold_ms = hold_ms_of(order)",
+        replace: "  local hold_ms = sale.hold_ms",
+    },
+    Mutation {
+        name: "ended orders of a buyer are counted twice",
+        find: "  ends(buyer, 1)",
+        replace: "  ends(buyer, 2)",
+    },
     Mutation {
         name: "one ticket too many, as in the well-known script",
         find: "return sale.held + sale.confirmed + tickets <= sale.capacity",
@@ -22,23 +37,23 @@ const MUTATIONS: [Mutation; 18] = [
     },
     Mutation {
         name: "no idempotency",
-        find: "  if order then\n    if order.buyer ~= buyer or order.asked ~= quantity then return 'k' end",
-        replace: "  if false then\n    if order.buyer ~= buyer or order.asked ~= quantity then return 'k' end",
+        find: "  local order = orders[id]\n  if order then\n    -- One that was cancelled",
+        replace: "  local order = orders[id]\n  if false then\n    -- One that was cancelled",
     },
     Mutation {
         name: "a key may change its content",
-        find: "if order.buyer ~= buyer or order.asked ~= quantity then return 'k' end",
-        replace: "if order.buyer ~= buyer then return 'k' end",
+        find: "(order.buyer ~= buyer or order.asked ~= quantity) then return 'k' end",
+        replace: "order.buyer ~= buyer then return 'k' end",
     },
     Mutation {
         name: "tickets return twice: on cancel and on expiry",
-        find: "    if order.state == 'h' then unhold(id) end\n    order.state = 'x'",
-        replace: "    order.state = 'x'",
+        find: "  if order.state == 'h' then unhold(id) end\n  order.state = 'x'\n  event('x', id)",
+        replace: "  order.state = 'x'\n  event('x', id)",
     },
     Mutation {
         name: "cancelling an expired order returns its tickets again",
-        find: "  if order.state == 'h' or order.state == 'c' then\n    give_back(order.state",
-        replace: "  if order.state ~= 'x' then\n    give_back(order.state",
+        find: "elseif order.state == 'h' or order.state == 'c' then\n  give_back(order.state",
+        replace: "elseif order.state ~= 'x' then\n  give_back(order.state",
     },
     Mutation {
         name: "a confirmed order keeps its hold",
@@ -47,8 +62,8 @@ const MUTATIONS: [Mutation; 18] = [
     },
     Mutation {
         name: "the version does not rise on a return",
-        find: "  take(state, buyer, -tickets)\n  bump()",
-        replace: "  take(state, buyer, -tickets)\n  dirty = true",
+        find: "  ends(buyer, 1)\n  bump()",
+        replace: "  ends(buyer, 1)\n  dirty = true",
     },
     Mutation {
         name: "a late payment that was refused is taken the second time",

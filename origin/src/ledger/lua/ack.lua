@@ -15,8 +15,8 @@ if seq > sale.commit_seq then
 elseif seq > sale.acked_seq then
   sale.acked_seq = seq
   dirty = true
+  also('XTRIM', LOG, 'MINID', (seq + 1) .. '-0')
   letter = 'd'
 end
 commit()
-if letter == 'd' then redis.call('XTRIM', LOG, 'MINID', (seq + 1) .. '-0') end
 return { snapshot(), letter }

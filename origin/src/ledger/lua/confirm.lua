@@ -21,7 +21,7 @@ local function decide()
   if order.state == 'l' then return 'e' end
   if order.state == 'e' then
     if fits(tickets) and within_buyer_limit(order.buyer, tickets) then
-      take('c', order.buyer, tickets)
+      retake('c', order.buyer, tickets)
       order.state, order.taken = 'c', tickets
       event('t', id, tickets)
       change(id, order)

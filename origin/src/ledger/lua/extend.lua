@@ -1,6 +1,7 @@
--- Makes a hold last a hold time from now, up to a bounded life.
+-- Makes a hold last a hold time from now, up to a bounded life. The hold time is the one under which the order was
+-- granted.
 --
--- ARGV  2 id  3 the longest life of a hold, in hold times of its sale
+-- ARGV  2 id  3 the longest life of a hold, in hold times
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, or a refusal: u unknown_order, v wrong_state, e hold_expired,
@@ -17,7 +18,8 @@ local function decide()
   if not order then return 'u' end
   if order.state == 'e' or order.state == 'l' then return 'e' end
   if order.state ~= 'h' then return 'v' end
-  local deadline = math.min(now + sale.hold_ms, order.created_at + ARGV[3] * sale.hold_ms)
+  local hold_ms = hold_ms_of(order)
+  local deadline = math.min(now + hold_ms, order.created_at + ARGV[3] * hold_ms)
   if deadline <= order.deadline then return 'm' end
   order.deadline = deadline
   held_until[id] = deadline

@@ -54,6 +54,7 @@ local function take_over()
   for i, name in ipairs(TERMS) do
     local value = tonumber(ARGV[7 + i])
     differs = differs or value ~= sale[name]
+    if name == 'hold_ms' then set_hold_ms(value) end
     sale[name] = value
   end
   if differs then
@@ -121,15 +122,15 @@ if made == DONE and (waited < patience or step == DONE) then
     record = { lost = record.lost }
   end
 end
-local fields, stale = {}, {}
+-- What is not written yet, or was written otherwise.
 for name, value in pairs(record) do
-  fields[#fields + 1] = HEAL .. name
-  fields[#fields + 1] = value
+  more_fields[HEAL .. name] = value
+  dirty = true
 end
+local stale = { 'HDEL', SALE }
 for _, name in pairs(written) do
   if not record[name] then stale[#stale + 1] = HEAL .. name end
 end
-if #fields > 0 then redis.call('HSET', SALE, unpack(fields)) end
-if #stale > 0 then redis.call('HDEL', SALE, unpack(stale)) end
+if #stale > 2 then also(unpack(stale)) end
 commit()
 return { snapshot(), letter, HISTORY, found, lost() }

@@ -8,13 +8,20 @@
 -- by restore.lua and heal.lua; every other script answers `{ snapshot, 'y' }`: nothing happened.
 --
 -- Order of work in every script: read, check, decide on tables, and only then write (`commit`).
--- Redis does not roll a failed script back, so nothing may fail between two writes.
+-- Redis does not roll a failed script back, so nothing may fail between two writes: each key that is written was
+-- read before (a wrong type shows), and each command that writes is permitted before the first one runs.
+-- The log is a write-ahead log: its entry is written first and the sale's fields, with commit_seq, last. A script
+-- that was carried out by half anyway (a file that ended inside it) shows as a log that is ahead of the sale.
 -- A script that meets data it did not write raises CORRUPT before its first write.
 -- Numbers stay below 10^14, so that Lua's tostring (%.14g) writes them in full.
 
 local SALE, ORDERS, BUYERS, HOLDS, LOG = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local HEARD = tonumber(ARGV[1])
 local SWEEP_MAX = 1024
+-- A buyer's ended orders (cancelled or expired) in one sale; with more, the buyer gets no new ones.
+local ENDED_MAX = 64
+-- Changes of the hold time that a sale remembers.
+local HOLD_TIMES_MAX = 16
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -25,8 +32,11 @@ local HISTORY = string.match(redis.call('INFO', 'replication'), 'master_replid:(
 local sale                        -- the sale's fields, numbers as numbers
 local healing                     -- whether the sale may lack orders that were acknowledged
 local orders, tally = {}, {}      -- id -> record table or false, buyer -> tickets
+local ended = {}                  -- buyer -> ended orders, where they were read
 local changed, changed_ids = {}, {}
 local changed_buyers, changed_buyer_list = {}, {}
+local changed_ended, changed_ended_list = {}, {}
+local more_fields, more_writes = {}, {}
 local held_until, released = {}, {}
 local events, dirty = {}, false
 
@@ -35,8 +45,8 @@ local function corrupt(what)
 end
 
 local FIELDS = { 'format', 'capacity', 'held', 'confirmed', 'version', 'commit_seq', 'opens_at',
-  'closes_at', 'hold_ms', 'buyer_limit', 'order_limit', 'acked_seq', 'state', 'history' }
-local NUMBERS = #FIELDS - 2
+  'closes_at', 'hold_ms', 'buyer_limit', 'order_limit', 'acked_seq', 'state', 'history', 'ended_peak' }
+local NUMBERS = #FIELDS - 3
 local STATES = { scheduled = true, open = true, paused = true, closed = true }
 
 -- The digits of a number. The orders of a batch share most of theirs, and writing one takes long.
@@ -93,6 +103,14 @@ local function open_sale(still)
   if free() < 0 then corrupt('more tickets are taken than the sale has') end
   -- A sale of a lastseat that knew of no histories is taken to be whole.
   sale.history = values[NUMBERS + 2] or HISTORY
+  -- The most ended orders that any buyer has had: below ENDED_MAX nobody's need to be read. Absent = none.
+  sale.ended_peak = tonumber(values[NUMBERS + 3] or 0)
+  if not sale.ended_peak then corrupt('field ended_peak of the sale is not a number') end
+  local ahead = redis.call('XRANGE', LOG, '(' .. sale.commit_seq .. '-0', '+', 'COUNT', 1)
+  if #ahead > 0 then
+    corrupt('the log has entry ' .. ahead[1][1] .. ', the sale is at ' .. sale.commit_seq
+      .. ': a script was carried out by half. lastseat audit --repair-plan says how to finish it')
+  end
   healing = sale.history ~= HISTORY or sale.commit_seq < HEARD
   if healing or still then return true end
   if sale.state == 'scheduled' and sale.opens_at > 0 and now >= sale.opens_at then enter('open') end
@@ -139,6 +157,39 @@ local function load_buyers(buyers)
   end
 end
 
+-- Reads how many ended orders the buyers have, into `ended`. One call, whatever the number of buyers. They are kept
+-- with the tallies; no buyer's name has a space.
+local function load_ended(buyers)
+  if #buyers == 0 then return end
+  local names = {}
+  for i = 1, #buyers do names[i] = 'ended ' .. buyers[i] end
+  local counts = redis.call('HMGET', BUYERS, unpack(names))
+  for i = 1, #buyers do
+    local buyer = buyers[i]
+    if ended[buyer] == nil then
+      local number = tonumber(counts[i] or 0)
+      if not number or number < 0 then
+        corrupt('the number of ended orders of buyer ' .. buyer .. ' is not a number')
+      end
+      ended[buyer] = number
+    end
+  end
+end
+
+-- An order of the buyer ended (1), or one that had ended took its tickets again (-1). Never below 0: those that
+-- ended under an older lastseat were not counted.
+local function ends(buyer, orders_more)
+  ended[buyer] = math.max(0, ended[buyer] + orders_more)
+  if ended[buyer] > sale.ended_peak then
+    sale.ended_peak = ended[buyer]
+    more_fields.ended_peak = sale.ended_peak
+  end
+  if not changed_ended[buyer] then
+    changed_ended[buyer] = true
+    changed_ended_list[#changed_ended_list + 1] = buyer
+  end
+end
+
 local function change(id, order)
   orders[id] = order
   if not changed[id] then
@@ -174,10 +225,38 @@ local function take(state, buyer, tickets)
   count(buyer, tickets)
 end
 
--- Gives `tickets` of an order back. They can be sold from now on.
+-- Gives the tickets of an order that ends back. They can be sold from now on.
 local function give_back(state, buyer, tickets)
   take(state, buyer, -tickets)
+  ends(buyer, 1)
   bump()
+end
+
+-- An order that had ended takes tickets again.
+local function retake(state, buyer, tickets)
+  take(state, buyer, tickets)
+  ends(buyer, -1)
+end
+
+-- Orders keep the hold time under which they were granted: `hold_times` of the sale has what it was before each
+-- change, as `<time of the change>:<hold_ms before it>`.
+local function set_hold_ms(hold_ms)
+  if hold_ms == sale.hold_ms then return end
+  local times = {}
+  for time in string.gmatch(redis.call('HGET', SALE, 'hold_times') or '', '%S+') do
+    times[#times + 1] = time
+  end
+  times[#times + 1] = digits[now] .. ':' .. digits[sale.hold_ms]
+  while #times > HOLD_TIMES_MAX do table.remove(times, 1) end
+  more_fields.hold_times = table.concat(times, ' ')
+  sale.hold_ms = hold_ms
+end
+
+local function hold_ms_of(order)
+  for changed_at, before in string.gmatch(redis.call('HGET', SALE, 'hold_times') or '', '(%d+):(%d+)') do
+    if order.created_at < tonumber(changed_at) then return tonumber(before) end
+  end
+  return sale.hold_ms
 end
 
 local function unhold(id)
@@ -205,6 +284,7 @@ local function sweep()
     buyers[i] = order.buyer
   end
   load_buyers(buyers)
+  load_ended(buyers)
   for _, id in ipairs(due) do expire(id, orders[id]) end
   return #due
 end
@@ -216,9 +296,17 @@ local function load_order(id)
   local order = orders[id]
   if order then
     load_buyers({ order.buyer })
+    load_ended({ order.buyer })
     if order.state == 'h' and order.deadline <= now then expire(id, order) end
   end
   return order
+end
+
+-- How many orders were cancelled before they came, as `cancelled_early` of the sale has it.
+local function cancelled_early()
+  local early = more_fields.cancelled_early or tonumber(redis.call('HGET', SALE, 'cancelled_early') or 0)
+  if not early then corrupt('field cancelled_early of the sale is not a number') end
+  return early
 end
 
 local function pack(order)
@@ -226,51 +314,82 @@ local function pack(order)
     .. digits[order.created_at] .. ':' .. digits[order.deadline] .. ':' .. order.buyer
 end
 
--- Writes everything that was decided: at most one call per key, one log entry per script.
+-- A write that is none of `commit`'s own, carried out with it, before the sale's fields.
+local function also(...)
+  more_writes[#more_writes + 1] = { ... }
+end
+
+-- Writes everything that was decided: at most one call per key, one log entry per script, which comes first; the
+-- sale's fields come last. Nothing is written where a command of them is not permitted.
 local function commit()
-  if not dirty then return end
+  if not dirty and #more_writes == 0 then return end
+  local writes = {}
+  local function write(...)
+    writes[#writes + 1] = { ... }
+  end
+  if #events > 0 then
+    sale.commit_seq = sale.commit_seq + 1
+    write('XADD', LOG, sale.commit_seq .. '-0', 'e',
+      '1 ' .. now .. ' ' .. sale.version .. '\n' .. table.concat(events, '\n'))
+  end
   if #changed_ids > 0 then
-    local pairs_ = {}
+    local pairs_ = { 'HSET', ORDERS }
     for i = 1, #changed_ids do
       local id = changed_ids[i]
-      pairs_[2 * i - 1] = id
-      pairs_[2 * i] = pack(orders[id])
+      pairs_[2 * i + 1] = id
+      pairs_[2 * i + 2] = pack(orders[id])
     end
-    redis.call('HSET', ORDERS, unpack(pairs_))
+    writes[#writes + 1] = pairs_
   end
-  local some, none = {}, {}
+  local some, none = { 'HSET', BUYERS }, { 'HDEL', BUYERS }
+  local function keep(name, number)
+    if number > 0 then
+      local place = #some
+      some[place + 1] = name
+      some[place + 2] = digits[number]
+    else
+      none[#none + 1] = name
+    end
+  end
   for i = 1, #changed_buyer_list do
     local buyer = changed_buyer_list[i]
-    if tally[buyer] > 0 then
-      local place = #some
-      some[place + 1] = buyer
-      some[place + 2] = digits[tally[buyer]]
-    else
-      none[#none + 1] = buyer
-    end
+    keep(buyer, tally[buyer])
   end
-  if #some > 0 then redis.call('HSET', BUYERS, unpack(some)) end
-  if #none > 0 then redis.call('HDEL', BUYERS, unpack(none)) end
-  local holds = {}
+  for i = 1, #changed_ended_list do
+    local buyer = changed_ended_list[i]
+    keep('ended ' .. buyer, ended[buyer])
+  end
+  if #some > 2 then writes[#writes + 1] = some end
+  if #none > 2 then writes[#writes + 1] = none end
+  local holds = { 'ZADD', HOLDS }
   for id, deadline in pairs(held_until) do
     holds[#holds + 1] = deadline
     holds[#holds + 1] = id
   end
   -- Added before removed, as above: a key that becomes empty is gone, and while its slot moves to another node of a
   -- Redis Cluster, no script may make a new one here. It would fail between two writes.
-  if #holds > 0 then redis.call('ZADD', HOLDS, unpack(holds)) end
-  if #released > 0 then redis.call('ZREM', HOLDS, unpack(released)) end
-  if #events > 0 then
-    sale.commit_seq = sale.commit_seq + 1
-    redis.call('XADD', LOG, sale.commit_seq .. '-0', 'e',
-      '1 ' .. now .. ' ' .. sale.version .. '\n' .. table.concat(events, '\n'))
+  if #holds > 2 then writes[#writes + 1] = holds end
+  if #released > 0 then write('ZREM', HOLDS, unpack(released)) end
+  for i = 1, #more_writes do writes[#writes + 1] = more_writes[i] end
+  if dirty then
+    local fields = { 'HSET', SALE }
+    for i = 1, NUMBERS + 2 do
+      fields[2 * i + 1] = FIELDS[i]
+      fields[2 * i + 2] = sale[FIELDS[i]]
+    end
+    for name, value in pairs(more_fields) do
+      fields[#fields + 1] = name
+      fields[#fields + 1] = value
+    end
+    writes[#writes + 1] = fields
   end
-  local fields = {}
-  for _, name in ipairs(FIELDS) do
-    fields[#fields + 1] = name
-    fields[#fields + 1] = sale[name]
+  for i = 1, #writes do
+    if not redis.acl_check_cmd(writes[i][1], writes[i][2], writes[i][3]) then
+      error({ err = 'NOPERM this user may not run ' .. writes[i][1] .. ' on ' .. writes[i][2]
+        .. '. deploy/redis/users.acl has what it needs' })
+    end
   end
-  redis.call('HSET', SALE, unpack(fields))
+  for i = 1, #writes do redis.call(unpack(writes[i])) end
 end
 
 -- What every reply starts with.

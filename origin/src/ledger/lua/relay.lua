@@ -9,14 +9,25 @@
 --       2 the position, empty when none was kept yet
 
 local token, act = ARGV[1], ARGV[3]
-local owner = redis.call('GET', KEYS[1])
+local owner, position = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]) or ''
 local ours = owner == token or (act == 'claim' and not owner)
 if ours then
-  if ARGV[4] ~= '' then redis.call('SET', KEYS[2], ARGV[4]) end
-  if act == 'leave' then
-    redis.call('DEL', KEYS[1])
-  else
-    redis.call('SET', KEYS[1], token, 'PX', ARGV[2])
+  local writes = {}
+  if ARGV[4] ~= '' then
+    position = ARGV[4]
+    writes[1] = { 'SET', KEYS[2], position }
   end
+  if act == 'leave' then
+    writes[#writes + 1] = { 'DEL', KEYS[1] }
+  else
+    writes[#writes + 1] = { 'SET', KEYS[1], token, 'PX', ARGV[2] }
+  end
+  -- Redis does not roll a failed script back: nothing is written unless everything may be.
+  for i = 1, #writes do
+    if not redis.acl_check_cmd(unpack(writes[i])) then
+      error({ err = 'NOPERM this user may not run ' .. writes[i][1] .. ' on ' .. writes[i][2] })
+    end
+  end
+  for i = 1, #writes do redis.call(unpack(writes[i])) end
 end
-return { ours and 1 or 0, redis.call('GET', KEYS[2]) or '' }
+return { ours and 1 or 0, position }

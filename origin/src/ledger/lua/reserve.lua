@@ -5,7 +5,7 @@
 --       1 snapshot
 --       2 a letter for each order: g granted, r replayed, or a refusal:
 --         k key_reused, w not_open, p paused, c closed, o order_limit, b buyer_limit,
---         n not_enough, a all_held, s sold_out
+--         f ended_limit, n not_enough, a all_held, s sold_out
 --       3 the packed records of the replayed orders, in their order
 -- Calls of Redis do not grow with the batch: read all, decide here, write variadically.
 
@@ -20,6 +20,7 @@ end
 load_orders(ids)
 load_buyers(buyers)
 sweep()
+if sale.ended_peak >= ENDED_MAX then load_ended(buyers) end
 
 local WHY_NOT = { scheduled = 'w', paused = 'p', closed = 'c' }
 local deadline = sale.hold_ms > 0 and now + sale.hold_ms or 0
@@ -29,7 +30,8 @@ local letters, replays = {}, {}
 local function decide(id, buyer, quantity)
   local order = orders[id]
   if order then
-    if order.buyer ~= buyer or order.asked ~= quantity then return 'k' end
+    -- One that was cancelled before it came (asked for 0) never sells, whoever asks.
+    if order.asked > 0 and (order.buyer ~= buyer or order.asked ~= quantity) then return 'k' end
     if order.state == 'h' and order.deadline <= now then load_order(id) end
     replays[#replays + 1] = pack(order)
     return 'r'
@@ -37,6 +39,7 @@ local function decide(id, buyer, quantity)
   if sale.state ~= 'open' then return WHY_NOT[sale.state] end
   if quantity > sale.order_limit then return 'o' end
   if not within_buyer_limit(buyer, quantity) then return 'b' end
+  if (ended[buyer] or 0) >= ENDED_MAX then return 'f' end
   if not fits(quantity) then
     if free() > 0 then return 'n' end
     return sale.held > 0 and 'a' or 's'

@@ -26,6 +26,7 @@ for i = 1, (#ARGV - 4) / 2 do
 end
 load_orders(ids)
 load_buyers(buyers)
+load_ended(buyers)
 -- Not before: a hold that is due here may have been confirmed or extended, as another node knows.
 if pass > 1 then sweep() end
 
@@ -52,6 +53,10 @@ local function insert(id, told)
     if not fits(told.taken) or (told.state == 'h' and not last) then return 'n' end
     take(told.state, told.buyer, told.taken)
     if told.state == 'h' then hold(id, told, told.deadline) end
+  elseif told.asked > 0 then
+    ends(told.buyer, 1)
+  else
+    more_fields.cancelled_early = cancelled_early() + 1
   end
   return becomes(id, told, 'R', pack(told))
 end
@@ -65,7 +70,7 @@ local function as_held(id, order, told)
   -- It was extended, the ledger forgot that and let it expire.
   if order.state ~= 'e' or told.deadline <= now then return 'r' end
   if not last or not fits(order.taken) then return 'n' end
-  take('h', order.buyer, order.taken)
+  retake('h', order.buyer, order.taken)
   hold(id, order, told.deadline)
   return becomes(id, order, 'R', pack(order))
 end
@@ -76,7 +81,7 @@ local function as_confirmed(id, order, told)
   if order.state == 'l' or told.taken > order.taken then return 'k' end
   if order.state == 'e' then
     if not fits(told.taken) then return 'n' end
-    take('c', order.buyer, told.taken)
+    retake('c', order.buyer, told.taken)
     order.state, order.taken = 'c', told.taken
     return becomes(id, order, 't', told.taken)
   end
@@ -116,7 +121,9 @@ local function restore(id, told)
   return 'r'
 end
 
-local letters, listed, settled = {}, {}, {}
+-- Read before anything is written: it shows whether the list can be written.
+local list_length = redis.call('HLEN', UNRESTORED)
+local letters, listed, settled = {}, { 'HSET', UNRESTORED }, { 'HDEL', UNRESTORED }
 for i = 1, #ids do
   local letter = restore(ids[i], tolds[i])
   letters[i] = letter
@@ -127,9 +134,7 @@ for i = 1, #ids do
     listed[#listed + 1] = table.concat({ letter, node, now, ARGV[2 * i + 4] }, ' ')
   end
 end
+if last and #listed > 2 and list_length < tonumber(ARGV[4]) then also(unpack(listed)) end
+if list_length > 0 and #settled > 2 then also(unpack(settled)) end
 commit()
-if last and #listed > 0 and redis.call('HLEN', UNRESTORED) < tonumber(ARGV[4]) then
-  redis.call('HSET', UNRESTORED, unpack(listed))
-end
-if #settled > 0 then redis.call('HDEL', UNRESTORED, unpack(settled)) end
 return { snapshot(), table.concat(letters) }

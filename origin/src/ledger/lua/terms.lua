@@ -20,6 +20,7 @@ local function decide()
   end
   if wanted.closes_at > 0 and wanted.closes_at <= wanted.opens_at then return 'v' end
   if not differs then return 'r' end
+  set_hold_ms(wanted.hold_ms)
   for name, value in pairs(wanted) do sale[name] = value end
   event('T', sale.opens_at, sale.closes_at, sale.hold_ms, sale.buyer_limit, sale.order_limit)
   bump()
