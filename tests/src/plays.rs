@@ -233,7 +233,16 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn say(&mut self, said: &str) -> Result<Vec<String>, String> {
+    /// Begins with a sale of its own.
+    pub fn begin(&mut self) {
+        self.sale = format!("play-{:x}", fastrand::u64(..));
+    }
+
+    /// Says one line of a play; what is answered.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub fn say(&mut self, said: &str) -> Result<Vec<String>, String> {
         let words: Vec<String> = said.split(' ').flat_map(|word| self.word(word)).collect();
         let (first, rest) = words.split_first().ok_or("no words")?;
         match first.as_str() {
@@ -275,8 +284,16 @@ impl<'a> Stage<'a> {
         command
     }
 
-    fn key(&self, name: &str) -> String {
+    /// The key of the sale that a play calls `:name`.
+    #[must_use]
+    pub fn key(&self, name: &str) -> String {
         format!("lastseat:{{{}}}:{name}", self.sale)
+    }
+
+    /// What a play calls this key of the sale.
+    #[must_use]
+    pub fn short(&self, key: &str) -> String {
+        key.replace(&self.key(""), "")
     }
 
     fn word(&self, word: &str) -> Vec<String> {

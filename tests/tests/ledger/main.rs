@@ -1,6 +1,7 @@
 //! The Lua scripts on a real Redis, held against the model in `shared`.
 
 mod concurrent;
+mod failing;
 mod faults;
 mod history;
 mod mutants;

@@ -9,14 +9,14 @@
 if not open_sale() then return nil end
 if healing then return fenced() end
 local seq = tonumber(ARGV[2])
-local letter = 'r'
+local letter, trim = 'r', nil
 if seq > sale.commit_seq then
   letter = 'v'
 elseif seq > sale.acked_seq then
   sale.acked_seq = seq
   dirty = true
-  also('XTRIM', LOG, 'MINID', (seq + 1) .. '-0')
+  trim = { 'XTRIM', LOG, 'MINID', (seq + 1) .. '-0' }
   letter = 'd'
 end
-commit()
+commit(trim)
 return { snapshot(), letter }

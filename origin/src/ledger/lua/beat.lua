@@ -36,6 +36,10 @@ end
 if weight > 0 then live[#live + 1] = me end
 changes[#changes + 1] = me
 changes[#changes + 1] = weight .. ' ' .. now
+-- Redis does not roll a failed script back: nothing is written unless everything may be.
+if #gone > 0 and not redis.acl_check_cmd('HDEL', KEYS[1]) then
+  error({ err = 'NOPERM this user may not run HDEL on ' .. KEYS[1] })
+end
 redis.call('HSET', KEYS[1], unpack(changes))
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
 local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
