@@ -1,7 +1,8 @@
 //! The cluster's own Redis: started, owned and stopped by lastseat, never the system's instance.
 //!
 //! It listens on a Unix socket in its data directory and syncs its append-only file at every write,
-//! which group commit pays for.
+//! which group commit pays for. Before each start that file is made whole: a half script at its end would be
+//! carried out by the start after the next one.
 
 use crate::cluster::member::Member;
 use crate::cluster::roster::Board;
@@ -9,18 +10,22 @@ use crate::process::{self, Running};
 use redis::{ConnectionAddr, IntoConnectionInfo, RedisError};
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tracing::info;
+use tracing::{info, warn};
 
 /// A path of a Unix socket has at most 107 bytes on Linux, 103 on macOS.
 const SOCKET_PATH_MAX: usize = 103;
 /// Reading a large append-only file takes a while.
 const READY: Duration = Duration::from_secs(60);
+/// Checking one takes a tenth of the time that reading it does: half a second for 250 MB.
+const CHECKED: Duration = Duration::from_secs(60);
 /// A Redis that was left behind gets this long to end.
 const LEAVE: Duration = Duration::from_secs(20);
 /// Time between two looks at something that is about to happen.
@@ -28,6 +33,11 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Programs that will do, the first one found is taken.
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
+
+/// What makes the append-only file whole, the same here as on servers: a shell script that runs `redis-check-aof`.
+const MAKE_WHOLE: &str = include_str!("../../deploy/redis/make-whole");
+/// Becomes a program whose files are for their owner only: they hold order ids, which are capabilities.
+const PRIVATELY: &str = "umask 077 && exec \"$@\"";
 
 /// A Redis of one's own.
 #[derive(Debug)]
@@ -54,6 +64,7 @@ impl RedisServer {
         let directory = data_dir.join("redis");
         let prepared = std::fs::create_dir_all(&directory)
             .and_then(|()| directory.canonicalize())
+            .and_then(|directory| keep_private(&directory).map(|()| directory))
             .and_then(|directory| Ok((socket_in(&directory)?, directory)));
         let (socket, directory) =
             prepared.map_err(|e| format!("{} cannot be used: {e}", directory.display()))?;
@@ -157,6 +168,31 @@ impl RedisServer {
         self.directory.join("redis.log")
     }
 
+    /// Takes half scripts out of the append-only file and says so.
+    async fn make_whole(&self) -> Result<(), String> {
+        let run = async {
+            let mut command = process::bound("sh")?;
+            command.args(["-c", MAKE_WHOLE, "make-whole"]);
+            command.arg(&self.directory);
+            command.stdin(Stdio::null()).kill_on_drop(true);
+            tokio::time::timeout(CHECKED, command.output())
+                .await
+                .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
+        };
+        let place = self.directory.display();
+        let output = run
+            .await
+            .map_err(|e| format!("the append-only file in {place} cannot be checked: {e}"))?;
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            warn!("before the start of Redis: {line}");
+        }
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+        }
+    }
+
     async fn answers(&self) {
         loop {
             if let Ok(mut connection) = self.connect().await {
@@ -175,9 +211,14 @@ impl Member for RedisServer {
         "Redis".to_owned()
     }
 
+    async fn before_start(&mut self) -> Result<(), String> {
+        self.make_whole().await
+    }
+
     fn spawn(&mut self) -> Result<Running, String> {
         let start = || {
-            let mut command = process::bound(&self.program)?;
+            let mut command = process::bound("sh")?;
+            command.args(["-c", PRIVATELY, "sh"]).arg(&self.program);
             command.arg("--dir").arg(&self.directory);
             command
                 .arg("--unixsocket")
@@ -198,6 +239,7 @@ impl Member for RedisServer {
                 "--save",
                 "",
             ]);
+            command.args(["--aof-load-truncated", "no"]);
             command.args(["--maxmemory-policy", "noeviction", "--daemonize", "no"]);
             process::print_to(&mut command, &self.log_file())?;
             Running::start(self.name(), &mut command)
@@ -265,6 +307,22 @@ fn socket_in(directory: &Path) -> io::Result<PathBuf> {
     Ok(short.join("redis.sock"))
 }
 
+/// Lets nobody but its owner into `directory`, and takes the rights of others from the files of a version that
+/// left them.
+fn keep_private(directory: &Path) -> io::Result<()> {
+    std::fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            keep_private(&entry.path())?;
+        } else if kind.is_file() {
+            std::fs::set_permissions(entry.path(), Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether a process has `directory` as its working directory, as Redis has its data directory.
 fn works_in(pid: u32, directory: &Path) -> bool {
     std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == directory)
@@ -283,6 +341,26 @@ mod tests {
         assert!(socket.as_os_str().len() <= SOCKET_PATH_MAX);
         assert_eq!(socket_in(&long).unwrap(), socket);
         std::fs::remove_dir(socket.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn files_that_an_earlier_version_left_to_others_are_for_their_owner_only() {
+        let directory = std::env::temp_dir().join(format!("lastseat-mode-{}", std::process::id()));
+        let inner = directory.join("appendonlydir");
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(&inner).unwrap();
+        let file = inner.join("appendonly.aof.1.incr.aof");
+        std::fs::write(&file, "").unwrap();
+        for (path, mode) in [(&directory, 0o755), (&inner, 0o755), (&file, 0o644)] {
+            std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        }
+        keep_private(&directory).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(
+            [mode(&directory), mode(&inner), mode(&file)],
+            [0o700, 0o700, 0o600]
+        );
+        std::fs::remove_dir_all(directory).unwrap();
     }
 
     #[test]

@@ -9,8 +9,9 @@ use crate::metrics::{Counters, count};
 use crate::sales::{Placed, Tier};
 use crate::timestamp::Rfc3339;
 use shared::{Code, EdgeId, OrderId, Quantity, SaleId, TraceParent, UnixMillis};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -234,7 +235,13 @@ struct LogFile {
 
 impl LogFile {
     fn open(path: PathBuf, size_max: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        // Its lines name orders, and an order's id is a capability.
+        let private = 0o600;
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).mode(private);
+        let file = options.open(&path)?;
+        // One of an earlier version has the mode that the system gave it.
+        file.set_permissions(Permissions::from_mode(private))?;
         let size = file.metadata()?.len();
         Ok(Self {
             path,
@@ -260,6 +267,7 @@ impl LogFile {
 mod tests {
     use super::*;
     use shared::Refusal;
+    use std::os::unix::fs::MetadataExt as _;
 
     fn directory(name: &str) -> PathBuf {
         let directory =
@@ -314,6 +322,21 @@ mod tests {
             let text = String::from_utf8(std::mem::take(&mut lines)).unwrap();
             assert_eq!(text, Rfc3339(at).to_string());
         }
+    }
+
+    #[test]
+    fn nobody_but_its_owner_reads_a_log_also_one_of_an_earlier_version() {
+        let directory = directory("private");
+        std::fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("stat.log");
+        let mode = |name: &str| std::fs::metadata(directory.join(name)).unwrap().mode() & 0o777;
+        std::fs::write(&path, "of an earlier version\n").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let mut log = LogFile::open(path, 10).unwrap();
+        assert_eq!(mode("stat.log"), 0o600);
+        log.append(b"a line\n").unwrap();
+        assert_eq!((mode("stat.log"), mode("stat.log.1")), (0o600, 0o600));
+        std::fs::remove_dir_all(directory).unwrap();
     }
 
     #[test]

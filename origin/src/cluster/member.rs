@@ -20,6 +20,14 @@ pub trait Member: Send + 'static {
     /// How messages call it.
     fn name(&self) -> String;
 
+    /// Does what must be done before each start of its process; nothing, for most.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    fn before_start(&mut self) -> impl Future<Output = Result<(), String>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Starts its process.
     ///
     /// # Errors
@@ -105,6 +113,7 @@ impl Default for Tier {
 }
 
 async fn launch(member: &mut impl Member) -> Result<Running, String> {
+    member.before_start().await?;
     let mut running = member.spawn()?;
     // A process that is not ready is killed when it is dropped here.
     member.ready(&mut running).await?;

@@ -13,6 +13,7 @@ pub(super) fn judge(facts: &Facts, waited_for: Option<Replicas>) -> Vec<Finding>
     findings.push(role(facts));
     findings.push(eviction(facts));
     findings.push(append_only(facts));
+    findings.extend(half_scripts(facts));
     findings.extend(replicas(facts));
     findings.extend(waited_for.map(|replicas| enough(facts, replicas)));
     findings.extend(coverage(facts));
@@ -119,6 +120,28 @@ fn append_only(facts: &Facts) -> Finding {
     }
 }
 
+/// Only where there is an append-only file.
+fn half_scripts(facts: &Facts) -> Option<Finding> {
+    let subject = "half-scripts";
+    facts
+        .info("aof_enabled")
+        .filter(|enabled| *enabled == "1")?;
+    Some(match facts.setting("aof-load-truncated") {
+        Some("no") => Finding::ok(subject, "it starts on a whole append-only file only"),
+        other => Finding::warn(
+            subject,
+            format!(
+                "aof-load-truncated is {}: after a crash inside a script the rest of that script stays in the file, and \
+                 a later start carries it out, unless the nodes may have the file rewritten (BGREWRITEAOF) when they \
+                 connect",
+                other.unwrap_or("unknown")
+            ),
+            "aof-load-truncated no in redis.conf, and deploy/redis/make-whole before each start; elsewhere allow the \
+             user of the nodes +bgrewriteaof, as deploy/redis/users.acl does",
+        ),
+    })
+}
+
 /// Only where there are replicas.
 fn replicas(facts: &Facts) -> Option<Finding> {
     let connected = facts.number("connected_slaves").filter(|n| *n > 0)?;
@@ -206,9 +229,10 @@ mod tests {
 
     const GOOD: &str =
         "redis_version:8.2.2\r\nrole:master\r\naof_enabled:1\r\nconnected_slaves:0\r\n";
-    const SETTINGS: [(&str, &str); 2] = [
+    const SETTINGS: [(&str, &str); 3] = [
         ("appendfsync", "always"),
         ("maxmemory-policy", "noeviction"),
+        ("aof-load-truncated", "no"),
     ];
 
     fn levels(info: &str, settings: &[(&str, &str)]) -> Vec<(&'static str, Level)> {
@@ -236,17 +260,29 @@ mod tests {
         let lru = [
             ("appendfsync", "always"),
             ("maxmemory-policy", "allkeys-lru"),
+            SETTINGS[2],
         ];
         assert_eq!(levels(GOOD, &lru), [("eviction", Level::Fail)]);
-        let everysec = [("appendfsync", "everysec"), SETTINGS[1]];
+        let everysec = [("appendfsync", "everysec"), SETTINGS[1], SETTINGS[2]];
         assert_eq!(levels(GOOD, &everysec), [("durability", Level::Warn)]);
-        let alone = [SETTINGS[0], SETTINGS[1], ("min-replicas-to-write", "0")];
+        let truncated = [SETTINGS[0], SETTINGS[1], ("aof-load-truncated", "yes")];
+        assert_eq!(levels(GOOD, &truncated), [("half-scripts", Level::Warn)]);
+        assert_eq!(
+            levels(GOOD, &SETTINGS[..2]),
+            [("half-scripts", Level::Warn)]
+        );
+        let alone = [
+            SETTINGS[0],
+            SETTINGS[1],
+            SETTINGS[2],
+            ("min-replicas-to-write", "0"),
+        ];
         let replica = GOOD.replace("slaves:0", "slaves:2");
         assert_eq!(levels(&replica, &alone), [("replicas", Level::Warn)]);
         let covered = |word| {
             let setting = ("cluster-require-full-coverage", word);
             let info = format!("{GOOD}cluster_enabled:1\r\n");
-            levels(&info, &[SETTINGS[0], SETTINGS[1], setting])
+            levels(&info, &[SETTINGS[0], SETTINGS[1], SETTINGS[2], setting])
         };
         assert_eq!(covered("yes"), [("coverage", Level::Warn)]);
         assert_eq!(covered("no"), []);

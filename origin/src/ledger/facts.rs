@@ -114,6 +114,7 @@ async fn settings(wire: &Wire) -> HashMap<String, String> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg(&[
         "appendfsync",
+        "aof-load-truncated",
         "min-replicas-to-write",
         "maxmemory-policy",
         "no-appendfsync-on-rewrite",

@@ -7,6 +7,7 @@
 mod backoff;
 mod dial;
 mod masters;
+mod seal;
 mod sentinel;
 mod servers;
 mod slots;

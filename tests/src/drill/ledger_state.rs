@@ -185,7 +185,11 @@ pub(super) async fn disk_full(scene: &mut Scene) -> Result<()> {
     rig.stop()
 }
 
-/// A power failure with a disk that lies: the last writes are gone, acknowledged or not.
+/// Parts of the sale after which the power fails: what one start leaves behind a half script is read by the next one.
+const POWER_FAILS: [f64; 3] = [0.2, 0.4, 0.6];
+
+/// Power failures with a disk that lies: each time the last writes are gone, acknowledged or not, and the file ends inside
+/// a script.
 pub(super) async fn tail_cut(scene: &mut Scene) -> Result<()> {
     let mut rig = Rig::start().await?;
     let Rig { redis, cluster, .. } = &mut rig;
@@ -196,17 +200,26 @@ pub(super) async fn tail_cut(scene: &mut Scene) -> Result<()> {
     let mut lost = BTreeSet::new();
     scene
         .under_load(cluster, load, async |script: &Script| {
-            script.sold(0.3).await;
+            for part in POWER_FAILS {
+                script.sold(part).await;
+                redis.kill()?;
+                let whole = redis.copy()?;
+                let bytes = script.chance.borrow_mut().u64(2_000..20_000);
+                let bytes = redis.cut_inside_a_script(bytes.min(redis.tail_length()? / 2))?;
+                script.act(format!(
+                    "kill -9 of Redis, and the last {bytes} bytes of its file are gone, up to inside a script"
+                ));
+                let (before, after) = (orders(whole).await?, orders(redis.copy()?).await?);
+                lost.extend(before.difference(&after).cloned());
+                script.record.borrow_mut().excused.clone_from(&lost);
+                redis.start_again(&[])?;
+                redis.answers().await?;
+                script.act("Redis runs again");
+            }
+            // What was written since the last cut is read once more.
+            script.sold(0.8).await;
             redis.kill()?;
-            let whole = redis.copy()?;
-            let bytes = script.chance.borrow_mut().u64(2_000..20_000);
-            redis.cut_tail(bytes)?;
-            script.act(format!(
-                "kill -9 of Redis, and the last {bytes} bytes of its file are gone"
-            ));
-            let (before, after) = (orders(whole).await?, orders(redis.copy()?).await?);
-            lost.extend(before.difference(&after).cloned());
-            script.record.borrow_mut().excused.clone_from(&lost);
+            script.act("kill -9 of Redis");
             redis.start_again(&[])?;
             redis.answers().await?;
             script.act("Redis runs again");

@@ -112,7 +112,10 @@ impl PrivateRedis {
 
 /// Whether the server on `socket` has read its files: until then it answers everything with LOADING. One that asks for a
 /// password does so whatever it has read; its users wait for it themselves.
-fn answers(socket: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// It has not, or nobody is there.
+pub fn answers(socket: &Path) -> io::Result<()> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"PING\r\n")?;

@@ -193,18 +193,50 @@ impl TcpRedis {
         open.set_len(length - bytes).context("cutting")
     }
 
-    /// The file that it appends to.
+    /// Cuts its append-only file as [`TcpRedis::cut_tail`] does, some bytes earlier: inside the last command of a script,
+    /// the one that writes the counters, so that everything else of that script stays. How many bytes that took.
+    ///
+    /// # Errors
+    /// The file is shorter, or has no such script.
+    pub fn cut_inside_a_script(&self, bytes: u64) -> Result<u64> {
+        const COUNTERS: &[u8] = b":sale\r\n";
+        let file = fs::read(self.tail()?)?;
+        let before = file.len().saturating_sub(usize::try_from(bytes)?);
+        let mut places = file[..before].windows(COUNTERS.len());
+        let place = places.rposition(|place| place == COUNTERS);
+        let place = place.context("no script before the end that was asked for")?;
+        let cut = file.len() - place - COUNTERS.len();
+        self.cut_tail(cut.try_into()?)?;
+        Ok(cut.try_into()?)
+    }
+
+    /// How long the file is that it appends to.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn tail_length(&self) -> Result<u64> {
+        Ok(fs::metadata(self.tail()?)?.len())
+    }
+
+    /// The file that it appends to: the last one, while an older one is rewritten.
     fn tail(&self) -> Result<PathBuf> {
+        let mut last = None;
         for entry in fs::read_dir(self.log_directory())? {
             let path = entry?.path();
-            if path.to_string_lossy().ends_with(".incr.aof") {
-                return Ok(path);
-            }
+            let name = path.to_string_lossy();
+            let number = name.strip_suffix(".incr.aof").and_then(|name| {
+                let (_, number) = name.rsplit_once('.')?;
+                number.parse::<u64>().ok()
+            });
+            last = last.max(number.map(|number| (number, path.clone())));
         }
-        bail!(
-            "there is no append-only file in {}",
-            self.log_directory().display()
-        )
+        let Some((_, path)) = last else {
+            bail!(
+                "there is no append-only file in {}",
+                self.log_directory().display()
+            )
+        };
+        Ok(path)
     }
 
     fn log_directory(&self) -> PathBuf {

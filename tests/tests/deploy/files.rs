@@ -48,6 +48,12 @@ fn the_linters_see_a_fault_in_each_kind_of_file() {
         "Type=exec",
         "Type=exec\nRestrat=no",
     );
+    plant(
+        &copy,
+        "systemd/redis-server.service.d/lastseat.conf",
+        "ExecStartPre=",
+        "ExecStartFirst=",
+    );
     let output = Command::new(repository().join("scripts/lint-deploy"))
         .arg(&copy)
         .output()
@@ -62,6 +68,7 @@ fn the_linters_see_a_fault_in_each_kind_of_file() {
         "redis.yaml",
         "YAML",
         "unit file",
+        "drop-in of Redis",
     ] {
         assert!(last.contains(found), "{found} was not found:\n{said}");
     }
@@ -84,12 +91,19 @@ fn redis_has_the_same_settings_everywhere() {
         wanted.contains(&"appendfsync always") && wanted.contains(&"maxmemory-policy noeviction")
     );
     let manifest = read("deploy/kubernetes/redis.yaml");
-    let (_, map) = manifest.split_once("lastseat.conf: |\n").unwrap();
-    let (map, _) = map.split_once("\n---").unwrap();
+    let (_, maps) = manifest.split_once("lastseat.conf: |\n").unwrap();
+    let (maps, _) = maps.split_once("---").unwrap();
+    let (map, script) = maps.split_once("make-whole: |\n").unwrap();
     assert_eq!(settings(map), wanted);
-    assert!(
-        read("deploy/compose.yaml").contains("./redis/lastseat.conf:/etc/redis/lastseat.conf:ro")
-    );
+    let script: String = script
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line)))
+        .collect();
+    assert_eq!(script, read("deploy/redis/make-whole"));
+    for file in ["lastseat.conf", "make-whole"] {
+        let mount = format!("./redis/{file}:/etc/redis/{file}:ro");
+        assert!(read("deploy/compose.yaml").contains(&mount), "{mount}");
+    }
 }
 
 #[test]

@@ -79,9 +79,14 @@ impl Server {
     fn file(&self) -> PathBuf {
         let directory = self.directory.join("appendonlydir");
         let files = fs::read_dir(directory).expect("an append-only file");
-        let mut files = files.map(|file| file.expect("a file").path());
-        let found = files.find(|path| path.to_string_lossy().ends_with(".incr.aof"));
-        found.expect("the file that grows")
+        let files = files.map(|file| file.expect("a file").path());
+        let appended = files.filter(|path| path.to_string_lossy().ends_with(".incr.aof"));
+        // While an older one is rewritten there are two; they are numbered.
+        let last = appended.max_by_key(|path| {
+            let name = path.to_string_lossy();
+            (name.len(), name.into_owned())
+        });
+        last.expect("the file that grows")
     }
 
     /// How long its append-only file is.

@@ -1,5 +1,6 @@
 //! Opening one connection.
 
+use super::seal::seal;
 use super::servers::RunId;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, RedisConnectionInfo};
@@ -23,17 +24,25 @@ pub(super) struct Dialled {
     pub(super) replica: bool,
 }
 
-/// Opens a connection and asks who is there.
+/// Opens a connection, asks who is there, and sees to it that nothing is written behind a half script.
 pub(super) async fn dial(info: &ConnectionInfo, within: Duration) -> Result<Dialled, RedisError> {
     let work = async {
         let (mut connection, end) = open(info).await?;
-        let about: (String, String) = redis::pipe()
-            .cmd("INFO")
-            .arg("server")
-            .cmd("INFO")
-            .arg("replication")
-            .query_async(&mut connection)
-            .await?;
+        let mut questions = redis::pipe();
+        for section in ["server", "replication", "persistence"] {
+            questions.cmd("INFO").arg(section);
+        }
+        questions.cmd("CONFIG").arg("GET").arg("aof-load-truncated");
+        let answers = connection.send_packed_commands(&questions, 0, 4).await?;
+        let mut answers = answers.into_iter();
+        let mut text = || -> Result<String, RedisError> {
+            let answer = answers.next().unwrap_or(Value::Nil).extract_error()?;
+            Ok(redis::from_redis_value(answer)?)
+        };
+        let (about, replication, persistence) = (text()?, text()?, text()?);
+        // An error where it may not be asked.
+        let load_truncated = answers.next().unwrap_or(Value::Nil);
+        seal(&mut connection, &persistence, &load_truncated).await?;
         let field = |text: &str, name: &str| {
             let mut lines = text.lines();
             let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -42,8 +51,8 @@ pub(super) async fn dial(info: &ConnectionInfo, within: Duration) -> Result<Dial
         Ok(Dialled {
             connection,
             end,
-            server: RunId::new(field(&about.0, "run_id").as_deref().unwrap_or("")),
-            replica: field(&about.1, "role").as_deref() == Some("slave"),
+            server: RunId::new(field(&about, "run_id").as_deref().unwrap_or("")),
+            replica: field(&replication, "role").as_deref() == Some("slave"),
         })
     };
     in_time(within, work).await
