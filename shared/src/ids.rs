@@ -99,6 +99,14 @@ text_id!(
     EdgeId, 1, limits::EDGE_ID_MAX, |b| b.is_ascii_alphanumeric(), IdError::Edge
 );
 
+impl BuyerId {
+    /// Whom the record of an order names that was cancelled before it came.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self("-".into())
+    }
+}
+
 impl OrderId {
     /// The id as it stands in an address: what means something in a path is written as `%2F` (RFC 3986, section 2.1).
     /// An edge and an origin must write it alike, because the edge signs the path.

@@ -235,6 +235,26 @@ impl Order {
         if self.state.takes() { self.taken } else { 0 }
     }
 
+    /// Whether it was cancelled before it came: it asks for nothing, belongs to nobody and never sells.
+    #[must_use]
+    pub const fn is_tombstone(&self) -> bool {
+        matches!(self.state, OrderState::Cancelled) && self.asked == 0 && self.taken == 0
+    }
+
+    /// The record of an order that was cancelled at `now`, before it came.
+    #[must_use]
+    pub fn tombstone(now: UnixMillis) -> Self {
+        Self {
+            buyer: BuyerId::nobody(),
+            state: OrderState::Cancelled,
+            asked: 0,
+            taken: 0,
+            created_at: now,
+            deadline: UnixMillis(0),
+            refused_late: false,
+        }
+    }
+
     /// Writes the record of `:orders`: `1<state>:<asked>:<taken>:<created_at>:<deadline>:<buyer>`.
     #[must_use]
     pub fn pack(&self) -> String {
@@ -270,7 +290,8 @@ impl Order {
             deadline: UnixMillis(fields.next()?.parse().ok()?),
             buyer: BuyerId::parse(fields.next()?).ok()?,
         };
-        (order.asked >= order.taken && order.taken > 0).then_some(order)
+        let sold = order.asked >= order.taken && order.taken > 0;
+        (sold || order.is_tombstone()).then_some(order)
     }
 }
 

@@ -26,6 +26,10 @@ pub struct Count {
     pub buyers: HashMap<BuyerId, u64>,
     /// Orders by state.
     pub states: BTreeMap<&'static str, u64>,
+    /// Cancelled or expired orders of each buyer who has some; without those that were cancelled before they came.
+    pub ended: HashMap<BuyerId, u64>,
+    /// Orders that were cancelled before they came.
+    pub cancelled_early: u64,
 }
 
 impl From<HashMap<OrderId, Order>> for OrderBook {
@@ -54,7 +58,8 @@ impl OrderBook {
         }
     }
 
-    fn apply_event(&mut self, at: UnixMillis, event: &Event) {
+    /// As [`OrderBook::apply`], for one event of an entry that was written at `at`.
+    pub fn apply_event(&mut self, at: UnixMillis, event: &Event) {
         if let Event::Granted {
             id,
             quantity,
@@ -117,7 +122,14 @@ impl OrderBook {
             match order.state {
                 OrderState::Held => count.held += taken,
                 OrderState::Confirmed => count.confirmed += taken,
-                OrderState::Cancelled | OrderState::Expired => continue,
+                OrderState::Cancelled | OrderState::Expired => {
+                    if order.is_tombstone() {
+                        count.cancelled_early += 1;
+                    } else {
+                        *count.ended.entry(order.buyer.clone()).or_default() += 1;
+                    }
+                    continue;
+                }
             }
             *count.buyers.entry(order.buyer.clone()).or_default() += taken;
         }
