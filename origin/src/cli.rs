@@ -132,10 +132,17 @@ Examples:
   lastseat top --json | jq .nodes")]
     Top(TopFlags),
     /// Recount a sale and compare with its counters
-    #[command(
-        after_help = "Exit codes: 0 all agrees, 1 differences, 2 could not check.\n\n\
-        Example: lastseat audit --sale demo --json"
-    )]
+    #[command(after_help = "\
+It works on damaged data, too, also while the sale sells, and changes nothing. --repair-plan prints a shell script that would
+bring the sale in line with its orders and its log: read it, take a backup, let no node sell, then run it.
+
+Exit codes: 0 all agrees, 1 differences or something that matters could not be checked (with --repair-plan: there is
+something to repair), 2 could not check.
+
+Examples:
+  lastseat audit --sale demo --json
+  lastseat audit --sale demo --repair-plan > plan.sh
+  lastseat audit --sale demo --repair-plan --trust records > plan.sh")]
     Audit(AuditFlags),
     /// Deliver each change of a sale to a webhook, in order, at least once
     Relay(RelayFlags),
@@ -367,6 +374,26 @@ pub struct AuditFlags {
     /// The sale
     #[arg(long)]
     pub sale: String,
+    /// Print which commands of redis-cli would repair it, instead of the report; nothing is done
+    #[arg(long)]
+    pub repair_plan: bool,
+    /// Which stands where a record and the log contradict each other: log or records
+    #[arg(long, value_name = "log|records", requires = "repair_plan")]
+    pub trust: Option<String>,
+    /// An order of which the other side stands, or which is given up where neither can be read (may be repeated)
+    #[arg(long, value_name = "ORDER", requires = "repair_plan")]
+    pub except: Vec<String>,
+    /// What becomes of log entries that are ahead of the sale: finish or undo
+    #[arg(
+        long,
+        value_name = "finish|undo",
+        default_value = "finish",
+        requires = "repair_plan"
+    )]
+    pub ahead: String,
+    /// How many tickets the sale has, where it does not know or more are taken
+    #[arg(long, value_name = "TICKETS", requires = "repair_plan")]
+    pub capacity: Option<String>,
 }
 
 /// `lastseat top`

@@ -58,7 +58,8 @@ impl OrderBook {
         }
     }
 
-    fn apply_event(&mut self, at: UnixMillis, event: &Event) {
+    /// As [`OrderBook::apply`], for one event of an entry that was written at `at`.
+    pub fn apply_event(&mut self, at: UnixMillis, event: &Event) {
         if let Event::Granted {
             id,
             quantity,

@@ -65,6 +65,9 @@ pub(super) fn audit() -> AuditReport {
         ok: true,
         differences: Vec::new(),
         more_differences: 0,
+        findings: Vec::new(),
+        kinds: BTreeMap::new(),
+        not_checked: Vec::new(),
     }
 }
 

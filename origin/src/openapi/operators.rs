@@ -195,9 +195,13 @@ fn restock() -> Call {
 fn audit() -> Call {
     let path = "/v1/admin/sales/{sale}/audit";
     Call::new(HttpMethod::Get, path, "auditSale", "Recount a sale")
-        .about("From its orders and from its log, also while it sells. Takes seconds for millions of orders.")
+        .about(
+            "From its orders and from its log, also while it sells, and whatever its data is: damage is named in \
+             `findings`, each with what to do, and what could not be checked in `not_checked`. Changes nothing. Takes \
+             seconds for millions of orders. `lastseat audit --repair-plan` also plans the repair.",
+        )
         .curl(&curl("GET", "/v1/admin/sales/demo/audit", None))
-        .yes(200, "What was found; `ok` where all agrees.", &example::audit(), &[])
+        .yes(200, "What was found; `ok` where nothing differs and nothing that matters was left unchecked.", &example::audit(), &[])
         .no(&[Code::UnknownSale])
 }
 
