@@ -5,11 +5,12 @@ use crate::grant::{Grant, Supply};
 use crate::ids::SaleId;
 use crate::limits::{
     BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, OPENING_JITTER_MS, OPENING_LOOK_MS,
-    OPENING_PROBE_MS, RECHECK_BUDGET, RECHECK_EVERY_MS, WINDOW_MAX_MS, WINDOW_MIN_MS,
+    OPENING_PROBE_MS, RECHECK_BUDGET, RECHECK_EVERY_MS, SALES_HEADER_MAX, WINDOW_MAX_MS,
+    WINDOW_MIN_MS,
 };
 use crate::refusal::Refusal;
 use crate::time::UnixMillis;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Where the order id of an arrival comes from. An id that the edge made cannot be in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,13 +319,35 @@ pub fn come_back_ms(refusal: Refusal, now: UnixMillis, chance: f64) -> Option<u3
 #[derive(Debug, Default)]
 pub struct Gates {
     known: HashMap<SaleId, Gate>,
+    /// Sales that exist, as an origin said last: a flood of invented names takes nothing from them.
+    listed: HashSet<SaleId>,
     strangers: Gate,
 }
 
 impl Gates {
     /// The gate for an arrival that names `sale`.
     pub fn of(&mut self, sale: &SaleId) -> &mut Gate {
+        if !self.known.contains_key(sale) && self.listed.contains(sale) {
+            self.insert(sale, Gate::default());
+        }
         self.known.get_mut(sale).unwrap_or(&mut self.strangers)
+    }
+
+    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them.
+    pub fn list(&mut self, names: &str) {
+        let bounded = names.get(..SALES_HEADER_MAX).unwrap_or(names);
+        let names = bounded.split(' ').map(SaleId::parse);
+        self.listed = names.filter_map(Result::ok).collect();
+    }
+
+    fn insert(&mut self, sale: &SaleId, gate: Gate) {
+        if self.known.len() >= EDGE_SALES_MAX {
+            // Whichever: a gate that is missed is warm again after one answer.
+            if let Some(other) = self.known.keys().next().cloned() {
+                self.known.remove(&other);
+            }
+        }
+        self.known.insert(sale.clone(), gate);
     }
 
     /// Takes in what an origin says of `sale`.
@@ -332,12 +355,6 @@ impl Gates {
         if let Some(gate) = self.known.get_mut(sale) {
             gate.hear(grant, when);
         } else if grant.supply != Supply::Unknown {
-            if self.known.len() >= EDGE_SALES_MAX {
-                // Whichever: a gate that is missed is warm again after one answer.
-                if let Some(other) = self.known.keys().next().cloned() {
-                    self.known.remove(&other);
-                }
-            }
             // The request whose answer this is was the first of a cold round.
             let mut gate = Gate {
                 cold: true,
@@ -345,7 +362,7 @@ impl Gates {
                 ..Gate::default()
             };
             gate.hear(grant, when);
-            self.known.insert(sale.clone(), gate);
+            self.insert(sale, gate);
         }
     }
 }
@@ -446,6 +463,25 @@ mod tests {
         assert_eq!(forwarded(&mut gate, MADE, 1_250, 1_000), 1);
         assert_eq!(forwarded(&mut gate, MADE, 1_499, 1_000), 0);
         assert_eq!(forwarded(&mut gate, MADE, 1_500, 1_000), 1);
+    }
+
+    #[test]
+    fn a_sale_that_is_listed_is_asked_for_at_once_whatever_is_invented_beside_it() {
+        let (mut gates, spring) = (Gates::default(), SaleId::parse("spring").unwrap());
+        let invent = |gates: &mut Gates, n: u32| {
+            let name = SaleId::parse(&format!("invented-{n}")).unwrap();
+            gates.of(&name).decide(MADE, UnixMillis(1_000), 0.0)
+        };
+        assert_eq!(invent(&mut gates, 0), Decision::Forward);
+        // Before anything was heard nobody can tell it from an invented name.
+        let asked = gates.of(&spring).decide(MADE, UnixMillis(1_000), 0.0);
+        assert_eq!(asked, Decision::Wait);
+        gates.list("autumn spring winter");
+        let asked = gates.of(&spring).decide(MADE, UnixMillis(1_025), 0.0);
+        assert_eq!(asked, Decision::Forward);
+        for n in 1..10 {
+            assert_eq!(invent(&mut gates, n), Decision::Wait);
+        }
     }
 
     #[test]
