@@ -203,6 +203,7 @@ impl Isolate {
     /// Takes in which sales exist.
     pub(crate) fn list(&self, names: &str) {
         self.gates.borrow_mut().list(names);
+        self.views.borrow_mut().list(names);
     }
 
     /// What is done for one who wants to see `sale`.

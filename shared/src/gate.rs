@@ -10,7 +10,7 @@ use crate::limits::{
 };
 use crate::refusal::Refusal;
 use crate::time::UnixMillis;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Where the order id of an arrival comes from. An id that the edge made cannot be in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -319,25 +319,23 @@ pub fn come_back_ms(refusal: Refusal, now: UnixMillis, chance: f64) -> Option<u3
 #[derive(Debug, Default)]
 pub struct Gates {
     known: HashMap<SaleId, Gate>,
-    /// Sales that exist, as an origin said last: a flood of invented names takes nothing from them.
-    listed: HashSet<SaleId>,
     strangers: Gate,
 }
 
 impl Gates {
     /// The gate for an arrival that names `sale`.
     pub fn of(&mut self, sale: &SaleId) -> &mut Gate {
-        if !self.known.contains_key(sale) && self.listed.contains(sale) {
-            self.insert(sale, Gate::default());
-        }
         self.known.get_mut(sale).unwrap_or(&mut self.strangers)
     }
 
-    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them.
+    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each gets a gate of its own, as
+    /// far as there is room, and a flood of invented names takes nothing from them.
     pub fn list(&mut self, names: &str) {
-        let bounded = names.get(..SALES_HEADER_MAX).unwrap_or(names);
-        let names = bounded.split(' ').map(SaleId::parse);
-        self.listed = names.filter_map(Result::ok).collect();
+        for sale in listed(names) {
+            if self.known.len() < EDGE_SALES_MAX {
+                self.known.entry(sale).or_default();
+            }
+        }
     }
 
     fn insert(&mut self, sale: &SaleId, gate: Gate) {
@@ -365,6 +363,13 @@ impl Gates {
             self.insert(sale, gate);
         }
     }
+}
+
+/// The names in a header `Lastseat-Sales`.
+pub fn listed(names: &str) -> impl Iterator<Item = SaleId> {
+    let bounded = names.get(..SALES_HEADER_MAX).unwrap_or(names);
+    let names = bounded.split(' ').map(SaleId::parse);
+    names.filter_map(Result::ok)
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ impl Flood {
                     let name = format!("invented-{n}-{i}");
                     // What becomes of it is not what is tested.
                     let _ = client.order(&name, None, ADA).await;
+                    let _ = client.get(&format!("/v1/sales/{name}")).await;
                     asked.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -64,6 +65,9 @@ async fn a_buyer_at_a_cold_edge_is_served_at_once_whatever_others_invent() {
     flood.runs().await;
     // The first one who asks this edge for the sale, and the next ones.
     let mut client = Client::new(&cluster.edges[0]).unwrap();
+    let shown = client.get(&format!("/v1/sales/{SALE}")).await.unwrap();
+    assert_eq!(shown.status, 200, "{}", shown.text());
+    assert_eq!(shown.header("lastseat-sales"), "", "for the edge alone");
     for n in 0..8 {
         let begun = Instant::now();
         let key = format!("first-at-an-edge-{n:016}");
