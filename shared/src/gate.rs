@@ -350,9 +350,13 @@ impl Gates {
 
     /// Takes in what an origin says of `sale`.
     pub fn hear(&mut self, sale: &SaleId, grant: &Grant, when: Heard) {
+        if grant.supply == Supply::Unknown {
+            // Of a node that does not serve the sale, or not yet: no word on a sale that another one serves.
+            return;
+        }
         if let Some(gate) = self.known.get_mut(sale) {
             gate.hear(grant, when);
-        } else if grant.supply != Supply::Unknown {
+        } else {
             // The request whose answer this is was the first of a cold round.
             let mut gate = Gate {
                 cold: true,
@@ -487,6 +491,10 @@ mod tests {
         for n in 1..10 {
             assert_eq!(invent(&mut gates, n), Decision::Wait);
         }
+        // A node that could not look it up does not close it.
+        gates.hear(&spring, &grant(0, 10_000, 0, Supply::Unknown), at(1_030));
+        let asked = gates.of(&spring).decide(MADE, UnixMillis(1_300), 0.0);
+        assert_eq!(asked, Decision::Forward);
     }
 
     #[test]
