@@ -9,6 +9,7 @@ use crate::state::Isolate;
 use js_sys::Object;
 use shared::errand::{self, Attempt, Lost, Verdict, Wait};
 use shared::gate::Key;
+use shared::grant::Supply;
 use shared::{BuyerId, EdgeCounts, Grant, OrderId, SaleId, UnixMillis};
 use std::net::IpAddr;
 use wasm_bindgen::JsValue;
@@ -132,6 +133,11 @@ impl Errand<'_> {
         let told = glue::grant(reply).and_then(|text| Grant::parse(&text));
         if let Some(grant) = &told {
             self.isolate.hear(self.sale, grant, asked, now);
+            if grant.supply == Supply::Unknown
+                && let Some(names) = glue::sales(reply)
+            {
+                self.isolate.list(&names);
+            }
         }
         told.is_some_and(|grant| grant.version > 0)
     }

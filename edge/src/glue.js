@@ -97,20 +97,24 @@ export function respond(status, body, type, retryAfter, allow, challenge, limite
 export function strip(answer) {
   const changeable = new Response(answer.body, answer);
   changeable.headers.delete("lastseat-grant");
+  if (!answer.ok) changeable.headers.delete("lastseat-sales");
   return changeable;
 }
 
+export const sales = (answer) => answer.headers.get("lastseat-sales") ?? undefined;
 export const grant = (answer) => answer.headers.get("lastseat-grant") ?? undefined;
 export const challenge = (answer) => answer.headers.get("www-authenticate") ?? undefined;
 export const limited = (answer) => answer.headers.get("lastseat-limited") ?? undefined;
 export const answeredBy = (answer) => answer.headers.get("lastseat-answered-by") ?? undefined;
 
-// The client's own key, after a "1" if it is sent again and a "0" if not: one crossing for both headers.
+// The client's own key, after a "1" if it is sent again, a "0" if not, and a "2" if the header that says so was sent more
+// than once: one crossing for both headers.
 export const sentKey = (request) => {
   const { headers } = request;
   const key = headers.get("idempotency-key");
   if (key === null) return undefined;
-  return (headers.get("lastseat-retry") === "1" ? "1" : "0") + key;
+  const retry = headers.get("lastseat-retry");
+  return (retry === "1" ? "1" : retry?.includes(", ") ? "2" : "0") + key;
 };
 export const contentLength = (request) => request.headers.get("content-length") ?? undefined;
 export const contentType = (request) => request.headers.get("content-type") ?? undefined;

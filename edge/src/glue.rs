@@ -77,6 +77,7 @@ extern "C" {
         node: Option<&str>,
     ) -> Result<Response, JsValue>;
 
+    pub(crate) fn sales(answer: &Response) -> Option<String>;
     pub(crate) fn grant(answer: &Response) -> Option<String>;
     pub(crate) fn challenge(answer: &Response) -> Option<String>;
     pub(crate) fn limited(answer: &Response) -> Option<String>;

@@ -7,9 +7,10 @@ use crate::glue;
 use crate::runtime;
 use crate::state::Isolate;
 use js_sys::Object;
-use shared::buyer_token::{self, TokenError};
+use shared::buyer_token;
 use shared::gate::Key;
 use shared::limits::BODY_MAX;
+use shared::once;
 use shared::signature::{self, Signed};
 use shared::wire::{header, key_source};
 use shared::{BuyerId, Code, EdgeCounts, OrderId, Problem, SaleId, TraceParent, UnixMillis};
@@ -26,18 +27,33 @@ const AUTHORIZATION: &str = "authorization";
 /// The order id that a client sent, and whether it repeats it.
 ///
 /// # Errors
-/// The header is there but is no order id.
+/// The header is there but is no order id, or one of the two was sent more than once.
 pub(crate) fn sent_key(request: &Request) -> Result<Option<(OrderId, Key)>, Problem> {
     let Some(text) = glue::sent_key(request) else {
         return Ok(None);
     };
     let (key, id) = match text.split_at_checked(1) {
         Some(("1", id)) => (Key::Repeated, id),
+        Some(("2", _)) => return Err(once::repeated(header::RETRY)),
         Some((_, id)) => (Key::Sent, id),
         None => return Ok(None),
     };
-    let id = OrderId::parse(id).map_err(Problem::invalid)?;
-    Ok(Some((id, key)))
+    match OrderId::parse(id) {
+        Ok(id) => Ok(Some((id, key))),
+        Err(_) if once::is_joined(id) => Err(once::repeated(header::IDEMPOTENCY_KEY)),
+        Err(error) => Err(Problem::invalid(error)),
+    }
+}
+
+/// Checks that a token is sent once.
+///
+/// # Errors
+/// It was sent more than once.
+pub(crate) fn check_authorization(request: &Request) -> Result<(), Problem> {
+    match glue::authorization(request) {
+        Some(value) if once::is_joined(&value) => Err(once::repeated(AUTHORIZATION)),
+        _ => Ok(()),
+    }
 }
 
 /// Checks the announced length of a body.
@@ -75,18 +91,23 @@ pub(crate) fn within_rate(isolate: &Isolate, request: &Request) -> Result<(), u3
 /// The buyer for whom the shop vouches; `None` where orders need no token.
 ///
 /// # Errors
-/// They need one, and this is none.
+/// They need one, and this is none, or there are several.
 pub(crate) fn buyer_by_token(
     isolate: &Isolate,
     request: &Request,
     sale: &SaleId,
     now: UnixMillis,
-) -> Result<Option<BuyerId>, TokenError> {
+) -> Result<Option<BuyerId>, Problem> {
     let Some(keys) = &isolate.buyer_keys else {
         return Ok(None);
     };
     let token = glue::buyer_token(request);
-    buyer_token::check(keys, token.as_deref(), sale, now).map(Some)
+    buyer_token::check(keys, token.as_deref(), sale, now)
+        .map(Some)
+        .map_err(|error| match token {
+            Some(token) if once::is_joined(&token) => once::repeated(header::BUYER_TOKEN),
+            _ => Problem::from(error),
+        })
 }
 
 /// The part of a subrequest that does not depend on the origin, with fresh headers and the edge's signature. One
@@ -215,6 +236,7 @@ mod tests {
             header::LIMITED,
             header::NODE,
             header::RETRY,
+            header::SALES,
         ] {
             assert!(glue.contains(&format!("\"{name}\"")), "{name}");
         }

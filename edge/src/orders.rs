@@ -41,7 +41,7 @@ pub(crate) async fn place(
     };
     let vouched = match headers::buyer_by_token(isolate, request, sale, runtime::wall()) {
         Ok(buyer) => buyer,
-        Err(error) => return answer::problem(&Problem::from(error).for_order(&id)),
+        Err(problem) => return answer::problem(&problem.for_order(&id)),
     };
     let mut ask = Ask::new(key);
     let mut now = since;
@@ -123,6 +123,9 @@ pub(crate) async fn ask(
         None => problem,
     };
     let writes = matches!(route, Route::Change(..));
+    if writes && let Err(problem) = headers::check_authorization(request) {
+        return answer::problem(&named(problem));
+    }
     let watch = Watch::new();
     let mut body = None;
     if writes && request.body().is_some() {

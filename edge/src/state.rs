@@ -200,6 +200,12 @@ impl Isolate {
         self.gates.borrow_mut().hear(sale, grant, when);
     }
 
+    /// Takes in which sales exist.
+    pub(crate) fn list(&self, names: &str) {
+        self.gates.borrow_mut().list(names);
+        self.views.borrow_mut().list(names);
+    }
+
     /// What is done for one who wants to see `sale`.
     pub(crate) fn look(&self, sale: &SaleId, beats: u32, now: UnixMillis) -> Look {
         self.views.borrow_mut().look(sale, beats, now)

@@ -5,8 +5,12 @@ use crate::committer::{Committer, Desk};
 use crate::happenings::Happenings;
 use crate::healing::Healer;
 use crate::ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
+use crate::metrics::page::Page;
 use crate::metrics::{Counters, count};
 use crate::nodes::Nodes;
+use crate::redis_watch::RedisWatch;
+use crate::sale_names::SaleNames;
+use axum::http::HeaderValue;
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_MAX};
 use shared::{
     EdgeCounts, EdgeId, Grant, Order, OrderId, Quantity, Refusal, SaleId, SaleState, Snapshot,
@@ -21,8 +25,14 @@ pub use crate::committer::{DeskView, NewOrder};
 pub use crate::ledger::Verdict;
 pub use crate::nodes::NodeIdentity;
 
-/// Look-ups of sales that no desk is open for, at the same time. Invented names cost one each.
+/// Look-ups of sales that no desk is open for and that are on no list, at the same time. Invented names cost one each.
 const LOOKUPS_MAX: usize = 32;
+/// The same of sales that are listed: what is invented takes no place from them, and they wait instead of being refused.
+const LISTED_LOOKUPS_MAX: usize = 32;
+
+/// Time between two looks for sales that the ledger has lost, and how many are asked for in one.
+const LOST_LOOK: Duration = Duration::from_secs(2);
+const LOST_LOOKS_MAX: usize = 64;
 
 /// Who decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +76,9 @@ struct Inner {
     counters: Arc<Counters>,
     desks: RwLock<HashMap<SaleId, Arc<Desk>>>,
     lookups: Semaphore,
+    listed_lookups: Semaphore,
+    names: Arc<SaleNames>,
+    redis: Arc<RedisWatch>,
     happenings: Arc<Happenings>,
     draining: AtomicBool,
 }
@@ -75,6 +88,8 @@ impl Sales {
     pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
         let ledger = ledger.counting_in(Arc::clone(&counters));
         let nodes = Nodes::start(ledger.aside(), node);
+        let redis = RedisWatch::start(ledger.aside());
+        let names = SaleNames::start(ledger.aside());
         let healer = Healer::start(ledger.aside(), Arc::clone(&nodes), Arc::clone(&counters));
         let sales = Self(Arc::new(Inner {
             ledger,
@@ -83,11 +98,24 @@ impl Sales {
             counters,
             desks: RwLock::default(),
             lookups: Semaphore::new(LOOKUPS_MAX),
+            listed_lookups: Semaphore::new(LISTED_LOOKUPS_MAX),
+            names,
+            redis,
             happenings: Arc::default(),
             draining: AtomicBool::new(false),
         }));
         let opener = sales.clone();
         tokio::spawn(async move { opener.open_known_sales().await });
+        let serving = Arc::downgrade(&sales.0);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOST_LOOK).await;
+                match serving.upgrade() {
+                    Some(inner) => Self(inner).look_for_lost().await,
+                    None => return,
+                }
+            }
+        });
         sales
     }
 
@@ -104,6 +132,19 @@ impl Sales {
         }
     }
 
+    /// Looks whether the ledger still has the sales that this node serves and that it does not list any more.
+    async fn look_for_lost(&self) {
+        let unlisted: Vec<SaleId> = {
+            let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
+            let unlisted = desks.keys().filter(|sale| !self.0.names.lists(sale));
+            unlisted.take(LOST_LOOKS_MAX).cloned().collect()
+        };
+        for sale in unlisted {
+            // Whatever it answers is noted on the way.
+            let _ = self.snapshot_now(&sale).await;
+        }
+    }
+
     /// Places one order: takes it from the local stock, then to the ledger. Once it waits in the queue it is
     /// carried out whether or not the caller still waits.
     ///
@@ -114,6 +155,7 @@ impl Sales {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err(Fault::NotSent("this node is stopping".into()));
         }
+        self.0.redis.fit()?;
         let Some(desk) = self.desk(sale).await? else {
             return Ok(Placed {
                 verdict: Verdict::Refused(Refusal::UnknownSale),
@@ -156,12 +198,61 @@ impl Sales {
         desk.recent_snapshot().await.map(Some)
     }
 
+    /// How a sale stands, straight from the ledger.
+    ///
+    /// # Errors
+    /// See [`Fault`]; `NotSent` also when the ledger has lost the sale.
+    pub async fn snapshot_now(&self, sale: &SaleId) -> Result<Option<Snapshot>, Fault> {
+        let snapshot = self.0.ledger.snapshot(sale).await?;
+        self.there(sale, snapshot)
+    }
+
     /// One order, straight from the ledger.
     ///
     /// # Errors
-    /// See [`Fault`].
+    /// See [`Fault`]; `NotSent` also when the ledger has lost the sale.
     pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
-        self.0.ledger.order(sale, id).await
+        let order = self.0.ledger.order(sale, id).await?;
+        // That there is no such order may be said of a sale only that is there.
+        if order.is_none() && self.knows(sale) {
+            self.snapshot_now(sale).await?;
+        }
+        Ok(order)
+    }
+
+    /// `found`, which the ledger said of `sale`. That it has no such sale is no answer where this node knows the sale:
+    /// then it was lost with all its orders, and nobody is told that nothing was sold.
+    ///
+    /// # Errors
+    /// The ledger has lost the sale.
+    pub fn there<T>(&self, sale: &SaleId, found: Option<T>) -> Result<Option<T>, Fault> {
+        if found.is_some() {
+            self.0.names.is_back(sale);
+        } else if self.knows(sale) {
+            self.0.names.is_gone(sale);
+            return Err(shared::committer::gone(sale));
+        }
+        Ok(found)
+    }
+
+    /// Whether the ledger had `sale` once, as far as this node knows: it serves it, or its journal names it.
+    fn knows(&self, sale: &SaleId) -> bool {
+        self.open_desk(sale).is_some() || self.0.ledger.acknowledged().last(sale).is_some()
+    }
+
+    /// How the Redis servers of the ledger are set, and which sales they have lost.
+    pub(crate) fn write_metrics(&self, page: &mut Page) {
+        self.0.redis.write(page);
+        page.gauge(
+            "sales_gone",
+            "Sales that this node knows and that the ledger has lost.",
+            self.0.names.gone(),
+        );
+    }
+
+    /// Names of sales that exist, for an edge that asked for one that this node does not serve.
+    pub(crate) fn names_for_edges(&self) -> Option<HeaderValue> {
+        self.0.names.header()
     }
 
     /// Confirms an order, wholly or in part.
@@ -174,6 +265,7 @@ impl Sales {
         id: &OrderId,
         quantity: Option<Quantity>,
     ) -> Reply<Verdict> {
+        self.0.redis.fit()?;
         self.changed(sale, self.0.ledger.confirm(sale, id, quantity).await)
             .await
     }
@@ -183,6 +275,7 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        self.0.redis.fit()?;
         self.changed(sale, self.0.ledger.cancel(sale, id).await)
             .await
     }
@@ -192,6 +285,7 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        self.0.redis.fit()?;
         self.changed(sale, self.0.ledger.extend(sale, id).await)
             .await
     }
@@ -253,6 +347,8 @@ impl Sales {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err("this node is stopping".into());
         }
+        // Names the cause where the heartbeat fails by it, too.
+        self.0.redis.ready()?;
         self.0.nodes.ready()?;
         self.0.counters.ledger_trouble().map_or(Ok(()), Err)
     }
@@ -277,6 +373,8 @@ impl Sales {
 
     /// Takes in what the ledger said of `sale`. This node serves it from now on, if there is room.
     pub fn hear(&self, sale: &SaleId, snapshot: &Snapshot) {
+        self.0.names.add(sale);
+        self.0.names.is_back(sale);
         let known = self.open_desk(sale);
         if let Some(desk) = known.or_else(|| self.open(sale, snapshot).ok()) {
             desk.hear(snapshot);
@@ -303,6 +401,7 @@ impl Sales {
     }
 
     async fn changed<T>(&self, sale: &SaleId, reply: Reply<T>) -> Reply<T> {
+        let reply = reply.and_then(|found| self.there(sale, found));
         if let Ok(Some((snapshot, _))) = &reply {
             self.hear(sale, snapshot);
         }
@@ -328,14 +427,28 @@ impl Sales {
         if let Some(desk) = self.open_desk(sale) {
             return Ok(Some(desk));
         }
-        let Ok(_permit) = self.0.lookups.try_acquire() else {
-            return Err(Fault::NotSent(
-                "too many unknown sales are asked for".into(),
-            ));
+        let names = &self.0.names;
+        let _permit = if names.lists(sale) || self.0.ledger.acknowledged().last(sale).is_some() {
+            let permit = self.0.listed_lookups.acquire().await;
+            // Whoever waited before may have opened it.
+            if let Some(desk) = self.open_desk(sale) {
+                return Ok(Some(desk));
+            }
+            permit.map_err(|_| Fault::NotSent("this node is stopping".into()))?
+        } else if let Ok(permit) = self.0.lookups.try_acquire() {
+            permit
+        } else if names.was_unknown(sale) {
+            return Ok(None);
+        } else {
+            let many = "too many unknown sales are asked for";
+            return Err(Fault::NotSent(many.into()));
         };
-        let Some(snapshot) = self.0.ledger.snapshot(sale).await? else {
+        let found = self.0.ledger.snapshot(sale).await?;
+        let Some(snapshot) = self.there(sale, found)? else {
+            names.is_unknown(sale);
             return Ok(None);
         };
+        names.add(sale);
         self.open(sale, &snapshot).map(Some)
     }
 

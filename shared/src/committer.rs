@@ -191,9 +191,11 @@ pub fn swept(
     Ok((snapshot, expired >= SWEEP_MAX as u64))
 }
 
-/// A desk is open, so the ledger had the sale once.
-fn gone(sale: &SaleId) -> Fault {
-    Fault::Corrupt(format!("sale {sale} is gone from the ledger"))
+/// The ledger had the sale once and has it no more: nothing happened, and nothing of it is sold until an operator has
+/// created it again.
+#[must_use]
+pub fn gone(sale: &SaleId) -> Fault {
+    Fault::NotSent(format!("sale {sale} is gone from the ledger"))
 }
 
 #[cfg(test)]
@@ -325,10 +327,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sale_that_is_gone_is_damage_and_no_refusal() {
+    fn a_sale_that_is_gone_is_a_fault_in_which_nothing_happened_and_no_refusal() {
         let heard = Sending::default().heard(Ok(None::<u8>), &sale());
-        assert!(matches!(heard, Some(Err(Fault::Corrupt(_)))));
-        assert!(matches!(swept(Ok(None), &sale()), Err(Fault::Corrupt(_))));
+        assert!(matches!(heard, Some(Err(Fault::NotSent(_)))));
+        assert!(matches!(swept(Ok(None), &sale()), Err(Fault::NotSent(_))));
     }
 
     #[test]

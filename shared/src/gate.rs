@@ -5,7 +5,8 @@ use crate::grant::{Grant, Supply};
 use crate::ids::SaleId;
 use crate::limits::{
     BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, OPENING_JITTER_MS, OPENING_LOOK_MS,
-    OPENING_PROBE_MS, RECHECK_BUDGET, RECHECK_EVERY_MS, WINDOW_MAX_MS, WINDOW_MIN_MS,
+    OPENING_PROBE_MS, RECHECK_BUDGET, RECHECK_EVERY_MS, SALES_HEADER_MAX, WINDOW_MAX_MS,
+    WINDOW_MIN_MS,
 };
 use crate::refusal::Refusal;
 use crate::time::UnixMillis;
@@ -327,17 +328,35 @@ impl Gates {
         self.known.get_mut(sale).unwrap_or(&mut self.strangers)
     }
 
+    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each gets a gate of its own, as
+    /// far as there is room, and a flood of invented names takes nothing from them.
+    pub fn list(&mut self, names: &str) {
+        for sale in listed(names) {
+            if self.known.len() < EDGE_SALES_MAX {
+                self.known.entry(sale).or_default();
+            }
+        }
+    }
+
+    fn insert(&mut self, sale: &SaleId, gate: Gate) {
+        if self.known.len() >= EDGE_SALES_MAX {
+            // Whichever: a gate that is missed is warm again after one answer.
+            if let Some(other) = self.known.keys().next().cloned() {
+                self.known.remove(&other);
+            }
+        }
+        self.known.insert(sale.clone(), gate);
+    }
+
     /// Takes in what an origin says of `sale`.
     pub fn hear(&mut self, sale: &SaleId, grant: &Grant, when: Heard) {
+        if grant.supply == Supply::Unknown {
+            // Of a node that does not serve the sale, or not yet: no word on a sale that another one serves.
+            return;
+        }
         if let Some(gate) = self.known.get_mut(sale) {
             gate.hear(grant, when);
-        } else if grant.supply != Supply::Unknown {
-            if self.known.len() >= EDGE_SALES_MAX {
-                // Whichever: a gate that is missed is warm again after one answer.
-                if let Some(other) = self.known.keys().next().cloned() {
-                    self.known.remove(&other);
-                }
-            }
+        } else {
             // The request whose answer this is was the first of a cold round.
             let mut gate = Gate {
                 cold: true,
@@ -345,9 +364,16 @@ impl Gates {
                 ..Gate::default()
             };
             gate.hear(grant, when);
-            self.known.insert(sale.clone(), gate);
+            self.insert(sale, gate);
         }
     }
+}
+
+/// The names in a header `Lastseat-Sales`.
+pub fn listed(names: &str) -> impl Iterator<Item = SaleId> {
+    let bounded = names.get(..SALES_HEADER_MAX).unwrap_or(names);
+    let names = bounded.split(' ').map(SaleId::parse);
+    names.filter_map(Result::ok)
 }
 
 #[cfg(test)]
@@ -446,6 +472,29 @@ mod tests {
         assert_eq!(forwarded(&mut gate, MADE, 1_250, 1_000), 1);
         assert_eq!(forwarded(&mut gate, MADE, 1_499, 1_000), 0);
         assert_eq!(forwarded(&mut gate, MADE, 1_500, 1_000), 1);
+    }
+
+    #[test]
+    fn a_sale_that_is_listed_is_asked_for_at_once_whatever_is_invented_beside_it() {
+        let (mut gates, spring) = (Gates::default(), SaleId::parse("spring").unwrap());
+        let invent = |gates: &mut Gates, n: u32| {
+            let name = SaleId::parse(&format!("invented-{n}")).unwrap();
+            gates.of(&name).decide(MADE, UnixMillis(1_000), 0.0)
+        };
+        assert_eq!(invent(&mut gates, 0), Decision::Forward);
+        // Before anything was heard nobody can tell it from an invented name.
+        let asked = gates.of(&spring).decide(MADE, UnixMillis(1_000), 0.0);
+        assert_eq!(asked, Decision::Wait);
+        gates.list("autumn spring winter");
+        let asked = gates.of(&spring).decide(MADE, UnixMillis(1_025), 0.0);
+        assert_eq!(asked, Decision::Forward);
+        for n in 1..10 {
+            assert_eq!(invent(&mut gates, n), Decision::Wait);
+        }
+        // A node that could not look it up does not close it.
+        gates.hear(&spring, &grant(0, 10_000, 0, Supply::Unknown), at(1_030));
+        let asked = gates.of(&spring).decide(MADE, UnixMillis(1_300), 0.0);
+        assert_eq!(asked, Decision::Forward);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod keys;
 pub mod limits;
 pub mod log;
 pub mod model;
+pub mod once;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 pub mod order;

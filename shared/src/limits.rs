@@ -58,6 +58,8 @@ pub const NODE_FORGET_MS: u64 = 3_600_000;
 pub const STATUS_SALES_MAX: usize = 32;
 /// Sales that the dashboard and `lastseat top` show; each costs a call to the ledger a second.
 pub const SHOWN_SALES_MAX: usize = 64;
+/// Most bytes of the header `Lastseat-Sales`: it fits, with all else, into what proxies keep for a head (nginx: 4 KiB).
+pub const SALES_HEADER_MAX: usize = 2_048;
 /// Sales that have series of their own in one node's `/metrics`, those asked for last.
 pub const METRICS_SALES_MAX: usize = 64;
 /// Happenings (opened, sold out, node lost ...) that a node remembers and publishes.

@@ -1,6 +1,7 @@
 //! What an edge remembers of how sales stand, so that a million pages that look at a sale once every few seconds
 //! ask an origin once a second. It never says more than an origin said, nor later than [`VIEW_FRESH_MS`].
 
+use crate::gate::listed;
 use crate::ids::SaleId;
 use crate::limits::{
     BEAT_MS, BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, VIEW_FRESH_MS,
@@ -64,6 +65,23 @@ impl Views {
             Look::Wait
         } else {
             Look::Busy(BEAT_MS as u32 * BEATS_MAX)
+        }
+    }
+
+    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each is asked for by itself, as far
+    /// as there is room, and invented names take nothing from them.
+    pub fn list(&mut self, names: &str) {
+        for sale in listed(names) {
+            if self.shown.len() < EDGE_SALES_MAX {
+                // Too old to be shown.
+                let never = UnixMillis(0);
+                self.shown.entry(sale).or_insert_with(|| View {
+                    at: never,
+                    heard: never,
+                    body: "".into(),
+                    asked: never,
+                });
+            }
         }
     }
 
@@ -166,6 +184,25 @@ mod tests {
         views.keep(&sale("a"), at(11_000), at(11_000), "scheduled");
         let shown = views.look(&sale("a"), 0, at(12_001));
         assert_eq!(shown, Look::Show("open".into(), 1));
+    }
+
+    #[test]
+    fn a_sale_that_is_listed_is_asked_for_whatever_is_invented_beside_it() {
+        let mut views = Views::default();
+        let invented = |views: &mut Views| {
+            let names = (0..100).map(|n| format!("invented-{n}"));
+            names
+                .map(|name| asking(views, &name, 5_000, 1))
+                .sum::<u32>()
+        };
+        assert_eq!(invented(&mut views), COLD_BUDGET);
+        assert_eq!(asking(&mut views, "a", 5_000, 1), 0);
+        views.list("b a");
+        assert_eq!(asking(&mut views, "a", 5_025, 100), 1);
+        assert_eq!(invented(&mut views), 0);
+        views.keep(&sale("a"), at(5_025), at(5_030), "open");
+        let shown = views.look(&sale("a"), 1, at(5_050));
+        assert_eq!(shown, Look::Show("open".into(), 20));
     }
 
     #[test]

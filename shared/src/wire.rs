@@ -18,6 +18,9 @@ pub mod header {
     pub const TRACEPARENT: &str = "traceparent";
     /// Origin to edge: the grant.
     pub const GRANT: &str = "lastseat-grant";
+    /// Origin to edge, where the edge asks for a sale that the origin does not serve: names of sales that exist,
+    /// separated by spaces, at most [`crate::limits::SALES_HEADER_MAX`] bytes.
+    pub const SALES: &str = "lastseat-sales";
     /// Edge to origin: the isolate's id.
     pub const EDGE: &str = "lastseat-edge";
     /// Edge to origin: what the isolate has counted since an origin last heard from it, see

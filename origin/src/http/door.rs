@@ -5,13 +5,14 @@
 //! (docs/PERFORMANCE.md).
 
 use super::sender::{self, Peer};
-use super::{App, orders};
+use super::{App, answer, orders};
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::{HeaderMap, Method, Request};
 use axum::response::Response;
 use hyper::body::Incoming;
 use shared::SaleId;
+use shared::once::{self, ONCE};
 use std::sync::Arc;
 use tower_service::Service;
 
@@ -42,6 +43,9 @@ impl Door {
 
     /// Answers `request`, which came from `peer`.
     pub(super) async fn answer(&self, mut request: Request<Incoming>, peer: Peer) -> Response {
+        if let Some(name) = repeated(request.headers()) {
+            return answer::problem(&once::repeated(name));
+        }
         if let Some(app) = &self.orders
             && let Some(sale) = ordered(&request)
         {
@@ -66,6 +70,16 @@ fn ordered<B>(request: &Request<B>) -> Option<SaleId> {
     }
     let path = request.uri().path().strip_prefix("/v1/sales/")?;
     SaleId::parse(path.strip_suffix("/orders")?).ok()
+}
+
+/// The header of a request that was sent more than once although it says one thing.
+fn repeated(headers: &HeaderMap) -> Option<&'static str> {
+    // Nearly always all names differ: then no name is looked up.
+    if headers.len() == headers.keys_len() {
+        return None;
+    }
+    let twice = |name: &&str| headers.get_all(*name).iter().nth(1).is_some();
+    ONCE.iter().copied().find(twice)
 }
 
 #[cfg(test)]

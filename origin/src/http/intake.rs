@@ -2,12 +2,13 @@
 //! these bounds.
 
 use super::door::Door;
+use super::linger::{self, LINGERING_MAX, Lingering};
 use super::names;
 use super::patience::{IDLE, Patience};
 use super::sender::Peer;
 use crate::spans;
 use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Method, Request};
+use axum::http::{HeaderValue, Method, Request, StatusCode};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -20,7 +21,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{Instrument, debug, warn};
 
@@ -48,15 +49,13 @@ const LINGER: Duration = Duration::from_millis(250);
 /// How long a connection that is turned away is listened to. Closed with unread bytes, it would be reset, and its
 /// client might never read why.
 const TURN_AWAY: Duration = Duration::from_millis(200);
-/// Connections that may be turned away politely at the same time; more are just closed.
-const TURNING_AWAY_MAX: usize = 256;
 
 /// The connections of one listener.
 #[derive(Debug, Default)]
 pub struct Connections {
     open: Arc<AtomicUsize>,
     turned_away: AtomicU64,
-    /// Being turned away now.
+    /// Ended by this node, and read out now.
     leaving: Arc<AtomicUsize>,
     closing: AtomicBool,
 }
@@ -77,17 +76,14 @@ impl Connections {
     /// Tells a connection why it cannot stay, unless many are being told already.
     fn turn_away(&self, mut stream: TcpStream) {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
-        let Some(place) = Place::take(&self.leaving, TURNING_AWAY_MAX) else {
+        let Some(place) = Place::take(&self.leaving, LINGERING_MAX) else {
             return;
         };
         tokio::spawn(async move {
             let _place = place;
             let told = async {
                 stream.write_all(TURNED_AWAY).await?;
-                stream.shutdown().await?;
-                let mut unread = [0; 1_024];
-                while stream.read(&mut unread).await? > 0 {}
-                Ok::<_, io::Error>(())
+                linger::read_out(stream).await
             };
             // Whoever does not take it in time, does without.
             let _ = tokio::time::timeout(TURN_AWAY, told).await;
@@ -97,10 +93,11 @@ impl Connections {
 
 /// One of a bounded number; given back when dropped.
 #[derive(Debug)]
-struct Place(Arc<AtomicUsize>);
+pub(super) struct Place(Arc<AtomicUsize>);
 
 impl Place {
-    fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+    /// One of at most `max`; `None` where all are taken.
+    pub(super) fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
         // Counted before it is known to be free, so that two cannot take the last one.
         let before = taken.fetch_add(1, Ordering::Relaxed);
         let place = Self(Arc::clone(taken));
@@ -179,6 +176,7 @@ impl Intake {
             debug!("TCP_NODELAY: {e}");
         }
         let patience = Patience::new();
+        let stream = Lingering::new(stream, Arc::clone(&self.connections.leaving));
         let io = TokioIo::new(patience.watch(stream));
         let line = Arc::new(Line {
             door: self.door.clone(),
@@ -195,6 +193,9 @@ impl Intake {
             .timer(patience)
             .header_read_timeout(IDLE)
             .max_buf_size(HEAD_MAX)
+            // A client may end its side once its request is sent, and wait for the answer. On the wire this is not to be
+            // told from a client that has left: its order is carried out, too, if its turn comes in time.
+            .half_close(true)
             // Heads and bodies are small: to copy a body behind its head costs less than a vector of two.
             .writev(false)
             .serve_connection(io, service);
@@ -229,12 +230,14 @@ impl Line {
             answering.instrument(span.clone()).await
         };
         spans::answered(&span, response.status());
+        // What is left of a body that is too large is no request, and is not waited for.
+        let unread = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
         let headers = response.headers_mut();
         headers.insert(&names::NODE, self.node.clone());
         headers
             .entry(&names::ANSWERED_BY)
             .or_insert(HeaderValue::from_static("origin"));
-        if tunnel || self.connections.closing.load(Ordering::Relaxed) {
+        if tunnel || unread || self.connections.closing.load(Ordering::Relaxed) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response

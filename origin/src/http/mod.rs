@@ -10,6 +10,7 @@ mod door;
 pub mod feed;
 mod guard;
 pub mod intake;
+mod linger;
 mod names;
 pub mod operations;
 mod orders;

@@ -59,6 +59,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 async fn show_metrics(State(app): State<Arc<App>>) -> Response {
     let mut page = Page::default();
     app.counters.write(&mut page);
+    app.sales.write_metrics(&mut page);
     let views = app.sales.views();
     let queued: usize = views.iter().map(|view| view.queued).sum();
     let edges = views.iter().map(|view| view.live_edges).max().unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use super::request::{self, Incoming, OfOrder, OfSale};
 use super::sender::Sender;
-use super::{App, answer};
+use super::{App, answer, names};
 use crate::committer::NewOrder;
 use crate::spans;
 use crate::stat_log::Decision;
@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use shared::buyer_token::TokenError;
+use shared::grant::Supply;
 use shared::wire::{OrderRequest, OrderView};
 use shared::{EdgeId, Problem, Refusal, SaleId, TraceParent};
 use std::sync::Arc;
@@ -109,6 +110,11 @@ pub(super) fn with_grant(app: &App, sale: &SaleId, sender: &Sender, response: &m
     let edge = sender.edge();
     let grant = edge.and_then(|edge| app.sales.grant(sale, edge, sender.counts()));
     if let Some(grant) = grant {
+        if grant.supply == Supply::Unknown
+            && let Some(names) = app.sales.names_for_edges()
+        {
+            response.headers_mut().insert(&names::SALES, names);
+        }
         answer::add_grant(response, &grant);
     }
 }

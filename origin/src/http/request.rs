@@ -24,9 +24,6 @@ use utoipa::ToSchema;
 
 /// A body has to arrive within this time.
 const BODY_DEADLINE: Duration = Duration::from_secs(5);
-/// Most bytes of an oversized body that are read and dropped, so that its sender finds the answer
-/// instead of a reset connection.
-const DRAIN_MAX: usize = 4 * 1024 * 1024;
 
 /// A body that comes in: hyper's own, or the one that axum has made of it.
 pub(super) trait Incoming: HttpBody<Data = Bytes, Error: Send> + Send + Unpin {}
@@ -167,22 +164,17 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
         .map_err(|e| Problem::invalid(format!("The query is not what this call takes: {e}.")))
 }
 
-/// The whole body, at most [`BODY_MAX`] bytes of it, however it is framed.
+/// The whole body, at most [`BODY_MAX`] bytes of it, however it is framed. One that is announced or turns out to be
+/// larger is refused at once; what is left of it goes with the connection (`linger.rs`).
 async fn read(headers: &HeaderMap, mut body: impl Incoming) -> Result<Bytes, Problem> {
     let late = || Problem::invalid("The body did not arrive within 5 seconds. Send it again.");
     let announced = headers.get(CONTENT_LENGTH);
-    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let reading = async {
-        let whole = match announced {
-            Some(length) if length > BODY_MAX => Err(Problem::new(Code::TooLarge)),
-            _ => collect(&mut body).await,
-        };
-        if matches!(&whole, Err(problem) if problem.code == Code::TooLarge) {
-            drain(&mut body).await;
-        }
-        whole
-    };
-    tokio::time::timeout(BODY_DEADLINE, reading)
+    // The HTTP library has read it: what fits into no number here does not fit into any limit either.
+    let fits = |text: &str| text.parse::<usize>().is_ok_and(|length| length <= BODY_MAX);
+    if announced.is_some_and(|length| !length.to_str().is_ok_and(fits)) {
+        return Err(Problem::new(Code::TooLarge));
+    }
+    tokio::time::timeout(BODY_DEADLINE, collect(&mut body))
         .await
         .unwrap_or_else(|_| Err(late()))
 }
@@ -207,14 +199,4 @@ async fn collect(body: &mut impl Incoming) -> Result<Bytes, Problem> {
         };
     }
     Ok(whole)
-}
-
-async fn drain(body: &mut impl Incoming) {
-    let mut dropped = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        dropped += frame.data_ref().map_or(0, Bytes::len);
-        if dropped > DRAIN_MAX {
-            return;
-        }
-    }
 }

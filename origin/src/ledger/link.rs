@@ -27,9 +27,9 @@ use shared::limits::LEDGER_DEADLINE_MS;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use wire::{Place, Trouble};
+use wire::Place;
 
-pub(super) use wire::Wire;
+pub(super) use wire::{Trouble, Wire};
 
 /// How often one call is sent at most when servers say that they did nothing: to another node (twice, where a slot
 /// moves), after loading a script, and once the keys of a moving slot are together.

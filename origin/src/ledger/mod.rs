@@ -13,12 +13,13 @@ mod log;
 mod relay;
 mod replicas;
 mod reply;
+mod rights;
 pub mod scripts;
 mod status;
 mod url;
 
 pub use audit::AuditReport;
-pub use check::ConnectError;
+pub use check::{Concern, ConnectError, Found};
 pub use facts::Facts;
 pub use fault::Fault;
 pub use link::RunId;
@@ -54,6 +55,7 @@ use tracing::Instrument;
 #[derive(Clone, Debug)]
 pub struct Ledger {
     link: Link,
+    url: Arc<LedgerUrl>,
     scripts: ScriptSet,
     clock: Arc<LedgerClock>,
     counters: Arc<Counters>,
@@ -81,12 +83,22 @@ impl Ledger {
         check::servers(&link, url).await?;
         Ok(Self {
             link,
+            url: Arc::new(url.clone()),
             scripts: ScriptSet::Built,
             clock: Arc::default(),
             counters: Arc::default(),
             acknowledged: Acknowledged::default(),
             lanes: None,
         })
+    }
+
+    /// How every server that takes orders is set now: what [`Ledger::connect`] has checked, and more.
+    ///
+    /// # Errors
+    /// One does not answer, or none is known.
+    pub async fn look(&self) -> Result<Vec<Found>, Fault> {
+        let servers = check::look(&self.link, &self.url).await;
+        servers.map_err(|(place, why)| Fault::NotSent(format!("{place}: {why}")))
     }
 
     /// The same ledger, where nobody hears "yes" before so many replicas have the change.

@@ -7,8 +7,8 @@ use tokio::task::JoinSet;
 
 /// Orders in one call of the script, as a busy origin sends them.
 pub const BATCH: u32 = 256;
-/// Confirmations that are under way at a time.
-const CONFIRMS: usize = 64;
+/// Changes that are under way at a time.
+const CHANGES: usize = 64;
 
 /// A sale that is being filled.
 #[derive(Debug)]
@@ -92,9 +92,21 @@ impl Filling {
     /// # Errors
     /// One of them is refused.
     pub async fn confirm(&self, from: u32, until: u32) -> Result<()> {
+        self.change(from, until, false).await
+    }
+
+    /// Cancels them, one call each: what a buyer who orders and cancels in a loop does.
+    ///
+    /// # Errors
+    /// One of them is refused.
+    pub async fn cancel(&self, from: u32, until: u32) -> Result<()> {
+        self.change(from, until, true).await
+    }
+
+    async fn change(&self, from: u32, until: u32, cancel: bool) -> Result<()> {
         let mut under_way = JoinSet::new();
         for number in from..until {
-            if under_way.len() == CONFIRMS
+            if under_way.len() == CHANGES
                 && let Some(done) = under_way.join_next().await
             {
                 done??;
@@ -102,11 +114,15 @@ impl Filling {
             let (ledger, sale) = (self.ledger.clone(), self.sale.clone());
             under_way.spawn(async move {
                 let id = order(number)?.id;
-                let reply = ledger.confirm(&sale, &id, None).await?;
+                let reply = if cancel {
+                    ledger.cancel(&sale, &id).await?
+                } else {
+                    ledger.confirm(&sale, &id, None).await?
+                };
                 let (_, verdict) = reply.context("the sale is gone")?;
                 ensure!(
                     matches!(verdict, Verdict::Granted { .. }),
-                    "a payment was refused"
+                    "a change was refused"
                 );
                 anyhow::Ok(())
             });

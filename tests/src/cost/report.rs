@@ -33,6 +33,8 @@ pub struct Row {
     pub confirmed: f64,
     /// Bytes of a confirmed order once the log was acknowledged.
     pub trimmed: f64,
+    /// Bytes of an order that was cancelled, log included: what a buyer who orders and cancels leaves behind each time.
+    pub cancelled: f64,
     /// CPU time of Redis for each of the orders that filled the sale.
     pub reserve_us: f64,
     /// CPU time for each further order; the median of 9 turns of 1,024.
@@ -48,7 +50,7 @@ struct Subject {
     gauge: Gauge,
     /// Microseconds for an order and for its confirmation, round by round.
     rounds: Vec<(f64, f64)>,
-    _redis: PrivateRedis,
+    redis: PrivateRedis,
 }
 
 /// Fills a sale of each size and measures, then lets them take turns with more orders: the
@@ -105,7 +107,7 @@ async fn begin(orders: u32, rounds: u32) -> Result<Subject> {
         sale,
         gauge,
         rounds: Vec::new(),
-        _redis: redis,
+        redis,
     })
 }
 
@@ -123,8 +125,16 @@ async fn fill(orders: u32) -> Result<Subject> {
     sale.trim().await?;
     let trimmed = gauge.bytes(SALE).await?;
     let used = |bytes: &Bytes| share(bytes.used.saturating_sub(empty.used));
+    // Another sale on the same server, of the same size.
+    let cancelled = Filling::begin(&subject.redis.url(), "cancelled", orders, HOLD_MS).await;
+    let mut cycles = cancelled?;
+    cycles.add(orders).await?;
+    cycles.cancel(0, orders).await?;
+    let cancelled = gauge.bytes("cancelled").await?;
+    let used_for_cancelled = cancelled.used.saturating_sub(trimmed.used);
     subject.row = Row {
         orders,
+        cancelled: share(used_for_cancelled),
         held: used(&held),
         record: share(held.orders),
         tally: share(held.buyers),
@@ -168,17 +178,17 @@ impl Subject {
 
 /// The names over the columns of a row.
 pub const HEADING: &str = concat!(
-    "              bytes per order                                             ",
+    "              bytes per order                                                       ",
     "     Redis CPU, us per order\n",
     "    orders   held = record tally deadline log |",
-    " confirmed log acked | reserve   next  confirm",
+    " confirmed log acked cancelled | reserve   next  confirm",
 );
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:>10} {:>6.0} {:>8.0} {:>5.0} {:>8.0} {:>3.0} {:>11.0} {:>9.0} {:>9.2} {:>6.2} {:>8.2}",
+            "{:>10} {:>6.0} {:>8.0} {:>5.0} {:>8.0} {:>3.0} {:>11.0} {:>9.0} {:>9.0} {:>9.2} {:>6.2} {:>8.2}",
             self.orders,
             self.held,
             self.record,
@@ -187,6 +197,7 @@ impl fmt::Display for Row {
             self.log,
             self.confirmed,
             self.trimmed,
+            self.cancelled,
             self.reserve_us,
             self.next_us,
             self.confirm_us,

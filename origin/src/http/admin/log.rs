@@ -48,6 +48,7 @@ pub(super) async fn read(
         return answer::problem(&Problem::invalid(wrong));
     }
     let page = page(app.sales.ledger(), &sale, wanted.from, limit).await;
+    let page = page.and_then(|found| app.sales.there(&sale, found));
     answer::found(page, Refusal::UnknownSale, |lines| {
         answer::text(NDJSON, lines)
     })

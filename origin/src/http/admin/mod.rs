@@ -68,6 +68,7 @@ async fn create(
         Created::Unchanged => StatusCode::OK,
         Created::Differs => return answer::problem(&Problem::new(Code::SaleExists)),
     };
+    app.sales.hear(&sale, &snapshot);
     answer::json(status, &SaleReport::new(&sale, &snapshot))
 }
 
@@ -97,7 +98,7 @@ async fn list(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
 
 /// `GET /v1/admin/sales/{sale}`
 async fn show(_: Operator, State(app): State<Arc<App>>, OfSale(sale): OfSale) -> Response {
-    let asked = app.sales.ledger().snapshot(&sale).await;
+    let asked = app.sales.snapshot_now(&sale).await;
     answer::found(asked, Refusal::UnknownSale, |snapshot| {
         answer::json(StatusCode::OK, &SaleReport::new(&sale, &snapshot))
     })
@@ -114,6 +115,7 @@ async fn order(_: Operator, State(app): State<Arc<App>>, OfOrder(sale, id): OfOr
 /// `GET /v1/admin/sales/{sale}/audit`
 async fn audit(_: Operator, State(app): State<Arc<App>>, OfSale(sale): OfSale) -> Response {
     let asked = app.sales.ledger().audit(&sale).await;
+    let asked = asked.and_then(|found| app.sales.there(&sale, found));
     if let Ok(Some(report)) = &asked {
         let mark = AuditMark::new(app.sales.ledger().now(), report);
         app.audits.note(&sale, mark);
