@@ -1,356 +1,551 @@
-//! Heals sales after Redis was restarted or replaced by one that lacks its last moments: this node's part in it. The
-//! ledger keeps how far each node is, so that nobody leads and nobody is asked but the ledger.
+//! This node's part in the recovery of sales after Redis was restarted or replaced by one that lacks its last moments:
+//! one recovery for each history that a Redis writes. What is decided is in `shared/src/recovery.rs`; this looks at the
+//! sales, registers what this node may have to restore, declares that it has, and then makes for each sale the next step
+//! that can be made now. Nothing here holds a place while it waits for other nodes.
 
-use crate::acknowledged::{Orders, Told};
-use crate::ledger::heal::{Heal, Says, Stage};
+mod step;
+
+use crate::acknowledged::{Acknowledged, Orders, Told, Wanted};
+use crate::ledger::heal::Says;
 use crate::ledger::{Fault, Ledger};
-use crate::metrics::{Counters, count};
+use crate::metrics::Counters;
 use crate::nodes::Nodes;
-use shared::limits::{HEALS_MAX, RESTORE_BATCH_MAX, SALES_MAX};
-use shared::{OrderId, Pass, Restored, SaleId, SaleState};
-use std::collections::HashSet;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use shared::limits::{DECLARED_MAX, HEALS_MAX, LOOKS_MAX, SALES_LOOKED_AT_MAX};
+use shared::recovery::{Duty, Look, Mine, Roster, Stage, View, duty, is_in};
+use shared::{OrderId, SaleId, SaleState};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use step::{Hands, Item, Outcome};
+use tokio::task::AbortHandle;
 
 /// Pause between two looks at what the others do.
 const LOOK: Duration = Duration::from_millis(25);
 /// Pause while the ledger does not answer.
 const AWAY: Duration = Duration::from_millis(100);
-/// Orders that could not be restored and have a line of the log each; all are counted and listed in the ledger.
-const NAMED_MAX: usize = 100;
+/// So long after its own share is done a node adopts what others have not: one of them may be slow.
+const OTHERS: Duration = Duration::from_millis(500);
+/// Steps of one round: after them this node looks whether something new has come.
+const STEPS_MAX: usize = 256;
+/// Sales that stand still and have a line of the log each; all are counted.
+const NAMED_MAX: usize = 30;
 
-/// What one node does to heal its sales.
+/// Works for as long as it is here.
 #[derive(Debug)]
 pub(crate) struct Healer {
-    ledger: Ledger,
-    nodes: Arc<Nodes>,
-    counters: Arc<Counters>,
-    /// Sales that are being healed here.
-    at_work: Mutex<HashSet<SaleId>>,
-    room: Semaphore,
-    /// What this node acknowledged, as it was read last.
-    reading: tokio::sync::Mutex<Option<Reading>>,
+    tasks: [AbortHandle; 3],
 }
 
-/// The journal, read in one history of Redis.
-#[derive(Clone, Debug)]
-struct Reading {
-    history: String,
-    noted: u64,
-    orders: Arc<Orders>,
+impl Drop for Healer {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
 }
-
-type Mine = Vec<(OrderId, Told)>;
 
 impl Healer {
-    /// Begins; ends when it is dropped. All sales are looked at once, for this node may have been away when they were
-    /// healed.
-    pub(crate) fn start(ledger: Ledger, nodes: Arc<Nodes>, counters: Arc<Counters>) -> Arc<Self> {
+    /// Begins. All sales are looked at once, for this node may have been away when they recovered.
+    pub(crate) fn start(ledger: Ledger, nodes: Arc<Nodes>, counters: Arc<Counters>) -> Self {
         let acknowledged = ledger.acknowledged().clone();
         acknowledged.healer_is_here();
         acknowledged.want_all();
         let mut changes = ledger.server_changes();
-        let healer = Arc::new(Self {
-            ledger,
-            nodes,
-            counters,
-            at_work: Mutex::default(),
-            room: Semaphore::new(HEALS_MAX),
-            reading: tokio::sync::Mutex::default(),
-        });
-        let (wanting, working) = (acknowledged.clone(), Arc::downgrade(&healer));
-        tokio::spawn(async move {
-            // A link that found another server, or the same one started again: nobody waits for a call to notice.
+        // A link that found another server, or the same one started again: nobody waits for a call to notice.
+        let links = tokio::spawn(async move {
             while changes.changed().await.is_ok() {
-                wanting.want_all();
+                acknowledged.want_all();
             }
         });
-        tokio::spawn(async move {
-            loop {
-                let wanted = acknowledged.next().await;
-                let Some(healer) = working.upgrade() else {
-                    return;
-                };
-                let mut sales = wanted.sales;
-                if wanted.all {
-                    sales.extend(healer.all_sales().await);
-                }
-                for sale in sales {
-                    healer.begin(sale);
-                }
-            }
-        });
-        healer
-    }
-
-    async fn all_sales(&self) -> HashSet<SaleId> {
-        let mut sales: HashSet<SaleId> = self.ledger.acknowledged().sales().into_iter().collect();
-        loop {
-            match self.ledger.sales().await {
-                Ok(known) => {
-                    sales.extend(known.into_iter().take(SALES_MAX));
-                    return sales;
-                }
-                Err(_) => tokio::time::sleep(AWAY).await,
-            }
-        }
-    }
-
-    fn at_work(&self) -> MutexGuard<'_, HashSet<SaleId>> {
-        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Heals `sale`, unless that is under way.
-    fn begin(self: &Arc<Self>, sale: SaleId) {
-        if !self.at_work().insert(sale.clone()) {
-            return;
-        }
-        let healer = Arc::clone(self);
-        tokio::spawn(async move {
-            let permit = healer.room.acquire().await;
-            let mut healing = Healing {
-                healer: &healer,
-                sale: &sale,
-                begun: None,
-                restored: 0,
-                unrestored: 0,
-                asserted: String::new(),
-                left: Vec::new(),
-                made: None,
-            };
-            healing.run().await;
-            healing.ended();
-            drop(permit);
-            healer.at_work().remove(&sale);
-        });
-    }
-
-    /// The orders of `sale` that this node acknowledged and that the ledger may lack.
-    async fn mine(&self, sale: &SaleId, heal: &Heal) -> Mine {
-        let acknowledged = self.ledger.acknowledged();
-        let mut reading = self.reading.lock().await;
-        let known = reading.as_ref().filter(|reading| {
-            reading.history == heal.history && !acknowledged.noted_since(sale, reading.noted)
-        });
-        let orders = match known {
-            Some(reading) => Arc::clone(&reading.orders),
-            None => {
-                let journal = acknowledged.clone();
-                let Ok((noted, orders)) = tokio::task::spawn_blocking(move || journal.read()).await
-                else {
-                    return Vec::new();
-                };
-                let orders = Arc::new(orders);
-                *reading = Some(Reading {
-                    history: heal.history.clone(),
-                    noted,
-                    orders: Arc::clone(&orders),
-                });
-                orders
-            }
-        };
-        drop(reading);
-        let Some(orders) = orders.get(sale) else {
-            return Vec::new();
-        };
-        let mut mine: Mine = orders
-            .iter()
-            .filter(|(_, told)| heal.may_lack(told.commit_seq))
-            .map(|(id, told)| (id.clone(), told.clone()))
-            .collect();
-        // As they came, so that where room is short the first ones get it.
-        mine.sort_by_key(|(_, told)| told.commit_seq);
-        mine
-    }
-
-    async fn audit(&self, sale: &SaleId) {
-        match self.ledger.audit(sale).await {
-            Ok(Some(report)) if report.ok => {
-                tracing::info!("the audit of sale {sale} after its healing found no difference");
-            }
-            Ok(Some(report)) => {
-                for difference in &report.differences {
-                    tracing::error!("sale {sale}: {difference}");
-                }
-                let paused = self.ledger.set_state(sale, SaleState::Paused).await;
-                tracing::error!(
-                    "the audit of sale {sale} after its healing found {} differences; the sale is paused until an \
-                     operator opens it ({paused:?})",
-                    report.differences.len() as u64 + report.more_differences
-                );
-            }
-            Ok(None) => {}
-            Err(fault) => tracing::error!(
-                "sale {sale} was healed but not audited: {fault}; run lastseat audit --sale {sale}"
-            ),
-        }
+        let audits = tokio::spawn(step::audit_all(ledger.clone(), Arc::clone(&counters)));
+        let work = tokio::spawn(Recovery::new(ledger, nodes, counters).run());
+        let tasks = [links, audits, work].map(|task| task.abort_handle());
+        Self { tasks }
     }
 }
 
-/// One sale while it heals.
-struct Healing<'a> {
-    healer: &'a Healer,
-    sale: &'a SaleId,
-    /// When it was found to lack something, or to be possibly so.
+/// The journal, as it was read last.
+#[derive(Debug)]
+struct Reading {
+    noted: u64,
+    orders: Orders,
+}
+
+/// What one recovery came to.
+#[derive(Debug, Default)]
+struct Tally {
     begun: Option<Instant>,
+    /// Sales that stood still.
+    stood: usize,
+    /// Of these, the ones that lacked something of this node's.
+    lacked: usize,
     restored: u64,
     unrestored: u64,
-    /// The history in which this node has asserted what it acknowledged.
-    asserted: String,
-    /// The pass that this node has made last in it.
-    made: Option<Pass>,
-    /// What did not fit yet.
-    left: Mine,
 }
 
-impl Healing<'_> {
-    /// Until the sale is whole.
-    async fn run(&mut self) {
+/// All that this node does to recover sales. One task has it.
+#[derive(Debug)]
+struct Recovery {
+    hands: Hands,
+    nodes: Arc<Nodes>,
+    /// The clock that the roster goes by counts from here.
+    zero: Instant,
+    roster: Roster,
+    /// The histories that this node has declared, those of the moment first.
+    declared: Vec<String>,
+    present: BTreeSet<String>,
+    reading: Option<Reading>,
+    /// By sale, the last number of the last range lost of which this process has restored its own.
+    restored_lost: HashMap<SaleId, u64>,
+    work: BTreeMap<SaleId, Item>,
+    tally: Tally,
+    /// Since when this node has adopted its own share.
+    share_done: Option<Instant>,
+    /// Nodes that beat and were given up, so that each is named once.
+    named: BTreeSet<u16>,
+}
+
+impl Recovery {
+    fn new(ledger: Ledger, nodes: Arc<Nodes>, counters: Arc<Counters>) -> Self {
+        let node = nodes.me();
+        Self {
+            hands: Hands {
+                ledger,
+                node,
+                counters,
+            },
+            nodes,
+            zero: Instant::now(),
+            roster: Roster::new(Some(node)),
+            declared: Vec::new(),
+            present: BTreeSet::new(),
+            reading: None,
+            restored_lost: HashMap::new(),
+            work: BTreeMap::new(),
+            tally: Tally::default(),
+            share_done: None,
+            named: BTreeSet::new(),
+        }
+    }
+
+    const fn ledger(&self) -> &Ledger {
+        &self.hands.ledger
+    }
+
+    fn acknowledged(&self) -> &Acknowledged {
+        self.ledger().acknowledged()
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.zero.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    async fn run(mut self) {
         loop {
-            match self.look().await {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(Fault::Corrupt(what)) => {
-                    tracing::error!("sale {} cannot be healed: {what}", self.sale);
-                    return;
+            let wanted = self.acknowledged().next().await;
+            self.take_up(wanted).await;
+            while !self.work.is_empty() {
+                self.round().await;
+                if let Some(wanted) = self.acknowledged().wanted_now() {
+                    self.take_up(wanted).await;
                 }
-                Err(_) => tokio::time::sleep(AWAY).await,
             }
+            self.has_ended();
         }
     }
 
-    /// One look; says whether the sale is whole.
-    async fn look(&mut self) -> Result<bool, Fault> {
-        let healer = self.healer;
-        let says = Says {
-            node: Some(healer.nodes.me()),
-            made: self.made,
-            history: self.asserted.clone(),
-            awaited: healer.nodes.peers(),
-        };
-        let Some(heal) = healer.ledger.heal(self.sale, &says).await? else {
-            return Ok(true);
-        };
-        let asserted = self.asserted == heal.history;
-        match heal.stage {
-            Stage::Whole { by_us } => {
-                // It was healed without this node, or without waiting for its end.
-                if !asserted {
-                    self.left = self.mine(&heal).await;
-                }
-                self.restore(Pass::Last).await?;
-                if by_us && self.begun.is_some() && !heal.lost.is_empty() {
-                    healer.audit(self.sale).await;
-                }
-                return Ok(true);
+    /// Looks at what is wanted until that is done.
+    async fn take_up(&mut self, mut wanted: Wanted) {
+        self.nodes.settle(None);
+        while let Err(fault) = self.survey(&wanted).await {
+            tracing::debug!("sales could not be looked at: {fault}");
+            tokio::time::sleep(AWAY).await;
+            if let Some(more) = self.acknowledged().wanted_now() {
+                wanted.all |= more.all;
+                wanted.sales.extend(more.sales);
             }
-            Stage::Heals { .. } if !asserted => {
-                self.begin();
-                self.left = self.mine(&heal).await;
-                self.restore(Pass::First).await?;
-                self.asserted = heal.history;
-            }
-            Stage::Heals { made, .. } if self.made < Some(Pass::Last) && made >= self.made => {
-                self.restore(self.made.map_or(Pass::First, Pass::next))
-                    .await?;
-            }
-            Stage::Heals { .. } => tokio::time::sleep(LOOK).await,
         }
-        Ok(false)
+        self.count();
     }
 
-    fn begin(&mut self) {
-        if self.begun.is_none() {
-            self.begun = Some(Instant::now());
-            count(&self.healer.counters.sales_healing);
-            tracing::warn!(
-                "Redis was restarted or replaced: sale {} stands still until all nodes have restored what they \
-                 acknowledged",
-                self.sale
-            );
-        }
+    fn count(&self) {
+        let standing = self.work.values().filter(|item| item.duty != Duty::Late);
+        let gauge = &self.hands.counters.sales_healing;
+        gauge.store(standing.count() as u64, Ordering::Relaxed);
     }
 
-    async fn mine(&self, heal: &Heal) -> Mine {
-        let last = self.healer.ledger.acknowledged().commit_seq(self.sale);
-        let open = matches!(heal.stage, Stage::Heals { found, .. } if last > found);
-        if open || !heal.lost.is_empty() {
-            self.healer.mine(self.sale, heal).await
-        } else {
-            Vec::new()
+    /// Looks at sales, registers those that may lack something of this node's, and declares that it has.
+    async fn survey(&mut self, wanted: &Wanted) -> Result<(), Fault> {
+        let nodes = self.ledger().declare(None, &[], false).await?;
+        let mut all = wanted.all;
+        let mut looks = self.look_at(self.sales(wanted).await?).await?;
+        let mut histories: BTreeSet<String> =
+            looks.iter().map(|l| l.look.history.clone()).collect();
+        if self.ledger().has_one_server() {
+            histories.insert(nodes.history.clone());
         }
-    }
-
-    /// Makes one pass over what is left; if that is nothing, it is the last one.
-    async fn restore(&mut self, pass: Pass) -> Result<(), Fault> {
-        let mut left = Vec::new();
-        let node = self.healer.nodes.me();
-        for batch in self.left.chunks(RESTORE_BATCH_MAX) {
-            let reply = self
-                .healer
-                .ledger
-                .restore(self.sale, node, batch, pass)
-                .await?;
-            let became = reply.map_or_else(Vec::new, |(_, became)| became);
-            for (one, became) in batch.iter().zip(became) {
-                match became {
-                    Restored::Done => {
-                        count(&self.healer.counters.orders_restored);
-                        self.restored += 1;
-                    }
-                    Restored::Present => {}
-                    Restored::NoRoom | Restored::Conflict => left.push((one.clone(), became)),
-                }
+        if !all && !histories.is_subset(&self.present) {
+            // It is the first that is known of this history: no sale is left out.
+            all = true;
+            let every = Wanted {
+                all,
+                sales: wanted.sales.clone(),
+            };
+            looks = self.look_at(self.sales(&every).await?).await?;
+            histories.extend(looks.iter().map(|l| l.look.history.clone()));
+        }
+        let now = self.now();
+        let peers = self.nodes.peers();
+        let mut new = false;
+        for history in &histories {
+            new |= self.roster.begin(history, &peers, now);
+        }
+        self.roster.receive(nodes, now);
+        if all {
+            self.roster.keep(&histories);
+            self.present = histories;
+            self.work.clear();
+            self.tally.begun.get_or_insert_with(Instant::now);
+        }
+        self.read(new, &looks).await;
+        let mut behind = false;
+        let mut items = BTreeMap::new();
+        for looked in looks {
+            let touched = wanted.sales.contains(&looked.sale);
+            if let Some(item) = self.item(&looked, touched) {
+                items.insert(looked.sale, item);
             }
         }
-        if pass == Pass::Last {
-            for (_, why) in left.drain(..) {
-                self.cannot(why);
-            }
-        }
-        self.left = left.into_iter().map(|(one, _)| one).collect();
-        self.made = Some(if self.left.is_empty() {
-            Pass::Last
-        } else {
-            pass
-        });
+        self.report(&items);
+        self.register(&items, &mut behind).await?;
+        self.declare(behind).await?;
+        self.tally.stood += items.len();
+        self.work.extend(items);
         Ok(())
     }
 
-    /// No line of the log names an order: its id opens it to whoever knows it. The ledger's list does.
-    fn cannot(&mut self, why: Restored) {
-        count(&self.healer.counters.orders_unrestored);
-        self.unrestored += 1;
-        if self.unrestored <= NAMED_MAX as u64 {
-            let why = match why {
-                Restored::Conflict => "the ledger has another order under its id",
-                _ => "its tickets are not free any more",
-            };
-            tracing::error!(
-                "an acknowledged order of sale {} cannot be restored: {why}. lastseat orders unrestored --sale {} \
-                 names it",
-                self.sale,
-                self.sale
-            );
+    /// The sales that are wanted, in order.
+    async fn sales(&self, wanted: &Wanted) -> Result<BTreeSet<SaleId>, Fault> {
+        let mut sales: BTreeSet<SaleId> = wanted.sales.iter().cloned().collect();
+        if wanted.all {
+            sales.extend(self.acknowledged().sales());
+            let listed = self.ledger().sales().await?;
+            sales.extend(listed.into_iter().take(SALES_LOOKED_AT_MAX));
+        }
+        Ok(sales)
+    }
+
+    async fn look_at(&self, sales: BTreeSet<SaleId>) -> Result<Vec<Looked>, Fault> {
+        let looks = sales.into_iter().map(|sale| self.look_at_one(sale));
+        let looks = stream::iter(looks).buffer_unordered(LOOKS_MAX);
+        let looks: Vec<Option<Looked>> = looks.try_collect().await?;
+        Ok(looks.into_iter().flatten().collect())
+    }
+
+    async fn look_at_one(&self, sale: SaleId) -> Result<Option<Looked>, Fault> {
+        // Before the look: what is received after it may be new.
+        let received = self.acknowledged().commit_seq(&sale);
+        match self.ledger().look(&sale, Some(self.hands.node)).await {
+            Ok(look) => Ok(look.map(|look| Looked {
+                sale,
+                received,
+                look,
+            })),
+            Err(Fault::Corrupt(what)) => {
+                tracing::error!("sale {sale} cannot recover: {what}");
+                Ok(None)
+            }
+            Err(fault) => Err(fault),
         }
     }
 
-    fn ended(&self) {
-        let took = self.begun.map(|begun| begun.elapsed());
-        if took.is_some() {
-            let healing = &self.healer.counters.sales_healing;
-            healing.fetch_sub(1, Ordering::Relaxed);
+    /// Reads the journal where the history is new or something was noted since; what was asked for before and is
+    /// answered later is not acknowledged any more.
+    async fn read(&mut self, new: bool, looks: &[Looked]) {
+        let stale = |reading: &Reading| {
+            let noted = |l: &Looked| self.acknowledged().noted_since(&l.sale, reading.noted);
+            looks.iter().any(|l| !l.look.whole && noted(l))
+        };
+        if !new && !self.reading.as_ref().is_none_or(stale) {
+            return;
         }
-        if took.is_some() || self.restored + self.unrestored > 0 {
+        let journal = self.acknowledged().clone();
+        // A panic of the reading ends this task as it would have here.
+        if let Ok((noted, orders)) = tokio::task::spawn_blocking(move || journal.read()).await {
+            self.reading = Some(Reading { noted, orders });
+        }
+    }
+
+    /// What is to be done for a sale; `None` = nothing now.
+    fn item(&self, looked: &Looked, touched: bool) -> Option<Item> {
+        let Looked {
+            sale,
+            received,
+            look,
+        } = looked;
+        let of_sale = self.reading.as_ref().and_then(|r| r.orders.get(sale));
+        let known = look.lost.last().map_or(0, |(_, jumped)| *jumped);
+        let lost_done = self.restored_lost.get(sale) >= Some(&known);
+        let in_lost = |seq| !lost_done && is_in(&look.lost, seq);
+        let noted = of_sale
+            .into_iter()
+            .flatten()
+            .map(|(_, told)| told.commit_seq);
+        let received = if look.whole {
+            *received
+        } else {
+            self.acknowledged().commit_seq(sale).max(*received)
+        };
+        let mine = Mine {
+            received,
+            noted: noted.clone().max().unwrap_or(0),
+            in_lost: noted.clone().any(in_lost),
+        };
+        let duty = duty(look, mine);
+        let over = look.state == SaleState::Closed && !touched;
+        if duty == Duty::None || (duty == Duty::Adopt && over) {
+            return None;
+        }
+        // What lies in a range lost earlier is restored again wherever something is: that it was restored may be lost.
+        let open = |seq| !look.whole && seq > look.found;
+        let lacking = |told: &Told| open(told.commit_seq) || is_in(&look.lost, told.commit_seq);
+        let left = of_sale.into_iter().flatten();
+        let mut left: Vec<(OrderId, Told)> = left
+            .filter(|(_, told)| duty != Duty::Adopt && lacking(told))
+            .map(|(id, told)| (id.clone(), told.clone()))
+            .collect();
+        // As they came, so that where room is short the first ones get it.
+        left.sort_by_key(|(_, told)| told.commit_seq);
+        let lacks = duty == Duty::Restore && mine.received.max(mine.noted) > look.found;
+        Some(Item::new(duty, look, left, (lacks, touched)))
+    }
+
+    fn report(&mut self, items: &BTreeMap<SaleId, Item>) {
+        let lacking = items.iter().filter(|(_, item)| item.lacks);
+        for (sale, _) in lacking.clone().take(NAMED_MAX) {
+            tracing::warn!(
+                "Redis was restarted or replaced and lacks what this node acknowledged: sale {sale} stands still until \
+                 all nodes have restored theirs"
+            );
+        }
+        let count = lacking.count();
+        if count > NAMED_MAX {
+            let more = count - NAMED_MAX;
+            tracing::warn!("{more} more sales lack something and stand still");
+        }
+        self.tally.lacked += count;
+    }
+
+    /// Registers with each sale that may lack something of this node's, in order.
+    async fn register(
+        &self,
+        items: &BTreeMap<SaleId, Item>,
+        behind: &mut bool,
+    ) -> Result<(), Fault> {
+        let mine = items.iter().filter(|(_, item)| item.duty == Duty::Restore);
+        let mine: Vec<(SaleId, String)> = mine
+            .map(|(sale, item)| (sale.clone(), item.history.clone()))
+            .collect();
+        let registered = mine
+            .into_iter()
+            .map(|(sale, of)| self.register_one(sale, of));
+        let registered = stream::iter(registered).buffered(HEALS_MAX);
+        let registered: Vec<bool> = registered.try_collect().await?;
+        *behind |= registered.contains(&true);
+        Ok(())
+    }
+
+    async fn register_one(&self, sale: SaleId, history: String) -> Result<bool, Fault> {
+        let says = Says {
+            node: Some(self.hands.node),
+            made: None,
+            history: &history,
+            // Of no history: nothing ends by this.
+            view: &View::default(),
+        };
+        let heal = match self.ledger().heal(&sale, &says).await {
+            Err(Fault::Corrupt(_)) => return Ok(false),
+            other => other?,
+        };
+        if heal.as_ref().is_some_and(|heal| heal.history != history) {
+            return Err(Fault::NotSent("Redis was replaced again".into()));
+        }
+        Ok(heal.is_some_and(|heal| heal.fell_behind))
+    }
+
+    async fn declare(&mut self, behind: bool) -> Result<(), Fault> {
+        let earlier = std::mem::take(&mut self.declared);
+        let earlier = earlier.into_iter().filter(|h| !self.present.contains(h));
+        let room = DECLARED_MAX.max(self.present.len());
+        let declared: Vec<String> = self
+            .present
+            .iter()
+            .cloned()
+            .chain(earlier)
+            .take(room)
+            .collect();
+        let node = Some(self.hands.node);
+        let nodes = self.ledger().declare(node, &declared, behind).await?;
+        self.roster.declare(declared.iter().cloned());
+        self.declared = declared;
+        let now = self.now();
+        self.roster.receive(nodes, now);
+        self.publish();
+        Ok(())
+    }
+
+    fn views(&self) -> BTreeMap<String, View> {
+        let now = self.now();
+        let view = |history: &String| (history.clone(), self.roster.view(history, now));
+        self.present.iter().map(view).collect()
+    }
+
+    fn publish(&mut self) {
+        let views = self.views();
+        let now = self.now();
+        for history in &self.present {
+            for node in self.roster.overdue(history, now) {
+                if self.named.insert(node) {
+                    tracing::warn!(
+                        "node {node} beats and has not said what it acknowledged; sales go on without it"
+                    );
+                }
+            }
+        }
+        self.ledger().recovering().publish(views.into_values());
+    }
+
+    /// Makes for each sale the next step that can be made now.
+    async fn round(&mut self) {
+        let node = Some(self.hands.node);
+        let nodes = match self.ledger().declare(node, &self.declared, false).await {
+            Ok(nodes) => nodes,
+            Err(_) => return tokio::time::sleep(AWAY).await,
+        };
+        let now = self.now();
+        self.roster.receive(nodes, now);
+        self.publish();
+        let views = self.views();
+        let due = self.due(&views);
+        let nobody = View::default();
+        let hands = &self.hands;
+        let steps = due.into_iter().map(|(sale, item)| {
+            let view = views.get(&item.history).unwrap_or(&nobody);
+            hands.step(sale, item, view)
+        });
+        let stepped: Vec<_> = stream::iter(steps).buffered(HEALS_MAX).collect().await;
+        let mut moved = false;
+        for (sale, item, outcome) in stepped {
+            moved |= outcome != Outcome::Waits;
+            match outcome {
+                Outcome::Ended { lost } => self.goes_on(sale, &item, lost),
+                Outcome::Replaced => {
+                    self.acknowledged().want_all();
+                    self.work.insert(sale, item);
+                }
+                Outcome::Waits | Outcome::Moved => drop(self.work.insert(sale, item)),
+            }
+        }
+        self.count();
+        if !moved {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Takes out what can be done now: passes, and once all have declared this node's share of what is to be adopted;
+    /// some time after that the others' share, too.
+    fn due(&mut self, views: &BTreeMap<String, View>) -> Vec<(SaleId, Item)> {
+        let node = self.hands.node;
+        let own = |sale: &SaleId, item: &Item| {
+            let view = views.get(&item.history)?;
+            let (place, of) = view.share(node);
+            view.is_declared()
+                .then(|| step::place_of(sale, of) == place)
+        };
+        let others = self.share_done.is_some_and(|done| done.elapsed() > OTHERS);
+        let mut shares = false;
+        let mut waits = false;
+        let mut due: Vec<SaleId> = Vec::new();
+        for (sale, item) in &self.work {
+            let is_due = item.duty != Duty::Adopt || item.touched || {
+                let own = own(sale, item);
+                shares |= own == Some(true);
+                waits |= own.is_none();
+                own == Some(true) || (own == Some(false) && others)
+            };
+            if is_due && due.len() < STEPS_MAX {
+                due.push(sale.clone());
+            }
+        }
+        if shares || waits {
+            self.share_done = None;
+        } else {
+            self.share_done.get_or_insert_with(Instant::now);
+        }
+        let items = due
+            .into_iter()
+            .filter_map(|sale| self.work.remove_entry(&sale));
+        items.collect()
+    }
+
+    fn goes_on(&mut self, sale: SaleId, item: &Item, lost: u64) {
+        self.tally.restored += item.restored;
+        self.tally.unrestored += item.unrestored;
+        if item.lacks || item.restored + item.unrestored > 0 {
             tracing::info!(
-                "sale {} goes on after {:?}: this node restored {} orders; {} could not be restored",
-                self.sale,
-                took.unwrap_or_default(),
-                self.restored,
-                self.unrestored
+                "sale {sale} goes on after {:?}: this node restored {} orders; {} could not be restored",
+                item.begun.elapsed(),
+                item.restored,
+                item.unrestored
+            );
+        }
+        if item.duty != Duty::Adopt && lost > 0 {
+            self.restored_lost.insert(sale, lost);
+        }
+    }
+
+    /// No sale stands still any more, as far as this node knows.
+    fn has_ended(&mut self) {
+        self.share_done = None;
+        self.count();
+        let tally = std::mem::take(&mut self.tally);
+        let one = self
+            .present
+            .iter()
+            .next()
+            .filter(|_| self.present.len() == 1);
+        self.nodes.settle(one.map(String::as_str));
+        let Some(begun) = tally.begun.filter(|_| tally.stood > 0) else {
+            return;
+        };
+        let (took, stood) = (begun.elapsed(), tally.stood);
+        if tally.lacked == 0 && tally.restored + tally.unrestored == 0 {
+            tracing::info!(
+                "all is well: after a restart or a change of Redis none of {stood} sales lacks anything that this node \
+                 acknowledged; all go on after {took:?}"
+            );
+        } else {
+            tracing::info!(
+                "all {stood} sales go on after {took:?}: this node restored {} orders; {} could not be restored",
+                tally.restored,
+                tally.unrestored
             );
         }
     }
+}
+
+/// A sale that was looked at.
+#[derive(Debug)]
+struct Looked {
+    sale: SaleId,
+    /// The highest `commit_seq` that was received before that.
+    received: u64,
+    look: Look,
+}
+
+/// Whether a sale that a step found at `stage` goes on.
+const fn is_whole(stage: Stage) -> bool {
+    matches!(stage, Stage::Whole { .. })
 }

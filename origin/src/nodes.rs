@@ -3,7 +3,7 @@
 use crate::ledger::{Beat, Fault, Ledger};
 use shared::limits::NODE_LIVE_MS;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +34,12 @@ pub(crate) struct Nodes {
     peers: Mutex<BTreeMap<u16, u32>>,
     /// The history of Redis at the last beat.
     history: Mutex<String>,
+    /// How often a sale had been found behind at the last beat.
+    behind: AtomicU64,
+    /// The history of Redis in which this node has nothing left to restore; empty = none.
+    settled: Mutex<String>,
+    /// It stops: no beat may follow its last one.
+    leaving: AtomicBool,
 }
 
 impl Nodes {
@@ -45,6 +51,9 @@ impl Nodes {
             trouble: Mutex::new(Some("the ledger has not been heard yet".into())),
             peers: Mutex::new(BTreeMap::from([(me.id, 0)])),
             history: Mutex::default(),
+            behind: AtomicU64::new(0),
+            settled: Mutex::default(),
+            leaving: AtomicBool::new(false),
         });
         let beating = Arc::downgrade(&nodes);
         tokio::spawn(async move {
@@ -59,6 +68,9 @@ impl Nodes {
 
     /// Says whether the ledger answered.
     async fn beat(&self) -> bool {
+        if self.leaving.load(Ordering::Acquire) {
+            return true;
+        }
         let outcome = self.ledger.beat(self.me.id, self.me.weight).await;
         let answered = outcome.is_ok();
         let trouble = match outcome {
@@ -91,9 +103,18 @@ impl Nodes {
         drop(peers);
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         let known = std::mem::replace(&mut *history, beat.history);
-        if !known.is_empty() && known != *history {
+        let replaced = !known.is_empty() && known != *history;
+        drop(history);
+        let behind = self.behind.swap(beat.behind, Ordering::Relaxed) != beat.behind;
+        if replaced || (behind && !known.is_empty()) {
             self.ledger.acknowledged().want_all();
         }
+    }
+
+    /// This node has restored all that it has to in `history`; `None` = it may have something to restore.
+    pub(crate) fn settle(&self, history: Option<&str>) {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        *settled = history.unwrap_or_default().to_owned();
     }
 
     /// This node's number.
@@ -120,6 +141,14 @@ impl Nodes {
 
     /// Tells the others that this node stops; if that fails they notice by its silence.
     pub(crate) async fn leave(&self) {
-        let _: Result<Beat, Fault> = self.ledger.beat(self.me.id, 0).await;
+        self.leaving.store(true, Ordering::Release);
+        let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        // The list of nodes proves nothing of what another master of a Cluster has.
+        let settled = if self.ledger.has_one_server() {
+            settled.clone()
+        } else {
+            String::new()
+        };
+        let _: Result<Beat, Fault> = self.ledger.leave(self.me.id, &settled).await;
     }
 }

@@ -72,7 +72,7 @@ struct Inner {
     ledger: Ledger,
     nodes: Arc<Nodes>,
     /// Works for as long as it is here.
-    _healer: Arc<Healer>,
+    _healer: Healer,
     counters: Arc<Counters>,
     desks: RwLock<HashMap<SaleId, Arc<Desk>>>,
     lookups: Semaphore,

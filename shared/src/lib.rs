@@ -28,6 +28,7 @@ pub mod orderbook;
 pub mod outlook;
 pub mod problem;
 pub mod recent;
+pub mod recovery;
 pub mod refusal;
 pub mod routing;
 pub mod sale;

@@ -77,11 +77,21 @@ pub const ACKNOWLEDGED_SEGMENT_BYTES: usize = 16 * 1_024 * 1_024;
 pub const RESTORE_BATCH_MAX: usize = 512;
 /// Orders that could not be restored and are listed for each sale; more are only counted and logged.
 pub const UNRESTORED_MAX: usize = 10_000;
-/// How long the nodes that live wait for one that was alive when the ledger changed and does not say what it
-/// acknowledged, in milliseconds.
+/// How long the nodes that live wait for one that was alive when the ledger changed and has fallen silent, in
+/// milliseconds of its silence. A node that beats is waited for ...
 pub const HEAL_PATIENCE_MS: u64 = NODE_LIVE_MS + 2_000;
-/// Sales that one node heals at the same time.
+/// ... but no longer than this after the ledger changed, in milliseconds: a node that beats and does nothing else must
+/// not stop all sales for ever.
+pub const HEAL_LONGEST_MS: u64 = 60_000;
+/// Calls with which one node restores or adopts sales at the same time. None of them waits for another node.
 pub const HEALS_MAX: usize = 16;
+/// Calls with which one node looks at sales at the same time: a look only reads.
+pub const LOOKS_MAX: usize = 64;
+/// Listed sales that a node looks at when Redis was restarted or replaced, beside those that it knows; the others go on
+/// when somebody asks for them.
+pub const SALES_LOOKED_AT_MAX: usize = 16 * SALES_MAX;
+/// Histories of Redis that a node says that it is done with; in a Redis Cluster all that its masters write.
+pub const DECLARED_MAX: usize = 16;
 
 /// Masters of a Redis Cluster; each costs a node some connections. The cluster itself is made for no more.
 pub const LEDGER_MASTERS_MAX: usize = 1_000;
@@ -219,6 +229,10 @@ const _: () = assert!(BATCH_MAX * 2 < 7_900, "Lua can unpack the widest call");
 const _: () = assert!(
     RESTORE_BATCH_MAX * 2 + 8 < 7_900,
     "Lua can unpack the widest call of restore.lua"
+);
+const _: () = assert!(
+    HEAL_PATIENCE_MS < HEAL_LONGEST_MS,
+    "a silent node is given up before one that beats"
 );
 const _: () = assert!(BATCH_MAX <= QUEUE_MAX, "a full batch can gather");
 const _: () = assert!(WINDOW_MIN_MS <= WINDOW_MAX_MS && COLD_ROUND_MS <= WINDOW_MAX_MS);

@@ -113,7 +113,7 @@ pub fn show(play: &Play) -> String {
 /// The script reads the clock elsewhere.
 #[must_use]
 pub fn on_test_clock(name: &str, text: String) -> String {
-    if name != "beat" {
+    if !["beat", "recovery"].contains(&name) {
         return world::on_test_clock(name, text);
     }
     assert!(
@@ -270,7 +270,8 @@ impl<'a> Stage<'a> {
             return command;
         };
         let own: &[&str] = match script.name {
-            "beat" => &["nodes"],
+            "beat" | "recovery" => &["nodes", "recovery"],
+            "look" => &["sale"],
             "relay" => &["relay:r:lease", "relay:r"],
             "restore" => &["sale", "orders", "buyers", "holds", "log", "unrestored"],
             _ => &["sale", "orders", "buyers", "holds", "log"],

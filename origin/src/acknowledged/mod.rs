@@ -213,11 +213,16 @@ impl Acknowledged {
         self.0.wake.notify_one();
     }
 
+    /// What is wanted now, if anything is.
+    pub(crate) fn wanted_now(&self) -> Option<Wanted> {
+        let wanted = std::mem::take(&mut *self.wanted());
+        (wanted.all || !wanted.sales.is_empty()).then_some(wanted)
+    }
+
     /// Waits until something is wanted.
     pub(crate) async fn next(&self) -> Wanted {
         loop {
-            let wanted = std::mem::take(&mut *self.wanted());
-            if wanted.all || !wanted.sales.is_empty() {
+            if let Some(wanted) = self.wanted_now() {
                 return wanted;
             }
             self.0.wake.notified().await;

@@ -1,30 +1,32 @@
-//! Healing a sale whose ledger may lack acknowledged orders: what `heal.lua` and `restore.lua` are told and answer.
+//! Recovery of sales whose ledger may lack acknowledged orders: the calls of `look.lua`, `recovery.lua`, `heal.lua` and
+//! `restore.lua`.
 
 use super::{Fault, Ledger, Reply, keys, letter, part, reply, strange_letter};
 use crate::acknowledged::Told;
 use redis::Value;
 use shared::limits::{HEAL_PATIENCE_MS, RESTORE_BATCH_MAX, UNRESTORED_MAX};
-use shared::{Order, OrderId, Pass, Restored, SaleId, Snapshot, UnixMillis};
-use std::collections::BTreeSet;
+use shared::recovery::{Known, Look, Lost, Nodes, Roster, Stage, View};
+use shared::{Order, OrderId, Pass, Restored, SaleId, SaleState, Snapshot, UnixMillis};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Pause before somebody who has nothing to restore looks again.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What a node says when it takes part in the healing of a sale.
+/// What a node says when it takes part in the recovery of a sale.
 #[derive(Clone, Debug)]
-pub struct Says {
+pub struct Says<'a> {
     /// Its number; `None` = a caller that acknowledged nothing.
     pub node: Option<u16>,
-    /// The pass that it has made last ...
+    /// The pass that it has made last, `None` = it only registers ...
     pub made: Option<Pass>,
-    /// ... in this history of Redis.
-    pub history: String,
-    /// The nodes that are waited for, beside those that live.
-    pub awaited: BTreeSet<u16>,
+    /// ... in this history of Redis; empty = it has nothing to restore.
+    pub history: &'a str,
+    /// Whom the sale waits for.
+    pub view: &'a View,
 }
 
-/// How the healing of a sale stands.
+/// How the recovery of a sale stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heal {
     /// How the sale stands.
@@ -34,34 +36,9 @@ pub struct Heal {
     /// The history of Redis.
     pub history: String,
     /// What earlier failovers lost: entries after the first number up to the second.
-    pub lost: Vec<(u64, u64)>,
-}
-
-/// Where the healing of a sale is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// The sale is whole; `by_us` = this call ended its healing.
-    Whole {
-        /// Whether it was not before.
-        by_us: bool,
-    },
-    /// It heals.
-    Heals {
-        /// The last entry of the log that was found; what came after it is to be restored.
-        found: u64,
-        /// The pass that all nodes have made that are waited for.
-        made: Option<Pass>,
-    },
-}
-
-impl Heal {
-    /// Whether what was acknowledged with the entry at `commit_seq` may be missing.
-    #[must_use]
-    pub fn may_lack(&self, commit_seq: u64) -> bool {
-        let open = matches!(self.stage, Stage::Heals { found, .. } if commit_seq > found);
-        let lost = |(found, jumped): &(u64, u64)| commit_seq > *found && commit_seq <= *jumped;
-        open || self.lost.iter().any(lost)
-    }
+    pub lost: Lost,
+    /// Whether this call found it behind in a history that nodes may have declared: they have to look again.
+    pub fell_behind: bool,
 }
 
 /// An order that was acknowledged and could not be restored.
@@ -80,14 +57,11 @@ pub struct Unrestored {
 }
 
 impl Ledger {
-    /// Takes part in the healing of `sale`; `None` when there is no such sale.
+    /// Takes part in the recovery of `sale`; `None` when there is no such sale.
     ///
     /// # Errors
     /// See [`Fault`]. It can be repeated.
-    pub async fn heal(&self, sale: &SaleId, says: &Says) -> Result<Option<Heal>, Fault> {
-        // A node that has just started knows of the others only from here.
-        let nodes = self.nodes().await?;
-        let awaited: BTreeSet<u16> = says.awaited.union(&nodes.live).copied().collect();
+    pub async fn heal(&self, sale: &SaleId, says: &Says<'_>) -> Result<Option<Heal>, Fault> {
         let script = &self.scripts().heal;
         let last = self.acknowledged.last(sale);
         let mut command = redis::cmd("EVALSHA");
@@ -95,7 +69,7 @@ impl Ledger {
         command.arg(last.map_or(0, |last| last.commit_seq));
         command.arg(says.node.map_or_else(String::new, |node| node.to_string()));
         command.arg(says.made.map_or(0, |pass| pass as u8));
-        command.arg(&says.history).arg(HEAL_PATIENCE_MS);
+        command.arg(says.history);
         match last {
             Some(last) => {
                 let terms = &last.terms;
@@ -108,9 +82,10 @@ impl Ledger {
                 command.arg(&[""; 7]);
             }
         }
-        command.arg(awaited.len());
-        for node in awaited.iter().chain(nodes.known.difference(&awaited)) {
-            command.arg(*node);
+        let view = says.view;
+        command.arg(&view.history).arg(view.awaited.len());
+        for (node, declared) in view.awaited.iter().chain(&view.missing) {
+            command.arg(*node).arg(u8::from(*declared));
         }
         let Some(parts) = self.run(script, &command).await? else {
             return Ok(None);
@@ -134,35 +109,171 @@ impl Ledger {
             snapshot,
             stage,
             history: reply::text(part(&parts, 2)?)?.to_owned(),
-            lost: numbers?
-                .chunks_exact(2)
-                .map(|pair| (pair[0], pair[1]))
-                .collect(),
+            lost: pairs(&numbers?),
+            fell_behind: reply::number(part(&parts, 5)?)? == 1,
         }))
     }
 
-    /// Heals `sale` for a caller that has nothing to restore, such as a command: waits until the nodes that live have, or
-    /// for longer than they would wait for each other.
+    /// How `sale` stands in its recovery, for `node`; nothing is changed. `None` when there is no such sale.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn heal_alone(&self, sale: &SaleId) -> Result<(), Fault> {
-        let begun = Instant::now();
+    pub async fn look(&self, sale: &SaleId, node: Option<u16>) -> Result<Option<Look>, Fault> {
+        let script = &self.scripts().look;
+        let [key, ..] = keys::of_sale(sale);
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&script.hash).arg(1).arg(key);
+        command.arg(node.map_or_else(String::new, |node| node.to_string()));
+        let Some(parts) = self.run(script, &command).await? else {
+            return Ok(None);
+        };
+        let text = |index| reply::text(part(&parts, index)?);
+        let number = |index| match text(index)? {
+            "" => Ok(None),
+            _ => reply::number(part(&parts, index)?).map(Some),
+        };
+        let (history, last) = (text(0)?.to_owned(), text(1)?);
+        let commit_seq = reply::number(part(&parts, 2)?)?;
+        // A sale of a lastseat that knew of no histories is taken to be whole.
+        let whole = last.is_empty() || last == history;
+        let of_this_one = text(5)? == history;
+        let found = number(6)?.filter(|_| !whole).unwrap_or(commit_seq);
+        let mark = number(7)?.filter(|_| of_this_one);
+        let lost: Vec<u64> = text(4)?
+            .split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        Ok(Some(Look {
+            whole,
+            found,
+            state: SaleState::parse(text(3)?)
+                .ok_or_else(|| reply::strange("a state", &parts[3]))?,
+            lost: pairs(&lost),
+            mark: mark.and_then(|mark| u8::try_from(mark).ok()),
+            marks_only: of_this_one && number(8)?.is_some(),
+            history,
+        }))
+    }
+
+    /// Declares that `node` has registered each sale that it may have to restore in these histories of Redis, and says
+    /// what is known of all nodes. `behind`: a sale was found behind, and all nodes have to look again.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn declare(
+        &self,
+        node: Option<u16>,
+        histories: &[String],
+        behind: bool,
+    ) -> Result<Nodes, Fault> {
+        let script = &self.scripts().recovery;
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&script.hash).arg(2);
+        command.arg(keys::NODES).arg(keys::RECOVERY);
+        command.arg(node.map_or_else(String::new, |node| node.to_string()));
+        command.arg(histories.join(" ")).arg(u8::from(behind));
+        let parts = self.run(script, &command).await?.unwrap_or_default();
+        let at = UnixMillis(reply::number(part(&parts, 0)?)?);
+        self.clock.hear(at);
+        let Value::Array(items) = part(&parts, 2)? else {
+            return Err(reply::strange("a list of nodes", part(&parts, 2)?));
+        };
+        let mut known = BTreeMap::new();
+        for item in items.chunks_exact(4) {
+            let weight = u32::try_from(reply::number(&item[1])?);
+            let weight = weight.map_err(|_| reply::strange("a weight", &item[1]))?;
+            let declared = reply::text(&item[3])?.split_whitespace();
+            let of_node = Known {
+                weight,
+                beat: UnixMillis(reply::number(&item[2])?),
+                declared: declared.map(str::to_owned).collect(),
+            };
+            known.insert(reply::node(&item[0])?, of_node);
+        }
+        Ok(Nodes {
+            at,
+            known,
+            behind: reply::number(part(&parts, 1)?)?,
+            history: reply::text(part(&parts, 3)?)?.to_owned(),
+        })
+    }
+
+    /// Lets `sale` go on where it lacks nothing of anybody's and all nodes that are waited for have said so; whether
+    /// it does. One call where one server has all sales.
+    ///
+    /// # Errors
+    /// See [`Fault`]. It can be repeated.
+    pub(crate) async fn adopt(&self, sale: &SaleId) -> Result<bool, Fault> {
+        let view = match self.recovering.only_view() {
+            Some(view) => view,
+            None => match self.look(sale, None).await? {
+                Some(look) => self.recovering.view(&look.history),
+                None => return Ok(false),
+            },
+        };
+        let Some(view) = view.filter(|view| view.is_declared()) else {
+            return Ok(false);
+        };
         let says = Says {
             node: None,
-            made: Some(Pass::Last),
-            history: String::new(),
-            awaited: BTreeSet::new(),
+            made: None,
+            history: "",
+            view: &view,
         };
-        loop {
-            match self.heal(sale, &says).await? {
-                None => return Ok(()),
-                Some(heal) if matches!(heal.stage, Stage::Whole { .. }) => return Ok(()),
-                Some(_) if begun.elapsed() > Duration::from_millis(3 * HEAL_PATIENCE_MS) => {
-                    return Err(healing(sale));
+        let Some(heal) = self.heal(sale, &says).await? else {
+            return Ok(false);
+        };
+        if heal.fell_behind {
+            self.declare(None, &[], true).await?;
+        }
+        match heal.stage {
+            Stage::Whole { by_us } => {
+                if by_us {
+                    self.recovering.has_ended(sale, !heal.lost.is_empty());
                 }
-                Some(_) => tokio::time::sleep(LOOK).await,
+                Ok(true)
             }
+            Stage::Heals { .. } => Ok(false),
+        }
+    }
+
+    /// Waits for the recovery of `sale`, and ends it where no node does: for a caller that has nothing to restore, such as
+    /// a command. Nodes that live are waited for as they wait for each other.
+    ///
+    /// # Errors
+    /// See [`Fault`]; after three times [`HEAL_PATIENCE_MS`] that the sale still recovers.
+    pub async fn heal_alone(&self, sale: &SaleId) -> Result<(), Fault> {
+        let begun = Instant::now();
+        let mut roster = Roster::new(None);
+        let Some(look) = self.look(sale, None).await? else {
+            return Ok(());
+        };
+        let mut history = look.history;
+        loop {
+            let now = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            roster.begin(&history, &BTreeSet::new(), now);
+            roster.receive(self.declare(None, &[], false).await?, now);
+            let view = roster.view(&history, now);
+            let says = Says {
+                node: None,
+                made: None,
+                history: "",
+                view: &view,
+            };
+            let Some(heal) = self.heal(sale, &says).await? else {
+                return Ok(());
+            };
+            if heal.fell_behind {
+                self.declare(None, &[], true).await?;
+            }
+            if matches!(heal.stage, Stage::Whole { .. }) {
+                return Ok(());
+            }
+            if begun.elapsed() > Duration::from_millis(3 * HEAL_PATIENCE_MS) {
+                return Err(healing(sale));
+            }
+            history = heal.history;
+            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -249,4 +360,9 @@ pub(super) fn healing(sale: &SaleId) -> Fault {
     Fault::NotSent(format!(
         "sale {sale} is being made whole after Redis was restarted or replaced"
     ))
+}
+
+fn pairs(numbers: &[u64]) -> Lost {
+    let pairs = numbers.chunks_exact(2);
+    pairs.map(|pair| (pair[0], pair[1])).collect()
 }

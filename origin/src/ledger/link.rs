@@ -90,6 +90,11 @@ impl Link {
         }
     }
 
+    /// Whether all keys are at one server.
+    pub(super) const fn has_one_server(&self) -> bool {
+        matches!(self.path, Path::One(_))
+    }
+
     /// Sends one command.
     ///
     /// # Errors

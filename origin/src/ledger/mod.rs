@@ -10,6 +10,7 @@ pub mod heal;
 pub mod keys;
 mod link;
 mod log;
+pub(crate) mod recovering;
 mod relay;
 mod replicas;
 mod reply;
@@ -37,6 +38,7 @@ use crate::clock::LedgerClock;
 use crate::metrics::{Counters, count};
 use crate::spans;
 use link::Link;
+use recovering::Recovering;
 use redis::{Cmd, Value};
 use replicas::Lanes;
 use scripts::{SCRIPTS, Script, Scripts};
@@ -60,6 +62,7 @@ pub struct Ledger {
     clock: Arc<LedgerClock>,
     counters: Arc<Counters>,
     acknowledged: Acknowledged,
+    recovering: Arc<Recovering>,
     /// Where changes wait for replicas, if they do.
     lanes: Option<Arc<Lanes>>,
 }
@@ -88,6 +91,7 @@ impl Ledger {
             clock: Arc::default(),
             counters: Arc::default(),
             acknowledged: Acknowledged::default(),
+            recovering: Arc::default(),
             lanes: None,
         })
     }
@@ -135,6 +139,16 @@ impl Ledger {
     /// What was heard and acknowledged.
     pub(crate) const fn acknowledged(&self) -> &Acknowledged {
         &self.acknowledged
+    }
+
+    /// What is known of the recovery that goes on.
+    pub(crate) fn recovering(&self) -> &Recovering {
+        &self.recovering
+    }
+
+    /// Whether one server has all sales and the list of nodes.
+    pub(crate) const fn has_one_server(&self) -> bool {
+        self.link.has_one_server()
     }
 
     /// The same ledger over a connection of its own, for calls that must not wait behind orders.
@@ -301,13 +315,22 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn sweep(&self, sale: &SaleId) -> Reply<u64> {
         let script = &self.scripts().snapshot;
-        let heard = self.acknowledged.commit_seq(sale);
-        let Some(parts) = self.run(script, &script.on(sale, heard)).await? else {
+        let heard = || self.acknowledged.commit_seq(sale);
+        let stands_still = |parts: &[Value]| {
+            part(parts, 2)
+                .and_then(reply::text)
+                .map(|word| word == FENCED)
+        };
+        let Some(mut parts) = self.run(script, &script.on(sale, heard())).await? else {
             return Ok(None);
         };
+        if stands_still(&parts)? && self.may_adopt(sale).await? {
+            let again = self.run(script, &script.on(sale, heard())).await?;
+            parts = again.unwrap_or(parts);
+        }
         let snapshot = self.heard(sale, &parts)?;
         let expired = reply::number(part(&parts, 1)?)?;
-        if reply::text(part(&parts, 2)?)? == FENCED {
+        if stands_still(&parts)? {
             self.acknowledged.want(sale);
         }
         self.counters
@@ -342,8 +365,7 @@ impl Ledger {
             self.run(script, &command(heard)).await
         };
         let mut parts = read().await?;
-        if parts.as_deref().is_some_and(is_fenced) && !self.acknowledged.has_healer() {
-            self.heal_alone(sale).await?;
+        if parts.as_deref().is_some_and(is_fenced) && self.goes_on(sale).await? {
             parts = read().await?;
         }
         let Some(parts) = parts else {
@@ -469,16 +491,30 @@ impl Ledger {
         self.change_sale(sale, script, command).await
     }
 
-    /// Says that `node` lives with `weight` (0 = it leaves) and hears who else does.
+    /// Reports that `node` lives with `weight` and receives who else does.
     ///
     /// # Errors
     /// See [`Fault`].
     pub async fn beat(&self, node: u16, weight: u32) -> Result<Beat, Fault> {
+        self.beat_or_leave(node, weight, "").await
+    }
+
+    /// Reports that `node` stops. Where it has restored all that it had to in `settled`, the present history of
+    /// Redis, nobody need ever wait for it; else (empty) it counts as silent.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn leave(&self, node: u16, settled: &str) -> Result<Beat, Fault> {
+        self.beat_or_leave(node, 0, settled).await
+    }
+
+    async fn beat_or_leave(&self, node: u16, weight: u32, settled: &str) -> Result<Beat, Fault> {
         let script = &self.scripts().beat;
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&script.hash).arg(1).arg(keys::NODES);
+        command.arg(&script.hash).arg(2);
+        command.arg(keys::NODES).arg(keys::RECOVERY);
         command.arg(node).arg(weight);
-        command.arg(NODE_LIVE_MS).arg(NODE_FORGET_MS);
+        command.arg(NODE_LIVE_MS).arg(NODE_FORGET_MS).arg(settled);
         let parts = self.run(script, &command).await?.unwrap_or_default();
         self.clock
             .hear(UnixMillis(reply::number(part(&parts, 0)?)?));
@@ -491,6 +527,7 @@ impl Ledger {
             live_weight,
             nodes: nodes.iter().map(reply::node).collect::<Result<_, _>>()?,
             history: reply::text(part(&parts, 3)?)?.to_owned(),
+            behind: reply::number(part(&parts, 4)?)?,
         })
     }
 
@@ -521,8 +558,7 @@ impl Ledger {
         let fenced = |parts: &Option<Vec<Value>>| parts.as_deref().is_some_and(is_fenced);
         let heard = || self.acknowledged.commit_seq(sale);
         let (mut parts, mut safe) = self.commit(sale, script, &command(heard())).await?;
-        if fenced(&parts) && !self.acknowledged.has_healer() {
-            self.heal_alone(sale).await?;
+        if fenced(&parts) && self.goes_on(sale).await? {
             (parts, safe) = self.commit(sale, script, &command(heard())).await?;
         }
         if fenced(&parts) {
@@ -530,6 +566,20 @@ impl Ledger {
             return Err(heal::healing(sale));
         }
         Ok((parts, safe))
+    }
+
+    /// What is done for a caller that found `sale` standing still: a node lets it go on where that takes no waiting, so
+    /// that its first buyer is answered; anybody else waits. Whether to ask again.
+    async fn goes_on(&self, sale: &SaleId) -> Result<bool, Fault> {
+        if self.acknowledged.has_healer() {
+            return self.may_adopt(sale).await;
+        }
+        self.heal_alone(sale).await?;
+        Ok(true)
+    }
+
+    async fn may_adopt(&self, sale: &SaleId) -> Result<bool, Fault> {
+        Ok(self.acknowledged.has_healer() && self.adopt(sale).await?)
     }
 
     /// Runs a script that changes what people were told, and waits for replicas where that is asked for; the second
@@ -650,6 +700,8 @@ pub struct Beat {
     pub nodes: BTreeSet<u16>,
     /// The history that Redis writes: a new one after each start and each promotion.
     pub history: String,
+    /// How often a sale was found behind in a history that nodes had declared: when it rises, they look again.
+    pub behind: u64,
 }
 
 /// What a changing script answers instead of changing a sale that may lack acknowledged orders.

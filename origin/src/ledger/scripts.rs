@@ -102,6 +102,10 @@ scripts! {
     restore "restore.lua" prelude!();
     /// Heals a sale that may lack acknowledged orders.
     heal "heal.lua" prelude!();
+    /// Says how a sale stands in its recovery.
+    look "look.lua" "";
+    /// What nodes declare while sales recover.
+    recovery "recovery.lua" "";
     /// Reads tallies and holds for an audit.
     peek "peek.lua" "";
     /// A node's heartbeat.

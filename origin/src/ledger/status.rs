@@ -59,29 +59,13 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn live_nodes(&self) -> Result<BTreeSet<u16>, Fault> {
-        Ok(self.nodes().await?.live)
-    }
-
-    /// The nodes that the ledger remembers.
-    pub(super) async fn nodes(&self) -> Result<Nodes, Fault> {
         let answer = self.call(redis::cmd("HGETALL").arg(keys::NODES)).await?;
-        let mut nodes = Nodes::default();
+        let mut live = BTreeSet::new();
         for pair in reply::items(answer)?.chunks_exact(2) {
-            let node = reply::node(&pair[0])?;
-            nodes.known.insert(node);
             if !reply::text(&pair[1])?.starts_with("0 ") {
-                nodes.live.insert(node);
+                live.insert(reply::node(&pair[0])?);
             }
         }
-        Ok(nodes)
+        Ok(live)
     }
-}
-
-/// The nodes that the ledger remembers.
-#[derive(Debug, Default)]
-pub(super) struct Nodes {
-    /// Those whose heartbeat counts.
-    pub(super) live: BTreeSet<u16>,
-    /// Those that lived within the last hour, too.
-    pub(super) known: BTreeSet<u16>,
 }

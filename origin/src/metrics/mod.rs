@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Scripts that are counted by name; the label set is bounded.
-const SCRIPTS: [&str; 16] = [
+const SCRIPTS: [&str; 18] = [
     "reserve", "create", "snapshot", "confirm", "cancel", "extend", "order", "restock", "state",
-    "terms", "ack", "restore", "heal", "beat", "peek", "relay",
+    "terms", "ack", "restore", "heal", "look", "recovery", "beat", "peek", "relay",
 ];
 /// Kinds of fault, as label values.
 const FAULTS: [&str; 3] = ["not_sent", "unknown", "corrupt"];

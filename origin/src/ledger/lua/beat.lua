@@ -1,12 +1,17 @@
 -- A node says that it lives and hears who else does.
 --
--- KEYS  1 nodes (hash: node id -> "<weight> <time of its last beat>"; weight 0 = it left or fell silent)
+-- KEYS  1 nodes (hash: node id -> "<weight> <time of its last beat>"; weight 0 = it fell silent, or left while it may
+--         still have had something to restore)
+--       2 recovery (hash, as in recovery.lua). In the same slot as the nodes.
 -- ARGV  1 node id  2 weight (0 = the node leaves)  3 how long a beat counts, in milliseconds
 --       4 how long a node is remembered after its last beat, in milliseconds
+--       5 the history in which a node that leaves has restored all that it had to, empty = in none: then it is forgotten at
+--         once. All that it acknowledged comes before this in Redis, and what loses a part of that loses this, too.
 -- Reply 1 the ledger's clock in milliseconds
 --       2 the sum of the weights of live nodes, the caller's included
 --       3 the nodes that live or may: those that have not fallen silent while the caller was beating
 --       4 the history of this Redis
+--       5 how often a sale was found behind, see recovery.lua
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -34,13 +39,18 @@ for i = 1, #flat, 2 do
   end
 end
 if weight > 0 then live[#live + 1] = me end
-changes[#changes + 1] = me
-changes[#changes + 1] = weight .. ' ' .. now
+local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+if weight == 0 and ARGV[5] == history then
+  gone[#gone + 1] = me
+else
+  changes[#changes + 1] = me
+  changes[#changes + 1] = weight .. ' ' .. now
+end
 -- Redis does not roll a failed script back: nothing is written unless everything may be.
+local behind = tonumber(redis.call('HGET', KEYS[2], 'behind') or 0)
 if #gone > 0 and not redis.acl_check_cmd('HDEL', KEYS[1]) then
   error({ err = 'NOPERM this user may not run HDEL on ' .. KEYS[1] })
 end
-redis.call('HSET', KEYS[1], unpack(changes))
+if #changes > 0 then redis.call('HSET', KEYS[1], unpack(changes)) end
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
-local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
-return { now, total + weight, live, history }
+return { now, total + weight, live, history, behind }

@@ -2,15 +2,17 @@
 -- it is, and whoever finds that all are done ends it.
 --
 -- KEYS  as in prelude.lua. In the sale's hash, while it goes on: heal:history, heal:since, heal:found, heal:jumped,
---       heal:heard and heal:node:<id>; heal:lost is what earlier ones found missing, as "<found> <jumped>" pairs. No key of
---       its own: while a slot moves to another node of a Redis Cluster, a script that names a key which is not there is refused.
+--       heal:heard, heal:marks and heal:node:<id>; heal:lost is what earlier ones found missing, as "<found> <jumped>" pairs.
+--       No key of its own: while a slot moves to another node of a Redis Cluster, a script that names a key which is not
+--       there is refused.
 -- ARGV  2 the caller's node, empty = a caller that has acknowledged nothing
---       3 the pass that it has made last, see Pass in shared; 0 = none yet, 3 = it is done
---       4 the history in which it did so, empty = in none
---       5 for how long a node is waited for that has made no pass; for one that has, twice that; in milliseconds
---       6 to 12 what the caller heard of the sale at ARGV 1: capacity, state, opens_at, closes_at, hold_ms,
---         buyer_limit, order_limit; empty where it heard nothing
---       13 how many nodes are waited for; these, then all nodes that were ever heard lately
+--       3 the pass that it has made last, see Pass in shared; 0 = it has registered and made none, 3 = it is done
+--       4 the history in which it did so, empty = it has nothing to restore and says nothing
+--       5 to 11 what the caller received of the sale at ARGV 1: capacity, state, opens_at, closes_at, hold_ms,
+--         buyer_limit, order_limit; empty where it received nothing
+--       12 the history of which the rest tells; in another one nothing ends
+--       13 how many nodes are waited for; of each its number and 1 if it has declared the history, else 0; then in the same
+--         way the nodes that are known and not waited for
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: w the sale is whole, d it is whole from now on; or it heals, and this is the pass that all have
@@ -18,7 +20,10 @@
 --       3 the history of this Redis
 --       4 the commit_seq that it was found with, while it heals, else 0
 --       5 what was lost in earlier ones, as numbers in pairs: entries after the first up to the second
--- Numbers that were given once are not given again: where somebody heard of more than there is, or somebody who may
+--       6 1 if this call found it behind in a history that nodes may have declared already, else 0
+-- A node that has declared a history has registered each sale that it may have to restore, with pass 0: where it has no
+-- mark in the sale's record it is done. heal:marks = only marks count, for the sale was not there when nodes looked.
+-- Numbers that were given once are not given again: where somebody received more than there is, or somebody who may
 -- have is missing, commit_seq and version go on SKIP further, and an entry of the log says so.
 
 if not open_sale(true) then return nil end
@@ -38,12 +43,12 @@ local function lost()
   return numbers
 end
 
-if not healing then return { snapshot(), 'w', HISTORY, 0, lost() } end
+if not healing then return { snapshot(), 'w', HISTORY, 0, lost(), 0 } end
 
 local TERMS = { 'opens_at', 'closes_at', 'hold_ms', 'buyer_limit', 'order_limit' }
--- Takes over what somebody heard of the sale itself after the entry that it was found with.
+-- Takes over what somebody received of the sale itself after the entry that it was found with.
 local function take_over()
-  local capacity, state = tonumber(ARGV[6]), ARGV[7]
+  local capacity, state = tonumber(ARGV[5]), ARGV[6]
   if not capacity then return end
   if capacity ~= sale.capacity and capacity >= sale.held + sale.confirmed then
     sale.capacity = capacity
@@ -52,7 +57,7 @@ local function take_over()
   end
   local differs = false
   for i, name in ipairs(TERMS) do
-    local value = tonumber(ARGV[7 + i])
+    local value = tonumber(ARGV[6 + i])
     differs = differs or value ~= sale[name]
     if name == 'hold_ms' then set_hold_ms(value) end
     sale[name] = value
@@ -78,9 +83,12 @@ if record.history ~= HISTORY then
     jumped = record.jumped or 0, heard = record.heard or 0, lost = record.lost }
 end
 record.found, record.jumped = tonumber(record.found), tonumber(record.jumped)
-if sale.history == HISTORY then
-  -- The same server fell behind; from now on every other caller hears that, too.
+local fell_behind = sale.history == HISTORY
+if fell_behind then
+  -- The same server has less than it had, as where a sale that was lost is created again: from now on every other
+  -- caller is told so, too, and who has declared looks again.
   sale.history = '-'
+  record.marks = 1
   dirty = true
 end
 if HEARD > record.found and HEARD > tonumber(record.heard) then
@@ -90,20 +98,33 @@ end
 if HEARD > sale.commit_seq then jump() end
 if node ~= '' and done_in == HISTORY then record['node:' .. node] = step end
 
+-- The pass that the node at ARGV i has made.
 local function made_by(i)
-  return tonumber(record['node:' .. ARGV[i]] or 0)
+  local mark = record['node:' .. ARGV[i]]
+  if mark then return tonumber(mark) end
+  return ARGV[i + 1] == '1' and not record.marks and DONE or 0
 end
-local waited, patience, made = now - record.since, tonumber(ARGV[5]), DONE
-for i = 14, 13 + tonumber(ARGV[13]) do
-  local far = made_by(i)
-  if waited < (far == 0 and patience or 2 * patience) then made = math.min(made, far) end
+local FIRST = 14
+local rest = FIRST + 2 * tonumber(ARGV[13])
+local made, awaited = ARGV[12] == HISTORY and DONE or 0, {}
+for i = FIRST, rest - 2, 2 do
+  made = math.min(made, made_by(i))
+  awaited['node:' .. ARGV[i]] = true
+end
+-- Whether somebody who is not waited for may have something that is not restored.
+local function lacks()
+  for i = rest, #ARGV, 2 do
+    if made_by(i) < DONE then return true end
+  end
+  for name, mark in pairs(record) do
+    if string.find(name, '^node:') and not awaited[name] and tonumber(mark) < DONE then return true end
+  end
+  return false
 end
 
 local letter, found = string.format('%d', made), record.found
-if made == DONE and (waited < patience or step == DONE) then
-  for i = 14, #ARGV do
-    if made_by(i) < DONE and record.jumped == 0 then jump() end
-  end
+if made == DONE then
+  if record.jumped == 0 and lacks() then jump() end
   sale.history = HISTORY
   dirty = true
   letter = 'd'
@@ -133,4 +154,4 @@ for _, name in pairs(written) do
 end
 if #stale > 2 then also(unpack(stale)) end
 commit()
-return { snapshot(), letter, HISTORY, found, lost() }
+return { snapshot(), letter, HISTORY, found, lost(), fell_behind and 1 or 0 }

@@ -1,0 +1,506 @@
+//! What a node decides while sales recover after Redis was restarted or replaced: which sales may lack something of
+//! its own, which nodes it waits for, and which pass over a sale it makes next. Time is an argument, in milliseconds of
+//! a clock that is never set back. See `docs/HEALING.md`.
+
+use crate::limits::{HEAL_LONGEST_MS, HEAL_PATIENCE_MS};
+use crate::order::Pass;
+use crate::sale::SaleState;
+use crate::time::UnixMillis;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Ranges of the log that earlier failovers lost: entries after the first number up to the second.
+pub type Lost = Vec<(u64, u64)>;
+
+/// A sale as a node found it: nothing was changed to learn this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// The history that its Redis writes.
+    pub history: String,
+    /// Whether it changes: its recovery in this history is over, or none was needed.
+    pub whole: bool,
+    /// The last entry of its log that the history was found with; of a sale that is whole, the last one that it has.
+    pub found: u64,
+    /// Its state.
+    pub state: SaleState,
+    /// What earlier failovers lost.
+    pub lost: Lost,
+    /// The pass that its record says this node has made; 0 = registered and none made. `None` = not registered.
+    pub mark: Option<u8>,
+    /// A node counts as done with it only where its record says so: the sale was not there when nodes looked first.
+    pub marks_only: bool,
+}
+
+/// What a node has of one sale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mine {
+    /// The highest `commit_seq` that the node received before it looked.
+    pub received: u64,
+    /// The highest `commit_seq` in its journal, 0 = none.
+    pub noted: u64,
+    /// Whether its journal has an entry in a range that was lost, which this process has not restored yet.
+    pub in_lost: bool,
+}
+
+/// What a sale asks of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// Nothing: it is whole and has all of this node's.
+    None,
+    /// It has all of this node's, but is not whole: it goes on as soon as all nodes have declared.
+    Adopt,
+    /// It may lack something of this node's: this node registers, and makes its passes.
+    Restore,
+    /// It went on without this node, and may lack something of it: one pass, for what still fits.
+    Late,
+}
+
+/// What `look` asks of the node that has `mine`.
+#[must_use]
+pub fn duty(look: &Look, mine: Mine) -> Duty {
+    let behind = mine.received > look.found;
+    if look.whole && !behind {
+        return if mine.in_lost { Duty::Late } else { Duty::None };
+    }
+    let lacks = behind || mine.noted > look.found || mine.in_lost;
+    let begun = look.mark.is_some_and(|made| made < Pass::Last as u8);
+    if lacks || begun || look.marks_only {
+        Duty::Restore
+    } else {
+        Duty::Adopt
+    }
+}
+
+/// Whether an entry at `commit_seq` lies in one of the ranges that were lost.
+#[must_use]
+pub fn is_in(lost: &[(u64, u64)], commit_seq: u64) -> bool {
+    let inside = |(found, jumped): &(u64, u64)| commit_seq > *found && commit_seq <= *jumped;
+    lost.iter().any(inside)
+}
+
+/// What the ledger knows of one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Its weight; 0 = it fell silent, or left while it still had something to restore.
+    pub weight: u32,
+    /// Its last beat, by the ledger's clock.
+    pub beat: UnixMillis,
+    /// The histories of which it has declared that it registered everything that it may have to restore.
+    pub declared: BTreeSet<String>,
+}
+
+/// What the ledger knows of the nodes, read in one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nodes {
+    /// When, by the ledger's clock.
+    pub at: UnixMillis,
+    /// The nodes that live or did within the last hour.
+    pub known: BTreeMap<u16, Known>,
+    /// How often a sale was found behind in a history that had been declared.
+    pub behind: u64,
+    /// The history that the Redis which answered writes.
+    pub history: String,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lived {
+    beat: UnixMillis,
+    /// When this beat was seen first.
+    seen: u64,
+}
+
+/// Which nodes are waited for. A node is waited for if it lived when the history began, for as long as it beats, but
+/// no longer than [`HEAL_PATIENCE_MS`] after it fell silent and [`HEAL_LONGEST_MS`] in all.
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    me: Option<u16>,
+    /// What this node itself has declared.
+    declared: BTreeSet<String>,
+    /// When each history was seen first.
+    since: BTreeMap<String, u64>,
+    lived: BTreeMap<u16, Lived>,
+    nodes: Nodes,
+}
+
+impl Roster {
+    /// The roster that node `me` keeps; `None` = a caller that is no node.
+    #[must_use]
+    pub fn new(me: Option<u16>) -> Self {
+        Self {
+            me,
+            ..Self::default()
+        }
+    }
+
+    /// `history` was seen; the nodes in `lived` lived at the last beat before. Answers whether it is new.
+    pub fn begin(&mut self, history: &str, lived: &BTreeSet<u16>, now: u64) -> bool {
+        if self.since.contains_key(history) {
+            return false;
+        }
+        self.since.insert(history.to_owned(), now);
+        for node in lived {
+            let beat = UnixMillis(0);
+            self.lived
+                .entry(*node)
+                .or_insert(Lived { beat, seen: now })
+                .seen = now;
+        }
+        true
+    }
+
+    /// Forgets every history that is not among `present`.
+    pub fn keep(&mut self, present: &BTreeSet<String>) {
+        self.since.retain(|history, _| present.contains(history));
+    }
+
+    /// This node has declared these histories, and no others any more.
+    pub fn declare(&mut self, histories: impl Iterator<Item = String>) {
+        self.declared = histories.collect();
+    }
+
+    /// Takes in what the ledger knows.
+    pub fn receive(&mut self, nodes: Nodes, now: u64) {
+        // A node that is not in the ledger's list any more left with nothing to restore.
+        let before = &self.nodes.known;
+        self.lived
+            .retain(|node, _| nodes.known.contains_key(node) || !before.contains_key(node));
+        for (node, known) in &nodes.known {
+            // One that another node just found silent may have lived when the history began.
+            let fresh = nodes.at.since(known.beat) < HEAL_PATIENCE_MS;
+            match self.lived.get_mut(node) {
+                Some(lived) if lived.beat != known.beat => {
+                    let first = lived.beat == UnixMillis(0);
+                    lived.beat = known.beat;
+                    if !first || known.weight > 0 {
+                        lived.seen = now;
+                    }
+                }
+                Some(_) => {}
+                None if known.weight > 0 || fresh => {
+                    let (beat, seen) = (known.beat, now);
+                    self.lived.insert(*node, Lived { beat, seen });
+                }
+                None => {}
+            }
+        }
+        self.nodes = nodes;
+    }
+
+    /// How often a sale was found behind in a history that had been declared.
+    #[must_use]
+    pub const fn behind(&self) -> u64 {
+        self.nodes.behind
+    }
+
+    /// Whom the sales of `history` wait for.
+    #[must_use]
+    pub fn view(&self, history: &str, now: u64) -> View {
+        let mut view = View {
+            history: history.to_owned(),
+            ..View::default()
+        };
+        let since = self.since.get(history).copied().unwrap_or(now);
+        let nodes: BTreeSet<u16> = self
+            .nodes
+            .known
+            .keys()
+            .chain(self.lived.keys())
+            .chain(&self.me)
+            .copied()
+            .collect();
+        for node in nodes {
+            let own = self.me == Some(node) && self.declared.contains(history);
+            let known = self.nodes.known.get(&node);
+            let declared = own || known.is_some_and(|known| known.declared.contains(history));
+            let awaited = self.lived.get(&node).is_some_and(|lived| {
+                now.saturating_sub(lived.seen.max(since)) < HEAL_PATIENCE_MS
+                    && now.saturating_sub(since) < HEAL_LONGEST_MS
+            });
+            if awaited || self.me == Some(node) {
+                view.awaited.push((node, declared));
+            } else {
+                view.missing.push((node, declared));
+            }
+        }
+        view
+    }
+
+    /// Nodes that beat and are not waited for any longer, because they have not declared `history` for too long.
+    #[must_use]
+    pub fn overdue(&self, history: &str, now: u64) -> Vec<u16> {
+        let view = self.view(history, now);
+        let missing = view.missing.iter().filter(|(_, declared)| !declared);
+        missing
+            .map(|(node, _)| *node)
+            .filter(|node| {
+                let lived = self.lived.get(node);
+                lived.is_some_and(|lived| now.saturating_sub(lived.seen) < HEAL_PATIENCE_MS)
+            })
+            .collect()
+    }
+}
+
+/// Whom the sales of one history wait for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// The history.
+    pub history: String,
+    /// Nodes that are waited for, and whether each has declared the history.
+    pub awaited: Vec<(u16, bool)>,
+    /// Nodes that are known and not waited for, and whether each has declared it.
+    pub missing: Vec<(u16, bool)>,
+}
+
+impl View {
+    /// Whether a sale that no node has to restore anything of may go on.
+    #[must_use]
+    pub fn is_declared(&self) -> bool {
+        self.awaited.iter().all(|(_, declared)| *declared)
+    }
+
+    /// Which part of the sales `me` adopts, so that the nodes do not all adopt the same ones: its place among those
+    /// that are waited for, and their number.
+    #[must_use]
+    pub fn share(&self, me: u16) -> (usize, usize) {
+        let place = self.awaited.iter().position(|(node, _)| *node == me);
+        (place.unwrap_or(0), self.awaited.len().max(1))
+    }
+}
+
+/// Where the recovery of a sale is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The sale is whole; `by_us` = this call ended its recovery.
+    Whole {
+        /// Whether it was not before.
+        by_us: bool,
+    },
+    /// It recovers.
+    Heals {
+        /// The last entry of the log that was found; what came after it is to be restored.
+        found: u64,
+        /// The pass that all nodes have made that are waited for.
+        made: Option<Pass>,
+    },
+}
+
+/// What a node does next for a sale that it restores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Makes this pass over what it has left.
+    Make(Pass),
+    /// Nothing: others have to make the pass that it made last. It does not keep other sales waiting meanwhile.
+    Wait,
+    /// The sale goes on; what is left is restored as far as it fits.
+    End,
+}
+
+/// How far a node is with a sale that it restores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    made: Option<Pass>,
+}
+
+impl Turn {
+    /// The pass that was made last.
+    #[must_use]
+    pub const fn made(&self) -> Option<Pass> {
+        self.made
+    }
+
+    /// What to do when the sale is at `stage`. No pass begins before all nodes have made the one before it.
+    #[must_use]
+    pub fn next(&self, stage: Stage) -> Next {
+        match (stage, self.made) {
+            (Stage::Whole { .. }, _) => Next::End,
+            (Stage::Heals { .. }, None) => Next::Make(Pass::First),
+            (Stage::Heals { made, .. }, Some(own)) if own < Pass::Last && made >= self.made => {
+                Next::Make(own.next())
+            }
+            (Stage::Heals { .. }, Some(_)) => Next::Wait,
+        }
+    }
+
+    /// A pass was made; where nothing is left, it was the last one.
+    pub const fn has_made(&mut self, pass: Pass, is_left: bool) {
+        self.made = Some(if is_left { pass } else { Pass::Last });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const H: &str = "history";
+
+    fn look() -> Look {
+        Look {
+            history: H.into(),
+            whole: false,
+            found: 10,
+            state: SaleState::Open,
+            lost: vec![(3, 6)],
+            mark: None,
+            marks_only: false,
+        }
+    }
+
+    fn known(weight: u32, beat: u64, declared: &[&str]) -> Known {
+        Known {
+            weight,
+            beat: UnixMillis(beat),
+            declared: declared.iter().map(|h| (*h).to_owned()).collect(),
+        }
+    }
+
+    fn nodes(at: u64, known: &[(u16, Known)]) -> Nodes {
+        Nodes {
+            at: UnixMillis(at),
+            known: known.iter().cloned().collect(),
+            ..Nodes::default()
+        }
+    }
+
+    #[test]
+    fn a_sale_that_has_all_that_a_node_knows_asks_nothing_of_it() {
+        let mine = Mine {
+            received: 10,
+            noted: 10,
+            in_lost: false,
+        };
+        assert_eq!(duty(&look(), mine), Duty::Adopt);
+        let whole = Look {
+            whole: true,
+            ..look()
+        };
+        let newer = Mine {
+            received: 12,
+            ..mine
+        };
+        // One that was created again under its name after it was lost.
+        assert_eq!(duty(&whole, newer), Duty::Restore);
+        assert_eq!(duty(&look(), newer), Duty::Restore);
+        let noted = Mine { noted: 11, ..mine };
+        assert_eq!(duty(&look(), noted), Duty::Restore);
+        let lost = Mine {
+            in_lost: true,
+            ..mine
+        };
+        assert_eq!(duty(&look(), lost), Duty::Restore);
+        assert_eq!(duty(&whole, lost), Duty::Late);
+    }
+
+    #[test]
+    fn a_node_that_registered_before_it_died_makes_its_passes_when_it_is_back() {
+        let marked = |mark| Look {
+            mark: Some(mark),
+            ..look()
+        };
+        assert_eq!(duty(&marked(0), Mine::default()), Duty::Restore);
+        assert_eq!(duty(&marked(2), Mine::default()), Duty::Restore);
+        assert_eq!(duty(&marked(3), Mine::default()), Duty::Adopt);
+    }
+
+    #[test]
+    fn a_node_is_waited_for_while_it_beats_and_no_longer_than_the_patience_after_its_silence() {
+        let mut roster = Roster::new(Some(1));
+        assert!(roster.begin(H, &BTreeSet::from([1, 2, 3]), 1_000));
+        assert!(!roster.begin(H, &BTreeSet::new(), 2_000));
+        let mut now = 1_000;
+        // Node 2 beats each second and does not declare; node 3 never beats.
+        while now < 1_000 + HEAL_LONGEST_MS {
+            let list = [
+                (1, known(1, now, &[H])),
+                (2, known(1, now, &[])),
+                (3, known(1, 500, &[])),
+            ];
+            roster.receive(nodes(now, &list), now);
+            let view = roster.view(H, now);
+            let three = view.awaited.contains(&(3, false));
+            assert_eq!(three, now < 1_000 + HEAL_PATIENCE_MS, "at {now}");
+            assert!(view.awaited.contains(&(2, false)), "at {now}");
+            assert!(!view.is_declared());
+            assert!(roster.overdue(H, now).is_empty());
+            now += 1_000;
+        }
+        let view = roster.view(H, now);
+        assert_eq!(view.awaited, [(1, true)]);
+        assert_eq!(view.missing, [(2, false), (3, false)]);
+        assert_eq!(roster.overdue(H, now), [2], "it beats and is named");
+        assert!(view.is_declared());
+    }
+
+    #[test]
+    fn silence_is_counted_from_the_last_beat_and_not_from_the_beginning() {
+        let mut roster = Roster::new(Some(1));
+        roster.begin(H, &BTreeSet::from([1, 2]), 0);
+        roster.receive(nodes(9_000, &[(2, known(1, 9_000, &[]))]), 9_000);
+        let waits = |roster: &Roster, now| roster.view(H, now).awaited.contains(&(2, false));
+        assert!(waits(&roster, 9_000 + HEAL_PATIENCE_MS - 1));
+        assert!(!waits(&roster, 9_000 + HEAL_PATIENCE_MS));
+        // The ledger's clock leaps: nobody has fallen silent by that.
+        let mut roster = Roster::new(Some(1));
+        roster.begin(H, &BTreeSet::from([1, 2]), 0);
+        roster.receive(nodes(100, &[(2, known(1, 90, &[]))]), 100);
+        roster.receive(nodes(900_000, &[(2, known(1, 90, &[]))]), 200);
+        assert!(waits(&roster, 300));
+    }
+
+    #[test]
+    fn a_node_that_fell_silent_long_ago_is_missing_at_once_and_one_that_left_is_not() {
+        let mut roster = Roster::new(Some(1));
+        roster.begin(H, &BTreeSet::from([1]), 0);
+        let list = [
+            (1, known(1, 99_000, &[H])),
+            (2, known(0, 1_000, &[])),
+            (3, known(1, 99_000, &[H])),
+        ];
+        roster.receive(nodes(100_000, &list), 0);
+        assert_eq!(roster.view(H, 0).missing, [(2, false)]);
+        // Node 3 stops and leaves.
+        roster.receive(nodes(100_500, &list[..2]), 500);
+        let view = roster.view(H, 500);
+        assert_eq!(view.awaited, [(1, true)]);
+        assert_eq!(view.missing, [(2, false)]);
+        assert!(view.is_declared());
+    }
+
+    #[test]
+    fn one_that_another_node_found_silent_a_moment_ago_is_waited_for_by_a_node_that_has_just_started()
+     {
+        let mut roster = Roster::new(Some(1));
+        roster.begin(H, &BTreeSet::from([1]), 0);
+        roster.receive(nodes(10_000, &[(2, known(0, 6_500, &[]))]), 0);
+        assert!(roster.view(H, 0).awaited.contains(&(2, false)));
+    }
+
+    #[test]
+    fn a_pass_begins_when_all_have_made_the_one_before_it() {
+        let stage = |made| Stage::Heals { found: 1, made };
+        let mut turn = Turn::default();
+        assert_eq!(turn.next(stage(None)), Next::Make(Pass::First));
+        turn.has_made(Pass::First, true);
+        assert_eq!(turn.next(stage(None)), Next::Wait);
+        assert_eq!(
+            turn.next(stage(Some(Pass::First))),
+            Next::Make(Pass::Second)
+        );
+        turn.has_made(Pass::Second, true);
+        assert_eq!(turn.next(stage(Some(Pass::First))), Next::Wait);
+        assert_eq!(turn.next(stage(Some(Pass::Second))), Next::Make(Pass::Last));
+        turn.has_made(Pass::Last, true);
+        assert_eq!(turn.next(stage(Some(Pass::Last))), Next::Wait);
+        assert_eq!(turn.next(Stage::Whole { by_us: true }), Next::End);
+        let mut quick = Turn::default();
+        quick.has_made(Pass::First, false);
+        assert_eq!(quick.made(), Some(Pass::Last));
+    }
+
+    #[test]
+    fn each_sale_is_in_the_share_of_one_node() {
+        let view = View {
+            awaited: vec![(1, true), (4, true), (9, true)],
+            ..View::default()
+        };
+        assert_eq!([1, 4, 9].map(|me| view.share(me)), [(0, 3), (1, 3), (2, 3)]);
+    }
+}
