@@ -224,8 +224,10 @@ impl Healing<'_> {
     /// One look; says whether the sale is whole.
     async fn look(&mut self) -> Result<bool, Fault> {
         let healer = self.healer;
+        let number = healer.nodes.number_surely_ours();
         let says = Says {
-            node: Some(healer.nodes.me()),
+            // Whoever has the number now is waited for under it. This one restores when the sale is whole.
+            node: number,
             made: self.made,
             history: self.asserted.clone(),
             awaited: healer.nodes.peers(),
@@ -246,6 +248,7 @@ impl Healing<'_> {
                 }
                 return Ok(true);
             }
+            Stage::Heals { .. } if number.is_none() => tokio::time::sleep(LOOK).await,
             Stage::Heals { .. } if !asserted => {
                 self.begin();
                 self.left = self.mine(&heal).await;

@@ -6,6 +6,7 @@ use crate::happenings::Happenings;
 use crate::healing::Healer;
 use crate::ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use crate::metrics::{Counters, count};
+use crate::node_number::NodeNumber;
 use crate::nodes::Nodes;
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_MAX};
 use shared::{
@@ -73,8 +74,18 @@ struct Inner {
 impl Sales {
     /// Begins to serve: opens a desk for each sale that the ledger knows and starts the heartbeat.
     pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
+        Self::start_as(ledger, node, None, counters)
+    }
+
+    /// As [`Sales::start`], for a node that has claimed its number.
+    pub fn start_as(
+        ledger: Ledger,
+        node: NodeIdentity,
+        number: Option<NodeNumber>,
+        counters: Arc<Counters>,
+    ) -> Self {
         let ledger = ledger.counting_in(Arc::clone(&counters));
-        let nodes = Nodes::start(ledger.aside(), node);
+        let nodes = Nodes::start(ledger.aside(), node, number);
         let healer = Healer::start(ledger.aside(), Arc::clone(&nodes), Arc::clone(&counters));
         let sales = Self(Arc::new(Inner {
             ledger,
@@ -114,6 +125,7 @@ impl Sales {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err(Fault::NotSent("this node is stopping".into()));
         }
+        self.has_its_number()?;
         let Some(desk) = self.desk(sale).await? else {
             return Ok(Placed {
                 verdict: Verdict::Refused(Refusal::UnknownSale),
@@ -174,6 +186,7 @@ impl Sales {
         id: &OrderId,
         quantity: Option<Quantity>,
     ) -> Reply<Verdict> {
+        self.has_its_number()?;
         self.changed(sale, self.0.ledger.confirm(sale, id, quantity).await)
             .await
     }
@@ -183,6 +196,7 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        self.has_its_number()?;
         self.changed(sale, self.0.ledger.cancel(sale, id).await)
             .await
     }
@@ -192,6 +206,7 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        self.has_its_number()?;
         self.changed(sale, self.0.ledger.extend(sale, id).await)
             .await
     }
@@ -255,6 +270,21 @@ impl Sales {
         }
         self.0.nodes.ready()?;
         self.0.counters.ledger_trouble().map_or(Ok(()), Err)
+    }
+
+    /// A node whose number another one has acknowledges nothing: after a loss of the ledger only one of the two would be
+    /// waited for.
+    fn has_its_number(&self) -> Result<(), Fault> {
+        self.0
+            .nodes
+            .clash()
+            .map_or(Ok(()), |clash| Err(Fault::NotSent(clash)))
+    }
+
+    /// Whether another process has the number of this node.
+    #[must_use]
+    pub fn number_clashes(&self) -> bool {
+        self.0.nodes.clash().is_some()
     }
 
     /// From now on new orders are told that nothing happened here, so that an edge asks another node.

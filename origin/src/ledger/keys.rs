@@ -32,5 +32,7 @@ pub fn of_fence(sale: &SaleId) -> String {
 pub const SALES: &str = "lastseat:sales";
 /// Hash of the nodes that live, or did within the last hour.
 pub const NODES: &str = "lastseat:nodes";
+/// Hash of which process has which node number.
+pub const NUMBERS: &str = "lastseat:nodes:numbers";
 /// Hash of what each node has published of itself.
 pub const STATUSES: &str = "lastseat:nodes:status";

@@ -10,6 +10,7 @@ pub mod heal;
 pub mod keys;
 mod link;
 mod log;
+pub(crate) mod numbers;
 mod relay;
 mod replicas;
 mod reply;

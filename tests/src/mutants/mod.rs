@@ -29,7 +29,7 @@ const RETRIES: u32 = 5;
 /// What a difference says that may be one of the machine.
 const SILENCE: [&str; 2] = ["no answer", "timed out"];
 /// The scripts that no history runs.
-const UNREACHED: [&str; 5] = ["ack", "beat", "heal", "peek", "relay"];
+const UNREACHED: [&str; 6] = ["ack", "beat", "claim", "heal", "peek", "relay"];
 
 /// What has seen a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
