@@ -27,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(25);
 const AWAY: Duration = Duration::from_millis(100);
 /// So long after its own share is done a node adopts what others have not: one of them may be slow.
 const OTHERS: Duration = Duration::from_millis(500);
+/// Pause between two looks while another process has the number of this node.
+const NUMBER_LOST: Duration = Duration::from_secs(1);
 /// Steps of one round: after them this node looks whether something new has come.
 const STEPS_MAX: usize = 256;
 /// Sales that stand still and have a line of the log each; all are counted.
@@ -217,6 +219,14 @@ impl Recovery {
             if let Some(item) = self.item(&looked, touched) {
                 items.insert(looked.sale, item);
             }
+        }
+        if self.nodes.number_surely_ours().is_none() {
+            // Whoever has the number now is waited for under it; this node restores where sales go on already.
+            items.retain(|_, item| item.duty == Duty::Late);
+            self.work.extend(items);
+            tokio::time::sleep(NUMBER_LOST).await;
+            self.acknowledged().want_all();
+            return Ok(());
         }
         self.report(&items);
         self.register(&items, &mut behind).await?;
@@ -419,8 +429,16 @@ impl Recovery {
 
     /// Makes for each sale the next step that can be made now.
     async fn round(&mut self) {
-        let node = Some(self.hands.node);
-        let nodes = match self.ledger().declare(node, &self.declared, false).await {
+        let number = self.nodes.number_surely_ours();
+        if number.is_none() && self.work.values().any(|item| item.duty != Duty::Late) {
+            return self.acknowledged().want_all();
+        }
+        let declared = if number.is_some() {
+            self.declared.as_slice()
+        } else {
+            &[]
+        };
+        let nodes = match self.ledger().declare(number, declared, false).await {
             Ok(nodes) => nodes,
             Err(_) => return tokio::time::sleep(AWAY).await,
         };

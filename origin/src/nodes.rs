@@ -1,6 +1,7 @@
 //! Which nodes live: each says so once a second in the ledger and hears the sum of the weights.
 
 use crate::ledger::{Beat, Fault, Ledger};
+use crate::node_number::NodeNumber;
 use shared::limits::NODE_LIVE_MS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -28,6 +29,8 @@ pub struct NodeIdentity {
 pub(crate) struct Nodes {
     me: NodeIdentity,
     ledger: Ledger,
+    /// `None` in a test without a data directory.
+    number: Option<NodeNumber>,
     live_weight: AtomicU32,
     trouble: Mutex<Option<String>>,
     /// Nodes that live or lived a moment ago, and in how many beats each was missing.
@@ -43,10 +46,11 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    pub(crate) fn start(ledger: Ledger, me: NodeIdentity) -> Arc<Self> {
+    pub(crate) fn start(ledger: Ledger, me: NodeIdentity, number: Option<NodeNumber>) -> Arc<Self> {
         let nodes = Arc::new(Self {
             me,
             ledger,
+            number,
             live_weight: AtomicU32::new(me.weight),
             trouble: Mutex::new(Some("the ledger has not been heard yet".into())),
             peers: Mutex::new(BTreeMap::from([(me.id, 0)])),
@@ -68,7 +72,12 @@ impl Nodes {
 
     /// Says whether the ledger answered.
     async fn beat(&self) -> bool {
+        self.write_missing();
         if self.leaving.load(Ordering::Acquire) {
+            return true;
+        }
+        if !self.renew_number().await {
+            // The other one beats under this number.
             return true;
         }
         let outcome = self.ledger.beat(self.me.id, self.me.weight).await;
@@ -90,6 +99,38 @@ impl Nodes {
         }
         *last = trouble;
         answered
+    }
+
+    /// What the journal's file lacks is written although nobody orders here any more.
+    fn write_missing(&self) {
+        let unsaved = &self.ledger.counters().acknowledged_unsaved_bytes;
+        if unsaved.load(Ordering::Relaxed) > 0 {
+            let journal = self.ledger.acknowledged().clone();
+            drop(tokio::task::spawn_blocking(move || journal.write_missing()));
+        }
+    }
+
+    /// Whether this node may beat under its number.
+    async fn renew_number(&self) -> bool {
+        let Some(number) = &self.number else {
+            return true;
+        };
+        let ours = number.renew(&self.ledger).await;
+        let gauge = &self.ledger.counters().node_number_clash;
+        gauge.store(u64::from(!ours), Ordering::Relaxed);
+        ours
+    }
+
+    /// Why the number of this node is another one's, in words; `None` = it is not.
+    pub(crate) fn clash(&self) -> Option<String> {
+        let number = self.number.as_ref().filter(|number| number.clashes())?;
+        number.clash()
+    }
+
+    /// The number under which this node may say what it acknowledged; `None` = another one may have it by now.
+    pub(crate) fn number_surely_ours(&self) -> Option<u16> {
+        let ours = |number: &NodeNumber| number.is_surely_ours();
+        self.number.as_ref().is_none_or(ours).then_some(self.me.id)
     }
 
     fn hear(&self, beat: Beat) {
@@ -135,6 +176,9 @@ impl Nodes {
     }
 
     pub(crate) fn ready(&self) -> Result<(), String> {
+        if let Some(clash) = self.clash() {
+            return Err(clash);
+        }
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         trouble.clone().map_or(Ok(()), Err)
     }
@@ -142,6 +186,12 @@ impl Nodes {
     /// Tells the others that this node stops; if that fails they notice by its silence.
     pub(crate) async fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
+        if let Some(number) = &self.number {
+            if number.clashes() {
+                return;
+            }
+            number.leave(&self.ledger).await;
+        }
         let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         // The list of nodes proves nothing of what another master of a Cluster has.
         let settled = if self.ledger.has_one_server() {

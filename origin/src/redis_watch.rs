@@ -41,7 +41,7 @@ impl RedisWatch {
         tokio::spawn(async move {
             loop {
                 // Whether it answers at all, the heartbeat says; meanwhile the last look stands.
-                let looked = ledger.look().await;
+                let looked = ledger.inspect().await;
                 let Some(watch) = watching.upgrade() else {
                     return;
                 };

@@ -7,6 +7,7 @@ use crate::healing::Healer;
 use crate::ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use crate::metrics::page::Page;
 use crate::metrics::{Counters, count};
+use crate::node_number::NodeNumber;
 use crate::nodes::Nodes;
 use crate::redis_watch::RedisWatch;
 use crate::sale_names::SaleNames;
@@ -86,8 +87,18 @@ struct Inner {
 impl Sales {
     /// Begins to serve: opens a desk for each sale that the ledger knows and starts the heartbeat.
     pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
+        Self::start_as(ledger, node, None, counters)
+    }
+
+    /// As [`Sales::start`], for a node that has claimed its number.
+    pub fn start_as(
+        ledger: Ledger,
+        node: NodeIdentity,
+        number: Option<NodeNumber>,
+        counters: Arc<Counters>,
+    ) -> Self {
         let ledger = ledger.counting_in(Arc::clone(&counters));
-        let nodes = Nodes::start(ledger.aside(), node);
+        let nodes = Nodes::start(ledger.aside(), node, number);
         let redis = RedisWatch::start(ledger.aside());
         let names = SaleNames::start(ledger.aside());
         let healer = Healer::start(ledger.aside(), Arc::clone(&nodes), Arc::clone(&counters));
@@ -156,6 +167,7 @@ impl Sales {
             return Err(Fault::NotSent("this node is stopping".into()));
         }
         self.0.redis.fit()?;
+        self.has_its_number()?;
         let Some(desk) = self.desk(sale).await? else {
             return Ok(Placed {
                 verdict: Verdict::Refused(Refusal::UnknownSale),
@@ -266,6 +278,7 @@ impl Sales {
         quantity: Option<Quantity>,
     ) -> Reply<Verdict> {
         self.0.redis.fit()?;
+        self.has_its_number()?;
         self.changed(sale, self.0.ledger.confirm(sale, id, quantity).await)
             .await
     }
@@ -276,6 +289,7 @@ impl Sales {
     /// See [`Fault`].
     pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
         self.0.redis.fit()?;
+        self.has_its_number()?;
         self.changed(sale, self.0.ledger.cancel(sale, id).await)
             .await
     }
@@ -286,6 +300,7 @@ impl Sales {
     /// See [`Fault`].
     pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
         self.0.redis.fit()?;
+        self.has_its_number()?;
         self.changed(sale, self.0.ledger.extend(sale, id).await)
             .await
     }
@@ -351,6 +366,21 @@ impl Sales {
         self.0.redis.ready()?;
         self.0.nodes.ready()?;
         self.0.counters.ledger_trouble().map_or(Ok(()), Err)
+    }
+
+    /// A node whose number another one has acknowledges nothing: after a loss of the ledger only one of the two would be
+    /// waited for.
+    fn has_its_number(&self) -> Result<(), Fault> {
+        self.0
+            .nodes
+            .clash()
+            .map_or(Ok(()), |clash| Err(Fault::NotSent(clash)))
+    }
+
+    /// Whether another process has the number of this node.
+    #[must_use]
+    pub fn number_clashes(&self) -> bool {
+        self.0.nodes.clash().is_some()
     }
 
     /// From now on new orders are told that nothing happened here, so that an edge asks another node.

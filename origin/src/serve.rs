@@ -9,6 +9,7 @@ use crate::http::intake::{Connections, Intake};
 use crate::http::{App, Clients, Door};
 use crate::ledger::Ledger;
 use crate::metrics::Counters;
+use crate::node_number::NodeNumber;
 use crate::sales::Sales;
 use crate::stat_log::StatLog;
 use crate::status::{Audits, Publisher};
@@ -58,6 +59,8 @@ impl Node {
                 config.directory.display()
             ))
         };
+        let number = NodeNumber::of(&config.directory, config.node.id);
+        let number = number.map_err(Failure::runtime)?;
         let stat_log = StatLog::open(&config.directory, Arc::clone(&counters));
         let stat_log = stat_log.map_err(cannot_write)?;
         let acknowledged = Acknowledged::open(&config.directory, &counters);
@@ -65,6 +68,7 @@ impl Node {
         let ledger = Ledger::connect(&config.ledger).await;
         let ledger = ledger.map_err(Failure::runtime)?;
         let ledger = ledger.keeping(acknowledged).waiting_for(config.replicas);
+        number.take(&ledger).await.map_err(Failure::runtime)?;
         let url = |listener: &TcpListener| Ok(format!("http://{}", listener.local_addr()?));
         let addresses = url(&public).and_then(|public| Ok((public, url(&admin)?)));
         let (url, admin_url) = addresses.map_err(|e: io::Error| Failure::runtime(e))?;
@@ -78,7 +82,7 @@ impl Node {
             zone: None,
         };
         let app = Arc::new(App {
-            sales: Sales::start(ledger, config.node, Arc::clone(&counters)),
+            sales: Sales::start_as(ledger, config.node, Some(number), Arc::clone(&counters)),
             counters,
             stat_log,
             node: config.node,

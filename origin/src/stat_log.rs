@@ -6,12 +6,12 @@
 use crate::clock;
 use crate::ledger::{Fault, Verdict};
 use crate::metrics::{Counters, count};
+use crate::private_file;
 use crate::sales::{Placed, Tier};
 use crate::timestamp::Rfc3339;
 use shared::{Code, EdgeId, OrderId, Quantity, SaleId, TraceParent, UnixMillis};
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -231,19 +231,17 @@ struct LogFile {
     file: File,
     size: u64,
     size_max: u64,
+    /// It ends with half a line: a write failed on the way.
+    torn: bool,
 }
 
 impl LogFile {
     fn open(path: PathBuf, size_max: u64) -> io::Result<Self> {
-        // Its lines name orders, and an order's id is a capability.
-        let private = 0o600;
-        let mut options = OpenOptions::new();
-        options.create(true).append(true).mode(private);
-        let file = options.open(&path)?;
-        // One of an earlier version has the mode that the system gave it.
-        file.set_permissions(Permissions::from_mode(private))?;
+        private_file::close_to_others(&older(&path));
+        let file = private_file::append(&path)?;
         let size = file.metadata()?.len();
         Ok(Self {
+            torn: !private_file::ends_with_a_line(&path)?,
             path,
             file,
             size,
@@ -253,14 +251,27 @@ impl LogFile {
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.size >= self.size_max {
-            let old = self.path.with_extension("log.1");
-            std::fs::rename(&self.path, old)?;
+            std::fs::rename(&self.path, older(&self.path))?;
             *self = Self::open(self.path.clone(), self.size_max)?;
         }
-        self.file.write_all(lines)?;
-        self.size += lines.len() as u64;
-        Ok(())
+        if self.torn {
+            self.file.write_all(b"\n")?;
+            self.size += 1;
+            self.torn = false;
+        }
+        let written = self.file.write_all(lines);
+        if written.is_ok() {
+            self.size += lines.len() as u64;
+        } else {
+            // What got out counts as lost like the rest, and what comes next must not go on behind half a line.
+            self.torn = self.file.set_len(self.size).is_err();
+        }
+        written
     }
+}
+
+fn older(path: &Path) -> PathBuf {
+    path.with_extension("log.1")
 }
 
 #[cfg(test)]
@@ -268,6 +279,7 @@ mod tests {
     use super::*;
     use shared::Refusal;
     use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::fs::PermissionsExt as _;
 
     fn directory(name: &str) -> PathBuf {
         let directory =
@@ -314,6 +326,23 @@ mod tests {
     }
 
     #[test]
+    fn a_line_never_goes_on_behind_half_a_line_and_nobody_else_reads_the_log() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = directory("torn");
+        std::fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("stat.log");
+        std::fs::write(&path, "whole\nhal").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let mut log = LogFile::open(path.clone(), 1_000).unwrap();
+        log.append(b"next\n").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "whole\nhal\nnext\n");
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
     fn each_line_has_its_own_moment() {
         let (mut second, mut lines) = (Second::default(), Vec::new());
         for ms in [1_999, 2_000, 2_007, 1_999] {
@@ -331,7 +360,7 @@ mod tests {
         let path = directory.join("stat.log");
         let mode = |name: &str| std::fs::metadata(directory.join(name)).unwrap().mode() & 0o777;
         std::fs::write(&path, "of an earlier version\n").unwrap();
-        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let mut log = LogFile::open(path, 10).unwrap();
         assert_eq!(mode("stat.log"), 0o600);
         log.append(b"a line\n").unwrap();

@@ -113,7 +113,7 @@ pub fn show(play: &Play) -> String {
 /// The script reads the clock elsewhere.
 #[must_use]
 pub fn on_test_clock(name: &str, text: String) -> String {
-    if !["beat", "recovery"].contains(&name) {
+    if !["beat", "claim", "recovery"].contains(&name) {
         return world::on_test_clock(name, text);
     }
     assert!(
@@ -209,7 +209,13 @@ impl<'a> Stage<'a> {
     pub fn reads_the_clock_of_redis(&mut self) -> Result<(), String> {
         self.sale = format!("play-{:x}", fastrand::u64(..));
         self.say("create 0 1 0 0 0 0 1 open")?;
-        for said in ["snapshot 0", "beat 1 1 1000 1000"].repeat(MOMENTS) {
+        for said in [
+            "snapshot 0",
+            "beat 1 1 1000 1000",
+            "claim 1 a b start 1000 1000",
+        ]
+        .repeat(MOMENTS)
+        {
             let words: Vec<String> = said.split(' ').map(str::to_owned).collect();
             let mut asked = redis::pipe();
             asked.atomic().cmd("TIME");
@@ -220,6 +226,8 @@ impl<'a> Stage<'a> {
             let words: Vec<&str> = shown.split(['[', ' ', ']']).collect();
             let at = if said.starts_with("beat") {
                 words.get(1)
+            } else if said.starts_with("claim") {
+                words.get(7)
             } else {
                 words.get(12)
             };
@@ -248,7 +256,7 @@ impl<'a> Stage<'a> {
         match first.as_str() {
             "dump" => return self.dump(),
             "clock" => {
-                for name in ["sale:clock", "nodes:clock"] {
+                for name in ["sale:clock", "nodes:clock", "numbers:clock"] {
                     let mut set = redis::cmd("SET");
                     set.arg(self.key(name)).arg(rest);
                     self.ask(&set)?;
@@ -272,6 +280,7 @@ impl<'a> Stage<'a> {
         let own: &[&str] = match script.name {
             "beat" | "recovery" => &["nodes", "recovery"],
             "look" => &["sale"],
+            "claim" => &["numbers"],
             "relay" => &["relay:r:lease", "relay:r"],
             "restore" => &["sale", "orders", "buyers", "holds", "log", "unrestored"],
             _ => &["sale", "orders", "buyers", "holds", "log"],

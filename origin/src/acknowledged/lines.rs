@@ -1,10 +1,18 @@
-//! The lines of the journal: `s <sale> <snapshot>`, then `o <id> <record>` for each order that was acknowledged with it.
-//! Ids have no spaces and no control characters.
+//! The lines of the journal: `S <sale> <snapshot> <checksum>`, then `O <id> <record> <checksum>` for each order that was
+//! acknowledged with it. Ids have no spaces and no control characters.
+//!
+//! A checksum is the CRC-32 of the line before it, in eight hexadecimal digits. That of an order is continued from that of
+//! its head, so that an order is never read under another head. The version before wrote `s` and `o` and no checksums;
+//! such lines are still read.
 
 use crate::ledger::read_snapshot;
+use crc32fast::Hasher;
 use shared::{Order, OrderId, SaleId, Snapshot};
 use std::io::Write as _;
 use std::ops::Range;
+
+/// Hexadecimal digits of a checksum.
+const DIGITS: usize = 8;
 
 /// An order as it was acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +33,9 @@ pub(super) fn write<'a>(
     let begin = to.len();
     let terms = &snapshot.terms;
     // Writing to memory cannot fail.
-    let _ = writeln!(
+    let _ = write!(
         to,
-        "s {sale} {} {} {} {} {} {} {} {} {} {} {} {}",
+        "S {sale} {} {} {} {} {} {} {} {} {} {} {} {}",
         snapshot.capacity,
         snapshot.held,
         snapshot.confirmed,
@@ -41,11 +49,13 @@ pub(super) fn write<'a>(
         terms.order_limit,
         snapshot.at
     );
+    let of_head = end_line(to, begin, 0);
     let head = to.len();
     // The orders of a batch differ in little more than their ids and buyers, and writing numbers takes long.
     let mut last: Option<(&Order, Range<usize>)> = None;
     for (id, order) in orders {
-        to.extend_from_slice(b"o ");
+        let line = to.len();
+        to.extend_from_slice(b"O ");
         to.extend_from_slice(id.as_str().as_bytes());
         to.push(b' ');
         let buyer = order.buyer.as_str();
@@ -60,7 +70,7 @@ pub(super) fn write<'a>(
                 last = Some((order, record..to.len() - buyer.len()));
             }
         }
-        to.push(b'\n');
+        end_line(to, line, of_head);
     }
     if to.len() == head {
         to.truncate(begin);
@@ -77,29 +87,114 @@ fn same_numbers(a: &Order, b: &Order) -> bool {
     numbers(a) == numbers(b)
 }
 
-/// Reads lines; one that is none, as the last one after a crash, is passed over, and so are the orders after a head that is
-/// none.
+/// Ends the line that begins at `line` with its checksum, continued from `before`; answers it.
+fn end_line(to: &mut Vec<u8>, line: usize, before: u32) -> u32 {
+    let checksum = continued(before, &to[line..]);
+    let mut end = *b" 00000000\n";
+    for (place, digit) in end[1..=DIGITS].iter_mut().enumerate() {
+        let shift = 4 * (DIGITS - 1 - place);
+        *digit = b"0123456789abcdef"[(checksum >> shift) as usize & 0xf];
+    }
+    to.extend_from_slice(&end);
+    checksum
+}
+
+fn continued(before: u32, bytes: &[u8]) -> u32 {
+    let mut hasher = Hasher::new_with_initial(before);
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
+/// What a line before its checksum says, and the checksum; `None` where it is not that of the line.
+fn checked(line: &str, before: u32) -> Option<(&str, u32)> {
+    let (said, digits) = line.rsplit_once(' ')?;
+    let hexadecimal = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if digits.len() != DIGITS || !digits.bytes().all(hexadecimal) {
+        return None;
+    }
+    let checksum = u32::from_str_radix(digits, 16).ok()?;
+    (checksum == continued(before, said.as_bytes())).then_some((said, checksum))
+}
+
+/// A line of the journal.
+enum Line {
+    Head(Head),
+    Order(OrderId, Order),
+}
+
+/// What the orders after it were acknowledged with.
+struct Head {
+    sale: SaleId,
+    snapshot: Snapshot,
+    /// `None` in a line of the version before.
+    checksum: Option<u32>,
+}
+
+impl Line {
+    /// Reads a line that stands under `head`; `None` where it is no line, or an order of no head or of another one.
+    fn read(line: &[u8], head: Option<&Head>) -> Option<Self> {
+        let line = std::str::from_utf8(line).ok()?;
+        let of_head = head.map(|head| head.checksum);
+        match line.get(..2)? {
+            "S " => {
+                let (said, checksum) = checked(line, 0)?;
+                Self::head(said.get(2..)?, Some(checksum))
+            }
+            "s " => Self::head(line.get(2..)?, None),
+            "O " => {
+                let (said, _) = checked(line, of_head??)?;
+                Self::order(said.get(2..)?)
+            }
+            "o " if of_head == Some(None) => Self::order(line.get(2..)?),
+            _ => None,
+        }
+    }
+
+    fn head(said: &str, checksum: Option<u32>) -> Option<Self> {
+        let (sale, snapshot) = said.split_once(' ')?;
+        Some(Self::Head(Head {
+            sale: SaleId::parse(sale).ok()?,
+            snapshot: read_snapshot(snapshot)?,
+            checksum,
+        }))
+    }
+
+    fn order(said: &str) -> Option<Self> {
+        let (id, record) = said.split_once(' ')?;
+        let id = OrderId::parse(id).ok()?;
+        let order = Order::unpack(&id, record).ok()?;
+        Some(Self::Order(id, order))
+    }
+}
+
+/// Reads lines. One that is none, be it cut or damaged, ends its head: what comes after it belongs to nothing until the
+/// next good head. The last line counts only if it is ended.
 pub(super) fn read(text: &[u8], mut each: impl FnMut(&SaleId, &Snapshot, OrderId, Order)) {
     let mut head = None;
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let Some(line) = line.strip_suffix(b"\n") else {
             return;
         };
-        let Ok(line) = std::str::from_utf8(line) else {
-            continue;
-        };
-        if let Some(rest) = line.strip_prefix("s ") {
-            head = rest
-                .split_once(' ')
-                .and_then(|(sale, said)| Some((SaleId::parse(sale).ok()?, read_snapshot(said)?)));
-        } else if let (Some((sale, snapshot)), Some(rest)) = (&head, line.strip_prefix("o "))
-            && let Some((id, record)) = rest.split_once(' ')
-            && let Ok(id) = OrderId::parse(id)
-            && let Ok(order) = Order::unpack(&id, record)
-        {
-            each(sale, snapshot, id, order);
+        match (Line::read(line, head.as_ref()), &head) {
+            (Some(Line::Head(next)), _) => head = Some(next),
+            (Some(Line::Order(id, order)), Some(head)) => {
+                each(&head.sale, &head.snapshot, id, order);
+            }
+            _ => head = None,
         }
     }
+}
+
+/// The length of the longest part of `text`, from its beginning and of at most `most` bytes, that ends where an answer
+/// does.
+pub(super) fn whole_answers(text: &[u8], most: usize) -> usize {
+    let ends = |at: usize| {
+        at == text.len() || at == 0 || (text[at - 1] == b'\n' && text[at..].starts_with(b"S "))
+    };
+    (0..=most.min(text.len()))
+        .rev()
+        .find(|at| ends(*at))
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

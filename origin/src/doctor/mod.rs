@@ -7,6 +7,7 @@ mod keys;
 mod known_bad;
 mod machine;
 mod memory;
+mod numbers;
 mod ports;
 mod report;
 mod server;
@@ -102,6 +103,7 @@ async fn redis(patient: &Patient) -> Vec<Finding> {
         findings.extend(found);
     }
     findings.extend(planned.err());
+    findings.push(numbers::look(url).await);
     findings
 }
 

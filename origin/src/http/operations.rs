@@ -47,6 +47,13 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
                     "{healing} sales stand still until what Redis lost is restored\n"
                 ));
             }
+            let unsaved = &app.counters.acknowledged_unsaved_bytes;
+            let unsaved = unsaved.load(Ordering::Relaxed);
+            if unsaved > 0 {
+                text.push_str(&format!(
+                    "acknowledged.log cannot be written and lacks {unsaved} bytes\n"
+                ));
+            }
             answer::text(TEXT, text)
         }
         Err(obstacle) => answer::problem(&Problem {

@@ -34,5 +34,7 @@ pub const SALES: &str = "lastseat:sales";
 pub const NODES: &str = "lastseat:nodes";
 /// Hash of what each node has declared while sales recover. The hash tag puts it into the slot of [`NODES`].
 pub const RECOVERY: &str = "lastseat:recovery:{lastseat:nodes}";
+/// Hash of which process has which node number.
+pub const NUMBERS: &str = "lastseat:nodes:numbers";
 /// Hash of what each node has published of itself.
 pub const STATUSES: &str = "lastseat:nodes:status";

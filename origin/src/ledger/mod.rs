@@ -10,6 +10,7 @@ pub mod heal;
 pub mod keys;
 mod link;
 mod log;
+pub(crate) mod numbers;
 pub(crate) mod recovering;
 mod relay;
 mod replicas;
@@ -100,7 +101,7 @@ impl Ledger {
     ///
     /// # Errors
     /// One does not answer, or none is known.
-    pub async fn look(&self) -> Result<Vec<Found>, Fault> {
+    pub async fn inspect(&self) -> Result<Vec<Found>, Fault> {
         let servers = check::look(&self.link, &self.url).await;
         servers.map_err(|(place, why)| Fault::NotSent(format!("{place}: {why}")))
     }

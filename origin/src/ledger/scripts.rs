@@ -110,6 +110,8 @@ scripts! {
     peek "peek.lua" "";
     /// A node's heartbeat.
     beat "beat.lua" "";
+    /// A claim on a node number.
+    claim "claim.lua" "";
     /// The lease and the position of a relay.
     relay "relay.lua" "";
 }

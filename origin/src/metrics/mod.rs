@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Scripts that are counted by name; the label set is bounded.
-const SCRIPTS: [&str; 18] = [
+const SCRIPTS: [&str; 19] = [
     "reserve", "create", "snapshot", "confirm", "cancel", "extend", "order", "restock", "state",
-    "terms", "ack", "restore", "heal", "look", "recovery", "beat", "peek", "relay",
+    "terms", "ack", "restore", "heal", "look", "recovery", "beat", "claim", "peek", "relay",
 ];
 /// Kinds of fault, as label values.
 const FAULTS: [&str; 3] = ["not_sent", "unknown", "corrupt"];
@@ -77,6 +77,10 @@ pub struct Counters {
     pub orders_unrestored: AtomicU64,
     /// Writes of `acknowledged.log` that failed.
     pub acknowledged_write_failures: AtomicU64,
+    /// Bytes that `acknowledged.log` lacks because it cannot be written.
+    pub acknowledged_unsaved_bytes: AtomicU64,
+    /// 1 while another process has this node's number.
+    pub node_number_clash: AtomicU64,
     /// Changes that too few replicas had in time.
     pub unreplicated: AtomicU64,
     /// Time from an order's arrival to its outcome.
@@ -108,6 +112,8 @@ impl Default for Counters {
             orders_restored: AtomicU64::default(),
             orders_unrestored: AtomicU64::default(),
             acknowledged_write_failures: AtomicU64::default(),
+            acknowledged_unsaved_bytes: AtomicU64::default(),
+            node_number_clash: AtomicU64::default(),
             unreplicated: AtomicU64::default(),
             order_duration: Histogram::new(MICROSECONDS),
             commit_duration: Histogram::new(MICROSECONDS),
@@ -278,6 +284,16 @@ impl Counters {
             "sales_healing",
             "Sales that this node heals after Redis was restarted or replaced.",
             self.sales_healing.load(Ordering::Relaxed),
+        );
+        page.gauge(
+            "acknowledged_unsaved_bytes",
+            "Bytes that acknowledged.log lacks because it cannot be written.",
+            self.acknowledged_unsaved_bytes.load(Ordering::Relaxed),
+        );
+        page.gauge(
+            "node_number_clash",
+            "1 while another process has the number of this node.",
+            self.node_number_clash.load(Ordering::Relaxed),
         );
         let mut orders = page.begin(
             "orders_total",

@@ -49,6 +49,13 @@ impl Publisher {
                 let Some(app) = Weak::upgrade(&weak) else {
                     return;
                 };
+                if app.sales.number_clashes() {
+                    // The other node publishes under this number.
+                    if ended {
+                        return;
+                    }
+                    continue;
+                }
                 // The heartbeat reports a ledger that is away; here it is only not told.
                 let _ = beat.publish(&app, ended).await;
                 if ended {

@@ -29,7 +29,9 @@ const RETRIES: u32 = 5;
 /// What a difference says that may be one of the machine.
 const SILENCE: [&str; 2] = ["no answer", "timed out"];
 /// The scripts that no history runs.
-const UNREACHED: [&str; 7] = ["ack", "beat", "heal", "look", "peek", "recovery", "relay"];
+const UNREACHED: [&str; 8] = [
+    "ack", "beat", "claim", "heal", "look", "peek", "recovery", "relay",
+];
 
 /// What has seen a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,6 +24,7 @@ pub(crate) type Told = HashMap<String, (OrderState, u32)>;
 pub(crate) struct Buyer {
     client: Client,
     told: Arc<Mutex<Told>>,
+    sale: &'static str,
 }
 
 impl Buyer {
@@ -31,7 +32,13 @@ impl Buyer {
         Self {
             client,
             told: Arc::clone(told),
+            sale: SALE,
         }
+    }
+
+    /// The same, in another sale.
+    pub(crate) fn in_sale(self, sale: &'static str) -> Self {
+        Self { sale, ..self }
     }
 
     /// Repeats a request until it is answered with something else than a fault.
@@ -64,7 +71,7 @@ impl Buyer {
 
     /// Places an order; whether it was granted.
     pub(crate) async fn buys(&mut self, key: &str, quantity: u32) -> bool {
-        let path = format!("/v1/sales/{SALE}/orders");
+        let path = format!("/v1/sales/{}/orders", self.sale);
         let body = format!(r#"{{"buyer":"of-{key}","quantity":{quantity}}}"#);
         let answer = self.ask(&path, &[("idempotency-key", key)], &body).await;
         self.hears(key, answer)
@@ -72,7 +79,7 @@ impl Buyer {
 
     /// `confirm`, `cancel` or `extend`.
     pub(crate) async fn does(&mut self, verb: &str, key: &str, body: &str) -> bool {
-        let path = format!("/v1/sales/{SALE}/orders/{key}/{verb}");
+        let path = format!("/v1/sales/{}/orders/{key}/{verb}", self.sale);
         let shop = format!("Bearer {SHOP}");
         let answer = self.ask(&path, &[("authorization", &shop)], body).await;
         self.hears(key, answer)

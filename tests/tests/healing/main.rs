@@ -2,6 +2,8 @@
 //! tickets.
 
 mod buyers;
+mod journal;
 mod late;
 mod lost;
+mod numbers;
 mod stage;

@@ -3,6 +3,7 @@
 use lastseat::process::free_port;
 use lastseat_tests::harness::metrics::Metrics;
 use lastseat_tests::harness::paths::{lastseat, scratch, tool};
+use lastseat_tests::harness::small_disk::SmallDisk;
 use lastseat_tests::harness::wait::{until, until_async};
 use lastseat_tests::harness::{Client, Program};
 use rustix::process::Signal;
@@ -94,6 +95,16 @@ impl Server {
         fs::metadata(self.file()).expect("its length").len()
     }
 
+    /// What its append-only file has.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        fs::read(self.file()).expect("the file")
+    }
+
+    /// Replaces that. The server must be dead.
+    pub(crate) fn replace(&self, bytes: &[u8]) {
+        fs::write(self.file(), bytes).expect("the file is written");
+    }
+
     /// Cuts the file, as a disk does that forgot its last writes. The server must be dead.
     pub(crate) fn cut(&self, length: u64) {
         let file = OpenOptions::new().write(true).open(self.file());
@@ -115,6 +126,27 @@ impl Node {
             let ended = program.stop_after(|program| program.signal(Signal::KILL));
             ended.expect("it is gone");
         }
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn gone(&mut self) {
+        if let Some(mut program) = self.program.take() {
+            let ended = program.wait(Duration::from_secs(15));
+            ended.expect("it has ended");
+        }
+    }
+
+    /// Freezes it, or lets it go on.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let program = self.program.as_ref().expect("a node that runs");
+        program.signal(signal);
+    }
+
+    /// What `/readyz` answers.
+    pub(crate) async fn ready(&self) -> (u16, String) {
+        let mut client = Client::new(&self.admin).expect("an address");
+        let answer = client.get("/readyz").await.expect("an answer");
+        (answer.status.as_u16(), answer.text())
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -140,12 +172,23 @@ pub(crate) struct Stage {
     pub(crate) nodes: Vec<Node>,
     pub(crate) primary: Server,
     pub(crate) replica: Option<Server>,
+    /// The disk of the nodes, if that is a small one.
+    pub(crate) disk: Option<SmallDisk>,
     directory: TempDir,
 }
 
 impl Stage {
     /// Redis, with a replica if wanted, and so many nodes.
     pub(crate) fn new(nodes: u16, with_replica: bool) -> Self {
+        Self::with(nodes, with_replica, None)
+    }
+
+    /// Redis without a replica, and nodes whose files are on a disk of so many MiB.
+    pub(crate) fn on_a_small_disk(nodes: u16, mib: u32) -> Self {
+        Self::with(nodes, false, Some(mib))
+    }
+
+    fn with(nodes: u16, with_replica: bool, disk_mib: Option<u32>) -> Self {
         let directory = scratch().expect("room");
         let primary = Server::new(directory.path().join("primary"), &[]);
         let replica = with_replica.then(|| {
@@ -163,8 +206,12 @@ impl Stage {
             nodes: Vec::new(),
             primary,
             replica,
+            disk: None,
             directory,
         };
+        fs::create_dir_all(stage.nodes_directory()).expect("room");
+        stage.disk = disk_mib
+            .map(|mib| SmallDisk::mount(&stage.nodes_directory(), mib).expect("a small disk"));
         stage.point_at_primary();
         stage.nodes = (1..=nodes).map(|number| stage.node(number)).collect();
         stage
@@ -202,20 +249,21 @@ impl Stage {
         )
     }
 
+    /// Where the nodes keep their files.
+    pub(crate) fn nodes_directory(&self) -> PathBuf {
+        self.directory.path().join("nodes")
+    }
+
     fn node(&self, number: u16) -> Node {
-        let mut command = Command::new(lastseat().expect("the program"));
-        let any = "127.0.0.1:0";
-        command
-            .env_remove("LASTSEAT_EDGE_KEY")
-            .args(["serve", "--insecure-direct", "--json"])
-            .args(["--listen", any, "--admin-listen", any])
-            .args(["--node", &number.to_string()])
-            .args(["--redis-url", &self.redis_url()])
-            .arg("--data-dir")
-            .arg(self.directory.path().join("nodes"))
-            .env("LASTSEAT_SHOP_TOKEN", SHOP);
+        let program = lastseat().expect("the program");
+        let command = match &self.disk {
+            Some(disk) => disk.on_it(&program),
+            None => Command::new(program),
+        };
+        let command = self.serve(command, number, &self.nodes_directory());
         let program = Program::start("a node", command).expect("a node");
-        let line = program.line(Duration::from_secs(10)).expect("its address");
+        let line = program.line(Duration::from_secs(10));
+        let line = line.unwrap_or_else(|e| panic!("{e}: {}", program.notes()));
         let entry: serde_json::Value = serde_json::from_str(&line).expect("an entry");
         let address = |name: &str| entry[name].as_str().expect("an address").to_owned();
         Node {
@@ -224,6 +272,33 @@ impl Stage {
             program: Some(program),
             number,
         }
+    }
+
+    /// A node of this number with its files in `directory`, whatever becomes of it.
+    pub(crate) fn another_node(&self, number: u16, directory: &Path) -> Program {
+        let command = Command::new(lastseat().expect("the program"));
+        let command = self.serve(command, number, directory);
+        Program::start("another node", command).expect("another node")
+    }
+
+    fn serve(&self, mut command: Command, number: u16, directory: &Path) -> Command {
+        let any = "127.0.0.1:0";
+        command
+            .env_remove("LASTSEAT_EDGE_KEY")
+            .args(["serve", "--insecure-direct", "--json"])
+            .args(["--listen", any, "--admin-listen", any])
+            .args(["--node", &number.to_string()])
+            .args(["--redis-url", &self.redis_url()])
+            .arg("--data-dir")
+            .arg(directory)
+            .env("LASTSEAT_SHOP_TOKEN", SHOP);
+        command
+    }
+
+    /// Kills the nodes and Redis.
+    pub(crate) fn kill_all(&mut self) {
+        self.nodes.iter_mut().for_each(Node::kill);
+        self.primary.kill();
     }
 
     /// Starts a node again that was killed.

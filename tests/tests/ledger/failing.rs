@@ -101,14 +101,39 @@ const SCENES: &[Scene] = &[
             "create 0 10 0 0 1000 0 4 open",
             "reserve 0 order-1 ada 1",
             "HSET :sale history older",
-            "heal 0 1 1 HISTORY 5000 _ _ _ _ _ _ _ 1 1",
+            "heal 0 1 1 HISTORY _ _ _ _ _ _ _ HISTORY 1 1 0",
         ],
-        act: "heal 9 1 3 HISTORY 5000 20 paused 1 0 2000 5 6 1 1",
+        act: "heal 9 1 3 HISTORY 20 paused 1 0 2000 5 6 HISTORY 1 1 0",
     },
     Scene {
         script: "beat",
-        setup: &["clock 5000", "beat 1 2 1000 5000", "clock 20000"],
-        act: "beat 2 3 1000 5000",
+        setup: &["clock 5000", "beat 1 2 1000 5000 _", "clock 20000"],
+        act: "beat 2 3 1000 5000 _",
+    },
+    Scene {
+        script: "recovery",
+        setup: &["clock 5000", "beat 1 2 1000 5000 _", "recovery 3 older 0"],
+        act: "recovery 1 HISTORY 1",
+    },
+    Scene {
+        script: "claim",
+        setup: &[
+            "clock 5000",
+            "claim 1 aa 01 start 1000 5000",
+            "claim 1 bb 02 start 1000 5000",
+            "clock 90000",
+        ],
+        act: "claim 1 aa 01 beat 1000 5000",
+    },
+    Scene {
+        script: "claim",
+        setup: &["clock 5000", "claim 1 aa 01 start 1000 5000"],
+        act: "claim 1 aa 01 leave 1000 5000",
+    },
+    Scene {
+        script: "claim",
+        setup: &["clock 5000", "claim 1 aa 01 start 1000 5000"],
+        act: "claim 1 bb 02 start 1000 5000",
     },
     Scene {
         script: "relay",
@@ -123,7 +148,7 @@ const SCENES: &[Scene] = &[
 ];
 
 /// Scripts that write nothing.
-const READERS: [&str; 2] = ["order", "peek"];
+const READERS: [&str; 3] = ["look", "order", "peek"];
 
 const WRITES: [&str; 8] = [
     "XADD", "HSET", "HDEL", "ZADD", "ZREM", "XTRIM", "SET", "DEL",
@@ -285,6 +310,9 @@ impl<'a> Trial<'a> {
                     "relay:r:lease",
                     "nodes",
                     "nodes:clock",
+                    "recovery",
+                    "numbers",
+                    "numbers:clock",
                 ] {
                     if name != key {
                         words.push(format!("~{}", stage.key(name)));
@@ -462,6 +490,10 @@ fn every_script_and_every_write_in_its_text_has_a_scene() {
         ("HDEL", "unrestored"),
         ("HSET", "nodes"),
         ("HDEL", "nodes"),
+        ("HSET", "recovery"),
+        ("HDEL", "recovery"),
+        ("HSET", "numbers"),
+        ("HDEL", "numbers"),
         ("SET", "relay:r"),
         ("SET", "relay:r:lease"),
         ("DEL", "relay:r:lease"),

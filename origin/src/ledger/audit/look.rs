@@ -128,7 +128,7 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`Fault`]; never because of what lies there.
-    pub(super) async fn look(
+    pub(super) async fn read_raw(
         &self,
         sale: &SaleId,
         buyers: &[String],

@@ -49,7 +49,7 @@ impl Recount {
         sale: &SaleId,
         tell: &Tell<'_>,
     ) -> Step<Option<Self>> {
-        let look = ledger.look(sale, &[], &[]).await?;
+        let look = ledger.read_raw(sale, &[], &[]).await?;
         if look.is_nothing() {
             return Ok(Ok(None));
         }
@@ -101,7 +101,7 @@ impl Recount {
         buyers: &[String],
         orders: &[String],
     ) -> Step<()> {
-        self.look = ledger.look(&self.sale, buyers, orders).await?;
+        self.look = ledger.read_raw(&self.sale, buyers, orders).await?;
         self.catch_up(ledger, &|_, _, _| {}).await
     }
 
@@ -161,7 +161,7 @@ impl Recount {
 
     /// Whether what is missing before `seq` was acknowledged since the audit began.
     async fn was_trimmed(&self, ledger: &Ledger, seq: u64) -> Result<bool, Fault> {
-        let now = ledger.look(&self.sale, &[], &[]).await?;
+        let now = ledger.read_raw(&self.sale, &[], &[]).await?;
         let acked = now.number("acked_seq").unwrap_or(0);
         Ok(acked > self.acked_at && acked >= self.log.position() && acked + 1 >= seq)
     }
