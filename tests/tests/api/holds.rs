@@ -2,6 +2,7 @@
 
 use crate::shop::{Shop, assert_no};
 use hyper::{Method, StatusCode};
+use lastseat_tests::harness::Client;
 use lastseat_tests::harness::wait::until_async;
 use shared::wire::{OrderView, header};
 use shared::{Code, OrderState};
@@ -189,11 +190,14 @@ async fn what_is_unknown_or_senseless_is_told_so_and_changes_nothing() {
         sale: "nowhere".to_owned(),
         ..held.clone()
     };
-    for verb in ["confirm", "cancel", "extend"] {
-        assert_no(
-            &shop.change(0, &stranger, verb, "").await,
-            Code::UnknownOrder,
-        );
+    for verb in ["confirm", "extend", "cancel"] {
+        let unknown = shop.change(0, &stranger, verb, "").await;
+        // Cancelling what is not there yet is how a client makes sure that it never will be.
+        if verb == "cancel" {
+            assert_eq!(unknown.status, StatusCode::OK, "{}", unknown.text());
+        } else {
+            assert_no(&unknown, Code::UnknownOrder);
+        }
         assert_no(
             &shop.change(0, &elsewhere, verb, "").await,
             Code::UnknownSale,
@@ -221,4 +225,69 @@ async fn what_is_unknown_or_senseless_is_told_so_and_changes_nothing() {
     assert_no(&get, Code::MethodNotAllowed);
     assert_eq!(get.header("allow"), "POST");
     assert_eq!(shop.look(&held).await, held);
+}
+
+/// A request that is stuck in the socket of a frozen node comes after its client was told that there is no such order.
+#[tokio::test]
+async fn an_order_that_is_cancelled_before_it_comes_never_sells() {
+    let shop = Shop::open();
+    shop.create("early", LONG).await;
+    let key = "0123456789abcdef-late";
+    let path = format!("/v1/sales/early/orders/{key}");
+    let unknown = shop.send(0, (Method::GET, &path), None, "").await;
+    assert_no(&unknown, Code::UnknownOrder);
+    let cancel = format!("{path}/cancel");
+    let cancelled = shop.send(1, (Method::POST, &cancel), None, "").await;
+    assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text());
+    let order: OrderView = cancelled.json().unwrap();
+    assert_eq!((order.state, order.quantity), (OrderState::Cancelled, 0));
+    let again = shop.send(2, (Method::POST, &cancel), None, "").await;
+    assert_eq!(again.header(header::IDEMPOTENCY_REPLAYED), "true");
+
+    // It comes, at another node, and so does its repeat.
+    for node in [3, 0] {
+        let mut client = Client::new(&shop.nodes[node].url).unwrap();
+        let late = client.order("early", Some(key), ADA).await.unwrap();
+        assert_eq!(late.status, StatusCode::OK, "{}", late.text());
+        let late: OrderView = late.json().unwrap();
+        assert_eq!(late.state, OrderState::Cancelled);
+    }
+    let there = shop.send(1, (Method::GET, &path), None, "").await;
+    let there: OrderView = there.json().unwrap();
+    assert_eq!((there.state, there.quantity), (OrderState::Cancelled, 0));
+    // Its ticket is everybody's.
+    shop.buy("early", BOB).await;
+    assert!(shop.audit("early").await.unwrap().ok);
+}
+
+#[tokio::test]
+async fn a_buyer_who_orders_and_cancels_in_a_loop_is_stopped_and_others_are_not() {
+    let shop = Shop::open();
+    shop.create("loop", LONG).await;
+    for _ in 0..shared::limits::ENDED_ORDERS_MAX {
+        let held = shop.buy("loop", ADA).await;
+        let cancelled = shop.change(0, &held, "cancel", "").await;
+        assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text());
+    }
+    assert_no(&shop.order(1, "loop", ADA).await, Code::EndedLimit);
+    assert_no(&shop.order(2, "loop", ADA).await, Code::EndedLimit);
+    shop.buy("loop", BOB).await;
+    assert!(shop.audit("loop").await.unwrap().ok);
+}
+
+#[tokio::test]
+async fn a_hold_is_made_longer_by_the_hold_time_that_its_buyer_was_given() {
+    let shop = Shop::open();
+    shop.create("terms", r#"{"capacity":2,"hold_ms":60000}"#).await;
+    let held = shop.buy("terms", ADA).await;
+    let terms = shop.admin(Method::PATCH, "/terms", r#"{"hold_ms":600000}"#);
+    let terms = terms.await;
+    assert_eq!(terms.status, StatusCode::OK, "{}", terms.text());
+    let longer = shop.change(0, &held, "extend", "").await;
+    assert_eq!(longer.status, StatusCode::OK, "{}", longer.text());
+    let longer: OrderView = longer.json().unwrap();
+    let ends = longer.expires_at.expect("it is held");
+    let most = 3 * 60_000;
+    assert!(ends.since(held.created_at) <= most, "{longer:?}");
+    assert!(shop.audit("terms").await.unwrap().ok);
 }
