@@ -4,4 +4,5 @@
 mod buyers;
 mod late;
 mod lost;
+mod many;
 mod stage;
