@@ -5,7 +5,7 @@ use crate::stage::{Node, Stage};
 use hyper::Method;
 use lastseat::ledger::{Ledger, LedgerUrl};
 use lastseat_tests::harness::http::request;
-use lastseat_tests::harness::wait::until;
+use lastseat_tests::harness::wait::{until, until_async};
 use lastseat_tests::harness::{Client, ledger};
 use rustix::process::Signal;
 use shared::{Capacity, OrderId, SaleId, Terms};
@@ -39,6 +39,7 @@ async fn with_sales(sales: usize) -> Stage {
         created.expect("it is created");
     }
     stage.add_nodes(4);
+    until_read(&stage, sales).await;
     stage
 }
 
@@ -106,11 +107,23 @@ fn alarms(stage: &Stage) -> Vec<String> {
     lines.filter(alarm).map(str::to_owned).collect()
 }
 
-fn until_all_say_that_all_is_well(stage: &Stage) {
+/// Waits until so many nodes have said that nothing was lost: those that found sales standing still.
+fn until_all_is_well(stage: &Stage, nodes: usize) {
+    let says = |node: &&Node| node.notes().contains("all is well");
+    until("nodes say that all is well", || {
+        (stage.nodes.iter().filter(says).count() >= nodes).then_some(())
+    });
+}
+
+/// Waits until every node has read every sale.
+async fn until_read(stage: &Stage, sales: usize) {
     for node in &stage.nodes {
-        until("a node says that all is well", || {
-            node.notes().contains("all is well").then_some(())
-        });
+        until_async("a node has read all sales", async || {
+            let metrics = node.metrics().await;
+            let read = metrics.count("lastseat_ledger_calls_total", &[r#"script="snapshot""#]);
+            (read >= sales as u64).then_some(())
+        })
+        .await;
     }
 }
 
@@ -168,7 +181,7 @@ async fn after_a_plain_kill_of_redis_four_hundred_sales_sell_again_at_once_and_n
     let before: Vec<String> = [0, 7, 399].map(|sale| numbers(&stage, sale)).into();
     stage.primary.kill();
     stage.primary.start(&[]);
-    until_all_say_that_all_is_well(&stage);
+    until_all_is_well(&stage, 4);
     stage.is_whole().await;
     let after: Vec<String> = [0, 7, 399].map(|sale| numbers(&stage, sale)).into();
     assert_eq!(before, after);
@@ -190,7 +203,9 @@ async fn when_everything_is_stopped_and_started_again_nothing_is_said_to_be_lost
     for place in 0..4 {
         stage.start_again(place);
     }
-    until_all_say_that_all_is_well(&stage);
+    until_all_is_well(&stage, 1);
+    until_read(&stage, sales).await;
+    stage.is_whole().await;
     let after: Vec<String> = (0..sales).map(|sale| numbers(&stage, sale)).collect();
     assert_eq!(before, after);
     assert_eq!(alarms(&stage), Vec::<String>::new());

@@ -47,6 +47,9 @@ else
   changes[#changes + 1] = weight .. ' ' .. now
 end
 if #changes > 0 then redis.call('HSET', KEYS[1], unpack(changes)) end
-if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
+if #gone > 0 then
+  redis.call('HDEL', KEYS[1], unpack(gone))
+  redis.call('HDEL', KEYS[2], unpack(gone))
+end
 local behind = tonumber(redis.call('HGET', KEYS[2], 'behind') or 0)
 return { now, total + weight, live, history, behind }
