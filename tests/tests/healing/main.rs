@@ -6,4 +6,5 @@ mod journal;
 mod late;
 mod lost;
 mod numbers;
+mod many;
 mod stage;

@@ -70,8 +70,17 @@ impl Server {
     }
 
     pub(crate) fn kill(&mut self) {
+        self.end(Signal::KILL);
+    }
+
+    /// Stops it as an operator does.
+    pub(crate) fn stop(&mut self) {
+        self.end(Signal::TERM);
+    }
+
+    fn end(&mut self, signal: Signal) {
         if let Some(mut program) = self.program.take() {
-            let ended = program.stop_after(|program| program.signal(Signal::KILL));
+            let ended = program.stop_after(|program| program.signal(signal));
             ended.expect("it is gone");
         }
         let _ = fs::remove_file(self.socket());
@@ -213,8 +222,29 @@ impl Stage {
         stage.disk = disk_mib
             .map(|mib| SmallDisk::mount(&stage.nodes_directory(), mib).expect("a small disk"));
         stage.point_at_primary();
-        stage.nodes = (1..=nodes).map(|number| stage.node(number)).collect();
+        stage.add_nodes(nodes);
         stage
+    }
+
+    /// So many nodes more.
+    pub(crate) fn add_nodes(&mut self, nodes: u16) {
+        let first = u16::try_from(self.nodes.len()).expect("few") + 1;
+        let more = (first..first + nodes).map(|number| self.node(number));
+        let more: Vec<Node> = more.collect();
+        self.nodes.extend(more);
+    }
+
+    /// Stops all nodes at the same time, as an operator does.
+    pub(crate) fn stop_nodes(&mut self) {
+        for node in &self.nodes {
+            node.signal(Signal::TERM);
+        }
+        for node in &mut self.nodes {
+            if let Some(mut program) = node.program.take() {
+                let ended = program.stop_after(|_| {});
+                ended.expect("it ends well");
+            }
+        }
     }
 
     fn point_at(&self, socket: &Path) {

@@ -48,9 +48,12 @@ else
 end
 -- Redis does not roll a failed script back: nothing is written unless everything may be.
 local behind = tonumber(redis.call('HGET', KEYS[2], 'behind') or 0)
-if #gone > 0 and not redis.acl_check_cmd('HDEL', KEYS[1]) then
-  error({ err = 'NOPERM this user may not run HDEL on ' .. KEYS[1] })
+if #gone > 0 and not (redis.acl_check_cmd('HDEL', KEYS[1]) and redis.acl_check_cmd('HDEL', KEYS[2])) then
+  error({ err = 'NOPERM this user may not run HDEL on ' .. KEYS[1] .. ' and ' .. KEYS[2] })
 end
 if #changes > 0 then redis.call('HSET', KEYS[1], unpack(changes)) end
-if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
+if #gone > 0 then
+  redis.call('HDEL', KEYS[1], unpack(gone))
+  redis.call('HDEL', KEYS[2], unpack(gone))
+end
 return { now, total + weight, live, history, behind }

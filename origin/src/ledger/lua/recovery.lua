@@ -24,7 +24,7 @@ for i = 1, #beats, 2 do
   local weight, at = string.match(beats[i + 1], '^(%d+) (%d+)$')
   if weight then known[beats[i]] = { weight, at } end
 end
-local changes, gone = {}, {}
+local changes = {}
 if ARGV[1] ~= '' and declared[ARGV[1]] ~= ARGV[2] then
   declared[ARGV[1]] = ARGV[2]
   changes = { ARGV[1], ARGV[2] }
@@ -34,15 +34,7 @@ if ARGV[3] == '1' or not counted then
   changes[#changes + 1] = 'behind'
   changes[#changes + 1] = behind
 end
-for id in pairs(declared) do
-  if not known[id] and id ~= ARGV[1] then gone[#gone + 1] = id end
-end
--- Redis does not roll a failed script back: nothing is written unless everything may be.
-if #gone > 0 and not redis.acl_check_cmd('HDEL', KEYS[2]) then
-  error({ err = 'NOPERM this user may not run HDEL on ' .. KEYS[2] })
-end
 if #changes > 0 then redis.call('HSET', KEYS[2], unpack(changes)) end
-if #gone > 0 then redis.call('HDEL', KEYS[2], unpack(gone)) end
 for id, beat in pairs(known) do
   nodes[#nodes + 1] = id
   nodes[#nodes + 1] = beat[1]
