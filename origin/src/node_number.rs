@@ -79,7 +79,7 @@ impl NodeNumber {
         loop {
             match ledger.claim(self.number, &self.who, Moment::Start).await {
                 Ok(Claimed::Ours) => {
-                    self.heard(Ok(Claimed::Ours));
+                    self.heard(Claimed::Ours);
                     return Ok(());
                 }
                 Ok(Claimed::Taken { since, beat, now }) => {
@@ -95,14 +95,17 @@ impl NodeNumber {
         }
     }
 
-    /// Renews the claim; whether the number is this node's or the ledger did not say otherwise.
-    pub(crate) async fn renew(&self, ledger: &Ledger) -> bool {
+    /// Renews the claim; whether the number is this node's.
+    ///
+    /// # Errors
+    /// See [`Fault`]; what was known last stands.
+    pub(crate) async fn renew(&self, ledger: &Ledger) -> Result<bool, Fault> {
         let moment = match *self.held() {
             Some(_) => Moment::Beat,
             None => Moment::Start,
         };
-        self.heard(ledger.claim(self.number, &self.who, moment).await);
-        !self.clashes()
+        self.heard(ledger.claim(self.number, &self.who, moment).await?);
+        Ok(!self.clashes())
     }
 
     /// Gives the number back; if that fails it is free when this node has been silent for [`HEAL_PATIENCE_MS`].
@@ -110,15 +113,13 @@ impl NodeNumber {
         let _: Result<Claimed, Fault> = ledger.claim(self.number, &self.who, Moment::Leave).await;
     }
 
-    fn heard(&self, answer: Result<Claimed, Fault>) {
+    fn heard(&self, answer: Claimed) {
         let clash = match answer {
-            Ok(Claimed::Ours) => {
+            Claimed::Ours => {
                 *self.held() = Some(Instant::now());
                 None
             }
-            Ok(Claimed::Taken { since, beat, now }) => Some(self.taken(since, beat, now)),
-            // What was known last stands.
-            Err(_) => return,
+            Claimed::Taken { since, beat, now } => Some(self.taken(since, beat, now)),
         };
         let before = self.clashes.swap(clash.is_some(), Ordering::Relaxed);
         match &clash {

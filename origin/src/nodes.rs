@@ -76,11 +76,12 @@ impl Nodes {
         if self.leaving.load(Ordering::Acquire) {
             return true;
         }
-        if !self.renew_number().await {
+        let outcome = match self.renew_number().await {
+            Ok(true) => self.ledger.beat(self.me.id, self.me.weight).await,
             // The other one beats under this number.
-            return true;
-        }
-        let outcome = self.ledger.beat(self.me.id, self.me.weight).await;
+            Ok(false) => return true,
+            Err(fault) => Err(fault),
+        };
         let answered = outcome.is_ok();
         let trouble = match outcome {
             Ok(beat) => {
@@ -111,14 +112,14 @@ impl Nodes {
     }
 
     /// Whether this node may beat under its number.
-    async fn renew_number(&self) -> bool {
+    async fn renew_number(&self) -> Result<bool, Fault> {
         let Some(number) = &self.number else {
-            return true;
+            return Ok(true);
         };
-        let ours = number.renew(&self.ledger).await;
+        let ours = number.renew(&self.ledger).await?;
         let gauge = &self.ledger.counters().node_number_clash;
         gauge.store(u64::from(!ours), Ordering::Relaxed);
-        ours
+        Ok(ours)
     }
 
     /// Why the number of this node is another one's, in words; `None` = it is not.

@@ -175,7 +175,7 @@ fn whatever_is_damaged_no_order_is_read_that_was_not_written_so() {
     let written: HashSet<Entry> = those(places.iter()).into_iter().collect();
     let mut random = fastrand::Rng::with_seed(5);
     let mut lost = 0;
-    for _ in 0..40_000 {
+    for _ in 0..10_000 {
         let mut damaged = text.clone();
         for _ in 0..random.usize(1..=4) {
             damage(&mut damaged, &mut random);
@@ -186,7 +186,7 @@ fn whatever_is_damaged_no_order_is_read_that_was_not_written_so() {
         }
         lost += usize::from(found.len() < places.len());
     }
-    assert!(lost > 20_000, "the damage is damage: {lost}");
+    assert!(lost > 5_000, "the damage is damage: {lost}");
 }
 
 fn damage(text: &mut Vec<u8>, random: &mut fastrand::Rng) {
