@@ -326,11 +326,16 @@ impl Recount {
             .ended
             .iter()
             .filter(|(buyer, ended)| counted(*buyer).unwrap_or(0) < **ended);
-        if self.look.reads(BUYERS) {
+        if self.look.reads(BUYERS) && self.counts_ended() {
             below.count() as u64
         } else {
             0
         }
+    }
+
+    /// Whether the lastseat of this sale counts the ended orders of buyers.
+    pub(super) fn counts_ended(&self) -> bool {
+        !self.tallies.ended.is_empty() || self.look.text("ended_peak").is_some()
     }
 
     fn name_invalid(&mut self) {
