@@ -53,8 +53,10 @@ impl Recount {
         if look.is_nothing() {
             return Ok(Ok(None));
         }
+        let mut found = Found::default();
         let records = if look.reads(ORDERS) {
-            ledger.scan_records(sale, tell).await?
+            let scanned = ledger.scan_records(sale, tell).await;
+            or_nothing(scanned, ":orders", &mut found)?
         } else {
             Records::default()
         };
@@ -70,16 +72,18 @@ impl Recount {
             tallies: Tallies::default(),
             holds: Holds::default(),
             log: Log::default(),
-            found: Found::default(),
+            found,
         };
         if let Err(trimmed) = recount.catch_up(ledger, tell).await? {
             return Ok(Err(trimmed));
         }
         if recount.look.reads(BUYERS) {
-            recount.tallies = ledger.scan_tallies(sale).await?;
+            let scanned = ledger.scan_tallies(sale).await;
+            recount.tallies = or_nothing(scanned, ":buyers", &mut recount.found)?;
         }
         if recount.look.reads(HOLDS) {
-            recount.holds = ledger.scan_holds(sale).await?;
+            let scanned = ledger.scan_holds(sale).await;
+            recount.holds = or_nothing(scanned, ":holds", &mut recount.found)?;
         }
         if let Err(trimmed) = recount.look_again(ledger, &[], &[]).await? {
             return Ok(Err(trimmed));
@@ -116,7 +120,8 @@ impl Recount {
             .filter(|_| self.look.ahead.is_empty())
             .unwrap_or(u64::MAX);
         while self.log.position() < end {
-            let items = ledger.log_items(&self.sale, &self.log.cursor).await?;
+            let items = ledger.log_items(&self.sale, &self.log.cursor).await;
+            let items = or_nothing(items, ":log", &mut self.found)?;
             if items.is_empty() {
                 if self.was_trimmed(ledger, self.log.position() + 1).await? {
                     return Ok(Err(Trimmed));
@@ -326,11 +331,16 @@ impl Recount {
             .ended
             .iter()
             .filter(|(buyer, ended)| counted(*buyer).unwrap_or(0) < **ended);
-        if self.look.reads(BUYERS) {
+        if self.look.reads(BUYERS) && self.counts_ended() {
             below.count() as u64
         } else {
             0
         }
+    }
+
+    /// Whether the lastseat of this sale counts the ended orders of buyers.
+    pub(super) fn counts_ended(&self) -> bool {
+        !self.tallies.ended.is_empty() || self.look.text("ended_peak").is_some()
     }
 
     fn name_invalid(&mut self) {
@@ -419,4 +429,19 @@ fn differing<K: Clone + Eq + std::hash::Hash>(
     let names: HashSet<&K> = counted.keys().chain(kept.keys()).collect();
     let differs = |name: &&K| counted.get(*name).map(|n| Some(*n)) != kept.get(*name).copied();
     names.into_iter().filter(differs).cloned().collect()
+}
+
+/// What was read; nothing, and that it was not checked, where the key has become something else meanwhile.
+fn or_nothing<T: Default>(
+    read: Result<T, Fault>,
+    key: &str,
+    found: &mut Found,
+) -> Result<T, Fault> {
+    match read {
+        Err(Fault::Corrupt(why)) => {
+            found.not_checked(format!("key {key}"), why, true);
+            Ok(T::default())
+        }
+        other => other,
+    }
 }

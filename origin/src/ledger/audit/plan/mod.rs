@@ -299,7 +299,7 @@ impl Draft<'_> {
             .keys()
             .filter(|b| !count.buyers.contains_key(*b));
         gone.extend(none.map(|buyer| buyer.as_str().as_bytes().to_vec()));
-        if self.counts_ended() {
+        if self.recount.counts_ended() {
             for (buyer, orders) in &count.ended {
                 if tallies.ended.get(buyer) != Some(&Some(*orders)) {
                     set.insert(format!("{ENDED}{buyer}"), orders.to_string());
@@ -314,11 +314,6 @@ impl Draft<'_> {
         gone.sort();
         self.push_all("HDEL", BUYERS, gone, 1);
         self.push_all("HSET", BUYERS, pairs(set), 2);
-    }
-
-    /// Whether the lastseat of this sale counts the ended orders of buyers.
-    fn counts_ended(&self) -> bool {
-        !self.recount.tallies.ended.is_empty() || self.recount.look.text("ended_peak").is_some()
     }
 
     fn write_holds(&mut self, target: &Target) {

@@ -195,7 +195,7 @@ impl Draft<'_> {
         if look.is_missing(SALE) || !look.reads(SALE) {
             fields.push(("history", look.history.clone()));
         }
-        if self.counts_ended() {
+        if self.recount.counts_ended() {
             let most = count.ended.values().max().copied().unwrap_or(0);
             let peak = look.number("ended_peak").unwrap_or(0).max(most);
             fields.push(("ended_peak", peak.to_string()));
