@@ -3,7 +3,7 @@
 use crate::stage::{Server, Way};
 use crate::story::{Counted, Sales, Story, count, wish};
 use lastseat::ledger::{Ledger, Reserve, Verdict};
-use shared::{Capacity, SaleId, SaleState};
+use shared::{Capacity, OrderId, SaleId, SaleState};
 use std::collections::BTreeSet;
 use tempfile::TempDir;
 
@@ -125,7 +125,13 @@ impl Counting {
         for (sale, counted) in &self.sales {
             let (is, shall) = (found[sale].at(now), counted.at(now));
             if is != shall || found[sale].capacity != counted.capacity {
-                return Err(format!("{sale} has {is:?}, not {shall:?}"));
+                let differs = |id: &&OrderId| is.get(*id) != shall.get(*id);
+                let ids: BTreeSet<&OrderId> = is.keys().chain(shall.keys()).copied().collect();
+                let ids: Vec<_> = ids.into_iter().filter(differs).collect();
+                let (is, shall) = (found[sale].capacity, counted.capacity);
+                return Err(format!(
+                    "{sale} has {is} tickets, not {shall}, and other {ids:?}"
+                ));
             }
         }
         Ok(())

@@ -57,9 +57,11 @@ impl Server {
         while answers(&socket).is_err() {
             let ended = program.wait(Duration::ZERO).is_ok();
             if ended {
-                // What it printed last may be on its way.
-                std::thread::sleep(Duration::from_millis(50));
-                return Err((directory, program.notes()));
+                let mut said = program.notes();
+                while let Ok(line) = program.line(Duration::from_millis(100)) {
+                    said += &format!("\n{line}");
+                }
+                return Err((directory, said));
             }
             assert!(begun.elapsed() < PATIENCE, "{}", program.notes());
             std::thread::sleep(Duration::from_millis(3));
@@ -73,7 +75,8 @@ impl Server {
 
     /// As a crash does: it is gone, its files are there.
     pub(crate) fn kill(mut self) -> TempDir {
-        self.program.signal(Signal::KILL);
+        // With the child that may be rewriting the file.
+        self.program.signal_group(Signal::KILL);
         self.program.wait(PATIENCE).expect("it is gone");
         self.directory
     }

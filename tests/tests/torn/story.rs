@@ -4,9 +4,9 @@ use crate::stage::{FILES, Server, Way};
 use lastseat::acknowledged::Told;
 use lastseat::ledger::{Ledger, Reserve, TermsChange, Verdict};
 use lastseat_tests::harness::paths::scratch;
+use shared::UnixMillis;
 use shared::order::Pass;
 use shared::{BuyerId, Capacity, Order, OrderId, OrderState, Quantity, SaleId, SaleState, Terms};
-use shared::{UnixMillis, limits};
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
@@ -357,11 +357,10 @@ impl Teller {
 
 /// One order of a buyer of its own.
 pub(crate) fn wish(name: &str, number: u32, quantity: u32) -> Reserve {
-    assert!(quantity <= limits::QUANTITY_MAX);
     Reserve {
         id: OrderId::parse(&format!("order-{name}-{number:010}")).expect("an id"),
         buyer: BuyerId::parse(&format!("{name}-{number}")).expect("a buyer"),
-        quantity: Quantity::new(quantity).expect("a quantity"),
+        quantity: Quantity::new(quantity.into()).expect("a quantity"),
     }
 }
 
@@ -373,7 +372,7 @@ pub(crate) async fn count(ledger: &Ledger, sales: &[SaleId]) -> Result<Sales, St
         let snapshot = snapshot.ok_or_else(|| format!("there is no sale {sale}"))?;
         let orders = ledger.all_orders(sale).await.map_err(|e| e.to_string())?;
         let counted = Counted {
-            capacity: snapshot.capacity.get(),
+            capacity: snapshot.capacity,
             orders: orders.into_iter().collect(),
         };
         all.insert(sale.clone(), counted);
