@@ -31,7 +31,7 @@ local function read(otherwise, ...)
 end
 
 local clock = redis.call('TIME')
-local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local history = string.match(read('', 'INFO', 'replication'), 'master_replid:(%w+)') or ''
 
 local PROBES = { { 'HLEN', SALE }, { 'HLEN', ORDERS }, { 'HLEN', BUYERS }, { 'ZMSCORE', HOLDS, '-' },
@@ -80,4 +80,4 @@ for i = 2, #ARGV do
 end
 local tallies = #buyers > 0 and read({}, 'HMGET', BUYERS, unpack(buyers)) or {}
 local deadlines = #orders > 0 and read({}, 'ZMSCORE', HOLDS, unpack(orders)) or {}
-return { now, history, kinds, errors, fields, last, ahead, tallies, deadlines }
+return { string.format('%.0f', now), history, kinds, errors, fields, last, ahead, tallies, deadlines }
