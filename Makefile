@@ -16,7 +16,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build dist up rush drill swarm sim bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
+.PHONY: help setup setup-tests setup-bench edge build dist up rush drill torn swarm sim bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -54,6 +54,9 @@ rush: setup build ## a million buyers for ten thousand tickets, then the audit
 drill: setup build ## kill, freeze, cut off and flood every part under load, audit it, write docs/DRILLS.md (12 minutes a round)
 	@$(RELEASE) --bin drill
 	@exec ./target/release/drill --long --write-docs --edge $(EDGE) --rounds $(ROUNDS)
+
+torn: setup build ## cut the append-only file at every byte of every script and start Redis on each three times (two hours)
+	@LASTSEAT_TORN=all cargo test --release --locked --workspace --test torn -- --nocapture
 
 screens: setup-tests ## take the pictures of the buyer page anew (docs/screens) while `make up` runs
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/page/screens.mjs

@@ -26,7 +26,7 @@ fn story() -> &'static Story {
     STORY.get_or_init(|| cuts::runtime().block_on(Story::tell()))
 }
 
-/// All of them with `LASTSEAT_TORN=all`, as `make drill` does.
+/// All of them with `LASTSEAT_TORN=all`, as `make torn` does.
 fn chosen(few: usize) -> Vec<usize> {
     match std::env::var("LASTSEAT_TORN").as_deref() {
         Ok("all") => all(story()),

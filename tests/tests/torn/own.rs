@@ -54,7 +54,8 @@ async fn our_own_redis_is_started_on_whole_files_only_also_when_it_was_killed() 
     let ledger = Ledger::connect(&url).await.expect("a ledger");
     let sale = SaleId::parse("spring").unwrap();
     let capacity = Capacity::new(3).unwrap();
-    let made = ledger.create_sale(&sale, capacity, &Terms::default(), true);
+    let terms = Terms::default();
+    let made = ledger.create_sale(&sale, capacity, &terms, true);
     made.await.unwrap();
     let file = directory.join("appendonlydir/appendonly.aof.1.incr.aof");
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
