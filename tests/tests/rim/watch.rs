@@ -33,7 +33,8 @@ async fn order(cluster: &Cluster, key: &str) -> Answer {
 async fn change(cluster: &Cluster, key: &str, verb: &str) -> Answer {
     let mut client = Client::new(&cluster.nodes[0].url).unwrap();
     let path = format!("/v1/sales/{SALE}/orders/{key}/{verb}");
-    let bearer = format!("Bearer {}", cluster.admin_token);
+    let token = std::fs::read_to_string(cluster.data_dir().join("shop.token")).unwrap();
+    let bearer = format!("Bearer {}", token.trim());
     let asked = request(Method::POST, &path, &[("authorization", &bearer)], "").unwrap();
     client.send(asked).await.unwrap()
 }
