@@ -134,6 +134,11 @@ impl SaleNames {
         }
     }
 
+    /// The sales that the ledger has lost, as far as nobody has seen them again.
+    pub(crate) fn lost_sales(&self) -> Vec<SaleId> {
+        self.lost().iter().cloned().collect()
+    }
+
     /// How many sales the ledger has lost.
     pub(crate) fn gone(&self) -> usize {
         self.lost().len()

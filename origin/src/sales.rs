@@ -145,12 +145,16 @@ impl Sales {
 
     /// Looks whether the ledger still has the sales that this node serves and that it does not list any more.
     async fn look_for_lost(&self) {
+        // A lost one that was created again is to be healed by every node that knows it, also one that nobody asks.
+        let mut sales = self.0.names.lost_sales();
+        sales.truncate(LOST_LOOKS_MAX);
         let unlisted: Vec<SaleId> = {
             let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
             let unlisted = desks.keys().filter(|sale| !self.0.names.lists(sale));
             unlisted.take(LOST_LOOKS_MAX).cloned().collect()
         };
-        for sale in unlisted {
+        sales.extend(unlisted);
+        for sale in sales {
             // Whatever it answers is noted on the way.
             let _ = self.snapshot_now(&sale).await;
         }

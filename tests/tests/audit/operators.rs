@@ -3,6 +3,7 @@
 use crate::stage::Stage;
 use lastseat::ledger::audit::FindingKind;
 use lastseat_tests::harness::paths::{lastseat, repository};
+use lastseat_tests::harness::{Cluster, Edge, Setup};
 use serde_json::Value;
 use std::process::{Command, Output};
 
@@ -83,6 +84,43 @@ async fn a_wrong_choice_is_refused_with_what_it_may_be() {
             "{}",
             text(&refused.stderr)
         );
+    }
+}
+
+#[tokio::test]
+async fn operators_hear_200_with_what_is_damaged_whatever_is_damaged() {
+    let setup = Setup {
+        weights: vec![1],
+        ..Setup::with_edge(Edge::None)
+    };
+    let cluster = Cluster::start(&setup).unwrap();
+    let url = cluster.redis.clone().unwrap().url;
+    let url = match url.strip_prefix("unix:") {
+        Some(path) => format!("redis+unix://{}", path.trim_start_matches("//")),
+        None => url,
+    };
+    let client = redis::Client::open(url).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let damages: [&[&str]; 6] = [
+        &["HSET", "lastseat:{SALE}:orders", "short", "x"],
+        &["HSET", "lastseat:{SALE}:sale", "held", "x"],
+        &["HDEL", "lastseat:{SALE}:sale", "state"],
+        &["DEL", "lastseat:{SALE}:log"],
+        &["DEL", "lastseat:{SALE}:sale"],
+        &["SET", "lastseat:{SALE}:buyers", "x"],
+    ];
+    for (number, damage) in damages.iter().enumerate() {
+        let sale = format!("s{number}");
+        cluster.create_sale(&sale, 5).await.unwrap();
+        assert!(cluster.audit(&sale).await.unwrap().ok);
+        let mut command = redis::Cmd::new();
+        for word in *damage {
+            command.arg(word.replace("SALE", &sale));
+        }
+        let _: redis::Value = command.query_async(&mut connection).await.unwrap();
+        let report = cluster.audit(&sale).await;
+        let report = report.unwrap_or_else(|error| panic!("{damage:?}: {error:#}"));
+        assert!(!report.ok && !report.differences.is_empty(), "{damage:?}");
     }
 }
 

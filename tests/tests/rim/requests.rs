@@ -68,12 +68,12 @@ fn assert_too_large(place: &str, heard: &Heard) {
 #[tokio::test]
 async fn a_body_that_is_announced_too_large_is_refused_at_once_and_the_connection_closed() {
     let cluster = start(Edge::Workerd, &[]).await;
-    for length in [4_097, GIBIBYTE, u64::MAX] {
+    for length in [4_097, GIBIBYTE, 1 << 62] {
         for (place, head) in places(&cluster) {
             // Not a byte of it comes: whoever waits for the body waits in vain.
             let headers = format!("Content-Length: {length}\r\n");
-            if length == u64::MAX && cluster.edges.contains(&place) {
-                continue; // No number to workerd, which closes the connection by itself.
+            if length > GIBIBYTE && cluster.edges.contains(&place) {
+                continue; // To the runtime that is no length: it answers by itself.
             }
             let head = head(&headers);
             let heard = send(&place, &head, b"", 0, cluster.edges.contains(&place)).await;

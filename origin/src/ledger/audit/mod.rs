@@ -21,7 +21,7 @@ pub use found::{Finding, FindingKind, NotChecked};
 
 use super::{Fault, Ledger, keys, reply};
 use plan::{Choices, Plan};
-use recount::{Recount, Trimmed};
+use recount::Recount;
 use serde::Serialize;
 use shared::{Order, OrderId, SaleId};
 use std::collections::{BTreeMap, HashMap};
@@ -125,9 +125,8 @@ impl Ledger {
 
     async fn recount(&self, sale: &SaleId, tell: &Tell<'_>) -> Result<Option<Recount>, Fault> {
         for _ in 0..ATTEMPTS {
-            match Recount::make(self, sale, tell).await? {
-                Ok(recount) => return Ok(recount),
-                Err(Trimmed) => {}
+            if let Ok(recount) = Recount::make(self, sale, tell).await? {
+                return Ok(recount);
             }
         }
         Err(Fault::NotSent(

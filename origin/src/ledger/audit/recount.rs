@@ -147,11 +147,9 @@ impl Recount {
                     self.orders.apply(&entry);
                 }
             }
-            tell(
-                "entries of the log",
-                self.log.position(),
-                end.min(self.log.position()),
-            );
+            let position = self.log.position();
+            let all = commit_seq.unwrap_or(position).max(position);
+            tell("entries of the log", position, all);
         }
         Ok(Ok(()))
     }
@@ -273,9 +271,9 @@ impl Recount {
         if !self.look.reads(HOLDS) {
             return Vec::new();
         }
-        let held = self.orders.whole().filter_map(|(id, order)| {
-            (order.state == OrderState::Held).then(|| (id.clone(), order.deadline.0))
-        });
+        let held = self.orders.whole();
+        let held = held.filter(|(_, order)| order.state == OrderState::Held);
+        let held = held.map(|(id, order)| (id.clone(), order.deadline.0));
         let suspects = differing(&held.collect(), &self.holds.deadlines);
         suspects.iter().map(OrderId::to_string).collect()
     }

@@ -9,7 +9,7 @@ mod orders;
 mod script;
 mod state;
 
-use super::look::{BUYERS, HOLDS, KINDS, Look, ORDERS, PARTS, SALE};
+use super::look::{BUYERS, HOLDS, Look, ORDERS, PARTS, SALE};
 use super::recount::Recount;
 use super::scan::ENDED;
 use orders::Target;
@@ -233,12 +233,12 @@ impl Draft<'_> {
     }
 
     fn set_aside_other_types(&mut self) {
-        for part in 0..KINDS.len() {
+        for (part, name) in PARTS.iter().enumerate() {
             if self.is_other_type(part) {
-                let aside = format!("aside:{}:{}", PARTS[part], self.recount.look.at);
+                let aside = format!("aside:{name}:{}", self.recount.look.at);
                 let aside = key(&self.recount.sale, &aside);
                 self.push(&["RENAME", &self.key(part), &aside]);
-                self.note(format!("key :{} is set aside as {aside}", PARTS[part]));
+                self.note(format!("key :{name} is set aside as {aside}"));
             }
         }
     }
@@ -335,7 +335,7 @@ impl Draft<'_> {
         let mut gone: Vec<Vec<u8>> = none.map(|id| id.as_str().as_bytes().to_vec()).collect();
         gone.extend(holds.foreign.names.iter().cloned());
         gone.sort();
-        let set = set.into_keys().map(|(deadline, id)| (deadline, id));
+        let set = set.into_keys();
         let set = set.flat_map(|(deadline, id)| [deadline.into_bytes(), id.as_bytes().to_vec()]);
         let set = set.collect();
         self.push_all("ZREM", HOLDS, gone, 1);
