@@ -383,7 +383,10 @@ fn causes(scene: &Scene, writes: &[(String, String)]) -> Vec<Cause> {
             add(Cause::Type(key.clone()));
         }
     }
-    add(Cause::Memory);
+    // What gives memory back is done when there is none left.
+    if !matches!(writes[0].0.as_str(), "HDEL" | "DEL") {
+        add(Cause::Memory);
+    }
     add(Cause::Replica);
     add(Cause::Replicas);
     let has_log = writes.iter().any(|(_, key)| key == "log");
