@@ -101,7 +101,7 @@ async fn a_second_cluster_on_the_same_redis_does_not_start() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_was_frozen_until_another_one_had_its_number_sells_nothing_and_says_why() {
-    let mut stage = Stage::new(2, false);
+    let stage = Stage::new(2, false);
     open_sale(&stage, "100");
     stage.nodes[1].signal(Signal::STOP);
     let elsewhere = scratch().unwrap();
