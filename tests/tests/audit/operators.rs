@@ -28,7 +28,7 @@ async fn from_the_terminal_damage_ends_with_1_is_named_with_its_remedy_and_is_pl
     let clean = run(&stage, &["--sale", &id]);
     assert_eq!(clean.status.code(), Some(0), "{}", text(&clean.stderr));
     assert!(
-        text(&clean.stdout).contains("orders            2 confirmed"),
+        text(&clean.stdout).contains("1 cancelled, 2 confirmed, 5 held"),
         "{}",
         text(&clean.stdout)
     );
