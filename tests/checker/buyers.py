@@ -39,6 +39,7 @@ class Buyer(threading.Thread):
         self.number = number
         self.nodes, self.sales, self.history, self.pace = nodes, sales, history, pace
         self.orders = []
+        self.perhaps_cancelled = set()
         self.stopped = threading.Event()
         self.connections = {}
         self.failure = None
@@ -176,6 +177,9 @@ class Buyer(threading.Thread):
             order.state, order.cancelled_early = "cancelled", True
             self.orders.append(order)
             order.asked = 1
+        elif answer[2] == 0 or answer[2] == 504:
+            # It may have been carried out all the same.
+            self.perhaps_cancelled.add((order.sale, order.key))
 
     def learns(self, order, op, view):
         """Holds an answer against what was told before."""
