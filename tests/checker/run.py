@@ -265,6 +265,8 @@ class Run:
         self.sell_out()
         for node in self.nodes:
             node.signal(signal.SIGSTOP)
+        # What they had sent already is carried out.
+        time.sleep(0.5)
         redis = self.redis.connect()
         orders, cancelled = {}, set()
         for buyer in self.buyers:
@@ -330,6 +332,7 @@ class Run:
             return
         for node in self.nodes:
             node.signal(signal.SIGSTOP)
+        time.sleep(0.5)
         redis = self.redis.connect()
         for kind, sale in zip(["log", "record", "tally", "field", "type"], self.busy * 5):
             name = sale["name"]

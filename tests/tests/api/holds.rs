@@ -278,7 +278,8 @@ async fn a_buyer_who_orders_and_cancels_in_a_loop_is_stopped_and_others_are_not(
 #[tokio::test]
 async fn a_hold_is_made_longer_by_the_hold_time_that_its_buyer_was_given() {
     let shop = Shop::open();
-    shop.create("terms", r#"{"capacity":2,"hold_ms":60000}"#).await;
+    shop.create("terms", r#"{"capacity":2,"hold_ms":60000}"#)
+        .await;
     let held = shop.buy("terms", ADA).await;
     let terms = shop.admin(Method::PATCH, "/terms", r#"{"hold_ms":600000}"#);
     let terms = terms.await;

@@ -5,6 +5,6 @@ mod buyers;
 mod journal;
 mod late;
 mod lost;
-mod numbers;
 mod many;
+mod numbers;
 mod stage;
