@@ -209,7 +209,7 @@ impl<'a> Stage<'a> {
     pub fn reads_the_clock_of_redis(&mut self) -> Result<(), String> {
         self.sale = format!("play-{:x}", fastrand::u64(..));
         self.say("create 0 1 0 0 0 0 1 open")?;
-        for said in ["snapshot 0", "beat 1 1 1000 1000"].repeat(MOMENTS) {
+        for said in ["snapshot 0", "beat 1 1 1000 1000 -", "recovery 1 h 0"].repeat(MOMENTS) {
             let words: Vec<String> = said.split(' ').map(str::to_owned).collect();
             let mut asked = redis::pipe();
             asked.atomic().cmd("TIME");
@@ -218,7 +218,7 @@ impl<'a> Stage<'a> {
             let (before, reply, after) = told.map_err(trouble)?;
             let shown = self.show(&reply);
             let words: Vec<&str> = shown.split(['[', ' ', ']']).collect();
-            let at = if said.starts_with("beat") {
+            let at = if !said.starts_with("snapshot") {
                 words.get(1)
             } else {
                 words.get(12)
