@@ -6,6 +6,7 @@ BUYERS  ?= 1000000
 TICKETS ?= 10000
 ROUNDS  ?= 3
 SEEDS   ?= 20000
+SECONDS ?= 3600
 
 # Of the whole workspace, also where one program is wanted: then cargo chooses the same features everywhere, and what
 # `make up` compiled `make test` does not compile again.
@@ -14,9 +15,10 @@ RELEASE := cargo build --release --locked --workspace
 # wrangler is what a developer of the edge uses; bare workerd is the quicker one, for a crowd.
 up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
+soak: SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build dist up rush drill torn swarm sim bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
+.PHONY: help setup setup-tests setup-bench edge build dist up rush drill torn swarm sim soak bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -72,6 +74,9 @@ swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
 sim: ## simulate every fault, one run a seed: SEEDS=20000, SEED=7 shows one run, PLANTED=1, TAIL_CUT=1 (no servers)
 	@$(RELEASE) --quiet --bin sim
 	@exec ./target/release/sim --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted) $(if $(TAIL_CUT),--tail-cut)
+
+soak: setup build ## check answers, records, log and counters of random buyers under faults: SEED=1 SECONDS=3600 (docs/CHECKER.md)
+	@exec python3 tests/checker/main.py --seed $(SEED) --seconds $(SECONDS)
 
 bench: setup-bench build dist ## measure lastseat against other services on this machine, in turn, each run audited (< 40 minutes)
 	@$(RELEASE) --bin bench

@@ -85,6 +85,8 @@ struct Tally {
     lacked: usize,
     restored: u64,
     unrestored: u64,
+    /// Sales of which something was to be said at their end.
+    notable: usize,
 }
 
 /// All that this node does to recover sales. One task has it.
@@ -511,7 +513,9 @@ impl Recovery {
     fn goes_on(&mut self, sale: SaleId, item: &Item, lost: u64) {
         self.tally.restored += item.restored;
         self.tally.unrestored += item.unrestored;
-        if item.lacks || item.restored + item.unrestored > 0 {
+        let notable = item.lacks || item.restored + item.unrestored > 0;
+        self.tally.notable += usize::from(notable);
+        if notable && self.tally.notable <= NAMED_MAX {
             tracing::info!(
                 "sale {sale} goes on after {:?}: this node restored {} orders; {} could not be restored",
                 item.begun.elapsed(),

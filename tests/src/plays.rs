@@ -211,8 +211,9 @@ impl<'a> Stage<'a> {
         self.say("create 0 1 0 0 0 0 1 open")?;
         for said in [
             "snapshot 0",
-            "beat 1 1 1000 1000",
+            "beat 1 1 1000 1000 -",
             "claim 1 a b start 1000 1000",
+            "recovery 1 h 0",
         ]
         .repeat(MOMENTS)
         {
@@ -224,7 +225,7 @@ impl<'a> Stage<'a> {
             let (before, reply, after) = told.map_err(trouble)?;
             let shown = self.show(&reply);
             let words: Vec<&str> = shown.split(['[', ' ', ']']).collect();
-            let at = if said.starts_with("beat") {
+            let at = if !said.starts_with("snapshot") {
                 words.get(1)
             } else if said.starts_with("claim") {
                 words.get(7)
