@@ -3,6 +3,7 @@
 use crate::buyers::{Buyer, Crowd, SALE, Told, all_is_well, missing};
 use crate::stage::Stage;
 use lastseat_tests::harness::wait::{until, until_async};
+use rustix::process::Signal;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -233,4 +234,44 @@ async fn a_plain_restart_of_redis_under_load_is_a_short_pause_in_which_nothing_i
         !events.contains("sale_healed"),
         "nothing was lost, so no number is"
     );
+}
+
+/// Its buyer has the ticket, though Redis does not know that yet: "no such order" would be the opposite of the truth.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_sale_recovers_no_buyer_is_told_that_there_is_no_such_order() {
+    let mut stage = Stage::new(2, false);
+    open_sale(&stage, 1_000_000);
+    let told = Arc::<Mutex<Told>>::default();
+    let mut buyer = Buyer::new(stage.nodes[0].client(), &told);
+    assert!(buyer.buys("kept-order-00000001", 1).await);
+    let length = stage.primary.length();
+    let lost = "lost-order-00000001";
+    assert!(buyer.buys(lost, 1).await);
+    // The other node is waited for, so that the sale stands still for as long as it is frozen.
+    stage.nodes[1].signal(Signal::STOP);
+    stage.primary.kill();
+    stage.primary.cut(length);
+    stage.primary.start(&[]);
+    let path = format!("/v1/sales/{SALE}/orders/{lost}");
+    let mut client = stage.nodes[0].client();
+    let mut stood_still = 0;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        if let Ok(answer) = client.get(&path).await {
+            assert_eq!(answer.status, 503, "{}", answer.text());
+            assert!(!answer.header("retry-after").is_empty());
+            stood_still += 1;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(stood_still > 5, "it was asked while the sale stood still");
+    stage.nodes[1].signal(Signal::CONT);
+    until_async("the order is there again", async || {
+        let answer = client.get(&path).await.ok()?;
+        assert_ne!(answer.status, 404, "{}", answer.text());
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    let told = told.lock().expect("no panic").clone();
+    all_is_well(&stage, &told).await;
 }
