@@ -79,6 +79,8 @@ struct Reading {
 #[derive(Debug, Default)]
 struct Tally {
     begun: Option<Instant>,
+    /// Whether Redis was replaced while this node ran.
+    replaced: bool,
     /// Sales that stood still.
     stood: usize,
     /// Of these, the ones that lacked something of this node's.
@@ -206,6 +208,7 @@ impl Recovery {
         for history in &histories {
             new |= self.roster.begin(history, &peers, now);
         }
+        self.tally.replaced |= new && !self.declared.is_empty();
         self.roster.receive(nodes, now);
         if all {
             self.roster.keep(&histories);
@@ -539,14 +542,15 @@ impl Recovery {
             .next()
             .filter(|_| self.present.len() == 1);
         self.nodes.settle(one.map(String::as_str));
-        let Some(begun) = tally.begun.filter(|_| tally.stood > 0) else {
+        let notable = tally.replaced || tally.stood > 0;
+        let Some(begun) = tally.begun.filter(|_| notable) else {
             return;
         };
         let (took, stood) = (begun.elapsed(), tally.stood);
         if tally.lacked == 0 && tally.restored + tally.unrestored == 0 {
             tracing::info!(
-                "all is well: after a restart or a change of Redis none of {stood} sales lacks anything that this node \
-                 acknowledged; all go on after {took:?}"
+                "all is well: after a restart or a change of Redis no sale lacks anything that this node acknowledged; \
+                 {stood} stood still, and all go on after {took:?}"
             );
         } else {
             tracing::info!(
