@@ -1,14 +1,14 @@
 -- Which of the commands that the ledger's scripts call this user may not run. Changes nothing.
 --
--- A script that is stopped half-way by a missing permission leaves half of its writes behind, so all are asked for
--- before any is needed.
+-- A script writes nothing where one of its writes is not permitted. So that this is known before the first buyer comes,
+-- all are asked for.
 --
 -- Reply the missing ones, in the order below
 
 local KEY = 'lastseat:{}:rights'
 local missing = {}
 for _, command in ipairs({ 'DEL', 'EXISTS', 'GET', 'HDEL', 'HGET', 'HGETALL', 'HLEN', 'HMGET', 'HSET', 'INFO', 'SET',
-  'TIME', 'XADD', 'XTRIM', 'ZADD', 'ZMSCORE', 'ZRANGEBYSCORE', 'ZREM' }) do
+  'TIME', 'XADD', 'XREAD', 'XTRIM', 'ZADD', 'ZMSCORE', 'ZRANGEBYSCORE', 'ZREM' }) do
   local words = { command, KEY, '1', '1', '1' }
   if command == 'INFO' then words = { command, 'replication' } end
   if command == 'TIME' then words = { command } end
