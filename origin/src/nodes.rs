@@ -142,10 +142,10 @@ impl Nodes {
     /// Tells the others that this node stops; if that fails they notice by its silence.
     pub(crate) async fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
-        let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         // The list of nodes proves nothing of what another master of a Cluster has.
         let settled = if self.ledger.has_one_server() {
-            settled.clone()
+            let settled = self.settled.lock();
+            settled.unwrap_or_else(PoisonError::into_inner).clone()
         } else {
             String::new()
         };
