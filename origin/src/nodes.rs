@@ -193,10 +193,10 @@ impl Nodes {
             }
             number.leave(&self.ledger).await;
         }
-        let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         // The list of nodes proves nothing of what another master of a Cluster has.
         let settled = if self.ledger.has_one_server() {
-            settled.clone()
+            let settled = self.settled.lock();
+            settled.unwrap_or_else(PoisonError::into_inner).clone()
         } else {
             String::new()
         };

@@ -156,7 +156,9 @@ fn moment(line: &str) -> Option<UnixMillis> {
     let at = line
         .split_whitespace()
         .find(|word| word.ends_with('Z') && word.contains('T'))?;
-    Rfc3339::parse(at.trim_matches('"'))
+    // The log has microseconds.
+    let millis = at.trim_matches('"').get(..23)?;
+    Rfc3339::parse(&format!("{millis}Z"))
 }
 
 /// Buys a ticket, repeated until it is granted; how long that took.
