@@ -126,12 +126,13 @@ impl SaleNames {
         }
     }
 
-    /// The ledger has `sale`.
-    pub(crate) fn is_back(&self, sale: &SaleId) {
-        let mut gone = self.lost();
-        if gone.remove(sale) {
+    /// The ledger has `sale`; says whether it was lost until now.
+    pub(crate) fn is_back(&self, sale: &SaleId) -> bool {
+        let was_lost = self.lost().remove(sale);
+        if was_lost {
             tracing::info!("sale {sale} is in the ledger again");
         }
+        was_lost
     }
 
     /// The sales that the ledger has lost, as far as nobody has seen them again.

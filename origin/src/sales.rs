@@ -243,12 +243,20 @@ impl Sales {
     /// The ledger has lost the sale.
     pub fn there<T>(&self, sale: &SaleId, found: Option<T>) -> Result<Option<T>, Fault> {
         if found.is_some() {
-            self.0.names.is_back(sale);
+            self.is_back(sale);
         } else if self.knows(sale) {
             self.0.names.is_gone(sale);
             return Err(shared::committer::gone(sale));
         }
         Ok(found)
+    }
+
+    /// The ledger has `sale`. One that it had lost lacks what this node acknowledged, also where other nodes have healed it
+    /// meanwhile and did not know of this one.
+    fn is_back(&self, sale: &SaleId) {
+        if self.0.names.is_back(sale) {
+            self.0.ledger.acknowledged().want(sale);
+        }
     }
 
     /// Whether the ledger had `sale` once, as far as this node knows: it serves it, or its journal names it.
@@ -408,7 +416,7 @@ impl Sales {
     /// Takes in what the ledger said of `sale`. This node serves it from now on, if there is room.
     pub fn hear(&self, sale: &SaleId, snapshot: &Snapshot) {
         self.0.names.add(sale);
-        self.0.names.is_back(sale);
+        self.is_back(sale);
         let known = self.open_desk(sale);
         if let Some(desk) = known.or_else(|| self.open(sale, snapshot).ok()) {
             desk.hear(snapshot);
