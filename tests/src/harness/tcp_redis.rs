@@ -193,14 +193,6 @@ impl TcpRedis {
         open.set_len(length - bytes).context("cutting")
     }
 
-    /// How long its append-only file is, in bytes.
-    ///
-    /// # Errors
-    /// It is not there.
-    pub fn length(&self) -> Result<u64> {
-        Ok(fs::metadata(self.tail()?)?.len())
-    }
-
     /// The file that it appends to.
     fn tail(&self) -> Result<PathBuf> {
         for entry in fs::read_dir(self.log_directory())? {
