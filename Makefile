@@ -18,7 +18,7 @@ rush drill: EDGE ?= workerd
 soak: SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build dist up rush drill torn swarm sim soak bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
+.PHONY: help setup setup-tests setup-bench edge build dist up rush drill torn swarm sim pause soak bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -74,6 +74,9 @@ swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
 sim: ## simulate every fault, one run a seed: SEEDS=20000, SEED=7 shows one run, PLANTED=1, TAIL_CUT=1 (no servers)
 	@$(RELEASE) --quiet --bin sim
 	@exec ./target/release/sim --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted) $(if $(TAIL_CUT),--tail-cut)
+
+pause: setup build ## how long 1, 40, 400 and 4,000 sales stand still after Redis was killed, and that none lacks an order
+	@exec python3 tests/checker/pause.py --most 2
 
 soak: setup build ## check answers, records, log and counters of random buyers under faults: SEED=1 SECONDS=3600 (docs/CHECKER.md)
 	@exec python3 tests/checker/main.py --seed $(SEED) --seconds $(SECONDS)

@@ -19,7 +19,6 @@ mod nodes;
 pub mod options;
 mod overload;
 pub mod page;
-mod recovery;
 pub mod report;
 mod restock;
 mod rig;
@@ -72,7 +71,6 @@ pub async fn run(name: Name, options: &Options, seed: u64) -> Result<Outcome> {
         Name::LedgerReadOnly => ledger_state::read_only(&mut scene).await,
         Name::DiskFull => ledger_state::disk_full(&mut scene).await,
         Name::TailCut => ledger_state::tail_cut(&mut scene).await,
-        Name::Recovery => recovery::by_number_of_sales(&mut scene).await,
         Name::AnswerLost => node_link::answers_lost(&mut scene).await,
         Name::NodeSlow => node_link::slow(&mut scene).await,
         Name::NodeCut => node_link::cut(&mut scene).await,

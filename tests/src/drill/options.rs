@@ -73,7 +73,6 @@ pub enum Name {
     LedgerReadOnly,
     DiskFull,
     TailCut,
-    Recovery,
     AnswerLost,
     NodeSlow,
     NodeCut,
@@ -143,9 +142,6 @@ impl Name {
             Self::DiskFull => "a_full_disk_loses_nothing_that_was_acknowledged",
             Self::TailCut => {
                 "a_lost_tail_of_the_append_only_file_is_brought_back_by_the_nodes_and_nothing_is_oversold"
-            }
-            Self::Recovery => {
-                "hundreds_of_sales_go_on_within_two_seconds_after_redis_and_lack_nothing"
             }
             Self::AnswerLost => {
                 "an_answer_that_is_lost_after_a_node_has_sold_costs_no_fault_and_sells_nothing_twice"
@@ -238,9 +234,6 @@ impl Name {
             Self::TailCut => {
                 "Redis loses its last writes with the power: the nodes bring back each order that was acknowledged"
             }
-            Self::Recovery => {
-                "1, 40, 400 sales (and 4,000 in the long form), Redis killed with its whole file and with one that lost its end: all go on within 2 s where nothing was lost, and no order is missing"
-            }
             Self::AnswerLost => {
                 "a node has sold and its answer to the edge is lost: no fault, each order once"
             }
@@ -301,7 +294,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent_and_names_every_drill() {
         Options::command().debug_assert();
-        assert_eq!(Options::short().names().len(), 37);
+        assert_eq!(Options::short().names().len(), 36);
         let one = Options::parse_from(["drill", "--only", "node-frozen"]);
         assert_eq!(one.names(), [Name::NodeFrozen]);
         assert_eq!(Name::NodeFrozen.word(), "node-frozen");

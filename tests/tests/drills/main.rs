@@ -144,11 +144,6 @@ async fn a_lost_tail_of_the_append_only_file_is_brought_back_by_the_nodes_and_no
 }
 
 #[tokio::test]
-async fn hundreds_of_sales_go_on_within_two_seconds_after_redis_and_lack_nothing() {
-    kept(Name::Recovery).await;
-}
-
-#[tokio::test]
 async fn an_answer_that_is_lost_after_a_node_has_sold_costs_no_fault_and_sells_nothing_twice() {
     kept(Name::AnswerLost).await;
 }

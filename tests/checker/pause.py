@@ -1,0 +1,144 @@
+"""How long sales stand still after Redis was killed and started, by the number of sales, and whether any acknowledged
+order is missing afterwards.
+
+    python3 tests/checker/pause.py [--sales 1,40,400,4000] [--nodes 4] [--bin target/release/lastseat]
+
+For each number: once plainly, and once with the end of the append-only file cut so that acknowledged orders are lost.
+Every sale is then asked for a ticket over and over, from the moment at which Redis answers, until it has sold one.
+Prints rows of a table. Exit code 1 = an order was missing, or a plain restart took longer than --most seconds.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from replay import Record  # noqa: E402
+from servers import ADMIN_TOKEN, Node, RedisServer  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+THREADS = 8
+
+
+def ask(connections, node, method, path, body=None, headers=None, admin=False):
+    address = node.admin if admin else node.address
+    try:
+        connection = connections.get(address)
+        if connection is None:
+            connection = connections[address] = http.client.HTTPConnection(address, timeout=10)
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException):
+        connections.pop(address, None)
+        return 0, b""
+
+
+def order(connections, node, sale, key):
+    headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+    body = json.dumps({"buyer": f"of-{key}", "quantity": 1})
+    return ask(connections, node, "POST", f"/v1/sales/{sale}/orders", body, headers)[0] in (200, 201)
+
+
+def in_threads(work):
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def buy_in_each(nodes, names, word):
+    """One order in each sale, repeated until it is answered with yes; when the last one was."""
+    def lane(n):
+        connections = {}
+        waiting = names[n::THREADS]
+        while waiting:
+            left = []
+            for place, name in enumerate(waiting):
+                if not order(connections, nodes[place % len(nodes)], name, f"{word}-{name}-0000000001"):
+                    left.append(name)
+            waiting = left
+            if left:
+                time.sleep(0.005)
+    in_threads(lane)
+    return time.monotonic()
+
+
+def missing(redis, names, word):
+    connection = redis.connect()
+    gone = 0
+    for name in names:
+        text = connection.call("HGET", "lastseat:{%s}:orders" % name, f"{word}-{name}-0000000001")
+        gone += text is None or not Record.parse(text.decode()).takes()
+    connection.close()
+    return gone
+
+
+def measure(count, nodes_wanted, binary, room):
+    redis = RedisServer(room, ROOT, True)
+    redis.start()
+    nodes = []
+    try:
+        for number in range(1, nodes_wanted + 1):
+            node = Node(number, room, redis, binary)
+            node.start()
+            nodes.append(node)
+        names = [f"sale-{n:05}" for n in range(count)]
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": "application/json"}
+
+        def create(lane):
+            connections = {}
+            for name in names[lane::THREADS]:
+                path = f"/v1/admin/sales/{name}"
+                while ask(connections, nodes[0], "PUT", path, '{"capacity":1000000}', headers, True)[0] not in (200, 201):
+                    time.sleep(0.05)
+        in_threads(create)
+        buy_in_each(nodes, names, "first")
+        time.sleep(1.5)
+        rows = []
+        for kind in ("kill -9 and start", "the same, end of the file cut"):
+            word = "kept" if kind.startswith("kill") else "lost"
+            size = os.path.getsize(redis.growing_file())
+            buy_in_each(nodes, names[:400], word)
+            redis.kill()
+            if word == "lost":
+                redis.cut(size)
+            redis.start()
+            begun = time.monotonic()
+            took = buy_in_each(nodes, names, f"after-{word}") - begun
+            time.sleep(1.0)
+            gone = missing(redis, names[:400], word)
+            rows.append((kind, took, 0 if word == "kept" else min(count, 400), gone))
+        return rows
+    finally:
+        for node in nodes:
+            node.kill()
+        redis.kill()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sales", default="1,40,400,4000")
+    parser.add_argument("--nodes", type=int, default=4)
+    parser.add_argument("--most", type=float, help="seconds that a plain restart may take")
+    parser.add_argument("--bin", default=os.path.join(ROOT, "target/release/lastseat"))
+    flags = parser.parse_args()
+    bad = False
+    print("| sales | what | until every sale had sold again | orders lost by Redis | missing afterwards |\n|---|---|---|---|---|")
+    for count in map(int, flags.sales.split(",")):
+        with tempfile.TemporaryDirectory(prefix="pause-") as room:
+            for kind, took, lost, gone in measure(count, flags.nodes, os.path.abspath(flags.bin), room):
+                print(f"| {count:,} | {kind} | {took:.2f} s | {lost} | {gone} |", flush=True)
+                late = flags.most and kind.startswith("kill") and took > flags.most
+                bad = bad or gone > 0 or bool(late)
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
