@@ -7,8 +7,9 @@ from resp import RedisError
 from web import Web, outcome
 from work import Sale
 
-# A cut reaches at most so far back: within the last orders, as a disk does that forgot its last writes.
-CUT_BYTES = 4096
+# A cut reaches at most so far back: within the last orders, as a disk does that forgot its last writes. Where there are
+# many sales, so far that several of them lose orders.
+CUT_BYTES, CUT_BYTES_OF_MANY = 4096, 32768
 FAULTS = ("node-kill", "freeze", "redis-kill", "cut", "torn", "torn-pair", "disk", "log-type", "log-ahead", "log-gone",
           "record")
 
@@ -19,6 +20,7 @@ class Faults:
     def __init__(self, random, stage, history, sales, kinds):
         self.random, self.stage, self.history, self.sales, self.kinds = random, stage, history, sales, kinds
         self.web = Web(history)
+        self.cut_bytes = CUT_BYTES if len(sales) <= 20 else CUT_BYTES_OF_MANY
         self.floor = os.path.getsize(stage.growing_file())
         # (node, from, to): what this node acknowledged then may be lost, by the bounds that HEALING.md states.
         self.bounds = []
@@ -121,7 +123,7 @@ class Faults:
 
     def cut(self):
         self._down("cut")
-        self._cut_to(lambda _, size: size - self.random.randint(1, CUT_BYTES))
+        self._cut_to(lambda _, size: size - self.random.randint(1, self.cut_bytes))
         self._up()
 
     def _inside_a_script(self, path, size):
@@ -136,7 +138,7 @@ class Faults:
                 places.append((at + 16, end))
             at = tail.find(b"*1\r\n$5\r\nMULTI\r\n", at + 1)
         if not places:
-            return size - self.random.randint(1, CUT_BYTES)
+            return size - self.random.randint(1, self.cut_bytes)
         begin, end = self.random.choice(places[-3:])
         return base + self.random.randint(begin, end)
 
@@ -175,8 +177,8 @@ class Faults:
         path = self.stage.growing_file()
         node.kill()
         self.bounds.append((node.number, since, self.history.now()))
-        self._down("cut", after="disk")
         node.start()
+        self._down("cut", after="disk")
         # Back to the moment at which the disk was full: all of it was acknowledged by nodes.
         self._cut_to(lambda now, size: before if now == path and before < size else size - CUT_BYTES)
         self._up()

@@ -6,6 +6,10 @@ import time
 from collections import Counter, defaultdict
 
 
+# Statuses of answers after which something may have changed; 500 is among them because it should not.
+CHANGED = (200, 201, 500, 504)
+
+
 class History:
     """Appends from many threads. Times are seconds since the start of the run (monotonic)."""
 
@@ -50,15 +54,14 @@ class History:
             answer = {"at": call["to"], "answer": call["request"], "status": status, "code": code}
             self._write({**answer, "view": view, "replayed": replayed})
 
-    def slice(self, sale, order=None, around=None, most=60):
+    def slice(self, sale, order=None, most=60):
         """What happened to an order (or a sale), with the faults, in the order of time; the last `most` lines."""
         if order is not None:
             calls = [c for c in self.by_order[sale, order]]
         else:
-            calls = [c for c in self.calls if c["sale"] == sale]
+            # Of a whole sale only what may have changed it: refusals would fill the page.
+            calls = [c for c in self.calls if c["sale"] == sale and c["op"] != "get" and c.get("status") in CHANGED]
         lines = [(c["from"], "request " + json.dumps({k: v for k, v in c.items() if v is not None})) for c in calls]
         lines += [(f["at"], "FAULT   " + json.dumps(f)) for f in self.faults]
         lines.sort(key=lambda line: line[0])
-        if around is not None:
-            lines = [line for line in lines if abs(line[0] - around) < 10]
         return [f"{at:9.3f} {text}" for at, text in lines[-most:]]

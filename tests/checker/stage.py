@@ -60,6 +60,18 @@ class Node:
         self.start()
 
     def start(self):
+        """Starts it. One that is refused is tried again: its number may be in use until its last beat is too old."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return self._start()
+            except StageError:
+                self.kill()
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
+
+    def _start(self):
         words = [self.stage.program, "serve", "--insecure-direct", "--json", "--listen", "127.0.0.1:0"]
         words += ["--admin-listen", "127.0.0.1:0", "--node", str(self.number), "--threads", "2"]
         words += ["--redis-url", f"redis+unix://{self.stage.socket}", "--data-dir", self.directory]

@@ -13,7 +13,7 @@ class Sale:
 
     def __init__(self, name, terms, busy):
         self.name, self.terms, self.busy = name, terms, busy
-        self.keys = []
+        self.keys, self.granted = [], []
         self.asked = {}
         self.spoilt = False
 
@@ -67,15 +67,18 @@ class Worker(threading.Thread):
         if outcome(call) == "unknown" and self.random.random() < 0.7:
             other = self.random.choice(self.stage.nodes)
             call = self.web.order(other, sale.name, key, buyer, quantity, retry=True)
+        if outcome(call) == "yes":
+            sale.granted.append(key)
         return call
 
     def _known(self, sale):
-        """A key that was asked for, mostly one of the last."""
-        count = len(sale.keys)
+        """A key that was asked for: mostly one that was granted, mostly one of the last."""
+        keys = sale.granted if sale.granted and self.random.random() < 0.9 else sale.keys
+        count = len(keys)
         if not count:
             return None
         back = min(count, self.random.choice([5, 30, count]))
-        return sale.keys[-self.random.randint(1, back)]
+        return keys[-self.random.randint(1, back)]
 
     def again(self, sale, node):
         key = self._known(sale)
@@ -113,7 +116,7 @@ class Worker(threading.Thread):
         if choice < 0.4:
             capacity = max(1, sale.terms["capacity"] + self.random.randint(-2, 6))
             return self.web.admin("restock", node, "POST", sale.name, {"capacity": capacity})
-        if choice < 0.6:
+        if choice < 0.5:
             return self.web.admin("pause", node, "POST", sale.name)
         if choice < 0.9:
             return self.web.admin("open", node, "POST", sale.name)
