@@ -6,6 +6,10 @@ BUYERS  ?= 1000000
 TICKETS ?= 10000
 ROUNDS  ?= 3
 SEEDS   ?= 20000
+SECONDS ?= 3600
+
+# One run of the checker has one seed; `make sim` shows a single run only where SEED is set.
+soak: SEED ?= 7
 
 # Of the whole workspace, also where one program is wanted: then cargo chooses the same features everywhere, and what
 # `make up` compiled `make test` does not compile again.
@@ -16,7 +20,7 @@ up: EDGE ?= wrangler
 rush drill: EDGE ?= workerd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build dist up rush drill swarm sim bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
+.PHONY: help setup setup-tests setup-bench edge build dist up rush drill swarm sim soak bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -24,6 +28,7 @@ help: ## list the targets
 	@echo "  up:   EDGE=wrangler (or workerd)  EDGES=$(EDGES)  WORKERS=$(WORKERS) (processes that share an edge's port; workerd)"
 	@echo "  rush: EDGE=workerd (or wrangler)  EDGES=$(EDGES)  WORKERS=$(WORKERS)  BUYERS=$(BUYERS)  TICKETS=$(TICKETS)"
 	@echo "  drill: EDGE=workerd (or wrangler)  ROUNDS=$(ROUNDS)"
+	@echo "  soak: SEED=7  SECONDS=$(SECONDS)"
 	@echo "  bench: ONLY=M3 (or \"M3 M4\"; default: all)"
 
 setup: ## install what is missing on this machine to build, sell and load (idempotent)
@@ -69,6 +74,10 @@ swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
 sim: ## simulate every fault, one run a seed: SEEDS=20000, SEED=7 shows one run, PLANTED=1, TAIL_CUT=1 (no servers)
 	@$(RELEASE) --quiet --bin sim
 	@exec ./target/release/sim --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted) $(if $(TAIL_CUT),--tail-cut)
+
+soak: ## one long run of the independent checker under every fault: SEED=7 SECONDS=3600 (docs/CHECKER.md)
+	@$(RELEASE) --quiet --bin lastseat
+	@exec python3 tests/checker/main.py --seed $(SEED) --seconds $(SECONDS)
 
 bench: setup-bench build dist ## measure lastseat against other services on this machine, in turn, each run audited (< 40 minutes)
 	@$(RELEASE) --bin bench

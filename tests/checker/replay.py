@@ -82,7 +82,9 @@ def read(redis, name):
     log = [(entry.decode(), pairs(fields)) for entry, fields in got[5]]
     holds = {order: int(float(score)) for order, score in pairs(got[4]).items()}
     clock = int(got[6][0]) * 1000 + int(got[6][1]) // 1000
-    return Kept(sale, records, {b: int(t) for b, t in tallies.items()}, holds, log, unrestored, clock, broken)
+    # Fields with a space are no buyers: "ended <buyer>" counts the orders that a buyer has given back.
+    tallies = {buyer: int(tickets) for buyer, tickets in tallies.items() if " " not in buyer}
+    return Kept(sale, records, tallies, holds, log, unrestored, clock, broken)
 
 
 class Replay:

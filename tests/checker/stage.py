@@ -87,6 +87,14 @@ class Node:
         except ValueError as error:
             raise StageError(f"node {self.number} did not start, see {log}") from error
         self.url, self.admin = entry["url"], entry["admin"]
+        self._wait_for_a_beat()
+
+    def _wait_for_a_beat(self):
+        """Others wait in a recovery for nodes that live, and that is who has published a beat since its start."""
+        with self.stage.connect() as redis:
+            before = redis.call("HGET", "lastseat:nodes", self.number)
+            beat = lambda: redis.call("HGET", "lastseat:nodes", self.number) not in (None, before)
+            wait_for(f"a beat of node {self.number}", 20, beat)
 
     def kill(self):
         self.process.kill()
