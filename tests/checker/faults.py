@@ -166,14 +166,16 @@ class Faults:
         """A node's journal is cut short in a line by a full disk and goes on; then the node and the ledger need it."""
         node = self.random.choice(self.stage.nodes)
         since, before = self.history.now(), os.path.getsize(self.stage.growing_file())
-        sizes = [os.path.getsize(path) for path in node.journals()]
-        limit = max(sizes, default=0) + self.random.randint(1, 400)
-        self.history.fault("disk", node=node.number, limit=limit)
-        node.limit_files(limit)
-        time.sleep(self.random.uniform(0.2, 0.8))
-        node.limit_files(None)
-        self.history.fault("-disk-has-room", node=node.number)
-        time.sleep(self.random.uniform(0.05, 0.5))
+        # Several times: each time the first line after the full disk comes behind a torn one.
+        for _ in range(6):
+            sizes = [os.path.getsize(path) for path in node.journals()]
+            limit = max(sizes, default=0) + self.random.randint(1, 400)
+            self.history.fault("disk", node=node.number, limit=limit)
+            node.limit_files(limit)
+            time.sleep(self.random.uniform(0.1, 0.3))
+            node.limit_files(None)
+            self.history.fault("-disk-has-room", node=node.number)
+            time.sleep(self.random.uniform(0.02, 0.2))
         path = self.stage.growing_file()
         node.kill()
         self.bounds.append((node.number, since, self.history.now()))
