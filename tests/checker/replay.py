@@ -159,9 +159,14 @@ class Replay:
                 self._within_limit(seq, order)
         elif kind in ("l", "x", "e"):
             self._must_be(seq, order, {"l": "e", "x": "hce", "e": "h"}[kind], kind)
+            if kind == "e" and at < self.orders[order].deadline:
+                early = self.orders[order].deadline - at
+                self.wrong.append(f"entry {seq}: order {order} expires {early} ms before its deadline")
             self._move(order, kind, self.orders[order].taken)
         elif kind == "d":
             self._must_be(seq, order, "h", kind)
+            if int(words[2]) <= self.orders[order].deadline:
+                self.wrong.append(f"entry {seq}: order {order} is extended to an earlier moment")
             self.orders[order].deadline = int(words[2])
         elif kind == "R":
             told = parse_record(words[2])
