@@ -29,11 +29,14 @@ fn problem(heard: &Heard) -> Problem {
     serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {:?}", heard.text))
 }
 
+/// Makes the head of a request with these headers.
+type Head = Box<dyn Fn(&str) -> String>;
+
 /// Each place that reads bodies, with the head of a request that is let in there but for its body.
-fn places(cluster: &Cluster) -> Vec<(String, Box<dyn Fn(&str) -> String>)> {
+fn places(cluster: &Cluster) -> Vec<(String, Head)> {
     let node = &cluster.nodes[0];
     let token = format!("Authorization: Bearer {}\r\n", cluster.admin_token);
-    let mut places: Vec<(String, Box<dyn Fn(&str) -> String>)> = vec![
+    let mut places: Vec<(String, Head)> = vec![
         (node.url.clone(), Box::new(order)),
         (
             node.url.clone(),
@@ -51,7 +54,7 @@ fn places(cluster: &Cluster) -> Vec<(String, Box<dyn Fn(&str) -> String>)> {
         ),
     ];
     let edges = cluster.edges.iter().cloned();
-    places.extend(edges.map(|url| (url, Box::new(order) as Box<dyn Fn(&str) -> String>)));
+    places.extend(edges.map(|url| (url, Box::new(order) as Head)));
     places
 }
 
