@@ -145,7 +145,9 @@ class Stage:
             words += ["--dir", self.redis_directory, "--appendonly", "yes", "--appendfsync", "always"]
             words += ["--aof-load-truncated", "no" if self.whole else "yes"]
             log = os.path.join(self.directory, "redis.log")
-            self.redis = Process(words, log, stdout=subprocess.DEVNULL)
+            # It writes its log to stdout.
+            with open(log, "ab") as lines:
+                self.redis = Process(words, log, stdout=lines)
             try:
                 wait_for("redis-server answers", 30, self._answers)
                 self.starts += 1

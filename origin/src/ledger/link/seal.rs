@@ -18,12 +18,17 @@ const LOOK: Duration = Duration::from_millis(10);
 /// section of its `INFO`, `load_truncated` the answer to `CONFIG GET aof-load-truncated`.
 ///
 /// # Errors
-/// The rewrite cannot be begun. It does not come back while the server has to wait with it.
+/// The server still reads its file, or the rewrite cannot be begun. It does not come back while the server has to wait with it.
 pub(super) async fn seal(
     connection: &mut MultiplexedConnection,
     persistence: &str,
     load_truncated: &Value,
 ) -> Result<(), RedisError> {
+    if is_loading(persistence) {
+        // While it reads its file it says that it has none: whether that ends with half a script is known afterwards.
+        let why = "it reads its append-only file".to_owned();
+        return Err(redis::make_extension_error("LOADING".to_owned(), Some(why)));
+    }
     if !may_stand_behind_a_half_script(persistence, load_truncated) {
         return Ok(());
     }
@@ -48,6 +53,10 @@ pub(super) async fn seal(
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+fn is_loading(persistence: &str) -> bool {
+    field(persistence, "loading").is_some_and(|loading| loading != "0")
 }
 
 fn may_stand_behind_a_half_script(persistence: &str, load_truncated: &Value) -> bool {
@@ -129,5 +138,8 @@ mod tests {
         assert!(needed("scheduled:0", "scheduled:1"));
         assert!(!may_stand_behind_a_half_script(STARTED, &answer("no")));
         assert!(may_stand_behind_a_half_script(STARTED, &Value::Nil));
+        // A server that reads its file says that it keeps none.
+        assert!(is_loading("loading:1\r\naof_enabled:0\r\n"));
+        assert!(!is_loading("loading:0\r\naof_enabled:1\r\n"));
     }
 }
