@@ -287,8 +287,12 @@ impl Recovery {
             return;
         }
         let journal = self.acknowledged().clone();
+        // Right after the start buyers are asking already, and there was no other server whose answer could still come.
+        let servers = *self.ledger().server_changes().borrow();
+        let first = self.reading.is_none() && self.ledger().has_one_server() && servers <= 1;
         // A panic of the reading ends this task as it would have here.
-        if let Ok((noted, orders)) = tokio::task::spawn_blocking(move || journal.read()).await {
+        if let Ok((noted, orders)) = tokio::task::spawn_blocking(move || journal.read(first)).await
+        {
             self.reading = Some(Reading { noted, orders });
         }
     }

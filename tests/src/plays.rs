@@ -225,13 +225,12 @@ impl<'a> Stage<'a> {
             let (before, reply, after) = told.map_err(trouble)?;
             let shown = self.show(&reply);
             let words: Vec<&str> = shown.split(['[', ' ', ']']).collect();
-            let at = if !said.starts_with("snapshot") {
-                words.get(1)
-            } else if said.starts_with("claim") {
-                words.get(7)
-            } else {
-                words.get(12)
-            };
+            let at = words.get(match said.split(' ').next() {
+                Some("snapshot") => 12,
+                // After a letter and two moments of whoever has the number.
+                Some("claim") => 7,
+                _ => 1,
+            });
             let at = at.and_then(|word| word.parse::<u64>().ok());
             let ms = |(seconds, micros): Time| seconds * 1_000 + micros / 1_000;
             if !at.is_some_and(|at| ms(before) <= at && at <= ms(after)) {

@@ -151,12 +151,16 @@ impl Acknowledged {
     ///
     /// Answers how much had been noted, for [`Acknowledged::noted_since`]. Takes some tens of milliseconds where the
     /// journal is full: not for the threads of a runtime.
-    pub(crate) fn read(&self) -> (u64, Orders) {
+    ///
+    /// With `first`, answers that are under way count: this process has asked no other server that could give them.
+    pub(crate) fn read(&self, first: bool) -> (u64, Orders) {
         let Some(journal) = &self.0.journal else {
             return (0, Orders::new());
         };
         let journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.readings.fetch_add(1, Ordering::Release);
+        if !first {
+            self.0.readings.fetch_add(1, Ordering::Release);
+        }
         let (noted, copy) = (journal.noted(), journal.copy());
         drop(journal);
         let mut orders = Orders::new();
@@ -301,7 +305,7 @@ mod tests {
         let journal = open(directory.path());
         assert_eq!(journal.commit_seq(&sale), 8);
         note(&journal, 9, 4, &held);
-        let (_, orders) = journal.read();
+        let (_, orders) = journal.read(false);
         let mut told: Vec<_> = orders[&sale]
             .iter()
             .map(|(id, told)| (id.to_string(), told.commit_seq, told.order.state.as_str()))
@@ -366,7 +370,7 @@ mod tests {
             .map(|(sale, id, seq, record)| (sale.into(), id.into(), seq, record.into()))
             .into();
         let read = |journal: &Acknowledged| {
-            let (_, orders) = journal.read();
+            let (_, orders) = journal.read(false);
             let mut read = Vec::new();
             for (sale, orders) in &orders {
                 for (id, told) in orders {
@@ -394,7 +398,7 @@ mod tests {
         let sale = SaleId::parse("spring").unwrap();
         let journal = open(directory.path());
         let (sent, held, one) = (journal.now(), order("1h:2:2:5:9:ada"), id(1));
-        let (noted, _) = journal.read();
+        let (noted, _) = journal.read(false);
         let orders = || [(&one, &held)].into_iter();
         assert!(journal.note(&sale, &snapshot(3), orders(), sent).is_err());
         assert!(!journal.noted_since(&sale, noted));

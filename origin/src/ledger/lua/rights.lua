@@ -8,10 +8,12 @@
 local KEY = 'lastseat:{}:rights'
 local missing = {}
 for _, command in ipairs({ 'DEL', 'EXISTS', 'GET', 'HDEL', 'HGET', 'HGETALL', 'HLEN', 'HMGET', 'HSET', 'INFO', 'SET',
-  'TIME', 'XADD', 'XREAD', 'XTRIM', 'ZADD', 'ZMSCORE', 'ZRANGEBYSCORE', 'ZREM' }) do
-  local words = { command, KEY, '1', '1', '1' }
+  'TIME', 'XADD', 'XREAD', 'XTRIM', 'ZADD', 'ZRANGEBYSCORE', 'ZREM' }) do
+  -- No more than the key: of DEL and EXISTS every word is one.
+  local words = { command, KEY }
   if command == 'INFO' then words = { command, 'replication' } end
   if command == 'TIME' then words = { command } end
+  if command == 'XREAD' then words = { command, 'STREAMS', KEY, '0-0' } end
   if not redis.acl_check_cmd(unpack(words)) then missing[#missing + 1] = command end
 end
 return missing
