@@ -99,7 +99,8 @@ pub(super) async fn unready(script: &Script) -> Result<()> {
             sleep(Duration::from_millis(50)).await;
             (status, text) = script.ask(&node.url, "/readyz").await?;
         }
-        script.demand(status == 503 && text.contains("ledger"), || {
+        let named = text.contains("ledger") || text.contains("Redis");
+        script.demand(status == 503 && named, || {
             format!(
                 "node {} says {status} {text} while the ledger is away",
                 node.id
