@@ -101,6 +101,12 @@ impl World<'_> {
             node.calls.remove(&number);
             return self.recovered(n, reply);
         }
+        let anew = self.planted == Some(Planted::BegunAnewByEachRequest);
+        let node = &mut self.nodes[n];
+        let Some(call) = node.calls.get_mut(&number) else {
+            return;
+        };
+        let fenced_wants = anew || !node.healer.is_restoring();
         let mut wants = false;
         let heard: Heard = match (call.step, reply) {
             (Step::First, Ok(Reply::NoScript)) => {
@@ -121,11 +127,11 @@ impl World<'_> {
                 Ok(None)
             }
             (_, Ok(Reply::Fenced)) => {
-                wants = true;
+                wants = fenced_wants;
                 Err(Fault::NotSent("the sale stands still".into()))
             }
             (_, Ok(Reply::Still(snapshot))) => {
-                wants = true;
+                wants = fenced_wants;
                 Ok(Some((snapshot, model::Answer::Swept(0))))
             }
             (_, Ok(_)) => Err(Fault::NotSent("turned away".into())),

@@ -52,11 +52,13 @@ pub enum Planted {
     LateAnswerAcknowledged,
     /// A node that is killed loses its journal.
     JournalLostWithNode,
+    /// Each request for a sale that stands still makes its node register and begin its passes anew.
+    BegunAnewByEachRequest,
 }
 
 impl Planted {
     /// Those of recovery, which files that lose their end show.
-    pub const OF_RECOVERY: [Self; 7] = [
+    pub const OF_RECOVERY: [Self; 8] = [
         Self::FenceIsOpen,
         Self::DeclaredUnregistered,
         Self::PatienceFromTheBeginning,
@@ -64,6 +66,7 @@ impl Planted {
         Self::PassSkipped,
         Self::LateAnswerAcknowledged,
         Self::JournalLostWithNode,
+        Self::BegunAnewByEachRequest,
     ];
 
     /// All of the others.

@@ -80,6 +80,12 @@ impl Healer {
         }
     }
 
+    /// Whether passes are being made: to begin again would take the marks of those that are made from the sale's record.
+    pub(super) fn is_restoring(&self) -> bool {
+        let duty = self.item.as_ref().map(|item| item.duty);
+        duty == Some(Duty::Restore)
+    }
+
     /// Whether a sale was found behind since this node looked last.
     pub(super) const fn has_missed(&self, behind: u64) -> bool {
         behind != self.roster.behind()

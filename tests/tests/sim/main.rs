@@ -40,7 +40,12 @@ fn every_planted_fault_of_recovery_is_found_where_files_lose_their_end() {
     let classes = Classes { tail_cut: true };
     for fault in Planted::OF_RECOVERY {
         let soak = search(SEEDS, classes, Some(fault), true);
-        assert!(soak.failed.is_some(), "{fault:?} is not found");
+        let found = soak.failed;
+        let seed = found.unwrap_or_else(|| panic!("{fault:?} is not found"));
+        // It is the fault that breaks the rule, and not the seed.
+        let without = run(&scenario(seed, classes), None, false);
+        assert_eq!(without.violation, None, "{fault:?}");
+        println!("{fault:?}: seed {seed}, {:?}", soak.broken);
     }
 }
 
