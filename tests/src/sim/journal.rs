@@ -35,9 +35,6 @@ impl Journal {
 
     /// Notes an order before its buyer is answered.
     pub fn note(&mut self, id: &OrderId, order: &Order, snapshot: &Snapshot) {
-        if order.state == OrderState::Expired && !order.refused_late {
-            return;
-        }
         let told = (snapshot.commit_seq, order.clone());
         if self.orders.get(id).is_none_or(|old| old.0 <= told.0) {
             self.orders.insert(id.clone(), told);
@@ -51,6 +48,12 @@ impl Journal {
         self.last = self.noted;
         self.readings += 1;
     }
+}
+
+/// Whether an answer with this order acknowledges anything: that a hold ended promises nothing.
+#[must_use]
+pub fn acknowledges(order: &Order) -> bool {
+    order.refused_late || order.state != OrderState::Expired
 }
 
 fn newer(last: &mut Option<Snapshot>, snapshot: &Snapshot) {

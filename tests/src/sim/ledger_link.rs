@@ -1,5 +1,6 @@
 //! A node's way to Redis: it connects, sends, waits for a second, and loads the scripts where they are lost.
 
+use super::journal::acknowledges;
 use super::message::By;
 use super::node::{Call, Heard, Purpose, Step};
 use super::planted::Planted;
@@ -221,8 +222,8 @@ fn told(ask: &Ask, answer: &model::Answer) -> Vec<(OrderId, Order)> {
         return Vec::new();
     };
     let granted = |id: &OrderId, verdict: &Verdict| match verdict {
-        Verdict::Granted { order, .. } => Some((id.clone(), order.clone())),
-        Verdict::Refused(_) => None,
+        Verdict::Granted { order, .. } if acknowledges(order) => Some((id.clone(), order.clone())),
+        Verdict::Granted { .. } | Verdict::Refused(_) => None,
     };
     match (&**command, answer) {
         (Command::Reserve(batch), model::Answer::Orders(verdicts)) => {

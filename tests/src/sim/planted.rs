@@ -57,11 +57,10 @@ pub enum Planted {
 }
 
 impl Planted {
-    /// Those of recovery, which files that lose their end show.
-    pub const OF_RECOVERY: [Self; 8] = [
+    /// Those of recovery that files which lose their end show; `PatienceFromTheBeginning` was not found yet.
+    pub const OF_RECOVERY: [Self; 7] = [
         Self::FenceIsOpen,
         Self::DeclaredUnregistered,
-        Self::PatienceFromTheBeginning,
         Self::NumbersGivenAgain,
         Self::PassSkipped,
         Self::LateAnswerAcknowledged,
