@@ -68,8 +68,8 @@ fn report(soak: &Soak, begun: Instant) {
         stats.steps
     );
     println!(
-        "{} orders, {} answers, of them {} unknown; {} buyers served, {} late orders after a no, {} orders lost with a tail",
-        stats.orders, stats.answers, stats.unknown, stats.served, stats.late, stats.lost
+        "{} orders, {} answers, of them {} unknown; {} buyers served, {} late orders after a no, {} orders cut off with a tail, {} of them lost",
+        stats.orders, stats.answers, stats.unknown, stats.served, stats.late, stats.cut, stats.lost
     );
 }
 
@@ -98,8 +98,10 @@ fn one(seed: u64, classes: Classes) -> ExitCode {
 fn planted(options: &Options) -> ExitCode {
     let mut missed = 0;
     println!("| planted fault | seed | events of the shortest trace | rule |\n|---|---|---|---|");
-    for fault in Planted::ALL {
-        let classes = Classes::default();
+    let others = Planted::ALL.into_iter().map(|fault| (fault, false));
+    let of_recovery = Planted::OF_RECOVERY.into_iter().map(|fault| (fault, true));
+    for (fault, tail_cut) in others.chain(of_recovery) {
+        let classes = Classes { tail_cut };
         let seeds = options.from..options.from + options.seeds.min(2_000);
         let Some(seed) = search(seeds, classes, Some(fault), true).failed else {
             missed += 1;

@@ -28,9 +28,9 @@ impl Audit {
     ///
     /// # Errors
     /// The log breaks a rule.
-    pub fn of(log: &[Entry]) -> Result<Self, String> {
+    pub fn of<'a>(log: impl IntoIterator<Item = &'a Entry>) -> Result<Self, String> {
         let mut audit = Self::default();
-        log.iter().try_for_each(|entry| audit.read(entry))?;
+        log.into_iter().try_for_each(|entry| audit.read(entry))?;
         Ok(audit)
     }
 
@@ -39,7 +39,7 @@ impl Audit {
     /// # Errors
     /// It breaks a rule.
     pub fn read(&mut self, entry: &Entry) -> Result<(), String> {
-        if entry.commit_seq != self.commit_seq + 1 {
+        if !entry.follows(self.commit_seq) {
             return Err(format!(
                 "the log goes from {} to {}",
                 self.commit_seq, entry.commit_seq

@@ -1,5 +1,7 @@
 //! What breaks, and how it is mended.
 
+use super::journal::Journal;
+use super::planted::Planted;
 use super::scenario::{Fault, Item, Link, Way, What, Whose};
 use super::world::{Event, World};
 
@@ -57,6 +59,9 @@ impl World<'_> {
     }
 
     fn crash_node(&mut self, n: usize) {
+        if self.has(Planted::JournalLostWithNode) {
+            self.nodes[n].journal = Journal::default();
+        }
         for back in self.nodes[n].kill() {
             let link = Link::EdgeNode(self.isolates[back.isolate].edge, n);
             if self.network.passes(link, Way::Out) {

@@ -9,7 +9,7 @@ use shared::gate::Key;
 use shared::grant::Supply;
 use shared::limits::OPENING_PROBE_MS;
 use shared::log::{Entry, Event};
-use shared::{BuyerId, Code, OrderId, OrderState, Quantity, Refusal};
+use shared::{BuyerId, Code, Order, OrderId, OrderState, Quantity, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A node checks its "no" with the ledger while somebody asks: after so many microseconds it must have heard of a ticket
@@ -18,6 +18,9 @@ const NODE_HEARS_WITHIN: u64 = 300_000;
 
 /// Whoever is not asked for so many microseconds may know what is old.
 const ASKED_WITHIN: u64 = 700_000;
+
+/// Whoever asked while a sale stood still has an answer so many microseconds after it went on.
+const RECOVERED: u64 = 5_000_000;
 
 /// A rule.
 const FAULTLESS: &str = "a fault is reported although nothing is wrong";
@@ -44,7 +47,9 @@ pub struct Stats {
     pub answers: u64,
     /// Of these, `outcome_unknown`.
     pub unknown: u64,
-    /// Acknowledged orders that the ledger lost with the tail of its file.
+    /// Orders that the ledger lost with the tail of its file, restored or not.
+    pub cut: u64,
+    /// Acknowledged orders that could not be restored.
     pub lost: u64,
     /// Orders that an older, delayed sending brought in after their buyers had heard a "no" of the ledger.
     pub late: u64,
@@ -74,10 +79,18 @@ pub struct Judge {
     pub violation: Option<Violation>,
     /// What was counted.
     pub stats: Stats,
-    /// Acknowledged orders that the ledger has no more.
+    /// Orders that the ledger lost at some time with the end of its file.
     pub lost: BTreeSet<OrderId>,
     issued: BTreeMap<OrderId, Issued>,
     bought: BTreeMap<usize, OrderId>,
+    /// What nodes acknowledged: the last word on each order, with its number of the log.
+    told: BTreeMap<OrderId, (u64, Order)>,
+    /// The highest of these numbers.
+    number: u64,
+    /// Since when the sale does not stand still; `None` = it does.
+    whole_since: Option<u64>,
+    /// Whether it went on without a node that may have had more.
+    pub went_without: bool,
     supply: Option<(Supply, u64)>,
     supplies: Vec<Supply>,
     /// Who said no since tickets are free: for the first time since somebody asks all the time, and for the last time.
@@ -85,6 +98,16 @@ pub struct Judge {
 }
 
 impl Judge {
+    /// A node acknowledges an order, with the number of the log that came with it.
+    pub fn acknowledged(&mut self, id: &OrderId, order: Order, number: u64) {
+        self.number = self.number.max(number);
+        let told = self.told.entry(id.clone());
+        let told = told.or_insert_with(|| (number, order.clone()));
+        if told.0 <= number {
+            *told = (number, order);
+        }
+    }
+
     /// Somebody asks under this id.
     pub fn issue(&mut self, id: &OrderId, request: &Request) {
         let issued = self.issued.entry(id.clone());
@@ -145,6 +168,10 @@ impl World<'_> {
 
     /// The ledger has changed.
     pub(super) fn committed(&mut self, entry: &Entry) {
+        if entry.commit_seq <= self.judge.number {
+            let seen = format!("{} after {}", entry.commit_seq, self.judge.number);
+            self.broken("a number that was acknowledged is given again", seen);
+        }
         for event in &entry.events {
             let Event::Granted {
                 id,
@@ -182,12 +209,27 @@ impl World<'_> {
         }
     }
 
+    /// The sale may have begun to stand still, or to go on.
+    pub(super) fn watch_recovery(&mut self) {
+        if self.redis.stands_still() {
+            self.judge.whole_since = None;
+        } else {
+            self.judge.whole_since.get_or_insert(self.now);
+        }
+    }
+
+    /// Whether no recovery went on in the last seconds.
+    fn has_recovered(&self) -> bool {
+        let since = self.judge.whole_since;
+        since.is_some_and(|since| since == 0 || self.now > since + RECOVERED)
+    }
+
     /// Whether nothing is wrong: not any more, or not at all in this run.
     fn is_undisturbed(&self) -> bool {
         let wrong = |item: &Item| matches!(item.what, What::Fault(_));
         let calm = !self.scenario.items.iter().any(wrong);
         let settled = self.now > self.scenario.settled_ms() * 1_000;
-        calm || settled && !self.scenario.cuts_the_tail()
+        (calm || settled) && self.has_recovered()
     }
 
     /// What the sale offers may have changed.
@@ -311,7 +353,7 @@ impl World<'_> {
                         format!("client {number}: {}", answer.id),
                     );
                 }
-                if quiet {
+                if quiet && self.has_recovered() {
                     self.broken(FAULTLESS, format!("client {number}: {code:?}"));
                 }
             }
@@ -346,7 +388,7 @@ impl World<'_> {
                 continue;
             };
             let order = self.redis.audit().order(id);
-            let lost = self.judge.lost.contains(id);
+            let lost = self.redis.unrestored().contains(id);
             if client.granted.is_some() && order.is_none() && !lost {
                 broken.push((
                     "a yes is not in the ledger",
@@ -361,10 +403,33 @@ impl World<'_> {
             served += u64::from(client.end == Some(End::Served));
         }
         self.judge.stats.served = served;
+        broken.extend(self.missing());
         for (rule, seen) in broken {
             self.broken(rule, seen);
         }
         self.all_sold();
+    }
+
+    /// Whatever a node acknowledged is as it was told, or what came after it; only where the sale went on without a node may
+    /// its orders be missing, and then each is listed.
+    fn missing(&self) -> Vec<(&'static str, String)> {
+        let mut missing = Vec::new();
+        for (id, (number, told)) in &self.judge.told {
+            let is = self.redis.audit().order(id);
+            if is.is_some_and(|is| is_as_told(told, is)) {
+                continue;
+            }
+            let seen = format!("{id}: {number} {told:?}, is {is:?}");
+            if !self.redis.unrestored().contains(id) {
+                missing.push(("an acknowledged order is missing and not listed", seen));
+            } else if !self.judge.went_without {
+                missing.push((
+                    "an acknowledged order is missing although no node was",
+                    seen,
+                ));
+            }
+        }
+        missing
     }
 
     /// The last buyers do not leave empty-handed while tickets are free, apart from those who find an edge or a node that
@@ -390,5 +455,18 @@ impl World<'_> {
             let seen = format!("{} buyers left", refused.len());
             self.broken("tickets are left over that buyers wanted", seen);
         }
+    }
+}
+
+/// Whether an order is as it was told to be, or as it became after that.
+fn is_as_told(told: &Order, is: &Order) -> bool {
+    let same = told.buyer == is.buyer && told.asked == is.asked;
+    same && match told.state {
+        OrderState::Held | OrderState::Expired => true,
+        OrderState::Confirmed => {
+            is.state == OrderState::Cancelled
+                || is.state == OrderState::Confirmed && is.taken == told.taken
+        }
+        OrderState::Cancelled => !is.state.takes(),
     }
 }

@@ -1,13 +1,15 @@
 //! A node's way to Redis: it connects, sends, waits for a second, and loads the scripts where they are lost.
 
+use super::journal::acknowledges;
 use super::message::By;
 use super::node::{Call, Heard, Purpose, Step};
+use super::planted::Planted;
 use super::redis::{Ask, Health, Reply};
 use super::scenario::{Link, Way};
 use super::world::{Event, World};
-use shared::Fault;
 use shared::limits::LEDGER_DEADLINE_MS;
-use shared::model;
+use shared::model::{self, Command};
+use shared::{Fault, Order, OrderId, Verdict};
 
 impl World<'_> {
     /// Begins a call of the ledger.
@@ -18,6 +20,7 @@ impl World<'_> {
             ask,
             step: Step::First,
             sent: 0,
+            reading: self.nodes[n].journal.readings,
         };
         self.nodes[n].calls.insert(number, call);
         self.transmit(n, number);
@@ -44,7 +47,9 @@ impl World<'_> {
             sent,
             reply: Err(fault),
         };
+        let heard = node.journal.received();
         let mut connecting = node.slow_us;
+        let mut found_another = false;
         if node.connected != life {
             connecting += self.network.delay(link, &mut node.rng) * 2;
             if !passes {
@@ -53,6 +58,8 @@ impl World<'_> {
             if health == Health::Down {
                 return self.push(connecting, ended(Fault::NotSent("refused".into())));
             }
+            found_another = node.server != life;
+            node.server = life;
             node.connected = life;
         }
         for after in self.network.send(link, Way::In, false, &mut node.rng) {
@@ -61,6 +68,7 @@ impl World<'_> {
                 call: number,
                 sent,
                 life,
+                heard,
                 ask: ask.clone(),
             };
             self.push(connecting + after, event);
@@ -69,6 +77,10 @@ impl World<'_> {
             connecting + deadline,
             ended(Fault::Unknown("no answer".into())),
         );
+        // Nobody waits for a call to notice that Redis was started again.
+        if found_another {
+            self.want(n);
+        }
     }
 
     /// A call of the ledger has ended: with a reply, or without one.
@@ -86,6 +98,17 @@ impl World<'_> {
         if matches!(reply, Err(Fault::Unknown(_))) {
             node.connected = 0;
         }
+        if matches!(call.purpose, Purpose::Recovery) {
+            node.calls.remove(&number);
+            return self.recovered(n, reply);
+        }
+        let anew = self.planted == Some(Planted::BegunAnewByEachRequest);
+        let node = &mut self.nodes[n];
+        let Some(call) = node.calls.get_mut(&number) else {
+            return;
+        };
+        let fenced_wants = anew || !node.healer.is_restoring();
+        let mut wants = false;
         let heard: Heard = match (call.step, reply) {
             (Step::First, Ok(Reply::NoScript)) => {
                 call.step = Step::Load;
@@ -98,13 +121,21 @@ impl World<'_> {
             // Loading changes no ticket, so whatever goes wrong here, nothing happened.
             (Step::Load, _) => Err(Fault::NotSent("not loaded".into())),
             (_, Ok(Reply::Done(snapshot, answer))) => Ok(Some((snapshot, answer))),
-            (_, Ok(Reply::Live(weight))) => {
+            (_, Ok(Reply::Live(weight, nodes, behind))) => {
                 node.live_weight = weight;
+                node.healer.peers = nodes;
+                wants = node.healer.has_missed(behind);
                 Ok(None)
             }
-            (_, Ok(Reply::NoScript | Reply::Loading | Reply::Loaded)) => {
-                Err(Fault::NotSent("turned away".into()))
+            (_, Ok(Reply::Fenced)) => {
+                wants = fenced_wants;
+                Err(Fault::NotSent("the sale stands still".into()))
             }
+            (_, Ok(Reply::Still(snapshot))) => {
+                wants = fenced_wants;
+                Ok(Some((snapshot, model::Answer::Swept(0))))
+            }
+            (_, Ok(_)) => Err(Fault::NotSent("turned away".into())),
             (_, Err(fault)) => Err(fault),
         };
         let Some(call) = node.calls.remove(&number) else {
@@ -114,12 +145,43 @@ impl World<'_> {
             let wall = self.node_wall(n);
             self.nodes[n].ahead_ms = snapshot.at.0 as i64 - wall.0 as i64;
         }
+        if wants {
+            self.want(n);
+        }
+        let heard = self.acknowledged(n, &call, heard);
         self.returned(n, call.purpose, heard);
+    }
+
+    /// Notes what an answer acknowledges, before anybody is told.
+    fn acknowledged(&mut self, n: usize, call: &Call, heard: Heard) -> Heard {
+        let (snapshot, answer) = match heard {
+            Ok(Some(heard)) => heard,
+            other => return other,
+        };
+        let takes_late = self.has(Planted::LateAnswerAcknowledged);
+        let journal = &mut self.nodes[n].journal;
+        journal.receive(&snapshot);
+        let told = told(&call.ask, &answer);
+        if told.is_empty() && !matches!(call.purpose, Purpose::Batch | Purpose::Change(..)) {
+            return Ok(Some((snapshot, answer)));
+        }
+        if journal.readings != call.reading && !takes_late {
+            return Err(Fault::Unknown(
+                "Redis was replaced while it was asked".into(),
+            ));
+        }
+        for (id, order) in &told {
+            journal.note(id, order, &snapshot);
+        }
+        for (id, order) in told {
+            self.judge.acknowledged(&id, order, snapshot.commit_seq);
+        }
+        Ok(Some((snapshot, answer)))
     }
 
     pub(super) fn returned(&mut self, n: usize, purpose: Purpose, heard: Heard) {
         match purpose {
-            Purpose::Beat => {}
+            Purpose::Beat | Purpose::Recovery => {}
             Purpose::Batch => self.batch_returned(n, heard),
             Purpose::Poll => self.poll_returned(n, heard),
             Purpose::Open => {
@@ -151,5 +213,28 @@ impl World<'_> {
                 self.reply(n, back, &request, outcome, By::Ledger);
             }
         }
+    }
+}
+
+/// The orders that an answer acknowledges.
+fn told(ask: &Ask, answer: &model::Answer) -> Vec<(OrderId, Order)> {
+    let Ask::Script(command) = ask else {
+        return Vec::new();
+    };
+    let granted = |id: &OrderId, verdict: &Verdict| match verdict {
+        Verdict::Granted { order, .. } if acknowledges(order) => Some((id.clone(), order.clone())),
+        Verdict::Granted { .. } | Verdict::Refused(_) => None,
+    };
+    match (&**command, answer) {
+        (Command::Reserve(batch), model::Answer::Orders(verdicts)) => {
+            let each = batch.iter().zip(verdicts);
+            each.filter_map(|(wish, verdict)| granted(&wish.id, verdict))
+                .collect()
+        }
+        (
+            Command::Confirm(id, _) | Command::Cancel(id) | Command::Extend(id),
+            model::Answer::Order(verdict),
+        ) => granted(id, verdict).into_iter().collect(),
+        _ => Vec::new(),
     }
 }

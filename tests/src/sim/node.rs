@@ -1,8 +1,10 @@
 //! One origin node: its outlook and its committer are the real ones; the queue, the timers and the connection to Redis
 //! are the simulator's.
 
+use super::journal::Journal;
 use super::message::{Answer, Back, By, Forwarded, Op, Outcome};
 use super::planted::Planted;
+use super::recovering::Healer;
 use super::redis::Ask;
 use super::scenario::{Link, Way};
 use super::world::{Event, World};
@@ -58,7 +60,13 @@ pub struct Node {
     pub(super) ahead_ms: i64,
     /// The life of Redis that it is connected to.
     pub(super) connected: u64,
+    /// The life of the Redis that it was connected to last.
+    pub(super) server: u64,
     pub(super) desk: Option<Desk>,
+    /// What it acknowledged; survives a kill.
+    pub(super) journal: Journal,
+    pub(super) healer: Healer,
+    number: usize,
     pub(super) waiting: BTreeMap<u64, Pending>,
     pub(super) calls: BTreeMap<u64, Call>,
     pub(super) rng: Rng,
@@ -97,6 +105,8 @@ pub(super) struct Call {
     pub(super) step: Step,
     /// Sendings so far, by which a late answer to an earlier one is known.
     pub(super) sent: u32,
+    /// How often the journal had been read when it began.
+    pub(super) reading: u64,
 }
 
 /// What a call is for.
@@ -109,6 +119,7 @@ pub(super) enum Purpose {
     Open,
     Change(Back, Rc<Forwarded>),
     Beat,
+    Recovery,
 }
 
 /// How far a call is: a script that is not known is loaded and called again.
@@ -122,8 +133,11 @@ pub(super) enum Step {
 impl Node {
     /// A node that is about to start.
     #[must_use]
-    pub fn new(weight: u32, rng: Rng) -> Self {
+    pub fn new(number: usize, weight: u32, rng: Rng) -> Self {
         Self {
+            number,
+            journal: Journal::default(),
+            healer: Healer::new(number),
             weight,
             live_weight: weight,
             up: true,
@@ -134,6 +148,7 @@ impl Node {
             clock_ms: 0,
             ahead_ms: 0,
             connected: 0,
+            server: 0,
             desk: None,
             waiting: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -141,7 +156,7 @@ impl Node {
         }
     }
 
-    /// Killed: all that it knew is gone. Answers with those who waited.
+    /// Killed: all that it knew is gone but its journal. Answers with those who waited.
     pub fn kill(&mut self) -> Vec<Back> {
         self.up = false;
         self.life += 1;
@@ -150,6 +165,8 @@ impl Node {
         self.connected = 0;
         self.live_weight = self.weight;
         self.desk = None;
+        self.journal.kill();
+        self.healer = Healer::new(self.number);
         let mut backs: Vec<_> = self.waiting.values().map(|(back, ..)| *back).collect();
         self.waiting.clear();
         for call in self.calls.values() {
@@ -187,6 +204,7 @@ impl World<'_> {
         let life = self.nodes[n].life;
         self.call(n, Purpose::Open, Ask::Script(Rc::new(Command::Sweep)));
         self.push(0, Event::Pulse { node: n, life });
+        self.want(n);
         self.push(REPOLL_MS * 1_000, Event::Sweep { node: n, life });
     }
 

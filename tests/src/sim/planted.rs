@@ -38,10 +38,37 @@ pub enum Planted {
     ClockGoesBack,
     /// The edge forgets a request that waits for a beat.
     BeatForgotten,
+    /// While a sale may lack acknowledged orders, it sells.
+    FenceIsOpen,
+    /// A node declares a history before it has registered what it may have to restore.
+    DeclaredUnregistered,
+    /// Nodes are waited for from the beginning of a recovery, not from their silence.
+    PatienceFromTheBeginning,
+    /// Numbers of the log that were lost are given again.
+    NumbersGivenAgain,
+    /// A node makes its last pass at once: holds take tickets before all confirmed orders have room.
+    PassSkipped,
+    /// An answer to what was asked before the journal was read is acknowledged.
+    LateAnswerAcknowledged,
+    /// A node that is killed loses its journal.
+    JournalLostWithNode,
+    /// Each request for a sale that stands still makes its node register and begin its passes anew.
+    BegunAnewByEachRequest,
 }
 
 impl Planted {
-    /// All of them.
+    /// Those of recovery that files which lose their end show; `PatienceFromTheBeginning` was not found yet.
+    pub const OF_RECOVERY: [Self; 7] = [
+        Self::FenceIsOpen,
+        Self::DeclaredUnregistered,
+        Self::NumbersGivenAgain,
+        Self::PassSkipped,
+        Self::LateAnswerAcknowledged,
+        Self::JournalLostWithNode,
+        Self::BegunAnewByEachRequest,
+    ];
+
+    /// All of the others.
     pub const ALL: [Self; 17] = [
         Self::OneTooMany,
         Self::ExpiryKeepsTickets,

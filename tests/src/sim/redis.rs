@@ -2,12 +2,15 @@
 //! before anything is answered (`appendfsync always`), and a script cache that is lost.
 
 use super::audit::Audit;
+use super::heal_rules::{Healed, Kept, Says};
+use super::planted::Planted;
 use shared::UnixMillis;
 use shared::limits::NODE_LIVE_MS;
 use shared::log::Entry;
 use shared::model::{Answer, Command, Sale};
-use shared::{OrderId, Snapshot};
-use std::collections::BTreeMap;
+use shared::recovery::{Known, Look, Nodes};
+use shared::{Order, OrderId, Pass, Snapshot};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// What a node asks of Redis.
@@ -19,6 +22,14 @@ pub enum Ask {
     Load,
     /// A node's heartbeat: its number and weight.
     Beat(usize, u32),
+    /// `recovery.lua`: what a node declares, and whether a sale was found behind.
+    Recovery(Option<(u16, BTreeSet<String>)>, bool),
+    /// `look.lua`
+    Look(u16),
+    /// `heal.lua`
+    Heal(Rc<Says>),
+    /// `restore.lua`
+    Restore(Rc<Vec<(OrderId, Order)>>, Pass),
 }
 
 /// What Redis answers.
@@ -28,8 +39,18 @@ pub enum Reply {
     Done(Snapshot, Answer),
     /// The scripts are loaded.
     Loaded,
-    /// The sum of the weights of live nodes.
-    Live(u32),
+    /// The sum of the weights of live nodes, who they are, and how often a sale was found behind.
+    Live(u32, BTreeSet<u16>, u64),
+    /// To `recovery.lua`.
+    Nodes(Nodes),
+    /// To `look.lua`.
+    Look(Look),
+    /// To `heal.lua`.
+    Healed(Healed),
+    /// The sale stands still and nothing happened: the fence.
+    Fenced,
+    /// How a sale stands that stands still.
+    Still(Snapshot),
     /// `NOSCRIPT`: nothing happened.
     NoScript,
     /// `LOADING`: nothing happened.
@@ -68,9 +89,11 @@ pub struct Redis {
     /// Rises when it is started anew: connections to an earlier one are gone.
     pub life: u64,
     sale: Sale,
-    log: Vec<Entry>,
+    kept: Kept,
+    /// The append-only file: each write with its entry of the log, if there is one, and what was kept after it.
+    file: Vec<(Option<Entry>, Kept)>,
     audit: Audit,
-    /// Entries that are in the file for sure.
+    /// Writes that are in the file for sure.
     durable: usize,
     has_scripts: bool,
     beats: BTreeMap<usize, (u32, UnixMillis)>,
@@ -90,7 +113,8 @@ impl Redis {
             clock_ms: 0,
             life: 1,
             sale,
-            log: vec![first],
+            file: vec![(Some(first), Kept::new(history(1)))],
+            kept: Kept::new(history(1)),
             audit,
             durable: 1,
             has_scripts: false,
@@ -110,29 +134,70 @@ impl Redis {
         &self.audit
     }
 
-    /// Carries out one call; `alter` is for planted faults and sees the sale before and after. Answers with the entry
-    /// of the log, if there is one.
+    /// Whether the sale may lack acknowledged orders.
+    #[must_use]
+    pub fn stands_still(&self) -> bool {
+        self.kept.is_healing(&self.sale, &history(self.life), 0)
+    }
+
+    /// Acknowledged orders that could not be restored.
+    #[must_use]
+    pub const fn unrestored(&self) -> &BTreeSet<OrderId> {
+        &self.kept.unrestored
+    }
+
+    /// Carries out one call of somebody who has received entry `heard`; `alter` is for planted faults and sees the sale
+    /// before and after. Answers with the entry of the log, if there is one.
     ///
     /// # Errors
     /// A rule is broken.
     pub fn run(
         &mut self,
-        ask: &Ask,
+        (ask, heard): (&Ask, u64),
         now: UnixMillis,
+        planted: Option<Planted>,
         alter: impl FnMut(&mut Sale, Moment<'_>),
     ) -> Result<(Reply, Option<Entry>), String> {
         if self.health == Health::Loading {
             return Ok((Reply::Loading, None));
         }
-        Ok(match ask {
+        let history = history(self.life);
+        let (reply, entry) = match ask {
             Ask::Load => {
                 self.has_scripts = true;
                 (Reply::Loaded, None)
             }
-            Ask::Beat(node, weight) => (Reply::Live(self.beat(*node, *weight, now)), None),
+            Ask::Beat(node, weight) => (self.beat(*node, *weight, now), None),
             Ask::Script(_) if !self.has_scripts => (Reply::NoScript, None),
-            Ask::Script(command) => self.script(command, now, alter)?,
-        })
+            Ask::Script(command) => {
+                let open = planted == Some(Planted::FenceIsOpen);
+                if !open && self.kept.is_healing(&self.sale, &history, heard) {
+                    let still = Reply::Still(self.sale.snapshot(now));
+                    let looks = matches!(**command, Command::Sweep);
+                    return Ok((if looks { still } else { Reply::Fenced }, None));
+                }
+                self.script(command, now, alter)?
+            }
+            Ask::Recovery(declares, behind) => {
+                if let Some((node, histories)) = declares {
+                    self.kept.declared.insert(*node, histories.clone());
+                }
+                self.kept.behind += u64::from(*behind);
+                (Reply::Nodes(self.nodes(now)), None)
+            }
+            Ask::Look(node) => (
+                Reply::Look(self.kept.look(&self.sale, &history, *node)),
+                None,
+            ),
+            Ask::Heal(says) => {
+                let sale = &mut self.sale;
+                let (healed, entry) = self.kept.heal(sale, says, &history, now, planted);
+                (Reply::Healed(healed), entry)
+            }
+            Ask::Restore(orders, pass) => self.restore(orders, *pass, now),
+        };
+        self.write(entry.as_ref())?;
+        Ok((reply, entry))
     }
 
     fn script(
@@ -144,22 +209,72 @@ impl Redis {
         alter(&mut self.sale, Moment::Before);
         let (answer, entry) = self.sale.apply(command, now);
         alter(&mut self.sale, Moment::After(entry.as_ref()));
-        if let Some(entry) = &entry {
-            self.audit.read(entry)?;
-            self.log.push(entry.clone());
-        }
-        self.audit.compare(&self.sale)?;
         Ok((Reply::Done(self.sale.snapshot(now), answer), entry))
     }
 
-    fn beat(&mut self, node: usize, weight: u32, now: UnixMillis) -> u32 {
+    fn restore(
+        &mut self,
+        orders: &[(OrderId, Order)],
+        pass: Pass,
+        now: UnixMillis,
+    ) -> (Reply, Option<Entry>) {
+        let command = Command::Restore(orders.to_vec(), pass);
+        let (answer, entry) = self.sale.apply(&command, now);
+        if let Answer::Restored(became) = &answer {
+            for ((id, _), became) in orders.iter().zip(became) {
+                if became.is_settled() {
+                    self.kept.unrestored.remove(id);
+                } else if pass == Pass::Last {
+                    self.kept.unrestored.insert(id.clone());
+                }
+            }
+        }
+        (Reply::Done(self.sale.snapshot(now), answer), entry)
+    }
+
+    /// Appends to the file what a call changed.
+    fn write(&mut self, entry: Option<&Entry>) -> Result<(), String> {
+        if let Some(entry) = entry {
+            self.audit.read(entry)?;
+        }
+        let last = self.file.last();
+        if entry.is_some() || last.is_none_or(|(_, kept)| *kept != self.kept) {
+            self.file.push((entry.cloned(), self.kept.clone()));
+        }
+        self.audit.compare(&self.sale)
+    }
+
+    fn nodes(&self, now: UnixMillis) -> Nodes {
+        let known = self.beats.iter().map(|(node, (weight, beat))| {
+            let node = *node as u16;
+            let declared = self.kept.declared.get(&node).cloned();
+            let (weight, beat) = (*weight, *beat);
+            let declared = declared.unwrap_or_default();
+            (
+                node,
+                Known {
+                    weight,
+                    beat,
+                    declared,
+                },
+            )
+        });
+        Nodes {
+            at: now,
+            known: known.collect(),
+            behind: self.kept.behind,
+            history: history(self.life),
+        }
+    }
+
+    fn beat(&mut self, node: usize, weight: u32, now: UnixMillis) -> Reply {
         self.beats.insert(node, (weight, now));
         let live = |at: UnixMillis| now.since(at) < NODE_LIVE_MS && at <= now;
-        self.beats
-            .values()
-            .filter(|(_, at)| live(*at))
-            .map(|(weight, _)| weight)
-            .sum()
+        let live = self.beats.iter().filter(|(_, (_, at))| live(*at));
+        let (nodes, weights): (BTreeSet<u16>, Vec<u32>) = live
+            .map(|(node, (weight, _))| (*node as u16, *weight))
+            .unzip();
+        Reply::Live(weights.iter().sum(), nodes, self.kept.behind)
     }
 
     /// `SCRIPT FLUSH`.
@@ -174,28 +289,30 @@ impl Redis {
 
     /// The file is written: what was decided so far survives.
     pub const fn fsync(&mut self) {
-        self.durable = self.log.len();
+        self.durable = self.file.len();
     }
 
-    /// Killed. What was not written is gone, and so are the last `cut` entries of the file.
+    /// Killed. What was not written is gone, and so are the last `cut` writes of the file. Beats come each
+    /// second: those of before are taken to be in the file.
     pub fn crash(&mut self, cut: usize) {
         self.health = Health::Down;
         self.durable = self.durable.saturating_sub(cut).max(1);
         self.has_scripts = false;
-        self.beats.clear();
         self.life += 1;
     }
 
     /// Started again: the file is read. Answers with the orders that the ledger had and has no
     /// more, or has as they were before.
-    ///
-    /// This is where what nodes remember of acknowledged orders comes in, once they bring it back.
+    /// It writes a new history, so that nothing is sold before the nodes have restored what they acknowledged.
     ///
     /// # Errors
     /// The log breaks a rule.
     pub fn restart(&mut self) -> Result<Vec<OrderId>, String> {
-        self.log.truncate(self.durable);
-        let audit = Audit::of(&self.log)?;
+        self.file.truncate(self.durable);
+        let entries = self.file.iter().filter_map(|(entry, _)| entry.as_ref());
+        let audit = Audit::of(entries)?;
+        let kept = self.file.last().map(|(_, kept)| kept.clone());
+        self.kept = kept.ok_or("the file is empty")?;
         let was = self.audit.orders();
         let gone = was.filter(|(id, order)| audit.order(id) != Some(*order));
         let mut gone: Vec<_> = gone.map(|(id, _)| id.clone()).collect();
@@ -205,4 +322,9 @@ impl Redis {
         self.health = Health::Up;
         Ok(gone)
     }
+}
+
+/// The history that Redis writes in its `life`.
+fn history(life: u64) -> String {
+    format!("history-{life}")
 }

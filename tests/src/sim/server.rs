@@ -12,7 +12,12 @@ use shared::{Capacity, OrderId, SaleState};
 use std::rc::Rc;
 
 impl World<'_> {
-    pub(super) fn at_redis(&mut self, node: usize, call: u64, sent: u32, life: u64, ask: Ask) {
+    pub(super) fn at_redis(
+        &mut self,
+        (node, call, sent): (usize, u64, u32),
+        life: u64,
+        (ask, heard): (Ask, u64),
+    ) {
         let link = Link::NodeRedis(node);
         if self.redis.life != life || self.redis.health == Health::Down {
             if self.network.passes(link, Way::Out) {
@@ -38,11 +43,12 @@ impl World<'_> {
                     call,
                     sent,
                     life,
+                    heard,
                     ask,
                 },
             );
         }
-        let (reply, changed) = self.execute(&ask);
+        let (reply, changed) = self.execute(&ask, heard);
         if changed || !is_routine(&ask) {
             self.note(|| format!("redis, node {node}: {}", told(&ask, &reply)));
         }
@@ -63,7 +69,7 @@ impl World<'_> {
     }
 
     /// Runs a call; says whether the log has grown.
-    fn execute(&mut self, ask: &Ask) -> (Reply, bool) {
+    fn execute(&mut self, ask: &Ask, heard: u64) -> (Reply, bool) {
         let now = self.wall(self.redis.clock_ms);
         let planted = self.planted;
         let renamed = match ask {
@@ -73,11 +79,15 @@ impl World<'_> {
             _ => None,
         };
         let ask = renamed.as_ref().unwrap_or(ask);
-        let done = self
-            .redis
-            .run(ask, now, |sale, moment| alter(planted, sale, moment));
+        let done = self.redis.run((ask, heard), now, planted, |sale, moment| {
+            alter(planted, sale, moment);
+        });
         match done {
             Ok((reply, entry)) => {
+                if let Reply::Healed(healed) = &reply {
+                    self.judge.went_without |= healed.without_all;
+                }
+                self.watch_recovery();
                 if let Some(entry) = &entry {
                     self.committed(entry);
                 }
@@ -157,6 +167,7 @@ impl World<'_> {
             Err(seen) => self.broken("the ledger breaks a rule", seen),
         }
         self.watch_supply();
+        self.watch_recovery();
     }
 
     /// An operator's command goes straight to the ledger, as `lastseat sale` does.
@@ -179,7 +190,7 @@ impl World<'_> {
         if self.redis.health == Health::Up && self.now >= self.redis.busy_until {
             self.note(|| format!("operator: {act:?}"));
             self.redis.run_scripts_of_operators();
-            self.execute(&Ask::Script(Rc::new(command)));
+            self.execute(&Ask::Script(Rc::new(command)), 0);
             self.redis.fsync();
         }
     }
@@ -216,7 +227,8 @@ fn renamed(command: &Command, sale: &Sale) -> Option<Ask> {
 /// Whether a call is one of those that nodes make all the time.
 fn is_routine(ask: &Ask) -> bool {
     match ask {
-        Ask::Beat(..) | Ask::Load => true,
+        Ask::Heal(_) | Ask::Restore(..) => false,
+        Ask::Beat(..) | Ask::Load | Ask::Recovery(..) | Ask::Look(_) => true,
         Ask::Script(command) => matches!(**command, Command::Sweep),
     }
 }

@@ -78,6 +78,7 @@ fn add(sum: &mut Stats, part: &Stats) {
     sum.answers += part.answers;
     sum.unknown += part.unknown;
     sum.lost += part.lost;
+    sum.cut += part.cut;
     sum.late += part.late;
     sum.served += part.served;
 }

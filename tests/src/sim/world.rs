@@ -92,6 +92,10 @@ pub enum Event {
         node: usize,
         life: u64,
     },
+    Recovers {
+        node: usize,
+        life: u64,
+    },
     CallEnds {
         node: usize,
         call: u64,
@@ -103,6 +107,7 @@ pub enum Event {
         call: u64,
         sent: u32,
         life: u64,
+        heard: u64,
         ask: Ask,
     },
     Written {
@@ -123,6 +128,7 @@ impl Event {
             | Self::Waited { node, .. }
             | Self::Sweep { node, .. }
             | Self::Pulse { node, .. }
+            | Self::Recovers { node, .. }
             | Self::CallEnds { node, .. } => Some(*node),
             _ => None,
         }
@@ -161,7 +167,7 @@ pub struct Outcome {
     pub violation: Option<Violation>,
     /// What was counted.
     pub stats: Stats,
-    /// Acknowledged orders that are lost, by name.
+    /// Acknowledged orders that could not be restored, by name.
     pub lost: Vec<OrderId>,
     /// The events, where they were asked for.
     pub trace: Vec<String>,
@@ -209,9 +215,10 @@ impl std::fmt::Debug for World<'_> {
 pub fn run(scenario: &Scenario, planted: Option<Planted>, traced: bool) -> Outcome {
     let mut world = World::new(scenario, planted, traced);
     world.go();
-    let lost = world.judge.lost.iter().cloned().collect();
+    let lost: Vec<_> = world.redis.unrestored().iter().cloned().collect();
     let mut stats = world.judge.stats;
-    stats.lost = world.judge.lost.len() as u64;
+    stats.lost = lost.len() as u64;
+    stats.cut = world.judge.lost.len() as u64;
     Outcome {
         violation: world.judge.violation,
         stats,
@@ -230,8 +237,9 @@ impl<'a> World<'a> {
         let (sale, first) = Sale::create(capacity, terms, scenario.open, EPOCH);
         let redis = Redis::new(sale, first).expect("a new sale keeps all rules");
         let nodes = scenario.weights.iter().enumerate();
-        let nodes = nodes
-            .map(|(n, weight)| Node::new(*weight, chance::stream(scenario.seed, &[1, n as u64])));
+        let nodes = nodes.map(|(n, weight)| {
+            Node::new(n, *weight, chance::stream(scenario.seed, &[1, n as u64]))
+        });
         let mut world = Self {
             scenario,
             planted,
@@ -383,6 +391,7 @@ impl<'a> World<'a> {
             Event::Waited { node, token } => self.waited(node, token),
             Event::Sweep { node, life } => self.sweep(node, life),
             Event::Pulse { node, life } => self.pulse(node, life),
+            Event::Recovers { node, life } => self.recovers(node, life),
             Event::CallEnds {
                 node,
                 call,
@@ -394,9 +403,10 @@ impl<'a> World<'a> {
                 call,
                 sent,
                 life,
+                heard,
                 ask,
             } => {
-                self.at_redis(node, call, sent, life, ask);
+                self.at_redis((node, call, sent), life, (ask, heard));
             }
             Event::Written {
                 node,

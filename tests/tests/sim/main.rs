@@ -26,15 +26,28 @@ fn every_planted_fault_is_found_within_two_thousand_seeds() {
 }
 
 #[test]
-fn a_file_that_lost_its_end_loses_orders_by_name_and_nothing_is_oversold() {
+fn where_the_end_of_the_file_is_lost_nodes_restore_it_and_what_is_lost_for_good_is_listed() {
     let classes = Classes { tail_cut: true };
     let soak = search(1..501, classes, None, true);
     assert_eq!(soak.failed, None, "{:?}", soak.broken);
-    assert!(soak.stats.lost > 0, "no tail was cut where it hurts");
-    let seed = (1..501).find(|seed| !run(&scenario(*seed, classes), None, false).lost.is_empty());
-    let seed = seed.expect("a seed that loses orders");
-    let outcome = run(&scenario(seed, classes), None, false);
-    assert_eq!(outcome.lost.len() as u64, outcome.stats.lost);
+    // Enough was cut off, and nearly all of it was there again.
+    assert!(soak.stats.cut > 300, "{:?}", soak.stats);
+    assert!(soak.stats.lost * 10 < soak.stats.cut, "{:?}", soak.stats);
+}
+
+#[test]
+fn every_planted_fault_of_recovery_is_found_where_files_lose_their_end() {
+    let classes = Classes { tail_cut: true };
+    for fault in Planted::OF_RECOVERY {
+        // Below seed 1,979, which breaks a rule by itself: see docs/SIMULATOR.md.
+        let soak = search(1..1_900, classes, Some(fault), true);
+        let found = soak.failed;
+        let seed = found.unwrap_or_else(|| panic!("{fault:?} is not found"));
+        // It is the fault that breaks the rule, and not the seed.
+        let without = run(&scenario(seed, classes), None, false);
+        assert_eq!(without.violation, None, "{fault:?}");
+        println!("{fault:?}: seed {seed}, {:?}", soak.broken);
+    }
 }
 
 #[test]
@@ -42,6 +55,12 @@ fn the_same_seed_gives_the_same_run() {
     for seed in [7, 61, 1_402] {
         let trace = || run(&scenario(seed, Classes::default()), None, true).trace;
         assert!(trace() == trace(), "seed {seed} gave two histories");
+        let cut = Classes { tail_cut: true };
+        let trace = || run(&scenario(seed, cut), None, true).trace;
+        assert!(
+            trace() == trace(),
+            "seed {seed} gave two histories with cut tails"
+        );
     }
 }
 
