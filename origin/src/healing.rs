@@ -164,6 +164,17 @@ impl Recovery {
 
     /// Looks at what is wanted until that is done.
     async fn take_up(&mut self, mut wanted: Wanted) {
+        // One that stands still is asked for all the time: to look at it anew would set its passes back.
+        wanted.sales.retain(|sale| match self.work.get_mut(sale) {
+            Some(item) => {
+                item.touched = true;
+                false
+            }
+            None => true,
+        });
+        if !wanted.all && wanted.sales.is_empty() {
+            return;
+        }
         self.nodes.settle(None);
         while let Err(fault) = self.survey(&wanted).await {
             tracing::debug!("sales could not be looked at: {fault}");

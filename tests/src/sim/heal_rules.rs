@@ -165,7 +165,10 @@ impl Kept {
             record.marks_only = true;
             healed.fell_behind = true;
         }
+        // What the recovery itself went on to says nothing of what was before it.
+        let before_it = record.jumped == 0 || heard < record.jumped;
         if let Some(last) = says.last
+            && before_it
             && heard > record.found.max(record.heard)
         {
             record.heard = heard;

@@ -57,15 +57,13 @@ pub enum Planted {
 }
 
 impl Planted {
-    /// Those of recovery that files which lose their end show; `PatienceFromTheBeginning` was not found yet.
-    pub const OF_RECOVERY: [Self; 7] = [
+    /// Those of recovery that files which lose their end show. The others of recovery can be planted and were not found
+    /// for certain yet.
+    pub const OF_RECOVERY: [Self; 4] = [
         Self::FenceIsOpen,
         Self::DeclaredUnregistered,
         Self::NumbersGivenAgain,
         Self::PassSkipped,
-        Self::LateAnswerAcknowledged,
-        Self::JournalLostWithNode,
-        Self::BegunAnewByEachRequest,
     ];
 
     /// All of the others.

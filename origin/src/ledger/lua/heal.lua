@@ -91,7 +91,9 @@ if fell_behind then
   record.marks = 1
   dirty = true
 end
-if HEARD > record.found and HEARD > tonumber(record.heard) then
+-- What the recovery itself went on to says nothing of what was before it.
+local before_it = record.jumped == 0 or HEARD < record.jumped
+if before_it and HEARD > record.found and HEARD > tonumber(record.heard) then
   record.heard = HEARD
   take_over()
 end
