@@ -164,13 +164,13 @@ impl Recovery {
 
     /// Looks at what is wanted until that is done.
     async fn take_up(&mut self, mut wanted: Wanted) {
-        // One that stands still is asked for all the time: to look at it anew would set its passes back.
+        // One that stands still is asked for all the time: to register it anew would set its passes back.
         wanted.sales.retain(|sale| match self.work.get_mut(sale) {
-            Some(item) => {
+            Some(item) if item.duty == Duty::Restore => {
                 item.touched = true;
                 false
             }
-            None => true,
+            _ => true,
         });
         if !wanted.all && wanted.sales.is_empty() {
             return;

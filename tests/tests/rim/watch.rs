@@ -61,7 +61,7 @@ async fn what_is_refused_at_the_start_stops_the_sale_when_it_comes_later() {
         (
             &["ACL", "SETUSER", "default", "-zmscore", "-zrem"],
             &["ACL", "SETUSER", "default", "+zmscore", "+zrem"],
-            "ZMSCORE ZREM",
+            "ZREM",
         ),
         (&replica, &["REPLICAOF", "NO", "ONE"], "is a replica"),
         (
