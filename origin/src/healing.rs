@@ -221,6 +221,9 @@ impl Recovery {
         }
         self.tally.replaced |= new && !self.declared.is_empty();
         self.roster.receive(nodes, now);
+        if looks.iter().any(Looked::fell_behind) {
+            self.roster.doubt(&peers, now);
+        }
         if all {
             self.roster.keep(&histories);
             self.present = histories;
@@ -292,7 +295,8 @@ impl Recovery {
     async fn read(&mut self, new: bool, looks: &[Looked]) {
         let stale = |reading: &Reading| {
             let noted = |l: &Looked| self.acknowledged().noted_since(&l.sale, reading.noted);
-            looks.iter().any(|l| !l.look.whole && noted(l))
+            let lacks = |l: &Looked| !l.look.whole || l.fell_behind();
+            looks.iter().any(|l| lacks(l) && noted(l))
         };
         if !new && !self.reading.as_ref().is_none_or(stale) {
             return;
@@ -339,7 +343,7 @@ impl Recovery {
             return None;
         }
         // What lies in a range lost earlier is restored again wherever something is: that it was restored may be lost.
-        let open = |seq| !look.whole && seq > look.found;
+        let open = |seq| (!look.whole || looked.fell_behind()) && seq > look.found;
         let lacking = |told: &Told| open(told.commit_seq) || is_in(&look.lost, told.commit_seq);
         let left = of_sale.into_iter().flatten();
         let mut left: Vec<(OrderId, Told)> = left
@@ -584,6 +588,13 @@ struct Looked {
     /// The highest `commit_seq` that was received before that.
     received: u64,
     look: Look,
+}
+
+impl Looked {
+    /// It has less than this node received, though Redis began no new history: it was lost and created again.
+    const fn fell_behind(&self) -> bool {
+        self.look.whole && self.received > self.look.found
+    }
 }
 
 /// Whether a sale that a step found at `stage` goes on.

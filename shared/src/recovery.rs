@@ -147,6 +147,16 @@ impl Roster {
         true
     }
 
+    /// A sale has less than was received in a history that is no new one, as after all keys were deleted: the list of
+    /// nodes may be lost, too, and whoever in `lived` beat a moment ago is waited for.
+    pub fn doubt(&mut self, lived: &BTreeSet<u16>, now: u64) {
+        for node in lived {
+            let beat = UnixMillis(0);
+            let lived = self.lived.entry(*node);
+            lived.or_insert(Lived { beat, seen: now }).seen = now;
+        }
+    }
+
     /// Forgets every history that is not among `present`.
     pub fn keep(&mut self, present: &BTreeSet<String>) {
         self.since.retain(|history, _| present.contains(history));
