@@ -295,7 +295,13 @@ impl Recovery {
     async fn read(&mut self, new: bool, looks: &[Looked]) {
         let stale = |reading: &Reading| {
             let noted = |l: &Looked| self.acknowledged().noted_since(&l.sale, reading.noted);
-            let lacks = |l: &Looked| !l.look.whole || l.fell_behind();
+            // A range that was lost may have entries of this node's that it has not restored yet.
+            let lost = |l: &Looked| {
+                let done = self.restored_lost.get(&l.sale);
+                let last = l.look.lost.last();
+                last.is_some_and(|(_, jumped)| done.is_none_or(|done| done < jumped))
+            };
+            let lacks = |l: &Looked| !l.look.whole || l.fell_behind() || lost(l);
             looks.iter().any(|l| lacks(l) && noted(l))
         };
         if !new && !self.reading.as_ref().is_none_or(stale) {
