@@ -1,11 +1,22 @@
 """How long sales stand still after Redis was killed and started, by the number of sales, and whether any acknowledged
 order is missing afterwards.
 
-    python3 tests/checker/pause.py [--sales 1,40,400,4000] [--nodes 4] [--bin target/release/lastseat]
+    python3 tests/checker/pause.py [--sales 1,40,400,4000] [--scenes plain,cut,...] [--nodes 4] [--bin target/release/lastseat]
 
-For each number: once plainly, and once with the end of the append-only file cut so that acknowledged orders are lost.
-The pause is the time from the moment at which Redis answers to the last node's line that all sales go on, as the log has
-it. Then every sale is asked for a ticket until it has sold one. Prints rows of a table. Exit code 1 = an order was missing, or a plain restart took longer than --most seconds.
+Scenes, each on the same sales, one after the other:
+
+    plain     Redis is killed (-9) and started
+    cut       the same, and the end of the append-only file is cut so that acknowledged orders are lost
+    slow      as cut, and one node stands still for 40 of each 50 ms
+    frozen    as cut, and one node is stopped when Redis dies and goes on 3 s later
+    dead      as cut, and one node is killed with Redis and started when the others sell again
+    restarted as cut, and one node is killed and started while Redis recovers
+    twice     as cut, and Redis is killed, cut and started once more half a second later
+
+The pause is the time from the moment at which Redis answers (the second time in `twice`) to the last line of a node that nothing was done to
+that all sales go on, as their logs have it. Then every sale is asked for a ticket until it has sold one, and when no node
+has a sale that stands still, the orders that Redis lost are looked for. Prints rows of a table. Exit code 1 = an order
+was missing, or `plain` took longer than --most seconds.
 """
 
 import argparse
@@ -14,19 +25,29 @@ import http.client
 import json
 import os
 import re
+import signal
 import sys
 import tempfile
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from stage import Stage  # noqa: E402
-from web import ADMIN  # noqa: E402
+from stage import Stage, wait_for  # noqa: E402
+from web import ADMIN, Web  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 THREADS = 8
 # Orders that Redis loses at most, one a sale.
 LOST = 400
+SCENES = {
+    "plain": "kill -9 and start",
+    "cut": "the same, end of the file cut",
+    "slow": "cut, a node stands still for 40 of each 50 ms",
+    "frozen": "cut, a node frozen for 3 s",
+    "dead": "cut, a node killed with Redis and started after the pause",
+    "restarted": "cut, a node killed and started during it",
+    "twice": "cut, and 0.5 s later again",
+}
 GOES_ON = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+)Z.*(all is well|sales go on after)")
 
 
@@ -105,7 +126,80 @@ def missing(stage, names, word):
     return gone
 
 
-def measure(count, nodes_wanted, program, directory):
+class Slow:
+    """A node that stands still for 40 of each 50 ms, in a `with`."""
+
+    def __init__(self, node):
+        self.node, self.over = node, threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        while not self.over.is_set():
+            self.node.process.signal(signal.SIGSTOP)
+            time.sleep(0.04)
+            self.node.process.signal(signal.SIGCONT)
+            time.sleep(0.01)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def kill_redis_cut_and_start(stage, size):
+    stage.kill_redis()
+    if size is not None:
+        os.truncate(stage.growing_file(), size)
+    stage.start_redis()
+    return time.time()
+
+
+def play(scene, stage, names, some):
+    """Plays one scene and says how long all sales stood still. What the acknowledged orders of `some` are is in Redis."""
+    nodes, odd = stage.nodes, stage.nodes[-1]
+    size = None if scene == "plain" else os.path.getsize(stage.growing_file())
+    buy_in_each(nodes, some, scene)
+    others = nodes if scene in ("plain", "cut", "twice") else nodes[:-1]
+    before = [len(lines(node)) for node in others]
+    if scene == "slow":
+        with Slow(odd):
+            return pause(others, before, kill_redis_cut_and_start(stage, size))
+    if scene == "frozen":
+        odd.freeze(True)
+        begun = kill_redis_cut_and_start(stage, size)
+        time.sleep(max(0.0, begun + 3 - time.time()))
+        odd.freeze(False)
+        return pause(others, before, begun)
+    if scene == "dead":
+        odd.kill()
+        took = pause(others, before, kill_redis_cut_and_start(stage, size))
+        odd.start()
+        return took
+    begun = kill_redis_cut_and_start(stage, size)
+    if scene == "restarted":
+        odd.kill()
+        odd.start()
+    if scene == "twice":
+        time.sleep(0.5)
+        before = [len(lines(node)) for node in others]
+        # Of what the first recovery wrote, too, the end is lost.
+        begun = kill_redis_cut_and_start(stage, max(size, os.path.getsize(stage.growing_file()) - 4096))
+    return pause(others, before, begun)
+
+
+def recovered(stage):
+    """Whether no sale stands still at any node, four times in a row."""
+    web = Web(None)
+    calm = 0
+    while calm < 4:
+        calm = calm + 1 if stage.is_whole(web) else 0
+        time.sleep(0.1)
+    return True
+
+
+def measure(count, nodes_wanted, program, scenes, directory):
     stage = Stage(directory, program, nodes_wanted, True)
     nodes = stage.nodes
     try:
@@ -121,20 +215,15 @@ def measure(count, nodes_wanted, program, directory):
         in_threads(create)
         buy_in_each(nodes, names, "first")
         time.sleep(1.5)
-        rows = []
-        for kind, word in (("kill -9 and start", "kept"), ("the same, end of the file cut", "lost")):
-            size = os.path.getsize(stage.growing_file())
-            some = names[:LOST]
-            buy_in_each(nodes, some, word)
-            before = [len(lines(node)) for node in nodes]
-            stage.kill_redis()
-            if word == "lost":
-                os.truncate(stage.growing_file(), size)
-            stage.start_redis()
-            took = pause(nodes, before, time.time())
-            buy_in_each(nodes, names, f"after-{word}")
-            rows.append((kind, took, len(some) if word == "lost" else 0, missing(stage, some, word)))
-        return rows
+        some = names[:LOST]
+        for scene in scenes:
+            took = play(scene, stage, names, some)
+            buy_in_each(nodes, names, f"after-{scene}")
+            wait_for("all sales go on at all nodes", 60, lambda: recovered(stage))
+            lost = 0 if scene == "plain" else len(some)
+            yield scene, took, lost, missing(stage, some, scene)
+            # A history that is a beat old: each scene finds nodes that live.
+            time.sleep(1.5)
     finally:
         stage.stop()
 
@@ -142,17 +231,22 @@ def measure(count, nodes_wanted, program, directory):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sales", default="1,40,400,4000")
+    parser.add_argument("--scenes", default=",".join(SCENES))
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--most", type=float, help="seconds that a plain restart may take")
     parser.add_argument("--bin", default=os.path.join(ROOT, "target/release/lastseat"))
     flags = parser.parse_args()
     bad = False
+    scenes = flags.scenes.split(",")
+    unknown = [scene for scene in scenes if scene not in SCENES]
+    if unknown:
+        parser.error(f"unknown scene {unknown[0]}; there are {', '.join(SCENES)}")
     print("| sales | what | until all sales go on | orders lost by Redis | missing afterwards |\n|---|---|---|---|---|")
     for count in map(int, flags.sales.split(",")):
         with tempfile.TemporaryDirectory(prefix="pause-") as room:
-            for kind, took, lost, gone in measure(count, flags.nodes, os.path.abspath(flags.bin), room):
-                print(f"| {count:,} | {kind} | {took:.2f} s | {lost} | {gone} |", flush=True)
-                late = flags.most and kind.startswith("kill") and took > flags.most
+            for scene, took, lost, gone in measure(count, flags.nodes, os.path.abspath(flags.bin), scenes, room):
+                print(f"| {count:,} | {SCENES[scene]} | {took:.2f} s | {lost} | {gone} |", flush=True)
+                late = flags.most and scene == "plain" and took > flags.most
                 bad = bad or gone > 0 or bool(late)
     sys.exit(1 if bad else 0)
 

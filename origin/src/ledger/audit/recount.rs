@@ -129,14 +129,15 @@ impl Recount {
                 break;
             }
             for item in items {
-                if item.seq.is_some_and(|seq| seq > end) {
-                    return Ok(Ok(()));
-                }
+                // First: also where this entry is beyond the end, those up to the end may be gone.
                 if let Some(seq) = item.seq
                     && self.needs_what_is_before(&item, seq)
                     && self.was_trimmed(ledger, seq).await?
                 {
                     return Ok(Err(Trimmed));
+                }
+                if item.seq.is_some_and(|seq| seq > end) {
+                    return Ok(Ok(()));
                 }
                 let entry = self
                     .log
