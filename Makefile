@@ -78,7 +78,7 @@ sim: ## simulate every fault, one run a seed: SEEDS=20000, SEED=7 shows one run,
 	@exec ./target/release/sim --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted) $(if $(TAIL_CUT),--tail-cut)
 
 pause: setup build ## how long 1, 40, 400 and 4,000 sales stand still after Redis was killed, and that none lacks an order
-	@exec python3 tests/checker/pause.py --most 2
+	@exec python3 tests/checker/pause.py --most 2 --write-docs
 
 soak: setup build ## check answers, records, log and counters of random buyers under faults: SEED=7 SECONDS=3600 (docs/CHECKER.md)
 	@exec python3 tests/checker/main.py --seed $(SEED) --seconds $(SECONDS)

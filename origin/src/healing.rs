@@ -27,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(25);
 const AWAY: Duration = Duration::from_millis(100);
 /// So long after its own share is done a node adopts what others have not: one of them may be slow.
 const OTHERS: Duration = Duration::from_millis(500);
+/// Pause between two looks at what the others have adopted.
+const OTHERS_READ: Duration = Duration::from_millis(100);
 /// Pause between two looks while another process has the number of this node.
 const NUMBER_LOST: Duration = Duration::from_secs(1);
 /// Steps of one round: after them this node looks whether something new has come.
@@ -107,8 +109,12 @@ struct Recovery {
     restored_lost: HashMap<SaleId, u64>,
     work: BTreeMap<SaleId, Item>,
     tally: Tally,
+    /// The history under which all sales were looked at last, and how often a sale had been found behind by then.
+    looked_under: Option<(String, u64)>,
     /// Since when this node has adopted its own share.
     share_done: Option<Instant>,
+    /// When the others' shares were looked through last.
+    others_read: Option<Instant>,
     /// Nodes that beat and were given up, so that each is named once.
     named: BTreeSet<u16>,
 }
@@ -131,7 +137,9 @@ impl Recovery {
             restored_lost: HashMap::new(),
             work: BTreeMap::new(),
             tally: Tally::default(),
+            looked_under: None,
             share_done: None,
+            others_read: None,
             named: BTreeSet::new(),
         }
     }
@@ -172,6 +180,9 @@ impl Recovery {
             }
             _ => true,
         });
+        if wanted.all && self.has_looked().await {
+            wanted.all = false;
+        }
         if !wanted.all && wanted.sales.is_empty() {
             return;
         }
@@ -187,6 +198,17 @@ impl Recovery {
         self.count();
     }
 
+    /// Whether all sales were looked at since Redis began its history, and none was found behind since. A new server is
+    /// noticed in several ways, each of which asks for that.
+    async fn has_looked(&self) -> bool {
+        let Some((history, behind)) = &self.looked_under else {
+            return false;
+        };
+        let nodes = self.ledger().declare(None, &[], false).await;
+        self.ledger().has_one_server()
+            && nodes.is_ok_and(|nodes| nodes.history == *history && nodes.behind == *behind)
+    }
+
     fn count(&self) {
         let standing = self.work.values().filter(|item| item.duty != Duty::Late);
         let gauge = &self.hands.counters.sales_healing;
@@ -196,6 +218,7 @@ impl Recovery {
     /// Looks at sales, registers those that may lack something of this node's, and declares that it has.
     async fn survey(&mut self, wanted: &Wanted) -> Result<(), Fault> {
         let nodes = self.ledger().declare(None, &[], false).await?;
+        let under = (nodes.history.clone(), nodes.behind);
         let mut all = wanted.all;
         let mut looks = self.look_at(self.sales(wanted).await?).await?;
         let mut histories: BTreeSet<String> =
@@ -225,6 +248,7 @@ impl Recovery {
             self.roster.doubt(&peers, now);
         }
         if all {
+            self.looked_under = None;
             self.roster.keep(&histories);
             self.present = histories;
             self.work.clear();
@@ -252,6 +276,9 @@ impl Recovery {
         self.declare(behind).await?;
         self.tally.stood += items.len();
         self.work.extend(items);
+        if all {
+            self.looked_under = Some(under);
+        }
         Ok(())
     }
 
@@ -461,6 +488,7 @@ impl Recovery {
     async fn round(&mut self) {
         let number = self.nodes.number_surely_ours();
         if number.is_none() && self.work.values().any(|item| item.duty != Duty::Late) {
+            self.looked_under = None;
             return self.acknowledged().want_all();
         }
         let declared = if number.is_some() {
@@ -475,6 +503,7 @@ impl Recovery {
         let now = self.now();
         self.roster.receive(nodes, now);
         self.publish();
+        self.drop_adopted().await;
         let views = self.views();
         let due = self.due(&views);
         let nobody = View::default();
@@ -490,6 +519,7 @@ impl Recovery {
             match outcome {
                 Outcome::Ended { lost } => self.goes_on(sale, &item, lost),
                 Outcome::Replaced => {
+                    self.looked_under = None;
                     self.acknowledged().want_all();
                     self.work.insert(sale, item);
                 }
@@ -500,6 +530,34 @@ impl Recovery {
         if !moved {
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Once this node's share is adopted, drops what the others have adopted of theirs: to read one field costs a tenth of
+    /// a step.
+    async fn drop_adopted(&mut self) {
+        let read_now = |read: Instant| read.elapsed() < OTHERS_READ;
+        if self.share_done.is_none() || self.others_read.is_some_and(read_now) {
+            return;
+        }
+        let adopts = |item: &Item| item.duty == Duty::Adopt && !item.touched;
+        let waiting = self.work.iter().filter(|(_, item)| adopts(item));
+        let ledger = self.ledger();
+        let reads = waiting.map(|(sale, item)| {
+            let (sale, history) = (sale.clone(), item.history.clone());
+            async move {
+                let whole = ledger.is_whole_under(&sale, &history).await;
+                whole.unwrap_or(false).then_some(sale)
+            }
+        });
+        let reads: Vec<_> = reads.collect();
+        let adopted: Vec<Option<SaleId>> = stream::iter(reads)
+            .buffer_unordered(LOOKS_MAX)
+            .collect()
+            .await;
+        for sale in adopted.into_iter().flatten() {
+            self.work.remove(&sale);
+        }
+        self.others_read = Some(Instant::now());
     }
 
     /// Takes out what can be done now: passes, and once all have declared this node's share of what is to be adopted;
@@ -559,6 +617,7 @@ impl Recovery {
     /// No sale stands still any more, as far as this node knows.
     fn has_ended(&mut self) {
         self.share_done = None;
+        self.others_read = None;
         self.count();
         let tally = std::mem::take(&mut self.tally);
         let one = self

@@ -27,7 +27,10 @@ def sell_the_rest(stage, history, sales, judge):
         if outcome(opened) != "yes":
             judge.say("left-over", sale.name, None, f"cannot be opened: {opened['status']} {opened['code']}")
             continue
-        for number in range(1000):
+        with stage.connect() as redis:
+            exist = read(redis, sale.name).number("capacity")
+        # One more than exist: whoever is given that is given too much, and the judge sees it.
+        for number in range(exist + 1):
             key, buyer = f"the-rest-of-{sale.name}-{number:04}", f"last-{number}"
             sale.asked[key] = (buyer, 1)
             again = {"retry": True}

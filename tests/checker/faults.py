@@ -189,6 +189,9 @@ class Faults:
         sale = self.random.choice([sale for sale in self.sales if sale.busy])
         log = "lastseat:{%s}:log" % sale.name
         with self.stage.connect() as redis:
+            if redis.call("TYPE", log) != b"stream":
+                # There is none to break; at the end the judge sees what became of it.
+                return
             self.history.fault(kind, sale=sale.name)
             break_(redis, log)
             # Orders come in any case, and each is repeated at another node.

@@ -39,6 +39,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 THREADS = 8
 # Orders that Redis loses at most, one a sale.
 LOST = 400
+BEGIN, END = "<!-- make pause writes from here -->", "<!-- to here -->"
 SCENES = {
     "plain": "kill -9 and start",
     "cut": "the same, end of the file cut",
@@ -234,6 +235,7 @@ def main():
     parser.add_argument("--scenes", default=",".join(SCENES))
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--most", type=float, help="seconds that a plain restart may take")
+    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/HEALING.md")
     parser.add_argument("--bin", default=os.path.join(ROOT, "target/release/lastseat"))
     flags = parser.parse_args()
     bad = False
@@ -241,14 +243,32 @@ def main():
     unknown = [scene for scene in scenes if scene not in SCENES]
     if unknown:
         parser.error(f"unknown scene {unknown[0]}; there are {', '.join(SCENES)}")
-    print("| sales | what | until all sales go on | orders lost by Redis | missing afterwards |\n|---|---|---|---|---|")
+    table = []
+
+    def row(text):
+        print(text, flush=True)
+        table.append(text)
+    row("| sales | what | until all sales go on | orders lost by Redis | missing afterwards |")
+    row("|---|---|---|---|---|")
     for count in map(int, flags.sales.split(",")):
         with tempfile.TemporaryDirectory(prefix="pause-") as room:
             for scene, took, lost, gone in measure(count, flags.nodes, os.path.abspath(flags.bin), scenes, room):
-                print(f"| {count:,} | {SCENES[scene]} | {took:.2f} s | {lost} | {gone} |", flush=True)
+                row(f"| {count:,} | {SCENES[scene]} | {took:.2f} s | {lost} | {gone} |")
                 late = flags.most and scene == "plain" and took > flags.most
                 bad = bad or gone > 0 or bool(late)
+    if flags.write_docs:
+        write(table)
     sys.exit(1 if bad else 0)
+
+
+def write(table):
+    """Puts the table between its marks in docs/HEALING.md."""
+    path = os.path.join(ROOT, "docs", "HEALING.md")
+    with open(path, encoding="utf-8") as file:
+        before, rest = file.read().split(BEGIN)
+    text = before + BEGIN + "\n" + "\n".join(table) + "\n" + END + rest.split(END)[1]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 if __name__ == "__main__":

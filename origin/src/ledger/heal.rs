@@ -114,6 +114,18 @@ impl Ledger {
         }))
     }
 
+    /// Whether `sale` was last whole under `history`. It reads one field and runs no script.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn is_whole_under(&self, sale: &SaleId, history: &str) -> Result<bool, Fault> {
+        let [key, ..] = keys::of_sale(sale);
+        let mut command = redis::cmd("HGET");
+        command.arg(key).arg("history");
+        let found = self.call(&command).await?;
+        Ok(matches!(found, Value::BulkString(found) if found == history.as_bytes()))
+    }
+
     /// How `sale` stands in its recovery, for `node`; nothing is changed. `None` when there is no such sale.
     ///
     /// # Errors

@@ -100,11 +100,12 @@ async fn a_log_that_is_acknowledged_while_it_is_audited_gives_no_false_finding()
     let sale = stage.sale().await;
     let (ledger, id) = (stage.ledger.aside(), sale.id.clone());
     let busy = tokio::spawn(async move {
-        for n in 100..400 {
+        for n in 100..700 {
             let id_of = wish(n).id;
             ledger.reserve(&id, &[wish(n)]).await.unwrap();
             let (snapshot, _) = ledger.cancel(&id, &id_of).await.unwrap().unwrap();
-            if n % 10 == 0 {
+            // Eight entries: half of what a page of the log has.
+            if n % 4 == 0 {
                 ledger.ack(&id, snapshot.commit_seq).await.unwrap();
             }
         }
