@@ -4,7 +4,7 @@
 //! the reader that they try, so that a test can plant a wrong one.
 
 use lastseat::journal::Journal;
-use lastseat::ledger::{LedgerUrl, batch, read_log_entry};
+use lastseat_ledger::{LedgerUrl, batch, read_log_entry};
 use redis::{Value, parse_redis_value};
 use shared::bucket::Rate;
 use shared::limits::{BUYER_ID_MAX, BUYER_TOKEN_LIFE_MAX_MS, ORDER_ID_MAX, SIGNATURE_WINDOW_MS};

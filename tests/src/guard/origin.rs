@@ -2,11 +2,11 @@
 
 use super::paths::{NOW, Ready, sale};
 use crate::harness::paths::scratch;
-use lastseat::acknowledged::Acknowledged;
-use lastseat::http::answer;
-use lastseat::ledger::scripts::SCRIPTS;
-use lastseat::ledger::{Reserve, Verdict, batch};
-use lastseat::sales::{Placed, Tier};
+use lastseat_ledger::ack_journal::Acknowledged;
+use lastseat_ledger::scripts::SCRIPTS;
+use lastseat_ledger::{NoObserver, Reserve, Verdict, batch};
+use lastseat_node::http::answer;
+use lastseat_node::sale_service::{Placed, Tier};
 use redis::Value;
 use shared::gate::Key;
 use shared::outlook::Load;
@@ -153,7 +153,7 @@ pub(super) fn batch_read() -> Ready {
 /// Into memory and with one write to a file, which callgrind does not count.
 pub(super) fn batch_note() -> Ready {
     let directory = scratch().expect("room");
-    let journal = Acknowledged::open(directory.path(), &Arc::default()).expect("a journal");
+    let journal = Acknowledged::open(directory.path(), Arc::new(NoObserver)).expect("a journal");
     let (sale, batch, said) = (sale(), batch(), snapshot(5_000));
     let orders: Vec<Order> = batch
         .iter()

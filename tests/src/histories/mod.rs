@@ -4,7 +4,7 @@ pub mod world;
 
 use crate::harness::PrivateRedis;
 use fastrand::Rng;
-use lastseat::ledger::{Ledger, TermsChange};
+use lastseat_ledger::{Ledger, TermsChange};
 use shared::model::Command;
 use shared::{
     BuyerId, Capacity, Order, OrderId, OrderState, Pass, Quantity, Reserve, SaleState, Terms,

@@ -1,5 +1,5 @@
 //! A node's part in recovery, step by step: it carries out what [`shared::recovery`] decides, as
-//! `origin/src/healing.rs` does in production.
+//! `origin/node/src/healer.rs` does in production.
 
 use super::heal_rules::{Healed, Says};
 use super::journal::{Journal, Told};

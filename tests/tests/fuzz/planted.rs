@@ -2,7 +2,7 @@
 //! that it gets anyway, or that run proves nothing.
 
 use crate::{fuzz, seed};
-use lastseat::ledger::batch;
+use lastseat_ledger::batch;
 use lastseat_tests::fuzz::{
     KEYS, config_with, counts_with, grant_with, ids_with, log_entry_with, order_body_with,
     reply_with, signature_with, token_with,

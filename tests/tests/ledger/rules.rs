@@ -1,9 +1,9 @@
 //! Single rules of the ledger on a real Redis, one sentence each.
 
 use crate::world::{ledger, redis_says, scripts};
-use lastseat::ledger::keys;
-use lastseat::ledger::scripts::{SCRIPTS, Script};
-use lastseat::ledger::{Fault, Ledger, LedgerUrl, Reserve, Verdict, refusal};
+use lastseat_ledger::keys;
+use lastseat_ledger::scripts::{SCRIPTS, Script};
+use lastseat_ledger::{Fault, Ledger, LedgerUrl, Reserve, Verdict, refusal};
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use shared::log::Event;
 use shared::{BuyerId, Capacity, OrderId, Quantity, Refusal, SaleId, Terms, UnixMillis};
