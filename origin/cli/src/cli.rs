@@ -21,7 +21,7 @@ pub use token::TokenFlags;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lastseat_node::http::intake::CONNECTIONS_MAX;
+use lastseat_node::http::server::CONNECTIONS_MAX;
 use lastseat_node::secret::Secret;
 use lastseat_node::telemetry::logging::{FORMAT, LogFormat};
 use std::convert::Infallible;

@@ -3,7 +3,6 @@
 
 use lastseat_node::timestamp::Rfc3339;
 use shared::UnixMillis;
-use shared::limits::MOMENT_MAX;
 use std::str::FromStr;
 
 /// Units of a duration, in milliseconds.
@@ -67,7 +66,7 @@ impl FromStr for Moment {
             Ok(ms) => Some(UnixMillis(ms)),
             Err(_) => Rfc3339::parse(text),
         };
-        at.filter(|at| *at <= MOMENT_MAX).map(Self::At).ok_or_else(|| {
+        at.filter(|at| *at <= UnixMillis::LAST).map(Self::At).ok_or_else(|| {
             format!(
                 "write 2026-11-23T10:00:00Z (UTC, ends with Z), Unix milliseconds, or +10m from \
                  now, not {text:?}"

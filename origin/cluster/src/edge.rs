@@ -2,13 +2,13 @@
 
 use super::keys::Keys;
 use super::member::Member;
-use super::roster::{Board, EdgeEntry};
 use super::shared_port::SharedPort;
+use super::state_file::{Board, EdgeEntry};
 use crate::plan::EdgeKind;
 use crate::process::{self, Running};
 use shared::Problem;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -283,21 +283,6 @@ async fn said(port: u16) -> io::Result<Said> {
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX).read_to_end(&mut answer).await?;
     Ok(Said::of(&answer))
-}
-
-/// The root of the repository: the nearest directory above the present one, or above this program,
-/// that has the edge's configuration.
-#[must_use]
-pub fn repository() -> Option<PathBuf> {
-    let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
-    starts.into_iter().flatten().find_map(|start| {
-        let root = start.ancestors().find(|directory| is_root(directory))?;
-        Some(root.to_path_buf())
-    })
-}
-
-fn is_root(directory: &Path) -> bool {
-    directory.join("wrangler.toml").is_file() && directory.join("edge").is_dir()
 }
 
 #[cfg(test)]

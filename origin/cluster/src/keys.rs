@@ -1,7 +1,7 @@
 //! The keys that the nodes and edges of one machine share.
 
-use super::edge::repository;
 use super::kept_token;
+use super::repository::repository;
 use crate::plan::ClusterConfig;
 use lastseat_node::secret::Secret;
 use lastseat_node::secret::key_ring;
@@ -61,7 +61,7 @@ impl Keys {
         let lines = self
             .named()
             .map(|(name, key)| format!("{name}=\"{}\"\n", key.reveal()));
-        super::roster::write_private(path, lines.collect::<String>().as_bytes())
+        super::state_file::write_private(path, lines.collect::<String>().as_bytes())
     }
 
     /// Hands the keys to a child: arguments are for everybody to see.

@@ -2,7 +2,7 @@
 
 use super::keys::Keys;
 use super::member::Member;
-use super::roster::Board;
+use super::state_file::Board;
 use crate::plan::NodePlan;
 use crate::process::{self, Running};
 use lastseat_ledger::Replicas;

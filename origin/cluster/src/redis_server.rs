@@ -6,7 +6,7 @@
 
 use crate::member::Member;
 use crate::process::{self, Running};
-use crate::roster::Board;
+use crate::state_file::Board;
 use redis::{ConnectionAddr, IntoConnectionInfo, RedisError};
 use std::collections::HashMap;
 use std::ffi::OsStr;

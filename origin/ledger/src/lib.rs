@@ -5,52 +5,52 @@
 
 pub mod ack_journal;
 pub mod audit;
-pub mod batch;
-pub mod check;
 pub mod clock;
-mod facts;
-mod fault;
-pub mod heal;
-pub mod keys;
-mod link;
-mod log;
-pub mod numbers;
+mod connection;
+mod event_log;
+pub mod node_numbers;
+mod node_registry;
 mod observer;
+pub mod preflight;
 pub mod private_file;
-pub mod recovering;
-mod relay;
-mod replicas;
+pub mod recovery;
+pub mod recovery_state;
+mod redis_error;
+pub mod redis_keys;
+mod relay_lease;
+mod replica_wait;
 mod reply;
+pub mod reserve_batch;
 mod rights;
 pub mod scripts;
+mod server_info;
 mod span;
-mod status;
 mod url;
 
 pub use audit::AuditReport;
-pub use check::{Concern, ConnectError, Found};
-pub use facts::Facts;
-pub use fault::Fault;
-pub use link::RunId;
-pub use log::read as read_log_entry;
+pub use connection::RunId;
+pub use connection::replica_fence::Replicas;
+pub use event_log::read as read_log_entry;
 pub use observer::{LedgerObserver, NoObserver};
-pub use relay::{LeaseAct, LeaseReply};
-pub use replicas::Replicas;
+pub use preflight::{Concern, ConnectError, Found};
+pub use redis_error::Fault;
+pub use relay_lease::{LeaseAct, LeaseReply};
 pub use reply::read_snapshot;
 pub use reply::refusal;
-pub use shared::order::{Reserve, Verdict};
-pub use shared::sale::{Created, SaleChange, TermsChange};
+pub use server_info::Facts;
+pub use shared::domain::order::{Reserve, Verdict};
+pub use shared::domain::sale::{Created, SaleChange, TermsChange};
 pub use url::LedgerUrl;
 
 use crate::ack_journal::{Acknowledged, TooLate};
 use crate::clock::LedgerClock;
-use link::Link;
-use recovering::Recovering;
+use connection::Link;
+use recovery_state::Recovering;
 use redis::{Cmd, Value};
-use replicas::Lanes;
+use replica_wait::Lanes;
 use scripts::{SCRIPTS, Script, Scripts};
+use shared::domain::sale::Terms;
 use shared::limits::{BATCH_MAX, HOLD_LIFE_FACTOR, NODE_FORGET_MS, NODE_LIVE_MS};
-use shared::sale::Terms;
 use shared::{Capacity, Order, OrderId, OrderState, Quantity, Refusal, SaleId, SaleState};
 use shared::{Snapshot, UnixMillis};
 use std::collections::BTreeSet;
@@ -89,7 +89,7 @@ impl Ledger {
     /// A sentence that says what is wrong with the server and what to do.
     pub async fn connect(url: &LedgerUrl) -> Result<Self, ConnectError> {
         let link = Link::new(url);
-        check::servers(&link, url).await?;
+        preflight::servers(&link, url).await?;
         Ok(Self {
             link,
             url: Arc::new(url.clone()),
@@ -107,7 +107,7 @@ impl Ledger {
     /// # Errors
     /// One does not answer, or none is known.
     pub async fn inspect(&self) -> Result<Vec<Found>, Fault> {
-        let servers = check::look(&self.link, &self.url).await;
+        let servers = preflight::look(&self.link, &self.url).await;
         servers.map_err(|(place, why)| Fault::NotSent(format!("{place}: {why}")))
     }
 
@@ -170,7 +170,7 @@ impl Ledger {
     /// acknowledged: it was started again, or it is a replica that was promoted.
     #[must_use]
     pub fn server(&self, sale: &SaleId) -> Option<RunId> {
-        let [key, ..] = keys::of_sale(sale);
+        let [key, ..] = redis_keys::of_sale(sale);
         self.link.server(&key)
     }
 
@@ -200,13 +200,13 @@ impl Ledger {
         );
         let script = &self.scripts().reserve;
         let (begun, sent) = (Instant::now(), self.acknowledged.now());
-        let command = |heard| batch::command(script, sale, heard, batch);
+        let command = |heard| reserve_batch::command(script, sale, heard, batch);
         let reply = self.change(sale, script, command).await;
         self.observer.batch_done(batch.len(), begun.elapsed());
         let (Some(parts), safe) = reply? else {
             return Ok(None);
         };
-        let (snapshot, verdicts) = batch::read(batch, &parts)?;
+        let (snapshot, verdicts) = reserve_batch::read(batch, &parts)?;
         self.clock.hear(snapshot.at);
         let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted { .. });
         // A "no" changes nothing that could be lost.
@@ -238,7 +238,7 @@ impl Ledger {
         open: bool,
     ) -> Result<(Snapshot, Created), Fault> {
         // Listed first: a listed sale that does not exist is skipped, an unlisted one would be lost.
-        self.call(redis::cmd("SADD").arg(keys::SALES).arg(sale.as_str()))
+        self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str()))
             .await?;
         let script = &self.scripts().create;
         let state = if open {
@@ -276,7 +276,9 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn sales(&self) -> Result<Vec<SaleId>, Fault> {
-        let reply = self.call(redis::cmd("SMEMBERS").arg(keys::SALES)).await?;
+        let reply = self
+            .call(redis::cmd("SMEMBERS").arg(redis_keys::SALES))
+            .await?;
         let Value::Array(names) = reply else {
             return Err(reply::strange("a list", &reply));
         };
@@ -310,7 +312,7 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn orders_granted(&self, sale: &SaleId) -> Result<u64, Fault> {
-        let [_, orders, ..] = keys::of_sale(sale);
+        let [_, orders, ..] = redis_keys::of_sale(sale);
         let reply = self.call(redis::cmd("HLEN").arg(orders)).await?;
         reply::number(&reply)
     }
@@ -377,7 +379,7 @@ impl Ledger {
         };
         if is_fenced(&parts) {
             self.recovering.want(sale);
-            return Err(heal::healing(sale));
+            return Err(recovery::healing(sale));
         }
         self.heard(sale, &parts)?;
         match letter(&parts)? {
@@ -516,7 +518,7 @@ impl Ledger {
         let script = &self.scripts().beat;
         let mut command = redis::cmd("EVALSHA");
         command.arg(&script.hash).arg(2);
-        command.arg(keys::NODES).arg(keys::RECOVERY);
+        command.arg(redis_keys::NODES).arg(redis_keys::RECOVERY);
         command.arg(node).arg(weight);
         command.arg(NODE_LIVE_MS).arg(NODE_FORGET_MS).arg(settled);
         let parts = self.run(script, &command).await?.unwrap_or_default();
@@ -567,7 +569,7 @@ impl Ledger {
         }
         if fenced(&parts) {
             self.recovering.want(sale);
-            return Err(heal::healing(sale));
+            return Err(recovery::healing(sale));
         }
         Ok((parts, safe))
     }

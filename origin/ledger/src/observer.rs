@@ -1,6 +1,6 @@
 //! Observer of the ledger client: what it reports of its calls and of its journal. The metrics of a node implement it.
 
-use shared::order::Verdict;
+use shared::domain::order::Verdict;
 use shared::{Fault, SaleId};
 use std::fmt;
 use std::time::Duration;

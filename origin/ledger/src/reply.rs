@@ -1,8 +1,8 @@
 //! Reads what the scripts answer. Anything unexpected is `Corrupt`, never a guess.
 
-use super::fault::Fault;
+use super::redis_error::Fault;
 use redis::Value;
-use shared::sale::Terms;
+use shared::domain::sale::Terms;
 use shared::{Order, OrderId, Refusal, SaleState, Snapshot, UnixMillis};
 
 /// The parts of a script's reply, or `None` when the ledger has no such sale.

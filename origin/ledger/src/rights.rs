@@ -1,7 +1,7 @@
 //! Whether this user may run what the ledger's scripts call. `ACL` itself is refused to it; a script may ask.
 
-use super::fault::Fault;
-use super::link::{Trouble, Wire};
+use super::connection::{Trouble, Wire};
+use super::redis_error::Fault;
 use super::reply;
 use super::scripts::Script;
 use redis::{Cmd, Value};

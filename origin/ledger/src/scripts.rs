@@ -1,6 +1,6 @@
 //! The Lua scripts, each included exactly once.
 
-use super::keys;
+use super::redis_keys;
 use redis::Cmd;
 use shared::SaleId;
 use std::sync::LazyLock;
@@ -35,7 +35,10 @@ impl Script {
     /// As [`Script::on`], for a script without the prelude.
     pub(super) fn reads(&self, sale: &SaleId) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&self.hash).arg(5).arg(&keys::of_sale(sale));
+        command
+            .arg(&self.hash)
+            .arg(5)
+            .arg(&redis_keys::of_sale(sale));
         command
     }
 }

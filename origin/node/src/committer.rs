@@ -1,21 +1,21 @@
 //! The committer of one sale: gathers orders while a batch is at the ledger, takes the next batch
-//! from the local stock, and hears everything anew from each reply. What it decides is in [`shared::committer`];
+//! from the local stock, and hears everything anew from each reply. What it decides is in [`shared::admission::batcher`];
 //! this is the task that carries it out.
 //!
 //! There are no timers on the way of an order: an idle committer sends at once, a busy one sends
 //! what gathered during one round trip.
 
 use crate::membership::Nodes;
-use crate::sale_service::{Placed, Tier};
 use crate::telemetry::metrics::{Counters, SaleCounts, count};
 use crate::telemetry::spans;
 use crate::timeline::Happenings;
 use lastseat_ledger::{Fault, Ledger, Reserve, Verdict};
-use shared::committer::{self as rounds, Sending, Waiter};
+use shared::admission::batcher::{self as rounds, Sending, Waiter};
+use shared::admission::recent_orders::Recent;
+use shared::admission::sale_hint::{self, Load, Outlook};
 use shared::limits::{QUEUE_MAX, REPOLL_MS};
-use shared::outlook::{self, Load, Outlook};
-use shared::recent::Recent;
 use shared::{EdgeId, Grant, Refusal, SaleId, Snapshot, Stock, UnixMillis};
+use shared::{Placed, Tier};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ use tracing::{Instrument, Span};
 /// Readers of a sale hear what the ledger said at most this long ago.
 const RECENT: Duration = Duration::from_millis(100);
 
-pub use shared::order::NewOrder;
+pub use shared::domain::order::NewOrder;
 
 type Heard = oneshot::Sender<Result<Snapshot, Fault>>;
 type Work = rounds::Work<Buyer, Heard, oneshot::Sender<()>>;
@@ -176,7 +176,7 @@ impl Desk {
 
     /// When one who is told `busy` should ask again.
     pub(crate) fn retry_after_ms(&self) -> u32 {
-        outlook::retry_after_ms(fastrand::f64())
+        sale_hint::retry_after_ms(fastrand::f64())
     }
 
     /// What the ledger said within [`RECENT`]. When that is too old it is asked once, however many want

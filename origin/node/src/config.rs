@@ -5,7 +5,7 @@ use crate::membership::NodeIdentity;
 use crate::secret::Secret;
 use lastseat_ledger::{LedgerUrl, Replicas};
 use shared::KeyRing;
-use shared::bucket::Rate;
+use shared::admission::rate_limit::Rate;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 
 use crate::directory_lock;
 use crate::timestamp::Rfc3339;
-use lastseat_ledger::numbers::{Claimant, Claimed, Moment};
+use lastseat_ledger::node_numbers::{Claimant, Claimed, Moment};
 use lastseat_ledger::{Fault, Ledger};
 use shared::UnixMillis;
 use shared::limits::{HEAL_PATIENCE_MS, NODE_LIVE_MS};

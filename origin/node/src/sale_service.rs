@@ -14,7 +14,8 @@ use axum::http::HeaderValue;
 use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_MAX};
 use shared::{
-    EdgeCounts, EdgeId, Grant, Order, OrderId, Quantity, Refusal, SaleId, SaleState, Snapshot,
+    EdgeCounts, EdgeId, Grant, Order, OrderId, Placed, Quantity, Refusal, SaleId, SaleState,
+    Snapshot, Tier,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,35 +35,6 @@ const LISTED_LOOKUPS_MAX: usize = 32;
 /// Time between two looks for sales that the ledger has lost, and how many are asked for in one.
 const LOST_LOOK: Duration = Duration::from_secs(2);
 const LOST_LOOKS_MAX: usize = 64;
-
-/// Who decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tier {
-    /// This node, from memory.
-    Origin,
-    /// The ledger.
-    Ledger,
-}
-
-impl Tier {
-    /// The word in the header `Lastseat-Answered-By`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Origin => "origin",
-            Self::Ledger => "ledger",
-        }
-    }
-}
-
-/// What became of an order and who said so.
-#[derive(Clone, Debug)]
-pub struct Placed {
-    /// The outcome.
-    pub verdict: Verdict,
-    /// Who decided.
-    pub by: Tier,
-}
 
 /// The sales of one node.
 #[derive(Clone, Debug)]
@@ -246,7 +218,7 @@ impl Sales {
             self.is_back(sale);
         } else if self.knows(sale) {
             self.0.names.is_gone(sale);
-            return Err(shared::committer::gone(sale));
+            return Err(shared::admission::batcher::gone(sale));
         }
         Ok(found)
     }

@@ -1,13 +1,14 @@
 //! One node: from its configuration to its end.
 
 use crate::config::ServeConfig;
-use crate::http::feed::Feed;
-use crate::http::intake::{Connections, Intake};
+use crate::http::server::{Connections, Intake};
+use crate::http::status_stream::Feed;
 use crate::http::{App, Clients, Door};
 use crate::node_number::NodeNumber;
 use crate::ready_line::NodeEntry;
 use crate::sale_service::Sales;
-use crate::status::{Audits, Publisher};
+use crate::status::Audits;
+use crate::status_publisher::Publisher;
 use crate::telemetry::decision_log::StatLog;
 use crate::telemetry::metrics::Counters;
 use lastseat_ledger::Ledger;

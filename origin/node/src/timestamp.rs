@@ -75,7 +75,6 @@ const fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::limits::MOMENT_MAX;
 
     #[test]
     fn moments_read_as_the_calendar_says() {
@@ -117,6 +116,6 @@ mod tests {
         let short = Rfc3339::parse("2000-02-29T00:00:00Z");
         assert_eq!(short, Some(UnixMillis(951_782_400_000)));
         let last = Rfc3339::parse("5138-11-16T09:46:39.999Z");
-        assert_eq!(last, Some(MOMENT_MAX));
+        assert_eq!(last, Some(UnixMillis::LAST));
     }
 }

@@ -5,7 +5,7 @@ use crate::harness::system::Node;
 use crate::harness::{Client, System, stat_log, tcp_redis};
 use crate::rush::stage::Stage;
 use anyhow::{Context, Result, bail};
-use lastseat_cluster::roster::{EdgeEntry, Roster};
+use lastseat_cluster::state_file::{EdgeEntry, Roster};
 use lastseat_node::ready_line::NodeEntry;
 use rustix::process::{Pid, Signal, kill_process};
 use shared::UnixMillis;

@@ -4,7 +4,7 @@ use super::paths::{repository, scratch, workerd};
 use super::{Client, Edge, Program};
 use anyhow::{Result, bail};
 use lastseat_cluster::process::free_port;
-use shared::routing::OriginRow;
+use shared::upstream::balancer::OriginRow;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;

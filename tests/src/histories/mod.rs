@@ -5,7 +5,7 @@ pub mod world;
 use crate::harness::PrivateRedis;
 use fastrand::Rng;
 use lastseat_ledger::{Ledger, TermsChange};
-use shared::model::Command;
+use shared::ledger_model::Command;
 use shared::{
     BuyerId, Capacity, Order, OrderId, OrderState, Pass, Quantity, Reserve, SaleState, Terms,
     UnixMillis,

@@ -2,13 +2,14 @@
 
 use crate::ledger::{audit, connect, open, order, sale};
 use lastseat_ledger::{Ledger, Verdict};
-use lastseat_node::sale_service::{NodeIdentity, Placed, Sales};
+use lastseat_node::sale_service::{NodeIdentity, Sales};
 use lastseat_node::telemetry::metrics::Counters;
 use lastseat_tests::harness::TcpRedis;
 use lastseat_tests::harness::proxy::{Lost, Proxy, Then};
-use shared::gate::Key;
+use shared::Placed;
+use shared::domain::order::Key;
+use shared::domain::order::NewOrder;
 use shared::limits::LEDGER_DEADLINE_MS;
-use shared::order::NewOrder;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

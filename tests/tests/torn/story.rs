@@ -5,7 +5,7 @@ use lastseat_ledger::ack_journal::Told;
 use lastseat_ledger::{Ledger, Reserve, TermsChange, Verdict};
 use lastseat_tests::harness::paths::scratch;
 use shared::UnixMillis;
-use shared::order::Pass;
+use shared::domain::order::Pass;
 use shared::{BuyerId, Capacity, Order, OrderId, OrderState, Quantity, SaleId, SaleState, Terms};
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,7 +1,7 @@
 //! `lastseat audit`
 
 use super::progress::Progress;
-use super::sale::sale_id;
+use super::sale_id;
 use super::{fault, ledger, print, print_text};
 use crate::cli::{AuditFlags, Common};
 use crate::failure::Failure;

@@ -1,6 +1,6 @@
 //! `lastseat doctor`
 
-use super::sale::sale_id;
+use super::sale_id;
 use super::{ledger_url, print, print_text};
 use crate::cli::{Common, DoctorFlags};
 use crate::config::replicas;

@@ -1,15 +1,15 @@
 //! `lastseat orders export`
 
 use super::progress::Progress;
-use super::sale::{no_sale, sale_id};
 use super::{fault, ledger, reader_left};
+use super::{no_sale, sale_id};
 use crate::cli::{Common, ExportFlags};
 use crate::failure::Failure;
 use lastseat_cluster::process::StopSignals;
 use lastseat_ledger::{Fault, Ledger};
 use lastseat_node::api::event_line;
 use shared::SaleId;
-use shared::log::Entry;
+use shared::ledger_model::event_log::Entry;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;

@@ -23,12 +23,12 @@ mod watch;
 use crate::cli::{Cli, Command, Common};
 use crate::config::replicas;
 use crate::failure::Failure;
-use lastseat_cluster::roster::Roster;
+use lastseat_cluster::state_file::Roster;
 use lastseat_ledger::{Fault, Ledger, LedgerUrl};
 use lastseat_node::timestamp::Rfc3339;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
-use shared::{Problem, UnixMillis};
+use shared::{Problem, SaleId, UnixMillis};
 use std::future::Future;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -108,6 +108,16 @@ fn ledger_url(common: &Common) -> Result<Option<LedgerUrl>, Failure> {
     let url = LedgerUrl::parse(&url)
         .map_err(|e| Failure::usage(vec![format!("--redis-url or REDIS_URL: {e}")]))?;
     Ok(Some(url))
+}
+
+fn sale_id(text: &str) -> Result<SaleId, Failure> {
+    SaleId::parse(text).map_err(|e| Failure::usage(vec![format!("{text:?}: {e}")]))
+}
+
+fn no_sale(sale: &SaleId) -> Failure {
+    Failure::runtime(format!(
+        "there is no sale {sale}; `lastseat sale list` names those that there are"
+    ))
 }
 
 /// A fault as an operator hears it, with its cause.

@@ -1,12 +1,12 @@
 //! `lastseat orders`, except `export`, `replay` and `unrestored`
 
-use super::sale::{no_sale, sale_id};
 use super::{export, fault, ledger, print, refused, replay, unrestored};
+use super::{no_sale, sale_id};
 use crate::cli::{AckFlags, Common, OrderConfirmFlags, OrderFlags, OrdersCommand};
 use crate::failure::Failure;
 use lastseat_ledger::{Reply, SaleChange, Verdict};
 use serde::Serialize;
-use shared::wire::OrderView;
+use shared::wire::messages::OrderView;
 use shared::{OrderId, Problem, Quantity, SaleId};
 use std::process::ExitCode;
 

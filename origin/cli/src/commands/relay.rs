@@ -1,6 +1,6 @@
 //! `lastseat relay`
 
-use super::sale::sale_id;
+use super::sale_id;
 use super::{ledger, print};
 use crate::cli::{Common, RelayFlags};
 use crate::failure::Failure;

@@ -1,7 +1,7 @@
 //! `lastseat orders replay`
 
-use super::sale::{no_sale, sale_id};
 use super::{fault, ledger, print};
+use super::{no_sale, sale_id};
 use crate::cli::{Common, ReplayFlags};
 use crate::failure::Failure;
 use crate::journal::{Fate, Journal, Told};

@@ -1,6 +1,6 @@
 //! `lastseat sale`, except `watch`
 
-use super::{fault, ledger, print, refused, watch};
+use super::{fault, ledger, no_sale, print, refused, sale_id, watch};
 use crate::cli::{
     Common, SaleCommand, SaleCreateFlags, SaleRestockFlags, SaleSetFlags, TermsFlags,
 };
@@ -23,16 +23,6 @@ pub(super) async fn run(common: &Common, command: SaleCommand) -> Result<ExitCod
         SaleCommand::Set(flags) => set(common, &flags).await,
         SaleCommand::Watch(flags) => watch::run(common, &flags).await,
     }
-}
-
-pub(super) fn sale_id(text: &str) -> Result<SaleId, Failure> {
-    SaleId::parse(text).map_err(|e| Failure::usage(vec![format!("{text:?}: {e}")]))
-}
-
-pub(super) fn no_sale(sale: &SaleId) -> Failure {
-    Failure::runtime(format!(
-        "there is no sale {sale}; `lastseat sale list` names those that there are"
-    ))
 }
 
 /// The flags as the API writes them, relative moments by the ledger's clock.

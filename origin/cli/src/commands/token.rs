@@ -1,6 +1,6 @@
 //! `lastseat token`
 
-use super::sale::sale_id;
+use super::sale_id;
 use super::{print, print_text};
 use crate::cli::{Common, TokenFlags};
 use crate::failure::Failure;
@@ -8,8 +8,9 @@ use lastseat_cluster::{repository, variable};
 use lastseat_ledger::clock;
 use lastseat_node::secret::key_ring;
 use serde::Serialize;
+use shared::auth::buyer_token;
 use shared::limits::BUYER_TOKEN_LIFE_MAX_MS;
-use shared::{BuyerId, UnixMillis, buyer_token};
+use shared::{BuyerId, UnixMillis};
 use std::process::ExitCode;
 
 const KEY: &str = "LASTSEAT_BUYER_KEY";

@@ -1,12 +1,12 @@
 //! `lastseat orders unrestored`
 
-use super::sale::{no_sale, sale_id};
 use super::{fault, ledger, print_text};
+use super::{no_sale, sale_id};
 use crate::cli::{Common, UnrestoredFlags};
 use crate::failure::Failure;
 use lastseat_ledger::Ledger;
 use lastseat_ledger::ack_journal::Told;
-use lastseat_ledger::heal::Unrestored;
+use lastseat_ledger::recovery::Unrestored;
 use lastseat_node::timestamp::Rfc3339;
 use serde::Serialize;
 use shared::limits::RESTORE_BATCH_MAX;

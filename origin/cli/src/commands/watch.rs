@@ -1,7 +1,7 @@
 //! `lastseat sale watch`
 
-use super::sale::{no_sale, sale_id};
 use super::{fault, ledger, print_text, reader_left};
+use super::{no_sale, sale_id};
 use crate::cli::{Common, SaleWatchFlags};
 use crate::failure::Failure;
 use lastseat_cluster::process::StopSignals;

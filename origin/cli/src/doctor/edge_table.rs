@@ -1,8 +1,8 @@
 //! Whether `wrangler.toml` names origins that an edge can route to.
 
 use super::report::Finding;
-use shared::bucket::Rate;
-use shared::routing::{Balance, OriginRow, Router};
+use shared::admission::rate_limit::Rate;
+use shared::upstream::balancer::{Balance, OriginRow, Router};
 use std::path::Path;
 
 const REMEDY: &str = "correct it; docs and comments in wrangler.toml show what it looks like";

@@ -1,7 +1,7 @@
 //! Limits of this process, which a node has, too.
 
 use super::report::Finding;
-use lastseat_node::http::intake::CONNECTIONS_MAX;
+use lastseat_node::http::server::CONNECTIONS_MAX;
 use rustix::process::{Resource, getrlimit};
 
 /// Files beside connections: Redis, logs, sockets.

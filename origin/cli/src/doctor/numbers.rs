@@ -1,7 +1,7 @@
 //! Whether each node number is used once.
 
 use super::Finding;
-use lastseat_ledger::numbers::Refused;
+use lastseat_ledger::node_numbers::Refused;
 use lastseat_ledger::{Ledger, LedgerUrl};
 use lastseat_node::timestamp::Rfc3339;
 use shared::UnixMillis;

@@ -2,7 +2,7 @@
 
 use super::report::Finding;
 use lastseat_cluster::process::port_is_taken;
-use lastseat_cluster::roster::Roster;
+use lastseat_cluster::state_file::Roster;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;

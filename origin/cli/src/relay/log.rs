@@ -5,7 +5,7 @@ use super::error::RelayError;
 use super::stop::Stop;
 use lastseat_ledger::{Fault, Ledger};
 use shared::SaleId;
-use shared::log::Entry;
+use shared::ledger_model::event_log::Entry;
 use tracing::warn;
 
 /// Entries of one page. An entry of a full batch takes some 100 KiB.

@@ -26,7 +26,7 @@ use lease::{Lease, Unleased};
 use log::Log;
 use serde::Serialize;
 use shared::SaleId;
-use shared::log::Entry;
+use shared::ledger_model::event_log::Entry;
 use std::time::Duration;
 use tracing::{info, warn};
 

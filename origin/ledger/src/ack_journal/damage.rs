@@ -1,6 +1,6 @@
 //! A journal that was cut, torn or damaged: what is read of it was written, and all that is whole is read.
 
-use super::lines::{read, write};
+use super::codec::{read, write};
 use shared::{Order, OrderId, SaleId, SaleState, Snapshot, Terms, UnixMillis};
 use std::collections::HashSet;
 

@@ -1,17 +1,17 @@
 //! What this process heard of each sale and which orders it acknowledged: what a ledger that has lost its last moments is
 //! healed from. Bounded, in memory and in a file of the node.
 
+mod codec;
 #[cfg(test)]
 mod damage;
-mod heard;
-mod lines;
-mod saved;
+mod last_seen;
+mod segment_file;
 mod segments;
 
-pub use lines::Told;
+pub use codec::Told;
 
 use crate::LedgerObserver;
-use heard::Heard;
+use last_seen::Heard;
 use segments::Segments;
 use shared::limits::{ACKNOWLEDGED_SEGMENT_BYTES, SALES_MAX};
 use shared::{Order, OrderId, SaleId, Snapshot};

@@ -1,8 +1,8 @@
 //! The journal's bytes: two segments in memory and the same two in files. The newer one is written, and when it is full
 //! the older one is dropped.
 
-use super::lines;
-use super::saved::Saved;
+use super::codec;
+use super::segment_file::Saved;
 use crate::LedgerObserver;
 use crate::private_file;
 use shared::{Order, OrderId, SaleId, Snapshot};
@@ -48,8 +48,8 @@ pub(super) struct Copy {
 impl Copy {
     /// Hands each order that was noted to `each`, the oldest first.
     pub(super) fn read(&self, mut each: impl FnMut(&SaleId, &Snapshot, OrderId, Order)) {
-        lines::read(&self.older, &mut each);
-        lines::read(&self.newer, &mut each);
+        codec::read(&self.older, &mut each);
+        codec::read(&self.newer, &mut each);
     }
 }
 
@@ -86,7 +86,7 @@ impl Segments {
         orders: impl Iterator<Item = (&'a OrderId, &'a Order)>,
     ) -> Option<u64> {
         let begin = self.newer.len();
-        lines::write(&mut self.newer, sale, snapshot, orders);
+        codec::write(&mut self.newer, sale, snapshot, orders);
         if self.newer.len() == begin {
             return None;
         }
@@ -338,12 +338,12 @@ mod tests {
         (1..=3).for_each(|seq| note(&mut segments, seq));
         let text = fs::read(&path).unwrap();
         let answers: Vec<usize> = (0..=text.len())
-            .filter(|at| lines::whole_answers(&text, *at) == *at)
+            .filter(|at| codec::whole_answers(&text, *at) == *at)
             .collect();
         assert_eq!(answers.len(), 4, "{answers:?}");
         for most in 0..=text.len() {
             let whole = answers.iter().rfind(|at| **at <= most).unwrap();
-            assert_eq!(lines::whole_answers(&text, most), *whole);
+            assert_eq!(codec::whole_answers(&text, most), *whole);
         }
         // One that could not be cut off.
         segments.newer_saved.leave_half_a_line(&text[..50]);

@@ -3,8 +3,8 @@
 use super::found::{FindingKind, Found};
 use super::log::Log;
 use super::look::{KINDS, LOG, Look, NUMBERS, ORDERS, OTHERS, PARTS, SALE, shown};
+use shared::ledger_model::order_book::Count;
 use shared::limits::CAPACITY_MAX;
-use shared::orderbook::Count;
 
 /// Names keys that are missing or of another type.
 pub(super) fn check_keys(look: &Look, found: &mut Found) {

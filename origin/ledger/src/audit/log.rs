@@ -1,12 +1,12 @@
 //! The log as it lies in Redis, read entry by entry whatever its entries are, and what it says of the sale.
 
-use super::super::{Fault, Ledger, keys, reply};
+use super::super::{Fault, Ledger, redis_keys, reply};
 use super::found::{FindingKind, Found};
 use super::look::{bytes, shown};
 use redis::Value;
-use shared::log::{Entry, Event};
-use shared::orderbook::OrderBook;
-use shared::sale::Terms;
+use shared::domain::sale::Terms;
+use shared::ledger_model::event_log::{Entry, Event};
+use shared::ledger_model::order_book::OrderBook;
 use shared::{Order, OrderId, SaleId, SaleState};
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub(super) async fn log_items(&self, sale: &SaleId, after: &str) -> Result<Vec<Item>, Fault> {
-        let [.., key] = keys::of_sale(sale);
+        let [.., key] = redis_keys::of_sale(sale);
         let from = match after {
             "" => "-".to_owned(),
             after => format!("({after}"),

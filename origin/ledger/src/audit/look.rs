@@ -2,7 +2,7 @@
 
 use super::super::{Fault, Ledger, reply};
 use redis::Value;
-use shared::sale::Terms;
+use shared::domain::sale::Terms;
 use shared::{SaleId, SaleState, UnixMillis};
 use std::collections::BTreeMap;
 

@@ -19,7 +19,7 @@ mod scan;
 
 pub use found::{Finding, FindingKind, NotChecked};
 
-use super::{Fault, Ledger, keys, reply};
+use super::{Fault, Ledger, redis_keys, reply};
 use plan::{Choices, Plan};
 use recount::Recount;
 use serde::Serialize;
@@ -74,7 +74,7 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`]; `Corrupt` also where one is none.
     pub async fn all_orders(&self, sale: &SaleId) -> Result<HashMap<OrderId, Order>, Fault> {
-        let [_, key, ..] = keys::of_sale(sale);
+        let [_, key, ..] = redis_keys::of_sale(sale);
         let mut orders = HashMap::new();
         self.scan("HSCAN", &key, |id, record| {
             let id =

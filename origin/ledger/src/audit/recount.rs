@@ -6,7 +6,7 @@ use super::log::{Item, Log};
 use super::look::{BUYERS, HOLDS, LOG, Look, ORDERS, shown};
 use super::scan::{ENDED, Foreign, Holds, Records, Tallies};
 use super::{AuditReport, Tell, fields};
-use shared::orderbook::{Count, OrderBook};
+use shared::ledger_model::order_book::{Count, OrderBook};
 use shared::{BuyerId, OrderId, OrderState, SaleId};
 use std::collections::{HashMap, HashSet};
 

@@ -1,6 +1,6 @@
 //! Scans of a sale's keys. What is not as lastseat writes it is kept aside, never an error.
 
-use super::super::{Fault, Ledger, keys, reply};
+use super::super::{Fault, Ledger, redis_keys, reply};
 use super::Tell;
 use super::look::{bytes, number};
 use redis::Value;
@@ -67,7 +67,7 @@ impl Ledger {
         sale: &SaleId,
         tell: &Tell<'_>,
     ) -> Result<Records, Fault> {
-        let [_, key, ..] = keys::of_sale(sale);
+        let [_, key, ..] = redis_keys::of_sale(sale);
         let all = self.orders_granted(sale).await?;
         let mut records = Records::default();
         self.scan("HSCAN", &key, |name, record| {
@@ -96,7 +96,7 @@ impl Ledger {
     }
 
     pub(super) async fn scan_tallies(&self, sale: &SaleId) -> Result<Tallies, Fault> {
-        let [_, _, key, ..] = keys::of_sale(sale);
+        let [_, _, key, ..] = redis_keys::of_sale(sale);
         let mut tallies = Tallies::default();
         self.scan("HSCAN", &key, |name, value| {
             let buyer = |text: &str| {
@@ -121,7 +121,7 @@ impl Ledger {
     }
 
     pub(super) async fn scan_holds(&self, sale: &SaleId) -> Result<Holds, Fault> {
-        let [_, _, _, key, _] = keys::of_sale(sale);
+        let [_, _, _, key, _] = redis_keys::of_sale(sale);
         let mut holds = Holds::default();
         self.scan("ZSCAN", &key, |name, deadline| {
             match parse(name, |text| OrderId::parse(text).ok()) {
@@ -173,7 +173,7 @@ fn parse<T>(value: &Value, read: impl Fn(&str) -> Option<T>) -> Option<T> {
 
 /// Numbers that Lua counts exactly and writes in full.
 fn counts_exactly(order: &Order) -> bool {
-    let bound = shared::limits::MOMENT_MAX;
+    let bound = shared::UnixMillis::LAST;
     order.created_at <= bound
         && order.deadline <= bound
         && order.asked <= shared::limits::CAPACITY_MAX

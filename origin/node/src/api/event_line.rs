@@ -2,11 +2,14 @@
 //! these lines and `relay` delivers them.
 
 use serde::Serialize;
-use shared::log::{Entry, Event};
-use shared::sale::Terms;
+use shared::domain::sale::Terms;
+use shared::ledger_model::event_log::{Entry, Event};
 use shared::{OrderState, SaleId, SaleState, UnixMillis};
 use std::io::{self, Write};
 use utoipa::ToSchema;
+
+/// Most lines of a page of the log that a caller may name.
+pub const LOG_LINES_MAX: usize = 10_000;
 
 /// One event of a sale. `commit_seq` and `index` together name it for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]

@@ -2,9 +2,10 @@
 
 use lastseat_ledger::{Fault, Ledger};
 use serde::{Deserialize, Serialize};
-use shared::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
-use shared::sale::Terms;
-use shared::{Capacity, Problem, SaleId, SaleState, Snapshot, UnixMillis, whole};
+use shared::domain::sale::Terms;
+use shared::wire::json_integer;
+use shared::wire::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
+use shared::{Capacity, Problem, SaleId, SaleState, Snapshot, UnixMillis};
 use utoipa::ToSchema;
 
 /// A sale to be created. Body of `PUT /v1/admin/sales/{sale}`, flags of `lastseat sale create`.
@@ -12,27 +13,27 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct NewSale {
     /// Tickets that exist.
-    #[serde(deserialize_with = "whole::number")]
+    #[serde(deserialize_with = "json_integer::number")]
     #[schema(value_type = Capacity)]
     pub capacity: u64,
     /// When it opens by itself, in Unix milliseconds.
-    #[serde(default, deserialize_with = "whole::number_or_null")]
+    #[serde(default, deserialize_with = "json_integer::number_or_null")]
     #[schema(value_type = Option<Moment>)]
     pub opens_at: Option<u64>,
     /// When it closes by itself, in Unix milliseconds.
-    #[serde(default, deserialize_with = "whole::number_or_null")]
+    #[serde(default, deserialize_with = "json_integer::number_or_null")]
     #[schema(value_type = Option<Moment>)]
     pub closes_at: Option<u64>,
     /// How long a hold lasts, in milliseconds; absent or 0 = orders are confirmed at once.
-    #[serde(default, deserialize_with = "whole::number_or_null")]
+    #[serde(default, deserialize_with = "json_integer::number_or_null")]
     #[schema(value_type = Option<HoldMs>)]
     pub hold_ms: Option<u64>,
     /// Most tickets of one buyer; absent or 0 = no limit.
-    #[serde(default, deserialize_with = "whole::number_or_null")]
+    #[serde(default, deserialize_with = "json_integer::number_or_null")]
     #[schema(value_type = Option<BuyerLimit>)]
     pub buyer_limit: Option<u32>,
     /// Most tickets in one order.
-    #[serde(default, deserialize_with = "whole::number_or_null")]
+    #[serde(default, deserialize_with = "json_integer::number_or_null")]
     #[schema(value_type = Option<OrderLimit>)]
     pub order_limit: Option<u32>,
     /// Whether it is open from the start. When absent: yes, unless it has a time to open at.

@@ -3,10 +3,11 @@
 
 use lastseat_ledger::{Ledger, Reply, SaleChange, TermsChange};
 use serde::Deserialize;
+use shared::domain::sale::Terms;
 use shared::limits::CAPACITY_MAX;
-use shared::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
-use shared::sale::Terms;
-use shared::{Capacity, Code, Problem, Refusal, SaleId, Snapshot, UnixMillis, whole};
+use shared::wire::json_integer;
+use shared::wire::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
+use shared::{Capacity, Code, Problem, Refusal, SaleId, Snapshot, UnixMillis};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -21,10 +22,10 @@ const AGAIN_MS: u32 = 250;
 #[serde(deny_unknown_fields)]
 pub struct RestockRequest {
     /// So many from now on; safe to repeat.
-    #[serde(default, deserialize_with = "whole::given")]
+    #[serde(default, deserialize_with = "json_integer::given")]
     pub capacity: Option<u64>,
     /// So many more than now, or fewer; each repeat changes it again.
-    #[serde(default, deserialize_with = "whole::given")]
+    #[serde(default, deserialize_with = "json_integer::given")]
     pub add: Option<i64>,
 }
 
@@ -94,23 +95,23 @@ impl RestockRequest {
 #[schema(min_properties = 1)]
 pub struct TermsRequest {
     /// When it opens by itself, in Unix milliseconds; 0 = not by itself.
-    #[serde(default, deserialize_with = "whole::given")]
+    #[serde(default, deserialize_with = "json_integer::given")]
     #[schema(value_type = Option<Moment>, nullable = false)]
     pub opens_at: Option<u64>,
     /// When it closes by itself, in Unix milliseconds; 0 = not by itself.
-    #[serde(default, deserialize_with = "whole::given")]
+    #[serde(default, deserialize_with = "json_integer::given")]
     #[schema(value_type = Option<Moment>, nullable = false)]
     pub closes_at: Option<u64>,
     /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
-    #[serde(default, deserialize_with = "whole::given")]
+    #[serde(default, deserialize_with = "json_integer::given")]
     #[schema(value_type = Option<HoldMs>, nullable = false)]
     pub hold_ms: Option<u64>,
     /// Most tickets of one buyer; 0 = no limit.
-    #[serde(default, deserialize_with = "whole::given")]
+    #[serde(default, deserialize_with = "json_integer::given")]
     #[schema(value_type = Option<BuyerLimit>, nullable = false)]
     pub buyer_limit: Option<u32>,
     /// Most tickets in one order.
-    #[serde(default, deserialize_with = "whole::given")]
+    #[serde(default, deserialize_with = "json_integer::given")]
     #[schema(value_type = Option<OrderLimit>, nullable = false)]
     pub order_limit: Option<u32>,
 }

@@ -3,7 +3,7 @@
 use super::is_whole;
 use crate::telemetry::metrics::{Counters, count};
 use lastseat_ledger::ack_journal::Told;
-use lastseat_ledger::heal::{Heal, Says};
+use lastseat_ledger::recovery::{Heal, Says};
 use lastseat_ledger::{Fault, Ledger};
 use shared::limits::RESTORE_BATCH_MAX;
 use shared::recovery::{Duty, Look, Next, Stage, Turn, View};

@@ -4,7 +4,7 @@
 //! not read it yet. So a connection that the server ends is read out first: for a moment, up to a number of bytes, and
 //! for a bounded number of connections at a time. The client finds its answer, then the end.
 
-use super::intake::Place;
+use super::place::Place;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,33 +1,29 @@
 //! What a node says over HTTP: the public routes, and those of the operators on their own listener.
 
 pub mod admin;
-pub mod answer;
-mod changes;
-mod clients;
+mod cached_refusals;
+mod client_rate;
 mod dashboard;
-mod document;
-mod door;
-pub mod feed;
-mod guard;
-pub mod intake;
+mod edge_auth;
+mod fast_path;
+mod head_timeout;
+pub mod health_and_metrics;
+mod json;
 mod linger;
-mod names;
-pub mod operations;
+mod openapi_document;
+mod order_changes;
 mod orders;
-mod patience;
-mod prepared;
+mod place;
 mod request;
+pub mod response;
 mod sales;
-mod sender;
+pub mod server;
+pub mod status_stream;
+mod token_auth;
 
-pub use clients::Clients;
-pub use door::Door;
-pub use sender::Trust;
-
-pub(crate) use admin::LOG_LINES_MAX;
-pub(crate) use changes::ConfirmRequest;
-pub(crate) use names::TRACEPARENT;
-pub(crate) use request::Nothing;
+pub use client_rate::Clients;
+pub use edge_auth::Trust;
+pub use fast_path::Door;
 
 use crate::membership::NodeIdentity;
 use crate::sale_service::Sales;
@@ -39,9 +35,9 @@ use axum::Router;
 use axum::http::HeaderValue;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use feed::Feed;
-use intake::Connections;
+use server::Connections;
 use shared::{Code, KeyRing, Problem};
+use status_stream::Feed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -102,7 +98,7 @@ fn public(app: Arc<App>) -> Router {
     for_edges()
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&app), sender::admit))
+        .layer(from_fn_with_state(Arc::clone(&app), edge_auth::admit))
         .merge(for_all().method_not_allowed_fallback(wrong_method))
         .with_state(app)
 }
@@ -123,37 +119,37 @@ pub(crate) fn for_edges() -> Router<Arc<App>> {
         .route("/v1/sales/{sale}/orders/{order}", get(orders::show))
         .route(
             "/v1/sales/{sale}/orders/{order}/confirm",
-            post(changes::confirm),
+            post(order_changes::confirm),
         )
         .route(
             "/v1/sales/{sale}/orders/{order}/cancel",
-            post(changes::cancel),
+            post(order_changes::cancel),
         )
         .route(
             "/v1/sales/{sale}/orders/{order}/extend",
-            post(changes::extend),
+            post(order_changes::extend),
         )
 }
 
 pub(crate) fn for_all() -> Router<Arc<App>> {
-    operations::health().merge(document::of_the_public())
+    health_and_metrics::health().merge(openapi_document::of_the_public())
 }
 
 pub(crate) fn for_operators() -> Router<Arc<App>> {
     Router::new()
         .merge(admin::routes())
         .merge(dashboard::routes())
-        .merge(feed::routes())
-        .merge(operations::health())
-        .merge(operations::metrics())
-        .merge(document::of_operators())
+        .merge(status_stream::routes())
+        .merge(health_and_metrics::health())
+        .merge(health_and_metrics::metrics())
+        .merge(openapi_document::of_operators())
 }
 
 async fn nowhere() -> axum::response::Response {
-    answer::problem(&Problem::new(Code::NotFound))
+    response::problem(&Problem::new(Code::NotFound))
 }
 
 /// axum adds the header `Allow`.
 async fn wrong_method() -> axum::response::Response {
-    answer::problem(&Problem::new(Code::MethodNotAllowed))
+    response::problem(&Problem::new(Code::MethodNotAllowed))
 }

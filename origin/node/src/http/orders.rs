@@ -1,17 +1,18 @@
 //! The buyer's calls.
 
+use super::edge_auth::Sender;
 use super::request::{self, Incoming, OfOrder, OfSale};
-use super::sender::Sender;
-use super::{App, answer, names};
+use super::{App, response};
 use crate::committer::NewOrder;
+use crate::header_names;
 use crate::telemetry::decision_log::Decision;
 use crate::telemetry::spans;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use shared::buyer_token::TokenError;
-use shared::grant::Supply;
-use shared::wire::{OrderRequest, OrderView};
+use shared::admission::grant::Supply;
+use shared::auth::buyer_token::TokenError;
+use shared::wire::messages::{OrderRequest, OrderView};
 use shared::{EdgeId, Problem, Refusal, SaleId, TraceParent};
 use std::sync::Arc;
 use std::time::Instant;
@@ -40,7 +41,7 @@ pub(super) async fn answer(
             let trace = spans::of_sender(headers);
             decide(app, sale, sender.edge(), trace, order).await
         }
-        Err(problem) => answer::problem(&problem),
+        Err(problem) => response::problem(&problem),
     };
     with_grant(app, sale, sender, &mut response);
     response
@@ -87,7 +88,7 @@ async fn decide(
     app.counters.order_done(&outcome, came.elapsed());
     app.stat_log
         .record(|| Decision::new(sale, &id, quantity, edge, &outcome).of_trace(trace));
-    answer::placed(sale, &id, &outcome)
+    response::placed(sale, &id, &outcome)
 }
 
 /// `GET /v1/sales/{sale}/orders/{order}`
@@ -97,8 +98,8 @@ pub(super) async fn show(
     sender: Sender,
 ) -> Response {
     let asked = app.sales.order(&sale, &id).await;
-    let mut response = answer::found(asked, Refusal::UnknownOrder, |order| {
-        answer::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
+    let mut response = response::found(asked, Refusal::UnknownOrder, |order| {
+        response::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
     });
     with_grant(&app, &sale, &sender, &mut response);
     response
@@ -113,8 +114,8 @@ pub(super) fn with_grant(app: &App, sale: &SaleId, sender: &Sender, response: &m
         if grant.supply == Supply::Unknown
             && let Some(names) = app.sales.names_for_edges()
         {
-            response.headers_mut().insert(&names::SALES, names);
+            response.headers_mut().insert(&header_names::SALES, names);
         }
-        answer::add_grant(response, &grant);
+        response::add_grant(response, &grant);
     }
 }

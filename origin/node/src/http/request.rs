@@ -1,8 +1,9 @@
 //! Reads requests: from bytes and headers to the types of `shared`, with a sentence for whatever
 //! is wrong.
 
-use super::sender::Sender;
-use super::{App, answer, names};
+use super::edge_auth::Sender;
+use super::{App, response};
+use crate::header_names;
 use axum::body::HttpBody;
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::header::CONTENT_LENGTH;
@@ -12,15 +13,13 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use lastseat_ledger::clock;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use shared::buyer_token::{self, TokenError};
-use shared::gate::Key;
-use shared::ids::IdError;
+use shared::auth::buyer_token::{self, TokenError};
+use shared::domain::ids::IdError;
+use shared::domain::order::Key;
 use shared::limits::BODY_MAX;
 use shared::{BuyerId, Code, OrderId, Problem, SaleId};
 use std::time::Duration;
-use utoipa::ToSchema;
 
 /// A body has to arrive within this time.
 const BODY_DEADLINE: Duration = Duration::from_secs(5);
@@ -61,7 +60,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OfOrder {
 async fn path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams, Response> {
     RawPathParams::from_request_parts(parts, state)
         .await
-        .map_err(|_| answer::problem(&Problem::invalid("The path is not valid UTF-8.")))
+        .map_err(|_| response::problem(&Problem::invalid("The path is not valid UTF-8.")))
 }
 
 fn named<T>(
@@ -76,18 +75,22 @@ fn named<T>(
 }
 
 fn invalid(error: IdError) -> Response {
-    answer::problem(&Problem::invalid(error))
+    response::problem(&Problem::invalid(error))
 }
 
 /// The id of an order and where it comes from. Without `Idempotency-Key` it is made here.
 pub(super) fn order_key(headers: &HeaderMap, sender: &Sender) -> Result<(OrderId, Key), Problem> {
-    let Some(sent) = headers.get(&names::IDEMPOTENCY_KEY) else {
+    let Some(sent) = headers.get(&header_names::IDEMPOTENCY_KEY) else {
         return Ok((new_order_id()?, Key::Made));
     };
     let id = sent.to_str().map_err(|_| IdError::Order);
     let id = id.and_then(OrderId::parse);
     let id = id.map_err(Problem::invalid)?;
-    let repeats = || headers.get(&names::RETRY).is_some_and(|value| value == "1");
+    let repeats = || {
+        headers
+            .get(&header_names::RETRY)
+            .is_some_and(|value| value == "1")
+    };
     let key = match sender {
         Sender::Edge { key, .. } => *key,
         Sender::Client(_) if repeats() => Key::Repeated,
@@ -112,7 +115,7 @@ pub(super) fn buyer_by_token(
     let Some(keys) = &app.buyer_keys else {
         return Ok(None);
     };
-    let token = headers.get(&names::BUYER_TOKEN);
+    let token = headers.get(&header_names::BUYER_TOKEN);
     // What is no text is no token.
     let token = token.map(|token| token.to_str().unwrap_or_default());
     buyer_token::check(keys, token, sale, clock::now()).map(Some)
@@ -129,11 +132,6 @@ pub(super) async fn json<T: DeserializeOwned>(
     }
     parse(&bytes)
 }
-
-/// The body of a call that takes none: absent, or `{}`.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Nothing {}
 
 /// The body as JSON of type `T`; the default where it is empty.
 pub(super) async fn json_or_default<T: Default + DeserializeOwned>(

@@ -1,15 +1,15 @@
 //! A sale as the public sees it.
 
+use super::edge_auth::Sender;
 use super::orders::with_grant;
 use super::request::OfSale;
-use super::sender::Sender;
-use super::{App, answer};
-use crate::sale_service::Tier;
+use super::{App, response};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use shared::Refusal;
-use shared::wire::SaleView;
+use shared::Tier;
+use shared::wire::messages::SaleView;
 use std::sync::Arc;
 
 /// `GET /v1/sales/{sale}`
@@ -20,12 +20,12 @@ pub(super) async fn show(
 ) -> Response {
     let mut tier = Tier::Ledger;
     let asked = app.sales.snapshot(&sale).await;
-    let mut response = answer::found(asked, Refusal::UnknownSale, |(snapshot, by)| {
+    let mut response = response::found(asked, Refusal::UnknownSale, |(snapshot, by)| {
         tier = by;
-        answer::json(StatusCode::OK, &SaleView::new(&sale, &snapshot))
+        response::json(StatusCode::OK, &SaleView::new(&sale, &snapshot))
     });
     if tier == Tier::Origin {
-        answer::answered_by(&mut response, tier);
+        response::answered_by(&mut response, tier);
     }
     with_grant(&app, &sale, &sender, &mut response);
     response

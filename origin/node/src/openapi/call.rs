@@ -3,7 +3,7 @@
 use super::{example, headers};
 use serde::Serialize;
 use serde_json::{Value, json};
-use shared::problem::PROBLEM_JSON;
+use shared::wire::problem::PROBLEM_JSON;
 use shared::{Code, OrderId, Problem, SaleId};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;

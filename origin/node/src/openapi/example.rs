@@ -4,7 +4,7 @@ use crate::api::event_line::EventLine;
 use crate::api::sale_bodies::SaleReport;
 use crate::status::ClusterStatus;
 use lastseat_ledger::AuditReport;
-use shared::wire::{OrderView, SaleView};
+use shared::wire::messages::{OrderView, SaleView};
 use shared::{Code, OrderState, Problem, Refusal, SaleId, SaleState, Snapshot, Terms, UnixMillis};
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -2,9 +2,9 @@
 
 use super::call::{Call, LEDGER};
 use super::{example, headers};
-use crate::http::{ConfirmRequest, Nothing};
+use crate::api::order_bodies::{ConfirmRequest, Nothing};
 use serde_json::json;
-use shared::wire::OrderRequest;
+use shared::wire::messages::OrderRequest;
 use shared::{Code, OrderState};
 use utoipa::openapi::{HttpMethod, Required};
 

@@ -3,7 +3,7 @@
 use super::{headers, operators, public};
 use serde::Serialize;
 use serde_json::Value;
-use shared::problem::PROBLEM_JSON;
+use shared::wire::problem::PROBLEM_JSON;
 use std::fmt::Write;
 use utoipa::openapi::OpenApi;
 

@@ -3,18 +3,16 @@
 
 mod audits;
 mod cluster;
-mod publish;
 
 pub use audits::{AuditMark, Audits};
 pub use cluster::{ClusterStatus, Funnel, Health, NodeView, SaleView};
-pub use publish::Publisher;
 
 use crate::telemetry::metrics::SaleCounts;
 use crate::telemetry::metrics::histogram::Reading;
 use crate::timeline::Happening;
 use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
-use shared::counts::REASONS;
+use shared::wire::edge_counters::REASONS;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use utoipa::ToSchema;
@@ -90,7 +88,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn of(reading: &Reading) -> Self {
+    pub(crate) fn of(reading: &Reading) -> Self {
         Self {
             p50: reading.quantile(0.5),
             p99: reading.quantile(0.99),
@@ -139,7 +137,7 @@ pub struct EdgeSums {
 }
 
 impl SaleTotals {
-    fn of(sale: String, counts: &SaleCounts) -> Self {
+    pub(crate) fn of(sale: String, counts: &SaleCounts) -> Self {
         let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let refused = REASONS.iter().zip(&counts.edge.refused);
         Self {
@@ -164,7 +162,7 @@ impl SaleTotals {
     }
 
     /// Adds what another node, or the same one earlier, has counted.
-    fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         let sums = [
             (&mut self.queue, other.queue),
             (&mut self.received, other.received),

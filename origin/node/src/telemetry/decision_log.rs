@@ -3,13 +3,14 @@
 //! Handlers drop their decision into a bounded queue and go on; a thread of its own formats and
 //! writes. When the disk cannot keep up, lines are dropped and counted, never waited for.
 
-use crate::sale_service::{Placed, Tier};
 use crate::telemetry::metrics::{Counters, count};
 use crate::timestamp::Rfc3339;
+use lastseat_ledger::Fault;
 use lastseat_ledger::clock;
 use lastseat_ledger::private_file;
-use lastseat_ledger::{Fault, Verdict};
-use shared::{Code, EdgeId, OrderId, Quantity, SaleId, TraceParent, UnixMillis};
+use shared::wire::problem::outcome_word;
+use shared::{EdgeId, OrderId, Quantity, SaleId, TraceParent, UnixMillis};
+use shared::{Placed, Tier};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ impl Decision {
         edge: Option<&EdgeId>,
         outcome: &Result<Placed, Fault>,
     ) -> Self {
-        let (result, by) = result(outcome);
+        let (result, by) = outcome_word(outcome);
         Self {
             at: clock::now(),
             sale: sale.clone(),
@@ -112,24 +113,6 @@ impl Second {
         let digits = [ms / 100, ms / 10 % 10, ms % 10];
         lines.extend(digits.map(|digit| b'0' + digit as u8));
         lines.push(b'Z');
-    }
-}
-
-/// The word for what became of an order, and who decided.
-pub(crate) const fn result(outcome: &Result<Placed, Fault>) -> (&'static str, Tier) {
-    let word = match outcome {
-        Ok(placed) => match &placed.verdict {
-            Verdict::Granted { replayed: true, .. } => "replayed",
-            Verdict::Granted { .. } => "granted",
-            Verdict::Refused(no) => no.code().as_str(),
-        },
-        Err(Fault::NotSent(_)) => Code::Unavailable.as_str(),
-        Err(Fault::Unknown(_)) => Code::OutcomeUnknown.as_str(),
-        Err(Fault::Corrupt(_)) => Code::Corrupt.as_str(),
-    };
-    match outcome {
-        Ok(placed) => (word, placed.by),
-        Err(_) => (word, Tier::Origin),
     }
 }
 
@@ -277,6 +260,7 @@ fn older(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lastseat_ledger::Verdict;
     use shared::Refusal;
     use std::os::unix::fs::MetadataExt as _;
     use std::os::unix::fs::PermissionsExt as _;

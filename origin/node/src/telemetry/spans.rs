@@ -5,7 +5,7 @@
 //! where nobody wants them. They name no order: an order's id is a capability. `stat.log` says which order a trace
 //! was about.
 
-use crate::http::TRACEPARENT;
+use crate::header_names::TRACEPARENT;
 use axum::http::{HeaderMap, Request, StatusCode};
 use lastseat_ledger::Fault;
 use shared::{SaleId, TraceParent};

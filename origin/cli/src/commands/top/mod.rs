@@ -22,11 +22,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Shows the cluster once a second until Ctrl-C or `q`, or until nobody reads any more. Where stdout
 /// is no terminal, a line a second.
 pub(super) async fn run(common: &Common, flags: &TopFlags) -> Result<ExitCode, Failure> {
-    let sale = flags
-        .sale
-        .as_deref()
-        .map(super::sale::sale_id)
-        .transpose()?;
+    let sale = flags.sale.as_deref().map(super::sale_id).transpose()?;
     let ledger = ledger(common).await?;
     let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
     let full = !common.json && !flags.once && io::stdout().is_terminal();

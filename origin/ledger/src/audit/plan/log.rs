@@ -4,7 +4,7 @@ use super::super::look::LOG;
 use super::orders::Target;
 use super::state::State;
 use super::{Ahead, Draft, NAMED};
-use shared::log::{Entry, Event};
+use shared::ledger_model::event_log::{Entry, Event};
 
 /// Events in one entry of a repair.
 const EVENTS: usize = 512;

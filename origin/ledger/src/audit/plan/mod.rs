@@ -14,7 +14,7 @@ use super::recount::Recount;
 use super::scan::ENDED;
 use orders::Target;
 use serde::Serialize;
-use shared::orderbook::{Count, OrderBook};
+use shared::ledger_model::order_book::{Count, OrderBook};
 use shared::{Capacity, Order, OrderId, OrderState, SaleId};
 use std::collections::{BTreeMap, HashSet};
 

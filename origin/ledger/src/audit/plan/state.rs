@@ -4,8 +4,8 @@ use super::super::log::Says;
 use super::super::look::SALE;
 use super::orders::Target;
 use super::{Ahead, Draft, NAMED};
-use shared::orderbook::Count;
-use shared::sale::Terms;
+use shared::domain::sale::Terms;
+use shared::ledger_model::order_book::Count;
 use shared::{OrderId, SaleState, UnixMillis};
 
 /// How far numbers go on where it is not known which were given, as in `heal.lua`.

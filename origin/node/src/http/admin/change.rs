@@ -1,9 +1,10 @@
 //! Changes of a sale. Each may be repeated, except a relative restock.
 
+use crate::api::order_bodies::Nothing;
 use crate::api::sale_changes::{RestockRequest, TermsRequest};
-use crate::http::guard::Operator;
-use crate::http::request::{self, Nothing, OfSale};
-use crate::http::{App, answer};
+use crate::http::request::{self, OfSale};
+use crate::http::token_auth::Operator;
+use crate::http::{App, response};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::de::DeserializeOwned;
@@ -20,8 +21,8 @@ pub(super) async fn state(
 ) -> Response {
     let (parts, body) = request.into_parts();
     match request::json_or_default::<Nothing>(&parts.headers, body).await {
-        Ok(Nothing {}) => answer::sale_changed(&sale, &app.sales.set_state(&sale, to).await),
-        Err(problem) => answer::problem(&problem),
+        Ok(Nothing {}) => response::sale_changed(&sale, &app.sales.set_state(&sale, to).await),
+        Err(problem) => response::problem(&problem),
     }
 }
 
@@ -33,8 +34,8 @@ pub(super) async fn restock(
     request: Request,
 ) -> Response {
     match checked(request, RestockRequest::check).await {
-        Ok(wanted) => answer::sale_changed(&sale, &app.sales.restock(&sale, wanted).await),
-        Err(problem) => answer::problem(&problem),
+        Ok(wanted) => response::sale_changed(&sale, &app.sales.restock(&sale, wanted).await),
+        Err(problem) => response::problem(&problem),
     }
 }
 
@@ -46,8 +47,8 @@ pub(super) async fn terms(
     request: Request,
 ) -> Response {
     match checked(request, TermsRequest::check).await {
-        Ok(change) => answer::sale_changed(&sale, &app.sales.set_terms(&sale, &change).await),
-        Err(problem) => answer::problem(&problem),
+        Ok(change) => response::sale_changed(&sale, &app.sales.set_terms(&sale, &change).await),
+        Err(problem) => response::problem(&problem),
     }
 }
 

@@ -1,9 +1,9 @@
 //! The log of a sale, a page of it.
 
-use crate::api::event_line;
-use crate::http::guard::Operator;
+use crate::api::event_line::{self, LOG_LINES_MAX};
 use crate::http::request::{self, OfSale};
-use crate::http::{App, answer};
+use crate::http::token_auth::Operator;
+use crate::http::{App, response};
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
@@ -13,9 +13,8 @@ use shared::{Problem, Refusal, SaleId};
 use std::sync::Arc;
 
 const NDJSON: &str = "application/x-ndjson";
-/// Lines of a page when the caller names no number, and the most that may be named.
+/// Lines of a page when the caller names no number.
 const LIMIT: usize = 1_000;
-pub(crate) const LIMIT_MAX: usize = 10_000;
 /// Log entries that one call reads; each may hold the events of a whole batch.
 const ENTRIES: usize = 16;
 
@@ -40,17 +39,17 @@ pub(super) async fn read(
 ) -> Response {
     let wanted = match request::query::<LogQuery>(&uri) {
         Ok(wanted) => wanted,
-        Err(problem) => return answer::problem(&problem),
+        Err(problem) => return response::problem(&problem),
     };
     let limit = wanted.limit.unwrap_or(LIMIT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        let wrong = format!("\"limit\" is a whole number from 1 to {LIMIT_MAX}.");
-        return answer::problem(&Problem::invalid(wrong));
+    if !(1..=LOG_LINES_MAX).contains(&limit) {
+        let wrong = format!("\"limit\" is a whole number from 1 to {LOG_LINES_MAX}.");
+        return response::problem(&Problem::invalid(wrong));
     }
     let page = page(app.sales.ledger(), &sale, wanted.from, limit).await;
     let page = page.and_then(|found| app.sales.there(&sale, found));
-    answer::found(page, Refusal::UnknownSale, |lines| {
-        answer::text(NDJSON, lines)
+    response::found(page, Refusal::UnknownSale, |lines| {
+        response::text(NDJSON, lines)
     })
 }
 

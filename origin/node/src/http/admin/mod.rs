@@ -3,11 +3,9 @@
 mod change;
 mod log;
 
-pub(crate) use log::LIMIT_MAX as LOG_LINES_MAX;
-
-use super::guard::Operator;
 use super::request::{self, OfOrder, OfSale};
-use super::{App, answer};
+use super::token_auth::Operator;
+use super::{App, response};
 use crate::api::sale_bodies::{NewSale, SaleList, SaleReport};
 use crate::status::AuditMark;
 use axum::Router;
@@ -17,7 +15,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use lastseat_ledger::Created;
 use serde::Deserialize;
-use shared::wire::OrderView;
+use shared::wire::messages::OrderView;
 use shared::{Code, Problem, Refusal, SaleId, SaleState};
 use std::sync::Arc;
 
@@ -51,25 +49,25 @@ async fn create(
     let (parts, body) = request.into_parts();
     let wanted = match request::json::<NewSale>(&parts.headers, body).await {
         Ok(wanted) => wanted.check(),
-        Err(problem) => return answer::problem(&problem),
+        Err(problem) => return response::problem(&problem),
     };
     let wanted = match wanted {
         Ok(wanted) => wanted,
-        Err(wrong) => return answer::problem(&wrong),
+        Err(wrong) => return response::problem(&wrong),
     };
     let (capacity, terms, open) = (wanted.capacity, wanted.terms, wanted.open);
     let ledger = app.sales.ledger();
     let (snapshot, created) = match ledger.create_sale(&sale, capacity, &terms, open).await {
         Ok(done) => done,
-        Err(trouble) => return answer::problem(&answer::fault(&trouble)),
+        Err(trouble) => return response::problem(&response::fault(&trouble)),
     };
     let status = match created {
         Created::New => StatusCode::CREATED,
         Created::Unchanged => StatusCode::OK,
-        Created::Differs => return answer::problem(&Problem::new(Code::SaleExists)),
+        Created::Differs => return response::problem(&Problem::new(Code::SaleExists)),
     };
     app.sales.hear(&sale, &snapshot);
-    answer::json(status, &SaleReport::new(&sale, &snapshot))
+    response::json(status, &SaleReport::new(&sale, &snapshot))
 }
 
 /// Query of `GET /v1/admin/sales`.
@@ -88,27 +86,27 @@ async fn list(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
     });
     let after = match after {
         Ok(after) => after,
-        Err(problem) => return answer::problem(&problem),
+        Err(problem) => return response::problem(&problem),
     };
     let list = SaleList::read(app.sales.ledger(), after.as_ref()).await;
-    answer::found(list.map(Some), Refusal::UnknownSale, |list| {
-        answer::json(StatusCode::OK, &list)
+    response::found(list.map(Some), Refusal::UnknownSale, |list| {
+        response::json(StatusCode::OK, &list)
     })
 }
 
 /// `GET /v1/admin/sales/{sale}`
 async fn show(_: Operator, State(app): State<Arc<App>>, OfSale(sale): OfSale) -> Response {
     let asked = app.sales.snapshot_now(&sale).await;
-    answer::found(asked, Refusal::UnknownSale, |snapshot| {
-        answer::json(StatusCode::OK, &SaleReport::new(&sale, &snapshot))
+    response::found(asked, Refusal::UnknownSale, |snapshot| {
+        response::json(StatusCode::OK, &SaleReport::new(&sale, &snapshot))
     })
 }
 
 /// `GET /v1/admin/sales/{sale}/orders/{order}`
 async fn order(_: Operator, State(app): State<Arc<App>>, OfOrder(sale, id): OfOrder) -> Response {
     let asked = app.sales.order(&sale, &id).await;
-    answer::found(asked, Refusal::UnknownOrder, |order| {
-        answer::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
+    response::found(asked, Refusal::UnknownOrder, |order| {
+        response::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
     })
 }
 
@@ -122,7 +120,7 @@ async fn audit(_: Operator, State(app): State<Arc<App>>, OfSale(sale): OfSale) -
         // A node publishes its audits with the sales that it serves.
         let _ = app.sales.snapshot(&sale).await;
     }
-    answer::found(asked, Refusal::UnknownSale, |report| {
-        answer::json(StatusCode::OK, &report)
+    response::found(asked, Refusal::UnknownSale, |report| {
+        response::json(StatusCode::OK, &report)
     })
 }

@@ -128,7 +128,7 @@ impl Sender {
             .name("spans".to_owned())
             .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
         Ok(Self {
-            client: outbound::client(true)?,
+            client: https_client::client(true)?,
             runtime: handle,
         })
     }

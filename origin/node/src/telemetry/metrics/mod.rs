@@ -7,13 +7,13 @@ mod sale;
 
 pub use sale::{EdgeTotals, SaleCounts};
 
-use crate::sale_service::{Placed, Tier};
-use crate::telemetry::decision_log;
 use histogram::{Histogram, MICROSECONDS, ORDERS};
 use lastseat_ledger::{Fault, LedgerObserver, Verdict};
 use page::Page;
 use shared::limits::SALES_MAX;
+use shared::wire::problem;
 use shared::{Code, SaleId};
+use shared::{Placed, Tier};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -151,7 +151,7 @@ impl Counters {
     /// An order has its outcome, so long after it came in.
     pub(crate) fn order_done(&self, outcome: &Result<Placed, Fault>, after: Duration) {
         self.order_duration.record_duration(after);
-        let (word, tier) = decision_log::result(outcome);
+        let (word, tier) = problem::outcome_word(outcome);
         if let Some(i) = OUTCOMES.iter().position(|outcome| *outcome == word) {
             count(&self.outcomes[usize::from(tier == Tier::Ledger)][i]);
         }

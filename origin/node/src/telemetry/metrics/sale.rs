@@ -3,7 +3,7 @@
 use lastseat_ledger::Verdict;
 use shared::EdgeCounts;
 use shared::UnixMillis;
-use shared::counts::REASONS;
+use shared::wire::edge_counters::REASONS;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The stages of one sale's funnel, as far as this node sees them. Each order that asks is either
