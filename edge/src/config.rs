@@ -2,8 +2,8 @@
 //! per isolate and checked as a whole.
 
 use shared::KeyRing;
-use shared::bucket::Rate;
-use shared::routing::{Balance, OriginRow, Router};
+use shared::admission::rate_limit::Rate;
+use shared::upstream::balancer::{Balance, OriginRow, Router};
 
 /// What an isolate is configured to do.
 #[derive(Debug)]

@@ -14,19 +14,15 @@
     )
 )]
 
-mod answer;
 mod config;
-mod document;
-mod forward;
-mod glue;
-mod headers;
-mod orders;
-mod page;
+mod handlers;
+mod isolate;
+mod request_headers;
+mod response;
+mod route;
 mod routes;
 mod runtime;
-mod sales;
-mod state;
-mod task;
+mod upstream;
 
 use js_sys::Object;
 use wasm_bindgen::JsValue;
@@ -36,7 +32,7 @@ use web_sys::Request;
 /// Says in the log, when the worker starts, what is wrong with its variables.
 #[wasm_bindgen]
 pub fn check(env: &Object) {
-    if let Err(fault) = state::check(env) {
+    if let Err(fault) = isolate::check(env) {
         worker::console_error!("lastseat edge: {fault}");
     }
 }
@@ -53,9 +49,9 @@ pub fn handle(
     env: &Object,
     context: &runtime::RequestContext,
 ) -> Result<JsValue, JsValue> {
-    let isolate = match state::isolate(env) {
+    let isolate = match isolate::isolate(env) {
         Ok(isolate) => isolate,
-        Err(fault) => return answer::misconfigured(&fault).map(JsValue::from),
+        Err(fault) => return response::misconfigured(&fault).map(JsValue::from),
     };
     let work = async move {
         routes::answer(&isolate, &request, &url, &method)
@@ -63,5 +59,5 @@ pub fn handle(
             .map(JsValue::from)
     };
     // Refused only after the request has ended, and then there is nothing to go on with.
-    task::run(work, |promise| drop(context.wait_until(promise)))
+    runtime::executor::run(work, |promise| drop(context.wait_until(promise)))
 }

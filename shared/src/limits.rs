@@ -1,8 +1,6 @@
 //! Every bound of the system, with its unit and its reason. Relations between them are checked
 //! when the crate is compiled.
 
-use crate::time::UnixMillis;
-
 /// Longest sale id, in bytes. It is part of five Redis keys and of every log line.
 pub const SALE_ID_MAX: usize = 64;
 /// Longest buyer id, in bytes.
@@ -25,7 +23,7 @@ pub const HOLD_LIFE_FACTOR: u64 = 3;
 
 /// The last moment that a sale can open or close at, in the year 5138: Lua in Redis writes numbers of
 /// 14 digits in full, longer ones with an exponent.
-pub const MOMENT_MAX: UnixMillis = UnixMillis(99_999_999_999_999);
+pub const MOMENT_MAX_MS: u64 = 99_999_999_999_999;
 
 /// Largest request body, in bytes. The longest valid order is well below 1 KiB.
 pub const BODY_MAX: usize = 4 * 1024;

@@ -2,10 +2,10 @@
 //! its own, which nodes it waits for, and which pass over a sale it makes next. Time is an argument, in milliseconds of
 //! a clock that is never set back. See `docs/HEALING.md`.
 
+use crate::domain::order::Pass;
+use crate::domain::sale::SaleState;
+use crate::domain::time::UnixMillis;
 use crate::limits::{HEAL_LONGEST_MS, HEAL_PATIENCE_MS};
-use crate::order::Pass;
-use crate::sale::SaleState;
-use crate::time::UnixMillis;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Ranges of the log that earlier failovers lost: entries after the first number up to the second.

@@ -4,17 +4,18 @@
 //! the reader that they try, so that a test can plant a wrong one.
 
 use lastseat::journal::Journal;
-use lastseat::ledger::{LedgerUrl, batch, read_log_entry};
+use lastseat_ledger::{LedgerUrl, read_log_entry, reserve_batch};
 use redis::{Value, parse_redis_value};
-use shared::bucket::Rate;
+use shared::admission::rate_limit::Rate;
+use shared::auth::buyer_token;
+use shared::auth::edge_signature::{Signed, verify};
+use shared::domain::order::{Reserve, Verdict};
+use shared::ledger_model::event_log::Entry;
 use shared::limits::{BUYER_ID_MAX, BUYER_TOKEN_LIFE_MAX_MS, ORDER_ID_MAX, SIGNATURE_WINDOW_MS};
-use shared::log::Entry;
-use shared::order::{Reserve, Verdict};
-use shared::routing::{Balance, OriginRow, Router, Sender, Tried};
-use shared::signature::{Signed, verify};
-use shared::wire::OrderRequest;
+use shared::upstream::balancer::{Balance, OriginRow, Router, Sender, Tried};
+use shared::wire::messages::OrderRequest;
 use shared::{BuyerId, EdgeCounts, EdgeId, Grant, KeyRing, Order, OrderId, Quantity, SaleId};
-use shared::{Snapshot, TraceParent, UnixMillis, buyer_token};
+use shared::{Snapshot, TraceParent, UnixMillis};
 
 /// A target: its name, which is that of its folder in `fuzz/corpus`, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -229,7 +230,9 @@ pub fn config_with(bytes: &[u8], complains: impl Fn(&str) -> Option<String>) {
 
 /// What Redis sends back for a batch of two orders, as it is on the wire.
 pub fn reply(bytes: &[u8]) {
-    reply_with(bytes, |orders, parts| batch::read(orders, parts).ok());
+    reply_with(bytes, |orders, parts| {
+        reserve_batch::read(orders, parts).ok()
+    });
 }
 
 /// The same, read by `read`.

@@ -19,7 +19,7 @@
 use crate::harness::PrivateRedis;
 use crate::harness::paths::repository;
 use crate::histories::world::{self, CLOCK};
-use lastseat::ledger::scripts::Scripts;
+use lastseat_ledger::scripts::Scripts;
 use redis::{Cmd, Connection, ConnectionLike as _, RedisError, Value};
 use std::fmt::Write as _;
 use std::fs;

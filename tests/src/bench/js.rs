@@ -48,7 +48,7 @@ pub(super) fn by_wrangler(
         name,
     ]);
     command.args(["--ip", "127.0.0.1", "--port", &port.to_string()]);
-    let inspector = lastseat::process::free_port()?.to_string();
+    let inspector = lastseat_cluster::process::free_port()?.to_string();
     command.args(["--inspector-port", &inspector, "--log-level", "error"]);
     command.arg("--show-interactive-dev-session=false");
     command

@@ -243,7 +243,7 @@ impl Door {
 
     /// A worker in JavaScript; with `tickets`, before a node that sells them.
     async fn js(name: &'static str, rung: Edge, tickets: Option<u64>) -> Result<Self> {
-        let (directory, port) = (scratch()?, lastseat::process::free_port()?);
+        let (directory, port) = (scratch()?, lastseat_cluster::process::free_port()?);
         let mut origins = "[]".to_owned();
         let cluster = match tickets {
             None => None,

@@ -7,12 +7,12 @@ use super::row::{Better, Draft, Round, Row};
 use super::service::Store;
 use crate::cost::fill::Filling;
 use anyhow::{Context, Result, ensure};
-use lastseat::ledger::keys;
-use lastseat::ledger::scripts::Scripts;
-use lastseat::metrics::Counters;
-use lastseat::sales::{NewOrder, NodeIdentity, Sales, Verdict};
+use lastseat_ledger::redis_keys;
+use lastseat_ledger::scripts::Scripts;
+use lastseat_node::sale_service::{NewOrder, NodeIdentity, Sales, Verdict};
+use lastseat_node::telemetry::metrics::Counters;
 use redis::Client;
-use shared::gate::Key;
+use shared::domain::order::Key;
 use shared::{BuyerId, OrderId, Quantity, SaleId, UnixMillis};
 use std::path::Path;
 use std::process::Command;
@@ -180,7 +180,7 @@ async fn peer(store: &Store, batch: u32, batches: u32) -> Result<f64> {
         "--csv",
         "EVALSHA",
     ]);
-    let names = keys::of_sale(sale.sale());
+    let names = redis_keys::of_sale(sale.sale());
     // Nothing has been heard of the sale's log.
     command.arg(hash).arg(names.len().to_string()).args(names);
     command.arg("0");

@@ -10,7 +10,7 @@ use super::row::Row;
 use crate::harness::paths::commit;
 use crate::rush::report::thousands;
 use anyhow::{Context, Result};
-use lastseat::timestamp::Rfc3339;
+use lastseat_node::timestamp::Rfc3339;
 use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
 use std::collections::BTreeMap;

@@ -85,7 +85,7 @@ impl Store {
     /// # Errors
     /// There is no free port.
     pub fn start() -> Result<Self> {
-        let port = lastseat::process::free_port()?.to_string();
+        let port = lastseat_cluster::process::free_port()?.to_string();
         let options = [
             "--port",
             &port,

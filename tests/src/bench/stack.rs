@@ -279,7 +279,7 @@ impl Running {
 
 /// One worker that refuses with a constant.
 fn constant() -> Result<(Program, SocketAddr)> {
-    let port = lastseat::process::free_port()?;
+    let port = lastseat_cluster::process::free_port()?;
     let program = Program::start("refuse.js", by_workerd("refuse", port, "[]")?)?;
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let begun = Instant::now();
@@ -307,7 +307,7 @@ impl Balanced {
         let template = repository().join("tests/bench/peers/nginx").join(file);
         let template =
             fs::read_to_string(&template).with_context(|| template.display().to_string())?;
-        let port = lastseat::process::free_port()?;
+        let port = lastseat_cluster::process::free_port()?;
         let servers: Vec<String> = nodes
             .iter()
             .zip(WEIGHTS)

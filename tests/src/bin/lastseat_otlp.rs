@@ -1,11 +1,12 @@
 //! `lastseat` with its feature `otlp`, for the test of that name.
 
-use lastseat::{cli, commands, logging};
+use lastseat::{cli, commands};
+use lastseat_node::telemetry::logging;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::read();
-    let log = logging::start(&cli);
+    let log = logging::start(cli.common.log_format, cli.node());
     match commands::run(cli) {
         Ok(code) => code,
         Err(failure) => {

@@ -1,7 +1,7 @@
 //! Fills a sale with orders, straight through the ledger's scripts.
 
 use anyhow::{Context, Result, ensure};
-use lastseat::ledger::{Ledger, LedgerUrl, Reserve, Verdict};
+use lastseat_ledger::{Ledger, LedgerUrl, Reserve, Verdict};
 use shared::{BuyerId, Capacity, OrderId, Quantity, SaleId, Terms, UnixMillis};
 use tokio::task::JoinSet;
 

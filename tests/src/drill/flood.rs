@@ -13,7 +13,7 @@ use crate::rush::report::thousands;
 use crate::rush::tally::Outcome;
 use crate::rush::verdict;
 use anyhow::{Context, Result, bail};
-use lastseat::cluster::roster::Roster;
+use lastseat_cluster::state_file::Roster;
 use shared::limits::{BATCH_MAX, EDGE_DEADLINE_MS, EDGE_UNDER_WAY_MAX, QUEUE_MAX};
 use std::time::Duration;
 use tokio::time::sleep;

@@ -6,7 +6,7 @@ use super::scene::{Load, ONE_ATTEMPT_LATER, Scene};
 use super::script::{Script, ms};
 use crate::harness::proxy::{Fault, Lost, Then, Way};
 use anyhow::{Result, bail};
-use lastseat::ledger::scripts::SCRIPTS;
+use lastseat_ledger::scripts::SCRIPTS;
 use shared::limits::{BEAT_MS, BEATS_MAX, LEDGER_DEADLINE_MS};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;

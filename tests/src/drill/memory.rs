@@ -2,7 +2,7 @@
 
 use super::scene::Record;
 use crate::harness::processes::held;
-use lastseat::cluster::roster::Roster;
+use lastseat_cluster::state_file::Roster;
 
 /// What a node may grow by: the queue (`limits::QUEUE_MAX` orders of less than 1 KiB), connections (20 KiB each, both ways), and
 /// what an allocator keeps.

@@ -6,7 +6,7 @@ use crate::harness::Edge;
 use crate::harness::paths::commit;
 use crate::rush::report::thousands;
 use anyhow::{Context, Error, Result};
-use lastseat::timestamp::Rfc3339;
+use lastseat_node::timestamp::Rfc3339;
 use serde::{Serialize, Serializer};
 use shared::UnixMillis;
 use std::fmt;

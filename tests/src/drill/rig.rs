@@ -3,7 +3,7 @@
 use crate::harness::proxy::Proxy;
 use crate::harness::{Cluster, Edge, LoneEdge, Setup, TcpRedis};
 use anyhow::{Context, Result};
-use shared::routing::OriginRow;
+use shared::upstream::balancer::OriginRow;
 
 /// Edges of such a system, of bare workerd whatever runs the edges of other drills.
 const EDGES: usize = 2;

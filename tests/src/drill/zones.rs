@@ -3,7 +3,7 @@
 use super::scene::{Load, Scene};
 use super::script::{CATCH_UP, Script, ms, signal};
 use anyhow::{Result, bail};
-use lastseat::clock;
+use lastseat_ledger::clock;
 use rustix::process::Signal;
 use shared::UnixMillis;
 use std::time::{Duration, Instant};

@@ -2,19 +2,19 @@
 
 use super::paths::{NOW, Ready, sale};
 use crate::harness::paths::scratch;
-use lastseat::acknowledged::Acknowledged;
-use lastseat::http::answer;
-use lastseat::ledger::scripts::SCRIPTS;
-use lastseat::ledger::{Reserve, Verdict, batch};
-use lastseat::sales::{Placed, Tier};
+use lastseat_ledger::ack_journal::Acknowledged;
+use lastseat_ledger::scripts::SCRIPTS;
+use lastseat_ledger::{NoObserver, Reserve, Verdict, reserve_batch};
+use lastseat_node::http::response;
 use redis::Value;
-use shared::gate::Key;
-use shared::outlook::Load;
-use shared::wire::OrderRequest;
+use shared::admission::sale_hint::Load;
+use shared::domain::order::Key;
+use shared::wire::messages::OrderRequest;
 use shared::{
     BuyerId, EdgeId, Order, OrderId, OrderState, Outlook, Quantity, Refusal, SaleState, Snapshot,
     Terms, UnixMillis,
 };
+use shared::{Placed, Tier};
 use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ fn order_of(buyer: BuyerId) -> Order {
 /// The whole HTTP answer, made and dropped.
 fn answer(placed: Placed) -> Ready {
     let (sale, id, outcome) = (sale(), id(42), Ok(placed));
-    Box::new(move || drop(black_box(answer::placed(&sale, &id, black_box(&outcome)))))
+    Box::new(move || drop(black_box(response::placed(&sale, &id, black_box(&outcome)))))
 }
 
 fn batch() -> Vec<Reserve> {
@@ -125,7 +125,7 @@ fn batch() -> Vec<Reserve> {
 pub(super) fn batch_write() -> Ready {
     let (sale, batch) = (sale(), batch());
     Box::new(move || {
-        let command = batch::command(&SCRIPTS.reserve, &sale, 345, black_box(&batch));
+        let command = reserve_batch::command(&SCRIPTS.reserve, &sale, 345, black_box(&batch));
         drop(black_box(command.get_packed_command()));
     })
 }
@@ -145,7 +145,7 @@ pub(super) fn batch_read() -> Ready {
         let Value::Array(parts) = parts else {
             panic!("{parts:?} is no reply of a script");
         };
-        let (_, verdicts) = batch::read(&batch, &parts).expect("a reply of reserve.lua");
+        let (_, verdicts) = reserve_batch::read(&batch, &parts).expect("a reply of reserve.lua");
         assert_eq!(verdicts.len(), batch.len());
     })
 }
@@ -153,7 +153,7 @@ pub(super) fn batch_read() -> Ready {
 /// Into memory and with one write to a file, which callgrind does not count.
 pub(super) fn batch_note() -> Ready {
     let directory = scratch().expect("room");
-    let journal = Acknowledged::open(directory.path(), &Arc::default()).expect("a journal");
+    let journal = Acknowledged::open(directory.path(), Arc::new(NoObserver)).expect("a journal");
     let (sale, batch, said) = (sale(), batch(), snapshot(5_000));
     let orders: Vec<Order> = batch
         .iter()

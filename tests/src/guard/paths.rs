@@ -1,10 +1,11 @@
 //! The hot paths: what runs for each arrival at the edge and for each order at a node, on inputs as they are in a rush.
 
 use super::origin;
-use shared::gate::{Decision, Heard, Key};
-use shared::grant::Supply;
-use shared::routing::{Balance, OriginRow, Outcome, Router, Sender, Tried};
-use shared::signature::{self, Signed};
+use shared::admission::gate::{Decision, Heard};
+use shared::admission::grant::Supply;
+use shared::auth::edge_signature::{self, Signed};
+use shared::domain::order::Key;
+use shared::upstream::balancer::{Balance, OriginRow, Outcome, Router, Sender, Tried};
 use shared::{Ask, Gates, Grant, KeyRing, OrderId, Quantity, Refusal, SaleId, Stock, UnixMillis};
 use std::hint::black_box;
 
@@ -148,14 +149,20 @@ const SIGNED: Signed<'_> = Signed {
 
 fn sign() -> Ready {
     let keys = KeyRing::parse(KEY).expect("a key");
-    Box::new(move || drop(black_box(signature::sign(&keys, black_box(&SIGNED), NOW))))
+    Box::new(move || {
+        drop(black_box(edge_signature::sign(
+            &keys,
+            black_box(&SIGNED),
+            NOW,
+        )))
+    })
 }
 
 fn verify() -> Ready {
     let keys = KeyRing::parse(KEY).expect("a key");
-    let signature = signature::sign(&keys, &SIGNED, NOW);
+    let signature = edge_signature::sign(&keys, &SIGNED, NOW);
     Box::new(move || {
-        let heard = signature::verify(&keys, Some(black_box(&signature)), &SIGNED, NOW);
+        let heard = edge_signature::verify(&keys, Some(black_box(&signature)), &SIGNED, NOW);
         assert_eq!(heard, Ok(()));
     })
 }

@@ -154,7 +154,7 @@ impl Client {
     /// No answer came.
     pub async fn order(&mut self, sale: &str, key: Option<&str>, body: &str) -> Result<Answer> {
         let path = format!("/v1/sales/{sale}/orders");
-        let key = key.map(|key| (shared::wire::header::IDEMPOTENCY_KEY, key));
+        let key = key.map(|key| (shared::wire::messages::header::IDEMPOTENCY_KEY, key));
         let headers: Vec<_> = key.into_iter().collect();
         Ok(self
             .send(request(Method::POST, &path, &headers, body)?)

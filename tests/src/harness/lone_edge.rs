@@ -3,8 +3,8 @@
 use super::paths::{repository, scratch, workerd};
 use super::{Client, Edge, Program};
 use anyhow::{Result, bail};
-use lastseat::process::free_port;
-use shared::routing::OriginRow;
+use lastseat_cluster::process::free_port;
+use shared::upstream::balancer::OriginRow;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use super::redis_port::PortRedis;
 use super::redis_users::password;
 use super::wait::until_async;
 use anyhow::{Context, Result};
-use lastseat::process::free_port;
+use lastseat_cluster::process::free_port;
 use redis::Value;
 use shared::{Order, OrderId};
 use std::collections::HashMap;

@@ -4,7 +4,7 @@
 use super::paths::scratch;
 use super::redis::{Durability, PrivateRedis};
 use super::redis_users::{password, with_passwords};
-use lastseat::process::free_port;
+use lastseat_cluster::process::free_port;
 use redis::{Client, FromRedisValue, cmd};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;

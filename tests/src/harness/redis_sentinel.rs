@@ -5,7 +5,7 @@ use super::program::Program;
 use super::redis_port::PortRedis;
 use super::redis_users::password;
 use super::wait::until_async;
-use lastseat::process::free_port;
+use lastseat_cluster::process::free_port;
 use redis::{Client, cmd};
 use std::fs;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! Reads a node's `stat.log`: one line a decision.
 
 use anyhow::{Context, Result};
-use lastseat::timestamp::Rfc3339;
+use lastseat_node::timestamp::Rfc3339;
 use shared::UnixMillis;
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -6,7 +6,7 @@ use super::stat_log::{self, Decisions};
 use super::{ledger, wait};
 use anyhow::{Context, Result, ensure};
 use hyper::{Method, StatusCode};
-use lastseat::cluster::roster::EdgeEntry;
+use lastseat_cluster::state_file::EdgeEntry;
 use serde::{Deserialize, Deserializer, Serialize};
 use shared::{Order, OrderId};
 use std::collections::HashMap;

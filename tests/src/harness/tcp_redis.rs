@@ -58,7 +58,7 @@ impl TcpRedis {
     }
 
     async fn begin(directory: TempDir, disk: Option<SmallDisk>) -> Result<Self> {
-        let port = lastseat::process::free_port()?;
+        let port = lastseat_cluster::process::free_port()?;
         let redis = Self {
             program: run(directory.path(), disk.as_ref(), port, &[])?,
             disk,

@@ -55,7 +55,7 @@ pub fn gzip_kib(said: &str) -> Result<f64> {
 /// # Errors
 /// It does not answer; the message has what it said.
 pub async fn start() -> Result<Duration> {
-    let port = lastseat::process::free_port()?;
+    let port = lastseat_cluster::process::free_port()?;
     let mut command = Command::new(workerd()?);
     command
         .args(["serve", "edge/workerd.capnp", "--socket-addr"])

@@ -4,8 +4,8 @@ pub mod world;
 
 use crate::harness::PrivateRedis;
 use fastrand::Rng;
-use lastseat::ledger::{Ledger, TermsChange};
-use shared::model::Command;
+use lastseat_ledger::{Ledger, TermsChange};
+use shared::ledger_model::Command;
 use shared::{
     BuyerId, Capacity, Order, OrderId, OrderState, Pass, Quantity, Reserve, SaleState, Terms,
     UnixMillis,

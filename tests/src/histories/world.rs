@@ -1,11 +1,11 @@
 //! A sale in Redis beside the same sale in the model, with a clock that the test moves.
 
 use crate::harness::PrivateRedis;
-use lastseat::acknowledged::Told;
-use lastseat::ledger::scripts::Scripts;
-use lastseat::ledger::{Created, Fault, Ledger, LedgerUrl};
-use shared::log::Entry;
-use shared::model::{Answer, Command, Sale};
+use lastseat_ledger::ack_journal::Told;
+use lastseat_ledger::scripts::Scripts;
+use lastseat_ledger::{Created, Fault, Ledger, LedgerUrl};
+use shared::ledger_model::event_log::Entry;
+use shared::ledger_model::{Answer, Command, Sale};
 use shared::{Capacity, SaleId, Terms, UnixMillis};
 use std::collections::BTreeMap;
 
@@ -220,7 +220,7 @@ impl World {
 
     /// Compares how many orders of each buyer have ended.
     async fn compare_ended_orders(&self) -> Result<(), String> {
-        let [_, _, buyers, ..] = lastseat::ledger::keys::of_sale(&self.sale);
+        let [_, _, buyers, ..] = lastseat_ledger::redis_keys::of_sale(&self.sale);
         let fields: redis::RedisResult<BTreeMap<String, u64>> = redis::cmd("HGETALL")
             .arg(buyers)
             .query_async(&mut self.clock.clone())

@@ -15,8 +15,8 @@ use crate::histories;
 use crate::histories::world::{CLOCK, on_test_clock};
 use crate::plays::{self, Play, Stage};
 use anyhow::{Context, Result, bail, ensure};
-use lastseat::ledger::scripts::Scripts;
-use lastseat::ledger::{Ledger, LedgerUrl};
+use lastseat_ledger::scripts::Scripts;
+use lastseat_ledger::{Ledger, LedgerUrl};
 use lua::Mutant;
 use std::fs;
 use std::mem;
@@ -76,7 +76,7 @@ pub fn names() -> Result<Vec<String>> {
 }
 
 fn folder() -> std::path::PathBuf {
-    repository().join("origin/src/ledger/lua")
+    repository().join("origin/ledger/lua")
 }
 
 fn source(name: &str) -> Result<String> {

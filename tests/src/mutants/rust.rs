@@ -84,7 +84,7 @@ impl Outcomes {
     }
 }
 
-/// `shared/src/gate.rs:7:9: replace ...` without the numbers.
+/// `shared/src/admission/gate.rs:7:9: replace ...` without the numbers.
 fn without_position(name: &str) -> String {
     let mut parts = name.splitn(4, ':');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn a_mutant_is_named_without_its_line() {
-        let name = "shared/src/gate.rs:101:16: replace >= with < in Gate::decide";
+        let name = "shared/src/admission/gate.rs:101:16: replace >= with < in Gate::decide";
         assert_eq!(
             without_position(name),
-            "shared/src/gate.rs: replace >= with < in Gate::decide"
+            "shared/src/admission/gate.rs: replace >= with < in Gate::decide"
         );
     }
 }

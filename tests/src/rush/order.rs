@@ -10,7 +10,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Uri};
 use serde::{Deserialize, Serialize};
 use shared::Code;
-use shared::wire::{OrderView, header};
+use shared::wire::messages::{OrderView, header};
 
 /// Builds the orders of one rush; what they have in common is made once.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! Reads the log beside the ledger: every prefix of it keeps the inventory rule, it has no gap, and what it says is
 //! what the ledger has.
 
+use shared::domain::order::OrderState;
+use shared::domain::sale::{SaleState, Terms};
+use shared::ledger_model::Sale;
+use shared::ledger_model::event_log::{Entry, Event};
+use shared::ledger_model::order_book::OrderBook;
 use shared::limits::HOLD_TIMES_MAX;
-use shared::log::{Entry, Event};
-use shared::model::Sale;
-use shared::order::OrderState;
-use shared::orderbook::OrderBook;
-use shared::sale::{SaleState, Terms};
 use shared::{Order, OrderId, UnixMillis};
 
 /// A sale as its log tells it.

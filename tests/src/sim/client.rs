@@ -5,7 +5,7 @@ use super::message::{Answer, Op, Outcome, Request};
 use super::scenario::{Link, Plan, Then, Way};
 use super::world::{Event, World};
 use fastrand::Rng;
-use shared::gate::Key;
+use shared::domain::order::Key;
 use shared::{BuyerId, Code, OrderId, OrderState, Quantity};
 
 /// How it ended for a buyer.

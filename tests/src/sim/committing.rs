@@ -1,13 +1,13 @@
-//! The committer's task at a node: it carries out what [`shared::committer`] says.
+//! The committer's task at a node: it carries out what [`shared::admission::batcher`] says.
 
 use super::message::{By, Outcome};
 use super::node::{Busy, Heard, Purpose, Waits};
 use super::planted::Planted;
 use super::redis::Ask;
 use super::world::World;
-use shared::committer::{self, Round, Sending, Work};
+use shared::admission::batcher::{self, Round, Sending, Work};
+use shared::ledger_model::{self, Command};
 use shared::limits::BATCH_MAX;
-use shared::model::{self, Command};
 use shared::{Fault, OrderId, Refusal, Reserve, Verdict};
 use std::rc::Rc;
 
@@ -123,7 +123,7 @@ impl World<'_> {
         };
         let verdicts = outcome.map(|(snapshot, answer)| {
             self.nodes[n].hear(&snapshot);
-            let model::Answer::Orders(mut verdicts) = answer else {
+            let ledger_model::Answer::Orders(mut verdicts) = answer else {
                 return Vec::new();
             };
             if swaps {
@@ -138,7 +138,7 @@ impl World<'_> {
                 }
             }
         }
-        for (waiting, heard) in committer::answers(batch, verdicts) {
+        for (waiting, heard) in batcher::answers(batch, verdicts) {
             self.tell(n, waiting.waiter.token, heard);
         }
         if poll {
@@ -151,12 +151,12 @@ impl World<'_> {
     pub(super) fn poll_returned(&mut self, n: usize, heard: Heard) {
         let reply = heard.map(|reply| {
             reply.map(|(snapshot, answer)| match answer {
-                model::Answer::Swept(expired) => (snapshot, expired),
+                ledger_model::Answer::Swept(expired) => (snapshot, expired),
                 _ => (snapshot, 0),
             })
         });
         self.busy(n, None);
-        if let Ok((snapshot, more)) = committer::swept(reply, &self.sale) {
+        if let Ok((snapshot, more)) = batcher::swept(reply, &self.sale) {
             self.nodes[n].hear(&snapshot);
             if more {
                 return self.poll(n);

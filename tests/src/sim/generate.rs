@@ -4,7 +4,7 @@ use super::chance::{happens, one, stream};
 use super::scenario::{Act, Fault, Item, Link, Plan, Scenario, Then, Way, What, Whose};
 use fastrand::Rng;
 use shared::UnixMillis;
-use shared::sale::{Terms, TermsChange};
+use shared::domain::sale::{Terms, TermsChange};
 
 /// Buyers of the undisturbed time at the end who come after the last ticket has returned.
 const LAST_BUYERS: u32 = 12;

@@ -2,9 +2,9 @@
 //! with, held back, and let go on.
 
 use super::planted::Planted;
+use shared::ledger_model::Sale;
+use shared::ledger_model::event_log::{Entry, Event};
 use shared::limits::HOLD_TIMES_MAX;
-use shared::log::{Entry, Event};
-use shared::model::Sale;
 use shared::recovery::{Look, Lost, Stage, View};
 use shared::{OrderId, Pass, Snapshot, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,14 +6,15 @@ use super::planted::Planted;
 use super::scenario::{Link, Way};
 use super::world::{Event, World};
 use fastrand::Rng;
-use shared::errand::{Attempt, Errand, Verdict, Wait};
-use shared::gate::{Ask, Decision, Gates, Heard, Key};
-use shared::grant::Supply;
+use shared::admission::gate::{Ask, Decision, Gates, Heard};
+use shared::admission::grant::Supply;
+use shared::admission::recent_orders::Recent;
+use shared::domain::order::Key;
+use shared::domain::time::Steady;
 use shared::limits::{BEAT_MS, BEATS_MAX, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS, LOOK_MS};
-use shared::recent::Recent;
-use shared::routing::{Router, Sender};
-use shared::time::Steady;
-use shared::wire::key_source;
+use shared::upstream::balancer::{Router, Sender};
+use shared::upstream::forwarding::{Attempt, Errand, Verdict, Wait};
+use shared::wire::messages::key_source;
 use shared::{EdgeId, OrderId, Problem, Refusal, UnixMillis};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -406,7 +407,7 @@ pub fn comes_back_ms(outcome: &Outcome, now: UnixMillis, chance: f64) -> u64 {
     match outcome {
         Outcome::Refused(refusal) => {
             let problem = Problem::refusal(*refusal);
-            let opening = shared::gate::come_back_ms(*refusal, now, chance);
+            let opening = shared::admission::gate::come_back_ms(*refusal, now, chance);
             let ms = opening.or(problem.retry_after_ms);
             ms.map_or(500 + spread, u64::from)
         }

@@ -5,10 +5,10 @@ use super::message::{Answer, By, Op, Outcome, Request};
 use super::node::may_hear_hints;
 use super::scenario::{Item, What};
 use super::world::World;
-use shared::gate::Key;
-use shared::grant::Supply;
+use shared::admission::grant::Supply;
+use shared::domain::order::Key;
+use shared::ledger_model::event_log::{Entry, Event};
 use shared::limits::OPENING_PROBE_MS;
-use shared::log::{Entry, Event};
 use shared::{BuyerId, Code, Order, OrderId, OrderState, Quantity, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,8 +7,8 @@ use super::planted::Planted;
 use super::redis::{Ask, Health, Reply};
 use super::scenario::{Link, Way};
 use super::world::{Event, World};
+use shared::ledger_model::{self, Command};
 use shared::limits::LEDGER_DEADLINE_MS;
-use shared::model::{self, Command};
 use shared::{Fault, Order, OrderId, Verdict};
 
 impl World<'_> {
@@ -133,7 +133,7 @@ impl World<'_> {
             }
             (_, Ok(Reply::Still(snapshot))) => {
                 wants = fenced_wants;
-                Ok(Some((snapshot, model::Answer::Swept(0))))
+                Ok(Some((snapshot, ledger_model::Answer::Swept(0))))
             }
             (_, Ok(_)) => Err(Fault::NotSent("turned away".into())),
             (_, Err(fault)) => Err(fault),
@@ -202,7 +202,7 @@ impl World<'_> {
             },
             Purpose::Change(back, request) => {
                 let verdict = match heard {
-                    Ok(Some((snapshot, model::Answer::Order(verdict)))) => {
+                    Ok(Some((snapshot, ledger_model::Answer::Order(verdict)))) => {
                         self.hear_change(n, &snapshot);
                         Ok(verdict)
                     }
@@ -217,7 +217,7 @@ impl World<'_> {
 }
 
 /// The orders that an answer acknowledges.
-fn told(ask: &Ask, answer: &model::Answer) -> Vec<(OrderId, Order)> {
+fn told(ask: &Ask, answer: &ledger_model::Answer) -> Vec<(OrderId, Order)> {
     let Ask::Script(command) = ask else {
         return Vec::new();
     };
@@ -226,14 +226,14 @@ fn told(ask: &Ask, answer: &model::Answer) -> Vec<(OrderId, Order)> {
         Verdict::Granted { .. } | Verdict::Refused(_) => None,
     };
     match (&**command, answer) {
-        (Command::Reserve(batch), model::Answer::Orders(verdicts)) => {
+        (Command::Reserve(batch), ledger_model::Answer::Orders(verdicts)) => {
             let each = batch.iter().zip(verdicts);
             each.filter_map(|(wish, verdict)| granted(&wish.id, verdict))
                 .collect()
         }
         (
             Command::Confirm(id, _) | Command::Cancel(id) | Command::Extend(id),
-            model::Answer::Order(verdict),
+            ledger_model::Answer::Order(verdict),
         ) => granted(id, verdict).into_iter().collect(),
         _ => Vec::new(),
     }

@@ -1,7 +1,7 @@
 //! What travels between the parts.
 
-use shared::errand;
-use shared::gate::Key;
+use shared::domain::order::Key;
+use shared::upstream::forwarding;
 use shared::{BuyerId, Code, Grant, Order, OrderId, Quantity, Refusal};
 
 /// What a client wants.
@@ -101,7 +101,7 @@ pub struct Answer {
     pub grant: Option<Grant>,
 }
 
-impl errand::Answer for Answer {
+impl forwarding::Answer for Answer {
     fn status(&self) -> u16 {
         match &self.outcome {
             Outcome::Granted(_, true) => 200,

@@ -9,12 +9,12 @@ use super::redis::Ask;
 use super::scenario::{Link, Way};
 use super::world::{Event, World};
 use fastrand::Rng;
-use shared::committer::{Committer, Sending, Waiter, Waiting, Work};
-use shared::gate::Key;
+use shared::admission::batcher::{Committer, Sending, Waiter, Waiting, Work};
+use shared::admission::recent_orders::Recent;
+use shared::admission::sale_hint::{Load, Outlook, retry_after_ms};
+use shared::domain::order::Key;
+use shared::ledger_model::{self, Command};
 use shared::limits::{BATCH_MAX, ORIGIN_DEADLINE_MS, QUEUE_MAX, REPOLL_MS};
-use shared::model::{self, Command};
-use shared::outlook::{Load, Outlook, retry_after_ms};
-use shared::recent::Recent;
 use shared::{
     EdgeId, Fault, Grant, NewOrder, Refusal, Reserve, Snapshot, Stock, UnixMillis, Verdict,
 };
@@ -25,7 +25,7 @@ use std::rc::Rc;
 /// Time between two beats of a node, in microseconds.
 const PULSE: u64 = 1_000_000;
 
-pub(super) type Heard = Result<Option<(Snapshot, model::Answer)>, Fault>;
+pub(super) type Heard = Result<Option<(Snapshot, ledger_model::Answer)>, Fault>;
 
 /// Who waits for an order at a node.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
 //! A node's part in recovery, step by step: it carries out what [`shared::recovery`] decides, as
-//! `origin/src/healing.rs` does in production.
+//! `origin/node/src/healer.rs` does in production.
 
 use super::heal_rules::{Healed, Says};
 use super::journal::{Journal, Told};
@@ -7,8 +7,8 @@ use super::node::Purpose;
 use super::planted::Planted;
 use super::redis::{Ask, Reply};
 use super::world::{Event, World};
+use shared::ledger_model::Answer;
 use shared::limits::HEAL_PATIENCE_MS;
-use shared::model::Answer;
 use shared::recovery::{Duty, Look, Mine, Next, Nodes, Roster, Stage, Turn, View, duty, is_in};
 use shared::{Fault, Order, OrderId, Pass};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,13 +1,13 @@
-//! Redis: the ledger's rules ([`shared::model`]) behind a clock that may jump, an append-only file that is written
+//! Redis: the ledger's rules ([`shared::ledger_model`]) behind a clock that may jump, an append-only file that is written
 //! before anything is answered (`appendfsync always`), and a script cache that is lost.
 
 use super::audit::Audit;
 use super::heal_rules::{Healed, Kept, Says};
 use super::planted::Planted;
 use shared::UnixMillis;
+use shared::ledger_model::event_log::Entry;
+use shared::ledger_model::{Answer, Command, Sale};
 use shared::limits::NODE_LIVE_MS;
-use shared::log::Entry;
-use shared::model::{Answer, Command, Sale};
 use shared::recovery::{Known, Look, Nodes};
 use shared::{Order, OrderId, Pass, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};

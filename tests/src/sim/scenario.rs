@@ -1,7 +1,7 @@
 //! A scenario: what one seed lets happen, as a plain list. Any item can be left out without a change of the others,
 //! which is what makes a failing run short.
 
-use shared::sale::{Terms, TermsChange};
+use shared::domain::sale::{Terms, TermsChange};
 use std::fmt;
 
 /// One run's beginning and everything that happens to it from outside.

@@ -6,8 +6,8 @@ use super::redis::{Ask, Health, Moment, Reply};
 use super::scenario::{Act, Link, Way};
 use super::world::{Event, World};
 use shared::Fault as LedgerFault;
-use shared::log::Event as Logged;
-use shared::model::{Command, Sale};
+use shared::ledger_model::event_log::Event as Logged;
+use shared::ledger_model::{Command, Sale};
 use shared::{Capacity, OrderId, SaleState};
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
 //! The ledger: the rules of the model, one call at a time, each taking its time.
 
-use shared::model::{Answer, Command, Sale};
-use shared::order::{Reserve, Verdict};
+use shared::domain::order::{Reserve, Verdict};
+use shared::ledger_model::{Answer, Command, Sale};
 use shared::{
     BuyerId, Capacity, OrderId, Quantity, Refusal, SaleState, Snapshot, Terms, UnixMillis,
 };

@@ -2,7 +2,7 @@
 
 use super::scenario::Scenario;
 use fastrand::Rng;
-use shared::routing::{Balance, OriginRow, Router};
+use shared::upstream::balancer::{Balance, OriginRow, Router};
 use shared::{EdgeId, Gates, Grant};
 
 /// One way from a far location to the nodes.

@@ -2,9 +2,9 @@
 //! request takes are modelled.
 
 use fastrand::Rng;
-use shared::gate::Key;
+use shared::admission::sale_hint::{Admission, Load, Outlook, retry_after_ms};
+use shared::domain::order::Key;
 use shared::limits::{BATCH_MAX, QUEUE_MAX};
-use shared::outlook::{Admission, Load, Outlook, retry_after_ms};
 use shared::{EdgeId, Grant, Quantity, Refusal, Snapshot, Stock, UnixMillis};
 use std::collections::VecDeque;
 

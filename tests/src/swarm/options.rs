@@ -2,7 +2,7 @@
 
 use super::scenario::Scenario;
 use clap::{Parser, ValueEnum, value_parser};
-use shared::gate::Key;
+use shared::domain::order::Key;
 use std::path::PathBuf;
 
 /// Simulates the quota protocol between many edges and the origins: the real rules of gate, grant, stock and

@@ -1,6 +1,6 @@
 //! What a simulated rush is made of.
 
-use shared::gate::Key;
+use shared::domain::order::Key;
 
 /// One simulated rush. Times are in milliseconds from its start.
 #[derive(Clone, Debug)]

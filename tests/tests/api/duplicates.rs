@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use hyper::StatusCode;
 use lastseat_tests::harness::Client;
 use shared::Code;
-use shared::wire::{OrderView, header};
+use shared::wire::messages::{OrderView, header};
 
 const ADA: &str = r#"{"buyer":"ada","quantity":2}"#;
 const BOB: &str = r#"{"buyer":"bob","quantity":2}"#;

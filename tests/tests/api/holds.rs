@@ -4,7 +4,7 @@ use crate::shop::{Shop, assert_no};
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::Client;
 use lastseat_tests::harness::wait::until_async;
-use shared::wire::{OrderView, header};
+use shared::wire::messages::{OrderView, header};
 use shared::{Code, OrderState};
 use std::time::Duration;
 

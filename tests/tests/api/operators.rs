@@ -7,7 +7,7 @@ use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Client, Durability, PrivateRedis};
 use serde_json::Value;
 use shared::Code;
-use shared::wire::header;
+use shared::wire::messages::header;
 use std::time::Instant;
 
 const ADA: &str = r#"{"buyer":"ada"}"#;

@@ -3,7 +3,7 @@
 use crate::shop::Shop;
 use hyper::StatusCode;
 use lastseat_tests::harness::Client;
-use shared::wire::OrderView;
+use shared::wire::messages::OrderView;
 use std::time::Duration;
 
 const ADA: &str = r#"{"buyer":"ada"}"#;

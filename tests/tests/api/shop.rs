@@ -6,7 +6,7 @@ use lastseat_tests::harness::paths::{lastseat, repository};
 use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Setup};
 use serde_json::Value;
-use shared::wire::OrderView;
+use shared::wire::messages::OrderView;
 use shared::{Code, OrderState};
 use std::ops::Deref;
 use std::process::{Command, Stdio};

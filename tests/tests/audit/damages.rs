@@ -1,8 +1,8 @@
 //! Each kind of damage, what of it the audit names, and whether its plan repairs it.
 
 use crate::stage::{Sale, Stage, assert_finds, order};
-use lastseat::ledger::audit::FindingKind::{self, *};
-use lastseat::ledger::audit::plan::{Ahead, Choices, Trust};
+use lastseat_ledger::audit::FindingKind::{self, *};
+use lastseat_ledger::audit::plan::{Ahead, Choices, Trust};
 use shared::Capacity;
 
 /// How a repair is planned.

@@ -1,7 +1,7 @@
 //! The same, from the terminal.
 
 use crate::stage::Stage;
-use lastseat::ledger::audit::FindingKind;
+use lastseat_ledger::audit::FindingKind;
 use lastseat_tests::harness::paths::{lastseat, repository};
 use lastseat_tests::harness::{Cluster, Edge, Setup};
 use serde_json::Value;

@@ -2,8 +2,8 @@
 
 use crate::stage::{Sale, Stage, order};
 use fastrand::Rng;
-use lastseat::ledger::audit::FindingKind;
-use lastseat::ledger::audit::plan::{Ahead, Choices, Trust};
+use lastseat_ledger::audit::FindingKind;
+use lastseat_ledger::audit::plan::{Ahead, Choices, Trust};
 use shared::Capacity;
 
 const SEEDS: u64 = 400;

@@ -2,7 +2,7 @@
 
 use crate::damages::{Plans, With, all, inflict};
 use crate::stage::{Stage, order, wish};
-use lastseat::ledger::audit::plan::{Choices, Trust};
+use lastseat_ledger::audit::plan::{Choices, Trust};
 use shared::{OrderId, OrderState};
 use std::collections::HashSet;
 

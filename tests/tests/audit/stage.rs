@@ -1,8 +1,8 @@
 //! A sale with orders in each state, and hands that damage it.
 
-use lastseat::ledger::audit::FindingKind;
-use lastseat::ledger::audit::plan::{Choices, Plan};
-use lastseat::ledger::{AuditReport, Ledger, LedgerUrl, Reserve, Verdict};
+use lastseat_ledger::audit::FindingKind;
+use lastseat_ledger::audit::plan::{Choices, Plan};
+use lastseat_ledger::{AuditReport, Ledger, LedgerUrl, Reserve, Verdict};
 use lastseat_tests::harness::paths::tool;
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use redis::Value;

@@ -1,7 +1,7 @@
 //! Sales that are as they should be, or stand still, and what cannot be checked of them.
 
 use crate::stage::{Stage, wish};
-use lastseat::ledger::{Ledger, LedgerUrl};
+use lastseat_ledger::{Ledger, LedgerUrl};
 use lastseat_tests::harness::redis_users::with_passwords;
 use shared::SaleId;
 

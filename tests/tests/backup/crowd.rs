@@ -1,6 +1,6 @@
 //! Buyers who hold, pay and give back while the ledger is copied, and what each was told.
 
-use lastseat::ledger::{Ledger, LedgerUrl, Reserve, Verdict};
+use lastseat_ledger::{Ledger, LedgerUrl, Reserve, Verdict};
 use lastseat_tests::harness::PrivateRedis;
 use lastseat_tests::harness::wait::until_async;
 use shared::{BuyerId, Capacity, OrderId, OrderState, Quantity, SaleId, Terms};

@@ -3,7 +3,7 @@
 mod crowd;
 
 use crowd::Crowd;
-use lastseat::ledger::Ledger;
+use lastseat_ledger::Ledger;
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Durability, PrivateRedis};

@@ -180,7 +180,7 @@ fn every_variable_that_a_document_or_a_file_of_deploy_names_is_read_somewhere() 
     let root = root();
     let mut sources = Vec::new();
     for folder in [
-        "origin/src",
+        "origin",
         "edge/src",
         "edge/page",
         "tests",

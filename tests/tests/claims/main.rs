@@ -74,7 +74,15 @@ fn every_file_that_the_architecture_names_exists() {
     for path in
         quoted(&text).filter(|q| q.contains('/') && q.contains(".rs") || q.ends_with(".lua"))
     {
-        let places = ["", "origin/src/", "origin/src/ledger/lua/"];
+        let places = [
+            "",
+            "origin/ledger/",
+            "origin/ledger/lua/",
+            "origin/ledger/src/",
+            "origin/node/src/",
+            "origin/cluster/src/",
+            "origin/cli/src/",
+        ];
         let found = places
             .iter()
             .any(|place| root().join(place).join(path).exists());

@@ -1,6 +1,6 @@
 //! A node as systemd and as a container start it: the same command line, the same environment.
 
-use lastseat::process::free_port;
+use lastseat_cluster::process::free_port;
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::{Durability, PrivateRedis, Program};
 use rustix::process::Signal;

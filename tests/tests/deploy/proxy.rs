@@ -1,6 +1,6 @@
 //! nginx in front of a node, with the configuration of `deploy/nginx`: what it hands on is what it was given.
 
-use lastseat::process::free_port;
+use lastseat_cluster::process::free_port;
 use lastseat_tests::harness::Program;
 use lastseat_tests::harness::paths::{repository, scratch, tool};
 use lastseat_tests::harness::wait::until;

@@ -6,7 +6,7 @@ use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Answer, Client, Cluster, Edge};
 use shared::Code;
 use shared::limits::{RECHECK_BUDGET, RECHECK_EVERY_MS, WINDOW_MIN_MS};
-use shared::wire::{OrderView, header};
+use shared::wire::messages::{OrderView, header};
 use std::time::Instant;
 
 const ADA: &str = r#"{"buyer":"ada","quantity":1}"#;

@@ -4,8 +4,8 @@ use hyper::Method;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Setup};
 use shared::Code;
-use shared::problem::PROBLEM_JSON;
-use shared::wire::header::{ANSWERED_BY, IDEMPOTENCY_KEY};
+use shared::wire::messages::header::{ANSWERED_BY, IDEMPOTENCY_KEY};
+use shared::wire::problem::PROBLEM_JSON;
 
 const ORDERS: &str = "/v1/sales/open/orders";
 const GOOD: &str = r#"{"buyer":"ada","quantity":1}"#;

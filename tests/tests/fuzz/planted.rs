@@ -2,15 +2,16 @@
 //! that it gets anyway, or that run proves nothing.
 
 use crate::{fuzz, seed};
-use lastseat::ledger::batch;
+use lastseat_ledger::reserve_batch;
 use lastseat_tests::fuzz::{
     KEYS, config_with, counts_with, grant_with, ids_with, log_entry_with, order_body_with,
     reply_with, signature_with, token_with,
 };
-use shared::log::Entry;
-use shared::order::Verdict;
-use shared::signature::{Signed, verify};
-use shared::{Grant, KeyRing, OrderId, SaleId, UnixMillis, buyer_token};
+use shared::auth::buyer_token;
+use shared::auth::edge_signature::{Signed, verify};
+use shared::domain::order::Verdict;
+use shared::ledger_model::event_log::Entry;
+use shared::{Grant, KeyRing, OrderId, SaleId, UnixMillis};
 
 /// What is wrong, the target that must find it, and the target with that fault.
 type Fault = (&'static str, &'static str, fn(&[u8]));
@@ -83,7 +84,7 @@ const FAULTS: [Fault; 11] = [
     }),
     ("an order that was refused is left out", "reply", |bytes| {
         reply_with(bytes, |orders, parts| {
-            let (snapshot, mut verdicts) = batch::read(orders, parts).ok()?;
+            let (snapshot, mut verdicts) = reserve_batch::read(orders, parts).ok()?;
             verdicts.retain(|verdict| matches!(verdict, Verdict::Granted { .. }));
             Some((snapshot, verdicts))
         });

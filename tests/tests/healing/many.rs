@@ -3,7 +3,7 @@
 
 use crate::stage::{Node, Stage};
 use hyper::Method;
-use lastseat::ledger::{Ledger, LedgerUrl};
+use lastseat_ledger::{Ledger, LedgerUrl};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::wait::{until, until_async};
 use lastseat_tests::harness::{Client, ledger};

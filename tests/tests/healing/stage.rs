@@ -1,6 +1,6 @@
 //! A Redis whose last moments can be lost, with a replica if wanted, and nodes of their own processes.
 
-use lastseat::process::free_port;
+use lastseat_cluster::process::free_port;
 use lastseat_tests::harness::metrics::Metrics;
 use lastseat_tests::harness::paths::{lastseat, scratch, tool};
 use lastseat_tests::harness::small_disk::SmallDisk;

@@ -2,9 +2,9 @@
 
 use crate::world::{ledger, scripts_with_the_real_clock};
 use fastrand::Rng;
-use lastseat::ledger::{Ledger, Verdict};
+use lastseat_ledger::{Ledger, Verdict};
 use lastseat_tests::harness::{Durability, PrivateRedis};
-use shared::orderbook::OrderBook;
+use shared::ledger_model::order_book::OrderBook;
 use shared::{BuyerId, Capacity, OrderId, Quantity, Reserve, SaleId, Terms};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,7 @@
 //! For each command of each script that writes, ways to make it fail: nothing has happened then, the answer says so, and
 //! the repeat says the same. The table is `docs/SCRIPTS.md`.
 
-use lastseat::ledger::scripts::Scripts;
+use lastseat_ledger::scripts::Scripts;
 use lastseat_tests::harness::paths::repository;
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use lastseat_tests::plays::{Stage, on_test_clock};

@@ -1,6 +1,6 @@
 //! The plays of `tests/plays`, on the scripts as they are.
 
-use lastseat::ledger::scripts::Scripts;
+use lastseat_ledger::scripts::Scripts;
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use lastseat_tests::plays::{Stage, files, on_test_clock, read, show};
 use std::fs;

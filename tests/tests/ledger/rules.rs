@@ -1,11 +1,11 @@
 //! Single rules of the ledger on a real Redis, one sentence each.
 
 use crate::world::{ledger, redis_says, scripts};
-use lastseat::ledger::keys;
-use lastseat::ledger::scripts::{SCRIPTS, Script};
-use lastseat::ledger::{Fault, Ledger, LedgerUrl, Reserve, Verdict, refusal};
+use lastseat_ledger::redis_keys;
+use lastseat_ledger::scripts::{SCRIPTS, Script};
+use lastseat_ledger::{Fault, Ledger, LedgerUrl, Reserve, Verdict, refusal};
 use lastseat_tests::harness::{Durability, PrivateRedis};
-use shared::log::Event;
+use shared::ledger_model::event_log::Event;
 use shared::{BuyerId, Capacity, OrderId, Quantity, Refusal, SaleId, Terms, UnixMillis};
 
 fn wish(n: u32) -> Reserve {
@@ -325,7 +325,7 @@ async fn evaluate(
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let mut command = redis::cmd("EVAL");
     command.arg(&script.text).arg(5);
-    command.arg(&keys::of_sale(&SaleId::parse("s").unwrap()));
+    command.arg(&redis_keys::of_sale(&SaleId::parse("s").unwrap()));
     command.arg(heard).arg(arguments);
     command.query_async(&mut connection).await.unwrap()
 }
@@ -335,7 +335,7 @@ async fn all_keys(redis: &PrivateRedis) -> Vec<Vec<u8>> {
     let client = redis::Client::open(redis.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let mut dumps = Vec::new();
-    for key in keys::of_sale(&SaleId::parse("s").unwrap()) {
+    for key in redis_keys::of_sale(&SaleId::parse("s").unwrap()) {
         let mut dump = redis::cmd("DUMP");
         dump.arg(key);
         let bytes: Option<Vec<u8>> = dump.query_async(&mut connection).await.unwrap();
@@ -411,7 +411,7 @@ async fn the_clock_of_redis_rules_and_no_caller_brings_one() {
 /// nobody can read.
 #[test]
 fn every_script_has_a_header_and_known_refusal_letters() {
-    let at = shared::model::Sale::create(
+    let at = shared::ledger_model::Sale::create(
         Capacity::new(1).unwrap(),
         Terms::default(),
         true,

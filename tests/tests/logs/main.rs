@@ -8,7 +8,7 @@ use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::wait::until;
 use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Setup};
 use serde_json::Value;
-use shared::wire::header;
+use shared::wire::messages::header;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const BUYER: &str = r#"{"buyer":"ada"}"#;

@@ -9,7 +9,7 @@ use hyper::Method;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::wait::until;
 use lastseat_tests::harness::{Client, Cluster, Edge, Setup};
-use shared::wire::header;
+use shared::wire::messages::header;
 use std::path::PathBuf;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";

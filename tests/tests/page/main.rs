@@ -9,7 +9,7 @@ use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Program, Setup};
 use rustix::process::{Pid, Signal, kill_process};
 use shared::limits::VIEW_FRESH_MS;
-use shared::wire::{SaleView, header};
+use shared::wire::messages::{SaleView, header};
 use std::process::Command;
 use std::time::{Duration, Instant};
 

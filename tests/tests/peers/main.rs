@@ -4,7 +4,7 @@
 use lastseat_tests::harness::paths::{repository, workerd};
 use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Program, Setup};
-use shared::wire::header;
+use shared::wire::messages::header;
 use shared::{Code, Problem};
 use std::net::TcpListener;
 use std::process::Command;

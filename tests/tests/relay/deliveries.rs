@@ -2,7 +2,7 @@
 
 use crate::receiver::{Mood, Receiver};
 use crate::shop::{ENDS_WITHIN, Shop, summary};
-use lastseat::events::export;
+use lastseat_node::api::event_line::export;
 use lastseat_tests::harness::wait::until_async;
 use rustix::process::Signal;
 use std::time::Duration;

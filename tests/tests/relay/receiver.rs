@@ -129,7 +129,7 @@ fn verify(headers: &HeaderMap, body: &[u8]) -> Delivery {
         .strip_prefix("t=")
         .and_then(|rest| rest.split_once(",v1="))
         .expect("t=...,v1=...");
-    let age = lastseat::clock::now().0 / 1_000 - time.parse::<u64>().expect("seconds");
+    let age = lastseat_ledger::clock::now().0 / 1_000 - time.parse::<u64>().expect("seconds");
     assert!(
         age < 60,
         "an old delivery, or one sent again by somebody else"

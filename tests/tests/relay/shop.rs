@@ -1,7 +1,7 @@
 //! A sale with a past, and relays of its changes.
 
 use crate::receiver::{Receiver, SECRET};
-use lastseat::ledger::{Ledger, LedgerUrl, Reserve, Verdict};
+use lastseat_ledger::{Ledger, LedgerUrl, Reserve, Verdict};
 use lastseat_tests::harness::paths::lastseat;
 use lastseat_tests::harness::{Durability, PrivateRedis, Program};
 use shared::{BuyerId, Capacity, OrderId, Quantity, SaleId, SaleState, Terms};

@@ -3,7 +3,7 @@
 use crate::wire::{Heard, send};
 use crate::{SALE, start};
 use lastseat_tests::harness::{Cluster, Edge};
-use shared::once::ONCE;
+use shared::wire::repeated_headers::ONCE;
 use shared::{Code, Problem};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! What the protocol is held to, at a fifth of the size of `make swarm` and at its full size.
 
 use lastseat_tests::swarm::{Scenario, run};
-use shared::gate::Key;
+use shared::domain::order::Key;
 
 /// A fifth of everything: buyers, tickets, edges.
 fn fifth() -> Scenario {

@@ -2,7 +2,7 @@
 
 use crate::crowd::Crowd;
 use crate::ledger::{audit, buy, connect, nodes, open, sale};
-use lastseat::ledger::Verdict;
+use lastseat_ledger::Verdict;
 use lastseat_tests::harness::RedisCluster;
 use lastseat_tests::harness::paths::lastseat;
 use std::collections::HashSet;
@@ -155,8 +155,8 @@ async fn no_script_ends_between_two_writes_while_its_slot_moves() {
 #[tokio::test]
 async fn a_node_of_a_cluster_that_is_named_as_a_server_alone_is_refused_with_the_remedy() {
     let redis = RedisCluster::start(1).await;
-    let url = lastseat::ledger::LedgerUrl::parse(&redis.masters[0].url()).expect("an address");
-    let refused = lastseat::ledger::Ledger::connect(&url).await;
+    let url = lastseat_ledger::LedgerUrl::parse(&redis.masters[0].url()).expect("an address");
+    let refused = lastseat_ledger::Ledger::connect(&url).await;
     let why = refused
         .expect_err("it is not one server for all")
         .to_string();

@@ -1,6 +1,6 @@
 //! The ledger as a test sees it: in this process, over the same servers as the nodes.
 
-use lastseat::ledger::{Fault, Ledger, LedgerUrl, Reserve, Verdict};
+use lastseat_ledger::{Fault, Ledger, LedgerUrl, Reserve, Verdict};
 use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Cluster, Edge, Setup};
 use shared::{BuyerId, Capacity, OrderId, Quantity, SaleId, Terms};
@@ -53,7 +53,7 @@ pub(crate) fn nodes(url: &str, arguments: &[&str]) -> Cluster {
 }
 
 /// Counters, orders and log of a sale agree.
-pub(crate) async fn audit(ledger: &Ledger, name: &str) -> lastseat::ledger::AuditReport {
+pub(crate) async fn audit(ledger: &Ledger, name: &str) -> lastseat_ledger::AuditReport {
     // It may be about to connect to the server that nodes have found already.
     let sale = sale(name);
     let report = until_async("an audit", async || ledger.audit(&sale).await.ok()).await;

@@ -2,7 +2,7 @@
 
 use crate::crowd::{Crowd, Told};
 use crate::ledger::{audit, connect, nodes, open};
-use lastseat::ledger::Ledger;
+use lastseat_ledger::Ledger;
 use lastseat_tests::harness::RedisCluster;
 use std::time::{Duration, Instant};
 

@@ -1,14 +1,15 @@
 //! A reply that is lost after the script ran: the node asks again, over another connection.
 
 use crate::ledger::{audit, connect, open, order, sale};
-use lastseat::ledger::{Ledger, Verdict};
-use lastseat::metrics::Counters;
-use lastseat::sales::{NodeIdentity, Placed, Sales};
+use lastseat_ledger::{Ledger, Verdict};
+use lastseat_node::sale_service::{NodeIdentity, Sales};
+use lastseat_node::telemetry::metrics::Counters;
 use lastseat_tests::harness::TcpRedis;
 use lastseat_tests::harness::proxy::{Lost, Proxy, Then};
-use shared::gate::Key;
+use shared::Placed;
+use shared::domain::order::Key;
+use shared::domain::order::NewOrder;
 use shared::limits::LEDGER_DEADLINE_MS;
-use shared::order::NewOrder;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,7 @@ impl Node {
     /// The reply to the next batch will be lost.
     fn lose(&self, then: Then) {
         self.link.lose(Lost {
-            to: lastseat::ledger::scripts::SCRIPTS
+            to: lastseat_ledger::scripts::SCRIPTS
                 .reserve
                 .hash
                 .clone()

@@ -2,7 +2,7 @@
 
 use crate::ledger::{audit, buy, connect, nodes, open, sale};
 use hyper::StatusCode;
-use lastseat::ledger::{Fault, Ledger, Replicas, Verdict};
+use lastseat_ledger::{Fault, Ledger, Replicas, Verdict};
 use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Client, PortRedis};
 use rustix::process::Signal;

@@ -1,7 +1,7 @@
 //! One server alone that goes and comes back.
 
 use crate::ledger::{audit, buy, connect, open, sale};
-use lastseat::ledger::Verdict;
+use lastseat_ledger::Verdict;
 use lastseat_tests::harness::PortRedis;
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,7 @@ async fn a_server_that_was_started_again_is_known_although_nobody_asks_for_it() 
         .await
         .expect_err("nobody is there");
     assert!(
-        matches!(fault, lastseat::ledger::Fault::NotSent(_)),
+        matches!(fault, lastseat_ledger::Fault::NotSent(_)),
         "{fault}"
     );
     assert!(

@@ -2,7 +2,7 @@
 
 use crate::crowd::Crowd;
 use crate::ledger::{audit, buy, connect, nodes, open, sale};
-use lastseat::ledger::Verdict;
+use lastseat_ledger::Verdict;
 use lastseat_tests::harness::wait::PATIENCE;
 use lastseat_tests::harness::{RedisSentinel, ledger};
 use rustix::process::Signal;

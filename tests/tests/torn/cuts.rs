@@ -2,7 +2,7 @@
 
 use crate::stage::{Server, Way};
 use crate::story::{Counted, Sales, Story, count, wish};
-use lastseat::ledger::{Ledger, Reserve, Verdict};
+use lastseat_ledger::{Ledger, Reserve, Verdict};
 use shared::{Capacity, OrderId, SaleId, SaleState};
 use std::collections::BTreeSet;
 use tempfile::TempDir;

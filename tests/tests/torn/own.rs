@@ -1,7 +1,7 @@
 //! The Redis that `lastseat cluster` starts itself, and starts again when it is killed.
 
 use crate::story::wish;
-use lastseat::ledger::{Ledger, LedgerUrl, Verdict};
+use lastseat_ledger::{Ledger, LedgerUrl, Verdict};
 use lastseat_tests::harness::wait::{until, until_async};
 use lastseat_tests::harness::{Cluster, Edge, Setup};
 use rustix::process::{Pid, Signal, kill_process};

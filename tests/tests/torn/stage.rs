@@ -1,6 +1,6 @@
 //! A Redis on files that lie in a directory, started in each way that this repository starts one.
 
-use lastseat::ledger::{Ledger, LedgerUrl};
+use lastseat_ledger::{Ledger, LedgerUrl};
 use lastseat_tests::harness::Program;
 use lastseat_tests::harness::paths::{repository, tool};
 use lastseat_tests::harness::redis::answers;

@@ -1,11 +1,11 @@
 //! An append-only file that every script has written to, and what the ledger had after each of them.
 
 use crate::stage::{FILES, Server, Way};
-use lastseat::acknowledged::Told;
-use lastseat::ledger::{Ledger, Reserve, TermsChange, Verdict};
+use lastseat_ledger::ack_journal::Told;
+use lastseat_ledger::{Ledger, Reserve, TermsChange, Verdict};
 use lastseat_tests::harness::paths::scratch;
 use shared::UnixMillis;
-use shared::order::Pass;
+use shared::domain::order::Pass;
 use shared::{BuyerId, Capacity, Order, OrderId, OrderState, Quantity, SaleId, SaleState, Terms};
 use std::collections::BTreeMap;
 use std::fs;

@@ -6,9 +6,10 @@ use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::lastseat;
 use lastseat_tests::harness::{Answer, Client, Edge};
-use shared::signature::{Signed, sign};
-use shared::wire::header;
-use shared::{BuyerId, Code, KeyRing, SaleId, UnixMillis, buyer_token};
+use shared::auth::buyer_token;
+use shared::auth::edge_signature::{Signed, sign};
+use shared::wire::messages::header;
+use shared::{BuyerId, Code, KeyRing, SaleId, UnixMillis};
 use std::process::Command;
 
 const KEY: &str = "0123456789abcdef";
@@ -75,7 +76,10 @@ async fn the_edge_asks_for_the_shops_word_on_a_buyer_without_asking_a_node() {
     let answer = order(&mut edge, Some(&good), ADA).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     // Whoever knows the id of an order needs no token to see it or give it back.
-    let id = answer.json::<shared::wire::OrderView>().unwrap().order_id;
+    let id = answer
+        .json::<shared::wire::messages::OrderView>()
+        .unwrap()
+        .order_id;
     let shown = edge.get(&format!("{ORDERS}/{id}")).await.unwrap();
     assert_eq!(shown.status, StatusCode::OK);
     assert_eq!(cluster.audit(SALE).await.unwrap().free, 99);

@@ -12,7 +12,7 @@ mod signatures;
 
 use lastseat_tests::harness::{Answer, Cluster, Edge, LoneEdge, Setup};
 use shared::Code;
-use shared::routing::OriginRow;
+use shared::upstream::balancer::OriginRow;
 
 /// Keys of these tests.
 const A: &str = "a:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

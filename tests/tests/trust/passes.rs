@@ -8,8 +8,8 @@ use hyper::http::request::Parts;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::{Client, Edge};
 use shared::KeyRing;
-use shared::signature::{Signed, verify};
-use shared::wire::header;
+use shared::auth::edge_signature::{Signed, verify};
+use shared::wire::messages::header;
 
 const KEY: &str = "0123456789abcdef";
 /// Headers that the edge writes, and those that its runtime adds to every request.

@@ -3,8 +3,8 @@
 use crate::signatures::{now, signed};
 use crate::{A, ADA, ORDERS, SALE, cluster};
 use lastseat_tests::harness::{Answer, Client, Edge};
-use shared::signature::{Signed, sign};
-use shared::wire::header;
+use shared::auth::edge_signature::{Signed, sign};
+use shared::wire::messages::header;
 use shared::{Code, KeyRing};
 
 /// So slow that nothing comes back during a test.

@@ -4,8 +4,8 @@ use crate::{A, ADA, B, ORDERS, SALE, assert_no, cluster};
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::{Sent, request};
 use lastseat_tests::harness::{Client, Edge};
-use shared::signature::{Signed, sign};
-use shared::wire::header;
+use shared::auth::edge_signature::{Signed, sign};
+use shared::wire::messages::header;
 use shared::{Code, KeyRing, UnixMillis};
 use std::time::{SystemTime, UNIX_EPOCH};
 

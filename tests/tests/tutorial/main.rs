@@ -4,7 +4,7 @@
 mod document;
 
 use document::Document;
-use lastseat::process::free_port;
+use lastseat_cluster::process::free_port;
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::{Cluster, Edge, Program, Setup};
 use std::env;

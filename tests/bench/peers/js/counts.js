@@ -1,4 +1,4 @@
-// What an isolate has counted since an origin last heard from it, as shared/src/counts.rs has it. It travels with requests
+// What an isolate has counted since an origin last heard from it, as shared/src/wire/edge_counters.rs has it. It travels with requests
 // that are forwarded anyway.
 
 const salesMax = 1024;

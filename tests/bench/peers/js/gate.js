@@ -1,4 +1,4 @@
-// What an isolate knows of a sale, as shared/src/gate.rs has it: a budget from the last grant, or a latch.
+// What an isolate knows of a sale, as shared/src/admission/gate.rs has it: a budget from the last grant, or a latch.
 
 const coldBudget = 4;
 const coldRound = 250;

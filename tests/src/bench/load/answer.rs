@@ -2,7 +2,7 @@
 
 use crate::rush::order::Tier;
 use anyhow::{Result, bail, ensure};
-use shared::wire::header::ANSWERED_BY;
+use shared::wire::messages::header::ANSWERED_BY;
 use std::ops::Range;
 
 /// Headers that an answer may have.

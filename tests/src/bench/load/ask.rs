@@ -3,7 +3,7 @@
 use crate::rush::buyers::Buyers;
 use crate::rush::order::{Heard, told};
 use serde::Deserialize;
-use shared::wire::header::IDEMPOTENCY_KEY;
+use shared::wire::messages::header::IDEMPOTENCY_KEY;
 
 /// The requests of one load.
 #[derive(Clone, Debug)]

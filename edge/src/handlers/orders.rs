@@ -1,0 +1,189 @@
+//! The life of an order at the edge: it is checked, passes the gate or does not, and is forwarded.
+
+use crate::isolate::Isolate;
+use crate::request_headers;
+use crate::response;
+use crate::route::Route;
+use crate::runtime::{self, Watch};
+use crate::upstream::Errand;
+use js_sys::{ArrayBuffer, Uint8Array};
+use shared::admission::gate::{Ask, Decision, come_back_ms};
+use shared::admission::sale_hint::retry_after_ms;
+use shared::auth::buyer_token::TokenError;
+use shared::domain::order::Key;
+use shared::limits::{BEAT_MS, BODY_MAX, EDGE_ATTEMPT_MS};
+use shared::upstream::forwarding::Lost;
+use shared::wire::messages::OrderRequest;
+use shared::{BuyerId, Code, Problem, Refusal, SaleId, UnixMillis};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Request, Response};
+
+/// `POST /v1/sales/{sale}/orders`. A refusal neither reads the body nor asks an origin.
+///
+/// # Errors
+/// The runtime failed before any origin was asked.
+pub(crate) async fn place(
+    isolate: &Isolate,
+    request: &Request,
+    route: &Route,
+    sale: &SaleId,
+) -> Result<Response, JsValue> {
+    let since = runtime::now();
+    let (id, key) = match request_headers::sent_key(request) {
+        Ok(Some((id, key))) => {
+            let key = isolate.recognise(&id, key);
+            (id, key)
+        }
+        Ok(None) => (isolate.new_order_id(runtime::wall())?, Key::Made),
+        Err(problem) => return response::problem(&problem),
+    };
+    let vouched = match request_headers::buyer_by_token(isolate, request, sale, runtime::wall()) {
+        Ok(buyer) => buyer,
+        Err(problem) => return response::problem(&problem.for_order(&id)),
+    };
+    let mut ask = Ask::new(key);
+    let mut now = since;
+    loop {
+        match isolate.decide(sale, ask, now) {
+            Decision::Forward => break,
+            Decision::Refuse(refusal) => {
+                isolate.count_refused(sale, refusal);
+                let problem = refused(refusal, now, isolate.chance());
+                return response::problem(&problem.for_order(&id));
+            }
+            Decision::Wait => {
+                runtime::sleep(BEAT_MS).await;
+                ask = ask.after_a_beat();
+                now = runtime::now();
+            }
+        }
+    }
+    // Only who may pass is asked how long the body is: of a refusal it is not read.
+    if let Err(problem) = request_headers::check_length(request) {
+        return response::problem(&problem.for_order(&id));
+    }
+    let Some(_place) = isolate.enter() else {
+        let busy = Refusal::Busy(retry_after_ms(isolate.chance()));
+        isolate.count_refused(sale, busy);
+        return response::problem(&Problem::refusal(busy).for_order(&id));
+    };
+    isolate.count_passed(sale);
+    let watch = Watch::new();
+    let body = match body_of(request, &watch, now).await {
+        Ok(body) => body,
+        Err(problem) => return response::problem(&problem.for_order(&id)),
+    };
+    let reads_buyer = vouched.is_some() || isolate.needs_buyer();
+    let buyer = reads_buyer.then(|| buyer_of(&body)).flatten();
+    // A body without a buyer is the origin's to refuse.
+    if let (Some(vouched), Some(buyer)) = (&vouched, &buyer)
+        && vouched != buyer
+    {
+        let problem = Problem::from(TokenError::OtherBuyer);
+        return response::problem(&problem.for_order(&id));
+    }
+    isolate.count_forwarded(sale);
+    let errand = Errand {
+        isolate,
+        request,
+        sale,
+        method: "POST",
+        path: route.path(),
+        buyer,
+        since,
+        watch: &watch,
+    };
+    match errand.run(Some((&id, key)), Some(&body)).await {
+        Ok(reply) => {
+            if reply.ok() {
+                isolate.saw_granted(&id);
+            }
+            Ok(response::of_origin(reply))
+        }
+        Err(lost) => {
+            response::problem(&response::unanswered(lost, isolate.chance()).for_order(&id))
+        }
+    }
+}
+
+/// Everything else about a sale or an order: no gate stands before it, since it sells nothing new.
+///
+/// # Errors
+/// The runtime failed before any origin was asked.
+pub(crate) async fn ask(
+    isolate: &Isolate,
+    request: &Request,
+    route: &Route,
+    sale: &SaleId,
+    method: &str,
+) -> Result<Response, JsValue> {
+    let since = runtime::now();
+    let named = |problem: Problem| match route.order() {
+        Some(id) => problem.for_order(id),
+        None => problem,
+    };
+    let writes = matches!(route, Route::Change(..));
+    if writes && let Err(problem) = request_headers::check_authorization(request) {
+        return response::problem(&named(problem));
+    }
+    let watch = Watch::new();
+    let mut body = None;
+    if writes && request.body().is_some() {
+        if let Err(problem) = request_headers::check_length(request) {
+            return response::problem(&named(problem));
+        }
+        match body_of(request, &watch, since).await {
+            Ok(read) => body = Some(read),
+            Err(problem) => return response::problem(&named(problem)),
+        }
+    }
+    let errand = Errand {
+        isolate,
+        request,
+        sale,
+        method,
+        path: route.path(),
+        buyer: None,
+        since,
+        watch: &watch,
+    };
+    match errand.run(None, body.as_ref()).await {
+        Ok(reply) => Ok(response::of_origin(reply)),
+        Err(lost) => {
+            // What only reads has changed nothing, wherever it got lost.
+            let lost = if writes { lost } else { Lost::NotSent };
+            response::problem(&named(response::unanswered(lost, isolate.chance())))
+        }
+    }
+}
+
+/// Reads the body once, so that it can be sent to a second origin. It stays on the JavaScript side.
+async fn body_of(request: &Request, watch: &Watch, now: UnixMillis) -> Result<JsValue, Problem> {
+    let incomplete = || Problem::invalid("The body did not arrive whole and in time.");
+    let read = watch.body(request, now.plus(EDGE_ATTEMPT_MS)).await;
+    let body = read.ok_or_else(incomplete)?;
+    let length = body.dyn_ref::<ArrayBuffer>().map(ArrayBuffer::byte_length);
+    match length {
+        Some(length) if length as usize <= BODY_MAX => Ok(body),
+        _ => Err(Problem::new(Code::TooLarge)),
+    }
+}
+
+/// The buyer in an order's body. Whether the rest of it makes sense the origin says.
+fn buyer_of(body: &JsValue) -> Option<BuyerId> {
+    let bytes = Uint8Array::new(body).to_vec();
+    let order: OrderRequest = serde_json::from_slice(&bytes).ok()?;
+    BuyerId::parse(&order.buyer).ok()
+}
+
+/// The problem of a refusal made here, and when to come back.
+fn refused(refusal: Refusal, now: UnixMillis, chance: f64) -> Problem {
+    let problem = Problem::refusal(refusal);
+    match refusal {
+        Refusal::NotOpen(_) => match come_back_ms(refusal, now, chance) {
+            Some(ms) => problem.retry_after(ms),
+            None => problem,
+        },
+        _ => problem,
+    }
+}

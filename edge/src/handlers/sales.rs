@@ -1,0 +1,77 @@
+//! How a sale stands, for everybody who looks: from memory for a second, then from an origin.
+
+use crate::isolate::Isolate;
+use crate::response;
+use crate::route::Route;
+use crate::runtime::bindings;
+use crate::runtime::{self, Watch};
+use crate::upstream::Errand;
+use shared::admission::sale_cache::Look;
+use shared::limits::{BEAT_MS, EDGE_ATTEMPT_MS};
+use shared::upstream::forwarding::Lost;
+use shared::{Problem, Refusal, SaleId, UnixMillis};
+use wasm_bindgen::JsValue;
+use web_sys::{Request, Response};
+
+/// `GET /v1/sales/{sale}`
+///
+/// # Errors
+/// The runtime failed before any origin was asked.
+pub(crate) async fn show(
+    isolate: &Isolate,
+    request: &Request,
+    route: &Route,
+    sale: &SaleId,
+) -> Result<Response, JsValue> {
+    let mut beats: u32 = 0;
+    loop {
+        let now = runtime::now();
+        match isolate.look(sale, beats, now) {
+            Look::Show(body, age_ms) => return response::view(&body, age_ms, "edge", None),
+            Look::Ask => return ask(isolate, request, route, sale, now).await,
+            Look::Busy(ms) => return response::problem(&Problem::refusal(Refusal::Busy(ms))),
+            Look::Wait => {
+                runtime::sleep(BEAT_MS).await;
+                beats = beats.saturating_add(1);
+            }
+        }
+    }
+}
+
+/// Asks an origin, and remembers what it says if the sale exists.
+async fn ask(
+    isolate: &Isolate,
+    request: &Request,
+    route: &Route,
+    sale: &SaleId,
+    asked: UnixMillis,
+) -> Result<Response, JsValue> {
+    let watch = Watch::new();
+    let errand = Errand {
+        isolate,
+        request,
+        sale,
+        method: "GET",
+        path: route.path(),
+        buyer: None,
+        since: asked,
+        watch: &watch,
+    };
+    let chance = isolate.chance();
+    let Ok(reply) = errand.run(None, None).await else {
+        return response::problem(&response::unanswered(Lost::NotSent, chance));
+    };
+    let by = bindings::answered_by(&reply).filter(|_| reply.status() == 200);
+    let Some(by) = by else {
+        return Ok(response::of_origin(reply));
+    };
+    let node = bindings::node(&reply);
+    let Some(body) = watch
+        .text(&reply, runtime::now().plus(EDGE_ATTEMPT_MS))
+        .await
+    else {
+        return response::problem(&response::unanswered(Lost::NotSent, chance));
+    };
+    isolate.keep(sale, asked, &body);
+    response::view(&body, 0, &by, node.as_deref())
+}

@@ -1,0 +1,350 @@
+//! What an isolate keeps between requests: plain data only. Each method borrows, works without
+//! waiting, and hands out owned values, so that no borrow can outlive an await.
+
+use crate::config::{ClientIp, Config};
+use crate::runtime;
+use js_sys::{JSON, Object, Reflect};
+use shared::admission::gate::{Ask, Decision, Gates, Heard};
+use shared::admission::rate_limit::Buckets;
+use shared::admission::recent_orders::Recent;
+use shared::admission::sale_cache::{Look, Views};
+use shared::domain::order::Key;
+use shared::limits::{EDGE_CLIENTS_MAX, EDGE_UNDER_WAY_MAX};
+use shared::upstream::balancer::{Router, Sender};
+use shared::upstream::forwarding::{Attempt, Errand, Verdict, Wait};
+use shared::{BuyerId, EdgeCounts, EdgeId, EdgeTally, Grant, KeyRing, OrderId, Refusal, SaleId};
+use shared::{TraceParent, UnixMillis};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
+use web_sys::Response;
+use worker::console_error;
+
+/// One isolate's knowledge: hints that cost nothing but an extra request when they are lost.
+pub(crate) struct Isolate {
+    pub(crate) id: EdgeId,
+    pub(crate) client_ip: ClientIp,
+    /// With which it signs.
+    pub(crate) keys: KeyRing,
+    /// By which it knows the shop's buyer tokens, where orders need one.
+    pub(crate) buyer_keys: Option<KeyRing>,
+    /// What each client address may still ask, where that is limited.
+    clients: Option<RefCell<Buckets>>,
+    trace_share: f64,
+    gates: RefCell<Gates>,
+    router: RefCell<Router>,
+    /// Orders that were granted through this isolate.
+    granted: RefCell<Recent>,
+    views: RefCell<Views>,
+    /// Orders that wait for origins.
+    under_way: Rc<Cell<u32>>,
+    /// What no origin has heard yet.
+    tally: RefCell<EdgeTally>,
+    chance: RefCell<Chance>,
+    /// Origins that did not believe this edge and were told of in the log.
+    doubters: RefCell<HashSet<usize>>,
+}
+
+/// One of the orders under way, until it is dropped, whatever becomes of the order.
+pub(crate) struct Place(Rc<Cell<u32>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+thread_local! {
+    static ISOLATE: OnceCell<Result<Rc<Isolate>, Rc<str>>> = const { OnceCell::new() };
+}
+
+/// This isolate, made from `env` by the first request.
+///
+/// # Errors
+/// What is wrong with the configuration, in words; it is logged once.
+pub(crate) fn isolate(env: &Object) -> Result<Rc<Isolate>, Rc<str>> {
+    ISOLATE.with(|cell| {
+        cell.get_or_init(|| match Isolate::new(env) {
+            Ok(isolate) => Ok(Rc::new(isolate)),
+            Err(fault) => {
+                console_error!("lastseat edge: {fault}");
+                Err(fault.into())
+            }
+        })
+        .clone()
+    })
+}
+
+/// Whether an isolate can work with `env`. No chance is taken here: the runtime gives none before the first request.
+///
+/// # Errors
+/// What is wrong with the configuration, in words.
+pub(crate) fn check(env: &Object) -> Result<(), String> {
+    Config::read(|name| var(env, name)).map(drop)
+}
+
+impl Isolate {
+    fn new(env: &Object) -> Result<Self, String> {
+        let config = Config::read(|name| var(env, name))?;
+        let mut chance = Chance::default();
+        let id = chance.take().map(u64::from_le_bytes).map_err(no_chance)?;
+        let seed = chance.take().map(u64::from_le_bytes).map_err(no_chance)?;
+        let clients = config.client_rate;
+        let clients = clients.map(|rate| Buckets::new(rate, EDGE_CLIENTS_MAX, seed));
+        let start = chance.take().map(u16::from_le_bytes).map_err(no_chance)?;
+        let start = f64::from(start) / 65_536.0;
+        Ok(Self {
+            id: EdgeId::parse(&format!("{id:016x}")).map_err(|error| error.to_string())?,
+            client_ip: config.client_ip,
+            keys: config.keys,
+            buyer_keys: config.buyer_keys,
+            clients: clients.map(RefCell::new),
+            trace_share: config.trace_share,
+            gates: RefCell::default(),
+            router: RefCell::new(config.router.starting_at(start)),
+            granted: RefCell::default(),
+            views: RefCell::default(),
+            under_way: Rc::default(),
+            tally: RefCell::default(),
+            chance: RefCell::new(chance),
+            doubters: RefCell::default(),
+        })
+    }
+
+    /// An origin does not believe this edge. Buyers cannot help that, so the operator is told, once for each
+    /// origin.
+    pub(crate) fn doubted_by(&self, index: usize, why: &str) {
+        if self.doubters.borrow_mut().insert(index) {
+            let router = self.router.borrow();
+            let url = router.url(index).unwrap_or_default();
+            console_error!(
+                "lastseat edge: {url} does not take this edge's signature ({why}). Give both the same \
+                 LASTSEAT_EDGE_KEY and set their clocks; see docs/SECURITY.md"
+            );
+        }
+    }
+
+    /// Whether clients are limited by their address.
+    pub(crate) const fn limits_clients(&self) -> bool {
+        self.clients.is_some()
+    }
+
+    /// Takes a request out of the bucket of `client`.
+    ///
+    /// # Errors
+    /// There is none in it for so many milliseconds.
+    pub(crate) fn take(&self, client: Option<IpAddr>, now: UnixMillis) -> Result<(), u32> {
+        let clients = self.clients.as_ref();
+        clients.map_or(Ok(()), |clients| clients.borrow_mut().take(client, now))
+    }
+
+    pub(crate) fn decide(&self, sale: &SaleId, ask: Ask, now: UnixMillis) -> Decision {
+        let chance = self.chance();
+        self.gates.borrow_mut().of(sale).decide(ask, now, chance)
+    }
+
+    /// A place among the orders under way; `None` when there are too many.
+    pub(crate) fn enter(&self) -> Option<Place> {
+        let taken = self.under_way.get();
+        (taken < EDGE_UNDER_WAY_MAX).then(|| {
+            self.under_way.set(taken.saturating_add(1));
+            Place(Rc::clone(&self.under_way))
+        })
+    }
+
+    pub(crate) fn count_refused(&self, sale: &SaleId, refusal: Refusal) {
+        self.tally.borrow_mut().refused(sale, refusal);
+    }
+
+    pub(crate) fn count_passed(&self, sale: &SaleId) {
+        self.tally.borrow_mut().passed(sale);
+    }
+
+    pub(crate) fn count_forwarded(&self, sale: &SaleId) {
+        self.tally.borrow_mut().forwarded(sale);
+    }
+
+    pub(crate) fn count_failed(&self, sale: &SaleId) {
+        self.tally.borrow_mut().failed(sale);
+    }
+
+    /// What an origin is about to hear of the counts of `sale`.
+    pub(crate) fn take_counts(&self, sale: &SaleId) -> Option<EdgeCounts> {
+        self.tally.borrow_mut().take(sale)
+    }
+
+    /// Keeps counts that no origin heard for the next request.
+    pub(crate) fn put_back_counts(&self, sale: &SaleId, counts: &EdgeCounts) {
+        self.tally.borrow_mut().put_back(sale, counts);
+    }
+
+    /// What is to be thought of an order id that a client sent.
+    pub(crate) fn recognise(&self, id: &OrderId, key: Key) -> Key {
+        if self.granted.borrow().has(id) {
+            Key::Known
+        } else {
+            key
+        }
+    }
+
+    /// Remembers an order that an origin granted.
+    pub(crate) fn saw_granted(&self, id: &OrderId) {
+        self.granted.borrow_mut().add(id);
+    }
+
+    /// Takes in the grant of an answer to what was sent at `asked`.
+    pub(crate) fn hear(&self, sale: &SaleId, grant: &Grant, asked: UnixMillis, now: UnixMillis) {
+        let chance = self.chance();
+        let when = Heard { asked, now, chance };
+        self.gates.borrow_mut().hear(sale, grant, when);
+    }
+
+    /// Takes in which sales exist.
+    pub(crate) fn list(&self, names: &str) {
+        self.gates.borrow_mut().list(names);
+        self.views.borrow_mut().list(names);
+    }
+
+    /// What is done for one who wants to see `sale`.
+    pub(crate) fn look(&self, sale: &SaleId, beats: u32, now: UnixMillis) -> Look {
+        self.views.borrow_mut().look(sale, beats, now)
+    }
+
+    /// Remembers what an origin, asked at `asked`, said of `sale` just now.
+    pub(crate) fn keep(&self, sale: &SaleId, asked: UnixMillis, body: &str) {
+        let heard = runtime::now();
+        self.views.borrow_mut().keep(sale, asked, heard, body);
+    }
+
+    /// Whether an origin cannot be picked before the buyer is known.
+    pub(crate) fn needs_buyer(&self) -> bool {
+        self.router.borrow().needs_buyer()
+    }
+
+    /// The next origin of an errand and the address of `path` there.
+    pub(crate) fn next_origin(
+        &self,
+        errand: &mut Errand<Response>,
+        ip: Option<IpAddr>,
+        buyer: Option<&BuyerId>,
+        now: UnixMillis,
+        path: &str,
+    ) -> Option<(Attempt, String)> {
+        let sender = Sender {
+            ip,
+            buyer,
+            chance: [self.chance(), self.chance()],
+        };
+        let mut router = self.router.borrow_mut();
+        let attempt = errand.next(&mut router, &sender, now)?;
+        Some((attempt, format!("{}{path}", router.url(attempt.index)?)))
+    }
+
+    /// See [`Attempt::look_ms`].
+    pub(crate) fn look_ms(&self, attempt: &Attempt, now: UnixMillis) -> u64 {
+        attempt.look_ms(&self.router.borrow(), now)
+    }
+
+    /// See [`Attempt::ends`].
+    pub(crate) fn ends(&self, attempt: &Attempt, now: UnixMillis) -> Option<Wait> {
+        attempt.ends(&mut self.router.borrow_mut(), now)
+    }
+
+    /// See [`Errand::heard`].
+    pub(crate) fn heard(
+        &self,
+        errand: &mut Errand<Response>,
+        attempt: &Attempt,
+        verdict: Verdict,
+        wait: Wait,
+        answer: Option<Response>,
+        now: UnixMillis,
+    ) -> Option<Response> {
+        errand.heard(
+            attempt,
+            verdict,
+            wait,
+            answer,
+            &mut self.router.borrow_mut(),
+            now,
+        )
+    }
+
+    /// An order id that nobody can guess.
+    ///
+    /// # Errors
+    /// The runtime gave no random bytes.
+    pub(crate) fn new_order_id(&self, now: UnixMillis) -> Result<OrderId, JsValue> {
+        Ok(OrderId::new_v7(now, self.chance.borrow_mut().take()?))
+    }
+
+    /// A new trace, for the configured share of requests.
+    pub(crate) fn start_trace(&self) -> Option<TraceParent> {
+        // Mostly nothing is traced, and then chance is not asked either.
+        if self.trace_share == 0.0 || self.chance() >= self.trace_share {
+            return None;
+        }
+        let random = self.chance.borrow_mut().take().ok()?;
+        Some(TraceParent::start(random))
+    }
+
+    /// A number in `0.0..1.0` that spreads those who come back.
+    pub(crate) fn chance(&self) -> f64 {
+        let word = self
+            .chance
+            .borrow_mut()
+            .take()
+            .map_or(0, u16::from_le_bytes);
+        f64::from(word) / 65_536.0
+    }
+}
+
+/// Random bytes, asked for in bulk: one call into the runtime serves some 300 orders.
+struct Chance {
+    pool: [u8; 4_096],
+    used: usize,
+}
+
+impl Default for Chance {
+    fn default() -> Self {
+        let pool = [0; 4_096];
+        Self {
+            used: pool.len(),
+            pool,
+        }
+    }
+}
+
+impl Chance {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], JsValue> {
+        if let Some(bytes) = self.next() {
+            return Ok(bytes);
+        }
+        runtime::fill_random(&mut self.pool)?;
+        self.used = 0;
+        self.next().ok_or(JsValue::NULL)
+    }
+
+    fn next<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let bytes = self.pool.get(self.used..)?.first_chunk().copied()?;
+        self.used = self.used.saturating_add(N);
+        Some(bytes)
+    }
+}
+
+fn no_chance(error: JsValue) -> String {
+    format!("the runtime gives no random bytes: {error:?}")
+}
+
+/// A variable as text; one that wrangler was given as a table is written as JSON. Not `env.var`: under
+/// bare workerd a variable that is not set is null, and `env.var` panics on null.
+fn var(env: &Object, name: &str) -> Option<String> {
+    let value = Reflect::get(env, &name.into()).ok()?;
+    if value.is_null() || value.is_undefined() {
+        return None;
+    }
+    let text = value.as_string();
+    text.or_else(|| JSON::stringify(&value).ok().map(String::from))
+}

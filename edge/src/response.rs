@@ -1,0 +1,120 @@
+//! What the edge says by itself. The one file here that speaks HTTP statuses.
+
+use crate::runtime::bindings;
+use shared::upstream::forwarding::Answer;
+use shared::upstream::forwarding::Lost;
+use shared::wire::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
+use shared::{Code, Problem, Refusal};
+use wasm_bindgen::JsValue;
+use web_sys::Response;
+
+/// Clients whose request got no answer come back spread over this many milliseconds.
+const JITTER_MS: f64 = 1_000.0;
+
+/// A "no" or a fault.
+///
+/// # Errors
+/// As all functions here: the runtime refuses to make a response.
+pub(crate) fn problem(problem: &Problem) -> Result<Response, JsValue> {
+    no(problem, None, false)
+}
+
+/// The client asked more than its address may.
+pub(crate) fn client_busy(wait_ms: u32) -> Result<Response, JsValue> {
+    no(&Problem::refusal(Refusal::Busy(wait_ms)), None, true)
+}
+
+/// The address exists, but not for this method.
+pub(crate) fn method_not_allowed(allow: &str) -> Result<Response, JsValue> {
+    no(&Problem::new(Code::MethodNotAllowed), Some(allow), false)
+}
+
+/// The edge cannot work; `fault` tells the operator why.
+pub(crate) fn misconfigured(fault: &str) -> Result<Response, JsValue> {
+    problem(&Problem {
+        detail: format!("This edge is not set up: {fault}"),
+        ..Problem::new(Code::Unavailable)
+    })
+}
+
+/// What this is, for a person who opens the address in a browser.
+pub(crate) fn home() -> Result<Response, JsValue> {
+    const TEXT: &str = "lastseat: the last seat goes to exactly one buyer.\n\n\
+        POST /v1/sales/{sale}/orders   {\"buyer\":\"...\",\"quantity\":1}\n\
+        GET  /v1/sales/{sale}\n\
+        GET  /s/{sale}                 the page to buy on\n";
+    bindings::respond(
+        200,
+        TEXT,
+        "text/plain; charset=utf-8",
+        None,
+        None,
+        None,
+        false,
+    )
+}
+
+/// How a sale stands, as heard `age_ms` ago; `by` is the tier that says so.
+pub(crate) fn view(
+    body: &str,
+    age_ms: u64,
+    by: &str,
+    node: Option<&str>,
+) -> Result<Response, JsValue> {
+    let age_ms = u32::try_from(age_ms).unwrap_or(u32::MAX);
+    bindings::view(body, age_ms, by, node)
+}
+
+/// An origin's answer for the client: as it is, without what it told the edge.
+pub(crate) fn of_origin(answer: Response) -> Response {
+    bindings::strip(&answer).unwrap_or(answer)
+}
+
+/// Why `answer` says that its origin does not believe this edge, if it says so.
+pub(crate) fn doubt(answer: &Response) -> Option<String> {
+    bindings::challenge(answer).filter(|challenge| challenge.starts_with(EDGE_CHALLENGE))
+}
+
+/// An origin's answer as an errand reads it.
+pub(crate) struct OfOrigin<'a>(pub(crate) &'a Response);
+
+impl Answer for OfOrigin<'_> {
+    fn status(&self) -> u16 {
+        self.0.status()
+    }
+
+    fn is_ours(&self) -> bool {
+        bindings::answered_by(self.0).is_some()
+    }
+
+    fn limits_the_client(&self) -> bool {
+        bindings::limited(self.0).is_some()
+    }
+
+    fn doubts_the_edge(&self) -> bool {
+        doubt(self.0).is_some()
+    }
+}
+
+fn no(problem: &Problem, allow: Option<&str>, limited: bool) -> Result<Response, JsValue> {
+    let body = serde_json::to_string(problem).map_err(|error| error.to_string())?;
+    let retry_after = problem.retry_after_seconds();
+    let challenge = problem.code.challenge();
+    if allow.is_none() && challenge.is_none() && !limited {
+        return bindings::refuse(problem.status, &body, retry_after);
+    }
+    bindings::respond(
+        problem.status,
+        &body,
+        PROBLEM_JSON,
+        retry_after,
+        allow,
+        challenge,
+        limited,
+    )
+}
+
+/// The problem that tells a client that no origin answered.
+pub(crate) fn unanswered(lost: Lost, chance: f64) -> Problem {
+    Problem::new(lost.code()).retry_after((chance * JITTER_MS) as u32)
+}

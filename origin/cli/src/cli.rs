@@ -1,0 +1,507 @@
+//! The command line. Values that need more than a glance are checked in [`crate::config`], which
+//! reports all that is wrong at once.
+
+mod doctor;
+mod orders;
+mod ready;
+mod relay;
+mod sale;
+mod token;
+
+pub use doctor::DoctorFlags;
+pub use orders::{
+    AckFlags, ExportFlags, OrderConfirmFlags, OrderFlags, OrdersCommand, ReplayFlags,
+    UnrestoredFlags,
+};
+pub use ready::ReadyFlags;
+pub use relay::RelayFlags;
+pub use sale::{SaleCommand, SaleCreateFlags, SaleFlags, SaleRestockFlags, SaleSetFlags};
+pub use sale::{SaleWatchFlags, TermsFlags};
+pub use token::TokenFlags;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lastseat_node::http::server::CONNECTIONS_MAX;
+use lastseat_node::secret::Secret;
+use lastseat_node::telemetry::logging::{FORMAT, LogFormat};
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  lastseat                                    a Redis and four nodes on ports 3001 to 3004
+  lastseat cluster --demo --edge wrangler     the same with an edge and a sale of 10,000 tickets
+  lastseat sale create spring --capacity 500  a sale of 500 tickets, open at once
+  lastseat sale watch spring                  how it sells, a line a second
+  lastseat top                                the whole cluster live
+  lastseat audit --sale spring                recounts it
+
+Exit codes: 0 done, 1 refused or it did not work, 2 wrong flags
+(audit: 1 differences, 2 could not check).
+Log level: LASTSEAT_LOG or RUST_LOG, for example info or lastseat=debug, which also shows spans.";
+
+/// Sells the last seat to exactly one buyer.
+#[derive(Debug, Parser)]
+#[command(name = "lastseat", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What all commands understand.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do; `cluster` when absent.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What all commands understand.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Print data as JSON on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where nodes, logs and the Redis of the cluster keep their files
+    #[arg(
+        long,
+        global = true,
+        env = "LASTSEAT_DATA_DIR",
+        default_value = ".lastseat",
+        value_name = "DIR"
+    )]
+    pub data_dir: PathBuf,
+    /// How lines of the log on stderr look
+    #[arg(
+        long,
+        global = true,
+        env = FORMAT,
+        value_parser = log_format(),
+        default_value = "text",
+        hide_possible_values = true,
+        value_name = "text|json"
+    )]
+    pub log_format: LogFormat,
+    /// The Redis that is the ledger: redis://user:password@host:6379/0 or unix:/path, a Redis Cluster as
+    /// redis+cluster://host:port,host:port, or what Sentinels name as redis+sentinel://host:port,host:port/name
+    #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "URL")]
+    pub redis_url: Option<Secret>,
+    /// Replicas of Redis that must have a change before anybody hears "yes"; 0 = none is waited for
+    #[arg(
+        long,
+        global = true,
+        env = "LASTSEAT_WAIT_REPLICAS",
+        default_value = "0",
+        value_name = "0..16"
+    )]
+    pub wait_replicas: String,
+    /// How long that may take, in milliseconds; after that the outcome is unknown
+    #[arg(
+        long,
+        global = true,
+        env = "LASTSEAT_WAIT_MS",
+        default_value = "500",
+        value_name = "10..800"
+    )]
+    pub wait_ms: String,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run nodes here, with a Redis and edges if wanted, until Ctrl-C
+    Cluster(ClusterFlags),
+    /// Run one node
+    Serve(ServeFlags),
+    /// Create, change, show and watch sales
+    Sale {
+        /// What to do with sales.
+        #[command(subcommand)]
+        command: SaleCommand,
+    },
+    /// Show, confirm, cancel, export orders
+    Orders {
+        /// What to do with orders.
+        #[command(subcommand)]
+        command: OrdersCommand,
+    },
+    /// Show the whole cluster live: stock, funnel, nodes, events
+    #[command(after_help = "\
+Keys: n shows the next sale, q or Ctrl-C ends. Where stdout is no terminal: a line a second.
+
+Examples:
+  lastseat top
+  lastseat top --sale spring --once
+  lastseat top --json | jq .nodes")]
+    Top(TopFlags),
+    /// Recount a sale and compare with its counters
+    #[command(after_help = "\
+It works on damaged data, too, also while the sale sells, and changes nothing. --repair-plan prints a shell script that would
+bring the sale in line with its orders and its log: read it, take a backup, let no node sell, then run it.
+
+Exit codes: 0 all agrees, 1 differences or something that matters could not be checked (with --repair-plan: there is
+something to repair), 2 could not check.
+
+Examples:
+  lastseat audit --sale demo --json
+  lastseat audit --sale demo --repair-plan > plan.sh
+  lastseat audit --sale demo --repair-plan --trust records > plan.sh")]
+    Audit(AuditFlags),
+    /// Deliver each change of a sale to a webhook, in order, at least once
+    Relay(RelayFlags),
+    /// Make a buyer token, as the shop does where orders need one
+    Token(TokenFlags),
+    /// Ask a node whether it can serve orders
+    Ready(ReadyFlags),
+    /// Say what on this machine and its Redis is not as it should be, and what to do
+    Doctor(DoctorFlags),
+    /// Print the documents of the API
+    #[command(
+        name = "openapi",
+        after_help = "\
+Examples:
+  lastseat openapi > openapi.json                what buyers and shops call, as OpenAPI 3.1
+  lastseat openapi --operators > operators.json  what operators call
+  lastseat openapi --reference > API.md          both, for people"
+    )]
+    OpenApi(OpenApiFlags),
+    /// Print what a shell needs to complete commands and flags
+    #[command(after_help = "\
+Examples:
+  lastseat completions bash > ~/.local/share/bash-completion/completions/lastseat
+  lastseat completions zsh > ~/.zfunc/_lastseat
+  lastseat completions fish > ~/.config/fish/completions/lastseat.fish")]
+    Completions(CompletionsFlags),
+    /// Write the manual pages, one for each command
+    #[command(after_help = "\
+Example:
+  lastseat man --to ~/.local/share/man/man1 && man lastseat-sale-create")]
+    Man(ManFlags),
+    /// Become another program that ends when our parent does
+    #[command(hide = true)]
+    Bound(BoundFlags),
+}
+
+/// `lastseat serve`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  export LASTSEAT_EDGE_KEY=...  # what the edge has: npx wrangler secret put LASTSEAT_EDGE_KEY
+  lastseat serve --node 1 --weight 1 --listen 127.0.0.1:3001 --redis-url redis://127.0.0.1:6379/0
+
+Orders are taken from edges only, which sign what they send; see docs/SECURITY.md.
+
+SIGTERM or Ctrl-C: takes no more orders, finishes those that wait, exits with 0 within 10 s.")]
+pub struct ServeFlags {
+    /// Address for orders; port 0 takes any free one
+    #[arg(
+        long,
+        env = "LASTSEAT_LISTEN",
+        default_value = "127.0.0.1:3001",
+        value_name = "IP:PORT"
+    )]
+    pub listen: String,
+    /// Address for operators: admin calls and /metrics
+    #[arg(
+        long,
+        env = "LASTSEAT_ADMIN_LISTEN",
+        default_value = "127.0.0.1:3101",
+        value_name = "IP:PORT"
+    )]
+    pub admin_listen: String,
+    /// Number of this node; each node of a ledger has its own
+    #[arg(
+        long,
+        env = "LASTSEAT_NODE",
+        default_value = "1",
+        value_name = "1..65535"
+    )]
+    pub node: String,
+    /// Share of this node beside the others
+    #[arg(
+        long,
+        env = "LASTSEAT_WEIGHT",
+        default_value = "1",
+        value_name = "1..1000"
+    )]
+    pub weight: String,
+    /// Bearer token of the admin calls; without it they are refused
+    #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "TOKEN")]
+    pub admin_token: Option<Secret>,
+    /// Bearer token of the shop's call, which confirms orders; without it that call is refused
+    #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "TOKEN")]
+    pub shop_token: Option<Secret>,
+    /// Key of the edges, the same as theirs; several as id:secret,id:secret while one replaces another
+    #[arg(long, env = "LASTSEAT_EDGE_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub edge_key: Option<Secret>,
+    /// Serve clients without an edge, too: whoever reaches the address is served
+    #[arg(long)]
+    pub insecure_direct: bool,
+    /// Key of the shop's buyer tokens; if given, an order needs a token
+    #[arg(long, env = "LASTSEAT_BUYER_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub buyer_key: Option<Secret>,
+    /// What one client address may ask of this node, such as "5/s burst 20" or "30/m burst 10"
+    #[arg(long, env = "LASTSEAT_CLIENT_RATE", value_name = "RATE")]
+    pub client_rate: Option<String>,
+    /// Let anybody make the shop's calls; for a demonstration on one machine
+    #[arg(long)]
+    pub demo: bool,
+    /// Most connections of buyers and edges at a time; those above are told to come again (503)
+    #[arg(
+        long,
+        env = "LASTSEAT_CONNECTIONS",
+        default_value_t = CONNECTIONS_MAX.to_string(),
+        value_name = "NUMBER"
+    )]
+    pub connections: String,
+    /// Threads that serve; as many as there are processors when absent
+    #[arg(long, env = "LASTSEAT_THREADS", value_name = "1..256")]
+    pub threads: Option<String>,
+    /// Stop when stdin ends, as it does when the parent process dies
+    #[arg(long, hide = true)]
+    pub stop_with_stdin: bool,
+}
+
+/// `lastseat cluster`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lastseat cluster --demo
+  lastseat cluster --demo --edge workerd --edges 3
+  lastseat cluster --demo --edge workerd --workers 2
+  lastseat cluster --demo --edge workerd --edges 2 --zones east,east,west,west
+  lastseat cluster --ports 0 --weights 1,1 --redis-url redis://127.0.0.1:6379/0 --json
+
+Ctrl-C stops everything in order; a second Ctrl-C at once.
+The addresses and the tokens are kept in cluster.json of the data directory while it runs.")]
+pub struct ClusterFlags {
+    /// Ports of the nodes; 0 takes any free one, a single 0 stands for all
+    #[arg(
+        long,
+        env = "LASTSEAT_PORTS",
+        default_value = "3001,3002,3003,3004",
+        value_name = "PORTS"
+    )]
+    pub ports: String,
+    /// Weights of the nodes, one for each
+    #[arg(
+        long,
+        env = "LASTSEAT_WEIGHTS",
+        default_value = "1,2,3,4",
+        value_name = "WEIGHTS"
+    )]
+    pub weights: String,
+    /// Threads of each node; when absent its share of half the processors, the rest is for Redis and edges
+    #[arg(long, env = "LASTSEAT_THREADS", value_name = "1..256")]
+    pub threads: Option<String>,
+    /// Zones (data centres) of the nodes, one for each; edges stand in these zones in turn and ask their own first
+    #[arg(long, env = "LASTSEAT_ZONES", value_name = "ZONES")]
+    pub zones: Option<String>,
+    /// Let the Redis of the cluster also listen on this port of 127.0.0.1
+    #[arg(long, env = "LASTSEAT_REDIS_PORT", value_name = "PORT")]
+    pub redis_port: Option<String>,
+    /// Bearer token of the admin calls; made once and kept in admin.token when absent
+    #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "TOKEN")]
+    pub admin_token: Option<Secret>,
+    /// Bearer token of the shop's call; made once and kept in shop.token when absent
+    #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "TOKEN")]
+    pub shop_token: Option<Secret>,
+    /// Key by which the nodes know the edges; from .dev.vars or edge.key when absent
+    #[arg(long, env = "LASTSEAT_EDGE_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub edge_key: Option<Secret>,
+    /// Serve clients without an edge, too: whoever reaches the nodes is served
+    #[arg(long)]
+    pub insecure_direct: bool,
+    /// Key of the shop's buyer tokens; if given, an order needs a token
+    #[arg(long, env = "LASTSEAT_BUYER_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub buyer_key: Option<Secret>,
+    /// What one client address may ask of each node and each edge, such as "5/s burst 20" or "30/m burst 10"
+    #[arg(long, env = "LASTSEAT_CLIENT_RATE", value_name = "RATE")]
+    pub client_rate: Option<String>,
+    /// Create the sale "demo", and let anybody make the shop's calls
+    #[arg(long)]
+    pub demo: bool,
+    /// Tickets of the sale "demo"
+    #[arg(
+        long,
+        env = "LASTSEAT_DEMO_TICKETS",
+        default_value = "10000",
+        value_name = "NUMBER"
+    )]
+    pub demo_tickets: String,
+    /// Run edges, too: none, wrangler or workerd
+    #[arg(
+        long,
+        env = "LASTSEAT_EDGE",
+        default_value = "none",
+        value_name = "KIND"
+    )]
+    pub edge: String,
+    /// How many edges
+    #[arg(
+        long,
+        env = "LASTSEAT_EDGES",
+        default_value = "1",
+        value_name = "NUMBER"
+    )]
+    pub edges: String,
+    /// Processes that share the port of each edge of workerd: one of them uses one core (Linux)
+    #[arg(
+        long,
+        env = "LASTSEAT_WORKERS",
+        default_value = "1",
+        value_name = "NUMBER"
+    )]
+    pub workers: String,
+    /// Port of the first edge, the others follow; 0 takes any free ones
+    #[arg(
+        long,
+        env = "LASTSEAT_EDGE_PORT",
+        default_value = "8787",
+        value_name = "PORT"
+    )]
+    pub edge_port: String,
+}
+
+/// `lastseat audit`
+#[derive(Debug, Args)]
+pub struct AuditFlags {
+    /// The sale
+    #[arg(long)]
+    pub sale: String,
+    /// Print which commands of redis-cli would repair it, instead of the report; nothing is done
+    #[arg(long)]
+    pub repair_plan: bool,
+    /// Which stands where a record and the log contradict each other: log or records
+    #[arg(long, value_name = "log|records", requires = "repair_plan")]
+    pub trust: Option<String>,
+    /// An order of which the other side stands, or which is given up where neither can be read (may be repeated)
+    #[arg(long, value_name = "ORDER", requires = "repair_plan")]
+    pub except: Vec<String>,
+    /// What becomes of log entries that are ahead of the sale: finish or undo
+    #[arg(
+        long,
+        value_name = "finish|undo",
+        default_value = "finish",
+        requires = "repair_plan"
+    )]
+    pub ahead: String,
+    /// How many tickets the sale has, where it does not know or more are taken
+    #[arg(long, value_name = "TICKETS", requires = "repair_plan")]
+    pub capacity: Option<String>,
+}
+
+/// `lastseat top`
+#[derive(Debug, Args)]
+pub struct TopFlags {
+    /// The sale to show first; the busiest when absent
+    #[arg(long)]
+    pub sale: Option<String>,
+    /// Print it once and end
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// `lastseat man`
+#[derive(Debug, Args)]
+pub struct ManFlags {
+    /// The directory for the pages; it is made if it is missing
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+/// `lastseat openapi`
+#[derive(Debug, Args)]
+pub struct OpenApiFlags {
+    /// The calls of operators instead of those of buyers and shops
+    #[arg(long)]
+    pub operators: bool,
+    /// All calls as a page of Markdown
+    #[arg(long, conflicts_with = "operators")]
+    pub reference: bool,
+}
+
+/// `lastseat completions`
+#[derive(Debug, Args)]
+pub struct CompletionsFlags {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Shells that are completed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// GNU bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}
+
+/// `lastseat bound`
+#[derive(Debug, Args)]
+pub struct BoundFlags {
+    /// The parent at the time of the call
+    #[arg(long)]
+    pub parent: i32,
+    /// Program and arguments
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
+}
+
+impl Cli {
+    /// Reads the command line of this process; explains and exits when it makes no sense.
+    #[must_use]
+    pub fn read() -> Self {
+        let cli = Self::parse();
+        if cli.command.is_some() {
+            return cli;
+        }
+        // No command: `cluster` with its defaults and the flags that all commands understand.
+        let mut words: Vec<OsString> = std::env::args_os().collect();
+        words.insert(1.min(words.len()), "cluster".into());
+        Self::parse_from(words)
+    }
+
+    /// The number of the node that this is the command of, if it is one.
+    #[must_use]
+    pub fn node(&self) -> Option<String> {
+        match &self.command {
+            Some(Command::Serve(flags)) => Some(flags.node.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// The words of `--log-format`.
+fn log_format() -> impl TypedValueParser<Value = LogFormat> {
+    let text = PossibleValue::new(LogFormat::Text.as_str()).help("For people");
+    let json = PossibleValue::new(LogFormat::Json.as_str()).help("One JSON object a line");
+    PossibleValuesParser::new([text, json]).map(|word| match word.as_str() {
+        "json" => LogFormat::Json,
+        _ => LogFormat::Text,
+    })
+}
+
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,176 @@
+//! The commands, one file each.
+
+mod audit;
+mod bound;
+mod cluster;
+mod completions;
+mod doctor;
+mod export;
+mod man;
+mod openapi;
+mod orders;
+mod progress;
+mod ready;
+mod relay;
+mod replay;
+mod sale;
+mod serve;
+mod token;
+mod top;
+mod unrestored;
+mod watch;
+
+use crate::cli::{Cli, Command, Common};
+use crate::config::replicas;
+use crate::failure::Failure;
+use lastseat_cluster::state_file::Roster;
+use lastseat_ledger::{Fault, Ledger, LedgerUrl};
+use lastseat_node::timestamp::Rfc3339;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde::Serialize;
+use shared::{Problem, SaleId, UnixMillis};
+use std::future::Future;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use tokio::runtime::Builder;
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Why it was not done.
+pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let common = cli.common;
+    match cli.command {
+        Some(Command::Serve(flags)) => serve::run(&common, flags),
+        // The main thread only: see `process::bound`.
+        Some(Command::Cluster(flags)) => block_on(1, cluster::run(&common, flags)),
+        Some(Command::Sale { command }) => block_on(1, sale::run(&common, command)),
+        Some(Command::Orders { command }) => block_on(1, orders::run(&common, command)),
+        Some(Command::Audit(flags)) => block_on(1, audit::run(&common, &flags)),
+        Some(Command::OpenApi(flags)) => openapi::run(&flags),
+        Some(Command::Completions(flags)) => completions::run(&flags),
+        Some(Command::Relay(flags)) => block_on(1, relay::run(&common, flags)),
+        Some(Command::Ready(flags)) => block_on(1, ready::run(&flags)),
+        Some(Command::Doctor(flags)) => block_on(1, doctor::run(&common, &flags)),
+        Some(Command::Token(flags)) => token::run(&common, &flags),
+        Some(Command::Top(flags)) => block_on(1, top::run(&common, &flags)),
+        Some(Command::Man(flags)) => man::run(&flags),
+        Some(Command::Bound(flags)) => Err(bound::run(&flags)),
+        // `Cli::read` fills it in.
+        None => Err(Failure::usage(vec!["no command".to_owned()])),
+    }
+}
+
+/// Does `work` on so many threads. One of them needs no other to wake it and shares nothing, so it is not the same as a pool
+/// of one (docs/PERFORMANCE.md).
+fn block_on(
+    threads: usize,
+    work: impl Future<Output = Result<ExitCode, Failure>>,
+) -> Result<ExitCode, Failure> {
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let builder = builder.worker_threads(threads).enable_all();
+    let runtime = builder.build().map_err(Failure::runtime)?;
+    runtime.block_on(work)
+}
+
+/// The ledger that the flags, the environment or a running cluster name, in this order.
+async fn ledger(common: &Common) -> Result<Ledger, Failure> {
+    let url = ledger_url(common)?.ok_or_else(|| {
+        Failure::runtime(format!(
+            "no cluster runs in {}, so the ledger is not known. Start one with \
+             `lastseat cluster`, or name it with --data-dir, --redis-url or REDIS_URL",
+            common.data_dir.display()
+        ))
+    })?;
+    let replicas = replicas(common).map_err(|wrong| Failure::usage(vec![wrong]))?;
+    let ledger = Ledger::connect(&url).await.map_err(Failure::runtime)?;
+    Ok(ledger.waiting_for(replicas))
+}
+
+/// Where that ledger is; `None` = nothing names one.
+fn ledger_url(common: &Common) -> Result<Option<LedgerUrl>, Failure> {
+    let given = common.redis_url.as_ref().map(|url| url.reveal().to_owned());
+    let url = match given.filter(|url| !url.is_empty()) {
+        Some(url) => url,
+        None => match Roster::read(&common.data_dir) {
+            Ok(Some(roster)) => roster.redis.url,
+            Ok(None) => return Ok(None),
+            Err(e) => {
+                let data_dir = common.data_dir.display();
+                let why = format!("{data_dir}/cluster.json cannot be read: {e}");
+                return Err(Failure::runtime(why));
+            }
+        },
+    };
+    let url = LedgerUrl::parse(&url)
+        .map_err(|e| Failure::usage(vec![format!("--redis-url or REDIS_URL: {e}")]))?;
+    Ok(Some(url))
+}
+
+fn sale_id(text: &str) -> Result<SaleId, Failure> {
+    SaleId::parse(text).map_err(|e| Failure::usage(vec![format!("{text:?}: {e}")]))
+}
+
+fn no_sale(sale: &SaleId) -> Failure {
+    Failure::runtime(format!(
+        "there is no sale {sale}; `lastseat sale list` names those that there are"
+    ))
+}
+
+/// A fault as an operator hears it, with its cause.
+fn fault(fault: Fault) -> Failure {
+    Failure::runtime(fault)
+}
+
+/// A "no" as an operator hears it, with its code. Exit code 1.
+fn refused(problem: &Problem) -> Failure {
+    Failure::runtime(format!("{}: {}", problem.code.as_str(), problem.detail))
+}
+
+/// Data for people as lines of name and value, moments also as the calendar has them; for programs
+/// as one line of JSON.
+fn print(common: &Common, data: &impl Serialize) -> Result<(), Failure> {
+    let mut text = String::new();
+    if common.json {
+        text = serde_json::to_string(data).map_err(Failure::runtime)?;
+        text.push('\n');
+    } else if let serde_json::Value::Object(fields) =
+        serde_json::to_value(data).map_err(Failure::runtime)?
+    {
+        for (name, value) in fields {
+            let value = match (value.as_str(), value.as_u64()) {
+                (Some(word), _) => word.to_owned(),
+                (None, Some(ms @ 1..)) if name == "now" || name.ends_with("_at") => {
+                    format!("{ms} ({})", Rfc3339(UnixMillis(ms)))
+                }
+                _ => value.to_string(),
+            };
+            text.push_str(&format!("{name:17} {value}\n"));
+        }
+    }
+    print_text(&text)
+}
+
+fn print_text(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        // Whoever reads has seen enough.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(Failure::runtime),
+    }
+}
+
+/// Whether stdout is a pipe whose other end is closed: a command that waits for news would not
+/// notice before it has some.
+fn reader_left() -> bool {
+    let stdout = io::stdout();
+    let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+    let polled = poll(&mut ends, Some(&Timespec::default()));
+    polled.is_ok() && ends[0].revents().contains(PollFlags::ERR)
+}

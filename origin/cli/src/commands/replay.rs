@@ -1,0 +1,197 @@
+//! `lastseat orders replay`
+
+use super::{fault, ledger, print};
+use super::{no_sale, sale_id};
+use crate::cli::{Common, ReplayFlags};
+use crate::failure::Failure;
+use crate::journal::{Fate, Journal, Told};
+use lastseat_ledger::{Ledger, Reserve, Verdict};
+use serde::Serialize;
+use shared::limits::BATCH_MAX;
+use shared::{Capacity, OrderId, SaleId, SaleState};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::process::ExitCode;
+
+/// Orders that could not be brought back and are named; all are counted.
+const NAMED_MAX: usize = 100;
+
+/// What `orders replay` prints.
+#[derive(Debug, Default, Serialize)]
+struct Replayed {
+    sale: String,
+    /// The last position of the journal.
+    journal_end: u64,
+    /// Orders that were missing in the ledger and are there again.
+    restored: u64,
+    /// Orders whose payment the ledger had forgotten.
+    confirmed: u64,
+    /// Orders that the ledger still had although they were given back.
+    cancelled: u64,
+    /// Orders that are as the journal says.
+    unchanged: u64,
+    /// Orders that are not, and could not be made so.
+    failed: u64,
+}
+
+/// Makes the ledger's orders those of a journal. Each step is idempotent, so the command can be repeated.
+pub(super) async fn run(common: &Common, flags: &ReplayFlags) -> Result<ExitCode, Failure> {
+    let sale = sale_id(&flags.sale)?;
+    let journal = read(&sale, flags)?;
+    let ledger = ledger(common).await?;
+    let mut replay = Replay {
+        done: Replayed {
+            sale: sale.to_string(),
+            journal_end: journal.end,
+            ..Replayed::default()
+        },
+        ledger,
+        sale,
+    };
+    replay.capacity(&journal).await?;
+    for told in journal.orders.iter().filter(|told| told.fate == Fate::Over) {
+        replay.take_back(&told.id).await?;
+    }
+    let live = |told: &&Told| matches!(told.fate, Fate::Held | Fate::Confirmed(_));
+    let live: Vec<&Told> = journal.orders.iter().filter(live).collect();
+    for batch in live.chunks(BATCH_MAX) {
+        replay.give(batch).await?;
+    }
+    print(common, &replay.done)?;
+    let whole = replay.done.failed == 0 && journal.gaps.is_empty();
+    Ok(ExitCode::from(u8::from(!whole)))
+}
+
+/// The journal, with notes on what it lacks.
+fn read(sale: &SaleId, flags: &ReplayFlags) -> Result<Journal, Failure> {
+    let path = flags.from.display();
+    let source: Box<dyn BufRead> = if flags.from.as_os_str() == "-" {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        let file = File::open(&flags.from);
+        Box::new(BufReader::new(file.map_err(|e| {
+            Failure::runtime(format!("{path} cannot be read: {e}"))
+        })?))
+    };
+    let journal =
+        Journal::read(sale, source).map_err(|e| Failure::runtime(format!("{path}: {e}")))?;
+    if journal.end == 0 {
+        let why = format!("{path} tells nothing of sale {sale}");
+        return Err(Failure::runtime(why));
+    }
+    if journal.cut {
+        eprintln!("lastseat: the last line of {path} was cut and is passed over");
+    }
+    for (first, last) in &journal.gaps {
+        eprintln!(
+            "lastseat: {path} lacks the entries {first} to {last}; their orders stay unknown"
+        );
+    }
+    Ok(journal)
+}
+
+struct Replay {
+    ledger: Ledger,
+    sale: SaleId,
+    done: Replayed,
+}
+
+impl Replay {
+    /// Looks whether orders can be placed, and gives the sale the tickets that it had in the end.
+    async fn capacity(&self, journal: &Journal) -> Result<(), Failure> {
+        let sale = &self.sale;
+        let known = self.ledger.snapshot(sale).await.map_err(fault)?;
+        let snapshot = known.ok_or_else(|| no_sale(sale))?;
+        if snapshot.state != SaleState::Open {
+            return Err(Failure::runtime(format!(
+                "sale {sale} is {}, so the ledger takes no orders. Stop the nodes, so that nobody else \
+                 can buy, then: lastseat sale open {sale}",
+                snapshot.state
+            )));
+        }
+        let more = journal.capacity.filter(|n| *n > snapshot.capacity.into());
+        if let Some(more) = more {
+            let capacity = Capacity::new(more).map_err(Failure::runtime)?;
+            let reply = self.ledger.restock(sale, capacity, None).await;
+            reply.map_err(fault)?;
+            eprintln!("lastseat: the sale has {more} tickets again");
+        }
+        Ok(())
+    }
+
+    /// An order that was given back must not have tickets.
+    async fn take_back(&mut self, id: &OrderId) -> Result<(), Failure> {
+        let known = self.ledger.order(&self.sale, id).await.map_err(fault)?;
+        if !known.is_some_and(|order| order.state.takes()) {
+            self.done.unchanged += 1;
+            return Ok(());
+        }
+        let reply = self.ledger.cancel(&self.sale, id).await.map_err(fault)?;
+        match reply {
+            Some((_, Verdict::Granted { .. })) => self.done.cancelled += 1,
+            _ => self.failed(id, "it cannot be given back"),
+        }
+        Ok(())
+    }
+
+    /// Orders that have tickets: placed again under the same ids, which is harmless for those that the
+    /// ledger knows, and confirmed where they were.
+    async fn give(&mut self, batch: &[&Told]) -> Result<(), Failure> {
+        let known = batch.iter().filter_map(|told| {
+            let (buyer, quantity) = told.grant.clone()?;
+            Some(Reserve {
+                id: told.id.clone(),
+                buyer,
+                quantity,
+            })
+        });
+        let wishes: Vec<Reserve> = known.collect();
+        let mut verdicts = Vec::new();
+        if !wishes.is_empty() {
+            let reply = self.ledger.reserve(&self.sale, &wishes).await;
+            verdicts = reply.map_err(fault)?.ok_or_else(|| no_sale(&self.sale))?.1;
+        }
+        let mut verdicts = verdicts.into_iter();
+        for told in batch {
+            let fresh = match told.grant.as_ref().and_then(|_| verdicts.next()) {
+                Some(Verdict::Granted { replayed, .. }) => !replayed,
+                Some(Verdict::Refused(no)) => {
+                    self.failed(&told.id, no.code().as_str());
+                    continue;
+                }
+                // Granted before the journal begins: the backup has it, or nobody.
+                None => false,
+            };
+            self.settle(told, fresh).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings an order that the ledger knows to the state that the journal tells.
+    async fn settle(&mut self, told: &Told, fresh: bool) -> Result<(), Failure> {
+        let (sale, id) = (&self.sale, &told.id);
+        self.done.restored += u64::from(fresh);
+        let Fate::Confirmed(tickets) = told.fate else {
+            self.done.unchanged += u64::from(!fresh);
+            return Ok(());
+        };
+        let reply = self.ledger.confirm(sale, id, Some(tickets)).await;
+        match reply.map_err(fault)?.ok_or_else(|| no_sale(sale))?.1 {
+            Verdict::Granted { order, .. } if order.taking() != tickets.get() => {
+                self.failed(id, "it has another number of tickets");
+            }
+            Verdict::Granted { .. } if fresh => {}
+            Verdict::Granted { replayed: true, .. } => self.done.unchanged += 1,
+            Verdict::Granted { .. } => self.done.confirmed += 1,
+            Verdict::Refused(no) => self.failed(id, no.code().as_str()),
+        }
+        Ok(())
+    }
+
+    fn failed(&mut self, id: &OrderId, why: &str) {
+        self.done.failed += 1;
+        if self.done.failed <= NAMED_MAX as u64 {
+            eprintln!("lastseat: order {id}: {why}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `lastseat sale watch`
+
+use super::{fault, ledger, print_text, reader_left};
+use super::{no_sale, sale_id};
+use crate::cli::{Common, SaleWatchFlags};
+use crate::failure::Failure;
+use lastseat_cluster::process::StopSignals;
+use lastseat_ledger::{Fault, Ledger};
+use lastseat_node::timestamp::Rfc3339;
+use serde::Serialize;
+use shared::{SaleId, SaleState, Snapshot, UnixMillis};
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::MissedTickBehavior;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How a sale stands at one moment.
+#[derive(Debug, Serialize)]
+struct Line {
+    sale: String,
+    at: UnixMillis,
+    state: SaleState,
+    capacity: u32,
+    free: u32,
+    held: u32,
+    confirmed: u32,
+    /// Orders that were ever granted.
+    orders: u64,
+    /// Granted per second since the line before; absent in the first line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orders_per_second: Option<f64>,
+    version: u64,
+    commit_seq: u64,
+}
+
+/// Prints a line a second until Ctrl-C, until the sale is closed, or until nobody reads any more.
+pub(super) async fn run(common: &Common, flags: &SaleWatchFlags) -> Result<ExitCode, Failure> {
+    let sale = sale_id(&flags.sale)?;
+    let ledger = ledger(common).await?;
+    let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
+    let mut beat = tokio::time::interval(SECOND);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let rewrites = !common.json && !flags.once && io::stdout().is_terminal();
+    let mut last: Option<Line> = None;
+    let mut away = false;
+    loop {
+        tokio::select! {
+            _ = beat.tick() => {}
+            () = signals.next() => break,
+        }
+        let line = match look(&ledger, &sale, last.as_ref()).await {
+            Ok(line) => line.ok_or_else(|| no_sale(&sale))?,
+            // Whoever watches wants to see the end of an outage, too.
+            Err(trouble @ (Fault::NotSent(_) | Fault::Unknown(_))) if !flags.once => {
+                if !away {
+                    eprintln!("lastseat: {trouble}; trying again each second");
+                }
+                away = true;
+                continue;
+            }
+            Err(trouble) => return Err(fault(trouble)),
+        };
+        away = false;
+        print_text(&show(&line, common.json, rewrites)?)?;
+        let closed = line.state == SaleState::Closed;
+        last = Some(line);
+        if flags.once || closed || reader_left() {
+            break;
+        }
+    }
+    if rewrites && last.is_some() {
+        print_text("\n")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn look(ledger: &Ledger, sale: &SaleId, last: Option<&Line>) -> Result<Option<Line>, Fault> {
+    let Some(snapshot) = ledger.snapshot(sale).await? else {
+        return Ok(None);
+    };
+    let orders = ledger.orders_granted(sale).await?;
+    Ok(Some(Line::new(sale, &snapshot, orders, last)))
+}
+
+impl Line {
+    fn new(sale: &SaleId, snapshot: &Snapshot, orders: u64, last: Option<&Self>) -> Self {
+        let rate = |last: &Self| {
+            let seconds = snapshot.at.since(last.at).max(1) as f64 / 1_000.0;
+            (orders.saturating_sub(last.orders) as f64 / seconds * 10.0).round() / 10.0
+        };
+        Self {
+            sale: sale.to_string(),
+            at: snapshot.at,
+            state: snapshot.state,
+            capacity: snapshot.capacity,
+            free: snapshot.free(),
+            held: snapshot.held,
+            confirmed: snapshot.confirmed,
+            orders,
+            orders_per_second: last.map(rate),
+            version: snapshot.version,
+            commit_seq: snapshot.commit_seq,
+        }
+    }
+}
+
+fn show(line: &Line, json: bool, rewrites: bool) -> Result<String, Failure> {
+    if json {
+        let mut text = serde_json::to_string(line).map_err(Failure::runtime)?;
+        text.push('\n');
+        return Ok(text);
+    }
+    let rate = match line.orders_per_second {
+        Some(rate) => format!("{rate:.0}"),
+        None => "-".to_owned(),
+    };
+    let (from, to) = if rewrites {
+        ("\r\x1b[2K", "")
+    } else {
+        ("", "\n")
+    };
+    Ok(format!(
+        "{from}{}  {}  {:9} {} = {} free + {} held + {} confirmed  {rate} orders/s{to}",
+        Rfc3339(line.at),
+        line.sale,
+        line.state.as_str(),
+        line.capacity,
+        line.free,
+        line.held,
+        line.confirmed,
+    ))
+}

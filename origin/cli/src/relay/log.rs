@@ -1,0 +1,97 @@
+//! Reads the log page by page, and says plainly when what should be there is not.
+
+use super::backoff::Backoff;
+use super::error::RelayError;
+use super::stop::Stop;
+use lastseat_ledger::{Fault, Ledger};
+use shared::SaleId;
+use shared::ledger_model::event_log::Entry;
+use tracing::warn;
+
+/// Entries of one page. An entry of a full batch takes some 100 KiB.
+const PAGE: usize = 32;
+
+/// A part of the log.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// Entries in order, the first one is the one that was asked for. None where the log ends.
+    pub(super) entries: Vec<Entry>,
+    /// The last entry that the log had.
+    pub(super) end: u64,
+}
+
+/// The log of one sale.
+#[derive(Debug)]
+pub(super) struct Log {
+    ledger: Ledger,
+    sale: SaleId,
+}
+
+impl Log {
+    pub(super) const fn new(ledger: Ledger, sale: SaleId) -> Self {
+        Self { ledger, sale }
+    }
+
+    /// The page that begins with entry `next`, tried until the ledger answers; `None` = told to stop
+    /// before.
+    pub(super) async fn page(
+        &self,
+        next: u64,
+        stop: &mut Stop,
+    ) -> Result<Option<Page>, RelayError> {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.read(next).await {
+                Ok(page) => return page.map(Some),
+                Err(Fault::Corrupt(what)) => return Err(RelayError::Corrupt(what)),
+                Err(fault) => warn!("the log cannot be read: {fault}; trying again"),
+            }
+            if stop.sleep(backoff.next(fastrand::f64())).await {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn read(&self, next: u64) -> Result<Result<Page, RelayError>, Fault> {
+        let sale = &self.sale;
+        // First how long it is: whatever is shorter than that afterwards was trimmed.
+        let Some(snapshot) = self.ledger.snapshot(sale).await? else {
+            return Ok(Err(RelayError::UnknownSale(sale.clone())));
+        };
+        let end = snapshot.commit_seq;
+        if self.ledger.acknowledged().commit_seq(sale) > end {
+            return Err(Fault::NotSent("the end of the log is missing".into()));
+        }
+        let entries = self.ledger.log(sale, next, PAGE).await?;
+        let oldest = match entries.first() {
+            // The numbers in between were lost with the end of the log, and nobody else has them.
+            Some(first) if first.follows(next - 1) => next,
+            Some(first) => first.commit_seq,
+            None => end + 1,
+        };
+        let sale = sale.clone();
+        Ok(if next > end + 1 {
+            Err(RelayError::Ahead {
+                sale,
+                position: next - 1,
+                end,
+                begin: end + 1,
+            })
+        } else if oldest > next {
+            Err(RelayError::Trimmed {
+                sale,
+                wanted: next,
+                oldest,
+            })
+        } else {
+            Ok(Page { entries, end })
+        })
+    }
+
+    /// Acknowledges all up to `position`. Not worth an end: the next acknowledgement covers this one.
+    pub(super) async fn ack(&self, position: u64) {
+        if let Err(fault) = self.ledger.ack(&self.sale, position).await {
+            warn!("entry {position} was not acknowledged ({fault}); the next time");
+        }
+    }
+}

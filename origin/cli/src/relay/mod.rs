@@ -1,0 +1,232 @@
+//! Delivers every change of a sale to a webhook: in order, at least once, and on from where it stopped.
+//!
+//! One POST an entry of the log. The position is kept in Redis after each success, so a relay that was
+//! killed repeats at most the entry that was under way. A lease sees to it that relays of one name
+//! follow each other; a second one waits.
+
+mod backoff;
+mod error;
+mod lease;
+mod log;
+mod sign;
+mod stop;
+mod webhook;
+
+pub use error::RelayError;
+pub use sign::{name_of, signature};
+pub use stop::Stop;
+pub use webhook::{SEQUENCE, SIGNATURE, Webhook};
+
+use backoff::Backoff;
+use bytes::Bytes;
+use lastseat_ledger::Ledger;
+use lastseat_node::api::event_line::{self, EventLine};
+use lastseat_node::secret::Secret;
+use lease::{Lease, Unleased};
+use log::Log;
+use serde::Serialize;
+use shared::SaleId;
+use shared::ledger_model::event_log::Entry;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// Pause between two looks at a log that has nothing new.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// What a relay does.
+#[derive(Debug)]
+pub struct Plan {
+    /// The sale.
+    pub sale: SaleId,
+    /// Under which name its position is kept.
+    pub name: String,
+    /// Where changes go.
+    pub webhook: Webhook,
+    /// The first entry, instead of the one after the kept position.
+    pub from: Option<u64>,
+    /// Whether to end where the log ended at the start.
+    pub once: bool,
+    /// Whether to acknowledge what was delivered, so that the log may forget it.
+    pub ack: bool,
+}
+
+/// What a relay did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// The sale.
+    pub sale: String,
+    /// The name under which the position is kept.
+    pub name: String,
+    /// Entries that were delivered.
+    pub entries: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Attempts that failed.
+    pub failed_attempts: u64,
+    /// The last entry that was delivered, by this run or an earlier one; 0 = none.
+    pub position: u64,
+}
+
+/// What a delivery says. Events name their entry, too, so that each stands for itself.
+#[derive(Serialize)]
+struct Delivery<'a> {
+    sale: &'a str,
+    commit_seq: u64,
+    events: Vec<EventLine>,
+}
+
+/// Why a turn with the lease ended early.
+enum Broken {
+    /// Claim it again and go on from the kept position.
+    LeaseLost,
+    /// It makes no sense to go on.
+    Failed(RelayError),
+}
+
+impl From<Unleased> for Broken {
+    fn from(why: Unleased) -> Self {
+        match why {
+            Unleased::Lost => Self::LeaseLost,
+            Unleased::Corrupt(what) => Self::Failed(RelayError::Corrupt(what)),
+        }
+    }
+}
+
+/// Delivers until told to stop, or with [`Plan::once`] until the log's end.
+///
+/// # Errors
+/// See [`RelayError`]. A ledger or a receiver that is away is waited for.
+pub async fn run(ledger: &Ledger, plan: &Plan, mut stop: Stop) -> Result<Summary, RelayError> {
+    let token = Secret::generate().map_err(|e| RelayError::Corrupt(e.to_string()))?;
+    let mut lease = Lease::new(ledger.aside(), plan.sale.clone(), plan.name.clone(), token);
+    let mut turn = Turn {
+        plan,
+        log: Log::new(ledger.clone(), plan.sale.clone()),
+        end: None,
+        stop: stop.clone(),
+        summary: Summary {
+            sale: plan.sale.to_string(),
+            name: plan.name.clone(),
+            ..Summary::default()
+        },
+    };
+    let mut from = plan.from;
+    loop {
+        let claimed = lease.claim(&mut stop).await.map_err(|why| match why {
+            Unleased::Corrupt(what) => RelayError::Corrupt(what),
+            Unleased::Lost => RelayError::Corrupt("a claim was lost".to_owned()),
+        })?;
+        let Some(kept) = claimed else {
+            return Ok(turn.summary);
+        };
+        // Once: after a lost lease the kept position counts.
+        let position = from
+            .take()
+            .map_or(kept.unwrap_or(0), |first| first.max(1) - 1);
+        match turn.deliver(&mut lease, position).await {
+            Ok(()) => break,
+            Err(Broken::LeaseLost) => warn!("the lease was lost; going on from the kept position"),
+            Err(Broken::Failed(error)) => {
+                lease.leave().await;
+                return Err(error);
+            }
+        }
+    }
+    lease.leave().await;
+    Ok(turn.summary)
+}
+
+/// The work between a claim of the lease and its end.
+struct Turn<'a> {
+    plan: &'a Plan,
+    log: Log,
+    /// Where to end.
+    end: Option<u64>,
+    stop: Stop,
+    summary: Summary,
+}
+
+impl Turn<'_> {
+    async fn deliver(&mut self, lease: &mut Lease, position: u64) -> Result<(), Broken> {
+        let (sale, webhook) = (&self.plan.sale, self.plan.webhook.shown());
+        info!(
+            "delivering sale {sale} to {webhook} from entry {}",
+            position + 1
+        );
+        self.summary.position = position;
+        lease.keep_position(position).await?;
+        while !self.stop.wished() {
+            let next = self.summary.position + 1;
+            let page = lease.during(self.log.page(next, &mut self.stop)).await?;
+            let Some(page) = page.map_err(Broken::Failed)? else {
+                return Ok(());
+            };
+            let end = *self.end.get_or_insert(page.end);
+            for entry in &page.entries {
+                if self.plan.once && entry.commit_seq > end {
+                    break;
+                }
+                if !self.post(lease, entry).await? {
+                    break;
+                }
+                lease.keep_position(entry.commit_seq).await?;
+                self.summary.position = entry.commit_seq;
+            }
+            if self.plan.ack && self.summary.position >= next {
+                lease.during(self.log.ack(self.summary.position)).await?;
+            }
+            if self.plan.once && self.summary.position >= end {
+                return Ok(());
+            }
+            if page.entries.is_empty() {
+                lease.during(self.stop.sleep(IDLE)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Posts one entry until it is taken; false = told to stop before.
+    async fn post(&mut self, lease: &mut Lease, entry: &Entry) -> Result<bool, Broken> {
+        if self.stop.wished() {
+            return Ok(false);
+        }
+        let webhook = &self.plan.webhook;
+        let (body, events) = body(&self.plan.sale, entry)?;
+        let mut backoff = Backoff::new();
+        let mut failed = 0_u64;
+        while let Err(why) = lease.during(webhook.post(entry.commit_seq, &body)).await? {
+            failed += 1;
+            self.summary.failed_attempts += 1;
+            let pause = backoff.next(fastrand::f64());
+            let (seq, whither) = (entry.commit_seq, webhook.shown());
+            warn!(
+                "entry {seq} was not taken by {whither}: {why}; attempt {failed}, next in {pause:?}"
+            );
+            if lease.during(self.stop.sleep(pause)).await? {
+                return Ok(false);
+            }
+        }
+        if failed > 0 {
+            info!(
+                "entry {} was taken after {failed} failed attempts",
+                entry.commit_seq
+            );
+        }
+        self.summary.entries += 1;
+        self.summary.events += events;
+        Ok(true)
+    }
+}
+
+fn body(sale: &SaleId, entry: &Entry) -> Result<(Bytes, u64), Broken> {
+    let events = event_line::export(sale, entry);
+    let count = events.len() as u64;
+    let delivery = Delivery {
+        sale: sale.as_str(),
+        commit_seq: entry.commit_seq,
+        events,
+    };
+    let body = serde_json::to_vec(&delivery)
+        .map_err(|e| Broken::Failed(RelayError::Corrupt(e.to_string())))?;
+    Ok((body.into(), count))
+}

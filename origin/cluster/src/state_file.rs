@@ -1,0 +1,308 @@
+//! What runs, and where: printed when the cluster is ready, and kept in `cluster.json` so that
+//! commands find the ledger.
+
+use core::fmt;
+use lastseat_node::ready_line::NodeEntry;
+use serde::{Deserialize, Serialize};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tracing::warn;
+
+/// One process of an edge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeEntry {
+    /// The number of its edge, from 1.
+    pub number: usize,
+    /// Its own number among those that share the edge's address, from 1.
+    pub worker: usize,
+    /// Where buyers go.
+    pub url: String,
+    /// Its process.
+    pub pid: u32,
+    /// The data centre that it stands in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+}
+
+/// The ledger's Redis.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedisEntry {
+    /// Its address.
+    pub url: String,
+    /// Its process, if the cluster started it.
+    pub pid: Option<u32>,
+}
+
+/// A whole cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roster {
+    /// The edges, by number.
+    pub edges: Vec<EdgeEntry>,
+    /// The nodes, by number.
+    pub nodes: Vec<NodeEntry>,
+    /// The ledger.
+    pub redis: RedisEntry,
+    /// The token of the admin calls.
+    pub admin_token: String,
+    /// The token of the shop's call.
+    pub shop_token: String,
+}
+
+impl Roster {
+    /// The file in a data directory.
+    #[must_use]
+    pub fn path(data_dir: &Path) -> PathBuf {
+        data_dir.join("cluster.json")
+    }
+
+    /// Reads the roster of the cluster that runs in `data_dir`, if one does.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not a roster.
+    pub fn read(data_dir: &Path) -> io::Result<Option<Self>> {
+        match std::fs::read(Self::path(data_dir)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Keeps the roster in `data_dir`; whole or not at all, readable by its owner only.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, data_dir: &Path) -> io::Result<()> {
+        let path = Self::path(data_dir);
+        let fresh = path.with_extension("json.new");
+        write_private(&fresh, &serde_json::to_vec(self)?)?;
+        std::fs::rename(fresh, path)
+    }
+}
+
+/// The roster of a running cluster. Once published, `cluster.json` follows each change.
+#[derive(Debug)]
+pub struct Board {
+    roster: Mutex<Roster>,
+    data_dir: PathBuf,
+    published: AtomicBool,
+}
+
+impl Board {
+    /// A board for the cluster in `data_dir`.
+    #[must_use]
+    pub const fn new(roster: Roster, data_dir: PathBuf) -> Self {
+        Self {
+            roster: Mutex::new(roster),
+            data_dir,
+            published: AtomicBool::new(false),
+        }
+    }
+
+    /// What runs now.
+    pub fn read(&self) -> MutexGuard<'_, Roster> {
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a change.
+    pub fn change(&self, change: impl FnOnce(&mut Roster)) {
+        let mut roster = self.read();
+        change(&mut roster);
+        if self.published.load(Ordering::Relaxed)
+            && let Err(e) = roster.write(&self.data_dir)
+        {
+            warn!("cluster.json cannot be written: {e}");
+        }
+    }
+
+    /// Writes `cluster.json`, now and at each change.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn publish(&self) -> io::Result<()> {
+        self.published.store(true, Ordering::Relaxed);
+        self.read().write(&self.data_dir)
+    }
+
+    /// Takes `cluster.json` away: the cluster stops.
+    pub fn retract(&self) {
+        self.published.store(false, Ordering::Relaxed);
+        // It is not there if the cluster never became ready.
+        let _ = std::fs::remove_file(Roster::path(&self.data_dir));
+    }
+}
+
+/// Writes a file that only its owner may read.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(content)
+}
+
+/// The roster for people, with a line to buy the first ticket.
+#[derive(Debug)]
+pub struct Summary<'a> {
+    /// What runs.
+    pub roster: &'a Roster,
+    /// Where.
+    pub data_dir: &'a Path,
+    /// What is said of the sale `demo`, if there is one.
+    pub demo: Option<&'a str>,
+    /// Where buyers go.
+    pub door: Door<'a>,
+}
+
+/// Where orders are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door<'a> {
+    /// At this address.
+    Open(&'a str),
+    /// At an edge of `npx wrangler dev`, which has the key of these nodes and names their ports.
+    Wrangler,
+    /// At an edge that somebody has yet to start with the key of these nodes.
+    Elsewhere,
+}
+
+/// Where `npx wrangler dev` listens.
+const WRANGLER: &str = "http://127.0.0.1:8787";
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let roster = self.roster;
+        writeln!(f)?;
+        for workers in roster.edges.chunk_by(|a, b| a.number == b.number) {
+            let EdgeEntry {
+                number, url, zone, ..
+            } = &workers[0];
+            write!(f, "  edge {number}  {url}{}", InZone(zone.as_deref()))?;
+            match workers.len() {
+                1 => writeln!(f)?,
+                several => writeln!(f, "  {several} workers")?,
+            }
+        }
+        for node in &roster.nodes {
+            let NodeEntry {
+                id,
+                weight,
+                url,
+                admin,
+                zone,
+                ..
+            } = node;
+            let zone = InZone(zone.as_deref());
+            writeln!(
+                f,
+                "  node {id}  {url}  weight {weight}{zone}  admin and metrics {admin}"
+            )?;
+        }
+        if let Some(node) = roster.nodes.first() {
+            let token = self.demo.map(|_| roster.admin_token.as_str());
+            writeln!(f, "  dashboard  {}", dashboard(&node.admin, token))?;
+        }
+        writeln!(
+            f,
+            "  data    {}  (stat.log of each node, cluster.json, admin.token, shop.token)",
+            self.data_dir.display()
+        )?;
+        if let Some(demo) = self.demo {
+            writeln!(f, "  sale    {demo}")?;
+        }
+        let door = match self.door {
+            Door::Open(url) => url,
+            Door::Wrangler => {
+                writeln!(
+                    f,
+                    "\nThe nodes take orders from an edge only. Start one in a second terminal:\n\n  \
+                     npx wrangler dev"
+                )?;
+                WRANGLER
+            }
+            Door::Elsewhere => {
+                return writeln!(
+                    f,
+                    "\nThe nodes take orders from edges that have their LASTSEAT_EDGE_KEY. To have one, start again as\n  \
+                     lastseat cluster --edge wrangler\nor, to do without, with --insecure-direct.\n\nCtrl-C stops everything."
+                );
+            }
+        };
+        if self.demo.is_some() {
+            writeln!(f, "\nBuy a ticket:\n")?;
+            if let Some(edge) = roster.edges.first() {
+                writeln!(f, "  {url}/s/demo  in a browser, or", url = edge.url)?;
+            }
+        } else {
+            writeln!(f, "\nCreate a sale, then buy a ticket:\n")?;
+            writeln!(
+                f,
+                "  lastseat --data-dir '{}' sale create demo --capacity 10000",
+                self.data_dir.display()
+            )?;
+        }
+        writeln!(
+            f,
+            "  curl -i {door}/v1/sales/demo/orders \
+             -H 'content-type: application/json' -d '{{\"buyer\":\"ada\"}}'\n\n\
+             Ctrl-C stops everything."
+        )
+    }
+}
+
+/// Two spaces and where it stands, if it stands in a zone.
+struct InZone<'a>(Option<&'a str>);
+
+impl fmt::Display for InZone<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(zone) => write!(f, "  zone {zone}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where the dashboard is. For a demonstration the token stands behind the `#`, which a browser keeps
+/// to itself; otherwise the page asks for it.
+fn dashboard(admin: &str, token: Option<&str>) -> String {
+    let plain = |token: &&str| token.bytes().all(|b| b.is_ascii_alphanumeric());
+    match token.filter(plain) {
+        Some(token) => format!("{admin}/dashboard#token={token}"),
+        None => format!("{admin}/dashboard"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_roster_is_found_again_and_is_for_its_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory =
+            std::env::temp_dir().join(format!("lastseat-roster-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let roster = Roster {
+            edges: vec![],
+            nodes: vec![],
+            redis: RedisEntry {
+                url: "unix:/x".to_owned(),
+                pid: None,
+            },
+            admin_token: "secret".to_owned(),
+            shop_token: "secret".to_owned(),
+        };
+        assert_eq!(Roster::read(&directory).unwrap(), None);
+        roster.write(&directory).unwrap();
+        assert_eq!(Roster::read(&directory).unwrap(), Some(roster));
+        let mode = std::fs::metadata(Roster::path(&directory))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}

@@ -1,0 +1,325 @@
+//! The masters of a Redis Cluster: who has which slot, and a connection to each.
+//!
+//! redis-rs has a client for clusters. This is not it, because a sending has a verdict here (that client sends again by
+//! itself), because each connection must say which run of the server it leads to, and because a script has to be
+//! loaded on the very node that does not know it. All that is left to do is this table: a sale has one slot.
+
+use super::backoff::Backoff;
+use super::cluster_slots::{self, Range};
+use super::connect::ask;
+use super::server_identity::{RunId, Servers};
+use super::stream::{Place, Wire};
+use crate::url::at;
+use redis::{Cmd, ConnectionAddr, ConnectionInfo, RedisConnectionInfo};
+use shared::limits::{LEDGER_DEADLINE_MS, LEDGER_MASTERS_MAX};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+/// Time that one node has to say who has which slot.
+const ANSWER: Duration = Duration::from_millis(250);
+/// Time between two questions, however many orders went to the wrong node.
+const GAP: Duration = Duration::from_millis(100);
+
+const SILENT: &str = "no node of the cluster said who has which slot";
+
+/// All masters; clones are the same.
+#[derive(Clone)]
+pub(super) struct Masters(Arc<Inner>);
+
+struct Inner {
+    known: watch::Receiver<Known>,
+    wires: Arc<Wires>,
+    /// The task that learns who has which slot, until it is started.
+    learner: Mutex<Option<Learner>>,
+}
+
+enum Known {
+    Nothing,
+    /// No node could be asked.
+    Away(Arc<str>),
+    Map(Map),
+}
+
+/// Who has which slot.
+struct Map {
+    ranges: Vec<Range>,
+    /// The connection for each range.
+    wires: Vec<Wire>,
+}
+
+impl Map {
+    fn find(&self, slot: u16) -> Option<usize> {
+        let index = self.ranges.partition_point(|range| range.last < slot);
+        (self.ranges.get(index)?.first <= slot).then_some(index)
+    }
+}
+
+impl Masters {
+    pub(super) fn new(seeds: &[ConnectionInfo], servers: Arc<Servers>) -> Self {
+        let (state, known) = watch::channel(Known::Nothing);
+        let settings = seeds.first().map(|seed| seed.redis_settings().clone());
+        let wires = Arc::new(Wires {
+            settings: settings.unwrap_or_default(),
+            servers,
+            doubt: Arc::default(),
+            open: Mutex::default(),
+        });
+        let learner = Learner {
+            seeds: seeds.to_vec(),
+            wires: Arc::clone(&wires),
+            state,
+            turn: 0,
+        };
+        Self(Arc::new(Inner {
+            known,
+            wires,
+            learner: Mutex::new(Some(learner)),
+        }))
+    }
+
+    /// The connection to the master that has `slot`.
+    pub(super) async fn of_slot(&self, slot: u16) -> Result<Wire, String> {
+        if let Known::Map(map) = &*self.0.known.borrow()
+            && let Some(index) = map.find(slot)
+        {
+            return Ok(map.wires[index].clone());
+        }
+        let mut reader = self.0.known.clone();
+        let known = self.settled(&mut reader).await?;
+        if let Known::Map(map) = &*known
+            && let Some(index) = map.find(slot)
+        {
+            return Ok(map.wires[index].clone());
+        }
+        self.doubt();
+        Err(format!("no master of the cluster has slot {slot}"))
+    }
+
+    /// The connection to the node at `place`, which a node on the host of `near` has named; it may have named a port
+    /// alone.
+    pub(super) fn at(&self, place: &str, near: &Wire) -> Option<Wire> {
+        if let Some(port) = place.strip_prefix(':') {
+            let (host, _) = near.name().rsplit_once(':')?;
+            return self.0.wires.get(&format!("{host}:{port}"));
+        }
+        self.0.wires.get(place)
+    }
+
+    /// The map may be wrong: have it looked at again, soon, in the background.
+    pub(super) fn doubt(&self) {
+        self.0.wires.doubt.notify_one();
+    }
+
+    /// The server that had `slot` last.
+    pub(super) fn server(&self, slot: u16) -> Option<RunId> {
+        let known = self.0.known.borrow();
+        let Known::Map(map) = &*known else {
+            return None;
+        };
+        let range = &map.ranges[map.find(slot)?];
+        self.0.wires.servers.last(&range.master)
+    }
+
+    /// Every master, and a connection to it.
+    pub(super) async fn all(&self) -> Result<Vec<(Arc<str>, Wire)>, String> {
+        let mut reader = self.0.known.clone();
+        let known = self.settled(&mut reader).await?;
+        let Known::Map(map) = &*known else {
+            return Err(SILENT.to_owned());
+        };
+        let mut all: Vec<(Arc<str>, Wire)> = Vec::new();
+        for (range, wire) in map.ranges.iter().zip(&map.wires) {
+            if all.iter().all(|(place, _)| *place != range.master) {
+                all.push((Arc::clone(&range.master), wire.clone()));
+            }
+        }
+        Ok(all)
+    }
+
+    /// What is known as soon as something is: a map, or why there is none.
+    async fn settled<'a>(
+        &self,
+        reader: &'a mut watch::Receiver<Known>,
+    ) -> Result<watch::Ref<'a, Known>, String> {
+        self.kindle();
+        let within = Duration::from_millis(LEDGER_DEADLINE_MS);
+        let settled = reader.wait_for(|known| !matches!(known, Known::Nothing));
+        let known = tokio::time::timeout(within, settled).await;
+        let known = known.ok().and_then(Result::ok);
+        let known = known.ok_or_else(|| SILENT.to_owned())?;
+        match &*known {
+            Known::Away(why) => {
+                self.doubt();
+                Err(why.to_string())
+            }
+            _ => Ok(known),
+        }
+    }
+
+    fn kindle(&self) {
+        let learner = &self.0.learner;
+        let mut learner = learner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(learner) = learner.take() {
+            tokio::spawn(learner.learn());
+        }
+    }
+}
+
+/// The connections by place, `host:port`.
+struct Wires {
+    settings: RedisConnectionInfo,
+    servers: Arc<Servers>,
+    /// Told when the map may be wrong.
+    doubt: Arc<Notify>,
+    open: Mutex<HashMap<Arc<str>, Wire>>,
+}
+
+impl Wires {
+    /// `None` where `place` is no address, or there are too many.
+    fn get(&self, place: &str) -> Option<Wire> {
+        let mut open = self.open();
+        if let Some(wire) = open.get(place) {
+            return Some(wire.clone());
+        }
+        // Twice: those of the map and those that nodes have named since.
+        if open.len() >= 2 * LEDGER_MASTERS_MAX {
+            return None;
+        }
+        let name: Arc<str> = place.into();
+        let wire = Wire::new(
+            Arc::clone(&name),
+            Place::Primary(at(&self.settings, place)?),
+            Arc::clone(&self.servers),
+            Some(Arc::clone(&self.doubt)),
+        );
+        open.insert(name, wire.clone());
+        Some(wire)
+    }
+
+    fn keep(&self, places: &[Arc<str>]) {
+        self.open().retain(|place, _| places.contains(place));
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<Arc<str>, Wire>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task that learns who has which slot: when it starts, and whenever that is in doubt.
+struct Learner {
+    seeds: Vec<ConnectionInfo>,
+    wires: Arc<Wires>,
+    state: watch::Sender<Known>,
+    /// Which node is asked first the next time: one may have missed the news.
+    turn: usize,
+}
+
+impl Learner {
+    async fn learn(mut self) {
+        let mut backoff = Backoff::default();
+        let mut present: Vec<Range> = Vec::new();
+        loop {
+            let looked = Instant::now();
+            let answer = tokio::select! {
+                answer = look(&self.seeds, &self.wires.settings, &present, self.turn) => answer,
+                () = self.state.closed() => return,
+            };
+            self.turn = self.turn.wrapping_add(1);
+            let again = match answer {
+                Ok(ranges) => {
+                    backoff.reset();
+                    if ranges != present {
+                        self.apply(&ranges, !present.is_empty());
+                        present = ranges;
+                    }
+                    tokio::select! {
+                        () = self.wires.doubt.notified() => {}
+                        () = self.state.closed() => return,
+                    }
+                    looked + GAP
+                }
+                Err(why) => {
+                    tracing::debug!("no node says who has which slot: {why}");
+                    if present.is_empty() {
+                        self.state.send_replace(Known::Away(why.into()));
+                    }
+                    Instant::now() + backoff.next()
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(again) => {}
+                () = self.state.closed() => return,
+            }
+        }
+    }
+
+    /// Takes a new map; with `at_once`, connects to its masters before somebody needs them, to hear who they are.
+    fn apply(&self, ranges: &[Range], at_once: bool) {
+        let masters = cluster_slots::masters(ranges);
+        self.wires.keep(&masters);
+        let wires: Option<Vec<Wire>> = ranges
+            .iter()
+            .map(|range| self.wires.get(&range.master))
+            .collect();
+        let Some(wires) = wires else {
+            return tracing::warn!("a node of the cluster named a master that is no address");
+        };
+        if at_once {
+            wires.iter().for_each(Wire::kindle);
+        }
+        self.state.send_replace(Known::Map(Map {
+            ranges: ranges.to_vec(),
+            wires,
+        }));
+        self.wires.servers.moved(&masters);
+    }
+}
+
+/// Asks one node after the other who has which slot.
+async fn look(
+    seeds: &[ConnectionInfo],
+    settings: &RedisConnectionInfo,
+    present: &[Range],
+    turn: usize,
+) -> Result<Vec<Range>, String> {
+    let mut nodes: Vec<ConnectionInfo> = cluster_slots::masters(present)
+        .iter()
+        .filter_map(|place| at(settings, place))
+        .collect();
+    if let Some(turns) = turn.checked_rem(nodes.len()) {
+        nodes.rotate_left(turns);
+    }
+    nodes.extend_from_slice(seeds);
+    let mut why = "no node is known".to_owned();
+    for node in &nodes {
+        let answer = ask(node, question(), ANSWER).await;
+        let ranges = match answer {
+            Ok(answer) => cluster_slots::read(&answer, &host(node)),
+            Err(e) => Err(e.to_string()),
+        };
+        match ranges {
+            Ok(ranges) => return Ok(ranges),
+            Err(e) => why = format!("{}: {e}", node.addr()),
+        }
+    }
+    Err(why)
+}
+
+fn question() -> &'static Cmd {
+    static QUESTION: std::sync::LazyLock<Cmd> = std::sync::LazyLock::new(|| {
+        let mut question = redis::cmd("CLUSTER");
+        question.arg("SLOTS");
+        question
+    });
+    &QUESTION
+}
+
+fn host(node: &ConnectionInfo) -> String {
+    match node.addr() {
+        ConnectionAddr::Tcp(host, _) => host.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,77 @@
+//! Reading the log of a sale, and acknowledging what was read.
+
+use super::{Fault, Ledger, Reply, SaleChange, redis_keys, reply};
+use redis::Value;
+use shared::SaleId;
+use shared::ledger_model::event_log::Entry;
+
+impl Ledger {
+    /// Entries from position `from` on, at most `count`; fewer where the log ends.
+    ///
+    /// # Errors
+    /// See [`Fault`]; `Corrupt` also when an entry is missing in between.
+    pub async fn log(&self, sale: &SaleId, from: u64, count: usize) -> Result<Vec<Entry>, Fault> {
+        let [.., key] = redis_keys::of_sale(sale);
+        let mut command = redis::cmd("XRANGE");
+        command
+            .arg(key)
+            .arg(format!("{from}-0"))
+            .arg("+")
+            .arg("COUNT")
+            .arg(count);
+        let answer = self.call(&command).await?;
+        let Value::Array(items) = &answer else {
+            return Err(reply::strange("a log", &answer));
+        };
+        let mut entries: Vec<Entry> = Vec::with_capacity(items.len());
+        for item in items {
+            let entry = read(item)?;
+            if entries
+                .last()
+                .is_some_and(|last| !entry.follows(last.commit_seq))
+            {
+                return Err(Fault::Corrupt(format!(
+                    "the log of sale {sale} has a gap before entry {}",
+                    entry.commit_seq
+                )));
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    /// Says that everything up to `commit_seq` was taken over downstream, so that it may be trimmed.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn ack(&self, sale: &SaleId, commit_seq: u64) -> Reply<SaleChange> {
+        let script = &self.scripts().ack;
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(commit_seq);
+            command
+        };
+        self.change_sale(sale, script, command).await
+    }
+}
+
+/// Reads `[id, ["e", text]]`.
+///
+/// # Errors
+/// `Corrupt`: it is no entry of a log.
+pub fn read(item: &Value) -> Result<Entry, Fault> {
+    let Value::Array(parts) = item else {
+        return Err(reply::strange("a log entry", item));
+    };
+    let [id, Value::Array(fields)] = parts.as_slice() else {
+        return Err(reply::strange("a log entry", item));
+    };
+    let seq = reply::text(id)?
+        .strip_suffix("-0")
+        .and_then(|seq| seq.parse().ok());
+    match (seq, fields.as_slice()) {
+        (Some(seq), [_, text]) => Entry::parse(seq, reply::text(text)?),
+        _ => None,
+    }
+    .ok_or_else(|| reply::strange("a log entry", item))
+}

@@ -1,0 +1,745 @@
+//! The ledger: the only place where tickets are given. Everything that changes what is taken is a
+//! Lua script in `lua/`; this module calls them and reads their replies.
+
+#![warn(missing_docs)]
+
+pub mod ack_journal;
+pub mod audit;
+pub mod clock;
+mod connection;
+mod event_log;
+pub mod node_numbers;
+mod node_registry;
+mod observer;
+pub mod preflight;
+pub mod private_file;
+pub mod recovery;
+pub mod recovery_state;
+mod redis_error;
+pub mod redis_keys;
+mod relay_lease;
+mod replica_wait;
+mod reply;
+pub mod reserve_batch;
+mod rights;
+pub mod scripts;
+mod server_info;
+mod span;
+mod url;
+
+pub use audit::AuditReport;
+pub use connection::RunId;
+pub use connection::replica_fence::Replicas;
+pub use event_log::read as read_log_entry;
+pub use observer::{LedgerObserver, NoObserver};
+pub use preflight::{Concern, ConnectError, Found};
+pub use redis_error::Fault;
+pub use relay_lease::{LeaseAct, LeaseReply};
+pub use reply::read_snapshot;
+pub use reply::refusal;
+pub use server_info::Facts;
+pub use shared::domain::order::{Reserve, Verdict};
+pub use shared::domain::sale::{Created, SaleChange, TermsChange};
+pub use url::LedgerUrl;
+
+use crate::ack_journal::{Acknowledged, TooLate};
+use crate::clock::LedgerClock;
+use connection::Link;
+use recovery_state::Recovering;
+use redis::{Cmd, Value};
+use replica_wait::Lanes;
+use scripts::{SCRIPTS, Script, Scripts};
+use shared::domain::sale::Terms;
+use shared::limits::{BATCH_MAX, HOLD_LIFE_FACTOR, NODE_FORGET_MS, NODE_LIVE_MS};
+use shared::{Capacity, Order, OrderId, OrderState, Quantity, Refusal, SaleId, SaleState};
+use shared::{Snapshot, UnixMillis};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::watch;
+use tracing::Instrument;
+
+/// A handle to the ledger; clones share one connection.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    link: Link,
+    url: Arc<LedgerUrl>,
+    scripts: ScriptSet,
+    clock: Arc<LedgerClock>,
+    observer: Arc<dyn LedgerObserver>,
+    acknowledged: Acknowledged,
+    recovering: Arc<Recovering>,
+    /// Where changes wait for replicas, if they do.
+    lanes: Option<Arc<Lanes>>,
+}
+
+#[derive(Clone, Debug)]
+enum ScriptSet {
+    Built,
+    Patched(Arc<Scripts>),
+}
+
+/// How the sale stands and what became of the call; `None` when the ledger has no such sale.
+pub type Reply<T> = Result<Option<(Snapshot, T)>, Fault>;
+
+impl Ledger {
+    /// Connects and checks that the server can be trusted with tickets.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the server and what to do.
+    pub async fn connect(url: &LedgerUrl) -> Result<Self, ConnectError> {
+        let link = Link::new(url);
+        preflight::servers(&link, url).await?;
+        Ok(Self {
+            link,
+            url: Arc::new(url.clone()),
+            scripts: ScriptSet::Built,
+            clock: Arc::default(),
+            observer: Arc::new(NoObserver),
+            acknowledged: Acknowledged::default(),
+            recovering: Arc::default(),
+            lanes: None,
+        })
+    }
+
+    /// How every server that takes orders is set now: what [`Ledger::connect`] has checked, and more.
+    ///
+    /// # Errors
+    /// One does not answer, or none is known.
+    pub async fn inspect(&self) -> Result<Vec<Found>, Fault> {
+        let servers = preflight::look(&self.link, &self.url).await;
+        servers.map_err(|(place, why)| Fault::NotSent(format!("{place}: {why}")))
+    }
+
+    /// The same ledger, where nobody hears "yes" before so many replicas have the change.
+    #[must_use]
+    pub fn waiting_for(self, replicas: Option<Replicas>) -> Self {
+        let lanes = replicas.map(|replicas| Arc::new(Lanes::new(&self.link, replicas)));
+        Self { lanes, ..self }
+    }
+
+    /// The same ledger with other script texts. For tests that plant faults.
+    #[must_use]
+    pub fn with_scripts(&self, scripts: Scripts) -> Self {
+        Self {
+            scripts: ScriptSet::Patched(Arc::new(scripts)),
+            ..self.clone()
+        }
+    }
+
+    /// The same ledger, reporting its calls to `observer`.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn LedgerObserver>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// The same ledger, noting in `acknowledged` what it acknowledges.
+    #[must_use]
+    pub fn keeping(self, acknowledged: Acknowledged) -> Self {
+        Self {
+            acknowledged,
+            ..self
+        }
+    }
+
+    /// What was heard and acknowledged.
+    pub const fn acknowledged(&self) -> &Acknowledged {
+        &self.acknowledged
+    }
+
+    /// What is known of the recovery that goes on.
+    pub const fn recovering(&self) -> &Arc<Recovering> {
+        &self.recovering
+    }
+
+    /// Whether one server has all sales and the list of nodes.
+    pub const fn has_one_server(&self) -> bool {
+        self.link.has_one_server()
+    }
+
+    /// The same ledger over a connection of its own, for calls that must not wait behind orders.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        Self {
+            link: self.link.another(),
+            ..self.clone()
+        }
+    }
+
+    /// The server that `sale` was on when one was last connected to. Another one than before may lack what was
+    /// acknowledged: it was started again, or it is a replica that was promoted.
+    #[must_use]
+    pub fn server(&self, sale: &SaleId) -> Option<RunId> {
+        let [key, ..] = redis_keys::of_sale(sale);
+        self.link.server(&key)
+    }
+
+    /// A number that rises whenever [`Ledger::server`] may answer differently; told before anything is sent over a
+    /// new connection.
+    #[must_use]
+    pub fn server_changes(&self) -> watch::Receiver<u64> {
+        self.link.server_changes()
+    }
+
+    /// The ledger's clock as last heard.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    /// Asks for tickets for a batch of 1 to [`BATCH_MAX`] orders; the verdicts are in their order.
+    ///
+    /// Repeating a batch is harmless: each id has one outcome.
+    ///
+    /// # Errors
+    /// See [`Fault`]; `Unknown` means that the same batch must be sent again to learn the outcome.
+    pub async fn reserve(&self, sale: &SaleId, batch: &[Reserve]) -> Reply<Vec<Verdict>> {
+        assert!(
+            (1..=BATCH_MAX).contains(&batch.len()),
+            "a batch has 1 to {BATCH_MAX} orders"
+        );
+        let script = &self.scripts().reserve;
+        let (begun, sent) = (Instant::now(), self.acknowledged.now());
+        let command = |heard| reserve_batch::command(script, sale, heard, batch);
+        let reply = self.change(sale, script, command).await;
+        self.observer.batch_done(batch.len(), begun.elapsed());
+        let (Some(parts), safe) = reply? else {
+            return Ok(None);
+        };
+        let (snapshot, verdicts) = reserve_batch::read(batch, &parts)?;
+        self.clock.hear(snapshot.at);
+        let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted { .. });
+        // A "no" changes nothing that could be lost.
+        if verdicts.iter().any(granted) {
+            self.counted(safe)?;
+        }
+        let granted = batch.iter().zip(&verdicts).filter_map(|(wish, verdict)| {
+            let Verdict::Granted { order, .. } = verdict else {
+                return None;
+            };
+            acknowledges(order).then_some((&wish.id, order))
+        });
+        self.acknowledged
+            .note(sale, &snapshot, granted, sent)
+            .map_err(|TooLate| replaced())?;
+        self.observer.batch_decided(sale, &verdicts);
+        Ok(Some((snapshot, verdicts)))
+    }
+
+    /// Creates a sale; safe to repeat.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn create_sale(
+        &self,
+        sale: &SaleId,
+        capacity: Capacity,
+        terms: &Terms,
+        open: bool,
+    ) -> Result<(Snapshot, Created), Fault> {
+        // Listed first: a listed sale that does not exist is skipped, an unlisted one would be lost.
+        self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str()))
+            .await?;
+        let script = &self.scripts().create;
+        let state = if open {
+            SaleState::Open
+        } else {
+            SaleState::Scheduled
+        };
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command
+                .arg(capacity.get())
+                .arg(terms.opens_at.0)
+                .arg(terms.closes_at.0);
+            command
+                .arg(terms.hold_ms)
+                .arg(terms.buyer_limit)
+                .arg(terms.order_limit);
+            command.arg(state.as_str());
+            command
+        };
+        let (parts, safe) = self.change(sale, script, command).await?;
+        self.counted(safe)?;
+        let parts = parts.ok_or_else(|| Fault::Corrupt("create.lua answered nil".into()))?;
+        let created = match letter(&parts)? {
+            b'n' => Created::New,
+            b'u' => Created::Unchanged,
+            b'x' => Created::Differs,
+            other => return Err(strange_letter(script, other)),
+        };
+        Ok((self.heard(sale, &parts)?, created))
+    }
+
+    /// All sales that were ever created here.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn sales(&self) -> Result<Vec<SaleId>, Fault> {
+        let reply = self
+            .call(redis::cmd("SMEMBERS").arg(redis_keys::SALES))
+            .await?;
+        let Value::Array(names) = reply else {
+            return Err(reply::strange("a list", &reply));
+        };
+        let mut sales = Vec::with_capacity(names.len());
+        for name in &names {
+            let text = reply::text(name)?;
+            sales.push(SaleId::parse(text).map_err(|_| reply::strange("a sale id", name))?);
+        }
+        sales.sort();
+        Ok(sales)
+    }
+
+    /// The ledger's clock, asked for now.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn time(&self) -> Result<UnixMillis, Fault> {
+        let reply = self.call(&redis::cmd("TIME")).await?;
+        let Value::Array(parts) = &reply else {
+            return Err(reply::strange("a time", &reply));
+        };
+        let (seconds, micros) = (part(parts, 0)?, part(parts, 1)?);
+        let ms = reply::number(seconds)?.saturating_mul(1_000);
+        let now = UnixMillis(ms).plus(reply::number(micros)? / 1_000);
+        self.clock.hear(now);
+        Ok(now)
+    }
+
+    /// How many orders were ever granted in a sale.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn orders_granted(&self, sale: &SaleId) -> Result<u64, Fault> {
+        let [_, orders, ..] = redis_keys::of_sale(sale);
+        let reply = self.call(redis::cmd("HLEN").arg(orders)).await?;
+        reply::number(&reply)
+    }
+
+    /// Expires due holds (a bounded number) and says how the sale stands and how many it expired.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn sweep(&self, sale: &SaleId) -> Reply<u64> {
+        let script = &self.scripts().snapshot;
+        let heard = || self.acknowledged.commit_seq(sale);
+        let stands_still = |parts: &[Value]| {
+            part(parts, 2)
+                .and_then(reply::text)
+                .map(|word| word == FENCED)
+        };
+        let Some(mut parts) = self.run(script, &script.on(sale, heard())).await? else {
+            return Ok(None);
+        };
+        if stands_still(&parts)? && self.may_adopt(sale).await? {
+            let again = self.run(script, &script.on(sale, heard())).await?;
+            parts = again.unwrap_or(parts);
+        }
+        let snapshot = self.heard(sale, &parts)?;
+        let expired = reply::number(part(&parts, 1)?)?;
+        if stands_still(&parts)? {
+            self.recovering.want(sale);
+        }
+        self.observer.holds_expired(expired);
+        Ok(Some((snapshot, expired)))
+    }
+
+    /// How the sale stands.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn snapshot(&self, sale: &SaleId) -> Result<Option<Snapshot>, Fault> {
+        Ok(self.sweep(sale).await?.map(|(snapshot, _)| snapshot))
+    }
+
+    /// The order with this id, as it stands: a hold past its deadline counts as expired even if it has not
+    /// been swept yet. Behind the same fence as every change: while a sale may lack what was acknowledged, this
+    /// is a fault and never "no such order".
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
+        let script = &self.scripts().order;
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(id.as_str());
+            command
+        };
+        let read = async || {
+            let heard = self.acknowledged.commit_seq(sale);
+            self.run(script, &command(heard)).await
+        };
+        let mut parts = read().await?;
+        if parts.as_deref().is_some_and(is_fenced) && self.goes_on(sale).await? {
+            parts = read().await?;
+        }
+        let Some(parts) = parts else {
+            return Ok(None);
+        };
+        if is_fenced(&parts) {
+            self.recovering.want(sale);
+            return Err(recovery::healing(sale));
+        }
+        self.heard(sale, &parts)?;
+        match letter(&parts)? {
+            b'd' => {}
+            b'u' => return Ok(None),
+            other => return Err(strange_letter(script, other)),
+        }
+        let mut order = reply::order(id, part(&parts, 2)?)?;
+        if order.state == OrderState::Held && order.deadline <= self.now() {
+            order.state = OrderState::Expired;
+        }
+        Ok(Some(order))
+    }
+
+    /// Confirms an order, or `quantity` of its tickets while the rest returns.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn confirm(
+        &self,
+        sale: &SaleId,
+        id: &OrderId,
+        quantity: Option<Quantity>,
+    ) -> Reply<Verdict> {
+        let script = &self.scripts().confirm;
+        let quantity = quantity.map_or(0, Quantity::get);
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(id.as_str()).arg(quantity);
+            command
+        };
+        self.change_order(sale, script, command, id).await
+    }
+
+    /// Gives an order's tickets back.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        let script = &self.scripts().cancel;
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(id.as_str());
+            command
+        };
+        self.change_order(sale, script, command, id).await
+    }
+
+    /// Makes a hold last a hold time from now, at most [`HOLD_LIFE_FACTOR`] hold times in all.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        let script = &self.scripts().extend;
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
+            command
+        };
+        self.change_order(sale, script, command, id).await
+    }
+
+    /// Changes how many tickets there are; with `seen`, only if that is the present capacity.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn restock(
+        &self,
+        sale: &SaleId,
+        capacity: Capacity,
+        seen: Option<Capacity>,
+    ) -> Reply<SaleChange> {
+        let script = &self.scripts().restock;
+        let seen = seen.map_or(-1, |c| i64::from(c.get()));
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(capacity.get()).arg(seen);
+            command
+        };
+        self.change_sale(sale, script, command).await
+    }
+
+    /// Opens, pauses or closes a sale.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
+        let script = &self.scripts().state;
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command.arg(state.as_str());
+            command
+        };
+        self.change_sale(sale, script, command).await
+    }
+
+    /// Changes some terms of a sale.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
+        let script = &self.scripts().terms;
+        let word = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
+        let command = |heard| {
+            let mut command = script.on(sale, heard);
+            command
+                .arg(word(change.opens_at.map(|t| t.0)))
+                .arg(word(change.closes_at.map(|t| t.0)));
+            command
+                .arg(word(change.hold_ms))
+                .arg(word(change.buyer_limit.map(u64::from)));
+            command.arg(word(change.order_limit.map(u64::from)));
+            command
+        };
+        self.change_sale(sale, script, command).await
+    }
+
+    /// Reports that `node` lives with `weight` and receives who else does.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn beat(&self, node: u16, weight: u32) -> Result<Beat, Fault> {
+        self.beat_or_leave(node, weight, "").await
+    }
+
+    /// Reports that `node` stops. Where it has restored all that it had to in `settled`, the present history of
+    /// Redis, nobody need ever wait for it; else (empty) it counts as silent.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn leave(&self, node: u16, settled: &str) -> Result<Beat, Fault> {
+        self.beat_or_leave(node, 0, settled).await
+    }
+
+    async fn beat_or_leave(&self, node: u16, weight: u32, settled: &str) -> Result<Beat, Fault> {
+        let script = &self.scripts().beat;
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&script.hash).arg(2);
+        command.arg(redis_keys::NODES).arg(redis_keys::RECOVERY);
+        command.arg(node).arg(weight);
+        command.arg(NODE_LIVE_MS).arg(NODE_FORGET_MS).arg(settled);
+        let parts = self.run(script, &command).await?.unwrap_or_default();
+        self.clock
+            .hear(UnixMillis(reply::number(part(&parts, 0)?)?));
+        let live_weight = u32::try_from(reply::number(part(&parts, 1)?)?)
+            .map_err(|_| Fault::Corrupt("the weights of the nodes are out of bounds".into()))?;
+        let Value::Array(nodes) = part(&parts, 2)? else {
+            return Err(reply::strange("a list of nodes", part(&parts, 2)?));
+        };
+        Ok(Beat {
+            live_weight,
+            nodes: nodes.iter().map(reply::node).collect::<Result<_, _>>()?,
+            history: reply::text(part(&parts, 3)?)?.to_owned(),
+            behind: reply::number(part(&parts, 4)?)?,
+        })
+    }
+
+    fn scripts(&self) -> &Scripts {
+        match &self.scripts {
+            ScriptSet::Built => &SCRIPTS,
+            ScriptSet::Patched(scripts) => scripts,
+        }
+    }
+
+    async fn run(&self, script: &Script, command: &Cmd) -> Result<Option<Vec<Value>>, Fault> {
+        self.observer.script_called(script.name);
+        let running = self.link.run(script, command);
+        let reply = running.instrument(span::of_ledger_call(script.name)).await;
+        let reply = reply.and_then(reply::parts);
+        self.counted(reply)
+    }
+
+    /// Runs a script that changes a sale; `command` makes it for the `commit_seq` that was heard of the sale. A sale
+    /// that may lack acknowledged orders does not change: a node has it healed and nothing happened; anybody else
+    /// waits for that and asks again. The second part is as of [`Ledger::commit`].
+    async fn change(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        command: impl Fn(u64) -> Cmd,
+    ) -> Result<(Option<Vec<Value>>, Result<(), Fault>), Fault> {
+        let fenced = |parts: &Option<Vec<Value>>| parts.as_deref().is_some_and(is_fenced);
+        let heard = || self.acknowledged.commit_seq(sale);
+        let (mut parts, mut safe) = self.commit(sale, script, &command(heard())).await?;
+        if fenced(&parts) && self.goes_on(sale).await? {
+            (parts, safe) = self.commit(sale, script, &command(heard())).await?;
+        }
+        if fenced(&parts) {
+            self.recovering.want(sale);
+            return Err(recovery::healing(sale));
+        }
+        Ok((parts, safe))
+    }
+
+    /// What is done for a caller that found `sale` standing still: a node lets it go on where that takes no waiting, so
+    /// that its first buyer is answered; anybody else waits. Whether to ask again.
+    async fn goes_on(&self, sale: &SaleId) -> Result<bool, Fault> {
+        if self.recovering.has_healer() {
+            return self.may_adopt(sale).await;
+        }
+        self.heal_alone(sale).await?;
+        Ok(true)
+    }
+
+    async fn may_adopt(&self, sale: &SaleId) -> Result<bool, Fault> {
+        Ok(self.recovering.has_healer() && self.adopt(sale).await?)
+    }
+
+    /// Runs a script that changes what people were told, and waits for replicas where that is asked for; the second
+    /// part is the fault where too few have it.
+    async fn commit(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        command: &Cmd,
+    ) -> Result<(Option<Vec<Value>>, Result<(), Fault>), Fault> {
+        let Some((lanes, link)) = self.lanes.as_ref().and_then(|l| Some((l, l.of(sale)?))) else {
+            return Ok((self.run(script, command).await?, Ok(())));
+        };
+        self.observer.script_called(script.name);
+        let fence = lanes.fence(sale);
+        let running = link.commit(script, command, &fence);
+        let reply = running.instrument(span::of_ledger_call(script.name)).await;
+        let reply = reply.and_then(|(value, safe)| Ok((reply::parts(value)?, safe)));
+        let (parts, safe) = self.counted(reply)?;
+        if safe {
+            return Ok((parts, Ok(())));
+        }
+        self.observer.unreplicated();
+        Ok((parts, Err(lanes.too_few())))
+    }
+
+    /// Sends a command that is not a script.
+    async fn call(&self, command: &Cmd) -> Result<Value, Fault> {
+        self.counted(self.link.call(command).await)
+    }
+
+    fn counted<T>(&self, reply: Result<T, Fault>) -> Result<T, Fault> {
+        reply.inspect_err(|fault| self.observer.call_failed(fault))
+    }
+
+    fn heard(&self, sale: &SaleId, parts: &[Value]) -> Result<Snapshot, Fault> {
+        let snapshot = reply::snapshot(part(parts, 0)?)?;
+        self.clock.hear(snapshot.at);
+        self.acknowledged.hear(sale, &snapshot);
+        Ok(snapshot)
+    }
+
+    async fn change_order(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        command: impl Fn(u64) -> Cmd,
+        id: &OrderId,
+    ) -> Reply<Verdict> {
+        let sent = self.acknowledged.now();
+        let (Some(parts), safe) = self.change(sale, script, command).await? else {
+            return Ok(None);
+        };
+        // Also a "no": that a payment came too late is kept.
+        self.counted(safe)?;
+        let snapshot = self.heard(sale, &parts)?;
+        let verdict = match letter(&parts)? {
+            b'd' => Verdict::Granted {
+                order: reply::order(id, part(&parts, 2)?)?,
+                replayed: false,
+            },
+            b'r' => Verdict::Granted {
+                order: reply::order(id, part(&parts, 2)?)?,
+                replayed: true,
+            },
+            other => Verdict::Refused(
+                refusal(other, &snapshot).ok_or_else(|| strange_letter(script, other))?,
+            ),
+        };
+        // Also the "no" to a late payment, which must stay: the shop refunds on it.
+        let record = part(&parts, 2)?;
+        if matches!(verdict, Verdict::Granted { .. })
+            || verdict == Verdict::Refused(Refusal::HoldExpired)
+        {
+            let order = reply::order(id, record)?;
+            let told = acknowledges(&order).then_some((id, &order));
+            self.acknowledged
+                .note(sale, &snapshot, told.into_iter(), sent)
+                .map_err(|TooLate| replaced())?;
+        }
+        Ok(Some((snapshot, verdict)))
+    }
+
+    async fn change_sale(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        command: impl Fn(u64) -> Cmd,
+    ) -> Reply<SaleChange> {
+        let (Some(parts), safe) = self.change(sale, script, command).await? else {
+            return Ok(None);
+        };
+        self.counted(safe)?;
+        let change = match letter(&parts)? {
+            b'd' => SaleChange::Done,
+            b'r' => SaleChange::Unchanged,
+            b't' => SaleChange::CapacityTaken,
+            b'z' => SaleChange::BadTransition,
+            b'v' => SaleChange::Invalid,
+            b'm' => SaleChange::ChangedMeanwhile,
+            other => return Err(strange_letter(script, other)),
+        };
+        Ok(Some((self.heard(sale, &parts)?, change)))
+    }
+}
+
+/// What a node hears with its heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// The sum of live weights.
+    pub live_weight: u32,
+    /// The nodes that live or may; the caller is one of them.
+    pub nodes: BTreeSet<u16>,
+    /// The history that Redis writes: a new one after each start and each promotion.
+    pub history: String,
+    /// How often a sale was found behind in a history that nodes had declared: when it rises, they look again.
+    pub behind: u64,
+}
+
+/// What a changing script answers instead of changing a sale that may lack acknowledged orders.
+const FENCED: &str = "y";
+
+fn is_fenced(parts: &[Value]) -> bool {
+    parts
+        .get(1)
+        .is_some_and(|word| reply::text(word) == Ok(FENCED))
+}
+
+/// Whether a ledger that does not know of `order` breaks what was told. That a hold ended, the clock says.
+const fn acknowledges(order: &Order) -> bool {
+    order.refused_late || !matches!(order.state, OrderState::Expired)
+}
+
+fn replaced() -> Fault {
+    Fault::Unknown("Redis was replaced while it was asked".into())
+}
+
+fn part(parts: &[Value], index: usize) -> Result<&Value, Fault> {
+    parts
+        .get(index)
+        .ok_or_else(|| Fault::Corrupt("a reply of the ledger has too few parts".into()))
+}
+
+fn letter(parts: &[Value]) -> Result<u8, Fault> {
+    match reply::text(part(parts, 1)?)?.as_bytes() {
+        [letter] => Ok(*letter),
+        _ => Err(reply::strange("a letter", part(parts, 1)?)),
+    }
+}
+
+fn strange_letter(script: &Script, letter: u8) -> Fault {
+    Fault::Corrupt(format!(
+        "{}.lua answered the letter {:?}",
+        script.name,
+        char::from(letter)
+    ))
+}

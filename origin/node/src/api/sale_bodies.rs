@@ -1,0 +1,211 @@
+//! What operators send and see of a sale, over HTTP and on the command line alike.
+
+use lastseat_ledger::{Fault, Ledger};
+use serde::{Deserialize, Serialize};
+use shared::domain::sale::Terms;
+use shared::wire::json_integer;
+use shared::wire::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
+use shared::{Capacity, Problem, SaleId, SaleState, Snapshot, UnixMillis};
+use utoipa::ToSchema;
+
+/// A sale to be created. Body of `PUT /v1/admin/sales/{sale}`, flags of `lastseat sale create`.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSale {
+    /// Tickets that exist.
+    #[serde(deserialize_with = "json_integer::number")]
+    #[schema(value_type = Capacity)]
+    pub capacity: u64,
+    /// When it opens by itself, in Unix milliseconds.
+    #[serde(default, deserialize_with = "json_integer::number_or_null")]
+    #[schema(value_type = Option<Moment>)]
+    pub opens_at: Option<u64>,
+    /// When it closes by itself, in Unix milliseconds.
+    #[serde(default, deserialize_with = "json_integer::number_or_null")]
+    #[schema(value_type = Option<Moment>)]
+    pub closes_at: Option<u64>,
+    /// How long a hold lasts, in milliseconds; absent or 0 = orders are confirmed at once.
+    #[serde(default, deserialize_with = "json_integer::number_or_null")]
+    #[schema(value_type = Option<HoldMs>)]
+    pub hold_ms: Option<u64>,
+    /// Most tickets of one buyer; absent or 0 = no limit.
+    #[serde(default, deserialize_with = "json_integer::number_or_null")]
+    #[schema(value_type = Option<BuyerLimit>)]
+    pub buyer_limit: Option<u32>,
+    /// Most tickets in one order.
+    #[serde(default, deserialize_with = "json_integer::number_or_null")]
+    #[schema(value_type = Option<OrderLimit>)]
+    pub order_limit: Option<u32>,
+    /// Whether it is open from the start. When absent: yes, unless it has a time to open at.
+    pub open: Option<bool>,
+}
+
+/// A [`NewSale`] within its bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckedSale {
+    /// Tickets that exist.
+    pub capacity: Capacity,
+    /// The terms of the sale.
+    pub terms: Terms,
+    /// Whether it is open from the start.
+    pub open: bool,
+}
+
+impl NewSale {
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self) -> Result<CheckedSale, Problem> {
+        let standard = Terms::default();
+        let terms = Terms {
+            opens_at: self.opens_at.map_or(standard.opens_at, UnixMillis),
+            closes_at: self.closes_at.map_or(standard.closes_at, UnixMillis),
+            hold_ms: self.hold_ms.unwrap_or(standard.hold_ms),
+            buyer_limit: self.buyer_limit.unwrap_or(standard.buyer_limit),
+            order_limit: self.order_limit.unwrap_or(standard.order_limit),
+        };
+        terms.check()?;
+        Ok(CheckedSale {
+            capacity: Capacity::new(self.capacity).map_err(Problem::invalid)?,
+            terms,
+            open: self.open.unwrap_or(terms.opens_at.0 == 0),
+        })
+    }
+}
+
+/// Many sales, a page of them.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SaleList {
+    /// By id.
+    pub sales: Vec<SaleReport>,
+    /// The last id of the page, if there are more behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub next_after: Option<String>,
+}
+
+/// Sales on one page of a list; each costs a call to the ledger.
+const LIST_PAGE: usize = 1_000;
+
+impl SaleList {
+    /// The sales whose ids come after `after`, at most a page.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn read(ledger: &Ledger, after: Option<&SaleId>) -> Result<Self, Fault> {
+        let known = ledger.sales().await?;
+        let mut rest = known
+            .iter()
+            .filter(|sale| after.is_none_or(|after| *sale > after));
+        let page: Vec<&SaleId> = rest.by_ref().take(LIST_PAGE).collect();
+        let last = page.last().map(ToString::to_string);
+        let mut sales = Vec::with_capacity(page.len());
+        for sale in page {
+            // A sale is listed before it is created.
+            if let Some(snapshot) = ledger.snapshot(sale).await? {
+                sales.push(SaleReport::new(sale, &snapshot));
+            }
+        }
+        Ok(Self {
+            sales,
+            next_after: rest.next().and(last),
+        })
+    }
+}
+
+/// A sale with all its numbers.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SaleReport {
+    /// The sale.
+    #[schema(value_type = SaleId)]
+    pub sale: String,
+    /// Its state.
+    pub state: SaleState,
+    /// Tickets that exist.
+    #[schema(value_type = Capacity)]
+    pub capacity: u32,
+    /// Tickets that nobody has.
+    pub free: u32,
+    /// Tickets that wait for payment.
+    pub held: u32,
+    /// Tickets that are sold.
+    pub confirmed: u32,
+    /// Rises whenever tickets may have become available or the state changed.
+    pub version: u64,
+    /// Number of state changes in the log.
+    pub commit_seq: u64,
+    /// When it opens by itself; 0 = not by itself.
+    pub opens_at: UnixMillis,
+    /// When it closes by itself; 0 = not by itself.
+    pub closes_at: UnixMillis,
+    /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
+    #[schema(value_type = HoldMs)]
+    pub hold_ms: u64,
+    /// Most tickets of one buyer; 0 = no limit.
+    #[schema(value_type = BuyerLimit)]
+    pub buyer_limit: u32,
+    /// Most tickets in one order.
+    #[schema(value_type = OrderLimit)]
+    pub order_limit: u32,
+    /// The ledger's clock when it answered.
+    pub now: UnixMillis,
+}
+
+impl SaleReport {
+    /// The report on `sale`.
+    #[must_use]
+    pub fn new(sale: &SaleId, snapshot: &Snapshot) -> Self {
+        let terms = &snapshot.terms;
+        Self {
+            sale: sale.to_string(),
+            state: snapshot.state,
+            capacity: snapshot.capacity,
+            free: snapshot.free(),
+            held: snapshot.held,
+            confirmed: snapshot.confirmed,
+            version: snapshot.version,
+            commit_seq: snapshot.commit_seq,
+            opens_at: terms.opens_at,
+            closes_at: terms.closes_at,
+            hold_ms: terms.hold_ms,
+            buyer_limit: terms.buyer_limit,
+            order_limit: terms.order_limit,
+            now: snapshot.at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(body: &str) -> Result<CheckedSale, String> {
+        let wanted: NewSale = serde_json::from_str(body).map_err(|e| e.to_string())?;
+        wanted.check().map_err(|problem| problem.detail)
+    }
+
+    #[test]
+    fn a_sale_is_open_from_the_start_unless_it_has_a_time_to_open_at() {
+        assert!(check(r#"{"capacity":1}"#).unwrap().open);
+        assert!(!check(r#"{"capacity":1,"opens_at":5}"#).unwrap().open);
+        assert!(check(r#"{"capacity":1,"opens_at":0}"#).unwrap().open);
+        assert!(!check(r#"{"capacity":1,"open":false}"#).unwrap().open);
+    }
+
+    #[test]
+    fn each_wrong_sale_is_told_what_is_wrong() {
+        for (body, word) in [
+            (r"{}", "capacity"),
+            (r#"{"capacity":1000000001}"#, "capacity"),
+            (r#"{"capacity":-1}"#, "-1"),
+            (r#"{"capacity":1,"tickets":1}"#, "tickets"),
+            (r#"{"capacity":1,"order_limit":0}"#, "order_limit"),
+            (r#"{"capacity":1,"opens_at":9,"closes_at":8}"#, "closes_at"),
+            (r#"{"capacity":1,"opens_at":100000000000000}"#, "5138"),
+        ] {
+            let error = check(body).unwrap_err();
+            assert!(error.contains(word), "{body}: {error}");
+        }
+    }
+}

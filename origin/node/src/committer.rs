@@ -1,0 +1,421 @@
+//! The committer of one sale: gathers orders while a batch is at the ledger, takes the next batch
+//! from the local stock, and hears everything anew from each reply. What it decides is in [`shared::admission::batcher`];
+//! this is the task that carries it out.
+//!
+//! There are no timers on the way of an order: an idle committer sends at once, a busy one sends
+//! what gathered during one round trip.
+
+use crate::membership::Nodes;
+use crate::telemetry::metrics::{Counters, SaleCounts, count};
+use crate::telemetry::spans;
+use crate::timeline::Happenings;
+use lastseat_ledger::{Fault, Ledger, Reserve, Verdict};
+use shared::admission::batcher::{self as rounds, Sending, Waiter};
+use shared::admission::recent_orders::Recent;
+use shared::admission::sale_hint::{self, Load, Outlook};
+use shared::limits::{QUEUE_MAX, REPOLL_MS};
+use shared::{EdgeId, Grant, Refusal, SaleId, Snapshot, Stock, UnixMillis};
+use shared::{Placed, Tier};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument, Span};
+
+/// Readers of a sale hear what the ledger said at most this long ago.
+const RECENT: Duration = Duration::from_millis(100);
+
+pub use shared::domain::order::NewOrder;
+
+type Heard = oneshot::Sender<Result<Snapshot, Fault>>;
+type Work = rounds::Work<Buyer, Heard, oneshot::Sender<()>>;
+type Round = rounds::Round<Buyer, Heard, oneshot::Sender<()>>;
+type Waiting = rounds::Waiting<Buyer>;
+
+/// The request that waits for an order.
+#[derive(Debug)]
+struct Buyer {
+    answer: oneshot::Sender<Result<Placed, Fault>>,
+    /// The request's part of its trace.
+    span: Span,
+}
+
+impl Waiter for Buyer {
+    fn has_left(&self) -> bool {
+        self.answer.is_closed()
+    }
+}
+
+/// A sale's desk: what the node knows of the sale, and the queue to its committer.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    queue: mpsc::Sender<Work>,
+    known: Mutex<Known>,
+    ledger: Ledger,
+    nodes: Arc<Nodes>,
+    sale: SaleId,
+    counts: Arc<SaleCounts>,
+    happenings: Arc<Happenings>,
+    /// The last time that readers had the ledger asked; held while one of them asks.
+    refresh: tokio::sync::Mutex<Option<Refresh>>,
+}
+
+/// What a desk knows of its sale at one moment.
+#[derive(Clone, Debug)]
+pub struct DeskView {
+    /// The sale.
+    pub sale: SaleId,
+    /// What the ledger said last.
+    pub snapshot: Snapshot,
+    /// Orders that wait for the ledger.
+    pub queued: usize,
+    /// Edges that asked lately.
+    pub live_edges: usize,
+    /// What was counted.
+    pub counts: Arc<SaleCounts>,
+}
+
+/// One question of readers to the ledger.
+#[derive(Debug)]
+struct Refresh {
+    begun: Instant,
+    outcome: Result<Snapshot, Fault>,
+}
+
+/// What the node knows of the sale. Hints.
+#[derive(Debug)]
+struct Known {
+    outlook: Outlook,
+    /// When the ledger was last heard, by the clock of this process.
+    heard: Instant,
+    /// Orders that were granted through this desk.
+    granted: Recent,
+}
+
+impl Desk {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what the ledger said, unless something newer was heard meanwhile.
+    pub(crate) fn hear(&self, snapshot: &Snapshot) {
+        let mut known = self.known();
+        let old = *known.outlook.snapshot();
+        if known.outlook.hear(snapshot) {
+            self.happenings.compare(&self.sale, &old, snapshot);
+            known.heard = Instant::now();
+        }
+    }
+
+    /// What is counted for the sale.
+    pub(crate) fn counts(&self) -> &SaleCounts {
+        &self.counts
+    }
+
+    /// What is known of the sale now.
+    pub(crate) fn view(&self) -> DeskView {
+        let queued = self.queue.max_capacity() - self.queue.capacity();
+        let known = self.known();
+        DeskView {
+            sale: self.sale.clone(),
+            snapshot: *known.outlook.snapshot(),
+            queued,
+            live_edges: known.outlook.live_edges(self.ledger.now()),
+            counts: Arc::clone(&self.counts),
+        }
+    }
+
+    /// The "no" that needs no ledger: nothing was free when it was last heard. Asks the ledger in the background
+    /// whether that still stands.
+    pub(crate) fn refuse_from_memory(&self, order: &NewOrder, now: UnixMillis) -> Option<Refusal> {
+        let mut known = self.known();
+        let granted = known.granted.has(&order.id);
+        let received = known
+            .outlook
+            .receive(order.key, granted, now, fastrand::f64());
+        drop(known);
+        if received.poll {
+            // A full queue hears the ledger anyway.
+            let _ = self.queue.try_send(Work::Poll(None));
+        }
+        received.refusal
+    }
+
+    /// What this node may ask the ledger for, now that things stand so.
+    fn stock(&self, snapshot: &Snapshot) -> Stock {
+        let (own, live) = self.nodes.weights();
+        Stock::of(snapshot.free(), own, live)
+    }
+
+    fn remember(&self, batch: &[Waiting], verdicts: &[Verdict]) {
+        let mut known = self.known();
+        for (waiting, verdict) in batch.iter().zip(verdicts) {
+            if matches!(verdict, Verdict::Granted { .. }) {
+                known.granted.add(&waiting.order.id);
+            }
+        }
+    }
+
+    /// Hands an order to the committer; `None` when the queue is full.
+    pub(crate) fn queue(
+        &self,
+        order: NewOrder,
+    ) -> Option<oneshot::Receiver<Result<Placed, Fault>>> {
+        let (answer, receiver) = oneshot::channel();
+        self.queue
+            .try_send(Work::Order(Waiting {
+                order,
+                waiter: Buyer {
+                    answer,
+                    span: spans::of_waiting(),
+                },
+            }))
+            .ok()?;
+        Some(receiver)
+    }
+
+    /// When one who is told `busy` should ask again.
+    pub(crate) fn retry_after_ms(&self) -> u32 {
+        sale_hint::retry_after_ms(fastrand::f64())
+    }
+
+    /// What the ledger said within [`RECENT`]. When that is too old it is asked once, however many want
+    /// to know; those who came before the question began share its answer.
+    pub(crate) async fn recent_snapshot(&self) -> Result<(Snapshot, Tier), Fault> {
+        if let Some(snapshot) = self.heard_lately() {
+            return Ok((snapshot, Tier::Origin));
+        }
+        let came = Instant::now();
+        let mut refresh = self.refresh.lock().await;
+        if let Some(last) = refresh.as_ref().filter(|last| last.begun >= came) {
+            return last
+                .outcome
+                .clone()
+                .map(|snapshot| (snapshot, Tier::Ledger));
+        }
+        if let Some(snapshot) = self.heard_lately() {
+            return Ok((snapshot, Tier::Origin));
+        }
+        let begun = Instant::now();
+        let outcome = self.fresh_snapshot().await;
+        *refresh = Some(Refresh {
+            begun,
+            outcome: outcome.clone(),
+        });
+        outcome.map(|snapshot| (snapshot, Tier::Ledger))
+    }
+
+    fn heard_lately(&self) -> Option<Snapshot> {
+        let known = self.known();
+        (known.heard.elapsed() < RECENT).then(|| *known.outlook.snapshot())
+    }
+
+    /// Hears the ledger now.
+    async fn fresh_snapshot(&self) -> Result<Snapshot, Fault> {
+        let (answer, receiver) = oneshot::channel();
+        if self.queue.try_send(Work::Poll(Some(answer))).is_err() {
+            return Ok(*self.known().outlook.snapshot());
+        }
+        receiver
+            .await
+            .unwrap_or_else(|_| Err(Fault::NotSent("the committer stopped".into())))
+    }
+
+    /// The grant for an edge that asked just now.
+    pub(crate) fn grant(&self, edge: &EdgeId, chance: f64) -> Grant {
+        let now = self.ledger.now();
+        let room = self.queue.capacity();
+        let (weight, live_weight) = self.nodes.weights();
+        let load = Load {
+            waiting: self.queue.max_capacity() - room,
+            room,
+            weight,
+            live_weight,
+        };
+        self.known().outlook.grant(edge, load, now, chance)
+    }
+
+    /// Waits until everything that waits in the queue now is done.
+    pub(crate) async fn finish(&self) {
+        let (done, receiver) = oneshot::channel();
+        if self.queue.send(Work::Finish(done)).await.is_ok() {
+            let _ = receiver.await;
+        }
+    }
+}
+
+/// The task behind a desk.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    sale: SaleId,
+    desk: Arc<Desk>,
+    counters: Arc<Counters>,
+    rounds: rounds::Committer<Buyer>,
+    /// Batches that were sent, which numbers them in spans.
+    batches: u64,
+}
+
+impl Committer {
+    /// Opens the desk of a sale and starts its committer.
+    pub(crate) fn open(
+        sale: SaleId,
+        ledger: Ledger,
+        nodes: Arc<Nodes>,
+        counters: Arc<Counters>,
+        happenings: Arc<Happenings>,
+        snapshot: Snapshot,
+    ) -> Arc<Desk> {
+        let (queue, work) = mpsc::channel(QUEUE_MAX);
+        let known = Known {
+            outlook: Outlook::new(snapshot),
+            heard: Instant::now(),
+            granted: Recent::default(),
+        };
+        let desk = Arc::new(Desk {
+            queue,
+            known: Mutex::new(known),
+            ledger,
+            nodes,
+            sale: sale.clone(),
+            counts: counters.of_sale(&sale),
+            happenings,
+            refresh: tokio::sync::Mutex::default(),
+        });
+        let committer = Self {
+            sale,
+            rounds: rounds::Committer::new(desk.stock(&snapshot)),
+            desk: Arc::clone(&desk),
+            counters,
+            batches: 0,
+        };
+        tokio::spawn(committer.run(work));
+        desk
+    }
+
+    async fn run(mut self, mut work: mpsc::Receiver<Work>) {
+        let mut sweep = tokio::time::interval(Duration::from_millis(REPOLL_MS));
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let first = match self.rounds.take_left_over() {
+                Some(waiting) => Work::Order(waiting),
+                None => tokio::select! {
+                    biased;
+                    received = work.recv() => match received {
+                        Some(received) => received,
+                        None => return,
+                    },
+                    _ = sweep.tick(), if self.desk.known().outlook.is_to_be_swept() => Work::Poll(None),
+                },
+            };
+            let mut round = Round::default();
+            self.sort(first, &mut round);
+            while self.rounds.has_room(&round) {
+                match work.try_recv() {
+                    Ok(next) => self.sort(next, &mut round),
+                    Err(_) => break,
+                }
+            }
+            self.carry_out(round).await;
+        }
+    }
+
+    /// Puts one piece of work where it belongs, and tells a buyer who is refused from memory.
+    fn sort(&mut self, work: Work, round: &mut Round) {
+        let now = self.desk.ledger.now();
+        let known = self.desk.known();
+        let refused = self.rounds.sort(work, &known.outlook, now, round);
+        drop(known);
+        if let Some((waiting, refusal)) = refused {
+            count(&self.counters.refused_by_origin);
+            count(&self.desk.counts.refused_by_origin);
+            tell(waiting, Ok(Verdict::Refused(refusal)), Tier::Origin);
+        }
+    }
+
+    async fn carry_out(&mut self, round: Round) {
+        if !round.batch.is_empty() {
+            self.commit(round.batch).await;
+        }
+        if round.poll {
+            let heard = self.poll().await;
+            for answer in round.polls {
+                let _ = answer.send(heard.clone());
+            }
+        }
+        for done in round.finished {
+            let _ = done.send(());
+        }
+    }
+
+    /// Sends one batch, as often as [`Sending`] says, and tells everybody what became of it.
+    async fn commit(&mut self, batch: Vec<Waiting>) {
+        let orders: Vec<Reserve> = batch
+            .iter()
+            .map(|waiting| waiting.order.reserve())
+            .collect();
+        self.counters
+            .batched_orders
+            .fetch_add(orders.len() as u64, Ordering::Relaxed);
+        self.batches += 1;
+        let waiting = batch.iter().map(|waiting| &waiting.waiter.span);
+        let span = spans::of_batch(&self.sale, self.batches, waiting);
+        let mut sending = Sending::default();
+        let outcome = loop {
+            let reserving = self.desk.ledger.reserve(&self.sale, &orders);
+            let reply = reserving.instrument(span.clone()).await;
+            if let Some(outcome) = sending.heard(reply, &self.sale) {
+                break outcome;
+            }
+        };
+        spans::decided(&span, outcome.as_ref().err());
+        let verdicts = outcome.map(|(snapshot, verdicts)| {
+            self.hear(&snapshot);
+            self.desk.remember(&batch, &verdicts);
+            verdicts
+        });
+        // In a task of its own, so that the next batch is on its way before the buyers of this one are woken: what they
+        // write would hold it back.
+        let counters = Arc::clone(&self.counters);
+        tokio::spawn(async move {
+            for (waiting, heard) in rounds::answers(batch, verdicts) {
+                if let Ok(verdict) = &heard {
+                    count(decided(&counters, verdict));
+                }
+                tell(waiting, heard, Tier::Ledger);
+            }
+        });
+    }
+
+    /// Hears the ledger and expires due holds, page by page.
+    async fn poll(&mut self) -> Result<Snapshot, Fault> {
+        loop {
+            let reply = self.desk.ledger.sweep(&self.sale).await;
+            let (snapshot, more) = rounds::swept(reply, &self.sale)?;
+            self.hear(&snapshot);
+            if !more {
+                return Ok(snapshot);
+            }
+        }
+    }
+
+    fn hear(&mut self, snapshot: &Snapshot) {
+        self.desk.hear(snapshot);
+        self.rounds.restock(self.desk.stock(snapshot));
+    }
+}
+
+/// What is counted when the ledger has decided so.
+fn decided<'a>(counters: &'a Counters, verdict: &Verdict) -> &'a AtomicU64 {
+    match verdict {
+        Verdict::Granted {
+            replayed: false, ..
+        } => &counters.orders_granted,
+        Verdict::Granted { replayed: true, .. } => &counters.orders_replayed,
+        Verdict::Refused(_) => &counters.refused_by_ledger,
+    }
+}
+
+fn tell(waiting: Waiting, heard: Result<Verdict, Fault>, by: Tier) {
+    let placed = heard.map(|verdict| Placed { verdict, by });
+    let _ = waiting.waiter.answer.send(placed);
+}

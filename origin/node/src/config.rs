@@ -1,0 +1,47 @@
+//! The configuration of one node, checked.
+
+use crate::http::Trust;
+use crate::membership::NodeIdentity;
+use crate::secret::Secret;
+use lastseat_ledger::{LedgerUrl, Replicas};
+use shared::KeyRing;
+use shared::admission::rate_limit::Rate;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What one node runs with.
+#[derive(Debug)]
+pub struct ServeConfig {
+    /// Number and weight.
+    pub node: NodeIdentity,
+    /// Address for orders.
+    pub listen: SocketAddr,
+    /// Address for operators.
+    pub admin_listen: SocketAddr,
+    /// The ledger.
+    pub ledger: LedgerUrl,
+    /// The replicas that are waited for.
+    pub replicas: Option<Replicas>,
+    /// The node's own directory.
+    pub directory: PathBuf,
+    /// Token of the admin calls.
+    pub admin_token: Option<Secret>,
+    /// Token of the shop's call.
+    pub shop_token: Option<Secret>,
+    /// Whom it believes.
+    pub trust: Trust,
+    /// By which it knows the shop's buyer tokens, where orders need one.
+    pub buyer_keys: Option<KeyRing>,
+    /// What one client may ask.
+    pub client_rate: Option<Rate>,
+    /// Whether anybody may make the shop's calls.
+    pub demo: bool,
+    /// Most connections of the public listener.
+    pub connections_max: usize,
+    /// Threads that serve.
+    pub threads: usize,
+    /// Whether to stop when stdin ends.
+    pub stop_with_stdin: bool,
+    /// Whether to print the ready line as JSON.
+    pub json: bool,
+}

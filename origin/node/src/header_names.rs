@@ -1,0 +1,15 @@
+//! The names of [`shared::wire::messages::header`] as the HTTP library holds them, so that a look-up does not read them anew.
+
+use axum::http::HeaderName;
+use shared::wire::messages::header;
+
+macro_rules! names {
+    ($($name:ident)*) => {
+        $(pub(crate) static $name: HeaderName = HeaderName::from_static(header::$name);)*
+    };
+}
+
+names! {
+    ANSWERED_BY BUYER_TOKEN CLIENT_IP EDGE EDGE_COUNTS GRANT IDEMPOTENCY_KEY IDEMPOTENCY_REPLAYED KEY LIMITED NODE
+    RETRY SALES SIGNATURE TRACEPARENT
+}

@@ -1,0 +1,62 @@
+//! Changes of a sale. Each may be repeated, except a relative restock.
+
+use crate::api::order_bodies::Nothing;
+use crate::api::sale_changes::{RestockRequest, TermsRequest};
+use crate::http::request::{self, OfSale};
+use crate::http::token_auth::Operator;
+use crate::http::{App, response};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::de::DeserializeOwned;
+use shared::{Problem, SaleState};
+use std::sync::Arc;
+
+/// `POST /v1/admin/sales/{sale}/open`, `/pause`, `/close`
+pub(super) async fn state(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    OfSale(sale): OfSale,
+    request: Request,
+    to: SaleState,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    match request::json_or_default::<Nothing>(&parts.headers, body).await {
+        Ok(Nothing {}) => response::sale_changed(&sale, &app.sales.set_state(&sale, to).await),
+        Err(problem) => response::problem(&problem),
+    }
+}
+
+/// `POST /v1/admin/sales/{sale}/restock`
+pub(super) async fn restock(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    OfSale(sale): OfSale,
+    request: Request,
+) -> Response {
+    match checked(request, RestockRequest::check).await {
+        Ok(wanted) => response::sale_changed(&sale, &app.sales.restock(&sale, wanted).await),
+        Err(problem) => response::problem(&problem),
+    }
+}
+
+/// `PATCH /v1/admin/sales/{sale}`
+pub(super) async fn terms(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    OfSale(sale): OfSale,
+    request: Request,
+) -> Response {
+    match checked(request, TermsRequest::check).await {
+        Ok(change) => response::sale_changed(&sale, &app.sales.set_terms(&sale, &change).await),
+        Err(problem) => response::problem(&problem),
+    }
+}
+
+async fn checked<B: DeserializeOwned, T>(
+    request: Request,
+    check: fn(&B) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    let (parts, body) = request.into_parts();
+    let wanted: B = request::json(&parts.headers, body).await?;
+    check(&wanted)
+}

@@ -1,0 +1,126 @@
+//! The operators' calls. Each needs the admin token.
+
+mod change;
+mod log;
+
+use super::request::{self, OfOrder, OfSale};
+use super::token_auth::Operator;
+use super::{App, response};
+use crate::api::sale_bodies::{NewSale, SaleList, SaleReport};
+use crate::status::AuditMark;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use axum::routing::{get, post};
+use lastseat_ledger::Created;
+use serde::Deserialize;
+use shared::wire::messages::OrderView;
+use shared::{Code, Problem, Refusal, SaleId, SaleState};
+use std::sync::Arc;
+
+/// All routes under `/v1/admin`.
+pub(super) fn routes() -> Router<Arc<App>> {
+    let state = |to| {
+        post(move |operator, app, sale, request| change::state(operator, app, sale, request, to))
+    };
+    Router::new()
+        .route("/v1/admin/sales", get(list))
+        .route(
+            "/v1/admin/sales/{sale}",
+            get(show).put(create).patch(change::terms),
+        )
+        .route("/v1/admin/sales/{sale}/open", state(SaleState::Open))
+        .route("/v1/admin/sales/{sale}/pause", state(SaleState::Paused))
+        .route("/v1/admin/sales/{sale}/close", state(SaleState::Closed))
+        .route("/v1/admin/sales/{sale}/restock", post(change::restock))
+        .route("/v1/admin/sales/{sale}/audit", get(audit))
+        .route("/v1/admin/sales/{sale}/log", get(log::read))
+        .route("/v1/admin/sales/{sale}/orders/{order}", get(order))
+}
+
+/// `PUT /v1/admin/sales/{sale}`: 201 when it was created, 200 when it is there with these terms.
+async fn create(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    OfSale(sale): OfSale,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let wanted = match request::json::<NewSale>(&parts.headers, body).await {
+        Ok(wanted) => wanted.check(),
+        Err(problem) => return response::problem(&problem),
+    };
+    let wanted = match wanted {
+        Ok(wanted) => wanted,
+        Err(wrong) => return response::problem(&wrong),
+    };
+    let (capacity, terms, open) = (wanted.capacity, wanted.terms, wanted.open);
+    let ledger = app.sales.ledger();
+    let (snapshot, created) = match ledger.create_sale(&sale, capacity, &terms, open).await {
+        Ok(done) => done,
+        Err(trouble) => return response::problem(&response::fault(&trouble)),
+    };
+    let status = match created {
+        Created::New => StatusCode::CREATED,
+        Created::Unchanged => StatusCode::OK,
+        Created::Differs => return response::problem(&Problem::new(Code::SaleExists)),
+    };
+    app.sales.hear(&sale, &snapshot);
+    response::json(status, &SaleReport::new(&sale, &snapshot))
+}
+
+/// Query of `GET /v1/admin/sales`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    /// The last sale of the page before.
+    after: Option<String>,
+}
+
+/// `GET /v1/admin/sales`: a page of all sales by id, the next page with `?after=`.
+async fn list(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let after = request::query::<ListQuery>(&uri).and_then(|wanted| {
+        let after = wanted.after.as_deref().map(SaleId::parse).transpose();
+        after.map_err(Problem::invalid)
+    });
+    let after = match after {
+        Ok(after) => after,
+        Err(problem) => return response::problem(&problem),
+    };
+    let list = SaleList::read(app.sales.ledger(), after.as_ref()).await;
+    response::found(list.map(Some), Refusal::UnknownSale, |list| {
+        response::json(StatusCode::OK, &list)
+    })
+}
+
+/// `GET /v1/admin/sales/{sale}`
+async fn show(_: Operator, State(app): State<Arc<App>>, OfSale(sale): OfSale) -> Response {
+    let asked = app.sales.snapshot_now(&sale).await;
+    response::found(asked, Refusal::UnknownSale, |snapshot| {
+        response::json(StatusCode::OK, &SaleReport::new(&sale, &snapshot))
+    })
+}
+
+/// `GET /v1/admin/sales/{sale}/orders/{order}`
+async fn order(_: Operator, State(app): State<Arc<App>>, OfOrder(sale, id): OfOrder) -> Response {
+    let asked = app.sales.order(&sale, &id).await;
+    response::found(asked, Refusal::UnknownOrder, |order| {
+        response::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
+    })
+}
+
+/// `GET /v1/admin/sales/{sale}/audit`
+async fn audit(_: Operator, State(app): State<Arc<App>>, OfSale(sale): OfSale) -> Response {
+    let asked = app.sales.ledger().audit(&sale).await;
+    let asked = asked.and_then(|found| app.sales.there(&sale, found));
+    if let Ok(Some(report)) = &asked {
+        let mark = AuditMark::new(app.sales.ledger().now(), report);
+        app.audits.note(&sale, mark);
+        // A node publishes its audits with the sales that it serves.
+        let _ = app.sales.snapshot(&sale).await;
+    }
+    response::found(asked, Refusal::UnknownSale, |report| {
+        response::json(StatusCode::OK, &report)
+    })
+}

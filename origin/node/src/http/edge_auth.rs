@@ -1,0 +1,158 @@
+//! Who sent a request: an edge that proves it, or a client that is let in without one.
+//!
+//! What an edge says of itself and of its client (`Lastseat-*`) is believed with its signature only. Every
+//! public route that touches a sale stands behind [`admit`].
+
+use super::{App, response};
+use crate::header_names;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::HeaderName;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+use lastseat_ledger::clock;
+use shared::auth::edge_signature::{self, Signed, Untrusted};
+use shared::domain::order::Key;
+use shared::wire::messages::key_source;
+use shared::{EdgeCounts, EdgeId, KeyRing, Refusal};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Whom a node believes.
+#[derive(Debug)]
+pub struct Trust {
+    /// The keys of its edges.
+    pub edge_keys: Option<KeyRing>,
+    /// Whether requests without a signature are served, too, as those of direct clients.
+    pub direct: bool,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// The sender of a request that was admitted.
+#[derive(Clone, Debug)]
+pub(super) enum Sender {
+    /// An edge.
+    Edge {
+        /// The isolate.
+        id: Option<EdgeId>,
+        /// Where the order id comes from.
+        key: Key,
+        /// Whose request it forwards, as far as it knows.
+        client: Option<IpAddr>,
+        /// What it has counted since it was last heard.
+        counts: Option<EdgeCounts>,
+    },
+    /// A client, without an edge between, at this address.
+    Client(Option<IpAddr>),
+}
+
+/// Lets a request through to its handler, with its [`Sender`], or says why not.
+pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let peer = parts.extensions.get().copied();
+    match admitted(&app, &parts, peer) {
+        Ok(sender) => {
+            parts.extensions.insert(sender);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(barred) => barred.answer(),
+    }
+}
+
+/// Why a request is not let in.
+pub(super) enum Barred {
+    Untrusted(Untrusted),
+    /// Its client asks too much.
+    Busy(Refusal),
+}
+
+impl Barred {
+    pub(super) fn answer(self) -> Response {
+        match self {
+            Self::Untrusted(why) => response::untrusted(why),
+            Self::Busy(busy) => response::client_busy(busy),
+        }
+    }
+}
+
+/// The sender of a request that came from `peer`, or why it is not let in.
+pub(super) fn admitted(app: &App, parts: &Parts, peer: Option<Peer>) -> Result<Sender, Barred> {
+    let sender = app.trust.sender(parts, peer).map_err(Barred::Untrusted)?;
+    match app.clients.as_ref().map(|clients| clients.take(&sender)) {
+        Some(Err(busy)) => Err(Barred::Busy(busy)),
+        _ => Ok(sender),
+    }
+}
+
+impl Trust {
+    fn sender(&self, request: &Parts, peer: Option<Peer>) -> Result<Sender, Untrusted> {
+        let text = |name: &HeaderName| {
+            let value = request.headers.get(name);
+            value.and_then(|value| value.to_str().ok())
+        };
+        let Some(signature) = text(&header_names::SIGNATURE) else {
+            let client = Sender::Client(peer.map(|Peer(address)| address));
+            return self.direct.then_some(client).ok_or(Untrusted::Absent);
+        };
+        let keys = self.edge_keys.as_ref().ok_or(Untrusted::UnknownKey)?;
+        let said = |name: &HeaderName| text(name).unwrap_or_default();
+        let signed = Signed {
+            method: request.method.as_str(),
+            path: request
+                .uri
+                .path_and_query()
+                .map_or("", |path| path.as_str()),
+            order: said(&header_names::IDEMPOTENCY_KEY),
+            client: said(&header_names::CLIENT_IP),
+            edge: said(&header_names::EDGE),
+            key_source: said(&header_names::KEY),
+            buyer_token: said(&header_names::BUYER_TOKEN),
+        };
+        edge_signature::verify(keys, Some(signature), &signed, clock::now())?;
+        Ok(Sender::Edge {
+            id: EdgeId::parse(signed.edge).ok(),
+            key: key_source::parse(signed.key_source),
+            client: signed.client.parse().ok(),
+            // Not signed: nothing is decided by them.
+            counts: text(&header_names::EDGE_COUNTS).and_then(EdgeCounts::parse),
+        })
+    }
+}
+
+impl Sender {
+    /// The edge isolate that waits for a grant.
+    pub(super) const fn edge(&self) -> Option<&EdgeId> {
+        match self {
+            Self::Edge { id, .. } => id.as_ref(),
+            Self::Client(_) => None,
+        }
+    }
+
+    /// What the edge tells of its counts.
+    pub(super) const fn counts(&self) -> Option<&EdgeCounts> {
+        match self {
+            Self::Edge { counts, .. } => counts.as_ref(),
+            Self::Client(_) => None,
+        }
+    }
+
+    /// The client's address.
+    pub(super) const fn client(&self) -> Option<IpAddr> {
+        match self {
+            Self::Edge { client, .. } | Self::Client(client) => *client,
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Sender {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        // A route that does not stand behind `admit` believes nobody.
+        let sender = parts.extensions.remove::<Self>();
+        sender.ok_or_else(|| response::untrusted(Untrusted::Absent))
+    }
+}

@@ -1,0 +1,155 @@
+//! What a node says over HTTP: the public routes, and those of the operators on their own listener.
+
+pub mod admin;
+mod cached_refusals;
+mod client_rate;
+mod dashboard;
+mod edge_auth;
+mod fast_path;
+mod head_timeout;
+pub mod health_and_metrics;
+mod json;
+mod linger;
+mod openapi_document;
+mod order_changes;
+mod orders;
+mod place;
+mod request;
+pub mod response;
+mod sales;
+pub mod server;
+pub mod status_stream;
+mod token_auth;
+
+pub use client_rate::Clients;
+pub use edge_auth::Trust;
+pub use fast_path::Door;
+
+use crate::membership::NodeIdentity;
+use crate::sale_service::Sales;
+use crate::secret::Secret;
+use crate::status::Audits;
+use crate::telemetry::decision_log::StatLog;
+use crate::telemetry::metrics::Counters;
+use axum::Router;
+use axum::http::HeaderValue;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use server::Connections;
+use shared::{Code, KeyRing, Problem};
+use status_stream::Feed;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What the handlers of one node work with.
+#[derive(Debug)]
+pub struct App {
+    /// Places orders, reads and changes sales.
+    pub sales: Sales,
+    /// What `/metrics` shows.
+    pub counters: Arc<Counters>,
+    /// One line a decision.
+    pub stat_log: StatLog,
+    /// Which node this is.
+    pub node: NodeIdentity,
+    /// Opens the admin calls; without it they are refused.
+    pub admin_token: Option<Secret>,
+    /// Opens the shop's call; without it that is refused.
+    pub shop_token: Option<Secret>,
+    /// Whether anybody may make the shop's calls: a demonstration on one machine.
+    pub demo: bool,
+    /// Who is believed to be an edge.
+    pub trust: Trust,
+    /// By which the shop's buyer tokens are known, where orders need one.
+    pub buyer_keys: Option<KeyRing>,
+    /// What each client may still ask, where that is limited.
+    pub clients: Option<Clients>,
+    /// The last audits that were made through this node.
+    pub audits: Audits,
+    /// What the dashboards of this node share.
+    pub feed: Feed,
+    /// Connections of the public listener.
+    pub connections: Arc<Connections>,
+    /// Whether the node was told to stop.
+    pub draining: AtomicBool,
+}
+
+impl App {
+    /// What stands in the way of serving orders, in words.
+    ///
+    /// # Errors
+    /// The node is stopping, or the sales cannot be served now.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("this node is stopping".to_owned());
+        }
+        self.sales.ready()
+    }
+
+    /// The value of `Lastseat-Node`.
+    #[must_use]
+    pub fn node_header(&self) -> HeaderValue {
+        HeaderValue::from(self.node.id)
+    }
+}
+
+/// The routes of the public listener. All but those that say how the node is are for edges.
+fn public(app: Arc<App>) -> Router {
+    for_edges()
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&app), edge_auth::admit))
+        .merge(for_all().method_not_allowed_fallback(wrong_method))
+        .with_state(app)
+}
+
+/// The routes of the operators' listener.
+fn operators(app: Arc<App>) -> Router {
+    for_operators()
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(app)
+}
+
+/// Each of the routes below is described in [`crate::openapi`].
+pub(crate) fn for_edges() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/sales/{sale}", get(sales::show))
+        .route("/v1/sales/{sale}/orders", post(orders::place))
+        .route("/v1/sales/{sale}/orders/{order}", get(orders::show))
+        .route(
+            "/v1/sales/{sale}/orders/{order}/confirm",
+            post(order_changes::confirm),
+        )
+        .route(
+            "/v1/sales/{sale}/orders/{order}/cancel",
+            post(order_changes::cancel),
+        )
+        .route(
+            "/v1/sales/{sale}/orders/{order}/extend",
+            post(order_changes::extend),
+        )
+}
+
+pub(crate) fn for_all() -> Router<Arc<App>> {
+    health_and_metrics::health().merge(openapi_document::of_the_public())
+}
+
+pub(crate) fn for_operators() -> Router<Arc<App>> {
+    Router::new()
+        .merge(admin::routes())
+        .merge(dashboard::routes())
+        .merge(status_stream::routes())
+        .merge(health_and_metrics::health())
+        .merge(health_and_metrics::metrics())
+        .merge(openapi_document::of_operators())
+}
+
+async fn nowhere() -> axum::response::Response {
+    response::problem(&Problem::new(Code::NotFound))
+}
+
+/// axum adds the header `Allow`.
+async fn wrong_method() -> axum::response::Response {
+    response::problem(&Problem::new(Code::MethodNotAllowed))
+}

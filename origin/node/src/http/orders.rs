@@ -1,0 +1,121 @@
+//! The buyer's calls.
+
+use super::edge_auth::Sender;
+use super::request::{self, Incoming, OfOrder, OfSale};
+use super::{App, response};
+use crate::committer::NewOrder;
+use crate::header_names;
+use crate::telemetry::decision_log::Decision;
+use crate::telemetry::spans;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use shared::admission::grant::Supply;
+use shared::auth::buyer_token::TokenError;
+use shared::wire::messages::{OrderRequest, OrderView};
+use shared::{EdgeId, Problem, Refusal, SaleId, TraceParent};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// `POST /v1/sales/{sale}/orders`
+pub(super) async fn place(
+    State(app): State<Arc<App>>,
+    OfSale(sale): OfSale,
+    sender: Sender,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    answer(&app, &sale, &sender, &parts.headers, body).await
+}
+
+/// Reads one order, places it and answers it.
+pub(super) async fn answer(
+    app: &App,
+    sale: &SaleId,
+    sender: &Sender,
+    headers: &HeaderMap,
+    body: impl Incoming,
+) -> Response {
+    let mut response = match read(app, sale, sender, headers, body).await {
+        Ok(order) => {
+            let trace = spans::of_sender(headers);
+            decide(app, sale, sender.edge(), trace, order).await
+        }
+        Err(problem) => response::problem(&problem),
+    };
+    with_grant(app, sale, sender, &mut response);
+    response
+}
+
+async fn read(
+    app: &App,
+    sale: &SaleId,
+    sender: &Sender,
+    headers: &HeaderMap,
+    body: impl Incoming,
+) -> Result<NewOrder, Problem> {
+    let (id, key) = request::order_key(headers, sender)?;
+    let vouched = request::buyer_by_token(app, headers, sale)
+        .map_err(|error| Problem::from(error).for_order(&id))?;
+    let wanted: OrderRequest = request::json(headers, body)
+        .await
+        .map_err(|problem| problem.for_order(&id))?;
+    let (buyer, quantity) = wanted
+        .parse()
+        .map_err(|e| Problem::invalid(e).for_order(&id))?;
+    if vouched.is_some_and(|vouched| vouched != buyer) {
+        return Err(Problem::from(TokenError::OtherBuyer).for_order(&id));
+    }
+    Ok(NewOrder {
+        id,
+        buyer,
+        quantity,
+        key,
+    })
+}
+
+/// Once the order is queued it belongs to the sales: a client that leaves only loses the answer.
+async fn decide(
+    app: &App,
+    sale: &SaleId,
+    edge: Option<&EdgeId>,
+    trace: Option<TraceParent>,
+    order: NewOrder,
+) -> Response {
+    let (id, quantity) = (order.id.clone(), order.quantity);
+    let came = Instant::now();
+    let outcome = app.sales.place(sale, order).await;
+    app.counters.order_done(&outcome, came.elapsed());
+    app.stat_log
+        .record(|| Decision::new(sale, &id, quantity, edge, &outcome).of_trace(trace));
+    response::placed(sale, &id, &outcome)
+}
+
+/// `GET /v1/sales/{sale}/orders/{order}`
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    OfOrder(sale, id): OfOrder,
+    sender: Sender,
+) -> Response {
+    let asked = app.sales.order(&sale, &id).await;
+    let mut response = response::found(asked, Refusal::UnknownOrder, |order| {
+        response::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
+    });
+    with_grant(&app, &sale, &sender, &mut response);
+    response
+}
+
+/// Every answer to an edge about a sale carries what the edge may forward next. It also tells the
+/// edge that its counts were heard.
+pub(super) fn with_grant(app: &App, sale: &SaleId, sender: &Sender, response: &mut Response) {
+    let edge = sender.edge();
+    let grant = edge.and_then(|edge| app.sales.grant(sale, edge, sender.counts()));
+    if let Some(grant) = grant {
+        if grant.supply == Supply::Unknown
+            && let Some(names) = app.sales.names_for_edges()
+        {
+            response.headers_mut().insert(&header_names::SALES, names);
+        }
+        response::add_grant(response, &grant);
+    }
+}

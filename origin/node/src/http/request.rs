@@ -1,0 +1,200 @@
+//! Reads requests: from bytes and headers to the types of `shared`, with a sentence for whatever
+//! is wrong.
+
+use super::edge_auth::Sender;
+use super::{App, response};
+use crate::header_names;
+use axum::body::HttpBody;
+use axum::extract::{FromRequestParts, Query, RawPathParams};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use lastseat_ledger::clock;
+use serde::de::DeserializeOwned;
+use shared::auth::buyer_token::{self, TokenError};
+use shared::domain::ids::IdError;
+use shared::domain::order::Key;
+use shared::limits::BODY_MAX;
+use shared::{BuyerId, Code, OrderId, Problem, SaleId};
+use std::time::Duration;
+
+/// A body has to arrive within this time.
+const BODY_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A body that comes in: hyper's own, or the one that axum has made of it.
+pub(super) trait Incoming: HttpBody<Data = Bytes, Error: Send> + Send + Unpin {}
+
+impl<B: HttpBody<Data = Bytes, Error: Send> + Send + Unpin> Incoming for B {}
+
+/// The sale in the path.
+pub(super) struct OfSale(pub(super) SaleId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfSale {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let path = path(parts, state).await?;
+        let sale = named(&path, "sale", SaleId::parse, IdError::Sale);
+        sale.map(Self).map_err(invalid)
+    }
+}
+
+/// The sale and the order in the path.
+pub(super) struct OfOrder(pub(super) SaleId, pub(super) OrderId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfOrder {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let path = path(parts, state).await?;
+        let sale = named(&path, "sale", SaleId::parse, IdError::Sale);
+        let order = named(&path, "order", OrderId::parse, IdError::Order);
+        let both = sale.and_then(|sale| Ok(Self(sale, order?)));
+        both.map_err(invalid)
+    }
+}
+
+async fn path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams, Response> {
+    RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|_| response::problem(&Problem::invalid("The path is not valid UTF-8.")))
+}
+
+fn named<T>(
+    path: &RawPathParams,
+    name: &str,
+    parse: impl Fn(&str) -> Result<T, IdError>,
+    absent: IdError,
+) -> Result<T, IdError> {
+    path.iter()
+        .find(|(key, _)| *key == name)
+        .map_or(Err(absent), |(_, text)| parse(text))
+}
+
+fn invalid(error: IdError) -> Response {
+    response::problem(&Problem::invalid(error))
+}
+
+/// The id of an order and where it comes from. Without `Idempotency-Key` it is made here.
+pub(super) fn order_key(headers: &HeaderMap, sender: &Sender) -> Result<(OrderId, Key), Problem> {
+    let Some(sent) = headers.get(&header_names::IDEMPOTENCY_KEY) else {
+        return Ok((new_order_id()?, Key::Made));
+    };
+    let id = sent.to_str().map_err(|_| IdError::Order);
+    let id = id.and_then(OrderId::parse);
+    let id = id.map_err(Problem::invalid)?;
+    let repeats = || {
+        headers
+            .get(&header_names::RETRY)
+            .is_some_and(|value| value == "1")
+    };
+    let key = match sender {
+        Sender::Edge { key, .. } => *key,
+        Sender::Client(_) if repeats() => Key::Repeated,
+        Sender::Client(_) => Key::Sent,
+    };
+    Ok((id, key))
+}
+
+fn new_order_id() -> Result<OrderId, Problem> {
+    let mut random = [0; 10];
+    // An order id is a capability: without chance, no order.
+    getrandom::fill(&mut random).map_err(|_| Problem::new(Code::Unavailable).retry_after(1_000))?;
+    Ok(OrderId::new_v7(clock::now(), random))
+}
+
+/// The buyer for whom the shop vouches; `None` where orders need no token.
+pub(super) fn buyer_by_token(
+    app: &App,
+    headers: &HeaderMap,
+    sale: &SaleId,
+) -> Result<Option<BuyerId>, TokenError> {
+    let Some(keys) = &app.buyer_keys else {
+        return Ok(None);
+    };
+    let token = headers.get(&header_names::BUYER_TOKEN);
+    // What is no text is no token.
+    let token = token.map(|token| token.to_str().unwrap_or_default());
+    buyer_token::check(keys, token, sale, clock::now()).map(Some)
+}
+
+/// The body as JSON of type `T`.
+pub(super) async fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: impl Incoming,
+) -> Result<T, Problem> {
+    let bytes = read(headers, body).await?;
+    if bytes.is_empty() {
+        return Err(Problem::invalid("The body is empty; send JSON."));
+    }
+    parse(&bytes)
+}
+
+/// The body as JSON of type `T`; the default where it is empty.
+pub(super) async fn json_or_default<T: Default + DeserializeOwned>(
+    headers: &HeaderMap,
+    body: impl Incoming,
+) -> Result<T, Problem> {
+    let bytes = read(headers, body).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    parse(&bytes)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would also take the values of an object as a list, without their names.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        let wrong = "The body is not what this call takes: send a JSON object.";
+        return Err(Problem::invalid(wrong));
+    }
+    serde_json::from_slice(bytes)
+        .map_err(|e| Problem::invalid(format!("The body is not what this call takes: {e}.")))
+}
+
+/// The query of an address as the type `T`.
+pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    Query::try_from_uri(uri)
+        .map(|Query(wanted)| wanted)
+        .map_err(|e| Problem::invalid(format!("The query is not what this call takes: {e}.")))
+}
+
+/// The whole body, at most [`BODY_MAX`] bytes of it, however it is framed. One that is announced or turns out to be
+/// larger is refused at once; what is left of it goes with the connection (`linger.rs`).
+async fn read(headers: &HeaderMap, mut body: impl Incoming) -> Result<Bytes, Problem> {
+    let late = || Problem::invalid("The body did not arrive within 5 seconds. Send it again.");
+    let announced = headers.get(CONTENT_LENGTH);
+    // The HTTP library has read it: what fits into no number here does not fit into any limit either.
+    let fits = |text: &str| text.parse::<usize>().is_ok_and(|length| length <= BODY_MAX);
+    if announced.is_some_and(|length| !length.to_str().is_ok_and(fits)) {
+        return Err(Problem::new(Code::TooLarge));
+    }
+    tokio::time::timeout(BODY_DEADLINE, collect(&mut body))
+        .await
+        .unwrap_or_else(|_| Err(late()))
+}
+
+async fn collect(body: &mut impl Incoming) -> Result<Bytes, Problem> {
+    let mut whole = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::invalid("The body ended too early."))?;
+        let Ok(data) = frame.into_data() else {
+            continue; // Trailers: nothing here reads them.
+        };
+        if whole.len() + data.len() > BODY_MAX {
+            return Err(Problem::new(Code::TooLarge));
+        }
+        // Nearly always the only frame: then nothing is copied.
+        whole = if whole.is_empty() {
+            data
+        } else {
+            let mut joined = BytesMut::from(whole);
+            joined.extend_from_slice(&data);
+            joined.freeze()
+        };
+    }
+    Ok(whole)
+}

@@ -1,0 +1,241 @@
+//! The only file of the origin that turns outcomes into HTTP answers.
+
+use super::cached_refusals;
+use super::json::{HEADERS, status, to_json};
+use crate::api::sale_bodies::SaleReport;
+use crate::api::sale_changes::refused;
+use crate::header_names;
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use lastseat_ledger::{Fault, Reply, SaleChange, Verdict};
+use serde::Serialize;
+use shared::auth::edge_signature::Untrusted;
+use shared::wire::messages::OrderView;
+use shared::wire::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
+use shared::{Code, Grant, Order, OrderId, Problem, Refusal, SaleId};
+use shared::{Placed, Tier};
+
+/// How long a client waits before it asks again when the ledger is away, in milliseconds.
+const AWAY_MS: u32 = 1_000;
+
+/// The outcome of placing an order.
+#[must_use]
+pub fn placed(sale: &SaleId, id: &OrderId, outcome: &Result<Placed, Fault>) -> Response {
+    let placed = match outcome {
+        Ok(placed) => placed,
+        Err(trouble) => return problem(&fault(trouble).for_order(id)),
+    };
+    let mut response = match &placed.verdict {
+        Verdict::Granted { order, replayed } => granted(sale, id, order, *replayed),
+        Verdict::Refused(no) => refused_order(*no, id),
+    };
+    answered_by(&mut response, placed.by);
+    response
+}
+
+/// The outcome of a change of an order.
+#[must_use]
+pub fn order_changed(sale: &SaleId, id: &OrderId, reply: &Reply<Verdict>) -> Response {
+    let mut response = match reply {
+        Err(trouble) => return problem(&fault(trouble).for_order(id)),
+        Ok(None) => problem(&Problem::refusal(Refusal::UnknownSale).for_order(id)),
+        Ok(Some((_, Verdict::Refused(no)))) => problem(&Problem::refusal(*no).for_order(id)),
+        Ok(Some((_, Verdict::Granted { order, replayed }))) => {
+            let mut response = json(StatusCode::OK, &OrderView::new(sale, id, order));
+            mark_replayed(&mut response, *replayed);
+            response
+        }
+    };
+    answered_by(&mut response, Tier::Ledger);
+    response
+}
+
+/// The outcome of a change of a sale.
+#[must_use]
+pub fn sale_changed(sale: &SaleId, reply: &Reply<SaleChange>) -> Response {
+    let mut response = match reply {
+        Err(trouble) => return problem(&fault(trouble)),
+        Ok(None) => problem(&Problem::refusal(Refusal::UnknownSale)),
+        Ok(Some((snapshot, change))) => match refused(*change, snapshot) {
+            Some(no) => problem(&no),
+            None => {
+                let mut response = json(StatusCode::OK, &SaleReport::new(sale, snapshot));
+                mark_replayed(&mut response, *change == SaleChange::Unchanged);
+                response
+            }
+        },
+    };
+    answered_by(&mut response, Tier::Ledger);
+    response
+}
+
+fn refused_order(no: Refusal, id: &OrderId) -> Response {
+    cached_refusals::refused(no, id).unwrap_or_else(|| problem(&Problem::refusal(no).for_order(id)))
+}
+
+fn mark_replayed(response: &mut Response, replayed: bool) {
+    if replayed {
+        let yes = HeaderValue::from_static("true");
+        response
+            .headers_mut()
+            .insert(&header_names::IDEMPOTENCY_REPLAYED, yes);
+    }
+}
+
+/// Says who decided; an answer that does not say so is the node's own.
+pub fn answered_by(response: &mut Response, tier: Tier) {
+    let by = HeaderValue::from_static(tier.as_str());
+    response
+        .headers_mut()
+        .insert(&header_names::ANSWERED_BY, by);
+}
+
+fn granted(sale: &SaleId, id: &OrderId, order: &Order, replayed: bool) -> Response {
+    let status = if replayed {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let mut response = json(status, &OrderView::new(sale, id, order));
+    mark_replayed(&mut response, replayed);
+    if let Ok(address) = HeaderValue::try_from(address(sale, id)) {
+        response.headers_mut().insert(LOCATION, address);
+    }
+    response
+}
+
+/// Path of an order.
+fn address(sale: &SaleId, id: &OrderId) -> String {
+    format!("/v1/sales/{sale}/orders/{}", id.in_path())
+}
+
+/// What the ledger said when it was asked for something that it may not have.
+pub fn found<T>(
+    asked: Result<Option<T>, Fault>,
+    missing: Refusal,
+    view: impl FnOnce(T) -> Response,
+) -> Response {
+    let mut response = match asked {
+        Ok(Some(thing)) => view(thing),
+        Ok(None) => problem(&Problem::refusal(missing)),
+        Err(trouble) => return problem(&fault(&trouble)),
+    };
+    answered_by(&mut response, Tier::Ledger);
+    response
+}
+
+/// A fault as the client hears it.
+#[must_use]
+pub fn fault(fault: &Fault) -> Problem {
+    let problem = Problem::new(fault.code());
+    match fault {
+        Fault::NotSent(_) | Fault::Unknown(_) => problem.retry_after(AWAY_MS),
+        Fault::Corrupt(_) => problem,
+    }
+}
+
+/// A "no" of any kind.
+#[must_use]
+pub fn problem(problem: &Problem) -> Response {
+    let mut response = json(status(problem), problem);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    if let Some(challenge) = problem.code.challenge() {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(seconds) = problem.retry_after_seconds() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// The client asked more than its address may. The header tells an edge that the node itself has room.
+#[must_use]
+pub fn client_busy(busy: Refusal) -> Response {
+    let mut response = problem(&Problem::refusal(busy));
+    let client = HeaderValue::from_static("client");
+    response
+        .headers_mut()
+        .insert(&header_names::LIMITED, client);
+    response
+}
+
+/// The request is not believed to come from an edge. The challenge says why in a word, for the log of the edge.
+#[must_use]
+pub fn untrusted(why: Untrusted) -> Response {
+    let mut response = problem(&Problem::saying(Code::Untrusted, why));
+    let challenge = format!("{EDGE_CHALLENGE} error=\"{}\"", why.as_str());
+    if let Ok(challenge) = HeaderValue::try_from(challenge) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// `body` as JSON.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    // Our own types always serialize; if one ever does not, the client must not read a cut body as
+    // a yes.
+    let (status, media_type, bytes) = match to_json(body) {
+        Ok(bytes) => (status, "application/json", bytes),
+        Err(e) => {
+            let bytes = format!("The answer cannot be written: {e}\n").into_bytes();
+            (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", bytes)
+        }
+    };
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Plain text for people and scrapers.
+#[must_use]
+pub fn text(media_type: &'static str, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
+    let media_type = HeaderValue::from_static(media_type);
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    response
+}
+
+/// Tells the edge how much it may forward.
+pub fn add_grant(response: &mut Response, grant: &Grant) {
+    if let Ok(value) = HeaderValue::try_from(grant.to_header()) {
+        response.headers_mut().insert(&header_names::GRANT, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_never_reported_as_sold_out() {
+        let why = || "redis went away".to_owned();
+        let heard = [
+            Fault::NotSent(why()),
+            Fault::Unknown(why()),
+            Fault::Corrupt(why()),
+        ]
+        .map(|trouble| fault(&trouble));
+        let codes = heard.each_ref().map(|problem| problem.code);
+        assert_eq!(
+            codes,
+            [Code::Unavailable, Code::OutcomeUnknown, Code::Corrupt]
+        );
+        assert!(heard.iter().all(|problem| problem.status >= 500));
+    }
+
+    #[test]
+    fn the_address_of_an_order_escapes_what_a_path_would_read() {
+        let sale = SaleId::parse("demo").unwrap();
+        let id = OrderId::parse("a/b?c%d#0123456789").unwrap();
+        assert_eq!(
+            address(&sale, &id),
+            "/v1/sales/demo/orders/a%2Fb%3Fc%25d%230123456789"
+        );
+    }
+}

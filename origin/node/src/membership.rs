@@ -1,0 +1,213 @@
+//! Which nodes live: each says so once a second in the ledger and hears the sum of the weights.
+
+use crate::node_number::NodeNumber;
+use crate::telemetry::metrics::Counters;
+use lastseat_ledger::{Beat, Fault, Ledger};
+use shared::limits::NODE_LIVE_MS;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Time between two beats of a node.
+const BEAT: Duration = Duration::from_secs(1);
+/// The same while the ledger does not answer: its return must not wait for the next beat.
+const BEAT_AWAY: Duration = Duration::from_millis(100);
+/// Beats in which a node may be missing before nobody waits for what it acknowledged.
+const MISSED_MAX: u32 = (NODE_LIVE_MS / 1_000) as u32 + 1;
+
+/// Who a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeIdentity {
+    /// Its number, unique in the cluster.
+    pub id: u16,
+    /// Its share of the traffic.
+    pub weight: u32,
+}
+
+/// What this node knows of the others.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    me: NodeIdentity,
+    ledger: Ledger,
+    counters: Arc<Counters>,
+    /// `None` in a test without a data directory.
+    number: Option<NodeNumber>,
+    live_weight: AtomicU32,
+    trouble: Mutex<Option<String>>,
+    /// Nodes that live or lived a moment ago, and in how many beats each was missing.
+    peers: Mutex<BTreeMap<u16, u32>>,
+    /// The history of Redis at the last beat.
+    history: Mutex<String>,
+    /// How often a sale had been found behind at the last beat.
+    behind: AtomicU64,
+    /// The history of Redis in which this node has nothing left to restore; empty = none.
+    settled: Mutex<String>,
+    /// It stops: no beat may follow its last one.
+    leaving: AtomicBool,
+}
+
+impl Nodes {
+    pub(crate) fn start(
+        ledger: Ledger,
+        me: NodeIdentity,
+        number: Option<NodeNumber>,
+        counters: Arc<Counters>,
+    ) -> Arc<Self> {
+        let nodes = Arc::new(Self {
+            me,
+            ledger,
+            counters,
+            number,
+            live_weight: AtomicU32::new(me.weight),
+            trouble: Mutex::new(Some("the ledger has not been heard yet".into())),
+            peers: Mutex::new(BTreeMap::from([(me.id, 0)])),
+            history: Mutex::default(),
+            behind: AtomicU64::new(0),
+            settled: Mutex::default(),
+            leaving: AtomicBool::new(false),
+        });
+        let beating = Arc::downgrade(&nodes);
+        tokio::spawn(async move {
+            while let Some(nodes) = beating.upgrade() {
+                let pause = if nodes.beat().await { BEAT } else { BEAT_AWAY };
+                drop(nodes);
+                tokio::time::sleep(pause).await;
+            }
+        });
+        nodes
+    }
+
+    /// Says whether the ledger answered.
+    async fn beat(&self) -> bool {
+        self.write_missing();
+        if self.leaving.load(Ordering::Acquire) {
+            return true;
+        }
+        let outcome = match self.renew_number().await {
+            Ok(true) => self.ledger.beat(self.me.id, self.me.weight).await,
+            // The other one beats under this number.
+            Ok(false) => return true,
+            Err(fault) => Err(fault),
+        };
+        let answered = outcome.is_ok();
+        let trouble = match outcome {
+            Ok(beat) => {
+                self.live_weight.store(beat.live_weight, Ordering::Relaxed);
+                self.hear(beat);
+                self.counters.clear_trouble();
+                None
+            }
+            Err(fault) => Some(format!("ledger: {fault}")),
+        };
+        let mut last = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*last, &trouble) {
+            (None, Some(text)) => tracing::error!("{text}"),
+            (Some(_), None) => tracing::info!("the ledger answers"),
+            _ => {}
+        }
+        *last = trouble;
+        answered
+    }
+
+    /// What the journal's file lacks is written although nobody orders here any more.
+    fn write_missing(&self) {
+        let unsaved = &self.counters.acknowledged_unsaved_bytes;
+        if unsaved.load(Ordering::Relaxed) > 0 {
+            let journal = self.ledger.acknowledged().clone();
+            drop(tokio::task::spawn_blocking(move || journal.write_missing()));
+        }
+    }
+
+    /// Whether this node may beat under its number.
+    async fn renew_number(&self) -> Result<bool, Fault> {
+        let Some(number) = &self.number else {
+            return Ok(true);
+        };
+        let ours = number.renew(&self.ledger).await?;
+        let gauge = &self.counters.node_number_clash;
+        gauge.store(u64::from(!ours), Ordering::Relaxed);
+        Ok(ours)
+    }
+
+    /// Why the number of this node is another one's, in words; `None` = it is not.
+    pub(crate) fn clash(&self) -> Option<String> {
+        let number = self.number.as_ref().filter(|number| number.clashes())?;
+        number.clash()
+    }
+
+    /// The number under which this node may say what it acknowledged; `None` = another one may have it by now.
+    pub(crate) fn number_surely_ours(&self) -> Option<u16> {
+        let ours = |number: &NodeNumber| number.is_surely_ours();
+        self.number.as_ref().is_none_or(ours).then_some(self.me.id)
+    }
+
+    fn hear(&self, beat: Beat) {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        for missed in peers.values_mut() {
+            *missed += 1;
+        }
+        peers.extend(beat.nodes.into_iter().map(|node| (node, 0)));
+        peers.insert(self.me.id, 0);
+        peers.retain(|_, missed| *missed < MISSED_MAX);
+        drop(peers);
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = std::mem::replace(&mut *history, beat.history);
+        let replaced = !known.is_empty() && known != *history;
+        drop(history);
+        let behind = self.behind.swap(beat.behind, Ordering::Relaxed) != beat.behind;
+        if replaced || (behind && !known.is_empty()) {
+            self.ledger.recovering().want_all();
+        }
+    }
+
+    /// This node has restored all that it has to in `history`; `None` = it may have something to restore.
+    pub(crate) fn settle(&self, history: Option<&str>) {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        *settled = history.unwrap_or_default().to_owned();
+    }
+
+    /// This node's number.
+    pub(crate) const fn me(&self) -> u16 {
+        self.me.id
+    }
+
+    /// The nodes, this one among them, that lived when the ledger was last heard or a moment before: what they
+    /// acknowledged is waited for.
+    pub(crate) fn peers(&self) -> BTreeSet<u16> {
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        peers.keys().copied().collect()
+    }
+
+    /// This node's weight and the sum over live nodes.
+    pub(crate) fn weights(&self) -> (u32, u32) {
+        (self.me.weight, self.live_weight.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn ready(&self) -> Result<(), String> {
+        if let Some(clash) = self.clash() {
+            return Err(clash);
+        }
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.clone().map_or(Ok(()), Err)
+    }
+
+    /// Tells the others that this node stops; if that fails they notice by its silence.
+    pub(crate) async fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+        if let Some(number) = &self.number {
+            if number.clashes() {
+                return;
+            }
+            number.leave(&self.ledger).await;
+        }
+        // The list of nodes proves nothing of what another master of a Cluster has.
+        let settled = if self.ledger.has_one_server() {
+            let settled = self.settled.lock();
+            settled.unwrap_or_else(PoisonError::into_inner).clone()
+        } else {
+            String::new()
+        };
+        let _: Result<Beat, Fault> = self.ledger.leave(self.me.id, &settled).await;
+    }
+}

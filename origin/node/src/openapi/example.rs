@@ -1,0 +1,165 @@
+//! What bodies look like: made by the types themselves, so that an example cannot be out of date.
+
+use crate::api::event_line::EventLine;
+use crate::api::sale_bodies::SaleReport;
+use crate::status::ClusterStatus;
+use lastseat_ledger::AuditReport;
+use shared::wire::messages::{OrderView, SaleView};
+use shared::{Code, OrderState, Problem, Refusal, SaleId, SaleState, Snapshot, Terms, UnixMillis};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use utoipa::openapi::example::Example;
+
+/// An order id as the edge makes them.
+pub(super) const ORDER: &str = "01a206a1-4986-71b9-82fc-1638e7e87c78";
+/// The moment of the examples: 2026-11-23T03:32:43.147Z.
+const NOW: u64 = 1_795_404_763_147;
+/// How long the holds of the examples last, in milliseconds.
+pub(super) const HOLD_MS: u64 = 600_000;
+
+/// An order in some state.
+pub(super) fn order(state: OrderState) -> OrderView {
+    let now = UnixMillis(NOW);
+    OrderView {
+        order_id: ORDER.to_owned(),
+        sale: "demo".to_owned(),
+        buyer: "ada".to_owned(),
+        quantity: 1,
+        state,
+        created_at: now,
+        expires_at: (state == OrderState::Held).then_some(now.plus(HOLD_MS)),
+    }
+}
+
+/// A sale for the public.
+pub(super) fn sale() -> SaleView {
+    let (id, snapshot) = demo(SaleState::Open);
+    SaleView::new(&id, &snapshot)
+}
+
+/// A sale for operators.
+pub(super) fn report(state: SaleState) -> SaleReport {
+    let (id, snapshot) = demo(state);
+    SaleReport::new(&id, &snapshot)
+}
+
+/// A clean audit.
+pub(super) fn audit() -> AuditReport {
+    let (id, snapshot) = demo(SaleState::Open);
+    let states = [
+        ("held", 310),
+        ("confirmed", 5_120),
+        ("cancelled", 12),
+        ("expired", 40),
+    ];
+    AuditReport {
+        sale: id.to_string(),
+        capacity: snapshot.capacity.into(),
+        free: snapshot.free().into(),
+        held: snapshot.held.into(),
+        confirmed: snapshot.confirmed.into(),
+        orders: BTreeMap::from(states),
+        commit_seq: snapshot.commit_seq,
+        log_from: 1,
+        orders_in_log: 5_482,
+        ok: true,
+        differences: Vec::new(),
+        more_differences: 0,
+        findings: Vec::new(),
+        kinds: BTreeMap::new(),
+        not_checked: Vec::new(),
+    }
+}
+
+/// The status of a quiet cluster.
+pub(super) fn status() -> ClusterStatus {
+    ClusterStatus {
+        at: UnixMillis(NOW),
+        nodes: Vec::new(),
+        sales: Vec::new(),
+        more_sales: 0,
+        live_edges: 1,
+        happenings: Vec::new(),
+    }
+}
+
+/// An event of the log.
+pub(super) fn event() -> EventLine {
+    EventLine {
+        sale: "demo".to_owned(),
+        commit_seq: 7,
+        index: 0,
+        at: UnixMillis(NOW),
+        version: 1,
+        kind: "held",
+        order_id: Some(ORDER.to_owned()),
+        buyer: Some("ada".to_owned()),
+        quantity: Some(1),
+        deadline: Some(UnixMillis(NOW).plus(HOLD_MS)),
+        restored: None,
+        state: None,
+        capacity: None,
+        opens_at: None,
+        closes_at: None,
+        hold_ms: None,
+        buyer_limit: None,
+        order_limit: None,
+    }
+}
+
+/// What a client hears with `code`.
+pub(super) fn problem(code: Code) -> Problem {
+    let problem = Problem::new(code);
+    match code {
+        Code::Busy => Problem::refusal(Refusal::Busy(250)),
+        Code::AllHeld => Problem::refusal(Refusal::AllHeld),
+        Code::Paused => Problem::refusal(Refusal::Paused),
+        Code::NotOpen => Problem::refusal(Refusal::NotOpen(Some(UnixMillis(NOW).plus(HOLD_MS)))),
+        Code::Unavailable | Code::OutcomeUnknown => problem.retry_after(1_000),
+        _ => problem,
+    }
+}
+
+/// The same as an example of a document.
+pub(super) fn of_code(code: Code) -> Example {
+    Example::builder()
+        .summary(code.title())
+        .value(serde_json::to_value(problem(code)).ok())
+        .build()
+}
+
+/// All codes as a table.
+pub(super) fn of_all_codes() -> String {
+    let mut table = "What can go wrong is answered as `application/problem+json` (RFC 9457) with a stable `code`:\n\n\
+        | code | status | meaning |\n|---|---|---|"
+        .to_owned();
+    for code in Code::ALL {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            table,
+            "\n| `{}` | {} | {} |",
+            code.as_str(),
+            code.status(),
+            code.detail()
+        );
+    }
+    table
+}
+
+fn demo(state: SaleState) -> (SaleId, Snapshot) {
+    let snapshot = Snapshot {
+        capacity: 10_000,
+        held: 310,
+        confirmed: 5_120,
+        version: 1,
+        commit_seq: 912,
+        state,
+        terms: Terms {
+            hold_ms: HOLD_MS,
+            ..Terms::default()
+        },
+        at: UnixMillis(NOW),
+    };
+    let id = SaleId::parse("demo").expect("a word of letters");
+    (id, snapshot)
+}

@@ -1,0 +1,168 @@
+//! The names of the sales that exist, as the ledger lists them: read at the start and again every few seconds.
+//!
+//! Nodes use the list to tell a real sale from an invented name without asking: under a flood of invented names, real sales
+//! are looked up all the same. Edges get a part of it for the same reason (`Lastseat-Sales`).
+
+use axum::http::HeaderValue;
+use lastseat_ledger::Ledger;
+use shared::SaleId;
+use shared::limits::{SALES_HEADER_MAX, SALES_MAX};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+/// Least time between two readings of the list.
+const READ_EVERY: Duration = Duration::from_secs(2);
+/// The pause after a reading is at least this many times as long as the reading: a list of a hundred thousand names must
+/// not keep Redis busy.
+const PAUSE_FACTOR: u32 = 100;
+/// Names that a node keeps of the list.
+const NAMES_MAX: usize = 65_536;
+/// How long a name that the ledger did not know is taken to be unknown, where there is no place to ask again.
+const UNKNOWN_FOR: Duration = Duration::from_secs(1);
+/// Such names that are kept.
+const UNKNOWN_MAX: usize = 4_096;
+
+/// What a node knows of names.
+#[derive(Debug, Default)]
+pub(crate) struct SaleNames {
+    listed: RwLock<Listed>,
+    unknown: Mutex<HashMap<SaleId, Instant>>,
+    /// Sales that are known here and that the ledger has lost.
+    gone: Mutex<BTreeSet<SaleId>>,
+}
+
+#[derive(Debug, Default)]
+struct Listed {
+    names: HashSet<SaleId>,
+    /// For edges.
+    header: Option<HeaderValue>,
+}
+
+impl SaleNames {
+    /// Begins to read; ends when it is dropped.
+    pub(crate) fn start(ledger: Ledger) -> Arc<Self> {
+        let names = Arc::<Self>::default();
+        let reading = Arc::downgrade(&names);
+        tokio::spawn(async move {
+            loop {
+                let begun = Instant::now();
+                let listed = ledger.sales().await;
+                let pause = READ_EVERY.max(begun.elapsed() * PAUSE_FACTOR);
+                let Some(names) = reading.upgrade() else {
+                    return;
+                };
+                if let Ok(listed) = listed {
+                    *names.write() = Listed {
+                        header: header(listed.iter()),
+                        names: listed.into_iter().take(NAMES_MAX).collect(),
+                    };
+                }
+                drop(names);
+                tokio::time::sleep(pause).await;
+            }
+        });
+        names
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Listed> {
+        self.listed.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unknown(&self) -> MutexGuard<'_, HashMap<SaleId, Instant>> {
+        self.unknown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether `sale` exists, as far as is known.
+    pub(crate) fn lists(&self, sale: &SaleId) -> bool {
+        let listed = self.listed.read().unwrap_or_else(PoisonError::into_inner);
+        listed.names.contains(sale)
+    }
+
+    /// `sale` exists.
+    pub(crate) fn add(&self, sale: &SaleId) {
+        if self.lists(sale) {
+            return;
+        }
+        let mut listed = self.write();
+        if listed.names.len() < NAMES_MAX {
+            listed.names.insert(sale.clone());
+            listed.header = header(listed.names.iter());
+        }
+        drop(listed);
+        self.unknown().remove(sale);
+    }
+
+    /// The ledger does not know `sale`.
+    pub(crate) fn is_unknown(&self, sale: &SaleId) {
+        let mut unknown = self.unknown();
+        if unknown.len() >= UNKNOWN_MAX {
+            unknown.retain(|_, since| since.elapsed() < UNKNOWN_FOR);
+        }
+        if unknown.len() < UNKNOWN_MAX {
+            unknown.insert(sale.clone(), Instant::now());
+        }
+    }
+
+    /// Whether the ledger did not know `sale` a moment ago.
+    pub(crate) fn was_unknown(&self, sale: &SaleId) -> bool {
+        let unknown = self.unknown();
+        let since = unknown.get(sale);
+        since.is_some_and(|since| since.elapsed() < UNKNOWN_FOR)
+    }
+
+    fn lost(&self) -> MutexGuard<'_, BTreeSet<SaleId>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ledger has lost `sale`.
+    pub(crate) fn is_gone(&self, sale: &SaleId) {
+        let mut gone = self.lost();
+        if gone.len() < SALES_MAX && gone.insert(sale.clone()) {
+            tracing::error!(
+                "sale {sale} is gone from the ledger, with all its orders. Nothing of it is sold until it is created again \
+                 under its name: then what nodes acknowledged is restored (docs/HEALING.md)"
+            );
+        }
+    }
+
+    /// The ledger has `sale`; says whether it was lost until now.
+    pub(crate) fn is_back(&self, sale: &SaleId) -> bool {
+        let was_lost = self.lost().remove(sale);
+        if was_lost {
+            tracing::info!("sale {sale} is in the ledger again");
+        }
+        was_lost
+    }
+
+    /// The sales that the ledger has lost, as far as nobody has seen them again.
+    pub(crate) fn lost_sales(&self) -> Vec<SaleId> {
+        self.lost().iter().cloned().collect()
+    }
+
+    /// How many sales the ledger has lost.
+    pub(crate) fn gone(&self) -> usize {
+        self.lost().len()
+    }
+
+    /// The value of `Lastseat-Sales`; `None` while nothing is listed.
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        let listed = self.listed.read().unwrap_or_else(PoisonError::into_inner);
+        listed.header.clone()
+    }
+}
+
+/// Names, separated by spaces, as many as fit.
+fn header<'a>(names: impl Iterator<Item = &'a SaleId>) -> Option<HeaderValue> {
+    let mut text = String::new();
+    for name in names {
+        if text.len() + 1 + name.as_str().len() > SALES_HEADER_MAX {
+            break;
+        }
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(name.as_str());
+    }
+    (!text.is_empty()).then(|| HeaderValue::try_from(text).ok())?
+}

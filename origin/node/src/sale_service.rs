@@ -1,0 +1,492 @@
+//! The sales that a node serves: finds the desk of a sale and hands orders to it.
+
+use crate::api::sale_changes::{self, Restock};
+use crate::committer::{Committer, Desk};
+use crate::healer::Healer;
+use crate::membership::Nodes;
+use crate::node_number::NodeNumber;
+use crate::redis_watch::RedisWatch;
+use crate::sale_names::SaleNames;
+use crate::telemetry::metrics::page::Page;
+use crate::telemetry::metrics::{Counters, count};
+use crate::timeline::Happenings;
+use axum::http::HeaderValue;
+use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
+use shared::limits::{ORIGIN_DEADLINE_MS, SALES_MAX};
+use shared::{
+    EdgeCounts, EdgeId, Grant, Order, OrderId, Placed, Quantity, Refusal, SaleId, SaleState,
+    Snapshot, Tier,
+};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+pub use crate::committer::{DeskView, NewOrder};
+pub use crate::membership::NodeIdentity;
+pub use lastseat_ledger::Verdict;
+
+/// Look-ups of sales that no desk is open for and that are on no list, at the same time. Invented names cost one each.
+const LOOKUPS_MAX: usize = 32;
+/// The same of sales that are listed: what is invented takes no place from them, and they wait instead of being refused.
+const LISTED_LOOKUPS_MAX: usize = 32;
+
+/// Time between two looks for sales that the ledger has lost, and how many are asked for in one.
+const LOST_LOOK: Duration = Duration::from_secs(2);
+const LOST_LOOKS_MAX: usize = 64;
+
+/// The sales of one node.
+#[derive(Clone, Debug)]
+pub struct Sales(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    ledger: Ledger,
+    nodes: Arc<Nodes>,
+    /// Works for as long as it is here.
+    _healer: Healer,
+    counters: Arc<Counters>,
+    desks: RwLock<HashMap<SaleId, Arc<Desk>>>,
+    lookups: Semaphore,
+    listed_lookups: Semaphore,
+    names: Arc<SaleNames>,
+    redis: Arc<RedisWatch>,
+    happenings: Arc<Happenings>,
+    draining: AtomicBool,
+}
+
+impl Sales {
+    /// Begins to serve: opens a desk for each sale that the ledger knows and starts the heartbeat.
+    pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
+        Self::start_as(ledger, node, None, counters)
+    }
+
+    /// As [`Sales::start`], for a node that has claimed its number.
+    pub fn start_as(
+        ledger: Ledger,
+        node: NodeIdentity,
+        number: Option<NodeNumber>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let ledger = ledger.observed_by(Arc::<Counters>::clone(&counters));
+        let nodes = Nodes::start(ledger.aside(), node, number, Arc::clone(&counters));
+        let redis = RedisWatch::start(ledger.aside());
+        let names = SaleNames::start(ledger.aside());
+        let healer = Healer::start(ledger.aside(), Arc::clone(&nodes), Arc::clone(&counters));
+        let sales = Self(Arc::new(Inner {
+            ledger,
+            nodes,
+            _healer: healer,
+            counters,
+            desks: RwLock::default(),
+            lookups: Semaphore::new(LOOKUPS_MAX),
+            listed_lookups: Semaphore::new(LISTED_LOOKUPS_MAX),
+            names,
+            redis,
+            happenings: Arc::default(),
+            draining: AtomicBool::new(false),
+        }));
+        let opener = sales.clone();
+        tokio::spawn(async move { opener.open_known_sales().await });
+        let serving = Arc::downgrade(&sales.0);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOST_LOOK).await;
+                match serving.upgrade() {
+                    Some(inner) => Self(inner).look_for_lost().await,
+                    None => return,
+                }
+            }
+        });
+        sales
+    }
+
+    /// Opens desks for the sales that exist, so that their holds expire on time although nobody asks for them.
+    async fn open_known_sales(&self) {
+        let known = match self.0.ledger.sales().await {
+            Ok(known) => known,
+            Err(fault) => return tracing::warn!("the list of sales could not be read: {fault}"),
+        };
+        for sale in known.iter().take(SALES_MAX) {
+            if let Err(fault) = self.desk(sale).await {
+                tracing::warn!("sale {sale} could not be read: {fault}");
+            }
+        }
+    }
+
+    /// Looks whether the ledger still has the sales that this node serves and that it does not list any more.
+    async fn look_for_lost(&self) {
+        // A lost one that was created again is to be healed by every node that knows it, also one that nobody asks.
+        let mut sales = self.0.names.lost_sales();
+        sales.truncate(LOST_LOOKS_MAX);
+        let unlisted: Vec<SaleId> = {
+            let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
+            let unlisted = desks.keys().filter(|sale| !self.0.names.lists(sale));
+            unlisted.take(LOST_LOOKS_MAX).cloned().collect()
+        };
+        sales.extend(unlisted);
+        for sale in sales {
+            // Whatever it answers is noted on the way.
+            let _ = self.snapshot_now(&sale).await;
+        }
+    }
+
+    /// Places one order: takes it from the local stock, then to the ledger. Once it waits in the queue it is
+    /// carried out whether or not the caller still waits.
+    ///
+    /// # Errors
+    /// See [`Fault`]. `Unknown` also when the answer takes longer than [`ORIGIN_DEADLINE_MS`].
+    pub async fn place(&self, sale: &SaleId, order: NewOrder) -> Result<Placed, Fault> {
+        count(&self.0.counters.orders_received);
+        if self.0.draining.load(Ordering::Relaxed) {
+            return Err(Fault::NotSent("this node is stopping".into()));
+        }
+        self.0.redis.fit()?;
+        self.has_its_number()?;
+        let Some(desk) = self.desk(sale).await? else {
+            return Ok(Placed {
+                verdict: Verdict::Refused(Refusal::UnknownSale),
+                by: Tier::Ledger,
+            });
+        };
+        let now = self.0.ledger.now();
+        desk.counts().received(now);
+        if let Some(refusal) = desk.refuse_from_memory(&order, now) {
+            self.count_refused(&desk);
+            return Ok(Placed {
+                verdict: Verdict::Refused(refusal),
+                by: Tier::Origin,
+            });
+        }
+        let Some(answer) = desk.queue(order) else {
+            self.count_refused(&desk);
+            let busy = Verdict::Refused(Refusal::Busy(desk.retry_after_ms()));
+            return Ok(Placed {
+                verdict: busy,
+                by: Tier::Origin,
+            });
+        };
+        let deadline = Duration::from_millis(ORIGIN_DEADLINE_MS);
+        match tokio::time::timeout(deadline, answer).await {
+            Ok(Ok(placed)) => placed,
+            Ok(Err(_)) => Err(Fault::Unknown("the committer stopped".into())),
+            Err(_) => Err(Fault::Unknown("the ledger is slow".into())),
+        }
+    }
+
+    /// How a sale stands: what the ledger says now or said at most 100 ms ago, and which of the two.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn snapshot(&self, sale: &SaleId) -> Result<Option<(Snapshot, Tier)>, Fault> {
+        let Some(desk) = self.desk(sale).await? else {
+            return Ok(None);
+        };
+        desk.recent_snapshot().await.map(Some)
+    }
+
+    /// How a sale stands, straight from the ledger.
+    ///
+    /// # Errors
+    /// See [`Fault`]; `NotSent` also when the ledger has lost the sale.
+    pub async fn snapshot_now(&self, sale: &SaleId) -> Result<Option<Snapshot>, Fault> {
+        let snapshot = self.0.ledger.snapshot(sale).await?;
+        self.there(sale, snapshot)
+    }
+
+    /// One order, straight from the ledger.
+    ///
+    /// # Errors
+    /// See [`Fault`]; `NotSent` also when the ledger has lost the sale.
+    pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
+        let order = self.0.ledger.order(sale, id).await?;
+        // That there is no such order may be said of a sale only that is there.
+        if order.is_none() && self.knows(sale) {
+            self.snapshot_now(sale).await?;
+        }
+        Ok(order)
+    }
+
+    /// `found`, which the ledger said of `sale`. That it has no such sale is no answer where this node knows the sale:
+    /// then it was lost with all its orders, and nobody is told that nothing was sold.
+    ///
+    /// # Errors
+    /// The ledger has lost the sale.
+    pub fn there<T>(&self, sale: &SaleId, found: Option<T>) -> Result<Option<T>, Fault> {
+        if found.is_some() {
+            self.is_back(sale);
+        } else if self.knows(sale) {
+            self.0.names.is_gone(sale);
+            return Err(shared::admission::batcher::gone(sale));
+        }
+        Ok(found)
+    }
+
+    /// The ledger has `sale`. One that it had lost lacks what this node acknowledged, also where other nodes have healed it
+    /// meanwhile and did not know of this one.
+    fn is_back(&self, sale: &SaleId) {
+        if self.0.names.is_back(sale) {
+            self.0.ledger.recovering().want(sale);
+        }
+    }
+
+    /// Whether the ledger had `sale` once, as far as this node knows: it serves it, or its journal names it.
+    fn knows(&self, sale: &SaleId) -> bool {
+        self.open_desk(sale).is_some() || self.0.ledger.acknowledged().last(sale).is_some()
+    }
+
+    /// How the Redis servers of the ledger are set, and which sales they have lost.
+    pub(crate) fn write_metrics(&self, page: &mut Page) {
+        self.0.redis.write(page);
+        page.gauge(
+            "sales_gone",
+            "Sales that this node knows and that the ledger has lost.",
+            self.0.names.gone(),
+        );
+    }
+
+    /// Names of sales that exist, for an edge that asked for one that this node does not serve.
+    pub(crate) fn names_for_edges(&self) -> Option<HeaderValue> {
+        self.0.names.header()
+    }
+
+    /// Confirms an order, wholly or in part.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn confirm(
+        &self,
+        sale: &SaleId,
+        id: &OrderId,
+        quantity: Option<Quantity>,
+    ) -> Reply<Verdict> {
+        self.0.redis.fit()?;
+        self.has_its_number()?;
+        self.changed(sale, self.0.ledger.confirm(sale, id, quantity).await)
+            .await
+    }
+
+    /// Gives an order's tickets back.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        self.0.redis.fit()?;
+        self.has_its_number()?;
+        self.changed(sale, self.0.ledger.cancel(sale, id).await)
+            .await
+    }
+
+    /// Makes a hold last longer.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        self.0.redis.fit()?;
+        self.has_its_number()?;
+        self.changed(sale, self.0.ledger.extend(sale, id).await)
+            .await
+    }
+
+    /// Changes a sale's capacity.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn restock(&self, sale: &SaleId, wanted: Restock) -> Reply<SaleChange> {
+        self.changed(
+            sale,
+            sale_changes::restock(&self.0.ledger, sale, wanted).await,
+        )
+        .await
+    }
+
+    /// Opens, pauses or closes a sale.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
+        self.changed(sale, self.0.ledger.set_state(sale, state).await)
+            .await
+    }
+
+    /// Changes a sale's terms.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
+        self.changed(sale, self.0.ledger.set_terms(sale, change).await)
+            .await
+    }
+
+    /// The ledger itself, for what needs no desk.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.0.ledger
+    }
+
+    /// The grant for the edge that asked for `sale` and tells what it has counted; `None` before anything was
+    /// heard of the sale.
+    #[must_use]
+    pub fn grant(&self, sale: &SaleId, edge: &EdgeId, told: Option<&EdgeCounts>) -> Option<Grant> {
+        let desk = self.open_desk(sale);
+        match desk {
+            Some(desk) => {
+                if let Some(told) = told {
+                    desk.counts().hear_edge(told);
+                }
+                Some(desk.grant(edge, fastrand::f64()))
+            }
+            None => Some(Grant::of_unknown_sale(self.0.ledger.now())),
+        }
+    }
+
+    /// Whether orders can be taken.
+    ///
+    /// # Errors
+    /// What is failing, for `/readyz`.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.0.draining.load(Ordering::Relaxed) {
+            return Err("this node is stopping".into());
+        }
+        // Names the cause where the heartbeat fails by it, too.
+        self.0.redis.ready()?;
+        self.0.nodes.ready()?;
+        self.0.counters.ledger_trouble().map_or(Ok(()), Err)
+    }
+
+    /// A node whose number another one has acknowledges nothing: after a loss of the ledger only one of the two would be
+    /// waited for.
+    fn has_its_number(&self) -> Result<(), Fault> {
+        self.0
+            .nodes
+            .clash()
+            .map_or(Ok(()), |clash| Err(Fault::NotSent(clash)))
+    }
+
+    /// Whether another process has the number of this node.
+    #[must_use]
+    pub fn number_clashes(&self) -> bool {
+        self.0.nodes.clash().is_some()
+    }
+
+    /// From now on new orders are told that nothing happened here, so that an edge asks another node.
+    pub fn take_no_more(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// What is known of each sale that this node serves, without asking the ledger.
+    #[must_use]
+    pub fn views(&self) -> Vec<DeskView> {
+        let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
+        let mut views: Vec<DeskView> = desks.values().map(|desk| desk.view()).collect();
+        drop(desks);
+        views.sort_by(|a, b| {
+            let asked = |view: &DeskView| view.counts.asked_at();
+            asked(b).cmp(&asked(a)).then_with(|| a.sale.cmp(&b.sale))
+        });
+        views
+    }
+
+    /// Takes in what the ledger said of `sale`. This node serves it from now on, if there is room.
+    pub fn hear(&self, sale: &SaleId, snapshot: &Snapshot) {
+        self.0.names.add(sale);
+        self.is_back(sale);
+        let known = self.open_desk(sale);
+        if let Some(desk) = known.or_else(|| self.open(sale, snapshot).ok()) {
+            desk.hear(snapshot);
+        }
+    }
+
+    /// What has happened to the sales of this node, and to the other nodes.
+    #[must_use]
+    pub fn happenings(&self) -> &Happenings {
+        &self.0.happenings
+    }
+
+    /// Takes no more orders, finishes those that wait, and leaves the list of live nodes.
+    pub async fn drain(&self) {
+        self.take_no_more();
+        let desks: Vec<_> = {
+            let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
+            desks.values().cloned().collect()
+        };
+        for desk in desks {
+            desk.finish().await;
+        }
+        self.0.nodes.leave().await;
+    }
+
+    async fn changed<T>(&self, sale: &SaleId, reply: Reply<T>) -> Reply<T> {
+        let reply = reply.and_then(|found| self.there(sale, found));
+        if let Ok(Some((snapshot, _))) = &reply {
+            self.hear(sale, snapshot);
+        }
+        reply
+    }
+
+    fn count_refused(&self, desk: &Desk) {
+        count(&self.0.counters.refused_by_origin);
+        count(&desk.counts().refused_by_origin);
+    }
+
+    fn open_desk(&self, sale: &SaleId) -> Option<Arc<Desk>> {
+        self.0
+            .desks
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(sale)
+            .cloned()
+    }
+
+    /// The desk of a sale; opened when the ledger has the sale, `None` when it has not.
+    async fn desk(&self, sale: &SaleId) -> Result<Option<Arc<Desk>>, Fault> {
+        if let Some(desk) = self.open_desk(sale) {
+            return Ok(Some(desk));
+        }
+        let names = &self.0.names;
+        let _permit = if names.lists(sale) || self.0.ledger.acknowledged().last(sale).is_some() {
+            let permit = self.0.listed_lookups.acquire().await;
+            // Whoever waited before may have opened it.
+            if let Some(desk) = self.open_desk(sale) {
+                return Ok(Some(desk));
+            }
+            permit.map_err(|_| Fault::NotSent("this node is stopping".into()))?
+        } else if let Ok(permit) = self.0.lookups.try_acquire() {
+            permit
+        } else if names.was_unknown(sale) {
+            return Ok(None);
+        } else {
+            let many = "too many unknown sales are asked for";
+            return Err(Fault::NotSent(many.into()));
+        };
+        let found = self.0.ledger.snapshot(sale).await?;
+        let Some(snapshot) = self.there(sale, found)? else {
+            names.is_unknown(sale);
+            return Ok(None);
+        };
+        names.add(sale);
+        self.open(sale, &snapshot).map(Some)
+    }
+
+    /// Opens the desk of a sale that stands as `snapshot` says, unless it is open already.
+    fn open(&self, sale: &SaleId, snapshot: &Snapshot) -> Result<Arc<Desk>, Fault> {
+        let mut desks = self.0.desks.write().unwrap_or_else(PoisonError::into_inner);
+        if desks.len() >= SALES_MAX && !desks.contains_key(sale) {
+            return Err(Fault::NotSent(format!(
+                "this node serves {SALES_MAX} sales already"
+            )));
+        }
+        let desk = desks.entry(sale.clone()).or_insert_with(|| {
+            Committer::open(
+                sale.clone(),
+                self.0.ledger.clone(),
+                Arc::clone(&self.0.nodes),
+                Arc::clone(&self.0.counters),
+                Arc::clone(&self.0.happenings),
+                *snapshot,
+            )
+        });
+        Ok(Arc::clone(desk))
+    }
+}

@@ -1,0 +1,192 @@
+//! One node: from its configuration to its end.
+
+use crate::config::ServeConfig;
+use crate::http::server::{Connections, Intake};
+use crate::http::status_stream::Feed;
+use crate::http::{App, Clients, Door};
+use crate::node_number::NodeNumber;
+use crate::ready_line::NodeEntry;
+use crate::sale_service::Sales;
+use crate::status::Audits;
+use crate::status_publisher::Publisher;
+use crate::telemetry::decision_log::StatLog;
+use crate::telemetry::metrics::Counters;
+use lastseat_ledger::Ledger;
+use lastseat_ledger::ack_journal::Acknowledged;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4_096;
+/// Connections of operators and scrapers.
+const OPERATORS_MAX: usize = 1_024;
+/// Requests in flight may take this long to finish when the node stops ...
+const FINISH: Duration = Duration::from_secs(5);
+/// ... and what waits for the ledger after that. Together below the 10 s that a supervisor waits.
+const DRAIN: Duration = Duration::from_secs(3);
+/// The last status that is published may take this long.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// A node that listens.
+#[derive(Debug)]
+pub struct Node {
+    app: Arc<App>,
+    public: TcpListener,
+    admin: TcpListener,
+    entry: NodeEntry,
+    connections_max: usize,
+}
+
+impl Node {
+    /// Connects to the ledger, opens the log and listens.
+    ///
+    /// # Errors
+    /// A sentence that says what to do: a port is taken, the ledger cannot be used ...
+    pub async fn start(config: ServeConfig) -> Result<Self, String> {
+        let public = listen("--listen", config.listen)?;
+        let admin = listen("--admin-listen", config.admin_listen)?;
+        let counters = Arc::<Counters>::default();
+        let cannot_write = |e: io::Error| {
+            format!(
+                "cannot write to {}: {e}. Choose another place with --data-dir",
+                config.directory.display()
+            )
+        };
+        let number = NodeNumber::of(&config.directory, config.node.id)?;
+        let stat_log = StatLog::open(&config.directory, Arc::clone(&counters));
+        let stat_log = stat_log.map_err(cannot_write)?;
+        let acknowledged = Acknowledged::open(&config.directory, Arc::<Counters>::clone(&counters));
+        let acknowledged = acknowledged.map_err(cannot_write)?;
+        let ledger = Ledger::connect(&config.ledger).await;
+        let ledger = ledger.map_err(|e| e.to_string())?;
+        let ledger = ledger.keeping(acknowledged).waiting_for(config.replicas);
+        number.take(&ledger).await?;
+        let url = |listener: &TcpListener| Ok(format!("http://{}", listener.local_addr()?));
+        let addresses = url(&public).and_then(|public| Ok((public, url(&admin)?)));
+        let (url, admin_url) = addresses.map_err(|e: io::Error| e.to_string())?;
+        let entry = NodeEntry {
+            id: config.node.id,
+            weight: config.node.weight,
+            url,
+            admin: admin_url,
+            pid: std::process::id(),
+            stat_log: config.directory.join("stat.log"),
+            zone: None,
+        };
+        let app = Arc::new(App {
+            sales: Sales::start_as(ledger, config.node, Some(number), Arc::clone(&counters)),
+            counters,
+            stat_log,
+            node: config.node,
+            admin_token: config.admin_token,
+            shop_token: config.shop_token,
+            trust: config.trust,
+            buyer_keys: config.buyer_keys,
+            clients: config.client_rate.map(Clients::new),
+            demo: config.demo,
+            audits: Audits::default(),
+            feed: Feed::default(),
+            connections: Arc::default(),
+            draining: AtomicBool::new(false),
+        });
+        Ok(Self {
+            app,
+            public,
+            admin,
+            entry,
+            connections_max: config.connections_max,
+        })
+    }
+
+    /// Where the node listens and writes.
+    #[must_use]
+    pub const fn entry(&self) -> &NodeEntry {
+        &self.entry
+    }
+
+    /// Serves until `stop` is ready, then finishes what was begun.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let app = self.app;
+        info!("node {} serves {}", self.entry.id, self.entry.url);
+        let (end, ending) = watch::channel(false);
+        let intake = |listener, door, connections, connections_max| {
+            let mut ending = ending.clone();
+            let intake = Intake {
+                listener,
+                door,
+                node: app.node_header(),
+                connections,
+                connections_max,
+            };
+            // The sender lives until both intakes have ended.
+            let told = async move { drop(ending.wait_for(|ending| *ending).await) };
+            tokio::spawn(intake.run(told, FINISH))
+        };
+        let publisher = Publisher::start(&app);
+        let orders = Arc::clone(&app.connections);
+        let door = Door::public(Arc::clone(&app));
+        let public = intake(self.public, door, orders, self.connections_max);
+        let operators = Arc::<Connections>::default();
+        let door = Door::operators(Arc::clone(&app));
+        let admin = intake(self.admin, door, operators, OPERATORS_MAX);
+
+        stop.await;
+        info!("node {} stops: finishing what was begun", self.entry.id);
+        app.draining.store(true, Ordering::Relaxed);
+        app.sales.take_no_more();
+        publisher.nudge();
+        end.send_replace(true);
+        for intake in [public, admin] {
+            if let Err(e) = intake.await {
+                warn!("an accept loop ended badly: {e}");
+            }
+        }
+        if tokio::time::timeout(DRAIN, app.sales.drain())
+            .await
+            .is_err()
+        {
+            warn!("the ledger did not answer within {DRAIN:?}; orders that waited are unknown");
+        }
+        if tokio::time::timeout(LAST_WORD, publisher.finish())
+            .await
+            .is_err()
+        {
+            warn!("the last status could not be published");
+        }
+        app.stat_log.finish();
+    }
+}
+
+fn listen(flag: &str, address: SocketAddr) -> Result<TcpListener, String> {
+    bind(address).map_err(|e| {
+        let port = address.port();
+        match e.kind() {
+            io::ErrorKind::AddrInUse => format!(
+                "port {port} is taken by another program. Stop that one (`ss -ltnp \
+                 'sport = :{port}'` shows it) or choose another address with {flag}"
+            ),
+            io::ErrorKind::PermissionDenied => format!(
+                "no permission to listen on {address}. Choose a port above 1023 with {flag}"
+            ),
+            _ => format!("cannot listen on {address}: {e}. Choose another address with {flag}"),
+        }
+    })
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A node that is started again must not wait for the old connections' TIME_WAIT.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}

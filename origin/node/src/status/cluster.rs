@@ -1,0 +1,374 @@
+//! The whole cluster, read from the ledger: what the nodes have published, and how the sales stand.
+
+use super::{AuditMark, NodeState, NodeStatus, SaleTotals};
+use crate::api::sale_bodies::SaleReport;
+use crate::timeline::{self, Happening};
+use lastseat_ledger::{Fault, Ledger};
+use serde::Serialize;
+use shared::limits::{NODE_FORGET_MS, NODE_LIVE_MS, SHOWN_SALES_MAX, STATUS_BYTES_MAX};
+use shared::{SaleId, Snapshot, UnixMillis};
+use std::collections::{BTreeMap, BTreeSet};
+use utoipa::ToSchema;
+
+/// Happenings that are shown.
+const HAPPENINGS_SHOWN: usize = 50;
+
+/// How everything stands.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ClusterStatus {
+    /// The ledger's clock.
+    pub at: UnixMillis,
+    /// The nodes, by number.
+    pub nodes: Vec<NodeView>,
+    /// The sales, those with traffic first.
+    pub sales: Vec<SaleView>,
+    /// Sales beyond those shown.
+    pub more_sales: usize,
+    /// Edges that asked lately: what the node that saw most has seen.
+    pub live_edges: u64,
+    /// What happened, the newest first.
+    pub happenings: Vec<Happening>,
+}
+
+/// One node.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NodeView {
+    /// How it is.
+    pub health: Health,
+    /// How old its last word is, in milliseconds.
+    pub silent_ms: u64,
+    /// Its part of the weights of all live nodes.
+    pub weight_share: f64,
+    /// What it said last.
+    #[serde(flatten)]
+    pub status: NodeStatus,
+}
+
+/// How a node is, seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// It takes orders.
+    Live,
+    /// It is heard, but cannot serve orders.
+    Trouble,
+    /// It finishes what was begun.
+    Stopping,
+    /// It has ended in order.
+    Stopped,
+    /// It fell silent.
+    Lost,
+}
+
+impl Health {
+    fn of(status: &NodeStatus, silent_ms: u64) -> Self {
+        match status.state {
+            NodeState::Stopped => Self::Stopped,
+            _ if silent_ms > NODE_LIVE_MS => Self::Lost,
+            NodeState::Stopping => Self::Stopping,
+            NodeState::Serving if status.trouble.is_some() => Self::Trouble,
+            NodeState::Serving => Self::Live,
+        }
+    }
+
+    const fn counts(self) -> bool {
+        matches!(self, Self::Live | Self::Trouble)
+    }
+}
+
+/// One sale.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SaleStatus)]
+pub struct SaleView {
+    /// The sale.
+    pub sale: String,
+    /// How it stands; absent when its data are damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub stock: Option<SaleReport>,
+    /// Why its numbers cannot be believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub damage: Option<String>,
+    /// What became of its orders, over all nodes.
+    pub totals: SaleTotals,
+    /// Orders received, by node.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub received_by_node: BTreeMap<u16, u64>,
+}
+
+/// The stages of a sale's orders: each one that asks is refused at an edge or received by a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Funnel {
+    /// Orders that asked.
+    pub asked: u64,
+    /// Orders refused at an edge.
+    pub refused_at_edge: u64,
+    /// Orders refused by a node from memory.
+    pub refused_at_origin: u64,
+    /// Orders that the ledger has decided on.
+    pub ledger: u64,
+    /// Orders granted.
+    pub granted: u64,
+    /// Tickets confirmed.
+    pub confirmed: u64,
+}
+
+impl ClusterStatus {
+    /// Reads it. `wanted` is shown in any case; `hear` is told how each sale stands.
+    ///
+    /// # Errors
+    /// See [`Fault`]; a sale with damaged data is no fault of the whole.
+    pub async fn read(
+        ledger: &Ledger,
+        wanted: Option<&SaleId>,
+        mut hear: impl FnMut(&SaleId, &Snapshot),
+    ) -> Result<Self, Fault> {
+        let now = ledger.time().await?;
+        let mut statuses = Vec::new();
+        for (node, text) in ledger.statuses().await? {
+            match read_status(&text) {
+                Some(status) if now.since(status.at) <= NODE_FORGET_MS => statuses.push(status),
+                _ => ledger.forget_status(node).await?,
+            }
+        }
+        statuses.sort_by_key(|status| status.node);
+        let (shown, more_sales) = shown_sales(&statuses, &ledger.sales().await?, wanted);
+        let mut sales = Vec::with_capacity(shown.len());
+        for sale in shown {
+            let (stock, damage) = match ledger.snapshot(&sale).await {
+                Ok(Some(snapshot)) => {
+                    hear(&sale, &snapshot);
+                    (Some(SaleReport::new(&sale, &snapshot)), None)
+                }
+                // It is listed before it is created.
+                Ok(None) => continue,
+                Err(Fault::Corrupt(why)) => (None, Some(why)),
+                Err(fault) => return Err(fault),
+            };
+            sales.push(SaleView::new(&sale, stock, damage, &statuses));
+        }
+        let lists = statuses
+            .iter_mut()
+            .map(|s| std::mem::take(&mut s.happenings));
+        let happenings = timeline::merge(lists, HAPPENINGS_SHOWN);
+        let nodes = node_views(statuses, now);
+        let edges = nodes.iter().filter(|node| node.health.counts());
+        Ok(Self {
+            at: now,
+            live_edges: edges.map(|node| node.status.live_edges).max().unwrap_or(0),
+            nodes,
+            sales,
+            more_sales,
+            happenings,
+        })
+    }
+}
+
+impl SaleView {
+    fn new(
+        sale: &SaleId,
+        stock: Option<SaleReport>,
+        damage: Option<String>,
+        statuses: &[NodeStatus],
+    ) -> Self {
+        let mut totals = SaleTotals {
+            sale: sale.to_string(),
+            ..SaleTotals::default()
+        };
+        let mut received_by_node = BTreeMap::new();
+        for status in statuses {
+            let own = status.sales.iter().find(|own| own.sale == totals.sale);
+            if let Some(own) = own {
+                totals.add(own);
+                received_by_node.insert(status.node, own.received);
+            }
+        }
+        Self {
+            sale: totals.sale.clone(),
+            stock,
+            damage,
+            totals,
+            received_by_node,
+        }
+    }
+
+    /// What became of its orders, stage by stage.
+    #[must_use]
+    pub fn funnel(&self) -> Funnel {
+        let totals = &self.totals;
+        let refused_at_edge = totals.edge.refused.values().sum();
+        Funnel {
+            asked: totals.received + refused_at_edge,
+            refused_at_edge,
+            refused_at_origin: totals.refused_by_origin,
+            ledger: totals.granted + totals.replayed + totals.refused_by_ledger,
+            granted: totals.granted,
+            confirmed: self.stock.as_ref().map_or(0, |s| s.confirmed.into()),
+        }
+    }
+
+    /// Whether capacity = free + held + confirmed, added up here.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        self.stock.as_ref().is_some_and(|stock| {
+            let parts = [stock.free, stock.held, stock.confirmed];
+            parts.into_iter().map(u64::from).sum::<u64>() == u64::from(stock.capacity)
+        })
+    }
+
+    /// The last audit.
+    #[must_use]
+    pub const fn audit(&self) -> Option<AuditMark> {
+        self.totals.audit
+    }
+}
+
+fn read_status(text: &str) -> Option<NodeStatus> {
+    if text.len() > STATUS_BYTES_MAX {
+        return None;
+    }
+    serde_json::from_str(text).ok()
+}
+
+/// The sales to show, those with traffic first, and how many more there are.
+fn shown_sales(
+    statuses: &[NodeStatus],
+    known: &[SaleId],
+    wanted: Option<&SaleId>,
+) -> (Vec<SaleId>, usize) {
+    let mut received: BTreeMap<&str, u64> = BTreeMap::new();
+    for totals in statuses.iter().flat_map(|status| &status.sales) {
+        *received.entry(&totals.sale).or_default() += totals.received;
+    }
+    let busy: BTreeSet<&str> = received.keys().copied().collect();
+    let mut shown: Vec<SaleId> = known.to_vec();
+    shown.sort_by_key(|sale| {
+        let received = received.get(sale.as_str()).copied().unwrap_or(0);
+        let listed = busy.contains(sale.as_str());
+        (wanted != Some(sale), !listed, std::cmp::Reverse(received))
+    });
+    let more = shown.len().saturating_sub(SHOWN_SALES_MAX);
+    shown.truncate(SHOWN_SALES_MAX);
+    (shown, more)
+}
+
+fn node_views(statuses: Vec<NodeStatus>, now: UnixMillis) -> Vec<NodeView> {
+    let mut views: Vec<NodeView> = statuses
+        .into_iter()
+        .map(|mut status| {
+            status.sales.clear();
+            let silent_ms = now.since(status.at);
+            NodeView {
+                health: Health::of(&status, silent_ms),
+                silent_ms,
+                weight_share: 0.0,
+                status,
+            }
+        })
+        .collect();
+    let counting = views.iter().filter(|view| view.health.counts());
+    let weights: u64 = counting.map(|view| u64::from(view.status.weight)).sum();
+    for view in views.iter_mut().filter(|view| view.health.counts()) {
+        view.weight_share = f64::from(view.status.weight) / weights.max(1) as f64;
+    }
+    views
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::Spread;
+
+    fn status(node: u16, at: u64, state: NodeState) -> NodeStatus {
+        NodeStatus {
+            node,
+            weight: node.into(),
+            at: UnixMillis(at),
+            started: UnixMillis(1),
+            version: "0".to_owned(),
+            state,
+            trouble: None,
+            connections: 0,
+            live_edges: 0,
+            queue: 0,
+            batch_orders: Spread::default(),
+            commit_us: Spread::default(),
+            order_us: Spread::default(),
+            ledger_calls: 0,
+            ledger_faults: 0,
+            stat_log_dropped: 0,
+            sales: vec![SaleTotals {
+                sale: "a".to_owned(),
+                received: u64::from(node) * 10,
+                granted: 1,
+                ..SaleTotals::default()
+            }],
+            happenings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_status_reads_back_and_an_overlong_or_foreign_one_does_not() {
+        let status = status(3, 5, NodeState::Serving);
+        let text = serde_json::to_string(&status).unwrap();
+        assert_eq!(read_status(&text), Some(status));
+        assert_eq!(read_status(""), None);
+        assert_eq!(read_status(r#"{"node":1}"#), None);
+        assert_eq!(read_status(&" ".repeat(STATUS_BYTES_MAX + 1)), None);
+    }
+
+    #[test]
+    fn a_node_that_falls_silent_is_lost_and_its_share_goes_to_the_others() {
+        let now = UnixMillis(100_000);
+        let views = node_views(
+            vec![
+                status(1, 99_500, NodeState::Serving),
+                status(2, 99_000, NodeState::Stopped),
+                status(3, 99_900, NodeState::Serving),
+                status(4, now.0 - NODE_LIVE_MS - 1, NodeState::Serving),
+            ],
+            now,
+        );
+        let seen: Vec<_> = views.iter().map(|v| (v.health, v.weight_share)).collect();
+        assert_eq!(
+            seen,
+            [
+                (Health::Live, 0.25),
+                (Health::Stopped, 0.0),
+                (Health::Live, 0.75),
+                (Health::Lost, 0.0)
+            ]
+        );
+    }
+
+    #[test]
+    fn the_totals_of_a_sale_are_those_of_all_nodes_even_lost_ones() {
+        let statuses = [
+            status(1, 1, NodeState::Serving),
+            status(4, 1, NodeState::Serving),
+        ];
+        let view = SaleView::new(&SaleId::parse("a").unwrap(), None, None, &statuses);
+        assert_eq!((view.totals.received, view.totals.granted), (50, 2));
+        assert_eq!(view.received_by_node, BTreeMap::from([(1, 10), (4, 40)]));
+    }
+
+    #[test]
+    fn sales_with_traffic_are_shown_first_and_their_number_is_bounded() {
+        let known: Vec<_> = (0..SHOWN_SALES_MAX + 5)
+            .map(|i| SaleId::parse(&format!("sale-{i}")).unwrap())
+            .chain([SaleId::parse("a").unwrap()])
+            .collect();
+        let (shown, more) = shown_sales(&[status(1, 1, NodeState::Serving)], &known, None);
+        let (first, _) = shown_sales(&[], &known, known.last());
+        assert_eq!(
+            first[0],
+            known[known.len() - 1],
+            "whatever was asked for is shown"
+        );
+        assert_eq!(
+            (shown[0].as_str(), shown.len(), more),
+            ("a", SHOWN_SALES_MAX, 6)
+        );
+    }
+}

@@ -1,0 +1,186 @@
+//! How the cluster stands: each node publishes a compact status once a second in the ledger, and
+//! whoever can read the ledger shows the whole. No node asks another one.
+
+mod audits;
+mod cluster;
+
+pub use audits::{AuditMark, Audits};
+pub use cluster::{ClusterStatus, Funnel, Health, NodeView, SaleView};
+
+use crate::telemetry::metrics::SaleCounts;
+use crate::telemetry::metrics::histogram::Reading;
+use crate::timeline::Happening;
+use serde::{Deserialize, Serialize};
+use shared::UnixMillis;
+use shared::wire::edge_counters::REASONS;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use utoipa::ToSchema;
+
+/// What one node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NodeStatus {
+    /// Its number.
+    pub node: u16,
+    /// Its share of the traffic beside the others.
+    pub weight: u32,
+    /// When it said so, by the ledger's clock.
+    pub at: UnixMillis,
+    /// When it started.
+    pub started: UnixMillis,
+    /// The version of its program.
+    pub version: String,
+    /// Where it is in its life.
+    pub state: NodeState,
+    /// What keeps it from serving orders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub trouble: Option<String>,
+    /// Open connections of the public listener.
+    pub connections: u64,
+    /// Edges that asked it lately.
+    pub live_edges: u64,
+    /// Orders that wait for the ledger.
+    pub queue: u64,
+    /// Orders in a batch, over the last seconds.
+    pub batch_orders: Spread,
+    /// Microseconds of a batch at the ledger, over the last seconds.
+    pub commit_us: Spread,
+    /// Microseconds from an order's arrival to its outcome, over the last seconds.
+    pub order_us: Spread,
+    /// Calls of the ledger's scripts.
+    pub ledger_calls: u64,
+    /// Calls without an answer.
+    pub ledger_faults: u64,
+    /// Lines that `stat.log` lost.
+    pub stat_log_dropped: u64,
+    /// The sales that it was asked for last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sales: Vec<SaleTotals>,
+    /// What it has noticed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub happenings: Vec<Happening>,
+}
+
+/// Where a node is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeState {
+    /// It takes orders.
+    Serving,
+    /// It finishes what was begun.
+    Stopping,
+    /// It has ended in order.
+    Stopped,
+}
+
+/// The middle and the worst of what was measured lately; nothing when nothing was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Spread {
+    /// Half is not above it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub p50: Option<u64>,
+    /// 99 of 100 are not above it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub p99: Option<u64>,
+}
+
+impl Spread {
+    pub(crate) fn of(reading: &Reading) -> Self {
+        Self {
+            p50: reading.quantile(0.5),
+            p99: reading.quantile(0.99),
+        }
+    }
+}
+
+/// What became of the orders of one sale, since its node first served it. A node that is started
+/// again goes on from what it last published.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SaleTotals {
+    /// The sale.
+    pub sale: String,
+    /// Orders that wait for the ledger.
+    pub queue: u64,
+    /// Orders that reached a node.
+    pub received: u64,
+    /// Orders refused by a node from memory.
+    pub refused_by_origin: u64,
+    /// Orders refused by the ledger.
+    pub refused_by_ledger: u64,
+    /// Orders granted.
+    pub granted: u64,
+    /// Orders whose earlier outcome was repeated.
+    pub replayed: u64,
+    /// What the edges told.
+    pub edge: EdgeSums,
+    /// The last audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub audit: Option<AuditMark>,
+}
+
+/// What edges have counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EdgeSums {
+    /// Orders that came to an edge.
+    pub asked: u64,
+    /// Orders that an edge sent to a node.
+    pub forwarded: u64,
+    /// Nodes that were asked and gave no answer.
+    pub failed: u64,
+    /// Orders refused at an edge, by code.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, u64>,
+}
+
+impl SaleTotals {
+    pub(crate) fn of(sale: String, counts: &SaleCounts) -> Self {
+        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let refused = REASONS.iter().zip(&counts.edge.refused);
+        Self {
+            sale,
+            queue: 0,
+            received: read(&counts.received),
+            refused_by_origin: read(&counts.refused_by_origin),
+            refused_by_ledger: read(&counts.refused_by_ledger),
+            granted: read(&counts.granted),
+            replayed: read(&counts.replayed),
+            edge: EdgeSums {
+                asked: read(&counts.edge.asked),
+                forwarded: read(&counts.edge.forwarded),
+                failed: read(&counts.edge.failed),
+                refused: refused
+                    .map(|((code, _), count)| (code.as_str().to_owned(), read(count)))
+                    .filter(|(_, count)| *count > 0)
+                    .collect(),
+            },
+            audit: None,
+        }
+    }
+
+    /// Adds what another node, or the same one earlier, has counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let sums = [
+            (&mut self.queue, other.queue),
+            (&mut self.received, other.received),
+            (&mut self.refused_by_origin, other.refused_by_origin),
+            (&mut self.refused_by_ledger, other.refused_by_ledger),
+            (&mut self.granted, other.granted),
+            (&mut self.replayed, other.replayed),
+            (&mut self.edge.asked, other.edge.asked),
+            (&mut self.edge.forwarded, other.edge.forwarded),
+            (&mut self.edge.failed, other.edge.failed),
+        ];
+        for (sum, more) in sums {
+            *sum = sum.saturating_add(more);
+        }
+        for (code, more) in &other.edge.refused {
+            let sum = self.edge.refused.entry(code.clone()).or_default();
+            *sum = sum.saturating_add(*more);
+        }
+        self.audit = AuditMark::newer(self.audit, other.audit);
+    }
+}

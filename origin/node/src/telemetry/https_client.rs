@@ -1,0 +1,36 @@
+//! Requests that lastseat itself makes: to the receivers of webhooks and to a collector of spans.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use std::io;
+
+/// A client that keeps connections open.
+pub type Client = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// A client for addresses of http or, where `tls`, also https.
+///
+/// # Errors
+/// This machine knows no certificates to check the other side with.
+pub fn client(tls: bool) -> io::Result<Client> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    let connector = HttpsConnectorBuilder::new();
+    let connector = if tls {
+        connector.with_native_roots()?
+    } else {
+        // Never used for TLS, so it trusts nobody.
+        connector.with_tls_config(trusts_nobody())
+    };
+    let connector = connector.https_or_http().enable_http1().wrap_connector(tcp);
+    Ok(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector))
+}
+
+fn trusts_nobody() -> rustls::ClientConfig {
+    rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}

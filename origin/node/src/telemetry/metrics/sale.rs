@@ -1,0 +1,79 @@
+//! What one node counts for one sale.
+
+use lastseat_ledger::Verdict;
+use shared::EdgeCounts;
+use shared::UnixMillis;
+use shared::wire::edge_counters::REASONS;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The stages of one sale's funnel, as far as this node sees them. Each order that asks is either
+/// refused at an edge or received by a node.
+#[derive(Debug, Default)]
+pub struct SaleCounts {
+    /// Orders that reached this node.
+    pub received: AtomicU64,
+    /// Orders refused from memory.
+    pub refused_by_origin: AtomicU64,
+    /// Orders refused by the ledger.
+    pub refused_by_ledger: AtomicU64,
+    /// Orders granted.
+    pub granted: AtomicU64,
+    /// Orders whose earlier outcome was repeated.
+    pub replayed: AtomicU64,
+    /// What the edges told this node.
+    pub edge: EdgeTotals,
+    asked_at: AtomicU64,
+}
+
+/// What edges have counted and told this node.
+#[derive(Debug, Default)]
+pub struct EdgeTotals {
+    /// Orders that came to an edge.
+    pub asked: AtomicU64,
+    /// Orders that an edge sent to a node.
+    pub forwarded: AtomicU64,
+    /// Nodes that an edge asked and that gave no answer.
+    pub failed: AtomicU64,
+    /// Orders refused at an edge, in the order of [`REASONS`].
+    pub refused: [AtomicU64; REASONS.len()],
+}
+
+impl SaleCounts {
+    /// An order came in.
+    pub fn received(&self, now: UnixMillis) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        self.asked_at.store(now.0, Ordering::Relaxed);
+    }
+
+    /// When the last order came in, 0 = never.
+    #[must_use]
+    pub fn asked_at(&self) -> u64 {
+        self.asked_at.load(Ordering::Relaxed)
+    }
+
+    /// The ledger has decided on a batch.
+    pub(crate) fn decided(&self, verdicts: &[Verdict]) {
+        for verdict in verdicts {
+            let counter = match verdict {
+                Verdict::Granted { replayed: true, .. } => &self.replayed,
+                Verdict::Granted { .. } => &self.granted,
+                Verdict::Refused(_) => &self.refused_by_ledger,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes in what an edge tells.
+    pub fn hear_edge(&self, told: &EdgeCounts) {
+        let edge = &self.edge;
+        let sums = [
+            (&edge.asked, told.asked),
+            (&edge.forwarded, told.forwarded),
+            (&edge.failed, told.failed),
+        ];
+        let refused = edge.refused.iter().zip(told.refused);
+        for (sum, more) in sums.into_iter().chain(refused) {
+            sum.fetch_add(more.into(), Ordering::Relaxed);
+        }
+    }
+}

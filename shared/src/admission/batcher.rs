@@ -1,0 +1,368 @@
+//! What the committer of a sale decides: which of those who wait are part of the next batch, what a reply of the
+//! ledger means for them, and what is asked again. It waits for nothing: an origin's task and the simulator carry
+//! out what is said here.
+//!
+//! One round is: [`Committer::take_left_over`] or new work, [`Committer::sort`] while [`Committer::has_room`], then
+//! the batch under a [`Sending`], [`answers`], the poll, and a word to those who wait for the end.
+
+use crate::admission::node_budget::Stock;
+use crate::admission::sale_hint::{Admission, Outlook};
+use crate::domain::fault::Fault;
+use crate::domain::ids::SaleId;
+use crate::domain::order::{NewOrder, Verdict};
+use crate::domain::refusal::Refusal;
+use crate::domain::sale::Snapshot;
+use crate::domain::time::UnixMillis;
+use crate::limits::{BATCH_MAX, SWEEP_MAX};
+
+/// Who waits for what becomes of an order.
+pub trait Waiter {
+    /// Whether nobody waits any more.
+    fn has_left(&self) -> bool;
+}
+
+/// An order in the queue.
+#[derive(Debug)]
+pub struct Waiting<W> {
+    /// The order.
+    pub order: NewOrder,
+    /// Who waits.
+    pub waiter: W,
+}
+
+/// What waits in the queue of a committer. `P` waits for the outcome of a poll, `F` for the end of what came before.
+#[derive(Debug)]
+pub enum Work<W, P, F> {
+    /// An order.
+    Order(Waiting<W>),
+    /// Hear the ledger again: somebody wants to know whether the last "no" still stands.
+    Poll(Option<P>),
+    /// Tell when everything before this is done.
+    Finish(F),
+}
+
+/// What one round carries out, in this order.
+#[derive(Debug)]
+pub struct Round<W, P, F> {
+    /// Orders for the ledger, at most [`BATCH_MAX`].
+    pub batch: Vec<Waiting<W>>,
+    /// Whether the ledger is to be heard.
+    pub poll: bool,
+    /// Who waits for that.
+    pub polls: Vec<P>,
+    /// Who waits for the end of the round.
+    pub finished: Vec<F>,
+}
+
+impl<W, P, F> Default for Round<W, P, F> {
+    fn default() -> Self {
+        Self {
+            batch: Vec::new(),
+            poll: false,
+            polls: Vec::new(),
+            finished: Vec::new(),
+        }
+    }
+}
+
+/// Forms the rounds of one sale at one node.
+#[derive(Debug)]
+pub struct Committer<W> {
+    stock: Stock,
+    /// An order that the last batch had no stock for.
+    left_over: Option<Waiting<W>>,
+}
+
+impl<W: Waiter> Committer<W> {
+    /// A committer that may ask for `stock` before it hears the ledger.
+    #[must_use]
+    pub const fn new(stock: Stock) -> Self {
+        Self {
+            stock,
+            left_over: None,
+        }
+    }
+
+    /// The ledger was heard, and this follows from it.
+    pub const fn restock(&mut self, stock: Stock) {
+        self.stock = stock;
+    }
+
+    /// The order that opens the next round before anything new does.
+    pub const fn take_left_over(&mut self) -> Option<Waiting<W>> {
+        self.left_over.take()
+    }
+
+    /// Whether more work fits into the round.
+    #[must_use]
+    pub const fn has_room<P, F>(&self, round: &Round<W, P, F>) -> bool {
+        round.batch.len() < BATCH_MAX && self.left_over.is_none()
+    }
+
+    /// Puts one piece of work where it belongs. An order that is refused from memory is given back with the refusal.
+    pub fn sort<P, F>(
+        &mut self,
+        work: Work<W, P, F>,
+        outlook: &Outlook,
+        now: UnixMillis,
+        round: &mut Round<W, P, F>,
+    ) -> Option<(Waiting<W>, Refusal)> {
+        match work {
+            Work::Poll(waits) => {
+                round.poll = true;
+                round.polls.extend(waits);
+            }
+            Work::Finish(waits) => round.finished.push(waits),
+            // Nobody waits and nothing was sent: as if it had never come.
+            Work::Order(waiting) if waiting.waiter.has_left() => {}
+            Work::Order(waiting) => {
+                let (key, quantity) = (waiting.order.key, waiting.order.quantity);
+                let first = round.batch.is_empty();
+                match outlook.admit(&mut self.stock, key, quantity, first, now) {
+                    Admission::Send => round.batch.push(waiting),
+                    Admission::Later => self.left_over = Some(waiting),
+                    Admission::Refuse(refusal) => return Some((waiting, refusal)),
+                }
+            }
+        }
+        None
+    }
+}
+
+/// A batch on its way to the ledger. One without an answer is sent again with the same ids, once: the ids make that
+/// harmless.
+#[derive(Debug, Default)]
+pub struct Sending {
+    resent: bool,
+}
+
+impl Sending {
+    /// Takes in what came back; `None` = the same batch is to be sent once more. `Ok(None)` is the ledger's word for a
+    /// sale that it does not have.
+    pub fn heard<T>(
+        &mut self,
+        reply: Result<Option<T>, Fault>,
+        sale: &SaleId,
+    ) -> Option<Result<T, Fault>> {
+        Some(match reply {
+            Err(Fault::Unknown(_)) if !self.resent => {
+                self.resent = true;
+                return None;
+            }
+            // The first sending may have been carried out, whatever became of the second.
+            Err(Fault::NotSent(reason)) if self.resent => Err(Fault::Unknown(reason)),
+            Err(fault) => Err(fault),
+            Ok(answer) => answer.ok_or_else(|| gone(sale)),
+        })
+    }
+}
+
+/// Who hears what: the verdicts are in the order of the batch, a fault is everybody's.
+pub fn answers<W>(
+    batch: Vec<Waiting<W>>,
+    outcome: Result<Vec<Verdict>, Fault>,
+) -> impl Iterator<Item = (Waiting<W>, Result<Verdict, Fault>)> {
+    let (verdicts, fault) = match outcome {
+        Ok(verdicts) => (verdicts, None),
+        Err(fault) => (Vec::new(), Some(fault)),
+    };
+    let mut verdicts = verdicts.into_iter();
+    batch.into_iter().map(move |waiting| {
+        let heard = match &fault {
+            Some(fault) => Err(fault.clone()),
+            None => verdicts
+                .next()
+                .ok_or_else(|| Fault::Corrupt("the ledger left an order out".into())),
+        };
+        (waiting, heard)
+    })
+}
+
+/// What a sweep of the ledger says: how the sale stands, and whether more holds may be due, so that the next page is
+/// to be swept at once.
+///
+/// # Errors
+/// No answer, or the sale is gone.
+pub fn swept(
+    reply: Result<Option<(Snapshot, u64)>, Fault>,
+    sale: &SaleId,
+) -> Result<(Snapshot, bool), Fault> {
+    let (snapshot, expired) = reply?.ok_or_else(|| gone(sale))?;
+    Ok((snapshot, expired >= SWEEP_MAX as u64))
+}
+
+/// The ledger had the sale once and has it no more: nothing happened, and nothing of it is sold until an operator has
+/// created it again.
+#[must_use]
+pub fn gone(sale: &SaleId) -> Fault {
+    Fault::NotSent(format!("sale {sale} is gone from the ledger"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{BuyerId, OrderId, Quantity};
+    use crate::domain::order::Key;
+    use crate::domain::sale::{SaleState, Terms};
+
+    struct Buyer {
+        left: bool,
+    }
+
+    impl Waiter for Buyer {
+        fn has_left(&self) -> bool {
+            self.left
+        }
+    }
+
+    type Round = super::Round<Buyer, u8, u8>;
+
+    fn outlook(free: u32) -> Outlook {
+        Outlook::new(Snapshot {
+            capacity: free,
+            held: 0,
+            confirmed: 0,
+            version: 1,
+            commit_seq: 1,
+            state: SaleState::Open,
+            terms: Terms::default(),
+            at: UnixMillis(1),
+        })
+    }
+
+    fn order(n: usize, key: Key) -> Work<Buyer, u8, u8> {
+        Work::Order(Waiting {
+            order: NewOrder {
+                id: OrderId::parse(&format!("order-{n:016}")).unwrap(),
+                buyer: BuyerId::parse("ada").unwrap(),
+                quantity: Quantity::ONE,
+                key,
+            },
+            waiter: Buyer { left: false },
+        })
+    }
+
+    fn sale() -> SaleId {
+        SaleId::parse("demo").unwrap()
+    }
+
+    #[test]
+    fn an_order_without_stock_waits_and_opens_the_next_round() {
+        let outlook = outlook(10);
+        let mut committer = Committer::new(Stock::of(10, 1, 10));
+        let mut round = Round::default();
+        let mut n = 0;
+        while committer.has_room(&round) {
+            committer.sort(order(n, Key::Made), &outlook, UnixMillis(1), &mut round);
+            n += 1;
+        }
+        assert_eq!((round.batch.len(), n), (2, 3));
+        let left = committer.take_left_over().unwrap();
+        assert_eq!(left.order.id.as_str(), "order-0000000000000002");
+        assert!(committer.has_room(&Round::default()));
+        committer.restock(Stock::of(10, 1, 10));
+        let mut round = Round::default();
+        committer.sort(order(0, Key::Made), &outlook, UnixMillis(1), &mut round);
+        committer.sort(order(1, Key::Made), &outlook, UnixMillis(1), &mut round);
+        assert_eq!(round.batch.len(), 2, "the stock is new");
+    }
+
+    #[test]
+    fn a_batch_has_an_end_and_who_has_left_is_not_in_it() {
+        let outlook = outlook(100_000);
+        let mut committer = Committer::new(Stock::of(100_000, 1, 1));
+        let mut round = Round::default();
+        let Work::Order(mut gone) = order(0, Key::Made) else {
+            unreachable!()
+        };
+        gone.waiter.left = true;
+        committer.sort(Work::Order(gone), &outlook, UnixMillis(1), &mut round);
+        assert!(round.batch.is_empty());
+        let mut n = 0;
+        while committer.has_room(&round) {
+            committer.sort(order(n, Key::Made), &outlook, UnixMillis(1), &mut round);
+            n += 1;
+        }
+        assert_eq!(n, BATCH_MAX);
+    }
+
+    #[test]
+    fn what_a_client_may_have_sent_before_goes_to_the_ledger_when_nothing_is_free() {
+        let outlook = outlook(0);
+        let mut committer = Committer::new(Stock::of(0, 1, 1));
+        let mut round = Round::default();
+        let mut sort = |key| committer.sort(order(1, key), &outlook, UnixMillis(1), &mut round);
+        let refused = sort(Key::Made).map(|(_, refusal)| refusal);
+        assert_eq!(refused, Some(Refusal::SoldOut));
+        assert!(sort(Key::Sent).is_none());
+        assert_eq!(round.batch.len(), 1);
+    }
+
+    #[test]
+    fn polls_and_ends_are_gathered() {
+        let outlook = outlook(1);
+        let mut committer = Committer::<Buyer>::new(Stock::default());
+        let mut round = Round::default();
+        for work in [Work::Poll(None), Work::Poll(Some(3)), Work::Finish(4)] {
+            committer.sort(work, &outlook, UnixMillis(1), &mut round);
+        }
+        assert!(round.poll && round.batch.is_empty());
+        assert_eq!((round.polls, round.finished), (vec![3], vec![4]));
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_asked_for_once_more_and_never_becomes_not_sent() {
+        let unknown = || Err::<Option<u8>, _>(Fault::Unknown("late".into()));
+        let away = || Err(Fault::NotSent("away".into()));
+        let after = |second| {
+            let mut sending = Sending::default();
+            assert_eq!(sending.heard(unknown(), &sale()), None);
+            sending.heard(second, &sale())
+        };
+        assert_eq!(after(Ok(Some(7))), Some(Ok(7)));
+        assert!(matches!(after(unknown()), Some(Err(Fault::Unknown(_)))));
+        assert!(matches!(after(away()), Some(Err(Fault::Unknown(_)))));
+        let first = Sending::default().heard(away(), &sale());
+        assert!(matches!(first, Some(Err(Fault::NotSent(_)))));
+    }
+
+    #[test]
+    fn a_sale_that_is_gone_is_a_fault_in_which_nothing_happened_and_no_refusal() {
+        let heard = Sending::default().heard(Ok(None::<u8>), &sale());
+        assert!(matches!(heard, Some(Err(Fault::NotSent(_)))));
+        assert!(matches!(swept(Ok(None), &sale()), Err(Fault::NotSent(_))));
+    }
+
+    #[test]
+    fn a_full_page_of_a_sweep_is_followed_by_another_one() {
+        let snapshot = *outlook(1).snapshot();
+        let more = |expired| swept(Ok(Some((snapshot, expired))), &sale()).unwrap().1;
+        assert!(more(SWEEP_MAX as u64));
+        assert!(!more(SWEEP_MAX as u64 - 1));
+    }
+
+    #[test]
+    fn each_order_hears_its_own_verdict_and_all_hear_a_fault() {
+        let batch = || {
+            (0..2)
+                .map(|n| match order(n, Key::Made) {
+                    Work::Order(waiting) => waiting,
+                    _ => unreachable!(),
+                })
+                .collect()
+        };
+        let verdicts = vec![
+            Verdict::Refused(Refusal::SoldOut),
+            Verdict::Refused(Refusal::Paused),
+        ];
+        let heard: Vec<_> = answers(batch(), Ok(verdicts.clone())).collect();
+        assert_eq!(heard.len(), 2);
+        for (n, ((waiting, heard), verdict)) in heard.into_iter().zip(verdicts).enumerate() {
+            assert_eq!(waiting.order.id.as_str(), format!("order-{n:016}"));
+            assert_eq!(heard, Ok(verdict));
+        }
+        let fault = Fault::Unknown("late".into());
+        let heard = answers(batch(), Err(fault.clone())).map(|(_, heard)| heard);
+        assert_eq!(heard.collect::<Vec<_>>(), [Err(fault.clone()), Err(fault)]);
+    }
+}

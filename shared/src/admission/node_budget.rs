@@ -1,0 +1,77 @@
+//! The origin's local deduction: what a node may still send to the ledger before it hears from
+//! it again. A hint that reserves nothing; only the ledger gives tickets.
+
+use crate::domain::ids::Quantity;
+use crate::limits::HEADROOM;
+
+/// Tickets that a node may still ask the ledger for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stock {
+    left: u32,
+}
+
+impl Stock {
+    /// The stock of a node that just heard that `free` tickets are free: its share by weight,
+    /// a headroom above it, rounded up, so that every node may ask while anything is free.
+    ///
+    /// `weight` is the node's own, `live_weight` the sum over live nodes (at least `weight`).
+    #[must_use]
+    pub fn of(free: u32, weight: u32, live_weight: u32) -> Self {
+        let share = f64::from(weight.max(1)) / f64::from(live_weight.max(weight).max(1));
+        // At most 1.1 * 10^9: exact in f64 and within u32.
+        Self {
+            left: (f64::from(free) * share * (1.0 + HEADROOM)).ceil() as u32,
+        }
+    }
+
+    /// Takes `quantity`, or says that the ledger has to be heard first. The last order may take
+    /// more than is left: otherwise a large order would wait for ever on a small share.
+    pub fn take(&mut self, quantity: Quantity) -> bool {
+        let some = self.left > 0;
+        self.left = self.left.saturating_sub(quantity.get());
+        some
+    }
+
+    /// Tickets left.
+    #[must_use]
+    pub const fn left(self) -> u32 {
+        self.left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_share_follows_the_weight_of_live_nodes() {
+        assert_eq!(Stock::of(10_000, 1, 10).left(), 1_100);
+        assert_eq!(Stock::of(10_000, 4, 10).left(), 4_400);
+        assert_eq!(Stock::of(10_000, 4, 4).left(), 11_000);
+        assert_eq!(Stock::of(0, 4, 4).left(), 0);
+    }
+
+    #[test]
+    fn the_last_order_may_ask_for_more_than_the_share() {
+        let mut stock = Stock::of(1, 1, 10);
+        assert!(stock.take(Quantity::new(5).unwrap()));
+        assert!(!stock.take(Quantity::ONE));
+    }
+
+    proptest! {
+        #[test]
+        fn all_nodes_together_may_ask_for_everything_that_is_free(
+            free in 0u32..=1_000_000_000, weights in proptest::collection::vec(1u32..=100, 1..=32),
+        ) {
+            let live: u32 = weights.iter().sum();
+            let together: u64 = weights.iter().map(|w| u64::from(Stock::of(free, *w, live).left())).sum();
+            prop_assert!(together >= u64::from(free));
+        }
+
+        #[test]
+        fn a_node_may_ask_whenever_anything_is_free(free in 1u32.., weight in 1u32..=1_000, live in 0u32..) {
+            prop_assert!(Stock::of(free.min(1_000_000_000), weight, live).take(Quantity::ONE));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What an edge remembers of how sales stand, so that a million pages that look at a sale once every few seconds
+//! ask an origin once a second. It never says more than an origin said, nor later than [`VIEW_FRESH_MS`].
+
+use crate::admission::gate::listed;
+use crate::domain::ids::SaleId;
+use crate::domain::time::UnixMillis;
+use crate::limits::{
+    BEAT_MS, BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, VIEW_FRESH_MS,
+};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What is done for one who wants to see a sale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Show this answer, heard so many milliseconds ago.
+    Show(Rc<str>, u64),
+    /// Ask an origin.
+    Ask,
+    /// Somebody asks at this moment: wait one beat on a timer of one's own and look again.
+    Wait,
+    /// The one who asks takes too long: come back in so many milliseconds.
+    Busy(u32),
+}
+
+/// The last answer about a sale.
+#[derive(Debug)]
+struct View {
+    /// When it was asked for: what it says was true then or later.
+    at: UnixMillis,
+    heard: UnixMillis,
+    body: Rc<str>,
+    /// When an origin was last asked, whatever came of it.
+    asked: UnixMillis,
+}
+
+/// The views of one edge isolate, bounded. Only sales that an origin has shown have one of their own; all others
+/// share rounds, so that invented names neither fill the memory nor reach an origin without limit.
+#[derive(Debug, Default)]
+pub struct Views {
+    shown: HashMap<SaleId, View>,
+    round_ends: UnixMillis,
+    /// Requests about sales without a view in the present round.
+    strangers: u32,
+}
+
+impl Views {
+    /// Decides for an arrival that has waited `beats` beats. `now` is the edge's clock.
+    pub fn look(&mut self, sale: &SaleId, beats: u32, now: UnixMillis) -> Look {
+        let may_ask = if let Some(view) = self.shown.get_mut(sale) {
+            if now.since(view.at) < VIEW_FRESH_MS {
+                return Look::Show(Rc::clone(&view.body), now.since(view.heard));
+            }
+            let first = now.since(view.asked) >= VIEW_FRESH_MS;
+            if first {
+                view.asked = now;
+            }
+            first
+        } else {
+            self.stranger(now)
+        };
+        if may_ask {
+            Look::Ask
+        } else if beats < BEATS_MAX {
+            Look::Wait
+        } else {
+            Look::Busy(BEAT_MS as u32 * BEATS_MAX)
+        }
+    }
+
+    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each is asked for by itself, as far
+    /// as there is room, and invented names take nothing from them.
+    pub fn list(&mut self, names: &str) {
+        for sale in listed(names) {
+            if self.shown.len() < EDGE_SALES_MAX {
+                // Too old to be shown.
+                let never = UnixMillis(0);
+                self.shown.entry(sale).or_insert_with(|| View {
+                    at: never,
+                    heard: never,
+                    body: "".into(),
+                    asked: never,
+                });
+            }
+        }
+    }
+
+    fn stranger(&mut self, now: UnixMillis) -> bool {
+        if now >= self.round_ends {
+            self.round_ends = now.plus(COLD_ROUND_MS);
+            self.strangers = 0;
+        }
+        let left = self.strangers < COLD_BUDGET;
+        self.strangers += u32::from(left);
+        left
+    }
+
+    /// Remembers what an origin, asked at `asked`, said of `sale` at `heard`.
+    pub fn keep(&mut self, sale: &SaleId, asked: UnixMillis, heard: UnixMillis, body: &str) {
+        let view = View {
+            at: asked,
+            heard,
+            body: body.into(),
+            asked,
+        };
+        if let Some(known) = self.shown.get_mut(sale) {
+            // An answer that took long does not replace a younger one.
+            if asked >= known.at {
+                *known = view;
+            }
+            return;
+        }
+        if self.shown.len() >= EDGE_SALES_MAX
+            && let Some(oldest) = self.oldest()
+        {
+            self.shown.remove(&oldest);
+        }
+        self.shown.insert(sale.clone(), view);
+    }
+
+    fn oldest(&self) -> Option<SaleId> {
+        let oldest = self.shown.iter().min_by_key(|(_, view)| view.at)?;
+        Some(oldest.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sale(name: &str) -> SaleId {
+        SaleId::parse(name).unwrap()
+    }
+
+    fn at(ms: u64) -> UnixMillis {
+        UnixMillis(ms)
+    }
+
+    /// How many of `arrivals` at this moment ask an origin.
+    fn asking(views: &mut Views, name: &str, now: u64, arrivals: u32) -> u32 {
+        (0..arrivals)
+            .map(|_| u32::from(views.look(&sale(name), 0, at(now)) == Look::Ask))
+            .sum()
+    }
+
+    #[test]
+    fn an_answer_is_shown_with_its_age_until_it_is_a_second_old() {
+        let mut views = Views::default();
+        views.keep(&sale("a"), at(10_000), at(10_020), "open");
+        let show = |age| Look::Show("open".into(), age);
+        assert_eq!(views.look(&sale("a"), 0, at(10_020)), show(0));
+        assert_eq!(views.look(&sale("a"), 0, at(10_999)), show(979));
+        assert_eq!(views.look(&sale("a"), 0, at(11_000)), Look::Ask);
+    }
+
+    #[test]
+    fn of_a_thousand_at_once_one_asks_and_the_others_wait_a_beat() {
+        let mut views = Views::default();
+        views.keep(&sale("a"), at(10_000), at(10_000), "open");
+        assert_eq!(asking(&mut views, "a", 11_000, 1_000), 1);
+        assert_eq!(views.look(&sale("a"), 0, at(11_025)), Look::Wait);
+        views.keep(&sale("a"), at(11_000), at(11_000), "paused");
+        let shown = views.look(&sale("a"), 1, at(11_025));
+        assert_eq!(shown, Look::Show("paused".into(), 25));
+    }
+
+    #[test]
+    fn while_no_origin_answers_one_is_asked_once_a_second_and_nothing_old_is_shown() {
+        let mut views = Views::default();
+        views.keep(&sale("a"), at(10_000), at(10_000), "open");
+        let asked: u32 = (11_000..21_000)
+            .map(|ms| asking(&mut views, "a", ms, 3))
+            .sum();
+        assert_eq!(asked, 10);
+        let patient = views.look(&sale("a"), BEATS_MAX, at(20_999));
+        assert_eq!(patient, Look::Busy(300));
+    }
+
+    #[test]
+    fn a_late_answer_does_not_replace_a_younger_one() {
+        let mut views = Views::default();
+        views.keep(&sale("a"), at(10_000), at(10_000), "scheduled");
+        views.keep(&sale("a"), at(12_000), at(12_000), "open");
+        views.keep(&sale("a"), at(11_000), at(11_000), "scheduled");
+        let shown = views.look(&sale("a"), 0, at(12_001));
+        assert_eq!(shown, Look::Show("open".into(), 1));
+    }
+
+    #[test]
+    fn a_sale_that_is_listed_is_asked_for_whatever_is_invented_beside_it() {
+        let mut views = Views::default();
+        let invented = |views: &mut Views| {
+            let names = (0..100).map(|n| format!("invented-{n}"));
+            names
+                .map(|name| asking(views, &name, 5_000, 1))
+                .sum::<u32>()
+        };
+        assert_eq!(invented(&mut views), COLD_BUDGET);
+        assert_eq!(asking(&mut views, "a", 5_000, 1), 0);
+        views.list("b a");
+        assert_eq!(asking(&mut views, "a", 5_025, 100), 1);
+        assert_eq!(invented(&mut views), 0);
+        views.keep(&sale("a"), at(5_025), at(5_030), "open");
+        let shown = views.look(&sale("a"), 1, at(5_050));
+        assert_eq!(shown, Look::Show("open".into(), 20));
+    }
+
+    #[test]
+    fn invented_names_share_four_questions_a_round_and_leave_no_trace() {
+        let mut views = Views::default();
+        let asked: u32 = (0..100)
+            .map(|n| asking(&mut views, &format!("invented-{n}"), 1_000, 10))
+            .sum();
+        assert_eq!(asked, COLD_BUDGET);
+        assert_eq!(
+            asking(&mut views, "other", 1_000 + COLD_ROUND_MS, 1),
+            1,
+            "a new round"
+        );
+        assert!(views.shown.is_empty());
+    }
+
+    #[test]
+    fn the_memory_is_bounded_and_the_oldest_goes_first() {
+        let mut views = Views::default();
+        for n in 0..EDGE_SALES_MAX as u64 + 2 {
+            views.keep(&sale(&format!("sale-{n}")), at(n), at(n), "open");
+        }
+        assert_eq!(views.shown.len(), EDGE_SALES_MAX);
+        assert!(!views.shown.contains_key(&sale("sale-1")));
+        assert!(views.shown.contains_key(&sale("sale-2")));
+    }
+}

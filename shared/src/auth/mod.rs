@@ -1,0 +1,5 @@
+//! Authentication: rings of shared keys, signatures of edges, tokens of buyers.
+
+pub mod buyer_token;
+pub mod edge_signature;
+pub mod key_ring;

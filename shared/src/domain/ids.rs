@@ -1,0 +1,225 @@
+//! Names and amounts, parsed once at the rim. Whoever holds one of these types holds a valid one.
+
+use crate::domain::time::UnixMillis;
+use crate::limits;
+use core::fmt;
+use std::sync::Arc;
+
+/// Why a name or an amount was not accepted; the text tells the sender what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// A sale id has the wrong length or a character that it may not have.
+    #[error("a sale id has 1 to {max} letters, digits, '-' or '_'", max = limits::SALE_ID_MAX)]
+    Sale,
+    /// A buyer id has the wrong length or a character that it may not have.
+    #[error("\"buyer\" must be 1 to {max} visible ASCII characters without spaces", max = limits::BUYER_ID_MAX)]
+    Buyer,
+    /// An order id has the wrong length or a character that it may not have.
+    #[error(
+        "an order id (Idempotency-Key) has {min} to {max} visible ASCII characters; \
+         use a random one such as a UUID",
+        min = limits::ORDER_ID_MIN, max = limits::ORDER_ID_MAX
+    )]
+    Order,
+    /// An edge id has the wrong length or a character that it may not have.
+    #[error("an edge id has 1 to {max} letters or digits", max = limits::EDGE_ID_MAX)]
+    Edge,
+    /// A quantity is zero or too large.
+    #[error("\"quantity\" must be a whole number from 1 to {max}", max = limits::QUANTITY_MAX)]
+    Quantity,
+    /// A capacity is too large.
+    #[error("\"capacity\" must be a whole number from 0 to {max}", max = limits::CAPACITY_MAX)]
+    Capacity,
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $min:expr, $max:expr, $valid:expr, $error:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks length and characters.
+            ///
+            /// # Errors
+            /// The sentence that tells the sender what a valid one looks like.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                let valid: fn(u8) -> bool = $valid;
+                if ($min..=$max).contains(&text.len()) && text.bytes().all(valid) {
+                    Ok(Self(text.into()))
+                } else {
+                    Err($error)
+                }
+            }
+
+            /// The text of the id.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+    };
+}
+
+const fn visible(byte: u8) -> bool {
+    byte.is_ascii_graphic()
+}
+
+const fn word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+text_id!(
+    /// Names one sale: 1 to 64 letters, digits, `-` or `_`.
+    SaleId, 1, limits::SALE_ID_MAX, word, IdError::Sale
+);
+text_id!(
+    /// Names one buyer: 1 to 128 visible ASCII characters, given by the shop or the client.
+    BuyerId, 1, limits::BUYER_ID_MAX, visible, IdError::Buyer
+);
+text_id!(
+    /// Names one order and is its idempotency key: 16 to 128 visible ASCII characters. Whoever knows it may
+    /// read and cancel the order.
+    OrderId, limits::ORDER_ID_MIN, limits::ORDER_ID_MAX, visible, IdError::Order
+);
+text_id!(
+    /// Names one edge isolate for as long as it lives.
+    EdgeId, 1, limits::EDGE_ID_MAX, |b| b.is_ascii_alphanumeric(), IdError::Edge
+);
+
+impl BuyerId {
+    /// Whom the record of an order names that was cancelled before it came.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self("-".into())
+    }
+}
+
+impl OrderId {
+    /// The id as it stands in an address: what means something in a path is written as `%2F` (RFC 3986, section 2.1).
+    /// An edge and an origin must write it alike, because the edge signs the path.
+    #[must_use]
+    pub fn in_path(&self) -> String {
+        let mut text = String::with_capacity(self.0.len());
+        for byte in self.0.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                text.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        text
+    }
+
+    /// A new UUIDv7 (RFC 9562): sorted by time, 74 bits of chance. `random` must come from a
+    /// cryptographic source, because an order id is a capability.
+    #[must_use]
+    pub fn new_v7(now: UnixMillis, random: [u8; 10]) -> Self {
+        let id = uuid::Builder::from_unix_timestamp_millis(now.0, &random).into_uuid();
+        let mut buffer = uuid::Uuid::encode_buffer();
+        Self((&*id.hyphenated().encode_lower(&mut buffer)).into())
+    }
+}
+
+/// How many tickets one order asks for: 1 to 1,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quantity(u32);
+
+impl Quantity {
+    /// One ticket.
+    pub const ONE: Self = Self(1);
+
+    /// # Errors
+    /// `value` is 0 or above [`limits::QUANTITY_MAX`].
+    pub fn new(value: u64) -> Result<Self, IdError> {
+        match u32::try_from(value) {
+            Ok(v @ 1..=limits::QUANTITY_MAX) => Ok(Self(v)),
+            _ => Err(IdError::Quantity),
+        }
+    }
+
+    /// The number of tickets.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// How many tickets a sale has: 0 to 10^9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Capacity(u32);
+
+impl Capacity {
+    /// # Errors
+    /// `value` is above [`limits::CAPACITY_MAX`].
+    pub fn new(value: u64) -> Result<Self, IdError> {
+        match u32::try_from(value) {
+            Ok(v @ 0..=limits::CAPACITY_MAX) => Ok(Self(v)),
+            _ => Err(IdError::Capacity),
+        }
+    }
+
+    /// The number of tickets.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_id_has_16_to_128_visible_characters() {
+        assert!(OrderId::parse("0123456789abcdef").is_ok());
+        assert!(OrderId::parse(&"x".repeat(128)).is_ok());
+        assert_eq!(OrderId::parse("0123456789abcde"), Err(IdError::Order));
+        assert_eq!(OrderId::parse(&"x".repeat(129)), Err(IdError::Order));
+        assert_eq!(OrderId::parse("0123456789abcde f"), Err(IdError::Order));
+        assert_eq!(OrderId::parse("0123456789abcdé"), Err(IdError::Order));
+    }
+
+    #[test]
+    fn an_order_id_in_a_path_has_nothing_that_a_path_would_read() {
+        let id = OrderId::parse(r"a/b?c%d#e\f+0123456789").unwrap();
+        assert_eq!(id.in_path(), "a%2Fb%3Fc%25d%23e%5Cf%2B0123456789");
+        let uuid = OrderId::new_v7(UnixMillis(1), [7; 10]);
+        assert_eq!(uuid.in_path(), uuid.as_str());
+    }
+
+    #[test]
+    fn a_made_order_id_is_a_valid_uuid_of_version_7() {
+        let id = OrderId::new_v7(UnixMillis(1_763_862_000_123), [0xff; 10]);
+        assert_eq!(OrderId::parse(id.as_str()), Ok(id.clone()));
+        assert_eq!(id.as_str().len(), 36);
+        assert_eq!(id.as_str().as_bytes()[14], b'7');
+        assert!(id < OrderId::new_v7(UnixMillis(1_763_862_000_124), [0; 10]));
+    }
+
+    #[test]
+    fn a_quantity_is_neither_zero_nor_astronomic() {
+        assert_eq!(Quantity::new(1), Ok(Quantity::ONE));
+        assert_eq!(Quantity::new(0), Err(IdError::Quantity));
+        assert_eq!(Quantity::new(1_000_000_000_000), Err(IdError::Quantity));
+    }
+
+    #[test]
+    fn a_sale_id_cannot_break_out_of_its_key() {
+        for bad in ["", "a}b", "a b", "a:b", "é", &"x".repeat(65)] {
+            assert_eq!(SaleId::parse(bad), Err(IdError::Sale), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The domain: ids, time, sales, orders, outcomes, refusals and faults.
+
+pub mod fault;
+pub mod ids;
+pub mod order;
+pub mod outcome;
+pub mod refusal;
+pub mod sale;
+pub mod time;

@@ -1,0 +1,359 @@
+//! An order as the ledger keeps it.
+
+use crate::domain::ids::{BuyerId, OrderId, Quantity};
+use crate::domain::refusal::Refusal;
+use crate::domain::time::UnixMillis;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// Where the order id of an arrival comes from. An id that the edge made cannot be in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The edge made it for this request, and nobody was asked under it yet.
+    Made,
+    /// The client sent it.
+    Sent,
+    /// An earlier answer was lost: the client says so (`Lastseat-Retry: 1`), or the edge knows because it asked another
+    /// origin before. Such an order never hears "sold out" from a hint.
+    Repeated,
+    /// The client sent it, and this isolate saw it granted: the ledger is asked, whatever the hints say.
+    Known,
+}
+
+impl Key {
+    /// The same id, sent again after an answer was lost.
+    #[must_use]
+    pub const fn repeated(self) -> Self {
+        match self {
+            Self::Known => Self::Known,
+            Self::Made | Self::Sent | Self::Repeated => Self::Repeated,
+        }
+    }
+}
+
+/// `held -> confirmed | cancelled | expired`, `confirmed -> cancelled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum OrderState {
+    /// Waits for payment until its deadline.
+    Held,
+    /// Sold.
+    Confirmed,
+    /// Given back by the buyer or the shop.
+    Cancelled,
+    /// Its deadline passed before it was paid.
+    Expired,
+}
+
+impl OrderState {
+    /// The word of the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Confirmed => "confirmed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Whether an order in this state has its tickets.
+    #[must_use]
+    pub const fn takes(self) -> bool {
+        matches!(self, Self::Held | Self::Confirmed)
+    }
+}
+
+impl fmt::Display for OrderState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One buyer's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Whose it is.
+    pub buyer: BuyerId,
+    /// Where it is in its life.
+    pub state: OrderState,
+    /// Tickets that the order asked for; part of what its id stands for.
+    pub asked: u32,
+    /// Tickets that it has while `held` or `confirmed`, or had when it left those states.
+    pub taken: u32,
+    /// When the ledger granted it.
+    pub created_at: UnixMillis,
+    /// When its hold ends or ended; 0 for an order confirmed at once.
+    pub deadline: UnixMillis,
+    /// A payment came after the deadline and was refused. That answer stays, because the shop refunds on it.
+    pub refused_late: bool,
+}
+
+struct Record<'a>(&'a Order);
+
+impl fmt::Display for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let order = self.0;
+        let state = match order.state {
+            OrderState::Held => 'h',
+            OrderState::Confirmed => 'c',
+            OrderState::Cancelled => 'x',
+            OrderState::Expired if order.refused_late => 'l',
+            OrderState::Expired => 'e',
+        };
+        let (asked, taken) = (order.asked, order.taken);
+        let (created_at, deadline, buyer) = (order.created_at, order.deadline, &order.buyer);
+        write!(
+            f,
+            "{RECORD_VERSION}{state}:{asked}:{taken}:{created_at}:{deadline}:{buyer}"
+        )
+    }
+}
+
+/// A wish for tickets: one order of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reserve {
+    /// Its id, which makes repeating it harmless.
+    pub id: OrderId,
+    /// Who buys.
+    pub buyer: BuyerId,
+    /// How many tickets.
+    pub quantity: Quantity,
+}
+
+/// An order as a node takes it.
+#[derive(Clone, Debug)]
+pub struct NewOrder {
+    /// Its id.
+    pub id: OrderId,
+    /// Who buys.
+    pub buyer: BuyerId,
+    /// How many tickets.
+    pub quantity: Quantity,
+    /// Where the id comes from.
+    pub key: Key,
+}
+
+impl NewOrder {
+    /// What the ledger is asked for.
+    #[must_use]
+    pub fn reserve(&self) -> Reserve {
+        Reserve {
+            id: self.id.clone(),
+            buyer: self.buyer.clone(),
+            quantity: self.quantity,
+        }
+    }
+}
+
+/// What became of one order, or of one change of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The ledger did it, now or (`replayed`) when it was first asked.
+    Granted {
+        /// The order as it stands.
+        order: Order,
+        /// Whether this answer repeats an earlier outcome.
+        replayed: bool,
+    },
+    /// No.
+    Refused(Refusal),
+}
+
+/// A pass over all that was acknowledged. All nodes make one before any makes the next, because of an order that several
+/// nodes changed each knows one end only: an older one that asks for more tickets than the order has must not take the
+/// place of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pass {
+    /// What gives tickets back, prolongs, or ends a hold that is there, and confirmed orders while there is room.
+    First = 1,
+    /// Holds that are due end first, for now it is known which ones were prolonged or confirmed: every confirmed order
+    /// has room.
+    Second = 2,
+    /// Holds are taken again. What does not fit now will not.
+    Last = 3,
+}
+
+impl Pass {
+    /// Reads the number that `heal.lua` knows it by; 0 and what is above 3 are none.
+    #[must_use]
+    pub const fn of(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::First,
+            2 => Self::Second,
+            3 => Self::Last,
+            _ => return None,
+        })
+    }
+
+    /// The one after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second | Self::Last => Self::Last,
+        }
+    }
+}
+
+/// What became of an acknowledged order that a node asserts again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// The ledger had lost it, or was behind it, and has it now.
+    Done,
+    /// The ledger had it, or what came after it.
+    Present,
+    /// Its tickets are not free, or no longer; before the last [`Pass`] a hold hears this always.
+    NoRoom,
+    /// The ledger has an order under its id with another buyer, number of tickets or end.
+    Conflict,
+}
+
+impl Restored {
+    /// Reads the letter of `restore.lua`.
+    #[must_use]
+    pub const fn of(letter: u8) -> Option<Self> {
+        Some(match letter {
+            b'd' => Self::Done,
+            b'r' => Self::Present,
+            b'n' => Self::NoRoom,
+            b'k' => Self::Conflict,
+            _ => return None,
+        })
+    }
+
+    /// Whether the ledger has what was acknowledged.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Done | Self::Present)
+    }
+}
+
+/// A stored record is not one that any version of the scripts writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the record {record:?} of order {id} is not one that lastseat writes")]
+pub struct CorruptRecord {
+    /// The order whose record it is.
+    pub id: OrderId,
+    /// The record as it was found, cut to 200 characters.
+    pub record: String,
+}
+
+/// Version that starts every packed record.
+const RECORD_VERSION: &str = "1";
+
+/// The letters of a packed record: state and whether a late payment was refused.
+const LETTERS: [(&str, OrderState, bool); 5] = [
+    ("h", OrderState::Held, false),
+    ("c", OrderState::Confirmed, false),
+    ("x", OrderState::Cancelled, false),
+    ("e", OrderState::Expired, false),
+    ("l", OrderState::Expired, true),
+];
+
+impl Order {
+    /// Tickets that the order has now.
+    #[must_use]
+    pub const fn taking(&self) -> u32 {
+        if self.state.takes() { self.taken } else { 0 }
+    }
+
+    /// Whether it was cancelled before it came: it asks for nothing, belongs to nobody and never sells.
+    #[must_use]
+    pub const fn is_tombstone(&self) -> bool {
+        matches!(self.state, OrderState::Cancelled) && self.asked == 0 && self.taken == 0
+    }
+
+    /// The record of an order that was cancelled at `now`, before it came.
+    #[must_use]
+    pub fn tombstone(now: UnixMillis) -> Self {
+        Self {
+            buyer: BuyerId::nobody(),
+            state: OrderState::Cancelled,
+            asked: 0,
+            taken: 0,
+            created_at: now,
+            deadline: UnixMillis(0),
+            refused_late: false,
+        }
+    }
+
+    /// Writes the record of `:orders`: `1<state>:<asked>:<taken>:<created_at>:<deadline>:<buyer>`.
+    #[must_use]
+    pub fn pack(&self) -> String {
+        self.record().to_string()
+    }
+
+    /// What [`Order::pack`] writes, to be written somewhere.
+    pub fn record(&self) -> impl fmt::Display {
+        Record(self)
+    }
+
+    /// Reads a record of `:orders`.
+    ///
+    /// # Errors
+    /// The record is foreign or damaged.
+    pub fn unpack(id: &OrderId, record: &str) -> Result<Self, CorruptRecord> {
+        Self::read(record).ok_or_else(|| CorruptRecord {
+            id: id.clone(),
+            record: record.chars().take(200).collect(),
+        })
+    }
+
+    fn read(record: &str) -> Option<Self> {
+        let mut fields = record.strip_prefix(RECORD_VERSION)?.splitn(6, ':');
+        let letter = fields.next()?;
+        let (_, state, refused_late) = LETTERS.into_iter().find(|(l, ..)| *l == letter)?;
+        let order = Self {
+            state,
+            refused_late,
+            asked: fields.next()?.parse().ok()?,
+            taken: fields.next()?.parse().ok()?,
+            created_at: UnixMillis(fields.next()?.parse().ok()?),
+            deadline: UnixMillis(fields.next()?.parse().ok()?),
+            buyer: BuyerId::parse(fields.next()?).ok()?,
+        };
+        let sold = order.asked >= order.taken && order.taken > 0;
+        (sold || order.is_tombstone()).then_some(order)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> OrderId {
+        OrderId::parse("0123456789abcdef").unwrap()
+    }
+
+    #[test]
+    fn a_packed_record_reads_back_even_with_colons_in_the_buyer() {
+        for (_, state, refused_late) in LETTERS {
+            let order = Order {
+                refused_late,
+                buyer: BuyerId::parse("a:b:c").unwrap(),
+                state,
+                asked: 4,
+                taken: 2,
+                created_at: UnixMillis(1_763_862_000_123),
+                deadline: UnixMillis(1_763_862_600_123),
+            };
+            assert_eq!(Order::unpack(&id(), &order.pack()), Ok(order));
+        }
+    }
+
+    #[test]
+    fn a_foreign_record_is_named_corrupt() {
+        for bad in [
+            "",
+            "2h:1:1:1:1:b",
+            "1q:1:1:1:1:b",
+            "1h:1:2:1:1:b",
+            "1h:1:1:1:b",
+            "1h:x:1:1:1:b",
+        ] {
+            assert!(Order::unpack(&id(), bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! A sale: one counted inventory with a life cycle.
+
+use crate::domain::time::UnixMillis;
+use crate::limits;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// `scheduled -> open <-> paused -> closed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum SaleState {
+    /// Not sold yet; opens at its time or when an operator opens it.
+    Scheduled,
+    /// Tickets are sold.
+    Open,
+    /// No new orders for now; holds can still be confirmed, given back or expire.
+    Paused,
+    /// No new orders for good; holds can still be confirmed, given back or expire.
+    Closed,
+}
+
+impl SaleState {
+    /// The word that the ledger, the API and the metrics use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Open => "open",
+            Self::Paused => "paused",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Reads the word that [`SaleState::as_str`] writes.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Scheduled, Self::Open, Self::Paused, Self::Closed]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}
+
+impl fmt::Display for SaleState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The terms on which a sale gives tickets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// When the sale opens by itself; 0 = only an operator opens it.
+    pub opens_at: UnixMillis,
+    /// When the sale closes by itself; 0 = only an operator closes it.
+    pub closes_at: UnixMillis,
+    /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
+    pub hold_ms: u64,
+    /// Most tickets that one buyer can hold or own at a time; 0 = no limit.
+    pub buyer_limit: u32,
+    /// Most tickets in one order.
+    pub order_limit: u32,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            opens_at: UnixMillis(0),
+            closes_at: UnixMillis(0),
+            hold_ms: 0,
+            buyer_limit: 0,
+            order_limit: 10,
+        }
+    }
+}
+
+impl Terms {
+    /// Checks the bounds of each term; what is wrong with the first that breaks its own.
+    pub(crate) fn check_bounds(&self) -> Result<(), &'static str> {
+        if self.opens_at.max(self.closes_at) > UnixMillis::LAST {
+            Err("\"opens_at\" and \"closes_at\" are Unix milliseconds before the year 5138")
+        } else if self.hold_ms > limits::HOLD_MS_MAX {
+            Err("\"hold_ms\" is at most 604800000 (7 days)")
+        } else if !(1..=limits::QUANTITY_MAX).contains(&self.order_limit) {
+            Err("\"order_limit\" must be from 1 to 1000")
+        } else if self.buyer_limit > limits::CAPACITY_MAX {
+            Err("\"buyer_limit\" is at most 1000000000; 0 means no limit")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What became of a change of a sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaleChange {
+    /// Done now.
+    Done,
+    /// It was so already.
+    Unchanged,
+    /// The capacity would be below what is held and confirmed.
+    CapacityTaken,
+    /// The sale's state does not allow it.
+    BadTransition,
+    /// The terms contradict each other, or the log is shorter than that.
+    Invalid,
+    /// The capacity is not the one that the caller saw.
+    ChangedMeanwhile,
+}
+
+/// What became of the wish to create a sale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New,
+    /// It was there with the same capacity and terms.
+    Unchanged,
+    /// It was there with other ones.
+    Differs,
+}
+
+/// New values for some of a sale's terms; `None` = as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TermsChange {
+    /// See [`Terms::opens_at`].
+    pub opens_at: Option<UnixMillis>,
+    /// See [`Terms::closes_at`].
+    pub closes_at: Option<UnixMillis>,
+    /// See [`Terms::hold_ms`].
+    pub hold_ms: Option<u64>,
+    /// See [`Terms::buyer_limit`].
+    pub buyer_limit: Option<u32>,
+    /// See [`Terms::order_limit`].
+    pub order_limit: Option<u32>,
+}
+
+/// What a ledger reply says of its sale. It was true at `at`; later it is a hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Tickets that exist.
+    pub capacity: u32,
+    /// Tickets in orders that wait for payment.
+    pub held: u32,
+    /// Tickets in confirmed orders.
+    pub confirmed: u32,
+    /// Rises whenever tickets may have become available or the state changed.
+    pub version: u64,
+    /// Number of state changes in the log.
+    pub commit_seq: u64,
+    /// The state at `at`.
+    pub state: SaleState,
+    /// The terms at `at`.
+    pub terms: Terms,
+    /// The ledger's own clock when it answered.
+    pub at: UnixMillis,
+}
+
+impl Snapshot {
+    /// Tickets that nobody has: `capacity - held - confirmed`.
+    #[must_use]
+    pub const fn free(&self) -> u32 {
+        self.capacity - self.held - self.confirmed
+    }
+}

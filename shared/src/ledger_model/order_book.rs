@@ -1,0 +1,138 @@
+//! Orders brought forward by the log: what an audit recounts and what a reader of the log rebuilds.
+
+use crate::domain::ids::{BuyerId, OrderId};
+use crate::domain::order::{Order, OrderState};
+use crate::domain::time::UnixMillis;
+use crate::ledger_model::event_log::{Entry, Event};
+use std::collections::{BTreeMap, HashMap};
+
+/// The orders of one sale as far as they are known.
+///
+/// Applying an entry sets what its events name. That is idempotent and in order the last one wins, so
+/// applying entries to orders that were read somewhere in the middle of them gives the state at their end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderBook {
+    orders: HashMap<OrderId, Order>,
+}
+
+/// Tickets counted from orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Tickets in held orders.
+    pub held: u64,
+    /// Tickets in confirmed orders.
+    pub confirmed: u64,
+    /// Tickets of each buyer who has some.
+    pub buyers: HashMap<BuyerId, u64>,
+    /// Orders by state.
+    pub states: BTreeMap<&'static str, u64>,
+    /// Cancelled or expired orders of each buyer who has some; without those that were cancelled before they came.
+    pub ended: HashMap<BuyerId, u64>,
+    /// Orders that were cancelled before they came.
+    pub cancelled_early: u64,
+}
+
+impl From<HashMap<OrderId, Order>> for OrderBook {
+    fn from(orders: HashMap<OrderId, Order>) -> Self {
+        Self { orders }
+    }
+}
+
+impl OrderBook {
+    /// The order with this id, if it is known.
+    #[must_use]
+    pub fn get(&self, id: &OrderId) -> Option<&Order> {
+        self.orders.get(id)
+    }
+
+    /// All orders that are known.
+    pub fn whole(&self) -> impl Iterator<Item = (&OrderId, &Order)> {
+        self.orders.iter()
+    }
+
+    /// Brings the orders forward by one entry. Events of orders that are not known (their beginning was trimmed
+    /// from the log) are passed over.
+    pub fn apply(&mut self, entry: &Entry) {
+        for event in &entry.events {
+            self.apply_event(entry.at, event);
+        }
+    }
+
+    /// As [`OrderBook::apply`], for one event of an entry that was written at `at`.
+    pub fn apply_event(&mut self, at: UnixMillis, event: &Event) {
+        if let Event::Granted {
+            id,
+            quantity,
+            deadline,
+            buyer,
+        } = event
+        {
+            let held = deadline.0 > 0;
+            self.orders.insert(
+                id.clone(),
+                Order {
+                    buyer: buyer.clone(),
+                    state: if held {
+                        OrderState::Held
+                    } else {
+                        OrderState::Confirmed
+                    },
+                    asked: *quantity,
+                    taken: *quantity,
+                    created_at: at,
+                    deadline: *deadline,
+                    refused_late: false,
+                },
+            );
+            return;
+        }
+        if let Event::Restored { id, order } = event {
+            self.orders.insert(id.clone(), order.clone());
+            return;
+        }
+        let Some(order) = event.order().and_then(|id| self.orders.get_mut(id)) else {
+            return;
+        };
+        match event {
+            Event::Confirmed { quantity, .. } | Event::Retaken { quantity, .. } => {
+                order.state = OrderState::Confirmed;
+                order.taken = *quantity;
+            }
+            Event::RefusedLate(_) => order.refused_late = true,
+            Event::Cancelled(_) => order.state = OrderState::Cancelled,
+            Event::Expired(_) => order.state = OrderState::Expired,
+            Event::Extended { deadline, .. } => order.deadline = *deadline,
+            Event::Created { .. }
+            | Event::State(_)
+            | Event::Capacity(_)
+            | Event::Terms(_)
+            | Event::Healed { .. }
+            | Event::Restored { .. }
+            | Event::Granted { .. } => {}
+        }
+    }
+
+    /// Counts the tickets.
+    #[must_use]
+    pub fn count(&self) -> Count {
+        let mut count = Count::default();
+        for order in self.orders.values() {
+            *count.states.entry(order.state.as_str()).or_default() += 1;
+            let taken = u64::from(order.taking());
+            match order.state {
+                OrderState::Held => count.held += taken,
+                OrderState::Confirmed => count.confirmed += taken,
+                OrderState::Cancelled | OrderState::Expired => {
+                    if order.is_tombstone() {
+                        count.cancelled_early += 1;
+                    } else {
+                        *count.ended.entry(order.buyer.clone()).or_default() += 1;
+                    }
+                    continue;
+                }
+            }
+            *count.buyers.entry(order.buyer.clone()).or_default() += taken;
+        }
+        count
+    }
+}

@@ -1,0 +1,402 @@
+//! A request on its way from an edge to the origins: who is asked, for how long, what an answer means, and when the
+//! next one is asked. Asking a second origin must do no harm: reading is idempotent, and so is everything under one
+//! order id.
+//!
+//! The edge's shell and the simulator carry out what is said here: they send, and they have the timers.
+
+use crate::domain::time::UnixMillis;
+use crate::limits::{EDGE_ATTEMPT_MS, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS};
+use crate::upstream::balancer::{Outcome, Router, Sender, Tried};
+use crate::wire::problem::Code;
+
+/// What the edge reads of something that came back. Everything but the status is read only where it matters.
+pub trait Answer {
+    /// The HTTP status.
+    fn status(&self) -> u16;
+    /// Whether a lastseat origin made it, and not something that stands in its place.
+    fn is_ours(&self) -> bool;
+    /// Whether it says that this client, and not the origin, has had enough.
+    fn limits_the_client(&self) -> bool;
+    /// Whether it says that the origin does not believe this edge.
+    fn doubts_the_edge(&self) -> bool;
+}
+
+/// How far an origin got with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It decided.
+    Decided,
+    /// It decided that it cannot take more now.
+    Busy,
+    /// It could not, and nothing happened: another one may.
+    NothingHappened,
+    /// It does not believe this edge, and nothing happened: another one may.
+    Doubted,
+    /// It does not know what became of the order: another one may be able to tell, under the same id.
+    Unknown,
+    /// It did not answer, or something else did in its place.
+    Failed,
+}
+
+impl Verdict {
+    /// Reads what came back, if anything did.
+    #[must_use]
+    pub fn of(answer: Option<&impl Answer>) -> Self {
+        match answer.map(|answer| (answer.status(), answer)) {
+            None => Self::Failed,
+            Some((500.., answer)) if !answer.is_ours() => Self::Failed,
+            Some((503, _)) => Self::NothingHappened,
+            Some((504, _)) => Self::Unknown,
+            // The origin has room, but not for this client.
+            Some((429, answer)) if answer.limits_the_client() => Self::Decided,
+            Some((429, answer)) if answer.is_ours() => Self::Busy,
+            Some((401, answer)) if answer.doubts_the_edge() => Self::Doubted,
+            Some(_) => Self::Decided,
+        }
+    }
+}
+
+/// No origin answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// None was asked.
+    NotSent,
+    /// One may have got the request: workerd does not tell a refused connection from one that was
+    /// reset after the request was read.
+    Unknown,
+}
+
+impl Lost {
+    /// What the client hears.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        match self {
+            Self::NotSent => Code::Unavailable,
+            Self::Unknown => Code::OutcomeUnknown,
+        }
+    }
+}
+
+/// One origin that is being asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// Which one, as [`Router::url`] counts.
+    pub index: usize,
+    /// When it was asked.
+    pub asked: UnixMillis,
+    /// Whether one that was asked before may have carried the request out: then this one must not answer an order from
+    /// a hint ([`crate::domain::order::Key::repeated`]).
+    pub repeats: bool,
+    /// When nobody waits for it any more.
+    until: UnixMillis,
+    /// Who was tried, if another one may be asked: the last one is not left, because nobody would be asked after it.
+    others: Option<Tried>,
+}
+
+impl Attempt {
+    /// How long to wait before [`Attempt::ends`] is asked, in milliseconds.
+    #[must_use]
+    pub fn look_ms(&self, router: &Router, now: UnixMillis) -> u64 {
+        router.patience(self.index).min(self.until.since(now))
+    }
+
+    /// Whether the wait is over although nothing came: the time is up, or the origin has gone silent while another one
+    /// takes requests. A frozen node costs a buyer about a second and not the whole wait.
+    pub fn ends(&self, router: &mut Router, now: UnixMillis) -> Option<Wait> {
+        let silent = self
+            .others
+            .is_some_and(|tried| router.should_leave(self.index, tried, now));
+        if silent {
+            Some(Wait::Silent)
+        } else {
+            (now >= self.until).then_some(Wait::Over)
+        }
+    }
+}
+
+/// How the wait for an origin ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// With an answer or a broken connection, or the time was up.
+    Over,
+    /// The origin was left, because it answers nobody.
+    Silent,
+}
+
+/// One request's way over the origins. `R` is an answer.
+#[derive(Debug)]
+pub struct Errand<R> {
+    deadline: UnixMillis,
+    attempts: usize,
+    tried: Tried,
+    lost: Lost,
+    over: bool,
+    answer: Option<R>,
+    /// Said that nothing happened there. It is the client's answer if nobody has another one.
+    nothing_happened: Option<R>,
+}
+
+impl<R> Errand<R> {
+    /// The errand of a request that arrived at `since`.
+    #[must_use]
+    pub fn new(since: UnixMillis) -> Self {
+        Self {
+            deadline: since.plus(EDGE_DEADLINE_MS),
+            attempts: 0,
+            tried: Tried::default(),
+            lost: Lost::NotSent,
+            over: false,
+            answer: None,
+            nothing_happened: None,
+        }
+    }
+
+    /// The origin to ask now; `None` when the errand has ended.
+    pub fn next(
+        &mut self,
+        router: &mut Router,
+        sender: &Sender<'_>,
+        now: UnixMillis,
+    ) -> Option<Attempt> {
+        let ms = self.deadline.since(now).min(EDGE_ATTEMPT_MS);
+        if self.over || self.attempts >= EDGE_ATTEMPTS_MAX || ms == 0 {
+            return None;
+        }
+        let index = router.pick(sender, self.tried, now)?;
+        self.tried.add(index);
+        self.attempts += 1;
+        Some(Attempt {
+            index,
+            asked: now,
+            repeats: self.lost == Lost::Unknown,
+            until: now.plus(ms),
+            others: (self.attempts < EDGE_ATTEMPTS_MAX).then_some(self.tried),
+        })
+    }
+
+    /// Takes in how one attempt ended; gives an answer back that nobody will read.
+    pub fn heard(
+        &mut self,
+        attempt: &Attempt,
+        verdict: Verdict,
+        wait: Wait,
+        answer: Option<R>,
+        router: &mut Router,
+        now: UnixMillis,
+    ) -> Option<R> {
+        let outcome = match (verdict, wait) {
+            (Verdict::Decided, _) => Outcome::Answered,
+            (Verdict::Failed, Wait::Silent) => Outcome::Silent,
+            (Verdict::Failed, Wait::Over) => Outcome::Failed,
+            _ => Outcome::Shed,
+        };
+        router.report(attempt.index, outcome, now);
+        match verdict {
+            // "Busy" says that nothing happened, which is not known of the one that was asked before.
+            Verdict::Busy if self.lost == Lost::Unknown => {
+                self.over = true;
+                answer
+            }
+            Verdict::Decided | Verdict::Busy => {
+                self.over = true;
+                self.answer = answer;
+                None
+            }
+            Verdict::NothingHappened => std::mem::replace(&mut self.nothing_happened, answer),
+            Verdict::Doubted => answer,
+            Verdict::Unknown | Verdict::Failed => {
+                // Two that do not know: the ledger is away, and to ask a third would only add to its load.
+                self.over = verdict == Verdict::Unknown && self.lost == Lost::Unknown;
+                self.lost = Lost::Unknown;
+                answer
+            }
+        }
+    }
+
+    /// The end: the client's answer, and one that nobody will read.
+    pub fn end(self) -> (Result<R, Lost>, Option<R>) {
+        match (self.answer, self.lost, self.nothing_happened) {
+            (Some(answer), _, unread) => (Ok(answer), unread),
+            (None, Lost::NotSent, Some(answer)) => (Ok(answer), None),
+            (None, lost, unread) => (Err(lost), unread),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::balancer::{Balance, OriginRow};
+
+    struct Reply {
+        status: u16,
+        ours: bool,
+        limits: bool,
+        doubts: bool,
+    }
+
+    impl Answer for Reply {
+        fn status(&self) -> u16 {
+            self.status
+        }
+        fn is_ours(&self) -> bool {
+            self.ours
+        }
+        fn limits_the_client(&self) -> bool {
+            self.limits
+        }
+        fn doubts_the_edge(&self) -> bool {
+            self.doubts
+        }
+    }
+
+    const fn reply(status: u16) -> Reply {
+        Reply {
+            status,
+            ours: true,
+            limits: false,
+            doubts: false,
+        }
+    }
+
+    const NOBODY: Sender<'_> = Sender {
+        ip: None,
+        buyer: None,
+        chance: [0.0; 2],
+    };
+
+    fn router() -> Router {
+        let rows = (1..=4).map(|n| OriginRow::new(format!("http://127.0.0.1:300{n}"), 1));
+        Router::new(rows.collect(), Balance::RoundRobin, None).unwrap()
+    }
+
+    /// Runs an errand over origins that answer so, one after the other, at once.
+    fn run(verdicts: &[Verdict]) -> (usize, Result<Verdict, Lost>) {
+        let (mut router, now) = (router(), UnixMillis(1_000));
+        let mut errand = Errand::new(now);
+        let mut asked = 0;
+        while let Some(attempt) = errand.next(&mut router, &NOBODY, now) {
+            let verdict = verdicts.get(asked).copied().unwrap_or(Verdict::Failed);
+            asked += 1;
+            let answer = (verdict != Verdict::Failed).then_some(verdict);
+            errand.heard(&attempt, verdict, Wait::Over, answer, &mut router, now);
+        }
+        (asked, errand.end().0)
+    }
+
+    #[test]
+    fn an_answer_means_what_its_status_and_its_maker_say() {
+        let of = |reply: Reply| Verdict::of(Some(&reply));
+        let foreign = |status| Reply {
+            ours: false,
+            ..reply(status)
+        };
+        assert_eq!(Verdict::of(None::<&Reply>), Verdict::Failed);
+        assert_eq!(of(reply(201)), Verdict::Decided);
+        assert_eq!(of(reply(409)), Verdict::Decided);
+        assert_eq!(of(reply(500)), Verdict::Decided);
+        assert_eq!(of(reply(503)), Verdict::NothingHappened);
+        assert_eq!(of(reply(504)), Verdict::Unknown);
+        assert_eq!(of(foreign(503)), Verdict::Failed);
+        assert_eq!(of(reply(429)), Verdict::Busy);
+        assert_eq!(of(foreign(429)), Verdict::Decided);
+        let limits = Reply {
+            limits: true,
+            ..reply(429)
+        };
+        assert_eq!(of(limits), Verdict::Decided);
+        assert_eq!(of(reply(401)), Verdict::Decided);
+        let doubts = Reply {
+            doubts: true,
+            ..reply(401)
+        };
+        assert_eq!(of(doubts), Verdict::Doubted);
+    }
+
+    #[test]
+    fn a_decision_and_busy_end_the_errand() {
+        assert_eq!(run(&[Verdict::Decided]), (1, Ok(Verdict::Decided)));
+        assert_eq!(run(&[Verdict::Busy]), (1, Ok(Verdict::Busy)));
+        let second = run(&[Verdict::NothingHappened, Verdict::Decided]);
+        assert_eq!(second, (2, Ok(Verdict::Decided)));
+    }
+
+    #[test]
+    fn a_request_that_may_have_arrived_is_never_called_unavailable_or_busy() {
+        assert_eq!(Lost::Unknown.code(), Code::OutcomeUnknown);
+        assert_eq!(Lost::NotSent.code(), Code::Unavailable);
+        for before in [Verdict::Failed, Verdict::Unknown] {
+            let lost = run(&[before, Verdict::NothingHappened, Verdict::NothingHappened]);
+            assert_eq!(lost, (3, Err(Lost::Unknown)));
+            assert_eq!(run(&[before, Verdict::Busy]), (2, Err(Lost::Unknown)));
+        }
+    }
+
+    #[test]
+    fn where_nothing_happened_anywhere_the_last_origin_says_so() {
+        let all = [Verdict::NothingHappened; 3];
+        assert_eq!(run(&all), (3, Ok(Verdict::NothingHappened)));
+        assert_eq!(run(&[Verdict::Doubted; 3]), (3, Err(Lost::NotSent)));
+    }
+
+    #[test]
+    fn an_origin_is_told_that_one_before_it_may_have_carried_the_order_out() {
+        for (before, repeats) in [
+            (Verdict::Failed, true),
+            (Verdict::Unknown, true),
+            (Verdict::NothingHappened, false),
+            (Verdict::Doubted, false),
+        ] {
+            let (mut router, now) = (router(), UnixMillis(1_000));
+            let mut errand = Errand::<()>::new(now);
+            let first = errand.next(&mut router, &NOBODY, now).unwrap();
+            assert!(!first.repeats);
+            errand.heard(&first, before, Wait::Over, None, &mut router, now);
+            let second = errand.next(&mut router, &NOBODY, now).unwrap();
+            assert_eq!(second.repeats, repeats, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn two_that_do_not_know_are_enough() {
+        assert_eq!(run(&[Verdict::Unknown; 3]), (2, Err(Lost::Unknown)));
+        assert_eq!(run(&[Verdict::Failed; 3]), (3, Err(Lost::Unknown)));
+    }
+
+    #[test]
+    fn an_errand_ends_with_its_deadline_and_each_wait_with_its_own() {
+        let (mut router, since) = (router(), UnixMillis(1_000));
+        let mut errand = Errand::<()>::new(since);
+        let first = errand.next(&mut router, &NOBODY, since).unwrap();
+        let over = since.plus(EDGE_ATTEMPT_MS);
+        // Alone in its silence it is waited for to the end: the router was not told of other events.
+        assert_eq!(first.ends(&mut router, UnixMillis(1_001)), None);
+        assert_eq!(first.ends(&mut router, over), Some(Wait::Over));
+        errand.heard(&first, Verdict::Failed, Wait::Over, None, &mut router, over);
+        let late = since.plus(EDGE_DEADLINE_MS - 10);
+        let second = errand.next(&mut router, &NOBODY, late).unwrap();
+        assert_eq!(second.look_ms(&router, late), 10);
+        assert_eq!(second.ends(&mut router, late.plus(10)), Some(Wait::Over));
+        assert!(
+            errand
+                .next(&mut router, &NOBODY, since.plus(EDGE_DEADLINE_MS))
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_silent_origin_is_left_while_another_one_takes_requests() {
+        let mut router = router();
+        let mut now = UnixMillis(1_000);
+        let mut errand = Errand::<()>::new(now);
+        let attempt = errand.next(&mut router, &NOBODY, now).unwrap();
+        let ended = loop {
+            now = now.plus(attempt.look_ms(&router, now));
+            if let Some(wait) = attempt.ends(&mut router, now) {
+                break wait;
+            }
+        };
+        assert_eq!(ended, Wait::Silent);
+        assert!(now.since(attempt.asked) <= 1_000);
+    }
+}

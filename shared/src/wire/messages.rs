@@ -1,0 +1,260 @@
+//! Bodies and headers as they travel. Plain serde; they convert into the types of [`crate::domain::ids`].
+
+use crate::domain::ids::{BuyerId, IdError, OrderId, Quantity, SaleId};
+use crate::domain::order::{Order, OrderState};
+use crate::domain::sale::{SaleState, Snapshot};
+use crate::domain::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+/// Header names, in lower case as HTTP libraries want them.
+pub mod header {
+    /// The order id that the client chose.
+    pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+    /// `true` when the answer repeats the outcome of an earlier request.
+    pub const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
+    /// `1` from a client that repeats a key because the earlier answer was lost.
+    pub const RETRY: &str = "lastseat-retry";
+    /// The trace that a request belongs to, see [`crate::wire::trace_context`].
+    pub const TRACEPARENT: &str = "traceparent";
+    /// Origin to edge: the grant.
+    pub const GRANT: &str = "lastseat-grant";
+    /// Origin to edge, where the edge asks for a sale that the origin does not serve: names of sales that exist,
+    /// separated by spaces, at most [`crate::limits::SALES_HEADER_MAX`] bytes.
+    pub const SALES: &str = "lastseat-sales";
+    /// Edge to origin: the isolate's id.
+    pub const EDGE: &str = "lastseat-edge";
+    /// Edge to origin: what the isolate has counted since an origin last heard from it, see
+    /// [`crate::wire::edge_counters`].
+    pub const EDGE_COUNTS: &str = "lastseat-edge-counts";
+    /// Edge to origin: where the order id comes from, see [`crate::key_source`].
+    pub const KEY: &str = "lastseat-key";
+    /// Edge to origin: the client's address as the edge saw it.
+    pub const CLIENT_IP: &str = "lastseat-client-ip";
+    /// Edge to origin: the edge's signature, see [`crate::auth::edge_signature`].
+    pub const SIGNATURE: &str = "lastseat-edge-signature";
+    /// Client to edge to origin: what the shop says of the buyer.
+    pub const BUYER_TOKEN: &str = "lastseat-buyer-token";
+    /// `client` in an answer `busy`: it is this client that asked too much, not all of them.
+    pub const LIMITED: &str = "lastseat-limited";
+    /// To the client: the tier that decided, `edge`, `origin` or `ledger`.
+    pub const ANSWERED_BY: &str = "lastseat-answered-by";
+    /// To the client: how long ago an edge heard what it shows of a sale, in milliseconds; `Age` has whole seconds.
+    pub const AGE_MS: &str = "lastseat-age-ms";
+    /// To the client: the node that answered.
+    pub const NODE: &str = "lastseat-node";
+}
+
+/// The words of the header `Lastseat-Key`.
+pub mod key_source {
+    use crate::domain::order::Key;
+
+    /// The word for `key`.
+    #[must_use]
+    pub const fn word(key: Key) -> &'static str {
+        match key {
+            Key::Made => "made",
+            Key::Sent => "sent",
+            Key::Repeated | Key::Known => "repeated",
+        }
+    }
+
+    /// Reads the word; anything else counts as sent by a client, which is the careful reading.
+    #[must_use]
+    pub fn parse(word: &str) -> Key {
+        match word {
+            "made" => Key::Made,
+            "repeated" => Key::Repeated,
+            _ => Key::Sent,
+        }
+    }
+}
+
+/// Body of `POST /v1/sales/{sale}/orders`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OrderRequest {
+    /// Who buys.
+    #[cfg_attr(feature = "openapi", schema(value_type = BuyerId))]
+    pub buyer: String,
+    /// How many tickets; 1 when absent.
+    #[serde(
+        default = "one",
+        deserialize_with = "crate::wire::json_integer::number"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Quantity))]
+    pub quantity: u64,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+impl OrderRequest {
+    /// The valid content.
+    ///
+    /// # Errors
+    /// The sentence that tells the sender what to change.
+    pub fn parse(&self) -> Result<(BuyerId, Quantity), IdError> {
+        Ok((BuyerId::parse(&self.buyer)?, Quantity::new(self.quantity)?))
+    }
+}
+
+/// An order in an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OrderView {
+    /// Its id: whoever knows it may read and cancel it.
+    #[cfg_attr(feature = "openapi", schema(value_type = OrderId))]
+    pub order_id: String,
+    /// The sale.
+    #[cfg_attr(feature = "openapi", schema(value_type = SaleId))]
+    pub sale: String,
+    /// Whose it is.
+    #[cfg_attr(feature = "openapi", schema(value_type = BuyerId))]
+    pub buyer: String,
+    /// Tickets that it has, or had when it was cancelled or expired.
+    pub quantity: u32,
+    /// Where it is in its life.
+    pub state: OrderState,
+    /// When it was granted.
+    pub created_at: UnixMillis,
+    /// When its hold ends; absent unless it is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub expires_at: Option<UnixMillis>,
+}
+
+impl OrderView {
+    /// The view of `order`.
+    #[must_use]
+    pub fn new(sale: &SaleId, id: &OrderId, order: &Order) -> Self {
+        Self {
+            order_id: id.to_string(),
+            sale: sale.to_string(),
+            buyer: order.buyer.to_string(),
+            quantity: order.taken,
+            state: order.state,
+            created_at: order.created_at,
+            expires_at: (order.state == OrderState::Held).then_some(order.deadline),
+        }
+    }
+}
+
+/// How much is left, for the public.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Availability {
+    /// Many are free; the number is in `free`.
+    Available,
+    /// Fewer than [`crate::limits::PUBLIC_STOCK_FLOOR`] are free.
+    Few,
+    /// None is free, some are held.
+    AllHeld,
+    /// None is free, none is held.
+    SoldOut,
+}
+
+/// Answer to `GET /v1/sales/{sale}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SaleView {
+    /// The sale.
+    #[cfg_attr(feature = "openapi", schema(value_type = SaleId))]
+    pub sale: String,
+    /// Its state.
+    pub state: SaleState,
+    /// How much is left.
+    pub availability: Availability,
+    /// Free tickets, when they are many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub free: Option<u32>,
+    /// Tickets that exist.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::Capacity))]
+    pub capacity: u32,
+    /// When it opens, if that is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub opens_at: Option<UnixMillis>,
+    /// When it closes, if that is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub closes_at: Option<UnixMillis>,
+    /// Most tickets in one order.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::wire::openapi::OrderLimit))]
+    pub order_limit: u32,
+    /// Most tickets of one buyer, if limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub buyer_limit: Option<u32>,
+    /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::wire::openapi::HoldMs))]
+    pub hold_ms: u64,
+    /// The ledger's clock when it answered.
+    pub now: UnixMillis,
+}
+
+impl SaleView {
+    /// What the public may see of `snapshot`.
+    #[must_use]
+    pub fn new(sale: &SaleId, snapshot: &Snapshot) -> Self {
+        let free = snapshot.free();
+        let availability = match free {
+            0 if snapshot.held > 0 => Availability::AllHeld,
+            0 => Availability::SoldOut,
+            1..crate::limits::PUBLIC_STOCK_FLOOR => Availability::Few,
+            _ => Availability::Available,
+        };
+        let set = |at: UnixMillis| (at.0 > 0).then_some(at);
+        Self {
+            sale: sale.to_string(),
+            state: snapshot.state,
+            availability,
+            free: (availability == Availability::Available).then_some(free),
+            capacity: snapshot.capacity,
+            opens_at: set(snapshot.terms.opens_at),
+            closes_at: set(snapshot.terms.closes_at),
+            order_limit: snapshot.terms.order_limit,
+            buyer_limit: (snapshot.terms.buyer_limit > 0).then_some(snapshot.terms.buyer_limit),
+            hold_ms: snapshot.terms.hold_ms,
+            now: snapshot.at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<(BuyerId, Quantity), String> {
+        serde_json::from_str::<OrderRequest>(body)
+            .map_err(|e| e.to_string())?
+            .parse()
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_order_of_one_ticket_needs_only_a_buyer() {
+        let (buyer, quantity) = read(r#"{"buyer":"ada"}"#).unwrap();
+        assert_eq!((buyer.as_str(), quantity.get()), ("ada", 1));
+    }
+
+    #[test]
+    fn each_wrong_body_is_told_what_is_wrong() {
+        for (body, word) in [
+            (r#"{"quantity":1}"#, "buyer"),
+            (r#"{"buyer":"","quantity":1}"#, "buyer"),
+            (r#"{"buyer":"a b","quantity":1}"#, "buyer"),
+            (r#"{"buyer":"a","quantity":0}"#, "quantity"),
+            (r#"{"buyer":"a","quantity":1000000000000}"#, "quantity"),
+            (r#"{"buyer":"a","quantity":-1}"#, "-1"),
+            (r#"{"buyer":"a","quantity":"1"}"#, "string"),
+            (r#"{"buyer":"a","qty":2}"#, "qty"),
+        ] {
+            let error = read(body).unwrap_err();
+            assert!(error.contains(word), "{body}: {error}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The wire: messages, headers, problems and counters that travel between buyer, edge and node.
+
+pub mod edge_counters;
+pub mod json_integer;
+pub mod messages;
+#[cfg(feature = "openapi")]
+pub mod openapi;
+pub mod problem;
+pub mod repeated_headers;
+pub mod trace_context;

@@ -1,0 +1,96 @@
+//! What names, amounts and moments look like in the documents of the API. Built only for those (feature
+//! `openapi`): the bounds are the ones of [`crate::limits`], so that a document cannot promise others.
+
+use crate::domain::ids::{BuyerId, Capacity, OrderId, Quantity, SaleId};
+use crate::limits;
+use crate::wire::problem::Code;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// A text of visible ASCII characters.
+const VISIBLE: &str = "^[!-~]+$";
+/// A text of letters, digits, `-` and `_`.
+const WORD: &str = "^[A-Za-z0-9_-]+$";
+
+macro_rules! texts {
+    ($($name:ty: $min:expr, $max:expr, $pattern:expr, $example:expr, $about:expr;)*) => {
+        $(impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some($about))
+                    .min_length(Some($min))
+                    .max_length(Some($max))
+                    .pattern(Some($pattern))
+                    .examples([$example])
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {})*
+    };
+}
+
+macro_rules! numbers {
+    ($($name:ty: $min:expr, $max:expr, $about:expr;)*) => {
+        $(impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::Integer)
+                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                    .description(Some($about))
+                    .minimum(Some($min as usize))
+                    .maximum(Some($max as usize))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {})*
+    };
+}
+
+texts! {
+    SaleId: 1, limits::SALE_ID_MAX, WORD, "demo", "Names one sale.";
+    BuyerId: 1, limits::BUYER_ID_MAX, VISIBLE, "ada", "Names one buyer, as the shop or the client likes.";
+    OrderId: limits::ORDER_ID_MIN, limits::ORDER_ID_MAX, VISIBLE, "01a206a1-4986-71b9-82fc-1638e7e87c78",
+        "Names one order and is its idempotency key. It is a capability: whoever knows it may read and cancel \
+         the order. Use a random one, such as a UUID.";
+}
+
+/// A moment that can be set.
+#[derive(Debug)]
+pub struct Moment;
+/// How long a hold lasts.
+#[derive(Debug)]
+pub struct HoldMs;
+/// Most tickets of one buyer.
+#[derive(Debug)]
+pub struct BuyerLimit;
+/// Most tickets in one order.
+#[derive(Debug)]
+pub struct OrderLimit;
+
+numbers! {
+    Quantity: 1, limits::QUANTITY_MAX, "A number of tickets in one order.";
+    Capacity: 0, limits::CAPACITY_MAX, "A number of tickets of a sale.";
+    Moment: 0, limits::MOMENT_MAX_MS, "Milliseconds since 1970-01-01T00:00:00Z; 0 = not set.";
+    HoldMs: 0, limits::HOLD_MS_MAX, "How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.";
+    BuyerLimit: 0, limits::CAPACITY_MAX, "Most tickets that one buyer can hold or own at a time; 0 = no limit.";
+    OrderLimit: 1, limits::QUANTITY_MAX, "Most tickets in one order.";
+}
+
+/// The words of the API, which a derived schema would miss.
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(
+                "What is wrong, for programs. Codes stay as they are; new ones may come.",
+            ))
+            .enum_values(Some(Self::ALL.iter().map(|code| code.as_str())))
+            .into()
+    }
+}
+
+impl ToSchema for Code {}
