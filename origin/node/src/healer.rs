@@ -8,12 +8,14 @@ mod step;
 use crate::membership::Nodes;
 use crate::telemetry::metrics::Counters;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use lastseat_ledger::ack_journal::{Acknowledged, Orders, Told};
-use lastseat_ledger::recovery::Says;
+use lastseat_ledger::ack_journal::{AckJournal, AckedOrder, AckedOrders};
+use lastseat_ledger::recovery::NodeDeclaration;
 use lastseat_ledger::recovery_state::Wanted;
 use lastseat_ledger::{Fault, Ledger};
 use shared::limits::{DECLARED_MAX, HEALS_MAX, LOOKS_MAX, SALES_LOOKED_AT_MAX};
-use shared::recovery::{Duty, Look, Mine, Roster, Stage, View, duty, is_in};
+use shared::recovery::{
+    AwaitedNodes, Duty, Mine, RecoveryLookup, RecoveryStage, View, duty, is_in,
+};
 use shared::{OrderId, SaleId, SaleState};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -73,7 +75,7 @@ impl Healer {
 #[derive(Debug)]
 struct Reading {
     noted: u64,
-    orders: Orders,
+    orders: AckedOrders,
 }
 
 /// What one recovery came to.
@@ -99,7 +101,7 @@ struct Recovery {
     nodes: Arc<Nodes>,
     /// The clock that the roster goes by counts from here.
     zero: Instant,
-    roster: Roster,
+    roster: AwaitedNodes,
     /// The histories that this node has declared, those of the moment first.
     declared: Vec<String>,
     present: BTreeSet<String>,
@@ -125,7 +127,7 @@ impl Recovery {
             },
             nodes,
             zero: Instant::now(),
-            roster: Roster::new(Some(node)),
+            roster: AwaitedNodes::new(Some(node)),
             declared: Vec::new(),
             present: BTreeSet::new(),
             reading: None,
@@ -141,7 +143,7 @@ impl Recovery {
         &self.hands.ledger
     }
 
-    fn acknowledged(&self) -> &Acknowledged {
+    fn acknowledged(&self) -> &AckJournal {
         self.ledger().acknowledged()
     }
 
@@ -351,9 +353,10 @@ impl Recovery {
         }
         // What lies in a range lost earlier is restored again wherever something is: that it was restored may be lost.
         let open = |seq| (!look.whole || looked.fell_behind()) && seq > look.found;
-        let lacking = |told: &Told| open(told.commit_seq) || is_in(&look.lost, told.commit_seq);
+        let lacking =
+            |told: &AckedOrder| open(told.commit_seq) || is_in(&look.lost, told.commit_seq);
         let left = of_sale.into_iter().flatten();
-        let mut left: Vec<(OrderId, Told)> = left
+        let mut left: Vec<(OrderId, AckedOrder)> = left
             .filter(|(_, told)| duty != Duty::Adopt && lacking(told))
             .map(|(id, told)| (id.clone(), told.clone()))
             .collect();
@@ -399,7 +402,7 @@ impl Recovery {
     }
 
     async fn register_one(&self, sale: SaleId, history: String) -> Result<bool, Fault> {
-        let says = Says {
+        let says = NodeDeclaration {
             node: Some(self.hands.node),
             made: None,
             history: &history,
@@ -594,7 +597,7 @@ struct Looked {
     sale: SaleId,
     /// The highest `commit_seq` that was received before that.
     received: u64,
-    look: Look,
+    look: RecoveryLookup,
 }
 
 impl Looked {
@@ -605,6 +608,6 @@ impl Looked {
 }
 
 /// Whether a sale that a step found at `stage` goes on.
-const fn is_whole(stage: Stage) -> bool {
-    matches!(stage, Stage::Whole { .. })
+const fn is_whole(stage: RecoveryStage) -> bool {
+    matches!(stage, RecoveryStage::Whole { .. })
 }
