@@ -44,27 +44,27 @@ pub mod header {
     pub const NODE: &str = "lastseat-node";
 }
 
-/// The words of the header `Lastseat-Key`.
+/// The words of the header `Lastseat-KeySource`.
 pub mod key_source {
-    use crate::domain::order::Key;
+    use crate::domain::order::KeySource;
 
     /// The word for `key`.
     #[must_use]
-    pub const fn word(key: Key) -> &'static str {
+    pub const fn word(key: KeySource) -> &'static str {
         match key {
-            Key::Made => "made",
-            Key::Sent => "sent",
-            Key::Repeated | Key::Known => "repeated",
+            KeySource::Made => "made",
+            KeySource::Sent => "sent",
+            KeySource::Repeated | KeySource::Known => "repeated",
         }
     }
 
     /// Reads the word; anything else counts as sent by a client, which is the careful reading.
     #[must_use]
-    pub fn parse(word: &str) -> Key {
+    pub fn parse(word: &str) -> KeySource {
         match word {
-            "made" => Key::Made,
-            "repeated" => Key::Repeated,
-            _ => Key::Sent,
+            "made" => KeySource::Made,
+            "repeated" => KeySource::Repeated,
+            _ => KeySource::Sent,
         }
     }
 }

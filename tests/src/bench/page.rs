@@ -2,8 +2,8 @@
 
 use super::chart::Picture;
 use super::measure::{LIMIT, Measure};
-use super::report::{Report, number};
-use super::row::{Better, Row};
+use super::report::{BenchReport, number};
+use super::row::{BenchRow, Better};
 use crate::rush::report::thousands;
 use anyhow::{Context, Result};
 use std::fmt::Write;
@@ -31,14 +31,14 @@ busy machine): 17.8 microseconds of processor time a request, wrk 17.2, and the 
 
 /// The page of `report`, beside its pictures.
 #[must_use]
-pub fn page(report: &Report, pictures: &[Picture]) -> String {
+pub fn page(report: &BenchReport, pictures: &[Picture]) -> String {
     let mut out = INTRO.to_owned();
     out += &made(report);
     out += "\n## At a glance\n\n";
     out += &glance(report);
     for measure in Measure::ALL {
         let id = measure.to_string();
-        let rows: Vec<&Row> = report.measures.iter().filter(|row| row.id == id).collect();
+        let rows: Vec<&BenchRow> = report.measures.iter().filter(|row| row.id == id).collect();
         if rows.is_empty() {
             continue;
         }
@@ -65,7 +65,7 @@ pub fn page(report: &Report, pictures: &[Picture]) -> String {
 }
 
 /// Where, when, of what, with which commands.
-fn made(report: &Report) -> String {
+fn made(report: &BenchReport) -> String {
     let machine = &report.machine;
     let mut commits: Vec<&str> = report
         .made
@@ -105,7 +105,7 @@ fn made(report: &Report) -> String {
 }
 
 /// The rows that have a goal.
-fn glance(report: &Report) -> String {
+fn glance(report: &BenchReport) -> String {
     let mut out =
         "| | what | lastseat | peer | ratio | goal | |\n|---|---|---|---|---|---|---|\n".to_owned();
     for row in report.measures.iter().filter(|row| row.goal.is_some()) {
@@ -126,7 +126,7 @@ fn glance(report: &Report) -> String {
     out
 }
 
-fn details(rows: &[&Row]) -> String {
+fn details(rows: &[&BenchRow]) -> String {
     let mut out =
         "| what | lastseat | peer | ratio | rounds | audit |\n|---|---|---|---|---|---|\n"
             .to_owned();
@@ -150,7 +150,7 @@ fn details(rows: &[&Row]) -> String {
 }
 
 /// The notes of the rows, each once, and the limits of missed goals.
-fn notes(rows: &[&Row]) -> String {
+fn notes(rows: &[&BenchRow]) -> String {
     let mut out = String::new();
     let mut said = Vec::new();
     for row in rows {
@@ -159,7 +159,7 @@ fn notes(rows: &[&Row]) -> String {
             said.push(&row.note);
         }
     }
-    let missed: Vec<&&Row> = rows.iter().filter(|row| row.met == Some(false)).collect();
+    let missed: Vec<&&BenchRow> = rows.iter().filter(|row| row.met == Some(false)).collect();
     let mut limits: Vec<&str> = missed
         .iter()
         .filter_map(|row| row.limit.as_deref())
@@ -174,7 +174,7 @@ fn notes(rows: &[&Row]) -> String {
     out
 }
 
-fn ratio(row: &Row) -> String {
+fn ratio(row: &BenchRow) -> String {
     match (row.ratio, row.ratio_range) {
         (Some(_), Some([least, most])) if row.rounds.len() > 1 => {
             format!(
@@ -188,7 +188,7 @@ fn ratio(row: &Row) -> String {
     }
 }
 
-fn goal(row: &Row) -> String {
+fn goal(row: &BenchRow) -> String {
     let sign = match (row.ratio.or(row.peer), row.better) {
         (None, Better::Lower) => "≤",
         _ => "≥",
@@ -197,7 +197,7 @@ fn goal(row: &Row) -> String {
         .map_or(String::new(), |goal| format!("{sign} {goal}"))
 }
 
-const fn met(row: &Row) -> &'static str {
+const fn met(row: &BenchRow) -> &'static str {
     match row.met {
         Some(true) => "met",
         Some(false) => "missed",
@@ -278,7 +278,7 @@ const SHOWN: [(&str, &str, &str); 9] = [
 ///
 /// # Errors
 /// The file cannot be read or written.
-pub fn write_readme(path: &Path, report: &Report) -> Result<()> {
+pub fn write_readme(path: &Path, report: &BenchReport) -> Result<()> {
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let Some((before, rest)) = text.split_once(BEGIN) else {
         return Ok(());
@@ -290,7 +290,7 @@ pub fn write_readme(path: &Path, report: &Report) -> Result<()> {
     fs::write(path, text).with_context(|| path.display().to_string())
 }
 
-fn table(report: &Report) -> String {
+fn table(report: &BenchReport) -> String {
     let mut out =
         "| `make bench` | lastseat | peer | ratio | goal |\n|---|---|---|---|---|\n".to_owned();
     for (id, name, what) in SHOWN {
@@ -321,10 +321,10 @@ fn table(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::row::{Draft, Round};
+    use crate::bench::row::{BenchRound, Draft};
 
-    fn report() -> Report {
-        let round = |ours, peer| Round {
+    fn report() -> BenchReport {
+        let round = |ours, peer| BenchRound {
             ours: Some(ours),
             peer: Some(peer),
         };
@@ -342,9 +342,9 @@ mod tests {
         let rush = Draft::new(Measure::M6, "s0", "rush, against S0", "s", Better::Lower);
         let rush = rush.goal(4.0).audited("4 runs audited", 1);
         let rush = rush.rounds(vec![round(10.0, 50.0), round(10.0, 60.0)]);
-        Report {
+        BenchReport {
             measures: vec![orders, rush],
-            ..Report::default()
+            ..BenchReport::default()
         }
     }
 
