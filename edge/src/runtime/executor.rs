@@ -69,7 +69,7 @@ fn settled(number: u32, value: JsValue) {
     }
 }
 
-/// Keeps a waiting_work under the number of the wait that it has just begun.
+/// Keeps waiting work under the number of the wait that it has just begun.
 fn put_aside(waiting_work: WaitingWork) {
     WAITING.with_borrow_mut(|waiting| waiting.insert(NUMBER.get(), waiting_work));
 }

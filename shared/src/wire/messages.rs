@@ -26,7 +26,7 @@ pub mod header {
     /// Edge to origin: what the isolate has counted since an origin last heard from it, see
     /// [`crate::wire::edge_counters`].
     pub const EDGE_COUNTS: &str = "lastseat-edge-counts";
-    /// Edge to origin: where the order id comes from, see [`crate::key_source`].
+    /// Edge to origin: where the order id comes from, see [`KeySource`](crate::wire::messages::key_source).
     pub const KEY: &str = "lastseat-key";
     /// Edge to origin: the client's address as the edge saw it.
     pub const CLIENT_IP: &str = "lastseat-client-ip";
@@ -44,7 +44,7 @@ pub mod header {
     pub const NODE: &str = "lastseat-node";
 }
 
-/// The words of the header `Lastseat-KeySource`.
+/// The words of the header `Lastseat-Key`.
 pub mod key_source {
     use crate::domain::order::KeySource;
 

@@ -78,7 +78,7 @@ fn invalid(error: IdError) -> Response {
     response::problem(&Problem::invalid(error))
 }
 
-/// The id of an order and where it comes from. Without `Idempotency-KeySource` it is made here.
+/// The id of an order and where it comes from. Without `Idempotency-Key` it is made here.
 pub(super) fn order_key(
     headers: &HeaderMap,
     sender: &EdgeAuth,
