@@ -77,7 +77,8 @@ pub(crate) fn isolate(env: &Object) -> Result<Rc<Isolate>, Rc<str>> {
     })
 }
 
-/// Whether an isolate can work with `env`. No chance is taken here: the runtime gives none before the first request.
+/// Whether an isolate can work with `env`. No chance is taken here: the runtime gives none before
+/// the first request.
 ///
 /// # Errors
 /// What is wrong with the configuration, in words.
@@ -113,14 +114,15 @@ impl Isolate {
         })
     }
 
-    /// An origin does not believe this edge. Buyers cannot help that, so the operator is told, once for each
-    /// origin.
+    /// An origin does not believe this edge. Buyers cannot help that, so the operator is told, once
+    /// for each origin.
     pub(crate) fn doubted_by(&self, index: usize, why: &str) {
         if self.doubters.borrow_mut().insert(index) {
             let router = self.router.borrow();
             let url = router.url(index).unwrap_or_default();
             console_error!(
-                "lastseat edge: {url} does not take this edge's signature ({why}). Give both the same \
+                "lastseat edge: {url} does not take this edge's signature ({why}). Give both the \
+                 same \
                  LASTSEAT_EDGE_KEY and set their clocks; see docs/SECURITY.md"
             );
         }
@@ -338,8 +340,8 @@ fn no_chance(error: JsValue) -> String {
     format!("the runtime gives no random bytes: {error:?}")
 }
 
-/// A variable as text; one that wrangler was given as a table is written as JSON. Not `env.var`: under
-/// bare workerd a variable that is not set is null, and `env.var` panics on null.
+/// A variable as text; one that wrangler was given as a table is written as JSON. Not `env.var`:
+/// under bare workerd a variable that is not set is null, and `env.var` panics on null.
 fn var(env: &Object, name: &str) -> Option<String> {
     let value = Reflect::get(env, &name.into()).ok()?;
     if value.is_null() || value.is_undefined() {

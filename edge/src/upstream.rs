@@ -1,5 +1,5 @@
-//! Asking the origins: one after the other, with a deadline each, always under the same order id. Who, for how long
-//! and what an answer means is decided in [`shared::upstream::forwarding`].
+//! Asking the origins: one after the other, with a deadline each, always under the same order id.
+//! Who, for how long and what an answer means is decided in [`shared::upstream::forwarding`].
 
 use crate::isolate::Isolate;
 use crate::request_headers::{self, Forwarded};
@@ -15,8 +15,8 @@ use std::net::IpAddr;
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 
-/// A client's request on its way to an origin. Asking a second origin must do no harm: reading is idempotent,
-/// and so is everything under one order id.
+/// A client's request on its way to an origin. Asking a second origin must do no harm: reading is
+/// idempotent, and so is everything under one order id.
 pub(crate) struct UpstreamRequest<'a> {
     pub(crate) isolate: &'a Isolate,
     pub(crate) request: &'a Request,
@@ -33,7 +33,8 @@ pub(crate) struct UpstreamRequest<'a> {
 }
 
 impl UpstreamRequest<'_> {
-    /// Asks one origin and, if that one fails or is away, another one. `order` is the order to place, if it is that.
+    /// Asks one origin and, if that one fails or is away, another one. `order` is the order to
+    /// place, if it is that.
     ///
     /// # Errors
     /// No origin answered.
@@ -143,8 +144,9 @@ impl UpstreamRequest<'_> {
         }
     }
 
-    /// Takes in the grant of an answer, heard `now`, to what was sent at `asked`; says whether the node has heard this isolate's
-    /// counts. One that does not know the sale, or not yet, has kept nothing.
+    /// Takes in the grant of an answer, heard `now`, to what was sent at `asked`; says whether the
+    /// node has heard this isolate's counts. One that does not know the sale, or not yet, has kept
+    /// nothing.
     fn hear(&self, reply: &Response, asked: UnixMillis, now: UnixMillis) -> bool {
         let told = bindings::grant(reply).and_then(|text| Grant::parse(&text));
         if let Some(grant) = &told {

@@ -1,4 +1,5 @@
-//! The document of the API, as nodes serve it. Like the page it lies in the JavaScript of the worker.
+//! The document of the API, as nodes serve it. Like the page it lies in the JavaScript of the
+//! worker.
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -40,7 +40,8 @@ impl Ledger {
         Ok(entries)
     }
 
-    /// Says that everything up to `commit_seq` was taken over downstream, so that it may be trimmed.
+    /// Says that everything up to `commit_seq` was taken over downstream, so that it may be
+    /// trimmed.
     ///
     /// # Errors
     /// See [`Fault`].

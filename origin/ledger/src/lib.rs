@@ -102,7 +102,8 @@ impl Ledger {
         })
     }
 
-    /// How every server that takes orders is set now: what [`Ledger::connect`] has checked, and more.
+    /// How every server that takes orders is set now: what [`Ledger::connect`] has checked, and
+    /// more.
     ///
     /// # Errors
     /// One does not answer, or none is known.
@@ -167,16 +168,16 @@ impl Ledger {
         }
     }
 
-    /// The server that `sale` was on when one was last connected to. Another one than before may lack what was
-    /// acknowledged: it was started again, or it is a replica that was promoted.
+    /// The server that `sale` was on when one was last connected to. Another one than before may
+    /// lack what was acknowledged: it was started again, or it is a replica that was promoted.
     #[must_use]
     pub fn server(&self, sale: &SaleId) -> Option<RunId> {
         let [key, ..] = redis_keys::of_sale(sale);
         self.link.server(&key)
     }
 
-    /// A number that rises whenever [`Ledger::server`] may answer differently; told before anything is sent over a
-    /// new connection.
+    /// A number that rises whenever [`Ledger::server`] may answer differently; told before anything
+    /// is sent over a new connection.
     #[must_use]
     pub fn server_changes(&self) -> watch::Receiver<u64> {
         self.link.server_changes()
@@ -238,7 +239,8 @@ impl Ledger {
         terms: &Terms,
         open: bool,
     ) -> Result<(Snapshot, Created), Fault> {
-        // Listed first: a listed sale that does not exist is skipped, an unlisted one would be lost.
+        // Listed first: a listed sale that does not exist is skipped, an unlisted one would be
+        // lost.
         self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str()))
             .await?;
         let script = &self.scripts().create;
@@ -354,9 +356,9 @@ impl Ledger {
         Ok(self.sweep(sale).await?.map(|(snapshot, _)| snapshot))
     }
 
-    /// The order with this id, as it stands: a hold past its deadline counts as expired even if it has not
-    /// been swept yet. Behind the same fence as every change: while a sale may lack what was acknowledged, this
-    /// is a fault and never "no such order".
+    /// The order with this id, as it stands: a hold past its deadline counts as expired even if it
+    /// has not been swept yet. Behind the same fence as every change: while a sale may lack what
+    /// was acknowledged, this is a fault and never "no such order".
     ///
     /// # Errors
     /// See [`Fault`].
@@ -506,8 +508,8 @@ impl Ledger {
         self.beat_or_leave(node, weight, "").await
     }
 
-    /// Reports that `node` stops. Where it has restored all that it had to in `settled`, the present history of
-    /// Redis, nobody need ever wait for it; else (empty) it counts as silent.
+    /// Reports that `node` stops. Where it has restored all that it had to in `settled`, the
+    /// present history of Redis, nobody need ever wait for it; else (empty) it counts as silent.
     ///
     /// # Errors
     /// See [`Fault`].
@@ -558,9 +560,10 @@ impl Ledger {
         self.counted(reply)
     }
 
-    /// Runs a script that changes a sale; `command` makes it for the `commit_seq` that was heard of the sale. A sale
-    /// that may lack acknowledged orders does not change: a node has it healed and nothing happened; anybody else
-    /// waits for that and asks again. The second part is as of [`Ledger::commit`].
+    /// Runs a script that changes a sale; `command` makes it for the `commit_seq` that was heard of
+    /// the sale. A sale that may lack acknowledged orders does not change: a node has it healed and
+    /// nothing happened; anybody else waits for that and asks again. The second part is as of
+    /// [`Ledger::commit`].
     async fn change(
         &self,
         sale: &SaleId,
@@ -580,8 +583,9 @@ impl Ledger {
         Ok((parts, safe))
     }
 
-    /// What is done for a caller that found `sale` standing still: a node lets it go on where that takes no waiting, so
-    /// that its first buyer is answered; anybody else waits. Whether to ask again.
+    /// What is done for a caller that found `sale` standing still: a node lets it go on where that
+    /// takes no waiting, so that its first buyer is answered; anybody else waits. Whether to ask
+    /// again.
     async fn goes_on(&self, sale: &SaleId) -> Result<bool, Fault> {
         if self.recovering.has_healer() {
             return self.may_adopt(sale).await;
@@ -594,8 +598,8 @@ impl Ledger {
         Ok(self.recovering.has_healer() && self.adopt(sale).await?)
     }
 
-    /// Runs a script that changes what people were told, and waits for replicas where that is asked for; the second
-    /// part is the fault where too few have it.
+    /// Runs a script that changes what people were told, and waits for replicas where that is asked
+    /// for; the second part is the fault where too few have it.
     async fn commit(
         &self,
         sale: &SaleId,
@@ -707,7 +711,8 @@ pub struct Heartbeat {
     pub nodes: BTreeSet<u16>,
     /// The history that Redis writes: a new one after each start and each promotion.
     pub history: String,
-    /// How often a sale was found behind in a history that nodes had declared: when it rises, they look again.
+    /// How often a sale was found behind in a history that nodes had declared: when it rises, they
+    /// look again.
     pub behind: u64,
 }
 
@@ -720,7 +725,8 @@ fn is_fenced(parts: &[Value]) -> bool {
         .is_some_and(|word| reply::text(word) == Ok(FENCED))
 }
 
-/// Whether a ledger that does not know of `order` breaks what was told. That a hold ended, the clock says.
+/// Whether a ledger that does not know of `order` breaks what was told. That a hold ended, the
+/// clock says.
 const fn acknowledges(order: &Order) -> bool {
     order.refused_late || !matches!(order.state, OrderState::Expired)
 }

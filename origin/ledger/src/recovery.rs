@@ -1,5 +1,5 @@
-//! Recovery of sales whose ledger may lack acknowledged orders: the calls of `look.lua`, `recovery.lua`, `heal.lua` and
-//! `restore.lua`.
+//! Recovery of sales whose ledger may lack acknowledged orders: the calls of `look.lua`,
+//! `recovery.lua`, `heal.lua` and `restore.lua`.
 
 use super::{Fault, Ledger, Reply, letter, part, redis_keys, reply, strange_letter};
 use crate::ack_journal::AckedOrder;
@@ -39,7 +39,8 @@ pub struct Heal {
     pub history: String,
     /// What earlier failovers lost: entries after the first number up to the second.
     pub lost: LostRanges,
-    /// Whether this call found it behind in a history that nodes may have declared: they have to look again.
+    /// Whether this call found it behind in a history that nodes may have declared: they have to
+    /// look again.
     pub fell_behind: bool,
 }
 
@@ -123,7 +124,8 @@ impl Ledger {
         }))
     }
 
-    /// How `sale` stands in its recovery, for `node`; nothing is changed. `None` when there is no such sale.
+    /// How `sale` stands in its recovery, for `node`; nothing is changed. `None` when there is no
+    /// such sale.
     ///
     /// # Errors
     /// See [`Fault`].
@@ -168,8 +170,9 @@ impl Ledger {
         }))
     }
 
-    /// Declares that `node` has registered each sale that it may have to restore in these histories of Redis, and says
-    /// what is known of all nodes. `behind`: a sale was found behind, and all nodes have to look again.
+    /// Declares that `node` has registered each sale that it may have to restore in these histories
+    /// of Redis, and says what is known of all nodes. `behind`: a sale was found behind, and all
+    /// nodes have to look again.
     ///
     /// # Errors
     /// See [`Fault`].
@@ -211,8 +214,8 @@ impl Ledger {
         })
     }
 
-    /// Lets `sale` go on where it lacks nothing of anybody's and all nodes that are waited for have said so; whether
-    /// it does. One call where one server has all sales.
+    /// Lets `sale` go on where it lacks nothing of anybody's and all nodes that are waited for have
+    /// said so; whether it does. One call where one server has all sales.
     ///
     /// # Errors
     /// See [`Fault`]. It can be repeated.
@@ -250,8 +253,9 @@ impl Ledger {
         }
     }
 
-    /// Waits for the recovery of `sale`, and ends it where no node does: for a caller that has nothing to restore, such as
-    /// a command. Nodes that live are waited for as they wait for each other.
+    /// Waits for the recovery of `sale`, and ends it where no node does: for a caller that has
+    /// nothing to restore, such as a command. Nodes that live are waited for as they wait for each
+    /// other.
     ///
     /// # Errors
     /// See [`Fault`]; after three times [`HEAL_PATIENCE_MS`] that the sale still recovers.
@@ -290,8 +294,8 @@ impl Ledger {
         }
     }
 
-    /// Restores acknowledged orders, at most [`RESTORE_BATCH_MAX`]; what became of each, in their order. In the last pass
-    /// those that cannot be restored are listed for the operator.
+    /// Restores acknowledged orders, at most [`RESTORE_BATCH_MAX`]; what became of each, in their
+    /// order. In the last pass those that cannot be restored are listed for the operator.
     ///
     /// # Errors
     /// See [`Fault`]. It can be repeated.
@@ -328,7 +332,8 @@ impl Ledger {
         Ok(Some((snapshot, became?)))
     }
 
-    /// The orders that were acknowledged and could not be restored, by id; at most some [`UNRESTORED_MAX`].
+    /// The orders that were acknowledged and could not be restored, by id; at most some
+    /// [`UNRESTORED_MAX`].
     ///
     /// # Errors
     /// See [`Fault`].

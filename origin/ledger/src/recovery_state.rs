@@ -1,5 +1,5 @@
-//! What this process knows of the recovery that goes on, shared by all handles to the ledger: whom sales wait for, and which
-//! sales went on and are to be audited.
+//! What this process knows of the recovery that goes on, shared by all handles to the ledger: whom
+//! sales wait for, and which sales went on and are to be audited.
 
 use shared::SaleId;
 use shared::limits::SALES_MAX;
@@ -112,7 +112,8 @@ impl Recovering {
         self.views().get(history).cloned()
     }
 
-    /// The recovery of `sale` was ended here: it is to be audited, before others if entries of it were lost.
+    /// The recovery of `sale` was ended here: it is to be audited, before others if entries of it
+    /// were lost.
     pub fn has_ended(&self, sale: &SaleId, lost: bool) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.sales.len() < SALES_MAX && ended.listed.insert(sale.clone()) {

@@ -67,7 +67,8 @@ pub fn read_snapshot(text: &str) -> Option<Snapshot> {
     })
 }
 
-/// The refusal that a letter of `reserve.lua`, `confirm.lua`, `cancel.lua` or `extend.lua` stands for.
+/// The refusal that a letter of `reserve.lua`, `confirm.lua`, `cancel.lua` or `extend.lua` stands
+/// for.
 pub fn refusal(letter: u8, snapshot: &Snapshot) -> Option<Refusal> {
     Some(match letter {
         b'k' => Refusal::KeyReused,

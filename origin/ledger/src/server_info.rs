@@ -21,7 +21,8 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Asks each server of `url` that takes orders, whatever kind of server it is; where it is, if there are several.
+    /// Asks each server of `url` that takes orders, whatever kind of server it is; where it is, if
+    /// there are several.
     ///
     /// # Errors
     /// One does not answer.

@@ -1,6 +1,6 @@
 //! The committer of one sale: gathers orders while a batch is at the ledger, takes the next batch
-//! from the local stock, and hears everything anew from each reply. What it decides is in [`shared::admission::batcher`];
-//! this is the task that carries it out.
+//! from the local stock, and hears everything anew from each reply. What it decides is in
+//! [`shared::admission::batcher`]; this is the task that carries it out.
 //!
 //! There are no timers on the way of an order: an idle committer sends at once, a busy one sends
 //! what gathered during one round trip.
@@ -125,8 +125,8 @@ impl SaleHandle {
         }
     }
 
-    /// The "no" that needs no ledger: nothing was free when it was last heard. Asks the ledger in the background
-    /// whether that still stands.
+    /// The "no" that needs no ledger: nothing was free when it was last heard. Asks the ledger in
+    /// the background whether that still stands.
     pub(crate) fn refuse_from_memory(&self, order: &NewOrder, now: UnixMillis) -> Option<Refusal> {
         let mut known = self.known();
         let granted = known.granted.has(&order.id);
@@ -179,8 +179,8 @@ impl SaleHandle {
         sale_hint::retry_after_ms(fastrand::f64())
     }
 
-    /// What the ledger said within [`RECENT`]. When that is too old it is asked once, however many want
-    /// to know; those who came before the question began share its answer.
+    /// What the ledger said within [`RECENT`]. When that is too old it is asked once, however many
+    /// want to know; those who came before the question began share its answer.
     pub(crate) async fn recent_snapshot(&self) -> Result<(Snapshot, Tier), Fault> {
         if let Some(snapshot) = self.heard_lately() {
             return Ok((snapshot, Tier::Origin));
@@ -304,7 +304,9 @@ impl Committer {
                         Some(received) => received,
                         None => return,
                     },
-                    _ = sweep.tick(), if self.desk.known().outlook.is_to_be_swept() => Work::Poll(None),
+                    _ = sweep.tick(), if self.desk.known().outlook.is_to_be_swept() => {
+                        Work::Poll(None)
+                    }
                 },
             };
             let mut round = Round::default();
@@ -373,8 +375,8 @@ impl Committer {
             self.desk.remember(&batch, &verdicts);
             verdicts
         });
-        // In a task of its own, so that the next batch is on its way before the buyers of this one are woken: what they
-        // write would hold it back.
+        // In a task of its own, so that the next batch is on its way before the buyers of this one
+        // are woken: what they write would hold it back.
         let counters = Arc::clone(&self.counters);
         tokio::spawn(async move {
             for (waiting, heard) in rounds::answers(batch, verdicts) {

@@ -1,4 +1,5 @@
-//! The names of [`shared::wire::messages::header`] as the HTTP library holds them, so that a look-up does not read them anew.
+//! The names of [`shared::wire::messages::header`] as the HTTP library holds them, so that a
+//! look-up does not read them anew.
 
 use axum::http::HeaderName;
 use shared::wire::messages::header;
@@ -10,6 +11,6 @@ macro_rules! names {
 }
 
 names! {
-    ANSWERED_BY BUYER_TOKEN CLIENT_IP EDGE EDGE_COUNTS GRANT IDEMPOTENCY_KEY IDEMPOTENCY_REPLAYED KEY LIMITED NODE
-    RETRY SALES SIGNATURE TRACEPARENT
+    ANSWERED_BY BUYER_TOKEN CLIENT_IP EDGE EDGE_COUNTS GRANT IDEMPOTENCY_KEY
+    IDEMPOTENCY_REPLAYED KEY LIMITED NODE RETRY SALES SIGNATURE TRACEPARENT
 }

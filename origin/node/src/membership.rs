@@ -136,7 +136,8 @@ impl Nodes {
         number.clash()
     }
 
-    /// The number under which this node may say what it acknowledged; `None` = another one may have it by now.
+    /// The number under which this node may say what it acknowledged; `None` = another one may have
+    /// it by now.
     pub(crate) fn number_surely_ours(&self) -> Option<u16> {
         let ours = |number: &NodeNumber| number.is_surely_ours();
         self.number.as_ref().is_none_or(ours).then_some(self.me.id)
@@ -161,7 +162,8 @@ impl Nodes {
         }
     }
 
-    /// This node has restored all that it has to in `history`; `None` = it may have something to restore.
+    /// This node has restored all that it has to in `history`; `None` = it may have something to
+    /// restore.
     pub(crate) fn settle(&self, history: Option<&str>) {
         let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         *settled = history.unwrap_or_default().to_owned();
@@ -172,8 +174,8 @@ impl Nodes {
         self.me.id
     }
 
-    /// The nodes, this one among them, that lived when the ledger was last heard or a moment before: what they
-    /// acknowledged is waited for.
+    /// The nodes, this one among them, that lived when the ledger was last heard or a moment
+    /// before: what they acknowledged is waited for.
     pub(crate) fn peers(&self) -> BTreeSet<u16> {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         peers.keys().copied().collect()

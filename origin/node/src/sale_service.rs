@@ -27,9 +27,11 @@ pub use crate::committer::{NewOrder, SaleHandleView};
 pub use crate::membership::NodeIdentity;
 pub use lastseat_ledger::Verdict;
 
-/// Look-ups of sales that no desk is open for and that are on no list, at the same time. Invented names cost one each.
+/// Look-ups of sales that no desk is open for and that are on no list, at the same time. Invented
+/// names cost one each.
 const LOOKUPS_MAX: usize = 32;
-/// The same of sales that are listed: what is invented takes no place from them, and they wait instead of being refused.
+/// The same of sales that are listed: what is invented takes no place from them, and they wait
+/// instead of being refused.
 const LISTED_LOOKUPS_MAX: usize = 32;
 
 /// Time between two looks for sales that the ledger has lost, and how many are asked for in one.
@@ -102,7 +104,8 @@ impl Sales {
         sales
     }
 
-    /// Opens desks for the sales that exist, so that their holds expire on time although nobody asks for them.
+    /// Opens desks for the sales that exist, so that their holds expire on time although nobody
+    /// asks for them.
     async fn open_known_sales(&self) {
         let known = match self.0.ledger.sales().await {
             Ok(known) => known,
@@ -115,9 +118,11 @@ impl Sales {
         }
     }
 
-    /// Looks whether the ledger still has the sales that this node serves and that it does not list any more.
+    /// Looks whether the ledger still has the sales that this node serves and that it does not list
+    /// any more.
     async fn look_for_lost(&self) {
-        // A lost one that was created again is to be healed by every node that knows it, also one that nobody asks.
+        // A lost one that was created again is to be healed by every node that knows it, also one
+        // that nobody asks.
         let mut sales = self.0.names.lost_sales();
         sales.truncate(LOST_LOOKS_MAX);
         let unlisted: Vec<SaleId> = {
@@ -132,8 +137,8 @@ impl Sales {
         }
     }
 
-    /// Places one order: takes it from the local stock, then to the ledger. Once it waits in the queue it is
-    /// carried out whether or not the caller still waits.
+    /// Places one order: takes it from the local stock, then to the ledger. Once it waits in the
+    /// queue it is carried out whether or not the caller still waits.
     ///
     /// # Errors
     /// See [`Fault`]. `Unknown` also when the answer takes longer than [`ORIGIN_DEADLINE_MS`].
@@ -175,7 +180,8 @@ impl Sales {
         }
     }
 
-    /// How a sale stands: what the ledger says now or said at most 100 ms ago, and which of the two.
+    /// How a sale stands: what the ledger says now or said at most 100 ms ago, and which of the
+    /// two.
     ///
     /// # Errors
     /// See [`Fault`].
@@ -208,8 +214,9 @@ impl Sales {
         Ok(order)
     }
 
-    /// `found`, which the ledger said of `sale`. That it has no such sale is no answer where this node knows the sale:
-    /// then it was lost with all its orders, and nobody is told that nothing was sold.
+    /// `found`, which the ledger said of `sale`. That it has no such sale is no answer where this
+    /// node knows the sale: then it was lost with all its orders, and nobody is told that nothing
+    /// was sold.
     ///
     /// # Errors
     /// The ledger has lost the sale.
@@ -223,15 +230,16 @@ impl Sales {
         Ok(found)
     }
 
-    /// The ledger has `sale`. One that it had lost lacks what this node acknowledged, also where other nodes have healed it
-    /// meanwhile and did not know of this one.
+    /// The ledger has `sale`. One that it had lost lacks what this node acknowledged, also where
+    /// other nodes have healed it meanwhile and did not know of this one.
     fn is_back(&self, sale: &SaleId) {
         if self.0.names.is_back(sale) {
             self.0.ledger.recovering().want(sale);
         }
     }
 
-    /// Whether the ledger had `sale` once, as far as this node knows: it serves it, or its journal names it.
+    /// Whether the ledger had `sale` once, as far as this node knows: it serves it, or its journal
+    /// names it.
     fn knows(&self, sale: &SaleId) -> bool {
         self.open_desk(sale).is_some() || self.0.ledger.acknowledged().last(sale).is_some()
     }
@@ -325,8 +333,8 @@ impl Sales {
         &self.0.ledger
     }
 
-    /// The grant for the edge that asked for `sale` and tells what it has counted; `None` before anything was
-    /// heard of the sale.
+    /// The grant for the edge that asked for `sale` and tells what it has counted; `None` before
+    /// anything was heard of the sale.
     #[must_use]
     pub fn grant(&self, sale: &SaleId, edge: &EdgeId, told: Option<&EdgeCounts>) -> Option<Grant> {
         let desk = self.open_desk(sale);
@@ -355,8 +363,8 @@ impl Sales {
         self.0.counters.ledger_trouble().map_or(Ok(()), Err)
     }
 
-    /// A node whose number another one has acknowledges nothing: after a loss of the ledger only one of the two would be
-    /// waited for.
+    /// A node whose number another one has acknowledges nothing: after a loss of the ledger only
+    /// one of the two would be waited for.
     fn has_its_number(&self) -> Result<(), Fault> {
         self.0
             .nodes
@@ -370,7 +378,8 @@ impl Sales {
         self.0.nodes.clash().is_some()
     }
 
-    /// From now on new orders are told that nothing happened here, so that an edge asks another node.
+    /// From now on new orders are told that nothing happened here, so that an edge asks another
+    /// node.
     pub fn take_no_more(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
     }

@@ -1,9 +1,10 @@
-//! What the committer of a sale decides: which of those who wait are part of the next batch, what a reply of the
-//! ledger means for them, and what is asked again. It waits for nothing: an origin's task and the simulator carry
-//! out what is said here.
+//! What the committer of a sale decides: which of those who wait are part of the next batch, what a
+//! reply of the ledger means for them, and what is asked again. It waits for nothing: an origin's
+//! task and the simulator carry out what is said here.
 //!
-//! One round is: [`Committer::take_left_over`] or new work, [`Committer::sort`] while [`Committer::has_room`], then
-//! the batch under a [`Sending`], [`answers`], the poll, and a word to those who wait for the end.
+//! One round is: [`Committer::take_left_over`] or new work, [`Committer::sort`] while
+//! [`Committer::has_room`], then the batch under a [`Sending`], [`answers`], the poll, and a word
+//! to those who wait for the end.
 
 use crate::admission::node_budget::NodeBudget;
 use crate::admission::sale_hint::{Admission, SaleHint};
@@ -30,7 +31,8 @@ pub struct QueuedOrder<W> {
     pub waiter: W,
 }
 
-/// What waits in the queue of a committer. `P` waits for the outcome of a poll, `F` for the end of what came before.
+/// What waits in the queue of a committer. `P` waits for the outcome of a poll, `F` for the end of
+/// what came before.
 #[derive(Debug)]
 pub enum Work<W, P, F> {
     /// An order.
@@ -99,7 +101,8 @@ impl<W: Waiter> Committer<W> {
         round.batch.len() < BATCH_MAX && self.left_over.is_none()
     }
 
-    /// Puts one piece of work where it belongs. An order that is refused from memory is given back with the refusal.
+    /// Puts one piece of work where it belongs. An order that is refused from memory is given back
+    /// with the refusal.
     pub fn sort<P, F>(
         &mut self,
         work: Work<W, P, F>,
@@ -129,16 +132,16 @@ impl<W: Waiter> Committer<W> {
     }
 }
 
-/// A batch on its way to the ledger. One without an answer is sent again with the same ids, once: the ids make that
-/// harmless.
+/// A batch on its way to the ledger. One without an answer is sent again with the same ids, once:
+/// the ids make that harmless.
 #[derive(Debug, Default)]
 pub struct Sending {
     resent: bool,
 }
 
 impl Sending {
-    /// Takes in what came back; `None` = the same batch is to be sent once more. `Ok(None)` is the ledger's word for a
-    /// sale that it does not have.
+    /// Takes in what came back; `None` = the same batch is to be sent once more. `Ok(None)` is the
+    /// ledger's word for a sale that it does not have.
     pub fn heard<T>(
         &mut self,
         reply: Result<Option<T>, Fault>,
@@ -178,8 +181,8 @@ pub fn answers<W>(
     })
 }
 
-/// What a sweep of the ledger says: how the sale stands, and whether more holds may be due, so that the next page is
-/// to be swept at once.
+/// What a sweep of the ledger says: how the sale stands, and whether more holds may be due, so that
+/// the next page is to be swept at once.
 ///
 /// # Errors
 /// No answer, or the sale is gone.
@@ -191,8 +194,8 @@ pub fn swept(
     Ok((snapshot, expired >= SWEEP_MAX as u64))
 }
 
-/// The ledger had the sale once and has it no more: nothing happened, and nothing of it is sold until an operator has
-/// created it again.
+/// The ledger had the sale once and has it no more: nothing happened, and nothing of it is sold
+/// until an operator has created it again.
 #[must_use]
 pub fn gone(sale: &SaleId) -> Fault {
     Fault::NotSent(format!("sale {sale} is gone from the ledger"))

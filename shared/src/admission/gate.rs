@@ -46,7 +46,8 @@ pub struct Observation {
     pub asked: UnixMillis,
     /// When the answer came.
     pub now: UnixMillis,
-    /// A random number in `0.0..1.0` that spreads the edges, so that not all ask at the same instant.
+    /// A random number in `0.0..1.0` that spreads the edges, so that not all ask at the same
+    /// instant.
     pub chance: f64,
 }
 
@@ -67,7 +68,8 @@ pub struct Gate {
     version: u64,
     /// The end of the last window with a grant, by the edge's clock.
     granted_until: UnixMillis,
-    /// The end of the present round by the edge's clock; a round is a window with a grant, or a cold one without.
+    /// The end of the present round by the edge's clock; a round is a window with a grant, or a
+    /// cold one without.
     round_ends: UnixMillis,
     /// Whether the round waits for its first grant.
     cold: bool,
@@ -95,8 +97,8 @@ struct Latch {
 }
 
 impl Gate {
-    /// Decides on one arrival. `now` is the edge's clock, `chance` a random number in `0.0..1.0` that
-    /// spreads the return of those who are told `busy`.
+    /// Decides on one arrival. `now` is the edge's clock, `chance` a random number in `0.0..1.0`
+    /// that spreads the return of those who are told `busy`.
     pub fn decide(&mut self, ask: Arrival, now: UnixMillis, chance: f64) -> GateDecision {
         if ask.key == KeySource::Known {
             return GateDecision::Forward;
@@ -111,8 +113,9 @@ impl Gate {
             }
         }
         if now >= self.round_ends {
-            // A gate that has heard of its sale asks as much as it was granted last, within the cold
-            // budget: thousands of edges must not each send four requests after the last ticket.
+            // A gate that has heard of its sale asks as much as it was granted last, within the
+            // cold budget: thousands of edges must not each send four requests after the last
+            // ticket.
             let known = self.version > 0;
             let budget = if known {
                 self.budget.clamp(1, COLD_BUDGET)
@@ -153,12 +156,14 @@ impl Gate {
         if self.latch.is_some() {
             return;
         }
-        // An answer to what was asked within the window is no new share; it may have been overtaken, too.
+        // An answer to what was asked within the window is no new share; it may have been
+        // overtaken, too.
         let asked_anew = when.asked >= self.granted_until;
         if asked_anew || (newer && self.spent >= self.budget) {
             // What the cold round sent belongs to this window already.
             let sent = if self.cold { self.spent } else { 0 };
-            // A far edge can use its budget for as long as a near one, but what it knows must not get old.
+            // A far edge can use its budget for as long as a near one, but what it knows must not
+            // get old.
             let trip = when.now.since(when.asked);
             let longest = WINDOW_MAX_MS.saturating_sub(trip).max(1);
             let left = shortened(grant.window_ms, when.chance).min(longest);
@@ -251,8 +256,9 @@ impl Latch {
     }
 }
 
-/// Keys sent for the first time that may pass a latch. Where thousands of edges ask, a few from each would be
-/// more than all else; a client that lost an answer says so, and its key counts as repeated.
+/// Keys sent for the first time that may pass a latch. Where thousands of edges ask, a few from
+/// each would be more than all else; a client that lost an answer says so, and its key counts as
+/// repeated.
 const fn rechecks(period_ms: u64) -> u32 {
     if period_ms > WINDOW_MIN_MS {
         0
@@ -266,16 +272,16 @@ fn shortened(window_ms: u64, chance: f64) -> u64 {
     window_ms.saturating_sub((window_ms as f64 / 8.0 * chance) as u64)
 }
 
-/// Time until asking makes sense plus a random part of at most a window, so that those who wait do not
-/// come back in the same millisecond.
+/// Time until asking makes sense plus a random part of at most a window, so that those who wait do
+/// not come back in the same millisecond.
 fn spread(wait_ms: u64, chance: f64) -> u32 {
     let jitter = chance * 250.0;
     (wait_ms.clamp(1, WINDOW_MAX_MS) as f64 + jitter) as u32
 }
 
-/// When one who was refused should ask again, in milliseconds; `None` = that "no" is final. Whoever waits for an
-/// opening comes back then, or in a minute to see whether it was moved, plus a random part, so that a million do not come
-/// in the same millisecond.
+/// When one who was refused should ask again, in milliseconds; `None` = that "no" is final. Whoever
+/// waits for an opening comes back then, or in a minute to see whether it was moved, plus a random
+/// part, so that a million do not come in the same millisecond.
 #[must_use]
 pub fn come_back_ms(refusal: Refusal, now: UnixMillis, chance: f64) -> Option<u32> {
     match refusal {
@@ -290,8 +296,8 @@ pub fn come_back_ms(refusal: Refusal, now: UnixMillis, chance: f64) -> Option<u3
 
 /// The gates of one edge isolate, bounded.
 ///
-/// Only sales that an origin knows get a gate of their own; all others share one, so that a flood of invented names
-/// neither fills the memory nor asks an origin more often than one sale may.
+/// Only sales that an origin knows get a gate of their own; all others share one, so that a flood
+/// of invented names neither fills the memory nor asks an origin more often than one sale may.
 #[derive(Debug, Default)]
 pub struct Gates {
     known: HashMap<SaleId, Gate>,
@@ -304,8 +310,9 @@ impl Gates {
         self.known.get_mut(sale).unwrap_or(&mut self.strangers)
     }
 
-    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each gets a gate of its own, as
-    /// far as there is room, and a flood of invented names takes nothing from them.
+    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each gets a
+    /// gate of its own, as far as there is room, and a flood of invented names takes nothing from
+    /// them.
     pub fn list(&mut self, names: &str) {
         for sale in listed(names) {
             if self.known.len() < EDGE_SALES_MAX {
@@ -327,7 +334,8 @@ impl Gates {
     /// Takes in what an origin says of `sale`.
     pub fn hear(&mut self, sale: &SaleId, grant: &Grant, when: Observation) {
         if grant.supply == Supply::Unknown {
-            // Of a node that does not serve the sale, or not yet: no word on a sale that another one serves.
+            // Of a node that does not serve the sale, or not yet: no word on a sale that another
+            // one serves.
             return;
         }
         if let Some(gate) = self.known.get_mut(sale) {
@@ -615,7 +623,9 @@ mod tests {
         }
 
         #[test]
-        fn a_gate_never_forwards_more_than_its_budget_in_a_window(budget in 0u32..500, arrivals in 0u32..1_000) {
+        fn a_gate_never_forwards_more_than_its_budget_in_a_window(
+            budget in 0u32..500, arrivals in 0u32..1_000,
+        ) {
             let mut gate = Gate::default();
             gate.hear(&grant(1, 10_000, budget, Supply::Free), at(1_000));
             prop_assert_eq!(forwarded(&mut gate, MADE, 1_001, arrivals), arrivals.min(budget));

@@ -65,12 +65,15 @@ mod tests {
             free in 0u32..=1_000_000_000, weights in proptest::collection::vec(1u32..=100, 1..=32),
         ) {
             let live: u32 = weights.iter().sum();
-            let together: u64 = weights.iter().map(|w| u64::from(NodeBudget::of(free, *w, live).left())).sum();
+            let of_weight = |w: &u32| u64::from(NodeBudget::of(free, *w, live).left());
+            let together: u64 = weights.iter().map(of_weight).sum();
             prop_assert!(together >= u64::from(free));
         }
 
         #[test]
-        fn a_node_may_ask_whenever_anything_is_free(free in 1u32.., weight in 1u32..=1_000, live in 0u32..) {
+        fn a_node_may_ask_whenever_anything_is_free(
+            free in 1u32.., weight in 1u32..=1_000, live in 0u32..,
+        ) {
             prop_assert!(NodeBudget::of(free.min(1_000_000_000), weight, live).take(Quantity::ONE));
         }
     }

@@ -1,5 +1,6 @@
-//! What an edge remembers of how sales stand, so that a million pages that look at a sale once every few seconds
-//! ask an origin once a second. It never says more than an origin said, nor later than [`VIEW_FRESH_MS`].
+//! What an edge remembers of how sales stand, so that a million pages that look at a sale once
+//! every few seconds ask an origin once a second. It never says more than an origin said, nor later
+//! than [`VIEW_FRESH_MS`].
 
 use crate::admission::gate::listed;
 use crate::domain::ids::SaleId;
@@ -34,8 +35,9 @@ struct View {
     asked: UnixMillis,
 }
 
-/// The views of one edge isolate, bounded. Only sales that an origin has shown have one of their own; all others
-/// share rounds, so that invented names neither fill the memory nor reach an origin without limit.
+/// The views of one edge isolate, bounded. Only sales that an origin has shown have one of their
+/// own; all others share rounds, so that invented names neither fill the memory nor reach an origin
+/// without limit.
 #[derive(Debug, Default)]
 pub struct SaleCache {
     shown: HashMap<SaleId, View>,
@@ -68,8 +70,8 @@ impl SaleCache {
         }
     }
 
-    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each is asked for by itself, as far
-    /// as there is room, and invented names take nothing from them.
+    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each is
+    /// asked for by itself, as far as there is room, and invented names take nothing from them.
     pub fn list(&mut self, names: &str) {
         for sale in listed(names) {
             if self.shown.len() < EDGE_SALES_MAX {

@@ -1,5 +1,5 @@
-//! What a node thinks of one sale between two words of the ledger, and what follows from that without
-//! asking anyone: who is refused, who may be sent on, what an edge is granted.
+//! What a node thinks of one sale between two words of the ledger, and what follows from that
+//! without asking anyone: who is refused, who may be sent on, what an edge is granted.
 
 use crate::admission::edge_census::EdgeCensus;
 use crate::admission::grant::{Grant, Offer, Supply};
@@ -81,15 +81,16 @@ impl SaleHint {
         self.edges.live_at(now)
     }
 
-    /// Whether the ledger is to be heard every [`REPOLL_MS`] although nobody asks: holds may come due.
+    /// Whether the ledger is to be heard every [`REPOLL_MS`] although nobody asks: holds may come
+    /// due.
     #[must_use]
     pub const fn is_to_be_swept(&self) -> bool {
         self.snapshot.held > 0
     }
 
-    /// Takes in what the ledger said; says whether it is the newest word. An older one has both an earlier time and an
-    /// earlier place in the log: alone, the time says nothing when the ledger's clock was set back, and the place says
-    /// nothing when the ledger lost the end of its log.
+    /// Takes in what the ledger said; says whether it is the newest word. An older one has both an
+    /// earlier time and an earlier place in the log: alone, the time says nothing when the ledger's
+    /// clock was set back, and the place says nothing when the ledger lost the end of its log.
     pub fn hear(&mut self, snapshot: &Snapshot) -> bool {
         let old = &self.snapshot;
         let newest = snapshot.commit_seq >= old.commit_seq || snapshot.at >= old.at;
@@ -99,8 +100,8 @@ impl SaleHint {
         newest
     }
 
-    /// Decides on an order that comes in. `granted` = this node saw its id granted, so that only the ledger may
-    /// answer it.
+    /// Decides on an order that comes in. `granted` = this node saw its id granted, so that only
+    /// the ledger may answer it.
     pub fn receive(
         &mut self,
         key: KeySource,
@@ -164,8 +165,8 @@ impl SaleHint {
         grant
     }
 
-    /// The refusal that follows from the last snapshot alone, whoever asks for however many. Whether a sale has
-    /// opened by its own clock only the ledger says.
+    /// The refusal that follows from the last snapshot alone, whoever asks for however many.
+    /// Whether a sale has opened by its own clock only the ledger says.
     fn no_supply(&self, now: UnixMillis) -> Option<Refusal> {
         Some(match Supply::of(&self.snapshot) {
             Supply::Free => return None,

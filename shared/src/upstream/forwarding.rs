@@ -1,15 +1,17 @@
-//! A request on its way from an edge to the origins: who is asked, for how long, what an answer means, and when the
-//! next one is asked. Asking a second origin must do no harm: reading is idempotent, and so is everything under one
-//! order id.
+//! A request on its way from an edge to the origins: who is asked, for how long, what an answer
+//! means, and when the next one is asked. Asking a second origin must do no harm: reading is
+//! idempotent, and so is everything under one order id.
 //!
-//! The edge's shell and the simulator carry out what is said here: they send, and they have the timers.
+//! The edge's shell and the simulator carry out what is said here: they send, and they have the
+//! timers.
 
 use crate::domain::time::UnixMillis;
 use crate::limits::{EDGE_ATTEMPT_MS, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS};
 use crate::upstream::balancer::{AttemptOutcome, RouteKey, Router, Tried};
 use crate::wire::problem::Code;
 
-/// What the edge reads of something that came back. Everything but the status is read only where it matters.
+/// What the edge reads of something that came back. Everything but the status is read only where it
+/// matters.
 pub trait UpstreamResponse {
     /// The HTTP status.
     fn status(&self) -> u16;
@@ -32,7 +34,8 @@ pub enum AttemptVerdict {
     NothingHappened,
     /// It does not believe this edge, and nothing happened: another one may.
     Doubted,
-    /// It does not know what became of the order: another one may be able to tell, under the same id.
+    /// It does not know what became of the order: another one may be able to tell, under the same
+    /// id.
     Unknown,
     /// It did not answer, or something else did in its place.
     Failed,
@@ -84,12 +87,13 @@ pub struct Attempt {
     pub index: usize,
     /// When it was asked.
     pub asked: UnixMillis,
-    /// Whether one that was asked before may have carried the request out: then this one must not answer an order from
-    /// a hint ([`crate::domain::order::KeySource::repeated`]).
+    /// Whether one that was asked before may have carried the request out: then this one must not
+    /// answer an order from a hint ([`crate::domain::order::KeySource::repeated`]).
     pub repeats: bool,
     /// When nobody waits for it any more.
     until: UnixMillis,
-    /// Who was tried, if another one may be asked: the last one is not left, because nobody would be asked after it.
+    /// Who was tried, if another one may be asked: the last one is not left, because nobody would
+    /// be asked after it.
     others: Option<Tried>,
 }
 
@@ -100,8 +104,9 @@ impl Attempt {
         router.patience(self.index).min(self.until.since(now))
     }
 
-    /// Whether the wait is over although nothing came: the time is up, or the origin has gone silent while another one
-    /// takes requests. A frozen node costs a buyer about a second and not the whole wait.
+    /// Whether the wait is over although nothing came: the time is up, or the origin has gone
+    /// silent while another one takes requests. A frozen node costs a buyer about a second and not
+    /// the whole wait.
     pub fn ends(&self, router: &mut Router, now: UnixMillis) -> Option<Wait> {
         let silent = self
             .others
@@ -192,7 +197,8 @@ impl<R> Forwarding<R> {
         };
         router.report(attempt.index, outcome, now);
         match verdict {
-            // "Busy" says that nothing happened, which is not known of the one that was asked before.
+            // "Busy" says that nothing happened, which is not known of the one that was asked
+            // before.
             AttemptVerdict::Busy if self.lost == LostRequest::Unknown => {
                 self.over = true;
                 answer
@@ -207,7 +213,8 @@ impl<R> Forwarding<R> {
             }
             AttemptVerdict::Doubted => answer,
             AttemptVerdict::Unknown | AttemptVerdict::Failed => {
-                // Two that do not know: the ledger is away, and to ask a third would only add to its load.
+                // Two that do not know: the ledger is away, and to ask a third would only add to
+                // its load.
                 self.over = verdict == AttemptVerdict::Unknown && self.lost == LostRequest::Unknown;
                 self.lost = LostRequest::Unknown;
                 answer
@@ -393,7 +400,8 @@ mod tests {
         let mut errand = Forwarding::<()>::new(since);
         let first = errand.next(&mut router, &NOBODY, since).unwrap();
         let over = since.plus(EDGE_ATTEMPT_MS);
-        // Alone in its silence it is waited for to the end: the router was not told of other events.
+        // Alone in its silence it is waited for to the end: the router was not told of other
+        // events.
         assert_eq!(first.ends(&mut router, UnixMillis(1_001)), None);
         assert_eq!(first.ends(&mut router, over), Some(Wait::Over));
         errand.heard(

@@ -237,7 +237,9 @@ mod tests {
         }
 
         #[test]
-        fn no_header_makes_the_reader_of_counts_panic(text in "(1\\.[0-9]{1,12}\\.[0-9]\\.[0-9]\\.)?.{0,60}") {
+        fn no_header_makes_the_reader_of_counts_panic(
+            text in "(1\\.[0-9]{1,12}\\.[0-9]\\.[0-9]\\.)?.{0,60}",
+        ) {
             let _ = EdgeCounts::parse(&text);
         }
     }

@@ -1,4 +1,5 @@
-//! Bodies and headers as they travel. Plain serde; they convert into the types of [`crate::domain::ids`].
+//! Bodies and headers as they travel. Plain serde; they convert into the types of
+//! [`crate::domain::ids`].
 
 use crate::domain::ids::{BuyerId, IdError, OrderId, Quantity, SaleId};
 use crate::domain::order::{Order, OrderState};
@@ -18,8 +19,8 @@ pub mod header {
     pub const TRACEPARENT: &str = "traceparent";
     /// Origin to edge: the grant.
     pub const GRANT: &str = "lastseat-grant";
-    /// Origin to edge, where the edge asks for a sale that the origin does not serve: names of sales that exist,
-    /// separated by spaces, at most [`crate::limits::SALES_HEADER_MAX`] bytes.
+    /// Origin to edge, where the edge asks for a sale that the origin does not serve: names of
+    /// sales that exist, separated by spaces, at most [`crate::limits::SALES_HEADER_MAX`] bytes.
     pub const SALES: &str = "lastseat-sales";
     /// Edge to origin: the isolate's id.
     pub const EDGE: &str = "lastseat-edge";
@@ -38,7 +39,8 @@ pub mod header {
     pub const LIMITED: &str = "lastseat-limited";
     /// To the client: the tier that decided, `edge`, `origin` or `ledger`.
     pub const ANSWERED_BY: &str = "lastseat-answered-by";
-    /// To the client: how long ago an edge heard what it shows of a sale, in milliseconds; `Age` has whole seconds.
+    /// To the client: how long ago an edge heard what it shows of a sale, in milliseconds; `Age`
+    /// has whole seconds.
     pub const AGE_MS: &str = "lastseat-age-ms";
     /// To the client: the node that answered.
     pub const NODE: &str = "lastseat-node";

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Changes one place of the ledger's scripts after the other and says which changes no test sees. With --rust, judges
-/// what cargo-mutants found instead.
+/// Changes one place of the ledger's scripts after the other and says which changes no test sees.
+/// With --rust, judges what cargo-mutants found instead.
 ///
-/// Exit codes: 0 each survivor has its reason in tests/mutants.toml; 1 one has none, or a reason is stale; 2 wrong flags;
-/// 3 something is missing.
+/// Exit codes: 0 each survivor has its reason in tests/mutants.toml; 1 one has none, or a reason is
+/// stale; 2 wrong flags; 3 something is missing.
 #[derive(Debug, Parser)]
 #[command(name = "mutants")]
 struct Options {

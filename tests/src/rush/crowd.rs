@@ -33,8 +33,8 @@ const AWAY: Duration = Duration::from_secs(1);
 /// What the crowd wants.
 #[derive(Debug)]
 pub struct CrowdPlan {
-    /// The doors: where orders go. Connections are spread over them in turn; one whose door does not answer
-    /// knocks at the next for a while.
+    /// The doors: where orders go. Connections are spread over them in turn; one whose door does
+    /// not answer knocks at the next for a while.
     pub urls: Vec<String>,
     /// The sale.
     pub sale: String,
@@ -109,7 +109,8 @@ impl Crowd {
         pause.map_or(Next::Done, |pause| Next::Nap(pause.min(NAP_MAX)))
     }
 
-    /// How long it is until the next new buyer comes, if somebody is still to come and it is too early now.
+    /// How long it is until the next new buyer comes, if somebody is still to come and it is too
+    /// early now.
     fn early(&self, now: Instant) -> Option<Duration> {
         let rate = self.rate.filter(|_| self.next < self.count)?;
         let comes = self.started + Duration::from_secs(1) * self.next / rate;

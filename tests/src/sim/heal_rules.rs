@@ -1,5 +1,5 @@
-//! The rules of `look.lua`, `heal.lua` and `recovery.lua`: how a sale that may lack acknowledged orders is registered
-//! with, held back, and let go on.
+//! The rules of `look.lua`, `heal.lua` and `recovery.lua`: how a sale that may lack acknowledged
+//! orders is registered with, held back, and let go on.
 
 use super::planted::Planted;
 use shared::ledger_model::Sale;
@@ -104,7 +104,8 @@ impl Kept {
         }
     }
 
-    /// Whether a Redis that writes `history` holds the sale back from a caller that received `heard`.
+    /// Whether a Redis that writes `history` holds the sale back from a caller that received
+    /// `heard`.
     #[must_use]
     pub fn is_healing(&self, sale: &Sale, history: &str, heard: u64) -> bool {
         self.history != history || sale.commit_seq < heard

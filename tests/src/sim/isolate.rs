@@ -1,5 +1,5 @@
-//! One edge isolate: gates, router and the way of a request over the origins are the real ones; `fetch` and the timers
-//! are the simulator's.
+//! One edge isolate: gates, router and the way of a request over the origins are the real ones;
+//! `fetch` and the timers are the simulator's.
 
 use super::message::{Back, By, Forwarded, Op, Request, RequestOutcome, SimulatedReply};
 use super::planted::Planted;

@@ -1,4 +1,5 @@
-//! A node's way to Redis: it connects, sends, waits for a second, and loads the scripts where they are lost.
+//! A node's way to Redis: it connects, sends, waits for a second, and loads the scripts where they
+//! are lost.
 
 use super::journal::acknowledges;
 use super::message::By;

@@ -1,5 +1,5 @@
-//! One origin node: its outlook and its committer are the real ones; the queue, the timers and the connection to Redis
-//! are the simulator's.
+//! One origin node: its outlook and its committer are the real ones; the queue, the timers and the
+//! connection to Redis are the simulator's.
 
 use super::journal::SimulatedJournal;
 use super::message::{Back, By, Forwarded, Op, RequestOutcome, SimulatedReply};

@@ -1,5 +1,5 @@
-//! One origin node: its real outlook and stock; its queue, its one batch at the ledger and the time that each
-//! request takes are modelled.
+//! One origin node: its real outlook and stock; its queue, its one batch at the ledger and the time
+//! that each request takes are modelled.
 
 use fastrand::Rng;
 use shared::admission::sale_hint::{Admission, NodeLoad, SaleHint, retry_after_ms};

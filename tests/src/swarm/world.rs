@@ -289,7 +289,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// With a word shared in the location: takes a fresh enough "nothing is free" instead of asking.
+    /// With a word shared in the location: takes a fresh enough "nothing is free" instead of
+    /// asking.
     fn take_word(&mut self, isolate: u32) -> bool {
         let Some(fresh_ms) = self.scenario.shared_word_ms else {
             return false;

@@ -227,7 +227,8 @@ async fn what_is_unknown_or_senseless_is_told_so_and_changes_nothing() {
     assert_eq!(shop.look(&held).await, held);
 }
 
-/// A request that is stuck in the socket of a frozen node comes after its client was told that there is no such order.
+/// A request that is stuck in the socket of a frozen node comes after its client was told that
+/// there is no such order.
 #[tokio::test]
 async fn an_order_that_is_cancelled_before_it_comes_never_sells() {
     let shop = Shop::open();

@@ -21,7 +21,8 @@ impl Progress {
             ProgressDrawTarget::hidden()
         };
         let bar = ProgressBar::with_draw_target(None, target);
-        // A wrong shape would be shown by the first test that draws it; the standard one serves, too.
+        // A wrong shape would be shown by the first test that draws it; the standard one serves,
+        // too.
         if let Ok(style) = ProgressStyle::with_template(SHAPE) {
             bar.set_style(style);
         }

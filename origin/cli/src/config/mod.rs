@@ -146,7 +146,8 @@ pub fn cluster_config(common: &Common, flags: ClusterFlags) -> Result<ClusterCon
     let replicas = wrong.note(replicas(common)).flatten();
     if redis_url.is_none() && replicas.is_some() {
         wrong.say(
-            "--wait-replicas is for a Redis with replicas, named with --redis-url or REDIS_URL: the one \
+            "--wait-replicas is for a Redis with replicas, named with --redis-url or REDIS_URL: \
+             the one \
              that the cluster starts has none"
                 .to_owned(),
         );

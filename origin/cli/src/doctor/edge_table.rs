@@ -21,7 +21,8 @@ pub(super) fn look(root: &Path) -> DoctorFinding {
     }
 }
 
-/// Checks the text of a `wrangler.toml` as an edge does, each environment of it; the number of origins of the local one.
+/// Checks the text of a `wrangler.toml` as an edge does, each environment of it; the number of
+/// origins of the local one.
 fn judge(text: &str) -> Result<usize, String> {
     let whole: toml::Table = text.parse().map_err(|e| format!("not TOML: {e}"))?;
     let environments = whole.get("env").and_then(toml::Value::as_table);

@@ -29,7 +29,8 @@ pub(super) fn look(
     let absent = DoctorFinding::warn(
         "edge-key",
         format!("{place} is not set: no node takes orders from an edge here"),
-        "scripts/dev-vars makes one for this machine; elsewhere give the output of `openssl rand -hex 32` \
+        "scripts/dev-vars makes one for this machine; elsewhere give the output of `openssl rand \
+         -hex 32` \
          to edge and nodes",
     );
     let edge = judge("edge-key", &place, key.as_ref()).unwrap_or(absent);

@@ -42,7 +42,8 @@ pub(super) fn look(data_dir: &Path) -> Vec<DoctorFinding> {
             "ports",
             format!("{port} is taken by {who}"),
             format!(
-                "stop it (`ss -ltnp 'sport = :{port}'` shows it), or choose others with --ports and \
+                "stop it (`ss -ltnp 'sport = :{port}'` shows it), or choose others with --ports \
+                 and \
                  --edge-port"
             ),
         )

@@ -59,7 +59,8 @@ impl Lease {
                 Ok(reply) if reply.ours => return Ok(Some(reply.position)),
                 Ok(_) if !said => {
                     info!(
-                        "another relay delivers as {:?}, or one died a moment ago; waiting for it to end",
+                        "another relay delivers as {:?}, or one died a moment ago; waiting for it \
+                         to end",
                         self.name
                     );
                     said = true;

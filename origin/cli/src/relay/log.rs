@@ -32,8 +32,8 @@ impl Log {
         Self { ledger, sale }
     }
 
-    /// The page that begins with entry `next`, tried until the ledger answers; `None` = told to stop
-    /// before.
+    /// The page that begins with entry `next`, tried until the ledger answers; `None` = told to
+    /// stop before.
     pub(super) async fn page(
         &self,
         next: u64,
@@ -88,7 +88,8 @@ impl Log {
         })
     }
 
-    /// Acknowledges all up to `position`. Not worth an end: the next acknowledgement covers this one.
+    /// Acknowledges all up to `position`. Not worth an end: the next acknowledgement covers this
+    /// one.
     pub(super) async fn ack(&self, position: u64) {
         if let Err(fault) = self.ledger.ack(&self.sale, position).await {
             warn!("entry {position} was not acknowledged ({fault}); the next time");

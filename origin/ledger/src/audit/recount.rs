@@ -12,7 +12,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Tallies and holds that are read once more in one call.
 const PEEK: usize = 500;
-/// Tallies, and holds, that are read once more in all: where so many differ, one more says nothing new.
+/// Tallies, and holds, that are read once more in all: where so many differ, one more says nothing
+/// new.
 const SUSPECTS_MAX: usize = 20_000;
 
 /// The log was trimmed faster than it was read: begin anew.
@@ -109,8 +110,8 @@ impl Recount {
         self.catch_up(ledger, &|_, _, _| {}).await
     }
 
-    /// Applies what the log has gained, as far as the last look says; to its end where it says nothing or the log is
-    /// ahead of it.
+    /// Applies what the log has gained, as far as the last look says; to its end where it says
+    /// nothing or the log is ahead of it.
     async fn catch_up(&mut self, ledger: &Ledger, tell: &AuditProgress<'_>) -> Step<()> {
         if !self.look.reads(LOG) || self.look.is_missing(LOG) {
             return Ok(Ok(()));
@@ -170,8 +171,8 @@ impl Recount {
         Ok(acked > self.acked_at && acked >= self.log.position() && acked + 1 >= seq)
     }
 
-    /// Compares each tally and each hold with the orders. What differs after the scan is read once more at one
-    /// position of the log, and only what differs there differs.
+    /// Compares each tally and each hold with the orders. What differs after the scan is read once
+    /// more at one position of the log, and only what differs there differs.
     async fn check_names(&mut self, ledger: &Ledger) -> Step<()> {
         let suspects = self.suspect_tallies();
         let suspects = self.bounded("tallies of buyers", suspects);
@@ -317,7 +318,8 @@ impl Recount {
         let fewer = self.tallies_of_ended_below(&count);
         if fewer > 0 {
             let why = format!(
-                "{fewer} buyers have more of them than are counted: they ended under an older lastseat"
+                "{fewer} buyers have more of them than are counted: they ended under an older \
+                 lastseat"
             );
             self.found.not_checked("ended orders of buyers", why, false);
         }
@@ -353,8 +355,8 @@ impl Recount {
         }
     }
 
-    /// Orders whose whole life the log still has must be there as the log tells it, and no order may be
-    /// there that a whole log does not know.
+    /// Orders whose whole life the log still has must be there as the log tells it, and no order
+    /// may be there that a whole log does not know.
     fn compare_with_log(&mut self) {
         for (id, logged) in self.log.orders.whole() {
             let what = format!("order {id}");
@@ -420,7 +422,8 @@ impl Recount {
     }
 }
 
-/// The names of which `counted` and `kept` say different things, or of which `kept` says none that can be read.
+/// The names of which `counted` and `kept` say different things, or of which `kept` says none that
+/// can be read.
 fn differing<K: Clone + Eq + std::hash::Hash>(
     counted: &HashMap<K, u64>,
     kept: &HashMap<K, Option<u64>>,
@@ -430,7 +433,8 @@ fn differing<K: Clone + Eq + std::hash::Hash>(
     names.into_iter().filter(differs).cloned().collect()
 }
 
-/// What was read; nothing, and that it was not checked, where the key has become something else meanwhile.
+/// What was read; nothing, and that it was not checked, where the key has become something else
+/// meanwhile.
 fn or_nothing<T: Default>(
     read: Result<T, Fault>,
     key: &str,

@@ -1,8 +1,9 @@
 //! The masters of a Redis Cluster: who has which slot, and a connection to each.
 //!
-//! redis-rs has a client for clusters. This is not it, because a sending has a verdict here (that client sends again by
-//! itself), because each connection must say which run of the server it leads to, and because a script has to be
-//! loaded on the very node that does not know it. All that is left to do is this table: a sale has one slot.
+//! redis-rs has a client for clusters. This is not it, because a sending has a verdict here (that
+//! client sends again by itself), because each connection must say which run of the server it leads
+//! to, and because a script has to be loaded on the very node that does not know it. All that is
+//! left to do is this table: a sale has one slot.
 
 use super::backoff::Backoff;
 use super::cluster_slots::{self, Range};
@@ -98,8 +99,8 @@ impl Masters {
         Err(format!("no master of the cluster has slot {slot}"))
     }
 
-    /// The connection to the node at `place`, which a node on the host of `near` has named; it may have named a port
-    /// alone.
+    /// The connection to the node at `place`, which a node on the host of `near` has named; it may
+    /// have named a port alone.
     pub(super) fn at(&self, place: &str, near: &Stream) -> Option<Stream> {
         if let Some(port) = place.strip_prefix(':') {
             let (host, _) = near.name().rsplit_once(':')?;
@@ -256,7 +257,8 @@ impl TopologyRefresh {
         }
     }
 
-    /// Takes a new map; with `at_once`, connects to its masters before somebody needs them, to hear who they are.
+    /// Takes a new map; with `at_once`, connects to its masters before somebody needs them, to hear
+    /// who they are.
     fn apply(&self, ranges: &[Range], at_once: bool) {
         let masters = cluster_slots::masters(ranges);
         self.wires.keep(&masters);

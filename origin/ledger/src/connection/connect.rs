@@ -24,7 +24,8 @@ pub(super) struct Connected {
     pub(super) replica: bool,
 }
 
-/// Opens a connection, asks who is there, and sees to it that nothing is written behind a half script.
+/// Opens a connection, asks who is there, and sees to it that nothing is written behind a half
+/// script.
 pub(super) async fn dial(info: &ConnectionInfo, within: Duration) -> Result<Connected, RedisError> {
     let work = async {
         let (mut connection, end) = open(info).await?;
@@ -81,8 +82,8 @@ async fn in_time<T>(
     done.unwrap_or_else(|_| Err(late().into()))
 }
 
-/// The stream is opened here and not by redis-rs, so that the end of the connection is heard at once and not with
-/// the next order.
+/// The stream is opened here and not by redis-rs, so that the end of the connection is heard at
+/// once and not with the next order.
 async fn open(
     info: &ConnectionInfo,
 ) -> Result<(MultiplexedConnection, JoinHandle<()>), RedisError> {

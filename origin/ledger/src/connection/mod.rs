@@ -1,8 +1,8 @@
-//! The way to Redis: which server has what is asked for, and a connection to it. All calls of a link share its
-//! connections: redis-rs sends them down one socket and sorts the replies.
+//! The way to Redis: which server has what is asked for, and a connection to it. All calls of a
+//! link share its connections: redis-rs sends them down one socket and sorts the replies.
 //!
-//! Whatever goes wrong, a call ends with a verdict. It is sent again here only when the server said that it did nothing:
-//! the script was not known, or another node of the cluster has the slot.
+//! Whatever goes wrong, a call ends with a verdict. It is sent again here only when the server said
+//! that it did nothing: the script was not known, or another node of the cluster has the slot.
 
 mod backoff;
 mod cluster;
@@ -32,8 +32,9 @@ use tokio::sync::watch;
 
 pub(super) use stream::{Stream, Trouble};
 
-/// How often one call is sent at most when servers say that they did nothing: to another node (twice, where a slot
-/// moves), after loading a script, and once the keys of a moving slot are together.
+/// How often one call is sent at most when servers say that they did nothing: to another node
+/// (twice, where a slot moves), after loading a script, and once the keys of a moving slot are
+/// together.
 const SENDINGS_MAX: u32 = 6;
 /// First wait for a slot whose keys are on two nodes, or that no node serves; it doubles.
 const UNSETTLED: Duration = Duration::from_millis(10);
@@ -193,8 +194,8 @@ impl Connection {
         Ok(Route { wire, asking })
     }
 
-    /// How to send a command again after `trouble` at `way`, which says that nothing happened; `trouble` itself where
-    /// it does not say that.
+    /// How to send a command again after `trouble` at `way`, which says that nothing happened;
+    /// `trouble` itself where it does not say that.
     async fn another_way(
         &self,
         way: Route,

@@ -1,5 +1,6 @@
-//! One connection that a task of its own keeps up. Whoever sends uses the present one; when it breaks, the task opens
-//! the next one at once and then ever more slowly, whether or not somebody waits for it.
+//! One connection that a task of its own keeps up. Whoever sends uses the present one; when it
+//! breaks, the task opens the next one at once and then ever more slowly, whether or not somebody
+//! waits for it.
 
 use super::backoff::Backoff;
 use super::connect::{Connected, dial};
@@ -17,8 +18,8 @@ use tokio::sync::{Notify, watch};
 const ATTEMPT: Duration = Duration::from_millis(LEDGER_DEADLINE_MS);
 /// A connection that held for this long was a good one: the next one may come at once.
 const CALM: Duration = Duration::from_secs(1);
-/// Whoever wants to send waits for the next attempt if it comes within this time after a connection broke: nobody
-/// should hear of a link that is cut and at once made again.
+/// Whoever wants to send waits for the next attempt if it comes within this time after a connection
+/// broke: nobody should hear of a link that is cut and at once made again.
 const SOON: Duration = Duration::from_millis(100);
 
 /// Where a connection leads.
@@ -75,8 +76,8 @@ impl fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// A connection to `place`, which `name` stands for among the `servers`. It connects when it is first used.
-    /// `away` hears of each attempt that failed.
+    /// A connection to `place`, which `name` stands for among the `servers`. It connects when it is
+    /// first used. `away` hears of each attempt that failed.
     pub(super) fn new(
         name: Arc<str>,
         place: Place,
@@ -146,8 +147,8 @@ impl Stream {
 
     /// The present connection. Waits for the attempt that is under way, not for the one after it.
     ///
-    /// It is never one that somebody found broken: who sends again after that comes here before the task has run that
-    /// replaces it, and would send into the void once more.
+    /// It is never one that somebody found broken: who sends again after that comes here before the
+    /// task has run that replaces it, and would send into the void once more.
     async fn live(&self) -> Result<Arc<Live>, Trouble> {
         let is_broken = |live: &Live| live.generation <= *self.0.broken.borrow();
         if let State::Up(live) = &*self.0.state.borrow()
@@ -236,7 +237,8 @@ impl Reconnect {
         }
     }
 
-    /// Lets others use a connection until it breaks; why it is replaced, `None` when nobody needs it any more.
+    /// Lets others use a connection until it breaks; why it is replaced, `None` when nobody needs
+    /// it any more.
     async fn serve(&mut self, dialled: Connected, generation: u64) -> Option<&'static str> {
         let Connected {
             connection,
@@ -258,7 +260,8 @@ impl Reconnect {
         };
         tokio::select! {
             _ = &mut end => Some("the connection was closed"),
-            _ = self.broken.wait_for(|broken| *broken >= generation) => Some("the connection broke"),
+            _ = self.broken.wait_for(|broken| *broken >= generation) => Some("the connection \
+                broke"),
             () = elsewhere => Some("there is another primary"),
             () = self.state.closed() => None,
         }

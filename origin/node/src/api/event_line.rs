@@ -16,8 +16,8 @@ pub const LOG_LINES_MAX: usize = 10_000;
 pub struct EventLine {
     /// The sale.
     pub sale: String,
-    /// Position of its entry in the log: 1, 2, 3 ... without gaps, save before `sale_healed`. Events of one entry
-    /// happened at once.
+    /// Position of its entry in the log: 1, 2, 3 ... without gaps, save before `sale_healed`.
+    /// Events of one entry happened at once.
     pub commit_seq: u64,
     /// Place within its entry, from 0.
     pub index: u32,
@@ -28,7 +28,8 @@ pub struct EventLine {
     /// What happened: `held`, `confirmed`, `cancelled`, `expired`, `extended`, `retaken` (paid
     /// late, got tickets again), `refused_late` (paid late, refund), or `sale_created`,
     /// `sale_scheduled`, `sale_opened`, `sale_paused`, `sale_closed`, `sale_restocked`,
-    /// `sale_changed`, `sale_healed` (Redis had lost the end of the log; the numbers before this entry are gone).
+    /// `sale_changed`, `sale_healed` (Redis had lost the end of the log; the numbers before this
+    /// entry are gone).
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// The order.
@@ -47,8 +48,8 @@ pub struct EventLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub deadline: Option<UnixMillis>,
-    /// True where the order was acknowledged before, the ledger had lost it, and it is as it was told again. It may have
-    /// been in the log before, under a number that is gone.
+    /// True where the order was acknowledged before, the ledger had lost it, and it is as it was
+    /// told again. It may have been in the log before, under a number that is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub restored: Option<bool>,

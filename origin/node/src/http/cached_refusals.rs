@@ -1,4 +1,5 @@
-//! Refusals that are the same text for every order but for its id: the text around the id is made once.
+//! Refusals that are the same text for every order but for its id: the text around the id is made
+//! once.
 
 use super::json;
 use axum::body::Body;

@@ -1,7 +1,7 @@
 //! Who sent a request: an edge that proves it, or a client that is let in without one.
 //!
-//! What an edge says of itself and of its client (`Lastseat-*`) is believed with its signature only. Every
-//! public route that touches a sale stands behind [`admit`].
+//! What an edge says of itself and of its client (`Lastseat-*`) is believed with its signature
+//! only. Every public route that touches a sale stands behind [`admit`].
 
 use super::{App, response};
 use crate::header_names;

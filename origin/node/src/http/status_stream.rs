@@ -98,7 +98,8 @@ async fn stream(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) ->
     let Ok(place) = Arc::clone(&app.feed.places).try_acquire_owned() else {
         return response::problem(&Problem {
             detail: format!(
-                "This node feeds {STATUS_STREAMS_MAX} dashboards already. Close one, or ask another node."
+                "This node feeds {STATUS_STREAMS_MAX} dashboards already. Close one, or ask \
+                 another node."
             ),
             ..Problem::new(Code::Busy).retry_after(5_000)
         });

@@ -130,7 +130,8 @@ pub(super) fn of_code(code: Code) -> Example {
 
 /// All codes as a table.
 pub(super) fn of_all_codes() -> String {
-    let mut table = "What can go wrong is answered as `application/problem+json` (RFC 9457) with a stable `code`:\n\n\
+    let mut table = "What can go wrong is answered as `application/problem+json` (RFC 9457) with \
+        a stable `code`:\n\n\
         | code | status | meaning |\n|---|---|---|"
         .to_owned();
     for code in Code::ALL {

@@ -11,12 +11,15 @@ use utoipa::openapi::OpenApi;
 #[must_use]
 pub fn reference() -> String {
     let mut page = "# API\n\n\
-        Printed by `lastseat openapi --reference` from the OpenAPI 3.1 documents [openapi.json](openapi.json) and \
+        Printed by `lastseat openapi --reference` from the OpenAPI 3.1 documents \
+        [openapi.json](openapi.json) and \
         [openapi-operators.json](openapi-operators.json), which edges and nodes also serve at \
         `/openapi.json`. Times are in milliseconds since 1970-01-01T00:00:00Z.\n\n\
-        In the examples `$URL` is an edge or a node, `$ADMIN_URL` the operators' listener of a node, `$SHOP_TOKEN` \
+        In the examples `$URL` is an edge or a node, `$ADMIN_URL` the operators' listener of a \
+        node, `$SHOP_TOKEN` \
         and `$ADMIN_TOKEN` their tokens, and `$KEY` an order id that you made, such as a UUID.\n\n\
-        Every answer has the headers `Lastseat-Answered-By` (`edge`, `origin` or `ledger`: who decided) and, unless \
+        Every answer has the headers `Lastseat-Answered-By` (`edge`, `origin` or `ledger`: who \
+        decided) and, unless \
         the edge decided, `Lastseat-Node`.\n"
         .to_owned();
     let documents = [public(), operators()];

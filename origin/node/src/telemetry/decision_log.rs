@@ -246,7 +246,8 @@ impl LogFile {
         if written.is_ok() {
             self.size += lines.len() as u64;
         } else {
-            // What got out counts as lost like the rest, and what comes next must not go on behind half a line.
+            // What got out counts as lost like the rest, and what comes next must not go on behind
+            // half a line.
             self.torn = self.file.set_len(self.size).is_err();
         }
         written

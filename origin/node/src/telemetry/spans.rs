@@ -1,9 +1,10 @@
-//! What a trace shows of a node: one span for each request, one for each batch, one for each call of the ledger.
+//! What a trace shows of a node: one span for each request, one for each batch, one for each call
+//! of the ledger.
 //!
-//! A batch serves many requests. Its span is a part of the trace of one of them and is linked to the others, and each
-//! request's span names the batch. Spans are of level DEBUG, so that they cost a glance at a number
-//! where nobody wants them. They name no order: an order's id is a capability. `stat.log` says which order a trace
-//! was about.
+//! A batch serves many requests. Its span is a part of the trace of one of them and is linked to
+//! the others, and each request's span names the batch. Spans are of level DEBUG, so that they cost
+//! a glance at a number where nobody wants them. They name no order: an order's id is a capability.
+//! `stat.log` says which order a trace was about.
 
 use crate::header_names::TRACEPARENT;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -64,8 +65,8 @@ pub(crate) fn of_waiting() -> Span {
     }
 }
 
-/// The span of a batch: a part of the trace of one of its orders, one that is recorded if there is any, and linked
-/// to those of the others.
+/// The span of a batch: a part of the trace of one of its orders, one that is recorded if there is
+/// any, and linked to those of the others.
 pub(crate) fn of_batch<'a>(
     sale: &SaleId,
     number: u64,

@@ -1,5 +1,5 @@
-//! The gate to the number and the millisecond: where one more or one less would still look right to the tests of its
-//! rules. Mutation testing asks for these (`docs/MUTANTS.md`).
+//! The gate to the number and the millisecond: where one more or one less would still look right to
+//! the tests of its rules. Mutation testing asks for these (`docs/MUTANTS.md`).
 
 use super::*;
 

@@ -515,8 +515,12 @@ proptest! {
         let mut now = 1_000;
         for (index, fate, pause) in fates {
             now += pause;
-            let outcome = [AttemptOutcome::Answered, AttemptOutcome::Shed, AttemptOutcome::Failed, AttemptOutcome::Silent]
-                [fate as usize];
+            let outcome = match fate {
+                0 => AttemptOutcome::Answered,
+                1 => AttemptOutcome::Shed,
+                2 => AttemptOutcome::Failed,
+                _ => AttemptOutcome::Silent,
+            };
             router.report(index % weights.len(), outcome, UnixMillis(now));
         }
         let mut tried = Tried::default();

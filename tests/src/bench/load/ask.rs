@@ -39,7 +39,8 @@ impl BenchAsk {
     #[must_use]
     pub fn orders(sale: &str, seed: u64) -> Self {
         let head = format!(
-            "POST /v1/sales/{sale}/orders HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n{IDEMPOTENCY_KEY}: "
+            "POST /v1/sales/{sale}/orders HTTP/1.1\r\nhost: bench\r\ncontent-type: \
+             application/json\r\n{IDEMPOTENCY_KEY}: "
         );
         Self::Orders {
             buyers: Buyers::new(seed),
