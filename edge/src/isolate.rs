@@ -116,7 +116,7 @@ impl Isolate {
 
     /// An origin does not believe this edge. Buyers cannot help that, so the operator is told, once
     /// for each origin.
-    pub(crate) fn doubted_by(&self, index: usize, why: &str) {
+    pub(crate) fn rejected_by(&self, index: usize, why: &str) {
         if self.doubters.borrow_mut().insert(index) {
             let router = self.router.borrow();
             let url = router.url(index).unwrap_or_default();
@@ -197,10 +197,10 @@ impl Isolate {
     }
 
     /// Takes in the grant of an answer to what was sent at `asked`.
-    pub(crate) fn hear(&self, sale: &SaleId, grant: &Grant, asked: UnixMillis, now: UnixMillis) {
+    pub(crate) fn observe(&self, sale: &SaleId, grant: &Grant, asked: UnixMillis, now: UnixMillis) {
         let chance = self.chance();
         let when = Observation { asked, now, chance };
-        self.gates.borrow_mut().hear(sale, grant, when);
+        self.gates.borrow_mut().observe(sale, grant, when);
     }
 
     /// Takes in which sales exist.
@@ -210,8 +210,8 @@ impl Isolate {
     }
 
     /// What is done for one who wants to see `sale`.
-    pub(crate) fn look(&self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
-        self.views.borrow_mut().look(sale, beats, now)
+    pub(crate) fn lookup(&self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
+        self.views.borrow_mut().lookup(sale, beats, now)
     }
 
     /// Remembers what an origin, asked at `asked`, said of `sale` just now.
@@ -244,9 +244,9 @@ impl Isolate {
         Some((attempt, format!("{}{path}", router.url(attempt.index)?)))
     }
 
-    /// See [`Attempt::look_ms`].
-    pub(crate) fn look_ms(&self, attempt: &Attempt, now: UnixMillis) -> u64 {
-        attempt.look_ms(&self.router.borrow(), now)
+    /// See [`Attempt::poll_ms`].
+    pub(crate) fn poll_ms(&self, attempt: &Attempt, now: UnixMillis) -> u64 {
+        attempt.poll_ms(&self.router.borrow(), now)
     }
 
     /// See [`Attempt::ends`].
@@ -254,8 +254,8 @@ impl Isolate {
         attempt.ends(&mut self.router.borrow_mut(), now)
     }
 
-    /// See [`Forwarding::heard`].
-    pub(crate) fn heard(
+    /// See [`Forwarding::observed`].
+    pub(crate) fn observed(
         &self,
         errand: &mut Forwarding<Response>,
         attempt: &Attempt,
@@ -264,7 +264,7 @@ impl Isolate {
         answer: Option<Response>,
         now: UnixMillis,
     ) -> Option<Response> {
-        errand.heard(
+        errand.observed(
             attempt,
             verdict,
             wait,

@@ -96,7 +96,7 @@ impl UpstreamRequest<'_> {
             let (reply, wait) = self.ask_one(&attempt, &url, &asks).await;
             let verdict = AttemptVerdict::of(reply.as_ref().map(OfOrigin).as_ref());
             let heard = runtime::now();
-            let told = reply.as_ref().is_some_and(|r| self.hear(r, now, heard));
+            let told = reply.as_ref().is_some_and(|r| self.observe(r, now, heard));
             if told && untold.take().is_some() {
                 // A second origin must not count it again.
                 bindings::forget_counts(&asks);
@@ -109,11 +109,11 @@ impl UpstreamRequest<'_> {
                 .filter(|_| verdict == AttemptVerdict::Doubted)
             {
                 let why = response::doubt(why).unwrap_or_default();
-                self.isolate.doubted_by(attempt.index, &why);
+                self.isolate.rejected_by(attempt.index, &why);
             }
             let unread = self
                 .isolate
-                .heard(&mut errand, &attempt, verdict, wait, reply, heard);
+                .observed(&mut errand, &attempt, verdict, wait, reply, heard);
             discard(unread);
         }
         let (outcome, unread) = errand.end();
@@ -128,7 +128,7 @@ impl UpstreamRequest<'_> {
         url: &str,
         init: &Object,
     ) -> (Option<Response>, Wait) {
-        let look = |now| self.isolate.look_ms(attempt, now);
+        let look = |now| self.isolate.poll_ms(attempt, now);
         let mut reply = self.watch.fetch(url, init, look(attempt.asked)).await;
         loop {
             let pending = match reply {
@@ -147,10 +147,10 @@ impl UpstreamRequest<'_> {
     /// Takes in the grant of an answer, heard `now`, to what was sent at `asked`; says whether the
     /// node has heard this isolate's counts. One that does not know the sale, or not yet, has kept
     /// nothing.
-    fn hear(&self, reply: &Response, asked: UnixMillis, now: UnixMillis) -> bool {
+    fn observe(&self, reply: &Response, asked: UnixMillis, now: UnixMillis) -> bool {
         let told = bindings::grant(reply).and_then(|text| Grant::parse(&text));
         if let Some(grant) = &told {
-            self.isolate.hear(self.sale, grant, asked, now);
+            self.isolate.observe(self.sale, grant, asked, now);
             if grant.supply == Supply::Unknown
                 && let Some(names) = bindings::sales(reply)
             {

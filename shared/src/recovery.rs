@@ -355,7 +355,7 @@ mod tests {
 
     const H: &str = "history";
 
-    fn look() -> RecoveryLookup {
+    fn lookup() -> RecoveryLookup {
         RecoveryLookup {
             history: H.into(),
             whole: false,
@@ -390,10 +390,10 @@ mod tests {
             noted: 10,
             in_lost: false,
         };
-        assert_eq!(duty(&look(), mine), Duty::Adopt);
+        assert_eq!(duty(&lookup(), mine), Duty::Adopt);
         let whole = RecoveryLookup {
             whole: true,
-            ..look()
+            ..lookup()
         };
         let newer = Mine {
             received: 12,
@@ -401,14 +401,14 @@ mod tests {
         };
         // One that was created again under its name after it was lost.
         assert_eq!(duty(&whole, newer), Duty::Restore);
-        assert_eq!(duty(&look(), newer), Duty::Restore);
+        assert_eq!(duty(&lookup(), newer), Duty::Restore);
         let noted = Mine { noted: 11, ..mine };
-        assert_eq!(duty(&look(), noted), Duty::Restore);
+        assert_eq!(duty(&lookup(), noted), Duty::Restore);
         let lost = Mine {
             in_lost: true,
             ..mine
         };
-        assert_eq!(duty(&look(), lost), Duty::Restore);
+        assert_eq!(duty(&lookup(), lost), Duty::Restore);
         assert_eq!(duty(&whole, lost), Duty::Late);
     }
 
@@ -416,7 +416,7 @@ mod tests {
     fn a_node_that_registered_before_it_died_makes_its_passes_when_it_is_back() {
         let marked = |mark| RecoveryLookup {
             mark: Some(mark),
-            ..look()
+            ..lookup()
         };
         assert_eq!(duty(&marked(0), Mine::default()), Duty::Restore);
         assert_eq!(duty(&marked(2), Mine::default()), Duty::Restore);

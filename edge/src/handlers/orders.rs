@@ -53,7 +53,7 @@ pub(crate) async fn place(
             }
             GateDecision::Wait => {
                 runtime::sleep(BEAT_MS).await;
-                ask = ask.after_a_beat();
+                ask = ask.after_a_retry_interval();
                 now = runtime::now();
             }
         }

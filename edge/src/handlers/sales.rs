@@ -26,7 +26,7 @@ pub(crate) async fn show(
     let mut beats: u32 = 0;
     loop {
         let now = runtime::now();
-        match isolate.look(sale, beats, now) {
+        match isolate.lookup(sale, beats, now) {
             CacheLookup::Show(body, age_ms) => return response::view(&body, age_ms, "edge", None),
             CacheLookup::Ask => return ask(isolate, request, route, sale, now).await,
             CacheLookup::Busy(ms) => {

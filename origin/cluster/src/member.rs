@@ -101,7 +101,7 @@ impl MemberGroup {
 
     /// Where others can wish this tier dead.
     #[must_use]
-    pub fn wish(&self) -> watch::Sender<ShutdownSignal> {
+    pub fn shutdown_signal(&self) -> watch::Sender<ShutdownSignal> {
         self.wish.clone()
     }
 }

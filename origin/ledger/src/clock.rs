@@ -21,7 +21,7 @@ pub struct LedgerClock {
 
 impl LedgerClock {
     /// Takes in what the ledger's clock said just now.
-    pub fn hear(&self, ledger: UnixMillis) {
+    pub fn observe(&self, ledger: UnixMillis) {
         let ahead = i64::try_from(ledger.0).unwrap_or(0) - i64::try_from(now().0).unwrap_or(0);
         self.ahead_ms.store(ahead, Ordering::Relaxed);
     }

@@ -108,7 +108,7 @@ impl Ledger {
     /// # Errors
     /// One does not answer, or none is known.
     pub async fn inspect(&self) -> Result<Vec<Found>, Fault> {
-        let servers = preflight::look(&self.link, &self.url).await;
+        let servers = preflight::lookup(&self.link, &self.url).await;
         servers.map_err(|(place, why)| Fault::NotSent(format!("{place}: {why}")))
     }
 
@@ -145,7 +145,7 @@ impl Ledger {
     }
 
     /// What was heard and acknowledged.
-    pub const fn acknowledged(&self) -> &AckJournal {
+    pub const fn ack_journal(&self) -> &AckJournal {
         &self.acknowledged
     }
 
@@ -209,7 +209,7 @@ impl Ledger {
             return Ok(None);
         };
         let (snapshot, verdicts) = reserve_batch::read(batch, &parts)?;
-        self.clock.hear(snapshot.at);
+        self.clock.observe(snapshot.at);
         let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted { .. });
         // A "no" changes nothing that could be lost.
         if verdicts.iter().any(granted) {
@@ -271,7 +271,7 @@ impl Ledger {
             b'x' => Created::Differs,
             other => return Err(strange_letter(script, other)),
         };
-        Ok((self.heard(sale, &parts)?, created))
+        Ok((self.observed(sale, &parts)?, created))
     }
 
     /// All sales that were ever created here.
@@ -306,7 +306,7 @@ impl Ledger {
         let (seconds, micros) = (part(parts, 0)?, part(parts, 1)?);
         let ms = reply::number(seconds)?.saturating_mul(1_000);
         let now = UnixMillis(ms).plus(reply::number(micros)? / 1_000);
-        self.clock.hear(now);
+        self.clock.observe(now);
         Ok(now)
     }
 
@@ -339,7 +339,7 @@ impl Ledger {
             let again = self.run(script, &script.on(sale, heard())).await?;
             parts = again.unwrap_or(parts);
         }
-        let snapshot = self.heard(sale, &parts)?;
+        let snapshot = self.observed(sale, &parts)?;
         let expired = reply::number(part(&parts, 1)?)?;
         if stands_still(&parts)? {
             self.recovering.want(sale);
@@ -384,7 +384,7 @@ impl Ledger {
             self.recovering.want(sale);
             return Err(recovery::healing(sale));
         }
-        self.heard(sale, &parts)?;
+        self.observed(sale, &parts)?;
         match letter(&parts)? {
             b'd' => {}
             b'u' => return Ok(None),
@@ -504,8 +504,8 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn beat(&self, node: u16, weight: u32) -> Result<Heartbeat, Fault> {
-        self.beat_or_leave(node, weight, "").await
+    pub async fn heartbeat(&self, node: u16, weight: u32) -> Result<Heartbeat, Fault> {
+        self.heartbeat_or_leave(node, weight, "").await
     }
 
     /// Reports that `node` stops. Where it has restored all that it had to in `settled`, the
@@ -514,10 +514,10 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn leave(&self, node: u16, settled: &str) -> Result<Heartbeat, Fault> {
-        self.beat_or_leave(node, 0, settled).await
+        self.heartbeat_or_leave(node, 0, settled).await
     }
 
-    async fn beat_or_leave(
+    async fn heartbeat_or_leave(
         &self,
         node: u16,
         weight: u32,
@@ -531,7 +531,7 @@ impl Ledger {
         command.arg(NODE_LIVE_MS).arg(NODE_FORGET_MS).arg(settled);
         let parts = self.run(script, &command).await?.unwrap_or_default();
         self.clock
-            .hear(UnixMillis(reply::number(part(&parts, 0)?)?));
+            .observe(UnixMillis(reply::number(part(&parts, 0)?)?));
         let live_weight = u32::try_from(reply::number(part(&parts, 1)?)?)
             .map_err(|_| Fault::Corrupt("the weights of the nodes are out of bounds".into()))?;
         let Value::Array(nodes) = part(&parts, 2)? else {
@@ -631,10 +631,10 @@ impl Ledger {
         reply.inspect_err(|fault| self.observer.call_failed(fault))
     }
 
-    fn heard(&self, sale: &SaleId, parts: &[Value]) -> Result<Snapshot, Fault> {
+    fn observed(&self, sale: &SaleId, parts: &[Value]) -> Result<Snapshot, Fault> {
         let snapshot = reply::snapshot(part(parts, 0)?)?;
-        self.clock.hear(snapshot.at);
-        self.acknowledged.hear(sale, &snapshot);
+        self.clock.observe(snapshot.at);
+        self.acknowledged.observe(sale, &snapshot);
         Ok(snapshot)
     }
 
@@ -651,7 +651,7 @@ impl Ledger {
         };
         // Also a "no": that a payment came too late is kept.
         self.counted(safe)?;
-        let snapshot = self.heard(sale, &parts)?;
+        let snapshot = self.observed(sale, &parts)?;
         let verdict = match letter(&parts)? {
             b'd' => Verdict::Granted {
                 order: reply::order(id, part(&parts, 2)?)?,
@@ -698,7 +698,7 @@ impl Ledger {
             b'm' => SaleChange::ChangedMeanwhile,
             other => return Err(strange_letter(script, other)),
         };
-        Ok(Some((self.heard(sale, &parts)?, change)))
+        Ok(Some((self.observed(sale, &parts)?, change)))
     }
 }
 

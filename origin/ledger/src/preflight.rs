@@ -165,7 +165,7 @@ pub struct Found {
 /// Checks every server that takes orders; warns when acknowledged orders may be lost with the
 /// power.
 pub(super) async fn servers(link: &Connection, url: &LedgerUrl) -> Result<(), ConnectError> {
-    let servers = look(link, url).await;
+    let servers = lookup(link, url).await;
     for found in servers.map_err(|(place, why)| ConnectError::unreachable(place, &why))? {
         if let Some(obstacle) = found.obstacle {
             return Err(obstacle);
@@ -181,7 +181,7 @@ pub(super) async fn servers(link: &Connection, url: &LedgerUrl) -> Result<(), Co
 ///
 /// # Errors
 /// One does not answer: where it is, and why.
-pub(super) async fn look(
+pub(super) async fn lookup(
     link: &Connection,
     url: &LedgerUrl,
 ) -> Result<Vec<Found>, (String, String)> {

@@ -100,7 +100,7 @@ impl Ledger {
         let Some(parts) = self.run(script, &command).await? else {
             return Ok(None);
         };
-        let snapshot = self.heard(sale, &parts)?;
+        let snapshot = self.observed(sale, &parts)?;
         let found = reply::number(part(&parts, 3)?)?;
         let stage = match letter(&parts)? {
             b'w' => RecoveryStage::Whole { by_us: false },
@@ -129,7 +129,7 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn look(
+    pub async fn lookup(
         &self,
         sale: &SaleId,
         node: Option<u16>,
@@ -190,7 +190,7 @@ impl Ledger {
         command.arg(histories.join(" ")).arg(u8::from(behind));
         let parts = self.run(script, &command).await?.unwrap_or_default();
         let at = UnixMillis(reply::number(part(&parts, 0)?)?);
-        self.clock.hear(at);
+        self.clock.observe(at);
         let Value::Array(items) = part(&parts, 2)? else {
             return Err(reply::strange("a list of nodes", part(&parts, 2)?));
         };
@@ -222,7 +222,7 @@ impl Ledger {
     pub async fn adopt(&self, sale: &SaleId) -> Result<bool, Fault> {
         let view = match self.recovering.only_view() {
             Some(view) => view,
-            None => match self.look(sale, None).await? {
+            None => match self.lookup(sale, None).await? {
                 Some(look) => self.recovering.view(&look.history),
                 None => return Ok(false),
             },
@@ -262,7 +262,7 @@ impl Ledger {
     pub async fn heal_alone(&self, sale: &SaleId) -> Result<(), Fault> {
         let begun = Instant::now();
         let mut roster = AwaitedNodes::new(None);
-        let Some(look) = self.look(sale, None).await? else {
+        let Some(look) = self.lookup(sale, None).await? else {
             return Ok(());
         };
         let mut history = look.history;
@@ -325,7 +325,7 @@ impl Ledger {
         if letters.len() != orders.len() {
             return Err(reply::strange("a letter for each order", part(&parts, 1)?));
         }
-        let snapshot = self.heard(sale, &parts)?;
+        let snapshot = self.observed(sale, &parts)?;
         let became =
             |letter: &u8| Restored::of(*letter).ok_or_else(|| strange_letter(script, *letter));
         let became: Result<_, Fault> = letters.iter().map(became).collect();

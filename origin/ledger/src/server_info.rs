@@ -48,7 +48,7 @@ impl Facts {
             ..Self::default()
         };
         for _ in 0..CLOCK_LOOKS {
-            facts.look_at_clock(wire).await?;
+            facts.read_clock(wire).await?;
         }
         Ok(facts)
     }
@@ -82,7 +82,7 @@ impl Facts {
         self.settings.get(name).map(String::as_str)
     }
 
-    async fn look_at_clock(&mut self, wire: &Stream) -> Result<(), Fault> {
+    async fn read_clock(&mut self, wire: &Stream) -> Result<(), Fault> {
         let asked = clock::now().0;
         let answer = wire.send(&redis::cmd("TIME")).await?;
         let heard = clock::now().0;

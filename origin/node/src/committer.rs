@@ -98,10 +98,10 @@ impl SaleHandle {
     }
 
     /// Takes in what the ledger said, unless something newer was heard meanwhile.
-    pub(crate) fn hear(&self, snapshot: &Snapshot) {
+    pub(crate) fn observe(&self, snapshot: &Snapshot) {
         let mut known = self.known();
         let old = *known.outlook.snapshot();
-        if known.outlook.hear(snapshot) {
+        if known.outlook.observe(snapshot) {
             self.happenings.compare(&self.sale, &old, snapshot);
             known.heard = Instant::now();
         }
@@ -142,7 +142,7 @@ impl SaleHandle {
     }
 
     /// What this node may ask the ledger for, now that things stand so.
-    fn stock(&self, snapshot: &Snapshot) -> NodeBudget {
+    fn budget(&self, snapshot: &Snapshot) -> NodeBudget {
         let (own, live) = self.nodes.weights();
         NodeBudget::of(snapshot.free(), own, live)
     }
@@ -182,7 +182,7 @@ impl SaleHandle {
     /// What the ledger said within [`RECENT`]. When that is too old it is asked once, however many
     /// want to know; those who came before the question began share its answer.
     pub(crate) async fn recent_snapshot(&self) -> Result<(Snapshot, Tier), Fault> {
-        if let Some(snapshot) = self.heard_lately() {
+        if let Some(snapshot) = self.observed_lately() {
             return Ok((snapshot, Tier::Origin));
         }
         let came = Instant::now();
@@ -193,7 +193,7 @@ impl SaleHandle {
                 .clone()
                 .map(|snapshot| (snapshot, Tier::Ledger));
         }
-        if let Some(snapshot) = self.heard_lately() {
+        if let Some(snapshot) = self.observed_lately() {
             return Ok((snapshot, Tier::Origin));
         }
         let begun = Instant::now();
@@ -205,7 +205,7 @@ impl SaleHandle {
         outcome.map(|snapshot| (snapshot, Tier::Ledger))
     }
 
-    fn heard_lately(&self) -> Option<Snapshot> {
+    fn observed_lately(&self) -> Option<Snapshot> {
         let known = self.known();
         (known.heard.elapsed() < RECENT).then(|| *known.outlook.snapshot())
     }
@@ -283,7 +283,7 @@ impl Committer {
         });
         let committer = Self {
             sale,
-            rounds: rounds::Committer::new(desk.stock(&snapshot)),
+            rounds: rounds::Committer::new(desk.budget(&snapshot)),
             desk: Arc::clone(&desk),
             counters,
             batches: 0,
@@ -330,7 +330,7 @@ impl Committer {
         if let Some((waiting, refusal)) = refused {
             count(&self.counters.refused_by_origin);
             count(&self.desk.counts.refused_by_origin);
-            tell(waiting, Ok(Verdict::Refused(refusal)), Tier::Origin);
+            report_progress(waiting, Ok(Verdict::Refused(refusal)), Tier::Origin);
         }
     }
 
@@ -365,13 +365,13 @@ impl Committer {
         let outcome = loop {
             let reserving = self.desk.ledger.reserve(&self.sale, &orders);
             let reply = reserving.instrument(span.clone()).await;
-            if let Some(outcome) = sending.heard(reply, &self.sale) {
+            if let Some(outcome) = sending.observed(reply, &self.sale) {
                 break outcome;
             }
         };
         spans::decided(&span, outcome.as_ref().err());
         let verdicts = outcome.map(|(snapshot, verdicts)| {
-            self.hear(&snapshot);
+            self.observe(&snapshot);
             self.desk.remember(&batch, &verdicts);
             verdicts
         });
@@ -383,7 +383,7 @@ impl Committer {
                 if let Ok(verdict) = &heard {
                     count(decided(&counters, verdict));
                 }
-                tell(waiting, heard, Tier::Ledger);
+                report_progress(waiting, heard, Tier::Ledger);
             }
         });
     }
@@ -393,16 +393,16 @@ impl Committer {
         loop {
             let reply = self.desk.ledger.sweep(&self.sale).await;
             let (snapshot, more) = rounds::swept(reply, &self.sale)?;
-            self.hear(&snapshot);
+            self.observe(&snapshot);
             if !more {
                 return Ok(snapshot);
             }
         }
     }
 
-    fn hear(&mut self, snapshot: &Snapshot) {
-        self.desk.hear(snapshot);
-        self.rounds.restock(self.desk.stock(snapshot));
+    fn observe(&mut self, snapshot: &Snapshot) {
+        self.desk.observe(snapshot);
+        self.rounds.restock(self.desk.budget(snapshot));
     }
 }
 
@@ -417,7 +417,7 @@ fn decided<'a>(counters: &'a Counters, verdict: &Verdict) -> &'a AtomicU64 {
     }
 }
 
-fn tell(waiting: Waiting, heard: Result<Verdict, Fault>, by: Tier) {
+fn report_progress(waiting: Waiting, heard: Result<Verdict, Fault>, by: Tier) {
     let placed = heard.map(|verdict| Placed { verdict, by });
     let _ = waiting.waiter.answer.send(placed);
 }

@@ -145,8 +145,8 @@ impl Recovery {
         &self.hands.ledger
     }
 
-    fn acknowledged(&self) -> &AckJournal {
-        self.ledger().acknowledged()
+    fn ack_journal(&self) -> &AckJournal {
+        self.ledger().ack_journal()
     }
 
     fn now(&self) -> u64 {
@@ -204,7 +204,7 @@ impl Recovery {
     async fn survey(&mut self, wanted: &Wanted) -> Result<(), Fault> {
         let nodes = self.ledger().declare(None, &[], false).await?;
         let mut all = wanted.all;
-        let mut looks = self.look_at(self.sales(wanted).await?).await?;
+        let mut looks = self.lookup_all(self.sales(wanted).await?).await?;
         let mut histories: BTreeSet<String> =
             looks.iter().map(|l| l.look.history.clone()).collect();
         if self.ledger().has_one_server() {
@@ -217,7 +217,7 @@ impl Recovery {
                 all,
                 sales: wanted.sales.clone(),
             };
-            looks = self.look_at(self.sales(&every).await?).await?;
+            looks = self.lookup_all(self.sales(&every).await?).await?;
             histories.extend(looks.iter().map(|l| l.look.history.clone()));
         }
         let now = self.now();
@@ -267,24 +267,24 @@ impl Recovery {
     async fn sales(&self, wanted: &Wanted) -> Result<BTreeSet<SaleId>, Fault> {
         let mut sales: BTreeSet<SaleId> = wanted.sales.iter().cloned().collect();
         if wanted.all {
-            sales.extend(self.acknowledged().sales());
+            sales.extend(self.ack_journal().sales());
             let listed = self.ledger().sales().await?;
             sales.extend(listed.into_iter().take(SALES_LOOKED_AT_MAX));
         }
         Ok(sales)
     }
 
-    async fn look_at(&self, sales: BTreeSet<SaleId>) -> Result<Vec<Looked>, Fault> {
-        let looks = sales.into_iter().map(|sale| self.look_at_one(sale));
+    async fn lookup_all(&self, sales: BTreeSet<SaleId>) -> Result<Vec<Looked>, Fault> {
+        let looks = sales.into_iter().map(|sale| self.lookup_one(sale));
         let looks = stream::iter(looks).buffer_unordered(LOOKS_MAX);
         let looks: Vec<Option<Looked>> = looks.try_collect().await?;
         Ok(looks.into_iter().flatten().collect())
     }
 
-    async fn look_at_one(&self, sale: SaleId) -> Result<Option<Looked>, Fault> {
+    async fn lookup_one(&self, sale: SaleId) -> Result<Option<Looked>, Fault> {
         // Before the look: what is received after it may be new.
-        let received = self.acknowledged().commit_seq(&sale);
-        match self.ledger().look(&sale, Some(self.hands.node)).await {
+        let received = self.ack_journal().commit_seq(&sale);
+        match self.ledger().lookup(&sale, Some(self.hands.node)).await {
             Ok(look) => Ok(look.map(|look| Looked {
                 sale,
                 received,
@@ -302,7 +302,7 @@ impl Recovery {
     /// before and is answered later is not acknowledged any more.
     async fn read(&mut self, new: bool, looks: &[Looked]) {
         let stale = |reading: &Reading| {
-            let noted = |l: &Looked| self.acknowledged().noted_since(&l.sale, reading.noted);
+            let noted = |l: &Looked| self.ack_journal().noted_since(&l.sale, reading.noted);
             // A range that was lost may have entries of this node's that it has not restored yet.
             let lost = |l: &Looked| {
                 let done = self.restored_lost.get(&l.sale);
@@ -315,7 +315,7 @@ impl Recovery {
         if !new && !self.reading.as_ref().is_none_or(stale) {
             return;
         }
-        let journal = self.acknowledged().clone();
+        let journal = self.ack_journal().clone();
         // Right after the start buyers are asking already, and there was no other server whose
         // answer could still come.
         let servers = *self.ledger().server_changes().borrow();
@@ -345,7 +345,7 @@ impl Recovery {
         let received = if look.whole {
             *received
         } else {
-            self.acknowledged().commit_seq(sale).max(*received)
+            self.ack_journal().commit_seq(sale).max(*received)
         };
         let mine = Mine {
             received,

@@ -70,7 +70,11 @@ impl Nodes {
         let beating = Arc::downgrade(&nodes);
         tokio::spawn(async move {
             while let Some(nodes) = beating.upgrade() {
-                let pause = if nodes.beat().await { BEAT } else { BEAT_AWAY };
+                let pause = if nodes.heartbeat().await {
+                    BEAT
+                } else {
+                    BEAT_AWAY
+                };
                 drop(nodes);
                 tokio::time::sleep(pause).await;
             }
@@ -79,13 +83,13 @@ impl Nodes {
     }
 
     /// Says whether the ledger answered.
-    async fn beat(&self) -> bool {
+    async fn heartbeat(&self) -> bool {
         self.write_missing();
         if self.leaving.load(Ordering::Acquire) {
             return true;
         }
         let outcome = match self.renew_number().await {
-            Ok(true) => self.ledger.beat(self.me.id, self.me.weight).await,
+            Ok(true) => self.ledger.heartbeat(self.me.id, self.me.weight).await,
             // The other one beats under this number.
             Ok(false) => return true,
             Err(fault) => Err(fault),
@@ -94,7 +98,7 @@ impl Nodes {
         let trouble = match outcome {
             Ok(beat) => {
                 self.live_weight.store(beat.live_weight, Ordering::Relaxed);
-                self.hear(beat);
+                self.observe(beat);
                 self.counters.clear_trouble();
                 None
             }
@@ -114,7 +118,7 @@ impl Nodes {
     fn write_missing(&self) {
         let unsaved = &self.counters.acknowledged_unsaved_bytes;
         if unsaved.load(Ordering::Relaxed) > 0 {
-            let journal = self.ledger.acknowledged().clone();
+            let journal = self.ledger.ack_journal().clone();
             drop(tokio::task::spawn_blocking(move || journal.write_missing()));
         }
     }
@@ -143,7 +147,7 @@ impl Nodes {
         self.number.as_ref().is_none_or(ours).then_some(self.me.id)
     }
 
-    fn hear(&self, beat: Heartbeat) {
+    fn observe(&self, beat: Heartbeat) {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         for missed in peers.values_mut() {
             *missed += 1;

@@ -87,7 +87,7 @@ impl NodeNumber {
                 .await
             {
                 Ok(Claimed::Ours) => {
-                    self.heard(Claimed::Ours);
+                    self.observed(Claimed::Ours);
                     return Ok(());
                 }
                 Ok(Claimed::Taken { since, beat, now }) => {
@@ -112,7 +112,7 @@ impl NodeNumber {
             Some(_) => RenewalPoint::Beat,
             None => RenewalPoint::Start,
         };
-        self.heard(ledger.claim(self.number, &self.who, moment).await?);
+        self.observed(ledger.claim(self.number, &self.who, moment).await?);
         Ok(!self.clashes())
     }
 
@@ -124,7 +124,7 @@ impl NodeNumber {
             .await;
     }
 
-    fn heard(&self, answer: Claimed) {
+    fn observed(&self, answer: Claimed) {
         let clash = match answer {
             Claimed::Ours => {
                 *self.held() = Some(Instant::now());

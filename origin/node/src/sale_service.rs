@@ -96,7 +96,7 @@ impl Sales {
             loop {
                 tokio::time::sleep(LOST_LOOK).await;
                 match serving.upgrade() {
-                    Some(inner) => Self(inner).look_for_lost().await,
+                    Some(inner) => Self(inner).find_lost().await,
                     None => return,
                 }
             }
@@ -112,7 +112,7 @@ impl Sales {
             Err(fault) => return tracing::warn!("the list of sales could not be read: {fault}"),
         };
         for sale in known.iter().take(SALES_MAX) {
-            if let Err(fault) = self.desk(sale).await {
+            if let Err(fault) = self.sale_handle(sale).await {
                 tracing::warn!("sale {sale} could not be read: {fault}");
             }
         }
@@ -120,7 +120,7 @@ impl Sales {
 
     /// Looks whether the ledger still has the sales that this node serves and that it does not list
     /// any more.
-    async fn look_for_lost(&self) {
+    async fn find_lost(&self) {
         // A lost one that was created again is to be healed by every node that knows it, also one
         // that nobody asks.
         let mut sales = self.0.names.lost_sales();
@@ -149,7 +149,7 @@ impl Sales {
         }
         self.0.redis.fit()?;
         self.has_its_number()?;
-        let Some(desk) = self.desk(sale).await? else {
+        let Some(desk) = self.sale_handle(sale).await? else {
             return Ok(Placed {
                 verdict: Verdict::Refused(Refusal::UnknownSale),
                 by: Tier::Ledger,
@@ -186,7 +186,7 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn snapshot(&self, sale: &SaleId) -> Result<Option<(Snapshot, Tier)>, Fault> {
-        let Some(desk) = self.desk(sale).await? else {
+        let Some(desk) = self.sale_handle(sale).await? else {
             return Ok(None);
         };
         desk.recent_snapshot().await.map(Some)
@@ -241,7 +241,7 @@ impl Sales {
     /// Whether the ledger had `sale` once, as far as this node knows: it serves it, or its journal
     /// names it.
     fn knows(&self, sale: &SaleId) -> bool {
-        self.open_desk(sale).is_some() || self.0.ledger.acknowledged().last(sale).is_some()
+        self.open_sale_handle(sale).is_some() || self.0.ledger.ack_journal().last(sale).is_some()
     }
 
     /// How the Redis servers of the ledger are set, and which sales they have lost.
@@ -337,11 +337,11 @@ impl Sales {
     /// anything was heard of the sale.
     #[must_use]
     pub fn grant(&self, sale: &SaleId, edge: &EdgeId, told: Option<&EdgeCounts>) -> Option<Grant> {
-        let desk = self.open_desk(sale);
+        let desk = self.open_sale_handle(sale);
         match desk {
             Some(desk) => {
                 if let Some(told) = told {
-                    desk.counts().hear_edge(told);
+                    desk.counts().observe_edge(told);
                 }
                 Some(desk.grant(edge, fastrand::f64()))
             }
@@ -398,18 +398,18 @@ impl Sales {
     }
 
     /// Takes in what the ledger said of `sale`. This node serves it from now on, if there is room.
-    pub fn hear(&self, sale: &SaleId, snapshot: &Snapshot) {
+    pub fn observe(&self, sale: &SaleId, snapshot: &Snapshot) {
         self.0.names.add(sale);
         self.is_back(sale);
-        let known = self.open_desk(sale);
+        let known = self.open_sale_handle(sale);
         if let Some(desk) = known.or_else(|| self.open(sale, snapshot).ok()) {
-            desk.hear(snapshot);
+            desk.observe(snapshot);
         }
     }
 
     /// What has happened to the sales of this node, and to the other nodes.
     #[must_use]
-    pub fn happenings(&self) -> &Timeline {
+    pub fn timeline(&self) -> &Timeline {
         &self.0.happenings
     }
 
@@ -429,7 +429,7 @@ impl Sales {
     async fn changed<T>(&self, sale: &SaleId, reply: Reply<T>) -> Reply<T> {
         let reply = reply.and_then(|found| self.there(sale, found));
         if let Ok(Some((snapshot, _))) = &reply {
-            self.hear(sale, snapshot);
+            self.observe(sale, snapshot);
         }
         reply
     }
@@ -439,7 +439,7 @@ impl Sales {
         count(&desk.counts().refused_by_origin);
     }
 
-    fn open_desk(&self, sale: &SaleId) -> Option<Arc<SaleHandle>> {
+    fn open_sale_handle(&self, sale: &SaleId) -> Option<Arc<SaleHandle>> {
         self.0
             .desks
             .read()
@@ -449,15 +449,15 @@ impl Sales {
     }
 
     /// The desk of a sale; opened when the ledger has the sale, `None` when it has not.
-    async fn desk(&self, sale: &SaleId) -> Result<Option<Arc<SaleHandle>>, Fault> {
-        if let Some(desk) = self.open_desk(sale) {
+    async fn sale_handle(&self, sale: &SaleId) -> Result<Option<Arc<SaleHandle>>, Fault> {
+        if let Some(desk) = self.open_sale_handle(sale) {
             return Ok(Some(desk));
         }
         let names = &self.0.names;
-        let _permit = if names.lists(sale) || self.0.ledger.acknowledged().last(sale).is_some() {
+        let _permit = if names.lists(sale) || self.0.ledger.ack_journal().last(sale).is_some() {
             let permit = self.0.listed_lookups.acquire().await;
             // Whoever waited before may have opened it.
-            if let Some(desk) = self.open_desk(sale) {
+            if let Some(desk) = self.open_sale_handle(sale) {
                 return Ok(Some(desk));
             }
             permit.map_err(|_| Fault::NotSent("this node is stopping".into()))?

@@ -142,7 +142,7 @@ pub struct Sending {
 impl Sending {
     /// Takes in what came back; `None` = the same batch is to be sent once more. `Ok(None)` is the
     /// ledger's word for a sale that it does not have.
-    pub fn heard<T>(
+    pub fn observed<T>(
         &mut self,
         reply: Result<Option<T>, Fault>,
         sale: &SaleId,
@@ -339,19 +339,19 @@ mod tests {
         let away = || Err(Fault::NotSent("away".into()));
         let after = |second| {
             let mut sending = Sending::default();
-            assert_eq!(sending.heard(unknown(), &sale()), None);
-            sending.heard(second, &sale())
+            assert_eq!(sending.observed(unknown(), &sale()), None);
+            sending.observed(second, &sale())
         };
         assert_eq!(after(Ok(Some(7))), Some(Ok(7)));
         assert!(matches!(after(unknown()), Some(Err(Fault::Unknown(_)))));
         assert!(matches!(after(away()), Some(Err(Fault::Unknown(_)))));
-        let first = Sending::default().heard(away(), &sale());
+        let first = Sending::default().observed(away(), &sale());
         assert!(matches!(first, Some(Err(Fault::NotSent(_)))));
     }
 
     #[test]
     fn a_sale_that_is_gone_is_a_fault_in_which_nothing_happened_and_no_refusal() {
-        let heard = Sending::default().heard(Ok(None::<u8>), &sale());
+        let heard = Sending::default().observed(Ok(None::<u8>), &sale());
         assert!(matches!(heard, Some(Err(Fault::NotSent(_)))));
         assert!(matches!(swept(Ok(None), &sale()), Err(Fault::NotSent(_))));
     }

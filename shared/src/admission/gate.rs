@@ -31,7 +31,7 @@ impl Arrival {
 
     /// The same, one beat later.
     #[must_use]
-    pub const fn after_a_beat(self) -> Self {
+    pub const fn after_a_retry_interval(self) -> Self {
         Self {
             beats: self.beats.saturating_add(1),
             ..self
@@ -135,7 +135,7 @@ impl Gate {
     }
 
     /// Takes in what an origin's answer says.
-    pub fn hear(&mut self, grant: &Grant, when: Observation) {
+    pub fn observe(&mut self, grant: &Grant, when: Observation) {
         if grant.version < self.version {
             return;
         }
@@ -145,14 +145,14 @@ impl Gate {
             self.latch = None;
         }
         if grant.supply == Supply::Free {
-            self.hear_free(grant, when, newer);
+            self.observe_free(grant, when, newer);
         } else {
-            self.hear_none(grant, when);
+            self.observe_none(grant, when);
         }
     }
 
     /// Within one version, stock only falls: "none" stands until a newer version is heard.
-    fn hear_free(&mut self, grant: &Grant, when: Observation, newer: bool) {
+    fn observe_free(&mut self, grant: &Grant, when: Observation, newer: bool) {
         if self.latch.is_some() {
             return;
         }
@@ -173,7 +173,7 @@ impl Gate {
         }
     }
 
-    fn hear_none(&mut self, grant: &Grant, when: Observation) {
+    fn observe_none(&mut self, grant: &Grant, when: Observation) {
         let opens = (grant.supply == Supply::NotOpen && grant.opens_at.0 > 0)
             .then(|| (when.now.plus(grant.opens_at.since(grant.at)), grant.budget));
         // A sale that opens by itself is not a ticket that may return at any moment.
@@ -332,14 +332,14 @@ impl Gates {
     }
 
     /// Takes in what an origin says of `sale`.
-    pub fn hear(&mut self, sale: &SaleId, grant: &Grant, when: Observation) {
+    pub fn observe(&mut self, sale: &SaleId, grant: &Grant, when: Observation) {
         if grant.supply == Supply::Unknown {
             // Of a node that does not serve the sale, or not yet: no word on a sale that another
             // one serves.
             return;
         }
         if let Some(gate) = self.known.get_mut(sale) {
-            gate.hear(grant, when);
+            gate.observe(grant, when);
         } else {
             // The request whose answer this is was the first of a cold round.
             let mut gate = Gate {
@@ -347,7 +347,7 @@ impl Gates {
                 spent: 1,
                 ..Gate::default()
             };
-            gate.hear(grant, when);
+            gate.observe(grant, when);
             self.insert(sale, gate);
         }
     }
@@ -425,25 +425,25 @@ mod tests {
     fn what_the_cold_round_sent_is_part_of_the_first_budget() {
         let mut gate = Gate::default();
         forwarded(&mut gate, MADE, 1_000, 4);
-        gate.hear(&grant(1, 10_000, 10, Supply::Free), at(1_005));
+        gate.observe(&grant(1, 10_000, 10, Supply::Free), at(1_005));
         assert_eq!(forwarded(&mut gate, MADE, 1_006, 100), 9);
     }
 
     #[test]
     fn a_budget_is_not_refilled_within_its_window_and_replaced_in_the_next() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 10, Supply::Free), at(1_000));
+        gate.observe(&grant(1, 10_000, 10, Supply::Free), at(1_000));
         assert_eq!(forwarded(&mut gate, MADE, 1_001, 100), 10);
-        gate.hear(&grant(1, 10_100, 10, Supply::Free), at(1_100));
+        gate.observe(&grant(1, 10_100, 10, Supply::Free), at(1_100));
         assert_eq!(forwarded(&mut gate, MADE, 1_101, 100), 0);
-        gate.hear(&grant(1, 10_250, 7, Supply::Free), at(1_250));
+        gate.observe(&grant(1, 10_250, 7, Supply::Free), at(1_250));
         assert_eq!(forwarded(&mut gate, MADE, 1_251, 100), 7);
     }
 
     #[test]
     fn a_warm_gate_whose_share_was_zero_asks_once_a_round() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::Free), at(1_000));
+        gate.observe(&grant(1, 10_000, 0, Supply::Free), at(1_000));
         assert_eq!(forwarded(&mut gate, MADE, 1_001, 10), 0);
         assert_eq!(forwarded(&mut gate, MADE, 1_300, 10), 1);
     }
@@ -451,7 +451,7 @@ mod tests {
     #[test]
     fn sold_out_is_refused_here_and_probed_once_a_period() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
+        gate.observe(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
             GateDecision::Refuse(Refusal::SoldOut)
@@ -479,7 +479,7 @@ mod tests {
             assert_eq!(invent(&mut gates, n), GateDecision::Wait);
         }
         // A node that could not look it up does not close it.
-        gates.hear(&spring, &grant(0, 10_000, 0, Supply::Unknown), at(1_030));
+        gates.observe(&spring, &grant(0, 10_000, 0, Supply::Unknown), at(1_030));
         let asked = gates.of(&spring).decide(MADE, UnixMillis(1_300), 0.0);
         assert_eq!(asked, GateDecision::Forward);
     }
@@ -487,34 +487,34 @@ mod tests {
     #[test]
     fn a_delayed_older_grant_neither_reopens_nor_recloses() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
-        gate.hear(&grant(1, 10_300, 5, Supply::Free), at(1_001));
+        gate.observe(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
+        gate.observe(&grant(1, 10_300, 5, Supply::Free), at(1_001));
         assert!(gate.is_latched());
-        gate.hear(&grant(2, 10_350, 5, Supply::Free), at(1_050));
+        gate.observe(&grant(2, 10_350, 5, Supply::Free), at(1_050));
         assert_eq!(forwarded(&mut gate, MADE, 1_051, 100), 5);
-        gate.hear(&grant(1, 10_360, 0, Supply::SoldOut), at(1_060));
+        gate.observe(&grant(1, 10_360, 0, Supply::SoldOut), at(1_060));
         assert!(!gate.is_latched(), "an older version closes nothing");
     }
 
     #[test]
     fn tickets_that_came_back_within_a_spent_window_are_a_new_share() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 3, Supply::Free), at(1_000));
+        gate.observe(&grant(1, 10_000, 3, Supply::Free), at(1_000));
         assert_eq!(forwarded(&mut gate, MADE, 1_001, 100), 3);
-        gate.hear(&grant(2, 10_100, 2, Supply::Free), at(1_100));
+        gate.observe(&grant(2, 10_100, 2, Supply::Free), at(1_100));
         assert_eq!(forwarded(&mut gate, MADE, 1_101, 100), 2);
     }
 
     #[test]
     fn held_can_become_sold_within_a_version_but_not_the_reverse() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::AllHeld), at(1_000));
+        gate.observe(&grant(1, 10_000, 0, Supply::AllHeld), at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
             GateDecision::Refuse(Refusal::AllHeld)
         );
-        gate.hear(&grant(1, 10_010, 0, Supply::SoldOut), at(1_010));
-        gate.hear(&grant(1, 10_005, 0, Supply::AllHeld), at(1_011));
+        gate.observe(&grant(1, 10_010, 0, Supply::SoldOut), at(1_010));
+        gate.observe(&grant(1, 10_005, 0, Supply::AllHeld), at(1_011));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_012), 0.0),
             GateDecision::Refuse(Refusal::SoldOut)
@@ -528,7 +528,7 @@ mod tests {
             opens_at: UnixMillis(12_000),
             ..grant(1, 10_000, 40, Supply::NotOpen)
         };
-        gate.hear(&opening, at(1_000));
+        gate.observe(&opening, at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
             GateDecision::Refuse(Refusal::NotOpen(Some(UnixMillis(12_000))))
@@ -558,7 +558,7 @@ mod tests {
     #[test]
     fn a_sent_key_can_pass_a_latch_a_few_times_and_a_repeated_one_never_hears_sold_out() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
+        gate.observe(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
         assert_eq!(forwarded(&mut gate, SENT, 1_001, 100), RECHECK_BUDGET);
         assert_eq!(
             gate.decide(SENT, UnixMillis(1_002), 0.0),
@@ -589,7 +589,7 @@ mod tests {
             sent += u32::from(
                 gates.of(&sale).decide(MADE, UnixMillis(5), 0.0) == GateDecision::Forward,
             );
-            gates.hear(&sale, &Grant::of_unknown_sale(UnixMillis(5)), at(5));
+            gates.observe(&sale, &Grant::of_unknown_sale(UnixMillis(5)), at(5));
         }
         assert_eq!(sent, 1);
         assert!(gates.known.is_empty());
@@ -600,7 +600,7 @@ mod tests {
         let mut gates = Gates::default();
         for i in 0..EDGE_SALES_MAX + 10 {
             let sale = SaleId::parse(&format!("sale-{i}")).unwrap();
-            gates.hear(&sale, &grant(1, 10, 1, Supply::Free), at(5));
+            gates.observe(&sale, &grant(1, 10, 1, Supply::Free), at(5));
         }
         assert_eq!(gates.known.len(), EDGE_SALES_MAX);
     }
@@ -611,12 +611,12 @@ mod tests {
             steps in proptest::collection::vec((0u64..400, 0u32..100, any::<bool>()), 1..200),
         ) {
             let mut gate = Gate::default();
-            gate.hear(&grant(5, 10_000, 0, Supply::SoldOut), at(1_000));
+            gate.observe(&grant(5, 10_000, 0, Supply::SoldOut), at(1_000));
             let (mut now, mut sent) = (1_000, 0);
             for (pause, budget, late) in steps {
                 now += pause;
                 let version = if late { 4 } else { 5 };
-                gate.hear(&grant(version, 9_000 + now, budget, Supply::Free), at(now));
+                gate.observe(&grant(version, 9_000 + now, budget, Supply::Free), at(now));
                 sent += u64::from(forwarded(&mut gate, MADE, now, 5));
             }
             prop_assert!(sent <= (now - 1_000) / 250 + 1);
@@ -627,7 +627,7 @@ mod tests {
             budget in 0u32..500, arrivals in 0u32..1_000,
         ) {
             let mut gate = Gate::default();
-            gate.hear(&grant(1, 10_000, budget, Supply::Free), at(1_000));
+            gate.observe(&grant(1, 10_000, budget, Supply::Free), at(1_000));
             prop_assert_eq!(forwarded(&mut gate, MADE, 1_001, arrivals), arrivals.min(budget));
         }
     }

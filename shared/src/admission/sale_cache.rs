@@ -48,7 +48,7 @@ pub struct SaleCache {
 
 impl SaleCache {
     /// Decides for an arrival that has waited `beats` beats. `now` is the edge's clock.
-    pub fn look(&mut self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
+    pub fn lookup(&mut self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
         let may_ask = if let Some(view) = self.shown.get_mut(sale) {
             if now.since(view.at) < VIEW_FRESH_MS {
                 return CacheLookup::Show(Rc::clone(&view.body), now.since(view.heard));
@@ -59,7 +59,7 @@ impl SaleCache {
             }
             first
         } else {
-            self.stranger(now)
+            self.unknown_sale(now)
         };
         if may_ask {
             CacheLookup::Ask
@@ -87,7 +87,7 @@ impl SaleCache {
         }
     }
 
-    fn stranger(&mut self, now: UnixMillis) -> bool {
+    fn unknown_sale(&mut self, now: UnixMillis) -> bool {
         if now >= self.round_ends {
             self.round_ends = now.plus(COLD_ROUND_MS);
             self.strangers = 0;
@@ -141,7 +141,7 @@ mod tests {
     /// How many of `arrivals` at this moment ask an origin.
     fn asking(views: &mut SaleCache, name: &str, now: u64, arrivals: u32) -> u32 {
         (0..arrivals)
-            .map(|_| u32::from(views.look(&sale(name), 0, at(now)) == CacheLookup::Ask))
+            .map(|_| u32::from(views.lookup(&sale(name), 0, at(now)) == CacheLookup::Ask))
             .sum()
     }
 
@@ -150,9 +150,9 @@ mod tests {
         let mut views = SaleCache::default();
         views.keep(&sale("a"), at(10_000), at(10_020), "open");
         let show = |age| CacheLookup::Show("open".into(), age);
-        assert_eq!(views.look(&sale("a"), 0, at(10_020)), show(0));
-        assert_eq!(views.look(&sale("a"), 0, at(10_999)), show(979));
-        assert_eq!(views.look(&sale("a"), 0, at(11_000)), CacheLookup::Ask);
+        assert_eq!(views.lookup(&sale("a"), 0, at(10_020)), show(0));
+        assert_eq!(views.lookup(&sale("a"), 0, at(10_999)), show(979));
+        assert_eq!(views.lookup(&sale("a"), 0, at(11_000)), CacheLookup::Ask);
     }
 
     #[test]
@@ -160,9 +160,9 @@ mod tests {
         let mut views = SaleCache::default();
         views.keep(&sale("a"), at(10_000), at(10_000), "open");
         assert_eq!(asking(&mut views, "a", 11_000, 1_000), 1);
-        assert_eq!(views.look(&sale("a"), 0, at(11_025)), CacheLookup::Wait);
+        assert_eq!(views.lookup(&sale("a"), 0, at(11_025)), CacheLookup::Wait);
         views.keep(&sale("a"), at(11_000), at(11_000), "paused");
-        let shown = views.look(&sale("a"), 1, at(11_025));
+        let shown = views.lookup(&sale("a"), 1, at(11_025));
         assert_eq!(shown, CacheLookup::Show("paused".into(), 25));
     }
 
@@ -174,7 +174,7 @@ mod tests {
             .map(|ms| asking(&mut views, "a", ms, 3))
             .sum();
         assert_eq!(asked, 10);
-        let patient = views.look(&sale("a"), BEATS_MAX, at(20_999));
+        let patient = views.lookup(&sale("a"), BEATS_MAX, at(20_999));
         assert_eq!(patient, CacheLookup::Busy(300));
     }
 
@@ -184,7 +184,7 @@ mod tests {
         views.keep(&sale("a"), at(10_000), at(10_000), "scheduled");
         views.keep(&sale("a"), at(12_000), at(12_000), "open");
         views.keep(&sale("a"), at(11_000), at(11_000), "scheduled");
-        let shown = views.look(&sale("a"), 0, at(12_001));
+        let shown = views.lookup(&sale("a"), 0, at(12_001));
         assert_eq!(shown, CacheLookup::Show("open".into(), 1));
     }
 
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(asking(&mut views, "a", 5_025, 100), 1);
         assert_eq!(invented(&mut views), 0);
         views.keep(&sale("a"), at(5_025), at(5_030), "open");
-        let shown = views.look(&sale("a"), 1, at(5_050));
+        let shown = views.lookup(&sale("a"), 1, at(5_050));
         assert_eq!(shown, CacheLookup::Show("open".into(), 20));
     }
 

@@ -91,7 +91,7 @@ impl SaleHint {
     /// Takes in what the ledger said; says whether it is the newest word. An older one has both an
     /// earlier time and an earlier place in the log: alone, the time says nothing when the ledger's
     /// clock was set back, and the place says nothing when the ledger lost the end of its log.
-    pub fn hear(&mut self, snapshot: &Snapshot) -> bool {
+    pub fn observe(&mut self, snapshot: &Snapshot) -> bool {
         let old = &self.snapshot;
         let newest = snapshot.commit_seq >= old.commit_seq || snapshot.at >= old.at;
         if newest {
@@ -233,12 +233,15 @@ mod tests {
     #[test]
     fn the_newest_word_of_the_ledger_stands_also_when_its_clock_or_its_log_went_back() {
         let mut outlook = SaleHint::new(snapshot(0, 5, 60_000));
-        assert!(!outlook.hear(&snapshot(3, 4, 59_999)), "overtaken");
+        assert!(!outlook.observe(&snapshot(3, 4, 59_999)), "overtaken");
         assert!(
-            outlook.hear(&snapshot(1, 6, 1_000)),
+            outlook.observe(&snapshot(1, 6, 1_000)),
             "the clock was set back"
         );
-        assert!(outlook.hear(&snapshot(2, 3, 2_000)), "the log lost its end");
+        assert!(
+            outlook.observe(&snapshot(2, 3, 2_000)),
+            "the log lost its end"
+        );
         assert_eq!(outlook.snapshot().free(), 2);
     }
 

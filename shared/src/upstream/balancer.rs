@@ -192,9 +192,9 @@ impl Router {
     /// How long to wait for origin `index` before [`Router::should_leave`] is asked, in
     /// milliseconds.
     #[must_use]
-    pub fn patience(&self, index: usize) -> u64 {
+    pub fn silence_limit_ms(&self, index: usize) -> u64 {
         let origin = self.origins.get(index);
-        origin.map_or(LOOK_MS, |origin| origin.health.patience(self.last))
+        origin.map_or(LOOK_MS, |origin| origin.health.silence_limit_ms(self.last))
     }
 
     /// Whether a request that waits for origin `index` should go to another one: this one answers

@@ -100,8 +100,10 @@ pub struct Attempt {
 impl Attempt {
     /// How long to wait before [`Attempt::ends`] is asked, in milliseconds.
     #[must_use]
-    pub fn look_ms(&self, router: &Router, now: UnixMillis) -> u64 {
-        router.patience(self.index).min(self.until.since(now))
+    pub fn poll_ms(&self, router: &Router, now: UnixMillis) -> u64 {
+        router
+            .silence_limit_ms(self.index)
+            .min(self.until.since(now))
     }
 
     /// Whether the wait is over although nothing came: the time is up, or the origin has gone
@@ -180,7 +182,7 @@ impl<R> Forwarding<R> {
     }
 
     /// Takes in how one attempt ended; gives an answer back that nobody will read.
-    pub fn heard(
+    pub fn observed(
         &mut self,
         attempt: &Attempt,
         verdict: AttemptVerdict,
@@ -291,7 +293,7 @@ mod tests {
                 .unwrap_or(AttemptVerdict::Failed);
             asked += 1;
             let answer = (verdict != AttemptVerdict::Failed).then_some(verdict);
-            errand.heard(&attempt, verdict, Wait::Over, answer, &mut router, now);
+            errand.observed(&attempt, verdict, Wait::Over, answer, &mut router, now);
         }
         (asked, errand.end().0)
     }
@@ -376,7 +378,7 @@ mod tests {
             let mut errand = Forwarding::<()>::new(now);
             let first = errand.next(&mut router, &NOBODY, now).unwrap();
             assert!(!first.repeats);
-            errand.heard(&first, before, Wait::Over, None, &mut router, now);
+            errand.observed(&first, before, Wait::Over, None, &mut router, now);
             let second = errand.next(&mut router, &NOBODY, now).unwrap();
             assert_eq!(second.repeats, repeats, "{before:?}");
         }
@@ -404,7 +406,7 @@ mod tests {
         // events.
         assert_eq!(first.ends(&mut router, UnixMillis(1_001)), None);
         assert_eq!(first.ends(&mut router, over), Some(Wait::Over));
-        errand.heard(
+        errand.observed(
             &first,
             AttemptVerdict::Failed,
             Wait::Over,
@@ -414,7 +416,7 @@ mod tests {
         );
         let late = since.plus(EDGE_DEADLINE_MS - 10);
         let second = errand.next(&mut router, &NOBODY, late).unwrap();
-        assert_eq!(second.look_ms(&router, late), 10);
+        assert_eq!(second.poll_ms(&router, late), 10);
         assert_eq!(second.ends(&mut router, late.plus(10)), Some(Wait::Over));
         assert!(
             errand
@@ -430,7 +432,7 @@ mod tests {
         let mut errand = Forwarding::<()>::new(now);
         let attempt = errand.next(&mut router, &NOBODY, now).unwrap();
         let ended = loop {
-            now = now.plus(attempt.look_ms(&router, now));
+            now = now.plus(attempt.poll_ms(&router, now));
             if let Some(wait) = attempt.ends(&mut router, now) {
                 break wait;
             }

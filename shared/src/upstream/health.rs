@@ -79,7 +79,7 @@ impl Health {
     /// Milliseconds until the origin counts as silent if it goes on to answer nothing, within a
     /// look. One that does already is looked at as seldom as any other: all are silent, and each
     /// look is a timer of each request.
-    pub(super) fn patience(&self, now: Moment) -> u64 {
+    pub(super) fn silence_limit_ms(&self, now: Moment) -> u64 {
         match (STALL_MS + 1).saturating_sub(self.silence(now)) {
             0 => LOOK_MS,
             left => left.min(LOOK_MS),

@@ -91,7 +91,7 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>
                 second.tick().await;
                 running.restock(RESTOCK * (number + 1)).await?;
                 if begun.elapsed() >= slice * looks.len() as u32 {
-                    looks.push(look(&running.roots()));
+                    looks.push(lookup(&running.roots()));
                 }
             }
             anyhow::Ok(())
@@ -108,7 +108,7 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>
     Ok((rows(&run, &looks, rate, time), slices(&run, slice)))
 }
 
-fn look(roots: &[u32]) -> Look {
+fn lookup(roots: &[u32]) -> Look {
     let mut look = Look::new();
     for process in roots.iter().flat_map(|pid| descendants(*pid)) {
         let now = held(process.pid.cast_unsigned());

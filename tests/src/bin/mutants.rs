@@ -80,7 +80,7 @@ fn try_scripts(options: &Options) -> Result<Fit> {
         .map(|(mutant, _)| mutant.id.clone())
         .collect();
     let reasons = Reasons::read()?.lua;
-    tell(
+    report_progress(
         options,
         "scripts",
         page::scripts(&found),
@@ -102,7 +102,7 @@ fn judge_rust(options: &Options) -> Result<Fit> {
         found.read(path)?;
     }
     let reasons = Reasons::read()?.rust;
-    tell(
+    report_progress(
         options,
         "rust",
         page::files(&found),
@@ -114,7 +114,7 @@ fn judge_rust(options: &Options) -> Result<Fit> {
     Ok(Reasons::fit(&reasons, &found.survivors(), &tried))
 }
 
-fn tell(
+fn report_progress(
     options: &Options,
     section: &str,
     table: String,

@@ -8,7 +8,7 @@ use crate::bench::load::{BenchAsk, BenchTally, CrowdLoad, Pace, send};
 use crate::bench::service::address_of;
 use crate::harness::{Cluster, Edge, HttpClient, Setup};
 use crate::rush::buyers::Buyers;
-use crate::rush::order::{CrowdOrders, LastReply, heard};
+use crate::rush::order::{CrowdOrders, LastReply, observed};
 use crate::rush::report::thousands;
 use crate::rush::tally::OrderOutcome;
 use crate::rush::verdict;
@@ -65,7 +65,7 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
         loop {
             tokio::select! {
                 flood = &mut flood => break flood?,
-                () = sleep(LOOK) => memory.look(),
+                () = sleep(LOOK) => memory.lookup(),
             }
         }
     };
@@ -272,7 +272,7 @@ impl Hall<'_> {
         let mut client = HttpClient::new(self.cluster.edges.first().context("an edge")?)?;
         for _ in 0..TIMES_ASKED {
             let answer = client.send(orders.request(number, true)).await;
-            match heard(&answer, || buyers.key(number)) {
+            match observed(&answer, || buyers.key(number)) {
                 LastReply::Granted => return Ok(true),
                 LastReply::Refused => return Ok(false),
                 LastReply::Later { wait_ms, .. } => {

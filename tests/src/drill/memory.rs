@@ -33,7 +33,7 @@ impl Memory {
         )
     }
 
-    pub(super) fn look(&mut self) {
+    pub(super) fn lookup(&mut self) {
         for (_, pid, _, most) in &mut self.0 {
             *most = (*most).max(held(*pid).memory);
         }

@@ -93,7 +93,7 @@ fn gate(supply: Supply, budget: u32, wanted: GateDecision) -> Ready {
         chance: 0.0,
     };
     let grant = a_grant(supply, budget);
-    gates.hear(&sale, &grant, when);
+    gates.observe(&sale, &grant, when);
     let ask = Arrival {
         key: KeySource::Made,
         beats: 0,

@@ -4,7 +4,7 @@
 //! Everything runs on one thread: the generator shares the machine with what it measures.
 
 use super::buyers::Buyers;
-use super::order::{CrowdOrders, LastReply, REPEAT_AFTER_MS, heard, tier};
+use super::order::{CrowdOrders, LastReply, REPEAT_AFTER_MS, observed, tier};
 use super::stage::LoadStage;
 use super::tally::LoadTally;
 use super::waiting::{WaitingRequests, WaitingTurn};
@@ -117,7 +117,7 @@ impl Crowd {
         Some(comes.saturating_duration_since(now)).filter(|wait| !wait.is_zero())
     }
 
-    fn hear(
+    fn observe(
         &mut self,
         turn: WaitingTurn,
         door: usize,
@@ -142,7 +142,7 @@ impl Crowd {
         } else if now.saturating_duration_since(self.answered_at) > SILENCE_MAX {
             self.given_up = true;
         }
-        match (heard(answer, || self.buyers.key(turn.buyer)), tier) {
+        match (observed(answer, || self.buyers.key(turn.buyer)), tier) {
             (LastReply::Granted, Some(tier)) => {
                 self.tally.grant(turn.buyer, tier, took, now - turn.came);
                 self.tally.granted_at[door] += 1;
@@ -314,7 +314,7 @@ async fn carry(crowd: Rc<RefCell<Crowd>>, orders: Rc<CrowdOrders>, mut doors: Do
                 let asked = Instant::now();
                 let (door, client) = doors.present();
                 let answer = client.send(orders.request(turn.buyer, turn.repeated)).await;
-                crowd.borrow_mut().hear(turn, *door, &answer, asked);
+                crowd.borrow_mut().observe(turn, *door, &answer, asked);
                 if answer.is_err() {
                     doors.go_on();
                 }

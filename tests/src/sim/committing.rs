@@ -108,7 +108,7 @@ impl SimulatedWorld<'_> {
         else {
             return;
         };
-        let Some(outcome) = sending.heard(heard, &self.sale) else {
+        let Some(outcome) = sending.observed(heard, &self.sale) else {
             if fresh {
                 for order in &mut orders {
                     let id = format!("{}-again", order.id);
@@ -132,7 +132,7 @@ impl SimulatedWorld<'_> {
             other => other,
         };
         let verdicts = outcome.map(|(snapshot, answer)| {
-            self.nodes[n].hear(&snapshot);
+            self.nodes[n].observe(&snapshot);
             let ledger_model::ModelReply::Orders(mut verdicts) = answer else {
                 return Vec::new();
             };
@@ -149,7 +149,7 @@ impl SimulatedWorld<'_> {
             }
         }
         for (waiting, heard) in batcher::answers(batch, verdicts) {
-            self.tell(n, waiting.waiter.token, heard);
+            self.report_progress(n, waiting.waiter.token, heard);
         }
         if poll {
             self.poll(n);
@@ -167,7 +167,7 @@ impl SimulatedWorld<'_> {
         });
         self.busy(n, None);
         if let Ok((snapshot, more)) = batcher::swept(reply, &self.sale) {
-            self.nodes[n].hear(&snapshot);
+            self.nodes[n].observe(&snapshot);
             if more {
                 return self.poll(n);
             }

@@ -113,7 +113,7 @@ impl Kept {
 
     /// `look.lua`
     #[must_use]
-    pub fn look(&self, sale: &Sale, history: &str, node: u16) -> RecoveryLookup {
+    pub fn lookup(&self, sale: &Sale, history: &str, node: u16) -> RecoveryLookup {
         let whole = self.history == history;
         let record = self.record.as_ref();
         let of_this_one = record.filter(|record| record.history == history);

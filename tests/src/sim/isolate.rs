@@ -145,7 +145,7 @@ impl SimulatedWorld<'_> {
             GateDecision::Wait => {
                 let done = passing.ask.beats >= BEATS_MAX;
                 self.require(!done, "a request waits for too many beats");
-                passing.ask = passing.ask.after_a_beat();
+                passing.ask = passing.ask.after_a_retry_interval();
                 self.isolates[iso].passing.insert(pass, passing);
                 if !self.has(Planted::BeatForgotten) {
                     self.push(BEAT_MS * 1_000, WorldEvent::Beat { iso, pass });
@@ -154,7 +154,7 @@ impl SimulatedWorld<'_> {
         }
     }
 
-    pub(super) fn beat(&mut self, iso: usize, pass: u64) {
+    pub(super) fn heartbeat(&mut self, iso: usize, pass: u64) {
         if let Some(passing) = self.isolates[iso].passing.remove(&pass) {
             self.at_gate(iso, pass, passing);
         }
@@ -216,7 +216,7 @@ impl SimulatedWorld<'_> {
             )
         });
         self.send_to_node(attempt.index, back, &request, &mut passing.rng);
-        let look = attempt.look_ms(&self.isolates[iso].router, now);
+        let look = attempt.poll_ms(&self.isolates[iso].router, now);
         passing.attempt = Some(attempt);
         self.push(look * 1_000, WorldEvent::Look { back });
         self.isolates[iso].passing.insert(pass, passing);
@@ -264,7 +264,7 @@ impl SimulatedWorld<'_> {
     }
 
     /// The timer of an attempt rings.
-    pub(super) fn look(&mut self, back: Back) {
+    pub(super) fn lookup(&mut self, back: Back) {
         let Back {
             isolate: iso,
             pass,
@@ -285,7 +285,7 @@ impl SimulatedWorld<'_> {
                 self.attempt_ends(iso, pass, None, wait);
             }
             None => {
-                let look = attempt.look_ms(&isolate.router, now);
+                let look = attempt.poll_ms(&isolate.router, now);
                 self.push(look * 1_000, WorldEvent::Look { back });
             }
         }
@@ -300,7 +300,7 @@ impl SimulatedWorld<'_> {
     }
 
     /// An origin's answer arrives, or the news that its connection broke.
-    pub(super) fn heard(&mut self, back: Back, answer: Option<SimulatedReply>) {
+    pub(super) fn observed(&mut self, back: Back, answer: Option<SimulatedReply>) {
         let passing = self.isolates[back.isolate].passing.get(&back.pass);
         if passing.is_some_and(|passing| passing.attempts == back.attempt) {
             self.attempt_ends(back.isolate, back.pass, answer, Wait::Over);
@@ -332,9 +332,9 @@ impl SimulatedWorld<'_> {
                 grant.version = grant.version.max(*newest);
             }
             *newest = grant.version.max(*newest);
-            isolate.gates.hear(&self.sale, &grant, when);
+            isolate.gates.observe(&self.sale, &grant, when);
         }
-        errand.heard(&attempt, verdict, wait, answer, &mut isolate.router, now);
+        errand.observed(&attempt, verdict, wait, answer, &mut isolate.router, now);
         self.ask_next(iso, pass, passing);
     }
 

@@ -188,10 +188,10 @@ impl SimulatedNode {
     }
 
     /// Takes in what the ledger said.
-    pub(super) fn hear(&mut self, snapshot: &Snapshot) {
+    pub(super) fn observe(&mut self, snapshot: &Snapshot) {
         let stock = self.stock(snapshot);
         if let Some(desk) = &mut self.desk {
-            desk.outlook.hear(snapshot);
+            desk.outlook.observe(snapshot);
             desk.rounds.restock(stock);
         }
     }
@@ -340,7 +340,7 @@ impl SimulatedWorld<'_> {
     /// The node has waited long enough for the ledger.
     pub(super) fn waited(&mut self, n: usize, token: u64) {
         let slow = || Fault::Unknown("the ledger is slow".into());
-        self.tell(n, token, Err(slow()));
+        self.report_progress(n, token, Err(slow()));
     }
 
     /// The edge has closed the connection.
@@ -354,7 +354,7 @@ impl SimulatedWorld<'_> {
         }
     }
 
-    pub(super) fn tell(&mut self, n: usize, token: u64, heard: Result<Verdict, Fault>) {
+    pub(super) fn report_progress(&mut self, n: usize, token: u64, heard: Result<Verdict, Fault>) {
         let Some((back, request, left)) = self.nodes[n].waiting.remove(&token) else {
             return;
         };
@@ -424,7 +424,7 @@ impl SimulatedWorld<'_> {
         desk.outlook.grant(edge, load, now, node.rng.f64())
     }
 
-    pub(super) fn open_desk(&mut self, n: usize, snapshot: &Snapshot) {
+    pub(super) fn open_sale_handle(&mut self, n: usize, snapshot: &Snapshot) {
         let node = &mut self.nodes[n];
         let stock = node.stock(snapshot);
         node.desk.get_or_insert_with(|| Desk {
@@ -438,9 +438,9 @@ impl SimulatedWorld<'_> {
 
     /// A change of an order or of the sale tells how the sale stands.
     pub(super) fn hear_change(&mut self, n: usize, snapshot: &Snapshot) {
-        self.open_desk(n, snapshot);
+        self.open_sale_handle(n, snapshot);
         if let Some(desk) = &mut self.nodes[n].desk {
-            desk.outlook.hear(snapshot);
+            desk.outlook.observe(snapshot);
         }
     }
 

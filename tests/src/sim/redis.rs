@@ -170,7 +170,7 @@ impl Redis {
                 self.has_scripts = true;
                 (RedisReply::Loaded, None)
             }
-            RedisAsk::Beat(node, weight) => (self.beat(*node, *weight, now), None),
+            RedisAsk::Beat(node, weight) => (self.heartbeat(*node, *weight, now), None),
             RedisAsk::Script(_) if !self.has_scripts => (RedisReply::NoScript, None),
             RedisAsk::Script(command) => {
                 let open = planted == Some(Planted::FenceIsOpen);
@@ -189,7 +189,7 @@ impl Redis {
                 (RedisReply::Nodes(self.nodes(now)), None)
             }
             RedisAsk::Look(node) => (
-                RedisReply::Look(self.kept.look(&self.sale, &history, *node)),
+                RedisReply::Look(self.kept.lookup(&self.sale, &history, *node)),
                 None,
             ),
             RedisAsk::Heal(says) => {
@@ -270,7 +270,7 @@ impl Redis {
         }
     }
 
-    fn beat(&mut self, node: usize, weight: u32, now: UnixMillis) -> RedisReply {
+    fn heartbeat(&mut self, node: usize, weight: u32, now: UnixMillis) -> RedisReply {
         self.beats.insert(node, (weight, now));
         let live = |at: UnixMillis| now.since(at) < NODE_LIVE_MS && at <= now;
         let live = self.beats.iter().filter(|(_, (_, at))| live(*at));

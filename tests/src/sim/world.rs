@@ -375,10 +375,10 @@ impl<'a> SimulatedWorld<'a> {
                 self.at_client(client, call, answer.map(|answer| *answer));
             }
             WorldEvent::AtEdge { edge, request } => self.at_edge(edge, *request),
-            WorldEvent::Beat { iso, pass } => self.beat(iso, pass),
-            WorldEvent::Look { back } => self.look(back),
+            WorldEvent::Beat { iso, pass } => self.heartbeat(iso, pass),
+            WorldEvent::Look { back } => self.lookup(back),
             WorldEvent::Due { iso, pass } => self.due(iso, pass),
-            WorldEvent::Heard { back, answer } => self.heard(back, answer.map(|answer| *answer)),
+            WorldEvent::Heard { back, answer } => self.observed(back, answer.map(|answer| *answer)),
             WorldEvent::AtNode {
                 node,
                 life,

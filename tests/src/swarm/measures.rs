@@ -123,7 +123,7 @@ impl Measures {
     }
 
     /// An isolate heard a grant of `version`; `latched` = it refuses from memory since.
-    pub fn heard(&mut self, isolate: usize, latched: bool, version: u64, now: u64) {
+    pub fn observed(&mut self, isolate: usize, latched: bool, version: u64, now: u64) {
         if version > self.versions[isolate] {
             self.versions[isolate] = version;
             let since = std::mem::replace(&mut self.blind_since[isolate], NEVER);

@@ -114,15 +114,15 @@ impl ScaleNode {
     }
 
     /// The ledger's answer to the round.
-    pub fn hear(&mut self, snapshot: &Snapshot) {
+    pub fn observe(&mut self, snapshot: &Snapshot) {
         self.at_ledger = false;
-        self.outlook.hear(snapshot);
+        self.outlook.observe(snapshot);
         self.stock = NodeBudget::of(snapshot.free(), self.weight, self.live_weight);
     }
 
     /// An operator's change went through this node.
     pub fn hear_change(&mut self, snapshot: &Snapshot) {
-        self.outlook.hear(snapshot);
+        self.outlook.observe(snapshot);
     }
 
     /// Whether it waits for the ledger.

@@ -30,7 +30,7 @@ impl Progress {
     }
 
     /// `done` of `all` of what is named are done.
-    pub(super) fn tell(&self, what: &'static str, done: u64, all: u64) {
+    pub(super) fn report(&self, what: &'static str, done: u64, all: u64) {
         if self.0.message() != what {
             self.0.set_message(what);
         }

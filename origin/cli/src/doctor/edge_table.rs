@@ -7,7 +7,7 @@ use std::path::Path;
 
 const REMEDY: &str = "correct it; docs and comments in wrangler.toml show what it looks like";
 
-pub(super) fn look(root: &Path) -> DoctorFinding {
+pub(super) fn inspect(root: &Path) -> DoctorFinding {
     let path = root.join("wrangler.toml");
     match std::fs::read_to_string(&path)
         .map_err(|e| e.to_string())

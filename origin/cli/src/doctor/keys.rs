@@ -10,7 +10,7 @@ const EDGE: &str = "LASTSEAT_EDGE_KEY";
 const BUYER: &str = "LASTSEAT_BUYER_KEY";
 
 /// The keys of the environment, or else of the checkout's `.dev.vars`.
-pub(super) fn look(
+pub(super) fn inspect(
     edge: Option<&Secret>,
     buyer: Option<&Secret>,
     root: Option<&Path>,
@@ -79,7 +79,7 @@ mod tests {
             ),
         ] {
             let key = text.map(|text| Secret::new(text.to_owned()));
-            let findings = look(key.as_ref(), key.as_ref(), None);
+            let findings = inspect(key.as_ref(), key.as_ref(), None);
             let found: Vec<Level> = findings.iter().map(|finding| finding.level).collect();
             assert_eq!(found, levels, "{findings:?}");
             assert!(!format!("{findings:?}").contains("0123"), "{findings:?}");

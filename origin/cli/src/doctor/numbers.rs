@@ -9,7 +9,7 @@ use shared::limits::NODE_LIVE_MS;
 
 const SUBJECT: &str = "numbers";
 
-pub(super) async fn look(url: &LedgerUrl) -> DoctorFinding {
+pub(super) async fn inspect(url: &LedgerUrl) -> DoctorFinding {
     let unchecked = |why: String| {
         let remedy = "look at what was found of this Redis above";
         DoctorFinding::unchecked(SUBJECT, why, remedy)

@@ -10,7 +10,7 @@ use std::path::Path;
 /// Nodes, their operators' listeners, the edge: what `lastseat cluster` takes without flags.
 const PORTS: [u16; 9] = [3001, 3002, 3003, 3004, 3101, 3102, 3103, 3104, 8787];
 
-pub(super) fn look(data_dir: &Path) -> Vec<DoctorFinding> {
+pub(super) fn inspect(data_dir: &Path) -> Vec<DoctorFinding> {
     let taken: Vec<u16> = PORTS
         .into_iter()
         .filter(|port| port_is_taken(*port))

@@ -59,7 +59,7 @@ impl Log {
             return Ok(Err(RelayError::UnknownSale(sale.clone())));
         };
         let end = snapshot.commit_seq;
-        if self.ledger.acknowledged().commit_seq(sale) > end {
+        if self.ledger.ack_journal().commit_seq(sale) > end {
             return Err(Fault::NotSent("the end of the log is missing".into()));
         }
         let entries = self.ledger.log(sale, next, PAGE).await?;

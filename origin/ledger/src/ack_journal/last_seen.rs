@@ -14,7 +14,7 @@ pub(super) struct LastSeen {
 }
 
 impl LastSeen {
-    pub(super) fn hear(&self, snapshot: &Snapshot) {
+    pub(super) fn observe(&self, snapshot: &Snapshot) {
         if snapshot.commit_seq < self.commit_seq() {
             return;
         }

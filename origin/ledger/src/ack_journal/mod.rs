@@ -59,7 +59,7 @@ impl AckJournal {
         segments.copy().read(|sale, snapshot, _, _| {
             if sales.len() < SALES_MAX || sales.contains_key(sale) {
                 let heard: &mut Arc<LastSeen> = sales.entry(sale.clone()).or_default();
-                heard.hear(snapshot);
+                heard.observe(snapshot);
             }
         });
         Ok(Self(Arc::new(Inner {
@@ -91,13 +91,13 @@ impl AckJournal {
     }
 
     /// Takes in what the ledger said of `sale`.
-    pub fn hear(&self, sale: &SaleId, snapshot: &Snapshot) {
+    pub fn observe(&self, sale: &SaleId, snapshot: &Snapshot) {
         if let Some(heard) = self.of(sale) {
-            return heard.hear(snapshot);
+            return heard.observe(snapshot);
         }
         let mut sales = self.0.sales.write().unwrap_or_else(PoisonError::into_inner);
         if sales.len() < SALES_MAX || sales.contains_key(sale) {
-            sales.entry(sale.clone()).or_default().hear(snapshot);
+            sales.entry(sale.clone()).or_default().observe(snapshot);
         }
     }
 
@@ -119,7 +119,7 @@ impl AckJournal {
         orders: impl Iterator<Item = (&'a OrderId, &'a Order)>,
         sent: SentMark,
     ) -> Result<(), TooLate> {
-        self.hear(sale, snapshot);
+        self.observe(sale, snapshot);
         let Some(journal) = &self.0.journal else {
             return Ok(());
         };

@@ -2,7 +2,7 @@
 
 use super::found::{FindingKind, Found};
 use super::log::Log;
-use super::look::{KINDS, LOG, NUMBERS, ORDERS, OTHERS, PARTS, SALE, SaleRead, shown};
+use super::sale_read::{KINDS, LOG, NUMBERS, ORDERS, OTHERS, PARTS, SALE, SaleRead, shown};
 use shared::ledger_model::order_book::OrderCount;
 use shared::limits::CAPACITY_MAX;
 

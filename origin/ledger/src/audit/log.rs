@@ -3,7 +3,7 @@
 
 use super::super::{Fault, Ledger, redis_keys, reply};
 use super::found::{FindingKind, Found};
-use super::look::{bytes, shown};
+use super::sale_read::{bytes, shown};
 use redis::Value;
 use shared::domain::sale::Terms;
 use shared::ledger_model::event_log::{Entry, Event};

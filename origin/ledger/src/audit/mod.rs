@@ -13,9 +13,9 @@
 mod fields;
 mod found;
 mod log;
-mod look;
 pub mod plan;
 mod recount;
+mod sale_read;
 mod scan;
 
 pub use found::{Finding, FindingKind, NotChecked};

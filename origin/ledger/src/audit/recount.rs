@@ -3,7 +3,7 @@
 use super::super::{Fault, Ledger};
 use super::found::{FindingKind, Found};
 use super::log::{Item, Log};
-use super::look::{BUYERS, HOLDS, LOG, ORDERS, SaleRead, shown};
+use super::sale_read::{BUYERS, HOLDS, LOG, ORDERS, SaleRead, shown};
 use super::scan::{ENDED, Foreign, Holds, Records, Tallies};
 use super::{AuditProgress, AuditReport, fields};
 use shared::ledger_model::order_book::{OrderBook, OrderCount};
@@ -86,13 +86,13 @@ impl Recount {
             let scanned = ledger.scan_holds(sale).await;
             recount.holds = or_nothing(scanned, ":holds", &mut recount.found)?;
         }
-        if let Err(trimmed) = recount.look_again(ledger, &[], &[]).await? {
+        if let Err(trimmed) = recount.read_again(ledger, &[], &[]).await? {
             return Ok(Err(trimmed));
         }
         if let Err(trimmed) = recount.check_names(ledger).await? {
             return Ok(Err(trimmed));
         }
-        if let Err(trimmed) = recount.look_again(ledger, &[], &[]).await? {
+        if let Err(trimmed) = recount.read_again(ledger, &[], &[]).await? {
             return Ok(Err(trimmed));
         }
         recount.judge();
@@ -100,7 +100,7 @@ impl Recount {
     }
 
     /// Looks at the sale now and brings the orders to where the log is now.
-    async fn look_again(
+    async fn read_again(
         &mut self,
         ledger: &Ledger,
         buyers: &[String],
@@ -178,7 +178,7 @@ impl Recount {
         let suspects = self.bounded("tallies of buyers", suspects);
         let (mut counted_at, mut count) = (self.log.position(), self.orders.count());
         for names in suspects.chunks(PEEK) {
-            if let Err(trimmed) = self.look_again(ledger, names, &[]).await? {
+            if let Err(trimmed) = self.read_again(ledger, names, &[]).await? {
                 return Ok(Err(trimmed));
             }
             if counted_at != self.log.position() {
@@ -192,7 +192,7 @@ impl Recount {
         let suspects = self.suspect_holds();
         let suspects = self.bounded("holds", suspects);
         for names in suspects.chunks(PEEK) {
-            if let Err(trimmed) = self.look_again(ledger, &[], names).await? {
+            if let Err(trimmed) = self.read_again(ledger, &[], names).await? {
                 return Ok(Err(trimmed));
             }
             let deadlines: Vec<Option<String>> = self.look.deadlines().collect();

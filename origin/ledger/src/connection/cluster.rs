@@ -145,7 +145,7 @@ impl Masters {
         &self,
         reader: &'a mut watch::Receiver<Known>,
     ) -> Result<watch::Ref<'a, Known>, String> {
-        self.kindle();
+        self.spawn_task();
         let within = Duration::from_millis(LEDGER_DEADLINE_MS);
         let settled = reader.wait_for(|known| !matches!(known, Known::Nothing));
         let known = tokio::time::timeout(within, settled).await;
@@ -160,7 +160,7 @@ impl Masters {
         }
     }
 
-    fn kindle(&self) {
+    fn spawn_task(&self) {
         let learner = &self.0.learner;
         let mut learner = learner.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(learner) = learner.take() {
@@ -225,7 +225,7 @@ impl TopologyRefresh {
         loop {
             let looked = Instant::now();
             let answer = tokio::select! {
-                answer = look(&self.seeds, &self.wires.settings, &present, self.turn) => answer,
+                answer = lookup(&self.seeds, &self.wires.settings, &present, self.turn) => answer,
                 () = self.state.closed() => return,
             };
             self.turn = self.turn.wrapping_add(1);
@@ -270,7 +270,7 @@ impl TopologyRefresh {
             return tracing::warn!("a node of the cluster named a master that is no address");
         };
         if at_once {
-            wires.iter().for_each(Stream::kindle);
+            wires.iter().for_each(Stream::spawn_task);
         }
         self.state.send_replace(Known::Map(Map {
             ranges: ranges.to_vec(),
@@ -281,7 +281,7 @@ impl TopologyRefresh {
 }
 
 /// Asks one node after the other who has which slot.
-async fn look(
+async fn lookup(
     seeds: &[ConnectionInfo],
     settings: &RedisConnectionInfo,
     present: &[Range],

@@ -26,7 +26,10 @@ pub(super) struct Connected {
 
 /// Opens a connection, asks who is there, and sees to it that nothing is written behind a half
 /// script.
-pub(super) async fn dial(info: &ConnectionInfo, within: Duration) -> Result<Connected, RedisError> {
+pub(super) async fn open_stream(
+    info: &ConnectionInfo,
+    within: Duration,
+) -> Result<Connected, RedisError> {
     let work = async {
         let (mut connection, end) = open(info).await?;
         let mut questions = redis::pipe();

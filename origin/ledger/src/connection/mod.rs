@@ -164,7 +164,7 @@ impl Connection {
         fence: Option<&Fence>,
     ) -> Result<Reply, Trouble> {
         let begun = Instant::now();
-        let mut way = self.way(command).await?;
+        let mut way = self.route(command).await?;
         let mut sendings = 1;
         loop {
             let trouble = match way.send(command, fence).await {
@@ -176,13 +176,13 @@ impl Connection {
                 return Err(trouble);
             }
             way = self
-                .another_way(way, command, script, trouble, sendings)
+                .another_route(way, command, script, trouble, sendings)
                 .await?;
             sendings += 1;
         }
     }
 
-    async fn way(&self, command: &Cmd) -> Result<Route, Trouble> {
+    async fn route(&self, command: &Cmd) -> Result<Route, Trouble> {
         let wire = match &self.path {
             Path::One(wire) => wire.clone(),
             Path::Cluster(masters) => {
@@ -196,7 +196,7 @@ impl Connection {
 
     /// How to send a command again after `trouble` at `way`, which says that nothing happened;
     /// `trouble` itself where it does not say that.
-    async fn another_way(
+    async fn another_route(
         &self,
         way: Route,
         command: &Cmd,
@@ -230,7 +230,7 @@ impl Connection {
             Some("TRYAGAIN" | "CLUSTERDOWN") => {
                 masters.doubt();
                 tokio::time::sleep(UNSETTLED * (1 << sendings)).await;
-                return self.way(command).await;
+                return self.route(command).await;
             }
             // It was demoted.
             Some("READONLY") => {

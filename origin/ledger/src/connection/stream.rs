@@ -3,7 +3,7 @@
 //! waits for it.
 
 use super::backoff::Backoff;
-use super::connect::{Connected, dial};
+use super::connect::{Connected, open_stream};
 use super::sentinel::Sentinels;
 use super::server_identity::Servers;
 use redis::aio::MultiplexedConnection;
@@ -111,7 +111,7 @@ impl Stream {
         let live = self.live().await?;
         let mut connection = live.connection.clone();
         let reply = connection.send_packed_command(command).await;
-        self.heard(&live, reply.and_then(Value::extract_error))
+        self.observed(&live, reply.and_then(Value::extract_error))
     }
 
     /// Sends commands that nobody else's come between; the replies may be errors of the server.
@@ -126,13 +126,13 @@ impl Stream {
         for reply in replies.iter().flatten() {
             if matches!(reply, Value::ServerError(_)) {
                 // What it says of the connection; the reply itself is the caller's.
-                let _ = self.heard(&live, reply.clone().extract_error());
+                let _ = self.observed(&live, reply.clone().extract_error());
             }
         }
-        self.heard(&live, replies)
+        self.observed(&live, replies)
     }
 
-    fn heard<T>(&self, live: &Live, reply: Result<T, RedisError>) -> Result<T, Trouble> {
+    fn observed<T>(&self, live: &Live, reply: Result<T, RedisError>) -> Result<T, Trouble> {
         reply.map_err(|error| {
             if breaks_connection(&error) {
                 self.0.broken.send_if_modified(|last| {
@@ -156,7 +156,7 @@ impl Stream {
         {
             return Ok(Arc::clone(live));
         }
-        self.kindle();
+        self.spawn_task();
         let mut state = self.0.state.clone();
         let settled = state.wait_for(|state| match state {
             State::Trying => false,
@@ -176,7 +176,7 @@ impl Stream {
     }
 
     /// Starts the task when it is first needed: only then it is sure that there is a runtime.
-    pub(super) fn kindle(&self) {
+    pub(super) fn spawn_task(&self) {
         let mut keeper = self.0.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(keeper) = keeper.take() {
             tokio::spawn(keeper.keep());
@@ -274,7 +274,9 @@ async fn connect(place: &Place) -> Result<Connected, String> {
         Place::Primary(info) => (info.clone(), false),
         Place::Named(sentinels) => (sentinels.primary().await?, false),
     };
-    let dialled = dial(&info, ATTEMPT).await.map_err(|e| e.to_string())?;
+    let dialled = open_stream(&info, ATTEMPT)
+        .await
+        .map_err(|e| e.to_string())?;
     if dialled.replica && !any {
         return Err(format!("{} is a replica", info.addr()));
     }

@@ -171,7 +171,7 @@ impl Hands {
 
     async fn restore_late(&self, sale: &SaleId, item: &mut Item) -> Result<Outcome, Fault> {
         self.pass(sale, item, Pass::Last).await?;
-        let look = self.ledger.look(sale, None).await?;
+        let look = self.ledger.lookup(sale, None).await?;
         let lost = look.and_then(|look| look.lost.last().map(|(_, jumped)| *jumped));
         Ok(Outcome::Ended {
             lost: lost.unwrap_or(0),

@@ -38,7 +38,7 @@ pub(super) async fn answer(
 ) -> Response {
     let mut response = match read(app, sale, sender, headers, body).await {
         Ok(order) => {
-            let trace = spans::of_sender(headers);
+            let trace = spans::of_headers(headers);
             decide(app, sale, sender.edge(), trace, order).await
         }
         Err(problem) => response::problem(&problem),

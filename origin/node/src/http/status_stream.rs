@@ -65,7 +65,7 @@ impl StatusStream {
         }
         let ledger = app.sales.ledger();
         let outcome = ClusterStatus::read(ledger, None, |sale, snapshot| {
-            app.sales.hear(sale, snapshot)
+            app.sales.observe(sale, snapshot)
         })
         .await
         .and_then(|status| {
@@ -107,7 +107,7 @@ async fn stream(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) ->
     let seen = headers.get("last-event-id");
     let seen = seen.and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let (sender, body) = Channel::<Bytes, Infallible>::new(WAITING);
-    tokio::spawn(feed(app, sender, seen.unwrap_or(0), place));
+    tokio::spawn(send_statuses(app, sender, seen.unwrap_or(0), place));
     let mut response = Response::new(Body::new(body));
     *response.status_mut() = StatusCode::OK;
     for (name, value) in [
@@ -122,7 +122,12 @@ async fn stream(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) ->
 }
 
 /// Sends until the reader leaves or the node stops.
-async fn feed(app: Arc<App>, mut to: Sender<Bytes>, seen: u64, place: OwnedSemaphorePermit) {
+async fn send_statuses(
+    app: Arc<App>,
+    mut to: Sender<Bytes>,
+    seen: u64,
+    place: OwnedSemaphorePermit,
+) {
     let mut ticks = tokio::time::interval(BEAT);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for id in seen.saturating_add(1).. {

@@ -132,12 +132,12 @@ fn describe_call(page: &mut String, method: &str, path: &str, call: &Value) {
     }
     say!(page, "\n| status | | body | headers |\n|---|---|---|---|");
     for (status, answer) in entries(&call["responses"]) {
-        describe_answer(page, status, answer);
+        describe_response(page, status, answer);
     }
 }
 
 /// A "no" by its codes alone, which the table of all codes explains.
-fn describe_answer(page: &mut String, status: &str, answer: &Value) {
+fn describe_response(page: &mut String, status: &str, answer: &Value) {
     let mut about = cell(text(answer, "description"));
     let mut bodies = Vec::new();
     for (media_type, content) in entries(&answer["content"]) {

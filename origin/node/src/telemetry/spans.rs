@@ -19,7 +19,7 @@ fn wanted() -> bool {
 }
 
 /// The trace that a request names.
-pub(crate) fn of_sender(headers: &HeaderMap) -> Option<TraceParent> {
+pub(crate) fn of_headers(headers: &HeaderMap) -> Option<TraceParent> {
     TraceParent::parse(headers.get(&TRACEPARENT)?.to_str().ok()?)
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn of_request<B>(request: &Request<B>) -> Span {
         trace = Empty,
         batch = Empty,
     );
-    if let Some(trace) = of_sender(request.headers()) {
+    if let Some(trace) = of_headers(request.headers()) {
         span.record("trace", display(trace.trace_id()));
         #[cfg(feature = "otlp")]
         crate::telemetry::logging::follow(&span, &trace);

@@ -36,7 +36,7 @@ fn a_word_is_older_only_if_both_its_place_in_the_log_and_its_time_are() {
     ] {
         let mut outlook = SaleHint::new(snapshot(9, 0, 0));
         assert_eq!(
-            outlook.hear(&word(commit_seq, at)),
+            outlook.observe(&word(commit_seq, at)),
             newest,
             "{commit_seq} {at}"
         );

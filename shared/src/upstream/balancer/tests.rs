@@ -1,3 +1,5 @@
+//! Tests of the balancer.
+
 use super::*;
 use crate::domain::ids::BuyerId;
 use crate::limits::{EDGE_ATTEMPT_MS, SHED_MS, STALL_MS};
@@ -186,7 +188,7 @@ fn a_request_leaves_a_frozen_origin_within_a_second_while_another_one_answers() 
             .unwrap();
         tried.add(frozen);
         loop {
-            now += router.patience(frozen);
+            now += router.silence_limit_ms(frozen);
             if busy {
                 router.report(1 - frozen, AttemptOutcome::Answered, UnixMillis(now));
             }
@@ -542,7 +544,7 @@ fn while_all_origins_are_silent_a_request_looks_no_oftener_than_usual() {
     tried.add(0);
     let mut looks = 0;
     while now < 1_000 + EDGE_ATTEMPT_MS {
-        now += router.patience(0);
+        now += router.silence_limit_ms(0);
         assert!(!router.should_leave(0, tried, UnixMillis(now)));
         looks += 1;
     }

@@ -68,7 +68,7 @@ impl BenchAsk {
     }
 
     /// What the answer to request `number` means.
-    pub(super) fn hear(&self, number: u32, status: u16, body: &[u8]) -> LastReply {
+    pub(super) fn observe(&self, number: u32, status: u16, body: &[u8]) -> LastReply {
         match self {
             Self::Orders { buyers, .. } => told(status, body, || buyers.key(number)),
             Self::Tickets => match (status, serde_json::from_slice(body)) {
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_fault_of_a_peer_is_neither_a_ticket_nor_a_refusal() {
-        let heard = |status, body: &str| BenchAsk::Tickets.hear(0, status, body.as_bytes());
+        let heard = |status, body: &str| BenchAsk::Tickets.observe(0, status, body.as_bytes());
         assert_eq!(heard(200, r#"{"code":1,"msg":"ok"}"#), LastReply::Granted);
         assert_eq!(
             heard(200, r#"{"code":-1,"msg":"sold out"}"#),

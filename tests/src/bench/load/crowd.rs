@@ -139,7 +139,7 @@ impl State {
         nap.map_or(Next::Done, |nap| Next::Nap(nap.min(NAP_MAX)))
     }
 
-    fn hear(&mut self, turn: WaitingTurn, heard: Result<LastReply>, sent: Instant, again: bool) {
+    fn observe(&mut self, turn: WaitingTurn, heard: Result<LastReply>, sent: Instant, again: bool) {
         let now = Instant::now();
         self.answered_at = now;
         let at = now - self.started;
@@ -288,7 +288,7 @@ async fn ask_for(
         Ok(()) => {
             let hear = |answer: &super::answer::Answer, body: &[u8]| {
                 state.borrow_mut().tally.answered_by(answer.by);
-                ask.hear(turn.buyer, answer.status, body)
+                ask.observe(turn.buyer, answer.status, body)
             };
             wire.exchange(out, hear).await
         }
@@ -297,7 +297,7 @@ async fn ask_for(
     let failed = heard.is_err();
     state
         .borrow_mut()
-        .hear(turn, heard, sent, ask.is_idempotent());
+        .observe(turn, heard, sent, ask.is_idempotent());
     if failed {
         // Whoever does not answer is not asked in a busy loop.
         tokio::time::sleep(NAP_MAX).await;

@@ -1,7 +1,7 @@
 //! What the log needs: what is foreign goes, what is broken is ended before, and entries say what
 //! the repair changed.
 
-use super::super::look::LOG;
+use super::super::sale_read::LOG;
 use super::orders::Target;
 use super::state::State;
 use super::{Ahead, Draft, NAMED};

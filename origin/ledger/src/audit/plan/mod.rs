@@ -10,8 +10,8 @@ mod orders;
 mod script;
 mod state;
 
-use super::look::{BUYERS, HOLDS, ORDERS, PARTS, SALE, SaleRead};
 use super::recount::Recount;
+use super::sale_read::{BUYERS, HOLDS, ORDERS, PARTS, SALE, SaleRead};
 use super::scan::ENDED;
 use orders::Target;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! What the fields of the sale should be.
 
 use super::super::log::Says;
-use super::super::look::SALE;
+use super::super::sale_read::SALE;
 use super::orders::Target;
 use super::{Ahead, Draft, NAMED};
 use shared::domain::sale::Terms;

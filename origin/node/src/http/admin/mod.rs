@@ -66,7 +66,7 @@ async fn create(
         Created::Unchanged => StatusCode::OK,
         Created::Differs => return response::problem(&Problem::new(Code::SaleExists)),
     };
-    app.sales.hear(&sale, &snapshot);
+    app.sales.observe(&sale, &snapshot);
     response::json(status, &SaleReport::new(&sale, &snapshot))
 }
 

@@ -64,7 +64,7 @@ impl SaleCounts {
     }
 
     /// Takes in what an edge tells.
-    pub fn hear_edge(&self, told: &EdgeCounts) {
+    pub fn observe_edge(&self, told: &EdgeCounts) {
         let edge = &self.edge;
         let sums = [
             (&edge.asked, told.asked),
