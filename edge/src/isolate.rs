@@ -225,10 +225,10 @@ impl Isolate {
         self.router.borrow().needs_buyer()
     }
 
-    /// The next origin of an errand and the address of `path` there.
+    /// The next origin of an forwarded request and the address of `path` there.
     pub(crate) fn next_origin(
         &self,
-        errand: &mut Forwarding<Response>,
+        forwarding: &mut Forwarding<Response>,
         ip: Option<IpAddr>,
         buyer: Option<&BuyerId>,
         now: UnixMillis,
@@ -240,7 +240,7 @@ impl Isolate {
             chance: [self.chance(), self.chance()],
         };
         let mut router = self.router.borrow_mut();
-        let attempt = errand.next(&mut router, &sender, now)?;
+        let attempt = forwarding.next(&mut router, &sender, now)?;
         Some((attempt, format!("{}{path}", router.url(attempt.index)?)))
     }
 
@@ -257,14 +257,14 @@ impl Isolate {
     /// See [`Forwarding::observed`].
     pub(crate) fn observed(
         &self,
-        errand: &mut Forwarding<Response>,
+        forwarding: &mut Forwarding<Response>,
         attempt: &Attempt,
         verdict: AttemptVerdict,
         wait: Wait,
         answer: Option<Response>,
         now: UnixMillis,
     ) -> Option<Response> {
-        errand.observed(
+        forwarding.observed(
             attempt,
             verdict,
             wait,

@@ -75,7 +75,7 @@ pub(crate) fn doubt(answer: &Response) -> Option<String> {
     bindings::challenge(answer).filter(|challenge| challenge.starts_with(EDGE_CHALLENGE))
 }
 
-/// An origin's answer as an errand reads it.
+/// An origin's answer as an forwarded request reads it.
 pub(crate) struct OfOrigin<'a>(pub(crate) &'a Response);
 
 impl UpstreamResponse for OfOrigin<'_> {

@@ -60,7 +60,7 @@ impl UpstreamRequest<'_> {
         body: Option<&JsValue>,
         untold: &mut Option<EdgeCounts>,
     ) -> Result<Response, LostRequest> {
-        let mut errand = forwarding::Forwarding::new(self.since);
+        let mut forwarding = forwarding::Forwarding::new(self.since);
         let forwarded = Forwarded {
             isolate: self.isolate,
             request: self.request,
@@ -84,7 +84,7 @@ impl UpstreamRequest<'_> {
             let buyer = self.buyer.as_ref();
             let Some((attempt, url)) =
                 self.isolate
-                    .next_origin(&mut errand, client, buyer, now, &self.path)
+                    .next_origin(&mut forwarding, client, buyer, now, &self.path)
             else {
                 break;
             };
@@ -111,12 +111,12 @@ impl UpstreamRequest<'_> {
                 let why = response::doubt(why).unwrap_or_default();
                 self.isolate.rejected_by(attempt.index, &why);
             }
-            let unread = self
-                .isolate
-                .observed(&mut errand, &attempt, verdict, wait, reply, heard);
+            let unread =
+                self.isolate
+                    .observed(&mut forwarding, &attempt, verdict, wait, reply, heard);
             discard(unread);
         }
-        let (outcome, unread) = errand.end();
+        let (outcome, unread) = forwarding.end();
         discard(unread);
         outcome
     }

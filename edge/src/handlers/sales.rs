@@ -49,7 +49,7 @@ async fn ask(
     asked: UnixMillis,
 ) -> Result<Response, JsValue> {
     let watch = Watch::new();
-    let errand = UpstreamRequest {
+    let forwarding = UpstreamRequest {
         isolate,
         request,
         sale,
@@ -60,7 +60,7 @@ async fn ask(
         watch: &watch,
     };
     let chance = isolate.chance();
-    let Ok(reply) = errand.run(None, None).await else {
+    let Ok(reply) = forwarding.run(None, None).await else {
         return response::problem(&response::unanswered(LostRequest::NotSent, chance));
     };
     let by = bindings::answered_by(&reply).filter(|_| reply.status() == 200);

@@ -46,7 +46,7 @@ impl Waiter for Buyer {
     }
 }
 
-/// A sale's desk: what the node knows of the sale, and the queue to its committer.
+/// A sale's sale handle: what the node knows of the sale, and the queue to its committer.
 #[derive(Debug)]
 pub(crate) struct SaleHandle {
     queue: mpsc::Sender<Work>,
@@ -60,7 +60,7 @@ pub(crate) struct SaleHandle {
     refresh: tokio::sync::Mutex<Option<Refresh>>,
 }
 
-/// What a desk knows of its sale at one moment.
+/// What a sale handle knows of its sale at one moment.
 #[derive(Clone, Debug)]
 pub struct SaleHandleView {
     /// The sale.
@@ -85,10 +85,10 @@ struct Refresh {
 /// What the node knows of the sale. Hints.
 #[derive(Debug)]
 struct Known {
-    outlook: SaleHint,
+    hint: SaleHint,
     /// When the ledger was last heard, by the clock of this process.
     heard: Instant,
-    /// Orders that were granted through this desk.
+    /// Orders that were granted through this sale handle.
     granted: RecentOrders,
 }
 
@@ -100,8 +100,8 @@ impl SaleHandle {
     /// Takes in what the ledger said, unless something newer was heard meanwhile.
     pub(crate) fn observe(&self, snapshot: &Snapshot) {
         let mut known = self.known();
-        let old = *known.outlook.snapshot();
-        if known.outlook.observe(snapshot) {
+        let old = *known.hint.snapshot();
+        if known.hint.observe(snapshot) {
             self.happenings.compare(&self.sale, &old, snapshot);
             known.heard = Instant::now();
         }
@@ -118,9 +118,9 @@ impl SaleHandle {
         let known = self.known();
         SaleHandleView {
             sale: self.sale.clone(),
-            snapshot: *known.outlook.snapshot(),
+            snapshot: *known.hint.snapshot(),
             queued,
-            live_edges: known.outlook.live_edges(self.ledger.now()),
+            live_edges: known.hint.live_edges(self.ledger.now()),
             counts: Arc::clone(&self.counts),
         }
     }
@@ -130,9 +130,7 @@ impl SaleHandle {
     pub(crate) fn refuse_from_memory(&self, order: &NewOrder, now: UnixMillis) -> Option<Refusal> {
         let mut known = self.known();
         let granted = known.granted.has(&order.id);
-        let received = known
-            .outlook
-            .receive(order.key, granted, now, fastrand::f64());
+        let received = known.hint.receive(order.key, granted, now, fastrand::f64());
         drop(known);
         if received.poll {
             // A full queue hears the ledger anyway.
@@ -207,14 +205,14 @@ impl SaleHandle {
 
     fn observed_lately(&self) -> Option<Snapshot> {
         let known = self.known();
-        (known.heard.elapsed() < RECENT).then(|| *known.outlook.snapshot())
+        (known.heard.elapsed() < RECENT).then(|| *known.hint.snapshot())
     }
 
     /// Hears the ledger now.
     async fn fresh_snapshot(&self) -> Result<Snapshot, Fault> {
         let (answer, receiver) = oneshot::channel();
         if self.queue.try_send(Work::Poll(Some(answer))).is_err() {
-            return Ok(*self.known().outlook.snapshot());
+            return Ok(*self.known().hint.snapshot());
         }
         receiver
             .await
@@ -232,7 +230,7 @@ impl SaleHandle {
             weight,
             live_weight,
         };
-        self.known().outlook.grant(edge, load, now, chance)
+        self.known().hint.grant(edge, load, now, chance)
     }
 
     /// Waits until everything that waits in the queue now is done.
@@ -244,11 +242,11 @@ impl SaleHandle {
     }
 }
 
-/// The task behind a desk.
+/// The task behind a sale handle.
 #[derive(Debug)]
 pub(crate) struct Committer {
     sale: SaleId,
-    desk: Arc<SaleHandle>,
+    handle: Arc<SaleHandle>,
     counters: Arc<Counters>,
     rounds: rounds::Committer<Buyer>,
     /// Batches that were sent, which numbers them in spans.
@@ -256,7 +254,7 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    /// Opens the desk of a sale and starts its committer.
+    /// Opens the handle of a sale and starts its committer.
     pub(crate) fn open(
         sale: SaleId,
         ledger: Ledger,
@@ -267,11 +265,11 @@ impl Committer {
     ) -> Arc<SaleHandle> {
         let (queue, work) = mpsc::channel(QUEUE_MAX);
         let known = Known {
-            outlook: SaleHint::new(snapshot),
+            hint: SaleHint::new(snapshot),
             heard: Instant::now(),
             granted: RecentOrders::default(),
         };
-        let desk = Arc::new(SaleHandle {
+        let handle = Arc::new(SaleHandle {
             queue,
             known: Mutex::new(known),
             ledger,
@@ -283,13 +281,13 @@ impl Committer {
         });
         let committer = Self {
             sale,
-            rounds: rounds::Committer::new(desk.budget(&snapshot)),
-            desk: Arc::clone(&desk),
+            rounds: rounds::Committer::new(handle.budget(&snapshot)),
+            handle: Arc::clone(&handle),
             counters,
             batches: 0,
         };
         tokio::spawn(committer.run(work));
-        desk
+        handle
     }
 
     async fn run(mut self, mut work: mpsc::Receiver<Work>) {
@@ -304,7 +302,7 @@ impl Committer {
                         Some(received) => received,
                         None => return,
                     },
-                    _ = sweep.tick(), if self.desk.known().outlook.is_to_be_swept() => {
+                    _ = sweep.tick(), if self.handle.known().hint.is_to_be_swept() => {
                         Work::Poll(None)
                     }
                 },
@@ -323,13 +321,13 @@ impl Committer {
 
     /// Puts one piece of work where it belongs, and tells a buyer who is refused from memory.
     fn sort(&mut self, work: Work, round: &mut Round) {
-        let now = self.desk.ledger.now();
-        let known = self.desk.known();
-        let refused = self.rounds.sort(work, &known.outlook, now, round);
+        let now = self.handle.ledger.now();
+        let known = self.handle.known();
+        let refused = self.rounds.sort(work, &known.hint, now, round);
         drop(known);
         if let Some((waiting, refusal)) = refused {
             count(&self.counters.refused_by_origin);
-            count(&self.desk.counts.refused_by_origin);
+            count(&self.handle.counts.refused_by_origin);
             report_progress(waiting, Ok(Verdict::Refused(refusal)), Tier::Origin);
         }
     }
@@ -363,7 +361,7 @@ impl Committer {
         let span = spans::of_batch(&self.sale, self.batches, waiting);
         let mut sending = Sending::default();
         let outcome = loop {
-            let reserving = self.desk.ledger.reserve(&self.sale, &orders);
+            let reserving = self.handle.ledger.reserve(&self.sale, &orders);
             let reply = reserving.instrument(span.clone()).await;
             if let Some(outcome) = sending.observed(reply, &self.sale) {
                 break outcome;
@@ -372,7 +370,7 @@ impl Committer {
         spans::decided(&span, outcome.as_ref().err());
         let verdicts = outcome.map(|(snapshot, verdicts)| {
             self.observe(&snapshot);
-            self.desk.remember(&batch, &verdicts);
+            self.handle.remember(&batch, &verdicts);
             verdicts
         });
         // In a task of its own, so that the next batch is on its way before the buyers of this one
@@ -391,7 +389,7 @@ impl Committer {
     /// Hears the ledger and expires due holds, page by page.
     async fn poll(&mut self) -> Result<Snapshot, Fault> {
         loop {
-            let reply = self.desk.ledger.sweep(&self.sale).await;
+            let reply = self.handle.ledger.sweep(&self.sale).await;
             let (snapshot, more) = rounds::swept(reply, &self.sale)?;
             self.observe(&snapshot);
             if !more {
@@ -401,8 +399,8 @@ impl Committer {
     }
 
     fn observe(&mut self, snapshot: &Snapshot) {
-        self.desk.observe(snapshot);
-        self.rounds.restock(self.desk.budget(snapshot));
+        self.handle.observe(snapshot);
+        self.rounds.restock(self.handle.budget(snapshot));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sales that a node serves: finds the desk of a sale and hands orders to it.
+//! The sales that a node serves: finds the handle of a sale and hands orders to it.
 
 use crate::api::sale_changes::{self, Restock};
 use crate::committer::{Committer, SaleHandle};
@@ -27,7 +27,7 @@ pub use crate::committer::{NewOrder, SaleHandleView};
 pub use crate::membership::NodeIdentity;
 pub use lastseat_ledger::Verdict;
 
-/// Look-ups of sales that no desk is open for and that are on no list, at the same time. Invented
+/// Look-ups of sales that no sale handle is open for and that are on no list, at the same time. Invented
 /// names cost one each.
 const LOOKUPS_MAX: usize = 32;
 /// The same of sales that are listed: what is invented takes no place from them, and they wait
@@ -49,7 +49,7 @@ struct Inner {
     /// Works for as long as it is here.
     _healer: Healer,
     counters: Arc<Counters>,
-    desks: RwLock<HashMap<SaleId, Arc<SaleHandle>>>,
+    handles: RwLock<HashMap<SaleId, Arc<SaleHandle>>>,
     lookups: Semaphore,
     listed_lookups: Semaphore,
     names: Arc<SaleNames>,
@@ -59,7 +59,7 @@ struct Inner {
 }
 
 impl Sales {
-    /// Begins to serve: opens a desk for each sale that the ledger knows and starts the heartbeat.
+    /// Begins to serve: opens a sale handle for each sale that the ledger knows and starts the heartbeat.
     pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
         Self::start_as(ledger, node, None, counters)
     }
@@ -81,7 +81,7 @@ impl Sales {
             nodes,
             _healer: healer,
             counters,
-            desks: RwLock::default(),
+            handles: RwLock::default(),
             lookups: Semaphore::new(LOOKUPS_MAX),
             listed_lookups: Semaphore::new(LISTED_LOOKUPS_MAX),
             names,
@@ -104,7 +104,7 @@ impl Sales {
         sales
     }
 
-    /// Opens desks for the sales that exist, so that their holds expire on time although nobody
+    /// Opens sale handles for the sales that exist, so that their holds expire on time although nobody
     /// asks for them.
     async fn open_known_sales(&self) {
         let known = match self.0.ledger.sales().await {
@@ -126,8 +126,12 @@ impl Sales {
         let mut sales = self.0.names.lost_sales();
         sales.truncate(LOST_LOOKS_MAX);
         let unlisted: Vec<SaleId> = {
-            let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
-            let unlisted = desks.keys().filter(|sale| !self.0.names.lists(sale));
+            let handles = self
+                .0
+                .handles
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            let unlisted = handles.keys().filter(|sale| !self.0.names.lists(sale));
             unlisted.take(LOST_LOOKS_MAX).cloned().collect()
         };
         sales.extend(unlisted);
@@ -149,24 +153,24 @@ impl Sales {
         }
         self.0.redis.fit()?;
         self.has_its_number()?;
-        let Some(desk) = self.sale_handle(sale).await? else {
+        let Some(handle) = self.sale_handle(sale).await? else {
             return Ok(Placed {
                 verdict: Verdict::Refused(Refusal::UnknownSale),
                 by: Tier::Ledger,
             });
         };
         let now = self.0.ledger.now();
-        desk.counts().received(now);
-        if let Some(refusal) = desk.refuse_from_memory(&order, now) {
-            self.count_refused(&desk);
+        handle.counts().received(now);
+        if let Some(refusal) = handle.refuse_from_memory(&order, now) {
+            self.count_refused(&handle);
             return Ok(Placed {
                 verdict: Verdict::Refused(refusal),
                 by: Tier::Origin,
             });
         }
-        let Some(answer) = desk.queue(order) else {
-            self.count_refused(&desk);
-            let busy = Verdict::Refused(Refusal::Busy(desk.retry_after_ms()));
+        let Some(answer) = handle.queue(order) else {
+            self.count_refused(&handle);
+            let busy = Verdict::Refused(Refusal::Busy(handle.retry_after_ms()));
             return Ok(Placed {
                 verdict: busy,
                 by: Tier::Origin,
@@ -186,10 +190,10 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn snapshot(&self, sale: &SaleId) -> Result<Option<(Snapshot, Tier)>, Fault> {
-        let Some(desk) = self.sale_handle(sale).await? else {
+        let Some(handle) = self.sale_handle(sale).await? else {
             return Ok(None);
         };
-        desk.recent_snapshot().await.map(Some)
+        handle.recent_snapshot().await.map(Some)
     }
 
     /// How a sale stands, straight from the ledger.
@@ -327,7 +331,7 @@ impl Sales {
             .await
     }
 
-    /// The ledger itself, for what needs no desk.
+    /// The ledger itself, for what needs no sale handle.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.0.ledger
@@ -337,13 +341,13 @@ impl Sales {
     /// anything was heard of the sale.
     #[must_use]
     pub fn grant(&self, sale: &SaleId, edge: &EdgeId, told: Option<&EdgeCounts>) -> Option<Grant> {
-        let desk = self.open_sale_handle(sale);
-        match desk {
-            Some(desk) => {
+        let handle = self.open_sale_handle(sale);
+        match handle {
+            Some(handle) => {
                 if let Some(told) = told {
-                    desk.counts().observe_edge(told);
+                    handle.counts().observe_edge(told);
                 }
-                Some(desk.grant(edge, fastrand::f64()))
+                Some(handle.grant(edge, fastrand::f64()))
             }
             None => Some(Grant::of_unknown_sale(self.0.ledger.now())),
         }
@@ -387,9 +391,13 @@ impl Sales {
     /// What is known of each sale that this node serves, without asking the ledger.
     #[must_use]
     pub fn views(&self) -> Vec<SaleHandleView> {
-        let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
-        let mut views: Vec<SaleHandleView> = desks.values().map(|desk| desk.view()).collect();
-        drop(desks);
+        let handles = self
+            .0
+            .handles
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut views: Vec<SaleHandleView> = handles.values().map(|handle| handle.view()).collect();
+        drop(handles);
         views.sort_by(|a, b| {
             let asked = |view: &SaleHandleView| view.counts.asked_at();
             asked(b).cmp(&asked(a)).then_with(|| a.sale.cmp(&b.sale))
@@ -402,8 +410,8 @@ impl Sales {
         self.0.names.add(sale);
         self.is_back(sale);
         let known = self.open_sale_handle(sale);
-        if let Some(desk) = known.or_else(|| self.open(sale, snapshot).ok()) {
-            desk.observe(snapshot);
+        if let Some(handle) = known.or_else(|| self.open(sale, snapshot).ok()) {
+            handle.observe(snapshot);
         }
     }
 
@@ -416,12 +424,16 @@ impl Sales {
     /// Takes no more orders, finishes those that wait, and leaves the list of live nodes.
     pub async fn drain(&self) {
         self.take_no_more();
-        let desks: Vec<_> = {
-            let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
-            desks.values().cloned().collect()
+        let handles: Vec<_> = {
+            let handles = self
+                .0
+                .handles
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            handles.values().cloned().collect()
         };
-        for desk in desks {
-            desk.finish().await;
+        for handle in handles {
+            handle.finish().await;
         }
         self.0.nodes.leave().await;
     }
@@ -434,31 +446,31 @@ impl Sales {
         reply
     }
 
-    fn count_refused(&self, desk: &SaleHandle) {
+    fn count_refused(&self, handle: &SaleHandle) {
         count(&self.0.counters.refused_by_origin);
-        count(&desk.counts().refused_by_origin);
+        count(&handle.counts().refused_by_origin);
     }
 
     fn open_sale_handle(&self, sale: &SaleId) -> Option<Arc<SaleHandle>> {
         self.0
-            .desks
+            .handles
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(sale)
             .cloned()
     }
 
-    /// The desk of a sale; opened when the ledger has the sale, `None` when it has not.
+    /// The sale handle of a sale; opened when the ledger has the sale, `None` when it has not.
     async fn sale_handle(&self, sale: &SaleId) -> Result<Option<Arc<SaleHandle>>, Fault> {
-        if let Some(desk) = self.open_sale_handle(sale) {
-            return Ok(Some(desk));
+        if let Some(handle) = self.open_sale_handle(sale) {
+            return Ok(Some(handle));
         }
         let names = &self.0.names;
         let _permit = if names.lists(sale) || self.0.ledger.ack_journal().last(sale).is_some() {
             let permit = self.0.listed_lookups.acquire().await;
             // Whoever waited before may have opened it.
-            if let Some(desk) = self.open_sale_handle(sale) {
-                return Ok(Some(desk));
+            if let Some(handle) = self.open_sale_handle(sale) {
+                return Ok(Some(handle));
             }
             permit.map_err(|_| Fault::NotSent("this node is stopping".into()))?
         } else if let Ok(permit) = self.0.lookups.try_acquire() {
@@ -478,15 +490,19 @@ impl Sales {
         self.open(sale, &snapshot).map(Some)
     }
 
-    /// Opens the desk of a sale that stands as `snapshot` says, unless it is open already.
+    /// Opens the handle of a sale that stands as `snapshot` says, unless it is open already.
     fn open(&self, sale: &SaleId, snapshot: &Snapshot) -> Result<Arc<SaleHandle>, Fault> {
-        let mut desks = self.0.desks.write().unwrap_or_else(PoisonError::into_inner);
-        if desks.len() >= SALES_MAX && !desks.contains_key(sale) {
+        let mut handles = self
+            .0
+            .handles
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if handles.len() >= SALES_MAX && !handles.contains_key(sale) {
             return Err(Fault::NotSent(format!(
                 "this node serves {SALES_MAX} sales already"
             )));
         }
-        let desk = desks.entry(sale.clone()).or_insert_with(|| {
+        let handle = handles.entry(sale.clone()).or_insert_with(|| {
             Committer::open(
                 sale.clone(),
                 self.0.ledger.clone(),
@@ -496,6 +512,6 @@ impl Sales {
                 *snapshot,
             )
         });
-        Ok(Arc::clone(desk))
+        Ok(Arc::clone(handle))
     }
 }

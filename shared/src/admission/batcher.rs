@@ -106,7 +106,7 @@ impl<W: Waiter> Committer<W> {
     pub fn sort<P, F>(
         &mut self,
         work: Work<W, P, F>,
-        outlook: &SaleHint,
+        hint: &SaleHint,
         now: UnixMillis,
         round: &mut BatchRound<W, P, F>,
     ) -> Option<(QueuedOrder<W>, Refusal)> {
@@ -121,7 +121,7 @@ impl<W: Waiter> Committer<W> {
             Work::Order(waiting) => {
                 let (key, quantity) = (waiting.order.key, waiting.order.quantity);
                 let first = round.batch.is_empty();
-                match outlook.admit(&mut self.stock, key, quantity, first, now) {
+                match hint.admit(&mut self.stock, key, quantity, first, now) {
                     Admission::Send => round.batch.push(waiting),
                     Admission::Later => self.left_over = Some(waiting),
                     Admission::Refuse(refusal) => return Some((waiting, refusal)),
@@ -220,7 +220,7 @@ mod tests {
 
     type BatchRound = super::BatchRound<Buyer, u8, u8>;
 
-    fn outlook(free: u32) -> SaleHint {
+    fn hint(free: u32) -> SaleHint {
         SaleHint::new(Snapshot {
             capacity: free,
             held: 0,
@@ -251,17 +251,12 @@ mod tests {
 
     #[test]
     fn an_order_without_stock_waits_and_opens_the_next_round() {
-        let outlook = outlook(10);
+        let hint = hint(10);
         let mut committer = Committer::new(NodeBudget::of(10, 1, 10));
         let mut round = BatchRound::default();
         let mut n = 0;
         while committer.has_room(&round) {
-            committer.sort(
-                order(n, KeySource::Made),
-                &outlook,
-                UnixMillis(1),
-                &mut round,
-            );
+            committer.sort(order(n, KeySource::Made), &hint, UnixMillis(1), &mut round);
             n += 1;
         }
         assert_eq!((round.batch.len(), n), (2, 3));
@@ -270,40 +265,25 @@ mod tests {
         assert!(committer.has_room(&BatchRound::default()));
         committer.restock(NodeBudget::of(10, 1, 10));
         let mut round = BatchRound::default();
-        committer.sort(
-            order(0, KeySource::Made),
-            &outlook,
-            UnixMillis(1),
-            &mut round,
-        );
-        committer.sort(
-            order(1, KeySource::Made),
-            &outlook,
-            UnixMillis(1),
-            &mut round,
-        );
+        committer.sort(order(0, KeySource::Made), &hint, UnixMillis(1), &mut round);
+        committer.sort(order(1, KeySource::Made), &hint, UnixMillis(1), &mut round);
         assert_eq!(round.batch.len(), 2, "the stock is new");
     }
 
     #[test]
     fn a_batch_has_an_end_and_who_has_left_is_not_in_it() {
-        let outlook = outlook(100_000);
+        let hint = hint(100_000);
         let mut committer = Committer::new(NodeBudget::of(100_000, 1, 1));
         let mut round = BatchRound::default();
         let Work::Order(mut gone) = order(0, KeySource::Made) else {
             unreachable!()
         };
         gone.waiter.left = true;
-        committer.sort(Work::Order(gone), &outlook, UnixMillis(1), &mut round);
+        committer.sort(Work::Order(gone), &hint, UnixMillis(1), &mut round);
         assert!(round.batch.is_empty());
         let mut n = 0;
         while committer.has_room(&round) {
-            committer.sort(
-                order(n, KeySource::Made),
-                &outlook,
-                UnixMillis(1),
-                &mut round,
-            );
+            committer.sort(order(n, KeySource::Made), &hint, UnixMillis(1), &mut round);
             n += 1;
         }
         assert_eq!(n, BATCH_MAX);
@@ -311,10 +291,10 @@ mod tests {
 
     #[test]
     fn what_a_client_may_have_sent_before_goes_to_the_ledger_when_nothing_is_free() {
-        let outlook = outlook(0);
+        let hint = hint(0);
         let mut committer = Committer::new(NodeBudget::of(0, 1, 1));
         let mut round = BatchRound::default();
-        let mut sort = |key| committer.sort(order(1, key), &outlook, UnixMillis(1), &mut round);
+        let mut sort = |key| committer.sort(order(1, key), &hint, UnixMillis(1), &mut round);
         let refused = sort(KeySource::Made).map(|(_, refusal)| refusal);
         assert_eq!(refused, Some(Refusal::SoldOut));
         assert!(sort(KeySource::Sent).is_none());
@@ -323,11 +303,11 @@ mod tests {
 
     #[test]
     fn polls_and_ends_are_gathered() {
-        let outlook = outlook(1);
+        let hint = hint(1);
         let mut committer = Committer::<Buyer>::new(NodeBudget::default());
         let mut round = BatchRound::default();
         for work in [Work::Poll(None), Work::Poll(Some(3)), Work::Finish(4)] {
-            committer.sort(work, &outlook, UnixMillis(1), &mut round);
+            committer.sort(work, &hint, UnixMillis(1), &mut round);
         }
         assert!(round.poll && round.batch.is_empty());
         assert_eq!((round.polls, round.finished), (vec![3], vec![4]));
@@ -358,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_full_page_of_a_sweep_is_followed_by_another_one() {
-        let snapshot = *outlook(1).snapshot();
+        let snapshot = *hint(1).snapshot();
         let more = |expired| swept(Ok(Some((snapshot, expired))), &sale()).unwrap().1;
         assert!(more(SWEEP_MAX as u64));
         assert!(!more(SWEEP_MAX as u64 - 1));

@@ -57,7 +57,7 @@ pub struct NodeLoad {
 }
 
 impl SaleHint {
-    /// The outlook of a node that has just heard of a sale.
+    /// The sale hint of a node that has just heard of a sale.
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Self {
         Self {
@@ -232,25 +232,21 @@ mod tests {
 
     #[test]
     fn the_newest_word_of_the_ledger_stands_also_when_its_clock_or_its_log_went_back() {
-        let mut outlook = SaleHint::new(snapshot(0, 5, 60_000));
-        assert!(!outlook.observe(&snapshot(3, 4, 59_999)), "overtaken");
+        let mut hint = SaleHint::new(snapshot(0, 5, 60_000));
+        assert!(!hint.observe(&snapshot(3, 4, 59_999)), "overtaken");
         assert!(
-            outlook.observe(&snapshot(1, 6, 1_000)),
+            hint.observe(&snapshot(1, 6, 1_000)),
             "the clock was set back"
         );
-        assert!(
-            outlook.observe(&snapshot(2, 3, 2_000)),
-            "the log lost its end"
-        );
-        assert_eq!(outlook.snapshot().free(), 2);
+        assert!(hint.observe(&snapshot(2, 3, 2_000)), "the log lost its end");
+        assert_eq!(hint.snapshot().free(), 2);
     }
 
     #[test]
     fn a_no_is_checked_also_when_the_clock_was_set_back() {
-        let mut outlook = SaleHint::new(snapshot(0, 5, 60_000));
+        let mut hint = SaleHint::new(snapshot(0, 5, 60_000));
         let mut polls = |now| {
-            outlook
-                .receive(KeySource::Made, false, UnixMillis(now), 0.5)
+            hint.receive(KeySource::Made, false, UnixMillis(now), 0.5)
                 .poll
         };
         assert!(polls(60_000));

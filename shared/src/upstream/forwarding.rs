@@ -144,7 +144,7 @@ pub struct Forwarding<R> {
 }
 
 impl<R> Forwarding<R> {
-    /// The errand of a request that arrived at `since`.
+    /// The forwarded request of a request that arrived at `since`.
     #[must_use]
     pub fn new(since: UnixMillis) -> Self {
         Self {
@@ -158,7 +158,7 @@ impl<R> Forwarding<R> {
         }
     }
 
-    /// The origin to ask now; `None` when the errand has ended.
+    /// The origin to ask now; `None` when the forwarded request has ended.
     pub fn next(
         &mut self,
         router: &mut Router,
@@ -281,21 +281,21 @@ mod tests {
         Router::new(rows.collect(), Balance::RoundRobin, None).unwrap()
     }
 
-    /// Runs an errand over origins that answer so, one after the other, at once.
+    /// Runs an forwarded request over origins that answer so, one after the other, at once.
     fn run(verdicts: &[AttemptVerdict]) -> (usize, Result<AttemptVerdict, LostRequest>) {
         let (mut router, now) = (router(), UnixMillis(1_000));
-        let mut errand = Forwarding::new(now);
+        let mut forwarding = Forwarding::new(now);
         let mut asked = 0;
-        while let Some(attempt) = errand.next(&mut router, &NOBODY, now) {
+        while let Some(attempt) = forwarding.next(&mut router, &NOBODY, now) {
             let verdict = verdicts
                 .get(asked)
                 .copied()
                 .unwrap_or(AttemptVerdict::Failed);
             asked += 1;
             let answer = (verdict != AttemptVerdict::Failed).then_some(verdict);
-            errand.observed(&attempt, verdict, Wait::Over, answer, &mut router, now);
+            forwarding.observed(&attempt, verdict, Wait::Over, answer, &mut router, now);
         }
-        (asked, errand.end().0)
+        (asked, forwarding.end().0)
     }
 
     #[test]
@@ -375,11 +375,11 @@ mod tests {
             (AttemptVerdict::Doubted, false),
         ] {
             let (mut router, now) = (router(), UnixMillis(1_000));
-            let mut errand = Forwarding::<()>::new(now);
-            let first = errand.next(&mut router, &NOBODY, now).unwrap();
+            let mut forwarding = Forwarding::<()>::new(now);
+            let first = forwarding.next(&mut router, &NOBODY, now).unwrap();
             assert!(!first.repeats);
-            errand.observed(&first, before, Wait::Over, None, &mut router, now);
-            let second = errand.next(&mut router, &NOBODY, now).unwrap();
+            forwarding.observed(&first, before, Wait::Over, None, &mut router, now);
+            let second = forwarding.next(&mut router, &NOBODY, now).unwrap();
             assert_eq!(second.repeats, repeats, "{before:?}");
         }
     }
@@ -399,14 +399,14 @@ mod tests {
     #[test]
     fn an_errand_ends_with_its_deadline_and_each_wait_with_its_own() {
         let (mut router, since) = (router(), UnixMillis(1_000));
-        let mut errand = Forwarding::<()>::new(since);
-        let first = errand.next(&mut router, &NOBODY, since).unwrap();
+        let mut forwarding = Forwarding::<()>::new(since);
+        let first = forwarding.next(&mut router, &NOBODY, since).unwrap();
         let over = since.plus(EDGE_ATTEMPT_MS);
         // Alone in its silence it is waited for to the end: the router was not told of other
         // events.
         assert_eq!(first.ends(&mut router, UnixMillis(1_001)), None);
         assert_eq!(first.ends(&mut router, over), Some(Wait::Over));
-        errand.observed(
+        forwarding.observed(
             &first,
             AttemptVerdict::Failed,
             Wait::Over,
@@ -415,11 +415,11 @@ mod tests {
             over,
         );
         let late = since.plus(EDGE_DEADLINE_MS - 10);
-        let second = errand.next(&mut router, &NOBODY, late).unwrap();
+        let second = forwarding.next(&mut router, &NOBODY, late).unwrap();
         assert_eq!(second.poll_ms(&router, late), 10);
         assert_eq!(second.ends(&mut router, late.plus(10)), Some(Wait::Over));
         assert!(
-            errand
+            forwarding
                 .next(&mut router, &NOBODY, since.plus(EDGE_DEADLINE_MS))
                 .is_none()
         );
@@ -429,8 +429,8 @@ mod tests {
     fn a_silent_origin_is_left_while_another_one_takes_requests() {
         let mut router = router();
         let mut now = UnixMillis(1_000);
-        let mut errand = Forwarding::<()>::new(now);
-        let attempt = errand.next(&mut router, &NOBODY, now).unwrap();
+        let mut forwarding = Forwarding::<()>::new(now);
+        let attempt = forwarding.next(&mut router, &NOBODY, now).unwrap();
         let ended = loop {
             now = now.plus(attempt.poll_ms(&router, now));
             if let Some(wait) = attempt.ends(&mut router, now) {

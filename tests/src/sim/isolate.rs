@@ -46,7 +46,7 @@ struct Passing {
     key: KeySource,
     since: UnixMillis,
     ask: Arrival,
-    errand: Option<Forwarding<SimulatedReply>>,
+    forwarding: Option<Forwarding<SimulatedReply>>,
     attempt: Option<Attempt>,
     attempts: u32,
     node: usize,
@@ -112,7 +112,7 @@ impl SimulatedWorld<'_> {
             key,
             since,
             ask: Arrival::new(key),
-            errand: None,
+            forwarding: None,
             attempt: None,
             attempts: 0,
             node: 0,
@@ -161,13 +161,13 @@ impl SimulatedWorld<'_> {
     }
 
     fn forward(&mut self, iso: usize, pass: u64, mut passing: Passing) {
-        passing.errand = Some(Forwarding::new(passing.since));
+        passing.forwarding = Some(Forwarding::new(passing.since));
         self.ask_next(iso, pass, passing);
     }
 
     fn ask_next(&mut self, iso: usize, pass: u64, mut passing: Passing) {
         let now = self.edge_now(iso);
-        let Some(errand) = &mut passing.errand else {
+        let Some(forwarding) = &mut passing.forwarding else {
             return;
         };
         let sender = RouteKey {
@@ -175,7 +175,7 @@ impl SimulatedWorld<'_> {
             buyer: Some(&passing.request.buyer),
             chance: [passing.rng.f64(), passing.rng.f64()],
         };
-        let Some(attempt) = errand.next(&mut self.isolates[iso].router, &sender, now) else {
+        let Some(attempt) = forwarding.next(&mut self.isolates[iso].router, &sender, now) else {
             return self.errand_ends(iso, passing);
         };
         passing.attempts += 1;
@@ -314,7 +314,8 @@ impl SimulatedWorld<'_> {
         let Some(mut passing) = isolate.passing.remove(&pass) else {
             return;
         };
-        let (Some(attempt), Some(errand)) = (passing.attempt.take(), &mut passing.errand) else {
+        let (Some(attempt), Some(forwarding)) = (passing.attempt.take(), &mut passing.forwarding)
+        else {
             return;
         };
         if answer.is_none() {
@@ -334,15 +335,15 @@ impl SimulatedWorld<'_> {
             *newest = grant.version.max(*newest);
             isolate.gates.observe(&self.sale, &grant, when);
         }
-        errand.observed(&attempt, verdict, wait, answer, &mut isolate.router, now);
+        forwarding.observed(&attempt, verdict, wait, answer, &mut isolate.router, now);
         self.ask_next(iso, pass, passing);
     }
 
     fn errand_ends(&mut self, iso: usize, mut passing: Passing) {
-        let Some(errand) = passing.errand.take() else {
+        let Some(forwarding) = passing.forwarding.take() else {
             return;
         };
-        match errand.end().0 {
+        match forwarding.end().0 {
             Ok(answer) => {
                 if matches!(answer.outcome, RequestOutcome::Granted(..))
                     && passing.request.op == Op::Order
