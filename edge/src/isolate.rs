@@ -1,5 +1,7 @@
-//! What an isolate keeps between requests: plain data only. Each method borrows, works without
-//! waiting, and hands out owned values, so that no borrow can outlive an await.
+//! State of one isolate, kept between requests. Plain data only.
+//!
+//! Each method borrows, works without waiting, and hands out owned values, so that no borrow can
+//! outlive an await.
 
 use crate::config::{ClientIp, Config};
 use crate::runtime;

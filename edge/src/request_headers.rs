@@ -1,5 +1,4 @@
-//! What the edge reads from a client's headers and which of them an origin gets to see: only those
-//! named here, written anew.
+//! Request headers: what the edge reads of a client's, and which ones it forwards to an origin.
 
 use crate::config::ClientIp;
 use crate::isolate::Isolate;

@@ -1,4 +1,6 @@
-//! What the edge says by itself. The one file here that speaks HTTP statuses.
+//! Responses of the edge. The only file of the edge that knows HTTP statuses.
+//!
+//! The one file here that speaks HTTP statuses.
 
 use crate::runtime::bindings;
 use shared::upstream::forwarding::LostRequest;

@@ -1,4 +1,5 @@
-//! Asking the origins: one after the other, with a deadline each, always under the same order id.
+//! Upstream requests: sends a request to one origin after the other, each with a deadline.
+//!
 //! Who, for how long and what an answer means is decided in [`shared::upstream::forwarding`].
 
 use crate::isolate::Isolate;

@@ -1,5 +1,6 @@
-//! Every bound of the system, with its unit and its reason. Relations between them are checked
-//! when the crate is compiled.
+//! Limits: every bound of the system, with its unit and its reason.
+//!
+//! Relations between them are checked when the crate is compiled.
 
 /// Longest sale id, in bytes. It is part of five Redis keys and of every log line.
 pub const SALE_ID_MAX: usize = 64;

@@ -1,3 +1,5 @@
+//! Recovery rules: which sales a node may lack entries for, and which nodes it waits for.
+//!
 //! What a node decides while sales recover after Redis was restarted or replaced: which sales may
 //! lack something of its own, which nodes it waits for, and which pass over a sale it makes next.
 //! Time is an argument, in milliseconds of a clock that is never set back. See `docs/HEALING.md`.

@@ -1,4 +1,4 @@
-//! The life of an order at the edge: it is checked, passes the gate or does not, and is forwarded.
+//! Handlers of orders: validate, decide at the gate, forward to an origin.
 
 use crate::isolate::Isolate;
 use crate::request_headers;

@@ -1,4 +1,4 @@
-//! How a sale stands, for everybody who looks: from memory for a second, then from an origin.
+//! Handler of `GET /v1/sales/{sale}`: from the sale cache for a second, then from an origin.
 
 use crate::isolate::Isolate;
 use crate::response;

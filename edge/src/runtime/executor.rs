@@ -1,7 +1,8 @@
-//! Runs the work of one request. The work runs at once, in the call that brought the request, up to
-//! its first wait; a refusal waits for nothing, so it needs no promise. From then on it runs
-//! whenever what it waits for has settled, in the microtask of that promise: always in its own
-//! request's context.
+//! Executor: polls the future of one request.
+//!
+//! The work runs at once, in the call that brought the request, up to its first wait; a refusal
+//! waits for nothing, so it needs no promise. From then on it runs whenever what it waits for has
+//! settled, in the microtask of that promise: always in its own request's context.
 //!
 //! This takes the place of `wasm-bindgen-futures`, which makes two closures known to the garbage
 //! collector for each wait and has one queue for the tasks of all requests.

@@ -1,5 +1,6 @@
-//! What the edge takes from its runtime: the clock, chance, timers, `fetch`. Each of them is read
-//! here and nowhere else.
+//! Runtime of the edge: clock, random numbers, timers and `fetch`.
+//!
+//! Each of them is read here and nowhere else.
 
 pub(crate) mod bindings;
 pub(crate) mod executor;

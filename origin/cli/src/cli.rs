@@ -1,5 +1,7 @@
-//! The command line. Values that need more than a glance are checked in [`crate::config`], which
-//! reports all that is wrong at once.
+//! Command line definition (clap).
+//!
+//! Values that need more than a glance are checked in [`crate::config`], which reports all that is
+//! wrong at once.
 
 mod doctor;
 mod orders;

@@ -1,5 +1,7 @@
-//! What `orders export` printed, read back: which orders there should be. The shop's copy of the
-//! log is the journal from which a ledger that was restored from a backup learns what it forgot.
+//! Exported log: reads back what `orders export` printed.
+//!
+//! The shop's copy of the log is the journal from which a ledger that was restored from a backup
+//! learns what it forgot.
 
 use serde::Deserialize;
 use shared::{BuyerId, OrderId, Quantity, SaleId};

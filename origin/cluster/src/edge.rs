@@ -1,5 +1,4 @@
-//! An edge of the cluster: `wrangler dev` or bare workerd as a child, or several of the latter that
-//! share a port.
+//! Supervised edge: `wrangler dev` or bare workerd as child processes.
 
 use super::keys::Keys;
 use super::member::Member;

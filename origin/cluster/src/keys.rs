@@ -1,4 +1,4 @@
-//! The keys that the nodes and edges of one machine share.
+//! Shared keys of the nodes and edges of one machine.
 
 use super::kept_token;
 use super::repository::repository;

@@ -1,5 +1,4 @@
-//! A whole system on one machine: Redis, nodes and edges as separate processes, started in that
-//! order and stopped in the other.
+//! Supervisor of one machine: Redis, nodes and edges as separate processes.
 
 #![warn(missing_docs)]
 

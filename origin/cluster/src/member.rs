@@ -1,4 +1,4 @@
-//! Members of a cluster: started, watched, started again when they die, stopped together.
+//! Supervised processes: started, monitored, restarted when they die, stopped together.
 
 use crate::process::{Running, ShutdownSignal};
 use std::future::Future;

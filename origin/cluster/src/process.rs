@@ -1,3 +1,5 @@
+//! Child processes: each in its own process group, asked to stop before it is killed.
+//!
 //! Child processes without surprises: each has a process group of its own, is told to stop before
 //! it is made to, and does not outlive us.
 

@@ -1,4 +1,4 @@
-//! The cluster's own Redis: started, owned and stopped by lastseat, never the system's instance.
+//! Supervised Redis server of the cluster.
 //!
 //! It listens on a Unix socket in its data directory and syncs its append-only file at every write,
 //! which group commit pays for. Before each start that file is made whole: a half script at its end

@@ -1,4 +1,4 @@
-//! A port on which several processes listen: the kernel gives each connection to one of them.
+//! Shared port (`SO_REUSEPORT`): several processes accept on it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

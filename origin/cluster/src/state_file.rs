@@ -1,5 +1,4 @@
-//! What runs, and where: printed when the cluster is ready, and kept in `cluster.json` so that
-//! commands find the ledger.
+//! Cluster state file `cluster.json`: what runs, and where.
 
 use core::fmt;
 use lastseat_node::ready_line::NodeEntry;

@@ -1,5 +1,7 @@
-//! The ledger: the only place where tickets are given. Everything that changes what is taken is a
-//! Lua script in `lua/`; this module calls them and reads their replies.
+//! Ledger client: calls the Lua scripts that alone change what is taken.
+//!
+//! Everything that changes what is taken is a Lua script in `lua/`; this module calls them and
+//! reads their replies.
 
 #![warn(missing_docs)]
 
@@ -59,7 +61,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tracing::Instrument;
 
-/// A handle to the ledger; clones share one connection.
+/// Client of the ledger; clones share one connection.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     link: Connection,
@@ -144,12 +146,12 @@ impl Ledger {
         }
     }
 
-    /// What was heard and acknowledged.
+    /// The ack journal of this process.
     pub const fn ack_journal(&self) -> &AckJournal {
         &self.acknowledged
     }
 
-    /// What is known of the recovery that goes on.
+    /// State of the running recovery.
     pub const fn recovering(&self) -> &Arc<Recovering> {
         &self.recovering
     }
@@ -183,7 +185,7 @@ impl Ledger {
         self.link.server_changes()
     }
 
-    /// The ledger's clock as last heard.
+    /// The ledger's clock, estimated from its last reply.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         self.clock.now()
@@ -702,7 +704,7 @@ impl Ledger {
     }
 }
 
-/// What a node hears with its heartbeat.
+/// Reply to a node's heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
     /// The sum of live weights.

@@ -1,4 +1,4 @@
-//! Whether a Redis can be trusted with tickets.
+//! Preflight checks: whether a Redis server is safe to keep tickets in.
 
 use super::connection::{Connection, Stream};
 use super::redis_error::Fault;

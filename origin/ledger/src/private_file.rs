@@ -1,5 +1,4 @@
-//! Files of a node that nobody but their owner reads: they name orders, and who knows an order's id
-//! may read it.
+//! Private files (mode 0600): order ids in them are capabilities.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};

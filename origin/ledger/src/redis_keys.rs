@@ -1,5 +1,6 @@
-//! The names of a sale's keys. The braces are a hash tag: all keys of a sale live in one slot of
-//! a Redis Cluster.
+//! Names of the Redis keys.
+//!
+//! The braces are a hash tag: all keys of a sale live in one slot of a Redis Cluster.
 
 use shared::SaleId;
 

@@ -1,4 +1,4 @@
-//! Waiting until replicas have what buyers are told.
+//! Replica wait: connections whose changes wait for replicas (`WAIT`).
 
 use super::connection::Connection;
 use super::connection::replica_fence::{Fence, Replicas};

@@ -1,4 +1,6 @@
-//! Reads what the scripts answer. Anything unexpected is `Corrupt`, never a guess.
+//! Parser of script replies. Anything unexpected is `Corrupt`.
+//!
+//! Anything unexpected is `Corrupt`, never a guess.
 
 use super::redis_error::Fault;
 use redis::Value;

@@ -1,4 +1,4 @@
-//! A batch of orders as it goes to `reserve.lua`, and what comes back.
+//! Batch command of `reserve.lua` and the parser of its reply.
 
 use super::scripts::{SCRIPTS, Script};
 use super::{Fault, part, reply, strange_letter};

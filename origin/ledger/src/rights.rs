@@ -1,5 +1,6 @@
-//! Whether this user may run what the ledger's scripts call. `ACL` itself is refused to it; a
-//! script may ask.
+//! ACL check: whether this Redis user may run what the scripts call.
+//!
+//! `ACL` itself is refused to it; a script may ask.
 
 use super::connection::{Stream, Trouble};
 use super::redis_error::Fault;

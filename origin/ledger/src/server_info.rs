@@ -1,4 +1,4 @@
-//! What a Redis says of itself, for those who judge it.
+//! Facts of a Redis server: `INFO`, settings, clock.
 
 use super::connection::{Connection, Stream};
 use super::{Fault, LedgerUrl, preflight, reply};

@@ -1,4 +1,4 @@
-//! Where the ledger is.
+//! Ledger URL: single server, Sentinel, Cluster or Unix socket.
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 use std::fmt;

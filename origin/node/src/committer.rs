@@ -1,6 +1,8 @@
-//! The committer of one sale: gathers orders while a batch is at the ledger, takes the next batch
-//! from the local stock, and hears everything anew from each reply. What it decides is in
-//! [`shared::admission::batcher`]; this is the task that carries it out.
+//! Committer of one sale: group commit of orders to the ledger.
+//!
+//! Gathers orders while a batch is at the ledger, takes the next batch within the node budget, and
+//! updates its view from each reply. Its decisions are in [`shared::admission::batcher`]; this task
+//! carries them out.
 //!
 //! There are no timers on the way of an order: an idle committer sends at once, a busy one sends
 //! what gathered during one round trip.

@@ -1,5 +1,4 @@
-//! The names of [`shared::wire::messages::header`] as the HTTP library holds them, so that a
-//! look-up does not read them anew.
+//! Header names as the HTTP library holds them.
 
 use axum::http::HeaderName;
 use shared::wire::messages::header;

@@ -1,3 +1,5 @@
+//! Recovery task of a node, for sales whose Redis was restarted or replaced.
+//!
 //! This node's part in the recovery of sales after Redis was restarted or replaced by one that
 //! lacks its last moments: one recovery for each history that a Redis writes. What is decided is in
 //! `shared/src/recovery.rs`; this looks at the sales, registers what this node may have to restore,

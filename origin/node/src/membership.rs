@@ -1,4 +1,4 @@
-//! Which nodes live: each says so once a second in the ledger and hears the sum of the weights.
+//! Membership: heartbeat of this node and the weights of the live nodes.
 
 use crate::node_number::NodeNumber;
 use crate::telemetry::metrics::Counters;

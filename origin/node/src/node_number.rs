@@ -1,6 +1,7 @@
-//! A node's number is used by one process at a time. The data directory of a node has a random
-//! token and is locked by the process that uses it; the ledger keeps which process has which
-//! number, renewed with each heartbeat.
+//! Node number claim: one process at a time uses a number.
+//!
+//! The data directory of a node has a random token and is locked by the process that uses it; the
+//! ledger keeps which process has which number, renewed with each heartbeat.
 
 use crate::directory_lock;
 use crate::timestamp::Rfc3339;

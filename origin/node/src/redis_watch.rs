@@ -1,4 +1,4 @@
-//! Watches, once a second, how every Redis of the ledger is set while nodes run.
+//! Redis monitor: checks once a second the settings of every Redis server of the ledger.
 //!
 //! What is refused at the start may come later: somebody sets another eviction policy, a primary is
 //! made a replica, a user loses a permission. Then a node is not ready and carries out no change of

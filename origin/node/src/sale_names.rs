@@ -1,5 +1,4 @@
-//! The names of the sales that exist, as the ledger lists them: read at the start and again every
-//! few seconds.
+//! Sale name cache: the names of the sales that the ledger lists.
 //!
 //! Nodes use the list to tell a real sale from an invented name without asking: under a flood of
 //! invented names, real sales are looked up all the same. Edges get a part of it for the same

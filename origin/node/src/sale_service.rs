@@ -1,4 +1,4 @@
-//! The sales that a node serves: finds the handle of a sale and hands orders to it.
+//! Sale service: finds the handle of a sale and passes orders to it.
 
 use crate::api::sale_changes::{self, Restock};
 use crate::committer::{Committer, SaleHandle};
@@ -27,8 +27,8 @@ pub use crate::committer::{NewOrder, SaleHandleView};
 pub use crate::membership::NodeIdentity;
 pub use lastseat_ledger::Verdict;
 
-/// Look-ups of sales that no sale handle is open for and that are on no list, at the same time. Invented
-/// names cost one each.
+/// Look-ups of sales that no sale handle is open for and that are on no list, at the same time.
+/// Invented names cost one each.
 const LOOKUPS_MAX: usize = 32;
 /// The same of sales that are listed: what is invented takes no place from them, and they wait
 /// instead of being refused.
@@ -59,7 +59,8 @@ struct Inner {
 }
 
 impl Sales {
-    /// Begins to serve: opens a sale handle for each sale that the ledger knows and starts the heartbeat.
+    /// Begins to serve: opens a sale handle for each sale that the ledger knows and starts the
+    /// heartbeat.
     pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
         Self::start_as(ledger, node, None, counters)
     }
@@ -104,8 +105,8 @@ impl Sales {
         sales
     }
 
-    /// Opens sale handles for the sales that exist, so that their holds expire on time although nobody
-    /// asks for them.
+    /// Opens sale handles for the sales that exist, so that their holds expire on time although
+    /// nobody asks for them.
     async fn open_known_sales(&self) {
         let known = match self.0.ledger.sales().await {
             Ok(known) => known,
@@ -405,7 +406,7 @@ impl Sales {
         views
     }
 
-    /// Takes in what the ledger said of `sale`. This node serves it from now on, if there is room.
+    /// Updates the last seen snapshot of `sale`. This node serves it from now on, if there is room.
     pub fn observe(&self, sale: &SaleId, snapshot: &Snapshot) {
         self.0.names.add(sale);
         self.is_back(sale);

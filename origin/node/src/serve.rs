@@ -1,4 +1,4 @@
-//! One node: from its configuration to its end.
+//! Lifecycle of a node: from its configuration to its shutdown.
 
 use crate::config::ServeConfig;
 use crate::http::server::{Connections, HttpServer};

@@ -1,4 +1,4 @@
-//! Publishes this node's status once a second, and notices which other nodes come and go.
+//! Status publisher: once a second, and notices which nodes join and leave.
 
 use super::status::{NodeState, NodeStatus, SaleTotals, Spread};
 use crate::http::App;

@@ -1,3 +1,5 @@
+//! Batcher: the decisions of a committer as a state machine.
+//!
 //! What the committer of a sale decides: which of those who wait are part of the next batch, what a
 //! reply of the ledger means for them, and what is asked again. It waits for nothing: an origin's
 //! task and the simulator carry out what is said here.

@@ -1,4 +1,4 @@
-//! Which edges ask for a sale and how often: what a grant is divided by.
+//! Edge census: number of edges that asked for a sale lately, which a grant is divided by.
 
 use crate::domain::ids::EdgeId;
 use crate::domain::time::UnixMillis;

@@ -1,5 +1,6 @@
-//! The edge's gate: decides from plain numbers, without asking anyone, whether an arrival is
-//! forwarded, waits a beat, or hears "no". It never says "yes".
+//! Gate of the edge: forwards, delays or refuses an order from plain numbers.
+//!
+//! It never says "yes".
 
 use crate::admission::grant::{Grant, Supply};
 use crate::domain::ids::SaleId;

@@ -1,5 +1,6 @@
-//! A grant: what an origin's answer tells an edge about one sale. It travels in the header
-//! `Lastseat-Grant` and reserves nothing.
+//! Grant: what an origin's response tells an edge about one sale.
+//!
+//! It travels in the header `Lastseat-Grant` and reserves nothing.
 
 use crate::admission::edge_census::EdgeShare;
 use crate::domain::sale::{SaleState, Snapshot};

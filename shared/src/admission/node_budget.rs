@@ -1,5 +1,6 @@
-//! The origin's local deduction: what a node may still send to the ledger before it hears from
-//! it again. A hint that reserves nothing; only the ledger gives tickets.
+//! Node budget: how many tickets a node may still ask for before the next ledger reply.
+//!
+//! A hint that reserves nothing; only the ledger gives tickets.
 
 use crate::domain::ids::Quantity;
 use crate::limits::HEADROOM;

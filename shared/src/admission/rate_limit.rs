@@ -1,4 +1,4 @@
-//! A token bucket for each client address, in a fixed amount of memory.
+//! Rate limiter: a token bucket for each client address, in a fixed amount of memory.
 //!
 //! A bucket is one number: when it will be full again. Asking moves that moment, time passes it by;
 //! there is nothing to refill and no timer. Buckets live in a table of sets of a few slots each,

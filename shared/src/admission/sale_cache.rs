@@ -1,3 +1,5 @@
+//! Sale cache of an edge: public views of sales, kept for a second.
+//!
 //! What an edge remembers of how sales stand, so that a million pages that look at a sale once
 //! every few seconds ask an origin once a second. It never says more than an origin said, nor later
 //! than [`VIEW_FRESH_MS`].

@@ -1,5 +1,7 @@
-//! What a node thinks of one sale between two words of the ledger, and what follows from that
-//! without asking anyone: who is refused, who may be sent on, what an edge is granted.
+//! Sale hint: a node's cached view of one sale, updated by every ledger reply.
+//!
+//! Decides locally, without a call, which orders are refused or sent on and what an edge is
+//! granted.
 
 use crate::admission::edge_census::EdgeCensus;
 use crate::admission::grant::{Grant, Offer, Supply};
@@ -75,7 +77,7 @@ impl SaleHint {
         &self.snapshot
     }
 
-    /// Edges that asked lately, for the eye.
+    /// Number of edges seen in the last 5 s. For display only.
     #[must_use]
     pub fn live_edges(&self, now: UnixMillis) -> usize {
         self.edges.live_at(now)

@@ -1,5 +1,6 @@
-//! The buyer token: by it a shop says who a buyer is, so that a limit per buyer means a person. The
-//! edge checks it without asking anybody.
+//! Buyer token: a signed statement of the shop on who a buyer is.
+//!
+//! The edge checks it without asking anybody.
 //!
 //! `1.<key id>.<expiry, Unix milliseconds>.<buyer, base64url>.<HMAC-SHA-256, hexadecimal>`, where
 //! the code is that of five lines without a final line end: `lastseat buyer token 1`, the key id,

@@ -1,3 +1,5 @@
+//! Edge signature: authenticates a request from an edge to an origin.
+//!
 //! The signature with which an edge vouches for a request to an origin: that it comes from an edge,
 //! and that what the edge says of the client is true. See `docs/SECURITY.md` for what it covers and
 //! what it does not.

@@ -1,5 +1,4 @@
-//! Secrets that two parties share, and the message authentication codes (HMAC-SHA-256) made with
-//! them.
+//! Key ring: shared secrets with key ids, for HMAC-SHA-256.
 //!
 //! A ring holds a few keys so that one can be replaced without a refused request: the first key
 //! signs, all verify. `hmac` and `sha2` do the work: they compile to Wasm, compare in constant time

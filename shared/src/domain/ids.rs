@@ -1,4 +1,6 @@
-//! Names and amounts, parsed once at the rim. Whoever holds one of these types holds a valid one.
+//! Ids and amounts, validated once at the boundary.
+//!
+//! Whoever holds one of these types holds a valid one.
 
 use crate::domain::time::UnixMillis;
 use crate::limits;

@@ -1,4 +1,4 @@
-//! An order as the ledger keeps it.
+//! Order: what the ledger stores of it, and its requests and outcomes.
 
 use crate::domain::ids::{BuyerId, OrderId, Quantity};
 use crate::domain::refusal::Refusal;

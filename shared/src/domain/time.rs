@@ -1,4 +1,4 @@
-//! A moment, always handed in by the shell that read a clock.
+//! Point in time, always passed in by the caller that read a clock.
 
 use core::fmt;
 use serde::{Deserialize, Serialize};

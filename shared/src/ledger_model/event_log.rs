@@ -1,4 +1,5 @@
-//! The log of a sale: one entry for each script that changed something, with a dense `commit_seq`.
+//! Event log format of a sale: one entry for each change, with a dense `commit_seq`.
+//!
 //! Only before an entry that begins with [`Event::Healed`] numbers are missing: those were lost and
 //! are not given again.
 //!

@@ -1,4 +1,4 @@
-//! Orders brought forward by the log: what an audit recounts and what a reader of the log rebuilds.
+//! Order book: orders replayed from the event log.
 
 use crate::domain::ids::{BuyerId, OrderId};
 use crate::domain::order::{Order, OrderState};

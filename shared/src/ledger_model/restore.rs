@@ -1,6 +1,7 @@
-//! `restore.lua` once more: an acknowledged order is brought to where it was told to be, where the
-//! ledger is behind that. Whoever asserts what, and in whatever sequence, the end is the same, save
-//! that tickets have to be free.
+//! Reference model of `restore.lua`.
+//!
+//! Whoever asserts what, and in whatever sequence, the end is the same, save that tickets have to
+//! be free.
 
 use super::{Order, OrderId, OrderState, Pass, Restored, Step};
 use crate::ledger_model::event_log::Event;

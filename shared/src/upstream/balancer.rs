@@ -1,5 +1,4 @@
-//! Which origin an order goes to: five rules of balance over the origins that can be asked, with
-//! passive health, zones and backups.
+//! Load balancer of an edge: chooses an origin by strategy, health, zone and backup.
 //!
 //! Source of smooth weighted round robin, ip-hash and the health rule: nginx
 //! `ngx_http_upstream_round_robin.c` and `ngx_http_upstream_ip_hash_module.c`, written anew.

@@ -1,3 +1,5 @@
+//! Forwarding of one request over the origins, as a state machine.
+//!
 //! A request on its way from an edge to the origins: who is asked, for how long, what an answer
 //! means, and when the next one is asked. Asking a second origin must do no harm: reading is
 //! idempotent, and so is everything under one order id.

@@ -1,3 +1,5 @@
+//! Passive health of one origin.
+//!
 //! What an edge has seen of one origin: nginx's passive health (it rests after failures, then gets
 //! a single trial), slow start after a rest, and a look at whether it answers at all.
 

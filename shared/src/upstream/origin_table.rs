@@ -1,4 +1,4 @@
-//! The table of origins, as it stands in `wrangler.toml`, and what may be wrong with it.
+//! Origin table: the origins in `wrangler.toml`, parsed and validated.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! The rules by which one of several origins is chosen.
+//! Balancing strategies: how one of several origins is chosen.
 
 use crate::domain::ids::BuyerId;
 use std::net::IpAddr;

@@ -1,5 +1,6 @@
-//! Bodies and headers as they travel. Plain serde; they convert into the types of
-//! [`crate::domain::ids`].
+//! Messages: bodies and header names as they travel.
+//!
+//! Plain serde; they convert into the types of [`crate::domain::ids`].
 
 use crate::domain::ids::{BuyerId, IdError, OrderId, Quantity, SaleId};
 use crate::domain::order::{Order, OrderState};
@@ -27,7 +28,7 @@ pub mod header {
     /// Edge to origin: what the isolate has counted since an origin last heard from it, see
     /// [`crate::wire::edge_counters`].
     pub const EDGE_COUNTS: &str = "lastseat-edge-counts";
-    /// Edge to origin: where the order id comes from, see [`crate::key_source`].
+    /// Edge to origin: where the order id comes from, see [`super::key_source`].
     pub const KEY: &str = "lastseat-key";
     /// Edge to origin: the client's address as the edge saw it.
     pub const CLIENT_IP: &str = "lastseat-client-ip";

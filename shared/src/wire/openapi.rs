@@ -1,6 +1,7 @@
-//! What names, amounts and moments look like in the documents of the API. Built only for those
-//! (feature `openapi`): the bounds are the ones of [`crate::limits`], so that a document cannot
-//! promise others.
+//! OpenAPI schemas of ids, amounts and moments.
+//!
+//! Built only for those (feature `openapi`): the bounds are the ones of [`crate::limits`], so that
+//! a document cannot promise others.
 
 use crate::domain::ids::{BuyerId, Capacity, OrderId, Quantity, SaleId};
 use crate::limits;

@@ -1,5 +1,6 @@
-//! Every "no" and every fault as HTTP says it: `application/problem+json` (RFC 9457) with a
-//! stable `code`. This file is the only one that pairs codes with status numbers.
+//! Problems: every refusal and fault as `application/problem+json` (RFC 9457).
+//!
+//! This file is the only one that pairs codes with status numbers.
 
 use crate::domain::fault::Fault;
 use crate::domain::ids::OrderId;
@@ -272,7 +273,7 @@ impl Problem {
 }
 
 impl Fault {
-    /// What a client hears. The cause stays inside: it helps operators, not buyers.
+    /// Code for the client. The cause stays inside: it helps operators, not buyers.
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {

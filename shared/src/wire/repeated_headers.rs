@@ -1,5 +1,7 @@
-//! Headers that say one thing. Of a request that sends one of them twice, one reader takes the
-//! first value and another one the last; so it is refused, wherever it arrives.
+//! Headers that may be sent once: a repeated one is refused.
+//!
+//! Of a request that sends one of them twice, one reader takes the first value and another one the
+//! last; so it is refused, wherever it arrives.
 
 use crate::wire::messages::header;
 use crate::wire::problem::Problem;

@@ -1,4 +1,4 @@
-//! Which trace a request belongs to: the header `traceparent` of the W3C's Trace Context, level 1.
+//! Trace context: the header `traceparent` (W3C Trace Context, level 1).
 
 use core::fmt;
 

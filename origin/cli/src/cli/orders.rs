@@ -1,4 +1,4 @@
-//! `lastseat orders`
+//! Flags of `lastseat orders`.
 
 use clap::{Args, Subcommand};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `lastseat audit`
+//! Command `lastseat audit`.
 
 use super::progress::Progress;
 use super::sale_id;

@@ -1,4 +1,4 @@
-//! `lastseat orders export`
+//! Command `lastseat orders export`.
 
 use super::progress::Progress;
 use super::{fault, ledger, reader_left};

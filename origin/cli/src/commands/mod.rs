@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! Commands of `lastseat`, one file each.
 
 mod audit;
 mod bound;

@@ -1,4 +1,6 @@
-//! A bar on stderr for what may take longer than two seconds. Nothing where stderr is no terminal.
+//! Progress bar on stderr, for work that may take longer than two seconds.
+//!
+//! Nothing where stderr is no terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

@@ -1,4 +1,4 @@
-//! `lastseat orders replay`
+//! Command `lastseat orders replay`.
 
 use super::{fault, ledger, print};
 use super::{no_sale, sale_id};

@@ -1,4 +1,4 @@
-//! `lastseat token`
+//! Command `lastseat token`.
 
 use super::sale_id;
 use super::{print, print_text};

@@ -1,4 +1,4 @@
-//! `lastseat sale watch`
+//! Command `lastseat sale watch`.
 
 use super::{fault, ledger, print_text, reader_left};
 use super::{no_sale, sale_id};

@@ -1,4 +1,4 @@
-//! Checks of single flags, each with the sentence for what is wrong.
+//! Validation of single flags, each with the sentence for what is wrong.
 
 use super::ADMIN_PORT_OFFSET;
 use crate::cli::Common;

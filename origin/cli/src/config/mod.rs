@@ -1,5 +1,6 @@
-//! Turns flags and environment into what the commands run with. Everything that is wrong is
-//! reported at once, in words.
+//! Configuration: validates flags and environment and reports everything that is wrong at once.
+//!
+//! Everything that is wrong is reported at once, in words.
 
 pub(crate) mod check;
 

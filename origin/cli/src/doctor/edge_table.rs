@@ -1,4 +1,4 @@
-//! Whether `wrangler.toml` names origins that an edge can route to.
+//! Doctor check: `wrangler.toml` names origins that an edge can route to.
 
 use super::report::DoctorFinding;
 use shared::admission::rate_limit::Rate;

@@ -1,4 +1,4 @@
-//! Whether the keys that edges, nodes and shop share are there and are secrets.
+//! Doctor check: the keys shared by edges, nodes and shop are set and are secret.
 
 use super::report::DoctorFinding;
 use lastseat_cluster::variable;

@@ -1,4 +1,4 @@
-//! Versions of servers with a hole that matters here.
+//! Doctor check: server versions with a known vulnerability that matters here.
 
 /// First good patch of each line of a product, for the holes in the Lua engine that were closed
 /// together in October 2025: CVE-2025-49844 (a script of anybody who may run one can take over the

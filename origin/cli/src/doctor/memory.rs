@@ -1,4 +1,4 @@
-//! Whether what is planned fits into the memory of Redis.
+//! Doctor check: what is planned fits into the memory of Redis.
 
 use super::report::DoctorFinding;
 use lastseat_ledger::Facts;

@@ -1,4 +1,4 @@
-//! Looks at this machine and its Redis with the eyes of a sale that is about to open.
+//! Doctor: checks this machine and its Redis before a sale opens.
 //!
 //! Each file looks at one thing and answers findings; nothing here changes anything.
 

@@ -1,4 +1,4 @@
-//! Whether each node number is used once.
+//! Doctor check: each node number is used by one process.
 
 use super::DoctorFinding;
 use lastseat_ledger::node_numbers::Refused;

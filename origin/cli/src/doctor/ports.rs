@@ -1,4 +1,4 @@
-//! Whether the ports of a cluster are free, or else who has them.
+//! Doctor check: the ports of a cluster are free, or which process has them.
 
 use super::report::DoctorFinding;
 use lastseat_cluster::process::port_is_taken;

@@ -1,4 +1,4 @@
-//! Judges a Redis by what it says of itself.
+//! Doctor check: settings and state of a Redis server.
 
 use super::known_bad::{Product, hole, numbers};
 use super::report::DoctorFinding;

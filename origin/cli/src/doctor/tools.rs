@@ -1,4 +1,4 @@
-//! The programs that lastseat runs or is built with.
+//! Doctor check: programs that lastseat runs or is built with.
 
 use super::known_bad::numbers;
 use super::report::DoctorFinding;

@@ -1,4 +1,4 @@
-//! Why a relay ends without being told to, each with the way out.
+//! Errors that end a relay, each with its remedy.
 
 use shared::SaleId;
 

@@ -1,4 +1,4 @@
-//! One relay at a time: the lease of its name, kept alive while it works.
+//! Lease of a relay name, renewed while the relay runs: one relay at a time.
 
 use super::stop::Stop;
 use lastseat_ledger::{Fault, LeaseAct, LeaseReply, Ledger};

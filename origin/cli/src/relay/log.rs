@@ -1,4 +1,4 @@
-//! Reads the log page by page, and says plainly when what should be there is not.
+//! Log reader of the relay: page by page, with an error where entries are missing.
 
 use super::backoff::Backoff;
 use super::error::RelayError;

@@ -1,5 +1,4 @@
-//! The signature of a delivery, in Stripe's scheme: whoever verifies Stripe's webhooks verifies
-//! these.
+//! Signature of a delivery, in Stripe's scheme.
 
 use hmac::{Hmac, KeyInit, Mac};
 use lastseat_node::secret::Secret;

@@ -1,4 +1,4 @@
-//! One receiver: where deliveries are posted to.
+//! Webhook client: posts deliveries to one receiver.
 
 use super::sign::signature;
 use bytes::Bytes;

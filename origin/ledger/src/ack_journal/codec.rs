@@ -1,4 +1,4 @@
-//! The lines of the journal: `S <sale> <snapshot> <checksum>`, then `O <id> <record> <checksum>`
+//! Codec of the ack journal: `S <sale> <snapshot> <checksum>`, then `O <id> <record> <checksum>`
 //! for each order that was acknowledged with it. Ids have no spaces and no control characters.
 //!
 //! A checksum is the CRC-32 of the line before it, in eight hexadecimal digits. That of an order is

@@ -1,10 +1,10 @@
-//! What was heard of one sale.
+//! Last seen state of one sale: the newest snapshot and its `commit_seq`.
 
 use shared::Snapshot;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// The last word of the ledger on one sale.
+/// The newest snapshot of one sale.
 #[derive(Debug, Default)]
 pub(super) struct LastSeen {
     /// Read with each call, so without the lock.

@@ -1,3 +1,5 @@
+//! Ack journal: snapshots seen and orders acknowledged by this process, for recovery.
+//!
 //! What this process heard of each sale and which orders it acknowledged: what a ledger that has
 //! lost its last moments is healed from. Bounded, in memory and in a file of the node.
 
@@ -41,8 +43,8 @@ struct Inner {
 #[derive(Clone, Copy, Debug)]
 pub struct SentMark(u64);
 
-/// The journal was read meanwhile: this answer may be one of a ledger that is not the ledger any
-/// more.
+/// Recovery has already read the journal, so this reply may come from a deposed primary. It must
+/// not be acknowledged.
 #[derive(Clone, Copy, Debug)]
 pub struct TooLate;
 
@@ -90,7 +92,7 @@ impl AckJournal {
         sales.get(sale).cloned()
     }
 
-    /// Takes in what the ledger said of `sale`.
+    /// Updates the last seen snapshot of `sale`.
     pub fn observe(&self, sale: &SaleId, snapshot: &Snapshot) {
         if let Some(heard) = self.of(sale) {
             return heard.observe(snapshot);

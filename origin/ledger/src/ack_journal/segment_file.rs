@@ -1,4 +1,4 @@
-//! How far a segment of the journal is in its file.
+//! File of one journal segment, and how much of the segment it has.
 
 use super::codec::whole_answers;
 use crate::private_file;

@@ -1,5 +1,6 @@
-//! The journal's bytes: two segments in memory and the same two in files. The newer one is written,
-//! and when it is full the older one is dropped.
+//! Segments of the ack journal: two in memory and the same two in files.
+//!
+//! The newer one is written, and when it is full the older one is dropped.
 
 use super::codec;
 use super::segment_file::Saved;

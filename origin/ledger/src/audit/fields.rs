@@ -1,4 +1,4 @@
-//! The fields of a sale, each looked at for itself, and held against the log.
+//! Audit of the fields of a sale, one by one and against the log.
 
 use super::found::{FindingKind, Found};
 use super::log::Log;

@@ -1,4 +1,4 @@
-//! What an audit finds, by kind, and what it could not check.
+//! Audit findings by kind, and what could not be checked.
 
 use serde::Serialize;
 use std::collections::BTreeMap;

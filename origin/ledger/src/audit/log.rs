@@ -1,5 +1,4 @@
-//! The log as it lies in Redis, read entry by entry whatever its entries are, and what it says of
-//! the sale.
+//! Audit of the event log: reads entries whatever they contain.
 
 use super::super::{Fault, Ledger, redis_keys, reply};
 use super::found::{FindingKind, Found};

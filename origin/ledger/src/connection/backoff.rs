@@ -1,4 +1,4 @@
-//! How long to wait between two attempts.
+//! Backoff between two connection attempts.
 
 use std::time::Duration;
 

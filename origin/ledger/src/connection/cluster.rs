@@ -1,4 +1,4 @@
-//! The masters of a Redis Cluster: who has which slot, and a connection to each.
+//! Redis Cluster client: slot owners, and a connection to each primary.
 //!
 //! redis-rs has a client for clusters. This is not it, because a sending has a verdict here (that
 //! client sends again by itself), because each connection must say which run of the server it leads

@@ -1,4 +1,4 @@
-//! Which slot of a Redis Cluster a key is in, and which master has which slots.
+//! Slots of a Redis Cluster: the slot of a key, and the primary of a slot.
 
 use crate::redis_keys;
 use crate::reply;

@@ -1,4 +1,4 @@
-//! Opening one connection.
+//! Connect: opens and prepares one connection.
 
 use super::seal::seal;
 use super::server_identity::RunId;

@@ -1,5 +1,7 @@
-//! The way to Redis: which server has what is asked for, and a connection to it. All calls of a
-//! link share its connections: redis-rs sends them down one socket and sorts the replies.
+//! Connections to Redis: routes each call to the server that has the sale.
+//!
+//! All calls of a link share its connections: redis-rs sends them down one socket and sorts the
+//! replies.
 //!
 //! Whatever goes wrong, a call ends with a verdict. It is sent again here only when the server said
 //! that it did nothing: the script was not known, or another node of the cluster has the slot.
@@ -253,7 +255,7 @@ const ONLY: &str = "ledger";
 /// Where a command is sent, and how.
 struct Route {
     wire: Stream,
-    /// The slot is on its way to that node, which serves it only to those who say that they know.
+    /// The slot is migrating to this node: send `ASKING` before the command.
     asking: bool,
 }
 

@@ -1,5 +1,4 @@
-//! Nothing is written behind a half script of an append-only file that somebody else's Redis was
-//! started on.
+//! Seal of an append-only file: keeps new writes apart from a half-written script.
 //!
 //! With `aof-load-truncated yes`, its default, Redis cuts the half command off the end of a file
 //! but leaves the MULTI before it, and the start after the next one carries the half script out.

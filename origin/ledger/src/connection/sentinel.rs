@@ -1,3 +1,5 @@
+//! Sentinel client: asks Sentinels which server is the primary.
+//!
 //! Asking Sentinels which server is the primary, as their guidelines for clients say: one after the
 //! other, the one that answered last first. Whoever connects then checks that it is one.
 

@@ -1,5 +1,7 @@
-//! Which servers the ledger has been on. One that was started again, or a replica that was
-//! promoted, may lack orders that were acknowledged.
+//! Server identity (`run_id`): which servers the ledger has been connected to.
+//!
+//! One that was started again, or a replica that was promoted, may lack orders that were
+//! acknowledged.
 
 use std::collections::HashMap;
 use std::fmt;

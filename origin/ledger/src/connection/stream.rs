@@ -1,6 +1,7 @@
-//! One connection that a task of its own keeps up. Whoever sends uses the present one; when it
-//! breaks, the task opens the next one at once and then ever more slowly, whether or not somebody
-//! waits for it.
+//! One connection with its reconnect task.
+//!
+//! Whoever sends uses the present one; when it breaks, the task opens the next one at once and then
+//! ever more slowly, whether or not somebody waits for it.
 
 use super::backoff::Backoff;
 use super::connect::{Connected, open_stream};

@@ -1,5 +1,6 @@
-//! The log of a sale as the outside reads it: one JSON object an event. `orders export` prints
-//! these lines and `relay` delivers them.
+//! Event lines: the log of a sale as NDJSON, one event a line.
+//!
+//! `orders export` prints these lines and `relay` delivers them.
 
 use serde::Serialize;
 use shared::domain::sale::Terms;

@@ -1,4 +1,4 @@
-//! One step for one sale: what this node does for it now, without waiting for anybody.
+//! One recovery step of one sale, without waiting for other nodes.
 
 use super::is_whole;
 use crate::telemetry::metrics::{Counters, count};

@@ -1,4 +1,4 @@
-//! Who sent a request: an edge that proves it, or a client that is let in without one.
+//! Edge authentication: verifies the signature of an edge, or admits a direct client.
 //!
 //! What an edge says of itself and of its client (`Lastseat-*`) is believed with its signature
 //! only. Every public route that touches a sale stands behind [`admit`].

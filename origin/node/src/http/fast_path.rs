@@ -1,5 +1,4 @@
-//! The door of a listener: an order goes straight to its handler, everything else through the
-//! router.
+//! Fast path of a listener: an order goes to its handler without the router.
 //!
 //! In a rush nearly every request is an order. On its way through a router with layers and
 //! extractors a request is boxed and moved a dozen times, which took more instructions than to

@@ -1,4 +1,4 @@
-//! How long a connection may take to send a request head.
+//! Head timeout: how long a connection may take to send a request head.
 //!
 //! hyper's `header_read_timeout` (1.12, `proto/h1/conn.rs`, `poll_read_head`) starts when hyper
 //! begins to wait for a head, so on a kept-alive connection it also bounds the idle time between

@@ -1,4 +1,4 @@
-//! What a balancer, a supervisor and a scraper ask.
+//! Handlers of `/healthz`, `/readyz` and `/metrics`.
 
 use super::{App, response};
 use crate::sale_service::SaleHandleView;

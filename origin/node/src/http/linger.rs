@@ -1,4 +1,4 @@
-//! The end of a connection whose client may still be sending.
+//! Lingering close of a connection whose client may still be sending.
 //!
 //! A socket that is closed while bytes wait in it is reset, and a reset may take the answer away
 //! from a client that has not read it yet. So a connection that the server ends is read out first:

@@ -1,4 +1,4 @@
-//! The buyer's calls.
+//! Handlers that place and read orders.
 
 use super::edge_auth::EdgeAuth;
 use super::request::{self, Incoming, OfOrder, OfSale};

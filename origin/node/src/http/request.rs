@@ -1,5 +1,4 @@
-//! Reads requests: from bytes and headers to the types of `shared`, with a sentence for whatever
-//! is wrong.
+//! Request parsing: from bytes and headers to the types of `shared`.
 
 use super::edge_auth::EdgeAuth;
 use super::{App, response};

@@ -1,4 +1,4 @@
-//! The only file of the origin that turns outcomes into HTTP answers.
+//! Responses: the only file of the origin that turns outcomes into HTTP.
 
 use super::cached_refusals;
 use super::json::{HEADERS, status, to_json};

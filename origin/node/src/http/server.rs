@@ -1,5 +1,6 @@
-//! The accept loop: bounded connections, bounded heads, an orderly end. `axum::serve` has none of
-//! these bounds.
+//! HTTP server: accept loop with bounded connections, bounded heads and graceful shutdown.
+//!
+//! `axum::serve` has none of these bounds.
 
 use super::edge_auth::Peer;
 use super::fast_path::FastPath;

@@ -1,5 +1,6 @@
-//! How the cluster stands, once or each second, for the dashboard and for scripts. Exact stock is
-//! for operators: both calls need the admin token.
+//! Status stream: the cluster status once or each second, for dashboard and scripts.
+//!
+//! Exact stock is for operators: both calls need the admin token.
 
 use super::token_auth::Operator;
 use super::{App, response};

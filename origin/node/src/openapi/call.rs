@@ -1,4 +1,4 @@
-//! One call of the API: its address, what it takes and all that it answers.
+//! OpenAPI description of one call.
 
 use super::{example, headers};
 use serde::Serialize;

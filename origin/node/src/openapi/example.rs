@@ -1,4 +1,4 @@
-//! What bodies look like: made by the types themselves, so that an example cannot be out of date.
+//! OpenAPI examples, made by the types themselves.
 
 use crate::api::event_line::EventLine;
 use crate::api::sale_bodies::SaleReport;

@@ -1,4 +1,4 @@
-//! The calls of operators.
+//! OpenAPI description of the operator API.
 
 use super::call::{Call, LEDGER};
 use super::example;

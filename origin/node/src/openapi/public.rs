@@ -1,4 +1,4 @@
-//! The calls of buyers and shops.
+//! OpenAPI description of the API for buyers and shops.
 
 use super::call::{Call, LEDGER};
 use super::{example, headers};

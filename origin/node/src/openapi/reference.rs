@@ -1,4 +1,4 @@
-//! The documents as one page for people.
+//! API reference as one Markdown page.
 
 use super::{headers, operators, public};
 use serde::Serialize;

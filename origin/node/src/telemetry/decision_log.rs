@@ -1,4 +1,4 @@
-//! `stat.log`: one line a decision, so that anybody can count how requests spread over nodes.
+//! Decision log (`stat.log`): one line for each decision.
 //!
 //! Handlers drop their decision into a bounded queue and go on; a thread of its own formats and
 //! writes. When the disk cannot keep up, lines are dropped and counted, never waited for.

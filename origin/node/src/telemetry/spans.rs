@@ -1,5 +1,4 @@
-//! What a trace shows of a node: one span for each request, one for each batch, one for each call
-//! of the ledger.
+//! Tracing spans of a node: requests, batches and ledger calls.
 //!
 //! A batch serves many requests. Its span is a part of the trace of one of them and is linked to
 //! the others, and each request's span names the batch. Spans are of level DEBUG, so that they cost

@@ -1,5 +1,6 @@
-//! The gate to the number and the millisecond: where one more or one less would still look right to
-//! the tests of its rules. Mutation testing asks for these (`docs/MUTANTS.md`).
+//! Exact tests of the gate, to the number and the millisecond.
+//!
+//! Mutation testing asks for these (`docs/MUTANTS.md`).
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The sale hint to the number and the millisecond (`docs/MUTANTS.md`).
+//! Exact tests of the sale hint, to the number and the millisecond (`docs/MUTANTS.md`).
 
 use super::*;
 use crate::domain::sale::{SaleState, Terms};

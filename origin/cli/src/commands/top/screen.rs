@@ -1,4 +1,4 @@
-//! A status as lines of text.
+//! Screen of `top`: renders a cluster status as lines of text.
 
 use lastseat_node::status::{ClusterStatus, Funnel, Health, NodeView, SaleStatus, Spread};
 use lastseat_node::timeline::{TimelineEvent, TimelineEventKind};

@@ -1,5 +1,4 @@
-//! What the orders should be, and who has to choose where the records and the log say different
-//! things.
+//! Repair plan of the orders, and the conflicts that an operator has to decide.
 
 use super::super::recount::Recount;
 use super::{Ahead, Contradiction, Draft, PlanTrust};

@@ -1,4 +1,4 @@
-//! A plan as a text that people read and a shell runs.
+//! Repair plan as a shell script that people can read.
 
 use super::RepairPlan;
 use std::fmt::{self, Write};

@@ -1,4 +1,4 @@
-//! What the fields of the sale should be.
+//! Repair plan of the fields of the sale.
 
 use super::super::log::Says;
 use super::super::sale_read::SALE;

@@ -1,4 +1,6 @@
-//! The operators' calls. Each needs the admin token.
+//! Operator API. Each call needs the admin token.
+//!
+//! Each needs the admin token.
 
 mod change;
 mod log;

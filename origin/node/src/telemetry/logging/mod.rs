@@ -1,3 +1,5 @@
+//! Logging to stderr, as text or JSON.
+//!
 //! What a command says of its work: lines on stderr, as text for people or as JSON for programs,
 //! and spans to an OpenTelemetry collector where one is named (feature `otlp`).
 

@@ -1,6 +1,7 @@
-//! Spans to an OpenTelemetry collector, as protobuf over HTTP. Where it is, how much is sent and by
-//! what name comes from the variables that OpenTelemetry specifies (`OTEL_EXPORTER_OTLP_ENDPOINT`,
-//! `OTEL_TRACES_SAMPLER` ...).
+//! Span exporter to an OpenTelemetry collector (OTLP, protobuf over HTTP).
+//!
+//! Where it is, how much is sent and by what name comes from the variables that OpenTelemetry
+//! specifies (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER` ...).
 //!
 //! Spans wait in a bounded queue for a thread of their own; those that do not fit are dropped, and
 //! nothing else ever waits for the collector.

@@ -1,4 +1,4 @@
-//! What one node counts for one sale.
+//! Counters of one sale at one node.
 
 use lastseat_ledger::Verdict;
 use shared::EdgeCounts;
