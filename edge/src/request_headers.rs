@@ -243,8 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_that_glue_names_are_those_of_the_wire() {
-        let glue = include_str!("runtime/bindings.js");
+    fn the_headers_that_the_bindings_name_are_those_of_the_wire() {
+        let bindings = include_str!("runtime/bindings.js");
         for name in [
             header::AGE_MS,
             header::ANSWERED_BY,
@@ -257,7 +257,7 @@ mod tests {
             header::RETRY,
             header::SALES,
         ] {
-            assert!(glue.contains(&format!("\"{name}\"")), "{name}");
+            assert!(bindings.contains(&format!("\"{name}\"")), "{name}");
         }
     }
 }

@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_and_busy_end_the_errand() {
+    fn a_decision_and_busy_end_the_forwarding() {
         assert_eq!(
             run(&[AttemptVerdict::Decided]),
             (1, Ok(AttemptVerdict::Decided))
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn an_errand_ends_with_its_deadline_and_each_wait_with_its_own() {
+    fn a_forwarding_ends_with_its_deadline_and_each_wait_with_its_own() {
         let (mut router, since) = (router(), UnixMillis(1_000));
         let mut forwarding = Forwarding::<()>::new(since);
         let first = forwarding.next(&mut router, &NOBODY, since).unwrap();

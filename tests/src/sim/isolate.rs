@@ -176,7 +176,7 @@ impl SimulatedWorld<'_> {
             chance: [passing.rng.f64(), passing.rng.f64()],
         };
         let Some(attempt) = forwarding.next(&mut self.isolates[iso].router, &sender, now) else {
-            return self.errand_ends(iso, passing);
+            return self.forwarding_ends(iso, passing);
         };
         passing.attempts += 1;
         passing.node = attempt.index;
@@ -339,7 +339,7 @@ impl SimulatedWorld<'_> {
         self.ask_next(iso, pass, passing);
     }
 
-    fn errand_ends(&mut self, iso: usize, mut passing: Passing) {
+    fn forwarding_ends(&mut self, iso: usize, mut passing: Passing) {
         let Some(forwarding) = passing.forwarding.take() else {
             return;
         };
