@@ -30,8 +30,8 @@ pub(crate) enum ClientIp {
 }
 
 impl Config {
-    /// Reads `ORIGINS`, `BALANCE`, `ZONE`, `CLIENT_IP`, `CLIENT_RATE`, `TRACE_SHARE` and the secrets
-    /// `LASTSEAT_EDGE_KEY` and `LASTSEAT_BUYER_KEY` through `var`.
+    /// Reads `ORIGINS`, `BALANCE`, `ZONE`, `CLIENT_IP`, `CLIENT_RATE`, `TRACE_SHARE` and the
+    /// secrets `LASTSEAT_EDGE_KEY` and `LASTSEAT_BUYER_KEY` through `var`.
     ///
     /// # Errors
     /// A sentence that names the variable and what it must look like.
@@ -65,8 +65,10 @@ impl Config {
         };
         let keys = KeyRing::parse(&var("LASTSEAT_EDGE_KEY").unwrap_or_default()).map_err(|error| {
             format!(
-                "the secret LASTSEAT_EDGE_KEY, with which it signs for the origins: {error}. Set it with `npx \
-                 wrangler secret put LASTSEAT_EDGE_KEY`, here with scripts/dev-vars, and give the origins the same"
+                "the secret LASTSEAT_EDGE_KEY, with which it signs for the origins: {error}. Set \
+                 it with `npx \
+                 wrangler secret put LASTSEAT_EDGE_KEY`, here with scripts/dev-vars, and give the \
+                 origins the same"
             )
         })?;
         let buyer_keys = var("LASTSEAT_BUYER_KEY").filter(|text| !text.is_empty());

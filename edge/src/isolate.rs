@@ -1,5 +1,7 @@
-//! What an isolate keeps between requests: plain data only. Each method borrows, works without
-//! waiting, and hands out owned values, so that no borrow can outlive an await.
+//! State of one isolate, kept between requests. Plain data only.
+//!
+//! Each method borrows, works without waiting, and hands out owned values, so that no borrow can
+//! outlive an await.
 
 use crate::config::{ClientIp, Config};
 use crate::runtime;
@@ -77,7 +79,8 @@ pub(crate) fn isolate(env: &Object) -> Result<Rc<Isolate>, Rc<str>> {
     })
 }
 
-/// Whether an isolate can work with `env`. No chance is taken here: the runtime gives none before the first request.
+/// Whether an isolate can work with `env`. No chance is taken here: the runtime gives none before
+/// the first request.
 ///
 /// # Errors
 /// What is wrong with the configuration, in words.
@@ -113,14 +116,15 @@ impl Isolate {
         })
     }
 
-    /// An origin does not believe this edge. Buyers cannot help that, so the operator is told, once for each
-    /// origin.
-    pub(crate) fn doubted_by(&self, index: usize, why: &str) {
+    /// An origin does not believe this edge. Buyers cannot help that, so the operator is told, once
+    /// for each origin.
+    pub(crate) fn rejected_by(&self, index: usize, why: &str) {
         if self.doubters.borrow_mut().insert(index) {
             let router = self.router.borrow();
             let url = router.url(index).unwrap_or_default();
             console_error!(
-                "lastseat edge: {url} does not take this edge's signature ({why}). Give both the same \
+                "lastseat edge: {url} does not take this edge's signature ({why}). Give both the \
+                 same \
                  LASTSEAT_EDGE_KEY and set their clocks; see docs/SECURITY.md"
             );
         }
@@ -195,10 +199,10 @@ impl Isolate {
     }
 
     /// Takes in the grant of an answer to what was sent at `asked`.
-    pub(crate) fn hear(&self, sale: &SaleId, grant: &Grant, asked: UnixMillis, now: UnixMillis) {
+    pub(crate) fn observe(&self, sale: &SaleId, grant: &Grant, asked: UnixMillis, now: UnixMillis) {
         let chance = self.chance();
         let when = Observation { asked, now, chance };
-        self.gates.borrow_mut().hear(sale, grant, when);
+        self.gates.borrow_mut().observe(sale, grant, when);
     }
 
     /// Takes in which sales exist.
@@ -208,8 +212,8 @@ impl Isolate {
     }
 
     /// What is done for one who wants to see `sale`.
-    pub(crate) fn look(&self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
-        self.views.borrow_mut().look(sale, beats, now)
+    pub(crate) fn lookup(&self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
+        self.views.borrow_mut().lookup(sale, beats, now)
     }
 
     /// Remembers what an origin, asked at `asked`, said of `sale` just now.
@@ -223,10 +227,10 @@ impl Isolate {
         self.router.borrow().needs_buyer()
     }
 
-    /// The next origin of an errand and the address of `path` there.
+    /// The next origin of an forwarded request and the address of `path` there.
     pub(crate) fn next_origin(
         &self,
-        errand: &mut Forwarding<Response>,
+        forwarding: &mut Forwarding<Response>,
         ip: Option<IpAddr>,
         buyer: Option<&BuyerId>,
         now: UnixMillis,
@@ -238,13 +242,13 @@ impl Isolate {
             chance: [self.chance(), self.chance()],
         };
         let mut router = self.router.borrow_mut();
-        let attempt = errand.next(&mut router, &sender, now)?;
+        let attempt = forwarding.next(&mut router, &sender, now)?;
         Some((attempt, format!("{}{path}", router.url(attempt.index)?)))
     }
 
-    /// See [`Attempt::look_ms`].
-    pub(crate) fn look_ms(&self, attempt: &Attempt, now: UnixMillis) -> u64 {
-        attempt.look_ms(&self.router.borrow(), now)
+    /// See [`Attempt::poll_ms`].
+    pub(crate) fn poll_ms(&self, attempt: &Attempt, now: UnixMillis) -> u64 {
+        attempt.poll_ms(&self.router.borrow(), now)
     }
 
     /// See [`Attempt::ends`].
@@ -252,17 +256,17 @@ impl Isolate {
         attempt.ends(&mut self.router.borrow_mut(), now)
     }
 
-    /// See [`Forwarding::heard`].
-    pub(crate) fn heard(
+    /// See [`Forwarding::observed`].
+    pub(crate) fn observed(
         &self,
-        errand: &mut Forwarding<Response>,
+        forwarding: &mut Forwarding<Response>,
         attempt: &Attempt,
         verdict: AttemptVerdict,
         wait: Wait,
         answer: Option<Response>,
         now: UnixMillis,
     ) -> Option<Response> {
-        errand.heard(
+        forwarding.observed(
             attempt,
             verdict,
             wait,
@@ -338,8 +342,8 @@ fn no_chance(error: JsValue) -> String {
     format!("the runtime gives no random bytes: {error:?}")
 }
 
-/// A variable as text; one that wrangler was given as a table is written as JSON. Not `env.var`: under
-/// bare workerd a variable that is not set is null, and `env.var` panics on null.
+/// A variable as text; one that wrangler was given as a table is written as JSON. Not `env.var`:
+/// under bare workerd a variable that is not set is null, and `env.var` panics on null.
 fn var(env: &Object, name: &str) -> Option<String> {
     let value = Reflect::get(env, &name.into()).ok()?;
     if value.is_null() || value.is_undefined() {

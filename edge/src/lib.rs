@@ -37,7 +37,8 @@ pub fn check(env: &Object) {
     }
 }
 
-/// Answers a request with a `Response`, or with a promise of one where the answer has to wait for something.
+/// Answers a request with a `Response`, or with a promise of one where the answer has to wait for
+/// something.
 ///
 /// # Errors
 /// The runtime refuses to make a response.

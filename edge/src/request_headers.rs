@@ -1,5 +1,4 @@
-//! What the edge reads from a client's headers and which of them an origin gets to see: only those
-//! named here, written anew.
+//! Request headers: what the edge reads of a client's, and which ones it forwards to an origin.
 
 use crate::config::ClientIp;
 use crate::isolate::Isolate;
@@ -125,8 +124,8 @@ pub(crate) struct Forwarded<'a> {
     pub(crate) path: &'a str,
 }
 
-/// The part of a subrequest that does not depend on the origin, with fresh headers and the edge's signature. One
-/// signature serves all attempts: it is good for far longer than they take.
+/// The part of a subrequest that does not depend on the origin, with fresh headers and the edge's
+/// signature. One signature serves all attempts: it is good for far longer than they take.
 pub(crate) fn init(
     forwarded: Forwarded<'_>,
     client_ip: Option<IpAddr>,
@@ -177,8 +176,8 @@ pub(crate) fn init(
     bindings::init(method, body.unwrap_or(&none), &lines(&headers))
 }
 
-/// The headers that are there as lines, a name and its value by turns. No value has a line break: those of clients are
-/// sane or parsed.
+/// The headers that are there as lines, a name and its value by turns. No value has a line break:
+/// those of clients are sane or parsed.
 fn lines(headers: &[(&str, Option<&str>)]) -> String {
     let mut lines = String::with_capacity(512);
     for (name, value) in headers {
@@ -202,7 +201,8 @@ fn is_sane(value: &str) -> bool {
     value.len() <= VALUE_MAX && value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
 }
 
-/// The trace that the client named, or a new one for the share of requests that the edge is told to have traced.
+/// The trace that the client named, or a new one for the share of requests that the edge is told to
+/// have traced.
 fn trace(isolate: &Isolate, request: &Request) -> Option<TraceParent> {
     match bindings::traceparent(request) {
         Some(sent) => TraceParent::parse(&sent),
@@ -243,8 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_that_glue_names_are_those_of_the_wire() {
-        let glue = include_str!("runtime/bindings.js");
+    fn the_headers_that_the_bindings_name_are_those_of_the_wire() {
+        let bindings = include_str!("runtime/bindings.js");
         for name in [
             header::AGE_MS,
             header::ANSWERED_BY,
@@ -257,7 +257,7 @@ mod tests {
             header::RETRY,
             header::SALES,
         ] {
-            assert!(glue.contains(&format!("\"{name}\"")), "{name}");
+            assert!(bindings.contains(&format!("\"{name}\"")), "{name}");
         }
     }
 }

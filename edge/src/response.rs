@@ -1,4 +1,6 @@
-//! What the edge says by itself. The one file here that speaks HTTP statuses.
+//! Responses of the edge. The only file of the edge that knows HTTP statuses.
+//!
+//! The one file here that speaks HTTP statuses.
 
 use crate::runtime::bindings;
 use shared::upstream::forwarding::LostRequest;
@@ -75,7 +77,7 @@ pub(crate) fn doubt(answer: &Response) -> Option<String> {
     bindings::challenge(answer).filter(|challenge| challenge.starts_with(EDGE_CHALLENGE))
 }
 
-/// An origin's answer as an errand reads it.
+/// An origin's answer as an forwarded request reads it.
 pub(crate) struct OfOrigin<'a>(pub(crate) &'a Response);
 
 impl UpstreamResponse for OfOrigin<'_> {

@@ -1,5 +1,6 @@
-//! Asking the origins: one after the other, with a deadline each, always under the same order id. Who, for how long
-//! and what an answer means is decided in [`shared::upstream::forwarding`].
+//! Upstream requests: sends a request to one origin after the other, each with a deadline.
+//!
+//! Who, for how long and what an answer means is decided in [`shared::upstream::forwarding`].
 
 use crate::isolate::Isolate;
 use crate::request_headers::{self, Forwarded};
@@ -15,8 +16,8 @@ use std::net::IpAddr;
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 
-/// A client's request on its way to an origin. Asking a second origin must do no harm: reading is idempotent,
-/// and so is everything under one order id.
+/// A client's request on its way to an origin. Asking a second origin must do no harm: reading is
+/// idempotent, and so is everything under one order id.
 pub(crate) struct UpstreamRequest<'a> {
     pub(crate) isolate: &'a Isolate,
     pub(crate) request: &'a Request,
@@ -33,7 +34,8 @@ pub(crate) struct UpstreamRequest<'a> {
 }
 
 impl UpstreamRequest<'_> {
-    /// Asks one origin and, if that one fails or is away, another one. `order` is the order to place, if it is that.
+    /// Asks one origin and, if that one fails or is away, another one. `order` is the order to
+    /// place, if it is that.
     ///
     /// # Errors
     /// No origin answered.
@@ -59,7 +61,7 @@ impl UpstreamRequest<'_> {
         body: Option<&JsValue>,
         untold: &mut Option<EdgeCounts>,
     ) -> Result<Response, LostRequest> {
-        let mut errand = forwarding::Forwarding::new(self.since);
+        let mut forwarding = forwarding::Forwarding::new(self.since);
         let forwarded = Forwarded {
             isolate: self.isolate,
             request: self.request,
@@ -83,7 +85,7 @@ impl UpstreamRequest<'_> {
             let buyer = self.buyer.as_ref();
             let Some((attempt, url)) =
                 self.isolate
-                    .next_origin(&mut errand, client, buyer, now, &self.path)
+                    .next_origin(&mut forwarding, client, buyer, now, &self.path)
             else {
                 break;
             };
@@ -95,7 +97,7 @@ impl UpstreamRequest<'_> {
             let (reply, wait) = self.ask_one(&attempt, &url, &asks).await;
             let verdict = AttemptVerdict::of(reply.as_ref().map(OfOrigin).as_ref());
             let heard = runtime::now();
-            let told = reply.as_ref().is_some_and(|r| self.hear(r, now, heard));
+            let told = reply.as_ref().is_some_and(|r| self.observe(r, now, heard));
             if told && untold.take().is_some() {
                 // A second origin must not count it again.
                 bindings::forget_counts(&asks);
@@ -108,14 +110,14 @@ impl UpstreamRequest<'_> {
                 .filter(|_| verdict == AttemptVerdict::Doubted)
             {
                 let why = response::doubt(why).unwrap_or_default();
-                self.isolate.doubted_by(attempt.index, &why);
+                self.isolate.rejected_by(attempt.index, &why);
             }
-            let unread = self
-                .isolate
-                .heard(&mut errand, &attempt, verdict, wait, reply, heard);
+            let unread =
+                self.isolate
+                    .observed(&mut forwarding, &attempt, verdict, wait, reply, heard);
             discard(unread);
         }
-        let (outcome, unread) = errand.end();
+        let (outcome, unread) = forwarding.end();
         discard(unread);
         outcome
     }
@@ -127,7 +129,7 @@ impl UpstreamRequest<'_> {
         url: &str,
         init: &Object,
     ) -> (Option<Response>, Wait) {
-        let look = |now| self.isolate.look_ms(attempt, now);
+        let look = |now| self.isolate.poll_ms(attempt, now);
         let mut reply = self.watch.fetch(url, init, look(attempt.asked)).await;
         loop {
             let pending = match reply {
@@ -143,12 +145,13 @@ impl UpstreamRequest<'_> {
         }
     }
 
-    /// Takes in the grant of an answer, heard `now`, to what was sent at `asked`; says whether the node has heard this isolate's
-    /// counts. One that does not know the sale, or not yet, has kept nothing.
-    fn hear(&self, reply: &Response, asked: UnixMillis, now: UnixMillis) -> bool {
+    /// Takes in the grant of an answer, heard `now`, to what was sent at `asked`; says whether the
+    /// node has heard this isolate's counts. One that does not know the sale, or not yet, has kept
+    /// nothing.
+    fn observe(&self, reply: &Response, asked: UnixMillis, now: UnixMillis) -> bool {
         let told = bindings::grant(reply).and_then(|text| Grant::parse(&text));
         if let Some(grant) = &told {
-            self.isolate.hear(self.sale, grant, asked, now);
+            self.isolate.observe(self.sale, grant, asked, now);
             if grant.supply == Supply::Unknown
                 && let Some(names) = bindings::sales(reply)
             {

@@ -1,3 +1,5 @@
+//! Fuzz target: signatures of edges.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lastseat_tests::fuzz::signature(bytes));

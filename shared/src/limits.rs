@@ -1,5 +1,6 @@
-//! Every bound of the system, with its unit and its reason. Relations between them are checked
-//! when the crate is compiled.
+//! Limits: every bound of the system, with its unit and its reason.
+//!
+//! Relations between them are checked when the crate is compiled.
 
 /// Longest sale id, in bytes. It is part of five Redis keys and of every log line.
 pub const SALE_ID_MAX: usize = 64;
@@ -21,8 +22,8 @@ pub const HOLD_MS_MAX: u64 = 7 * 24 * 3_600_000;
 /// A hold can be extended until it is this many times as old as its sale's hold time.
 pub const HOLD_LIFE_FACTOR: u64 = 3;
 
-/// The last moment that a sale can open or close at, in the year 5138: Lua in Redis writes numbers of
-/// 14 digits in full, longer ones with an exponent.
+/// The last moment that a sale can open or close at, in the year 5138: Lua in Redis writes numbers
+/// of 14 digits in full, longer ones with an exponent.
 pub const MOMENT_MAX_MS: u64 = 99_999_999_999_999;
 
 /// Largest request body, in bytes. The longest valid order is well below 1 KiB.
@@ -39,8 +40,9 @@ pub const QUEUE_MAX: usize = 8_192;
 pub const SALES_MAX: usize = 4_096;
 /// Sales that one edge isolate remembers.
 pub const EDGE_SALES_MAX: usize = 1_024;
-/// Orders that one edge isolate has under way at origins; the next one is told `busy`. What an isolate holds for those that
-/// wait, and how long each waits for those before it, is bounded by this. At 150 ms to the origins it is 3,400 a second.
+/// Orders that one edge isolate has under way at origins; the next one is told `busy`. What an
+/// isolate holds for those that wait, and how long each waits for those before it, is bounded by
+/// this. At 150 ms to the origins it is 3,400 a second.
 pub const EDGE_UNDER_WAY_MAX: u32 = 512;
 /// Longest header `Lastseat-Edge-Counts`, in bytes: eleven numbers of ten digits with their signs.
 pub const EDGE_COUNTS_HEADER_MAX: usize = 128;
@@ -50,13 +52,15 @@ pub const EDGES_MAX: usize = 65_536;
 pub const EDGE_LIVE_MS: u64 = 5_000;
 /// A node counts as live for this long after its last heartbeat, in milliseconds.
 pub const NODE_LIVE_MS: u64 = 3_000;
-/// A node that fell silent is shown as lost for this long, then it is forgotten, in milliseconds (1 hour).
+/// A node that fell silent is shown as lost for this long, then it is forgotten, in milliseconds (1
+/// hour).
 pub const NODE_FORGET_MS: u64 = 3_600_000;
 /// Sales whose numbers a node publishes each second, those asked for last: about 300 bytes each.
 pub const STATUS_SALES_MAX: usize = 32;
 /// Sales that the dashboard and `lastseat top` show; each costs a call to the ledger a second.
 pub const SHOWN_SALES_MAX: usize = 64;
-/// Most bytes of the header `Lastseat-Sales`: it fits, with all else, into what proxies keep for a head (nginx: 4 KiB).
+/// Most bytes of the header `Lastseat-Sales`: it fits, with all else, into what proxies keep for a
+/// head (nginx: 4 KiB).
 pub const SALES_HEADER_MAX: usize = 2_048;
 /// Sales that have series of their own in one node's `/metrics`, those asked for last.
 pub const METRICS_SALES_MAX: usize = 64;
@@ -67,31 +71,36 @@ pub const STATUS_BYTES_MAX: usize = 64 * 1_024;
 /// Dashboards that one node feeds at the same time.
 pub const STATUS_STREAMS_MAX: usize = 32;
 
-/// Acknowledged changes of orders that a node keeps in memory and in its file: two segments of this many bytes, of which
-/// the older one is dropped when the newer is full. A change takes some 90 bytes, so the last 180,000 at least are there:
-/// 18 s at 10,000 orders a second in one node. A failover loses the seconds that its replica was behind.
+/// Acknowledged changes of orders that a node keeps in memory and in its file: two segments of this
+/// many bytes, of which the older one is dropped when the newer is full. A change takes some 90
+/// bytes, so the last 180,000 at least are there: 18 s at 10,000 orders a second in one node. A
+/// failover loses the seconds that its replica was behind.
 pub const ACKNOWLEDGED_SEGMENT_BYTES: usize = 16 * 1_024 * 1_024;
 /// Orders in one call of `restore.lua`: some 2 ms of Redis.
 pub const RESTORE_BATCH_MAX: usize = 512;
-/// Orders that could not be restored and are listed for each sale; more are only counted and logged.
+/// Orders that could not be restored and are listed for each sale; more are only counted and
+/// logged.
 pub const UNRESTORED_MAX: usize = 10_000;
-/// How long the nodes that live wait for one that was alive when the ledger changed and has fallen silent, in
-/// milliseconds of its silence. A node that beats is waited for ...
+/// How long the nodes that live wait for one that was alive when the ledger changed and has fallen
+/// silent, in milliseconds of its silence. A node that beats is waited for ...
 pub const HEAL_PATIENCE_MS: u64 = NODE_LIVE_MS + 2_000;
-/// ... but no longer than this after the ledger changed, in milliseconds: a node that beats and does nothing else must
-/// not stop all sales for ever.
+/// ... but no longer than this after the ledger changed, in milliseconds: a node that beats and
+/// does nothing else must not stop all sales for ever.
 pub const HEAL_LONGEST_MS: u64 = 60_000;
-/// Calls with which one node restores or adopts sales at the same time. None of them waits for another node.
+/// Calls with which one node restores or adopts sales at the same time. None of them waits for
+/// another node.
 pub const HEALS_MAX: usize = 16;
 /// Calls with which one node looks at sales at the same time: a look only reads.
 pub const LOOKS_MAX: usize = 64;
-/// Listed sales that a node looks at when Redis was restarted or replaced, beside those that it knows; the others go on
-/// when somebody asks for them.
+/// Listed sales that a node looks at when Redis was restarted or replaced, beside those that it
+/// knows; the others go on when somebody asks for them.
 pub const SALES_LOOKED_AT_MAX: usize = 16 * SALES_MAX;
-/// Histories of Redis that a node says that it is done with; in a Redis Cluster all that its masters write.
+/// Histories of Redis that a node says that it is done with; in a Redis Cluster all that its
+/// masters write.
 pub const DECLARED_MAX: usize = 16;
 
-/// Masters of a Redis Cluster; each costs a node some connections. The cluster itself is made for no more.
+/// Masters of a Redis Cluster; each costs a node some connections. The cluster itself is made for
+/// no more.
 pub const LEDGER_MASTERS_MAX: usize = 1_000;
 /// Time that one ledger call may take before its outcome counts as unknown, in milliseconds.
 pub const LEDGER_DEADLINE_MS: u64 = 1_000;
@@ -100,16 +109,17 @@ pub const LEDGER_DEADLINE_MS: u64 = 1_000;
 pub const ORIGIN_DEADLINE_MS: u64 = 2_500;
 /// Time that an edge waits for one origin before it asks another one, in milliseconds.
 pub const EDGE_ATTEMPT_MS: u64 = 3_000;
-/// Time that an edge takes at most to answer, in milliseconds; each attempt is clipped to what is left.
+/// Time that an edge takes at most to answer, in milliseconds; each attempt is clipped to what is
+/// left.
 pub const EDGE_DEADLINE_MS: u64 = 6_500;
 /// Origins that one order is sent to at most.
 pub const EDGE_ATTEMPTS_MAX: usize = 3;
 
-/// An origin that has answered nothing for this long while requests are out is left alone, in milliseconds.
-/// Below a second, and far above the longest answer of an origin that works.
+/// An origin that has answered nothing for this long while requests are out is left alone, in
+/// milliseconds. Below a second, and far above the longest answer of an origin that works.
 pub const STALL_MS: u64 = 800;
-/// How often an order that waits for an origin looks whether that one has gone silent, in milliseconds. Most
-/// answers are there before the first look.
+/// How often an order that waits for an origin looks whether that one has gone silent, in
+/// milliseconds. Most answers are there before the first look.
 pub const LOOK_MS: u64 = 200;
 /// How long an origin is spared that said `busy` or that it is stopping, in milliseconds.
 pub const SHED_MS: u64 = 500;
@@ -122,13 +132,13 @@ pub const COLD_ROUND_MS: u64 = 250;
 pub const BEAT_MS: u64 = 25;
 /// Beats that an arrival waits at most before it is told `busy`.
 pub const BEATS_MAX: u32 = 12;
-/// Arrivals with a client's key that pass a latched gate in [`RECHECK_EVERY_MS`], so that a buyer whose
-/// answer was lost finds the order even after the last ticket went.
+/// Arrivals with a client's key that pass a latched gate in [`RECHECK_EVERY_MS`], so that a buyer
+/// whose answer was lost finds the order even after the last ticket went.
 pub const RECHECK_BUDGET: u32 = 4;
 /// How often that budget is full again, in milliseconds.
 pub const RECHECK_EVERY_MS: u64 = 1_000;
-/// How old an answer about a sale's public state may be that an edge isolate gives from memory, and how often it asks
-/// an origin for a new one, in milliseconds.
+/// How old an answer about a sale's public state may be that an edge isolate gives from memory, and
+/// how often it asks an origin for a new one, in milliseconds.
 pub const VIEW_FRESH_MS: u64 = 1_000;
 /// Granted order ids that an edge isolate, and an origin for each sale, remembers for the same
 /// reason: a repeat of one of them always reaches the ledger.
@@ -140,32 +150,37 @@ pub const ORIGIN_RECHECKS_PER_SECOND: u32 = 512;
 pub const KEYS_MAX: usize = 4;
 /// Longest key id, in bytes.
 pub const KEY_ID_MAX: usize = 16;
-/// Shortest secret, in characters: 128 bits in hexadecimal. The ones that lastseat makes have twice that.
+/// Shortest secret, in characters: 128 bits in hexadecimal. The ones that lastseat makes have twice
+/// that.
 pub const SECRET_MIN: usize = 32;
 /// Longest secret, in characters.
 pub const SECRET_MAX: usize = 256;
 /// How far the time of an edge's signature may be from the origin's clock, in either direction, in
-/// milliseconds. An overheard request can be repeated for this long, which its order id makes harmless.
+/// milliseconds. An overheard request can be repeated for this long, which its order id makes
+/// harmless.
 pub const SIGNATURE_WINDOW_MS: u64 = 30_000;
 
-/// How old a node's "no" from memory may get while somebody asks, and how often a sale with holds is swept, in
-/// milliseconds: a returned ticket is sellable well within 250 ms of its deadline.
+/// How old a node's "no" from memory may get while somebody asks, and how often a sale with holds
+/// is swept, in milliseconds: a returned ticket is sellable well within 250 ms of its deadline.
 pub const REPOLL_MS: u64 = 100;
 
-/// A client that waits for an opening looks again at least this often, in milliseconds: the opening may be moved.
+/// A client that waits for an opening looks again at least this often, in milliseconds: the opening
+/// may be moved.
 pub const OPENING_LOOK_MS: u64 = 60_000;
-/// An edge that knows when a sale opens asks at most this often whether that still holds, in milliseconds.
+/// An edge that knows when a sale opens asks at most this often whether that still holds, in
+/// milliseconds.
 pub const OPENING_PROBE_MS: u64 = 3_000;
 /// Clients that wait for an opening come back spread over this many milliseconds.
 pub const OPENING_JITTER_MS: f64 = 1_000.0;
 
-/// Longest life that a buyer token can have left, in milliseconds (1 day): one that leaks is worth something
-/// until then.
+/// Longest life that a buyer token can have left, in milliseconds (1 day): one that leaks is worth
+/// something until then.
 pub const BUYER_TOKEN_LIFE_MAX_MS: u64 = 24 * 3_600_000;
 /// Longest buyer token, in bytes. The longest valid one has 276.
 pub const BUYER_TOKEN_MAX: usize = 320;
 
-/// Most requests of one client address in a second or minute that a rate can name, and the largest burst.
+/// Most requests of one client address in a second or minute that a rate can name, and the largest
+/// burst.
 pub const CLIENT_RATE_MAX: u32 = 100_000;
 /// Client addresses that an edge isolate tells apart, where it limits them: 128 KiB.
 pub const EDGE_CLIENTS_MAX: usize = 8_192;
@@ -174,13 +189,15 @@ pub const ORIGIN_CLIENTS_MAX: usize = 131_072;
 
 /// Shortest window of a grant, in milliseconds.
 pub const WINDOW_MIN_MS: u64 = 250;
-/// Longest window of a grant, in milliseconds. With [`REPOLL_MS`] and one way from a far edge (150 ms) to the
-/// origins it stays within a second, in which a returned ticket is offered at every edge.
+/// Longest window of a grant, in milliseconds. With [`REPOLL_MS`] and one way from a far edge (150
+/// ms) to the origins it stays within a second, in which a returned ticket is offered at every
+/// edge.
 pub const WINDOW_MAX_MS: u64 = 700;
-/// Windows that all edges together begin per second; the window grows with the number of edges to keep to it.
+/// Windows that all edges together begin per second; the window grows with the number of edges to
+/// keep to it.
 pub const PROBES_PER_SECOND: u64 = 2_000;
-/// Most requests that an edge may send at the very moment of the opening: edges were counted over seconds, and
-/// the first answer brings each its share. Below 1 it is by chance.
+/// Most requests that an edge may send at the very moment of the opening: edges were counted over
+/// seconds, and the first answer brings each its share. Below 1 it is by chance.
 pub const OPENING_BUDGET_MAX: f64 = 1.0;
 /// So long after its first request a node has counted the edges of a crowd, in milliseconds.
 pub const COUNTED_MS: u64 = 500;
@@ -190,14 +207,15 @@ pub const EARLY_SHARE_MAX: f64 = 0.25;
 /// not leave tickets behind.
 pub const HEADROOM: f64 = 0.1;
 
-/// Ended orders (cancelled or expired) that one buyer may have in one sale before new orders are refused. Each keeps a
-/// record in Redis, and a buyer who orders and cancels in a loop makes 1,500 of them a second. Must equal `ENDED_MAX` in
-/// `prelude.lua`.
+/// Ended orders (cancelled or expired) that one buyer may have in one sale before new orders are
+/// refused. Each keeps a record in Redis, and a buyer who orders and cancels in a loop makes 1,500
+/// of them a second. Must equal `ENDED_MAX` in `prelude.lua`.
 pub const ENDED_ORDERS_MAX: u64 = 64;
-/// Orders of one sale that were cancelled before they came and are remembered. Must equal `EARLY_MAX` in `cancel.lua`.
+/// Orders of one sale that were cancelled before they came and are remembered. Must equal
+/// `EARLY_MAX` in `cancel.lua`.
 pub const CANCELLED_EARLY_MAX: u64 = 4_096;
-/// Changes of the hold time that a sale remembers, so that orders keep theirs. Must equal `HOLD_TIMES_MAX` in
-/// `prelude.lua`.
+/// Changes of the hold time that a sale remembers, so that orders keep theirs. Must equal
+/// `HOLD_TIMES_MAX` in `prelude.lua`.
 pub const HOLD_TIMES_MAX: usize = 16;
 
 /// Exact stock is public at or above this number of free tickets only.

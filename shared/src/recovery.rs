@@ -1,6 +1,8 @@
-//! What a node decides while sales recover after Redis was restarted or replaced: which sales may lack something of
-//! its own, which nodes it waits for, and which pass over a sale it makes next. Time is an argument, in milliseconds of
-//! a clock that is never set back. See `docs/HEALING.md`.
+//! Recovery rules: which sales a node may lack entries for, and which nodes it waits for.
+//!
+//! What a node decides while sales recover after Redis was restarted or replaced: which sales may
+//! lack something of its own, which nodes it waits for, and which pass over a sale it makes next.
+//! Time is an argument, in milliseconds of a clock that is never set back. See `docs/HEALING.md`.
 
 use crate::domain::order::Pass;
 use crate::domain::sale::SaleState;
@@ -18,15 +20,18 @@ pub struct RecoveryLookup {
     pub history: String,
     /// Whether it changes: its recovery in this history is over, or none was needed.
     pub whole: bool,
-    /// The last entry of its log that the history was found with; of a sale that is whole, the last one that it has.
+    /// The last entry of its log that the history was found with; of a sale that is whole, the last
+    /// one that it has.
     pub found: u64,
     /// Its state.
     pub state: SaleState,
     /// What earlier failovers lost.
     pub lost: LostRanges,
-    /// The pass that its record says this node has made; 0 = registered and none made. `None` = not registered.
+    /// The pass that its record says this node has made; 0 = registered and none made. `None` = not
+    /// registered.
     pub mark: Option<u8>,
-    /// A node counts as done with it only where its record says so: the sale was not there when nodes looked first.
+    /// A node counts as done with it only where its record says so: the sale was not there when
+    /// nodes looked first.
     pub marks_only: bool,
 }
 
@@ -37,7 +42,8 @@ pub struct Mine {
     pub received: u64,
     /// The highest `commit_seq` in its journal, 0 = none.
     pub noted: u64,
-    /// Whether its journal has an entry in a range that was lost, which this process has not restored yet.
+    /// Whether its journal has an entry in a range that was lost, which this process has not
+    /// restored yet.
     pub in_lost: bool,
 }
 
@@ -84,7 +90,8 @@ pub struct Known {
     pub weight: u32,
     /// Its last beat, by the ledger's clock.
     pub beat: UnixMillis,
-    /// The histories of which it has declared that it registered everything that it may have to restore.
+    /// The histories of which it has declared that it registered everything that it may have to
+    /// restore.
     pub declared: BTreeSet<String>,
 }
 
@@ -108,8 +115,9 @@ struct Lived {
     seen: u64,
 }
 
-/// Which nodes are waited for. A node is waited for if it lived when the history began, for as long as it beats, but
-/// no longer than [`HEAL_PATIENCE_MS`] after it fell silent and [`HEAL_LONGEST_MS`] in all.
+/// Which nodes are waited for. A node is waited for if it lived when the history began, for as long
+/// as it beats, but no longer than [`HEAL_PATIENCE_MS`] after it fell silent and
+/// [`HEAL_LONGEST_MS`] in all.
 #[derive(Clone, Debug, Default)]
 pub struct AwaitedNodes {
     me: Option<u16>,
@@ -131,7 +139,8 @@ impl AwaitedNodes {
         }
     }
 
-    /// `history` was seen; the nodes in `lived` lived at the last beat before. Answers whether it is new.
+    /// `history` was seen; the nodes in `lived` lived at the last beat before. Answers whether it
+    /// is new.
     pub fn begin(&mut self, history: &str, lived: &BTreeSet<u16>, now: u64) -> bool {
         if self.since.contains_key(history) {
             return false;
@@ -147,8 +156,9 @@ impl AwaitedNodes {
         true
     }
 
-    /// A sale has less than was received in a history that is no new one, as after all keys were deleted: the list of
-    /// nodes may be lost, too, and whoever in `lived` beat a moment ago is waited for.
+    /// A sale has less than was received in a history that is no new one, as after all keys were
+    /// deleted: the list of nodes may be lost, too, and whoever in `lived` beat a moment ago is
+    /// waited for.
     pub fn doubt(&mut self, lived: &BTreeSet<u16>, now: u64) {
         for node in lived {
             let beat = UnixMillis(0);
@@ -234,7 +244,8 @@ impl AwaitedNodes {
         view
     }
 
-    /// Nodes that beat and are not waited for any longer, because they have not declared `history` for too long.
+    /// Nodes that beat and are not waited for any longer, because they have not declared `history`
+    /// for too long.
     #[must_use]
     pub fn overdue(&self, history: &str, now: u64) -> Vec<u16> {
         let view = self.view(history, now);
@@ -267,8 +278,8 @@ impl View {
         self.awaited.iter().all(|(_, declared)| *declared)
     }
 
-    /// Which part of the sales `me` adopts, so that the nodes do not all adopt the same ones: its place among those
-    /// that are waited for, and their number.
+    /// Which part of the sales `me` adopts, so that the nodes do not all adopt the same ones: its
+    /// place among those that are waited for, and their number.
     #[must_use]
     pub fn share(&self, me: u16) -> (usize, usize) {
         let place = self.awaited.iter().position(|(node, _)| *node == me);
@@ -298,7 +309,8 @@ pub enum RecoveryStage {
 pub enum Next {
     /// Makes this pass over what it has left.
     Make(Pass),
-    /// Nothing: others have to make the pass that it made last. It does not keep other sales waiting meanwhile.
+    /// Nothing: others have to make the pass that it made last. It does not keep other sales
+    /// waiting meanwhile.
     Wait,
     /// The sale goes on; what is left is restored as far as it fits.
     End,
@@ -317,7 +329,8 @@ impl Turn {
         self.made
     }
 
-    /// What to do when the sale is at `stage`. No pass begins before all nodes have made the one before it.
+    /// What to do when the sale is at `stage`. No pass begins before all nodes have made the one
+    /// before it.
     #[must_use]
     pub fn next(&self, stage: RecoveryStage) -> Next {
         match (stage, self.made) {
@@ -344,7 +357,7 @@ mod tests {
 
     const H: &str = "history";
 
-    fn look() -> RecoveryLookup {
+    fn lookup() -> RecoveryLookup {
         RecoveryLookup {
             history: H.into(),
             whole: false,
@@ -379,10 +392,10 @@ mod tests {
             noted: 10,
             in_lost: false,
         };
-        assert_eq!(duty(&look(), mine), Duty::Adopt);
+        assert_eq!(duty(&lookup(), mine), Duty::Adopt);
         let whole = RecoveryLookup {
             whole: true,
-            ..look()
+            ..lookup()
         };
         let newer = Mine {
             received: 12,
@@ -390,14 +403,14 @@ mod tests {
         };
         // One that was created again under its name after it was lost.
         assert_eq!(duty(&whole, newer), Duty::Restore);
-        assert_eq!(duty(&look(), newer), Duty::Restore);
+        assert_eq!(duty(&lookup(), newer), Duty::Restore);
         let noted = Mine { noted: 11, ..mine };
-        assert_eq!(duty(&look(), noted), Duty::Restore);
+        assert_eq!(duty(&lookup(), noted), Duty::Restore);
         let lost = Mine {
             in_lost: true,
             ..mine
         };
-        assert_eq!(duty(&look(), lost), Duty::Restore);
+        assert_eq!(duty(&lookup(), lost), Duty::Restore);
         assert_eq!(duty(&whole, lost), Duty::Late);
     }
 
@@ -405,7 +418,7 @@ mod tests {
     fn a_node_that_registered_before_it_died_makes_its_passes_when_it_is_back() {
         let marked = |mark| RecoveryLookup {
             mark: Some(mark),
-            ..look()
+            ..lookup()
         };
         assert_eq!(duty(&marked(0), Mine::default()), Duty::Restore);
         assert_eq!(duty(&marked(2), Mine::default()), Duty::Restore);

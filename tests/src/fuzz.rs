@@ -1,7 +1,8 @@
-//! What is fuzzed: every place where bytes of somebody else become values. Each target takes any bytes, must not
-//! panic, and holds what it accepts to what the rest of the system relies on. `tests/tests/fuzz` runs them for a
-//! moment over the inputs in `fuzz/corpus`; `fuzz/` has them for libFuzzer, to run for hours. Those named `..._with` take
-//! the reader that they try, so that a test can plant a wrong one.
+//! What is fuzzed: every place where bytes of somebody else become values. Each target takes any
+//! bytes, must not panic, and holds what it accepts to what the rest of the system relies on.
+//! `tests/tests/fuzz` runs them for a moment over the inputs in `fuzz/corpus`; `fuzz/` has them for
+//! libFuzzer, to run for hours. Those named `..._with` take the reader that they try, so that a
+//! test can plant a wrong one.
 
 use lastseat::journal::ExportedLog;
 use lastseat_ledger::{LedgerUrl, read_log_entry, reserve_batch};
@@ -137,8 +138,8 @@ pub fn counts_with(bytes: &[u8], add: impl Fn(&mut EdgeCounts, &EdgeCounts)) {
     }
 }
 
-/// The signature of an edge, over a request whose path is the rest of the input. No input has a right one for another
-/// path than that of the corpus.
+/// The signature of an edge, over a request whose path is the rest of the input. No input has a
+/// right one for another path than that of the corpus.
 pub fn signature(bytes: &[u8]) {
     signature_with(bytes, |header, signed, now| {
         verify(&keys(), Some(header), signed, now).is_ok()
@@ -192,7 +193,8 @@ pub fn trace(bytes: &[u8]) {
     }
 }
 
-/// Variables of edge and node, one a line: the table of origins, a balance, a rate, keys, the address of Redis.
+/// Variables of edge and node, one a line: the table of origins, a balance, a rate, keys, the
+/// address of Redis.
 pub fn config(bytes: &[u8]) {
     config_with(bytes, |secret| {
         KeyRing::parse(secret).err().map(|error| error.to_string())

@@ -2,11 +2,11 @@
 //! load.
 //!
 //! [`harness`] starts, watches and stops them; [`rush`] is the load generator behind `make rush`;
-//! [`cost`] measures what an order costs in Redis; [`guard`] counts what the hot paths cost; [`fuzz`] has what is
-//! fuzzed; [`histories`] and [`plays`] hold the ledger's scripts to their rules, and [`mutants`] tries whether they do;
-//! [`profile`] draws where the processor time goes; [`swarm`] simulates more edges than fit on a machine, and
-//! [`sim`] everything that can break.
-//! The tests themselves are in `tests/tests`, one binary per tier.
+//! [`cost`] measures what an order costs in Redis; [`guard`] counts what the hot paths cost;
+//! [`fuzz`] has what is fuzzed; [`histories`] and [`plays`] hold the ledger's scripts to their
+//! rules, and [`mutants`] tries whether they do; [`profile`] draws where the processor time goes;
+//! [`swarm`] simulates more edges than fit on a machine, and [`sim`] everything that can break. The
+//! tests themselves are in `tests/tests`, one binary per tier.
 
 pub mod bench;
 pub mod cost;

@@ -1,6 +1,6 @@
-//! Plays: what is said to the scripts, word by word, and what they answer. The random histories hold the scripts to the
-//! model; plays hold them to what no history reaches: damaged data, other histories of Redis, what nodes tell each
-//! other, and the bytes that are stored.
+//! Plays: what is said to the scripts, word by word, and what they answer. The random histories
+//! hold the scripts to the model; plays hold them to what no history reaches: damaged data, other
+//! histories of Redis, what nodes tell each other, and the bytes that are stored.
 //!
 //! A play is a part of a file of `tests/plays`:
 //!
@@ -11,10 +11,11 @@
 //! = [10 0 0 1 1 open 0 0 60000 0 4 5000 | n]
 //! ```
 //!
-//! The first word is a script, which gets its keys before the other words; `clock`, which sets the clock; `dump`, which
-//! shows all that is stored; or a command of Redis. `:x` is the sale's key of that name, `HISTORY` the history of this
-//! Redis, `_` an empty word, `a..b` all numbers from a to b. Each play ends with a dump. `LASTSEAT_WRITE_PLAYS=1` writes
-//! what the scripts answer into the files: read what changes.
+//! The first word is a script, which gets its keys before the other words; `clock`, which sets the
+//! clock; `dump`, which shows all that is stored; or a command of Redis. `:x` is the sale's key of
+//! that name, `HISTORY` the history of this Redis, `_` an empty word, `a..b` all numbers from a to
+//! b. Each play ends with a dump. `LASTSEAT_WRITE_PLAYS=1` writes what the scripts answer into the
+//! files: read what changes.
 
 use crate::harness::PrivateRedis;
 use crate::harness::paths::repository;
@@ -177,7 +178,8 @@ impl<'a> TranscriptStage<'a> {
             let answer = self.say(said)?;
             if answer != *expected {
                 return Err(format!(
-                    "{}: {}\n  > {said}\n  the play says {expected:?}\n  the script says {answer:?}",
+                    "{}: {}\n  > {said}\n  the play says {expected:?}\n  the script says \
+                     {answer:?}",
                     play.file, play.sentence
                 ));
             }
@@ -201,8 +203,8 @@ impl<'a> TranscriptStage<'a> {
         Ok(play)
     }
 
-    /// Whether the scripts tell the time of Redis, in milliseconds. Asked at several parts of a second: what is off by
-    /// less than a millisecond shows in some.
+    /// Whether the scripts tell the time of Redis, in milliseconds. Asked at several parts of a
+    /// second: what is off by less than a millisecond shows in some.
     ///
     /// # Errors
     /// What they tell instead.

@@ -1,4 +1,7 @@
-//! The document of the API, as nodes serve it. Like the page it lies in the JavaScript of the worker.
+//! Handler of `GET /openapi.json`: serves the document of the API from the JavaScript of the
+//! worker.
+//!
+//! Like the page it lies in the JavaScript of the worker.
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -1,4 +1,4 @@
-//! The life of an order at the edge: it is checked, passes the gate or does not, and is forwarded.
+//! Handlers of orders: validate, decide at the gate, forward to an origin.
 
 use crate::isolate::Isolate;
 use crate::request_headers;
@@ -53,7 +53,7 @@ pub(crate) async fn place(
             }
             GateDecision::Wait => {
                 runtime::sleep(BEAT_MS).await;
-                ask = ask.after_a_beat();
+                ask = ask.after_a_retry_interval();
                 now = runtime::now();
             }
         }
@@ -83,7 +83,7 @@ pub(crate) async fn place(
         return response::problem(&problem.for_order(&id));
     }
     isolate.count_forwarded(sale);
-    let errand = UpstreamRequest {
+    let forwarding = UpstreamRequest {
         isolate,
         request,
         sale,
@@ -93,7 +93,7 @@ pub(crate) async fn place(
         since,
         watch: &watch,
     };
-    match errand.run(Some((&id, key)), Some(&body)).await {
+    match forwarding.run(Some((&id, key)), Some(&body)).await {
         Ok(reply) => {
             if reply.ok() {
                 isolate.saw_granted(&id);
@@ -137,7 +137,7 @@ pub(crate) async fn ask(
             Err(problem) => return response::problem(&named(problem)),
         }
     }
-    let errand = UpstreamRequest {
+    let forwarding = UpstreamRequest {
         isolate,
         request,
         sale,
@@ -147,7 +147,7 @@ pub(crate) async fn ask(
         since,
         watch: &watch,
     };
-    match errand.run(None, body.as_ref()).await {
+    match forwarding.run(None, body.as_ref()).await {
         Ok(reply) => Ok(response::of_origin(reply)),
         Err(lost) => {
             // What only reads has changed nothing, wherever it got lost.

@@ -1,4 +1,4 @@
-//! How a sale stands, for everybody who looks: from memory for a second, then from an origin.
+//! Handler of `GET /v1/sales/{sale}`: from the sale cache for a second, then from an origin.
 
 use crate::isolate::Isolate;
 use crate::response;
@@ -26,7 +26,7 @@ pub(crate) async fn show(
     let mut beats: u32 = 0;
     loop {
         let now = runtime::now();
-        match isolate.look(sale, beats, now) {
+        match isolate.lookup(sale, beats, now) {
             CacheLookup::Show(body, age_ms) => return response::view(&body, age_ms, "edge", None),
             CacheLookup::Ask => return ask(isolate, request, route, sale, now).await,
             CacheLookup::Busy(ms) => {
@@ -49,7 +49,7 @@ async fn ask(
     asked: UnixMillis,
 ) -> Result<Response, JsValue> {
     let watch = Watch::new();
-    let errand = UpstreamRequest {
+    let forwarding = UpstreamRequest {
         isolate,
         request,
         sale,
@@ -60,7 +60,7 @@ async fn ask(
         watch: &watch,
     };
     let chance = isolate.chance();
-    let Ok(reply) = errand.run(None, None).await else {
+    let Ok(reply) = forwarding.run(None, None).await else {
         return response::problem(&response::unanswered(LostRequest::NotSent, chance));
     };
     let by = bindings::answered_by(&reply).filter(|_| reply.status() == 200);

@@ -1,5 +1,7 @@
-//! The page on which people buy. It is one file, the same for every sale, and lies in the JavaScript of the
-//! worker (`page.js`): to show it costs neither an origin nor a copy through Wasm.
+//! Handler of the buyer page.
+//!
+//! It is one file, the same for every sale, and lies in the JavaScript of the worker (`page.js`):
+//! to show it costs neither an origin nor a copy through Wasm.
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;

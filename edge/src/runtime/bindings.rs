@@ -1,4 +1,4 @@
-//! The functions of `glue.js`.
+//! Bindings to the JavaScript functions in `bindings.js`.
 
 use js_sys::{Function, Object, Promise};
 use wasm_bindgen::JsValue;

@@ -1,9 +1,11 @@
-//! Runs the work of one request. The work runs at once, in the call that brought the request, up to its first
-//! wait; a refusal waits for nothing, so it needs no promise. From then on it runs whenever what it waits for
-//! has settled, in the microtask of that promise: always in its own request's context.
+//! Executor: polls the future of one request.
 //!
-//! This takes the place of `wasm-bindgen-futures`, which makes two closures known to the garbage collector for each
-//! wait and has one queue for the tasks of all requests.
+//! The work runs at once, in the call that brought the request, up to its first wait; a refusal
+//! waits for nothing, so it needs no promise. From then on it runs whenever what it waits for has
+//! settled, in the microtask of that promise: always in its own request's context.
+//!
+//! This takes the place of `wasm-bindgen-futures`, which makes two closures known to the garbage
+//! collector for each wait and has one queue for the tasks of all requests.
 
 use js_sys::{Function, Promise};
 use std::cell::{Cell, RefCell};
@@ -34,8 +36,8 @@ thread_local! {
     static SETTLED: Closure<dyn Fn(u32, JsValue)> = Closure::new(settled);
 }
 
-/// Does `work` up to its first wait. If it is done then, this is its outcome; if not, a promise of it, which `stay`
-/// is told of.
+/// Does `work` up to its first wait. If it is done then, this is its outcome; if not, a promise of
+/// it, which `stay` is told of.
 ///
 /// # Errors
 /// Those of `work`.
@@ -84,8 +86,8 @@ pub(crate) struct Wait<F> {
     begin: Option<F>,
 }
 
-/// Waits for what `begin` starts; `None` if nothing came of it. `begin` is given a number and the function to call
-/// with it, later. Work has one wait at a time.
+/// Waits for what `begin` starts; `None` if nothing came of it. `begin` is given a number and the
+/// function to call with it, later. Work has one wait at a time.
 pub(crate) fn wait<F>(begin: F) -> Wait<F>
 where
     F: FnOnce(u32, &Function) -> Result<(), JsValue> + Unpin,

@@ -1,5 +1,6 @@
-//! What the edge takes from its runtime: the clock, chance, timers, `fetch`. Each of them is read
-//! here and nowhere else.
+//! Runtime of the edge: clock, random numbers, timers and `fetch`.
+//!
+//! Each of them is read here and nowhere else.
 
 pub(crate) mod bindings;
 pub(crate) mod executor;
@@ -20,9 +21,10 @@ extern "C" {
     #[derive(Debug)]
     pub type RequestContext;
 
-    /// Until `promise` settles, Cloudflare lets the request's work go on although its client left (for up to 30 s):
-    /// an origin that was asked is heard, and what the work holds is freed instead of waiting for ever for timers
-    /// and answers of a dead request. Local workerd lets it go on anyway.
+    /// Until `promise` settles, Cloudflare lets the request's work go on although its client left
+    /// (for up to 30 s): an origin that was asked is heard, and what the work holds is freed
+    /// instead of waiting for ever for timers and answers of a dead request. Local workerd lets it
+    /// go on anyway.
     #[wasm_bindgen(method, catch, js_name = waitUntil)]
     pub(crate) fn wait_until(this: &RequestContext, promise: &Promise) -> Result<(), JsValue>;
 }
@@ -65,8 +67,8 @@ pub(crate) async fn sleep(ms: u64) {
 pub(crate) enum Reply {
     /// Its headers are there.
     Here(Response),
-    /// It failed. workerd says the same, "Network connection lost.", whether the other side refused the connection or
-    /// took the request and then reset it.
+    /// It failed. workerd says the same, "Network connection lost.", whether the other side refused
+    /// the connection or took the request and then reset it.
     Failed,
     /// Nothing yet.
     Pending(Promise),

@@ -1,5 +1,7 @@
-//! The command line. Values that need more than a glance are checked in [`crate::config`], which
-//! reports all that is wrong at once.
+//! Command line definition (clap).
+//!
+//! Values that need more than a glance are checked in [`crate::config`], which reports all that is
+//! wrong at once.
 
 mod doctor;
 mod orders;
@@ -79,8 +81,9 @@ pub struct Common {
         value_name = "text|json"
     )]
     pub log_format: LogFormat,
-    /// The Redis that is the ledger: redis://user:password@host:6379/0 or unix:/path, a Redis Cluster as
-    /// redis+cluster://host:port,host:port, or what Sentinels name as redis+sentinel://host:port,host:port/name
+    /// The Redis that is the ledger: redis://user:password@host:6379/0 or unix:/path, a Redis
+    /// Cluster as redis+cluster://host:port,host:port, or what Sentinels name as
+    /// redis+sentinel://host:port,host:port/name
     #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "URL")]
     pub redis_url: Option<Secret>,
@@ -134,10 +137,13 @@ Examples:
     Top(TopFlags),
     /// Recount a sale and compare with its counters
     #[command(after_help = "\
-It works on damaged data, too, also while the sale sells, and changes nothing. --repair-plan prints a shell script that would
-bring the sale in line with its orders and its log: read it, take a backup, let no node sell, then run it.
+It works on damaged data, too, also while the sale sells, and changes nothing. --repair-plan \
+prints a shell script that would
+bring the sale in line with its orders and its log: read it, take a backup, let no node sell, \
+then run it.
 
-Exit codes: 0 all agrees, 1 differences or something that matters could not be checked (with --repair-plan: there is
+Exit codes: 0 all agrees, 1 differences or something that matters could not be checked (with \
+--repair-plan: there is
 something to repair), 2 could not check.
 
 Examples:
@@ -231,7 +237,8 @@ pub struct ServeFlags {
     #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "TOKEN")]
     pub shop_token: Option<Secret>,
-    /// Key of the edges, the same as theirs; several as id:secret,id:secret while one replaces another
+    /// Key of the edges, the same as theirs; several as id:secret,id:secret while one replaces
+    /// another
     #[arg(long, env = "LASTSEAT_EDGE_KEY", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "KEYS")]
     pub edge_key: Option<Secret>,
@@ -293,10 +300,12 @@ pub struct ClusterFlags {
         value_name = "WEIGHTS"
     )]
     pub weights: String,
-    /// Threads of each node; when absent its share of half the processors, the rest is for Redis and edges
+    /// Threads of each node; when absent its share of half the processors, the rest is for Redis
+    /// and edges
     #[arg(long, env = "LASTSEAT_THREADS", value_name = "1..256")]
     pub threads: Option<String>,
-    /// Zones (data centres) of the nodes, one for each; edges stand in these zones in turn and ask their own first
+    /// Zones (data centres) of the nodes, one for each; edges stand in these zones in turn and ask
+    /// their own first
     #[arg(long, env = "LASTSEAT_ZONES", value_name = "ZONES")]
     pub zones: Option<String>,
     /// Let the Redis of the cluster also listen on this port of 127.0.0.1
@@ -321,7 +330,8 @@ pub struct ClusterFlags {
     #[arg(long, env = "LASTSEAT_BUYER_KEY", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "KEYS")]
     pub buyer_key: Option<Secret>,
-    /// What one client address may ask of each node and each edge, such as "5/s burst 20" or "30/m burst 10"
+    /// What one client address may ask of each node and each edge, such as "5/s burst 20" or "30/m
+    /// burst 10"
     #[arg(long, env = "LASTSEAT_CLIENT_RATE", value_name = "RATE")]
     pub client_rate: Option<String>,
     /// Create the sale "demo", and let anybody make the shop's calls
@@ -381,7 +391,8 @@ pub struct AuditFlags {
     /// Which stands where a record and the log contradict each other: log or records
     #[arg(long, value_name = "log|records", requires = "repair_plan")]
     pub trust: Option<String>,
-    /// An order of which the other side stands, or which is given up where neither can be read (may be repeated)
+    /// An order of which the other side stands, or which is given up where neither can be read (may
+    /// be repeated)
     #[arg(long, value_name = "ORDER", requires = "repair_plan")]
     pub except: Vec<String>,
     /// What becomes of log entries that are ahead of the sale: finish or undo

@@ -1,4 +1,4 @@
-//! Why a command ended without doing its work: a sentence for a person and an exit code.
+//! Failure of a command: a sentence for a person and an exit code.
 
 use core::fmt;
 use std::process::ExitCode;

@@ -1,5 +1,7 @@
-//! What `orders export` printed, read back: which orders there should be. The shop's copy of the log is
-//! the journal from which a ledger that was restored from a backup learns what it forgot.
+//! Exported log: reads back what `orders export` printed.
+//!
+//! The shop's copy of the log is the journal from which a ledger that was restored from a backup
+//! learns what it forgot.
 
 use serde::Deserialize;
 use shared::{BuyerId, OrderId, Quantity, SaleId};
@@ -66,8 +68,8 @@ struct Line {
 }
 
 impl ExportedLog {
-    /// Reads the lines of `sale`; those of other sales are passed over, and a line that comes twice (an
-    /// export that was started again) counts once.
+    /// Reads the lines of `sale`; those of other sales are passed over, and a line that comes twice
+    /// (an export that was started again) counts once.
     ///
     /// # Errors
     /// A sentence with the number of the line that is none of `orders export`.

@@ -1,4 +1,5 @@
-//! The program `lastseat`: the command line, its commands, the configuration that they read, the doctor and the relay.
+//! The program `lastseat`: the command line, its commands, the configuration that they read, the
+//! doctor and the relay.
 
 #![warn(missing_docs)]
 

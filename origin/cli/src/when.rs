@@ -1,5 +1,7 @@
-//! Moments and durations as operators write them. Their own few lines rather than a crate: the
-//! forms are three, and `timestamp.rs` has the calendar already.
+//! Parsers for points in time and durations as operators write them.
+//!
+//! Their own few lines rather than a crate: the forms are three, and `timestamp.rs` has the
+//! calendar already.
 
 use lastseat_node::timestamp::Rfc3339;
 use shared::UnixMillis;

@@ -1,4 +1,4 @@
-//! An edge of the cluster: `wrangler dev` or bare workerd as a child, or several of the latter that share a port.
+//! Supervised edge: `wrangler dev` or bare workerd as child processes.
 
 use super::keys::Keys;
 use super::member::Member;
@@ -70,7 +70,8 @@ impl EdgeMember {
         process::print_to(&mut command, &self.log_file()).map_err(failed)?;
         if let Some(port) = &self.shared {
             command.stdin(port.listener().map_err(failed)?);
-            // Where it says that it listens: the others that share the port may answer before it does.
+            // Where it says that it listens: the others that share the port may answer before it
+            // does.
             command.stdout(Stdio::piped());
         }
         command.current_dir(&self.root);
@@ -183,8 +184,9 @@ impl EdgeMember {
         });
     }
 
-    /// Waits until it answers. An edge whose variables are wrong says so in every answer; one that shares its port
-    /// has the variables of the others, so it does not matter which of them is asked.
+    /// Waits until it answers. An edge whose variables are wrong says so in every answer; one that
+    /// shares its port has the variables of the others, so it does not matter which of them is
+    /// asked.
     async fn answers(&self, control: Option<ChildStdout>) -> Result<(), String> {
         if let Some(control) = control {
             listens(control).await;
@@ -231,7 +233,8 @@ impl Member for EdgeMember {
     }
 }
 
-/// Waits until a process says on its control descriptor that it listens; for ever if it ends without having said so.
+/// Waits until a process says on its control descriptor that it listens; for ever if it ends
+/// without having said so.
 async fn listens(control: ChildStdout) {
     let mut control = BufReader::new(control);
     let mut line = String::new();
@@ -264,7 +267,8 @@ impl Said {
         let Some(rest) = text.strip_prefix("HTTP/1.1 ") else {
             return Self::NotHttp;
         };
-        // An edge that is set up knows no such address. Another 503 is that of a proxy before an edge that starts.
+        // An edge that is set up knows no such address. Another 503 is that of a proxy before an
+        // edge that starts.
         let body = rest.split_once("\r\n\r\n").map(|(_, body)| body);
         let problem = body.and_then(|body| serde_json::from_str::<Problem>(body).ok());
         match problem {

@@ -1,4 +1,4 @@
-//! The keys that the nodes and edges of one machine share.
+//! Shared keys of the nodes and edges of one machine.
 
 use super::kept_token;
 use super::repository::repository;
@@ -26,7 +26,8 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Those that were given, or those of the repository's `.dev.vars`, or those of this data directory.
+    /// Those that were given, or those of the repository's `.dev.vars`, or those of this data
+    /// directory.
     pub(super) fn of(config: &ClusterConfig) -> Result<Self, String> {
         let root = repository();
         let kept = root.as_deref().and_then(edge_key_of);

@@ -1,5 +1,4 @@
-//! A whole system on one machine: Redis, nodes and edges as separate processes, started in that
-//! order and stopped in the other.
+//! Supervisor of one machine: Redis, nodes and edges as separate processes.
 
 #![warn(missing_docs)]
 
@@ -224,7 +223,7 @@ impl Cluster {
             roster: &roster,
             data_dir,
             demo,
-            door: door(&roster, config, keys),
+            door: entry_point(&roster, config, keys),
         };
         match config.log_format {
             LogFormat::Text => eprintln!("{summary}"),
@@ -240,7 +239,7 @@ impl Cluster {
 
     /// Edges first, so that nobody asks nodes that are gone; Redis last, so that nodes can finish.
     async fn stop(&mut self, signals: &mut StopSignals) {
-        let wishes = [&self.edges, &self.nodes, &self.redis].map(MemberGroup::wish);
+        let wishes = [&self.edges, &self.nodes, &self.redis].map(MemberGroup::shutdown_signal);
         let stopping = async {
             self.edges.stop().await;
             self.nodes.stop().await;
@@ -271,7 +270,11 @@ fn edge_port(plan: &EdgePlan) -> io::Result<(u16, Option<Arc<SharedPort>>)> {
 }
 
 /// Where a buyer can go.
-fn door<'a>(roster: &'a ClusterState, config: &ClusterConfig, keys: &Keys) -> EntryPoint<'a> {
+fn entry_point<'a>(
+    roster: &'a ClusterState,
+    config: &ClusterConfig,
+    keys: &Keys,
+) -> EntryPoint<'a> {
     let node = roster.nodes.first().filter(|_| config.direct);
     let edge = roster.edges.first().map(|edge| &edge.url);
     let open = edge.or(node.map(|node| &node.url));

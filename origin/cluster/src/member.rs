@@ -1,4 +1,4 @@
-//! Members of a cluster: started, watched, started again when they die, stopped together.
+//! Supervised processes: started, monitored, restarted when they die, stopped together.
 
 use crate::process::{Running, ShutdownSignal};
 use std::future::Future;
@@ -101,7 +101,7 @@ impl MemberGroup {
 
     /// Where others can wish this tier dead.
     #[must_use]
-    pub fn wish(&self) -> watch::Sender<ShutdownSignal> {
+    pub fn shutdown_signal(&self) -> watch::Sender<ShutdownSignal> {
         self.wish.clone()
     }
 }

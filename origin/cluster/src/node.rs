@@ -1,4 +1,4 @@
-//! A node of the cluster: `lastseat serve` as a child.
+//! Supervised node: `lastseat serve` as a child process.
 
 use super::keys::Keys;
 use super::member::Member;

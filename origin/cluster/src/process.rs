@@ -1,3 +1,5 @@
+//! Child processes: each in its own process group, asked to stop before it is killed.
+//!
 //! Child processes without surprises: each has a process group of its own, is told to stop before
 //! it is made to, and does not outlive us.
 
@@ -172,8 +174,9 @@ pub fn terminate(pid: u32) -> io::Result<()> {
     Ok(kill_process(pid, Signal::TERM)?)
 }
 
-/// Lets this process, and those that it starts, have as many files open as its user may: each connection is one, at
-/// bare workerd two, and that one ends when it finds none free. Many systems allow 1,024 at first and far more on request.
+/// Lets this process, and those that it starts, have as many files open as its user may: each
+/// connection is one, at bare workerd two, and that one ends when it finds none free. Many systems
+/// allow 1,024 at first and far more on request.
 pub fn allow_files() {
     let limit = getrlimit(Resource::Nofile);
     let most = Rlimit {
@@ -187,11 +190,13 @@ pub fn allow_files() {
     }
 }
 
-/// Where [`free_port`] looks. Linux gives those from 32768 on to whoever asks for any, others from 49152 on.
+/// Where [`free_port`] looks. Linux gives those from 32768 on to whoever asks for any, others from
+/// 49152 on.
 const OWN_PORTS: RangeInclusive<u16> = 20_000..=32_000;
 
-/// A port that was free a moment ago, for programs that cannot take one by themselves. It lies below those that the
-/// system gives to whoever asks for any, so it is still free when a slow program comes to take it.
+/// A port that was free a moment ago, for programs that cannot take one by themselves. It lies
+/// below those that the system gives to whoever asks for any, so it is still free when a slow
+/// program comes to take it.
 ///
 /// # Errors
 /// None was free in a hundred tries.

@@ -1,8 +1,8 @@
-//! The cluster's own Redis: started, owned and stopped by lastseat, never the system's instance.
+//! Supervised Redis server of the cluster.
 //!
 //! It listens on a Unix socket in its data directory and syncs its append-only file at every write,
-//! which group commit pays for. Before each start that file is made whole: a half script at its end would be
-//! carried out by the start after the next one.
+//! which group commit pays for. Before each start that file is made whole: a half script at its end
+//! would be carried out by the start after the next one.
 
 use crate::member::Member;
 use crate::process::{self, Running};
@@ -34,9 +34,11 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Programs that will do, the first one found is taken.
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 
-/// What makes the append-only file whole, the same here as on servers: a shell script that runs `redis-check-aof`.
+/// What makes the append-only file whole, the same here as on servers: a shell script that runs
+/// `redis-check-aof`.
 const MAKE_WHOLE: &str = include_str!("../../../deploy/redis/make-whole");
-/// Becomes a program whose files are for their owner only: they hold order ids, which are capabilities.
+/// Becomes a program whose files are for their owner only: they hold order ids, which are
+/// capabilities.
 const PRIVATELY: &str = "umask 077 && exec \"$@\"";
 
 /// A Redis of one's own.
@@ -311,8 +313,8 @@ fn socket_in(directory: &Path) -> io::Result<PathBuf> {
     Ok(short.join("redis.sock"))
 }
 
-/// Lets nobody but its owner into `directory`, and takes the rights of others from the files of a version that
-/// left them.
+/// Lets nobody but its owner into `directory`, and takes the rights of others from the files of a
+/// version that left them.
 fn keep_private(directory: &Path) -> io::Result<()> {
     std::fs::set_permissions(directory, Permissions::from_mode(0o700))?;
     for entry in std::fs::read_dir(directory)? {

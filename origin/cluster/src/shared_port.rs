@@ -1,4 +1,4 @@
-//! A port on which several processes listen: the kernel gives each connection to one of them.
+//! Shared port (`SO_REUSEPORT`): several processes accept on it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,8 +14,9 @@ pub const SHARES_PORTS: bool = cfg!(target_os = "linux");
 
 /// A port that is held, so that nobody else gets it, by a socket that takes no connections itself.
 ///
-/// Each process has a socket of its own (`SO_REUSEPORT`) and is the only one that has it. When it dies, the kernel
-/// gives what comes then to the others at once; what it had not taken yet is reset.
+/// Each process has a socket of its own (`SO_REUSEPORT`) and is the only one that has it. When it
+/// dies, the kernel gives what comes then to the others at once; what it had not taken yet is
+/// reset.
 #[derive(Debug)]
 pub(super) struct SharedPort {
     held: TcpSocket,
@@ -38,7 +39,8 @@ impl SharedPort {
         Ok(self.held.local_addr()?.port())
     }
 
-    /// A socket that listens on it, to be a child's standard input: descriptors above that one are not passed on.
+    /// A socket that listens on it, to be a child's standard input: descriptors above that one are
+    /// not passed on.
     ///
     /// # Errors
     /// The system has no more sockets.

@@ -1,5 +1,4 @@
-//! What runs, and where: printed when the cluster is ready, and kept in `cluster.json` so that
-//! commands find the ledger.
+//! Cluster state file `cluster.json`: what runs, and where.
 
 use core::fmt;
 use lastseat_node::ready_line::NodeEntry;
@@ -218,7 +217,8 @@ impl fmt::Display for ClusterSummary<'_> {
             EntryPoint::Wrangler => {
                 writeln!(
                     f,
-                    "\nThe nodes take orders from an edge only. Start one in a second terminal:\n\n  \
+                    "\nThe nodes take orders from an edge only. Start one in a second \
+                     terminal:\n\n  \
                      npx wrangler dev"
                 )?;
                 WRANGLER
@@ -226,8 +226,10 @@ impl fmt::Display for ClusterSummary<'_> {
             EntryPoint::Elsewhere => {
                 return writeln!(
                     f,
-                    "\nThe nodes take orders from edges that have their LASTSEAT_EDGE_KEY. To have one, start again as\n  \
-                     lastseat cluster --edge wrangler\nor, to do without, with --insecure-direct.\n\nCtrl-C stops everything."
+                    "\nThe nodes take orders from edges that have their LASTSEAT_EDGE_KEY. To \
+                     have one, start again as\n  \
+                     lastseat cluster --edge wrangler\nor, to do without, with \
+                     --insecure-direct.\n\nCtrl-C stops everything."
                 );
             }
         };
@@ -265,8 +267,8 @@ impl fmt::Display for InZone<'_> {
     }
 }
 
-/// Where the dashboard is. For a demonstration the token stands behind the `#`, which a browser keeps
-/// to itself; otherwise the page asks for it.
+/// Where the dashboard is. For a demonstration the token stands behind the `#`, which a browser
+/// keeps to itself; otherwise the page asks for it.
 fn dashboard(admin: &str, token: Option<&str>) -> String {
     let plain = |token: &&str| token.bytes().all(|b| b.is_ascii_alphanumeric());
     match token.filter(plain) {

@@ -1,4 +1,4 @@
-//! The only place of the origin that reads a wall clock.
+//! Clocks: the wall clock of this machine and the estimated clock of the ledger.
 
 use shared::UnixMillis;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,15 +13,16 @@ pub fn now() -> UnixMillis {
     UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// The ledger's clock as last heard, so that all nodes agree on windows and deadlines.
+/// The ledger's clock, estimated from its last reply, so that all nodes agree on windows and
+/// deadlines.
 #[derive(Debug, Default)]
 pub struct LedgerClock {
     ahead_ms: AtomicI64,
 }
 
 impl LedgerClock {
-    /// Takes in what the ledger's clock said just now.
-    pub fn hear(&self, ledger: UnixMillis) {
+    /// Updates the estimate from a time that the ledger returned just now.
+    pub fn observe(&self, ledger: UnixMillis) {
         let ahead = i64::try_from(ledger.0).unwrap_or(0) - i64::try_from(now().0).unwrap_or(0);
         self.ahead_ms.store(ahead, Ordering::Relaxed);
     }

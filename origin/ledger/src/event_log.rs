@@ -1,4 +1,4 @@
-//! Reading the log of a sale, and acknowledging what was read.
+//! Event log calls: reads a sale's log and acknowledges what was read.
 
 use super::{Fault, Ledger, Reply, SaleChange, redis_keys, reply};
 use redis::Value;
@@ -40,7 +40,8 @@ impl Ledger {
         Ok(entries)
     }
 
-    /// Says that everything up to `commit_seq` was taken over downstream, so that it may be trimmed.
+    /// Says that everything up to `commit_seq` was taken over downstream, so that it may be
+    /// trimmed.
     ///
     /// # Errors
     /// See [`Fault`].

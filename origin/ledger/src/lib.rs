@@ -1,5 +1,7 @@
-//! The ledger: the only place where tickets are given. Everything that changes what is taken is a
-//! Lua script in `lua/`; this module calls them and reads their replies.
+//! Ledger client: calls the Lua scripts that alone change what is taken.
+//!
+//! Everything that changes what is taken is a Lua script in `lua/`; this module calls them and
+//! reads their replies.
 
 #![warn(missing_docs)]
 
@@ -59,7 +61,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tracing::Instrument;
 
-/// A handle to the ledger; clones share one connection.
+/// Client of the ledger; clones share one connection.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     link: Connection,
@@ -102,12 +104,13 @@ impl Ledger {
         })
     }
 
-    /// How every server that takes orders is set now: what [`Ledger::connect`] has checked, and more.
+    /// How every server that takes orders is set now: what [`Ledger::connect`] has checked, and
+    /// more.
     ///
     /// # Errors
     /// One does not answer, or none is known.
     pub async fn inspect(&self) -> Result<Vec<Found>, Fault> {
-        let servers = preflight::look(&self.link, &self.url).await;
+        let servers = preflight::lookup(&self.link, &self.url).await;
         servers.map_err(|(place, why)| Fault::NotSent(format!("{place}: {why}")))
     }
 
@@ -143,12 +146,12 @@ impl Ledger {
         }
     }
 
-    /// What was heard and acknowledged.
-    pub const fn acknowledged(&self) -> &AckJournal {
+    /// The ack journal of this process.
+    pub const fn ack_journal(&self) -> &AckJournal {
         &self.acknowledged
     }
 
-    /// What is known of the recovery that goes on.
+    /// State of the running recovery.
     pub const fn recovering(&self) -> &Arc<Recovering> {
         &self.recovering
     }
@@ -167,22 +170,22 @@ impl Ledger {
         }
     }
 
-    /// The server that `sale` was on when one was last connected to. Another one than before may lack what was
-    /// acknowledged: it was started again, or it is a replica that was promoted.
+    /// The server that `sale` was on when one was last connected to. Another one than before may
+    /// lack what was acknowledged: it was started again, or it is a replica that was promoted.
     #[must_use]
     pub fn server(&self, sale: &SaleId) -> Option<RunId> {
         let [key, ..] = redis_keys::of_sale(sale);
         self.link.server(&key)
     }
 
-    /// A number that rises whenever [`Ledger::server`] may answer differently; told before anything is sent over a
-    /// new connection.
+    /// A number that rises whenever [`Ledger::server`] may answer differently; told before anything
+    /// is sent over a new connection.
     #[must_use]
     pub fn server_changes(&self) -> watch::Receiver<u64> {
         self.link.server_changes()
     }
 
-    /// The ledger's clock as last heard.
+    /// The ledger's clock, estimated from its last reply.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         self.clock.now()
@@ -208,7 +211,7 @@ impl Ledger {
             return Ok(None);
         };
         let (snapshot, verdicts) = reserve_batch::read(batch, &parts)?;
-        self.clock.hear(snapshot.at);
+        self.clock.observe(snapshot.at);
         let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted { .. });
         // A "no" changes nothing that could be lost.
         if verdicts.iter().any(granted) {
@@ -238,7 +241,8 @@ impl Ledger {
         terms: &Terms,
         open: bool,
     ) -> Result<(Snapshot, Created), Fault> {
-        // Listed first: a listed sale that does not exist is skipped, an unlisted one would be lost.
+        // Listed first: a listed sale that does not exist is skipped, an unlisted one would be
+        // lost.
         self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str()))
             .await?;
         let script = &self.scripts().create;
@@ -269,7 +273,7 @@ impl Ledger {
             b'x' => Created::Differs,
             other => return Err(strange_letter(script, other)),
         };
-        Ok((self.heard(sale, &parts)?, created))
+        Ok((self.observed(sale, &parts)?, created))
     }
 
     /// All sales that were ever created here.
@@ -304,7 +308,7 @@ impl Ledger {
         let (seconds, micros) = (part(parts, 0)?, part(parts, 1)?);
         let ms = reply::number(seconds)?.saturating_mul(1_000);
         let now = UnixMillis(ms).plus(reply::number(micros)? / 1_000);
-        self.clock.hear(now);
+        self.clock.observe(now);
         Ok(now)
     }
 
@@ -337,7 +341,7 @@ impl Ledger {
             let again = self.run(script, &script.on(sale, heard())).await?;
             parts = again.unwrap_or(parts);
         }
-        let snapshot = self.heard(sale, &parts)?;
+        let snapshot = self.observed(sale, &parts)?;
         let expired = reply::number(part(&parts, 1)?)?;
         if stands_still(&parts)? {
             self.recovering.want(sale);
@@ -354,9 +358,9 @@ impl Ledger {
         Ok(self.sweep(sale).await?.map(|(snapshot, _)| snapshot))
     }
 
-    /// The order with this id, as it stands: a hold past its deadline counts as expired even if it has not
-    /// been swept yet. Behind the same fence as every change: while a sale may lack what was acknowledged, this
-    /// is a fault and never "no such order".
+    /// The order with this id, as it stands: a hold past its deadline counts as expired even if it
+    /// has not been swept yet. Behind the same fence as every change: while a sale may lack what
+    /// was acknowledged, this is a fault and never "no such order".
     ///
     /// # Errors
     /// See [`Fault`].
@@ -382,7 +386,7 @@ impl Ledger {
             self.recovering.want(sale);
             return Err(recovery::healing(sale));
         }
-        self.heard(sale, &parts)?;
+        self.observed(sale, &parts)?;
         match letter(&parts)? {
             b'd' => {}
             b'u' => return Ok(None),
@@ -502,20 +506,20 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn beat(&self, node: u16, weight: u32) -> Result<Heartbeat, Fault> {
-        self.beat_or_leave(node, weight, "").await
+    pub async fn heartbeat(&self, node: u16, weight: u32) -> Result<Heartbeat, Fault> {
+        self.heartbeat_or_leave(node, weight, "").await
     }
 
-    /// Reports that `node` stops. Where it has restored all that it had to in `settled`, the present history of
-    /// Redis, nobody need ever wait for it; else (empty) it counts as silent.
+    /// Reports that `node` stops. Where it has restored all that it had to in `settled`, the
+    /// present history of Redis, nobody need ever wait for it; else (empty) it counts as silent.
     ///
     /// # Errors
     /// See [`Fault`].
     pub async fn leave(&self, node: u16, settled: &str) -> Result<Heartbeat, Fault> {
-        self.beat_or_leave(node, 0, settled).await
+        self.heartbeat_or_leave(node, 0, settled).await
     }
 
-    async fn beat_or_leave(
+    async fn heartbeat_or_leave(
         &self,
         node: u16,
         weight: u32,
@@ -529,7 +533,7 @@ impl Ledger {
         command.arg(NODE_LIVE_MS).arg(NODE_FORGET_MS).arg(settled);
         let parts = self.run(script, &command).await?.unwrap_or_default();
         self.clock
-            .hear(UnixMillis(reply::number(part(&parts, 0)?)?));
+            .observe(UnixMillis(reply::number(part(&parts, 0)?)?));
         let live_weight = u32::try_from(reply::number(part(&parts, 1)?)?)
             .map_err(|_| Fault::Corrupt("the weights of the nodes are out of bounds".into()))?;
         let Value::Array(nodes) = part(&parts, 2)? else {
@@ -558,9 +562,10 @@ impl Ledger {
         self.counted(reply)
     }
 
-    /// Runs a script that changes a sale; `command` makes it for the `commit_seq` that was heard of the sale. A sale
-    /// that may lack acknowledged orders does not change: a node has it healed and nothing happened; anybody else
-    /// waits for that and asks again. The second part is as of [`Ledger::commit`].
+    /// Runs a script that changes a sale; `command` makes it for the `commit_seq` that was heard of
+    /// the sale. A sale that may lack acknowledged orders does not change: a node has it healed and
+    /// nothing happened; anybody else waits for that and asks again. The second part is as of
+    /// [`Ledger::commit`].
     async fn change(
         &self,
         sale: &SaleId,
@@ -580,8 +585,9 @@ impl Ledger {
         Ok((parts, safe))
     }
 
-    /// What is done for a caller that found `sale` standing still: a node lets it go on where that takes no waiting, so
-    /// that its first buyer is answered; anybody else waits. Whether to ask again.
+    /// What is done for a caller that found `sale` standing still: a node lets it go on where that
+    /// takes no waiting, so that its first buyer is answered; anybody else waits. Whether to ask
+    /// again.
     async fn goes_on(&self, sale: &SaleId) -> Result<bool, Fault> {
         if self.recovering.has_healer() {
             return self.may_adopt(sale).await;
@@ -594,8 +600,8 @@ impl Ledger {
         Ok(self.recovering.has_healer() && self.adopt(sale).await?)
     }
 
-    /// Runs a script that changes what people were told, and waits for replicas where that is asked for; the second
-    /// part is the fault where too few have it.
+    /// Runs a script that changes what people were told, and waits for replicas where that is asked
+    /// for; the second part is the fault where too few have it.
     async fn commit(
         &self,
         sale: &SaleId,
@@ -627,10 +633,10 @@ impl Ledger {
         reply.inspect_err(|fault| self.observer.call_failed(fault))
     }
 
-    fn heard(&self, sale: &SaleId, parts: &[Value]) -> Result<Snapshot, Fault> {
+    fn observed(&self, sale: &SaleId, parts: &[Value]) -> Result<Snapshot, Fault> {
         let snapshot = reply::snapshot(part(parts, 0)?)?;
-        self.clock.hear(snapshot.at);
-        self.acknowledged.hear(sale, &snapshot);
+        self.clock.observe(snapshot.at);
+        self.acknowledged.observe(sale, &snapshot);
         Ok(snapshot)
     }
 
@@ -647,7 +653,7 @@ impl Ledger {
         };
         // Also a "no": that a payment came too late is kept.
         self.counted(safe)?;
-        let snapshot = self.heard(sale, &parts)?;
+        let snapshot = self.observed(sale, &parts)?;
         let verdict = match letter(&parts)? {
             b'd' => Verdict::Granted {
                 order: reply::order(id, part(&parts, 2)?)?,
@@ -694,11 +700,11 @@ impl Ledger {
             b'm' => SaleChange::ChangedMeanwhile,
             other => return Err(strange_letter(script, other)),
         };
-        Ok(Some((self.heard(sale, &parts)?, change)))
+        Ok(Some((self.observed(sale, &parts)?, change)))
     }
 }
 
-/// What a node hears with its heartbeat.
+/// Reply to a node's heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heartbeat {
     /// The sum of live weights.
@@ -707,7 +713,8 @@ pub struct Heartbeat {
     pub nodes: BTreeSet<u16>,
     /// The history that Redis writes: a new one after each start and each promotion.
     pub history: String,
-    /// How often a sale was found behind in a history that nodes had declared: when it rises, they look again.
+    /// How often a sale was found behind in a history that nodes had declared: when it rises, they
+    /// look again.
     pub behind: u64,
 }
 
@@ -720,7 +727,8 @@ fn is_fenced(parts: &[Value]) -> bool {
         .is_some_and(|word| reply::text(word) == Ok(FENCED))
 }
 
-/// Whether a ledger that does not know of `order` breaks what was told. That a hold ended, the clock says.
+/// Whether a ledger that does not know of `order` breaks what was told. That a hold ended, the
+/// clock says.
 const fn acknowledges(order: &Order) -> bool {
     order.refused_late || !matches!(order.state, OrderState::Expired)
 }

@@ -1,4 +1,4 @@
-//! Which process has which node number.
+//! Node number calls: which process holds which node number.
 
 use super::{Fault, Ledger, part, redis_keys, reply};
 use redis::Value;

@@ -1,4 +1,6 @@
-//! What nodes publish of themselves. None of it decides anything.
+//! Node registry: published statuses and live nodes. Decides nothing.
+//!
+//! None of it decides anything.
 
 use super::{Fault, Ledger, redis_keys, reply};
 use redis::Value;

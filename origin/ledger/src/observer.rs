@@ -1,12 +1,14 @@
-//! Observer of the ledger client: what it reports of its calls and of its journal. The metrics of a node implement it.
+//! Observer of the ledger client: what it reports of its calls and of its journal. The metrics of a
+//! node implement it.
 
 use shared::domain::order::Verdict;
 use shared::{Fault, SaleId};
 use std::fmt;
 use std::time::Duration;
 
-/// Receives what a [`crate::Ledger`] and its journal did. Each method does nothing unless it is implemented, and must
-/// return at once: it is called between a reply of Redis and the answer to a buyer.
+/// Receives what a [`crate::Ledger`] and its journal did. Each method does nothing unless it is
+/// implemented, and must return at once: it is called between a reply of Redis and the answer to a
+/// buyer.
 pub trait LedgerObserver: fmt::Debug + Send + Sync {
     /// A script was called.
     fn script_called(&self, _script: &'static str) {}

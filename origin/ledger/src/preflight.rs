@@ -1,4 +1,4 @@
-//! Whether a Redis can be trusted with tickets.
+//! Preflight checks: whether a Redis server is safe to keep tickets in.
 
 use super::connection::{Connection, Stream};
 use super::redis_error::Fault;
@@ -33,7 +33,8 @@ pub enum ConnectError {
     },
     /// The server may throw tickets away when memory is short.
     #[error(
-        "the Redis at {url} has maxmemory-policy {policy}: it would throw sold tickets away when its \
+        "the Redis at {url} has maxmemory-policy {policy}: it would throw sold tickets away when \
+         its \
          memory is short. Set it with: redis-cli CONFIG SET maxmemory-policy noeviction"
     )]
     Evicts {
@@ -52,7 +53,8 @@ pub enum ConnectError {
     },
     /// The user may not run a command that scripts call.
     #[error(
-        "the Redis at {url} does not let this user run {commands}: a script that is stopped half-way leaves half of \
+        "the Redis at {url} does not let this user run {commands}: a script that is stopped \
+         half-way leaves half of \
          its writes. Grant what deploy/redis/users.acl grants"
     )]
     NoRights {
@@ -91,8 +93,8 @@ pub enum Concern {
     MemoryHigh,
 }
 
-/// Share of `maxmemory` from which on memory is nearly full. What is over it is refused by Redis (`OOM`), also a
-/// confirmation.
+/// Share of `maxmemory` from which on memory is nearly full. What is over it is refused by Redis
+/// (`OOM`), also a confirmation.
 pub const MEMORY_HIGH_PERCENT: u64 = 90;
 
 impl Concern {
@@ -120,11 +122,13 @@ impl Concern {
     pub fn sentence(self, place: &str) -> String {
         match self {
             Self::NoFile => format!(
-                "the Redis at {place} keeps no append-only file: sold tickets are lost when it stops. \
+                "the Redis at {place} keeps no append-only file: sold tickets are lost when it \
+                 stops. \
                  Set it with: redis-cli CONFIG SET appendonly yes"
             ),
             Self::LateSync => format!(
-                "the Redis at {place} does not sync its append-only file at each write: the orders of the \
+                "the Redis at {place} does not sync its append-only file at each write: the \
+                 orders of the \
                  last second are lost when the power fails. Set it with: redis-cli CONFIG SET \
                  appendfsync always"
             ),
@@ -133,7 +137,8 @@ impl Concern {
                  (aof_last_write_status): is its disk full? Until it can, it refuses every change"
             ),
             Self::MemoryHigh => format!(
-                "the Redis at {place} has {MEMORY_HIGH_PERCENT} % of its maxmemory in use; at 100 % it refuses \
+                "the Redis at {place} has {MEMORY_HIGH_PERCENT} % of its maxmemory in use; at 100 \
+                 % it refuses \
                  every order and every confirmation. Raise it with: redis-cli CONFIG SET maxmemory"
             ),
         }
@@ -157,9 +162,10 @@ pub struct Found {
     pub evicted_keys: u64,
 }
 
-/// Checks every server that takes orders; warns when acknowledged orders may be lost with the power.
+/// Checks every server that takes orders; warns when acknowledged orders may be lost with the
+/// power.
 pub(super) async fn servers(link: &Connection, url: &LedgerUrl) -> Result<(), ConnectError> {
-    let servers = look(link, url).await;
+    let servers = lookup(link, url).await;
     for found in servers.map_err(|(place, why)| ConnectError::unreachable(place, &why))? {
         if let Some(obstacle) = found.obstacle {
             return Err(obstacle);
@@ -175,7 +181,7 @@ pub(super) async fn servers(link: &Connection, url: &LedgerUrl) -> Result<(), Co
 ///
 /// # Errors
 /// One does not answer: where it is, and why.
-pub(super) async fn look(
+pub(super) async fn lookup(
     link: &Connection,
     url: &LedgerUrl,
 ) -> Result<Vec<Found>, (String, String)> {

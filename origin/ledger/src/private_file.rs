@@ -1,4 +1,4 @@
-//! Files of a node that nobody but their owner reads: they name orders, and who knows an order's id may read it.
+//! Private files (mode 0600): order ids in them are capabilities.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -37,8 +37,8 @@ pub fn ends_with_a_line(path: &Path) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// Takes the file from the eyes of others; versions before wrote some that anybody could read. Nothing where there is no
-/// such file.
+/// Takes the file from the eyes of others; versions before wrote some that anybody could read.
+/// Nothing where there is no such file.
 pub fn close_to_others(path: &Path) {
     let Ok(found) = fs::metadata(path) else {
         return;
@@ -48,7 +48,8 @@ pub fn close_to_others(path: &Path) {
     }
     if let Err(e) = fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY)) {
         tracing::warn!(
-            "{} can be read by others, and that cannot be changed: {e}. It should belong to the user of this process",
+            "{} can be read by others, and that cannot be changed: {e}. It should belong to the \
+             user of this process",
             path.display()
         );
     }

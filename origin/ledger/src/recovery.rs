@@ -1,5 +1,5 @@
-//! Recovery of sales whose ledger may lack acknowledged orders: the calls of `look.lua`, `recovery.lua`, `heal.lua` and
-//! `restore.lua`.
+//! Recovery of sales whose ledger may lack acknowledged orders: the calls of `look.lua`,
+//! `recovery.lua`, `heal.lua` and `restore.lua`.
 
 use super::{Fault, Ledger, Reply, letter, part, redis_keys, reply, strange_letter};
 use crate::ack_journal::AckedOrder;
@@ -39,7 +39,8 @@ pub struct Heal {
     pub history: String,
     /// What earlier failovers lost: entries after the first number up to the second.
     pub lost: LostRanges,
-    /// Whether this call found it behind in a history that nodes may have declared: they have to look again.
+    /// Whether this call found it behind in a history that nodes may have declared: they have to
+    /// look again.
     pub fell_behind: bool,
 }
 
@@ -99,7 +100,7 @@ impl Ledger {
         let Some(parts) = self.run(script, &command).await? else {
             return Ok(None);
         };
-        let snapshot = self.heard(sale, &parts)?;
+        let snapshot = self.observed(sale, &parts)?;
         let found = reply::number(part(&parts, 3)?)?;
         let stage = match letter(&parts)? {
             b'w' => RecoveryStage::Whole { by_us: false },
@@ -135,11 +136,12 @@ impl Ledger {
         Ok(matches!(found, Value::BulkString(found) if found == history.as_bytes()))
     }
 
-    /// How `sale` stands in its recovery, for `node`; nothing is changed. `None` when there is no such sale.
+    /// How `sale` stands in its recovery, for `node`; nothing is changed. `None` when there is no
+    /// such sale.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn look(
+    pub async fn lookup(
         &self,
         sale: &SaleId,
         node: Option<u16>,
@@ -180,8 +182,9 @@ impl Ledger {
         }))
     }
 
-    /// Declares that `node` has registered each sale that it may have to restore in these histories of Redis, and says
-    /// what is known of all nodes. `behind`: a sale was found behind, and all nodes have to look again.
+    /// Declares that `node` has registered each sale that it may have to restore in these histories
+    /// of Redis, and says what is known of all nodes. `behind`: a sale was found behind, and all
+    /// nodes have to look again.
     ///
     /// # Errors
     /// See [`Fault`].
@@ -199,7 +202,7 @@ impl Ledger {
         command.arg(histories.join(" ")).arg(u8::from(behind));
         let parts = self.run(script, &command).await?.unwrap_or_default();
         let at = UnixMillis(reply::number(part(&parts, 0)?)?);
-        self.clock.hear(at);
+        self.clock.observe(at);
         let Value::Array(items) = part(&parts, 2)? else {
             return Err(reply::strange("a list of nodes", part(&parts, 2)?));
         };
@@ -223,15 +226,15 @@ impl Ledger {
         })
     }
 
-    /// Lets `sale` go on where it lacks nothing of anybody's and all nodes that are waited for have said so; whether
-    /// it does. One call where one server has all sales.
+    /// Lets `sale` go on where it lacks nothing of anybody's and all nodes that are waited for have
+    /// said so; whether it does. One call where one server has all sales.
     ///
     /// # Errors
     /// See [`Fault`]. It can be repeated.
     pub async fn adopt(&self, sale: &SaleId) -> Result<bool, Fault> {
         let view = match self.recovering.only_view() {
             Some(view) => view,
-            None => match self.look(sale, None).await? {
+            None => match self.lookup(sale, None).await? {
                 Some(look) => self.recovering.view(&look.history),
                 None => return Ok(false),
             },
@@ -262,15 +265,16 @@ impl Ledger {
         }
     }
 
-    /// Waits for the recovery of `sale`, and ends it where no node does: for a caller that has nothing to restore, such as
-    /// a command. Nodes that live are waited for as they wait for each other.
+    /// Waits for the recovery of `sale`, and ends it where no node does: for a caller that has
+    /// nothing to restore, such as a command. Nodes that live are waited for as they wait for each
+    /// other.
     ///
     /// # Errors
     /// See [`Fault`]; after three times [`HEAL_PATIENCE_MS`] that the sale still recovers.
     pub async fn heal_alone(&self, sale: &SaleId) -> Result<(), Fault> {
         let begun = Instant::now();
         let mut roster = AwaitedNodes::new(None);
-        let Some(look) = self.look(sale, None).await? else {
+        let Some(look) = self.lookup(sale, None).await? else {
             return Ok(());
         };
         let mut history = look.history;
@@ -302,8 +306,8 @@ impl Ledger {
         }
     }
 
-    /// Restores acknowledged orders, at most [`RESTORE_BATCH_MAX`]; what became of each, in their order. In the last pass
-    /// those that cannot be restored are listed for the operator.
+    /// Restores acknowledged orders, at most [`RESTORE_BATCH_MAX`]; what became of each, in their
+    /// order. In the last pass those that cannot be restored are listed for the operator.
     ///
     /// # Errors
     /// See [`Fault`]. It can be repeated.
@@ -333,14 +337,15 @@ impl Ledger {
         if letters.len() != orders.len() {
             return Err(reply::strange("a letter for each order", part(&parts, 1)?));
         }
-        let snapshot = self.heard(sale, &parts)?;
+        let snapshot = self.observed(sale, &parts)?;
         let became =
             |letter: &u8| Restored::of(*letter).ok_or_else(|| strange_letter(script, *letter));
         let became: Result<_, Fault> = letters.iter().map(became).collect();
         Ok(Some((snapshot, became?)))
     }
 
-    /// The orders that were acknowledged and could not be restored, by id; at most some [`UNRESTORED_MAX`].
+    /// The orders that were acknowledged and could not be restored, by id; at most some
+    /// [`UNRESTORED_MAX`].
     ///
     /// # Errors
     /// See [`Fault`].

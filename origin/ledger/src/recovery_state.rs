@@ -1,5 +1,7 @@
-//! What this process knows of the recovery that goes on, shared by all handles to the ledger: whom sales wait for, and which
-//! sales went on and are to be audited.
+//! State of the running recovery, shared by all handles of a ledger.
+//!
+//! It has the nodes that sales wait for, the sales that are to be recovered, and those whose
+//! recovery ended and that are to be audited.
 
 use shared::SaleId;
 use shared::limits::SALES_MAX;
@@ -38,12 +40,12 @@ pub struct Wanted {
 }
 
 impl Recovering {
-    /// From now on somebody here heals what is wanted.
+    /// From now on a recovery task runs in this process.
     pub fn healer_is_here(&self) {
         self.healer.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody here heals what is wanted.
+    /// Whether a recovery task runs in this process.
     pub fn has_healer(&self) -> bool {
         self.healer.load(Ordering::Relaxed)
     }
@@ -112,7 +114,8 @@ impl Recovering {
         self.views().get(history).cloned()
     }
 
-    /// The recovery of `sale` was ended here: it is to be audited, before others if entries of it were lost.
+    /// The recovery of `sale` was ended here: it is to be audited, before others if entries of it
+    /// were lost.
     pub fn has_ended(&self, sale: &SaleId, lost: bool) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         if ended.sales.len() < SALES_MAX && ended.listed.insert(sale.clone()) {

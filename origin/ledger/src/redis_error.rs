@@ -1,4 +1,4 @@
-//! The verdict on trouble with Redis: what may have happened.
+//! Classification of Redis errors: not sent, unknown or corrupt.
 
 pub use shared::Fault;
 

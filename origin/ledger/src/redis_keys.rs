@@ -1,5 +1,6 @@
-//! The names of a sale's keys. The braces are a hash tag: all keys of a sale live in one slot of
-//! a Redis Cluster.
+//! Names of the Redis keys.
+//!
+//! The braces are a hash tag: all keys of a sale live in one slot of a Redis Cluster.
 
 use shared::SaleId;
 
@@ -32,7 +33,8 @@ pub fn of_fence(sale: &SaleId) -> String {
 pub const SALES: &str = "lastseat:sales";
 /// Hash of the nodes that live, or did within the last hour.
 pub const NODES: &str = "lastseat:nodes";
-/// Hash of what each node has declared while sales recover. The hash tag puts it into the slot of [`NODES`].
+/// Hash of what each node has declared while sales recover. The hash tag puts it into the slot of
+/// [`NODES`].
 pub const RECOVERY: &str = "lastseat:recovery:{lastseat:nodes}";
 /// Hash of which process has which node number.
 pub const NUMBERS: &str = "lastseat:nodes:numbers";

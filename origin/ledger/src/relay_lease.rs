@@ -1,4 +1,4 @@
-//! Which relay delivers under a name, and how far it came.
+//! Relay lease calls: which relay delivers under a name, and its position.
 
 use super::{Fault, Ledger, part, redis_keys, reply};
 use shared::SaleId;

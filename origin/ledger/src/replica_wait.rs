@@ -1,4 +1,4 @@
-//! Waiting until replicas have what buyers are told.
+//! Replica wait: connections whose changes wait for replicas (`WAIT`).
 
 use super::connection::Connection;
 use super::connection::replica_fence::{Fence, Replicas};
@@ -39,7 +39,8 @@ impl ReplicaConnections {
     pub(super) fn too_few(&self) -> Fault {
         let Replicas { count, within_ms } = self.replicas;
         Fault::Unknown(format!(
-            "fewer than {count} replicas had it within {within_ms} ms; it stands unless the primary is lost now"
+            "fewer than {count} replicas had it within {within_ms} ms; it stands unless the \
+             primary is lost now"
         ))
     }
 }

@@ -1,4 +1,6 @@
-//! Reads what the scripts answer. Anything unexpected is `Corrupt`, never a guess.
+//! Parser of script replies. Anything unexpected is `Corrupt`.
+//!
+//! Anything unexpected is `Corrupt`, never a guess.
 
 use super::redis_error::Fault;
 use redis::Value;
@@ -67,7 +69,8 @@ pub fn read_snapshot(text: &str) -> Option<Snapshot> {
     })
 }
 
-/// The refusal that a letter of `reserve.lua`, `confirm.lua`, `cancel.lua` or `extend.lua` stands for.
+/// The refusal that a letter of `reserve.lua`, `confirm.lua`, `cancel.lua` or `extend.lua` stands
+/// for.
 pub fn refusal(letter: u8, snapshot: &Snapshot) -> Option<Refusal> {
     Some(match letter {
         b'k' => Refusal::KeyReused,

@@ -1,4 +1,4 @@
-//! A batch of orders as it goes to `reserve.lua`, and what comes back.
+//! Batch command of `reserve.lua` and the parser of its reply.
 
 use super::scripts::{SCRIPTS, Script};
 use super::{Fault, part, reply, strange_letter};
@@ -6,8 +6,8 @@ use redis::{Cmd, Value};
 use shared::domain::order::{Reserve, Verdict};
 use shared::{Order, OrderState, SaleId, Snapshot, UnixMillis};
 
-/// The command that asks for tickets for each order of `batch`, for a caller that has heard of `heard` entries of the
-/// sale's log.
+/// The command that asks for tickets for each order of `batch`, for a caller that has heard of
+/// `heard` entries of the sale's log.
 #[must_use]
 pub fn command(script: &Script, sale: &SaleId, heard: u64, batch: &[Reserve]) -> Cmd {
     let mut command = script.on(sale, heard);
@@ -20,7 +20,8 @@ pub fn command(script: &Script, sale: &SaleId, heard: u64, batch: &[Reserve]) ->
     command
 }
 
-/// What the parts of a reply to [`command`] say: how the sale stands, and a verdict for each order of `batch`.
+/// What the parts of a reply to [`command`] say: how the sale stands, and a verdict for each order
+/// of `batch`.
 ///
 /// # Errors
 /// `Corrupt`: it is not a reply of `reserve.lua`.

@@ -1,4 +1,6 @@
-//! Whether this user may run what the ledger's scripts call. `ACL` itself is refused to it; a script may ask.
+//! ACL check: whether this Redis user may run what the scripts call.
+//!
+//! `ACL` itself is refused to it; a script may ask.
 
 use super::connection::{Stream, Trouble};
 use super::redis_error::Fault;
@@ -51,8 +53,9 @@ mod tests {
         words.collect()
     }
 
-    /// The commands that a script of this text calls: named in the call, or first in a list of words that `commit` and
-    /// others make of a write. `peek.lua` reads what it can, whatever is permitted.
+    /// The commands that a script of this text calls: named in the call, or first in a list of
+    /// words that `commit` and others make of a write. `peek.lua` reads what it can, whatever is
+    /// permitted.
     fn commands<'a>(name: &str, text: &'a str) -> BTreeSet<&'a str> {
         let mut called = quoted(text, "redis.call(");
         called.extend(quoted(text, "redis.pcall("));

@@ -24,8 +24,8 @@ impl Script {
         Self { name, text, hash }
     }
 
-    /// The command that runs it on `sale` for a caller that has heard of `heard` entries of its log; arguments of its
-    /// own follow.
+    /// The command that runs it on `sale` for a caller that has heard of `heard` entries of its
+    /// log; arguments of its own follow.
     pub(super) fn on(&self, sale: &SaleId, heard: u64) -> Cmd {
         let mut command = self.reads(sale);
         command.arg(heard);
@@ -52,13 +52,16 @@ macro_rules! scripts {
         }
 
         impl Scripts {
-            /// Builds the scripts, passing each text through `patch` (name, text), which the tests use
-            /// to plant faults.
+            /// Builds the scripts, passing each text through `patch` (name, text), which the tests
+            /// use to plant faults.
             pub fn patched(patch: impl Fn(&str, String) -> String) -> Self {
                 Self {
                     $($field: Script::new(
                         stringify!($field),
-                        patch(stringify!($field), concat!($prelude, include_str!(concat!("../lua/", $file))).to_owned()),
+                        patch(
+                            stringify!($field),
+                            concat!($prelude, include_str!(concat!("../lua/", $file))).to_owned(),
+                        ),
                     ),)*
                 }
             }

@@ -1,4 +1,4 @@
-//! What a Redis says of itself, for those who judge it.
+//! Facts of a Redis server: `INFO`, settings, clock.
 
 use super::connection::{Connection, Stream};
 use super::{Fault, LedgerUrl, preflight, reply};
@@ -21,7 +21,8 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Asks each server of `url` that takes orders, whatever kind of server it is; where it is, if there are several.
+    /// Asks each server of `url` that takes orders, whatever kind of server it is; where it is, if
+    /// there are several.
     ///
     /// # Errors
     /// One does not answer.
@@ -47,7 +48,7 @@ impl Facts {
             ..Self::default()
         };
         for _ in 0..CLOCK_LOOKS {
-            facts.look_at_clock(wire).await?;
+            facts.read_clock(wire).await?;
         }
         Ok(facts)
     }
@@ -81,7 +82,7 @@ impl Facts {
         self.settings.get(name).map(String::as_str)
     }
 
-    async fn look_at_clock(&mut self, wire: &Stream) -> Result<(), Fault> {
+    async fn read_clock(&mut self, wire: &Stream) -> Result<(), Fault> {
         let asked = clock::now().0;
         let answer = wire.send(&redis::cmd("TIME")).await?;
         let heard = clock::now().0;

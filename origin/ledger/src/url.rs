@@ -1,4 +1,4 @@
-//! Where the ledger is.
+//! Ledger URL: single server, Sentinel, Cluster or Unix socket.
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 use std::fmt;
@@ -11,9 +11,9 @@ const SENTINEL: &str = "redis+sentinel://";
 /// Address of the ledger:
 /// * `redis://[user:password@]host:port/[db]` or `unix:/path/of.sock`: one server
 /// * `redis+cluster://[user:password@]host:port,host:port`: some nodes of a Redis Cluster
-/// * `redis+sentinel://[user:password@]host:port,host:port/name[/db]`: Sentinels, and the name by which they know
-///   the primary. The credentials are those of Redis; Sentinels that ask for some get
-///   `?sentinel-user=...&sentinel-password=...`
+/// * `redis+sentinel://[user:password@]host:port,host:port/name[/db]`: Sentinels, and the name by
+///   which they know the primary. The credentials are those of Redis; Sentinels that ask for some
+///   get `?sentinel-user=...&sentinel-password=...`
 #[derive(Clone)]
 pub struct LedgerUrl {
     topology: Topology,
@@ -148,7 +148,8 @@ fn each(scheme: &str, user: &str, hosts: &str) -> Result<Vec<ConnectionInfo>, St
     };
     if hosts.len() > NAMED_MAX || !hosts.iter().all(named) {
         return Err(format!(
-            "{scheme} takes 1 to {NAMED_MAX} servers, each with its port: {scheme}host:port,host:port"
+            "{scheme} takes 1 to {NAMED_MAX} servers, each with its port: \
+             {scheme}host:port,host:port"
         ));
     }
     let infos = hosts

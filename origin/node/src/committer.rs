@@ -1,6 +1,8 @@
-//! The committer of one sale: gathers orders while a batch is at the ledger, takes the next batch
-//! from the local stock, and hears everything anew from each reply. What it decides is in [`shared::admission::batcher`];
-//! this is the task that carries it out.
+//! Committer of one sale: group commit of orders to the ledger.
+//!
+//! Gathers orders while a batch is at the ledger, takes the next batch within the node budget, and
+//! updates its view from each reply. Its decisions are in [`shared::admission::batcher`]; this task
+//! carries them out.
 //!
 //! There are no timers on the way of an order: an idle committer sends at once, a busy one sends
 //! what gathered during one round trip.
@@ -46,7 +48,7 @@ impl Waiter for Buyer {
     }
 }
 
-/// A sale's desk: what the node knows of the sale, and the queue to its committer.
+/// A sale's sale handle: what the node knows of the sale, and the queue to its committer.
 #[derive(Debug)]
 pub(crate) struct SaleHandle {
     queue: mpsc::Sender<Work>,
@@ -60,7 +62,7 @@ pub(crate) struct SaleHandle {
     refresh: tokio::sync::Mutex<Option<Refresh>>,
 }
 
-/// What a desk knows of its sale at one moment.
+/// What a sale handle knows of its sale at one moment.
 #[derive(Clone, Debug)]
 pub struct SaleHandleView {
     /// The sale.
@@ -85,10 +87,10 @@ struct Refresh {
 /// What the node knows of the sale. Hints.
 #[derive(Debug)]
 struct Known {
-    outlook: SaleHint,
+    hint: SaleHint,
     /// When the ledger was last heard, by the clock of this process.
     heard: Instant,
-    /// Orders that were granted through this desk.
+    /// Orders that were granted through this sale handle.
     granted: RecentOrders,
 }
 
@@ -98,10 +100,10 @@ impl SaleHandle {
     }
 
     /// Takes in what the ledger said, unless something newer was heard meanwhile.
-    pub(crate) fn hear(&self, snapshot: &Snapshot) {
+    pub(crate) fn observe(&self, snapshot: &Snapshot) {
         let mut known = self.known();
-        let old = *known.outlook.snapshot();
-        if known.outlook.hear(snapshot) {
+        let old = *known.hint.snapshot();
+        if known.hint.observe(snapshot) {
             self.happenings.compare(&self.sale, &old, snapshot);
             known.heard = Instant::now();
         }
@@ -118,21 +120,19 @@ impl SaleHandle {
         let known = self.known();
         SaleHandleView {
             sale: self.sale.clone(),
-            snapshot: *known.outlook.snapshot(),
+            snapshot: *known.hint.snapshot(),
             queued,
-            live_edges: known.outlook.live_edges(self.ledger.now()),
+            live_edges: known.hint.live_edges(self.ledger.now()),
             counts: Arc::clone(&self.counts),
         }
     }
 
-    /// The "no" that needs no ledger: nothing was free when it was last heard. Asks the ledger in the background
-    /// whether that still stands.
+    /// The "no" that needs no ledger: nothing was free when it was last heard. Asks the ledger in
+    /// the background whether that still stands.
     pub(crate) fn refuse_from_memory(&self, order: &NewOrder, now: UnixMillis) -> Option<Refusal> {
         let mut known = self.known();
         let granted = known.granted.has(&order.id);
-        let received = known
-            .outlook
-            .receive(order.key, granted, now, fastrand::f64());
+        let received = known.hint.receive(order.key, granted, now, fastrand::f64());
         drop(known);
         if received.poll {
             // A full queue hears the ledger anyway.
@@ -142,7 +142,7 @@ impl SaleHandle {
     }
 
     /// What this node may ask the ledger for, now that things stand so.
-    fn stock(&self, snapshot: &Snapshot) -> NodeBudget {
+    fn budget(&self, snapshot: &Snapshot) -> NodeBudget {
         let (own, live) = self.nodes.weights();
         NodeBudget::of(snapshot.free(), own, live)
     }
@@ -179,10 +179,10 @@ impl SaleHandle {
         sale_hint::retry_after_ms(fastrand::f64())
     }
 
-    /// What the ledger said within [`RECENT`]. When that is too old it is asked once, however many want
-    /// to know; those who came before the question began share its answer.
+    /// What the ledger said within [`RECENT`]. When that is too old it is asked once, however many
+    /// want to know; those who came before the question began share its answer.
     pub(crate) async fn recent_snapshot(&self) -> Result<(Snapshot, Tier), Fault> {
-        if let Some(snapshot) = self.heard_lately() {
+        if let Some(snapshot) = self.observed_lately() {
             return Ok((snapshot, Tier::Origin));
         }
         let came = Instant::now();
@@ -193,7 +193,7 @@ impl SaleHandle {
                 .clone()
                 .map(|snapshot| (snapshot, Tier::Ledger));
         }
-        if let Some(snapshot) = self.heard_lately() {
+        if let Some(snapshot) = self.observed_lately() {
             return Ok((snapshot, Tier::Origin));
         }
         let begun = Instant::now();
@@ -205,16 +205,16 @@ impl SaleHandle {
         outcome.map(|snapshot| (snapshot, Tier::Ledger))
     }
 
-    fn heard_lately(&self) -> Option<Snapshot> {
+    fn observed_lately(&self) -> Option<Snapshot> {
         let known = self.known();
-        (known.heard.elapsed() < RECENT).then(|| *known.outlook.snapshot())
+        (known.heard.elapsed() < RECENT).then(|| *known.hint.snapshot())
     }
 
     /// Hears the ledger now.
     async fn fresh_snapshot(&self) -> Result<Snapshot, Fault> {
         let (answer, receiver) = oneshot::channel();
         if self.queue.try_send(Work::Poll(Some(answer))).is_err() {
-            return Ok(*self.known().outlook.snapshot());
+            return Ok(*self.known().hint.snapshot());
         }
         receiver
             .await
@@ -232,7 +232,7 @@ impl SaleHandle {
             weight,
             live_weight,
         };
-        self.known().outlook.grant(edge, load, now, chance)
+        self.known().hint.grant(edge, load, now, chance)
     }
 
     /// Waits until everything that waits in the queue now is done.
@@ -244,11 +244,11 @@ impl SaleHandle {
     }
 }
 
-/// The task behind a desk.
+/// The task behind a sale handle.
 #[derive(Debug)]
 pub(crate) struct Committer {
     sale: SaleId,
-    desk: Arc<SaleHandle>,
+    handle: Arc<SaleHandle>,
     counters: Arc<Counters>,
     rounds: rounds::Committer<Buyer>,
     /// Batches that were sent, which numbers them in spans.
@@ -256,7 +256,7 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    /// Opens the desk of a sale and starts its committer.
+    /// Opens the handle of a sale and starts its committer.
     pub(crate) fn open(
         sale: SaleId,
         ledger: Ledger,
@@ -267,11 +267,11 @@ impl Committer {
     ) -> Arc<SaleHandle> {
         let (queue, work) = mpsc::channel(QUEUE_MAX);
         let known = Known {
-            outlook: SaleHint::new(snapshot),
+            hint: SaleHint::new(snapshot),
             heard: Instant::now(),
             granted: RecentOrders::default(),
         };
-        let desk = Arc::new(SaleHandle {
+        let handle = Arc::new(SaleHandle {
             queue,
             known: Mutex::new(known),
             ledger,
@@ -283,13 +283,13 @@ impl Committer {
         });
         let committer = Self {
             sale,
-            rounds: rounds::Committer::new(desk.stock(&snapshot)),
-            desk: Arc::clone(&desk),
+            rounds: rounds::Committer::new(handle.budget(&snapshot)),
+            handle: Arc::clone(&handle),
             counters,
             batches: 0,
         };
         tokio::spawn(committer.run(work));
-        desk
+        handle
     }
 
     async fn run(mut self, mut work: mpsc::Receiver<Work>) {
@@ -304,7 +304,9 @@ impl Committer {
                         Some(received) => received,
                         None => return,
                     },
-                    _ = sweep.tick(), if self.desk.known().outlook.is_to_be_swept() => Work::Poll(None),
+                    _ = sweep.tick(), if self.handle.known().hint.is_to_be_swept() => {
+                        Work::Poll(None)
+                    }
                 },
             };
             let mut round = Round::default();
@@ -321,14 +323,14 @@ impl Committer {
 
     /// Puts one piece of work where it belongs, and tells a buyer who is refused from memory.
     fn sort(&mut self, work: Work, round: &mut Round) {
-        let now = self.desk.ledger.now();
-        let known = self.desk.known();
-        let refused = self.rounds.sort(work, &known.outlook, now, round);
+        let now = self.handle.ledger.now();
+        let known = self.handle.known();
+        let refused = self.rounds.sort(work, &known.hint, now, round);
         drop(known);
         if let Some((waiting, refusal)) = refused {
             count(&self.counters.refused_by_origin);
-            count(&self.desk.counts.refused_by_origin);
-            tell(waiting, Ok(Verdict::Refused(refusal)), Tier::Origin);
+            count(&self.handle.counts.refused_by_origin);
+            report_progress(waiting, Ok(Verdict::Refused(refusal)), Tier::Origin);
         }
     }
 
@@ -361,27 +363,27 @@ impl Committer {
         let span = spans::of_batch(&self.sale, self.batches, waiting);
         let mut sending = Sending::default();
         let outcome = loop {
-            let reserving = self.desk.ledger.reserve(&self.sale, &orders);
+            let reserving = self.handle.ledger.reserve(&self.sale, &orders);
             let reply = reserving.instrument(span.clone()).await;
-            if let Some(outcome) = sending.heard(reply, &self.sale) {
+            if let Some(outcome) = sending.observed(reply, &self.sale) {
                 break outcome;
             }
         };
         spans::decided(&span, outcome.as_ref().err());
         let verdicts = outcome.map(|(snapshot, verdicts)| {
-            self.hear(&snapshot);
-            self.desk.remember(&batch, &verdicts);
+            self.observe(&snapshot);
+            self.handle.remember(&batch, &verdicts);
             verdicts
         });
-        // In a task of its own, so that the next batch is on its way before the buyers of this one are woken: what they
-        // write would hold it back.
+        // In a task of its own, so that the next batch is on its way before the buyers of this one
+        // are woken: what they write would hold it back.
         let counters = Arc::clone(&self.counters);
         tokio::spawn(async move {
             for (waiting, heard) in rounds::answers(batch, verdicts) {
                 if let Ok(verdict) = &heard {
                     count(decided(&counters, verdict));
                 }
-                tell(waiting, heard, Tier::Ledger);
+                report_progress(waiting, heard, Tier::Ledger);
             }
         });
     }
@@ -389,18 +391,18 @@ impl Committer {
     /// Hears the ledger and expires due holds, page by page.
     async fn poll(&mut self) -> Result<Snapshot, Fault> {
         loop {
-            let reply = self.desk.ledger.sweep(&self.sale).await;
+            let reply = self.handle.ledger.sweep(&self.sale).await;
             let (snapshot, more) = rounds::swept(reply, &self.sale)?;
-            self.hear(&snapshot);
+            self.observe(&snapshot);
             if !more {
                 return Ok(snapshot);
             }
         }
     }
 
-    fn hear(&mut self, snapshot: &Snapshot) {
-        self.desk.hear(snapshot);
-        self.rounds.restock(self.desk.stock(snapshot));
+    fn observe(&mut self, snapshot: &Snapshot) {
+        self.handle.observe(snapshot);
+        self.rounds.restock(self.handle.budget(snapshot));
     }
 }
 
@@ -415,7 +417,7 @@ fn decided<'a>(counters: &'a Counters, verdict: &Verdict) -> &'a AtomicU64 {
     }
 }
 
-fn tell(waiting: Waiting, heard: Result<Verdict, Fault>, by: Tier) {
+fn report_progress(waiting: Waiting, heard: Result<Verdict, Fault>, by: Tier) {
     let placed = heard.map(|verdict| Placed { verdict, by });
     let _ = waiting.waiter.answer.send(placed);
 }

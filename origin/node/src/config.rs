@@ -28,7 +28,7 @@ pub struct ServeConfig {
     pub admin_token: Option<Secret>,
     /// Token of the shop's call.
     pub shop_token: Option<Secret>,
-    /// Whom it believes.
+    /// Which edges it trusts.
     pub trust: TrustLevel,
     /// By which it knows the shop's buyer tokens, where orders need one.
     pub buyer_keys: Option<KeyRing>,

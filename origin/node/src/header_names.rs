@@ -1,4 +1,4 @@
-//! The names of [`shared::wire::messages::header`] as the HTTP library holds them, so that a look-up does not read them anew.
+//! Header names as the HTTP library holds them.
 
 use axum::http::HeaderName;
 use shared::wire::messages::header;
@@ -10,6 +10,6 @@ macro_rules! names {
 }
 
 names! {
-    ANSWERED_BY BUYER_TOKEN CLIENT_IP EDGE EDGE_COUNTS GRANT IDEMPOTENCY_KEY IDEMPOTENCY_REPLAYED KEY LIMITED NODE
-    RETRY SALES SIGNATURE TRACEPARENT
+    ANSWERED_BY BUYER_TOKEN CLIENT_IP EDGE EDGE_COUNTS GRANT IDEMPOTENCY_KEY
+    IDEMPOTENCY_REPLAYED KEY LIMITED NODE RETRY SALES SIGNATURE TRACEPARENT
 }

@@ -1,7 +1,10 @@
-//! This node's part in the recovery of sales after Redis was restarted or replaced by one that lacks its last moments:
-//! one recovery for each history that a Redis writes. What is decided is in `shared/src/recovery.rs`; this looks at the
-//! sales, registers what this node may have to restore, declares that it has, and then makes for each sale the next step
-//! that can be made now. Nothing here holds a place while it waits for other nodes.
+//! Recovery task of a node, for sales whose Redis was restarted or replaced.
+//!
+//! This node's part in the recovery of sales after Redis was restarted or replaced by one that
+//! lacks its last moments: one recovery for each history that a Redis writes. What is decided is in
+//! `shared/src/recovery.rs`; this looks at the sales, registers what this node may have to restore,
+//! declares that it has, and then makes for each sale the next step that can be made now. Nothing
+//! here holds a place while it waits for other nodes.
 
 mod step;
 
@@ -60,7 +63,8 @@ impl Healer {
         ledger.recovering().want_all();
         let recovering = Arc::clone(ledger.recovering());
         let mut changes = ledger.server_changes();
-        // A link that found another server, or the same one started again: nobody waits for a call to notice.
+        // A link that found another server, or the same one started again: nobody waits for a call
+        // to notice.
         let links = tokio::spawn(async move {
             while changes.changed().await.is_ok() {
                 recovering.want_all();
@@ -151,8 +155,8 @@ impl Recovery {
         &self.hands.ledger
     }
 
-    fn acknowledged(&self) -> &AckJournal {
-        self.ledger().acknowledged()
+    fn ack_journal(&self) -> &AckJournal {
+        self.ledger().ack_journal()
     }
 
     fn now(&self) -> u64 {
@@ -175,7 +179,8 @@ impl Recovery {
 
     /// Looks at what is wanted until that is done.
     async fn take_up(&mut self, mut wanted: Wanted) {
-        // One that stands still is asked for all the time: to register it anew would set its passes back.
+        // One that stands still is asked for all the time: to register it anew would set its passes
+        // back.
         wanted.sales.retain(|sale| match self.work.get_mut(sale) {
             Some(item) if item.duty == Duty::Restore => {
                 item.touched = true;
@@ -218,12 +223,13 @@ impl Recovery {
         gauge.store(standing.count() as u64, Ordering::Relaxed);
     }
 
-    /// Looks at sales, registers those that may lack something of this node's, and declares that it has.
+    /// Looks at sales, registers those that may lack something of this node's, and declares that it
+    /// has.
     async fn survey(&mut self, wanted: &Wanted) -> Result<(), Fault> {
         let nodes = self.ledger().declare(None, &[], false).await?;
         let under = (nodes.history.clone(), nodes.behind);
         let mut all = wanted.all;
-        let mut looks = self.look_at(self.sales(wanted).await?).await?;
+        let mut looks = self.lookup_all(self.sales(wanted).await?).await?;
         let mut histories: BTreeSet<String> =
             looks.iter().map(|l| l.look.history.clone()).collect();
         if self.ledger().has_one_server() {
@@ -236,7 +242,7 @@ impl Recovery {
                 all,
                 sales: wanted.sales.clone(),
             };
-            looks = self.look_at(self.sales(&every).await?).await?;
+            looks = self.lookup_all(self.sales(&every).await?).await?;
             histories.extend(looks.iter().map(|l| l.look.history.clone()));
         }
         let now = self.now();
@@ -267,7 +273,8 @@ impl Recovery {
             }
         }
         if self.nodes.number_surely_ours().is_none() {
-            // Whoever has the number now is waited for under it; this node restores where sales go on already.
+            // Whoever has the number now is waited for under it; this node restores where sales go
+            // on already.
             items.retain(|_, item| item.duty == Duty::Late);
             self.work.extend(items);
             tokio::time::sleep(NUMBER_LOST).await;
@@ -289,24 +296,24 @@ impl Recovery {
     async fn sales(&self, wanted: &Wanted) -> Result<BTreeSet<SaleId>, Fault> {
         let mut sales: BTreeSet<SaleId> = wanted.sales.iter().cloned().collect();
         if wanted.all {
-            sales.extend(self.acknowledged().sales());
+            sales.extend(self.ack_journal().sales());
             let listed = self.ledger().sales().await?;
             sales.extend(listed.into_iter().take(SALES_LOOKED_AT_MAX));
         }
         Ok(sales)
     }
 
-    async fn look_at(&self, sales: BTreeSet<SaleId>) -> Result<Vec<Looked>, Fault> {
-        let looks = sales.into_iter().map(|sale| self.look_at_one(sale));
+    async fn lookup_all(&self, sales: BTreeSet<SaleId>) -> Result<Vec<Looked>, Fault> {
+        let looks = sales.into_iter().map(|sale| self.lookup_one(sale));
         let looks = stream::iter(looks).buffer_unordered(LOOKS_MAX);
         let looks: Vec<Option<Looked>> = looks.try_collect().await?;
         Ok(looks.into_iter().flatten().collect())
     }
 
-    async fn look_at_one(&self, sale: SaleId) -> Result<Option<Looked>, Fault> {
+    async fn lookup_one(&self, sale: SaleId) -> Result<Option<Looked>, Fault> {
         // Before the look: what is received after it may be new.
-        let received = self.acknowledged().commit_seq(&sale);
-        match self.ledger().look(&sale, Some(self.hands.node)).await {
+        let received = self.ack_journal().commit_seq(&sale);
+        match self.ledger().lookup(&sale, Some(self.hands.node)).await {
             Ok(look) => Ok(look.map(|look| Looked {
                 sale,
                 received,
@@ -320,11 +327,11 @@ impl Recovery {
         }
     }
 
-    /// Reads the journal where the history is new or something was noted since; what was asked for before and is
-    /// answered later is not acknowledged any more.
+    /// Reads the journal where the history is new or something was noted since; what was asked for
+    /// before and is answered later is not acknowledged any more.
     async fn read(&mut self, new: bool, looks: &[Looked]) {
         let stale = |reading: &Reading| {
-            let noted = |l: &Looked| self.acknowledged().noted_since(&l.sale, reading.noted);
+            let noted = |l: &Looked| self.ack_journal().noted_since(&l.sale, reading.noted);
             // A range that was lost may have entries of this node's that it has not restored yet.
             let lost = |l: &Looked| {
                 let done = self.restored_lost.get(&l.sale);
@@ -337,8 +344,9 @@ impl Recovery {
         if !new && !self.reading.as_ref().is_none_or(stale) {
             return;
         }
-        let journal = self.acknowledged().clone();
-        // Right after the start buyers are asking already, and there was no other server whose answer could still come.
+        let journal = self.ack_journal().clone();
+        // Right after the start buyers are asking already, and there was no other server whose
+        // answer could still come.
         let servers = *self.ledger().server_changes().borrow();
         let first = self.reading.is_none() && self.ledger().has_one_server() && servers <= 1;
         // A panic of the reading ends this task as it would have here.
@@ -366,7 +374,7 @@ impl Recovery {
         let received = if look.whole {
             *received
         } else {
-            self.acknowledged().commit_seq(sale).max(*received)
+            self.ack_journal().commit_seq(sale).max(*received)
         };
         let mine = Mine {
             received,
@@ -378,7 +386,8 @@ impl Recovery {
         if duty == Duty::None || (duty == Duty::Adopt && over) {
             return None;
         }
-        // What lies in a range lost earlier is restored again wherever something is: that it was restored may be lost.
+        // What lies in a range lost earlier is restored again wherever something is: that it was
+        // restored may be lost.
         let open = |seq| (!look.whole || looked.fell_behind()) && seq > look.found;
         let lacking =
             |told: &AckedOrder| open(told.commit_seq) || is_in(&look.lost, told.commit_seq);
@@ -397,7 +406,8 @@ impl Recovery {
         let lacking = items.iter().filter(|(_, item)| item.lacks);
         for (sale, _) in lacking.clone().take(NAMED_MAX) {
             tracing::warn!(
-                "Redis was restarted or replaced and lacks what this node acknowledged: sale {sale} stands still until \
+                "Redis was restarted or replaced and lacks what this node acknowledged: sale \
+                 {sale} stands still until \
                  all nodes have restored theirs"
             );
         }
@@ -480,7 +490,8 @@ impl Recovery {
             for node in self.roster.overdue(history, now) {
                 if self.named.insert(node) {
                     tracing::warn!(
-                        "node {node} beats and has not said what it acknowledged; sales go on without it"
+                        "node {node} beats and has not said what it acknowledged; sales go on \
+                         without it"
                     );
                 }
             }
@@ -564,8 +575,8 @@ impl Recovery {
         self.others_read = Some(Instant::now());
     }
 
-    /// Takes out what can be done now: passes, and once all have declared this node's share of what is to be adopted;
-    /// some time after that the others' share, too.
+    /// Takes out what can be done now: passes, and once all have declared this node's share of what
+    /// is to be adopted; some time after that the others' share, too.
     fn due(&mut self, views: &BTreeMap<String, View>) -> Vec<(SaleId, Item)> {
         let node = self.hands.node;
         let own = |sale: &SaleId, item: &Item| {
@@ -607,7 +618,8 @@ impl Recovery {
         self.tally.notable += usize::from(notable);
         if notable && self.tally.notable <= NAMED_MAX {
             tracing::info!(
-                "sale {sale} goes on after {:?}: this node restored {} orders; {} could not be restored",
+                "sale {sale} goes on after {:?}: this node restored {} orders; {} could not be \
+                 restored",
                 item.begun.elapsed(),
                 item.restored,
                 item.unrestored
@@ -637,12 +649,14 @@ impl Recovery {
         let (took, stood) = (begun.elapsed(), tally.stood);
         if tally.lacked == 0 && tally.restored + tally.unrestored == 0 {
             tracing::info!(
-                "all is well: after a restart or a change of Redis no sale lacks anything that this node acknowledged; \
+                "all is well: after a restart or a change of Redis no sale lacks anything that \
+                 this node acknowledged; \
                  {stood} stood still, and all go on after {took:?}"
             );
         } else {
             tracing::info!(
-                "all {stood} sales go on after {took:?}: this node restored {} orders; {} could not be restored",
+                "all {stood} sales go on after {took:?}: this node restored {} orders; {} could \
+                 not be restored",
                 tally.restored,
                 tally.unrestored
             );
@@ -660,7 +674,8 @@ struct Looked {
 }
 
 impl Looked {
-    /// It has less than this node received, though Redis began no new history: it was lost and created again.
+    /// It has less than this node received, though Redis began no new history: it was lost and
+    /// created again.
     const fn fell_behind(&self) -> bool {
         self.look.whole && self.received > self.look.found
     }

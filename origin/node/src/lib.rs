@@ -1,5 +1,5 @@
-//! A node of the origin: takes orders to the ledger, recovers sales, serves buyers, edges and operators over HTTP and says
-//! how it does.
+//! A node of the origin: takes orders to the ledger, recovers sales, serves buyers, edges and
+//! operators over HTTP and says how it does.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! Which nodes live: each says so once a second in the ledger and hears the sum of the weights.
+//! Membership: heartbeat of this node and the weights of the live nodes.
 
 use crate::node_number::NodeNumber;
 use crate::telemetry::metrics::Counters;
@@ -70,7 +70,11 @@ impl Nodes {
         let beating = Arc::downgrade(&nodes);
         tokio::spawn(async move {
             while let Some(nodes) = beating.upgrade() {
-                let pause = if nodes.beat().await { BEAT } else { BEAT_AWAY };
+                let pause = if nodes.heartbeat().await {
+                    BEAT
+                } else {
+                    BEAT_AWAY
+                };
                 drop(nodes);
                 tokio::time::sleep(pause).await;
             }
@@ -79,13 +83,13 @@ impl Nodes {
     }
 
     /// Says whether the ledger answered.
-    async fn beat(&self) -> bool {
+    async fn heartbeat(&self) -> bool {
         self.write_missing();
         if self.leaving.load(Ordering::Acquire) {
             return true;
         }
         let outcome = match self.renew_number().await {
-            Ok(true) => self.ledger.beat(self.me.id, self.me.weight).await,
+            Ok(true) => self.ledger.heartbeat(self.me.id, self.me.weight).await,
             // The other one beats under this number.
             Ok(false) => return true,
             Err(fault) => Err(fault),
@@ -94,7 +98,7 @@ impl Nodes {
         let trouble = match outcome {
             Ok(beat) => {
                 self.live_weight.store(beat.live_weight, Ordering::Relaxed);
-                self.hear(beat);
+                self.observe(beat);
                 self.counters.clear_trouble();
                 None
             }
@@ -114,7 +118,7 @@ impl Nodes {
     fn write_missing(&self) {
         let unsaved = &self.counters.acknowledged_unsaved_bytes;
         if unsaved.load(Ordering::Relaxed) > 0 {
-            let journal = self.ledger.acknowledged().clone();
+            let journal = self.ledger.ack_journal().clone();
             drop(tokio::task::spawn_blocking(move || journal.write_missing()));
         }
     }
@@ -136,13 +140,14 @@ impl Nodes {
         number.clash()
     }
 
-    /// The number under which this node may say what it acknowledged; `None` = another one may have it by now.
+    /// The number under which this node may say what it acknowledged; `None` = another one may have
+    /// it by now.
     pub(crate) fn number_surely_ours(&self) -> Option<u16> {
         let ours = |number: &NodeNumber| number.is_surely_ours();
         self.number.as_ref().is_none_or(ours).then_some(self.me.id)
     }
 
-    fn hear(&self, beat: Heartbeat) {
+    fn observe(&self, beat: Heartbeat) {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         for missed in peers.values_mut() {
             *missed += 1;
@@ -161,7 +166,8 @@ impl Nodes {
         }
     }
 
-    /// This node has restored all that it has to in `history`; `None` = it may have something to restore.
+    /// This node has restored all that it has to in `history`; `None` = it may have something to
+    /// restore.
     pub(crate) fn settle(&self, history: Option<&str>) {
         let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         *settled = history.unwrap_or_default().to_owned();
@@ -172,8 +178,8 @@ impl Nodes {
         self.me.id
     }
 
-    /// The nodes, this one among them, that lived when the ledger was last heard or a moment before: what they
-    /// acknowledged is waited for.
+    /// The nodes, this one among them, that lived when the ledger was last heard or a moment
+    /// before: what they acknowledged is waited for.
     pub(crate) fn peers(&self) -> BTreeSet<u16> {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         peers.keys().copied().collect()

@@ -1,5 +1,7 @@
-//! A node's number is used by one process at a time. The data directory of a node has a random token and is locked by the
-//! process that uses it; the ledger keeps which process has which number, renewed with each heartbeat.
+//! Node number claim: one process at a time uses a number.
+//!
+//! The data directory of a node has a random token and is locked by the process that uses it; the
+//! ledger keeps which process has which number, renewed with each heartbeat.
 
 use crate::directory_lock;
 use crate::timestamp::Rfc3339;
@@ -17,7 +19,8 @@ use std::time::{Duration, Instant};
 
 /// Pause between two looks at whether the one that has the number still lives.
 const LOOK: Duration = Duration::from_millis(200);
-/// A silent node keeps its number for [`HEAL_PATIENCE_MS`]; a ledger that answers slowly gets as much again.
+/// A silent node keeps its number for [`HEAL_PATIENCE_MS`]; a ledger that answers slowly gets as
+/// much again.
 const PATIENCE: Duration = Duration::from_millis(2 * HEAL_PATIENCE_MS);
 // A node that was frozen stops to use its number before anybody else can get it.
 const _: () = assert!(NODE_LIVE_MS < HEAL_PATIENCE_MS);
@@ -39,11 +42,12 @@ pub struct NodeNumber {
 }
 
 impl NodeNumber {
-    /// Locks `directory`, which is made if it is missing, for the life of this process and reads its token; makes one
-    /// if there is none.
+    /// Locks `directory`, which is made if it is missing, for the life of this process and reads
+    /// its token; makes one if there is none.
     ///
     /// # Errors
-    /// A sentence that says what to do: another process uses the directory, or it cannot be written.
+    /// A sentence that says what to do: another process uses the directory, or it cannot be
+    /// written.
     pub fn of(directory: &Path, number: u16) -> Result<Self, String> {
         let place = directory.display();
         let cannot = |e: io::Error| {
@@ -51,7 +55,8 @@ impl NodeNumber {
         };
         let Some(lock) = directory_lock::claim(directory).map_err(cannot)? else {
             return Err(format!(
-                "another process uses {place}: node {number} runs already with this --data-dir. Stop that one, or give \
+                "another process uses {place}: node {number} runs already with this --data-dir. \
+                 Stop that one, or give \
                  this one another --node"
             ));
         };
@@ -68,8 +73,9 @@ impl NodeNumber {
         })
     }
 
-    /// Takes the number before anything is served. If a process of another directory had it and beats no more, this
-    /// waits until nobody would wait for what that one acknowledged, [`HEAL_PATIENCE_MS`] after its last beat.
+    /// Takes the number before anything is served. If a process of another directory had it and
+    /// beats no more, this waits until nobody would wait for what that one acknowledged,
+    /// [`HEAL_PATIENCE_MS`] after its last beat.
     ///
     /// # Errors
     /// Another process has the number and lives; a sentence that says what to do.
@@ -82,7 +88,7 @@ impl NodeNumber {
                 .await
             {
                 Ok(Claimed::Ours) => {
-                    self.heard(Claimed::Ours);
+                    self.observed(Claimed::Ours);
                     return Ok(());
                 }
                 Ok(Claimed::Taken { since, beat, now }) => {
@@ -107,18 +113,19 @@ impl NodeNumber {
             Some(_) => RenewalPoint::Beat,
             None => RenewalPoint::Start,
         };
-        self.heard(ledger.claim(self.number, &self.who, moment).await?);
+        self.observed(ledger.claim(self.number, &self.who, moment).await?);
         Ok(!self.clashes())
     }
 
-    /// Gives the number back; if that fails it is free when this node has been silent for [`HEAL_PATIENCE_MS`].
+    /// Gives the number back; if that fails it is free when this node has been silent for
+    /// [`HEAL_PATIENCE_MS`].
     pub(crate) async fn leave(&self, ledger: &Ledger) {
         let _: Result<Claimed, Fault> = ledger
             .claim(self.number, &self.who, RenewalPoint::Leave)
             .await;
     }
 
-    fn heard(&self, answer: Claimed) {
+    fn observed(&self, answer: Claimed) {
         let clash = match answer {
             Claimed::Ours => {
                 *self.held() = Some(Instant::now());
@@ -150,8 +157,8 @@ impl NodeNumber {
         clash.clone()
     }
 
-    /// Whether nobody else can have the number: the ledger said so less than [`NODE_LIVE_MS`] ago. Not after this
-    /// process was frozen for longer.
+    /// Whether nobody else can have the number: the ledger said so less than [`NODE_LIVE_MS`] ago.
+    /// Not after this process was frozen for longer.
     pub(crate) fn is_surely_ours(&self) -> bool {
         let counts = Duration::from_millis(NODE_LIVE_MS);
         !self.clashes() && self.held().is_some_and(|at| at.elapsed() < counts)
@@ -162,8 +169,10 @@ impl NodeNumber {
         let ago = now.0.saturating_sub(beat.0);
         let since = Rfc3339(since);
         format!(
-            "node number {number} is in use by another process since {since}, whose last heartbeat was {ago} ms ago. \
-             Two nodes of one number cannot be told apart when lost orders are restored. Give one of them another \
+            "node number {number} is in use by another process since {since}, whose last \
+             heartbeat was {ago} ms ago. \
+             Two nodes of one number cannot be told apart when lost orders are restored. Give one \
+             of them another \
              --node; if they belong to two clusters, give one of these a Redis of its own"
         )
     }

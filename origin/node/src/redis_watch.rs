@@ -1,9 +1,10 @@
-//! Watches, once a second, how every Redis of the ledger is set while nodes run.
+//! Redis monitor: checks once a second the settings of every Redis server of the ledger.
 //!
-//! What is refused at the start may come later: somebody sets another eviction policy, a primary is made a replica, a
-//! user loses a permission. Then a node is not ready and carries out no change of an order, as when the ledger is away:
-//! each of these either loses what was sold or stops a script half-way, so a "yes" would be one that nobody keeps. What
-//! is only warned of at the start is warned of here, and shown in metrics.
+//! What is refused at the start may come later: somebody sets another eviction policy, a primary is
+//! made a replica, a user loses a permission. Then a node is not ready and carries out no change of
+//! an order, as when the ledger is away: each of these either loses what was sold or stops a script
+//! half-way, so a "yes" would be one that nobody keeps. What is only warned of at the start is
+//! warned of here, and shown in metrics.
 
 use crate::telemetry::metrics::page::Page;
 use lastseat_ledger::{Concern, ConnectError, Found, Ledger};
@@ -62,7 +63,8 @@ impl RedisWatch {
     fn see(&self, servers: Vec<Found>) {
         let many = servers.len() > 1;
         let mut obstacles = servers.iter().filter_map(|found| found.obstacle.as_ref());
-        // Of several masters, one that was demoted is not asked for long: its successor has its sales.
+        // Of several masters, one that was demoted is not asked for long: its successor has its
+        // sales.
         let obstacle = obstacles
             .find(|why| !(many && matches!(why, ConnectError::Replica { .. })))
             .map(ToString::to_string);
@@ -86,7 +88,8 @@ impl RedisWatch {
                 let known = seen.servers.iter().find(|known| known.place == found.place);
                 if known.is_some_and(|known| known.evicted_keys < found.evicted_keys) {
                     tracing::error!(
-                        "the Redis at {} has thrown keys away for want of memory ({} since it started): sold \
+                        "the Redis at {} has thrown keys away for want of memory ({} since it \
+                         started): sold \
                          tickets may be among them. Audit each sale",
                         found.place,
                         found.evicted_keys

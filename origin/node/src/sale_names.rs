@@ -1,7 +1,8 @@
-//! The names of the sales that exist, as the ledger lists them: read at the start and again every few seconds.
+//! Sale name cache: the names of the sales that the ledger lists.
 //!
-//! Nodes use the list to tell a real sale from an invented name without asking: under a flood of invented names, real sales
-//! are looked up all the same. Edges get a part of it for the same reason (`Lastseat-Sales`).
+//! Nodes use the list to tell a real sale from an invented name without asking: under a flood of
+//! invented names, real sales are looked up all the same. Edges get a part of it for the same
+//! reason (`Lastseat-Sales`).
 
 use axum::http::HeaderValue;
 use lastseat_ledger::Ledger;
@@ -13,12 +14,13 @@ use std::time::{Duration, Instant};
 
 /// Least time between two readings of the list.
 const READ_EVERY: Duration = Duration::from_secs(2);
-/// The pause after a reading is at least this many times as long as the reading: a list of a hundred thousand names must
-/// not keep Redis busy.
+/// The pause after a reading is at least this many times as long as the reading: a list of a
+/// hundred thousand names must not keep Redis busy.
 const PAUSE_FACTOR: u32 = 100;
 /// Names that a node keeps of the list.
 const NAMES_MAX: usize = 65_536;
-/// How long a name that the ledger did not know is taken to be unknown, where there is no place to ask again.
+/// How long a name that the ledger did not know is taken to be unknown, where there is no place to
+/// ask again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 /// Such names that are kept.
 const UNKNOWN_MAX: usize = 4_096;
@@ -120,7 +122,8 @@ impl SaleNames {
         let mut gone = self.lost();
         if gone.len() < SALES_MAX && gone.insert(sale.clone()) {
             tracing::error!(
-                "sale {sale} is gone from the ledger, with all its orders. Nothing of it is sold until it is created again \
+                "sale {sale} is gone from the ledger, with all its orders. Nothing of it is sold \
+                 until it is created again \
                  under its name: then what nodes acknowledged is restored (docs/HEALING.md)"
             );
         }

@@ -1,4 +1,4 @@
-//! The sales that a node serves: finds the desk of a sale and hands orders to it.
+//! Sale service: finds the handle of a sale and passes orders to it.
 
 use crate::api::sale_changes::{self, Restock};
 use crate::committer::{Committer, SaleHandle};
@@ -27,9 +27,11 @@ pub use crate::committer::{NewOrder, SaleHandleView};
 pub use crate::membership::NodeIdentity;
 pub use lastseat_ledger::Verdict;
 
-/// Look-ups of sales that no desk is open for and that are on no list, at the same time. Invented names cost one each.
+/// Look-ups of sales that no sale handle is open for and that are on no list, at the same time.
+/// Invented names cost one each.
 const LOOKUPS_MAX: usize = 32;
-/// The same of sales that are listed: what is invented takes no place from them, and they wait instead of being refused.
+/// The same of sales that are listed: what is invented takes no place from them, and they wait
+/// instead of being refused.
 const LISTED_LOOKUPS_MAX: usize = 32;
 
 /// Time between two looks for sales that the ledger has lost, and how many are asked for in one.
@@ -47,7 +49,7 @@ struct Inner {
     /// Works for as long as it is here.
     _healer: Healer,
     counters: Arc<Counters>,
-    desks: RwLock<HashMap<SaleId, Arc<SaleHandle>>>,
+    handles: RwLock<HashMap<SaleId, Arc<SaleHandle>>>,
     lookups: Semaphore,
     listed_lookups: Semaphore,
     names: Arc<SaleNames>,
@@ -57,7 +59,8 @@ struct Inner {
 }
 
 impl Sales {
-    /// Begins to serve: opens a desk for each sale that the ledger knows and starts the heartbeat.
+    /// Begins to serve: opens a sale handle for each sale that the ledger knows and starts the
+    /// heartbeat.
     pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
         Self::start_as(ledger, node, None, counters)
     }
@@ -79,7 +82,7 @@ impl Sales {
             nodes,
             _healer: healer,
             counters,
-            desks: RwLock::default(),
+            handles: RwLock::default(),
             lookups: Semaphore::new(LOOKUPS_MAX),
             listed_lookups: Semaphore::new(LISTED_LOOKUPS_MAX),
             names,
@@ -94,7 +97,7 @@ impl Sales {
             loop {
                 tokio::time::sleep(LOST_LOOK).await;
                 match serving.upgrade() {
-                    Some(inner) => Self(inner).look_for_lost().await,
+                    Some(inner) => Self(inner).find_lost().await,
                     None => return,
                 }
             }
@@ -102,27 +105,34 @@ impl Sales {
         sales
     }
 
-    /// Opens desks for the sales that exist, so that their holds expire on time although nobody asks for them.
+    /// Opens sale handles for the sales that exist, so that their holds expire on time although
+    /// nobody asks for them.
     async fn open_known_sales(&self) {
         let known = match self.0.ledger.sales().await {
             Ok(known) => known,
             Err(fault) => return tracing::warn!("the list of sales could not be read: {fault}"),
         };
         for sale in known.iter().take(SALES_MAX) {
-            if let Err(fault) = self.desk(sale).await {
+            if let Err(fault) = self.sale_handle(sale).await {
                 tracing::warn!("sale {sale} could not be read: {fault}");
             }
         }
     }
 
-    /// Looks whether the ledger still has the sales that this node serves and that it does not list any more.
-    async fn look_for_lost(&self) {
-        // A lost one that was created again is to be healed by every node that knows it, also one that nobody asks.
+    /// Looks whether the ledger still has the sales that this node serves and that it does not list
+    /// any more.
+    async fn find_lost(&self) {
+        // A lost one that was created again is to be healed by every node that knows it, also one
+        // that nobody asks.
         let mut sales = self.0.names.lost_sales();
         sales.truncate(LOST_LOOKS_MAX);
         let unlisted: Vec<SaleId> = {
-            let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
-            let unlisted = desks.keys().filter(|sale| !self.0.names.lists(sale));
+            let handles = self
+                .0
+                .handles
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            let unlisted = handles.keys().filter(|sale| !self.0.names.lists(sale));
             unlisted.take(LOST_LOOKS_MAX).cloned().collect()
         };
         sales.extend(unlisted);
@@ -132,8 +142,8 @@ impl Sales {
         }
     }
 
-    /// Places one order: takes it from the local stock, then to the ledger. Once it waits in the queue it is
-    /// carried out whether or not the caller still waits.
+    /// Places one order: takes it from the local stock, then to the ledger. Once it waits in the
+    /// queue it is carried out whether or not the caller still waits.
     ///
     /// # Errors
     /// See [`Fault`]. `Unknown` also when the answer takes longer than [`ORIGIN_DEADLINE_MS`].
@@ -144,24 +154,24 @@ impl Sales {
         }
         self.0.redis.fit()?;
         self.has_its_number()?;
-        let Some(desk) = self.desk(sale).await? else {
+        let Some(handle) = self.sale_handle(sale).await? else {
             return Ok(Placed {
                 verdict: Verdict::Refused(Refusal::UnknownSale),
                 by: Tier::Ledger,
             });
         };
         let now = self.0.ledger.now();
-        desk.counts().received(now);
-        if let Some(refusal) = desk.refuse_from_memory(&order, now) {
-            self.count_refused(&desk);
+        handle.counts().received(now);
+        if let Some(refusal) = handle.refuse_from_memory(&order, now) {
+            self.count_refused(&handle);
             return Ok(Placed {
                 verdict: Verdict::Refused(refusal),
                 by: Tier::Origin,
             });
         }
-        let Some(answer) = desk.queue(order) else {
-            self.count_refused(&desk);
-            let busy = Verdict::Refused(Refusal::Busy(desk.retry_after_ms()));
+        let Some(answer) = handle.queue(order) else {
+            self.count_refused(&handle);
+            let busy = Verdict::Refused(Refusal::Busy(handle.retry_after_ms()));
             return Ok(Placed {
                 verdict: busy,
                 by: Tier::Origin,
@@ -175,15 +185,16 @@ impl Sales {
         }
     }
 
-    /// How a sale stands: what the ledger says now or said at most 100 ms ago, and which of the two.
+    /// How a sale stands: what the ledger says now or said at most 100 ms ago, and which of the
+    /// two.
     ///
     /// # Errors
     /// See [`Fault`].
     pub async fn snapshot(&self, sale: &SaleId) -> Result<Option<(Snapshot, Tier)>, Fault> {
-        let Some(desk) = self.desk(sale).await? else {
+        let Some(handle) = self.sale_handle(sale).await? else {
             return Ok(None);
         };
-        desk.recent_snapshot().await.map(Some)
+        handle.recent_snapshot().await.map(Some)
     }
 
     /// How a sale stands, straight from the ledger.
@@ -208,8 +219,9 @@ impl Sales {
         Ok(order)
     }
 
-    /// `found`, which the ledger said of `sale`. That it has no such sale is no answer where this node knows the sale:
-    /// then it was lost with all its orders, and nobody is told that nothing was sold.
+    /// `found`, which the ledger said of `sale`. That it has no such sale is no answer where this
+    /// node knows the sale: then it was lost with all its orders, and nobody is told that nothing
+    /// was sold.
     ///
     /// # Errors
     /// The ledger has lost the sale.
@@ -223,17 +235,18 @@ impl Sales {
         Ok(found)
     }
 
-    /// The ledger has `sale`. One that it had lost lacks what this node acknowledged, also where other nodes have healed it
-    /// meanwhile and did not know of this one.
+    /// The ledger has `sale`. One that it had lost lacks what this node acknowledged, also where
+    /// other nodes have healed it meanwhile and did not know of this one.
     fn is_back(&self, sale: &SaleId) {
         if self.0.names.is_back(sale) {
             self.0.ledger.recovering().want(sale);
         }
     }
 
-    /// Whether the ledger had `sale` once, as far as this node knows: it serves it, or its journal names it.
+    /// Whether the ledger had `sale` once, as far as this node knows: it serves it, or its journal
+    /// names it.
     fn knows(&self, sale: &SaleId) -> bool {
-        self.open_desk(sale).is_some() || self.0.ledger.acknowledged().last(sale).is_some()
+        self.open_sale_handle(sale).is_some() || self.0.ledger.ack_journal().last(sale).is_some()
     }
 
     /// How the Redis servers of the ledger are set, and which sales they have lost.
@@ -319,23 +332,23 @@ impl Sales {
             .await
     }
 
-    /// The ledger itself, for what needs no desk.
+    /// The ledger itself, for what needs no sale handle.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.0.ledger
     }
 
-    /// The grant for the edge that asked for `sale` and tells what it has counted; `None` before anything was
-    /// heard of the sale.
+    /// The grant for the edge that asked for `sale` and tells what it has counted; `None` before
+    /// anything was heard of the sale.
     #[must_use]
     pub fn grant(&self, sale: &SaleId, edge: &EdgeId, told: Option<&EdgeCounts>) -> Option<Grant> {
-        let desk = self.open_desk(sale);
-        match desk {
-            Some(desk) => {
+        let handle = self.open_sale_handle(sale);
+        match handle {
+            Some(handle) => {
                 if let Some(told) = told {
-                    desk.counts().hear_edge(told);
+                    handle.counts().observe_edge(told);
                 }
-                Some(desk.grant(edge, fastrand::f64()))
+                Some(handle.grant(edge, fastrand::f64()))
             }
             None => Some(Grant::of_unknown_sale(self.0.ledger.now())),
         }
@@ -355,8 +368,8 @@ impl Sales {
         self.0.counters.ledger_trouble().map_or(Ok(()), Err)
     }
 
-    /// A node whose number another one has acknowledges nothing: after a loss of the ledger only one of the two would be
-    /// waited for.
+    /// A node whose number another one has acknowledges nothing: after a loss of the ledger only
+    /// one of the two would be waited for.
     fn has_its_number(&self) -> Result<(), Fault> {
         self.0
             .nodes
@@ -370,7 +383,8 @@ impl Sales {
         self.0.nodes.clash().is_some()
     }
 
-    /// From now on new orders are told that nothing happened here, so that an edge asks another node.
+    /// From now on new orders are told that nothing happened here, so that an edge asks another
+    /// node.
     pub fn take_no_more(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
     }
@@ -378,9 +392,13 @@ impl Sales {
     /// What is known of each sale that this node serves, without asking the ledger.
     #[must_use]
     pub fn views(&self) -> Vec<SaleHandleView> {
-        let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
-        let mut views: Vec<SaleHandleView> = desks.values().map(|desk| desk.view()).collect();
-        drop(desks);
+        let handles = self
+            .0
+            .handles
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut views: Vec<SaleHandleView> = handles.values().map(|handle| handle.view()).collect();
+        drop(handles);
         views.sort_by(|a, b| {
             let asked = |view: &SaleHandleView| view.counts.asked_at();
             asked(b).cmp(&asked(a)).then_with(|| a.sale.cmp(&b.sale))
@@ -388,31 +406,35 @@ impl Sales {
         views
     }
 
-    /// Takes in what the ledger said of `sale`. This node serves it from now on, if there is room.
-    pub fn hear(&self, sale: &SaleId, snapshot: &Snapshot) {
+    /// Updates the last seen snapshot of `sale`. This node serves it from now on, if there is room.
+    pub fn observe(&self, sale: &SaleId, snapshot: &Snapshot) {
         self.0.names.add(sale);
         self.is_back(sale);
-        let known = self.open_desk(sale);
-        if let Some(desk) = known.or_else(|| self.open(sale, snapshot).ok()) {
-            desk.hear(snapshot);
+        let known = self.open_sale_handle(sale);
+        if let Some(handle) = known.or_else(|| self.open(sale, snapshot).ok()) {
+            handle.observe(snapshot);
         }
     }
 
     /// What has happened to the sales of this node, and to the other nodes.
     #[must_use]
-    pub fn happenings(&self) -> &Timeline {
+    pub fn timeline(&self) -> &Timeline {
         &self.0.happenings
     }
 
     /// Takes no more orders, finishes those that wait, and leaves the list of live nodes.
     pub async fn drain(&self) {
         self.take_no_more();
-        let desks: Vec<_> = {
-            let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
-            desks.values().cloned().collect()
+        let handles: Vec<_> = {
+            let handles = self
+                .0
+                .handles
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            handles.values().cloned().collect()
         };
-        for desk in desks {
-            desk.finish().await;
+        for handle in handles {
+            handle.finish().await;
         }
         self.0.nodes.leave().await;
     }
@@ -420,36 +442,36 @@ impl Sales {
     async fn changed<T>(&self, sale: &SaleId, reply: Reply<T>) -> Reply<T> {
         let reply = reply.and_then(|found| self.there(sale, found));
         if let Ok(Some((snapshot, _))) = &reply {
-            self.hear(sale, snapshot);
+            self.observe(sale, snapshot);
         }
         reply
     }
 
-    fn count_refused(&self, desk: &SaleHandle) {
+    fn count_refused(&self, handle: &SaleHandle) {
         count(&self.0.counters.refused_by_origin);
-        count(&desk.counts().refused_by_origin);
+        count(&handle.counts().refused_by_origin);
     }
 
-    fn open_desk(&self, sale: &SaleId) -> Option<Arc<SaleHandle>> {
+    fn open_sale_handle(&self, sale: &SaleId) -> Option<Arc<SaleHandle>> {
         self.0
-            .desks
+            .handles
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(sale)
             .cloned()
     }
 
-    /// The desk of a sale; opened when the ledger has the sale, `None` when it has not.
-    async fn desk(&self, sale: &SaleId) -> Result<Option<Arc<SaleHandle>>, Fault> {
-        if let Some(desk) = self.open_desk(sale) {
-            return Ok(Some(desk));
+    /// The sale handle of a sale; opened when the ledger has the sale, `None` when it has not.
+    async fn sale_handle(&self, sale: &SaleId) -> Result<Option<Arc<SaleHandle>>, Fault> {
+        if let Some(handle) = self.open_sale_handle(sale) {
+            return Ok(Some(handle));
         }
         let names = &self.0.names;
-        let _permit = if names.lists(sale) || self.0.ledger.acknowledged().last(sale).is_some() {
+        let _permit = if names.lists(sale) || self.0.ledger.ack_journal().last(sale).is_some() {
             let permit = self.0.listed_lookups.acquire().await;
             // Whoever waited before may have opened it.
-            if let Some(desk) = self.open_desk(sale) {
-                return Ok(Some(desk));
+            if let Some(handle) = self.open_sale_handle(sale) {
+                return Ok(Some(handle));
             }
             permit.map_err(|_| Fault::NotSent("this node is stopping".into()))?
         } else if let Ok(permit) = self.0.lookups.try_acquire() {
@@ -469,15 +491,19 @@ impl Sales {
         self.open(sale, &snapshot).map(Some)
     }
 
-    /// Opens the desk of a sale that stands as `snapshot` says, unless it is open already.
+    /// Opens the handle of a sale that stands as `snapshot` says, unless it is open already.
     fn open(&self, sale: &SaleId, snapshot: &Snapshot) -> Result<Arc<SaleHandle>, Fault> {
-        let mut desks = self.0.desks.write().unwrap_or_else(PoisonError::into_inner);
-        if desks.len() >= SALES_MAX && !desks.contains_key(sale) {
+        let mut handles = self
+            .0
+            .handles
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if handles.len() >= SALES_MAX && !handles.contains_key(sale) {
             return Err(Fault::NotSent(format!(
                 "this node serves {SALES_MAX} sales already"
             )));
         }
-        let desk = desks.entry(sale.clone()).or_insert_with(|| {
+        let handle = handles.entry(sale.clone()).or_insert_with(|| {
             Committer::open(
                 sale.clone(),
                 self.0.ledger.clone(),
@@ -487,6 +513,6 @@ impl Sales {
                 *snapshot,
             )
         });
-        Ok(Arc::clone(desk))
+        Ok(Arc::clone(handle))
     }
 }

@@ -1,4 +1,4 @@
-//! A text that must not appear in logs: a token, an address with a password.
+//! Secret text that must not appear in logs.
 
 use core::fmt;
 use shared::KeyRing;

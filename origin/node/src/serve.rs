@@ -1,4 +1,4 @@
-//! One node: from its configuration to its end.
+//! Lifecycle of a node: from its configuration to its shutdown.
 
 use crate::config::ServeConfig;
 use crate::http::server::{Connections, HttpServer};
@@ -125,7 +125,7 @@ impl Node {
                 connections,
                 connections_max,
             };
-            // The sender lives until both intakes have ended.
+            // The sender lives until both servers have ended.
             let told = async move { drop(ending.wait_for(|ending| *ending).await) };
             tokio::spawn(intake.run(told, FINISH))
         };

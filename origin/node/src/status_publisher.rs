@@ -1,4 +1,4 @@
-//! Publishes this node's status once a second, and notices which other nodes come and go.
+//! Status publisher: once a second, and notices which nodes join and leave.
 
 use super::status::{NodeState, NodeStatus, SaleTotals, Spread};
 use crate::http::App;
@@ -131,7 +131,7 @@ impl Publication {
         if let Some(last) = last {
             last.happenings
                 .into_iter()
-                .for_each(|happening| app.sales.happenings().note(happening));
+                .for_each(|happening| app.sales.timeline().note(happening));
             for mut totals in last.sales.into_iter().take(STATUS_SALES_MAX) {
                 totals.queue = 0;
                 before.insert(totals.sale.clone(), totals);
@@ -140,7 +140,7 @@ impl Publication {
         self.before = Some(before);
         self.started = now;
         let started = TimelineEvent::of_node(now, TimelineEventKind::NodeStarted, app.node.id);
-        app.sales.happenings().note(started);
+        app.sales.timeline().note(started);
         Ok(())
     }
 
@@ -149,7 +149,7 @@ impl Publication {
         let now = self.ledger.now();
         let note = |kind, node| {
             let happening = TimelineEvent::of_node(now, kind, node);
-            app.sales.happenings().note(happening);
+            app.sales.timeline().note(happening);
         };
         for node in self.live.difference(&live) {
             if *node != app.node.id && !self.has_left(*node).await? {
@@ -182,7 +182,7 @@ impl Publication {
         };
         if ended {
             let stopped = TimelineEvent::of_node(now, TimelineEventKind::NodeStopped, app.node.id);
-            app.sales.happenings().note(stopped);
+            app.sales.timeline().note(stopped);
         }
         let trouble = app.ready().err().filter(|_| state == NodeState::Serving);
         let [order_us, commit_us, batch_orders] = self.spreads(app);
@@ -206,7 +206,7 @@ impl Publication {
             ledger_faults: counters.ledger_faults(),
             stat_log_dropped: counters.stat_log_dropped.load(Ordering::Relaxed),
             sales: self.totals(app, views),
-            happenings: app.sales.happenings().read(),
+            happenings: app.sales.timeline().read(),
         }
     }
 

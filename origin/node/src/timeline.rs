@@ -1,5 +1,6 @@
-//! What an operator wants to have noticed: a sale opened, paused, sold out, restocked; a node lost
-//! or back. A bounded list in memory; each node publishes its own with its status.
+//! Timeline: events that operators want to see, such as a sale that sold out or a lost node.
+//!
+//! A bounded list in memory; each node publishes its own with its status.
 
 use serde::{Deserialize, Serialize};
 use shared::limits::HAPPENINGS_MAX;

@@ -1,4 +1,4 @@
-//! Moments as people read them.
+//! RFC 3339 timestamps.
 
 use core::fmt;
 use shared::UnixMillis;

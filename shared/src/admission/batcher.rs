@@ -1,9 +1,12 @@
-//! What the committer of a sale decides: which of those who wait are part of the next batch, what a reply of the
-//! ledger means for them, and what is asked again. It waits for nothing: an origin's task and the simulator carry
-//! out what is said here.
+//! Batcher: the decisions of a committer as a state machine.
 //!
-//! One round is: [`Committer::take_left_over`] or new work, [`Committer::sort`] while [`Committer::has_room`], then
-//! the batch under a [`Sending`], [`answers`], the poll, and a word to those who wait for the end.
+//! What the committer of a sale decides: which of those who wait are part of the next batch, what a
+//! reply of the ledger means for them, and what is asked again. It waits for nothing: an origin's
+//! task and the simulator carry out what is said here.
+//!
+//! One round is: [`Committer::take_left_over`] or new work, [`Committer::sort`] while
+//! [`Committer::has_room`], then the batch under a [`Sending`], [`answers`], the poll, and a word
+//! to those who wait for the end.
 
 use crate::admission::node_budget::NodeBudget;
 use crate::admission::sale_hint::{Admission, SaleHint};
@@ -30,7 +33,8 @@ pub struct QueuedOrder<W> {
     pub waiter: W,
 }
 
-/// What waits in the queue of a committer. `P` waits for the outcome of a poll, `F` for the end of what came before.
+/// What waits in the queue of a committer. `P` waits for the outcome of a poll, `F` for the end of
+/// what came before.
 #[derive(Debug)]
 pub enum Work<W, P, F> {
     /// An order.
@@ -99,11 +103,12 @@ impl<W: Waiter> Committer<W> {
         round.batch.len() < BATCH_MAX && self.left_over.is_none()
     }
 
-    /// Puts one piece of work where it belongs. An order that is refused from memory is given back with the refusal.
+    /// Puts one piece of work where it belongs. An order that is refused from memory is given back
+    /// with the refusal.
     pub fn sort<P, F>(
         &mut self,
         work: Work<W, P, F>,
-        outlook: &SaleHint,
+        hint: &SaleHint,
         now: UnixMillis,
         round: &mut BatchRound<W, P, F>,
     ) -> Option<(QueuedOrder<W>, Refusal)> {
@@ -118,7 +123,7 @@ impl<W: Waiter> Committer<W> {
             Work::Order(waiting) => {
                 let (key, quantity) = (waiting.order.key, waiting.order.quantity);
                 let first = round.batch.is_empty();
-                match outlook.admit(&mut self.stock, key, quantity, first, now) {
+                match hint.admit(&mut self.stock, key, quantity, first, now) {
                     Admission::Send => round.batch.push(waiting),
                     Admission::Later => self.left_over = Some(waiting),
                     Admission::Refuse(refusal) => return Some((waiting, refusal)),
@@ -129,17 +134,17 @@ impl<W: Waiter> Committer<W> {
     }
 }
 
-/// A batch on its way to the ledger. One without an answer is sent again with the same ids, once: the ids make that
-/// harmless.
+/// A batch on its way to the ledger. One without an answer is sent again with the same ids, once:
+/// the ids make that harmless.
 #[derive(Debug, Default)]
 pub struct Sending {
     resent: bool,
 }
 
 impl Sending {
-    /// Takes in what came back; `None` = the same batch is to be sent once more. `Ok(None)` is the ledger's word for a
-    /// sale that it does not have.
-    pub fn heard<T>(
+    /// Takes in what came back; `None` = the same batch is to be sent once more. `Ok(None)` is the
+    /// ledger's word for a sale that it does not have.
+    pub fn observed<T>(
         &mut self,
         reply: Result<Option<T>, Fault>,
         sale: &SaleId,
@@ -178,8 +183,8 @@ pub fn answers<W>(
     })
 }
 
-/// What a sweep of the ledger says: how the sale stands, and whether more holds may be due, so that the next page is
-/// to be swept at once.
+/// What a sweep of the ledger says: how the sale stands, and whether more holds may be due, so that
+/// the next page is to be swept at once.
 ///
 /// # Errors
 /// No answer, or the sale is gone.
@@ -191,8 +196,8 @@ pub fn swept(
     Ok((snapshot, expired >= SWEEP_MAX as u64))
 }
 
-/// The ledger had the sale once and has it no more: nothing happened, and nothing of it is sold until an operator has
-/// created it again.
+/// The ledger had the sale once and has it no more: nothing happened, and nothing of it is sold
+/// until an operator has created it again.
 #[must_use]
 pub fn gone(sale: &SaleId) -> Fault {
     Fault::NotSent(format!("sale {sale} is gone from the ledger"))
@@ -217,7 +222,7 @@ mod tests {
 
     type BatchRound = super::BatchRound<Buyer, u8, u8>;
 
-    fn outlook(free: u32) -> SaleHint {
+    fn hint(free: u32) -> SaleHint {
         SaleHint::new(Snapshot {
             capacity: free,
             held: 0,
@@ -248,17 +253,12 @@ mod tests {
 
     #[test]
     fn an_order_without_stock_waits_and_opens_the_next_round() {
-        let outlook = outlook(10);
+        let hint = hint(10);
         let mut committer = Committer::new(NodeBudget::of(10, 1, 10));
         let mut round = BatchRound::default();
         let mut n = 0;
         while committer.has_room(&round) {
-            committer.sort(
-                order(n, KeySource::Made),
-                &outlook,
-                UnixMillis(1),
-                &mut round,
-            );
+            committer.sort(order(n, KeySource::Made), &hint, UnixMillis(1), &mut round);
             n += 1;
         }
         assert_eq!((round.batch.len(), n), (2, 3));
@@ -267,40 +267,25 @@ mod tests {
         assert!(committer.has_room(&BatchRound::default()));
         committer.restock(NodeBudget::of(10, 1, 10));
         let mut round = BatchRound::default();
-        committer.sort(
-            order(0, KeySource::Made),
-            &outlook,
-            UnixMillis(1),
-            &mut round,
-        );
-        committer.sort(
-            order(1, KeySource::Made),
-            &outlook,
-            UnixMillis(1),
-            &mut round,
-        );
+        committer.sort(order(0, KeySource::Made), &hint, UnixMillis(1), &mut round);
+        committer.sort(order(1, KeySource::Made), &hint, UnixMillis(1), &mut round);
         assert_eq!(round.batch.len(), 2, "the stock is new");
     }
 
     #[test]
     fn a_batch_has_an_end_and_who_has_left_is_not_in_it() {
-        let outlook = outlook(100_000);
+        let hint = hint(100_000);
         let mut committer = Committer::new(NodeBudget::of(100_000, 1, 1));
         let mut round = BatchRound::default();
         let Work::Order(mut gone) = order(0, KeySource::Made) else {
             unreachable!()
         };
         gone.waiter.left = true;
-        committer.sort(Work::Order(gone), &outlook, UnixMillis(1), &mut round);
+        committer.sort(Work::Order(gone), &hint, UnixMillis(1), &mut round);
         assert!(round.batch.is_empty());
         let mut n = 0;
         while committer.has_room(&round) {
-            committer.sort(
-                order(n, KeySource::Made),
-                &outlook,
-                UnixMillis(1),
-                &mut round,
-            );
+            committer.sort(order(n, KeySource::Made), &hint, UnixMillis(1), &mut round);
             n += 1;
         }
         assert_eq!(n, BATCH_MAX);
@@ -308,10 +293,10 @@ mod tests {
 
     #[test]
     fn what_a_client_may_have_sent_before_goes_to_the_ledger_when_nothing_is_free() {
-        let outlook = outlook(0);
+        let hint = hint(0);
         let mut committer = Committer::new(NodeBudget::of(0, 1, 1));
         let mut round = BatchRound::default();
-        let mut sort = |key| committer.sort(order(1, key), &outlook, UnixMillis(1), &mut round);
+        let mut sort = |key| committer.sort(order(1, key), &hint, UnixMillis(1), &mut round);
         let refused = sort(KeySource::Made).map(|(_, refusal)| refusal);
         assert_eq!(refused, Some(Refusal::SoldOut));
         assert!(sort(KeySource::Sent).is_none());
@@ -320,11 +305,11 @@ mod tests {
 
     #[test]
     fn polls_and_ends_are_gathered() {
-        let outlook = outlook(1);
+        let hint = hint(1);
         let mut committer = Committer::<Buyer>::new(NodeBudget::default());
         let mut round = BatchRound::default();
         for work in [Work::Poll(None), Work::Poll(Some(3)), Work::Finish(4)] {
-            committer.sort(work, &outlook, UnixMillis(1), &mut round);
+            committer.sort(work, &hint, UnixMillis(1), &mut round);
         }
         assert!(round.poll && round.batch.is_empty());
         assert_eq!((round.polls, round.finished), (vec![3], vec![4]));
@@ -336,26 +321,26 @@ mod tests {
         let away = || Err(Fault::NotSent("away".into()));
         let after = |second| {
             let mut sending = Sending::default();
-            assert_eq!(sending.heard(unknown(), &sale()), None);
-            sending.heard(second, &sale())
+            assert_eq!(sending.observed(unknown(), &sale()), None);
+            sending.observed(second, &sale())
         };
         assert_eq!(after(Ok(Some(7))), Some(Ok(7)));
         assert!(matches!(after(unknown()), Some(Err(Fault::Unknown(_)))));
         assert!(matches!(after(away()), Some(Err(Fault::Unknown(_)))));
-        let first = Sending::default().heard(away(), &sale());
+        let first = Sending::default().observed(away(), &sale());
         assert!(matches!(first, Some(Err(Fault::NotSent(_)))));
     }
 
     #[test]
     fn a_sale_that_is_gone_is_a_fault_in_which_nothing_happened_and_no_refusal() {
-        let heard = Sending::default().heard(Ok(None::<u8>), &sale());
+        let heard = Sending::default().observed(Ok(None::<u8>), &sale());
         assert!(matches!(heard, Some(Err(Fault::NotSent(_)))));
         assert!(matches!(swept(Ok(None), &sale()), Err(Fault::NotSent(_))));
     }
 
     #[test]
     fn a_full_page_of_a_sweep_is_followed_by_another_one() {
-        let snapshot = *outlook(1).snapshot();
+        let snapshot = *hint(1).snapshot();
         let more = |expired| swept(Ok(Some((snapshot, expired))), &sale()).unwrap().1;
         assert!(more(SWEEP_MAX as u64));
         assert!(!more(SWEEP_MAX as u64 - 1));

@@ -1,4 +1,4 @@
-//! Which edges ask for a sale and how often: what a grant is divided by.
+//! Edge census: number of edges that asked for a sale lately, which a grant is divided by.
 
 use crate::domain::ids::EdgeId;
 use crate::domain::time::UnixMillis;
@@ -6,7 +6,8 @@ use crate::limits::{COUNTED_MS, EARLY_SHARE_MAX, EDGE_LIVE_MS, EDGES_MAX};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Edges seen in the present and the previous half of [`EDGE_LIVE_MS`], with their requests; bounded memory.
+/// Edges seen in the present and the previous half of [`EDGE_LIVE_MS`], with their requests;
+/// bounded memory.
 #[derive(Debug, Default)]
 pub struct EdgeCensus {
     present: HashMap<u64, Seen>,
@@ -21,7 +22,8 @@ pub struct EdgeCensus {
     twice: u32,
     /// Requests of all of them.
     requests: u64,
-    /// The present slot: promises of an older one have lapsed, so that what a quiet edge does not use goes to others.
+    /// The present slot: promises of an older one have lapsed, so that what a quiet edge does not
+    /// use goes to others.
     slot: CensusSlot,
     /// Requests promised in the present slot that have not come yet.
     promised: u64,
@@ -45,16 +47,17 @@ pub struct EdgeShare {
     pub live: f64,
     /// The edge's part of the requests that the node got lately, 0 to 1.
     pub use_share: f64,
-    /// Whether this is its first request, and the node has not had the time to count the others: thousands may come
-    /// at this moment.
+    /// Whether this is its first request, and the node has not had the time to count the others:
+    /// thousands may come at this moment.
     pub early: bool,
-    /// Requests that were promised to other edges and have not come yet, by nodes that this one stands for.
+    /// Requests that were promised to other edges and have not come yet, by nodes that this one
+    /// stands for.
     pub promised: f64,
 }
 
 impl EdgeShare {
-    /// The part that no promise to others can take from an edge: without it, one that always asks after
-    /// the others would starve.
+    /// The part that no promise to others can take from an edge: without it, one that always asks
+    /// after the others would starve.
     #[must_use]
     pub fn sure_share(self) -> f64 {
         if self.early {
@@ -64,8 +67,8 @@ impl EdgeShare {
         }
     }
 
-    /// The edge's part of what can be granted: half is shared equally, so that nobody starves; half by use, so that
-    /// what quiet edges leave goes to busy ones.
+    /// The edge's part of what can be granted: half is shared equally, so that nobody starves; half
+    /// by use, so that what quiet edges leave goes to busy ones.
     #[must_use]
     pub fn share(self) -> f64 {
         let share = (1.0 / self.live.max(1.0) + self.use_share) / 2.0;
@@ -110,7 +113,8 @@ impl EdgeCensus {
             seen.requests = seen.requests.saturating_add(1);
             requests = before.saturating_add(seen.requests);
             if seen.slot == slot {
-                // This request is part of what was promised, and stands for those that went to other nodes.
+                // This request is part of what was promised, and stands for those that went to
+                // other nodes.
                 let used = seen.promised.min((1.0 / node_share) as u32);
                 seen.promised -= used;
                 self.promised = self.promised.saturating_sub(u64::from(used));
@@ -126,8 +130,8 @@ impl EdgeCensus {
         standing
     }
 
-    /// Notes that `edge`, seen just now, may send `budget` requests. As long as it has not sent what it was promised in
-    /// this slot, it does not hear of another budget.
+    /// Notes that `edge`, seen just now, may send `budget` requests. As long as it has not sent
+    /// what it was promised in this slot, it does not hear of another budget.
     pub fn promise(&mut self, edge: &EdgeId, budget: u32) {
         if let Some(seen) = self.present.get_mut(&fingerprint(edge))
             && (seen.slot != self.slot || seen.promised == 0)
@@ -139,9 +143,9 @@ impl EdgeCensus {
         }
     }
 
-    /// Edges that ask the cluster, at least 1. Those that this node saw once stand for those that it did not
-    /// see: Chao's estimate (1984), but never more than there can be when the node gets `node_share` of the
-    /// requests of each edge.
+    /// Edges that ask the cluster, at least 1. Those that this node saw once stand for those that
+    /// it did not see: Chao's estimate (1984), but never more than there can be when the node gets
+    /// `node_share` of the requests of each edge.
     fn live(&self, node_share: f64) -> f64 {
         let (once, twice) = (f64::from(self.once), f64::from(self.twice));
         let chao = once * (once - 1.0).max(0.0) / (2.0 * (twice + 1.0));
@@ -239,7 +243,8 @@ mod tests {
 
     #[test]
     fn a_light_node_counts_the_edges_that_it_did_not_see() {
-        // 1,000 quiet edges send two requests each, a tenth of them to this node; ten busy ones send 1,000.
+        // 1,000 quiet edges send two requests each, a tenth of them to this node; ten busy ones
+        // send 1,000.
         let mut edges = EdgeCensus::default();
         let mut live = 0.0;
         for i in 0..200 {

@@ -1,5 +1,6 @@
-//! The edge's gate: decides from plain numbers, without asking anyone, whether an arrival is
-//! forwarded, waits a beat, or hears "no". It never says "yes".
+//! Gate of the edge: forwards, delays or refuses an order from plain numbers.
+//!
+//! It never says "yes".
 
 use crate::admission::grant::{Grant, Supply};
 use crate::domain::ids::SaleId;
@@ -31,7 +32,7 @@ impl Arrival {
 
     /// The same, one beat later.
     #[must_use]
-    pub const fn after_a_beat(self) -> Self {
+    pub const fn after_a_retry_interval(self) -> Self {
         Self {
             beats: self.beats.saturating_add(1),
             ..self
@@ -46,7 +47,8 @@ pub struct Observation {
     pub asked: UnixMillis,
     /// When the answer came.
     pub now: UnixMillis,
-    /// A random number in `0.0..1.0` that spreads the edges, so that not all ask at the same instant.
+    /// A random number in `0.0..1.0` that spreads the edges, so that not all ask at the same
+    /// instant.
     pub chance: f64,
 }
 
@@ -67,7 +69,8 @@ pub struct Gate {
     version: u64,
     /// The end of the last window with a grant, by the edge's clock.
     granted_until: UnixMillis,
-    /// The end of the present round by the edge's clock; a round is a window with a grant, or a cold one without.
+    /// The end of the present round by the edge's clock; a round is a window with a grant, or a
+    /// cold one without.
     round_ends: UnixMillis,
     /// Whether the round waits for its first grant.
     cold: bool,
@@ -95,8 +98,8 @@ struct Latch {
 }
 
 impl Gate {
-    /// Decides on one arrival. `now` is the edge's clock, `chance` a random number in `0.0..1.0` that
-    /// spreads the return of those who are told `busy`.
+    /// Decides on one arrival. `now` is the edge's clock, `chance` a random number in `0.0..1.0`
+    /// that spreads the return of those who are told `busy`.
     pub fn decide(&mut self, ask: Arrival, now: UnixMillis, chance: f64) -> GateDecision {
         if ask.key == KeySource::Known {
             return GateDecision::Forward;
@@ -111,8 +114,9 @@ impl Gate {
             }
         }
         if now >= self.round_ends {
-            // A gate that has heard of its sale asks as much as it was granted last, within the cold
-            // budget: thousands of edges must not each send four requests after the last ticket.
+            // A gate that has heard of its sale asks as much as it was granted last, within the
+            // cold budget: thousands of edges must not each send four requests after the last
+            // ticket.
             let known = self.version > 0;
             let budget = if known {
                 self.budget.clamp(1, COLD_BUDGET)
@@ -132,7 +136,7 @@ impl Gate {
     }
 
     /// Takes in what an origin's answer says.
-    pub fn hear(&mut self, grant: &Grant, when: Observation) {
+    pub fn observe(&mut self, grant: &Grant, when: Observation) {
         if grant.version < self.version {
             return;
         }
@@ -142,23 +146,25 @@ impl Gate {
             self.latch = None;
         }
         if grant.supply == Supply::Free {
-            self.hear_free(grant, when, newer);
+            self.observe_free(grant, when, newer);
         } else {
-            self.hear_none(grant, when);
+            self.observe_none(grant, when);
         }
     }
 
     /// Within one version, stock only falls: "none" stands until a newer version is heard.
-    fn hear_free(&mut self, grant: &Grant, when: Observation, newer: bool) {
+    fn observe_free(&mut self, grant: &Grant, when: Observation, newer: bool) {
         if self.latch.is_some() {
             return;
         }
-        // An answer to what was asked within the window is no new share; it may have been overtaken, too.
+        // An answer to what was asked within the window is no new share; it may have been
+        // overtaken, too.
         let asked_anew = when.asked >= self.granted_until;
         if asked_anew || (newer && self.spent >= self.budget) {
             // What the cold round sent belongs to this window already.
             let sent = if self.cold { self.spent } else { 0 };
-            // A far edge can use its budget for as long as a near one, but what it knows must not get old.
+            // A far edge can use its budget for as long as a near one, but what it knows must not
+            // get old.
             let trip = when.now.since(when.asked);
             let longest = WINDOW_MAX_MS.saturating_sub(trip).max(1);
             let left = shortened(grant.window_ms, when.chance).min(longest);
@@ -168,7 +174,7 @@ impl Gate {
         }
     }
 
-    fn hear_none(&mut self, grant: &Grant, when: Observation) {
+    fn observe_none(&mut self, grant: &Grant, when: Observation) {
         let opens = (grant.supply == Supply::NotOpen && grant.opens_at.0 > 0)
             .then(|| (when.now.plus(grant.opens_at.since(grant.at)), grant.budget));
         // A sale that opens by itself is not a ticket that may return at any moment.
@@ -251,8 +257,9 @@ impl Latch {
     }
 }
 
-/// Keys sent for the first time that may pass a latch. Where thousands of edges ask, a few from each would be
-/// more than all else; a client that lost an answer says so, and its key counts as repeated.
+/// Keys sent for the first time that may pass a latch. Where thousands of edges ask, a few from
+/// each would be more than all else; a client that lost an answer says so, and its key counts as
+/// repeated.
 const fn rechecks(period_ms: u64) -> u32 {
     if period_ms > WINDOW_MIN_MS {
         0
@@ -266,16 +273,16 @@ fn shortened(window_ms: u64, chance: f64) -> u64 {
     window_ms.saturating_sub((window_ms as f64 / 8.0 * chance) as u64)
 }
 
-/// Time until asking makes sense plus a random part of at most a window, so that those who wait do not
-/// come back in the same millisecond.
+/// Time until asking makes sense plus a random part of at most a window, so that those who wait do
+/// not come back in the same millisecond.
 fn spread(wait_ms: u64, chance: f64) -> u32 {
     let jitter = chance * 250.0;
     (wait_ms.clamp(1, WINDOW_MAX_MS) as f64 + jitter) as u32
 }
 
-/// When one who was refused should ask again, in milliseconds; `None` = that "no" is final. Whoever waits for an
-/// opening comes back then, or in a minute to see whether it was moved, plus a random part, so that a million do not come
-/// in the same millisecond.
+/// When one who was refused should ask again, in milliseconds; `None` = that "no" is final. Whoever
+/// waits for an opening comes back then, or in a minute to see whether it was moved, plus a random
+/// part, so that a million do not come in the same millisecond.
 #[must_use]
 pub fn come_back_ms(refusal: Refusal, now: UnixMillis, chance: f64) -> Option<u32> {
     match refusal {
@@ -290,8 +297,8 @@ pub fn come_back_ms(refusal: Refusal, now: UnixMillis, chance: f64) -> Option<u3
 
 /// The gates of one edge isolate, bounded.
 ///
-/// Only sales that an origin knows get a gate of their own; all others share one, so that a flood of invented names
-/// neither fills the memory nor asks an origin more often than one sale may.
+/// Only sales that an origin knows get a gate of their own; all others share one, so that a flood
+/// of invented names neither fills the memory nor asks an origin more often than one sale may.
 #[derive(Debug, Default)]
 pub struct Gates {
     known: HashMap<SaleId, Gate>,
@@ -304,8 +311,9 @@ impl Gates {
         self.known.get_mut(sale).unwrap_or(&mut self.strangers)
     }
 
-    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each gets a gate of its own, as
-    /// far as there is room, and a flood of invented names takes nothing from them.
+    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each gets a
+    /// gate of its own, as far as there is room, and a flood of invented names takes nothing from
+    /// them.
     pub fn list(&mut self, names: &str) {
         for sale in listed(names) {
             if self.known.len() < EDGE_SALES_MAX {
@@ -325,13 +333,14 @@ impl Gates {
     }
 
     /// Takes in what an origin says of `sale`.
-    pub fn hear(&mut self, sale: &SaleId, grant: &Grant, when: Observation) {
+    pub fn observe(&mut self, sale: &SaleId, grant: &Grant, when: Observation) {
         if grant.supply == Supply::Unknown {
-            // Of a node that does not serve the sale, or not yet: no word on a sale that another one serves.
+            // Of a node that does not serve the sale, or not yet: no word on a sale that another
+            // one serves.
             return;
         }
         if let Some(gate) = self.known.get_mut(sale) {
-            gate.hear(grant, when);
+            gate.observe(grant, when);
         } else {
             // The request whose answer this is was the first of a cold round.
             let mut gate = Gate {
@@ -339,7 +348,7 @@ impl Gates {
                 spent: 1,
                 ..Gate::default()
             };
-            gate.hear(grant, when);
+            gate.observe(grant, when);
             self.insert(sale, gate);
         }
     }
@@ -417,25 +426,25 @@ mod tests {
     fn what_the_cold_round_sent_is_part_of_the_first_budget() {
         let mut gate = Gate::default();
         forwarded(&mut gate, MADE, 1_000, 4);
-        gate.hear(&grant(1, 10_000, 10, Supply::Free), at(1_005));
+        gate.observe(&grant(1, 10_000, 10, Supply::Free), at(1_005));
         assert_eq!(forwarded(&mut gate, MADE, 1_006, 100), 9);
     }
 
     #[test]
     fn a_budget_is_not_refilled_within_its_window_and_replaced_in_the_next() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 10, Supply::Free), at(1_000));
+        gate.observe(&grant(1, 10_000, 10, Supply::Free), at(1_000));
         assert_eq!(forwarded(&mut gate, MADE, 1_001, 100), 10);
-        gate.hear(&grant(1, 10_100, 10, Supply::Free), at(1_100));
+        gate.observe(&grant(1, 10_100, 10, Supply::Free), at(1_100));
         assert_eq!(forwarded(&mut gate, MADE, 1_101, 100), 0);
-        gate.hear(&grant(1, 10_250, 7, Supply::Free), at(1_250));
+        gate.observe(&grant(1, 10_250, 7, Supply::Free), at(1_250));
         assert_eq!(forwarded(&mut gate, MADE, 1_251, 100), 7);
     }
 
     #[test]
     fn a_warm_gate_whose_share_was_zero_asks_once_a_round() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::Free), at(1_000));
+        gate.observe(&grant(1, 10_000, 0, Supply::Free), at(1_000));
         assert_eq!(forwarded(&mut gate, MADE, 1_001, 10), 0);
         assert_eq!(forwarded(&mut gate, MADE, 1_300, 10), 1);
     }
@@ -443,7 +452,7 @@ mod tests {
     #[test]
     fn sold_out_is_refused_here_and_probed_once_a_period() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
+        gate.observe(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
             GateDecision::Refuse(Refusal::SoldOut)
@@ -471,7 +480,7 @@ mod tests {
             assert_eq!(invent(&mut gates, n), GateDecision::Wait);
         }
         // A node that could not look it up does not close it.
-        gates.hear(&spring, &grant(0, 10_000, 0, Supply::Unknown), at(1_030));
+        gates.observe(&spring, &grant(0, 10_000, 0, Supply::Unknown), at(1_030));
         let asked = gates.of(&spring).decide(MADE, UnixMillis(1_300), 0.0);
         assert_eq!(asked, GateDecision::Forward);
     }
@@ -479,34 +488,34 @@ mod tests {
     #[test]
     fn a_delayed_older_grant_neither_reopens_nor_recloses() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
-        gate.hear(&grant(1, 10_300, 5, Supply::Free), at(1_001));
+        gate.observe(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
+        gate.observe(&grant(1, 10_300, 5, Supply::Free), at(1_001));
         assert!(gate.is_latched());
-        gate.hear(&grant(2, 10_350, 5, Supply::Free), at(1_050));
+        gate.observe(&grant(2, 10_350, 5, Supply::Free), at(1_050));
         assert_eq!(forwarded(&mut gate, MADE, 1_051, 100), 5);
-        gate.hear(&grant(1, 10_360, 0, Supply::SoldOut), at(1_060));
+        gate.observe(&grant(1, 10_360, 0, Supply::SoldOut), at(1_060));
         assert!(!gate.is_latched(), "an older version closes nothing");
     }
 
     #[test]
     fn tickets_that_came_back_within_a_spent_window_are_a_new_share() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 3, Supply::Free), at(1_000));
+        gate.observe(&grant(1, 10_000, 3, Supply::Free), at(1_000));
         assert_eq!(forwarded(&mut gate, MADE, 1_001, 100), 3);
-        gate.hear(&grant(2, 10_100, 2, Supply::Free), at(1_100));
+        gate.observe(&grant(2, 10_100, 2, Supply::Free), at(1_100));
         assert_eq!(forwarded(&mut gate, MADE, 1_101, 100), 2);
     }
 
     #[test]
     fn held_can_become_sold_within_a_version_but_not_the_reverse() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::AllHeld), at(1_000));
+        gate.observe(&grant(1, 10_000, 0, Supply::AllHeld), at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
             GateDecision::Refuse(Refusal::AllHeld)
         );
-        gate.hear(&grant(1, 10_010, 0, Supply::SoldOut), at(1_010));
-        gate.hear(&grant(1, 10_005, 0, Supply::AllHeld), at(1_011));
+        gate.observe(&grant(1, 10_010, 0, Supply::SoldOut), at(1_010));
+        gate.observe(&grant(1, 10_005, 0, Supply::AllHeld), at(1_011));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_012), 0.0),
             GateDecision::Refuse(Refusal::SoldOut)
@@ -520,7 +529,7 @@ mod tests {
             opens_at: UnixMillis(12_000),
             ..grant(1, 10_000, 40, Supply::NotOpen)
         };
-        gate.hear(&opening, at(1_000));
+        gate.observe(&opening, at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
             GateDecision::Refuse(Refusal::NotOpen(Some(UnixMillis(12_000))))
@@ -550,7 +559,7 @@ mod tests {
     #[test]
     fn a_sent_key_can_pass_a_latch_a_few_times_and_a_repeated_one_never_hears_sold_out() {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
+        gate.observe(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
         assert_eq!(forwarded(&mut gate, SENT, 1_001, 100), RECHECK_BUDGET);
         assert_eq!(
             gate.decide(SENT, UnixMillis(1_002), 0.0),
@@ -581,7 +590,7 @@ mod tests {
             sent += u32::from(
                 gates.of(&sale).decide(MADE, UnixMillis(5), 0.0) == GateDecision::Forward,
             );
-            gates.hear(&sale, &Grant::of_unknown_sale(UnixMillis(5)), at(5));
+            gates.observe(&sale, &Grant::of_unknown_sale(UnixMillis(5)), at(5));
         }
         assert_eq!(sent, 1);
         assert!(gates.known.is_empty());
@@ -592,7 +601,7 @@ mod tests {
         let mut gates = Gates::default();
         for i in 0..EDGE_SALES_MAX + 10 {
             let sale = SaleId::parse(&format!("sale-{i}")).unwrap();
-            gates.hear(&sale, &grant(1, 10, 1, Supply::Free), at(5));
+            gates.observe(&sale, &grant(1, 10, 1, Supply::Free), at(5));
         }
         assert_eq!(gates.known.len(), EDGE_SALES_MAX);
     }
@@ -603,21 +612,23 @@ mod tests {
             steps in proptest::collection::vec((0u64..400, 0u32..100, any::<bool>()), 1..200),
         ) {
             let mut gate = Gate::default();
-            gate.hear(&grant(5, 10_000, 0, Supply::SoldOut), at(1_000));
+            gate.observe(&grant(5, 10_000, 0, Supply::SoldOut), at(1_000));
             let (mut now, mut sent) = (1_000, 0);
             for (pause, budget, late) in steps {
                 now += pause;
                 let version = if late { 4 } else { 5 };
-                gate.hear(&grant(version, 9_000 + now, budget, Supply::Free), at(now));
+                gate.observe(&grant(version, 9_000 + now, budget, Supply::Free), at(now));
                 sent += u64::from(forwarded(&mut gate, MADE, now, 5));
             }
             prop_assert!(sent <= (now - 1_000) / 250 + 1);
         }
 
         #[test]
-        fn a_gate_never_forwards_more_than_its_budget_in_a_window(budget in 0u32..500, arrivals in 0u32..1_000) {
+        fn a_gate_never_forwards_more_than_its_budget_in_a_window(
+            budget in 0u32..500, arrivals in 0u32..1_000,
+        ) {
             let mut gate = Gate::default();
-            gate.hear(&grant(1, 10_000, budget, Supply::Free), at(1_000));
+            gate.observe(&grant(1, 10_000, budget, Supply::Free), at(1_000));
             prop_assert_eq!(forwarded(&mut gate, MADE, 1_001, arrivals), arrivals.min(budget));
         }
     }

@@ -1,5 +1,6 @@
-//! A grant: what an origin's answer tells an edge about one sale. It travels in the header
-//! `Lastseat-Grant` and reserves nothing.
+//! Grant: what an origin's response tells an edge about one sale.
+//!
+//! It travels in the header `Lastseat-Grant` and reserves nothing.
 
 use crate::admission::edge_census::EdgeShare;
 use crate::domain::sale::{SaleState, Snapshot};
@@ -73,7 +74,8 @@ pub struct Grant {
     pub at: UnixMillis,
     /// Length of the window that the grant begins, in milliseconds.
     pub window_ms: u64,
-    /// Requests that the edge may forward in the window (while scheduled: in the first window of the sale).
+    /// Requests that the edge may forward in the window (while scheduled: in the first window of
+    /// the sale).
     pub budget: u32,
     /// What can be had.
     pub supply: Supply,
@@ -144,12 +146,12 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// The grant for one edge: its share of what is free and not yet asked for, with a headroom, bounded by what
-    /// the origins can take and by what is not promised to others.
+    /// The grant for one edge: its share of what is free and not yet asked for, with a headroom,
+    /// bounded by what the origins can take and by what is not promised to others.
     ///
-    /// The share is rounded at random, so that its expectation is right: 0.2 is one request in every fifth window,
-    /// neither none (the last tickets would strand) nor one (every edge's crowd would come after the last ticket).
-    /// `chance` is a random number in `0.0..1.0`.
+    /// The share is rounded at random, so that its expectation is right: 0.2 is one request in
+    /// every fifth window, neither none (the last tickets would strand) nor one (every edge's crowd
+    /// would come after the last ticket). `chance` is a random number in `0.0..1.0`.
     #[must_use]
     pub fn grant(self, snapshot: &Snapshot, at: UnixMillis, chance: f64) -> Grant {
         let supply = Supply::of(snapshot);
@@ -173,7 +175,8 @@ impl Offer {
 }
 
 impl Grant {
-    /// The word on a sale that the ledger does not have: version 0, so that any real one overrides it.
+    /// The word on a sale that the ledger does not have: version 0, so that any real one overrides
+    /// it.
     #[must_use]
     pub const fn of_unknown_sale(at: UnixMillis) -> Self {
         Self {
@@ -187,9 +190,10 @@ impl Grant {
     }
 }
 
-/// The window in which `live` edges together begin at most [`PROBES_PER_SECOND`] windows a second, within
-/// bounds. While tickets are free and the origins have room for a request from each edge, the shortest: what comes then is
-/// sold, and an edge whose share is below one waits no longer than that for its turn.
+/// The window in which `live` edges together begin at most [`PROBES_PER_SECOND`] windows a second,
+/// within bounds. While tickets are free and the origins have room for a request from each edge,
+/// the shortest: what comes then is sold, and an edge whose share is below one waits no longer than
+/// that for its turn.
 fn window_ms(live: f64, supply: Supply, can_take: u32) -> u64 {
     if supply == Supply::Free && f64::from(can_take) >= live {
         return WINDOW_MIN_MS;
@@ -364,7 +368,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_grant_reads_back_from_its_header(
-            version: u64, at: u64, budget: u32, window in 1u64..=1_000, s in 0usize..7, opens_at: u64,
+            version: u64, at: u64, budget: u32, window in 1u64..=1_000, s in 0usize..7,
+            opens_at: u64,
         ) {
             let grant = Grant {
                 version, at: UnixMillis(at), window_ms: window, budget,

@@ -1,5 +1,6 @@
-//! The origin's local deduction: what a node may still send to the ledger before it hears from
-//! it again. A hint that reserves nothing; only the ledger gives tickets.
+//! Node budget: how many tickets a node may still ask for before the next ledger reply.
+//!
+//! A hint that reserves nothing; only the ledger gives tickets.
 
 use crate::domain::ids::Quantity;
 use crate::limits::HEADROOM;
@@ -65,12 +66,15 @@ mod tests {
             free in 0u32..=1_000_000_000, weights in proptest::collection::vec(1u32..=100, 1..=32),
         ) {
             let live: u32 = weights.iter().sum();
-            let together: u64 = weights.iter().map(|w| u64::from(NodeBudget::of(free, *w, live).left())).sum();
+            let of_weight = |w: &u32| u64::from(NodeBudget::of(free, *w, live).left());
+            let together: u64 = weights.iter().map(of_weight).sum();
             prop_assert!(together >= u64::from(free));
         }
 
         #[test]
-        fn a_node_may_ask_whenever_anything_is_free(free in 1u32.., weight in 1u32..=1_000, live in 0u32..) {
+        fn a_node_may_ask_whenever_anything_is_free(
+            free in 1u32.., weight in 1u32..=1_000, live in 0u32..,
+        ) {
             prop_assert!(NodeBudget::of(free.min(1_000_000_000), weight, live).take(Quantity::ONE));
         }
     }

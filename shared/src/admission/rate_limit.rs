@@ -1,11 +1,12 @@
-//! A token bucket for each client address, in a fixed amount of memory.
+//! Rate limiter: a token bucket for each client address, in a fixed amount of memory.
 //!
-//! A bucket is one number: when it will be full again. Asking moves that moment, time passes it by; there is
-//! nothing to refill and no timer. Buckets live in a table of sets of a few slots each, and an address belongs to
-//! one set. A newcomer to a full set takes the slot that is nearest to full, *with what it owes*: so a flood of
-//! invented addresses costs no memory, and no address ever gets more than a bucket of its own would give it, also
-//! not by being forgotten and coming back. What a flood can do is to use up a whole set; honest addresses that
-//! share it then hear `busy` more often than they should. Which addresses share a set nobody outside can know.
+//! A bucket is one number: when it will be full again. Asking moves that moment, time passes it by;
+//! there is nothing to refill and no timer. Buckets live in a table of sets of a few slots each,
+//! and an address belongs to one set. A newcomer to a full set takes the slot that is nearest to
+//! full, *with what it owes*: so a flood of invented addresses costs no memory, and no address ever
+//! gets more than a bucket of its own would give it, also not by being forgotten and coming back.
+//! What a flood can do is to use up a whole set; honest addresses that share it then hear `busy`
+//! more often than they should. Which addresses share a set nobody outside can know.
 
 use crate::domain::time::UnixMillis;
 use crate::limits::CLIENT_RATE_MAX;
@@ -35,7 +36,8 @@ enum Unit {
 /// The text is no rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a rate is written \"5/s burst 20\" or \"30/m burst 10\", with whole numbers from 1 to {max}, or \"off\"",
+    "a rate is written \"5/s burst 20\" or \"30/m burst 10\", with whole numbers from 1 to {max}, \
+     or \"off\"",
     max = CLIENT_RATE_MAX
 )]
 pub struct RateError;
@@ -108,8 +110,8 @@ struct Slot {
 }
 
 impl RateLimiter {
-    /// Buckets for at most `addresses` at a time, rounded up to whole sets. `seed` must be a secret of this process:
-    /// who knows it can find addresses that share a set with a chosen one.
+    /// Buckets for at most `addresses` at a time, rounded up to whole sets. `seed` must be a secret
+    /// of this process: who knows it can find addresses that share a set with a chosen one.
     #[must_use]
     pub fn new(rate: Rate, addresses: usize, seed: u64) -> Self {
         let cost_us = rate.cost_us();
@@ -121,7 +123,8 @@ impl RateLimiter {
         }
     }
 
-    /// Takes one request out of the bucket of `address`. Requests without a known address share one.
+    /// Takes one request out of the bucket of `address`. Requests without a known address share
+    /// one.
     ///
     /// # Errors
     /// It has none; milliseconds until it has, at least 1.
@@ -131,7 +134,8 @@ impl RateLimiter {
         let Some(slot) = self.slot(address) else {
             return Ok(());
         };
-        // Never beyond one whole bucket from now: a clock that was set back must not lock anybody out.
+        // Never beyond one whole bucket from now: a clock that was set back must not lock anybody
+        // out.
         slot.full_at = slot.full_at.clamp(now, now.saturating_add(depth));
         let full_at = slot.full_at.saturating_add(cost);
         let over = full_at.saturating_sub(now.saturating_add(depth));
@@ -143,7 +147,8 @@ impl RateLimiter {
         }
     }
 
-    /// The slot of `address`: its own, or else the one in its set that is nearest to full, which becomes its own.
+    /// The slot of `address`: its own, or else the one in its set that is nearest to full, which
+    /// becomes its own.
     fn slot(&mut self, address: Option<IpAddr>) -> Option<&mut Slot> {
         let mut hasher = DefaultHasher::new();
         self.seed.hash(&mut hasher);
@@ -163,8 +168,8 @@ impl RateLimiter {
     }
 }
 
-/// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 network, of which one household has all
-/// the addresses.
+/// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 network, of which one
+/// household has all the addresses.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),

@@ -1,5 +1,6 @@
-//! A bounded memory of order ids that were seen granted, so that a repeat of one is never answered from a
-//! hint. Forgetting costs nothing but that certainty.
+//! Recent orders: a bounded set of order ids that were seen granted.
+//!
+//! Forgetting costs nothing but that certainty.
 
 use crate::domain::ids::OrderId;
 use crate::limits::RECENT_MAX;
@@ -28,8 +29,8 @@ impl RecentOrders {
         }
     }
 
-    /// Whether `id` is remembered. Two ids share a fingerprint once in 2^64; the ledger is asked then, and
-    /// knows better.
+    /// Whether `id` is remembered. Two ids share a fingerprint once in 2^64; the ledger is asked
+    /// then, and knows better.
     #[must_use]
     pub fn has(&self, id: &OrderId) -> bool {
         self.known.contains(&fingerprint(id))

@@ -1,5 +1,8 @@
-//! What an edge remembers of how sales stand, so that a million pages that look at a sale once every few seconds
-//! ask an origin once a second. It never says more than an origin said, nor later than [`VIEW_FRESH_MS`].
+//! Sale cache of an edge: public views of sales, kept for a second.
+//!
+//! What an edge remembers of how sales stand, so that a million pages that look at a sale once
+//! every few seconds ask an origin once a second. It never says more than an origin said, nor later
+//! than [`VIEW_FRESH_MS`].
 
 use crate::admission::gate::listed;
 use crate::domain::ids::SaleId;
@@ -34,8 +37,9 @@ struct View {
     asked: UnixMillis,
 }
 
-/// The views of one edge isolate, bounded. Only sales that an origin has shown have one of their own; all others
-/// share rounds, so that invented names neither fill the memory nor reach an origin without limit.
+/// The views of one edge isolate, bounded. Only sales that an origin has shown have one of their
+/// own; all others share rounds, so that invented names neither fill the memory nor reach an origin
+/// without limit.
 #[derive(Debug, Default)]
 pub struct SaleCache {
     shown: HashMap<SaleId, View>,
@@ -46,7 +50,7 @@ pub struct SaleCache {
 
 impl SaleCache {
     /// Decides for an arrival that has waited `beats` beats. `now` is the edge's clock.
-    pub fn look(&mut self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
+    pub fn lookup(&mut self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
         let may_ask = if let Some(view) = self.shown.get_mut(sale) {
             if now.since(view.at) < VIEW_FRESH_MS {
                 return CacheLookup::Show(Rc::clone(&view.body), now.since(view.heard));
@@ -57,7 +61,7 @@ impl SaleCache {
             }
             first
         } else {
-            self.stranger(now)
+            self.unknown_sale(now)
         };
         if may_ask {
             CacheLookup::Ask
@@ -68,8 +72,8 @@ impl SaleCache {
         }
     }
 
-    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each is asked for by itself, as far
-    /// as there is room, and invented names take nothing from them.
+    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each is
+    /// asked for by itself, as far as there is room, and invented names take nothing from them.
     pub fn list(&mut self, names: &str) {
         for sale in listed(names) {
             if self.shown.len() < EDGE_SALES_MAX {
@@ -85,7 +89,7 @@ impl SaleCache {
         }
     }
 
-    fn stranger(&mut self, now: UnixMillis) -> bool {
+    fn unknown_sale(&mut self, now: UnixMillis) -> bool {
         if now >= self.round_ends {
             self.round_ends = now.plus(COLD_ROUND_MS);
             self.strangers = 0;
@@ -139,7 +143,7 @@ mod tests {
     /// How many of `arrivals` at this moment ask an origin.
     fn asking(views: &mut SaleCache, name: &str, now: u64, arrivals: u32) -> u32 {
         (0..arrivals)
-            .map(|_| u32::from(views.look(&sale(name), 0, at(now)) == CacheLookup::Ask))
+            .map(|_| u32::from(views.lookup(&sale(name), 0, at(now)) == CacheLookup::Ask))
             .sum()
     }
 
@@ -148,9 +152,9 @@ mod tests {
         let mut views = SaleCache::default();
         views.keep(&sale("a"), at(10_000), at(10_020), "open");
         let show = |age| CacheLookup::Show("open".into(), age);
-        assert_eq!(views.look(&sale("a"), 0, at(10_020)), show(0));
-        assert_eq!(views.look(&sale("a"), 0, at(10_999)), show(979));
-        assert_eq!(views.look(&sale("a"), 0, at(11_000)), CacheLookup::Ask);
+        assert_eq!(views.lookup(&sale("a"), 0, at(10_020)), show(0));
+        assert_eq!(views.lookup(&sale("a"), 0, at(10_999)), show(979));
+        assert_eq!(views.lookup(&sale("a"), 0, at(11_000)), CacheLookup::Ask);
     }
 
     #[test]
@@ -158,9 +162,9 @@ mod tests {
         let mut views = SaleCache::default();
         views.keep(&sale("a"), at(10_000), at(10_000), "open");
         assert_eq!(asking(&mut views, "a", 11_000, 1_000), 1);
-        assert_eq!(views.look(&sale("a"), 0, at(11_025)), CacheLookup::Wait);
+        assert_eq!(views.lookup(&sale("a"), 0, at(11_025)), CacheLookup::Wait);
         views.keep(&sale("a"), at(11_000), at(11_000), "paused");
-        let shown = views.look(&sale("a"), 1, at(11_025));
+        let shown = views.lookup(&sale("a"), 1, at(11_025));
         assert_eq!(shown, CacheLookup::Show("paused".into(), 25));
     }
 
@@ -172,7 +176,7 @@ mod tests {
             .map(|ms| asking(&mut views, "a", ms, 3))
             .sum();
         assert_eq!(asked, 10);
-        let patient = views.look(&sale("a"), BEATS_MAX, at(20_999));
+        let patient = views.lookup(&sale("a"), BEATS_MAX, at(20_999));
         assert_eq!(patient, CacheLookup::Busy(300));
     }
 
@@ -182,7 +186,7 @@ mod tests {
         views.keep(&sale("a"), at(10_000), at(10_000), "scheduled");
         views.keep(&sale("a"), at(12_000), at(12_000), "open");
         views.keep(&sale("a"), at(11_000), at(11_000), "scheduled");
-        let shown = views.look(&sale("a"), 0, at(12_001));
+        let shown = views.lookup(&sale("a"), 0, at(12_001));
         assert_eq!(shown, CacheLookup::Show("open".into(), 1));
     }
 
@@ -201,7 +205,7 @@ mod tests {
         assert_eq!(asking(&mut views, "a", 5_025, 100), 1);
         assert_eq!(invented(&mut views), 0);
         views.keep(&sale("a"), at(5_025), at(5_030), "open");
-        let shown = views.look(&sale("a"), 1, at(5_050));
+        let shown = views.lookup(&sale("a"), 1, at(5_050));
         assert_eq!(shown, CacheLookup::Show("open".into(), 20));
     }
 

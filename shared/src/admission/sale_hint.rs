@@ -1,5 +1,7 @@
-//! What a node thinks of one sale between two words of the ledger, and what follows from that without
-//! asking anyone: who is refused, who may be sent on, what an edge is granted.
+//! Sale hint: a node's cached view of one sale, updated by every ledger reply.
+//!
+//! Decides locally, without a call, which orders are refused or sent on and what an edge is
+//! granted.
 
 use crate::admission::edge_census::EdgeCensus;
 use crate::admission::grant::{Grant, Offer, Supply};
@@ -57,7 +59,7 @@ pub struct NodeLoad {
 }
 
 impl SaleHint {
-    /// The outlook of a node that has just heard of a sale.
+    /// The sale hint of a node that has just heard of a sale.
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Self {
         Self {
@@ -75,22 +77,23 @@ impl SaleHint {
         &self.snapshot
     }
 
-    /// Edges that asked lately, for the eye.
+    /// Number of edges seen in the last 5 s. For display only.
     #[must_use]
     pub fn live_edges(&self, now: UnixMillis) -> usize {
         self.edges.live_at(now)
     }
 
-    /// Whether the ledger is to be heard every [`REPOLL_MS`] although nobody asks: holds may come due.
+    /// Whether the ledger is to be heard every [`REPOLL_MS`] although nobody asks: holds may come
+    /// due.
     #[must_use]
     pub const fn is_to_be_swept(&self) -> bool {
         self.snapshot.held > 0
     }
 
-    /// Takes in what the ledger said; says whether it is the newest word. An older one has both an earlier time and an
-    /// earlier place in the log: alone, the time says nothing when the ledger's clock was set back, and the place says
-    /// nothing when the ledger lost the end of its log.
-    pub fn hear(&mut self, snapshot: &Snapshot) -> bool {
+    /// Takes in what the ledger said; says whether it is the newest word. An older one has both an
+    /// earlier time and an earlier place in the log: alone, the time says nothing when the ledger's
+    /// clock was set back, and the place says nothing when the ledger lost the end of its log.
+    pub fn observe(&mut self, snapshot: &Snapshot) -> bool {
         let old = &self.snapshot;
         let newest = snapshot.commit_seq >= old.commit_seq || snapshot.at >= old.at;
         if newest {
@@ -99,8 +102,8 @@ impl SaleHint {
         newest
     }
 
-    /// Decides on an order that comes in. `granted` = this node saw its id granted, so that only the ledger may
-    /// answer it.
+    /// Decides on an order that comes in. `granted` = this node saw its id granted, so that only
+    /// the ledger may answer it.
     pub fn receive(
         &mut self,
         key: KeySource,
@@ -164,8 +167,8 @@ impl SaleHint {
         grant
     }
 
-    /// The refusal that follows from the last snapshot alone, whoever asks for however many. Whether a sale has
-    /// opened by its own clock only the ledger says.
+    /// The refusal that follows from the last snapshot alone, whoever asks for however many.
+    /// Whether a sale has opened by its own clock only the ledger says.
     fn no_supply(&self, now: UnixMillis) -> Option<Refusal> {
         Some(match Supply::of(&self.snapshot) {
             Supply::Free => return None,
@@ -231,22 +234,21 @@ mod tests {
 
     #[test]
     fn the_newest_word_of_the_ledger_stands_also_when_its_clock_or_its_log_went_back() {
-        let mut outlook = SaleHint::new(snapshot(0, 5, 60_000));
-        assert!(!outlook.hear(&snapshot(3, 4, 59_999)), "overtaken");
+        let mut hint = SaleHint::new(snapshot(0, 5, 60_000));
+        assert!(!hint.observe(&snapshot(3, 4, 59_999)), "overtaken");
         assert!(
-            outlook.hear(&snapshot(1, 6, 1_000)),
+            hint.observe(&snapshot(1, 6, 1_000)),
             "the clock was set back"
         );
-        assert!(outlook.hear(&snapshot(2, 3, 2_000)), "the log lost its end");
-        assert_eq!(outlook.snapshot().free(), 2);
+        assert!(hint.observe(&snapshot(2, 3, 2_000)), "the log lost its end");
+        assert_eq!(hint.snapshot().free(), 2);
     }
 
     #[test]
     fn a_no_is_checked_also_when_the_clock_was_set_back() {
-        let mut outlook = SaleHint::new(snapshot(0, 5, 60_000));
+        let mut hint = SaleHint::new(snapshot(0, 5, 60_000));
         let mut polls = |now| {
-            outlook
-                .receive(KeySource::Made, false, UnixMillis(now), 0.5)
+            hint.receive(KeySource::Made, false, UnixMillis(now), 0.5)
                 .poll
         };
         assert!(polls(60_000));

@@ -1,10 +1,11 @@
-//! The buyer token: by it a shop says who a buyer is, so that a limit per buyer means a person. The edge checks
-//! it without asking anybody.
+//! Buyer token: a signed statement of the shop on who a buyer is.
 //!
-//! `1.<key id>.<expiry, Unix milliseconds>.<buyer, base64url>.<HMAC-SHA-256, hexadecimal>`, where the code is
-//! that of five lines without a final line end: `lastseat buyer token 1`, the key id, the sale, the expiry, the
-//! buyer. None of them can contain a line end, so no two tokens share a message, and a shop makes one with what
-//! any language has.
+//! The edge checks it without asking anybody.
+//!
+//! `1.<key id>.<expiry, Unix milliseconds>.<buyer, base64url>.<HMAC-SHA-256, hexadecimal>`, where
+//! the code is that of five lines without a final line end: `lastseat buyer token 1`, the key id,
+//! the sale, the expiry, the buyer. None of them can contain a line end, so no two tokens share a
+//! message, and a shop makes one with what any language has.
 
 use crate::auth::key_ring::{KeyRing, code_from_hex};
 use crate::domain::ids::{BuyerId, SaleId};
@@ -21,7 +22,8 @@ const VERSION: &str = "1";
 pub enum TokenError {
     /// There is none.
     #[error(
-        "an order of this sale needs a buyer token; get one from the shop and send it in the header \
+        "an order of this sale needs a buyer token; get one from the shop and send it in the \
+         header \
          Lastseat-Buyer-Token"
     )]
     Absent,
@@ -32,7 +34,8 @@ pub enum TokenError {
     Malformed,
     /// Forged, of a retired key, or of another sale.
     #[error(
-        "the buyer token is not one of the shop for this sale; get a token for this sale from the shop"
+        "the buyer token is not one of the shop for this sale; get a token for this sale from the \
+         shop"
     )]
     Wrong,
     /// Too late.

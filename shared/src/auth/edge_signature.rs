@@ -1,5 +1,8 @@
-//! The signature with which an edge vouches for a request to an origin: that it comes from an edge, and that
-//! what the edge says of the client is true. See `docs/SECURITY.md` for what it covers and what it does not.
+//! Edge signature: authenticates a request from an edge to an origin.
+//!
+//! The signature with which an edge vouches for a request to an origin: that it comes from an edge,
+//! and that what the edge says of the client is true. See `docs/SECURITY.md` for what it covers and
+//! what it does not.
 
 use crate::auth::key_ring::{KeyRing, code_from_hex};
 use crate::domain::time::UnixMillis;
@@ -34,29 +37,34 @@ pub struct Signed<'a> {
 pub enum Untrusted {
     /// It has no signature.
     #[error(
-        "this node answers edges only, and the request has no signature of one; send it to the edge \
+        "this node answers edges only, and the request has no signature of one; send it to the \
+         edge \
          (a node that was started with --insecure-direct takes it as it is)"
     )]
     Absent,
     /// The header is not a signature.
     #[error(
-        "the header Lastseat-Edge-Signature must be 1.<key id>.<Unix milliseconds>.<64 hexadecimal digits>"
+        "the header Lastseat-Edge-Signature must be 1.<key id>.<Unix milliseconds>.<64 \
+         hexadecimal digits>"
     )]
     Malformed,
     /// A key that this side does not have.
     #[error(
-        "the signature is of a key that this node does not have; give edge and node the same LASTSEAT_EDGE_KEY"
+        "the signature is of a key that this node does not have; give edge and node the same \
+         LASTSEAT_EDGE_KEY"
     )]
     UnknownKey,
     /// Another key under the same id, or another request.
     #[error(
-        "the signature does not fit; edge and node have different secrets in LASTSEAT_EDGE_KEY under this key \
+        "the signature does not fit; edge and node have different secrets in LASTSEAT_EDGE_KEY \
+         under this key \
          id, or something between them changed the request"
     )]
     Wrong,
     /// Right, but not of this moment.
     #[error(
-        "the signature is right, but its time and the clock of this node are {apart_ms} ms apart, and \
+        "the signature is right, but its time and the clock of this node are {apart_ms} ms apart, \
+         and \
          {max} are allowed; set the clocks of edge and node, or send a fresh request",
         max = SIGNATURE_WINDOW_MS
     )]

@@ -1,15 +1,16 @@
-//! Secrets that two parties share, and the message authentication codes (HMAC-SHA-256) made with them.
+//! Key ring: shared secrets with key ids, for HMAC-SHA-256.
 //!
-//! A ring holds a few keys so that one can be replaced without a refused request: the first key signs, all
-//! verify. `hmac` and `sha2` do the work: they compile to Wasm, compare in constant time and let the state
-//! of a key be computed once.
+//! A ring holds a few keys so that one can be replaced without a refused request: the first key
+//! signs, all verify. `hmac` and `sha2` do the work: they compile to Wasm, compare in constant time
+//! and let the state of a key be computed once.
 
 use crate::limits::{KEY_ID_MAX, KEYS_MAX, SECRET_MAX, SECRET_MIN};
 use core::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// What stands in `.dev.vars.example` in the place of a secret. Everybody knows it, so no ring takes it.
+/// What stands in `.dev.vars.example` in the place of a secret. Everybody knows it, so no ring
+/// takes it.
 pub const SAMPLE: &str = "replace-me";
 /// The id of a key that was given without one.
 const BARE_ID: &str = "1";
@@ -22,12 +23,14 @@ pub enum KeyError {
     Absent,
     /// The sample of the documentation.
     #[error(
-        "this is the sample text, which everybody knows; put the output of `openssl rand -hex 32` in its place"
+        "this is the sample text, which everybody knows; put the output of `openssl rand -hex 32` \
+         in its place"
     )]
     Sample,
     /// A secret is too short to be one.
     #[error(
-        "a secret has {0} characters and needs at least {min}; make one with `openssl rand -hex 32`",
+        "a secret has {0} characters and needs at least {min}; make one with `openssl rand -hex \
+         32`",
         min = SECRET_MIN
     )]
     Short(usize),
@@ -36,7 +39,8 @@ pub enum KeyError {
     Long,
     /// A character that a secret may not have.
     #[error(
-        "a secret has visible ASCII characters except ',' and ':'; make one with `openssl rand -hex 32`"
+        "a secret has visible ASCII characters except ',' and ':'; make one with `openssl rand \
+         -hex 32`"
     )]
     Characters,
     /// An id is not one.
@@ -105,15 +109,16 @@ impl KeyRing {
         &self.first.id
     }
 
-    /// The code of `message` under the first key, in hexadecimal. A message begins with what it is for, so that a
-    /// code for one purpose is worth nothing for another, even under the same secret.
+    /// The code of `message` under the first key, in hexadecimal. A message begins with what it is
+    /// for, so that a code for one purpose is worth nothing for another, even under the same
+    /// secret.
     pub(crate) fn sign(&self, message: &[u8]) -> String {
         let code = self.first.code_of(message).finalize().into_bytes();
         base16ct::lower::encode_string(&code)
     }
 
-    /// Whether `code` is that of `message` under the key `id`; `None` = there is no such key. Takes the same time
-    /// wherever a wrong code differs.
+    /// Whether `code` is that of `message` under the key `id`; `None` = there is no such key. Takes
+    /// the same time wherever a wrong code differs.
     pub(crate) fn agrees(&self, id: &str, message: &[u8], code: &[u8; 32]) -> Option<bool> {
         let right = self.find(id)?.code_of(message).verify_slice(code);
         Some(right.is_ok())

@@ -1,4 +1,6 @@
-//! Trouble with the ledger, with a verdict on what may have happened. Never a refusal.
+//! Ledger fault: nothing happened, outcome unknown, or data corrupt. Never a refusal.
+//!
+//! Never a refusal.
 
 /// Why the ledger gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,6 @@
-//! Names and amounts, parsed once at the rim. Whoever holds one of these types holds a valid one.
+//! Ids and amounts, validated once at the boundary.
+//!
+//! Whoever holds one of these types holds a valid one.
 
 use crate::domain::time::UnixMillis;
 use crate::limits;
@@ -12,7 +14,8 @@ pub enum IdError {
     #[error("a sale id has 1 to {max} letters, digits, '-' or '_'", max = limits::SALE_ID_MAX)]
     Sale,
     /// A buyer id has the wrong length or a character that it may not have.
-    #[error("\"buyer\" must be 1 to {max} visible ASCII characters without spaces", max = limits::BUYER_ID_MAX)]
+    #[error("\"buyer\" must be 1 to {max} visible ASCII characters without \
+        spaces", max = limits::BUYER_ID_MAX)]
     Buyer,
     /// An order id has the wrong length or a character that it may not have.
     #[error(
@@ -90,8 +93,8 @@ text_id!(
     BuyerId, 1, limits::BUYER_ID_MAX, visible, IdError::Buyer
 );
 text_id!(
-    /// Names one order and is its idempotency key: 16 to 128 visible ASCII characters. Whoever knows it may
-    /// read and cancel the order.
+    /// Names one order and is its idempotency key: 16 to 128 visible ASCII characters. Whoever
+    /// knows it may read and cancel the order.
     OrderId, limits::ORDER_ID_MIN, limits::ORDER_ID_MAX, visible, IdError::Order
 );
 text_id!(
@@ -108,8 +111,9 @@ impl BuyerId {
 }
 
 impl OrderId {
-    /// The id as it stands in an address: what means something in a path is written as `%2F` (RFC 3986, section 2.1).
-    /// An edge and an origin must write it alike, because the edge signs the path.
+    /// The id as it stands in an address: what means something in a path is written as `%2F` (RFC
+    /// 3986, section 2.1). An edge and an origin must write it alike, because the edge signs the
+    /// path.
     #[must_use]
     pub fn in_path(&self) -> String {
         let mut text = String::with_capacity(self.0.len());

@@ -1,4 +1,4 @@
-//! An order as the ledger keeps it.
+//! Order: what the ledger stores of it, and its requests and outcomes.
 
 use crate::domain::ids::{BuyerId, OrderId, Quantity};
 use crate::domain::refusal::Refusal;
@@ -13,10 +13,11 @@ pub enum KeySource {
     Made,
     /// The client sent it.
     Sent,
-    /// An earlier answer was lost: the client says so (`Lastseat-Retry: 1`), or the edge knows because it asked another
-    /// origin before. Such an order never hears "sold out" from a hint.
+    /// An earlier answer was lost: the client says so (`Lastseat-Retry: 1`), or the edge knows
+    /// because it asked another origin before. Such an order never hears "sold out" from a hint.
     Repeated,
-    /// The client sent it, and this isolate saw it granted: the ledger is asked, whatever the hints say.
+    /// The client sent it, and this isolate saw it granted: the ledger is asked, whatever the hints
+    /// say.
     Known,
 }
 
@@ -86,7 +87,8 @@ pub struct Order {
     pub created_at: UnixMillis,
     /// When its hold ends or ended; 0 for an order confirmed at once.
     pub deadline: UnixMillis,
-    /// A payment came after the deadline and was refused. That answer stays, because the shop refunds on it.
+    /// A payment came after the deadline and was refused. That answer stays, because the shop
+    /// refunds on it.
     pub refused_late: bool,
 }
 
@@ -161,15 +163,16 @@ pub enum Verdict {
     Refused(Refusal),
 }
 
-/// A pass over all that was acknowledged. All nodes make one before any makes the next, because of an order that several
-/// nodes changed each knows one end only: an older one that asks for more tickets than the order has must not take the
-/// place of others.
+/// A pass over all that was acknowledged. All nodes make one before any makes the next, because of
+/// an order that several nodes changed each knows one end only: an older one that asks for more
+/// tickets than the order has must not take the place of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pass {
-    /// What gives tickets back, prolongs, or ends a hold that is there, and confirmed orders while there is room.
+    /// What gives tickets back, prolongs, or ends a hold that is there, and confirmed orders while
+    /// there is room.
     First = 1,
-    /// Holds that are due end first, for now it is known which ones were prolonged or confirmed: every confirmed order
-    /// has room.
+    /// Holds that are due end first, for now it is known which ones were prolonged or confirmed:
+    /// every confirmed order has room.
     Second = 2,
     /// Holds are taken again. What does not fit now will not.
     Last = 3,
@@ -259,7 +262,8 @@ impl Order {
         if self.state.takes() { self.taken } else { 0 }
     }
 
-    /// Whether it was cancelled before it came: it asks for nothing, belongs to nobody and never sells.
+    /// Whether it was cancelled before it came: it asks for nothing, belongs to nobody and never
+    /// sells.
     #[must_use]
     pub const fn is_tombstone(&self) -> bool {
         matches!(self.state, OrderState::Cancelled) && self.asked == 0 && self.taken == 0

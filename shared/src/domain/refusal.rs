@@ -1,4 +1,4 @@
-//! A refusal is a business "no": a value, never an error, and never caused by a fault.
+//! Refusal: a business "no", a value and never an error.
 
 use crate::domain::time::UnixMillis;
 

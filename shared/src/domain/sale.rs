@@ -1,4 +1,4 @@
-//! A sale: one counted inventory with a life cycle.
+//! Sale: one counted inventory with a life cycle.
 
 use crate::domain::time::UnixMillis;
 use crate::limits;

@@ -1,4 +1,4 @@
-//! A moment, always handed in by the shell that read a clock.
+//! Point in time, always passed in by the caller that read a clock.
 
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,9 @@ impl fmt::Display for UnixMillis {
     }
 }
 
-/// A clock that does not go back: deadlines, windows and rests last as long as they should also when the machine's
-/// clock is set back meanwhile. It may be ahead of the time of the day from then on, so it signs nothing and dates nothing.
+/// A clock that does not go back: deadlines, windows and rests last as long as they should also
+/// when the machine's clock is set back meanwhile. It may be ahead of the time of the day from then
+/// on, so it signs nothing and dates nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Steady {
     last: UnixMillis,

@@ -1,8 +1,10 @@
-//! The log of a sale: one entry for each script that changed something, with a dense `commit_seq`.
-//! Only before an entry that begins with [`Event::Healed`] numbers are missing: those were lost and are not given again.
+//! Event log format of a sale: one entry for each change, with a dense `commit_seq`.
 //!
-//! An entry is text: a head line `1 <at> <version>`, then one line an event. `prelude.lua` writes it,
-//! this file reads it; the model writes it too, and a test holds the two against each other.
+//! Only before an entry that begins with [`Event::Healed`] numbers are missing: those were lost and
+//! are not given again.
+//!
+//! An entry is text: a head line `1 <at> <version>`, then one line an event. `prelude.lua` writes
+//! it, this file reads it; the model writes it too, and a test holds the two against each other.
 
 use crate::domain::ids::{BuyerId, OrderId};
 use crate::domain::order::Order;
@@ -66,7 +68,8 @@ pub enum Event {
         /// Its new deadline.
         deadline: UnixMillis,
     },
-    /// The ledger had lost the end of its log: entries after this one were, or may have been, there and are not.
+    /// The ledger had lost the end of its log: entries after this one were, or may have been, there
+    /// and are not.
     Healed {
         /// The last entry that it had.
         found: u64,
@@ -230,7 +233,8 @@ impl Entry {
         text
     }
 
-    /// Whether it may come right after the entry at `before`: it is the next one, or those between were lost.
+    /// Whether it may come right after the entry at `before`: it is the next one, or those between
+    /// were lost.
     #[must_use]
     pub fn follows(&self, before: u64) -> bool {
         let lost = |event: &Event| matches!(event, Event::Healed { .. });
@@ -323,7 +327,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_reader_panic(text in "(1 [0-9]{1,20} [0-9]{1,20}\n)?[CSKTgctlxedHR]( [ -~]{0,20}){0,9}") {
+        fn no_text_makes_the_reader_panic(text in "(1 [0-9]{1,20} [0-9]{1,20}\n)?[CSKTgctlxedHR]( \
+            [ -~]{0,20}){0,9}") {
             let _ = Entry::parse(1, &text);
         }
     }

@@ -1,4 +1,4 @@
-//! The ledger's rules as a small readable model: what the Lua scripts do, said once more in Rust.
+//! Reference model of the ledger: what the Lua scripts do, in readable Rust.
 //!
 //! The scripts and this model run the same random histories in the tests and must agree in every
 //! answer, counter and log entry. The model also replays a log, which proves a recount.

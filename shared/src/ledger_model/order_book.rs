@@ -1,4 +1,4 @@
-//! Orders brought forward by the log: what an audit recounts and what a reader of the log rebuilds.
+//! Order book: orders replayed from the event log.
 
 use crate::domain::ids::{BuyerId, OrderId};
 use crate::domain::order::{Order, OrderState};
@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 
 /// The orders of one sale as far as they are known.
 ///
-/// Applying an entry sets what its events name. That is idempotent and in order the last one wins, so
-/// applying entries to orders that were read somewhere in the middle of them gives the state at their end.
+/// Applying an entry sets what its events name. That is idempotent and in order the last one wins,
+/// so applying entries to orders that were read somewhere in the middle of them gives the state at
+/// their end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderBook {
     orders: HashMap<OrderId, Order>,
@@ -26,7 +27,8 @@ pub struct OrderCount {
     pub buyers: HashMap<BuyerId, u64>,
     /// Orders by state.
     pub states: BTreeMap<&'static str, u64>,
-    /// Cancelled or expired orders of each buyer who has some; without those that were cancelled before they came.
+    /// Cancelled or expired orders of each buyer who has some; without those that were cancelled
+    /// before they came.
     pub ended: HashMap<BuyerId, u64>,
     /// Orders that were cancelled before they came.
     pub cancelled_early: u64,
@@ -50,8 +52,8 @@ impl OrderBook {
         self.orders.iter()
     }
 
-    /// Brings the orders forward by one entry. Events of orders that are not known (their beginning was trimmed
-    /// from the log) are passed over.
+    /// Brings the orders forward by one entry. Events of orders that are not known (their beginning
+    /// was trimmed from the log) are passed over.
     pub fn apply(&mut self, entry: &Entry) {
         for event in &entry.events {
             self.apply_event(entry.at, event);

@@ -1,5 +1,7 @@
-//! `restore.lua` once more: an acknowledged order is brought to where it was told to be, where the ledger is behind
-//! that. Whoever asserts what, and in whatever sequence, the end is the same, save that tickets have to be free.
+//! Reference model of `restore.lua`.
+//!
+//! Whoever asserts what, and in whatever sequence, the end is the same, save that tickets have to
+//! be free.
 
 use super::{Order, OrderId, OrderState, Pass, Restored, Step};
 use crate::ledger_model::event_log::Event;
@@ -93,7 +95,8 @@ impl Step<'_> {
         if order.state == OrderState::Cancelled || order.refused_late {
             return Restored::Present;
         }
-        // One that expired here was paid late and then given back: its payment must not take tickets again.
+        // One that expired here was paid late and then given back: its payment must not take
+        // tickets again.
         if order.state.takes() {
             self.free_tickets_of(&order);
         }
@@ -197,8 +200,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-        /// A replica that was behind is promoted, and each node asserts what it acknowledged: whatever was lost and
-        /// whoever comes first, everything that was told is so again.
+        /// A replica that was behind is promoted, and each node asserts what it acknowledged:
+        /// whatever was lost and whoever comes first, everything that was told is so again.
         #[test]
         fn whatever_tail_of_a_history_is_lost_all_that_was_acknowledged_is_restored(
             steps in proptest::collection::vec(
@@ -232,7 +235,8 @@ mod tests {
             let mut left: Vec<Vec<(OrderId, Order)>> = (0..NODES)
                 .map(|node| {
                     let journal = &journals[(first + node) % NODES];
-                    let mut mine: Vec<_> = journal.iter().filter(|(_, (seq, _))| *seq > found).collect();
+                    let lost = journal.iter().filter(|(_, (seq, _))| *seq > found);
+                    let mut mine: Vec<_> = lost.collect();
                     mine.sort_by_key(|(id, (seq, _))| (*seq, (*id).clone()));
                     mine.into_iter().map(|(id, (_, order))| (id.clone(), order.clone())).collect()
                 })
@@ -250,9 +254,11 @@ mod tests {
             sale.apply(&ModelCommand::Sweep, now);
             for id in told.keys() {
                 let (was, is) = (&sale.orders[id], &behind.orders[id]);
-                let same_end = was.state == is.state && was.taken == is.taken && was.refused_late == is.refused_late;
+                let same_state = was.state == is.state && was.taken == is.taken;
+                let same_end = same_state && was.refused_late == is.refused_late;
                 // A hold that ended before it was given back stays one that ended.
-                let over = !was.state.takes() && !is.state.takes() && was.refused_late == is.refused_late;
+                let neither_takes = !was.state.takes() && !is.state.takes();
+                let over = neither_takes && was.refused_late == is.refused_late;
                 prop_assert!(same_end || over, "{id}: was {was:?}, is {is:?}");
                 prop_assert!(was.state != OrderState::Held || was.deadline == is.deadline);
             }

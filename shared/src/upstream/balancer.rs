@@ -1,5 +1,4 @@
-//! Which origin an order goes to: five rules of balance over the origins that can be asked, with
-//! passive health, zones and backups.
+//! Load balancer of an edge: chooses an origin by strategy, health, zone and backup.
 //!
 //! Source of smooth weighted round robin, ip-hash and the health rule: nginx
 //! `ngx_http_upstream_round_robin.c` and `ngx_http_upstream_ip_hash_module.c`, written anew.
@@ -13,8 +12,8 @@ use crate::upstream::health::{Health, Moment};
 use crate::upstream::strategy::{hash_ip, rendezvous};
 use std::net::IpAddr;
 
-/// Weights are counted in this fraction, so that an origin of weight 1 can start slowly too. Smooth round
-/// robin gives the same order whatever all weights are multiplied by.
+/// Weights are counted in this fraction, so that an origin of weight 1 can start slowly too. Smooth
+/// round robin gives the same order whatever all weights are multiplied by.
 const SCALE: i64 = 64;
 
 /// Turns that are skipped at most to start at a random place.
@@ -25,8 +24,8 @@ const START_TURNS_MAX: u32 = 1_000;
 pub enum AttemptOutcome {
     /// It answered.
     Answered,
-    /// It answered that it cannot take more now, or that it is stopping. Not a failure, but no reason to
-    /// send it more either.
+    /// It answered that it cannot take more now, or that it is stopping. Not a failure, but no
+    /// reason to send it more either.
     Shed,
     /// Refused, reset, timed out, or a 5xx that lastseat did not make.
     Failed,
@@ -34,8 +33,9 @@ pub enum AttemptOutcome {
     Silent,
 }
 
-/// A longer time between two events of a router is not counted as time in which origins could have answered:
-/// the edge itself slept, or nobody came. While a request is out, it looks more often than this.
+/// A longer time between two events of a router is not counted as time in which origins could have
+/// answered: the edge itself slept, or nobody came. While a request is out, it looks more often
+/// than this.
 const BLINK_MS: u64 = LOOK_MS + 50;
 
 /// The origins of one edge isolate and what it knows of their health.
@@ -84,7 +84,8 @@ type Choice = fn(&Origin, Moment) -> bool;
 /// The neighbours of a local zone that starts slowly.
 const ELSEWHERE: Choice = |o, now| !o.local && !o.backup && o.health.takes_gladly(now);
 
-/// Who may be asked, from the best choice to the last resort. The first one that any origin meets holds.
+/// Who may be asked, from the best choice to the last resort. The first one that any origin meets
+/// holds.
 const CHOICES: [Choice; 6] = [
     |o, now| o.local && !o.backup && o.health.takes_gladly(now),
     |o, now| !o.backup && o.health.takes_gladly(now),
@@ -131,8 +132,8 @@ impl Router {
         })
     }
 
-    /// Starts the turns at a random place: thousands of isolates that start together must not all begin with the same
-    /// origin. From there on the turns are exact.
+    /// Starts the turns at a random place: thousands of isolates that start together must not all
+    /// begin with the same origin. From there on the turns are exact.
     #[must_use]
     pub fn starting_at(mut self, chance: f64) -> Self {
         let turns = (chance * f64::from(self.total_weight.min(START_TURNS_MAX))) as u32;
@@ -168,8 +169,8 @@ impl Router {
         self.origins.get(index).map(|o| o.url.as_str())
     }
 
-    /// Chooses the origin for a request, leaving out those in `tried`; `None` only when all were tried.
-    /// What became of the request must be told by [`Router::report`].
+    /// Chooses the origin for a request, leaving out those in `tried`; `None` only when all were
+    /// tried. What became of the request must be told by [`Router::report`].
     pub fn pick(&mut self, sender: &RouteKey<'_>, tried: Tried, now: UnixMillis) -> Option<usize> {
         let now = self.tick(now);
         let open = self.open(tried, now)?;
@@ -187,15 +188,17 @@ impl Router {
         Some(chosen)
     }
 
-    /// How long to wait for origin `index` before [`Router::should_leave`] is asked, in milliseconds.
+    /// How long to wait for origin `index` before [`Router::should_leave`] is asked, in
+    /// milliseconds.
     #[must_use]
-    pub fn patience(&self, index: usize) -> u64 {
+    pub fn silence_limit_ms(&self, index: usize) -> u64 {
         let origin = self.origins.get(index);
-        origin.map_or(LOOK_MS, |origin| origin.health.patience(self.last))
+        origin.map_or(LOOK_MS, |origin| origin.health.silence_limit_ms(self.last))
     }
 
-    /// Whether a request that waits for origin `index` should go to another one: this one answers nobody, and
-    /// one that was not tried takes requests. When all are silent, asking more of them would not help.
+    /// Whether a request that waits for origin `index` should go to another one: this one answers
+    /// nobody, and one that was not tried takes requests. When all are silent, asking more of them
+    /// would not help.
     pub fn should_leave(&mut self, index: usize, tried: Tried, now: UnixMillis) -> bool {
         let now = self.tick(now);
         let silent = self.origins.get(index);
@@ -255,8 +258,9 @@ impl Router {
         Some(open)
     }
 
-    /// Whether this request goes elsewhere although local origins take it: they all start slowly after a rest, and
-    /// the part of their load that they do not carry yet is still carried by the other zones.
+    /// Whether this request goes elsewhere although local origins take it: they all start slowly
+    /// after a rest, and the part of their load that they do not carry yet is still carried by the
+    /// other zones.
     fn spills(&mut self, tried: Tried, now: Moment) -> bool {
         let local = CHOICES[0];
         let shares = self.origins.iter().enumerate();

@@ -1,15 +1,19 @@
-//! A request on its way from an edge to the origins: who is asked, for how long, what an answer means, and when the
-//! next one is asked. Asking a second origin must do no harm: reading is idempotent, and so is everything under one
-//! order id.
+//! Forwarding of one request over the origins, as a state machine.
 //!
-//! The edge's shell and the simulator carry out what is said here: they send, and they have the timers.
+//! A request on its way from an edge to the origins: who is asked, for how long, what an answer
+//! means, and when the next one is asked. Asking a second origin must do no harm: reading is
+//! idempotent, and so is everything under one order id.
+//!
+//! The edge's shell and the simulator carry out what is said here: they send, and they have the
+//! timers.
 
 use crate::domain::time::UnixMillis;
 use crate::limits::{EDGE_ATTEMPT_MS, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS};
 use crate::upstream::balancer::{AttemptOutcome, RouteKey, Router, Tried};
 use crate::wire::problem::Code;
 
-/// What the edge reads of something that came back. Everything but the status is read only where it matters.
+/// What the edge reads of something that came back. Everything but the status is read only where it
+/// matters.
 pub trait UpstreamResponse {
     /// The HTTP status.
     fn status(&self) -> u16;
@@ -32,7 +36,8 @@ pub enum AttemptVerdict {
     NothingHappened,
     /// It does not believe this edge, and nothing happened: another one may.
     Doubted,
-    /// It does not know what became of the order: another one may be able to tell, under the same id.
+    /// It does not know what became of the order: another one may be able to tell, under the same
+    /// id.
     Unknown,
     /// It did not answer, or something else did in its place.
     Failed,
@@ -84,24 +89,28 @@ pub struct Attempt {
     pub index: usize,
     /// When it was asked.
     pub asked: UnixMillis,
-    /// Whether one that was asked before may have carried the request out: then this one must not answer an order from
-    /// a hint ([`crate::domain::order::KeySource::repeated`]).
+    /// Whether one that was asked before may have carried the request out: then this one must not
+    /// answer an order from a hint ([`crate::domain::order::KeySource::repeated`]).
     pub repeats: bool,
     /// When nobody waits for it any more.
     until: UnixMillis,
-    /// Who was tried, if another one may be asked: the last one is not left, because nobody would be asked after it.
+    /// Who was tried, if another one may be asked: the last one is not left, because nobody would
+    /// be asked after it.
     others: Option<Tried>,
 }
 
 impl Attempt {
     /// How long to wait before [`Attempt::ends`] is asked, in milliseconds.
     #[must_use]
-    pub fn look_ms(&self, router: &Router, now: UnixMillis) -> u64 {
-        router.patience(self.index).min(self.until.since(now))
+    pub fn poll_ms(&self, router: &Router, now: UnixMillis) -> u64 {
+        router
+            .silence_limit_ms(self.index)
+            .min(self.until.since(now))
     }
 
-    /// Whether the wait is over although nothing came: the time is up, or the origin has gone silent while another one
-    /// takes requests. A frozen node costs a buyer about a second and not the whole wait.
+    /// Whether the wait is over although nothing came: the time is up, or the origin has gone
+    /// silent while another one takes requests. A frozen node costs a buyer about a second and not
+    /// the whole wait.
     pub fn ends(&self, router: &mut Router, now: UnixMillis) -> Option<Wait> {
         let silent = self
             .others
@@ -137,7 +146,7 @@ pub struct Forwarding<R> {
 }
 
 impl<R> Forwarding<R> {
-    /// The errand of a request that arrived at `since`.
+    /// The forwarded request of a request that arrived at `since`.
     #[must_use]
     pub fn new(since: UnixMillis) -> Self {
         Self {
@@ -151,7 +160,7 @@ impl<R> Forwarding<R> {
         }
     }
 
-    /// The origin to ask now; `None` when the errand has ended.
+    /// The origin to ask now; `None` when the forwarded request has ended.
     pub fn next(
         &mut self,
         router: &mut Router,
@@ -175,7 +184,7 @@ impl<R> Forwarding<R> {
     }
 
     /// Takes in how one attempt ended; gives an answer back that nobody will read.
-    pub fn heard(
+    pub fn observed(
         &mut self,
         attempt: &Attempt,
         verdict: AttemptVerdict,
@@ -192,7 +201,8 @@ impl<R> Forwarding<R> {
         };
         router.report(attempt.index, outcome, now);
         match verdict {
-            // "Busy" says that nothing happened, which is not known of the one that was asked before.
+            // "Busy" says that nothing happened, which is not known of the one that was asked
+            // before.
             AttemptVerdict::Busy if self.lost == LostRequest::Unknown => {
                 self.over = true;
                 answer
@@ -207,7 +217,8 @@ impl<R> Forwarding<R> {
             }
             AttemptVerdict::Doubted => answer,
             AttemptVerdict::Unknown | AttemptVerdict::Failed => {
-                // Two that do not know: the ledger is away, and to ask a third would only add to its load.
+                // Two that do not know: the ledger is away, and to ask a third would only add to
+                // its load.
                 self.over = verdict == AttemptVerdict::Unknown && self.lost == LostRequest::Unknown;
                 self.lost = LostRequest::Unknown;
                 answer
@@ -272,21 +283,21 @@ mod tests {
         Router::new(rows.collect(), Balance::RoundRobin, None).unwrap()
     }
 
-    /// Runs an errand over origins that answer so, one after the other, at once.
+    /// Runs an forwarded request over origins that answer so, one after the other, at once.
     fn run(verdicts: &[AttemptVerdict]) -> (usize, Result<AttemptVerdict, LostRequest>) {
         let (mut router, now) = (router(), UnixMillis(1_000));
-        let mut errand = Forwarding::new(now);
+        let mut forwarding = Forwarding::new(now);
         let mut asked = 0;
-        while let Some(attempt) = errand.next(&mut router, &NOBODY, now) {
+        while let Some(attempt) = forwarding.next(&mut router, &NOBODY, now) {
             let verdict = verdicts
                 .get(asked)
                 .copied()
                 .unwrap_or(AttemptVerdict::Failed);
             asked += 1;
             let answer = (verdict != AttemptVerdict::Failed).then_some(verdict);
-            errand.heard(&attempt, verdict, Wait::Over, answer, &mut router, now);
+            forwarding.observed(&attempt, verdict, Wait::Over, answer, &mut router, now);
         }
-        (asked, errand.end().0)
+        (asked, forwarding.end().0)
     }
 
     #[test]
@@ -319,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_and_busy_end_the_errand() {
+    fn a_decision_and_busy_end_the_forwarding() {
         assert_eq!(
             run(&[AttemptVerdict::Decided]),
             (1, Ok(AttemptVerdict::Decided))
@@ -366,11 +377,11 @@ mod tests {
             (AttemptVerdict::Doubted, false),
         ] {
             let (mut router, now) = (router(), UnixMillis(1_000));
-            let mut errand = Forwarding::<()>::new(now);
-            let first = errand.next(&mut router, &NOBODY, now).unwrap();
+            let mut forwarding = Forwarding::<()>::new(now);
+            let first = forwarding.next(&mut router, &NOBODY, now).unwrap();
             assert!(!first.repeats);
-            errand.heard(&first, before, Wait::Over, None, &mut router, now);
-            let second = errand.next(&mut router, &NOBODY, now).unwrap();
+            forwarding.observed(&first, before, Wait::Over, None, &mut router, now);
+            let second = forwarding.next(&mut router, &NOBODY, now).unwrap();
             assert_eq!(second.repeats, repeats, "{before:?}");
         }
     }
@@ -388,15 +399,16 @@ mod tests {
     }
 
     #[test]
-    fn an_errand_ends_with_its_deadline_and_each_wait_with_its_own() {
+    fn a_forwarding_ends_with_its_deadline_and_each_wait_with_its_own() {
         let (mut router, since) = (router(), UnixMillis(1_000));
-        let mut errand = Forwarding::<()>::new(since);
-        let first = errand.next(&mut router, &NOBODY, since).unwrap();
+        let mut forwarding = Forwarding::<()>::new(since);
+        let first = forwarding.next(&mut router, &NOBODY, since).unwrap();
         let over = since.plus(EDGE_ATTEMPT_MS);
-        // Alone in its silence it is waited for to the end: the router was not told of other events.
+        // Alone in its silence it is waited for to the end: the router was not told of other
+        // events.
         assert_eq!(first.ends(&mut router, UnixMillis(1_001)), None);
         assert_eq!(first.ends(&mut router, over), Some(Wait::Over));
-        errand.heard(
+        forwarding.observed(
             &first,
             AttemptVerdict::Failed,
             Wait::Over,
@@ -405,11 +417,11 @@ mod tests {
             over,
         );
         let late = since.plus(EDGE_DEADLINE_MS - 10);
-        let second = errand.next(&mut router, &NOBODY, late).unwrap();
-        assert_eq!(second.look_ms(&router, late), 10);
+        let second = forwarding.next(&mut router, &NOBODY, late).unwrap();
+        assert_eq!(second.poll_ms(&router, late), 10);
         assert_eq!(second.ends(&mut router, late.plus(10)), Some(Wait::Over));
         assert!(
-            errand
+            forwarding
                 .next(&mut router, &NOBODY, since.plus(EDGE_DEADLINE_MS))
                 .is_none()
         );
@@ -419,10 +431,10 @@ mod tests {
     fn a_silent_origin_is_left_while_another_one_takes_requests() {
         let mut router = router();
         let mut now = UnixMillis(1_000);
-        let mut errand = Forwarding::<()>::new(now);
-        let attempt = errand.next(&mut router, &NOBODY, now).unwrap();
+        let mut forwarding = Forwarding::<()>::new(now);
+        let attempt = forwarding.next(&mut router, &NOBODY, now).unwrap();
         let ended = loop {
-            now = now.plus(attempt.look_ms(&router, now));
+            now = now.plus(attempt.poll_ms(&router, now));
             if let Some(wait) = attempt.ends(&mut router, now) {
                 break wait;
             }

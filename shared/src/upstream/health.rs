@@ -1,5 +1,7 @@
-//! What an edge has seen of one origin: nginx's passive health (it rests after failures, then gets a
-//! single trial), slow start after a rest, and a look at whether it answers at all.
+//! Passive health of one origin.
+//!
+//! What an edge has seen of one origin: nginx's passive health (it rests after failures, then gets
+//! a single trial), slow start after a rest, and a look at whether it answers at all.
 
 use super::origin_table::OriginRow;
 use crate::domain::time::UnixMillis;
@@ -56,7 +58,8 @@ impl Health {
         self.in_flight
     }
 
-    /// Whether the origin may be picked: it is up, or its rest is over and its trial not yet given away.
+    /// Whether the origin may be picked: it is up, or its rest is over and its trial not yet given
+    /// away.
     pub(super) const fn takes(&self, now: Moment) -> bool {
         if self.max_fails == 0 {
             return true;
@@ -67,16 +70,18 @@ impl Health {
         self.fails < self.max_fails || now.at.since(self.checked_at) > self.fail_timeout_ms
     }
 
-    /// Whether requests are out and none has been answered for so long that none is expected. After the edge's own
-    /// deadline nobody waits any more: then what counts as in flight was never reported, and says nothing.
+    /// Whether requests are out and none has been answered for so long that none is expected. After
+    /// the edge's own deadline nobody waits any more: then what counts as in flight was never
+    /// reported, and says nothing.
     pub(super) const fn is_silent(&self, now: Moment) -> bool {
         let silence = self.silence(now);
         self.in_flight > 0 && silence > STALL_MS && silence <= EDGE_DEADLINE_MS
     }
 
-    /// Milliseconds until the origin counts as silent if it goes on to answer nothing, within a look. One that does
-    /// already is looked at as seldom as any other: all are silent, and each look is a timer of each request.
-    pub(super) fn patience(&self, now: Moment) -> u64 {
+    /// Milliseconds until the origin counts as silent if it goes on to answer nothing, within a
+    /// look. One that does already is looked at as seldom as any other: all are silent, and each
+    /// look is a timer of each request.
+    pub(super) fn silence_limit_ms(&self, now: Moment) -> u64 {
         match (STALL_MS + 1).saturating_sub(self.silence(now)) {
             0 => LOOK_MS,
             left => left.min(LOOK_MS),
@@ -105,7 +110,8 @@ impl Health {
         i64::try_from(share).unwrap_or(weight).max(1)
     }
 
-    /// A request goes there. The first one after a rest is the trial: until it is answered, no other follows.
+    /// A request goes there. The first one after a rest is the trial: until it is answered, no
+    /// other follows.
     pub(super) const fn picked(&mut self, now: Moment) {
         if now.at.since(self.checked_at) > self.fail_timeout_ms {
             self.checked_at = now.at;

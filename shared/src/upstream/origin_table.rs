@@ -1,4 +1,4 @@
-//! The table of origins, as it stands in `wrangler.toml`, and what may be wrong with it.
+//! Origin table: the origins in `wrangler.toml`, parsed and validated.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -36,7 +36,8 @@ pub struct OriginRow {
     /// How long failures count and how long the origin rests, in milliseconds.
     #[serde(default = "default_fail_timeout")]
     pub fail_timeout_ms: u64,
-    /// After a rest its share grows from nothing to its weight within this time, in milliseconds; 0 = at once.
+    /// After a rest its share grows from nothing to its weight within this time, in milliseconds; 0
+    /// = at once.
     #[serde(default = "default_slow_start")]
     pub slow_start_ms: u64,
     /// Asked only when no other origin can be.
@@ -101,7 +102,8 @@ pub enum TableError {
     Twice(String),
     /// A row's numbers make no sense.
     #[error(
-        "origin {0}: max_fails is at most {FAILS_MAX}, fail_timeout_ms from 1 to {REST_MS_MAX}, slow_start_ms \
+        "origin {0}: max_fails is at most {FAILS_MAX}, fail_timeout_ms from 1 to {REST_MS_MAX}, \
+         slow_start_ms \
          at most {REST_MS_MAX}"
     )]
     Health(String),

@@ -1,4 +1,4 @@
-//! The rules by which one of several origins is chosen.
+//! Balancing strategies: how one of several origins is chosen.
 
 use crate::domain::ids::BuyerId;
 use std::net::IpAddr;
@@ -11,12 +11,13 @@ pub enum Balance {
     RoundRobin,
     /// nginx's `ip_hash`: a client stays with its origin while that is up.
     IpHash,
-    /// Weighted rendezvous hashing of the buyer: a buyer stays with its origin, and when one origin of n
-    /// leaves only its own buyers move, about 1/n of all.
+    /// Weighted rendezvous hashing of the buyer: a buyer stays with its origin, and when one origin
+    /// of n leaves only its own buyers move, about 1/n of all.
     BuyerHash,
     /// The origin with the fewest requests in flight for its weight.
     LeastInFlight,
-    /// Of two origins drawn at random by weight, the one with fewer requests in flight for its weight.
+    /// Of two origins drawn at random by weight, the one with fewer requests in flight for its
+    /// weight.
     RandomTwo,
 }
 
@@ -53,7 +54,8 @@ pub struct RouteKey<'a> {
     pub chance: [f64; 2],
 }
 
-/// nginx hashes the first three octets of an IPv4 address (a /24 stays together) and all of an IPv6 one.
+/// nginx hashes the first three octets of an IPv4 address (a /24 stays together) and all of an IPv6
+/// one.
 pub(super) fn hash_ip(start: u32, ip: IpAddr) -> u32 {
     let step = |hash: u32, octet: &u8| (hash * 113 + u32::from(*octet)) % 6_271;
     match ip {
@@ -62,8 +64,8 @@ pub(super) fn hash_ip(start: u32, ip: IpAddr) -> u32 {
     }
 }
 
-/// The score of an origin for a buyer; the highest one wins. Weighted rendezvous hashing: Schindelhauer and
-/// Schomaker, "Weighted distributed hash tables", 2005 (the logarithmic method).
+/// The score of an origin for a buyer; the highest one wins. Weighted rendezvous hashing:
+/// Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005 (the logarithmic method).
 pub(super) fn rendezvous(url: &str, weight: u32, buyer: &str) -> f64 {
     // FNV-1a, then the finaliser of splitmix64: the same on every edge and every build.
     let bytes = buyer.bytes().chain([0]).chain(url.bytes());

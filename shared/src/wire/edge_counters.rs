@@ -1,6 +1,7 @@
-//! What an edge isolate has counted since an origin last heard from it. It travels with requests
-//! that are forwarded anyway, in the header `Lastseat-Edge-Counts`, and is for the eye: nothing is
-//! sold by it.
+//! Edge counters: what an edge isolate counted since the last report to an origin.
+//!
+//! It travels with requests that are forwarded anyway, in the header `Lastseat-Edge-Counts`, and is
+//! for the eye: nothing is sold by it.
 
 use crate::domain::ids::SaleId;
 use crate::domain::refusal::Refusal;
@@ -237,7 +238,9 @@ mod tests {
         }
 
         #[test]
-        fn no_header_makes_the_reader_of_counts_panic(text in "(1\\.[0-9]{1,12}\\.[0-9]\\.[0-9]\\.)?.{0,60}") {
+        fn no_header_makes_the_reader_of_counts_panic(
+            text in "(1\\.[0-9]{1,12}\\.[0-9]\\.[0-9]\\.)?.{0,60}",
+        ) {
             let _ = EdgeCounts::parse(&text);
         }
     }

@@ -1,5 +1,7 @@
-//! Whole numbers in JSON. JSON has one kind of number, and some writers send `2.0` for 2: that is a whole number,
-//! too (as JSON Schema has it), while `2.5` and `"2"` are none.
+//! JSON integers, also where a writer sends `2.0` for 2.
+//!
+//! JSON has one kind of number, and some writers send `2.0` for 2: that is a whole number, too (as
+//! JSON Schema has it), while `2.5` and `"2"` are none.
 
 use core::fmt;
 use core::marker::PhantomData;

@@ -1,4 +1,6 @@
-//! Bodies and headers as they travel. Plain serde; they convert into the types of [`crate::domain::ids`].
+//! Messages: bodies and header names as they travel.
+//!
+//! Plain serde; they convert into the types of [`crate::domain::ids`].
 
 use crate::domain::ids::{BuyerId, IdError, OrderId, Quantity, SaleId};
 use crate::domain::order::{Order, OrderState};
@@ -18,15 +20,15 @@ pub mod header {
     pub const TRACEPARENT: &str = "traceparent";
     /// Origin to edge: the grant.
     pub const GRANT: &str = "lastseat-grant";
-    /// Origin to edge, where the edge asks for a sale that the origin does not serve: names of sales that exist,
-    /// separated by spaces, at most [`crate::limits::SALES_HEADER_MAX`] bytes.
+    /// Origin to edge, where the edge asks for a sale that the origin does not serve: names of
+    /// sales that exist, separated by spaces, at most [`crate::limits::SALES_HEADER_MAX`] bytes.
     pub const SALES: &str = "lastseat-sales";
     /// Edge to origin: the isolate's id.
     pub const EDGE: &str = "lastseat-edge";
     /// Edge to origin: what the isolate has counted since an origin last heard from it, see
     /// [`crate::wire::edge_counters`].
     pub const EDGE_COUNTS: &str = "lastseat-edge-counts";
-    /// Edge to origin: where the order id comes from, see [`KeySource`](crate::wire::messages::key_source).
+    /// Edge to origin: where the order id comes from, see [`super::key_source`].
     pub const KEY: &str = "lastseat-key";
     /// Edge to origin: the client's address as the edge saw it.
     pub const CLIENT_IP: &str = "lastseat-client-ip";
@@ -38,7 +40,8 @@ pub mod header {
     pub const LIMITED: &str = "lastseat-limited";
     /// To the client: the tier that decided, `edge`, `origin` or `ledger`.
     pub const ANSWERED_BY: &str = "lastseat-answered-by";
-    /// To the client: how long ago an edge heard what it shows of a sale, in milliseconds; `Age` has whole seconds.
+    /// To the client: how long ago an edge heard what it shows of a sale, in milliseconds; `Age`
+    /// has whole seconds.
     pub const AGE_MS: &str = "lastseat-age-ms";
     /// To the client: the node that answered.
     pub const NODE: &str = "lastseat-node";

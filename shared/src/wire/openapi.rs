@@ -1,5 +1,7 @@
-//! What names, amounts and moments look like in the documents of the API. Built only for those (feature
-//! `openapi`): the bounds are the ones of [`crate::limits`], so that a document cannot promise others.
+//! OpenAPI schemas of ids, amounts and moments.
+//!
+//! Built only for those (feature `openapi`): the bounds are the ones of [`crate::limits`], so that
+//! a document cannot promise others.
 
 use crate::domain::ids::{BuyerId, Capacity, OrderId, Quantity, SaleId};
 use crate::limits;
@@ -52,9 +54,12 @@ macro_rules! numbers {
 
 texts! {
     SaleId: 1, limits::SALE_ID_MAX, WORD, "demo", "Names one sale.";
-    BuyerId: 1, limits::BUYER_ID_MAX, VISIBLE, "ada", "Names one buyer, as the shop or the client likes.";
-    OrderId: limits::ORDER_ID_MIN, limits::ORDER_ID_MAX, VISIBLE, "01a206a1-4986-71b9-82fc-1638e7e87c78",
-        "Names one order and is its idempotency key. It is a capability: whoever knows it may read and cancel \
+    BuyerId: 1, limits::BUYER_ID_MAX, VISIBLE, "ada", "Names one buyer, as the shop or the client \
+        likes.";
+    OrderId: limits::ORDER_ID_MIN, limits::ORDER_ID_MAX, VISIBLE,
+        "01a206a1-4986-71b9-82fc-1638e7e87c78",
+        "Names one order and is its idempotency key. It is a capability: whoever knows it may \
+         read and cancel \
          the order. Use a random one, such as a UUID.";
 }
 
@@ -75,8 +80,10 @@ numbers! {
     Quantity: 1, limits::QUANTITY_MAX, "A number of tickets in one order.";
     Capacity: 0, limits::CAPACITY_MAX, "A number of tickets of a sale.";
     Moment: 0, limits::MOMENT_MAX_MS, "Milliseconds since 1970-01-01T00:00:00Z; 0 = not set.";
-    HoldMs: 0, limits::HOLD_MS_MAX, "How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.";
-    BuyerLimit: 0, limits::CAPACITY_MAX, "Most tickets that one buyer can hold or own at a time; 0 = no limit.";
+    HoldMs: 0, limits::HOLD_MS_MAX, "How long a hold lasts, in milliseconds; 0 = orders are \
+        confirmed at once.";
+    BuyerLimit: 0, limits::CAPACITY_MAX, "Most tickets that one buyer can hold or own at a time; \
+        0 = no limit.";
     OrderLimit: 1, limits::QUANTITY_MAX, "Most tickets in one order.";
 }
 

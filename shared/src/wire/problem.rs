@@ -1,5 +1,6 @@
-//! Every "no" and every fault as HTTP says it: `application/problem+json` (RFC 9457) with a
-//! stable `code`. This file is the only one that pairs codes with status numbers.
+//! Problems: every refusal and fault as `application/problem+json` (RFC 9457).
+//!
+//! This file is the only one that pairs codes with status numbers.
 
 use crate::domain::fault::Fault;
 use crate::domain::ids::OrderId;
@@ -17,7 +18,10 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 pub const EDGE_CHALLENGE: &str = "Lastseat-Edge";
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident $text:literal $status:literal $title:literal $detail:literal;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $text:literal $status:literal $title:literal $detail:literal;
+    )*) => {
         /// The stable codes of the API.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Code {
@@ -79,7 +83,8 @@ codes! {
         "With this order the buyer would have more tickets than this sale allows one buyer.";
     /// The buyer has given back too many orders.
     EndedLimit "ended_limit" 409 "Too many orders given back"
-        "This buyer has cancelled, or let expire, as many orders of this sale as one buyer may. No new order is taken from this buyer.";
+        "This buyer has cancelled, or let expire, as many orders of this sale as one buyer may. \
+         No new order is taken from this buyer.";
     /// The order asks for more than an order may.
     OrderLimit "order_limit" 422 "Too many tickets in one order"
         "The order asks for more tickets than this sale allows one order. Ask for fewer.";
@@ -97,22 +102,26 @@ codes! {
         "The order is in a state in which this cannot be done. Ask for the order to see its state.";
     /// No such order.
     UnknownOrder "unknown_order" 404 "No such order"
-        "No order has this id in this sale now. If a request for it may still be on its way, repeat the order under the same key, or cancel it: then nothing is sold under it.";
+        "No order has this id in this sale now. If a request for it may still be on its way, \
+         repeat the order under the same key, or cancel it: then nothing is sold under it.";
     /// No such sale.
     UnknownSale "unknown_sale" 404 "No such sale"
         "No sale has this id. Check the address.";
     /// A sale with this id and other terms exists.
     SaleExists "sale_exists" 409 "Sale exists"
-        "A sale with this id and other terms exists. Change it with restock or set, or choose another id.";
+        "A sale with this id and other terms exists. Change it with restock or set, or choose \
+         another id.";
     /// Capacity below what is taken.
     CapacityTaken "capacity_taken" 409 "Capacity below what is taken"
         "The capacity cannot go below the tickets that are held or confirmed.";
     /// The sale cannot go from its state to that one.
     BadTransition "bad_transition" 409 "State change not possible"
-        "A sale goes scheduled, open, paused and open again, closed. It cannot go from its present state to that one.";
+        "A sale goes scheduled, open, paused and open again, closed. It cannot go from its \
+         present state to that one.";
     /// The terms contradict each other or the sale.
     BadTerms "bad_terms" 422 "Terms do not fit"
-        "That does not fit: \"closes_at\" must be later than \"opens_at\", and the capacity is at most 1000000000.";
+        "That does not fit: \"closes_at\" must be later than \"opens_at\", and the capacity is at \
+         most 1000000000.";
     /// The request makes no sense.
     Invalid "invalid" 400 "Invalid request"
         "The request is not valid.";
@@ -139,16 +148,20 @@ codes! {
         "An order of this sale needs a buyer token of the shop in the header Lastseat-Buyer-Token.";
     /// Too many at this moment.
     Busy "busy" 429 "Busy"
-        "Too many are asking at this moment. This request was not carried out. Ask again after Retry-After.";
+        "Too many are asking at this moment. This request was not carried out. Ask again after \
+         Retry-After.";
     /// Nothing happened.
     Unavailable "unavailable" 503 "Unavailable"
-        "The sale cannot be reached at this moment. This request was not carried out. Ask again after Retry-After.";
+        "The sale cannot be reached at this moment. This request was not carried out. Ask again \
+         after Retry-After.";
     /// It may have happened.
     OutcomeUnknown "outcome_unknown" 504 "Outcome unknown"
-        "The order may have been taken. Ask again with the same Idempotency-Key, or get the order by its id.";
+        "The order may have been taken. Ask again with the same Idempotency-Key, or get the order \
+         by its id.";
     /// Our bug or foreign data.
     Corrupt "corrupt" 500 "Ledger data damaged"
-        "The data of this sale is damaged. This request was not carried out. The operator has been alarmed.";
+        "The data of this sale is damaged. This request was not carried out. The operator has \
+         been alarmed.";
 }
 
 impl Code {
@@ -260,7 +273,7 @@ impl Problem {
 }
 
 impl Fault {
-    /// What a client hears. The cause stays inside: it helps operators, not buyers.
+    /// Code for the client. The cause stays inside: it helps operators, not buyers.
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {

@@ -1,11 +1,14 @@
-//! Headers that say one thing. Of a request that sends one of them twice, one reader takes the first value and another
-//! one the last; so it is refused, wherever it arrives.
+//! Headers that may be sent once: a repeated one is refused.
+//!
+//! Of a request that sends one of them twice, one reader takes the first value and another one the
+//! last; so it is refused, wherever it arrives.
 
 use crate::wire::messages::header;
 use crate::wire::problem::Problem;
 
-/// The headers of a request that may be sent once, in lower case. RFC 9110 (section 5.3) lets a header be repeated only
-/// where its value is a list, and RFC 9112 (section 3.2) has a server refuse a second `Host`.
+/// The headers of a request that may be sent once, in lower case. RFC 9110 (section 5.3) lets a
+/// header be repeated only where its value is a list, and RFC 9112 (section 3.2) has a server
+/// refuse a second `Host`.
 pub const ONCE: [&str; 10] = [
     "authorization",
     "host",
@@ -19,8 +22,9 @@ pub const ONCE: [&str; 10] = [
     header::SIGNATURE,
 ];
 
-/// What joins the values of a repeated header where a runtime shows them as one text (the Fetch standard, "get a
-/// header"). No valid value of a header in [`ONCE`] has it: none has a space but for the one in `Bearer <token>`.
+/// What joins the values of a repeated header where a runtime shows them as one text (the Fetch
+/// standard, "get a header"). No valid value of a header in [`ONCE`] has it: none has a space but
+/// for the one in `Bearer <token>`.
 const JOINT: &str = ", ";
 
 /// Whether `value` is several values of a header in [`ONCE`], joined.

@@ -1,4 +1,4 @@
-//! Which trace a request belongs to: the header `traceparent` of the W3C's Trace Context, level 1.
+//! Trace context: the header `traceparent` (W3C Trace Context, level 1).
 
 use core::fmt;
 
@@ -14,8 +14,8 @@ pub struct TraceParent {
 const SAMPLED: u8 = 1;
 
 impl TraceParent {
-    /// Reads `00-<trace id>-<parent id>-<flags>` in lower-case hexadecimal; `None` for anything else, which counts
-    /// as none sent.
+    /// Reads `00-<trace id>-<parent id>-<flags>` in lower-case hexadecimal; `None` for anything
+    /// else, which counts as none sent.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');

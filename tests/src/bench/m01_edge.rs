@@ -1,7 +1,9 @@
-//! M1 and M2: the edge's WebAssembly against workers in JavaScript on the same runtime: a refusal from memory, and an order
-//! that is sent on to an origin. On bare workerd and under `wrangler dev`.
+//! M1 and M2: the edge's WebAssembly against workers in JavaScript on the same runtime: a refusal
+//! from memory, and an order that is sent on to an origin. On bare workerd and under
+//! `wrangler dev`.
 //!
-//! All that takes turns runs at the same time and is idle when it is not its turn: `wrangler dev` takes too long to start.
+//! All that takes turns runs at the same time and is idle when it is not its turn: `wrangler dev`
+//! takes too long to start.
 
 use super::Bench;
 use super::js::{KEY, by_workerd, by_wrangler};
@@ -21,8 +23,8 @@ use tempfile::TempDir;
 
 const CONNECTIONS: u32 = 64;
 const READY_WITHIN: Duration = Duration::from_secs(90);
-/// Part of the answers that need not be what is measured: an edge asks a node now and then while it refuses, and has small
-/// budgets until it knows the sale ...
+/// Part of the answers that need not be what is measured: an edge asks a node now and then while it
+/// refuses, and has small budgets until it knows the sale ...
 const OTHERS_MAX: f64 = 0.02;
 /// ... and so many more, however few there are in all.
 const OTHERS: f64 = 16.0;
@@ -100,8 +102,9 @@ pub(super) async fn forwards(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     Ok(rows)
 }
 
-/// Lets the doors take turns, and compares ours with `least`, a worker that does as little as can be, and with one that takes
-/// the same steps, by rate and by processor time of the workers. The goal is one against `least`.
+/// Lets the doors take turns, and compares ours with `least`, a worker that does as little as can
+/// be, and with one that takes the same steps, by rate and by processor time of the workers. The
+/// goal is one against `least`.
 async fn compare(
     bench: &mut Bench,
     measure: Measure,
@@ -157,7 +160,8 @@ fn answers(run: &Run, measure: Measure) -> f64 {
     }
 }
 
-/// How far a worker in JavaScript gets that takes the same steps: no language gets further on this runtime.
+/// How far a worker in JavaScript gets that takes the same steps: no language gets further on this
+/// runtime.
 fn limit(turns: &Turns<Worker>, measure: Measure, least: Worker) -> String {
     let ratio = |of: Worker, over: Worker| {
         let rate = |worker| turns.median(worker, |run| answers(run, measure));
@@ -165,15 +169,19 @@ fn limit(turns: &Turns<Worker>, measure: Measure, least: Worker) -> String {
     };
     let steps = match measure {
         Measure::M1 => {
-            "reads the client's key and the sale, looks into its memory of that, and makes an answer with the order's own id"
+            "reads the client's key and the sale, looks into its memory of that, and makes an \
+             answer with the order's own id"
         }
         _ => {
-            "reads the body so that it can send it again, chooses the node, signs, sets a deadline, hears the grant and counts"
+            "reads the body so that it can send it again, chooses the node, signs, sets a \
+             deadline, hears the grant and counts"
         }
     };
     format!(
-        "{} does as little as can be. A worker in JavaScript that takes the steps of the product ({steps}) reaches {:.2} of it \
-         on this runtime; ours, in WebAssembly, reaches {:.2} of that worker (docs/PERFORMANCE.md has the profile).",
+        "{} does as little as can be. A worker in JavaScript that takes the steps of the product \
+         ({steps}) reaches {:.2} of it \
+         on this runtime; ours, in WebAssembly, reaches {:.2} of that worker (docs/PERFORMANCE.md \
+         has the profile).",
         least.called(),
         ratio(SAME, least),
         ratio(Worker::Ours, SAME),
@@ -297,7 +305,8 @@ impl Door {
         self.audited(&load, measure == Measure::M1).await
     }
 
-    /// Sends `load`, whose answers are refusals of the worker itself or granted orders, and holds the ledger against them.
+    /// Sends `load`, whose answers are refusals of the worker itself or granted orders, and holds
+    /// the ledger against them.
     pub(super) async fn audited(&self, load: &CrowdLoad, refusals: bool) -> Result<Run> {
         let mut run = timed(load, &self.roots).await?;
         run.expect(if refusals {

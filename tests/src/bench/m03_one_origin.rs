@@ -1,5 +1,5 @@
-//! M3 and M4: one origin with its Redis, ours against the peers: orders that are all granted, and refusals after the last
-//! ticket.
+//! M3 and M4: one origin with its Redis, ours against the peers: orders that are all granted, and
+//! refusals after the last ticket.
 
 use super::Bench;
 use super::load::{CrowdLoad, Pace};
@@ -40,7 +40,10 @@ pub(super) async fn orders(bench: &mut Bench) -> Result<Vec<BenchRow>> {
             );
             let draft = Draft::new(Measure::M3, &row, &name, "orders/s", Better::Higher)
                 .goal(goal)
-                .note("Every order granted, its answer sent after the append-only file was synced. Redis over TCP for both.")
+                .note(
+                    "Every order granted, its answer sent after the append-only file was \
+                    synced. Redis over TCP for both.",
+                )
                 .limit(limit_of_orders(&turns, peer));
             rows.push(turns.row(draft, Service::Ours, peer, Run::granted_rate));
         }
@@ -62,11 +65,13 @@ pub(super) async fn orders(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     Ok(rows)
 }
 
-/// Whether a peer's local stock is used up when the tickets are: then it refuses from memory, else it asks Redis each time.
+/// Whether a peer's local stock is used up when the tickets are: then it refuses from memory, else
+/// it asks Redis each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SoldOut {
     Ours,
-    /// Local stock and tickets end together: the peer's best case, and where each of its nodes ends.
+    /// Local stock and tickets end together: the peer's best case, and where each of its nodes
+    /// ends.
     UsedUp(Service),
     /// The local stock still lasts, as the article's buffers intend.
     Buffered(Service),
@@ -125,7 +130,8 @@ pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<BenchRow>> {
                 .limit(limit_of_refusals(&turns, peer, goal))
         });
         let draft = draft.note(
-            "A node of S1 asks Redis for each refusal until its local stock is used up, then it counts in memory. S2 remembers \
+            "A node of S1 asks Redis for each refusal until its local stock is used up, then it \
+             counts in memory. S2 remembers \
              the first \"no\" of Redis, so its local stock makes no difference.",
         );
         rows.push(turns.row(draft, SoldOut::Ours, peer, |run| run.tally.rate()));
@@ -145,8 +151,8 @@ pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     Ok(rows)
 }
 
-/// How many orders a second this machine could carry if our node cost nothing: two cores for generator and Redis,
-/// of which each has one thread.
+/// How many orders a second this machine could carry if our node cost nothing: two cores for
+/// generator and Redis, of which each has one thread.
 fn limit_of_orders(turns: &Turns<Service>, peer: Service) -> String {
     let generator = turns.median(Service::Ours, Run::generator_us);
     let redis = turns.median(Service::Ours, |run| run.cpu_of(&["redis-server"]));
@@ -156,9 +162,12 @@ fn limit_of_orders(turns: &Turns<Service>, peer: Service) -> String {
         .min(1e6 / redis);
     let times = both / turns.median(peer, Run::granted_rate).max(1e-9);
     format!(
-        "Generator, node and Redis share two processors, and all wait for the disk before a batch is answered. An order takes \
-         {generator:.1} us of the generator, {redis:.1} of Redis and {node:.1} of the node. If the node cost nothing and the \
-         disk took no time, {} orders a second would be the end of this machine: {times:.1} times {} (docs/PERFORMANCE.md has \
+        "Generator, node and Redis share two processors, and all wait for the disk before a batch \
+         is answered. An order takes \
+         {generator:.1} us of the generator, {redis:.1} of Redis and {node:.1} of the node. If \
+         the node cost nothing and the \
+         disk took no time, {} orders a second would be the end of this machine: {times:.1} times \
+         {} (docs/PERFORMANCE.md has \
          the profile).",
         thousands(both as u64),
         peer.name()
@@ -172,9 +181,12 @@ fn limit_of_refusals(turns: &Turns<SoldOut>, peer: SoldOut, goal: f64) -> String
     let peers = turns.median(peer, |run| run.tally.rate()).max(1e-9);
     let node = turns.median(SoldOut::Ours, |run| run.cpu_of(&["lastseat"]));
     format!(
-        "The generator has one of the two processors and takes {generator:.1} us for a request, so whatever is asked, more than \
-         {} refusals a second cannot be seen: {:.2} times {}. The node has the other one and takes {node:.1} us for a refusal; for the \
-         goal it would be {:.1} us. More than half of it is the kernel's receiving and sending, the rest hyper's, the allocator's \
+        "The generator has one of the two processors and takes {generator:.1} us for a request, \
+         so whatever is asked, more than \
+         {} refusals a second cannot be seen: {:.2} times {}. The node has the other one and \
+         takes {node:.1} us for a refusal; for the \
+         goal it would be {:.1} us. More than half of it is the kernel's receiving and sending, \
+         the rest hyper's, the allocator's \
          and ours in small pieces (docs/PROFILES.md).",
         thousands(asked as u64),
         asked / peers,

@@ -1,5 +1,5 @@
-//! M5: how many orders a second the commit engine brings to the ledger in batches of growing size, one in flight, beside
-//! what redis-benchmark reaches with the same script and the same batches.
+//! M5: how many orders a second the commit engine brings to the ledger in batches of growing size,
+//! one in flight, beside what redis-benchmark reaches with the same script and the same batches.
 
 use super::Bench;
 use super::measure::Measure;
@@ -24,7 +24,8 @@ use tokio::task::JoinSet;
 const BATCHES: [u32; 5] = [1, 16, 64, 256, 1_024];
 /// The size at which the goal is.
 const GOAL_AT: u32 = 256;
-/// Buyers who wait at the committer: while a batch is at the ledger, as many gather as came before it.
+/// Buyers who wait at the committer: while a batch is at the ledger, as many gather as came before
+/// it.
 const CALLERS: u32 = 512;
 /// How long one of them buys alone before.
 const FIRST: Duration = Duration::from_millis(50);
@@ -33,12 +34,16 @@ const PLENTY: u32 = 100_000_000;
 /// redis-benchmark makes its numbers from 31 bits of chance, so it may draw a key twice.
 const RANDOM: &str = "2147483647";
 
-const LIMIT_R: &str = "redis-benchmark sends a text that it prepared once and reads no verdict; the engine writes each order and reads \
+const LIMIT_R: &str = "redis-benchmark sends a text that it prepared once and reads no verdict; \
+    the engine writes each order and reads \
     the verdict of each on the same two processors (docs/PERFORMANCE.md).";
-const LIMIT_CAP: &str = "What a batch saves is the call: reading the sale, the commands of Redis, the sync of the file. What each order costs \
+const LIMIT_CAP: &str = "What a batch saves is the call: reading the sale, the commands of Redis, \
+    the sync of the file. What each order costs \
     in the script stays. The quicker the disk syncs, the less there is to save.";
-const LIMIT_COMMITTER: &str = "The committer sends at once when it is idle, so that one order alone takes one trip: every other batch \
-    is what came during it. Two in flight would fill the gap; docs/PERFORMANCE.md says whether that pays.";
+const LIMIT_COMMITTER: &str = "The committer sends at once when it is idle, so that one order \
+    alone takes one trip: every other batch \
+    is what came during it. Two in flight would fill the gap; docs/PERFORMANCE.md says whether \
+    that pays.";
 
 /// What one size found in one round.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,7 +84,10 @@ pub(super) async fn engine(bench: &mut Bench) -> Result<Vec<BenchRow>> {
         if batch == GOAL_AT {
             row = row.goal(0.85).limit(LIMIT_R);
         }
-        let row = row.note("One batch in flight for both, over TCP, append-only file synced before the reply. Winners are counted.");
+        let row = row.note(
+            "One batch in flight for both, over TCP, append-only file synced \
+            before the reply. Winners are counted.",
+        );
         rows.push(
             row.rounds(
                 found
@@ -109,7 +117,8 @@ pub(super) async fn engine(bench: &mut Bench) -> Result<Vec<BenchRow>> {
         ),
     );
     let name = format!(
-        "orders through a committer with {CALLERS} who wait, against redis-benchmark in batches of {GOAL_AT}"
+        "orders through a committer with {CALLERS} who wait, against redis-benchmark in batches \
+         of {GOAL_AT}"
     );
     let row = draft("committer-r", &name)
         .goal(0.85)
@@ -275,7 +284,8 @@ mod tests {
     #[test]
     fn the_rate_is_found_behind_a_command_of_any_length() {
         let csv = "\"test\",\"rps\",\"avg_latency_ms\",\"min_latency_ms\",\"p50_latency_ms\",\"p95_latency_ms\",\"p99_latency_ms\",\"max_latency_ms\"\n\
-                   \"EVALSHA x 5 a,b\",\"1234.50\",\"0.1\",\"0.1\",\"0.1\",\"0.1\",\"0.1\",\"0.1\"\n";
+                   \"EVALSHA x 5 \
+                   a,b\",\"1234.50\",\"0.1\",\"0.1\",\"0.1\",\"0.1\",\"0.1\",\"0.1\"\n";
         assert_eq!(calls_per_second(csv), Some(1_234.5));
         assert_eq!(calls_per_second("Could not connect"), None);
     }

@@ -1,8 +1,9 @@
-//! M6 and M7: a crowd after few tickets through the whole stack, until the last of them has a final answer, and what the edge
-//! keeps away from the origins meanwhile.
+//! M6 and M7: a crowd after few tickets through the whole stack, until the last of them has a final
+//! answer, and what the edge keeps away from the origins meanwhile.
 //!
-//! The rush of `make rush` has a million buyers; against the published service that takes minutes for each round. The
-//! rounds here have a tenth of both, 100,000 attempts for 1,000 tickets, so the same hundred buyers for each ticket.
+//! The rush of `make rush` has a million buyers; against the published service that takes minutes
+//! for each round. The rounds here have a tenth of both, 100,000 attempts for 1,000 tickets, so the
+//! same hundred buyers for each ticket.
 
 use super::Bench;
 use super::load::{CrowdLoad, Pace};
@@ -31,9 +32,12 @@ const PEERS: [(&str, ServiceStack, f64); 4] = [
     ),
 ];
 
-const LIMIT_REQUESTS: &str = "Until an edge has heard its first grant it lets a few buyers through without knowing how many tickets there are, and some \
-    after the last ticket to hear that it is gone. That is a number of requests for each isolate and not for each ticket: the fewer \
-    tickets, the more for each (docs/QUOTA.md). With 10,000 tickets, as `make rush` has, it was 1.04.";
+const LIMIT_REQUESTS: &str = "Until an edge has heard its first grant it lets a few buyers \
+    through without knowing how many tickets there are, and some \
+    after the last ticket to hear that it is gone. That is a number of requests for each isolate \
+    and not for each ticket: the fewer \
+    tickets, the more for each (docs/QUOTA.md). With 10,000 tickets, as `make rush` has, it was \
+    1.04.";
 /// Both.
 ///
 /// # Errors
@@ -57,7 +61,8 @@ pub(super) async fn rush(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     });
     let turns = turns.await?;
     let note = format!(
-        "{attempts} attempts for {tickets} tickets over {CONNECTIONS} connections, bare workerd, four nodes."
+        "{attempts} attempts for {tickets} tickets over {CONNECTIONS} connections, bare workerd, \
+         four nodes."
     );
     let mut rows = Vec::new();
     for (word, peer, goal) in PEERS {
@@ -121,10 +126,14 @@ fn limit(turns: &Turns<ServiceStack>, peer: ServiceStack) -> String {
     let took = |stack| turns.median(stack, seconds);
     let constant = took(ServiceStack::Constant);
     format!(
-        "Of a hundred attempts 99 are refusals, which our edge answers alone, in JavaScript's runtime on one thread a process; those \
-         of a peer nginx and Go answer in native code. Were every attempt refused with a constant by as many workers in \
-         JavaScript, that would take {constant:.2} s, {:.2} times less than {} takes for all of it. So no edge on this runtime gets \
-         further here, whatever its language; ours takes {:.2} times as long and sells the tickets as well (docs/PERFORMANCE.md has \
+        "Of a hundred attempts 99 are refusals, which our edge answers alone, in JavaScript's \
+         runtime on one thread a process; those \
+         of a peer nginx and Go answer in native code. Were every attempt refused with a constant \
+         by as many workers in \
+         JavaScript, that would take {constant:.2} s, {:.2} times less than {} takes for all of \
+         it. So no edge on this runtime gets \
+         further here, whatever its language; ours takes {:.2} times as long and sells the \
+         tickets as well (docs/PERFORMANCE.md has \
          the profile). On Cloudflare that is not our processor.",
         took(peer) / constant.max(1e-9),
         peer.name(),
@@ -138,9 +147,12 @@ fn limit_of_trips(turns: &Turns<ServiceStack>) -> String {
         run.counts["origin requests"] / run.counts["ledger calls"].max(1.0)
     });
     format!(
-        "A committer never waits for company: it sends what has gathered while its last batch was at the ledger, here {each:.1} \
-         orders. The tickets are gone as fast as two edges can forward orders (M2), spread over four nodes, so the trips are \
-         bounded by how quick the ledger is: ten orders a trip would need one that is {:.0} times slower. With longer queues \
+        "A committer never waits for company: it sends what has gathered while its last batch was \
+         at the ledger, here {each:.1} \
+         orders. The tickets are gone as fast as two edges can forward orders (M2), spread over \
+         four nodes, so the trips are \
+         bounded by how quick the ledger is: ten orders a trip would need one that is {:.0} times \
+         slower. With longer queues \
          batches grow by themselves (M5).",
         10.0 / each.max(0.1),
     )

@@ -1,4 +1,5 @@
-//! M8: how long an order takes at a load that is offered whatever the answers do (open loop): one origin, each order granted.
+//! M8: how long an order takes at a load that is offered whatever the answers do (open loop): one
+//! origin, each order granted.
 
 use super::Bench;
 use super::load::{CrowdLoad, Pace};
@@ -82,7 +83,8 @@ pub(super) async fn latency(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Poi
     let draft = Draft::new(Measure::M8, "p99-s2", name, "ms", Better::Lower)
         .goal(GOAL)
         .note(format!(
-            "{} orders/s at intended times over up to {CONNECTIONS} connections (the peak of S2 was {peak:.0}); time from the \
+            "{} orders/s at intended times over up to {CONNECTIONS} connections (the peak of S2 \
+             was {peak:.0}); time from the \
              intended moment to the whole answer.",
             at(LOAD)
         ))
@@ -102,10 +104,14 @@ fn limit(points: &[Point], peer: f64) -> String {
     let (ours, theirs) = (least(Service::Ours), least(Service::S2));
     let wanted = peer / GOAL;
     format!(
-        "Each answer waits until the append-only file is synced, on the disk that both share, and both share two processors with \
-         the generator. At the load of the picture at which it is least, p99 is {ours:.1} ms with lastseat and {theirs:.1} with \
-         S2. The goal is {wanted:.1} ms here, so it leaves lastseat {:.1} ms more for standing in line: \
-         for the batch under way, and after each pause that the disk or the machine makes, until what came meanwhile is sold.",
+        "Each answer waits until the append-only file is synced, on the disk that both share, and \
+         both share two processors with \
+         the generator. At the load of the picture at which it is least, p99 is {ours:.1} ms with \
+         lastseat and {theirs:.1} with \
+         S2. The goal is {wanted:.1} ms here, so it leaves lastseat {:.1} ms more for standing in \
+         line: \
+         for the batch under way, and after each pause that the disk or the machine makes, until \
+         what came meanwhile is sold.",
         wanted - ours
     )
 }

@@ -1,4 +1,5 @@
-//! M9: what a sold ticket and a refusal cost in processor time, by process: the whole stack, ours and the best peer's.
+//! M9: what a sold ticket and a refusal cost in processor time, by process: the whole stack, ours
+//! and the best peer's.
 
 use super::Bench;
 use super::load::{CrowdLoad, Pace};
@@ -84,9 +85,12 @@ fn limit(turns: &Turns<ServiceStack>) -> String {
     let us = |stack| turns.median(stack, Run::cpu_us);
     let ours = turns.median(ServiceStack::Ours, |run| run.cpu_of(&["workerd"]));
     format!(
-        "workerd takes {:.0} us to answer a request with a constant; the whole peer takes {:.0} us for this one. Of our {:.0} us \
-         workerd has {ours:.0}. The peer keeps no order, no buyer, no key and no log, and signs nothing. On Cloudflare the first \
-         tier is not our processor: the rows by process tell what stays (docs/PERFORMANCE.md has the profile).",
+        "workerd takes {:.0} us to answer a request with a constant; the whole peer takes {:.0} \
+         us for this one. Of our {:.0} us \
+         workerd has {ours:.0}. The peer keeps no order, no buyer, no key and no log, and signs \
+         nothing. On Cloudflare the first \
+         tier is not our processor: the rows by process tell what stays (docs/PERFORMANCE.md has \
+         the profile).",
         us(ServiceStack::Constant),
         us(PEER),
         us(ServiceStack::Ours),

@@ -1,5 +1,5 @@
-//! M10: what an order costs when there are more nodes, more sales, and more orders already sold. Processor time and not
-//! rates: all nodes share the processors of one machine.
+//! M10: what an order costs when there are more nodes, more sales, and more orders already sold.
+//! Processor time and not rates: all nodes share the processors of one machine.
 
 use super::Bench;
 use super::load::{BenchAsk, CrowdLoad, Pace, send};
@@ -21,10 +21,13 @@ const FLAT: f64 = 0.9;
 const HISTORY: [u32; 3] = [10_000, 100_000, 1_000_000];
 const QUICK_HISTORY: [u32; 3] = [2_000, 4_000, 8_000];
 
-const LIMIT_SALES: &str = "Each sale has batches of its own, because a script works on one sale. Buyers who spread evenly over a hundred \
-    sales leave each with a hundredth of them, so two or three orders in a batch where one sale has hundreds; what a batch costs \
+const LIMIT_SALES: &str = "Each sale has batches of its own, because a script works on one sale. \
+    Buyers who spread evenly over a hundred \
+    sales leave each with a hundredth of them, so two or three orders in a batch where one sale \
+    has hundreds; what a batch costs \
     falls upon fewer orders (M5 tells how much).";
-const LIMIT_HISTORY: &str = "Redis' hashes and the allocator below them grow with the orders, and the processor's caches do not: a lookup in a \
+const LIMIT_HISTORY: &str = "Redis' hashes and the allocator below them grow with the orders, and \
+    the processor's caches do not: a lookup in a \
     million records misses more often than one in ten thousand. The script does the same commands.";
 
 /// How a cluster is loaded.
@@ -115,7 +118,10 @@ async fn shapes(bench: &mut Bench) -> Result<Vec<BenchRow>> {
                 "orders/s",
                 Better::Higher,
             );
-            let draft = draft.note("All nodes, Redis and the generator share one machine: this tells what the nodes cost, not what they bring.");
+            let draft = draft.note(
+                "All nodes, Redis and the generator share one machine: this \
+                tells what the nodes cost, not what they bring.",
+            );
             rows.push(turns.row(draft, *shape, SMALLEST, Run::granted_rate));
         }
     }

@@ -1,5 +1,6 @@
-//! M11: ten minutes at 70 % of what the stack carries at its most: whether memory, open files and the slowest answers drift.
-//! The sale is restocked every second, so that all tiers work: most buyers are refused at the edge, some get a ticket.
+//! M11: ten minutes at 70 % of what the stack carries at its most: whether memory, open files and
+//! the slowest answers drift. The sale is restocked every second, so that all tiers work: most
+//! buyers are refused at the edge, some get a ticket.
 
 use super::Bench;
 use super::load::{CrowdLoad, Pace};
@@ -22,17 +23,22 @@ const SEED: u64 = 11;
 const PEAK_SEED: u64 = 12;
 /// Tickets that come back on sale with each restock.
 const RESTOCK: u64 = 100;
-/// Slices in which the run is looked at: the first tenth is left out, because caches and histories fill.
+/// Slices in which the run is looked at: the first tenth is left out, because caches and histories
+/// fill.
 const SLICES: u32 = 20;
 const SKIPPED: usize = 2;
 const DRIFT_MAX: f64 = 1.05;
 const MIB: usize = 1_024 * 1_024;
 
-const LIMIT_P99: &str = "The slowest hundredth of answers is what a machine does beside the load, and other work on it falls into some of \
-    the slices and not into others; the points of the picture tell how far they differ without a trend.";
-const LIMIT_EDGES: &str = "V8 decides when an edge gives memory back; what the edge itself keeps is in tables of a fixed size \
+const LIMIT_P99: &str = "The slowest hundredth of answers is what a machine does beside the load, \
+    and other work on it falls into some of \
+    the slices and not into others; the points of the picture tell how far they differ without a \
+    trend.";
+const LIMIT_EDGES: &str = "V8 decides when an edge gives memory back; what the edge itself keeps \
+    is in tables of a fixed size \
     (shared/src/limits.rs).";
-const LIMIT_FILES: &str = "Connections between the tiers are opened when a burst needs them and kept for the next one, up to a fixed number.";
+const LIMIT_FILES: &str = "Connections between the tiers are opened when a burst needs them and \
+    kept for the next one, up to a fixed number.";
 
 /// One look at the processes, by program.
 type Look = BTreeMap<String, Held>;
@@ -85,7 +91,7 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>
                 second.tick().await;
                 running.restock(RESTOCK * (number + 1)).await?;
                 if begun.elapsed() >= slice * looks.len() as u32 {
-                    looks.push(look(&running.roots()));
+                    looks.push(lookup(&running.roots()));
                 }
             }
             anyhow::Ok(())
@@ -102,7 +108,7 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>
     Ok((rows(&run, &looks, rate, time), slices(&run, slice)))
 }
 
-fn look(roots: &[u32]) -> Look {
+fn lookup(roots: &[u32]) -> Look {
     let mut look = Look::new();
     for process in roots.iter().flat_map(|pid| descendants(*pid)) {
         let now = held(process.pid.cast_unsigned());
@@ -125,7 +131,8 @@ fn slices(run: &Run, slice: Duration) -> Vec<Slice> {
 
 fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<BenchRow> {
     let note = format!(
-        "{} s, {rate} requests/s at intended times ({:.0} % of the peak), {RESTOCK} tickets more every second, {} sold; {} answered.",
+        "{} s, {rate} requests/s at intended times ({:.0} % of the peak), {RESTOCK} tickets more \
+         every second, {} sold; {} answered.",
         time.as_secs(),
         LOAD * 100.0,
         run.tally.granted,
@@ -183,10 +190,14 @@ fn limit_nodes(looks: &[Look], sold: u64) -> String {
     let grew = held(looks.last()).unwrap_or_default() - begin;
     let part = looks.len().saturating_sub(SKIPPED + 1) as f64 / looks.len().max(1) as f64;
     format!(
-        "A node keeps its journal of acknowledged orders in memory, because whoever heals the ledger after a failover asks for \
-         it, until two segments of {} MiB are full (docs/HEALING.md), and the ids of the last {} orders. From the tenth part \
-         of the soak on, the nodes together grew by {:.1} MiB, {:.0} bytes for each order sold meanwhile, from {:.0} MiB. \
-         Both are bounded, but the soak sells too few tickets to fill them: where a node was given 1.2 million orders it stood after the last third of them \
+        "A node keeps its journal of acknowledged orders in memory, because whoever heals the \
+         ledger after a failover asks for \
+         it, until two segments of {} MiB are full (docs/HEALING.md), and the ids of the last {} \
+         orders. From the tenth part \
+         of the soak on, the nodes together grew by {:.1} MiB, {:.0} bytes for each order sold \
+         meanwhile, from {:.0} MiB. \
+         Both are bounded, but the soak sells too few tickets to fill them: where a node was \
+         given 1.2 million orders it stood after the last third of them \
          where it had stood after the first (docs/PERFORMANCE.md).",
         ACKNOWLEDGED_SEGMENT_BYTES / MIB,
         thousands(RECENT_MAX as u64),

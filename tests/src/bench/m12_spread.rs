@@ -1,4 +1,5 @@
-//! M12: whether an edge keeps the weights of the nodes exactly: 1,000 orders at concurrency 100 over 1:2:3:4, one isolate.
+//! M12: whether an edge keeps the weights of the nodes exactly: 1,000 orders at concurrency 100
+//! over 1:2:3:4, one isolate.
 
 use super::Bench;
 use super::measure::Measure;
@@ -44,9 +45,19 @@ pub(super) async fn spread(bench: &mut Bench) -> Result<Vec<BenchRow>> {
         });
     }
     let audit = format!("{} runs audited", rounds.len());
-    let draft = Draft::new(Measure::M12, "off", "orders that went to another node than the weights say", "orders", Better::Lower)
-        .goal(0.0)
-        .note("1,000 orders at concurrency 100 over weights 1:2:3:4 through one isolate reach exactly 100, 200, 300 and 400.")
-        .audited(audit, 0);
+    let draft = Draft::new(
+        Measure::M12,
+        "off",
+        "orders that went to another node than the \
+        weights say",
+        "orders",
+        Better::Lower,
+    )
+    .goal(0.0)
+    .note(
+        "1,000 orders at concurrency 100 over weights 1:2:3:4 through one isolate reach \
+            exactly 100, 200, 300 and 400.",
+    )
+    .audited(audit, 0);
     Ok(vec![draft.rounds(rounds)])
 }

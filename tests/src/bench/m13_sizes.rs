@@ -22,9 +22,16 @@ pub(super) async fn sizes(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let to = scratch()?;
     let kib = gzip_kib(&dry_run(to.path())?)?;
     let mut rows = vec![
-        draft("gzip", "upload of the edge to Cloudflare, compressed", "KiB")
-            .note("As `wrangler deploy --dry-run` tells it: WebAssembly, JavaScript and the buyer's page.")
-            .value(kib),
+        draft(
+            "gzip",
+            "upload of the edge to Cloudflare, compressed",
+            "KiB",
+        )
+        .note(
+            "As `wrangler deploy --dry-run` tells it: WebAssembly, JavaScript and the \
+                buyer's page.",
+        )
+        .value(kib),
     ];
     bench.step(Measure::M13, "starts of workerd");
     let mut starts = Vec::new();
@@ -60,7 +67,10 @@ pub(super) async fn sizes(bench: &mut Bench) -> Result<Vec<BenchRow>> {
             edge.as_str()
         );
         let up = draft(&format!("up-{}", edge.as_str()), &name, "s");
-        let up = up.note("From the start of `lastseat cluster --demo` until Redis, four nodes, the edge and the sale answer.");
+        let up = up.note(
+            "From the start of `lastseat cluster --demo` until Redis, four nodes, \
+            the edge and the sale answer.",
+        );
         rows.push(up.rounds(times(&ups, 1.0)));
     }
     bench.step(Measure::M13, "make setup");

@@ -61,7 +61,8 @@ fn until(text: &str, end: &str) -> String {
     text.split(end).next().unwrap_or(text).to_owned()
 }
 
-/// The first line that `program` prints when it is asked with `flag`; nginx prints to standard error.
+/// The first line that `program` prints when it is asked with `flag`; nginx prints to standard
+/// error.
 fn said(program: &Path, flag: &str) -> Option<String> {
     let output = Command::new(program).arg(flag).output().ok()?;
     let text = [output.stdout, output.stderr].concat();

@@ -1,7 +1,9 @@
-//! `make bench`: lastseat measured against other services on the same machine, in turn, each run audited.
+//! `make bench`: lastseat measured against other services on the same machine, in turn, each run
+//! audited.
 //!
-//! [`measure`] is the plan, one file beside it for each group of measures; [`load`] is the generator; [`service`] starts what
-//! is measured; [`row`] is what comes out, [`report`] the files that are written from it.
+//! [`measure`] is the plan, one file beside it for each group of measures; [`load`] is the
+//! generator; [`service`] starts what is measured; [`row`] is what comes out, [`report`] the files
+//! that are written from it.
 
 pub mod chart;
 mod js;

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 /// Measures lastseat against other services on this machine, in turn and each run audited.
 ///
-/// Writes report.json, a page and its pictures to the folder of --out; when that report has all measures in full, also
-/// docs/BENCHMARKS.md and the table of the README.
-/// Peers written in Go and nginx come from 'make setup-bench'.
+/// Writes report.json, a page and its pictures to the folder of --out; when that report has all
+/// measures in full, also docs/BENCHMARKS.md and the table of the README. Peers written in Go and
+/// nginx come from 'make setup-bench'.
 ///
-/// Exit codes: 0 all was measured and audited (a goal that is missed is reported, and no error); 1 a run oversold,
-/// undersold, lost an order or met a broken connection, and was left out: the report says which; 2 wrong flags; 3 a measure
-/// could not be run.
+/// Exit codes: 0 all was measured and audited (a goal that is missed is reported, and no error); 1
+/// a run oversold, undersold, lost an order or met a broken connection, and was left out: the
+/// report says which; 2 wrong flags; 3 a measure could not be run.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bench")]
 pub struct BenchOptions {
-    /// Run this measure only; may be repeated [default: all]. What others measured before stays in the report.
+    /// Run this measure only; may be repeated [default: all]. What others measured before stays in
+    /// the report.
     #[arg(long, value_enum, ignore_case = true, value_name = "M1..M13")]
     pub only: Vec<Measure>,
     /// How often each thing is measured in turn [default: what the measure says, mostly 5].

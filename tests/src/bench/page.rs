@@ -13,19 +13,27 @@ use std::path::Path;
 const INTRO: &str = "\
 # Benchmarks
 
-Written by `make bench`; do not edit. Machines are shared and noisy, so a result here is a **ratio of two things measured in turn
-in one run** (A B A B ...), processor time from the operating system, or a count. A rate is a footnote. Each timed run is
-followed by an audit, and winners are counted, not requests. A run that oversold, undersold, lost an order or met a broken
+Written by `make bench`; do not edit. Machines are shared and noisy, so a result here is a \
+**ratio of two things measured in turn
+in one run** (A B A B ...), processor time from the operating system, or a count. A rate is a \
+footnote. Each timed run is
+followed by an audit, and winners are counted, not requests. A run that oversold, undersold, lost \
+an order or met a broken
 connection is no data point: it is listed at the end.
 
-The ratio says how many times better lastseat is than the peer, whatever the unit: the median of the rounds' own ratios, with the
-least and the greatest. The peers, their known faults and how they are run by hand: [tests/bench](../tests/bench/README.md).
+The ratio says how many times better lastseat is than the peer, whatever the unit: the median of \
+the rounds' own ratios, with the
+least and the greatest. The peers, their known faults and how they are run by hand: \
+[tests/bench](../tests/bench/README.md).
 ";
 
 const GENERATOR: &str = "\
-The load comes from a generator of our own (`tests/src/bench/load`) on one thread: raw HTTP/1.1 over connections that stay open, each answer
-read and checked. Its open loop sends at intended times and counts from them, whatever the answers do, so what a server delays while
-it stalls is in the latencies. It is the same for all. Compared once with wrk on the same server (S2, sold out, 64 connections, in turn on a
+The load comes from a generator of our own (`tests/src/bench/load`) on one thread: raw HTTP/1.1 \
+over connections that stay open, each answer
+read and checked. Its open loop sends at intended times and counts from them, whatever the \
+answers do, so what a server delays while
+it stalls is in the latencies. It is the same for all. Compared once with wrk on the same server \
+(S2, sold out, 64 connections, in turn on a
 busy machine): 17.8 microseconds of processor time a request, wrk 17.2, and the same rate.
 ";
 
@@ -82,7 +90,8 @@ fn made(report: &BenchReport) -> String {
     let made = own.filter_map(|measure| report.made.get(&measure.to_string()));
     let seconds: f64 = made.map(|made| made.seconds).sum();
     let mut out = format!(
-        "\n| | |\n|---|---|\n| machine | {} processors ({}), {} MiB, {} |\n| programs | {} |\n| commit | {} |\n| measured | {}, in {:.0} minutes |\n",
+        "\n| | |\n|---|---|\n| machine | {} processors ({}), {} MiB, {} |\n| programs | {} |\n| \
+         commit | {} |\n| measured | {}, in {:.0} minutes |\n",
         machine.processors,
         machine.processor,
         thousands(machine.memory_mib),
@@ -98,8 +107,13 @@ fn made(report: &BenchReport) -> String {
     let limit = LIMIT.as_secs() / 60;
     let _ = write!(
         out,
-        "\n```sh\nmake setup-bench       # Go and nginx from the system's packages, and the peers\nmake bench             # all of it, less than {limit} minutes on 2 processors\nmake bench ONLY=M3     # one measure\n```\n\n{GENERATOR}\n\
-         Any program can read `target/bench/report.json`: `measures[{{id, name, unit, ours, peer, ratio, goal, better, rounds}}]`. `better` says which way `ours` and\n`peer` are better, `ratio` is above 1 where ours is; the goal is one for the ratio, or for `ours` where there is no peer.\n"
+        "\n```sh\nmake setup-bench       # Go and nginx from the system's packages, and the \
+         peers\nmake bench             # all of it, less than {limit} minutes on 2 \
+         processors\nmake bench ONLY=M3     # one measure\n```\n\n{GENERATOR}\n\
+         Any program can read `target/bench/report.json`: `measures[{{id, name, unit, ours, peer, \
+         ratio, goal, better, rounds}}]`. `better` says which way `ours` and\n`peer` are better, \
+         `ratio` is above 1 where ours is; the goal is one for the ratio, or for `ours` where \
+         there is no peer.\n"
     );
     out
 }

@@ -1,4 +1,5 @@
-//! What a person sees while it measures: a bar on a terminal, a line for each step elsewhere. On standard error, without colour.
+//! What a person sees while it measures: a bar on a terminal, a line for each step elsewhere. On
+//! standard error, without colour.
 
 use super::measure::Measure;
 use indicatif::{ProgressBar, ProgressStyle};

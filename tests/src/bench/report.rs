@@ -87,7 +87,8 @@ impl Failed {
 }
 
 impl BenchReport {
-    /// The report that lies in `from`, to which a run of some measures adds; an empty one if there is none.
+    /// The report that lies in `from`, to which a run of some measures adds; an empty one if there
+    /// is none.
     #[must_use]
     pub fn before(from: &Path) -> Self {
         let text = fs::read_to_string(from.join("report.json")).unwrap_or_default();

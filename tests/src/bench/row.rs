@@ -37,11 +37,13 @@ pub struct BenchRow {
     pub ours: Option<f64>,
     /// Median of the rounds, if there is a peer.
     pub peer: Option<f64>,
-    /// How many times better ours is than the peer: median of the rounds' own ratios. Above 1 is better, whatever the unit.
+    /// How many times better ours is than the peer: median of the rounds' own ratios. Above 1 is
+    /// better, whatever the unit.
     pub ratio: Option<f64>,
     /// The least and the greatest ratio of a round.
     pub ratio_range: Option<[f64; 2]>,
-    /// What the ratio should reach at least; without a peer, what `ours` should reach in the direction of `better`.
+    /// What the ratio should reach at least; without a peer, what `ours` should reach in the
+    /// direction of `better`.
     pub goal: Option<f64>,
     /// In which direction `ours` and `peer` are better.
     pub better: Better,
@@ -76,7 +78,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A row `row` of `measure`, called `name`, whose values have this unit and are better this way.
+    /// A row `row` of `measure`, called `name`, whose values have this unit and are better this
+    /// way.
     #[must_use]
     pub fn new(
         measure: Measure,

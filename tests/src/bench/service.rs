@@ -1,5 +1,5 @@
-//! The services that are compared, each as one node with a Redis of its own. All get the same Redis: over TCP on this
-//! machine, append-only file `always`.
+//! The services that are compared, each as one node with a Redis of its own. All get the same
+//! Redis: over TCP on this machine, append-only file `always`.
 
 use super::load::{BenchAsk, BenchTally, CrowdLoad, send};
 use crate::harness::paths::{repository, scratch};
@@ -254,7 +254,8 @@ impl Run {
         time.as_secs_f64() * 1e6 / (self.tally.outcomes.len() as f64).max(1.0)
     }
 
-    /// Adds what the answers themselves show: broken connections, and kinds of answers that this run must not have.
+    /// Adds what the answers themselves show: broken connections, and kinds of answers that this
+    /// run must not have.
     pub fn expect(&mut self, what: Expect) {
         let tally = &self.tally;
         if tally.errors > 0 {
@@ -347,7 +348,8 @@ impl OneNode {
             Node::Ours(cluster)
         } else {
             Peer::stock(service, &store, total)?;
-            // As published it sells nothing after 12,000 requests, which a run can reach: here it may go on.
+            // As published it sells nothing after 12,000 requests, which a run can reach: here it
+            // may go on.
             let unbounded = ["--max-active", "0"];
             let flags = if service == Service::S0 {
                 &unbounded[..]
@@ -396,7 +398,8 @@ impl OneNode {
         vec![node, self.store.pid()]
     }
 
-    /// Sends `load`, checks what the answers must be, and holds the ledger against them. `sold_before` tickets went earlier.
+    /// Sends `load`, checks what the answers must be, and holds the ledger against them.
+    /// `sold_before` tickets went earlier.
     ///
     /// # Errors
     /// It cannot be run, or the ledger does not answer.

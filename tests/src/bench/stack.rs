@@ -1,4 +1,5 @@
-//! Whole stacks: ours with its edge on bare workerd and four nodes, and the peers as four nodes behind nginx, weights 1:2:3:4.
+//! Whole stacks: ours with its edge on bare workerd and four nodes, and the peers as four nodes
+//! behind nginx, weights 1:2:3:4.
 
 use super::js::by_workerd;
 use super::load::{BenchAsk, CrowdLoad};
@@ -22,8 +23,9 @@ use tokio::net::TcpStream;
 
 /// The shares of the four nodes.
 const WEIGHTS: [u32; 4] = [1, 2, 3, 4];
-/// Each of a peer's nodes lets this part of the tickets through to Redis: as much as the heaviest share, so that all tickets
-/// can be sold, and in all more than there are, as the article's buffers intend.
+/// Each of a peer's nodes lets this part of the tickets through to Redis: as much as the heaviest
+/// share, so that all tickets can be sold, and in all more than there are, as the article's buffers
+/// intend.
 const LOCAL_PART: f64 = 0.4;
 /// Processes of the edge: one for each processor of the machine that this is made for.
 const WORKERS: u16 = 2;
@@ -45,8 +47,8 @@ pub enum ServiceStack {
     Ours,
     /// A peer behind nginx.
     Peer(Service, Nginx),
-    /// No service: a worker in JavaScript refuses everybody with a constant, in as many processes as our edge has. What it takes
-    /// no edge on this runtime can do without.
+    /// No service: a worker in JavaScript refuses everybody with a constant, in as many processes
+    /// as our edge has. What it takes no edge on this runtime can do without.
     Constant,
 }
 
@@ -179,7 +181,8 @@ impl RunningStack {
         roots
     }
 
-    /// Sends `load`, then compares what the buyers heard with the ledger: [`RunningStack::send`] and [`RunningStack::judge`].
+    /// Sends `load`, then compares what the buyers heard with the ledger: [`RunningStack::send`]
+    /// and [`RunningStack::judge`].
     ///
     /// # Errors
     /// It cannot be run, or the ledger does not answer.
@@ -207,8 +210,9 @@ impl RunningStack {
         }
     }
 
-    /// Compares what the buyers heard with the ledger: order by order with ours, by number with a peer, which keeps no
-    /// orders. `may_oversell` shows what it oversold instead of leaving the run out.
+    /// Compares what the buyers heard with the ledger: order by order with ours, by number with a
+    /// peer, which keeps no orders. `may_oversell` shows what it oversold instead of leaving the
+    /// run out.
     ///
     /// # Errors
     /// The ledger does not answer.
@@ -234,7 +238,8 @@ impl RunningStack {
             run.problems
                 .push(format!("{} tickets were oversold", run.oversold));
         }
-        // Whoever comes last and is refused has seen the last ticket go; restocked ones may be on their way.
+        // Whoever comes last and is refused has seen the last ticket go; restocked ones may be on
+        // their way.
         if sold < tickets && run.tally.refused > 0 && tickets == self.tickets {
             let left = tickets - sold;
             run.problems.push(format!("{left} tickets were left"));

@@ -95,7 +95,8 @@ impl<S: Subject> Turns<S> {
             .rounds(self.rounds(ours, peer, value))
     }
 
-    /// What the audits said of the runs of both, in a sentence, and the most tickets that the peer oversold.
+    /// What the audits said of the runs of both, in a sentence, and the most tickets that the peer
+    /// oversold.
     pub fn audit(&self, ours: S, peer: S) -> (String, u64) {
         let both = [ours, peer];
         let turns = self.rounds.iter().flatten();

@@ -5,8 +5,8 @@ use clap::Parser;
 use lastseat_tests::guard::{accept, check, perform};
 use std::process::ExitCode;
 
-/// Counts the instructions of the hot paths and the bytes of the edge's Wasm, and compares them with
-/// tests/instructions.toml.
+/// Counts the instructions of the hot paths and the bytes of the edge's Wasm, and compares them
+/// with tests/instructions.toml.
 ///
 /// Exit codes: 0 all as held; 1 a figure has changed; 2 wrong flags; 3 something is missing.
 #[derive(Debug, Parser)]

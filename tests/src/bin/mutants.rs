@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Changes one place of the ledger's scripts after the other and says which changes no test sees. With --rust, judges
-/// what cargo-mutants found instead.
+/// Changes one place of the ledger's scripts after the other and says which changes no test sees.
+/// With --rust, judges what cargo-mutants found instead.
 ///
-/// Exit codes: 0 each survivor has its reason in tests/mutants.toml; 1 one has none, or a reason is stale; 2 wrong flags;
-/// 3 something is missing.
+/// Exit codes: 0 each survivor has its reason in tests/mutants.toml; 1 one has none, or a reason is
+/// stale; 2 wrong flags; 3 something is missing.
 #[derive(Debug, Parser)]
 #[command(name = "mutants")]
 struct Options {
@@ -80,7 +80,7 @@ fn try_scripts(options: &Options) -> Result<Fit> {
         .map(|(mutant, _)| mutant.id.clone())
         .collect();
     let reasons = Reasons::read()?.lua;
-    tell(
+    report_progress(
         options,
         "scripts",
         page::scripts(&found),
@@ -102,7 +102,7 @@ fn judge_rust(options: &Options) -> Result<Fit> {
         found.read(path)?;
     }
     let reasons = Reasons::read()?.rust;
-    tell(
+    report_progress(
         options,
         "rust",
         page::files(&found),
@@ -114,7 +114,7 @@ fn judge_rust(options: &Options) -> Result<Fit> {
     Ok(Reasons::fit(&reasons, &found.survivors(), &tried))
 }
 
-fn tell(
+fn report_progress(
     options: &Options,
     section: &str,
     table: String,

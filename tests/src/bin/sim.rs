@@ -68,7 +68,8 @@ fn report(soak: &Soak, begun: Instant) {
         stats.steps
     );
     println!(
-        "{} orders, {} answers, of them {} unknown; {} buyers served, {} late orders after a no, {} orders cut off with a tail, {} of them lost",
+        "{} orders, {} answers, of them {} unknown; {} buyers served, {} late orders after a no, \
+         {} orders cut off with a tail, {} of them lost",
         stats.orders, stats.answers, stats.unknown, stats.served, stats.late, stats.cut, stats.lost
     );
 }

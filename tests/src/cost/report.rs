@@ -33,7 +33,8 @@ pub struct CostRow {
     pub confirmed: f64,
     /// Bytes of a confirmed order once the log was acknowledged.
     pub trimmed: f64,
-    /// Bytes of an order that was cancelled, log included: what a buyer who orders and cancels leaves behind each time.
+    /// Bytes of an order that was cancelled, log included: what a buyer who orders and cancels
+    /// leaves behind each time.
     pub cancelled: f64,
     /// CPU time of Redis for each of the orders that filled the sale.
     pub reserve_us: f64,
@@ -71,8 +72,8 @@ pub async fn measure(sizes: &[u32]) -> Result<Vec<CostRow>> {
     Ok(subjects.into_iter().map(Subject::finish).collect())
 }
 
-/// CPU time for each further order, round by round, in sales that have so many orders already. As [`measure`], without
-/// what takes long.
+/// CPU time for each further order, round by round, in sales that have so many orders already. As
+/// [`measure`], without what takes long.
 ///
 /// # Errors
 /// Redis does not answer as it should.
@@ -188,7 +189,8 @@ impl fmt::Display for CostRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:>10} {:>6.0} {:>8.0} {:>5.0} {:>8.0} {:>3.0} {:>11.0} {:>9.0} {:>9.0} {:>9.2} {:>6.2} {:>8.2}",
+            "{:>10} {:>6.0} {:>8.0} {:>5.0} {:>8.0} {:>3.0} {:>11.0} {:>9.0} {:>9.0} {:>9.2} \
+             {:>6.2} {:>8.2}",
             self.orders,
             self.held,
             self.record,

@@ -2,7 +2,7 @@
 
 use crate::harness::HttpClient;
 use crate::rush::buyers::Buyers;
-use crate::rush::order::{CrowdOrders, LastReply, REPEAT_AFTER_MS, heard};
+use crate::rush::order::{CrowdOrders, LastReply, REPEAT_AFTER_MS, observed};
 use crate::rush::tally::{LoadTally, OrderOutcome};
 use anyhow::Result;
 use shared::{Order, OrderId};
@@ -44,7 +44,7 @@ pub(super) async fn winners(
         let mut last = None;
         for _ in 0..TIMES {
             let answer = client.send(orders.request(*number, true)).await;
-            match heard(&answer, || buyers.key(*number)) {
+            match observed(&answer, || buyers.key(*number)) {
                 LastReply::Later { wait_ms, .. } => {
                     sleep(Duration::from_millis(wait_ms.into())).await;
                 }

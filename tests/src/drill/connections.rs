@@ -64,7 +64,10 @@ pub(super) async fn idle(scene: &mut Scene) -> Result<()> {
                 let while_idle = timed(url, &mut first).await?;
                 let (with, here) = (held(pid), (count / urls.len()) as u64);
                 script.demand(with.files >= here, || {
-                    format!("at {name} {} files are open and not {here} connections", with.files)
+                    format!(
+                        "at {name} {} files are open and not {here} connections",
+                        with.files
+                    )
                 });
                 drop(idle);
                 script.measure(
@@ -75,12 +78,17 @@ pub(super) async fn idle(scene: &mut Scene) -> Result<()> {
                 script.measure(&format!("memory of {name} for each"), format!("{each} KiB"));
                 let bound = (NORMAL_TIMES * before).max(QUICK);
                 script.demand(while_idle <= bound, || {
-                    format!("beside idle connections a ticket at {name} took {while_idle:?}, not {bound:?}")
+                    format!(
+                        "beside idle connections a ticket at {name} took {while_idle:?}, not \
+                        {bound:?}"
+                    )
                 });
                 closed(script, name, pid, held_before.files).await;
             }
             let same = script.node(NODE)?.pid == node.pid && script.edge(1)?.pid == edge.pid;
-            script.demand(same, || "a node or an edge had to be started again".to_owned());
+            script.demand(same, || {
+                "a node or an edge had to be started again".to_owned()
+            });
             Ok(())
         })
         .await?;
@@ -147,7 +155,8 @@ pub(super) async fn come_and_go(scene: &mut Scene) -> Result<()> {
     cluster.stop()
 }
 
-/// Opens, asks or not, closes or resets, and so on. How many were answered as they should, and how many were not.
+/// Opens, asks or not, closes or resets, and so on. How many were answered as they should, and how
+/// many were not.
 async fn again_and_again(
     address: SocketAddr,
     path: &str,
@@ -203,7 +212,8 @@ fn allow_files(wanted: u64) -> Result<()> {
     }
     ensure!(
         limit.maximum.is_none_or(|most| most >= wanted),
-        "this drill needs {wanted} open files, this user may have {:?}. Allow more: ulimit -Hn {wanted}",
+        "this drill needs {wanted} open files, this user may have {:?}. Allow more: ulimit -Hn \
+         {wanted}",
         limit.maximum
     );
     let more = Rlimit {
@@ -227,7 +237,8 @@ async fn open(urls: &[String], count: usize) -> Result<Vec<TcpStream>> {
     Ok(open)
 }
 
-/// Orders one ticket after the other at `url`; what 99 of 100 took at most. Numbers begin with `first`.
+/// Orders one ticket after the other at `url`; what 99 of 100 took at most. Numbers begin with
+/// `first`.
 async fn timed(url: &str, first: &mut u32) -> Result<Duration> {
     let mut client = HttpClient::new(url)?;
     let mut times = Vec::new();

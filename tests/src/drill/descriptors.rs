@@ -1,4 +1,5 @@
-//! A node without a free file descriptor: what it has open goes on, what comes new waits and goes elsewhere.
+//! A node without a free file descriptor: what it has open goes on, what comes new waits and goes
+//! elsewhere.
 
 use super::rig::Rig;
 use super::scene::{Load, ONE_ATTEMPT_LATER, Scene};
@@ -12,7 +13,8 @@ use tokio::time::sleep;
 /// The node with the largest share.
 const NODE: u16 = 4;
 const BACK: Duration = Duration::from_secs(10);
-/// Descriptors that a node may have more after it than before: connections of edges that it did not have then.
+/// Descriptors that a node may have more after it than before: connections of edges that it did not
+/// have then.
 const MORE: u64 = 64;
 
 pub(super) async fn exhausted(scene: &mut Scene) -> Result<()> {
@@ -27,7 +29,8 @@ pub(super) async fn exhausted(scene: &mut Scene) -> Result<()> {
             // No number above those of stdin, stdout and stderr: whatever it closes, none is free.
             let old = limit(pid, Some(3))?;
             script.act(format!(
-                "node {NODE} has {before} files open and may open no more; the edges' connections to it are cut"
+                "node {NODE} has {before} files open and may open no more; the edges' connections \
+                 to it are cut"
             ));
             let proxy = rig.to_nodes.get(usize::from(NODE) - 1).context("a node")?;
             proxy.cut();
@@ -39,7 +42,10 @@ pub(super) async fn exhausted(scene: &mut Scene) -> Result<()> {
             script.measure("processor time of the node meanwhile", ms(used));
             script.measure("sold meanwhile", script.stage.granted() - sold);
             script.demand(used < time / 4, || {
-                format!("a node that cannot accept used {used:?} of {time:?}: it tries without a pause")
+                format!(
+                    "a node that cannot accept used {used:?} of {time:?}: it tries without a \
+                    pause"
+                )
             });
             script.demand(script.stage.granted() > sold, || {
                 "nothing was sold while one of four nodes could not accept".to_owned()

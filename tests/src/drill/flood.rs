@@ -1,5 +1,5 @@
-//! Three times what the system can sell comes for a minute: it says "busy", keeps its memory and its answers bounded, and
-//! is as quick as before when it is over.
+//! Three times what the system can sell comes for a minute: it says "busy", keeps its memory and
+//! its answers bounded, and is as quick as before when it is over.
 
 use super::memory::Memory;
 use super::scene::{Record, Scene};
@@ -8,7 +8,7 @@ use crate::bench::load::{BenchAsk, BenchTally, CrowdLoad, Pace, send};
 use crate::bench::service::address_of;
 use crate::harness::{Cluster, Edge, HttpClient, Setup};
 use crate::rush::buyers::Buyers;
-use crate::rush::order::{CrowdOrders, LastReply, heard};
+use crate::rush::order::{CrowdOrders, LastReply, observed};
 use crate::rush::report::thousands;
 use crate::rush::tally::OrderOutcome;
 use crate::rush::verdict;
@@ -29,7 +29,8 @@ const CONNECTIONS: u32 = 2 * EDGE_UNDER_WAY_MAX;
 const GOES_AWAY: Duration = Duration::from_millis(100);
 /// A normal day is this part of it.
 const NORMAL: f64 = 0.25;
-/// An answer that takes three times the normal is normal, too, and so is a quick one on a busy machine.
+/// An answer that takes three times the normal is normal, too, and so is a quick one on a busy
+/// machine.
 const NORMAL_TIMES: f64 = 3.0;
 const QUICK: Duration = Duration::from_millis(100);
 /// As quick as before within this time after the flood.
@@ -64,7 +65,7 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
         loop {
             tokio::select! {
                 flood = &mut flood => break flood?,
-                () = sleep(LOOK) => memory.look(),
+                () = sleep(LOOK) => memory.lookup(),
             }
         }
     };
@@ -72,7 +73,8 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
     let after = hall.sell("after", SUSTAINED_BY, after_pace, None).await?;
 
     scene.record.borrow_mut().actions.push(format!(
-        "{} orders a second for {time:?}, {TIMES} times the {} that a closed loop of {SUSTAINED_BY} connections sells",
+        "{} orders a second for {time:?}, {TIMES} times the {} that a closed loop of \
+         {SUSTAINED_BY} connections sells",
         thousands(offered.into()),
         thousands(rate as u64)
     ));
@@ -144,9 +146,10 @@ fn answers(record: &mut Record, flood: &BenchTally, time: Duration) {
     });
 }
 
-/// At most [`CONNECTIONS`] requests are in the system at a time, and each leaves it with an answer: by Little's law the
-/// mean is their number over the rate of answers. One of a hundred may take four times the mean, as long as nobody is passed
-/// over, and wait for the batches that a full queue of a node holds; never longer than an edge's own deadline.
+/// At most [`CONNECTIONS`] requests are in the system at a time, and each leaves it with an answer:
+/// by Little's law the mean is their number over the rate of answers. One of a hundred may take
+/// four times the mean, as long as nobody is passed over, and wait for the batches that a full
+/// queue of a node holds; never longer than an edge's own deadline.
 fn latency(record: &mut Record, normal: &BenchTally, flood: &BenchTally) {
     let at = |histogram: &hdrhistogram::Histogram<u64>, q| {
         Duration::from_micros(histogram.value_at_quantile(q))
@@ -228,7 +231,8 @@ impl Hall<'_> {
         send(&load).await
     }
 
-    /// A sentence for each way in which the ledger differs from what buyers heard. Who heard nothing asks again.
+    /// A sentence for each way in which the ledger differs from what buyers heard. Who heard
+    /// nothing asks again.
     async fn judge(&self, sale: &str, tally: &BenchTally) -> Result<Vec<String>> {
         let buyers = Buyers::new(self.seed);
         let mut outcomes = tally.outcomes.clone();
@@ -268,7 +272,7 @@ impl Hall<'_> {
         let mut client = HttpClient::new(self.cluster.edges.first().context("an edge")?)?;
         for _ in 0..TIMES_ASKED {
             let answer = client.send(orders.request(number, true)).await;
-            match heard(&answer, || buyers.key(number)) {
+            match observed(&answer, || buyers.key(number)) {
                 LastReply::Granted => return Ok(true),
                 LastReply::Refused => return Ok(false),
                 LastReply::Later { wait_ms, .. } => {

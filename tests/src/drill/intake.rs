@@ -92,7 +92,8 @@ async fn one_too_many(url: &str) -> Result<String> {
     let mut held = Vec::new();
     for _ in 0..4 * CONNECTIONS {
         let mut stream = connect(url).await?;
-        // The whole request at once, as clients send it: the answer must survive that nobody reads it.
+        // The whole request at once, as clients send it: the answer must survive that nobody reads
+        // it.
         let ask = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
         stream.write_all(ask).await?;
         let mut said = vec![0; 4_096];

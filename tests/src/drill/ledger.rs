@@ -50,8 +50,8 @@ pub(super) async fn outage(
     cluster.stop()
 }
 
-/// The ledger is away for about so long, as `fault` makes it: nobody hears "sold out", and when it is back everything goes
-/// on without a restart.
+/// The ledger is away for about so long, as `fault` makes it: nobody hears "sold out", and when it
+/// is back everything goes on without a restart.
 pub(super) async fn outage_of(
     scene: &mut Scene,
     cluster: &Cluster,

@@ -112,8 +112,8 @@ pub(super) async fn slow(scene: &mut Scene) -> Result<()> {
         })
         .await
         .map(|outcomes| {
-            // At the edge one waits for a grant, at the node for the batch that is under way and then for its own: two
-            // round trips, and twice that on a busy machine.
+            // At the edge one waits for a grant, at the node for the batch that is under way and
+            // then for its own: two round trips, and twice that on a busy machine.
             let bound = 8 * Duration::from_millis(DELAYS_MS[2])
                 + Duration::from_millis(BEAT_MS * u64::from(BEATS_MAX));
             let p99 = outcomes.tally.granted_us.value_at_quantile(0.99);

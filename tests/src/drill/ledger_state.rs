@@ -1,5 +1,5 @@
-//! What Redis itself can suffer, or be told: paused, connections killed, loading, without memory, made a replica, without
-//! disk, its last writes lost.
+//! What Redis itself can suffer, or be told: paused, connections killed, loading, without memory,
+//! made a replica, without disk, its last writes lost.
 
 use super::ledger::{outage, outage_of, unready};
 use super::rig::Rig;
@@ -65,7 +65,8 @@ pub(super) async fn connections_killed(scene: &mut Scene) -> Result<()> {
     .await
 }
 
-/// What else lies in a Redis that takes seconds to start: keys, and microseconds that it takes over each.
+/// What else lies in a Redis that takes seconds to start: keys, and microseconds that it takes over
+/// each.
 const OTHER_KEYS: &str = "for i = 1, 6000 do redis.call('SET', 'other:' .. i, i) end";
 const SLOWLY: [&str; 4] = [
     "--key-load-delay",
@@ -152,7 +153,8 @@ async fn told(scene: &mut Scene, this: &[&str], and_back: &[&str]) -> Result<()>
     .await
 }
 
-/// The disk of the append-only file is full: Redis ends rather than acknowledge what it cannot keep.
+/// The disk of the append-only file is full: Redis ends rather than acknowledge what it cannot
+/// keep.
 pub(super) async fn disk_full(scene: &mut Scene) -> Result<()> {
     let mut rig = Rig::on(TcpRedis::start_on_small_disk(24).await?).await?;
     let Rig { redis, cluster, .. } = &mut rig;
@@ -185,11 +187,12 @@ pub(super) async fn disk_full(scene: &mut Scene) -> Result<()> {
     rig.stop()
 }
 
-/// Parts of the sale after which the power fails: what one start leaves behind a half script is read by the next one.
+/// Parts of the sale after which the power fails: what one start leaves behind a half script is
+/// read by the next one.
 const POWER_FAILS: [f64; 3] = [0.2, 0.4, 0.6];
 
-/// Power failures with a disk that lies: each time the last writes are gone, acknowledged or not, and the file ends inside
-/// a script.
+/// Power failures with a disk that lies: each time the last writes are gone, acknowledged or not,
+/// and the file ends inside a script.
 pub(super) async fn tail_cut(scene: &mut Scene) -> Result<()> {
     let mut rig = Rig::start().await?;
     let Rig { redis, cluster, .. } = &mut rig;
@@ -207,7 +210,8 @@ pub(super) async fn tail_cut(scene: &mut Scene) -> Result<()> {
                 let bytes = script.chance.borrow_mut().u64(2_000..20_000);
                 let bytes = redis.cut_inside_a_script(bytes.min(redis.tail_length()? / 2))?;
                 script.act(format!(
-                    "kill -9 of Redis, and the last {bytes} bytes of its file are gone, up to inside a script"
+                    "kill -9 of Redis, and the last {bytes} bytes of its file are gone, up to \
+                     inside a script"
                 ));
                 let (before, after) = (orders(whole).await?, orders(redis.copy()?).await?);
                 lost.extend(before.difference(&after).cloned());

@@ -4,8 +4,8 @@ use super::scene::Record;
 use crate::harness::processes::held;
 use lastseat_cluster::state_file::ClusterState;
 
-/// What a node may grow by: the queue (`limits::QUEUE_MAX` orders of less than 1 KiB), connections (20 KiB each, both ways), and
-/// what an allocator keeps.
+/// What a node may grow by: the queue (`limits::QUEUE_MAX` orders of less than 1 KiB), connections
+/// (20 KiB each, both ways), and what an allocator keeps.
 const GROWTH: u64 = 96 << 20;
 /// What an edge may grow by: bare workerd sets V8 no limit, which then collects late.
 const EDGE_GROWTH: u64 = 320 << 20;
@@ -33,7 +33,7 @@ impl Memory {
         )
     }
 
-    pub(super) fn look(&mut self) {
+    pub(super) fn lookup(&mut self) {
         for (_, pid, _, most) in &mut self.0 {
             *most = (*most).max(held(*pid).memory);
         }

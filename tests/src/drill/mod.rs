@@ -1,8 +1,10 @@
-//! Failover drills: something dies, freezes or comes back while buyers buy, and each drill answers with the
-//! list of promises that were broken. Real processes, real signals, every answer compared with the ledger.
+//! Failover drills: something dies, freezes or comes back while buyers buy, and each drill answers
+//! with the list of promises that were broken. Real processes, real signals, every answer compared
+//! with the ledger.
 //!
-//! A drill is a sentence, a load, and a script of what is done to the system meanwhile (`script.rs` has what
-//! scripts can do). Limits on time are those that users are promised, not what this machine happens to reach.
+//! A drill is a sentence, a load, and a script of what is done to the system meanwhile (`script.rs`
+//! has what scripts can do). Limits on time are those that users are promised, not what this
+//! machine happens to reach.
 
 mod again;
 mod connections;

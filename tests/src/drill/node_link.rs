@@ -1,4 +1,5 @@
-//! What the links between edges and nodes can suffer. Another node is always there, so no buyer may see a fault.
+//! What the links between edges and nodes can suffer. Another node is always there, so no buyer may
+//! see a fault.
 
 use super::rig::Rig;
 use super::scene::{Load, ONE_ATTEMPT_LATER, Scene};
@@ -141,7 +142,8 @@ pub(super) async fn half_open(scene: &mut Scene) -> Result<()> {
     .await
 }
 
-/// The way to the heaviest node is broken for a while; then it is whole, and the node gets its share again.
+/// The way to the heaviest node is broken for a while; then it is whole, and the node gets its
+/// share again.
 async fn broken(
     scene: &mut Scene,
     how: &str,

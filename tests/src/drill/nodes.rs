@@ -87,7 +87,8 @@ pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
         .await?;
     let mut record = scene.record.borrow_mut();
     let tally = &outcomes.tally;
-    // Those who were at the frozen node wait until it counts as silent; after that only trials go there.
+    // Those who were at the frozen node wait until it counts as silent; after that only trials go
+    // there.
     let left: Vec<_> = tally
         .slow
         .iter()
@@ -104,7 +105,8 @@ pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
         format!("{}, {late}", left.len() - late),
     );
     record.measure("longest wait for an answer", ms(tally.slowest));
-    // A busy machine is slow now and then; half of what such a node would get if it were still asked is not that.
+    // A busy machine is slow now and then; half of what such a node would get if it were still
+    // asked is not that.
     let still_asked = (frozen_for - EJECTED).as_secs() as usize * load.rate as usize * 4 / 10;
     record.demand(late <= trials + still_asked / 2, || {
         format!("{late} requests still waited for the node a second after the stop")

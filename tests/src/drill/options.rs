@@ -8,7 +8,8 @@ use std::hash::{BuildHasher, RandomState};
 /// Kills, freezes and restarts parts of a running system while buyers buy, and proves that nobody
 /// lost a ticket, was sold one too many, or saw a fault that they need not have seen.
 ///
-/// Exit codes: 0 every promise was kept; 1 one was broken, or a drill could not be run; 2 wrong flags; 3 no report.
+/// Exit codes: 0 every promise was kept; 1 one was broken, or a drill could not be run; 2 wrong
+/// flags; 3 no report.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "drill")]
 pub struct FaultTestOptions {
@@ -27,7 +28,8 @@ pub struct FaultTestOptions {
     /// Buyers that come each second.
     #[arg(long, default_value_t = 250, value_parser = value_parser!(u32).range(50..=10_000))]
     pub rate: u32,
-    /// Take the time that a drill would like: faults last longer, and idle connections idle for more than a minute.
+    /// Take the time that a drill would like: faults last longer, and idle connections idle for
+    /// more than a minute.
     #[arg(long)]
     pub long: bool,
     /// Number that the moments and the buyers' keys follow from [default: random].
@@ -166,11 +168,13 @@ impl Name {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::Spread => {
-                "three edges that know nothing of each other: 1,000 orders at each reach the four nodes exactly 1:2:3:4"
+                "three edges that know nothing of each other: 1,000 orders at each reach the four \
+                 nodes exactly 1:2:3:4"
             }
             Self::NodeKilled => "kill -9 of a node: no fault reaches a buyer, it serves again",
             Self::NodeFrozen => {
-                "a node freezes for seconds: it is left alone within a second and serves again within ten"
+                "a node freezes for seconds: it is left alone within a second and serves again \
+                 within ten"
             }
             Self::NodeRestarted => "SIGTERM of a node: no buyer is dropped, no fault seen",
             Self::EdgeKilled => "kill -9 of one of three edges: its buyers go on at the others",
@@ -179,10 +183,12 @@ impl Name {
             }
             Self::EdgeRestarted => "SIGTERM of one of three edges: its buyers go on at the others",
             Self::WorkerKilled => {
-                "kill -9 of one of two workers that share a port: the port answers, both serve again"
+                "kill -9 of one of two workers that share a port: the port answers, both serve \
+                 again"
             }
             Self::Restock => {
-                "100 tickets come back after the sell-out: they are sold within a second, through all edges"
+                "100 tickets come back after the sell-out: they are sold within a second, through \
+                 all edges"
             }
             Self::ZoneFrozen => {
                 "all nodes of a zone freeze: its edges spill over, and come back slowly"
@@ -200,17 +206,20 @@ impl Name {
                 "kill -9 of Redis: nothing acknowledged is lost, nodes recover by themselves"
             }
             Self::Intake => {
-                "slow heads, large bodies, too many connections and idle ones: cut, refused, turned away, kept"
+                "slow heads, large bodies, too many connections and idle ones: cut, refused, \
+                 turned away, kept"
             }
             Self::ReplyLost => {
-                "Redis has sold and its reply is lost, the link cut or silent: no fault, each order once"
+                "Redis has sold and its reply is lost, the link cut or silent: no fault, each \
+                 order once"
             }
             Self::LedgerSlow => "Redis is 2, 15, 60 ms away: orders wait longer, and that is all",
             Self::LedgerLate => {
                 "Redis is so far away that every reply is too late: honest faults, each order once"
             }
             Self::LedgerCut => {
-                "the link to Redis is cut again and again, also in the middle of a batch: it sells in between"
+                "the link to Redis is cut again and again, also in the middle of a batch: it \
+                 sells in between"
             }
             Self::LedgerHalfOpen => {
                 "the link to Redis takes everything and answers nothing: as if Redis were frozen"
@@ -220,19 +229,23 @@ impl Name {
                 "CLIENT KILL and SCRIPT FLUSH again and again: it sells in between, each order once"
             }
             Self::LedgerLoading => {
-                "Redis is killed and reads a slow file, its scripts gone: honest faults, no restart of a node"
+                "Redis is killed and reads a slow file, its scripts gone: honest faults, no \
+                 restart of a node"
             }
             Self::LedgerFull => {
-                "Redis has no memory left: nothing is sold, nothing is evicted, it goes on by itself"
+                "Redis has no memory left: nothing is sold, nothing is evicted, it goes on by \
+                 itself"
             }
             Self::LedgerReadOnly => {
                 "Redis is made a replica and a primary again: nothing is sold, it goes on by itself"
             }
             Self::DiskFull => {
-                "the disk of the append-only file is full: Redis ends, and nothing acknowledged is lost"
+                "the disk of the append-only file is full: Redis ends, and nothing acknowledged \
+                 is lost"
             }
             Self::TailCut => {
-                "Redis loses its last writes with the power: the nodes bring back each order that was acknowledged"
+                "Redis loses its last writes with the power: the nodes bring back each order that \
+                 was acknowledged"
             }
             Self::AnswerLost => {
                 "a node has sold and its answer to the edge is lost: no fault, each order once"
@@ -242,7 +255,8 @@ impl Name {
                 "the way to a node is cut again and again, also in the middle of an order: no fault"
             }
             Self::NodeHalfOpen => {
-                "the way to a node takes everything and answers nothing: no fault, its share goes elsewhere"
+                "the way to a node takes everything and answers nothing: no fault, its share goes \
+                 elsewhere"
             }
             Self::Descriptors => {
                 "a node has no file descriptor left: no fault, it does not spin, and serves again"
@@ -251,13 +265,15 @@ impl Name {
                 "400 clients send half of an order: others buy as before, half orders sell nothing"
             }
             Self::Flood => {
-                "three times what can be sold comes: \"busy\", bounded memory and answers, quick again in 2 s"
+                "three times what can be sold comes: \"busy\", bounded memory and answers, quick \
+                 again in 2 s"
             }
             Self::Idle => {
                 "10,000 idle connections (2,000 in the short form): buyers notice nothing"
             }
             Self::ComeAndGo => {
-                "500 connections open and close without end: buyers notice nothing, no descriptor leaks"
+                "500 connections open and close without end: buyers notice nothing, no descriptor \
+                 leaks"
             }
         }
     }

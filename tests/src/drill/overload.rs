@@ -1,4 +1,5 @@
-//! A node that cannot take more says so, and its load goes to the others; it has not failed, so it is back at once.
+//! A node that cannot take more says so, and its load goes to the others; it has not failed, so it
+//! is back at once.
 
 use super::scene::{Load, Scene};
 use super::script::{Script, ms};
@@ -48,7 +49,10 @@ pub(super) async fn spills(scene: &mut Scene) -> Result<()> {
                 "nothing was sold while one of four nodes was full".to_owned()
             });
             script.demand(back <= BACK, || {
-                format!("after it was full the node served again after {back:?} only, as if it had failed")
+                format!(
+                    "after it was full the node served again after {back:?} only, as if it \
+                    had failed"
+                )
             });
             Ok(())
         })

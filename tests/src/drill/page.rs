@@ -16,21 +16,29 @@ const END: &str = "<!-- /drills -->";
 const INTRO: &str = "\
 # Drills
 
-Written by `make drill`; do not edit. Each drill starts a system of real processes, does something to it while a crowd buys,
-and then holds every answer against the ledger, in both directions: each \"yes\" is there once, nothing is there that nobody
-was told of, an outcome that stayed unknown was asked again under the same key until it was known, some winners asked once
-more and heard the same, `capacity = free + held + confirmed`, and all tickets are sold when enough buyers came. A drill keeps its
-promises or is marked BROKEN with the reason. What buyers see, and why: [FAILOVER](FAILOVER.md). What is promised:
+Written by `make drill`; do not edit. Each drill starts a system of real processes, does \
+something to it while a crowd buys,
+and then holds every answer against the ledger, in both directions: each \"yes\" is there once, \
+nothing is there that nobody
+was told of, an outcome that stayed unknown was asked again under the same key until it was \
+known, some winners asked once
+more and heard the same, `capacity = free + held + confirmed`, and all tickets are sold when \
+enough buyers came. A drill keeps its
+promises or is marked BROKEN with the reason. What buyers see, and why: [FAILOVER](FAILOVER.md). \
+What is promised:
 [GUARANTEES](GUARANTEES.md#faults).
 
-Links are broken by a TCP proxy of ours (`tests/src/harness/proxy/mod.rs`) that delays, cuts, takes without an answer, and loses the
+Links are broken by a TCP proxy of ours (`tests/src/harness/proxy/mod.rs`) that delays, cuts, \
+takes without an answer, and loses the
 reply to a request that it has handed on.
 
 ";
 
 const AGAIN: &str = "\
-A seed gives the moments, the nodes and the buyers' keys; what the machine does in between is its own.
-One again: `./target/release/drill --long --only NAME --seed SEED`. All: `make drill` (`ROUNDS=1` for one round). Short forms
+A seed gives the moments, the nodes and the buyers' keys; what the machine does in between is its \
+own.
+One again: `./target/release/drill --long --only NAME --seed SEED`. All: `make drill` (`ROUNDS=1` \
+for one round). Short forms
 of all are in `make test`.
 ";
 
@@ -58,7 +66,8 @@ pub fn page(report: &FaultTestReport) -> String {
     let machine = &report.machine;
     let _ = writeln!(
         out,
-        "**{good} of {} drills kept every promise**, in {:.0} minutes on {}, commit `{}`, {form} forms. {} with {} processors, {} GiB, {}. {}.\n",
+        "**{good} of {} drills kept every promise**, in {:.0} minutes on {}, commit `{}`, {form} \
+         forms. {} with {} processors, {} GiB, {}. {}.\n",
         report.drills.len(),
         seconds / 60.0,
         report.day,
@@ -70,7 +79,8 @@ pub fn page(report: &FaultTestReport) -> String {
         machine.programs.join(", "),
     );
     out += AGAIN;
-    out += "\n| drill | what is done | what must hold | seed | buyers | tickets | heard a 5xx | longest answer | result |\n";
+    out += "\n| drill | what is done | what must hold | seed | buyers | tickets | heard a 5xx | \
+        longest answer | result |\n";
     out += "|---|---|---|---|---|---|---|---|---|\n";
     for drill in &report.drills {
         let (done, holds) = halves(drill);
@@ -141,7 +151,8 @@ pub fn with_table(old: &str, report: &FaultTestReport) -> Result<String> {
         let longest = runs.iter().map(|drill| drill.slowest_ms).max().unwrap_or(0);
         let _ = writeln!(
             table,
-            "| {done} | {holds} | {} buyers, edges of {} | `{}` | [{good} of {} kept](DRILLS.md#{word}); {} heard a 5xx, longest answer {} ms |",
+            "| {done} | {holds} | {} buyers, edges of {} | `{}` | [{good} of {} \
+             kept](DRILLS.md#{word}); {} heard a 5xx, longest answer {} ms |",
             thousands(buyers),
             last.edge.as_str(),
             last.name.test(),
@@ -201,7 +212,8 @@ mod tests {
         let page = page(&report);
         for part in [
             "**2 of 3 drills kept every promise**, in 3 minutes",
-            "| [`node-killed`](#node-killed) | kill -9 of a node | no fault reaches a buyer, it serves again | 7 | 2,500 | 2,250 | 3 | 1,234 ms | kept |",
+            "| [`node-killed`](#node-killed) | kill -9 of a node | no fault reaches a buyer, it \
+             serves again | 7 | 2,500 | 2,250 | 3 | 1,234 ms | kept |",
             "| 8 | 2,500 | 2,250 | 3 | 1,234 ms | **BROKEN** |",
             "- BROKEN: oversold: 2 of 1\n",
             "Again, seed 9:",

@@ -141,7 +141,8 @@ impl fmt::Display for CheckOutcome {
         let (buyers, granted) = (thousands(self.buyers), thousands(self.granted));
         writeln!(
             f,
-            "          {:.0} s, {buyers} buyers, {granted} tickets sold, {} saw a 5xx, longest answer {} ms, seed {}",
+            "          {:.0} s, {buyers} buyers, {granted} tickets sold, {} saw a 5xx, longest \
+             answer {} ms, seed {}",
             self.seconds, self.faults_seen, self.slowest_ms, self.seed
         )?;
         for action in &self.actions {

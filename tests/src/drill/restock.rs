@@ -11,9 +11,9 @@ const TIMES: u32 = 3;
 const SOLD_WITHIN: Duration = Duration::from_secs(1);
 const GIVEN_UP: Duration = Duration::from_secs(10);
 
-/// Three times: the sale is sold out, every edge says so, 100 tickets come. The median counts, and to the second
-/// comes the time of the two answers on the way, an edge's look and a buyer's order, as this machine gives them:
-/// milliseconds, unless it is too busy to show anything.
+/// Three times: the sale is sold out, every edge says so, 100 tickets come. The median counts, and
+/// to the second comes the time of the two answers on the way, an edge's look and a buyer's order,
+/// as this machine gives them: milliseconds, unless it is too busy to show anything.
 pub(super) async fn sold_again(scene: &mut Scene) -> Result<()> {
     let cluster = scene.cluster(&[])?;
     let load = Load {

@@ -25,8 +25,8 @@ const CONNECTIONS: u32 = 48;
 /// Edges of a drill that does not say otherwise.
 pub(super) const EDGES: usize = 3;
 
-/// A buyer whose request went to somebody who never answers waits for so long, if that one answers others meanwhile:
-/// an edge gives up one attempt, and a busy machine is late.
+/// A buyer whose request went to somebody who never answers waits for so long, if that one answers
+/// others meanwhile: an edge gives up one attempt, and a busy machine is late.
 pub(super) const ONE_ATTEMPT_LATER: Duration = Duration::from_millis(EDGE_ATTEMPT_MS + 1_000);
 
 /// One run of a drill.
@@ -45,7 +45,8 @@ pub(super) struct Record {
     pub(super) actions: Vec<String>,
     pub(super) measures: Vec<(String, String)>,
     pub(super) violations: Vec<String>,
-    /// Orders that a fault took from the ledger, whose buyers therefore may have a yes and no order.
+    /// Orders that a fault took from the ledger, whose buyers therefore may have a yes and no
+    /// order.
     pub(super) excused: BTreeSet<String>,
     /// How many of those buyers there were.
     pub(super) missing: u64,
@@ -114,8 +115,8 @@ pub(super) enum Faults {
 }
 
 impl Load {
-    /// Buyers come for so long, and nine of ten get a ticket: the sale sells while the script runs and is sold out at
-    /// the end.
+    /// Buyers come for so long, and nine of ten get a ticket: the sale sells while the script runs
+    /// and is sold out at the end.
     pub(super) const fn lasting(seconds: u32, rate: u32) -> Self {
         Self {
             seconds,
@@ -165,7 +166,8 @@ impl Scene {
         })
     }
 
-    /// Starts four nodes and one edge of two workers; of bare workerd, whatever runs the edges of the other drills.
+    /// Starts four nodes and one edge of two workers; of bare workerd, whatever runs the edges of
+    /// the other drills.
     pub(super) fn cluster_of_workers(&self) -> Result<Cluster> {
         Cluster::start(&Setup {
             workers: 2,
@@ -173,8 +175,8 @@ impl Scene {
         })
     }
 
-    /// Sends the crowd, runs `script` beside it, and judges: nothing oversold, unsold or lost, no fault that must
-    /// not be.
+    /// Sends the crowd, runs `script` beside it, and judges: nothing oversold, unsold or lost, no
+    /// fault that must not be.
     pub(super) async fn under_load(
         &mut self,
         cluster: &Cluster,

@@ -115,7 +115,8 @@ impl Script {
         stat_log::times(log.context("no such node, or none with a log")?, SALE)
     }
 
-    /// Waits until `node`, which goes on or starts again at `since`, serves buyers; how long that took.
+    /// Waits until `node`, which goes on or starts again at `since`, serves buyers; how long that
+    /// took.
     pub(super) async fn serves_again(&self, node: u16, since: Instant) -> Result<Duration> {
         sleep((since + CATCH_UP).saturating_duration_since(Instant::now())).await;
         let before = self.decisions(node)?;

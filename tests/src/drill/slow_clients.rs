@@ -1,4 +1,5 @@
-//! Clients that send half of a request and no more, or a byte now and then, hold nobody up and buy nothing.
+//! Clients that send half of a request and no more, or a byte now and then, hold nobody up and buy
+//! nothing.
 
 use super::scene::{Load, SALE, Scene};
 use super::script::{Script, ms};
@@ -20,7 +21,8 @@ const NODE: u16 = 4;
 const PUT_UP_WITH: Duration = Duration::from_secs(5);
 /// A busy machine may notice that late.
 const LATE: Duration = Duration::from_secs(3);
-/// One of a hundred tickets may take so long beside them on a busy machine; who was held up by one of them waits for 5 s.
+/// One of a hundred tickets may take so long beside them on a busy machine; who was held up by one
+/// of them waits for 5 s.
 const BESIDE: Duration = Duration::from_secs(1);
 const BYTE_EVERY: Duration = Duration::from_millis(500);
 
@@ -90,7 +92,8 @@ async fn connections(script: &Script) -> Result<u64> {
     Ok(reading.map_or(0, count))
 }
 
-/// Sends a part of an order, then a byte now and then, or nothing; how long that was put up with, and what was heard.
+/// Sends a part of an order, then a byte now and then, or nothing; how long that was put up with,
+/// and what was heard.
 async fn half_an_order(
     address: SocketAddr,
     number: usize,

@@ -16,7 +16,8 @@ const CONNECTIONS: u32 = 100;
 const TRIES: u32 = 5;
 
 /// Weights are exact while every node answers. On a machine that is so busy that one does not for
-/// [`STALL_MS`], edges rightly ask it less: then nothing was shown, and it is tried again with fresh edges.
+/// [`STALL_MS`], edges rightly ask it less: then nothing was shown, and it is tried again with
+/// fresh edges.
 pub(super) async fn one_two_three_four(scene: &mut Scene) -> Result<()> {
     for _ in 1..TRIES {
         let broken = scene.record.borrow().violations.len();

@@ -9,7 +9,8 @@ use shared::UnixMillis;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// Nodes 1 and 2 (weights 1 and 2) against 3 and 4 (weights 3 and 4); edges 1 and 3 stand in the east, 2 in the west.
+/// Nodes 1 and 2 (weights 1 and 2) against 3 and 4 (weights 3 and 4); edges 1 and 3 stand in the
+/// east, 2 in the west.
 const ZONES: [&str; 2] = ["--zones", "east,east,west,west"];
 const EAST: [u16; 2] = [1, 2];
 const BACK: Duration = Duration::from_secs(10);
@@ -74,7 +75,8 @@ async fn lost(
             // Two edges of three ask the east first.
             script.demand(east > west, || {
                 format!(
-                    "before the loss the east served {east} and the west {west}: edges do not ask their own zone first"
+                    "before the loss the east served {east} and the west {west}: edges do not ask \
+                     their own zone first"
                 )
             });
             take_down(script, down).await?;
@@ -92,8 +94,8 @@ fn served(script: &Script, nodes: &[u16]) -> Result<u64> {
     nodes.iter().map(|id| script.decisions(*id)).sum()
 }
 
-/// The zone serves again, first less and then all of its load. Which decision belongs to which second is read from the
-/// nodes' own logs: whoever looks on may be late.
+/// The zone serves again, first less and then all of its load. Which decision belongs to which
+/// second is read from the nodes' own logs: whoever looks on may be late.
 async fn back(script: &Script, at_once: bool) -> Result<()> {
     let (since, resumed) = (Instant::now(), clock::now());
     let caught_up = resumed.plus(CATCH_UP.as_millis() as u64);
@@ -108,7 +110,8 @@ async fn back(script: &Script, at_once: bool) -> Result<()> {
     };
     let after = Duration::from_millis(first.since(resumed));
     script.measure("serves again after", ms(after));
-    // Slow start takes two seconds; a node that was killed often may come a little later than the other.
+    // Slow start takes two seconds; a node that was killed often may come a little later than the
+    // other.
     sleep(6 * SECOND + WRITTEN).await;
     let served = served_since(script, first)?;
     let in_second = |number: u64| {

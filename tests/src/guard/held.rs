@@ -10,13 +10,16 @@ use std::path::PathBuf;
 const HEAD: &str = "\
 # What the hot paths cost: `make guard` compares, `make guard-accept` writes this file anew.
 #
-# Instructions of one time of each path as callgrind counts them, by the kind of processor, and the bytes of the
-# edge's Wasm. They depend on the code, rust-toolchain.toml and Cargo.lock, not on how busy the machine is.
+# Instructions of one time of each path as callgrind counts them, by the kind of processor, and \
+the bytes of the
+# edge's Wasm. They depend on the code, rust-toolchain.toml and Cargo.lock, not on how busy the \
+machine is.
 
 ";
 
-/// How far instructions may be from those that are held, in percent. The same build counts the same to the instruction,
-/// but a change elsewhere moves what the compiler inlines: one word of visibility once took a tenth off another path.
+/// How far instructions may be from those that are held, in percent. The same build counts the same
+/// to the instruction, but a change elsewhere moves what the compiler inlines: one word of
+/// visibility once took a tenth off another path.
 pub(super) const INSTRUCTIONS_PERCENT: u64 = 12;
 /// The same for the size of the Wasm: the path of a checkout is part of it.
 pub(super) const WASM_PERCENT: u64 = 4;

@@ -1,9 +1,10 @@
-//! The regression guard: how many instructions the hot paths take and how large the edge's Wasm is, against what
-//! `tests/instructions.toml` holds. Behind `make guard`.
+//! The regression guard: how many instructions the hot paths take and how large the edge's Wasm is,
+//! against what `tests/instructions.toml` holds. Behind `make guard`.
 //!
-//! callgrind counts what the processor is told to do, so the figures do not depend on how busy or how quick a machine
-//! is. gungraun (once iai-callgrind) counts in the same way, but it keeps its baseline in `target/`, where neither a
-//! fresh clone nor a reviewer finds it, and needs a second program of exactly its own version.
+//! callgrind counts what the processor is told to do, so the figures do not depend on how busy or
+//! how quick a machine is. gungraun (once iai-callgrind) counts in the same way, but it keeps its
+//! baseline in `target/`, where neither a fresh clone nor a reviewer finds it, and needs a second
+//! program of exactly its own version.
 
 mod callgrind;
 mod held;

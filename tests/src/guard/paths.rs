@@ -1,4 +1,5 @@
-//! The hot paths: what runs for each arrival at the edge and for each order at a node, on inputs as they are in a rush.
+//! The hot paths: what runs for each arrival at the edge and for each order at a node, on inputs as
+//! they are in a rush.
 
 use super::origin;
 use shared::admission::gate::{GateDecision, Observation};
@@ -60,7 +61,8 @@ pub(super) const PATHS: &[Path] = &[
     path("node: note 256 that are granted", origin::batch_note),
 ];
 
-/// Runs each path: once, so that what is made at the first use is there, and then for callgrind to count.
+/// Runs each path: once, so that what is made at the first use is there, and then for callgrind to
+/// count.
 pub fn perform() {
     for path in PATHS {
         let mut operation = (path.prepare)();
@@ -91,7 +93,7 @@ fn gate(supply: Supply, budget: u32, wanted: GateDecision) -> Ready {
         chance: 0.0,
     };
     let grant = a_grant(supply, budget);
-    gates.hear(&sale, &grant, when);
+    gates.observe(&sale, &grant, when);
     let ask = Arrival {
         key: KeySource::Made,
         beats: 0,

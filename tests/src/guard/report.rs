@@ -63,7 +63,8 @@ impl GuardReport {
 
 impl Row {
     fn is_good(&self) -> bool {
-        matches!((self.before, self.now), (Some(before), Some(now)) if agrees(before, now, self.tolerance))
+        let both = self.before.zip(self.now);
+        both.is_some_and(|(before, now)| agrees(before, now, self.tolerance))
     }
 }
 

@@ -177,7 +177,8 @@ impl Cluster {
         &self.system
     }
 
-    /// The same, for tests that reach edges and ledger on other ways than those that the cluster was told.
+    /// The same, for tests that reach edges and ledger on other ways than those that the cluster
+    /// was told.
     #[must_use]
     pub fn reached_by(mut self, edges: Vec<String>, ledger: &str) -> Self {
         self.system.edges = edges;

@@ -3,8 +3,8 @@
 use anyhow::{Result, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Does `work` on one thread, which leaves the rest of the machine to what is measured. Ctrl-C and SIGTERM drop it, so
-/// that whatever it started ends with it.
+/// Does `work` on one thread, which leaves the rest of the machine to what is measured. Ctrl-C and
+/// SIGTERM drop it, so that whatever it started ends with it.
 ///
 /// # Errors
 /// Those of the work; a signal came.

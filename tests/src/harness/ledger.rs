@@ -10,7 +10,8 @@ use std::collections::HashMap;
 /// Fields that one round of the scan asks for.
 const PAGE: usize = 2_000;
 
-/// How a test waits for Redis: for as long as a busy machine needs. The crate's own patience is half a second.
+/// How a test waits for Redis: for as long as a busy machine needs. The crate's own patience is
+/// half a second.
 pub(super) fn patient() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))

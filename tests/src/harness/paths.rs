@@ -103,7 +103,8 @@ fn present(path: PathBuf) -> PathBuf {
     path
 }
 
-/// The program workerd itself: the script of that name runs it as a child, which a signal would leave behind.
+/// The program workerd itself: the script of that name runs it as a child, which a signal would
+/// leave behind.
 ///
 /// # Errors
 /// It is not installed; the message names the remedy.

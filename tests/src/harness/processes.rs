@@ -47,7 +47,8 @@ fn ticks(field: &str) -> Option<Duration> {
     Some(Duration::from_millis(10 * field.parse::<u64>().ok()?))
 }
 
-/// Processor time that the processes `roots` and all their living children have taken so far, by the name of the program.
+/// Processor time that the processes `roots` and all their living children have taken so far, by
+/// the name of the program.
 #[must_use]
 pub fn cpu_by_name(roots: &[u32]) -> BTreeMap<String, Duration> {
     let mut sums = BTreeMap::new();
@@ -132,8 +133,8 @@ impl Process {
         self.pid.cast_unsigned()
     }
 
-    /// How it calls itself: the kernel's name is that of the file, and a program may have been started as
-    /// `/proc/self/exe`.
+    /// How it calls itself: the kernel's name is that of the file, and a program may have been
+    /// started as `/proc/self/exe`.
     #[must_use]
     pub fn title(&self) -> String {
         let line = command_line(self.pid.cast_unsigned());

@@ -110,8 +110,9 @@ impl PrivateRedis {
     }
 }
 
-/// Whether the server on `socket` has read its files: until then it answers everything with LOADING. One that asks for a
-/// password does so whatever it has read; its users wait for it themselves.
+/// Whether the server on `socket` has read its files: until then it answers everything with
+/// LOADING. One that asks for a password does so whatever it has read; its users wait for it
+/// themselves.
 ///
 /// # Errors
 /// It has not, or nobody is there.

@@ -1,5 +1,5 @@
-//! A Redis of one test's own that other servers can reach: on a port of 127.0.0.1, with the users of
-//! `deploy/redis/users.acl` and nobody else.
+//! A Redis of one test's own that other servers can reach: on a port of 127.0.0.1, with the users
+//! of `deploy/redis/users.acl` and nobody else.
 
 use super::paths::scratch;
 use super::redis::{Durability, PrivateRedis};

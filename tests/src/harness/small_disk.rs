@@ -1,5 +1,5 @@
-//! A disk of a few MiB that only chosen programs see: a tmpfs in a mount namespace of its own. Nothing stays mounted when
-//! it is dropped, whatever happens.
+//! A disk of a few MiB that only chosen programs see: a tmpfs in a mount namespace of its own.
+//! Nothing stays mounted when it is dropped, whatever happens.
 
 use super::program::Program;
 use anyhow::{Context, Result, ensure};

@@ -1,5 +1,5 @@
-//! A Redis on a TCP port that is killed, changed and started again on the same data while others use it. It may live on a
-//! small disk of its own, to be filled up.
+//! A Redis on a TCP port that is killed, changed and started again on the same data while others
+//! use it. It may live on a small disk of its own, to be filled up.
 
 use super::paths::{scratch, tool};
 use super::program::Program;
@@ -115,7 +115,8 @@ impl TcpRedis {
         self.program.wait(Duration::ZERO).is_ok()
     }
 
-    /// Starts it again on the same data, with these options more; it may read its files for a while.
+    /// Starts it again on the same data, with these options more; it may read its files for a
+    /// while.
     ///
     /// # Errors
     /// It cannot be started.
@@ -193,8 +194,9 @@ impl TcpRedis {
         open.set_len(length - bytes).context("cutting")
     }
 
-    /// Cuts its append-only file as [`TcpRedis::cut_tail`] does, some bytes earlier: inside the last command of a script,
-    /// the one that writes the counters, so that everything else of that script stays. How many bytes that took.
+    /// Cuts its append-only file as [`TcpRedis::cut_tail`] does, some bytes earlier: inside the
+    /// last command of a script, the one that writes the counters, so that everything else of that
+    /// script stays. How many bytes that took.
     ///
     /// # Errors
     /// The file is shorter, or has no such script.

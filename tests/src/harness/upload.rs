@@ -1,4 +1,5 @@
-//! The edge as it goes to Cloudflare: what would be uploaded, and how long its runtime takes to start.
+//! The edge as it goes to Cloudflare: what would be uploaded, and how long its runtime takes to
+//! start.
 
 use super::paths::{repository, workerd};
 use super::{HttpClient, Program};
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 /// Time after which an edge that does not answer is given up.
 const START_WITHIN: Duration = Duration::from_secs(20);
 
-/// `wrangler deploy --dry-run` of the production environment: what it says, and what it would upload in `to`.
+/// `wrangler deploy --dry-run` of the production environment: what it says, and what it would
+/// upload in `to`.
 ///
 /// # Errors
 /// It cannot be deployed; the message has what it said.

@@ -189,7 +189,8 @@ impl History {
         (id, order)
     }
 
-    /// An order that holds tickets, most often, one that was granted, or one that was refused or never asked for.
+    /// An order that holds tickets, most often, one that was granted, or one that was refused or
+    /// never asked for.
     fn order(&mut self, world: &HistoryWorld) -> OrderId {
         let taking = self.rng.bool();
         let orders = world.model().orders.iter();

@@ -9,7 +9,8 @@ use shared::ledger_model::{ModelCommand, ModelReply, Sale};
 use shared::{Capacity, SaleId, Terms, UnixMillis};
 use std::collections::BTreeMap;
 
-/// The two lines of the prelude that read the clock of Redis, and what the tests put in their place.
+/// The two lines of the prelude that read the clock of Redis, and what the tests put in their
+/// place.
 pub const CLOCK: &str = "local clock = redis.call('TIME')\n\
     local now = clock[1] * 1000 + math.floor(clock[2] / 1000)";
 const TEST_CLOCK: &str = "local now = tonumber(redis.call('GET', SALE .. ':clock'))";
@@ -162,7 +163,8 @@ impl HistoryWorld {
         let wanted = self.model.snapshot(self.now);
         if (snapshot, &answer) != (wanted, &expected) {
             return Err(format!(
-                "{command:?}\n  the model says {expected:?} {wanted:?}\n  the script says {answer:?} {snapshot:?}"
+                "{command:?}\n  the model says {expected:?} {wanted:?}\n  the script says \
+                 {answer:?} {snapshot:?}"
             ));
         }
         Ok(())
@@ -238,7 +240,8 @@ impl HistoryWorld {
         Err(format!("ended orders: model {model:?}, ledger {ended:?}"))
     }
 
-    /// Compares everything that is stored: records, tallies and holds (through the audit) and the log.
+    /// Compares everything that is stored: records, tallies and holds (through the audit) and the
+    /// log.
     pub async fn compare_at_rest(&self) -> Result<(), String> {
         let say = |fault: Fault| fault.to_string();
         let orders = self.ledger.all_orders(&self.sale).await.map_err(say)?;

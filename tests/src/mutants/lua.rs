@@ -8,7 +8,8 @@ use std::ops::Range;
 pub struct Mutant {
     /// The script, without `.lua`.
     pub script: String,
-    /// What names it for ever, as long as its line stays: the script, the line, and in it `«old → new»`.
+    /// What names it for ever, as long as its line stays: the script, the line, and in it
+    /// `«old → new»`.
     pub id: String,
     /// What is replaced, in bytes of the script ...
     pub range: Range<usize>,

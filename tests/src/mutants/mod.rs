@@ -1,8 +1,9 @@
-//! Mutation testing: one place of the ledger's scripts is changed, and a test must see it. `make mutants` tries every
-//! such place; `tests/mutants.toml` says of each that no test sees why that is right, and `docs/MUTANTS.md` shows it.
+//! Mutation testing: one place of the ledger's scripts is changed, and a test must see it.
+//! `make mutants` tries every such place; `tests/mutants.toml` says of each that no test sees why
+//! that is right, and `docs/MUTANTS.md` shows it.
 //!
-//! The scripts' mutants are made here ([`lua`]), because no tool does it for Lua; those of the gate and the stock are
-//! cargo-mutants'.
+//! The scripts' mutants are made here ([`lua`]), because no tool does it for Lua; those of the gate
+//! and the stock are cargo-mutants'.
 
 pub mod lua;
 pub mod page;
@@ -178,7 +179,8 @@ impl Trial {
         })
     }
 
-    /// Whether it changes the lines that read the clock, in whose place the other tests put their own.
+    /// Whether it changes the lines that read the clock, in whose place the other tests put their
+    /// own.
     fn is_of_the_clock(&self, mutant: &Mutant) -> Result<bool> {
         let text = source(&mutant.script)?;
         let lines = text.find(CLOCK).map(|at| at..at + CLOCK.len());

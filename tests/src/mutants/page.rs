@@ -28,7 +28,8 @@ pub fn scripts(found: &[(Mutant, Seen)]) -> String {
         }
     }
     let mut text = String::from(
-        "| script | mutants | seen by histories | by plays | by the clock | survive |\n|---|---:|---:|---:|---:|---:|\n",
+        "| script | mutants | seen by histories | by plays | by the clock | survive \
+         |\n|---|---:|---:|---:|---:|---:|\n",
     );
     let rows = scripts
         .into_iter()

@@ -29,7 +29,8 @@ struct Outcome {
 pub struct MutantOutcomes(BTreeMap<String, Outcome>);
 
 impl MutantOutcomes {
-    /// Adds what is in the `outcomes.json` of a run; a mutant that was tried before counts as it is there.
+    /// Adds what is in the `outcomes.json` of a run; a mutant that was tried before counts as it is
+    /// there.
     ///
     /// # Errors
     /// It cannot be read or is none.

@@ -1,5 +1,6 @@
-//! Draws stacks as a flame graph: a box for each call, as wide as the samples in which it was on the way, its callers below
-//! it. After Brendan Gregg, "The Flame Graph", Communications of the ACM 59(6), 2016.
+//! Draws stacks as a flame graph: a box for each call, as wide as the samples in which it was on
+//! the way, its callers below it. After Brendan Gregg, "The Flame Graph", Communications of the ACM
+//! 59(6), 2016.
 
 use super::stacks::{CallStack, FrameKind};
 use std::collections::BTreeMap;
@@ -42,16 +43,20 @@ pub fn draw(stacks: &[CallStack], heading: &str) -> String {
     let rows = boxes.iter().map(|drawn| drawn.row + 1).max().unwrap_or(1);
     let height = HEAD + rows as f64 * ROW + 8.0;
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"monospace\" \
-         font-size=\"11\" role=\"img\" aria-label=\"{0}\">\n<title>{0}</title>\n<rect width=\"{WIDTH}\" height=\"{height}\" \
-         fill=\"#fff\"/>\n<text x=\"6\" y=\"17\" font-size=\"14\" font-family=\"sans-serif\">{0}</text>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+         font-family=\"monospace\" \
+         font-size=\"11\" role=\"img\" aria-label=\"{0}\">\n<title>{0}</title>\n<rect \
+         width=\"{WIDTH}\" height=\"{height}\" \
+         fill=\"#fff\"/>\n<text x=\"6\" y=\"17\" font-size=\"14\" \
+         font-family=\"sans-serif\">{0}</text>\n",
         escaped(heading)
     );
     let mut x = 6.0;
     for kind in FrameKind::ALL {
         let _ = writeln!(
             out,
-            "<rect x=\"{x}\" y=\"25\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{}\" y=\"35\" font-family=\"sans-serif\">{}</text>",
+            "<rect x=\"{x}\" y=\"25\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{}\" \
+             y=\"35\" font-family=\"sans-serif\">{}</text>",
             colour(kind),
             x + 17.0,
             kind.name()
@@ -71,7 +76,8 @@ pub fn draw(stacks: &[CallStack], heading: &str) -> String {
         };
         let _ = write!(
             out,
-            "<g><title>{} {share:.1} %</title><rect x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.0}\" fill=\"{}\"/>",
+            "<g><title>{} {share:.1} %</title><rect x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" \
+             height=\"{:.0}\" fill=\"{}\"/>",
             escaped(drawn.name),
             drawn.x,
             (drawn.width - 0.5).max(0.5),

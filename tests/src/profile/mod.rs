@@ -1,5 +1,6 @@
-//! Where the processor time of the hot paths goes: flame graphs of the edge, a node and Redis under the loads of M1 to M4,
-//! taken with `perf`, and the shares of what they are made of. docs/PROFILES.md is written from it.
+//! Where the processor time of the hot paths goes: flame graphs of the edge, a node and Redis under
+//! the loads of M1 to M4, taken with `perf`, and the shares of what they are made of.
+//! docs/PROFILES.md is written from it.
 
 pub mod flame;
 pub mod stacks;
@@ -133,10 +134,14 @@ fn read(data: &Path, compiles: bool) -> Result<Vec<CallStack>> {
 const INTRO: &str = "\
 # Profiles
 
-Written by `make profile`; do not edit. Where the processor time of the hot paths goes: each picture is a flame graph of the
-processes named, under the load of the measure named ([BENCHMARKS](BENCHMARKS.md)), sampled by `perf` 997 times a second of
-processor time. A box is a function, as wide as its share of the samples; what it calls stands on it. Shares are of
-samples, so other work of the machine hardly shifts them. What was tried because of these pictures, and what it brought, is in
+Written by `make profile`; do not edit. Where the processor time of the hot paths goes: each \
+picture is a flame graph of the
+processes named, under the load of the measure named ([BENCHMARKS](BENCHMARKS.md)), sampled by \
+`perf` 997 times a second of
+processor time. A box is a function, as wide as its share of the samples; what it calls stands on \
+it. Shares are of
+samples, so other work of the machine hardly shifts them. What was tried because of these \
+pictures, and what it brought, is in
 [PERFORMANCE](PERFORMANCE.md).
 
 ```sh

@@ -53,8 +53,9 @@ pub type CallStack = Vec<StackFrame>;
 /// Longest name of a function that is kept.
 const NAME_MAX: usize = 72;
 
-/// All stacks in `text`, which `perf script -F comm,tid,ip,sym,dso` printed. Where `compiles`, what has no name was compiled by
-/// V8; elsewhere it is where the callers could not be followed any further.
+/// All stacks in `text`, which `perf script -F comm,tid,ip,sym,dso` printed. Where `compiles`, what
+/// has no name was compiled by V8; elsewhere it is where the callers could not be followed any
+/// further.
 #[must_use]
 pub fn parse(text: &str, compiles: bool) -> Vec<CallStack> {
     let mut stacks = Vec::new();
@@ -159,7 +160,8 @@ fn shortened(symbol: &str, dso: &str, kind: FrameKind) -> String {
     short.chars().take(NAME_MAX).collect()
 }
 
-/// What a sample was spent on: on garbage if that is anywhere in its calls, else on what its innermost call belongs to.
+/// What a sample was spent on: on garbage if that is anywhere in its calls, else on what its
+/// innermost call belongs to.
 #[must_use]
 pub fn spent_on(stack: &CallStack) -> FrameKind {
     if stack.iter().any(|frame| frame.kind == FrameKind::Garbage) {

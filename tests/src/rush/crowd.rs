@@ -4,7 +4,7 @@
 //! Everything runs on one thread: the generator shares the machine with what it measures.
 
 use super::buyers::Buyers;
-use super::order::{CrowdOrders, LastReply, REPEAT_AFTER_MS, heard, tier};
+use super::order::{CrowdOrders, LastReply, REPEAT_AFTER_MS, observed, tier};
 use super::stage::LoadStage;
 use super::tally::LoadTally;
 use super::waiting::{WaitingRequests, WaitingTurn};
@@ -33,8 +33,8 @@ const AWAY: Duration = Duration::from_secs(1);
 /// What the crowd wants.
 #[derive(Debug)]
 pub struct CrowdPlan {
-    /// The doors: where orders go. Connections are spread over them in turn; one whose door does not answer
-    /// knocks at the next for a while.
+    /// The doors: where orders go. Connections are spread over them in turn; one whose door does
+    /// not answer knocks at the next for a while.
     pub urls: Vec<String>,
     /// The sale.
     pub sale: String,
@@ -109,14 +109,15 @@ impl Crowd {
         pause.map_or(Next::Done, |pause| Next::Nap(pause.min(NAP_MAX)))
     }
 
-    /// How long it is until the next new buyer comes, if somebody is still to come and it is too early now.
+    /// How long it is until the next new buyer comes, if somebody is still to come and it is too
+    /// early now.
     fn early(&self, now: Instant) -> Option<Duration> {
         let rate = self.rate.filter(|_| self.next < self.count)?;
         let comes = self.started + Duration::from_secs(1) * self.next / rate;
         Some(comes.saturating_duration_since(now)).filter(|wait| !wait.is_zero())
     }
 
-    fn hear(
+    fn observe(
         &mut self,
         turn: WaitingTurn,
         door: usize,
@@ -141,7 +142,7 @@ impl Crowd {
         } else if now.saturating_duration_since(self.answered_at) > SILENCE_MAX {
             self.given_up = true;
         }
-        match (heard(answer, || self.buyers.key(turn.buyer)), tier) {
+        match (observed(answer, || self.buyers.key(turn.buyer)), tier) {
             (LastReply::Granted, Some(tier)) => {
                 self.tally.grant(turn.buyer, tier, took, now - turn.came);
                 self.tally.granted_at[door] += 1;
@@ -313,7 +314,7 @@ async fn carry(crowd: Rc<RefCell<Crowd>>, orders: Rc<CrowdOrders>, mut doors: Do
                 let asked = Instant::now();
                 let (door, client) = doors.present();
                 let answer = client.send(orders.request(turn.buyer, turn.repeated)).await;
-                crowd.borrow_mut().hear(turn, *door, &answer, asked);
+                crowd.borrow_mut().observe(turn, *door, &answer, asked);
                 if answer.is_err() {
                     doors.go_on();
                 }

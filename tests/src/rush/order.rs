@@ -154,7 +154,7 @@ pub fn tier(answer: &HttpReply) -> Option<AnsweringTier> {
 
 /// What `answer` means for the buyer of `key`.
 #[must_use]
-pub fn heard(
+pub fn observed(
     answer: &Result<HttpReply, ConnectionLost>,
     key: impl FnOnce() -> String,
 ) -> LastReply {
@@ -221,7 +221,7 @@ mod tests {
 
     fn no(problem: &Problem) -> LastReply {
         let body = serde_json::to_string(problem).unwrap();
-        heard(&answer(problem.status, body), String::new)
+        observed(&answer(problem.status, body), String::new)
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
     fn a_lost_answer_is_repeated_and_a_foreign_one_is_wrong() {
         let lost = no(&Problem::new(Code::OutcomeUnknown));
         assert!(matches!(lost, LastReply::Lost(_)), "{lost:?}");
-        let proxy = heard(
+        let proxy = observed(
             &answer(500, "Internal Server Error".to_owned()),
             String::new,
         );
@@ -258,7 +258,7 @@ mod tests {
         assert!(matches!(no(&Problem::invalid("x")), LastReply::Wrong(_)));
         let other = r#"{"order_id":"y","sale":"s","buyer":"b","quantity":1,
             "state":"confirmed","created_at":1}"#;
-        let other = heard(&answer(201, other.to_owned()), || "x".to_owned());
+        let other = observed(&answer(201, other.to_owned()), || "x".to_owned());
         assert!(matches!(other, LastReply::Wrong(_)), "{other:?}");
     }
 }

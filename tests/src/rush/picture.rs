@@ -56,7 +56,8 @@ pub fn svg(report: &LoadReport) -> String {
     }
     let _ = writeln!(
         out,
-        "<text x=\"24\" y=\"{}\" class=\"s\">Audit: capacity {} = free {} + held {} + confirmed {}. \
+        "<text x=\"24\" y=\"{}\" class=\"s\">Audit: capacity {} = free {} + held {} + confirmed \
+         {}. \
          Bars on a logarithmic scale.</text>\n</svg>",
         height - 16,
         thousands(report.audit.capacity),

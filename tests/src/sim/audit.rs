@@ -1,5 +1,5 @@
-//! Reads the log beside the ledger: every prefix of it keeps the inventory rule, it has no gap, and what it says is
-//! what the ledger has.
+//! Reads the log beside the ledger: every prefix of it keeps the inventory rule, it has no gap, and
+//! what it says is what the ledger has.
 
 use shared::domain::order::OrderState;
 use shared::domain::sale::{SaleState, Terms};

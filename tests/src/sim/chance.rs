@@ -1,5 +1,5 @@
-//! Chance that does not shift: each item of a scenario and each node draws from a stream of its own, so that a run
-//! without one item is the same run for all others.
+//! Chance that does not shift: each item of a scenario and each node draws from a stream of its
+//! own, so that a run without one item is the same run for all others.
 
 use fastrand::Rng;
 
@@ -12,7 +12,8 @@ pub fn stream(seed: u64, parts: &[u64]) -> Rng {
     Rng::with_seed(mixed)
 }
 
-/// The finalizer of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
+/// The finalizer of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators,
+/// 2014).
 const fn mix(word: u64) -> u64 {
     let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

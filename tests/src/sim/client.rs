@@ -1,4 +1,5 @@
-//! A buyer and the client that asks for it: one key for one order, repeated until there is an answer.
+//! A buyer and the client that asks for it: one key for one order, repeated until there is an
+//! answer.
 
 use super::isolate::comes_back_ms;
 use super::message::{Op, Request, RequestOutcome, SimulatedReply};

@@ -17,24 +17,24 @@ impl SimulatedWorld<'_> {
         let now = self.ledger_now(n);
         let drops = self.has(Planted::LeftOverDropped);
         loop {
-            let Some(desk) = &mut self.nodes[n].desk else {
+            let Some(handle) = &mut self.nodes[n].handle else {
                 return;
             };
-            if desk.busy.is_some() {
+            if handle.busy.is_some() {
                 return;
             }
-            let left_over = desk.rounds.take_left_over().map(Work::Order);
+            let left_over = handle.rounds.take_left_over().map(Work::Order);
             let left_over = left_over.filter(|_| !drops);
-            let Some(first) = left_over.or_else(|| desk.queue.pop_front()) else {
+            let Some(first) = left_over.or_else(|| handle.queue.pop_front()) else {
                 return;
             };
             let mut round = BatchRound::default();
             let mut refused = Vec::new();
-            refused.extend(desk.rounds.sort(first, &desk.outlook, now, &mut round));
-            while desk.rounds.has_room(&round)
-                && let Some(next) = desk.queue.pop_front()
+            refused.extend(handle.rounds.sort(first, &handle.hint, now, &mut round));
+            while handle.rounds.has_room(&round)
+                && let Some(next) = handle.queue.pop_front()
             {
-                refused.extend(desk.rounds.sort(next, &desk.outlook, now, &mut round));
+                refused.extend(handle.rounds.sort(next, &handle.hint, now, &mut round));
             }
             for (waiting, refusal) in refused {
                 self.refuse(n, waiting.waiter.token, refusal);
@@ -87,8 +87,8 @@ impl SimulatedWorld<'_> {
     }
 
     pub(super) fn busy(&mut self, n: usize, busy: Option<Busy>) {
-        if let Some(desk) = &mut self.nodes[n].desk {
-            desk.busy = busy;
+        if let Some(handle) = &mut self.nodes[n].handle {
+            handle.busy = busy;
         }
     }
 
@@ -96,7 +96,7 @@ impl SimulatedWorld<'_> {
         let fresh = self.has(Planted::NewIdsOnResend);
         let forgets = self.has(Planted::UnknownBecomesUnavailable);
         let swaps = self.has(Planted::VerdictsSwapped);
-        let Some(desk) = &mut self.nodes[n].desk else {
+        let Some(handle) = &mut self.nodes[n].handle else {
             return;
         };
         let Some(Busy::Batch {
@@ -104,11 +104,11 @@ impl SimulatedWorld<'_> {
             mut orders,
             mut sending,
             poll,
-        }) = desk.busy.take()
+        }) = handle.busy.take()
         else {
             return;
         };
-        let Some(outcome) = sending.heard(heard, &self.sale) else {
+        let Some(outcome) = sending.observed(heard, &self.sale) else {
             if fresh {
                 for order in &mut orders {
                     let id = format!("{}-again", order.id);
@@ -132,7 +132,7 @@ impl SimulatedWorld<'_> {
             other => other,
         };
         let verdicts = outcome.map(|(snapshot, answer)| {
-            self.nodes[n].hear(&snapshot);
+            self.nodes[n].observe(&snapshot);
             let ledger_model::ModelReply::Orders(mut verdicts) = answer else {
                 return Vec::new();
             };
@@ -141,15 +141,15 @@ impl SimulatedWorld<'_> {
             }
             verdicts
         });
-        if let (Ok(verdicts), Some(desk)) = (&verdicts, &mut self.nodes[n].desk) {
+        if let (Ok(verdicts), Some(handle)) = (&verdicts, &mut self.nodes[n].handle) {
             for (waiting, verdict) in batch.iter().zip(verdicts) {
                 if matches!(verdict, Verdict::Granted { .. }) {
-                    desk.granted.add(&waiting.order.id);
+                    handle.granted.add(&waiting.order.id);
                 }
             }
         }
         for (waiting, heard) in batcher::answers(batch, verdicts) {
-            self.tell(n, waiting.waiter.token, heard);
+            self.report_progress(n, waiting.waiter.token, heard);
         }
         if poll {
             self.poll(n);
@@ -167,7 +167,7 @@ impl SimulatedWorld<'_> {
         });
         self.busy(n, None);
         if let Ok((snapshot, more)) = batcher::swept(reply, &self.sale) {
-            self.nodes[n].hear(&snapshot);
+            self.nodes[n].observe(&snapshot);
             if more {
                 return self.poll(n);
             }

@@ -1,4 +1,5 @@
-//! Makes a scenario of a seed: small sales, so that the last ticket matters, and trouble of every kind.
+//! Makes a scenario of a seed: small sales, so that the last ticket matters, and trouble of every
+//! kind.
 
 use super::chance::{happens, one, stream};
 use super::scenario::{

@@ -1,5 +1,5 @@
-//! The rules of `look.lua`, `heal.lua` and `recovery.lua`: how a sale that may lack acknowledged orders is registered
-//! with, held back, and let go on.
+//! The rules of `look.lua`, `heal.lua` and `recovery.lua`: how a sale that may lack acknowledged
+//! orders is registered with, held back, and let go on.
 
 use super::planted::Planted;
 use shared::ledger_model::Sale;
@@ -104,7 +104,8 @@ impl Kept {
         }
     }
 
-    /// Whether a Redis that writes `history` holds the sale back from a caller that received `heard`.
+    /// Whether a Redis that writes `history` holds the sale back from a caller that received
+    /// `heard`.
     #[must_use]
     pub fn is_healing(&self, sale: &Sale, history: &str, heard: u64) -> bool {
         self.history != history || sale.commit_seq < heard
@@ -112,7 +113,7 @@ impl Kept {
 
     /// `look.lua`
     #[must_use]
-    pub fn look(&self, sale: &Sale, history: &str, node: u16) -> RecoveryLookup {
+    pub fn lookup(&self, sale: &Sale, history: &str, node: u16) -> RecoveryLookup {
         let whole = self.history == history;
         let record = self.record.as_ref();
         let of_this_one = record.filter(|record| record.history == history);

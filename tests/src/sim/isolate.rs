@@ -1,5 +1,5 @@
-//! One edge isolate: gates, router and the way of a request over the origins are the real ones; `fetch` and the timers
-//! are the simulator's.
+//! One edge isolate: gates, router and the way of a request over the origins are the real ones;
+//! `fetch` and the timers are the simulator's.
 
 use super::message::{Back, By, Forwarded, Op, Request, RequestOutcome, SimulatedReply};
 use super::planted::Planted;
@@ -46,7 +46,7 @@ struct Passing {
     key: KeySource,
     since: UnixMillis,
     ask: Arrival,
-    errand: Option<Forwarding<SimulatedReply>>,
+    forwarding: Option<Forwarding<SimulatedReply>>,
     attempt: Option<Attempt>,
     attempts: u32,
     node: usize,
@@ -112,7 +112,7 @@ impl SimulatedWorld<'_> {
             key,
             since,
             ask: Arrival::new(key),
-            errand: None,
+            forwarding: None,
             attempt: None,
             attempts: 0,
             node: 0,
@@ -145,7 +145,7 @@ impl SimulatedWorld<'_> {
             GateDecision::Wait => {
                 let done = passing.ask.beats >= BEATS_MAX;
                 self.require(!done, "a request waits for too many beats");
-                passing.ask = passing.ask.after_a_beat();
+                passing.ask = passing.ask.after_a_retry_interval();
                 self.isolates[iso].passing.insert(pass, passing);
                 if !self.has(Planted::BeatForgotten) {
                     self.push(BEAT_MS * 1_000, WorldEvent::Beat { iso, pass });
@@ -154,20 +154,20 @@ impl SimulatedWorld<'_> {
         }
     }
 
-    pub(super) fn beat(&mut self, iso: usize, pass: u64) {
+    pub(super) fn heartbeat(&mut self, iso: usize, pass: u64) {
         if let Some(passing) = self.isolates[iso].passing.remove(&pass) {
             self.at_gate(iso, pass, passing);
         }
     }
 
     fn forward(&mut self, iso: usize, pass: u64, mut passing: Passing) {
-        passing.errand = Some(Forwarding::new(passing.since));
+        passing.forwarding = Some(Forwarding::new(passing.since));
         self.ask_next(iso, pass, passing);
     }
 
     fn ask_next(&mut self, iso: usize, pass: u64, mut passing: Passing) {
         let now = self.edge_now(iso);
-        let Some(errand) = &mut passing.errand else {
+        let Some(forwarding) = &mut passing.forwarding else {
             return;
         };
         let sender = RouteKey {
@@ -175,8 +175,8 @@ impl SimulatedWorld<'_> {
             buyer: Some(&passing.request.buyer),
             chance: [passing.rng.f64(), passing.rng.f64()],
         };
-        let Some(attempt) = errand.next(&mut self.isolates[iso].router, &sender, now) else {
-            return self.errand_ends(iso, passing);
+        let Some(attempt) = forwarding.next(&mut self.isolates[iso].router, &sender, now) else {
+            return self.forwarding_ends(iso, passing);
         };
         passing.attempts += 1;
         passing.node = attempt.index;
@@ -216,7 +216,7 @@ impl SimulatedWorld<'_> {
             )
         });
         self.send_to_node(attempt.index, back, &request, &mut passing.rng);
-        let look = attempt.look_ms(&self.isolates[iso].router, now);
+        let look = attempt.poll_ms(&self.isolates[iso].router, now);
         passing.attempt = Some(attempt);
         self.push(look * 1_000, WorldEvent::Look { back });
         self.isolates[iso].passing.insert(pass, passing);
@@ -264,7 +264,7 @@ impl SimulatedWorld<'_> {
     }
 
     /// The timer of an attempt rings.
-    pub(super) fn look(&mut self, back: Back) {
+    pub(super) fn lookup(&mut self, back: Back) {
         let Back {
             isolate: iso,
             pass,
@@ -285,7 +285,7 @@ impl SimulatedWorld<'_> {
                 self.attempt_ends(iso, pass, None, wait);
             }
             None => {
-                let look = attempt.look_ms(&isolate.router, now);
+                let look = attempt.poll_ms(&isolate.router, now);
                 self.push(look * 1_000, WorldEvent::Look { back });
             }
         }
@@ -300,7 +300,7 @@ impl SimulatedWorld<'_> {
     }
 
     /// An origin's answer arrives, or the news that its connection broke.
-    pub(super) fn heard(&mut self, back: Back, answer: Option<SimulatedReply>) {
+    pub(super) fn observed(&mut self, back: Back, answer: Option<SimulatedReply>) {
         let passing = self.isolates[back.isolate].passing.get(&back.pass);
         if passing.is_some_and(|passing| passing.attempts == back.attempt) {
             self.attempt_ends(back.isolate, back.pass, answer, Wait::Over);
@@ -314,7 +314,8 @@ impl SimulatedWorld<'_> {
         let Some(mut passing) = isolate.passing.remove(&pass) else {
             return;
         };
-        let (Some(attempt), Some(errand)) = (passing.attempt.take(), &mut passing.errand) else {
+        let (Some(attempt), Some(forwarding)) = (passing.attempt.take(), &mut passing.forwarding)
+        else {
             return;
         };
         if answer.is_none() {
@@ -332,17 +333,17 @@ impl SimulatedWorld<'_> {
                 grant.version = grant.version.max(*newest);
             }
             *newest = grant.version.max(*newest);
-            isolate.gates.hear(&self.sale, &grant, when);
+            isolate.gates.observe(&self.sale, &grant, when);
         }
-        errand.heard(&attempt, verdict, wait, answer, &mut isolate.router, now);
+        forwarding.observed(&attempt, verdict, wait, answer, &mut isolate.router, now);
         self.ask_next(iso, pass, passing);
     }
 
-    fn errand_ends(&mut self, iso: usize, mut passing: Passing) {
-        let Some(errand) = passing.errand.take() else {
+    fn forwarding_ends(&mut self, iso: usize, mut passing: Passing) {
+        let Some(forwarding) = passing.forwarding.take() else {
             return;
         };
-        match errand.end().0 {
+        match forwarding.end().0 {
             Ok(answer) => {
                 if matches!(answer.outcome, RequestOutcome::Granted(..))
                     && passing.request.op == Op::Order

@@ -12,8 +12,8 @@ use shared::limits::OPENING_PROBE_MS;
 use shared::{BuyerId, Code, Order, OrderId, OrderState, Quantity, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A node checks its "no" with the ledger while somebody asks: after so many microseconds it must have heard of a ticket
-/// that returned.
+/// A node checks its "no" with the ledger while somebody asks: after so many microseconds it must
+/// have heard of a ticket that returned.
 const NODE_HEARS_WITHIN: u64 = 300_000;
 
 /// Whoever is not asked for so many microseconds may know what is old.
@@ -51,7 +51,8 @@ pub struct Stats {
     pub cut: u64,
     /// Acknowledged orders that could not be restored.
     pub lost: u64,
-    /// Orders that an older, delayed sending brought in after their buyers had heard a "no" of the ledger.
+    /// Orders that an older, delayed sending brought in after their buyers had heard a "no" of the
+    /// ledger.
     pub late: u64,
     /// Buyers who were served.
     pub served: u64,
@@ -63,8 +64,8 @@ struct Issued {
     client: usize,
     buyer: BuyerId,
     quantity: Quantity,
-    /// The network brought a request for it twice, or brought an earlier one after the ledger's "no" was told: then
-    /// what was said is not true of the other one.
+    /// The network brought a request for it twice, or brought an earlier one after the ledger's
+    /// "no" was told: then what was said is not true of the other one.
     unruly: bool,
     /// Its buyer heard "no".
     told_no: bool,
@@ -93,7 +94,8 @@ pub struct Judge {
     pub went_without: bool,
     supply: Option<(Supply, u64)>,
     supplies: Vec<Supply>,
-    /// Who said no since tickets are free: for the first time since somebody asks all the time, and for the last time.
+    /// Who said no since tickets are free: for the first time since somebody asks all the time, and
+    /// for the last time.
     first_no: BTreeMap<(u8, usize), (u64, u64)>,
 }
 
@@ -138,7 +140,8 @@ impl Judge {
         self.issued.get(id).is_some_and(|issued| issued.unruly)
     }
 
-    /// The network brings a request for this order twice: what is said of the first is not true of the second.
+    /// The network brings a request for this order twice: what is said of the first is not true of
+    /// the second.
     pub fn doubled(&mut self, id: &OrderId) {
         if let Some(issued) = self.issued.get_mut(id) {
             issued.unruly = true;
@@ -271,7 +274,8 @@ impl SimulatedWorld<'_> {
         self.hint(op, key, answer, (0, iso), within);
     }
 
-    /// A "no" from memory has a ground, does not go to those who may have an order, and does not outlive its ground.
+    /// A "no" from memory has a ground, does not go to those who may have an order, and does not
+    /// outlive its ground.
     fn hint(
         &mut self,
         op: Op,
@@ -423,8 +427,8 @@ impl SimulatedWorld<'_> {
         self.all_sold();
     }
 
-    /// Whatever a node acknowledged is as it was told, or what came after it; only where the sale went on without a node may
-    /// its orders be missing, and then each is listed.
+    /// Whatever a node acknowledged is as it was told, or what came after it; only where the sale
+    /// went on without a node may its orders be missing, and then each is listed.
     fn missing(&self) -> Vec<(&'static str, String)> {
         let mut missing = Vec::new();
         for (id, (number, told)) in &self.judge.told {
@@ -445,8 +449,8 @@ impl SimulatedWorld<'_> {
         missing
     }
 
-    /// The last buyers do not leave empty-handed while tickets are free, apart from those who find an edge or a node that
-    /// nobody had asked for a while.
+    /// The last buyers do not leave empty-handed while tickets are free, apart from those who find
+    /// an edge or a node that nobody had asked for a while.
     fn all_sold(&mut self) {
         let Some((Supply::Free, since)) = self.judge.supply else {
             return;

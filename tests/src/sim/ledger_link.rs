@@ -1,4 +1,5 @@
-//! A node's way to Redis: it connects, sends, waits for a second, and loads the scripts where they are lost.
+//! A node's way to Redis: it connects, sends, waits for a second, and loads the scripts where they
+//! are lost.
 
 use super::journal::acknowledges;
 use super::message::By;
@@ -190,12 +191,12 @@ impl SimulatedWorld<'_> {
             Purpose::Poll => self.poll_returned(n, heard),
             Purpose::Open => {
                 if let Ok(Some((snapshot, _))) = heard {
-                    self.open_desk(n, &snapshot);
+                    self.open_sale_handle(n, &snapshot);
                 }
             }
             Purpose::Lookup(back, request) => match heard {
                 Ok(Some((snapshot, _))) => {
-                    self.open_desk(n, &snapshot);
+                    self.open_sale_handle(n, &snapshot);
                     self.place(n, back, &request);
                 }
                 Ok(None) => {}

@@ -1,9 +1,12 @@
-//! A deterministic simulation of lastseat under faults: one seed, one run, in virtual time and one thread.
+//! A deterministic simulation of lastseat under faults: one seed, one run, in virtual time and one
+//! thread.
 //!
-//! All that decides is the code that decides in production: gate, router and the way of a request at the edge
-//! ([`shared::admission::gate`], [`shared::upstream::balancer`], [`shared::upstream::forwarding`]), outlook, stock and committer at a node
-//! ([`shared::admission::sale_hint`], [`shared::admission::batcher`]), and the ledger's rules in [`shared::ledger_model`], which the tests hold against
-//! the scripts. What lies between (network, clocks, timers, crashes) is simulated. See `docs/SIMULATOR.md`.
+//! All that decides is the code that decides in production: gate, router and the way of a request
+//! at the edge ([`shared::admission::gate`], [`shared::upstream::balancer`],
+//! [`shared::upstream::forwarding`]), outlook, stock and committer at a node
+//! ([`shared::admission::sale_hint`], [`shared::admission::batcher`]), and the ledger's rules in
+//! [`shared::ledger_model`], which the tests hold against the scripts. What lies between (network,
+//! clocks, timers, crashes) is simulated. See `docs/SIMULATOR.md`.
 
 pub mod audit;
 pub mod chance;

@@ -1,10 +1,12 @@
-//! The network: each link has a delay, and for a while it may lose, double, hold back or stop what it carries.
+//! The network: each link has a delay, and for a while it may lose, double, hold back or stop what
+//! it carries.
 
 use super::chance::happens;
 use super::scenario::{InjectedFault, Link, LinkDirection};
 use fastrand::Rng;
 
-/// What becomes of one message: when its copies arrive, in microseconds from now. None = it is lost.
+/// What becomes of one message: when its copies arrive, in microseconds from now. None = it is
+/// lost.
 pub type Copies = Vec<u64>;
 
 /// All links. A link is disturbed by the items that act on it now.
@@ -16,7 +18,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network whose edges are up to `far_ms` away from the nodes, and these up to `redis_us` from Redis.
+    /// A network whose edges are up to `far_ms` away from the nodes, and these up to `redis_us`
+    /// from Redis.
     #[must_use]
     pub const fn new(far_ms: u64, redis_us: u64) -> Self {
         Self {

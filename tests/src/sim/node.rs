@@ -1,5 +1,5 @@
-//! One origin node: its outlook and its committer are the real ones; the queue, the timers and the connection to Redis
-//! are the simulator's.
+//! One origin node: its outlook and its committer are the real ones; the queue, the timers and the
+//! connection to Redis are the simulator's.
 
 use super::journal::SimulatedJournal;
 use super::message::{Back, By, Forwarded, Op, RequestOutcome, SimulatedReply};
@@ -62,7 +62,7 @@ pub struct SimulatedNode {
     pub(super) connected: u64,
     /// The life of the Redis that it was connected to last.
     pub(super) server: u64,
-    pub(super) desk: Option<Desk>,
+    pub(super) handle: Option<Desk>,
     /// What it acknowledged; survives a kill.
     pub(super) journal: SimulatedJournal,
     pub(super) healer: Healer,
@@ -78,7 +78,7 @@ type Pending = (Back, Rc<Forwarded>, Rc<Cell<bool>>);
 /// What a node has for the sale.
 #[derive(Debug)]
 pub(super) struct Desk {
-    pub(super) outlook: SaleHint,
+    pub(super) hint: SaleHint,
     pub(super) granted: RecentOrders,
     pub(super) rounds: Committer<Waits>,
     pub(super) queue: VecDeque<Work<Waits, (), ()>>,
@@ -149,7 +149,7 @@ impl SimulatedNode {
             ahead_ms: 0,
             connected: 0,
             server: 0,
-            desk: None,
+            handle: None,
             waiting: BTreeMap::new(),
             calls: BTreeMap::new(),
             rng,
@@ -164,7 +164,7 @@ impl SimulatedNode {
         self.ahead_ms = 0;
         self.connected = 0;
         self.live_weight = self.weight;
-        self.desk = None;
+        self.handle = None;
         self.journal.kill();
         self.healer = Healer::new(self.number);
         let mut backs: Vec<_> = self.waiting.values().map(|(back, ..)| *back).collect();
@@ -188,11 +188,11 @@ impl SimulatedNode {
     }
 
     /// Takes in what the ledger said.
-    pub(super) fn hear(&mut self, snapshot: &Snapshot) {
+    pub(super) fn observe(&mut self, snapshot: &Snapshot) {
         let stock = self.stock(snapshot);
-        if let Some(desk) = &mut self.desk {
-            desk.outlook.hear(snapshot);
-            desk.rounds.restock(stock);
+        if let Some(handle) = &mut self.handle {
+            handle.hint.observe(snapshot);
+            handle.rounds.restock(stock);
         }
     }
 }
@@ -237,12 +237,12 @@ impl SimulatedWorld<'_> {
             return;
         }
         self.push(REPOLL_MS * 1_000, WorldEvent::Sweep { node: n, life });
-        if let Some(desk) = &mut self.nodes[n].desk
-            && desk.busy.is_none()
-            && desk.queue.is_empty()
-            && desk.outlook.is_to_be_swept()
+        if let Some(handle) = &mut self.nodes[n].handle
+            && handle.busy.is_none()
+            && handle.queue.is_empty()
+            && handle.hint.is_to_be_swept()
         {
-            desk.queue.push_back(Work::Poll(None));
+            handle.queue.push_back(Work::Poll(None));
             self.pump(n);
         }
     }
@@ -250,7 +250,7 @@ impl SimulatedWorld<'_> {
     /// A request arrives.
     pub(super) fn at_node(&mut self, n: usize, back: Back, request: &Rc<Forwarded>) {
         if request.op == Op::Order {
-            if self.nodes[n].desk.is_some() {
+            if self.nodes[n].handle.is_some() {
                 self.place(n, back, request);
             } else {
                 let lookup = Purpose::Lookup(back, Rc::clone(request));
@@ -277,20 +277,20 @@ impl SimulatedWorld<'_> {
         let node = &mut self.nodes[n];
         let chance = node.rng.f64();
         let (weight, live) = (node.weight, node.live_weight.max(node.weight));
-        let Some(desk) = &mut node.desk else {
+        let Some(handle) = &mut node.handle else {
             return;
         };
-        let known = desk.granted.has(&request.id);
-        let received = desk.outlook.receive(request.key, known, now, chance);
-        if received.poll && !silent && desk.queue.len() < QUEUE_MAX {
-            desk.queue.push_back(Work::Poll(None));
+        let known = handle.granted.has(&request.id);
+        let received = handle.hint.receive(request.key, known, now, chance);
+        if received.poll && !silent && handle.queue.len() < QUEUE_MAX {
+            handle.queue.push_back(Work::Poll(None));
         }
-        let full = node.full > 0 || desk.queue.len() >= QUEUE_MAX;
+        let full = node.full > 0 || handle.queue.len() >= QUEUE_MAX;
         let mut refusal = received.refusal;
         if full {
             refusal = refusal.or(Some(Refusal::Busy(retry_after_ms(chance))));
         }
-        if no_share && desk.outlook.snapshot().free() * weight / live == 0 {
+        if no_share && handle.hint.snapshot().free() * weight / live == 0 {
             refusal = refusal.or(Some(Refusal::SoldOut));
         }
         if let Some(refusal) = refusal {
@@ -308,7 +308,7 @@ impl SimulatedWorld<'_> {
             token,
             left: Rc::clone(&left),
         };
-        desk.queue.push_back(Work::Order(QueuedOrder {
+        handle.queue.push_back(Work::Order(QueuedOrder {
             order: NewOrder {
                 id: request.id.clone(),
                 buyer: request.buyer.clone(),
@@ -340,7 +340,7 @@ impl SimulatedWorld<'_> {
     /// The node has waited long enough for the ledger.
     pub(super) fn waited(&mut self, n: usize, token: u64) {
         let slow = || Fault::Unknown("the ledger is slow".into());
-        self.tell(n, token, Err(slow()));
+        self.report_progress(n, token, Err(slow()));
     }
 
     /// The edge has closed the connection.
@@ -354,7 +354,7 @@ impl SimulatedWorld<'_> {
         }
     }
 
-    pub(super) fn tell(&mut self, n: usize, token: u64, heard: Result<Verdict, Fault>) {
+    pub(super) fn report_progress(&mut self, n: usize, token: u64, heard: Result<Verdict, Fault>) {
         let Some((back, request, left)) = self.nodes[n].waiting.remove(&token) else {
             return;
         };
@@ -412,23 +412,23 @@ impl SimulatedWorld<'_> {
     pub(super) fn grant(&mut self, n: usize, edge: &EdgeId) -> Grant {
         let now = self.ledger_now(n);
         let node = &mut self.nodes[n];
-        let Some(desk) = &mut node.desk else {
+        let Some(handle) = &mut node.handle else {
             return Grant::of_unknown_sale(now);
         };
         let load = NodeLoad {
-            waiting: desk.queue.len(),
-            room: QUEUE_MAX - desk.queue.len(),
+            waiting: handle.queue.len(),
+            room: QUEUE_MAX - handle.queue.len(),
             weight: node.weight,
             live_weight: node.live_weight,
         };
-        desk.outlook.grant(edge, load, now, node.rng.f64())
+        handle.hint.grant(edge, load, now, node.rng.f64())
     }
 
-    pub(super) fn open_desk(&mut self, n: usize, snapshot: &Snapshot) {
+    pub(super) fn open_sale_handle(&mut self, n: usize, snapshot: &Snapshot) {
         let node = &mut self.nodes[n];
         let stock = node.stock(snapshot);
-        node.desk.get_or_insert_with(|| Desk {
-            outlook: SaleHint::new(*snapshot),
+        node.handle.get_or_insert_with(|| Desk {
+            hint: SaleHint::new(*snapshot),
             granted: RecentOrders::default(),
             rounds: Committer::new(stock),
             queue: VecDeque::new(),
@@ -438,18 +438,18 @@ impl SimulatedWorld<'_> {
 
     /// A change of an order or of the sale tells how the sale stands.
     pub(super) fn hear_change(&mut self, n: usize, snapshot: &Snapshot) {
-        self.open_desk(n, snapshot);
-        if let Some(desk) = &mut self.nodes[n].desk {
-            desk.outlook.hear(snapshot);
+        self.open_sale_handle(n, snapshot);
+        if let Some(handle) = &mut self.nodes[n].handle {
+            handle.hint.observe(snapshot);
         }
     }
 
     /// What every step leaves true of a node.
     pub(super) fn check_node(&mut self, n: usize) {
         let queued = self.nodes[n]
-            .desk
+            .handle
             .as_ref()
-            .map_or(0, |desk| desk.queue.len());
+            .map_or(0, |handle| handle.queue.len());
         self.require(queued <= QUEUE_MAX, "a queue is too long");
         let waiting = self.nodes[n].waiting.len();
         self.require(

@@ -1,5 +1,6 @@
-//! Faults that the simulator can be told to have, one at a time, to show that it would notice. Production code has none
-//! of them: the simulator's shell does something wrong, or hands something wrong to the rules.
+//! Faults that the simulator can be told to have, one at a time, to show that it would notice.
+//! Production code has none of them: the simulator's shell does something wrong, or hands something
+//! wrong to the rules.
 
 /// A deliberate fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,7 +13,8 @@ pub enum Planted {
     ReplayNotRecognised,
     /// The edge makes a new order id when it asks a second origin.
     NewIdOnRetry,
-    /// The edge tells the second origin nothing of the first one that may have carried the order out.
+    /// The edge tells the second origin nothing of the first one that may have carried the order
+    /// out.
     RepeatNotTold,
     /// A node sends a batch again under new ids.
     NewIdsOnResend,
@@ -46,7 +48,8 @@ pub enum Planted {
     PatienceFromTheBeginning,
     /// Numbers of the log that were lost are given again.
     NumbersGivenAgain,
-    /// A node makes its last pass at once: holds take tickets before all confirmed orders have room.
+    /// A node makes its last pass at once: holds take tickets before all confirmed orders have
+    /// room.
     PassSkipped,
     /// An answer to what was asked before the journal was read is acknowledged.
     LateAnswerAcknowledged,

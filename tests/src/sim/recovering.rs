@@ -82,7 +82,8 @@ impl Healer {
         }
     }
 
-    /// Whether passes are being made: to begin again would take the marks of those that are made from the sale's record.
+    /// Whether passes are being made: to begin again would take the marks of those that are made
+    /// from the sale's record.
     pub(super) fn is_restoring(&self) -> bool {
         let duty = self.item.as_ref().map(|item| item.duty);
         duty == Some(Duty::Restore)

@@ -1,5 +1,6 @@
-//! Redis: the ledger's rules ([`shared::ledger_model`]) behind a clock that may jump, an append-only file that is written
-//! before anything is answered (`appendfsync always`), and a script cache that is lost.
+//! Redis: the ledger's rules ([`shared::ledger_model`]) behind a clock that may jump, an
+//! append-only file that is written before anything is answered (`appendfsync always`), and a
+//! script cache that is lost.
 
 use super::audit::SimulatedAudit;
 use super::heal_rules::{HealReport, Healed, Kept};
@@ -90,7 +91,8 @@ pub struct Redis {
     pub life: u64,
     sale: Sale,
     kept: Kept,
-    /// The append-only file: each write with its entry of the log, if there is one, and what was kept after it.
+    /// The append-only file: each write with its entry of the log, if there is one, and what was
+    /// kept after it.
     file: Vec<(Option<Entry>, Kept)>,
     audit: SimulatedAudit,
     /// Writes that are in the file for sure.
@@ -146,8 +148,9 @@ impl Redis {
         &self.kept.unrestored
     }
 
-    /// Carries out one call of somebody who has received entry `heard`; `alter` is for planted faults and sees the sale
-    /// before and after. Answers with the entry of the log, if there is one.
+    /// Carries out one call of somebody who has received entry `heard`; `alter` is for planted
+    /// faults and sees the sale before and after. Answers with the entry of the log, if there is
+    /// one.
     ///
     /// # Errors
     /// A rule is broken.
@@ -167,7 +170,7 @@ impl Redis {
                 self.has_scripts = true;
                 (RedisReply::Loaded, None)
             }
-            RedisAsk::Beat(node, weight) => (self.beat(*node, *weight, now), None),
+            RedisAsk::Beat(node, weight) => (self.heartbeat(*node, *weight, now), None),
             RedisAsk::Script(_) if !self.has_scripts => (RedisReply::NoScript, None),
             RedisAsk::Script(command) => {
                 let open = planted == Some(Planted::FenceIsOpen);
@@ -186,7 +189,7 @@ impl Redis {
                 (RedisReply::Nodes(self.nodes(now)), None)
             }
             RedisAsk::Look(node) => (
-                RedisReply::Look(self.kept.look(&self.sale, &history, *node)),
+                RedisReply::Look(self.kept.lookup(&self.sale, &history, *node)),
                 None,
             ),
             RedisAsk::Heal(says) => {
@@ -267,7 +270,7 @@ impl Redis {
         }
     }
 
-    fn beat(&mut self, node: usize, weight: u32, now: UnixMillis) -> RedisReply {
+    fn heartbeat(&mut self, node: usize, weight: u32, now: UnixMillis) -> RedisReply {
         self.beats.insert(node, (weight, now));
         let live = |at: UnixMillis| now.since(at) < NODE_LIVE_MS && at <= now;
         let live = self.beats.iter().filter(|(_, (_, at))| live(*at));
@@ -292,8 +295,8 @@ impl Redis {
         self.durable = self.file.len();
     }
 
-    /// Killed. What was not written is gone, and so are the last `cut` writes of the file. Beats come each
-    /// second: those of before are taken to be in the file.
+    /// Killed. What was not written is gone, and so are the last `cut` writes of the file. Beats
+    /// come each second: those of before are taken to be in the file.
     pub fn crash(&mut self, cut: usize) {
         self.health = RedisHealth::Down;
         self.durable = self.durable.saturating_sub(cut).max(1);
@@ -302,8 +305,8 @@ impl Redis {
     }
 
     /// Started again: the file is read. Answers with the orders that the ledger had and has no
-    /// more, or has as they were before.
-    /// It writes a new history, so that nothing is sold before the nodes have restored what they acknowledged.
+    /// more, or has as they were before. It writes a new history, so that nothing is sold before
+    /// the nodes have restored what they acknowledged.
     ///
     /// # Errors
     /// The log breaks a rule.

@@ -1,5 +1,5 @@
-//! A scenario: what one seed lets happen, as a plain list. Any item can be left out without a change of the others,
-//! which is what makes a failing run short.
+//! A scenario: what one seed lets happen, as a plain list. Any item can be left out without a
+//! change of the others, which is what makes a failing run short.
 
 use shared::domain::sale::{Terms, TermsChange};
 use std::fmt;
@@ -29,8 +29,9 @@ pub struct FaultScenario {
     pub items: Vec<Item>,
 }
 
-/// After the last fault this much time passes before the promises of an undisturbed system are held against it, in
-/// milliseconds: requests on their way end, origins that rest are tried again, hints get old.
+/// After the last fault this much time passes before the promises of an undisturbed system are held
+/// against it, in milliseconds: requests on their way end, origins that rest are tried again, hints
+/// get old.
 pub const SETTLE_MS: u64 = 12_000;
 
 impl FaultScenario {
@@ -84,7 +85,8 @@ pub struct FaultPlan {
     pub timeout_ms: u64,
     /// How long it goes on asking, in milliseconds.
     pub patience_ms: u64,
-    /// The client goes away this many milliseconds after its first request and comes back so many later.
+    /// The client goes away this many milliseconds after its first request and comes back so many
+    /// later.
     pub leaves: Option<(u64, u64)>,
     /// What follows a hold.
     pub then: FaultAftermath,
@@ -278,7 +280,8 @@ impl fmt::Display for FaultScenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "seed {}: {} tickets, {}, nodes {:?}, {} edges up to {} ms away, Redis up to {} us, {:?}",
+            "seed {}: {} tickets, {}, nodes {:?}, {} edges up to {} ms away, Redis up to {} us, \
+             {:?}",
             self.seed,
             self.capacity,
             if self.open { "open" } else { "scheduled" },

@@ -1,5 +1,5 @@
-//! What happens at Redis: calls that arrive, the file that is written before they are answered, its end and its new
-//! beginning, and what operators ask of it.
+//! What happens at Redis: calls that arrive, the file that is written before they are answered, its
+//! end and its new beginning, and what operators ask of it.
 
 use super::planted::Planted;
 use super::redis::{RedisAsk, RedisHealth, RedisMoment, RedisReply};

@@ -1,5 +1,5 @@
-//! Makes a failing run short: leaves items out for as long as the same rule breaks (after Zeller and
-//! Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002).
+//! Makes a failing run short: leaves items out for as long as the same rule breaks (after Zeller
+//! and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002).
 
 use super::planted::Planted;
 use super::scenario::{FaultAftermath, FaultScenario, Item, What};

@@ -1,4 +1,5 @@
-//! Many seeds, on all processors: each run by itself, so that the order in which they end changes nothing.
+//! Many seeds, on all processors: each run by itself, so that the order in which they end changes
+//! nothing.
 
 use super::generate::{Classes, scenario};
 use super::judge::Stats;

@@ -1,5 +1,5 @@
-//! The world of one run: a queue of events in virtual time, and who does what at each of them. One thread, no clock of
-//! the machine, no map whose order depends on anything but the run.
+//! The world of one run: a queue of events in virtual time, and who does what at each of them. One
+//! thread, no clock of the machine, no map whose order depends on anything but the run.
 
 use super::chance;
 use super::client::SimulatedClient;
@@ -22,7 +22,8 @@ use std::rc::Rc;
 
 /// When all runs begin: 2026-01-01T00:00:00Z.
 const EPOCH: UnixMillis = UnixMillis(1_767_225_600_000);
-/// A run that has not ended by then, in microseconds after it has settled, has somebody who waits for ever.
+/// A run that has not ended by then, in microseconds after it has settled, has somebody who waits
+/// for ever.
 const LONGEST: u64 = 120_000_000;
 /// How often the run looks whether it is over, in microseconds.
 const LOOK: u64 = 250_000;
@@ -135,7 +136,8 @@ impl WorldEvent {
     }
 }
 
-/// An event in the queue: earliest first, and of two at one moment the one that was put there first.
+/// An event in the queue: earliest first, and of two at one moment the one that was put there
+/// first.
 #[derive(Debug)]
 struct Due {
     at: u64,
@@ -373,10 +375,10 @@ impl<'a> SimulatedWorld<'a> {
                 self.at_client(client, call, answer.map(|answer| *answer));
             }
             WorldEvent::AtEdge { edge, request } => self.at_edge(edge, *request),
-            WorldEvent::Beat { iso, pass } => self.beat(iso, pass),
-            WorldEvent::Look { back } => self.look(back),
+            WorldEvent::Beat { iso, pass } => self.heartbeat(iso, pass),
+            WorldEvent::Look { back } => self.lookup(back),
             WorldEvent::Due { iso, pass } => self.due(iso, pass),
-            WorldEvent::Heard { back, answer } => self.heard(back, answer.map(|answer| *answer)),
+            WorldEvent::Heard { back, answer } => self.observed(back, answer.map(|answer| *answer)),
             WorldEvent::AtNode {
                 node,
                 life,

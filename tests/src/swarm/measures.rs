@@ -6,7 +6,8 @@ use serde::Serialize;
 pub const SLOT_US: u64 = 50_000;
 /// After a return, an edge may say "no" from an older word for so long (microseconds): the promise.
 const NEWS_US: u64 = 1_000_000;
-/// While no buyer comes to an isolate for longer than this (microseconds), it has nobody to ask for.
+/// While no buyer comes to an isolate for longer than this (microseconds), it has nobody to ask
+/// for.
 const PAUSE_US: u64 = 100_000;
 const NEVER: u64 = u64::MAX;
 
@@ -42,7 +43,8 @@ pub struct Measures {
     pub gave_up: u64,
     /// When the last ticket went for the first time.
     pub sold_out: Option<u64>,
-    /// Longest time from a sell-out, or an isolate's first arrival after it, until the isolate knew.
+    /// Longest time from a sell-out, or an isolate's first arrival after it, until the isolate
+    /// knew.
     pub unaware: u64,
     /// Longest time from a return, or an isolate's first arrival after it, until the isolate knew.
     pub unaware_of_return: u64,
@@ -121,7 +123,7 @@ impl Measures {
     }
 
     /// An isolate heard a grant of `version`; `latched` = it refuses from memory since.
-    pub fn heard(&mut self, isolate: usize, latched: bool, version: u64, now: u64) {
+    pub fn observed(&mut self, isolate: usize, latched: bool, version: u64, now: u64) {
         if version > self.versions[isolate] {
             self.versions[isolate] = version;
             let since = std::mem::replace(&mut self.blind_since[isolate], NEVER);

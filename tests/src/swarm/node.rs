@@ -1,5 +1,5 @@
-//! One origin node: its real outlook and stock; its queue, its one batch at the ledger and the time that each
-//! request takes are modelled.
+//! One origin node: its real outlook and stock; its queue, its one batch at the ledger and the time
+//! that each request takes are modelled.
 
 use fastrand::Rng;
 use shared::admission::sale_hint::{Admission, NodeLoad, SaleHint, retry_after_ms};
@@ -31,7 +31,7 @@ pub struct ScaleRound {
 pub struct ScaleNode {
     weight: u32,
     live_weight: u32,
-    outlook: SaleHint,
+    hint: SaleHint,
     stock: NodeBudget,
     queue: VecDeque<QueuedBuyer>,
     poll: bool,
@@ -50,7 +50,7 @@ impl ScaleNode {
         Self {
             weight,
             live_weight,
-            outlook: SaleHint::new(snapshot),
+            hint: SaleHint::new(snapshot),
             stock: NodeBudget::of(snapshot.free(), weight, live_weight),
             queue: VecDeque::new(),
             poll: false,
@@ -74,7 +74,7 @@ impl ScaleNode {
         now: UnixMillis,
         rng: &mut Rng,
     ) -> Option<Refusal> {
-        let received = self.outlook.receive(order.key, false, now, rng.f64());
+        let received = self.hint.receive(order.key, false, now, rng.f64());
         self.poll |= received.poll;
         if received.refusal.is_some() {
             return received.refusal;
@@ -97,7 +97,7 @@ impl ScaleNode {
         {
             let first = round.batch.is_empty();
             match self
-                .outlook
+                .hint
                 .admit(&mut self.stock, order.key, Quantity::ONE, first, now)
             {
                 Admission::Send => round.batch.push(order),
@@ -114,15 +114,15 @@ impl ScaleNode {
     }
 
     /// The ledger's answer to the round.
-    pub fn hear(&mut self, snapshot: &Snapshot) {
+    pub fn observe(&mut self, snapshot: &Snapshot) {
         self.at_ledger = false;
-        self.outlook.hear(snapshot);
+        self.hint.observe(snapshot);
         self.stock = NodeBudget::of(snapshot.free(), self.weight, self.live_weight);
     }
 
     /// An operator's change went through this node.
     pub fn hear_change(&mut self, snapshot: &Snapshot) {
-        self.outlook.hear(snapshot);
+        self.hint.observe(snapshot);
     }
 
     /// Whether it waits for the ledger.
@@ -139,6 +139,6 @@ impl ScaleNode {
             weight: self.weight,
             live_weight: self.live_weight,
         };
-        self.outlook.grant(edge, load, now, rng.f64())
+        self.hint.grant(edge, load, now, rng.f64())
     }
 }

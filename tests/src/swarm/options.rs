@@ -5,10 +5,11 @@ use clap::{Parser, ValueEnum, value_parser};
 use shared::domain::order::KeySource;
 use std::path::PathBuf;
 
-/// Simulates the quota protocol between many edges and the origins: the real rules of gate, grant, stock and
-/// routing, with a modelled network and a modelled crowd. Needs no server and no Redis.
+/// Simulates the quota protocol between many edges and the origins: the real rules of gate, grant,
+/// stock and routing, with a modelled network and a modelled crowd. Needs no server and no Redis.
 ///
-/// Exit codes: 0 every goal is met; 1 one is missed; 2 wrong flags; 3 the picture could not be written.
+/// Exit codes: 0 every goal is met; 1 one is missed; 2 wrong flags; 3 the picture could not be
+/// written.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "swarm")]
 pub struct ScaleOptions {
@@ -19,7 +20,8 @@ pub struct ScaleOptions {
     #[arg(long, default_value_t = 20, value_parser = value_parser!(u32).range(1..=200))]
     pub isolates: u32,
     /// How many buyers come, each for one ticket.
-    #[arg(long, default_value_t = 1_000_000, value_parser = value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(value_parser = value_parser!(u32).range(1..=10_000_000))]
     pub buyers: u32,
     /// How many tickets there are.
     #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
@@ -42,7 +44,8 @@ pub struct ScaleOptions {
     /// Whether clients send keys of their own.
     #[arg(long, value_enum, default_value = "sent")]
     pub keys: KeyUse,
-    /// The sale opens by itself after this time, in milliseconds; the burst starts at 0 all the same.
+    /// The sale opens by itself after this time, in milliseconds; the burst starts at 0 all the
+    /// same.
     #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(..=600_000))]
     pub opens_ms: u64,
     /// Tickets given back, as MS:TICKETS; may be repeated.

@@ -1,5 +1,5 @@
-//! A simulated rush as a picture: what was asked at the edges, what reached an origin and what was sold, over
-//! time.
+//! A simulated rush as a picture: what was asked at the edges, what reached an origin and what was
+//! sold, over time.
 
 use super::measures::{MeasureSlot, SLOT_US};
 use super::report::ScaleReport;
@@ -39,7 +39,8 @@ pub fn svg(report: &ScaleReport) -> String {
     );
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
-         viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\n<style>{STYLE}</style>\n\
+         viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
+         aria-label=\"{title}\">\n<style>{STYLE}</style>\n\
          <text x=\"24\" y=\"30\" class=\"n\">{title}</text>\n"
     );
     let [left, right, top, bottom] = PLOT;
@@ -88,7 +89,8 @@ pub fn svg(report: &ScaleReport) -> String {
     }
     let _ = writeln!(
         out,
-        "<text x=\"{right}\" y=\"30\" text-anchor=\"end\" class=\"s\">logarithmic scale</text>\n</svg>"
+        "<text x=\"{right}\" y=\"30\" text-anchor=\"end\" class=\"s\">logarithmic \
+         scale</text>\n</svg>"
     );
     out
 }

@@ -15,7 +15,8 @@ pub struct ScaleScenario {
     pub tickets: u32,
     /// All else follows from it.
     pub seed: u64,
-    /// How much the first location has over the second and so on: a location's share is `1 / rank ^ zipf`.
+    /// How much the first location has over the second and so on: a location's share is
+    /// `1 / rank ^ zipf`.
     pub zipf: f64,
     /// The burst: all but the tail come evenly within this time.
     pub burst_ms: u64,
@@ -35,14 +36,15 @@ pub struct ScaleScenario {
     pub evictions: f64,
     /// Part of the locations that lie far away: [`super::location::FAR_MS`] one way.
     pub far: f64,
-    /// Part of the messages that are late by up to [`super::location::LATE_MS`] and so overtaken by others.
+    /// Part of the messages that are late by up to [`super::location::LATE_MS`] and so overtaken by
+    /// others.
     pub late: f64,
     /// Weights of the nodes.
     pub weights: Vec<u32>,
     /// What a node needs for one request, in microseconds.
     pub service_us: u64,
-    /// Whether the isolates of a location tell each other that nothing is free, and how old such a word may
-    /// be (Cache API).
+    /// Whether the isolates of a location tell each other that nothing is free, and how old such a
+    /// word may be (Cache API).
     pub shared_word_ms: Option<u64>,
 }
 

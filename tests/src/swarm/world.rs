@@ -224,7 +224,7 @@ impl<'a> World<'a> {
             }
             Event::Read { request } => self.read(request),
             Event::Carry { node } => self.carry(node as usize),
-            Event::Hear { node } => self.hear(node as usize),
+            Event::Hear { node } => self.observe(node as usize),
             Event::Answer { request } => self.answer(request),
             Event::Change { index } => self.change(index as usize),
             Event::Evict => self.evict(),
@@ -289,7 +289,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// With a word shared in the location: takes a fresh enough "nothing is free" instead of asking.
+    /// With a word shared in the location: takes a fresh enough "nothing is free" instead of
+    /// asking.
     fn take_word(&mut self, isolate: u32) -> bool {
         let Some(fresh_ms) = self.scenario.shared_word_ms else {
             return false;
@@ -308,10 +309,10 @@ impl<'a> World<'a> {
             now,
             chance: self.rng.f64(),
         };
-        gates.hear(&self.sale, &grant, when);
+        gates.observe(&self.sale, &grant, when);
         let latched = gates.of(&self.sale).is_latched();
         self.measures
-            .heard(isolate as usize, latched, grant.version, self.now);
+            .observed(isolate as usize, latched, grant.version, self.now);
         latched
     }
 
@@ -400,12 +401,12 @@ impl<'a> World<'a> {
         self.after(TO_LEDGER_US, Event::Hear { node: node as u32 });
     }
 
-    fn hear(&mut self, node: usize) {
+    fn observe(&mut self, node: usize) {
         let heard = std::mem::take(&mut self.at_ledger[node]);
         let Some((snapshot, refusals)) = heard.answer else {
             return;
         };
-        self.nodes[node].hear(&snapshot);
+        self.nodes[node].observe(&snapshot);
         for (order, refusal) in heard.round.batch.iter().zip(refusals) {
             self.reply(order.request, refusal, true);
         }
@@ -447,11 +448,11 @@ impl<'a> World<'a> {
                 now,
                 chance: self.rng.f64(),
             };
-            edge.gates.hear(&self.sale, &answer.grant, when);
+            edge.gates.observe(&self.sale, &answer.grant, when);
             let latched = edge.gates.of(&self.sale).is_latched();
             let version = answer.grant.version;
             self.measures
-                .heard(isolate as usize, latched, version, self.now);
+                .observed(isolate as usize, latched, version, self.now);
         }
         let location = (isolate / self.scenario.isolates) as usize;
         if answer.grant.supply != Supply::Free {

@@ -92,7 +92,10 @@ async fn confirmed_and_cancelled_at_four_nodes_at_once_an_order_has_one_end() {
         };
         join_all((0..8).map(change)).await;
         // A confirmed order can be cancelled, a cancelled one not confirmed.
-        assert_eq!(shop.look(&held).await.state, shared::OrderState::Cancelled);
+        assert_eq!(
+            shop.lookup(&held).await.state,
+            shared::OrderState::Cancelled
+        );
     }
     let audit = shop.audit("race").await.unwrap();
     assert!(audit.ok && audit.free == 20, "{audit:?}");

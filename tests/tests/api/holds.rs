@@ -40,7 +40,7 @@ async fn a_paid_hold_is_confirmed_once_and_keeps_its_ticket() {
         assert_eq!(again.json::<OrderView>().unwrap(), order);
     }
     assert_no(&shop.change(2, &held, "extend", "").await, Code::WrongState);
-    assert_eq!(shop.look(&held).await, order);
+    assert_eq!(shop.lookup(&held).await, order);
     assert_eq!(
         shop.events("paid").await,
         ["sale_created", "held", "confirmed"]
@@ -126,7 +126,7 @@ async fn a_late_payment_without_a_ticket_is_refused_for_good() {
         &shop.change(2, &held, "confirm", "").await,
         Code::HoldExpired,
     );
-    assert_eq!(shop.look(&held).await.state, OrderState::Expired);
+    assert_eq!(shop.lookup(&held).await.state, OrderState::Expired);
     assert!(
         shop.events("gone")
             .await
@@ -224,10 +224,11 @@ async fn what_is_unknown_or_senseless_is_told_so_and_changes_nothing() {
     let get = shop.send(0, (Method::GET, &path), None, "").await;
     assert_no(&get, Code::MethodNotAllowed);
     assert_eq!(get.header("allow"), "POST");
-    assert_eq!(shop.look(&held).await, held);
+    assert_eq!(shop.lookup(&held).await, held);
 }
 
-/// A request that is stuck in the socket of a frozen node comes after its client was told that there is no such order.
+/// A request that is stuck in the socket of a frozen node comes after its client was told that
+/// there is no such order.
 #[tokio::test]
 async fn an_order_that_is_cancelled_before_it_comes_never_sells() {
     let shop = Shop::open();

@@ -152,7 +152,7 @@ async fn terms_change_while_the_sale_is_open_and_orders_that_exist_keep_theirs()
         .await;
     assert_no(&two, Code::BuyerLimit);
     assert!(shop.buy("terms", ADA).await.expires_at.is_some());
-    assert_eq!(shop.look(&sold).await, sold);
+    assert_eq!(shop.lookup(&sold).await, sold);
 
     for body in [
         "{}",

@@ -99,7 +99,7 @@ impl Shop {
     }
 
     /// The order as it stands.
-    pub(crate) async fn look(&self, order: &OrderView) -> OrderView {
+    pub(crate) async fn lookup(&self, order: &OrderView) -> OrderView {
         let answer = self.send(1, (Method::GET, &path_of(order)), None, "").await;
         answer.json().unwrap()
     }
@@ -107,7 +107,7 @@ impl Shop {
     /// Waits until the order has expired.
     pub(crate) async fn expired(&self, order: &OrderView) {
         until_async("the hold expires", async || {
-            (self.look(order).await.state == OrderState::Expired).then_some(())
+            (self.lookup(order).await.state == OrderState::Expired).then_some(())
         })
         .await;
     }

@@ -157,7 +157,7 @@ async fn a_command_that_is_refused_ends_with_1_and_one_that_makes_no_sense_with_
         assert_fails(&shop.run(&words), code, word);
     }
     assert_eq!(
-        shop.look(&held).await,
+        shop.lookup(&held).await,
         held,
         "nothing of that changed anything"
     );

@@ -26,7 +26,7 @@ async fn only_the_shop_confirms_and_only_operators_change_a_sale() {
         assert_eq!(answer.header("www-authenticate"), "Bearer");
         assert!(answer.text().contains("shop token"), "{}", answer.text());
     }
-    assert_eq!(shop.look(&held).await, held);
+    assert_eq!(shop.lookup(&held).await, held);
     let answer = shop
         .send(0, (Method::POST, &path), Some(SHOP_TOKEN), "")
         .await;

@@ -360,7 +360,8 @@ fn of_records() -> Vec<Damage> {
             &[LOG, RECORDS],
         ),
         damage(
-            "a record that the log does not have, the shape that a half script of an older lastseat leaves",
+            "a record that the log does not have, the shape that a half script of an older \
+             lastseat leaves",
             &[
                 "HSET :orders order-00000000000099 1c:1:1:1700000000000:0:late",
                 "HSET :buyers late 1",
@@ -464,7 +465,8 @@ fn of_tallies_and_holds() -> Vec<Damage> {
             &[&format!("ZADD :holds 1900000000000 {}", order(0))],
             &[(
                 Hold,
-                "hold of order order-00000000000000: the orders say none, the ledger says 1900000000000",
+                "hold of order order-00000000000000: the orders say none, the ledger says \
+                 1900000000000",
             )],
             &[NOTHING],
         ),
@@ -572,7 +574,8 @@ fn of_the_log() -> Vec<Damage> {
         damage(
             "a script that wrote its log entry and records",
             &[
-                "XADD :log 7-0 e 1~1700000000000~9|g~order-00000000000099~2~1900000000000~late|x~order-00000000000003",
+                "XADD :log 7-0 e \
+                 1~1700000000000~9|g~order-00000000000099~2~1900000000000~late|x~order-00000000000003",
                 "HSET :orders order-00000000000099 1h:2:2:1700000000000:1900000000000:late",
             ],
             &[

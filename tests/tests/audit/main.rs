@@ -1,7 +1,8 @@
-//! The audit on damaged data: it names what is damaged, never fails because of it, and its repair plan repairs it.
+//! The audit on damaged data: it names what is damaged, never fails because of it, and its repair
+//! plan repairs it.
 //!
-//! The damage is done to a real sale on a real Redis, past lastseat; a plan is run as an operator runs it, by `sh`
-//! with `redis-cli`.
+//! The damage is done to a real sale on a real Redis, past lastseat; a plan is run as an operator
+//! runs it, by `sh` with `redis-cli`.
 
 mod damages;
 mod operators;

@@ -1,4 +1,5 @@
-//! Random damage: whatever lies in the keys, an audit answers with a report, and where there is a plan it repairs.
+//! Random damage: whatever lies in the keys, an audit answers with a report, and where there is a
+//! plan it repairs.
 
 use crate::stage::{Sale, Stage, order};
 use fastrand::Rng;

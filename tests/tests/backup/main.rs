@@ -151,7 +151,8 @@ async fn a_copy_of_the_append_only_file_has_every_order_that_was_told_before_it(
     crowd.stop().await;
     drop(redis);
 
-    // A copy of a file that is written to may end inside a script, and what is sold on it stands behind that.
+    // A copy of a file that is written to may end inside a script, and what is sold on it stands
+    // behind that.
     let mut copy = copy;
     for start in ["first", "second", "third"] {
         make_whole(copy.path());

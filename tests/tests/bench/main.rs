@@ -1,4 +1,5 @@
-//! The program behind `make bench`, run as a user runs it, with two measures that need nothing but `make setup`.
+//! The program behind `make bench`, run as a user runs it, with two measures that need nothing but
+//! `make setup`.
 
 use lastseat_tests::harness::paths::{repository, scratch};
 use serde_json::Value;

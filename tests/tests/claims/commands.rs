@@ -1,5 +1,5 @@
-//! Commands that documents name: the program understands each of them, the Makefile has each target, and each variable is
-//! read somewhere.
+//! Commands that documents name: the program understands each of them, the Makefile has each
+//! target, and each variable is read somewhere.
 
 use crate::documents::{Document, files, root};
 use clap::{CommandFactory, Parser};
@@ -7,7 +7,8 @@ use lastseat::cli::Cli;
 use std::collections::BTreeSet;
 use std::fs;
 
-/// The words of a line of shell up to what ends the command, with what quotes hold in one word. A variable becomes 1.
+/// The words of a line of shell up to what ends the command, with what quotes hold in one word. A
+/// variable becomes 1.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -66,7 +67,9 @@ fn call(line: &str) -> Option<&str> {
             && (lead.is_empty()
                 || lead.ends_with(['|', '(', ';', '&', '\''])
                 || lead.ends_with("--") // kubectl exec ... --
-                || lead.split(' ').all(|word| word == "sudo" || word == "exec" || word.contains('=')))
+                || lead.split(' ').all(|word| {
+                    word == "sudo" || word == "exec" || word.contains('=')
+                }))
     });
     calls.next().map(|at| &line[at..])
 }
@@ -99,7 +102,8 @@ fn every_command_line_in_a_document_is_one_that_the_program_takes() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Follows subcommands and flags of a mention such as `lastseat sale create --capacity`; the first word that is none.
+/// Follows subcommands and flags of a mention such as `lastseat sale create --capacity`; the first
+/// word that is none.
 fn stranger(mention: &str) -> Option<String> {
     let cli = Cli::command();
     let mut command = &cli;

@@ -25,6 +25,7 @@ fn every_drill_has_its_test_its_row_in_the_page_of_drills_and_its_row_in_the_gua
     let missing: Vec<_> = names.iter().filter(|name| missing(name)).collect();
     assert!(
         missing.is_empty(),
-        "these drills are not in the documents or not tested: {missing:?}. Run 'make drill ROUNDS=1'"
+        "these drills are not in the documents or not tested: {missing:?}. Run 'make drill \
+         ROUNDS=1'"
     );
 }

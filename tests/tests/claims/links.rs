@@ -1,5 +1,5 @@
-//! Links between documents: the file is there, and so is the heading. Links to the world are not followed: no test
-//! here needs a network.
+//! Links between documents: the file is there, and so is the heading. Links to the world are not
+//! followed: no test here needs a network.
 
 use crate::documents::{Document, root};
 use std::collections::BTreeSet;

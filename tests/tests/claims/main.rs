@@ -1,5 +1,5 @@
-//! What the documents claim is there: named tests, linked files, the codes of the API, the purity of
-//! `shared`.
+//! What the documents claim is there: named tests, linked files, the codes of the API, the purity
+//! of `shared`.
 
 mod capacity;
 mod commands;

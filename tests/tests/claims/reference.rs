@@ -1,4 +1,5 @@
-//! The reference pages: `docs/CLI.md` is what `--help` prints, `docs/CONFIGURATION.md` names each variable.
+//! The reference pages: `docs/CLI.md` is what `--help` prints, `docs/CONFIGURATION.md` names each
+//! variable.
 
 use crate::documents::{Document, root};
 use clap::{Command, CommandFactory};
@@ -11,7 +12,8 @@ use std::fs;
 const HEAD: &str = "\
 # Commands
 
-What `lastseat --help` and the help of each command print. Written by `make docs`; a test compares it with the program.
+What `lastseat --help` and the help of each command print. Written by `make docs`; a test \
+compares it with the program.
 ";
 
 /// Without what the environment says at this moment.

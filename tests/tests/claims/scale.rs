@@ -1,5 +1,5 @@
-//! The table of docs/SCALE.md: what the simulation says. `make docs` simulates and writes all of it; the test simulates the
-//! smaller rows again, because one seed has one history.
+//! The table of docs/SCALE.md: what the simulation says. `make docs` simulates and writes all of
+//! it; the test simulates the smaller rows again, because one seed has one history.
 
 use crate::documents::root;
 use clap::Parser;
@@ -11,7 +11,8 @@ use std::fs;
 const BEGIN: &str = "<!-- the table is written by `make docs` -->\n";
 const END: &str = "<!-- end of the table -->\n";
 const HEAD: &str = "\
-| buyers | tickets | locations × isolates | requests to origins a ticket | ledger calls | sold out after | the last edge knew after |
+| buyers | tickets | locations × isolates | requests to origins a ticket | ledger calls | sold \
+out after | the last edge knew after |
 |---|---|---|---|---|---|---|
 ";
 

@@ -1,4 +1,5 @@
-//! Clients that are generated from `docs/openapi.json` buy a ticket through a real edge: what integrators do first.
+//! Clients that are generated from `docs/openapi.json` buy a ticket through a real edge: what
+//! integrators do first.
 
 use hyper::Method;
 use lastseat_tests::harness::http::request;

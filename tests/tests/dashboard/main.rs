@@ -185,7 +185,8 @@ async fn follow(admin: &str, token: &str) -> (TcpStream, String) {
         .await
         .unwrap();
     let head = format!(
-        "GET /v1/admin/status/stream HTTP/1.1\r\nhost: x\r\nlast-event-id: 41\r\nauthorization: Bearer {token}\r\n\r\n"
+        "GET /v1/admin/status/stream HTTP/1.1\r\nhost: x\r\nlast-event-id: 41\r\nauthorization: \
+         Bearer {token}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut bytes = vec![0; 65_536];

@@ -1,5 +1,5 @@
-//! To production: what is uploaded to Cloudflare can be, is small, starts quickly and carries no secret; and what
-//! `deploy/` holds for the servers does what it says.
+//! To production: what is uploaded to Cloudflare can be, is small, starts quickly and carries no
+//! secret; and what `deploy/` holds for the servers does what it says.
 
 mod files;
 mod node;
@@ -10,10 +10,12 @@ use lastseat_tests::harness::upload::{dry_run, gzip_kib, start};
 use std::fs;
 use std::time::Duration;
 
-/// Cloudflare takes 3 MB compressed on its free plan. That the Wasm does not grow unseen, `make guard` watches.
+/// Cloudflare takes 3 MB compressed on its free plan. That the Wasm does not grow unseen,
+/// `make guard` watches.
 const GZIP_KIB_MAX: f64 = 3_000_000.0 / 1_024.0;
-/// Cloudflare gives the start of an isolate 1 s of processor time. Ours is a few percent of that; the rest of the bound is
-/// for a busy machine, on which this counts the start of the whole process.
+/// Cloudflare gives the start of an isolate 1 s of processor time. Ours is a few percent of that;
+/// the rest of the bound is for a busy machine, on which this counts the start of the whole
+/// process.
 const START_MAX: Duration = Duration::from_secs(1);
 /// Starts that are timed; the quickest one counts, because only waiting makes the others longer.
 const STARTS: usize = 5;

@@ -1,4 +1,5 @@
-//! nginx in front of a node, with the configuration of `deploy/nginx`: what it hands on is what it was given.
+//! nginx in front of a node, with the configuration of `deploy/nginx`: what it hands on is what it
+//! was given.
 
 use lastseat_cluster::process::free_port;
 use lastseat_tests::harness::Program;
@@ -118,7 +119,8 @@ fn configuration(directory: &Path, node: u16, port: u16) -> String {
         .map(|kind| format!("{kind}_temp_path {here}/{kind};\n"))
         .collect();
     format!(
-        "daemon off;\npid {here}/pid;\nerror_log stderr warn;\nevents {{}}\nhttp {{\n{places}{local}}}\n"
+        "daemon off;\npid {here}/pid;\nerror_log stderr warn;\nevents {{}}\nhttp \
+         {{\n{places}{local}}}\n"
     )
 }
 

@@ -1,7 +1,7 @@
-//! Every target of `lastseat_tests::fuzz`, with what is in its corpus and with what becomes of that when it is changed
-//! here and there. The same inputs on every machine: a failure can be repeated. The changes are those of the crate
-//! `mutatis`, which needs neither a nightly compiler nor an instrumented build and takes a seed; longer runs, guided by
-//! coverage, are in `fuzz/`.
+//! Every target of `lastseat_tests::fuzz`, with what is in its corpus and with what becomes of that
+//! when it is changed here and there. The same inputs on every machine: a failure can be repeated.
+//! The changes are those of the crate `mutatis`, which needs neither a nightly compiler nor an
+//! instrumented build and takes a seed; longer runs, guided by coverage, are in `fuzz/`.
 
 mod planted;
 

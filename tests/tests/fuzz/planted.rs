@@ -1,5 +1,5 @@
-//! Faults planted in readers, outside of the program: each must be found by the short run of its target, with the inputs
-//! that it gets anyway, or that run proves nothing.
+//! Faults planted in readers, outside of the program: each must be found by the short run of its
+//! target, with the inputs that it gets anyway, or that run proves nothing.
 
 use crate::{fuzz, seed};
 use lastseat_ledger::reserve_batch;

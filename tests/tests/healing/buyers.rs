@@ -94,7 +94,8 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// `each` buyers at each node: every second order is paid for, every eighth given back, if they `settle`.
+    /// `each` buyers at each node: every second order is paid for, every eighth given back, if they
+    /// `settle`.
     pub(crate) fn start(stage: &Stage, each: u32, settle: bool, name: &str) -> Self {
         let told = Arc::<Mutex<Told>>::default();
         let over = Arc::<AtomicBool>::default();

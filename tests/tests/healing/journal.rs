@@ -1,5 +1,5 @@
-//! The journal of a node was cut or could not be written, and the ledger lost its last moments: what the journals still have
-//! is restored, each order into its own sale, and nothing else.
+//! The journal of a node was cut or could not be written, and the ledger lost its last moments:
+//! what the journals still have is restored, each order into its own sale, and nothing else.
 
 use crate::buyers::{Buyer, SALE, Told, missing};
 use crate::stage::Stage;
@@ -88,7 +88,8 @@ async fn from_journals_cut_anywhere_is_restored_exactly_what_they_have() {
     let ledger = stage.primary.bytes();
     let journals = [1, 2].map(|node| fs::read(journal(&stage, node)).expect("a journal"));
     let ends = journals.each_ref().map(Vec::len);
-    // From the end: the line end, the checksum, the order, its head, the answers before; and nothing left.
+    // From the end: the line end, the checksum, the order, its head, the answers before; and
+    // nothing left.
     let back = [0, 1, 5, 30, 75, 95, 150, 180, 230, 300, usize::MAX];
     for (n, back_of_one) in back.into_iter().enumerate() {
         let back_of_other = back[(n + 4) % back.len()];

@@ -1,5 +1,5 @@
-//! A node dies together with the ledger: the others do not wait for ever, and what it acknowledged comes back with it, or is
-//! listed by name.
+//! A node dies together with the ledger: the others do not wait for ever, and what it acknowledged
+//! comes back with it, or is listed by name.
 
 use crate::buyers::{Buyer, Crowd, SALE, Told, all_is_well};
 use crate::stage::Stage;
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 const TICKETS: u32 = 40;
 
-/// A sale of which the orders that the first node acknowledged last are lost, and the node with them.
+/// A sale of which the orders that the first node acknowledged last are lost, and the node with
+/// them.
 async fn a_node_dies_with_its_ledger(tickets: u32) -> (Stage, Told) {
     let mut stage = Stage::new(3, false);
     let capacity = tickets.to_string();

@@ -22,7 +22,8 @@ fn open_sale(stage: &Stage, tickets: u32) {
         "10m",
     ]);
     if stage.replica.is_some() {
-        // Until its first acknowledgement, up to a second after it has synchronised, a replica is sent nothing more.
+        // Until its first acknowledgement, up to a second after it has synchronised, a replica is
+        // sent nothing more.
         until_replica_has(stage, 1);
     }
 }
@@ -236,7 +237,8 @@ async fn a_plain_restart_of_redis_under_load_is_a_short_pause_in_which_nothing_i
     );
 }
 
-/// Its buyer has the ticket, though Redis does not know that yet: "no such order" would be the opposite of the truth.
+/// Its buyer has the ticket, though Redis does not know that yet: "no such order" would be the
+/// opposite of the truth.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_a_sale_recovers_no_buyer_is_told_that_there_is_no_such_order() {
     let mut stage = Stage::new(2, false);

@@ -1,5 +1,5 @@
-//! The ledger loses its last moments, and every acknowledged order is there again before anybody else can have its
-//! tickets.
+//! The ledger loses its last moments, and every acknowledged order is there again before anybody
+//! else can have its tickets.
 
 mod buyers;
 mod journal;

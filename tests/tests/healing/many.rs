@@ -1,5 +1,5 @@
-//! Many sales on one Redis: how long all of them stand still, that none lacks an order while all nodes live, and that a
-//! restart in which nothing was lost says so.
+//! Many sales on one Redis: how long all of them stand still, that none lacks an order while all
+//! nodes live, and that a restart in which nothing was lost says so.
 
 use crate::stage::{Node, Stage};
 use hyper::Method;
@@ -107,7 +107,8 @@ fn alarms(stage: &Stage) -> Vec<String> {
     lines.filter(alarm).map(str::to_owned).collect()
 }
 
-/// Waits until so many nodes have said that nothing was lost: those that found sales standing still.
+/// Waits until so many nodes have said that nothing was lost: those that found sales standing
+/// still.
 fn until_all_is_well(stage: &Stage, nodes: usize) {
     let says = |node: &&Node| node.notes().contains("all is well");
     until("nodes say that all is well", || {

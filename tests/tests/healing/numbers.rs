@@ -1,4 +1,5 @@
-//! Two nodes of one number: the second one does not start, or whoever lost the number sells nothing under it.
+//! Two nodes of one number: the second one does not start, or whoever lost the number sells nothing
+//! under it.
 
 use crate::buyers::{Buyer, SALE, Told, all_is_well};
 use crate::stage::{SHOP, Stage};
@@ -151,7 +152,8 @@ async fn a_node_that_was_frozen_until_another_one_had_its_number_sells_nothing_a
     all_is_well(&stage, &told).await;
 }
 
-/// With two nodes of one number, the one without the order would end the recovery in the name of the other.
+/// With two nodes of one number, the one without the order would end the recovery in the name of
+/// the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_else_ends_a_recovery_under_the_number_of_a_frozen_node() {
     let mut stage = Stage::new(2, false);

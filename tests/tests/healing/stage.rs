@@ -1,4 +1,5 @@
-//! A Redis whose last moments can be lost, with a replica if wanted, and nodes of their own processes.
+//! A Redis whose last moments can be lost, with a replica if wanted, and nodes of their own
+//! processes.
 
 use lastseat_cluster::process::free_port;
 use lastseat_tests::harness::metrics::Metrics;

@@ -1,5 +1,5 @@
-//! For each command of each script that writes, ways to make it fail: nothing has happened then, the answer says so, and
-//! the repeat says the same. The table is `docs/SCRIPTS.md`.
+//! For each command of each script that writes, ways to make it fail: nothing has happened then,
+//! the answer says so, and the repeat says the same. The table is `docs/SCRIPTS.md`.
 
 use lastseat_ledger::scripts::Scripts;
 use lastseat_tests::harness::paths::repository;
@@ -92,7 +92,8 @@ const SCENES: &[Scene] = &[
             "clock 6000",
             "HSET :unrestored order-5 n~7~5000~1c:2:2:4000:0:cay",
         ],
-        act: "restore 0 7 3 1000 order-4 1h:1:1:5900:9000:cay order-5 1c:2:2:4000:0:cay order-2 1c:1:1:5:0:eve",
+        act: "restore 0 7 3 1000 order-4 1h:1:1:5900:9000:cay order-5 1c:2:2:4000:0:cay order-2 \
+            1c:1:1:5:0:eve",
     },
     Scene {
         script: "heal",
@@ -400,14 +401,19 @@ const HEAD: &str = "# Scripts that fail
 
 <!-- Made by `make docs`; `make test` holds it to the scripts. -->
 
-Redis does not roll a script back that fails half-way. So no script may fail between two of its writes, and a script that
-was carried out by half all the same (by a file that ended inside it) must show. Each script reads and checks first. Its
-first write is the entry of the log, its last one the sale's own fields with `commit_seq`: the log is a write-ahead log, and
+Redis does not roll a script back that fails half-way. So no script may fail between two of its \
+writes, and a script that
+was carried out by half all the same (by a file that ended inside it) must show. Each script \
+reads and checks first. Its
+first write is the entry of the log, its last one the sale's own fields with `commit_seq`: the \
+log is a write-ahead log, and
 a log that is ahead of `commit_seq` stops every script before it writes anything.
 
-The table has each script, its writes in their order, and what was made to fail. Each time the test compares all data byte
+The table has each script, its writes in their order, and what was made to fail. Each time the \
+test compares all data byte
 by byte: nothing has happened, the answer is an error, and the same call again gives the same answer
-(`every_write_of_every_script_can_fail_and_nothing_has_happened_then` in `tests/tests/ledger/failing.rs`).
+(`every_write_of_every_script_can_fail_and_nothing_has_happened_then` in \
+`tests/tests/ledger/failing.rs`).
 
 | script | call | writes, in their order | made to fail by |
 |---|---|---|---|

@@ -1,4 +1,5 @@
-//! Faults planted in the scripts: each must be found by the histories, or the histories prove nothing.
+//! Faults planted in the scripts: each must be found by the histories, or the histories prove
+//! nothing.
 
 use crate::world::{Mutation, ledger, scripts};
 use lastseat_tests::harness::{Durability, PrivateRedis};
@@ -7,7 +8,8 @@ use lastseat_tests::histories;
 const MUTATIONS: [Mutation; 21] = [
     Mutation {
         name: "an order that was cancelled before it came is sold when it comes",
-        find: "    order = { state = 'x', asked = 0, taken = 0, created_at = now, deadline = 0, buyer = '-' }",
+        find: "    order = { state = 'x', asked = 0, taken = 0, created_at = now, deadline = 0, \
+            buyer = '-' }",
         replace: "    return { snapshot(), 'u', '' }",
     },
     Mutation {

@@ -5,7 +5,8 @@ use lastseat_tests::mutants::{Seen, Trial, of_the_scripts};
 
 /// One in so many is tried here.
 const EACH: usize = 10;
-/// Histories that a mutant of the sample meets at most. One that is seen later is in the whole list.
+/// Histories that a mutant of the sample meets at most. One that is seen later is in the whole
+/// list.
 const HISTORIES: u64 = 60;
 
 #[test]

@@ -407,8 +407,8 @@ async fn the_clock_of_redis_rules_and_no_caller_brings_one() {
     assert_eq!(granted(&buy(&moved, &sale, 0..1).await), 1);
 }
 
-/// Each script says what it is for and what it takes and answers, and answers no refusal letter that
-/// nobody can read.
+/// Each script says what it is for and what it takes and answers, and answers no refusal letter
+/// that nobody can read.
 #[test]
 fn every_script_has_a_header_and_known_refusal_letters() {
     let at = shared::ledger_model::Sale::create(

@@ -1,4 +1,5 @@
-//! Nobody writes a line of their own into a log, and nothing that is stored speaks to an operator's terminal.
+//! Nobody writes a line of their own into a log, and nothing that is stored speaks to an operator's
+//! terminal.
 
 use lastseat_tests::harness::paths::lastseat;
 use lastseat_tests::harness::wait::until;
@@ -18,7 +19,8 @@ const PAINT: &str = "\u{1b}[31m";
 fn requests() -> Vec<Vec<u8>> {
     let order = |path: &str, headers: &str, body: &str| {
         format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{headers}Connection: close\r\n\
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: \
+             application/json\r\n{headers}Connection: close\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
@@ -123,7 +125,8 @@ async fn nothing_forges_a_line(format: &str) {
     let last = "the-last-one-0123456789";
     let body = r#"{"buyer":"ada"}"#;
     let order = format!(
-        "POST /v1/sales/demo/orders HTTP/1.1\r\nHost: x\r\nIdempotency-Key: {last}\r\nConnection: close\r\n\
+        "POST /v1/sales/demo/orders HTTP/1.1\r\nHost: x\r\nIdempotency-Key: {last}\r\nConnection: \
+         close\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -1,5 +1,5 @@
-//! What a system says of its work: the trace of a request from the edge to the batch that served it, and the lines
-//! of the log for people and for programs.
+//! What a system says of its work: the trace of a request from the edge to the batch that served
+//! it, and the lines of the log for people and for programs.
 
 mod injection;
 
@@ -92,7 +92,8 @@ async fn an_edge_starts_a_trace_for_the_share_of_requests_that_it_is_told() {
     assert_ne!(traces[0], traces[1]);
 }
 
-/// The log of the cluster and its nodes, once it has a line for which `wanted` holds; that line with all of them.
+/// The log of the cluster and its nodes, once it has a line for which `wanted` holds; that line
+/// with all of them.
 fn line_of(
     cluster: &mut Cluster,
     what: &str,

@@ -14,7 +14,8 @@ pub(crate) enum End {
     ClosedAfterOne,
     /// Refuse it or serve it; what is in it is no second request.
     AtMostOne,
-    /// Refuse it and close the connection. workerd answers this with a 500 of its own, which no program in it can change.
+    /// Refuse it and close the connection. workerd answers this with a 500 of its own, which no
+    /// program in it can change.
     NoTunnel,
     /// Serve both: they are two honest orders in one piece.
     Both,
@@ -290,11 +291,13 @@ pub(crate) fn cases(place: &str) -> Vec<Case> {
         let long = format!("/orders?{}", "a".repeat(64 * 1024));
         outer.whole().replacen("/orders", &long, 1)
     });
-    // RFC 9112, section 2.2, lets a server take a line feed alone for the end of a line; it is one request then.
+    // RFC 9112, section 2.2, lets a server take a line feed alone for the end of a line; it is one
+    // request then.
     add("line feeds alone", End::AtMostOne, &|outer, _| {
         outer.whole().replace("\r\n", "\n")
     });
-    // RFC 9112, section 3.2: no host or several are refused. What is sold does not depend on the host.
+    // RFC 9112, section 3.2: no host or several are refused. What is sold does not depend on the
+    // host.
     add(
         "another host in the address",
         End::AtMostOne,
@@ -313,7 +316,8 @@ pub(crate) fn cases(place: &str) -> Vec<Case> {
     });
     add("an upgrade", End::AtMostOne, &|outer, _| {
         let headers = format!(
-            "Connection: upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n{LENGTH}: {}\r\n",
+            "Connection: upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n{LENGTH}: \
+             {}\r\n",
             length(outer)
         );
         outer.with(&headers, &outer.body)

@@ -1,6 +1,6 @@
-//! Bytes that are no HTTP, or that two readers could read in two ways, sent over bare sockets to a real node and a
-//! real edge. Where one request can hide in another, the hidden one is an order of its own: it must never be in the
-//! ledger, whatever tier reads the bytes.
+//! Bytes that are no HTTP, or that two readers could read in two ways, sent over bare sockets to a
+//! real node and a real edge. Where one request can hide in another, the hidden one is an order of
+//! its own: it must never be in the ledger, whatever tier reads the bytes.
 
 mod cases;
 mod wire;
@@ -12,10 +12,12 @@ use wire::{Heard, exchange};
 
 /// The sale that the cases ask for.
 const SALE: &str = "spring";
-/// Honest orders at each place afterwards: more than an edge keeps connections to nodes, so that each one is used.
+/// Honest orders at each place afterwards: more than an edge keeps connections to nodes, so that
+/// each one is used.
 const HONEST: usize = 24;
 
-/// Nodes that take whatever reaches them: what an edge lets through is carried out here, signed or not.
+/// Nodes that take whatever reaches them: what an edge lets through is carried out here, signed or
+/// not.
 async fn start() -> Cluster {
     let setup = Setup {
         direct: true,
@@ -71,7 +73,8 @@ async fn faults_at(place: &str, url: &str) -> Vec<String> {
     faults
 }
 
-/// The processes of the system: one that crashed would have been started again, under another number.
+/// The processes of the system: one that crashed would have been started again, under another
+/// number.
 fn processes(cluster: &mut Cluster) -> BTreeSet<i32> {
     let children = cluster.program().children();
     children.iter().map(|child| child.pid).collect()

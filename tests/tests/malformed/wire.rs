@@ -8,7 +8,8 @@ use tokio::time::timeout;
 
 /// A server ends a request that stays half: a node after 5 s, workerd after 15 s.
 const FIRST_WITHIN: Duration = Duration::from_secs(40);
-/// After an answer, a further one would follow within this time. One that comes later is still found in the ledger.
+/// After an answer, a further one would follow within this time. One that comes later is still
+/// found in the ledger.
 const NEXT_WITHIN: Duration = Duration::from_secs(2);
 /// Most bytes of answers that are kept.
 const ANSWERS_MAX: usize = 64 * 1024;

@@ -1,8 +1,8 @@
-//! schemathesis reads the documents and tries what they allow and what they do not, against real nodes, a real edge
-//! and a real ledger.
+//! schemathesis reads the documents and tries what they allow and what they do not, against real
+//! nodes, a real edge and a real ledger.
 //!
-//! A run is short and the same each time. `LASTSEAT_FUZZ_SECONDS` makes each of its parts longer, and
-//! `LASTSEAT_FUZZ_SEED` another one.
+//! A run is short and the same each time. `LASTSEAT_FUZZ_SECONDS` makes each of its parts longer,
+//! and `LASTSEAT_FUZZ_SEED` another one.
 
 use hyper::Method;
 use lastseat_tests::harness::http::request;

@@ -1,5 +1,5 @@
-//! The page on which people buy: its weight and its cost over plain HTTP, and its behaviour in a real headless
-//! Chromium (`tests/page/*.mjs`). Each state is made by the real system.
+//! The page on which people buy: its weight and its cost over plain HTTP, and its behaviour in a
+//! real headless Chromium (`tests/page/*.mjs`). Each state is made by the real system.
 
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
@@ -180,8 +180,8 @@ async fn thousands_of_open_pages_ask_an_origin_once_a_second() {
     );
 }
 
-/// Looks at the sale 200 times: how often it saw it, and how often an origin answered. On a machine on which an
-/// origin takes long, a look may be told to come back.
+/// Looks at the sale 200 times: how often it saw it, and how often an origin answered. On a machine
+/// on which an origin takes long, a look may be told to come back.
 async fn watch(edge: &str) -> (u64, u64) {
     let mut client = HttpClient::new(edge).unwrap();
     let (mut shown, mut asked) = (0, 0);

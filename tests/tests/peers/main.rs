@@ -1,5 +1,5 @@
-//! The peers of the bench that are written in JavaScript (`tests/bench/peers/js`): a comparison with them means
-//! something only while they do what the edge does.
+//! The peers of the bench that are written in JavaScript (`tests/bench/peers/js`): a comparison
+//! with them means something only while they do what the edge does.
 
 use lastseat_tests::harness::paths::{repository, workerd};
 use lastseat_tests::harness::wait::until_async;

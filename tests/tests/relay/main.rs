@@ -1,4 +1,5 @@
-//! `lastseat relay`, from outside: a real Redis, the real program, a receiver that fails now and then.
+//! `lastseat relay`, from outside: a real Redis, the real program, a receiver that fails now and
+//! then.
 
 mod deliveries;
 mod endings;

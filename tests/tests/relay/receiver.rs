@@ -57,7 +57,8 @@ impl Receiver {
                 tokio::spawn(async move {
                     let service = service_fn(|request| receive(request, &kept, &*mood));
                     let connection = http1::Builder::new();
-                    // A connection that we break, or that a killed relay breaks, is none of our worries.
+                    // A connection that we break, or that a killed relay breaks, is none of our
+                    // worries.
                     let _ = connection
                         .serve_connection(TokioIo::new(stream), service)
                         .await;

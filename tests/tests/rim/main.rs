@@ -1,5 +1,6 @@
-//! What comes from outside at any moment: requests that no honest client sends, a Redis that is set otherwise while nodes
-//! run, a ledger that was emptied, names of sales that nobody made. Real processes.
+//! What comes from outside at any moment: requests that no honest client sends, a Redis that is set
+//! otherwise while nodes run, a ledger that was emptied, names of sales that nobody made. Real
+//! processes.
 
 mod flood;
 mod gone;
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant};
 /// The sale of these tests.
 const SALE: &str = "spring";
 
-/// One node that also serves clients, with a sale of 100 tickets, behind this edge and with these variables.
+/// One node that also serves clients, with a sale of 100 tickets, behind this edge and with these
+/// variables.
 async fn start(edge: Edge, environment: &[(&str, &str)]) -> Cluster {
     let environment = environment
         .iter()

@@ -1,4 +1,5 @@
-//! Requests that are too large, that say one thing twice, or whose sender has closed its side already.
+//! Requests that are too large, that say one thing twice, or whose sender has closed its side
+//! already.
 
 use crate::wire::{Heard, send};
 use crate::{SALE, start};

@@ -57,7 +57,8 @@ async fn what_is_refused_at_the_start_stops_the_sale_when_it_comes_later() {
             &["CONFIG", "SET", "maxmemory-policy", "noeviction"],
             "maxmemory-policy allkeys-lru",
         ),
-        // No heartbeat needs these: without the watch nobody would notice before a script needs one.
+        // No heartbeat needs these: without the watch nobody would notice before a script needs
+        // one.
         (
             &["ACL", "SETUSER", "default", "-zmscore", "-zrem"],
             &["ACL", "SETUSER", "default", "+zmscore", "+zrem"],

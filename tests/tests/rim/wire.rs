@@ -24,8 +24,9 @@ impl Heard {
     }
 }
 
-/// Sends `head`, then `body` over and over until so many bytes of it are sent, and only then reads: a client that has no
-/// eye on the answer while it sends. `ends` = it closes its side once everything is sent.
+/// Sends `head`, then `body` over and over until so many bytes of it are sent, and only then reads:
+/// a client that has no eye on the answer while it sends. `ends` = it closes its side once
+/// everything is sent.
 pub(crate) async fn send(url: &str, head: &str, body: &[u8], times: usize, ends: bool) -> Heard {
     let authority = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(authority).await.expect("a connection");

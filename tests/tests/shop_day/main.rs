@@ -1,5 +1,5 @@
-//! The example of a shop's day, run as a reader of the documentation would, on a Redis that lets lastseat do no more than
-//! `deploy/redis/users.acl` says.
+//! The example of a shop's day, run as a reader of the documentation would, on a Redis that lets
+//! lastseat do no more than `deploy/redis/users.acl` says.
 
 mod users;
 

@@ -8,7 +8,8 @@ use std::process::Command;
 
 /// An audit looks at holds again that changed while it counted.
 const BY_CHANCE: [&str; 1] = ["zmscore"];
-/// What only a ledger of several servers needs; `tests/topology` has this user there, and uses them.
+/// What only a ledger of several servers needs; `tests/topology` has this user there, and uses
+/// them.
 const OF_SEVERAL: [&str; 3] = ["wait", "asking", "cluster|slots"];
 
 /// A Redis on which everybody needs a password.

@@ -1,5 +1,5 @@
-//! The known ways to get an edge quota wrong, one test each. Those that show at a single gate or grant are unit
-//! tests in `shared` (docs/QUOTA.md lists all nine).
+//! The known ways to get an edge quota wrong, one test each. Those that show at a single gate or
+//! grant are unit tests in `shared` (docs/QUOTA.md lists all nine).
 
 use lastseat_tests::swarm::{ScaleScenario, run};
 

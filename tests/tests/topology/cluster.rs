@@ -51,7 +51,8 @@ async fn twelve_sales_on_three_masters_sell_exactly_while_slots_move_between_the
     let crowd = Crowd::start(&system, &sales, 8);
     crowd.until("it sells", |told| told.sold(HELD) >= 10).await;
 
-    // The keys go one by one: while some are here and some there, nobody serves the sale, and that is said.
+    // The keys go one by one: while some are here and some there, nobody serves the sale, and that
+    // is said.
     let slot = redis.slot(HELD).await;
     let to = (redis.owner(slot).await + 1) % 3;
     let from = redis.begin_move(slot, to).await;
@@ -133,8 +134,8 @@ async fn twelve_sales_on_three_masters_sell_exactly_while_slots_move_between_the
     system.stop().expect("it stops");
 }
 
-/// A hold that expires leaves an empty key, which is no key, and the next hold makes it again. While the slot
-/// moves, Redis lets no script do that: it would end in the middle of its writes.
+/// A hold that expires leaves an empty key, which is no key, and the next hold makes it again.
+/// While the slot moves, Redis lets no script do that: it would end in the middle of its writes.
 #[tokio::test]
 async fn no_script_ends_between_two_writes_while_its_slot_moves() {
     let redis = RedisCluster::start(2).await;

@@ -1,4 +1,5 @@
-//! Buyers who buy through the nodes, ask again with the same key until they know, and remember what they were told.
+//! Buyers who buy through the nodes, ask again with the same key until they know, and remember what
+//! they were told.
 
 use hyper::StatusCode;
 use lastseat_tests::harness::{ConnectionLost, HttpClient, System};

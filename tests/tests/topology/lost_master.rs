@@ -29,7 +29,8 @@ async fn one_sale_each(redis: &RedisCluster, ledger: &Ledger) -> Vec<String> {
     sales.into_iter().flatten().collect()
 }
 
-/// Nothing is oversold and everything adds up; how many orders are missing that buyers were told they have.
+/// Nothing is oversold and everything adds up; how many orders are missing that buyers were told
+/// they have.
 async fn missing(redis: &RedisCluster, ledger: &Ledger, told: &Told, sale: &str) -> usize {
     audit(ledger, sale).await;
     let orders = redis.orders(sale).await.expect("orders");

@@ -13,13 +13,13 @@ use shared::limits::LEDGER_DEADLINE_MS;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// One after the other without a pause, so that connections are lost that were just made. A link that is cut more often
-/// within a second counts as away, and who asks for it is told so at once.
+/// One after the other without a pause, so that connections are lost that were just made. A link
+/// that is cut more often within a second counts as away, and who asks for it is told so at once.
 const TIMES: u32 = 3;
 /// Orders of which the reply is lost, in one batch or in several that follow each other.
 const CROWD: u32 = 20;
-/// What a reset, a new connection and the second try take on a busy machine; most of it is what the proxy takes to let
-/// the script run.
+/// What a reset, a new connection and the second try take on a busy machine; most of it is what the
+/// proxy takes to let the script run.
 const AGAIN: Duration = Duration::from_millis(800);
 
 /// A node in this process whose way to Redis can be broken.

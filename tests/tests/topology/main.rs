@@ -1,5 +1,5 @@
-//! A ledger of several servers, a Redis Cluster or what Sentinels name, and the way to a single one. Real servers, real
-//! nodes, and buyers who keep what they were told.
+//! A ledger of several servers, a Redis Cluster or what Sentinels name, and the way to a single
+//! one. Real servers, real nodes, and buyers who keep what they were told.
 
 mod cluster;
 mod crowd;

@@ -33,7 +33,10 @@ async fn an_order_that_replicas_lack_is_unknown_however_often_and_wherever_it_is
     let [primary, replica] = pair().await;
     let ledger = waiting(&primary.url()).await;
     open(&ledger, SALE, 2, 0).await;
-    let granted = |verdict: &Result<Verdict, Fault>, again| matches!(verdict, Ok(Verdict::Granted { replayed, .. }) if *replayed == again);
+    let granted = |verdict: &Result<Verdict, Fault>, again| match verdict {
+        Ok(Verdict::Granted { replayed, .. }) => *replayed == again,
+        _ => false,
+    };
     assert!(granted(&buy(&ledger, SALE, "first").await, false));
     replica.signal(Signal::STOP);
     let unknown = |verdict| matches!(verdict, Err(Fault::Unknown(_)));

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 /// After a server answers again, whoever waits for it hears so within this time.
 const SOON: Duration = Duration::from_secs(2);
 
-/// Redis replays what scripts wrote as if the user "default" did it, and drops what that one may not do, without a word
-/// to anybody but its log (<https://github.com/redis/redis/issues/14541>). In our file he may not come in, but do all.
+/// Redis replays what scripts wrote as if the user "default" did it, and drops what that one may
+/// not do, without a word to anybody but its log (<https://github.com/redis/redis/issues/14541>).
+/// In our file he may not come in, but do all.
 #[tokio::test]
 async fn a_redis_with_our_users_has_all_that_was_sold_when_it_is_started_again() {
     let mut redis = PortRedis::start(&[]);

@@ -63,7 +63,8 @@ async fn failover(what: &str, arguments: &[&str], lose: impl Fn(&mut RedisSentin
     let missing = granted.iter().filter(|(id, _)| !orders.contains_key(id));
     let missing = missing.count();
     println!(
-        "{what}: a new primary after {named:?}, sells again after {sells:?}; of {} acknowledged orders {missing} \
+        "{what}: a new primary after {named:?}, sells again after {sells:?}; of {} acknowledged \
+         orders {missing} \
          are missing; unavailable {} times, unknown {} times",
         granted.len(),
         told.unavailable,

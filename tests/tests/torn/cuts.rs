@@ -1,4 +1,5 @@
-//! Cuts of the story's file: three starts on each, with sales in between, counted by somebody outside.
+//! Cuts of the story's file: three starts on each, with sales in between, counted by somebody
+//! outside.
 
 use crate::stage::{Server, Way};
 use crate::story::{Counted, Sales, Story, count, wish};
@@ -20,7 +21,8 @@ pub(crate) fn all(story: &Story) -> Vec<usize> {
     (story.begin()..=story.bytes.len()).collect()
 }
 
-/// `few` of them, evenly over the file, each beginning elsewhere between two; and those around the end of each script.
+/// `few` of them, evenly over the file, each beginning elsewhere between two; and those around the
+/// end of each script.
 pub(crate) fn some(story: &Story, few: usize) -> Vec<usize> {
     let (begin, end) = (story.begin(), story.bytes.len());
     let step = (end - begin) / few;
@@ -102,7 +104,8 @@ fn start(directory: TempDir, way: Way) -> Result<Server, String> {
         .map_err(|(_, why)| why)
 }
 
-/// The sales as somebody counts them who knows what the whole scripts had and what buyers heard since.
+/// The sales as somebody counts them who knows what the whole scripts had and what buyers heard
+/// since.
 pub(crate) struct Counting {
     sales: Sales,
 }
@@ -159,7 +162,8 @@ impl Counting {
         self.audit(ledger).await
     }
 
-    /// Asks for an order whose script was torn: it was never granted, so it gets what is free, and that is nothing.
+    /// Asks for an order whose script was torn: it was never granted, so it gets what is free, and
+    /// that is nothing.
     async fn ask_again(
         &mut self,
         ledger: &Ledger,

@@ -1,7 +1,8 @@
-//! Append-only files that end anywhere: as a machine leaves them that lost its power, or a disk that lied.
+//! Append-only files that end anywhere: as a machine leaves them that lost its power, or a disk
+//! that lied.
 //!
-//! A file that ends inside a script is started on three times, with sales in between: what stands behind a half
-//! script is read at the second start, and what was made of that at the third.
+//! A file that ends inside a script is started on three times, with sales in between: what stands
+//! behind a half script is read at the second start, and what was made of that at the third.
 
 mod cuts;
 mod own;
@@ -108,8 +109,9 @@ fn of_a_file_cut_anywhere_exactly_the_whole_scripts_are_left() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The file was rewritten at the first start, and the machine stops before that is done: the torn file is not the last
-/// one then. Redis refuses it once, having cut it where it must be cut, and runs at the next start.
+/// The file was rewritten at the first start, and the machine stops before that is done: the torn
+/// file is not the last one then. Redis refuses it once, having cut it where it must be cut, and
+/// runs at the next start.
 #[test]
 fn a_crash_while_the_file_is_sealed_delays_a_start_and_sells_nothing_twice() {
     let story = story();

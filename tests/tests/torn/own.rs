@@ -24,8 +24,8 @@ async fn buy(ledger: &Ledger, sale: &SaleId, name: &str) -> Verdict {
     verdicts.remove(0)
 }
 
-/// The end of the file as the crash left it that came while `torn` was written: the last script once more, with another
-/// order, up to inside the command that writes the counters.
+/// The end of the file as the crash left it that came while `torn` was written: the last script
+/// once more, with another order, up to inside the command that writes the counters.
 fn tear(file: &Path, written: &str, torn: &str) {
     assert_eq!(written.len(), torn.len());
     let bytes = fs::read(file).expect("the file");

@@ -18,7 +18,8 @@ pub(crate) const FILES: &str = "appendonlydir";
 /// How a Redis is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// As `docs/DEPLOY.md` says: `make-whole`, then a server with `lastseat.conf`. Our own Redis runs the same script.
+    /// As `docs/DEPLOY.md` says: `make-whole`, then a server with `lastseat.conf`. Our own Redis
+    /// runs the same script.
     Conf,
     /// The command of `deploy/compose.yaml`.
     Compose,
@@ -26,7 +27,8 @@ pub(crate) enum Way {
     Kubernetes,
     /// By somebody else, as Redis does by default: on half scripts, too.
     Plain,
-    /// As `Plain`, where the ledger takes it for one that refuses half scripts and does not seal its file.
+    /// As `Plain`, where the ledger takes it for one that refuses half scripts and does not seal
+    /// its file.
     Exposed,
 }
 
@@ -38,7 +40,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one on the files in `directory`. The files and what it said, where it does not come up.
+    /// Starts one on the files in `directory`. The files and what it said, where it does not come
+    /// up.
     pub(crate) fn start(directory: TempDir, way: Way) -> Result<Self, (TempDir, String)> {
         Self::start_with(directory, way, &[])
     }
@@ -128,7 +131,8 @@ fn command(directory: &Path, way: Way) -> Command {
     };
     let script = match way {
         Way::Conf => format!(
-            "set -e\n{0}/redis/make-whole {place}\nexec redis-server {0}/redis/lastseat.conf - <<END\n{own}\nEND\n",
+            "set -e\n{0}/redis/make-whole {place}\nexec redis-server {0}/redis/lastseat.conf - \
+             <<END\n{own}\nEND\n",
             deploy.display()
         ),
         Way::Compose => from_file("compose.yaml"),

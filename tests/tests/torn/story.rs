@@ -1,4 +1,5 @@
-//! An append-only file that every script has written to, and what the ledger had after each of them.
+//! An append-only file that every script has written to, and what the ledger had after each of
+//! them.
 
 use crate::stage::{FILES, Server, Way};
 use lastseat_ledger::ack_journal::AckedOrder;

@@ -42,7 +42,8 @@ async fn while_a_key_is_replaced_edges_with_either_are_served_and_one_with_neith
     assert_eq!(cluster.audit(SALE).await.unwrap().free, 100 - 24);
 }
 
-/// Buys a ticket as a buyer does: who is quicker than the edge's share of the stock hears "busy" and asks again.
+/// Buys a ticket as a buyer does: who is quicker than the edge's share of the stock hears "busy"
+/// and asks again.
 async fn buy(client: &mut HttpClient) {
     let mut answer = client.order(SALE, None, ADA).await.unwrap();
     for _ in 0..10 {
@@ -133,7 +134,8 @@ fn a_checkout_gets_one_key_whoever_asks_first_and_keeps_what_is_there() {
     assert!(read().starts_with("MINE=1\n") && read().contains("LASTSEAT_EDGE_KEY="));
 }
 
-/// The installed program has no `.dev.vars` to share; its cluster makes a key of its own and keeps it.
+/// The installed program has no `.dev.vars` to share; its cluster makes a key of its own and keeps
+/// it.
 #[test]
 fn outside_of_a_checkout_a_cluster_keeps_a_key_of_its_own() {
     let place = scratch().unwrap();

@@ -1,5 +1,6 @@
-//! Who is believed: edges by their signature, buyers by the shop's token, clients by their address. Real nodes, real
-//! edges, and a server in the place of an origin where it matters what exactly arrives.
+//! Who is believed: edges by their signature, buyers by the shop's token, clients by their address.
+//! Real nodes, real edges, and a server in the place of an origin where it matters what exactly
+//! arrives.
 
 mod buyers;
 mod capture;

@@ -10,7 +10,8 @@ use shared::{Code, KeyRing};
 /// So slow that nothing comes back during a test.
 const RATE: (&str, &str) = ("LASTSEAT_CLIENT_RATE", "1/m burst 3");
 
-/// Expects `busy` for this client, with the time to wait: the rest of a minute for the first request that returns.
+/// Expects `busy` for this client, with the time to wait: the rest of a minute for the first
+/// request that returns.
 #[track_caller]
 fn assert_over_the_rate(answer: &HttpReply, by: &str) {
     let problem = answer.problem().unwrap();

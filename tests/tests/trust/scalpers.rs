@@ -42,7 +42,8 @@ async fn scalp(edge: SocketAddr, n: u32) -> Vec<u16> {
         };
         let order = format!(
             "POST /v1/sales/{SALE}/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
-             Idempotency-Key: scalper-{n:08}-{key:08}\r\nX-Forwarded-For: {said}\r\nCF-Connecting-IP: {said}\r\n\
+             Idempotency-Key: scalper-{n:08}-{key:08}\r\nX-Forwarded-For: \
+             {said}\r\nCF-Connecting-IP: {said}\r\n\
              Connection: {close}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );

@@ -50,7 +50,8 @@ impl Document {
         }
     }
 
-    /// All of it as one script, with the addresses of a cluster in place of those that the document names.
+    /// All of it as one script, with the addresses of a cluster in place of those that the document
+    /// names.
     pub(crate) fn script(&self, places: &[(&str, String)]) -> String {
         let mut script = "set -euo pipefail\nexec 2>&1\n".to_owned();
         for (number, block) in self.blocks.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The documents for newcomers, followed word for word: each block marked `sh run` is run, all of a document in one
-//! shell, and what a block marked `text shows` says must be in what came out.
+//! The documents for newcomers, followed word for word: each block marked `sh run` is run, all of a
+//! document in one shell, and what a block marked `text shows` says must be in what came out.
 
 mod document;
 

@@ -1,4 +1,4 @@
-//! `lastseat doctor`
+//! Flags of `lastseat doctor`.
 
 use super::secret;
 use clap::Args;

@@ -1,4 +1,4 @@
-//! `lastseat orders`
+//! Flags of `lastseat orders`.
 
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -39,7 +39,8 @@ Examples:
 Each line has commit_seq (1, 2, 3 ... without gaps), index (its place in that commit), at, version
 and type: held, confirmed, cancelled, expired, extended, retaken (paid late, got tickets again),
 refused_late (paid late: refund), sale_created, sale_opened, sale_paused, sale_closed,
-sale_restocked, sale_changed, sale_healed (Redis lost the end of the log: the numbers before it are gone).
+sale_restocked, sale_changed, sale_healed (Redis lost the end of the log: the numbers before it \
+are gone).
 With restored: true an order that Redis had lost is as it was told again.")]
     Export(ExportFlags),
     /// Say that all up to a position was taken over, so that the log may forget it
@@ -51,9 +52,12 @@ Examples:
   lastseat orders replay --sale s --from events.ndjson
   cat monday.ndjson tuesday.ndjson | lastseat orders replay --sale s --from -
 
-The file is what `lastseat orders export --follow` wrote elsewhere while the sale sold. Orders are placed
-again under their own ids, confirmed where they were paid for, and given back where they were; it can be
-repeated. Stop the nodes first, so that nobody else buys meanwhile, and run `lastseat audit` afterwards.
+The file is what `lastseat orders export --follow` wrote elsewhere while the sale sold. Orders \
+are placed
+again under their own ids, confirmed where they were paid for, and given back where they were; it \
+can be
+repeated. Stop the nodes first, so that nobody else buys meanwhile, and run `lastseat audit` \
+afterwards.
 
 Exit codes: 0 all orders are as the file says, 1 some are not or the file has gaps.")]
     Replay(ReplayFlags),
@@ -65,8 +69,10 @@ Examples:
   lastseat orders unrestored --sale s --retry
   lastseat orders unrestored --sale s --settled 01890a5d-ac96-774b-bcce-b302099a8057
 
-After a failover the nodes restore by themselves what they acknowledged. Here is what came too late: no_room = the
-tickets were sold to others meanwhile, conflict = the order ended differently. Restock and --retry, or
+After a failover the nodes restore by themselves what they acknowledged. Here is what came too \
+late: no_room = the
+tickets were sold to others meanwhile, conflict = the order ended differently. Restock and \
+--retry, or
 refund the buyer and take the order off the list with --settled.
 
 Exit codes: 0, or with --retry 1 when some are left.")]

@@ -1,4 +1,4 @@
-//! `lastseat ready`
+//! Flags of `lastseat ready`.
 
 use crate::when::Span;
 use clap::Args;

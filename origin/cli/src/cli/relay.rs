@@ -1,4 +1,4 @@
-//! `lastseat relay`
+//! Flags of `lastseat relay`.
 
 use super::secret;
 use clap::Args;

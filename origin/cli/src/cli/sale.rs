@@ -1,4 +1,4 @@
-//! `lastseat sale`
+//! Flags of `lastseat sale`.
 
 use crate::when::{MomentArg, Span};
 use clap::{Args, Subcommand};

@@ -1,4 +1,4 @@
-//! `lastseat token`
+//! Flags of `lastseat token`.
 
 use super::secret;
 use crate::when::Span;

@@ -1,4 +1,4 @@
-//! `lastseat audit`
+//! Command `lastseat audit`.
 
 use super::progress::Progress;
 use super::sale_id;
@@ -25,7 +25,7 @@ async fn check(common: &Common, flags: &AuditFlags) -> Result<ExitCode, Failure>
     }
     let ledger = ledger(common).await?;
     let progress = Progress::start();
-    let tell = |what, done, all| progress.tell(what, done, all);
+    let tell = |what, done, all| progress.report(what, done, all);
     let report = ledger.audit_telling(&sale, &tell).await.map_err(fault)?;
     drop(progress);
     let report = report.ok_or_else(|| unknown(&sale))?;
@@ -52,7 +52,7 @@ async fn plan(
         repair_plan: RepairPlan,
     }
     let progress = Progress::start();
-    let tell = |what, done, all| progress.tell(what, done, all);
+    let tell = |what, done, all| progress.report(what, done, all);
     let planned = ledger.plan_repair(sale, choices, &tell).await;
     drop(progress);
     let (report, repair_plan) = planned.map_err(fault)?.ok_or_else(|| unknown(sale))?;

@@ -1,5 +1,5 @@
-//! `lastseat bound`: becomes another program that the kernel stops when our parent dies. Hidden;
-//! see [`lastseat_cluster::process::bound`].
+//! Command `lastseat bound`: becomes another program that the kernel stops when our parent dies.
+//! Hidden; see [`lastseat_cluster::process::bound`].
 
 use crate::cli::BoundFlags;
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! `lastseat cluster`
+//! Command `lastseat cluster`.
 
 use crate::cli::{ClusterFlags, Common};
 use crate::config::cluster_config;

@@ -1,4 +1,4 @@
-//! `lastseat completions`
+//! Command `lastseat completions`.
 
 use super::print_text;
 use crate::cli::{Cli, CompletionsFlags, Shell};

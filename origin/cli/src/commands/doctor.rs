@@ -1,4 +1,4 @@
-//! `lastseat doctor`
+//! Command `lastseat doctor`.
 
 use super::sale_id;
 use super::{ledger_url, print, print_text};

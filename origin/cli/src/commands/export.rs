@@ -1,4 +1,4 @@
-//! `lastseat orders export`
+//! Command `lastseat orders export`.
 
 use super::progress::Progress;
 use super::{fault, ledger, reader_left};
@@ -107,7 +107,7 @@ impl Export {
         out.flush()?;
         self.next = last.commit_seq + 1;
         self.progress
-            .tell("entries of the log", last.commit_seq, self.end);
+            .report("entries of the log", last.commit_seq, self.end);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! `lastseat man`
+//! Command `lastseat man`.
 
 use crate::cli::{Cli, ManFlags};
 use crate::failure::Failure;

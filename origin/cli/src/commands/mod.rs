@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! Commands of `lastseat`, one file each.
 
 mod audit;
 mod bound;
@@ -61,8 +61,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
-/// Does `work` on so many threads. One of them needs no other to wake it and shares nothing, so it is not the same as a pool
-/// of one (docs/PERFORMANCE.md).
+/// Does `work` on so many threads. One of them needs no other to wake it and shares nothing, so it
+/// is not the same as a pool of one (docs/PERFORMANCE.md).
 fn block_on(
     threads: usize,
     work: impl Future<Output = Result<ExitCode, Failure>>,

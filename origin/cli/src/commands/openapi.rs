@@ -1,4 +1,4 @@
-//! `lastseat openapi`
+//! Command `lastseat openapi`.
 
 use super::print_text;
 use crate::cli::OpenApiFlags;

@@ -1,4 +1,4 @@
-//! `lastseat orders`, except `export`, `replay` and `unrestored`
+//! Command `lastseat orders`, except `export`, `replay` and `unrestored`.
 
 use super::{export, fault, ledger, print, refused, replay, unrestored};
 use super::{no_sale, sale_id};

@@ -1,4 +1,6 @@
-//! A bar on stderr for what may take longer than two seconds. Nothing where stderr is no terminal.
+//! Progress bar on stderr, for work that may take longer than two seconds.
+//!
+//! Nothing where stderr is no terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -21,7 +23,8 @@ impl Progress {
             ProgressDrawTarget::hidden()
         };
         let bar = ProgressBar::with_draw_target(None, target);
-        // A wrong shape would be shown by the first test that draws it; the standard one serves, too.
+        // A wrong shape would be shown by the first test that draws it; the standard one serves,
+        // too.
         if let Ok(style) = ProgressStyle::with_template(SHAPE) {
             bar.set_style(style);
         }
@@ -29,7 +32,7 @@ impl Progress {
     }
 
     /// `done` of `all` of what is named are done.
-    pub(super) fn tell(&self, what: &'static str, done: u64, all: u64) {
+    pub(super) fn report(&self, what: &'static str, done: u64, all: u64) {
         if self.0.message() != what {
             self.0.set_message(what);
         }

@@ -1,4 +1,4 @@
-//! `lastseat ready`
+//! Command `lastseat ready`.
 
 use crate::cli::ReadyFlags;
 use crate::config::check::address;

@@ -1,4 +1,4 @@
-//! `lastseat relay`
+//! Command `lastseat relay`.
 
 use super::sale_id;
 use super::{ledger, print};

@@ -1,4 +1,4 @@
-//! `lastseat orders replay`
+//! Command `lastseat orders replay`.
 
 use super::{fault, ledger, print};
 use super::{no_sale, sale_id};
@@ -34,7 +34,8 @@ struct Replayed {
     failed: u64,
 }
 
-/// Makes the ledger's orders those of a journal. Each step is idempotent, so the command can be repeated.
+/// Makes the ledger's orders those of a journal. Each step is idempotent, so the command can be
+/// repeated.
 pub(super) async fn run(common: &Common, flags: &ReplayFlags) -> Result<ExitCode, Failure> {
     let sale = sale_id(&flags.sale)?;
     let journal = read(&sale, flags)?;
@@ -104,7 +105,8 @@ impl Replay {
         let snapshot = known.ok_or_else(|| no_sale(sale))?;
         if snapshot.state != SaleState::Open {
             return Err(Failure::runtime(format!(
-                "sale {sale} is {}, so the ledger takes no orders. Stop the nodes, so that nobody else \
+                "sale {sale} is {}, so the ledger takes no orders. Stop the nodes, so that nobody \
+                 else \
                  can buy, then: lastseat sale open {sale}",
                 snapshot.state
             )));
@@ -134,8 +136,8 @@ impl Replay {
         Ok(())
     }
 
-    /// Orders that have tickets: placed again under the same ids, which is harmless for those that the
-    /// ledger knows, and confirmed where they were.
+    /// Orders that have tickets: placed again under the same ids, which is harmless for those that
+    /// the ledger knows, and confirmed where they were.
     async fn give(&mut self, batch: &[&ExportedOrder]) -> Result<(), Failure> {
         let known = batch.iter().filter_map(|told| {
             let (buyer, quantity) = told.grant.clone()?;

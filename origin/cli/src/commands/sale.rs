@@ -1,4 +1,4 @@
-//! `lastseat sale`, except `watch`
+//! Command `lastseat sale`, except `watch`.
 
 use super::{fault, ledger, no_sale, print, refused, sale_id, watch};
 use crate::cli::{

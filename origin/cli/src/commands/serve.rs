@@ -1,4 +1,4 @@
-//! `lastseat serve`
+//! Command `lastseat serve`.
 
 use super::block_on;
 use crate::cli::{Common, ServeFlags};

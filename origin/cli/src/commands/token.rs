@@ -1,4 +1,4 @@
-//! `lastseat token`
+//! Command `lastseat token`.
 
 use super::sale_id;
 use super::{print, print_text};
@@ -38,7 +38,8 @@ pub(super) fn run(common: &Common, flags: &TokenFlags) -> Result<ExitCode, Failu
     let key = key.or_else(|| variable(&repository()?.join(".dev.vars"), KEY));
     let keys = key_ring(KEY, key.as_ref()).map_err(wrong)?.ok_or_else(|| {
         wrong(format!(
-            "--buyer-key or {KEY} is missing: name the key by which edge and nodes know the shop's tokens \
+            "--buyer-key or {KEY} is missing: name the key by which edge and nodes know the \
+             shop's tokens \
              (docs/SECURITY.md)"
         ))
     })?;

@@ -1,4 +1,4 @@
-//! `lastseat orders unrestored`
+//! Command `lastseat orders unrestored`.
 
 use super::{fault, ledger, print_text};
 use super::{no_sale, sale_id};

@@ -1,4 +1,4 @@
-//! `lastseat sale watch`
+//! Command `lastseat sale watch`.
 
 use super::{fault, ledger, print_text, reader_left};
 use super::{no_sale, sale_id};
@@ -50,7 +50,7 @@ pub(super) async fn run(common: &Common, flags: &SaleWatchFlags) -> Result<ExitC
             _ = beat.tick() => {}
             () = signals.next() => break,
         }
-        let line = match look(&ledger, &sale, last.as_ref()).await {
+        let line = match read_line(&ledger, &sale, last.as_ref()).await {
             Ok(line) => line.ok_or_else(|| no_sale(&sale))?,
             // Whoever watches wants to see the end of an outage, too.
             Err(trouble @ (Fault::NotSent(_) | Fault::Unknown(_))) if !flags.once => {
@@ -76,7 +76,11 @@ pub(super) async fn run(common: &Common, flags: &SaleWatchFlags) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-async fn look(ledger: &Ledger, sale: &SaleId, last: Option<&Line>) -> Result<Option<Line>, Fault> {
+async fn read_line(
+    ledger: &Ledger,
+    sale: &SaleId,
+    last: Option<&Line>,
+) -> Result<Option<Line>, Fault> {
     let Some(snapshot) = ledger.snapshot(sale).await? else {
         return Ok(None);
     };

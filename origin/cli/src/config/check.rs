@@ -1,4 +1,4 @@
-//! Checks of single flags, each with the sentence for what is wrong.
+//! Validation of single flags, each with the sentence for what is wrong.
 
 use super::ADMIN_PORT_OFFSET;
 use crate::cli::Common;
@@ -49,7 +49,8 @@ pub(super) fn demo_tickets(text: &str) -> Result<Capacity, String> {
     Capacity::new(number).map_err(|_| wrong())
 }
 
-/// A zone for each of `nodes`, or none at all. How many nodes there are is not known when their own flags are wrong.
+/// A zone for each of `nodes`, or none at all. How many nodes there are is not known when their own
+/// flags are wrong.
 pub(super) fn zones(text: Option<&str>, nodes: usize) -> Result<Vec<String>, String> {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(Vec::new());
@@ -62,7 +63,8 @@ pub(super) fn zones(text: Option<&str>, nodes: usize) -> Result<Vec<String>, Str
     }
     if nodes > 0 && zones.len() != nodes {
         return Err(format!(
-            "--zones names {} zones for {nodes} nodes: name one for each, such as east,east,west,west",
+            "--zones names {} zones for {nodes} nodes: name one for each, such as \
+             east,east,west,west",
             zones.len()
         ));
     }
@@ -134,7 +136,8 @@ pub(super) fn trust(edge_key: Option<&Secret>, direct: bool) -> Result<TrustLeve
     let edge_keys = key_ring("--edge-key or LASTSEAT_EDGE_KEY", edge_key)?;
     if edge_keys.is_none() && !direct {
         return Err(
-            "--edge-key or LASTSEAT_EDGE_KEY is missing: a node takes orders from edges only and knows \
+            "--edge-key or LASTSEAT_EDGE_KEY is missing: a node takes orders from edges only and \
+             knows \
              them by this key. Make one with `openssl rand -hex 32` and give it to edge and nodes \
              (docs/SECURITY.md), or serve everybody without an edge with --insecure-direct"
                 .to_owned(),

@@ -1,5 +1,6 @@
-//! Turns flags and environment into what the commands run with. Everything that is wrong is
-//! reported at once, in words.
+//! Configuration: validates flags and environment and reports everything that is wrong at once.
+//!
+//! Everything that is wrong is reported at once, in words.
 
 pub(crate) mod check;
 
@@ -146,7 +147,8 @@ pub fn cluster_config(common: &Common, flags: ClusterFlags) -> Result<ClusterCon
     let replicas = wrong.note(replicas(common)).flatten();
     if redis_url.is_none() && replicas.is_some() {
         wrong.say(
-            "--wait-replicas is for a Redis with replicas, named with --redis-url or REDIS_URL: the one \
+            "--wait-replicas is for a Redis with replicas, named with --redis-url or REDIS_URL: \
+             the one \
              that the cluster starts has none"
                 .to_owned(),
         );

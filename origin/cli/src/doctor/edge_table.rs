@@ -1,4 +1,4 @@
-//! Whether `wrangler.toml` names origins that an edge can route to.
+//! Doctor check: `wrangler.toml` names origins that an edge can route to.
 
 use super::report::DoctorFinding;
 use shared::admission::rate_limit::Rate;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 const REMEDY: &str = "correct it; docs and comments in wrangler.toml show what it looks like";
 
-pub(super) fn look(root: &Path) -> DoctorFinding {
+pub(super) fn inspect(root: &Path) -> DoctorFinding {
     let path = root.join("wrangler.toml");
     match std::fs::read_to_string(&path)
         .map_err(|e| e.to_string())
@@ -21,7 +21,8 @@ pub(super) fn look(root: &Path) -> DoctorFinding {
     }
 }
 
-/// Checks the text of a `wrangler.toml` as an edge does, each environment of it; the number of origins of the local one.
+/// Checks the text of a `wrangler.toml` as an edge does, each environment of it; the number of
+/// origins of the local one.
 fn judge(text: &str) -> Result<usize, String> {
     let whole: toml::Table = text.parse().map_err(|e| format!("not TOML: {e}"))?;
     let environments = whole.get("env").and_then(toml::Value::as_table);

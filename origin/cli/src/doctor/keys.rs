@@ -1,4 +1,4 @@
-//! Whether the keys that edges, nodes and shop share are there and are secrets.
+//! Doctor check: the keys shared by edges, nodes and shop are set and are secret.
 
 use super::report::DoctorFinding;
 use lastseat_cluster::variable;
@@ -10,7 +10,7 @@ const EDGE: &str = "LASTSEAT_EDGE_KEY";
 const BUYER: &str = "LASTSEAT_BUYER_KEY";
 
 /// The keys of the environment, or else of the checkout's `.dev.vars`.
-pub(super) fn look(
+pub(super) fn inspect(
     edge: Option<&Secret>,
     buyer: Option<&Secret>,
     root: Option<&Path>,
@@ -29,7 +29,8 @@ pub(super) fn look(
     let absent = DoctorFinding::warn(
         "edge-key",
         format!("{place} is not set: no node takes orders from an edge here"),
-        "scripts/dev-vars makes one for this machine; elsewhere give the output of `openssl rand -hex 32` \
+        "scripts/dev-vars makes one for this machine; elsewhere give the output of `openssl rand \
+         -hex 32` \
          to edge and nodes",
     );
     let edge = judge("edge-key", &place, key.as_ref()).unwrap_or(absent);
@@ -78,7 +79,7 @@ mod tests {
             ),
         ] {
             let key = text.map(|text| Secret::new(text.to_owned()));
-            let findings = look(key.as_ref(), key.as_ref(), None);
+            let findings = inspect(key.as_ref(), key.as_ref(), None);
             let found: Vec<Level> = findings.iter().map(|finding| finding.level).collect();
             assert_eq!(found, levels, "{findings:?}");
             assert!(!format!("{findings:?}").contains("0123"), "{findings:?}");

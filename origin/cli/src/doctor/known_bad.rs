@@ -1,9 +1,9 @@
-//! Versions of servers with a hole that matters here.
+//! Doctor check: server versions with a known vulnerability that matters here.
 
 /// First good patch of each line of a product, for the holes in the Lua engine that were closed
 /// together in October 2025: CVE-2025-49844 (a script of anybody who may run one can take over the
-/// server), CVE-2025-46817, -46818 and -46819. Lines that are not named are later and good, or earlier
-/// and got no fix from their makers.
+/// server), CVE-2025-46817, -46818 and -46819. Lines that are not named are later and good, or
+/// earlier and got no fix from their makers.
 const LUA_2025: [(Product, u64, u64, u64); 8] = [
     (Product::Redis, 6, 2, 20),
     (Product::Redis, 7, 2, 11),

@@ -1,4 +1,4 @@
-//! Limits of this process, which a node has, too.
+//! Doctor check: limits of this process, which apply to a node, too.
 
 use super::report::DoctorFinding;
 use lastseat_node::http::server::CONNECTIONS_MAX;

@@ -1,10 +1,10 @@
-//! Whether what is planned fits into the memory of Redis.
+//! Doctor check: what is planned fits into the memory of Redis.
 
 use super::report::DoctorFinding;
 use lastseat_ledger::Facts;
 
-/// Bytes that one order of a ticket takes in Redis, hold, buyer and log included, with ids as the edge
-/// makes them. Measured: `cargo run --release -p lastseat-tests --bin ledger_cost`.
+/// Bytes that one order of a ticket takes in Redis, hold, buyer and log included, with ids as the
+/// edge makes them. Measured: `cargo run --release -p lastseat-tests --bin ledger_cost`.
 pub const BYTES_PER_ORDER: u64 = 450;
 /// A rewrite of the append-only file may copy much of the memory once more while a sale goes on.
 const REWRITE_FACTOR: u64 = 2;
@@ -45,7 +45,8 @@ pub(super) fn judge(facts: &Facts, tickets: u64) -> DoctorFinding {
         return DoctorFinding::fail(
             subject,
             format!(
-                "{plan}; while the append-only file is rewritten up to {} MiB, and the machine of Redis \
+                "{plan}; while the append-only file is rewritten up to {} MiB, and the machine of \
+                 Redis \
                  has {} MiB",
                 at_worst / MIB,
                 total / MIB

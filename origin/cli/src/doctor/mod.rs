@@ -1,4 +1,4 @@
-//! Looks at this machine and its Redis with the eyes of a sale that is about to open.
+//! Doctor: checks this machine and its Redis before a sale opens.
 //!
 //! Each file looks at one thing and answers findings; nothing here changes anything.
 
@@ -45,17 +45,17 @@ pub struct Patient {
 /// Looks at everything.
 pub async fn examine(patient: &Patient) -> DoctorReport {
     let mut findings = redis(patient).await;
-    findings.extend(ports::look(&patient.data_dir));
+    findings.extend(ports::inspect(&patient.data_dir));
     findings.push(machine::file_descriptors());
-    findings.extend(keys::look(
+    findings.extend(keys::inspect(
         patient.edge_key.as_ref(),
         patient.buyer_key.as_ref(),
         patient.repository.as_deref(),
     ));
     match &patient.repository {
         Some(root) => {
-            findings.extend(tools::look(root));
-            findings.push(edge_table::look(root));
+            findings.extend(tools::inspect(root));
+            findings.push(edge_table::inspect(root));
         }
         None => findings.push(DoctorFinding::ok(
             "edge",
@@ -103,7 +103,7 @@ async fn redis(patient: &Patient) -> Vec<DoctorFinding> {
         findings.extend(found);
     }
     findings.extend(planned.err());
-    findings.push(numbers::look(url).await);
+    findings.push(numbers::inspect(url).await);
     findings
 }
 

@@ -1,4 +1,4 @@
-//! Whether each node number is used once.
+//! Doctor check: each node number is used by one process.
 
 use super::DoctorFinding;
 use lastseat_ledger::node_numbers::Refused;
@@ -9,7 +9,7 @@ use shared::limits::NODE_LIVE_MS;
 
 const SUBJECT: &str = "numbers";
 
-pub(super) async fn look(url: &LedgerUrl) -> DoctorFinding {
+pub(super) async fn inspect(url: &LedgerUrl) -> DoctorFinding {
     let unchecked = |why: String| {
         let remedy = "look at what was found of this Redis above";
         DoctorFinding::unchecked(SUBJECT, why, remedy)

@@ -1,4 +1,4 @@
-//! Whether the ports of a cluster are free, or else who has them.
+//! Doctor check: the ports of a cluster are free, or which process has them.
 
 use super::report::DoctorFinding;
 use lastseat_cluster::process::port_is_taken;
@@ -10,7 +10,7 @@ use std::path::Path;
 /// Nodes, their operators' listeners, the edge: what `lastseat cluster` takes without flags.
 const PORTS: [u16; 9] = [3001, 3002, 3003, 3004, 3101, 3102, 3103, 3104, 8787];
 
-pub(super) fn look(data_dir: &Path) -> Vec<DoctorFinding> {
+pub(super) fn inspect(data_dir: &Path) -> Vec<DoctorFinding> {
     let taken: Vec<u16> = PORTS
         .into_iter()
         .filter(|port| port_is_taken(*port))
@@ -42,7 +42,8 @@ pub(super) fn look(data_dir: &Path) -> Vec<DoctorFinding> {
             "ports",
             format!("{port} is taken by {who}"),
             format!(
-                "stop it (`ss -ltnp 'sport = :{port}'` shows it), or choose others with --ports and \
+                "stop it (`ss -ltnp 'sport = :{port}'` shows it), or choose others with --ports \
+                 and \
                  --edge-port"
             ),
         )

@@ -1,4 +1,4 @@
-//! What was found, and how it is shown.
+//! Report of the doctor: findings and how they are shown.
 
 use core::fmt;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Judges a Redis by what it says of itself.
+//! Doctor check: settings and state of a Redis server.
 
 use super::known_bad::{Product, hole, numbers};
 use super::report::DoctorFinding;
@@ -51,7 +51,8 @@ fn security(facts: &Facts) -> Option<DoctorFinding> {
     Some(DoctorFinding::warn(
         "security",
         format!("{product:?} {version} was {hole}"),
-        "update the server. Distributions often mend holes without a new number: on Debian or Ubuntu \
+        "update the server. Distributions often mend holes without a new number: on Debian or \
+         Ubuntu \
          look with `apt changelog redis-server | grep CVE-2025-49844`. Until then let nobody but \
          lastseat reach it",
     ))
@@ -131,12 +132,15 @@ fn half_scripts(facts: &Facts) -> Option<DoctorFinding> {
         other => DoctorFinding::warn(
             subject,
             format!(
-                "aof-load-truncated is {}: after a crash inside a script the rest of that script stays in the file, and \
-                 a later start carries it out, unless the nodes may have the file rewritten (BGREWRITEAOF) when they \
+                "aof-load-truncated is {}: after a crash inside a script the rest of that script \
+                 stays in the file, and \
+                 a later start carries it out, unless the nodes may have the file rewritten \
+                 (BGREWRITEAOF) when they \
                  connect",
                 other.unwrap_or("unknown")
             ),
-            "aof-load-truncated no in redis.conf, and deploy/redis/make-whole before each start; elsewhere allow the \
+            "aof-load-truncated no in redis.conf, and deploy/redis/make-whole before each start; \
+             elsewhere allow the \
              user of the nodes +bgrewriteaof, as deploy/redis/users.acl does",
         ),
     })
@@ -150,7 +154,8 @@ fn replicas(facts: &Facts) -> Option<DoctorFinding> {
         DoctorFinding::warn(
             "replicas",
             format!(
-                "{connected} connected, min-replicas-to-write is 0: a primary that was cut off goes on \
+                "{connected} connected, min-replicas-to-write is 0: a primary that was cut off \
+                 goes on \
                  selling, and what it sold is lost at the failover"
             ),
             "redis-cli CONFIG SET min-replicas-to-write 1 and min-replicas-max-lag 2",
@@ -211,7 +216,8 @@ fn clock(facts: &Facts) -> DoctorFinding {
         DoctorFinding::warn(
             "clock",
             format!("the clock of Redis is {apart} ms {way} the one of this machine"),
-            "keep both in time with NTP (timedatectl set-ntp true). Sales open and holds end by the \
+            "keep both in time with NTP (timedatectl set-ntp true). Sales open and holds end by \
+             the \
              clock of Redis",
         )
     } else {

@@ -1,4 +1,4 @@
-//! The programs that lastseat runs or is built with.
+//! Doctor check: programs that lastseat runs or is built with.
 
 use super::known_bad::numbers;
 use super::report::DoctorFinding;
@@ -31,7 +31,7 @@ pub(super) fn redis_server() -> DoctorFinding {
 }
 
 /// The tools of the checkout at `root`.
-pub(super) fn look(root: &Path) -> Vec<DoctorFinding> {
+pub(super) fn inspect(root: &Path) -> Vec<DoctorFinding> {
     vec![
         node(root),
         package(root, "wrangler", "wrangler/bin/wrangler.js"),

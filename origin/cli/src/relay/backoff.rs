@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt.
+//! Backoff between two delivery attempts.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Why a relay ends without being told to, each with the way out.
+//! Errors that end a relay, each with its remedy.
 
 use shared::SaleId;
 
@@ -24,8 +24,10 @@ pub enum RelayError {
     },
     /// The position belongs to another log.
     #[error(
-        "entry {position} of sale {sale} was delivered already, but its log ends at {end}: Redis lost \
-         data, or the sale is another one of the same name. Compare both sides, then begin where you \
+        "entry {position} of sale {sale} was delivered already, but its log ends at {end}: Redis \
+         lost \
+         data, or the sale is another one of the same name. Compare both sides, then begin where \
+         you \
          choose: --from {begin}"
     )]
     Ahead {

@@ -1,4 +1,4 @@
-//! One relay at a time: the lease of its name, kept alive while it works.
+//! Lease of a relay name, renewed while the relay runs: one relay at a time.
 
 use super::stop::Stop;
 use lastseat_ledger::{Fault, LeaseAct, LeaseReply, Ledger};
@@ -59,7 +59,8 @@ impl Lease {
                 Ok(reply) if reply.ours => return Ok(Some(reply.position)),
                 Ok(_) if !said => {
                     info!(
-                        "another relay delivers as {:?}, or one died a moment ago; waiting for it to end",
+                        "another relay delivers as {:?}, or one died a moment ago; waiting for it \
+                         to end",
                         self.name
                     );
                     said = true;

@@ -1,4 +1,4 @@
-//! Reads the log page by page, and says plainly when what should be there is not.
+//! Log reader of the relay: page by page, with an error where entries are missing.
 
 use super::backoff::Backoff;
 use super::error::RelayError;
@@ -32,8 +32,8 @@ impl Log {
         Self { ledger, sale }
     }
 
-    /// The page that begins with entry `next`, tried until the ledger answers; `None` = told to stop
-    /// before.
+    /// The page that begins with entry `next`, tried until the ledger answers; `None` = told to
+    /// stop before.
     pub(super) async fn page(
         &self,
         next: u64,
@@ -59,7 +59,7 @@ impl Log {
             return Ok(Err(RelayError::UnknownSale(sale.clone())));
         };
         let end = snapshot.commit_seq;
-        if self.ledger.acknowledged().commit_seq(sale) > end {
+        if self.ledger.ack_journal().commit_seq(sale) > end {
             return Err(Fault::NotSent("the end of the log is missing".into()));
         }
         let entries = self.ledger.log(sale, next, PAGE).await?;
@@ -88,7 +88,8 @@ impl Log {
         })
     }
 
-    /// Acknowledges all up to `position`. Not worth an end: the next acknowledgement covers this one.
+    /// Acknowledges all up to `position`. Not worth an end: the next acknowledgement covers this
+    /// one.
     pub(super) async fn ack(&self, position: u64) {
         if let Err(fault) = self.ledger.ack(&self.sale, position).await {
             warn!("entry {position} was not acknowledged ({fault}); the next time");

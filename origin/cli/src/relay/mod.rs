@@ -1,8 +1,8 @@
-//! Delivers every change of a sale to a webhook: in order, at least once, and on from where it stopped.
+//! Relay: delivers every change of a sale to a webhook, in order, at least once.
 //!
-//! One POST an entry of the log. The position is kept in Redis after each success, so a relay that was
-//! killed repeats at most the entry that was under way. A lease sees to it that relays of one name
-//! follow each other; a second one waits.
+//! One POST an entry of the log. The position is kept in Redis after each success, so a relay that
+//! was killed repeats at most the entry that was under way. A lease sees to it that relays of one
+//! name follow each other; a second one waits.
 
 mod backoff;
 mod error;

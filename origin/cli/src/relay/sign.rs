@@ -1,14 +1,14 @@
-//! The signature of a delivery, in Stripe's scheme: whoever verifies Stripe's webhooks verifies these.
+//! Signature of a delivery, in Stripe's scheme.
 
 use hmac::{Hmac, KeyInit, Mac};
 use lastseat_node::secret::Secret;
 use sha2::{Digest, Sha256};
 
-/// The value of `Lastseat-Signature`: `t=<unix seconds>,v1=<hex>`, where `<hex>` is the HMAC-SHA-256 of
-/// `<unix seconds>.<body>` under the secret.
+/// The value of `Lastseat-Signature`: `t=<unix seconds>,v1=<hex>`, where `<hex>` is the
+/// HMAC-SHA-256 of `<unix seconds>.<body>` under the secret.
 ///
-/// A receiver computes it again from the raw body, compares in constant time, and refuses a `t` that is
-/// more than some minutes old.
+/// A receiver computes it again from the raw body, compares in constant time, and refuses a `t`
+/// that is more than some minutes old.
 #[must_use]
 pub fn signature(secret: &Secret, unix_seconds: u64, body: &[u8]) -> String {
     // HMAC takes keys of any length; the error type is one of other algorithms.

@@ -1,4 +1,4 @@
-//! The wish that a relay stops: heard between two steps, never in the middle of a delivery.
+//! Stop signal of a relay: checked between two steps, never during a delivery.
 
 use std::time::Duration;
 use tokio::sync::watch;

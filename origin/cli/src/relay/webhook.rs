@@ -1,4 +1,4 @@
-//! One receiver: where deliveries are posted to.
+//! Webhook client: posts deliveries to one receiver.
 
 use super::sign::signature;
 use bytes::Bytes;
@@ -18,8 +18,8 @@ pub const SEQUENCE: &str = "lastseat-sequence";
 
 /// Time for a whole exchange, from the connection to the end of the answer.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Bytes of an answer that are read, so that the connection can be used again; a longer one costs the
-/// connection and nothing else.
+/// Bytes of an answer that are read, so that the connection can be used again; a longer one costs
+/// the connection and nothing else.
 const ANSWER_MAX: usize = 64 * 1024;
 
 /// A receiver of webhooks.

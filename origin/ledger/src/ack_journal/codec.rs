@@ -1,9 +1,9 @@
-//! The lines of the journal: `S <sale> <snapshot> <checksum>`, then `O <id> <record> <checksum>` for each order that was
-//! acknowledged with it. Ids have no spaces and no control characters.
+//! Codec of the ack journal: `S <sale> <snapshot> <checksum>`, then `O <id> <record> <checksum>`
+//! for each order that was acknowledged with it. Ids have no spaces and no control characters.
 //!
-//! A checksum is the CRC-32 of the line before it, in eight hexadecimal digits. That of an order is continued from that of
-//! its head, so that an order is never read under another head. The version before wrote `s` and `o` and no checksums;
-//! such lines are still read.
+//! A checksum is the CRC-32 of the line before it, in eight hexadecimal digits. That of an order is
+//! continued from that of its head, so that an order is never read under another head. The version
+//! before wrote `s` and `o` and no checksums; such lines are still read.
 
 use crate::read_snapshot;
 use crc32fast::Hasher;
@@ -51,7 +51,8 @@ pub(super) fn write<'a>(
     );
     let of_head = end_line(to, begin, 0);
     let head = to.len();
-    // The orders of a batch differ in little more than their ids and buyers, and writing numbers takes long.
+    // The orders of a batch differ in little more than their ids and buyers, and writing numbers
+    // takes long.
     let mut last: Option<(&Order, Range<usize>)> = None;
     for (id, order) in orders {
         let line = to.len();
@@ -131,7 +132,8 @@ struct Head {
 }
 
 impl Line {
-    /// Reads a line that stands under `head`; `None` where it is no line, or an order of no head or of another one.
+    /// Reads a line that stands under `head`; `None` where it is no line, or an order of no head or
+    /// of another one.
     fn read(line: &[u8], head: Option<&Head>) -> Option<Self> {
         let line = std::str::from_utf8(line).ok()?;
         let of_head = head.map(|head| head.checksum);
@@ -167,8 +169,8 @@ impl Line {
     }
 }
 
-/// Reads lines. One that is none, be it cut or damaged, ends its head: what comes after it belongs to nothing until the
-/// next good head. The last line counts only if it is ended.
+/// Reads lines. One that is none, be it cut or damaged, ends its head: what comes after it belongs
+/// to nothing until the next good head. The last line counts only if it is ended.
 pub(super) fn read(text: &[u8], mut each: impl FnMut(&SaleId, &Snapshot, OrderId, Order)) {
     let mut head = None;
     for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -185,8 +187,8 @@ pub(super) fn read(text: &[u8], mut each: impl FnMut(&SaleId, &Snapshot, OrderId
     }
 }
 
-/// The length of the longest part of `text`, from its beginning and of at most `most` bytes, that ends where an answer
-/// does.
+/// The length of the longest part of `text`, from its beginning and of at most `most` bytes, that
+/// ends where an answer does.
 pub(super) fn whole_answers(text: &[u8], most: usize) -> usize {
     let ends = |at: usize| {
         at == text.len() || at == 0 || (text[at - 1] == b'\n' && text[at..].starts_with(b"S "))

@@ -1,4 +1,5 @@
-//! A journal that was cut, torn or damaged: what is read of it was written, and all that is whole is read.
+//! A journal that was cut, torn or damaged: what is read of it was written, and all that is whole
+//! is read.
 
 use super::codec::{read, write};
 use shared::{Order, OrderId, SaleId, SaleState, Snapshot, Terms, UnixMillis};
@@ -121,7 +122,8 @@ fn a_journal_whose_beginning_is_missing_up_to_any_byte_has_the_answers_that_are_
     }
 }
 
-/// As a full disk left it: the half line of a write that failed, and what was written when there was room again behind it.
+/// As a full disk left it: the half line of a write that failed, and what was written when there
+/// was room again behind it.
 #[test]
 fn nothing_behind_a_torn_line_is_read_into_the_sale_before_it() {
     for before in [false, true] {

@@ -1,10 +1,10 @@
-//! What was heard of one sale.
+//! Last seen state of one sale: the newest snapshot and its `commit_seq`.
 
 use shared::Snapshot;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// The last word of the ledger on one sale.
+/// The newest snapshot of one sale.
 #[derive(Debug, Default)]
 pub(super) struct LastSeen {
     /// Read with each call, so without the lock.
@@ -14,7 +14,7 @@ pub(super) struct LastSeen {
 }
 
 impl LastSeen {
-    pub(super) fn hear(&self, snapshot: &Snapshot) {
+    pub(super) fn observe(&self, snapshot: &Snapshot) {
         if snapshot.commit_seq < self.commit_seq() {
             return;
         }

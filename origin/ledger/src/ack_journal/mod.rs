@@ -1,5 +1,7 @@
-//! What this process heard of each sale and which orders it acknowledged: what a ledger that has lost its last moments is
-//! healed from. Bounded, in memory and in a file of the node.
+//! Ack journal: snapshots seen and orders acknowledged by this process, for recovery.
+//!
+//! What this process heard of each sale and which orders it acknowledged: what a ledger that has
+//! lost its last moments is healed from. Bounded, in memory and in a file of the node.
 
 mod codec;
 #[cfg(test)]
@@ -41,7 +43,8 @@ struct Inner {
 #[derive(Clone, Copy, Debug)]
 pub struct SentMark(u64);
 
-/// The journal was read meanwhile: this answer may be one of a ledger that is not the ledger any more.
+/// Recovery has already read the journal, so this reply may come from a deposed primary. It must
+/// not be acknowledged.
 #[derive(Clone, Copy, Debug)]
 pub struct TooLate;
 
@@ -58,7 +61,7 @@ impl AckJournal {
         segments.copy().read(|sale, snapshot, _, _| {
             if sales.len() < SALES_MAX || sales.contains_key(sale) {
                 let heard: &mut Arc<LastSeen> = sales.entry(sale.clone()).or_default();
-                heard.hear(snapshot);
+                heard.observe(snapshot);
             }
         });
         Ok(Self(Arc::new(Inner {
@@ -89,14 +92,14 @@ impl AckJournal {
         sales.get(sale).cloned()
     }
 
-    /// Takes in what the ledger said of `sale`.
-    pub fn hear(&self, sale: &SaleId, snapshot: &Snapshot) {
+    /// Updates the last seen snapshot of `sale`.
+    pub fn observe(&self, sale: &SaleId, snapshot: &Snapshot) {
         if let Some(heard) = self.of(sale) {
-            return heard.hear(snapshot);
+            return heard.observe(snapshot);
         }
         let mut sales = self.0.sales.write().unwrap_or_else(PoisonError::into_inner);
         if sales.len() < SALES_MAX || sales.contains_key(sale) {
-            sales.entry(sale.clone()).or_default().hear(snapshot);
+            sales.entry(sale.clone()).or_default().observe(snapshot);
         }
     }
 
@@ -106,7 +109,8 @@ impl AckJournal {
         SentMark(self.0.readings.load(Ordering::Acquire))
     }
 
-    /// Notes orders as they are acknowledged, before anybody hears of it. They were asked for at `sent`.
+    /// Notes orders as they are acknowledged, before anybody hears of it. They were asked for at
+    /// `sent`.
     ///
     /// # Errors
     /// They must not be acknowledged: what was noted has been read meanwhile.
@@ -117,7 +121,7 @@ impl AckJournal {
         orders: impl Iterator<Item = (&'a OrderId, &'a Order)>,
         sent: SentMark,
     ) -> Result<(), TooLate> {
-        self.hear(sale, snapshot);
+        self.observe(sale, snapshot);
         let Some(journal) = &self.0.journal else {
             return Ok(());
         };
@@ -133,12 +137,14 @@ impl AckJournal {
         Ok(())
     }
 
-    /// Reads all that was noted. Whatever is asked for before this and answered after it is [`TooLate`].
+    /// Reads all that was noted. Whatever is asked for before this and answered after it is
+    /// [`TooLate`].
     ///
-    /// Answers how much had been noted, for [`AckJournal::noted_since`]. Takes some tens of milliseconds where the
-    /// journal is full: not for the threads of a runtime.
+    /// Answers how much had been noted, for [`AckJournal::noted_since`]. Takes some tens of
+    /// milliseconds where the journal is full: not for the threads of a runtime.
     ///
-    /// With `first`, answers that are under way count: this process has asked no other server that could give them.
+    /// With `first`, answers that are under way count: this process has asked no other server that
+    /// could give them.
     pub fn read(&self, first: bool) -> (u64, AckedOrders) {
         let Some(journal) = &self.0.journal else {
             return (0, AckedOrders::new());
@@ -171,8 +177,8 @@ impl AckJournal {
         (noted, orders)
     }
 
-    /// Tries again to write what the file lacks after a write that failed; at most once a second. Writes up to two
-    /// segments: not for the threads of a runtime.
+    /// Tries again to write what the file lacks after a write that failed; at most once a second.
+    /// Writes up to two segments: not for the threads of a runtime.
     pub fn write_missing(&self) {
         if let Some(journal) = &self.0.journal {
             let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
@@ -261,7 +267,8 @@ mod tests {
         assert_eq!(told, wanted);
     }
 
-    /// Written by lastseat before its lines had checksums; the process died on the way with the last one.
+    /// Written by lastseat before its lines had checksums; the process died on the way with the
+    /// last one.
     #[test]
     fn a_journal_of_the_version_before_is_read_and_gone_on_with() {
         let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! How far a segment of the journal is in its file.
+//! File of one journal segment, and how much of the segment it has.
 
 use super::codec::whole_answers;
 use crate::private_file;
@@ -53,7 +53,8 @@ impl Saved {
         segment.len() - self.bytes
     }
 
-    /// Writes what the file lacks of `segment`, and makes the file if there is none. What gets out before an error is kept as far as it is whole answers.
+    /// Writes what the file lacks of `segment`, and makes the file if there is none. What gets out
+    /// before an error is kept as far as it is whole answers.
     pub(super) fn save(&mut self, segment: &[u8], path: &Path) -> io::Result<()> {
         if self.bytes == segment.len() && self.file.is_some() {
             return Ok(());

@@ -1,5 +1,6 @@
-//! The journal's bytes: two segments in memory and the same two in files. The newer one is written, and when it is full
-//! the older one is dropped.
+//! Segments of the ack journal: two in memory and the same two in files.
+//!
+//! The newer one is written, and when it is full the older one is dropped.
 
 use super::codec;
 use super::segment_file::Saved;
@@ -78,7 +79,8 @@ impl Segments {
         })
     }
 
-    /// Notes the orders of one answer, in memory and with one write to the file. Answers how much was noted, if it was.
+    /// Notes the orders of one answer, in memory and with one write to the file. Answers how much
+    /// was noted, if it was.
     pub(super) fn append<'a>(
         &mut self,
         sale: &SaleId,
@@ -123,7 +125,8 @@ impl Segments {
         }
     }
 
-    /// Tries again to write what the files lack, if they lack something and the last try was `pause` ago.
+    /// Tries again to write what the files lack, if they lack something and the last try was
+    /// `pause` ago.
     pub(super) fn retry(&mut self, pause: Duration) {
         match &self.trouble {
             Some(trouble) if trouble.tried.elapsed() >= pause => self.save(),
@@ -132,8 +135,8 @@ impl Segments {
         }
     }
 
-    /// Brings the files up to what memory has. That they cannot be written is no reason to refuse buyers: memory has the
-    /// same, and it is tried again.
+    /// Brings the files up to what memory has. That they cannot be written is no reason to refuse
+    /// buyers: memory has the same, and it is tried again.
     fn save(&mut self) {
         let saved = self.try_save();
         if let Err(e) = &saved {
@@ -142,7 +145,8 @@ impl Segments {
             let path = self.path.display();
             let trouble = self.trouble.get_or_insert_with(|| {
                 tracing::error!(
-                    "{path} cannot be written: {e}; were this node killed now together with the ledger, the orders that \
+                    "{path} cannot be written: {e}; were this node killed now together with the \
+                     ledger, the orders that \
                      it acknowledges could not be restored. It is tried again every {RETRY:?}"
                 );
                 Trouble {
@@ -191,8 +195,9 @@ fn older(path: &Path) -> PathBuf {
     path.with_extension("log.1")
 }
 
-/// Cuts the half line off with which a file ends whose last write was cut: what is written next must not become a part of
-/// it, and half a line of the version before, ended, would pass for a line.
+/// Cuts the half line off with which a file ends whose last write was cut: what is written next
+/// must not become a part of it, and half a line of the version before, ended, would pass for a
+/// line.
 fn cut_half_line(path: &Path) -> io::Result<()> {
     let mut file = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => file,
@@ -220,7 +225,8 @@ fn cut_half_line(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The whole lines at the end of a file, at most two segments of them; nothing where there is no file.
+/// The whole lines at the end of a file, at most two segments of them; nothing where there is no
+/// file.
 fn tail(path: &Path, bytes: usize) -> io::Result<Vec<u8>> {
     let mut file = match File::open(path) {
         Ok(file) => file,

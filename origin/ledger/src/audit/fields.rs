@@ -1,8 +1,8 @@
-//! The fields of a sale, each looked at for itself, and held against the log.
+//! Audit of the fields of a sale, one by one and against the log.
 
 use super::found::{FindingKind, Found};
 use super::log::Log;
-use super::look::{KINDS, LOG, NUMBERS, ORDERS, OTHERS, PARTS, SALE, SaleRead, shown};
+use super::sale_read::{KINDS, LOG, NUMBERS, ORDERS, OTHERS, PARTS, SALE, SaleRead, shown};
 use shared::ledger_model::order_book::OrderCount;
 use shared::limits::CAPACITY_MAX;
 
@@ -98,11 +98,13 @@ pub(super) fn check_fields(look: &SaleRead, found: &mut Found) {
 fn check_history(look: &SaleRead, found: &mut Found) {
     let why = match look.text("history") {
         None => {
-            "the sale has no field history: one of an older lastseat, or the field was deleted. It is taken to be \
+            "the sale has no field history: one of an older lastseat, or the field was deleted. \
+             It is taken to be \
              whole"
         }
         Some(history) if history != look.history => {
-            "the sale stands still: Redis was started again or replaced, and what nodes acknowledged may not be \
+            "the sale stands still: Redis was started again or replaced, and what nodes \
+             acknowledged may not be \
              restored yet. Audit again when it sells"
         }
         Some(_) => return,
@@ -145,7 +147,10 @@ pub(super) fn check_counters(look: &SaleRead, log: &Log, count: &OrderCount, fou
     if let Some(peak) = look.number("ended_peak").filter(|peak| *peak < most) {
         found.not_checked(
             "field ended_peak of the sale",
-            format!("it says {peak}, a buyer has {most} ended orders: some ended under an older lastseat"),
+            format!(
+                "it says {peak}, a buyer has {most} ended orders: some ended under an older \
+                lastseat"
+            ),
             false,
         );
     }
@@ -251,7 +256,8 @@ pub(super) fn check_log(look: &SaleRead, log: &Log, found: &mut Found) {
             found.note(
                 FindingKind::LogAhead,
                 format!(
-                    "the log has entry {seq}, the sale is at {commit_seq}: a script was carried out by half ({events})"
+                    "the log has entry {seq}, the sale is at {commit_seq}: a script was carried \
+                     out by half ({events})"
                 ),
             );
         }
@@ -287,7 +293,10 @@ fn check_last_id(look: &SaleRead, log: &Log, commit_seq: Option<u64>, found: &mu
     if beyond && log.foreign.is_empty() {
         found.note(
             FindingKind::LogNumberAhead,
-            format!("the log gave the number {id}, the sale is at {expected}: its next entry would be refused"),
+            format!(
+                "the log gave the number {id}, the sale is at {expected}: its next entry \
+                would be refused"
+            ),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What an audit finds, by kind, and what it could not check.
+//! Audit findings by kind, and what could not be checked.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -34,10 +34,12 @@ macro_rules! kinds {
 
 kinds! {
     /// The sale's own hash is missing while others of its keys exist.
-    SaleMissing "find out who deleted it. `lastseat audit --repair-plan` makes it anew from a whole log; otherwise \
+    SaleMissing "find out who deleted it. `lastseat audit --repair-plan` makes it anew from a \
+        whole log; otherwise \
         restore a backup";
     /// A key is of another type.
-    WrongType "find out who wrote it. `lastseat audit --repair-plan` sets it aside and makes the key anew where \
+    WrongType "find out who wrote it. `lastseat audit --repair-plan` sets it aside and makes the \
+        key anew where \
         the others have what it had";
     /// The hash of the orders is missing although the sale had orders.
     OrdersMissing "restore a backup, or `lastseat audit --repair-plan` where the log is whole";
@@ -46,9 +48,11 @@ kinds! {
     /// A field of the sale is no number, state or format that lastseat writes.
     FieldInvalid "`lastseat audit --repair-plan` sets it from orders and log";
     /// The counters say that more tickets are taken than exist.
-    CountersAboveCapacity "do not sell. `lastseat audit --repair-plan` sets the counters from the orders";
+    CountersAboveCapacity "do not sell. `lastseat audit --repair-plan` sets the counters from the \
+        orders";
     /// Orders have more tickets than exist.
-    Oversold "do not sell. Raise the capacity or cancel orders: `lastseat audit --repair-plan --capacity N` names both";
+    Oversold "do not sell. Raise the capacity or cancel orders: `lastseat audit --repair-plan \
+        --capacity N` names both";
     /// The counter of held or confirmed tickets differs from the orders.
     Counter "`lastseat audit --repair-plan` sets the counter from the orders";
     /// Capacity, state, terms or version differ from what the log says.
@@ -56,13 +60,16 @@ kinds! {
     /// A field of the orders is no order id.
     RecordForeign "find out who wrote it. `lastseat audit --repair-plan` removes it";
     /// A record is not one that lastseat writes.
-    RecordInvalid "`lastseat audit --repair-plan` writes it anew from the log, where the log has the order";
+    RecordInvalid "`lastseat audit --repair-plan` writes it anew from the log, where the log has \
+        the order";
     /// An order is in the log and has no record.
     RecordMissing "`lastseat audit --repair-plan` writes it anew from the log";
     /// A record differs from what the log says of the order.
-    RecordAgainstLog "choose which of them stands: `lastseat audit --repair-plan --trust log` or `--trust records`";
+    RecordAgainstLog "choose which of them stands: `lastseat audit --repair-plan --trust log` or \
+        `--trust records`";
     /// A record of an order that a whole log does not have.
-    RecordUnlogged "choose whether it stands: `lastseat audit --repair-plan --trust log` or `--trust records`";
+    RecordUnlogged "choose whether it stands: `lastseat audit --repair-plan --trust log` or \
+        `--trust records`";
     /// A field of the buyers is no buyer's id.
     BuyerForeign "find out who wrote it. `lastseat audit --repair-plan` removes it";
     /// A buyer's tally differs from the orders, or is no number.
@@ -74,26 +81,34 @@ kinds! {
     /// A hold differs from the deadline in the order's record, is missing, or has no held order.
     Hold "`lastseat audit --repair-plan` sets the hold from the orders";
     /// The log is missing.
-    LogMissing "find out who deleted it; what its readers have not read is lost to them. `lastseat audit \
+    LogMissing "find out who deleted it; what its readers have not read is lost to them. \
+        `lastseat audit \
         --repair-plan` begins a new one that says so";
     /// The log begins after what was acknowledged, with entries that nobody acknowledged gone.
-    LogTrimmed "find out who trimmed it; what its readers have not read is lost to them: give them `lastseat orders \
+    LogTrimmed "find out who trimmed it; what its readers have not read is lost to them: give \
+        them `lastseat orders \
         export`. `lastseat audit --repair-plan` acknowledges what is gone";
     /// Entries are missing inside the log.
-    LogGap "what readers have not read before it is lost to them: give them `lastseat orders export`. `lastseat audit \
+    LogGap "what readers have not read before it is lost to them: give them `lastseat orders \
+        export`. `lastseat audit \
         --repair-plan` ends the log before it";
     /// An entry of the log is not one that lastseat writes.
-    LogEntryInvalid "find out who wrote it. `lastseat audit --repair-plan` removes it or ends the log before it";
+    LogEntryInvalid "find out who wrote it. `lastseat audit --repair-plan` removes it or ends the \
+        log before it";
     /// The log ends before the sale's commit_seq.
     LogBehind "`lastseat audit --repair-plan` adds an entry that says what was lost";
     /// The log has entries after the sale's commit_seq: a script was carried out by half.
-    LogAhead "`lastseat audit --repair-plan` finishes what the entry says; with `--ahead undo` it takes it back";
-    /// The log gave a higher number than it has and the sale knows: its next entry would be refused.
+    LogAhead "`lastseat audit --repair-plan` finishes what the entry says; with `--ahead undo` it \
+        takes it back";
+    /// The log gave a higher number than it has and the sale knows: its next entry would be
+    /// refused.
     LogNumberAhead "`lastseat audit --repair-plan` sets the number back";
     /// After an entry of the log more tickets were taken than existed.
-    LogOversold "do not sell. Two scripts gave the same ticket: report it with this audit and the append-only file";
+    LogOversold "do not sell. Two scripts gave the same ticket: report it with this audit and the \
+        append-only file";
     /// An entry changes an order that the log does not have.
-    LogContradiction "find out who wrote into the log; report it with this audit and the append-only file";
+    LogContradiction "find out who wrote into the log; report it with this audit and the \
+        append-only file";
     /// More is acknowledged than the log ever had.
     AcknowledgedAhead "`lastseat audit --repair-plan` sets acked_seq to what the log has";
 }
@@ -122,8 +137,9 @@ pub struct NotChecked {
     pub what: String,
     /// Why not.
     pub why: String,
-    /// Whether that keeps the audit from being `ok`. It does where damage may be hidden by it; it does not where a sale
-    /// that is as it should be looks like that, such as one whose log was acknowledged and trimmed.
+    /// Whether that keeps the audit from being `ok`. It does where damage may be hidden by it; it
+    /// does not where a sale that is as it should be looks like that, such as one whose log was
+    /// acknowledged and trimmed.
     pub matters: bool,
 }
 

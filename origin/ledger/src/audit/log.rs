@@ -1,8 +1,8 @@
-//! The log as it lies in Redis, read entry by entry whatever its entries are, and what it says of the sale.
+//! Audit of the event log: reads entries whatever they contain.
 
 use super::super::{Fault, Ledger, redis_keys, reply};
 use super::found::{FindingKind, Found};
-use super::look::{bytes, shown};
+use super::sale_read::{bytes, shown};
 use redis::Value;
 use shared::domain::sale::Terms;
 use shared::ledger_model::event_log::{Entry, Event};
@@ -12,7 +12,8 @@ use std::collections::HashMap;
 
 /// Log entries that one page reads; each may hold the events of a batch of 1,024 orders.
 const PAGE: usize = 16;
-/// Entries that are no entries, or follow none, and are kept by name; with more no repair is planned.
+/// Entries that are no entries, or follow none, and are kept by name; with more no repair is
+/// planned.
 pub(super) const BAD_MAX: usize = 1_000;
 
 /// An item of the stream.
@@ -93,7 +94,8 @@ pub(super) struct Log {
     pub begins_healed: bool,
     /// Orders whose whole life it has.
     pub orders: OrderBook,
-    /// Whether it has the life of the sale from its creation, and nothing is missing or unreadable in it.
+    /// Whether it has the life of the sale from its creation, and nothing is missing or unreadable
+    /// in it.
     pub whole: bool,
     /// The last position at which something is missing or unreadable in it.
     pub broken_at: Option<u64>,
@@ -154,7 +156,8 @@ impl Log {
         }
     }
 
-    /// Takes the next item. `commit_seq` is the sale's, where it says one; returns the entry if it counts.
+    /// Takes the next item. `commit_seq` is the sale's, where it says one; returns the entry if it
+    /// counts.
     pub(super) fn take(
         &mut self,
         item: &Item,

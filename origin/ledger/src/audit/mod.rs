@@ -1,20 +1,21 @@
-//! The audit: recounts a sale from its orders and from its log, and compares both with the counters.
+//! The audit: recounts a sale from its orders and from its log, and compares both with the
+//! counters.
 //!
-//! It works while the sale sells. A scan of a changing hash sees each order in some state between the
-//! log positions before and after it; applying the log entries of that range again brings every order to the end
-//! of the range exactly, because events name the new state, not the difference (the redo of a fuzzy
-//! checkpoint, as in ARIES). Tallies and holds that moved during their scan are read once more, together with the
-//! position of the log that they stand for.
+//! It works while the sale sells. A scan of a changing hash sees each order in some state between
+//! the log positions before and after it; applying the log entries of that range again brings every
+//! order to the end of the range exactly, because events name the new state, not the difference
+//! (the redo of a fuzzy checkpoint, as in ARIES). Tallies and holds that moved during their scan
+//! are read once more, together with the position of the log that they stand for.
 //!
-//! It works on damaged data, too: it reads keys and fields as they are, by no script that expects something of them,
-//! names what lastseat does not write, and goes on. It writes nothing.
+//! It works on damaged data, too: it reads keys and fields as they are, by no script that expects
+//! something of them, names what lastseat does not write, and goes on. It writes nothing.
 
 mod fields;
 mod found;
 mod log;
-mod look;
 pub mod plan;
 mod recount;
+mod sale_read;
 mod scan;
 
 pub use found::{Finding, FindingKind, NotChecked};
@@ -49,7 +50,8 @@ pub struct AuditReport {
     pub orders: BTreeMap<&'static str, u64>,
     /// Position of the log that the recount stands for.
     pub commit_seq: u64,
-    /// First position that the log still has, 0 where it has none; what is before was acknowledged and trimmed.
+    /// First position that the log still has, 0 where it has none; what is before was acknowledged
+    /// and trimmed.
     pub log_from: u64,
     /// Orders whose whole life is in the log and was compared with their records.
     pub orders_in_log: u64,
@@ -87,7 +89,8 @@ impl Ledger {
         Ok(orders)
     }
 
-    /// Recounts `sale`, also while it sells and whatever its data is; `None` when there is no such sale.
+    /// Recounts `sale`, also while it sells and whatever its data is; `None` when there is no such
+    /// sale.
     ///
     /// # Errors
     /// See [`Fault`]: Redis does not answer. Never because of what lies there.
@@ -108,8 +111,8 @@ impl Ledger {
         Ok(recount.map(|recount| recount.report()))
     }
 
-    /// Audits `sale` and plans how to bring it in line with its orders and its log. Nothing is changed. The plan is
-    /// for a sale that does not sell meanwhile.
+    /// Audits `sale` and plans how to bring it in line with its orders and its log. Nothing is
+    /// changed. The plan is for a sale that does not sell meanwhile.
     ///
     /// # Errors
     /// As [`Ledger::audit`].

@@ -3,7 +3,7 @@
 use super::super::{Fault, Ledger};
 use super::found::{FindingKind, Found};
 use super::log::{Item, Log};
-use super::look::{BUYERS, HOLDS, LOG, ORDERS, SaleRead, shown};
+use super::sale_read::{BUYERS, HOLDS, LOG, ORDERS, SaleRead, shown};
 use super::scan::{ENDED, Foreign, Holds, Records, Tallies};
 use super::{AuditProgress, AuditReport, fields};
 use shared::ledger_model::order_book::{OrderBook, OrderCount};
@@ -12,7 +12,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Tallies and holds that are read once more in one call.
 const PEEK: usize = 500;
-/// Tallies, and holds, that are read once more in all: where so many differ, one more says nothing new.
+/// Tallies, and holds, that are read once more in all: where so many differ, one more says nothing
+/// new.
 const SUSPECTS_MAX: usize = 20_000;
 
 /// The log was trimmed faster than it was read: begin anew.
@@ -85,13 +86,13 @@ impl Recount {
             let scanned = ledger.scan_holds(sale).await;
             recount.holds = or_nothing(scanned, ":holds", &mut recount.found)?;
         }
-        if let Err(trimmed) = recount.look_again(ledger, &[], &[]).await? {
+        if let Err(trimmed) = recount.read_again(ledger, &[], &[]).await? {
             return Ok(Err(trimmed));
         }
         if let Err(trimmed) = recount.check_names(ledger).await? {
             return Ok(Err(trimmed));
         }
-        if let Err(trimmed) = recount.look_again(ledger, &[], &[]).await? {
+        if let Err(trimmed) = recount.read_again(ledger, &[], &[]).await? {
             return Ok(Err(trimmed));
         }
         recount.judge();
@@ -99,7 +100,7 @@ impl Recount {
     }
 
     /// Looks at the sale now and brings the orders to where the log is now.
-    async fn look_again(
+    async fn read_again(
         &mut self,
         ledger: &Ledger,
         buyers: &[String],
@@ -109,8 +110,8 @@ impl Recount {
         self.catch_up(ledger, &|_, _, _| {}).await
     }
 
-    /// Applies what the log has gained, as far as the last look says; to its end where it says nothing or the log is
-    /// ahead of it.
+    /// Applies what the log has gained, as far as the last look says; to its end where it says
+    /// nothing or the log is ahead of it.
     async fn catch_up(&mut self, ledger: &Ledger, tell: &AuditProgress<'_>) -> Step<()> {
         if !self.look.reads(LOG) || self.look.is_missing(LOG) {
             return Ok(Ok(()));
@@ -170,14 +171,14 @@ impl Recount {
         Ok(acked > self.acked_at && acked >= self.log.position() && acked + 1 >= seq)
     }
 
-    /// Compares each tally and each hold with the orders. What differs after the scan is read once more at one
-    /// position of the log, and only what differs there differs.
+    /// Compares each tally and each hold with the orders. What differs after the scan is read once
+    /// more at one position of the log, and only what differs there differs.
     async fn check_names(&mut self, ledger: &Ledger) -> Step<()> {
         let suspects = self.suspect_tallies();
         let suspects = self.bounded("tallies of buyers", suspects);
         let (mut counted_at, mut count) = (self.log.position(), self.orders.count());
         for names in suspects.chunks(PEEK) {
-            if let Err(trimmed) = self.look_again(ledger, names, &[]).await? {
+            if let Err(trimmed) = self.read_again(ledger, names, &[]).await? {
                 return Ok(Err(trimmed));
             }
             if counted_at != self.log.position() {
@@ -191,7 +192,7 @@ impl Recount {
         let suspects = self.suspect_holds();
         let suspects = self.bounded("holds", suspects);
         for names in suspects.chunks(PEEK) {
-            if let Err(trimmed) = self.look_again(ledger, &[], names).await? {
+            if let Err(trimmed) = self.read_again(ledger, &[], names).await? {
                 return Ok(Err(trimmed));
             }
             let deadlines: Vec<Option<String>> = self.look.deadlines().collect();
@@ -317,7 +318,8 @@ impl Recount {
         let fewer = self.tallies_of_ended_below(&count);
         if fewer > 0 {
             let why = format!(
-                "{fewer} buyers have more of them than are counted: they ended under an older lastseat"
+                "{fewer} buyers have more of them than are counted: they ended under an older \
+                 lastseat"
             );
             self.found.not_checked("ended orders of buyers", why, false);
         }
@@ -353,8 +355,8 @@ impl Recount {
         }
     }
 
-    /// Orders whose whole life the log still has must be there as the log tells it, and no order may be
-    /// there that a whole log does not know.
+    /// Orders whose whole life the log still has must be there as the log tells it, and no order
+    /// may be there that a whole log does not know.
     fn compare_with_log(&mut self) {
         for (id, logged) in self.log.orders.whole() {
             let what = format!("order {id}");
@@ -420,7 +422,8 @@ impl Recount {
     }
 }
 
-/// The names of which `counted` and `kept` say different things, or of which `kept` says none that can be read.
+/// The names of which `counted` and `kept` say different things, or of which `kept` says none that
+/// can be read.
 fn differing<K: Clone + Eq + std::hash::Hash>(
     counted: &HashMap<K, u64>,
     kept: &HashMap<K, Option<u64>>,
@@ -430,7 +433,8 @@ fn differing<K: Clone + Eq + std::hash::Hash>(
     names.into_iter().filter(differs).cloned().collect()
 }
 
-/// What was read; nothing, and that it was not checked, where the key has become something else meanwhile.
+/// What was read; nothing, and that it was not checked, where the key has become something else
+/// meanwhile.
 fn or_nothing<T: Default>(
     read: Result<T, Fault>,
     key: &str,

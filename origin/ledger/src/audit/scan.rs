@@ -2,7 +2,7 @@
 
 use super::super::{Fault, Ledger, redis_keys, reply};
 use super::AuditProgress;
-use super::look::{bytes, number};
+use super::sale_read::{bytes, number};
 use redis::Value;
 use shared::{BuyerId, Order, OrderId, SaleId};
 use std::collections::{BTreeSet, HashMap};

@@ -1,4 +1,4 @@
-//! How long to wait between two attempts.
+//! Backoff between two connection attempts.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use std::time::Duration;
 const FIRST_MS: u64 = 20;
 const LONGEST_MS: u64 = 500;
 
-/// Waits that double, each shortened by chance to at least its half, so that the nodes do not come together.
+/// Waits that double, each shortened by chance to at least its half, so that the nodes do not come
+/// together.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failed: u32,

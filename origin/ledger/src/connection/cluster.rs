@@ -1,8 +1,9 @@
-//! The masters of a Redis Cluster: who has which slot, and a connection to each.
+//! Redis Cluster client: slot owners, and a connection to each primary.
 //!
-//! redis-rs has a client for clusters. This is not it, because a sending has a verdict here (that client sends again by
-//! itself), because each connection must say which run of the server it leads to, and because a script has to be
-//! loaded on the very node that does not know it. All that is left to do is this table: a sale has one slot.
+//! redis-rs has a client for clusters. This is not it, because a sending has a verdict here (that
+//! client sends again by itself), because each connection must say which run of the server it leads
+//! to, and because a script has to be loaded on the very node that does not know it. All that is
+//! left to do is this table: a sale has one slot.
 
 use super::backoff::Backoff;
 use super::cluster_slots::{self, Range};
@@ -98,8 +99,8 @@ impl Masters {
         Err(format!("no master of the cluster has slot {slot}"))
     }
 
-    /// The connection to the node at `place`, which a node on the host of `near` has named; it may have named a port
-    /// alone.
+    /// The connection to the node at `place`, which a node on the host of `near` has named; it may
+    /// have named a port alone.
     pub(super) fn at(&self, place: &str, near: &Stream) -> Option<Stream> {
         if let Some(port) = place.strip_prefix(':') {
             let (host, _) = near.name().rsplit_once(':')?;
@@ -144,7 +145,7 @@ impl Masters {
         &self,
         reader: &'a mut watch::Receiver<Known>,
     ) -> Result<watch::Ref<'a, Known>, String> {
-        self.kindle();
+        self.spawn_task();
         let within = Duration::from_millis(LEDGER_DEADLINE_MS);
         let settled = reader.wait_for(|known| !matches!(known, Known::Nothing));
         let known = tokio::time::timeout(within, settled).await;
@@ -159,7 +160,7 @@ impl Masters {
         }
     }
 
-    fn kindle(&self) {
+    fn spawn_task(&self) {
         let learner = &self.0.learner;
         let mut learner = learner.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(learner) = learner.take() {
@@ -224,7 +225,7 @@ impl TopologyRefresh {
         loop {
             let looked = Instant::now();
             let answer = tokio::select! {
-                answer = look(&self.seeds, &self.wires.settings, &present, self.turn) => answer,
+                answer = lookup(&self.seeds, &self.wires.settings, &present, self.turn) => answer,
                 () = self.state.closed() => return,
             };
             self.turn = self.turn.wrapping_add(1);
@@ -256,7 +257,8 @@ impl TopologyRefresh {
         }
     }
 
-    /// Takes a new map; with `at_once`, connects to its masters before somebody needs them, to hear who they are.
+    /// Takes a new map; with `at_once`, connects to its masters before somebody needs them, to hear
+    /// who they are.
     fn apply(&self, ranges: &[Range], at_once: bool) {
         let masters = cluster_slots::masters(ranges);
         self.wires.keep(&masters);
@@ -268,7 +270,7 @@ impl TopologyRefresh {
             return tracing::warn!("a node of the cluster named a master that is no address");
         };
         if at_once {
-            wires.iter().for_each(Stream::kindle);
+            wires.iter().for_each(Stream::spawn_task);
         }
         self.state.send_replace(Known::Map(Map {
             ranges: ranges.to_vec(),
@@ -279,7 +281,7 @@ impl TopologyRefresh {
 }
 
 /// Asks one node after the other who has which slot.
-async fn look(
+async fn lookup(
     seeds: &[ConnectionInfo],
     settings: &RedisConnectionInfo,
     present: &[Range],

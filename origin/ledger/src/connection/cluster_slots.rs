@@ -1,4 +1,4 @@
-//! Which slot of a Redis Cluster a key is in, and which master has which slots.
+//! Slots of a Redis Cluster: the slot of a key, and the primary of a slot.
 
 use crate::redis_keys;
 use crate::reply;
@@ -9,7 +9,8 @@ use std::sync::Arc;
 /// Slots of a Redis Cluster.
 const SLOTS: u16 = 16_384;
 
-/// The slot of a key: of the part in braces, if it has one, so that all keys of a sale share theirs.
+/// The slot of a key: of the part in braces, if it has one, so that all keys of a sale share
+/// theirs.
 pub(super) fn of_key(key: &[u8]) -> u16 {
     let tag = key.iter().position(|b| *b == b'{').and_then(|open| {
         let rest = &key[open + 1..];
@@ -19,8 +20,8 @@ pub(super) fn of_key(key: &[u8]) -> u16 {
     crc16(tag.unwrap_or(key)) % SLOTS
 }
 
-/// The slot of the first key of a command; for one without keys that of the list of sales, so that it always goes
-/// to the same master.
+/// The slot of the first key of a command; for one without keys that of the list of sales, so that
+/// it always goes to the same master.
 pub(super) fn of_command(command: &Cmd) -> u16 {
     let word = |index: usize| match command.args_iter().nth(index) {
         Some(Arg::Simple(bytes)) => Some(bytes),

@@ -1,4 +1,4 @@
-//! Opening one connection.
+//! Connect: opens and prepares one connection.
 
 use super::seal::seal;
 use super::server_identity::RunId;
@@ -24,8 +24,12 @@ pub(super) struct Connected {
     pub(super) replica: bool,
 }
 
-/// Opens a connection, asks who is there, and sees to it that nothing is written behind a half script.
-pub(super) async fn dial(info: &ConnectionInfo, within: Duration) -> Result<Connected, RedisError> {
+/// Opens a connection, asks who is there, and sees to it that nothing is written behind a half
+/// script.
+pub(super) async fn open_stream(
+    info: &ConnectionInfo,
+    within: Duration,
+) -> Result<Connected, RedisError> {
     let work = async {
         let (mut connection, end) = open(info).await?;
         let mut questions = redis::pipe();
@@ -81,8 +85,8 @@ async fn in_time<T>(
     done.unwrap_or_else(|_| Err(late().into()))
 }
 
-/// The stream is opened here and not by redis-rs, so that the end of the connection is heard at once and not with
-/// the next order.
+/// The stream is opened here and not by redis-rs, so that the end of the connection is heard at
+/// once and not with the next order.
 async fn open(
     info: &ConnectionInfo,
 ) -> Result<(MultiplexedConnection, JoinHandle<()>), RedisError> {

@@ -1,8 +1,10 @@
-//! The way to Redis: which server has what is asked for, and a connection to it. All calls of a link share its
-//! connections: redis-rs sends them down one socket and sorts the replies.
+//! Connections to Redis: routes each call to the server that has the sale.
 //!
-//! Whatever goes wrong, a call ends with a verdict. It is sent again here only when the server said that it did nothing:
-//! the script was not known, or another node of the cluster has the slot.
+//! All calls of a link share its connections: redis-rs sends them down one socket and sorts the
+//! replies.
+//!
+//! Whatever goes wrong, a call ends with a verdict. It is sent again here only when the server said
+//! that it did nothing: the script was not known, or another node of the cluster has the slot.
 
 mod backoff;
 mod cluster;
@@ -32,8 +34,9 @@ use tokio::sync::watch;
 
 pub(super) use stream::{Stream, Trouble};
 
-/// How often one call is sent at most when servers say that they did nothing: to another node (twice, where a slot
-/// moves), after loading a script, and once the keys of a moving slot are together.
+/// How often one call is sent at most when servers say that they did nothing: to another node
+/// (twice, where a slot moves), after loading a script, and once the keys of a moving slot are
+/// together.
 const SENDINGS_MAX: u32 = 6;
 /// First wait for a slot whose keys are on two nodes, or that no node serves; it doubles.
 const UNSETTLED: Duration = Duration::from_millis(10);
@@ -163,7 +166,7 @@ impl Connection {
         fence: Option<&Fence>,
     ) -> Result<Reply, Trouble> {
         let begun = Instant::now();
-        let mut way = self.way(command).await?;
+        let mut way = self.route(command).await?;
         let mut sendings = 1;
         loop {
             let trouble = match way.send(command, fence).await {
@@ -175,13 +178,13 @@ impl Connection {
                 return Err(trouble);
             }
             way = self
-                .another_way(way, command, script, trouble, sendings)
+                .another_route(way, command, script, trouble, sendings)
                 .await?;
             sendings += 1;
         }
     }
 
-    async fn way(&self, command: &Cmd) -> Result<Route, Trouble> {
+    async fn route(&self, command: &Cmd) -> Result<Route, Trouble> {
         let wire = match &self.path {
             Path::One(wire) => wire.clone(),
             Path::Cluster(masters) => {
@@ -193,9 +196,9 @@ impl Connection {
         Ok(Route { wire, asking })
     }
 
-    /// How to send a command again after `trouble` at `way`, which says that nothing happened; `trouble` itself where
-    /// it does not say that.
-    async fn another_way(
+    /// How to send a command again after `trouble` at `way`, which says that nothing happened;
+    /// `trouble` itself where it does not say that.
+    async fn another_route(
         &self,
         way: Route,
         command: &Cmd,
@@ -229,7 +232,7 @@ impl Connection {
             Some("TRYAGAIN" | "CLUSTERDOWN") => {
                 masters.doubt();
                 tokio::time::sleep(UNSETTLED * (1 << sendings)).await;
-                return self.way(command).await;
+                return self.route(command).await;
             }
             // It was demoted.
             Some("READONLY") => {
@@ -252,7 +255,7 @@ const ONLY: &str = "ledger";
 /// Where a command is sent, and how.
 struct Route {
     wire: Stream,
-    /// The slot is on its way to that node, which serves it only to those who say that they know.
+    /// The slot is migrating to this node: send `ASKING` before the command.
     asking: bool,
 }
 

@@ -14,9 +14,9 @@ pub struct Replicas {
 
 /// What follows a change on its connection: a small write, and a WAIT for it.
 ///
-/// WAIT is promised to stand for the last write of its own connection (Redis 7 happens to take in all that was before),
-/// so it need say nothing of an order that came over an earlier connection and is only repeated here: hence a write of
-/// its own, to the same slot.
+/// WAIT is promised to stand for the last write of its own connection (Redis 7 happens to take in
+/// all that was before), so it need say nothing of an order that came over an earlier connection
+/// and is only repeated here: hence a write of its own, to the same slot.
 pub(crate) struct Fence {
     key: String,
     replicas: Replicas,

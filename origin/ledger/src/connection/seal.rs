@@ -1,9 +1,10 @@
-//! Nothing is written behind a half script of an append-only file that somebody else's Redis was started on.
+//! Seal of an append-only file: keeps new writes apart from a half-written script.
 //!
-//! With `aof-load-truncated yes`, its default, Redis cuts the half command off the end of a file but leaves the MULTI
-//! before it, and the start after the next one carries the half script out. Where we start Redis the file is made
-//! whole first (`deploy/redis/make-whole`). Everywhere else a rewrite is begun before anything else is sent: with its
-//! beginning, not with its end, Redis goes on in a new file, and the old one is only read up to its last whole script.
+//! With `aof-load-truncated yes`, its default, Redis cuts the half command off the end of a file
+//! but leaves the MULTI before it, and the start after the next one carries the half script out.
+//! Where we start Redis the file is made whole first (`deploy/redis/make-whole`). Everywhere else a
+//! rewrite is begun before anything else is sent: with its beginning, not with its end, Redis goes
+//! on in a new file, and the old one is only read up to its last whole script.
 
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value};
@@ -14,18 +15,21 @@ use tracing::warn;
 /// Time between two looks at a rewrite that waits for a snapshot to end.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Begins a rewrite of the append-only file, unless one was begun since the server was started; `persistence` is that
-/// section of its `INFO`, `load_truncated` the answer to `CONFIG GET aof-load-truncated`.
+/// Begins a rewrite of the append-only file, unless one was begun since the server was started;
+/// `persistence` is that section of its `INFO`, `load_truncated` the answer to
+/// `CONFIG GET aof-load-truncated`.
 ///
 /// # Errors
-/// The server still reads its file, or the rewrite cannot be begun. It does not come back while the server has to wait with it.
+/// The server still reads its file, or the rewrite cannot be begun. It does not come back while the
+/// server has to wait with it.
 pub(super) async fn seal(
     connection: &mut MultiplexedConnection,
     persistence: &str,
     load_truncated: &Value,
 ) -> Result<(), RedisError> {
     if is_loading(persistence) {
-        // While it reads its file it says that it has none: whether that ends with half a script is known afterwards.
+        // While it reads its file it says that it has none: whether that ends with half a script is
+        // known afterwards.
         let why = "it reads its append-only file".to_owned();
         return Err(redis::make_extension_error("LOADING".to_owned(), Some(why)));
     }
@@ -65,7 +69,8 @@ fn may_stand_behind_a_half_script(persistence: &str, load_truncated: &Value) -> 
         && !refuses_half_scripts(load_truncated)
 }
 
-/// `aof_rewrites` counts beginnings; `CONFIG RESETSTAT` sets it back, but not how long the last one took.
+/// `aof_rewrites` counts beginnings; `CONFIG RESETSTAT` sets it back, but not how long the last one
+/// took.
 fn rewrite_was_begun(persistence: &str) -> bool {
     let differs = |name, from| field(persistence, name).is_some_and(|value| value != from);
     differs("aof_rewrite_in_progress", "0")
@@ -99,9 +104,12 @@ fn warn_once(why: &RedisError) {
     static WARNED: AtomicBool = AtomicBool::new(false);
     if !WARNED.swap(true, Ordering::Relaxed) {
         warn!(
-            "Redis does not let us rewrite its append-only file ({why}): after a crash that left half a script at its \
-             end, what is sold stands behind that, and the next start may sell tickets twice. Set aof-load-truncated \
-             no and run deploy/redis/make-whole before each start, or allow BGREWRITEAOF; `lastseat doctor` looks"
+            "Redis does not let us rewrite its append-only file ({why}): after a crash that left \
+             half a script at its \
+             end, what is sold stands behind that, and the next start may sell tickets twice. Set \
+             aof-load-truncated \
+             no and run deploy/redis/make-whole before each start, or allow BGREWRITEAOF; \
+             `lastseat doctor` looks"
         );
     }
 }

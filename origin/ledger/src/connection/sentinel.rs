@@ -1,5 +1,7 @@
-//! Asking Sentinels which server is the primary, as their guidelines for clients say: one after the other, the one
-//! that answered last first. Whoever connects then checks that it is one.
+//! Sentinel client: asks Sentinels which server is the primary.
+//!
+//! Asking Sentinels which server is the primary, as their guidelines for clients say: one after the
+//! other, the one that answered last first. Whoever connects then checks that it is one.
 
 use super::connect::ask;
 use crate::reply;
@@ -11,8 +13,9 @@ use std::time::Duration;
 
 /// Time that one Sentinel has to answer.
 const ANSWER: Duration = Duration::from_millis(250);
-/// How often Sentinels are asked whether the primary is still the same one. A primary that was cut off from them and
-/// not from us goes on selling, and what it sells is lost: this bounds for how long.
+/// How often Sentinels are asked whether the primary is still the same one. A primary that was cut
+/// off from them and not from us goes on selling, and what it sells is lost: this bounds for how
+/// long.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The Sentinels of one primary.

@@ -1,5 +1,7 @@
-//! Which servers the ledger has been on. One that was started again, or a replica that was promoted, may lack
-//! orders that were acknowledged.
+//! Server identity (`run_id`): which servers the ledger has been connected to.
+//!
+//! One that was started again, or a replica that was promoted, may lack orders that were
+//! acknowledged.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -46,7 +48,8 @@ impl Default for Servers {
 }
 
 impl Servers {
-    /// A connection to `place` was opened and `server` was there. Told before anything is sent over it.
+    /// A connection to `place` was opened and `server` was there. Told before anything is sent over
+    /// it.
     pub(super) fn found(&self, place: &Arc<str>, server: &RunId) {
         let before = self.known().insert(Arc::clone(place), server.clone());
         if before.as_ref() != Some(server) {

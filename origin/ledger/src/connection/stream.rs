@@ -1,8 +1,10 @@
-//! One connection that a task of its own keeps up. Whoever sends uses the present one; when it breaks, the task opens
-//! the next one at once and then ever more slowly, whether or not somebody waits for it.
+//! One connection with its reconnect task.
+//!
+//! Whoever sends uses the present one; when it breaks, the task opens the next one at once and then
+//! ever more slowly, whether or not somebody waits for it.
 
 use super::backoff::Backoff;
-use super::connect::{Connected, dial};
+use super::connect::{Connected, open_stream};
 use super::sentinel::Sentinels;
 use super::server_identity::Servers;
 use redis::aio::MultiplexedConnection;
@@ -17,8 +19,8 @@ use tokio::sync::{Notify, watch};
 const ATTEMPT: Duration = Duration::from_millis(LEDGER_DEADLINE_MS);
 /// A connection that held for this long was a good one: the next one may come at once.
 const CALM: Duration = Duration::from_secs(1);
-/// Whoever wants to send waits for the next attempt if it comes within this time after a connection broke: nobody
-/// should hear of a link that is cut and at once made again.
+/// Whoever wants to send waits for the next attempt if it comes within this time after a connection
+/// broke: nobody should hear of a link that is cut and at once made again.
 const SOON: Duration = Duration::from_millis(100);
 
 /// Where a connection leads.
@@ -75,8 +77,8 @@ impl fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// A connection to `place`, which `name` stands for among the `servers`. It connects when it is first used.
-    /// `away` hears of each attempt that failed.
+    /// A connection to `place`, which `name` stands for among the `servers`. It connects when it is
+    /// first used. `away` hears of each attempt that failed.
     pub(super) fn new(
         name: Arc<str>,
         place: Place,
@@ -110,7 +112,7 @@ impl Stream {
         let live = self.live().await?;
         let mut connection = live.connection.clone();
         let reply = connection.send_packed_command(command).await;
-        self.heard(&live, reply.and_then(Value::extract_error))
+        self.observed(&live, reply.and_then(Value::extract_error))
     }
 
     /// Sends commands that nobody else's come between; the replies may be errors of the server.
@@ -125,13 +127,13 @@ impl Stream {
         for reply in replies.iter().flatten() {
             if matches!(reply, Value::ServerError(_)) {
                 // What it says of the connection; the reply itself is the caller's.
-                let _ = self.heard(&live, reply.clone().extract_error());
+                let _ = self.observed(&live, reply.clone().extract_error());
             }
         }
-        self.heard(&live, replies)
+        self.observed(&live, replies)
     }
 
-    fn heard<T>(&self, live: &Live, reply: Result<T, RedisError>) -> Result<T, Trouble> {
+    fn observed<T>(&self, live: &Live, reply: Result<T, RedisError>) -> Result<T, Trouble> {
         reply.map_err(|error| {
             if breaks_connection(&error) {
                 self.0.broken.send_if_modified(|last| {
@@ -146,8 +148,8 @@ impl Stream {
 
     /// The present connection. Waits for the attempt that is under way, not for the one after it.
     ///
-    /// It is never one that somebody found broken: who sends again after that comes here before the task has run that
-    /// replaces it, and would send into the void once more.
+    /// It is never one that somebody found broken: who sends again after that comes here before the
+    /// task has run that replaces it, and would send into the void once more.
     async fn live(&self) -> Result<Arc<Live>, Trouble> {
         let is_broken = |live: &Live| live.generation <= *self.0.broken.borrow();
         if let State::Up(live) = &*self.0.state.borrow()
@@ -155,7 +157,7 @@ impl Stream {
         {
             return Ok(Arc::clone(live));
         }
-        self.kindle();
+        self.spawn_task();
         let mut state = self.0.state.clone();
         let settled = state.wait_for(|state| match state {
             State::Trying => false,
@@ -175,7 +177,7 @@ impl Stream {
     }
 
     /// Starts the task when it is first needed: only then it is sure that there is a runtime.
-    pub(super) fn kindle(&self) {
+    pub(super) fn spawn_task(&self) {
         let mut keeper = self.0.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(keeper) = keeper.take() {
             tokio::spawn(keeper.keep());
@@ -236,7 +238,8 @@ impl Reconnect {
         }
     }
 
-    /// Lets others use a connection until it breaks; why it is replaced, `None` when nobody needs it any more.
+    /// Lets others use a connection until it breaks; why it is replaced, `None` when nobody needs
+    /// it any more.
     async fn serve(&mut self, dialled: Connected, generation: u64) -> Option<&'static str> {
         let Connected {
             connection,
@@ -258,7 +261,8 @@ impl Reconnect {
         };
         tokio::select! {
             _ = &mut end => Some("the connection was closed"),
-            _ = self.broken.wait_for(|broken| *broken >= generation) => Some("the connection broke"),
+            _ = self.broken.wait_for(|broken| *broken >= generation) => Some("the connection \
+                broke"),
             () = elsewhere => Some("there is another primary"),
             () = self.state.closed() => None,
         }
@@ -271,7 +275,9 @@ async fn connect(place: &Place) -> Result<Connected, String> {
         Place::Primary(info) => (info.clone(), false),
         Place::Named(sentinels) => (sentinels.primary().await?, false),
     };
-    let dialled = dial(&info, ATTEMPT).await.map_err(|e| e.to_string())?;
+    let dialled = open_stream(&info, ATTEMPT)
+        .await
+        .map_err(|e| e.to_string())?;
     if dialled.replica && !any {
         return Err(format!("{} is a replica", info.addr()));
     }

@@ -1,5 +1,6 @@
-//! The log of a sale as the outside reads it: one JSON object an event. `orders export` prints
-//! these lines and `relay` delivers them.
+//! Event lines: the log of a sale as NDJSON, one event a line.
+//!
+//! `orders export` prints these lines and `relay` delivers them.
 
 use serde::Serialize;
 use shared::domain::sale::Terms;
@@ -16,8 +17,8 @@ pub const LOG_LINES_MAX: usize = 10_000;
 pub struct EventLine {
     /// The sale.
     pub sale: String,
-    /// Position of its entry in the log: 1, 2, 3 ... without gaps, save before `sale_healed`. Events of one entry
-    /// happened at once.
+    /// Position of its entry in the log: 1, 2, 3 ... without gaps, save before `sale_healed`.
+    /// Events of one entry happened at once.
     pub commit_seq: u64,
     /// Place within its entry, from 0.
     pub index: u32,
@@ -28,7 +29,8 @@ pub struct EventLine {
     /// What happened: `held`, `confirmed`, `cancelled`, `expired`, `extended`, `retaken` (paid
     /// late, got tickets again), `refused_late` (paid late, refund), or `sale_created`,
     /// `sale_scheduled`, `sale_opened`, `sale_paused`, `sale_closed`, `sale_restocked`,
-    /// `sale_changed`, `sale_healed` (Redis had lost the end of the log; the numbers before this entry are gone).
+    /// `sale_changed`, `sale_healed` (Redis had lost the end of the log; the numbers before this
+    /// entry are gone).
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// The order.
@@ -47,8 +49,8 @@ pub struct EventLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub deadline: Option<UnixMillis>,
-    /// True where the order was acknowledged before, the ledger had lost it, and it is as it was told again. It may have
-    /// been in the log before, under a number that is gone.
+    /// True where the order was acknowledged before, the ledger had lost it, and it is as it was
+    /// told again. It may have been in the log before, under a number that is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub restored: Option<bool>,

@@ -1,4 +1,5 @@
-//! The bodies of the API that are no part of the wire between edge and node: what operators and shops send and receive.
+//! The bodies of the API that are no part of the wire between edge and node: what operators and
+//! shops send and receive.
 
 pub mod event_line;
 pub(crate) mod order_bodies;

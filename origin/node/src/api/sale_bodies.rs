@@ -1,4 +1,4 @@
-//! What operators send and see of a sale, over HTTP and on the command line alike.
+//! Request and response bodies of sales for operators.
 
 use lastseat_ledger::{Fault, Ledger};
 use serde::{Deserialize, Serialize};

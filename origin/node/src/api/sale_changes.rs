@@ -1,5 +1,4 @@
-//! What operators change of a sale, over HTTP and on the command line alike, and how they hear
-//! "no".
+//! Changes of a sale by operators, over HTTP and on the command line.
 
 use lastseat_ledger::{Ledger, Reply, SaleChange, TermsChange};
 use serde::Deserialize;

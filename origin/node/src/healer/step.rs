@@ -1,4 +1,4 @@
-//! One step for one sale: what this node does for it now, without waiting for anybody.
+//! One recovery step of one sale, without waiting for other nodes.
 
 use super::is_whole;
 use crate::telemetry::metrics::{Counters, count};
@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Orders that could not be restored and have a line of the log each, of one sale; all are counted and listed in the ledger.
+/// Orders that could not be restored and have a line of the log each, of one sale; all are counted
+/// and listed in the ledger.
 const NAMED_MAX: u64 = 100;
 /// Pause between two looks whether sales still stand still, before audits begin.
 const BUSY: Duration = Duration::from_millis(100);
@@ -170,7 +171,7 @@ impl Hands {
 
     async fn restore_late(&self, sale: &SaleId, item: &mut Item) -> Result<Outcome, Fault> {
         self.pass(sale, item, Pass::Last).await?;
-        let look = self.ledger.look(sale, None).await?;
+        let look = self.ledger.lookup(sale, None).await?;
         let lost = look.and_then(|look| look.lost.last().map(|(_, jumped)| *jumped));
         Ok(Outcome::Ended {
             lost: lost.unwrap_or(0),
@@ -204,7 +205,8 @@ impl Hands {
         Ok(())
     }
 
-    /// No line of the log names an order: its id opens it to whoever knows it. The ledger's list does.
+    /// No line of the log names an order: its id opens it to whoever knows it. The ledger's list
+    /// does.
     fn cannot(&self, sale: &SaleId, item: &mut Item, why: Restored) {
         count(&self.counters.orders_unrestored);
         item.unrestored += 1;
@@ -214,7 +216,8 @@ impl Hands {
                 _ => "its tickets are not free any more",
             };
             tracing::error!(
-                "an acknowledged order of sale {sale} cannot be restored: {why}. lastseat orders unrestored --sale \
+                "an acknowledged order of sale {sale} cannot be restored: {why}. lastseat orders \
+                 unrestored --sale \
                  {sale} names it"
             );
         }
@@ -230,9 +233,10 @@ pub(super) fn place_of(sale: &SaleId, of: usize) -> usize {
     usize::try_from((sum >> 7) % of.max(1) as u64).unwrap_or(0)
 }
 
-/// Audits the sales that went on here, one at a time, once none stands still here: a server that lost its end may have
-/// more wrong than entries of the log, and only the audit counts. Each is followed by a pause as long as itself, so that
-/// audits take at most half of a connection from those who sell.
+/// Audits the sales that went on here, one at a time, once none stands still here: a server that
+/// lost its end may have more wrong than entries of the log, and only the audit counts. Each is
+/// followed by a pause as long as itself, so that audits take at most half of a connection from
+/// those who sell.
 pub(super) async fn audit_all(ledger: Ledger, counters: Arc<Counters>) {
     let ledger = ledger.aside();
     loop {
@@ -257,7 +261,8 @@ async fn audit(ledger: &Ledger, sale: &SaleId) {
             }
             let paused = ledger.set_state(sale, SaleState::Paused).await;
             tracing::error!(
-                "the audit of sale {sale} after its recovery found {} differences; the sale is paused until an operator \
+                "the audit of sale {sale} after its recovery found {} differences; the sale is \
+                 paused until an operator \
                  opens it ({paused:?})",
                 report.differences.len() as u64 + report.more_differences
             );

@@ -1,4 +1,4 @@
-//! Refusals that are the same text for every order but for its id: the text around the id is made once.
+//! Cached refusals: response bodies prepared once, with a gap for the order id.
 
 use super::json;
 use axum::body::Body;

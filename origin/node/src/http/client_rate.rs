@@ -1,4 +1,4 @@
-//! What each client may still ask of this node, by its address.
+//! Rate limit of each client address at this node.
 
 use super::edge_auth::EdgeAuth;
 use lastseat_ledger::clock;

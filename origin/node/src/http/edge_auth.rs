@@ -1,7 +1,7 @@
-//! Who sent a request: an edge that proves it, or a client that is let in without one.
+//! Edge authentication: verifies the signature of an edge, or admits a direct client.
 //!
-//! What an edge says of itself and of its client (`Lastseat-*`) is believed with its signature only. Every
-//! public route that touches a sale stands behind [`admit`].
+//! What an edge says of itself and of its client (`Lastseat-*`) is believed with its signature
+//! only. Every public route that touches a sale stands behind [`admit`].
 
 use super::{App, response};
 use crate::header_names;
@@ -80,7 +80,10 @@ impl Rejected {
 
 /// The sender of a request that came from `peer`, or why it is not let in.
 pub(super) fn admitted(app: &App, parts: &Parts, peer: Option<Peer>) -> Result<EdgeAuth, Rejected> {
-    let sender = app.trust.sender(parts, peer).map_err(Rejected::Untrusted)?;
+    let sender = app
+        .trust
+        .authenticate(parts, peer)
+        .map_err(Rejected::Untrusted)?;
     match app.clients.as_ref().map(|clients| clients.take(&sender)) {
         Some(Err(busy)) => Err(Rejected::Busy(busy)),
         _ => Ok(sender),
@@ -88,7 +91,7 @@ pub(super) fn admitted(app: &App, parts: &Parts, peer: Option<Peer>) -> Result<E
 }
 
 impl TrustLevel {
-    fn sender(&self, request: &Parts, peer: Option<Peer>) -> Result<EdgeAuth, Untrusted> {
+    fn authenticate(&self, request: &Parts, peer: Option<Peer>) -> Result<EdgeAuth, Untrusted> {
         let text = |name: &HeaderName| {
             let value = request.headers.get(name);
             value.and_then(|value| value.to_str().ok())

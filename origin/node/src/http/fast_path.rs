@@ -1,8 +1,8 @@
-//! The door of a listener: an order goes straight to its handler, everything else through the router.
+//! Fast path of a listener: an order goes to its handler without the router.
 //!
-//! In a rush nearly every request is an order. On its way through a router with layers and extractors a request is
-//! boxed and moved a dozen times, which took more instructions than to read, decide and answer it
-//! (docs/PERFORMANCE.md).
+//! In a rush nearly every request is an order. On its way through a router with layers and
+//! extractors a request is boxed and moved a dozen times, which took more instructions than to
+//! read, decide and answer it (docs/PERFORMANCE.md).
 
 use super::edge_auth::{self, Peer};
 use super::{App, orders, response};
@@ -63,7 +63,8 @@ impl FastPath {
     }
 }
 
-/// The sale that `request` places an order in. Whatever is written in another way, or wrong, is for the router.
+/// The sale that `request` places an order in. Whatever is written in another way, or wrong, is for
+/// the router.
 fn ordered<B>(request: &Request<B>) -> Option<SaleId> {
     if request.method() != Method::POST {
         return None;

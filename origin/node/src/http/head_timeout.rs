@@ -1,4 +1,4 @@
-//! How long a connection may take to send a request head.
+//! Head timeout: how long a connection may take to send a request head.
 //!
 //! hyper's `header_read_timeout` (1.12, `proto/h1/conn.rs`, `poll_read_head`) starts when hyper
 //! begins to wait for a head, so on a kept-alive connection it also bounds the idle time between
@@ -10,9 +10,9 @@
 //! nothing was heard, and moves to 5 s after the first byte. Whether something was heard, the
 //! stream below it tells.
 //!
-//! hyper drops the deadline with each whole head and asks for the next one. To put every one of them among the runtime's
-//! timers and to take it out again costs more than to parse the head, so a connection has one timer, which is moved only
-//! when it fires too early or has to fire earlier.
+//! hyper drops the deadline with each whole head and asks for the next one. To put every one of
+//! them among the runtime's timers and to take it out again costs more than to parse the head, so a
+//! connection has one timer, which is moved only when it fires too early or has to fire earlier.
 
 use hyper::rt::{Sleep, Timer};
 use std::future::Future;

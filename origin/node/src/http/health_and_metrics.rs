@@ -1,4 +1,4 @@
-//! What a balancer, a supervisor and a scraper ask.
+//! Handlers of `/healthz`, `/readyz` and `/metrics`.
 
 use super::{App, response};
 use crate::sale_service::SaleHandleView;
@@ -179,7 +179,8 @@ fn write_sales(page: &mut Page, views: &[SaleHandleView]) {
         ),
         (
             "edge_origin_failures_total",
-            "Origins that an edge asked for an order and that gave no answer, as edges told this node.",
+            "Origins that an edge asked for an order and that gave no answer, as edges told this \
+             node.",
             |edge| &edge.failed,
         ),
     ] {

@@ -1,8 +1,9 @@
-//! The end of a connection whose client may still be sending.
+//! Lingering close of a connection whose client may still be sending.
 //!
-//! A socket that is closed while bytes wait in it is reset, and a reset may take the answer away from a client that has
-//! not read it yet. So a connection that the server ends is read out first: for a moment, up to a number of bytes, and
-//! for a bounded number of connections at a time. The client finds its answer, then the end.
+//! A socket that is closed while bytes wait in it is reset, and a reset may take the answer away
+//! from a client that has not read it yet. So a connection that the server ends is read out first:
+//! for a moment, up to a number of bytes, and for a bounded number of connections at a time. The
+//! client finds its answer, then the end.
 
 use super::place::Place;
 use std::io;

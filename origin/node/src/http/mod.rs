@@ -1,4 +1,4 @@
-//! What a node says over HTTP: the public routes, and those of the operators on their own listener.
+//! HTTP API of a node: public routes, and operator routes on a listener of their own.
 
 pub mod admin;
 mod cached_refusals;
@@ -58,7 +58,7 @@ pub struct App {
     pub shop_token: Option<Secret>,
     /// Whether anybody may make the shop's calls: a demonstration on one machine.
     pub demo: bool,
-    /// Who is believed to be an edge.
+    /// Which requests are accepted as those of an edge.
     pub trust: TrustLevel,
     /// By which the shop's buyer tokens are known, where orders need one.
     pub buyer_keys: Option<KeyRing>,

@@ -1,4 +1,4 @@
-//! `/openapi.json`: what this listener serves, described.
+//! Handler of `/openapi.json`.
 
 use super::{App, response};
 use crate::openapi;

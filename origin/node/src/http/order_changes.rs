@@ -1,5 +1,4 @@
-//! What becomes of an order that exists: confirmed by the shop, cancelled or extended by whoever
-//! knows its id, which is a capability.
+//! Handlers that confirm, cancel or extend an order.
 
 use super::edge_auth::EdgeAuth;
 use super::orders::with_grant;

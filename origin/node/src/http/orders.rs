@@ -1,4 +1,4 @@
-//! The buyer's calls.
+//! Handlers that place and read orders.
 
 use super::edge_auth::EdgeAuth;
 use super::request::{self, Incoming, OfOrder, OfSale};
@@ -38,7 +38,7 @@ pub(super) async fn answer(
 ) -> Response {
     let mut response = match read(app, sale, sender, headers, body).await {
         Ok(order) => {
-            let trace = spans::of_sender(headers);
+            let trace = spans::of_headers(headers);
             decide(app, sale, sender.edge(), trace, order).await
         }
         Err(problem) => response::problem(&problem),

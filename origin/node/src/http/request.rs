@@ -1,5 +1,4 @@
-//! Reads requests: from bytes and headers to the types of `shared`, with a sentence for whatever
-//! is wrong.
+//! Request parsing: from bytes and headers to the types of `shared`.
 
 use super::edge_auth::EdgeAuth;
 use super::{App, response};
@@ -165,12 +164,14 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
         .map_err(|e| Problem::invalid(format!("The query is not what this call takes: {e}.")))
 }
 
-/// The whole body, at most [`BODY_MAX`] bytes of it, however it is framed. One that is announced or turns out to be
-/// larger is refused at once; what is left of it goes with the connection (`linger.rs`).
+/// The whole body, at most [`BODY_MAX`] bytes of it, however it is framed. One that is announced or
+/// turns out to be larger is refused at once; what is left of it goes with the connection
+/// (`linger.rs`).
 async fn read(headers: &HeaderMap, mut body: impl Incoming) -> Result<Bytes, Problem> {
     let late = || Problem::invalid("The body did not arrive within 5 seconds. Send it again.");
     let announced = headers.get(CONTENT_LENGTH);
-    // The HTTP library has read it: what fits into no number here does not fit into any limit either.
+    // The HTTP library has read it: what fits into no number here does not fit into any limit
+    // either.
     let fits = |text: &str| text.parse::<usize>().is_ok_and(|length| length <= BODY_MAX);
     if announced.is_some_and(|length| !length.to_str().is_ok_and(fits)) {
         return Err(Problem::new(Code::TooLarge));

@@ -1,4 +1,4 @@
-//! The only file of the origin that turns outcomes into HTTP answers.
+//! Responses: the only file of the origin that turns outcomes into HTTP.
 
 use super::cached_refusals;
 use super::json::{HEADERS, status, to_json};
@@ -151,7 +151,8 @@ pub fn problem(problem: &Problem) -> Response {
     response
 }
 
-/// The client asked more than its address may. The header tells an edge that the node itself has room.
+/// The client asked more than its address may. The header tells an edge that the node itself has
+/// room.
 #[must_use]
 pub fn client_busy(busy: Refusal) -> Response {
     let mut response = problem(&Problem::refusal(busy));
@@ -162,7 +163,8 @@ pub fn client_busy(busy: Refusal) -> Response {
     response
 }
 
-/// The request is not believed to come from an edge. The challenge says why in a word, for the log of the edge.
+/// The request is not believed to come from an edge. The challenge says why in a word, for the log
+/// of the edge.
 #[must_use]
 pub fn untrusted(why: Untrusted) -> Response {
     let mut response = problem(&Problem::saying(Code::Untrusted, why));

@@ -1,4 +1,4 @@
-//! A sale as the public sees it.
+//! Handler of the public view of a sale.
 
 use super::edge_auth::EdgeAuth;
 use super::orders::with_grant;

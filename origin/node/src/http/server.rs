@@ -1,5 +1,6 @@
-//! The accept loop: bounded connections, bounded heads, an orderly end. `axum::serve` has none of
-//! these bounds.
+//! HTTP server: accept loop with bounded connections, bounded heads and graceful shutdown.
+//!
+//! `axum::serve` has none of these bounds.
 
 use super::edge_auth::Peer;
 use super::fast_path::FastPath;
@@ -26,8 +27,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{Instrument, debug, warn};
 
-/// Connections that a node keeps open unless it is told another number. Each costs about 20 KiB at most; an
-/// edge location keeps a few, a load generator thousands.
+/// Connections that a node keeps open unless it is told another number. Each costs about 20 KiB at
+/// most; an edge location keeps a few, a load generator thousands.
 pub const CONNECTIONS_MAX: usize = 20_000;
 /// Most bytes of a request head; hyper takes at most 100 headers.
 const HEAD_MAX: usize = 16 * 1024;
@@ -43,12 +44,12 @@ const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     \"detail\":\"This node has too many connections. Nothing was sold under this key. \
     Ask again after Retry-After.\"}\n";
 
-/// A node that stops goes on to accept and answer for this long, with a "no" for each new order and the request to
-/// close the connection: edges so hear that they should ask another node before they find this one gone. Only then
-/// are the listener and idle connections closed.
+/// A node that stops goes on to accept and answer for this long, with a "no" for each new order and
+/// the request to close the connection: edges so hear that they should ask another node before they
+/// find this one gone. Only then are the listener and idle connections closed.
 const LINGER: Duration = Duration::from_millis(250);
-/// How long a connection that is turned away is listened to. Closed with unread bytes, it would be reset, and its
-/// client might never read why.
+/// How long a connection that is turned away is listened to. Closed with unread bytes, it would be
+/// reset, and its client might never read why.
 const TURN_AWAY: Duration = Duration::from_millis(200);
 
 /// The connections of one listener.
@@ -108,8 +109,9 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Serves until `stop` is ready and for `LINGER` after it, then closes the listener and idle connections, and
-    /// lets the others finish the request that they are in, for at most `patience`.
+    /// Serves until `stop` is ready and for `LINGER` after it, then closes the listener and idle
+    /// connections, and lets the others finish the request that they are in, for at most
+    /// `patience`.
     pub async fn run(self, stop: impl Future<Output = ()>, patience: Duration) {
         let graceful = GracefulShutdown::new();
         let connections = Arc::clone(&self.connections);
@@ -174,10 +176,12 @@ impl HttpServer {
             .timer(patience)
             .header_read_timeout(IDLE)
             .max_buf_size(HEAD_MAX)
-            // A client may end its side once its request is sent, and wait for the answer. On the wire this is not to be
-            // told from a client that has left: its order is carried out, too, if its turn comes in time.
+            // A client may end its side once its request is sent, and wait for the answer. On the
+            // wire this is not to be told from a client that has left: its order is carried out,
+            // too, if its turn comes in time.
             .half_close(true)
-            // Heads and bodies are small: to copy a body behind its head costs less than a vector of two.
+            // Heads and bodies are small: to copy a body behind its head costs less than a vector
+            // of two.
             .writev(false)
             .serve_connection(io, service);
         let connection = graceful.watch(connection);

@@ -1,5 +1,6 @@
-//! How the cluster stands, once or each second, for the dashboard and for scripts. Exact stock is
-//! for operators: both calls need the admin token.
+//! Status stream: the cluster status once or each second, for dashboard and scripts.
+//!
+//! Exact stock is for operators: both calls need the admin token.
 
 use super::token_auth::Operator;
 use super::{App, response};
@@ -65,7 +66,7 @@ impl StatusStream {
         }
         let ledger = app.sales.ledger();
         let outcome = ClusterStatus::read(ledger, None, |sale, snapshot| {
-            app.sales.hear(sale, snapshot)
+            app.sales.observe(sale, snapshot)
         })
         .await
         .and_then(|status| {
@@ -98,7 +99,8 @@ async fn stream(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) ->
     let Ok(place) = Arc::clone(&app.feed.places).try_acquire_owned() else {
         return response::problem(&Problem {
             detail: format!(
-                "This node feeds {STATUS_STREAMS_MAX} dashboards already. Close one, or ask another node."
+                "This node feeds {STATUS_STREAMS_MAX} dashboards already. Close one, or ask \
+                 another node."
             ),
             ..Problem::new(Code::Busy).retry_after(5_000)
         });
@@ -106,7 +108,7 @@ async fn stream(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) ->
     let seen = headers.get("last-event-id");
     let seen = seen.and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let (sender, body) = Channel::<Bytes, Infallible>::new(WAITING);
-    tokio::spawn(feed(app, sender, seen.unwrap_or(0), place));
+    tokio::spawn(send_statuses(app, sender, seen.unwrap_or(0), place));
     let mut response = Response::new(Body::new(body));
     *response.status_mut() = StatusCode::OK;
     for (name, value) in [
@@ -121,7 +123,12 @@ async fn stream(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) ->
 }
 
 /// Sends until the reader leaves or the node stops.
-async fn feed(app: Arc<App>, mut to: Sender<Bytes>, seen: u64, place: OwnedSemaphorePermit) {
+async fn send_statuses(
+    app: Arc<App>,
+    mut to: Sender<Bytes>,
+    seen: u64,
+    place: OwnedSemaphorePermit,
+) {
     let mut ticks = tokio::time::interval(BEAT);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for id in seen.saturating_add(1).. {

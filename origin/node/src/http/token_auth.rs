@@ -1,4 +1,4 @@
-//! Who may make a call: a handler that takes one of these proofs is guarded by its token.
+//! Bearer token authentication of operators and shops.
 
 use super::{App, response};
 use crate::secret::Secret;

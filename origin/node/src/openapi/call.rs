@@ -1,4 +1,4 @@
-//! One call of the API: its address, what it takes and all that it answers.
+//! OpenAPI description of one call.
 
 use super::{example, headers};
 use serde::Serialize;
@@ -104,8 +104,8 @@ impl Call {
         self
     }
 
-    /// A line of a shell that makes the call. `$URL`, `$ADMIN_URL`, `$SHOP_TOKEN`, `$ADMIN_TOKEN` and `$KEY` stand
-    /// for what their names say.
+    /// A line of a shell that makes the call. `$URL`, `$ADMIN_URL`, `$SHOP_TOKEN`, `$ADMIN_TOKEN`
+    /// and `$KEY` stand for what their names say.
     pub(super) fn curl(mut self, line: &str) -> Self {
         let sample = json!([{"lang": "Shell", "label": "curl", "source": line}]);
         let extensions = ExtensionsBuilder::new()

@@ -1,4 +1,4 @@
-//! What bodies look like: made by the types themselves, so that an example cannot be out of date.
+//! OpenAPI examples, made by the types themselves.
 
 use crate::api::event_line::EventLine;
 use crate::api::sale_bodies::SaleReport;
@@ -130,7 +130,8 @@ pub(super) fn of_code(code: Code) -> Example {
 
 /// All codes as a table.
 pub(super) fn of_all_codes() -> String {
-    let mut table = "What can go wrong is answered as `application/problem+json` (RFC 9457) with a stable `code`:\n\n\
+    let mut table = "What can go wrong is answered as `application/problem+json` (RFC 9457) with \
+        a stable `code`:\n\n\
         | code | status | meaning |\n|---|---|---|"
         .to_owned();
     for code in Code::ALL {

@@ -90,7 +90,8 @@ pub(super) fn refer(name: &str) -> Ref {
 pub(super) fn idempotency_key() -> Parameter {
     of_request(
         "Idempotency-Key",
-        "The id of the order, chosen by the client before it asks. Without one an id is made, and a client that \
+        "The id of the order, chosen by the client before it asks. Without one an id is made, and \
+         a client that \
          loses the answer cannot ask again for the same order.",
         OrderId::schema(),
     )
@@ -103,7 +104,8 @@ pub(super) fn retry() -> Parameter {
         .examples([json!("1")]);
     of_request(
         "Lastseat-Retry",
-        "`1` where the key was sent before and the answer was lost: then a \"no\" comes from the ledger, or the \
+        "`1` where the key was sent before and the answer was lost: then a \"no\" comes from the \
+         ledger, or the \
          answer is `busy`. Anything else is ignored.",
         RefOr::T(Schema::Object(word.build())),
     )
@@ -114,7 +116,8 @@ pub(super) fn buyer_token() -> Parameter {
     let text = ObjectBuilder::new().schema_type(Type::String);
     of_request(
         "Lastseat-Buyer-Token",
-        "The shop's signed word for who buys, where orders need one (`lastseat token`). Ignored elsewhere.",
+        "The shop's signed word for who buys, where orders need one (`lastseat token`). Ignored \
+         elsewhere.",
         RefOr::T(Schema::Object(text.build())),
     )
 }
@@ -128,7 +131,8 @@ pub(super) fn traceparent() -> Parameter {
         )]);
     of_request(
         "traceparent",
-        "The trace that the call belongs to (W3C Trace Context). One that is not well formed is ignored.",
+        "The trace that the call belongs to (W3C Trace Context). One that is not well formed is \
+         ignored.",
         RefOr::T(Schema::Object(text.build())),
     )
 }

@@ -1,7 +1,9 @@
-//! The documents of the API (OpenAPI 3.1), made from the types that travel and the codes that are answered:
-//! one of what a node tells the public, which is what the edge passes on, and one of the operators' listener.
+//! The documents of the API (OpenAPI 3.1), made from the types that travel and the codes that are
+//! answered: one of what a node tells the public, which is what the edge passes on, and one of the
+//! operators' listener.
 //!
-//! A route without its `Call` here, or a call without its route, fails the tests below and in `tests/openapi`.
+//! A route without its `Call` here, or a call without its route, fails the tests below and in
+//! `tests/openapi`.
 
 mod call;
 mod example;
@@ -20,9 +22,11 @@ use utoipa::openapi::{Components, Contact, Info, License, OpenApi, Paths, Server
 /// What buyers and shops call, through the edge or at a node.
 #[must_use]
 pub fn public() -> OpenApi {
-    const ABOUT: &str = "Sells a fixed number of tickets to far more people than there are tickets. Asking twice is \
+    const ABOUT: &str = "Sells a fixed number of tickets to far more people than there are \
+        tickets. Asking twice is \
         harmless: the order id is the idempotency key.\n\n\
-        A client that lost an answer repeats the call with the same `Idempotency-Key` and `Lastseat-Retry: 1`; it \
+        A client that lost an answer repeats the call with the same `Idempotency-Key` and \
+        `Lastseat-Retry: 1`; it \
         then hears the outcome, or `busy`.";
     let servers = [Server::builder()
         .url("http://127.0.0.1:8787")
@@ -58,8 +62,10 @@ pub fn public() -> OpenApi {
 /// What operators call, on the listener of their own.
 #[must_use]
 pub fn operators() -> OpenApi {
-    const ABOUT: &str = "Creates, changes and checks sales. Served on the operators' listener of each node \
-        (`--admin-listen`), never through the edge. Each call may be repeated, except a relative restock.";
+    const ABOUT: &str = "Creates, changes and checks sales. Served on the operators' listener of \
+        each node \
+        (`--admin-listen`), never through the edge. Each call may be repeated, except a relative \
+        restock.";
     let servers = [Server::builder()
         .url("http://127.0.0.1:3101")
         .description(Some(
@@ -150,7 +156,8 @@ mod tests {
     use shared::Code;
     use std::collections::BTreeSet;
 
-    /// Codes of addresses that are none, and of methods that they do not take: no call answers them.
+    /// Codes of addresses that are none, and of methods that they do not take: no call answers
+    /// them.
     const OF_NO_CALL: [Code; 2] = [Code::NotFound, Code::MethodNotAllowed];
 
     /// The paths of a router, which it names in its `Debug` text and nowhere else.

@@ -1,4 +1,4 @@
-//! What a balancer, a supervisor, a scraper and a developer ask a node.
+//! OpenAPI description of the calls for balancers, supervisors and scrapers.
 
 use super::call::Call;
 use serde_json::json;

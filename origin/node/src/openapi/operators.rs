@@ -1,4 +1,4 @@
-//! The calls of operators.
+//! OpenAPI description of the operator API.
 
 use super::call::{Call, LEDGER};
 use super::example;
@@ -64,10 +64,18 @@ fn curl(method: &str, path: &str, body: Option<Value>) -> String {
 
 fn status() -> Call {
     let path = "/v1/admin/status";
-    Call::new(HttpMethod::Get, path, "getStatus", "How the whole cluster stands")
-        .about("All nodes and the sales with the most traffic, whichever node is asked. What the dashboard shows.")
-        .curl(&curl("GET", path, None))
-        .yes(200, "The status.", &example::status(), &[])
+    Call::new(
+        HttpMethod::Get,
+        path,
+        "getStatus",
+        "How the whole cluster stands",
+    )
+    .about(
+        "All nodes and the sales with the most traffic, whichever node is asked. What the \
+            dashboard shows.",
+    )
+    .curl(&curl("GET", path, None))
+    .yes(200, "The status.", &example::status(), &[])
 }
 
 fn status_stream() -> Call {
@@ -78,14 +86,28 @@ fn status_stream() -> Call {
             "Server-sent events, each with a whole ClusterStatus as its data.",
         ));
     let event = "event: status\nid: 1\ndata: {\"at\":1795404763147,\"nodes\":[]}\n\n";
-    Call::new(HttpMethod::Get, path, "streamStatus", "The same each second")
-        .about(
-            "Until the reader leaves or the node stops. Whoever was cut off asks again and has missed nothing. While \
+    Call::new(
+        HttpMethod::Get,
+        path,
+        "streamStatus",
+        "The same each second",
+    )
+    .about(
+        "Until the reader leaves or the node stops. Whoever was cut off asks again and has \
+             missed nothing. While \
              the ledger does not answer the event is `away`, with a `sentence`.",
-        )
-        .curl(&format!("{} | head -3", curl("GET", path, None).replacen("-sS", "-sSN", 1)))
-        .says("Events.", "text/event-stream", events.build().into(), json!(event))
-        .no(&[Code::Busy])
+    )
+    .curl(&format!(
+        "{} | head -3",
+        curl("GET", path, None).replacen("-sS", "-sSN", 1)
+    ))
+    .says(
+        "Events.",
+        "text/event-stream",
+        events.build().into(),
+        json!(event),
+    )
+    .no(&[Code::Busy])
 }
 
 fn query(name: &str, about: &str, schema: RefOr<Schema>) -> Parameter {
@@ -182,27 +204,56 @@ fn state(path: &'static str, id: &str, title: &str, to: SaleState) -> Call {
 fn restock() -> Call {
     let body = json!({"capacity": 12_000});
     let path = "/v1/admin/sales/{sale}/restock";
-    Call::new(HttpMethod::Post, path, "restockSale", "Change how many tickets there are")
-        .about(
-            "`capacity` is safe to repeat. `add` is not: each repeat adds again. The capacity never goes below what \
+    Call::new(
+        HttpMethod::Post,
+        path,
+        "restockSale",
+        "Change how many tickets there are",
+    )
+    .about(
+        "`capacity` is safe to repeat. `add` is not: each repeat adds again. The capacity \
+             never goes below what \
              is held and confirmed.",
-        )
-        .curl(&curl("POST", "/v1/admin/sales/demo/restock", Some(body.clone())))
-        .takes::<RestockRequest>(Required::True, body)
-        .yes(200, "There are so many.", &example::report(SaleState::Open), &[REPLAYED])
-        .no(&[Code::UnknownSale, Code::CapacityTaken, Code::BadTransition, Code::BadTerms, Code::Busy])
+    )
+    .curl(&curl(
+        "POST",
+        "/v1/admin/sales/demo/restock",
+        Some(body.clone()),
+    ))
+    .takes::<RestockRequest>(Required::True, body)
+    .yes(
+        200,
+        "There are so many.",
+        &example::report(SaleState::Open),
+        &[REPLAYED],
+    )
+    .no(&[
+        Code::UnknownSale,
+        Code::CapacityTaken,
+        Code::BadTransition,
+        Code::BadTerms,
+        Code::Busy,
+    ])
 }
 
 fn audit() -> Call {
     let path = "/v1/admin/sales/{sale}/audit";
     Call::new(HttpMethod::Get, path, "auditSale", "Recount a sale")
         .about(
-            "From its orders and from its log, also while it sells, and whatever its data is: damage is named in \
-             `findings`, each with what to do, and what could not be checked in `not_checked`. Changes nothing. Takes \
+            "From its orders and from its log, also while it sells, and whatever its data is: \
+             damage is named in \
+             `findings`, each with what to do, and what could not be checked in `not_checked`. \
+             Changes nothing. Takes \
              seconds for millions of orders. `lastseat audit --repair-plan` also plans the repair.",
         )
         .curl(&curl("GET", "/v1/admin/sales/demo/audit", None))
-        .yes(200, "What was found; `ok` where nothing differs and nothing that matters was left unchecked.", &example::audit(), &[])
+        .yes(
+            200,
+            "What was found; `ok` where nothing differs and nothing that matters was left \
+            unchecked.",
+            &example::audit(),
+            &[],
+        )
         .no(&[Code::UnknownSale])
 }
 
@@ -223,12 +274,22 @@ fn log() -> Call {
     let limits = number(1).maximum(Some(LOG_LINES_MAX));
     Call::new(HttpMethod::Get, path, "readLog", "A page of a sale's log")
         .about(
-            "Whole entries only, so that the next page begins after the last `commit_seq`. Empty where the log ends.",
+            "Whole entries only, so that the next page begins after the last `commit_seq`. Empty \
+             where the log ends.",
         )
         .curl(&curl("GET", "/v1/admin/sales/demo/log?limit=100", None))
         .with::<EventLine>()
-        .says("Events as NDJSON.", "application/x-ndjson", lines.build().into(), json!(line))
-        .parameter(query("from", from, number(0).maximum(Some(usize::MAX)).into()))
+        .says(
+            "Events as NDJSON.",
+            "application/x-ndjson",
+            lines.build().into(),
+            json!(line),
+        )
+        .parameter(query(
+            "from",
+            from,
+            number(0).maximum(Some(usize::MAX)).into(),
+        ))
         .parameter(query("limit", limit, limits.into()))
         .no(&[Code::UnknownSale])
 }

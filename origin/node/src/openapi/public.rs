@@ -1,4 +1,4 @@
-//! The calls of buyers and shops.
+//! OpenAPI description of the API for buyers and shops.
 
 use super::call::{Call, LEDGER};
 use super::{example, headers};
@@ -30,24 +30,27 @@ fn sale() -> Call {
     )
     .tag("sales")
     .about(
-            "The exact number of free tickets is public only while there are many of them. An edge shows an answer \
+        "The exact number of free tickets is public only while there are many of them. An \
+             edge shows an answer \
              again for a second.",
-        )
+    )
     .curl(r#"curl -sS "$URL/v1/sales/demo""#)
     .yes(
-            200,
-            "The sale.",
-            &example::sale(),
-            &[headers::AGE, headers::AGE_MS, headers::CACHE_CONTROL],
-        )
+        200,
+        "The sale.",
+        &example::sale(),
+        &[headers::AGE, headers::AGE_MS, headers::CACHE_CONTROL],
+    )
     .no(&[Code::UnknownSale])
 }
 
 fn place() -> Call {
     Call::new(HttpMethod::Post, "/v1/sales/{sale}/orders", "placeOrder", "Order tickets")
         .about(
-            "The order is confirmed at once, or held until it is paid where the sale has a hold time. Repeating the \
-             call with the same `Idempotency-Key` gives the same order, for as long as the order is stored.",
+            "The order is confirmed at once, or held until it is paid where the sale has a hold \
+             time. Repeating the \
+             call with the same `Idempotency-Key` gives the same order, for as long as the order \
+             is stored.",
         )
         .curl(
             r#"curl -sS "$URL/v1/sales/demo/orders" -H "Idempotency-Key: $KEY" -d '{"buyer":"ada","quantity":1}'"#,
@@ -99,7 +102,8 @@ fn confirm() -> Call {
     let path = "/v1/sales/{sale}/orders/{order}/confirm";
     Call::new(HttpMethod::Post, path, "confirmOrder", "The payment came")
         .about(
-            "Sells a held order, wholly or in part; the rest returns. A late payment takes the tickets again while \
+            "Sells a held order, wholly or in part; the rest returns. A late payment takes the \
+             tickets again while \
              some are free; otherwise it is refused for good, and the shop refunds.",
         )
         .curl(
@@ -127,8 +131,10 @@ fn cancel() -> Call {
     let path = "/v1/sales/{sale}/orders/{order}/cancel";
     Call::new(HttpMethod::Post, path, "cancelOrder", "Give tickets back")
         .about(
-            "For whoever knows the order's id. Another buyer can have the tickets at once. An order that is not there \
-             yet is cancelled, too (quantity 0): a request for it that is still on its way sells nothing.",
+            "For whoever knows the order's id. Another buyer can have the tickets at once. An \
+             order that is not there \
+             yet is cancelled, too (quantity 0): a request for it that is still on its way sells \
+             nothing.",
         )
         .curl(r#"curl -sS -X POST "$URL/v1/sales/demo/orders/$KEY/cancel""#)
         .takes::<Nothing>(Required::False, json!({}))
@@ -145,11 +151,17 @@ fn extend() -> Call {
     let path = "/v1/sales/{sale}/orders/{order}/extend";
     Call::new(HttpMethod::Post, path, "extendOrder", "Hold longer")
         .about(
-            "The hold lasts a hold time from now, until it is three hold times old. For whoever knows the order's id.",
+            "The hold lasts a hold time from now, until it is three hold times old. For whoever \
+             knows the order's id.",
         )
         .curl(r#"curl -sS -X POST "$URL/v1/sales/demo/orders/$KEY/extend""#)
         .takes::<Nothing>(Required::False, json!({}))
-        .yes(200, "The hold ends later.", &example::order(OrderState::Held), &[])
+        .yes(
+            200,
+            "The hold ends later.",
+            &example::order(OrderState::Held),
+            &[],
+        )
         .no(&[
             Code::UnknownOrder,
             Code::UnknownSale,

@@ -1,4 +1,4 @@
-//! The documents as one page for people.
+//! API reference as one Markdown page.
 
 use super::{headers, operators, public};
 use serde::Serialize;
@@ -11,12 +11,15 @@ use utoipa::openapi::OpenApi;
 #[must_use]
 pub fn reference() -> String {
     let mut page = "# API\n\n\
-        Printed by `lastseat openapi --reference` from the OpenAPI 3.1 documents [openapi.json](openapi.json) and \
+        Printed by `lastseat openapi --reference` from the OpenAPI 3.1 documents \
+        [openapi.json](openapi.json) and \
         [openapi-operators.json](openapi-operators.json), which edges and nodes also serve at \
         `/openapi.json`. Times are in milliseconds since 1970-01-01T00:00:00Z.\n\n\
-        In the examples `$URL` is an edge or a node, `$ADMIN_URL` the operators' listener of a node, `$SHOP_TOKEN` \
+        In the examples `$URL` is an edge or a node, `$ADMIN_URL` the operators' listener of a \
+        node, `$SHOP_TOKEN` \
         and `$ADMIN_TOKEN` their tokens, and `$KEY` an order id that you made, such as a UUID.\n\n\
-        Every answer has the headers `Lastseat-Answered-By` (`edge`, `origin` or `ledger`: who decided) and, unless \
+        Every answer has the headers `Lastseat-Answered-By` (`edge`, `origin` or `ledger`: who \
+        decided) and, unless \
         the edge decided, `Lastseat-Node`.\n"
         .to_owned();
     let documents = [public(), operators()];
@@ -129,12 +132,12 @@ fn describe_call(page: &mut String, method: &str, path: &str, call: &Value) {
     }
     say!(page, "\n| status | | body | headers |\n|---|---|---|---|");
     for (status, answer) in entries(&call["responses"]) {
-        describe_answer(page, status, answer);
+        describe_response(page, status, answer);
     }
 }
 
 /// A "no" by its codes alone, which the table of all codes explains.
-fn describe_answer(page: &mut String, status: &str, answer: &Value) {
+fn describe_response(page: &mut String, status: &str, answer: &Value) {
     let mut about = cell(text(answer, "description"));
     let mut bodies = Vec::new();
     for (media_type, content) in entries(&answer["content"]) {

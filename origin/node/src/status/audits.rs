@@ -1,4 +1,4 @@
-//! The last audit of each sale that was made through this node.
+//! Last audit of each sale that was made through this node.
 
 use lastseat_ledger::AuditReport;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The whole cluster, read from the ledger: what the nodes have published, and how the sales stand.
+//! Cluster status: aggregates what the nodes have published and the state of the sales.
 
 use super::{AuditMark, NodeState, NodeStatus, SaleTotals};
 use crate::api::sale_bodies::SaleReport;

@@ -1,3 +1,5 @@
+//! Node status: published once a second in the ledger, read by any node.
+//!
 //! How the cluster stands: each node publishes a compact status once a second in the ledger, and
 //! whoever can read the ledger shows the whole. No node asks another one.
 

@@ -1,4 +1,4 @@
-//! `stat.log`: one line a decision, so that anybody can count how requests spread over nodes.
+//! Decision log (`stat.log`): one line for each decision.
 //!
 //! Handlers drop their decision into a bounded queue and go on; a thread of its own formats and
 //! writes. When the disk cannot keep up, lines are dropped and counted, never waited for.
@@ -246,7 +246,8 @@ impl LogFile {
         if written.is_ok() {
             self.size += lines.len() as u64;
         } else {
-            // What got out counts as lost like the rest, and what comes next must not go on behind half a line.
+            // What got out counts as lost like the rest, and what comes next must not go on behind
+            // half a line.
             self.torn = self.file.set_len(self.size).is_err();
         }
         written

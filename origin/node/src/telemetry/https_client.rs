@@ -1,4 +1,4 @@
-//! Requests that lastseat itself makes: to the receivers of webhooks and to a collector of spans.
+//! HTTPS client for webhooks and the span collector.
 
 use bytes::Bytes;
 use http_body_util::Full;

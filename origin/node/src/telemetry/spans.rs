@@ -1,9 +1,9 @@
-//! What a trace shows of a node: one span for each request, one for each batch, one for each call of the ledger.
+//! Tracing spans of a node: requests, batches and ledger calls.
 //!
-//! A batch serves many requests. Its span is a part of the trace of one of them and is linked to the others, and each
-//! request's span names the batch. Spans are of level DEBUG, so that they cost a glance at a number
-//! where nobody wants them. They name no order: an order's id is a capability. `stat.log` says which order a trace
-//! was about.
+//! A batch serves many requests. Its span is a part of the trace of one of them and is linked to
+//! the others, and each request's span names the batch. Spans are of level DEBUG, so that they cost
+//! a glance at a number where nobody wants them. They name no order: an order's id is a capability.
+//! `stat.log` says which order a trace was about.
 
 use crate::header_names::TRACEPARENT;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -18,7 +18,7 @@ fn wanted() -> bool {
 }
 
 /// The trace that a request names.
-pub(crate) fn of_sender(headers: &HeaderMap) -> Option<TraceParent> {
+pub(crate) fn of_headers(headers: &HeaderMap) -> Option<TraceParent> {
     TraceParent::parse(headers.get(&TRACEPARENT)?.to_str().ok()?)
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn of_request<B>(request: &Request<B>) -> Span {
         trace = Empty,
         batch = Empty,
     );
-    if let Some(trace) = of_sender(request.headers()) {
+    if let Some(trace) = of_headers(request.headers()) {
         span.record("trace", display(trace.trace_id()));
         #[cfg(feature = "otlp")]
         crate::telemetry::logging::follow(&span, &trace);
@@ -64,8 +64,8 @@ pub(crate) fn of_waiting() -> Span {
     }
 }
 
-/// The span of a batch: a part of the trace of one of its orders, one that is recorded if there is any, and linked
-/// to those of the others.
+/// The span of a batch: a part of the trace of one of its orders, one that is recorded if there is
+/// any, and linked to those of the others.
 pub(crate) fn of_batch<'a>(
     sale: &SaleId,
     number: u64,

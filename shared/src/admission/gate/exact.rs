@@ -1,5 +1,6 @@
-//! The gate to the number and the millisecond: where one more or one less would still look right to the tests of its
-//! rules. Mutation testing asks for these (`docs/MUTANTS.md`).
+//! Exact tests of the gate, to the number and the millisecond.
+//!
+//! Mutation testing asks for these (`docs/MUTANTS.md`).
 
 use super::*;
 
@@ -47,7 +48,7 @@ fn busy_ms(gate: &mut Gate, ask: Arrival, now: u64, chance: f64) -> u32 {
 fn a_cold_round_of_a_warm_gate_has_the_last_budget_from_one_to_the_cold_budget() {
     for (budget, expected) in [(0, 1), (1, 1), (3, 3), (4, 4), (50, 4)] {
         let mut gate = Gate::default();
-        gate.hear(&grant(1, budget, Supply::Free), at(1_000));
+        gate.observe(&grant(1, budget, Supply::Free), at(1_000));
         assert_eq!(forwarded(&mut gate, MADE, 1_250), expected, "{budget}");
     }
     assert_eq!(forwarded(&mut Gate::default(), MADE, 1_250), 1);
@@ -63,7 +64,7 @@ fn an_arrival_waits_twelve_beats_and_no_more() {
     );
     for _ in 0..BEATS_MAX {
         assert_eq!(gate.decide(ask, UnixMillis(1_000), 0.0), GateDecision::Wait);
-        ask = ask.after_a_beat();
+        ask = ask.after_a_retry_interval();
     }
     assert_eq!(busy_ms(&mut gate, ask, 1_000, 0.0), 250);
 }
@@ -71,14 +72,14 @@ fn an_arrival_waits_twelve_beats_and_no_more() {
 #[test]
 fn nobody_waits_a_beat_in_a_window_with_a_grant() {
     let mut gate = Gate::default();
-    gate.hear(&grant(1, 0, Supply::Free), at(1_000));
+    gate.observe(&grant(1, 0, Supply::Free), at(1_000));
     assert_eq!(busy_ms(&mut gate, MADE, 1_000, 0.0), 250);
 }
 
 #[test]
 fn who_is_told_busy_waits_for_the_rest_of_the_round_and_up_to_a_quarter_of_a_second_more() {
     let mut gate = Gate::default();
-    gate.hear(&grant(1, 0, Supply::Free), at(1_000));
+    gate.observe(&grant(1, 0, Supply::Free), at(1_000));
     assert_eq!(busy_ms(&mut gate, MADE, 1_200, 0.0), 50);
     assert_eq!(busy_ms(&mut gate, MADE, 1_200, 0.5), 175);
     assert_eq!(spread(0, 0.0), 1);
@@ -93,7 +94,7 @@ fn a_window_counts_from_the_answer_and_shrinks_by_chance_and_by_the_trip() {
             window_ms,
             ..grant(1, 0, Supply::Free)
         };
-        gate.hear(&grant, when);
+        gate.observe(&grant, when);
         gate.round_ends.0
     };
     assert_eq!(ends(heard(1_000, 1_100, 0.0), 250), 1_350);
@@ -107,50 +108,50 @@ fn a_window_counts_from_the_answer_and_shrinks_by_chance_and_by_the_trip() {
 #[test]
 fn an_answer_to_what_was_asked_within_the_window_is_no_new_share() {
     let mut gate = Gate::default();
-    gate.hear(&grant(1, 5, Supply::Free), at(1_000));
-    gate.hear(&grant(1, 9, Supply::Free), heard(1_249, 1_249, 0.0));
+    gate.observe(&grant(1, 5, Supply::Free), at(1_000));
+    gate.observe(&grant(1, 9, Supply::Free), heard(1_249, 1_249, 0.0));
     assert_eq!(forwarded(&mut gate, MADE, 1_249), 5);
-    gate.hear(&grant(1, 9, Supply::Free), heard(1_250, 1_260, 0.0));
+    gate.observe(&grant(1, 9, Supply::Free), heard(1_250, 1_260, 0.0));
     assert_eq!(forwarded(&mut gate, MADE, 1_260), 9);
 }
 
 #[test]
 fn a_newer_version_is_a_new_share_only_where_the_old_one_is_spent() {
     let mut gate = Gate::default();
-    gate.hear(&grant(1, 2, Supply::Free), at(1_000));
+    gate.observe(&grant(1, 2, Supply::Free), at(1_000));
     assert_eq!(
         gate.decide(MADE, UnixMillis(1_001), 0.0),
         GateDecision::Forward
     );
-    gate.hear(&grant(2, 9, Supply::Free), at(1_002));
+    gate.observe(&grant(2, 9, Supply::Free), at(1_002));
     assert_eq!(forwarded(&mut gate, MADE, 1_003), 1);
-    gate.hear(&grant(2, 9, Supply::Free), at(1_004));
+    gate.observe(&grant(2, 9, Supply::Free), at(1_004));
     assert_eq!(forwarded(&mut gate, MADE, 1_005), 0, "not newer");
-    gate.hear(&grant(3, 9, Supply::Free), at(1_006));
+    gate.observe(&grant(3, 9, Supply::Free), at(1_006));
     assert_eq!(forwarded(&mut gate, MADE, 1_007), 9);
 }
 
 #[test]
 fn what_a_window_sent_is_no_part_of_the_next_and_a_cold_round_may_send_all_of_it() {
     let mut gate = Gate::default();
-    gate.hear(&grant(1, 4, Supply::Free), at(1_000));
+    gate.observe(&grant(1, 4, Supply::Free), at(1_000));
     assert_eq!(forwarded(&mut gate, MADE, 1_000), 4);
-    gate.hear(&grant(1, 4, Supply::Free), at(1_250));
+    gate.observe(&grant(1, 4, Supply::Free), at(1_250));
     assert_eq!(forwarded(&mut gate, MADE, 1_250), 4);
     // A cold round sends four, and the share that is heard is two.
     assert_eq!(forwarded(&mut gate, MADE, 1_500), 4);
-    gate.hear(&grant(1, 2, Supply::Free), at(1_500));
+    gate.observe(&grant(1, 2, Supply::Free), at(1_500));
     assert_eq!((gate.spent, gate.budget), (2, 2));
 }
 
 #[test]
 fn a_latch_is_probed_a_period_after_the_question_but_not_before_the_answer() {
     let mut gate = Gate::default();
-    gate.hear(&grant(1, 0, Supply::SoldOut), heard(1_000, 1_100, 0.0));
+    gate.observe(&grant(1, 0, Supply::SoldOut), heard(1_000, 1_100, 0.0));
     assert_eq!(forwarded(&mut gate, MADE, 1_249), 0);
     assert_eq!(forwarded(&mut gate, MADE, 1_250), 1);
     let mut gate = Gate::default();
-    gate.hear(&grant(1, 0, Supply::SoldOut), heard(1_000, 1_400, 0.0));
+    gate.observe(&grant(1, 0, Supply::SoldOut), heard(1_000, 1_400, 0.0));
     assert_eq!(forwarded(&mut gate, MADE, 1_399), 0);
     assert_eq!(forwarded(&mut gate, MADE, 1_400), 1);
 }
@@ -158,7 +159,7 @@ fn a_latch_is_probed_a_period_after_the_question_but_not_before_the_answer() {
 #[test]
 fn keys_may_pass_a_latch_anew_after_a_second() {
     let mut gate = Gate::default();
-    gate.hear(&grant(1, 0, Supply::SoldOut), at(1_000));
+    gate.observe(&grant(1, 0, Supply::SoldOut), at(1_000));
     assert_eq!(forwarded(&mut gate, SENT, 1_001), 4);
     assert_eq!(forwarded(&mut gate, REPEATED, 1_001), 4);
     // Made keys pass as probes, and leave nothing else.
@@ -180,7 +181,7 @@ fn where_edges_are_many_no_key_that_is_sent_for_the_first_time_passes_a_latch() 
             window_ms,
             ..grant(1, 0, Supply::SoldOut)
         };
-        gate.hear(&grant, at(1_000));
+        gate.observe(&grant, at(1_000));
         assert_eq!(forwarded(&mut gate, SENT, 1_001), expected);
         assert_eq!(forwarded(&mut gate, REPEATED, 1_001), 4);
     }
@@ -189,7 +190,7 @@ fn where_edges_are_many_no_key_that_is_sent_for_the_first_time_passes_a_latch() 
 #[test]
 fn a_repeated_key_is_told_to_come_back_when_the_next_probe_is_due() {
     let mut gate = Gate::default();
-    gate.hear(&grant(1, 0, Supply::SoldOut), at(1_000));
+    gate.observe(&grant(1, 0, Supply::SoldOut), at(1_000));
     assert_eq!(forwarded(&mut gate, REPEATED, 1_001), 4);
     assert_eq!(busy_ms(&mut gate, REPEATED, 1_100, 0.0), 150);
 }
@@ -201,7 +202,7 @@ fn a_sale_opens_at_its_moment_and_is_probed_every_three_seconds_before() {
         ..grant(1, 7, Supply::NotOpen)
     };
     let mut gate = Gate::default();
-    gate.hear(&opening, at(1_000));
+    gate.observe(&opening, at(1_000));
     assert_eq!(forwarded(&mut gate, MADE, 3_999), 0);
     assert_eq!(forwarded(&mut gate, MADE, 4_000), 1);
     assert_eq!(forwarded(&mut gate, MADE, 6_999), 0);
@@ -214,7 +215,7 @@ fn a_sale_opens_at_its_moment_and_is_probed_every_three_seconds_before() {
 #[test]
 fn a_sale_without_a_moment_of_its_own_is_probed_like_any_other_and_names_none() {
     let mut gate = Gate::default();
-    gate.hear(&grant(1, 7, Supply::NotOpen), at(1_000));
+    gate.observe(&grant(1, 7, Supply::NotOpen), at(1_000));
     assert_eq!(
         gate.decide(MADE, UnixMillis(1_001), 0.0),
         GateDecision::Refuse(Refusal::NotOpen(None))
@@ -227,7 +228,7 @@ fn a_sale_without_a_moment_of_its_own_is_probed_like_any_other_and_names_none() 
         opens_at: UnixMillis(10_500),
         ..grant(1, 7, Supply::SoldOut)
     };
-    gate.hear(&sold, at(1_000));
+    gate.observe(&sold, at(1_000));
     assert_eq!(forwarded(&mut gate, MADE, 1_600), 1);
     assert!(gate.is_latched());
 }
@@ -235,12 +236,12 @@ fn a_sale_without_a_moment_of_its_own_is_probed_like_any_other_and_names_none() 
 #[test]
 fn a_latch_takes_over_the_period_and_the_opening_that_it_hears_last() {
     let mut gate = Gate::default();
-    gate.hear(&grant(1, 0, Supply::NotOpen), at(1_000));
+    gate.observe(&grant(1, 0, Supply::NotOpen), at(1_000));
     let opening = Grant {
         opens_at: UnixMillis(10_500),
         ..grant(1, 3, Supply::NotOpen)
     };
-    gate.hear(&opening, at(1_010));
+    gate.observe(&opening, at(1_010));
     assert_eq!(forwarded(&mut gate, MADE, 1_250), 1);
     assert_eq!(
         forwarded(&mut gate, MADE, 1_509),
@@ -255,11 +256,11 @@ fn the_first_answer_of_a_sale_counts_its_question_and_evicts_one_gate_at_the_bou
     let mut gates = Gates::default();
     let sale = |n: usize| SaleId::parse(&format!("sale-{n}")).unwrap();
     for n in 0..EDGE_SALES_MAX {
-        gates.hear(&sale(n), &grant(1, 3, Supply::Free), at(5));
+        gates.observe(&sale(n), &grant(1, 3, Supply::Free), at(5));
         assert_eq!(gates.known.len(), n + 1);
     }
     assert_eq!(forwarded(gates.of(&sale(0)), MADE, 6), 2);
-    gates.hear(&sale(EDGE_SALES_MAX), &grant(1, 3, Supply::Free), at(5));
+    gates.observe(&sale(EDGE_SALES_MAX), &grant(1, 3, Supply::Free), at(5));
     assert_eq!(gates.known.len(), EDGE_SALES_MAX);
     assert!(gates.known.contains_key(&sale(EDGE_SALES_MAX)));
 }

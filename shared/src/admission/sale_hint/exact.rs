@@ -1,4 +1,4 @@
-//! The outlook to the number and the millisecond (`docs/MUTANTS.md`).
+//! Exact tests of the sale hint, to the number and the millisecond (`docs/MUTANTS.md`).
 
 use super::*;
 use crate::domain::sale::{SaleState, Terms};
@@ -16,8 +16,8 @@ fn snapshot(capacity: u32, held: u32, confirmed: u32) -> Snapshot {
     }
 }
 
-fn refused(outlook: &mut SaleHint, key: KeySource, granted: bool, now: u64) -> Option<Refusal> {
-    outlook.receive(key, granted, UnixMillis(now), 0.5).refusal
+fn refused(hint: &mut SaleHint, key: KeySource, granted: bool, now: u64) -> Option<Refusal> {
+    hint.receive(key, granted, UnixMillis(now), 0.5).refusal
 }
 
 #[test]
@@ -34,13 +34,13 @@ fn a_word_is_older_only_if_both_its_place_in_the_log_and_its_time_are() {
         (5, 10_000, true),
         (6, 1, true),
     ] {
-        let mut outlook = SaleHint::new(snapshot(9, 0, 0));
+        let mut hint = SaleHint::new(snapshot(9, 0, 0));
         assert_eq!(
-            outlook.hear(&word(commit_seq, at)),
+            hint.observe(&word(commit_seq, at)),
             newest,
             "{commit_seq} {at}"
         );
-        assert_eq!(outlook.snapshot().held, u32::from(newest));
+        assert_eq!(hint.snapshot().held, u32::from(newest));
     }
 }
 
@@ -52,10 +52,9 @@ fn a_sale_is_swept_while_something_is_held() {
 
 #[test]
 fn a_no_from_memory_has_itself_checked_ten_times_a_second() {
-    let mut outlook = SaleHint::new(snapshot(9, 0, 9));
+    let mut hint = SaleHint::new(snapshot(9, 0, 9));
     let mut polls = |now| {
-        outlook
-            .receive(KeySource::Made, false, UnixMillis(now), 0.5)
+        hint.receive(KeySource::Made, false, UnixMillis(now), 0.5)
             .poll
     };
     assert!(polls(10_000));
@@ -94,40 +93,34 @@ fn each_no_has_its_reason_until_the_clock_may_have_opened_the_sale() {
 
 #[test]
 fn who_may_have_an_order_is_asked_for_at_the_ledger_a_bounded_number_of_times() {
-    let mut outlook = SaleHint::new(snapshot(9, 0, 9));
+    let mut hint = SaleHint::new(snapshot(9, 0, 9));
     assert_eq!(
-        refused(&mut outlook, KeySource::Made, true, 10_000),
+        refused(&mut hint, KeySource::Made, true, 10_000),
         Some(Refusal::SoldOut)
     );
     for _ in 0..ORIGIN_RECHECKS_PER_SECOND {
-        assert_eq!(refused(&mut outlook, KeySource::Sent, false, 10_999), None);
+        assert_eq!(refused(&mut hint, KeySource::Sent, false, 10_999), None);
     }
     assert_eq!(
-        refused(&mut outlook, KeySource::Sent, false, 10_999),
+        refused(&mut hint, KeySource::Sent, false, 10_999),
         Some(Refusal::SoldOut)
     );
     let busy = Some(Refusal::Busy(375));
+    assert_eq!(refused(&mut hint, KeySource::Repeated, false, 10_999), busy);
+    assert_eq!(refused(&mut hint, KeySource::Known, false, 10_999), busy);
     assert_eq!(
-        refused(&mut outlook, KeySource::Repeated, false, 10_999),
-        busy
-    );
-    assert_eq!(refused(&mut outlook, KeySource::Known, false, 10_999), busy);
-    assert_eq!(
-        refused(&mut outlook, KeySource::Sent, true, 10_999),
+        refused(&mut hint, KeySource::Sent, true, 10_999),
         None,
         "seen granted"
     );
-    assert_eq!(
-        refused(&mut outlook, KeySource::Repeated, false, 11_000),
-        None
-    );
+    assert_eq!(refused(&mut hint, KeySource::Repeated, false, 11_000), None);
 }
 
 #[test]
 fn an_order_is_sent_while_stock_lasts_or_as_the_first_of_its_batch() {
-    let outlook = SaleHint::new(snapshot(9, 0, 8));
+    let hint = SaleHint::new(snapshot(9, 0, 8));
     let admit = |stock: &mut NodeBudget, first| {
-        outlook.admit(
+        hint.admit(
             stock,
             KeySource::Made,
             Quantity::ONE,
@@ -149,7 +142,7 @@ fn an_order_is_sent_while_stock_lasts_or_as_the_first_of_its_batch() {
 
 #[test]
 fn edges_that_ask_are_counted_and_hear_their_part_of_what_is_free() {
-    let mut outlook = SaleHint::new(snapshot(1_000, 0, 0));
+    let mut hint = SaleHint::new(snapshot(1_000, 0, 0));
     let load = |weight, live_weight| NodeLoad {
         waiting: 0,
         room: 100_000,
@@ -158,9 +151,9 @@ fn edges_that_ask_are_counted_and_hear_their_part_of_what_is_free() {
     };
     let edge = |n: u32| EdgeId::parse(&format!("{n:016x}")).unwrap();
     let now = UnixMillis(10_000);
-    assert_eq!(outlook.live_edges(now), 0);
-    let alone = outlook.grant(&edge(1), load(1, 1), now, 0.5);
-    assert_eq!(outlook.live_edges(now), 1);
+    assert_eq!(hint.live_edges(now), 0);
+    let alone = hint.grant(&edge(1), load(1, 1), now, 0.5);
+    assert_eq!(hint.live_edges(now), 1);
     assert_eq!((alone.version, alone.supply), (1, Supply::Free));
     // An edge that asks again in its window hears also what others leave ([`EdgeCensus`]).
     let mut half = SaleHint::new(snapshot(1_000, 0, 0));
@@ -176,8 +169,8 @@ fn edges_that_ask_are_counted_and_hear_their_part_of_what_is_free() {
             room,
             ..load(1, 1)
         };
-        let mut outlook = SaleHint::new(snapshot(1_000, 0, 0));
-        outlook.grant(&edge(1), load, now, 0.5).budget
+        let mut hint = SaleHint::new(snapshot(1_000, 0, 0));
+        hint.grant(&edge(1), load, now, 0.5).budget
     };
     assert_eq!([full(0, 10), full(990, 10_000), full(0, 0)], [2, 27, 0]);
     // Nothing is promised of a sale that has nothing.

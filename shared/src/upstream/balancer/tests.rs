@@ -1,3 +1,5 @@
+//! Tests of the balancer.
+
 use super::*;
 use crate::domain::ids::BuyerId;
 use crate::limits::{EDGE_ATTEMPT_MS, SHED_MS, STALL_MS};
@@ -186,7 +188,7 @@ fn a_request_leaves_a_frozen_origin_within_a_second_while_another_one_answers() 
             .unwrap();
         tried.add(frozen);
         loop {
-            now += router.patience(frozen);
+            now += router.silence_limit_ms(frozen);
             if busy {
                 router.report(1 - frozen, AttemptOutcome::Answered, UnixMillis(now));
             }
@@ -515,8 +517,12 @@ proptest! {
         let mut now = 1_000;
         for (index, fate, pause) in fates {
             now += pause;
-            let outcome = [AttemptOutcome::Answered, AttemptOutcome::Shed, AttemptOutcome::Failed, AttemptOutcome::Silent]
-                [fate as usize];
+            let outcome = match fate {
+                0 => AttemptOutcome::Answered,
+                1 => AttemptOutcome::Shed,
+                2 => AttemptOutcome::Failed,
+                _ => AttemptOutcome::Silent,
+            };
             router.report(index % weights.len(), outcome, UnixMillis(now));
         }
         let mut tried = Tried::default();
@@ -538,7 +544,7 @@ fn while_all_origins_are_silent_a_request_looks_no_oftener_than_usual() {
     tried.add(0);
     let mut looks = 0;
     while now < 1_000 + EDGE_ATTEMPT_MS {
-        now += router.patience(0);
+        now += router.silence_limit_ms(0);
         assert!(!router.should_leave(0, tried, UnixMillis(now)));
         looks += 1;
     }

@@ -5,7 +5,8 @@ use std::fmt::Write;
 const STYLE: &str = "text{font:14px system-ui,sans-serif;fill:#1f2328}.n{font-weight:700}\
     .s{font-size:12px;fill:#59636e}line{stroke:#d0d7de}path{fill:none;stroke-width:2.5}\
     .ours{stroke:#2da44e}.peer{stroke:#8c959f}.dash{stroke-dasharray:6 5}\
-    .a{fill:#54aeff}.b{fill:#2da44e}.c{fill:#bf8700}.d{fill:#8c959f}.goal{stroke:#cf222e;stroke-dasharray:4 4}\
+    .a{fill:#54aeff}.b{fill:#2da44e}.c{fill:#bf8700}.d{fill:#8c959f}\
+    .goal{stroke:#cf222e;stroke-dasharray:4 4}\
     @media(prefers-color-scheme:dark){text{fill:#e6edf3}.s{fill:#9198a1}line{stroke:#3d444d}\
     .a{fill:#1f6feb}.b{fill:#3fb950}.c{fill:#d29922}.d{fill:#6e7681}.goal{stroke:#f85149}}";
 
@@ -24,7 +25,8 @@ impl ChartFrame {
     pub fn new(height: f64, title: &str) -> Self {
         let out = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
-             viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}\">\n<style>{STYLE}</style>\n"
+             viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
+             aria-label=\"{title}\">\n<style>{STYLE}</style>\n"
         );
         let mut frame = Self { out };
         frame.text(24.0, 30.0, "n", "start", title);
@@ -35,7 +37,8 @@ impl ChartFrame {
     pub fn text(&mut self, x: f64, y: f64, class: &str, anchor: &str, text: &str) {
         let _ = writeln!(
             self.out,
-            "<text x=\"{x:.0}\" y=\"{y:.0}\" class=\"{class}\" text-anchor=\"{anchor}\">{text}</text>"
+            "<text x=\"{x:.0}\" y=\"{y:.0}\" class=\"{class}\" \
+             text-anchor=\"{anchor}\">{text}</text>"
         );
     }
 
@@ -62,7 +65,8 @@ impl ChartFrame {
     pub fn bar(&mut self, class: &str, x: f64, y: f64, width: f64, height: f64) {
         let _ = writeln!(
             self.out,
-            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{height:.1}\"/>",
+            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" \
+             height=\"{height:.1}\"/>",
             width.max(0.0)
         );
     }

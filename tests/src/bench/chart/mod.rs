@@ -1,4 +1,5 @@
-//! The pictures of the page: SVG in the look of the project's other pictures, readable in light and dark.
+//! The pictures of the page: SVG in the look of the project's other pictures, readable in light and
+//! dark.
 
 mod frame;
 mod growth;

@@ -119,7 +119,8 @@ mod tests {
 
     const PLAIN: &str =
         "HTTP/1.1 201 Created\r\nContent-Length: 5\r\nlastseat-answered-by: ledger\r\n\r\nhello";
-    const CHUNKED: &str = "HTTP/1.1 409 Conflict\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
+    const CHUNKED: &str = "HTTP/1.1 409 Conflict\r\ntransfer-encoding: chunked\r\nconnection: \
+        close\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
 
     #[test]
     fn an_answer_is_found_when_its_last_byte_is_there_and_not_before() {

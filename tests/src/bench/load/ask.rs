@@ -39,7 +39,8 @@ impl BenchAsk {
     #[must_use]
     pub fn orders(sale: &str, seed: u64) -> Self {
         let head = format!(
-            "POST /v1/sales/{sale}/orders HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n{IDEMPOTENCY_KEY}: "
+            "POST /v1/sales/{sale}/orders HTTP/1.1\r\nhost: bench\r\ncontent-type: \
+             application/json\r\n{IDEMPOTENCY_KEY}: "
         );
         Self::Orders {
             buyers: Buyers::new(seed),
@@ -67,7 +68,7 @@ impl BenchAsk {
     }
 
     /// What the answer to request `number` means.
-    pub(super) fn hear(&self, number: u32, status: u16, body: &[u8]) -> LastReply {
+    pub(super) fn observe(&self, number: u32, status: u16, body: &[u8]) -> LastReply {
         match self {
             Self::Orders { buyers, .. } => told(status, body, || buyers.key(number)),
             Self::Tickets => match (status, serde_json::from_slice(body)) {
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_fault_of_a_peer_is_neither_a_ticket_nor_a_refusal() {
-        let heard = |status, body: &str| BenchAsk::Tickets.hear(0, status, body.as_bytes());
+        let heard = |status, body: &str| BenchAsk::Tickets.observe(0, status, body.as_bytes());
         assert_eq!(heard(200, r#"{"code":1,"msg":"ok"}"#), LastReply::Granted);
         assert_eq!(
             heard(200, r#"{"code":-1,"msg":"sold out"}"#),

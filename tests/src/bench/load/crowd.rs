@@ -31,10 +31,12 @@ const ATTEMPTS_MAX: u32 = 1_000;
 pub enum Pace {
     /// For so long, each connection sends as soon as its last request was answered.
     AsFastAsItGoes(Duration),
-    /// So many requests, as fast as it goes. Who hears "later" asks again when it is time, until there is a final answer.
+    /// So many requests, as fast as it goes. Who hears "later" asks again when it is time, until
+    /// there is a final answer.
     Count(u32),
-    /// So many requests a second for so long, at intended times, whether or not earlier ones were answered. As many can be
-    /// under way as there are connections; those that are due meanwhile wait, and their time counts.
+    /// So many requests a second for so long, at intended times, whether or not earlier ones were
+    /// answered. As many can be under way as there are connections; those that are due meanwhile
+    /// wait, and their time counts.
     Rate(u32, Duration),
 }
 
@@ -49,8 +51,8 @@ pub struct CrowdLoad {
     pub ask: Vec<BenchAsk>,
     /// When.
     pub pace: Pace,
-    /// How long a request of an open loop waits for a free connection; then it is not sent, as when a buyer goes away.
-    /// `None` = for ever.
+    /// How long a request of an open loop waits for a free connection; then it is not sent, as when
+    /// a buyer goes away. `None` = for ever.
     pub patience: Option<Duration>,
     /// Sent before, as fast as it goes; its answers count for the audit and for nothing else.
     pub warm_up: Duration,
@@ -137,7 +139,7 @@ impl State {
         nap.map_or(Next::Done, |nap| Next::Nap(nap.min(NAP_MAX)))
     }
 
-    fn hear(&mut self, turn: WaitingTurn, heard: Result<LastReply>, sent: Instant, again: bool) {
+    fn observe(&mut self, turn: WaitingTurn, heard: Result<LastReply>, sent: Instant, again: bool) {
         let now = Instant::now();
         self.answered_at = now;
         let at = now - self.started;
@@ -163,7 +165,8 @@ impl State {
         self.tally.took(sent - self.started, now - sent, granted);
     }
 
-    /// It counts as an error, and is asked again where that is harmless, so that the audit can be held against the answers.
+    /// It counts as an error, and is asked again where that is harmless, so that the audit can be
+    /// held against the answers.
     fn lose(&mut self, turn: WaitingTurn, again: bool, now: Instant, why: String) {
         self.tally.settle(turn.buyer, OrderOutcome::Open);
         self.tally.fail(|| why);
@@ -285,7 +288,7 @@ async fn ask_for(
         Ok(()) => {
             let hear = |answer: &super::answer::Answer, body: &[u8]| {
                 state.borrow_mut().tally.answered_by(answer.by);
-                ask.hear(turn.buyer, answer.status, body)
+                ask.observe(turn.buyer, answer.status, body)
             };
             wire.exchange(out, hear).await
         }
@@ -294,7 +297,7 @@ async fn ask_for(
     let failed = heard.is_err();
     state
         .borrow_mut()
-        .hear(turn, heard, sent, ask.is_idempotent());
+        .observe(turn, heard, sent, ask.is_idempotent());
     if failed {
         // Whoever does not answer is not asked in a busy loop.
         tokio::time::sleep(NAP_MAX).await;
@@ -387,8 +390,8 @@ mod tests {
         }
     }
 
-    /// A server that stands still for half of a second delays everything that was meant for that time: with 2 connections
-    /// a closed loop sees two slow answers, an open one sees half of all.
+    /// A server that stands still for half of a second delays everything that was meant for that
+    /// time: with 2 connections a closed loop sees two slow answers, an open one sees half of all.
     #[tokio::test]
     async fn a_stalled_server_shows_up_as_latency_of_all_that_was_meant_for_that_time() {
         let (stall_at, stall) = (Duration::from_millis(300), Duration::from_millis(500));
@@ -410,7 +413,8 @@ mod tests {
                 .map(|v| v.count_at_value())
                 .sum::<u64>()
         };
-        // 400 ms of the stall lie more than 100 ms before its end: 160 requests were meant for them.
+        // 400 ms of the stall lie more than 100 ms before its end: 160 requests were meant for
+        // them.
         assert!(
             (150..=400).contains(&slow(&open)),
             "{} were slow",

@@ -1,5 +1,6 @@
-//! The clock of an open loop. Timers of the runtime tell whole milliseconds apart, which is as long as a quick answer takes;
-//! a thread that sleeps on the kernel's clock is exact to a few hundredths of one.
+//! The clock of an open loop. Timers of the runtime tell whole milliseconds apart, which is as long
+//! as a quick answer takes; a thread that sleeps on the kernel's clock is exact to a few hundredths
+//! of one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// Requests that are due within this time are let go together: waking a thread for each would cost more than sending it.
+/// Requests that are due within this time are let go together: waking a thread for each would cost
+/// more than sending it.
 const STEP: Duration = Duration::from_micros(250);
 
 /// The moment for which request `number` is meant.

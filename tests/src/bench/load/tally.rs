@@ -147,7 +147,8 @@ impl BenchTally {
         }
     }
 
-    /// Adds what came before, such as a warm-up, to the counts that the audit is held against. Times stay.
+    /// Adds what came before, such as a warm-up, to the counts that the audit is held against.
+    /// Times stay.
     pub(super) fn with_before(mut self, before: &Self) -> Self {
         for (number, outcome) in before.outcomes.iter().enumerate() {
             if *outcome != OrderOutcome::Open {

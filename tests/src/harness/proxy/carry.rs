@@ -36,7 +36,8 @@ pub(super) async fn accept(listening: Listening, shared: Arc<Shared>) {
     }
 }
 
-/// One connection's life. Whatever ends it other than both sides' own closing ends it with a reset on both.
+/// One connection's life. Whatever ends it other than both sides' own closing ends it with a reset
+/// on both.
 async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     shared.opened.fetch_add(1, Ordering::Relaxed);
     let mut rules = shared.rules.subscribe();

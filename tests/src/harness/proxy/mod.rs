@@ -1,5 +1,6 @@
-//! A TCP proxy that breaks the link that it is placed in: late, cut, half-open, or with a reply lost after its request
-//! arrived. It runs on a thread of its own, so that nothing that a test waits for can hold it up.
+//! A TCP proxy that breaks the link that it is placed in: late, cut, half-open, or with a reply
+//! lost after its request arrived. It runs on a thread of its own, so that nothing that a test
+//! waits for can hold it up.
 
 mod carry;
 #[cfg(test)]
@@ -21,8 +22,8 @@ pub enum LinkFault {
     Pass,
     /// They pass, so much later.
     Delay(Duration),
-    /// They are taken and dropped. A connection that has lost some never gets any again, whatever is switched later:
-    /// TCP knows no gaps.
+    /// They are taken and dropped. A connection that has lost some never gets any again, whatever
+    /// is switched later: TCP knows no gaps.
     Swallow,
     /// They pass until the connection has carried so many, then it is reset in the middle of them.
     CutAfter(u64),
@@ -227,7 +228,8 @@ impl Shared {
         }
     }
 
-    /// Whether `sent`, with the end of what came before it, has a request whose reply is to be lost.
+    /// Whether `sent`, with the end of what came before it, has a request whose reply is to be
+    /// lost.
     fn loses(&self, seen: &mut Vec<u8>, sent: &[u8]) -> Option<AfterFault> {
         let mut lost = self.lost();
         let meant = lost.as_mut().filter(|lost| lost.times > 0)?;

@@ -1,3 +1,5 @@
+//! Tests of the proxy.
+
 use super::*;
 use std::io;
 use std::time::Instant as Moment;

@@ -1,5 +1,6 @@
-//! The terminal while `top` has it: another screen, no echo, each key at once. All of it is given
-//! back at the end, however that comes.
+//! Terminal mode of `top`: alternate screen, no echo, single key presses.
+//!
+//! All of it is given back at the end, however that comes.
 
 use super::screen::Line;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};

@@ -19,8 +19,8 @@ use tokio::time::MissedTickBehavior;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Shows the cluster once a second until Ctrl-C or `q`, or until nobody reads any more. Where stdout
-/// is no terminal, a line a second.
+/// Shows the cluster once a second until Ctrl-C or `q`, or until nobody reads any more. Where
+/// stdout is no terminal, a line a second.
 pub(super) async fn run(common: &Common, flags: &TopFlags) -> Result<ExitCode, Failure> {
     let sale = flags.sale.as_deref().map(super::sale_id).transpose()?;
     let ledger = ledger(common).await?;

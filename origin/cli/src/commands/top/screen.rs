@@ -1,4 +1,4 @@
-//! A status as lines of text.
+//! Screen of `top`: renders a cluster status as lines of text.
 
 use lastseat_node::status::{ClusterStatus, Funnel, Health, NodeView, SaleStatus, Spread};
 use lastseat_node::timeline::{TimelineEvent, TimelineEventKind};
@@ -152,7 +152,7 @@ impl<'a> View<'a> {
         self.node_lines(&mut lines);
         lines.push(Line::plain(String::new()));
         lines.push(Line::new(TextStyle::Head, "events".to_owned()));
-        lines.extend(now.happenings.iter().map(happening));
+        lines.extend(now.happenings.iter().map(timeline_event));
         lines
     }
 
@@ -310,7 +310,7 @@ const fn word(health: Health) -> &'static str {
     }
 }
 
-fn happening(happening: &TimelineEvent) -> Line {
+fn timeline_event(happening: &TimelineEvent) -> Line {
     let (sale, node) = (
         happening.sale.as_deref().unwrap_or("?"),
         happening.node.unwrap_or(0),

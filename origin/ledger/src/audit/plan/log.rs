@@ -1,6 +1,7 @@
-//! What the log needs: what is foreign goes, what is broken is ended before, and entries say what the repair changed.
+//! What the log needs: what is foreign goes, what is broken is ended before, and entries say what
+//! the repair changed.
 
-use super::super::look::LOG;
+use super::super::sale_read::LOG;
 use super::orders::Target;
 use super::state::State;
 use super::{Ahead, Draft, NAMED};
@@ -10,7 +11,8 @@ use shared::ledger_model::event_log::{Entry, Event};
 const EVENTS: usize = 512;
 
 impl Draft<'_> {
-    /// Plans for the log; `others` says whether something else is changed. Moves `state` behind what is written.
+    /// Plans for the log; `others` says whether something else is changed. Moves `state` behind
+    /// what is written.
     pub(super) fn repair_log(&mut self, state: &mut State, target: &Target, others: bool) {
         let present = self.recount.look.reads(LOG) && !self.recount.look.is_missing(LOG);
         if present {
@@ -39,7 +41,8 @@ impl Draft<'_> {
         }
     }
 
-    /// Removes what is foreign or taken back, and sets the number back so that the next entry is taken.
+    /// Removes what is foreign or taken back, and sets the number back so that the next entry is
+    /// taken.
     fn remove_entries(&mut self, state: &State) {
         let log = &self.recount.log;
         let mut ids = log.foreign.clone();
@@ -66,8 +69,10 @@ impl Draft<'_> {
             let from = format!("{}-0", broken_at + 1);
             self.push(&["XTRIM", &self.key(LOG), "MINID", &from]);
             self.note(format!(
-                "the log is damaged at entry {broken_at}: it begins after it from now on. Relays and other readers that \
-                 have not read so far never will; bring what they feed up to date with lastseat orders export"
+                "the log is damaged at entry {broken_at}: it begins after it from now on. Relays \
+                 and other readers that \
+                 have not read so far never will; bring what they feed up to date with lastseat \
+                 orders export"
             ));
         } else if self
             .recount
@@ -76,7 +81,8 @@ impl Draft<'_> {
             .is_some_and(|acked| acked < state.acked_seq)
         {
             self.note(format!(
-                "entries up to {} are gone from the log and count as acknowledged from now on. Bring what readers of \
+                "entries up to {} are gone from the log and count as acknowledged from now on. \
+                 Bring what readers of \
                  the log feed up to date with lastseat orders export",
                 state.acked_seq
             ));

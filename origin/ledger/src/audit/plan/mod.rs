@@ -1,16 +1,17 @@
-//! The repair plan: which commands of Redis would bring a sale in line with its orders and its log. Planning changes
-//! nothing; a plan is a text that an operator reads and runs.
+//! The repair plan: which commands of Redis would bring a sale in line with its orders and its log.
+//! Planning changes nothing; a plan is a text that an operator reads and runs.
 //!
-//! What the orders should be is decided first (`orders.rs`), for everything else follows from them: tallies, holds
-//! and counters are counted from them, and the log gets an entry that says what was changed (`log.rs`).
+//! What the orders should be is decided first (`orders.rs`), for everything else follows from them:
+//! tallies, holds and counters are counted from them, and the log gets an entry that says what was
+//! changed (`log.rs`).
 
 mod log;
 mod orders;
 mod script;
 mod state;
 
-use super::look::{BUYERS, HOLDS, ORDERS, PARTS, SALE, SaleRead};
 use super::recount::Recount;
+use super::sale_read::{BUYERS, HOLDS, ORDERS, PARTS, SALE, SaleRead};
 use super::scan::ENDED;
 use orders::Target;
 use serde::Serialize;
@@ -18,7 +19,8 @@ use shared::ledger_model::order_book::{OrderBook, OrderCount};
 use shared::{Capacity, Order, OrderId, OrderState, SaleId};
 use std::collections::{BTreeMap, HashSet};
 
-/// Fields, members and entries that a plan changes at most. Where more is wrong, a backup is the better way.
+/// Fields, members and entries that a plan changes at most. Where more is wrong, a backup is the
+/// better way.
 pub const CHANGES_MAX: usize = 100_000;
 /// Pairs that one command of a plan sets.
 const PAIRS: usize = 64;
@@ -190,14 +192,16 @@ impl Draft<'_> {
         let sold = taken("held") || taken("confirmed") || !recount.tallies.taken.is_empty();
         if gone && sold && !recount.log.whole {
             self.why_not(
-                "the records of the orders are gone and the log does not have the whole life of the sale; restore \
+                "the records of the orders are gone and the log does not have the whole life of \
+                 the sale; restore \
                  a backup (docs/DEPLOY.md)"
                     .into(),
             );
         }
     }
 
-    /// In the order in which it is safe: paused first; then the log, as scripts do it; the sale's fields last.
+    /// In the order in which it is safe: paused first; then the log, as scripts do it; the sale's
+    /// fields last.
     fn make(&mut self) {
         let target = self.decide_orders();
         let count = OrderBook::from(target.orders.clone()).count();

@@ -1,4 +1,4 @@
-//! What the orders should be, and who has to choose where the records and the log say different things.
+//! Repair plan of the orders, and the conflicts that an operator has to decide.
 
 use super::super::recount::Recount;
 use super::{Ahead, Contradiction, Draft, PlanTrust};
@@ -47,8 +47,10 @@ impl Draft<'_> {
         let undecided = self.choices.trust.is_none() && self.plan.contradictions_in_all > 0;
         if undecided {
             self.why_not(format!(
-                "of {} orders the record and the log say different things. Choose which stands: --trust log or \
-                 --trust records, for single orders the other one with --except ORDER. Where the end of the log was \
+                "of {} orders the record and the log say different things. Choose which stands: \
+                 --trust log or \
+                 --trust records, for single orders the other one with --except ORDER. Where the \
+                 end of the log was \
                  lost, the records know more; where somebody wrote into the records, the log does",
                 self.plan.contradictions_in_all
             ));
@@ -90,7 +92,8 @@ impl Draft<'_> {
             unknown.truncate(super::NAMED);
             let names = unknown.join(", ");
             self.why_not(format!(
-                "what the log ahead did to {names} cannot be taken back: what they were before was trimmed from the \
+                "what the log ahead did to {names} cannot be taken back: what they were before \
+                 was trimmed from the \
                  log. Finish it (--ahead finish), then cancel what should not stand"
             ));
         }
@@ -156,7 +159,8 @@ impl Draft<'_> {
         }
     }
 
-    /// A record that cannot be read is written anew from the log, or removed where no order can have been there.
+    /// A record that cannot be read is written anew from the log, or removed where no order can
+    /// have been there.
     fn decide_invalid(&mut self, target: &Target) {
         let recount = self.recount;
         let lost = recount.invalid.keys().filter(|id| {
@@ -171,7 +175,8 @@ impl Draft<'_> {
         lost.truncate(super::NAMED);
         let names = lost.join(", ");
         self.why_not(format!(
-            "the record of {names} cannot be read and the log no longer has the order. Write the record from a backup, \
+            "the record of {names} cannot be read and the log no longer has the order. Write the \
+             record from a backup, \
              or give the order up: --except ORDER"
         ));
     }

@@ -1,4 +1,4 @@
-//! A plan as a text that people read and a shell runs.
+//! Repair plan as a shell script that people can read.
 
 use super::RepairPlan;
 use std::fmt::{self, Write};
@@ -34,7 +34,8 @@ pub(super) fn line(words: &[&[u8]]) -> String {
     line
 }
 
-/// A shell script: what to do before, the commands in one transaction, what to do afterwards. Where there is no plan, why.
+/// A shell script: what to do before, the commands in one transaction, what to do afterwards. Where
+/// there is no plan, why.
 impl fmt::Display for RepairPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sale = &self.sale;
@@ -75,22 +76,27 @@ impl fmt::Display for RepairPlan {
             f,
             "#\n\
              # Nothing has been done yet. Before you run this:\n\
-             # 1. Take a backup of Redis: BGSAVE and a copy of its directory, or deploy/redis/backup (docs/DEPLOY.md).\n\
-             # 2. Let no node sell: lastseat sale pause {sale}; where that is refused because of the damage, stop the\n\
+             # 1. Take a backup of Redis: BGSAVE and a copy of its directory, or \
+             deploy/redis/backup (docs/DEPLOY.md).\n\
+             # 2. Let no node sell: lastseat sale pause {sale}; where that is refused because of \
+             the damage, stop the\n\
              #    nodes. Make the plan anew if the sale changed since.\n\
              # 3. Run it against the Redis of the sale, as a user that may write:\n\
              #      REDIS_CLI='redis-cli -u redis://127.0.0.1:6379' sh plan.sh\n\
              #    In a Redis Cluster that is the master that has the sale's slot.\n\
-             # Afterwards: lastseat audit --sale {sale}; when it is clean, lastseat sale open {sale}.\n\
+             # Afterwards: lastseat audit --sale {sale}; when it is clean, lastseat sale open \
+             {sale}.\n\
              set -eu\n\
              : \"${{REDIS_CLI:=redis-cli}}\""
         )?;
         if let Some(expects) = &self.expects {
             writeln!(
                 f,
-                "now=$($REDIS_CLI HMGET 'lastseat:{{{sale}}}:sale' commit_seq version held confirmed | tr '\\n' ' ')\n\
+                "now=$($REDIS_CLI HMGET 'lastseat:{{{sale}}}:sale' commit_seq version held \
+                 confirmed | tr '\\n' ' ')\n\
                  if [ \"$now\" != '{} ' ]; then\n  \
-                 echo 'The sale has changed since the plan was made, or Redis does not answer: make it anew.' >&2\n  \
+                 echo 'The sale has changed since the plan was made, or Redis does not answer: \
+                 make it anew.' >&2\n  \
                  exit 1\n\
                  fi",
                 expects.join(" ")

@@ -1,7 +1,7 @@
-//! What the fields of the sale should be.
+//! Repair plan of the fields of the sale.
 
 use super::super::log::Says;
-use super::super::look::SALE;
+use super::super::sale_read::SALE;
 use super::orders::Target;
 use super::{Ahead, Draft, NAMED};
 use shared::domain::sale::Terms;
@@ -92,7 +92,8 @@ impl Draft<'_> {
                 if field != logged && is_settled && Some(field) != settled =>
             {
                 self.why_not(format!(
-                    "the sale says that it has {field} tickets, its log says {logged}: choose with --capacity"
+                    "the sale says that it has {field} tickets, its log says {logged}: choose \
+                     with --capacity"
                 ));
                 None
             }
@@ -100,7 +101,9 @@ impl Draft<'_> {
             (Some(field), None) => Some(field),
             (None, None) => {
                 self.why_not(
-                    "neither the sale nor its log says how many tickets it has: say it with --capacity".into(),
+                    "neither the sale nor its log says how many tickets it has: say it with \
+                     --capacity"
+                        .into(),
                 );
                 None
             }
@@ -111,7 +114,8 @@ impl Draft<'_> {
         let terms = says.terms.or_else(|| self.recount.look.terms());
         if terms.is_none() {
             self.why_not(
-                "the terms of the sale are damaged and its log no longer has them: set the fields opens_at, \
+                "the terms of the sale are damaged and its log no longer has them: set the fields \
+                 opens_at, \
                  closes_at, hold_ms, buyer_limit and order_limit by hand (HSET), then plan again"
                     .into(),
             );
@@ -148,8 +152,10 @@ impl Draft<'_> {
             .take(NAMED)
             .collect();
         self.why_not(format!(
-            "orders have {over} tickets more than the {capacity} that exist, and a plan does not decide who goes \
-             without. Where there is room for them, plan with --capacity {taken}, and cancel orders afterwards if \
+            "orders have {over} tickets more than the {capacity} that exist, and a plan does not \
+             decide who goes \
+             without. Where there is room for them, plan with --capacity {taken}, and cancel \
+             orders afterwards if \
              need be. The last ones that got tickets: {}",
             names.join(", ")
         ));

@@ -1,4 +1,6 @@
-//! Changes of a sale. Each may be repeated, except a relative restock.
+//! Operator handlers that change a sale.
+//!
+//! Each may be repeated, except a relative restock.
 
 use crate::api::order_bodies::Nothing;
 use crate::api::sale_changes::{RestockRequest, TermsRequest};

@@ -1,4 +1,4 @@
-//! The log of a sale, a page of it.
+//! Operator handler of the event log, page by page.
 
 use crate::api::event_line::{self, LOG_LINES_MAX};
 use crate::http::request::{self, OfSale};

@@ -1,4 +1,6 @@
-//! The operators' calls. Each needs the admin token.
+//! Operator API. Each call needs the admin token.
+//!
+//! Each needs the admin token.
 
 mod change;
 mod log;
@@ -66,7 +68,7 @@ async fn create(
         Created::Unchanged => StatusCode::OK,
         Created::Differs => return response::problem(&Problem::new(Code::SaleExists)),
     };
-    app.sales.hear(&sale, &snapshot);
+    app.sales.observe(&sale, &snapshot);
     response::json(status, &SaleReport::new(&sale, &snapshot))
 }
 

@@ -1,5 +1,6 @@
-//! `/dashboard`: one page with its script and its style, all in the binary. The page holds no
-//! data; it asks for the admin token and reads the status with it.
+//! Dashboard (`/dashboard`): one page with its script and style, embedded in the binary.
+//!
+//! The page holds no data; it asks for the admin token and reads the status with it.
 
 use super::App;
 use axum::Router;

@@ -1,5 +1,5 @@
-//! Lines of the log as JSON: `timestamp`, `level`, `node`, `message`, the fields of the event, and those of the spans
-//! that it happened in, the inner ones before the outer ones.
+//! JSON log format: `timestamp`, `level`, `node`, `message`, the fields of the event, and
+//! those of the spans that it happened in, the inner ones before the outer ones.
 
 use serde_json::{Map, Value};
 use std::fmt;

@@ -1,5 +1,7 @@
-//! What a command says of its work: lines on stderr, as text for people or as JSON for programs, and spans to an
-//! OpenTelemetry collector where one is named (feature `otlp`).
+//! Logging to stderr, as text or JSON.
+//!
+//! What a command says of its work: lines on stderr, as text for people or as JSON for programs,
+//! and spans to an OpenTelemetry collector where one is named (feature `otlp`).
 
 mod json;
 #[cfg(feature = "otlp")]
@@ -57,8 +59,8 @@ pub fn words() -> Option<String> {
         .find_map(|name| std::env::var(name).ok().filter(|words| !words.is_empty()))
 }
 
-/// Starts the log of this process. Nodes of a cluster share stderr with each other, so each names itself: `node` is its
-/// number, `None` for every other command.
+/// Starts the log of this process. Nodes of a cluster share stderr with each other, so each names
+/// itself: `node` is its number, `None` for every other command.
 pub fn start(format: LogFormat, node: Option<String>) -> Log {
     let words = words();
     let parsed = words.as_deref().map(str::parse::<Targets>);
@@ -125,7 +127,8 @@ fn collector_is_named() -> bool {
 fn warn_of_no_collector() {
     if collector_is_named() {
         tracing::warn!(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but this lastseat cannot send spans. Build one that can: \
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but this lastseat cannot send spans. Build one \
+             that can: \
              cargo build --release -p lastseat --features otlp"
         );
     }

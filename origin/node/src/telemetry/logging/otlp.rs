@@ -1,8 +1,10 @@
-//! Spans to an OpenTelemetry collector, as protobuf over HTTP. Where it is, how much is sent and by what name comes
-//! from the variables that OpenTelemetry specifies (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER` ...).
+//! Span exporter to an OpenTelemetry collector (OTLP, protobuf over HTTP).
 //!
-//! Spans wait in a bounded queue for a thread of their own; those that do not fit are dropped, and nothing else ever
-//! waits for the collector.
+//! Where it is, how much is sent and by what name comes from the variables that OpenTelemetry
+//! specifies (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER` ...).
+//!
+//! Spans wait in a bounded queue for a thread of their own; those that do not fit are dropped, and
+//! nothing else ever waits for the collector.
 
 use crate::telemetry::https_client::{self, HttpsClient};
 use async_trait::async_trait;
@@ -72,7 +74,7 @@ where
 fn provider(node: Option<&str>) -> Result<SdkTracerProvider, String> {
     let exporter = SpanExporter::builder()
         .with_http()
-        .with_http_client(SpanSender::start().map_err(|e| e.to_string())?)
+        .with_http_client(SpanClient::start().map_err(|e| e.to_string())?)
         .build()
         .map_err(|e| e.to_string())?;
     let name = std::env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| "lastseat".to_owned());
@@ -112,12 +114,12 @@ pub(crate) fn is_recorded(span: &Span) -> bool {
 
 /// Posts for the exporter, whose own thread has no runtime to do it on.
 #[derive(Debug)]
-struct SpanSender {
+struct SpanClient {
     client: HttpsClient,
     runtime: Handle,
 }
 
-impl SpanSender {
+impl SpanClient {
     fn start() -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -135,7 +137,7 @@ impl SpanSender {
 }
 
 #[async_trait]
-impl HttpClient for SpanSender {
+impl HttpClient for SpanClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let client = self.client.clone();
         let exchange = async move {

@@ -1,5 +1,6 @@
-//! What one node counts, and how Prometheus reads it. Every metric is described in
-//! `docs/METRICS.md`, which a test compares with what a node shows.
+//! Metrics of one node.
+//!
+//! Every metric is described in `docs/METRICS.md`, which a test compares with what a node shows.
 
 pub mod histogram;
 pub mod page;

@@ -1,4 +1,4 @@
-//! Writes Prometheus' text format 0.0.4.
+//! Writer of the Prometheus text format 0.0.4.
 
 use super::histogram::Reading;
 use std::fmt::{Display, Write};

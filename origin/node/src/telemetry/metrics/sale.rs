@@ -1,4 +1,4 @@
-//! What one node counts for one sale.
+//! Counters of one sale at one node.
 
 use lastseat_ledger::Verdict;
 use shared::EdgeCounts;
@@ -64,7 +64,7 @@ impl SaleCounts {
     }
 
     /// Takes in what an edge tells.
-    pub fn hear_edge(&self, told: &EdgeCounts) {
+    pub fn observe_edge(&self, told: &EdgeCounts) {
         let edge = &self.edge;
         let sums = [
             (&edge.asked, told.asked),

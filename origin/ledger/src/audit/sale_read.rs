@@ -1,4 +1,4 @@
-//! One look at a sale as it lies in Redis, taken at one moment and expecting nothing of it.
+//! Consistent read of a sale as it is stored in Redis, without assumptions about its content.
 
 use super::super::{Fault, Ledger, reply};
 use redis::Value;
