@@ -37,6 +37,8 @@ const OTHERS: Duration = Duration::from_millis(500);
 const OTHERS_READ: Duration = Duration::from_millis(100);
 /// Pause between two looks while another process has the number of this node.
 const NUMBER_LOST: Duration = Duration::from_secs(1);
+/// What Redis wrote so long before it was replaced is taken to be on its disk, or at its replica.
+const KEPT_FOR_SURE: Duration = Duration::from_secs(60);
 /// Steps of one round: after them this node looks whether something new has come.
 const STEPS_MAX: usize = 256;
 /// Sales that stand still and have a line of the log each; all are counted.
@@ -84,6 +86,14 @@ struct Reading {
     orders: AckedOrders,
 }
 
+/// Up to where this process has restored what was lost of a sale.
+#[derive(Debug)]
+struct RestoredUpTo {
+    /// The last number of the last range that was lost.
+    last: u64,
+    at: Instant,
+}
+
 /// What one recovery came to.
 #[derive(Debug, Default)]
 struct Tally {
@@ -113,7 +123,7 @@ struct Recovery {
     present: BTreeSet<String>,
     reading: Option<Reading>,
     /// By sale, the last number of the last range lost of which this process has restored its own.
-    restored_lost: HashMap<SaleId, u64>,
+    restored_lost: HashMap<SaleId, RestoredUpTo>,
     work: BTreeMap<SaleId, Item>,
     tally: Tally,
     /// The history under which all sales were looked at last, and how often a sale had been found behind by then.
@@ -251,6 +261,12 @@ impl Recovery {
         for history in &histories {
             new |= self.roster.begin(history, &peers, now);
         }
+        if new {
+            // What was written last may be lost once more, the list of unrestored orders too, of
+            // which no number of the log tells.
+            self.restored_lost
+                .retain(|_, done| done.at.elapsed() > KEPT_FOR_SURE);
+        }
         self.tally.replaced |= new && !self.declared.is_empty();
         self.roster.receive(nodes, now);
         if looks.iter().any(Looked::fell_behind) {
@@ -334,7 +350,7 @@ impl Recovery {
             let noted = |l: &Looked| self.ack_journal().noted_since(&l.sale, reading.noted);
             // A range that was lost may have entries of this node's that it has not restored yet.
             let lost = |l: &Looked| {
-                let done = self.restored_lost.get(&l.sale);
+                let done = self.restored_lost.get(&l.sale).map(|done| &done.last);
                 let last = l.look.lost.last();
                 last.is_some_and(|(_, jumped)| done.is_none_or(|done| done < jumped))
             };
@@ -365,7 +381,7 @@ impl Recovery {
         } = looked;
         let of_sale = self.reading.as_ref().and_then(|r| r.orders.get(sale));
         let known = look.lost.last().map_or(0, |(_, jumped)| *jumped);
-        let lost_done = self.restored_lost.get(sale) >= Some(&known);
+        let lost_done = self.restored_lost.get(sale).map(|done| done.last) >= Some(known);
         let in_lost = |seq| !lost_done && is_in(&look.lost, seq);
         let noted = of_sale
             .into_iter()
@@ -626,7 +642,9 @@ impl Recovery {
             );
         }
         if item.duty != Duty::Adopt && lost > 0 {
-            self.restored_lost.insert(sale, lost);
+            let at = Instant::now();
+            self.restored_lost
+                .insert(sale, RestoredUpTo { last: lost, at });
         }
     }
 

@@ -20,6 +20,8 @@ use std::rc::Rc;
 const LOOK: u64 = 25_000;
 /// Pause while the ledger does not answer, in microseconds.
 const AWAY: u64 = 100_000;
+/// See `KEPT_FOR_SURE` of `origin/node/src/healer.rs`, in milliseconds.
+const KEPT_FOR_SURE_MS: u64 = 60_000;
 
 /// What a node knows of the recovery that goes on, and what it does in it.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub(super) struct Healer {
     reading: Option<(u64, BTreeMap<OrderId, SimulatedAck>)>,
     /// Up to this number what was lost has been restored by this process.
     restored_lost: Option<u64>,
+    /// When it had, in milliseconds.
+    restored_at_ms: u64,
     wanted: bool,
     behind: bool,
     item: Option<Item>,
@@ -75,6 +79,7 @@ impl Healer {
             peers: BTreeSet::new(),
             reading: None,
             restored_lost: None,
+            restored_at_ms: 0,
             wanted: false,
             behind: false,
             item: None,
@@ -233,6 +238,7 @@ impl SimulatedWorld<'_> {
                     healer.item = None;
                     if lost > 0 {
                         healer.restored_lost = Some(lost);
+                        healer.restored_at_ms = now;
                     }
                 }
                 self.recover_in(n, 0);
@@ -257,6 +263,9 @@ impl SimulatedWorld<'_> {
         let new = healer.roster.begin(&look.history, &healer.peers, now);
         if new {
             healer.since_ms = now;
+            if now.saturating_sub(healer.restored_at_ms) <= KEPT_FOR_SURE_MS {
+                healer.restored_lost = None;
+            }
         }
         healer.roster.receive(nodes, now);
         healer.roster.keep(&BTreeSet::from([look.history.clone()]));

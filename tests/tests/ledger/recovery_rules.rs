@@ -209,7 +209,7 @@ impl Pair<'_> {
             .iter()
             .map(|v| redis::from_redis_value_ref(v).unwrap())
             .collect();
-        let rules = self.kept.look(&self.sale, &self.history, node);
+        let rules = self.kept.lookup(&self.sale, &self.history, node);
         let of_this_one = text[5] == self.history;
         let found = (
             text[0].clone(),
