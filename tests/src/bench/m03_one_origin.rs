@@ -158,7 +158,7 @@ fn limit_of_orders(turns: &Turns<Service>, peer: Service) -> String {
     format!(
         "Generator, node and Redis share two processors, and all wait for the disk before a batch is answered. An order takes \
          {generator:.1} us of the generator, {redis:.1} of Redis and {node:.1} of the node. If the node cost nothing and the \
-         disk took no time, {} orders a second would be the end of this machine: {times:.1} times {} (docs/PERFORMANCE.md has \
+         disk took no time, {} orders a second would be the end of this machine: {times:.1} times {} (docs/evidence/PERFORMANCE.md has \
          the profile).",
         thousands(both as u64),
         peer.name()
@@ -175,7 +175,7 @@ fn limit_of_refusals(turns: &Turns<SoldOut>, peer: SoldOut, goal: f64) -> String
         "The generator has one of the two processors and takes {generator:.1} us for a request, so whatever is asked, more than \
          {} refusals a second cannot be seen: {:.2} times {}. The node has the other one and takes {node:.1} us for a refusal; for the \
          goal it would be {:.1} us. More than half of it is the kernel's receiving and sending, the rest hyper's, the allocator's \
-         and ours in small pieces (docs/PROFILES.md).",
+         and ours in small pieces (docs/evidence/PROFILES.md).",
         thousands(asked as u64),
         asked / peers,
         peer.called(),

@@ -120,7 +120,7 @@ fn limit(turns: &Turns<Stack>, peer: Stack) -> String {
         "Of a hundred attempts 99 are refusals, which our edge answers alone, in JavaScript's runtime on one thread a process; those \
          of a peer nginx and Go answer in native code. Were every attempt refused with a constant by as many workers in \
          JavaScript, that would take {constant:.2} s, {:.2} times less than {} takes for all of it. So no edge on this runtime gets \
-         further here, whatever its language; ours takes {:.2} times as long and sells the tickets as well (docs/PERFORMANCE.md has \
+         further here, whatever its language; ours takes {:.2} times as long and sells the tickets as well (docs/evidence/PERFORMANCE.md has \
          the profile). On Cloudflare that is not our processor.",
         took(peer) / constant.max(1e-9),
         peer.name(),

@@ -84,7 +84,7 @@ fn limit(turns: &Turns<Stack>) -> String {
     format!(
         "workerd takes {:.0} us to answer a request with a constant; the whole peer takes {:.0} us for this one. Of our {:.0} us \
          workerd has {ours:.0}. The peer keeps no order, no buyer, no key and no log, and signs nothing. On Cloudflare the first \
-         tier is not our processor: the rows by process tell what stays (docs/PERFORMANCE.md has the profile).",
+         tier is not our processor: the rows by process tell what stays (docs/evidence/PERFORMANCE.md has the profile).",
         us(Stack::Constant),
         us(PEER),
         us(Stack::Ours),

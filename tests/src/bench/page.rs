@@ -1,4 +1,4 @@
-//! docs/BENCHMARKS.md, and the table of the README.
+//! docs/evidence/BENCHMARKS.md, and the table of the README.
 
 use super::chart::Picture;
 use super::measure::{LIMIT, Measure};
@@ -19,7 +19,7 @@ followed by an audit, and winners are counted, not requests. A run that oversold
 connection is no data point: it is listed at the end.
 
 The ratio says how many times better lastseat is than the peer, whatever the unit: the median of the rounds' own ratios, with the
-least and the greatest. The peers, their known faults and how they are run by hand: [tests/bench](../tests/bench/README.md).
+least and the greatest. The peers, their known faults and how they are run by hand: [tests/bench](../../tests/bench/README.md).
 ";
 
 const GENERATOR: &str = "\

@@ -1,5 +1,5 @@
 //! The gate to the number and the millisecond: where one more or one less would still look right to the tests of its
-//! rules. Mutation testing asks for these (`docs/MUTANTS.md`).
+//! rules. Mutation testing asks for these (`docs/evidence/MUTANTS.md`).
 
 use super::*;
 

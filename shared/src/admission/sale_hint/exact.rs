@@ -1,4 +1,4 @@
-//! The outlook to the number and the millisecond (`docs/MUTANTS.md`).
+//! The outlook to the number and the millisecond (`docs/evidence/MUTANTS.md`).
 
 use super::*;
 use crate::domain::sale::{SaleState, Terms};

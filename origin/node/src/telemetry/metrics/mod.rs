@@ -1,5 +1,5 @@
 //! What one node counts, and how Prometheus reads it. Every metric is described in
-//! `docs/METRICS.md`, which a test compares with what a node shows.
+//! `docs/OBSERVABILITY.md`, which a test compares with what a node shows.
 
 pub mod histogram;
 pub mod page;
