@@ -4,14 +4,14 @@
 use crate::config::{ClientIp, Config};
 use crate::runtime;
 use js_sys::{JSON, Object, Reflect};
-use shared::admission::gate::{Ask, Decision, Gates, Heard};
-use shared::admission::rate_limit::Buckets;
-use shared::admission::recent_orders::Recent;
-use shared::admission::sale_cache::{Look, Views};
-use shared::domain::order::Key;
+use shared::admission::gate::{Arrival, GateDecision, Gates, Observation};
+use shared::admission::rate_limit::RateLimiter;
+use shared::admission::recent_orders::RecentOrders;
+use shared::admission::sale_cache::{CacheLookup, SaleCache};
+use shared::domain::order::KeySource;
 use shared::limits::{EDGE_CLIENTS_MAX, EDGE_UNDER_WAY_MAX};
-use shared::upstream::balancer::{Router, Sender};
-use shared::upstream::forwarding::{Attempt, Errand, Verdict, Wait};
+use shared::upstream::balancer::{RouteKey, Router};
+use shared::upstream::forwarding::{Attempt, AttemptVerdict, Forwarding, Wait};
 use shared::{BuyerId, EdgeCounts, EdgeId, EdgeTally, Grant, KeyRing, OrderId, Refusal, SaleId};
 use shared::{TraceParent, UnixMillis};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -31,13 +31,13 @@ pub(crate) struct Isolate {
     /// By which it knows the shop's buyer tokens, where orders need one.
     pub(crate) buyer_keys: Option<KeyRing>,
     /// What each client address may still ask, where that is limited.
-    clients: Option<RefCell<Buckets>>,
+    clients: Option<RefCell<RateLimiter>>,
     trace_share: f64,
     gates: RefCell<Gates>,
     router: RefCell<Router>,
     /// Orders that were granted through this isolate.
-    granted: RefCell<Recent>,
-    views: RefCell<Views>,
+    granted: RefCell<RecentOrders>,
+    views: RefCell<SaleCache>,
     /// Orders that wait for origins.
     under_way: Rc<Cell<u32>>,
     /// What no origin has heard yet.
@@ -92,7 +92,7 @@ impl Isolate {
         let id = chance.take().map(u64::from_le_bytes).map_err(no_chance)?;
         let seed = chance.take().map(u64::from_le_bytes).map_err(no_chance)?;
         let clients = config.client_rate;
-        let clients = clients.map(|rate| Buckets::new(rate, EDGE_CLIENTS_MAX, seed));
+        let clients = clients.map(|rate| RateLimiter::new(rate, EDGE_CLIENTS_MAX, seed));
         let start = chance.take().map(u16::from_le_bytes).map_err(no_chance)?;
         let start = f64::from(start) / 65_536.0;
         Ok(Self {
@@ -140,7 +140,7 @@ impl Isolate {
         clients.map_or(Ok(()), |clients| clients.borrow_mut().take(client, now))
     }
 
-    pub(crate) fn decide(&self, sale: &SaleId, ask: Ask, now: UnixMillis) -> Decision {
+    pub(crate) fn decide(&self, sale: &SaleId, ask: Arrival, now: UnixMillis) -> GateDecision {
         let chance = self.chance();
         self.gates.borrow_mut().of(sale).decide(ask, now, chance)
     }
@@ -181,9 +181,9 @@ impl Isolate {
     }
 
     /// What is to be thought of an order id that a client sent.
-    pub(crate) fn recognise(&self, id: &OrderId, key: Key) -> Key {
+    pub(crate) fn recognise(&self, id: &OrderId, key: KeySource) -> KeySource {
         if self.granted.borrow().has(id) {
-            Key::Known
+            KeySource::Known
         } else {
             key
         }
@@ -197,7 +197,7 @@ impl Isolate {
     /// Takes in the grant of an answer to what was sent at `asked`.
     pub(crate) fn hear(&self, sale: &SaleId, grant: &Grant, asked: UnixMillis, now: UnixMillis) {
         let chance = self.chance();
-        let when = Heard { asked, now, chance };
+        let when = Observation { asked, now, chance };
         self.gates.borrow_mut().hear(sale, grant, when);
     }
 
@@ -208,7 +208,7 @@ impl Isolate {
     }
 
     /// What is done for one who wants to see `sale`.
-    pub(crate) fn look(&self, sale: &SaleId, beats: u32, now: UnixMillis) -> Look {
+    pub(crate) fn look(&self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
         self.views.borrow_mut().look(sale, beats, now)
     }
 
@@ -226,13 +226,13 @@ impl Isolate {
     /// The next origin of an errand and the address of `path` there.
     pub(crate) fn next_origin(
         &self,
-        errand: &mut Errand<Response>,
+        errand: &mut Forwarding<Response>,
         ip: Option<IpAddr>,
         buyer: Option<&BuyerId>,
         now: UnixMillis,
         path: &str,
     ) -> Option<(Attempt, String)> {
-        let sender = Sender {
+        let sender = RouteKey {
             ip,
             buyer,
             chance: [self.chance(), self.chance()],
@@ -252,12 +252,12 @@ impl Isolate {
         attempt.ends(&mut self.router.borrow_mut(), now)
     }
 
-    /// See [`Errand::heard`].
+    /// See [`Forwarding::heard`].
     pub(crate) fn heard(
         &self,
-        errand: &mut Errand<Response>,
+        errand: &mut Forwarding<Response>,
         attempt: &Attempt,
-        verdict: Verdict,
+        verdict: AttemptVerdict,
         wait: Wait,
         answer: Option<Response>,
         now: UnixMillis,

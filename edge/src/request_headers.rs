@@ -8,7 +8,7 @@ use crate::runtime::bindings;
 use js_sys::Object;
 use shared::auth::buyer_token;
 use shared::auth::edge_signature::{self, Signed};
-use shared::domain::order::Key;
+use shared::domain::order::KeySource;
 use shared::limits::BODY_MAX;
 use shared::wire::messages::{header, key_source};
 use shared::wire::repeated_headers;
@@ -27,14 +27,14 @@ const AUTHORIZATION: &str = "authorization";
 ///
 /// # Errors
 /// The header is there but is no order id, or one of the two was sent more than once.
-pub(crate) fn sent_key(request: &Request) -> Result<Option<(OrderId, Key)>, Problem> {
+pub(crate) fn sent_key(request: &Request) -> Result<Option<(OrderId, KeySource)>, Problem> {
     let Some(text) = bindings::sent_key(request) else {
         return Ok(None);
     };
     let (key, id) = match text.split_at_checked(1) {
-        Some(("1", id)) => (Key::Repeated, id),
+        Some(("1", id)) => (KeySource::Repeated, id),
         Some(("2", _)) => return Err(repeated_headers::repeated(header::RETRY)),
-        Some((_, id)) => (Key::Sent, id),
+        Some((_, id)) => (KeySource::Sent, id),
         None => return Ok(None),
     };
     match OrderId::parse(id) {
@@ -130,7 +130,7 @@ pub(crate) struct Forwarded<'a> {
 pub(crate) fn init(
     forwarded: Forwarded<'_>,
     client_ip: Option<IpAddr>,
-    order: Option<(&OrderId, Key)>,
+    order: Option<(&OrderId, KeySource)>,
     body: Option<&JsValue>,
     counts: Option<&EdgeCounts>,
     now: UnixMillis,

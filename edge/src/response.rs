@@ -1,8 +1,8 @@
 //! What the edge says by itself. The one file here that speaks HTTP statuses.
 
 use crate::runtime::bindings;
-use shared::upstream::forwarding::Answer;
-use shared::upstream::forwarding::Lost;
+use shared::upstream::forwarding::LostRequest;
+use shared::upstream::forwarding::UpstreamResponse;
 use shared::wire::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
 use shared::{Code, Problem, Refusal};
 use wasm_bindgen::JsValue;
@@ -78,7 +78,7 @@ pub(crate) fn doubt(answer: &Response) -> Option<String> {
 /// An origin's answer as an errand reads it.
 pub(crate) struct OfOrigin<'a>(pub(crate) &'a Response);
 
-impl Answer for OfOrigin<'_> {
+impl UpstreamResponse for OfOrigin<'_> {
     fn status(&self) -> u16 {
         self.0.status()
     }
@@ -115,6 +115,6 @@ fn no(problem: &Problem, allow: Option<&str>, limited: bool) -> Result<Response,
 }
 
 /// The problem that tells a client that no origin answered.
-pub(crate) fn unanswered(lost: Lost, chance: f64) -> Problem {
+pub(crate) fn unanswered(lost: LostRequest, chance: f64) -> Problem {
     Problem::new(lost.code()).retry_after((chance * JITTER_MS) as u32)
 }

@@ -8,8 +8,8 @@ use crate::runtime::bindings;
 use crate::runtime::{self, Reply, Watch};
 use js_sys::Object;
 use shared::admission::grant::Supply;
-use shared::domain::order::Key;
-use shared::upstream::forwarding::{self, Attempt, Lost, Verdict, Wait};
+use shared::domain::order::KeySource;
+use shared::upstream::forwarding::{self, Attempt, AttemptVerdict, LostRequest, Wait};
 use shared::{BuyerId, EdgeCounts, Grant, OrderId, SaleId, UnixMillis};
 use std::net::IpAddr;
 use wasm_bindgen::JsValue;
@@ -17,7 +17,7 @@ use web_sys::{Request, Response};
 
 /// A client's request on its way to an origin. Asking a second origin must do no harm: reading is idempotent,
 /// and so is everything under one order id.
-pub(crate) struct Errand<'a> {
+pub(crate) struct UpstreamRequest<'a> {
     pub(crate) isolate: &'a Isolate,
     pub(crate) request: &'a Request,
     pub(crate) sale: &'a SaleId,
@@ -32,16 +32,16 @@ pub(crate) struct Errand<'a> {
     pub(crate) watch: &'a Watch,
 }
 
-impl Errand<'_> {
+impl UpstreamRequest<'_> {
     /// Asks one origin and, if that one fails or is away, another one. `order` is the order to place, if it is that.
     ///
     /// # Errors
     /// No origin answered.
     pub(crate) async fn run(
         &self,
-        order: Option<(&OrderId, Key)>,
+        order: Option<(&OrderId, KeySource)>,
         body: Option<&JsValue>,
-    ) -> Result<Response, Lost> {
+    ) -> Result<Response, LostRequest> {
         let client_ip = request_headers::client_ip(self.isolate, self.request);
         let mut untold = self.isolate.take_counts(self.sale);
         let reply = self.ask_origins(client_ip, order, body, &mut untold).await;
@@ -55,11 +55,11 @@ impl Errand<'_> {
     async fn ask_origins(
         &self,
         client: Option<IpAddr>,
-        order: Option<(&OrderId, Key)>,
+        order: Option<(&OrderId, KeySource)>,
         body: Option<&JsValue>,
         untold: &mut Option<EdgeCounts>,
-    ) -> Result<Response, Lost> {
-        let mut errand = forwarding::Errand::new(self.since);
+    ) -> Result<Response, LostRequest> {
+        let mut errand = forwarding::Forwarding::new(self.since);
         let forwarded = Forwarded {
             isolate: self.isolate,
             request: self.request,
@@ -93,17 +93,20 @@ impl Errand<'_> {
                 asks = init(order, untold);
             }
             let (reply, wait) = self.ask_one(&attempt, &url, &asks).await;
-            let verdict = Verdict::of(reply.as_ref().map(OfOrigin).as_ref());
+            let verdict = AttemptVerdict::of(reply.as_ref().map(OfOrigin).as_ref());
             let heard = runtime::now();
             let told = reply.as_ref().is_some_and(|r| self.hear(r, now, heard));
             if told && untold.take().is_some() {
                 // A second origin must not count it again.
                 bindings::forget_counts(&asks);
             }
-            if verdict == Verdict::Failed {
+            if verdict == AttemptVerdict::Failed {
                 self.isolate.count_failed(self.sale);
             }
-            if let Some(why) = reply.as_ref().filter(|_| verdict == Verdict::Doubted) {
+            if let Some(why) = reply
+                .as_ref()
+                .filter(|_| verdict == AttemptVerdict::Doubted)
+            {
                 let why = response::doubt(why).unwrap_or_default();
                 self.isolate.doubted_by(attempt.index, &why);
             }

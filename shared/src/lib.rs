@@ -15,10 +15,10 @@ pub mod recovery;
 pub mod upstream;
 pub mod wire;
 
-pub use admission::gate::{Ask, Decision, Gate, Gates};
+pub use admission::gate::{Arrival, Gate, GateDecision, Gates};
 pub use admission::grant::{Grant, Offer};
-pub use admission::node_budget::Stock;
-pub use admission::sale_hint::Outlook;
+pub use admission::node_budget::NodeBudget;
+pub use admission::sale_hint::SaleHint;
 pub use auth::key_ring::{KeyError, KeyRing};
 pub use domain::fault::Fault;
 pub use domain::ids::{BuyerId, Capacity, EdgeId, OrderId, Quantity, SaleId};

@@ -9,11 +9,11 @@ use crate::limits::{HEAL_LONGEST_MS, HEAL_PATIENCE_MS};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Ranges of the log that earlier failovers lost: entries after the first number up to the second.
-pub type Lost = Vec<(u64, u64)>;
+pub type LostRanges = Vec<(u64, u64)>;
 
 /// A sale as a node found it: nothing was changed to learn this.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct RecoveryLookup {
     /// The history that its Redis writes.
     pub history: String,
     /// Whether it changes: its recovery in this history is over, or none was needed.
@@ -23,7 +23,7 @@ pub struct Look {
     /// Its state.
     pub state: SaleState,
     /// What earlier failovers lost.
-    pub lost: Lost,
+    pub lost: LostRanges,
     /// The pass that its record says this node has made; 0 = registered and none made. `None` = not registered.
     pub mark: Option<u8>,
     /// A node counts as done with it only where its record says so: the sale was not there when nodes looked first.
@@ -56,7 +56,7 @@ pub enum Duty {
 
 /// What `look` asks of the node that has `mine`.
 #[must_use]
-pub fn duty(look: &Look, mine: Mine) -> Duty {
+pub fn duty(look: &RecoveryLookup, mine: Mine) -> Duty {
     let behind = mine.received > look.found;
     if look.whole && !behind {
         return if mine.in_lost { Duty::Late } else { Duty::None };
@@ -111,7 +111,7 @@ struct Lived {
 /// Which nodes are waited for. A node is waited for if it lived when the history began, for as long as it beats, but
 /// no longer than [`HEAL_PATIENCE_MS`] after it fell silent and [`HEAL_LONGEST_MS`] in all.
 #[derive(Clone, Debug, Default)]
-pub struct Roster {
+pub struct AwaitedNodes {
     me: Option<u16>,
     /// What this node itself has declared.
     declared: BTreeSet<String>,
@@ -121,7 +121,7 @@ pub struct Roster {
     nodes: Nodes,
 }
 
-impl Roster {
+impl AwaitedNodes {
     /// The roster that node `me` keeps; `None` = a caller that is no node.
     #[must_use]
     pub fn new(me: Option<u16>) -> Self {
@@ -278,7 +278,7 @@ impl View {
 
 /// Where the recovery of a sale is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum RecoveryStage {
     /// The sale is whole; `by_us` = this call ended its recovery.
     Whole {
         /// Whether it was not before.
@@ -319,14 +319,16 @@ impl Turn {
 
     /// What to do when the sale is at `stage`. No pass begins before all nodes have made the one before it.
     #[must_use]
-    pub fn next(&self, stage: Stage) -> Next {
+    pub fn next(&self, stage: RecoveryStage) -> Next {
         match (stage, self.made) {
-            (Stage::Whole { .. }, _) => Next::End,
-            (Stage::Heals { .. }, None) => Next::Make(Pass::First),
-            (Stage::Heals { made, .. }, Some(own)) if own < Pass::Last && made >= self.made => {
+            (RecoveryStage::Whole { .. }, _) => Next::End,
+            (RecoveryStage::Heals { .. }, None) => Next::Make(Pass::First),
+            (RecoveryStage::Heals { made, .. }, Some(own))
+                if own < Pass::Last && made >= self.made =>
+            {
                 Next::Make(own.next())
             }
-            (Stage::Heals { .. }, Some(_)) => Next::Wait,
+            (RecoveryStage::Heals { .. }, Some(_)) => Next::Wait,
         }
     }
 
@@ -342,8 +344,8 @@ mod tests {
 
     const H: &str = "history";
 
-    fn look() -> Look {
-        Look {
+    fn look() -> RecoveryLookup {
+        RecoveryLookup {
             history: H.into(),
             whole: false,
             found: 10,
@@ -378,7 +380,7 @@ mod tests {
             in_lost: false,
         };
         assert_eq!(duty(&look(), mine), Duty::Adopt);
-        let whole = Look {
+        let whole = RecoveryLookup {
             whole: true,
             ..look()
         };
@@ -401,7 +403,7 @@ mod tests {
 
     #[test]
     fn a_node_that_registered_before_it_died_makes_its_passes_when_it_is_back() {
-        let marked = |mark| Look {
+        let marked = |mark| RecoveryLookup {
             mark: Some(mark),
             ..look()
         };
@@ -412,7 +414,7 @@ mod tests {
 
     #[test]
     fn a_node_is_waited_for_while_it_beats_and_no_longer_than_the_patience_after_its_silence() {
-        let mut roster = Roster::new(Some(1));
+        let mut roster = AwaitedNodes::new(Some(1));
         assert!(roster.begin(H, &BTreeSet::from([1, 2, 3]), 1_000));
         assert!(!roster.begin(H, &BTreeSet::new(), 2_000));
         let mut now = 1_000;
@@ -441,14 +443,14 @@ mod tests {
 
     #[test]
     fn silence_is_counted_from_the_last_beat_and_not_from_the_beginning() {
-        let mut roster = Roster::new(Some(1));
+        let mut roster = AwaitedNodes::new(Some(1));
         roster.begin(H, &BTreeSet::from([1, 2]), 0);
         roster.receive(nodes(9_000, &[(2, known(1, 9_000, &[]))]), 9_000);
-        let waits = |roster: &Roster, now| roster.view(H, now).awaited.contains(&(2, false));
+        let waits = |roster: &AwaitedNodes, now| roster.view(H, now).awaited.contains(&(2, false));
         assert!(waits(&roster, 9_000 + HEAL_PATIENCE_MS - 1));
         assert!(!waits(&roster, 9_000 + HEAL_PATIENCE_MS));
         // The ledger's clock leaps: nobody has fallen silent by that.
-        let mut roster = Roster::new(Some(1));
+        let mut roster = AwaitedNodes::new(Some(1));
         roster.begin(H, &BTreeSet::from([1, 2]), 0);
         roster.receive(nodes(100, &[(2, known(1, 90, &[]))]), 100);
         roster.receive(nodes(900_000, &[(2, known(1, 90, &[]))]), 200);
@@ -457,7 +459,7 @@ mod tests {
 
     #[test]
     fn a_node_that_fell_silent_long_ago_is_missing_at_once_and_one_that_left_is_not() {
-        let mut roster = Roster::new(Some(1));
+        let mut roster = AwaitedNodes::new(Some(1));
         roster.begin(H, &BTreeSet::from([1]), 0);
         let list = [
             (1, known(1, 99_000, &[H])),
@@ -477,7 +479,7 @@ mod tests {
     #[test]
     fn one_that_another_node_found_silent_a_moment_ago_is_waited_for_by_a_node_that_has_just_started()
      {
-        let mut roster = Roster::new(Some(1));
+        let mut roster = AwaitedNodes::new(Some(1));
         roster.begin(H, &BTreeSet::from([1]), 0);
         roster.receive(nodes(10_000, &[(2, known(0, 6_500, &[]))]), 0);
         assert!(roster.view(H, 0).awaited.contains(&(2, false)));
@@ -485,7 +487,7 @@ mod tests {
 
     #[test]
     fn a_pass_begins_when_all_have_made_the_one_before_it() {
-        let stage = |made| Stage::Heals { found: 1, made };
+        let stage = |made| RecoveryStage::Heals { found: 1, made };
         let mut turn = Turn::default();
         assert_eq!(turn.next(stage(None)), Next::Make(Pass::First));
         turn.has_made(Pass::First, true);
@@ -499,7 +501,7 @@ mod tests {
         assert_eq!(turn.next(stage(Some(Pass::Second))), Next::Make(Pass::Last));
         turn.has_made(Pass::Last, true);
         assert_eq!(turn.next(stage(Some(Pass::Last))), Next::Wait);
-        assert_eq!(turn.next(Stage::Whole { by_us: true }), Next::End);
+        assert_eq!(turn.next(RecoveryStage::Whole { by_us: true }), Next::End);
         let mut quick = Turn::default();
         quick.has_made(Pass::First, false);
         assert_eq!(quick.made(), Some(Pass::Last));

@@ -3,7 +3,7 @@
 //! moment over the inputs in `fuzz/corpus`; `fuzz/` has them for libFuzzer, to run for hours. Those named `..._with` take
 //! the reader that they try, so that a test can plant a wrong one.
 
-use lastseat::journal::Journal;
+use lastseat::journal::ExportedLog;
 use lastseat_ledger::{LedgerUrl, read_log_entry, reserve_batch};
 use redis::{Value, parse_redis_value};
 use shared::admission::rate_limit::Rate;
@@ -12,7 +12,7 @@ use shared::auth::edge_signature::{Signed, verify};
 use shared::domain::order::{Reserve, Verdict};
 use shared::ledger_model::event_log::Entry;
 use shared::limits::{BUYER_ID_MAX, BUYER_TOKEN_LIFE_MAX_MS, ORDER_ID_MAX, SIGNATURE_WINDOW_MS};
-use shared::upstream::balancer::{Balance, OriginRow, Router, Sender, Tried};
+use shared::upstream::balancer::{Balance, OriginRow, RouteKey, Router, Tried};
 use shared::wire::messages::OrderRequest;
 use shared::{BuyerId, EdgeCounts, EdgeId, Grant, KeyRing, Order, OrderId, Quantity, SaleId};
 use shared::{Snapshot, TraceParent, UnixMillis};
@@ -210,7 +210,7 @@ pub fn config_with(bytes: &[u8], complains: impl Fn(&str) -> Option<String>) {
         let balance = Balance::parse(next()).unwrap_or_default();
         if let Ok(mut router) = Router::new(rows, balance, None) {
             let tried = Tried::default();
-            let picked = router.pick(&Sender::default(), tried, NOW);
+            let picked = router.pick(&RouteKey::default(), tried, NOW);
             assert!(picked.is_some_and(|index| router.url(index).is_some()));
         }
     }
@@ -279,7 +279,7 @@ pub fn log_entry_with(bytes: &[u8], parse: impl Fn(&str) -> Option<Entry>) {
 
 /// The shop's copy of the log, which `orders replay` reads.
 pub fn journal(bytes: &[u8]) {
-    if let Err(sentence) = Journal::read(&sale(), bytes) {
+    if let Err(sentence) = ExportedLog::read(&sale(), bytes) {
         assert!(sentence.contains("line"), "it says where: {sentence}");
     }
 }

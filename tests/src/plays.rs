@@ -127,20 +127,20 @@ pub fn on_test_clock(name: &str, text: String) -> String {
 }
 
 /// Plays on one Redis with one set of scripts.
-pub struct Stage<'a> {
+pub struct TranscriptStage<'a> {
     connection: Connection,
     scripts: &'a Scripts,
     history: String,
     sale: String,
 }
 
-impl std::fmt::Debug for Stage<'_> {
+impl std::fmt::Debug for TranscriptStage<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stage").finish_non_exhaustive()
     }
 }
 
-impl<'a> Stage<'a> {
+impl<'a> TranscriptStage<'a> {
     /// Connects.
     ///
     /// # Errors

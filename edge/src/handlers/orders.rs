@@ -5,14 +5,14 @@ use crate::request_headers;
 use crate::response;
 use crate::route::Route;
 use crate::runtime::{self, Watch};
-use crate::upstream::Errand;
+use crate::upstream::UpstreamRequest;
 use js_sys::{ArrayBuffer, Uint8Array};
-use shared::admission::gate::{Ask, Decision, come_back_ms};
+use shared::admission::gate::{Arrival, GateDecision, come_back_ms};
 use shared::admission::sale_hint::retry_after_ms;
 use shared::auth::buyer_token::TokenError;
-use shared::domain::order::Key;
+use shared::domain::order::KeySource;
 use shared::limits::{BEAT_MS, BODY_MAX, EDGE_ATTEMPT_MS};
-use shared::upstream::forwarding::Lost;
+use shared::upstream::forwarding::LostRequest;
 use shared::wire::messages::OrderRequest;
 use shared::{BuyerId, Code, Problem, Refusal, SaleId, UnixMillis};
 use wasm_bindgen::{JsCast, JsValue};
@@ -34,24 +34,24 @@ pub(crate) async fn place(
             let key = isolate.recognise(&id, key);
             (id, key)
         }
-        Ok(None) => (isolate.new_order_id(runtime::wall())?, Key::Made),
+        Ok(None) => (isolate.new_order_id(runtime::wall())?, KeySource::Made),
         Err(problem) => return response::problem(&problem),
     };
     let vouched = match request_headers::buyer_by_token(isolate, request, sale, runtime::wall()) {
         Ok(buyer) => buyer,
         Err(problem) => return response::problem(&problem.for_order(&id)),
     };
-    let mut ask = Ask::new(key);
+    let mut ask = Arrival::new(key);
     let mut now = since;
     loop {
         match isolate.decide(sale, ask, now) {
-            Decision::Forward => break,
-            Decision::Refuse(refusal) => {
+            GateDecision::Forward => break,
+            GateDecision::Refuse(refusal) => {
                 isolate.count_refused(sale, refusal);
                 let problem = refused(refusal, now, isolate.chance());
                 return response::problem(&problem.for_order(&id));
             }
-            Decision::Wait => {
+            GateDecision::Wait => {
                 runtime::sleep(BEAT_MS).await;
                 ask = ask.after_a_beat();
                 now = runtime::now();
@@ -83,7 +83,7 @@ pub(crate) async fn place(
         return response::problem(&problem.for_order(&id));
     }
     isolate.count_forwarded(sale);
-    let errand = Errand {
+    let errand = UpstreamRequest {
         isolate,
         request,
         sale,
@@ -137,7 +137,7 @@ pub(crate) async fn ask(
             Err(problem) => return response::problem(&named(problem)),
         }
     }
-    let errand = Errand {
+    let errand = UpstreamRequest {
         isolate,
         request,
         sale,
@@ -151,7 +151,7 @@ pub(crate) async fn ask(
         Ok(reply) => Ok(response::of_origin(reply)),
         Err(lost) => {
             // What only reads has changed nothing, wherever it got lost.
-            let lost = if writes { lost } else { Lost::NotSent };
+            let lost = if writes { lost } else { LostRequest::NotSent };
             response::problem(&named(response::unanswered(lost, isolate.chance())))
         }
     }

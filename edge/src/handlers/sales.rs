@@ -5,10 +5,10 @@ use crate::response;
 use crate::route::Route;
 use crate::runtime::bindings;
 use crate::runtime::{self, Watch};
-use crate::upstream::Errand;
-use shared::admission::sale_cache::Look;
+use crate::upstream::UpstreamRequest;
+use shared::admission::sale_cache::CacheLookup;
 use shared::limits::{BEAT_MS, EDGE_ATTEMPT_MS};
-use shared::upstream::forwarding::Lost;
+use shared::upstream::forwarding::LostRequest;
 use shared::{Problem, Refusal, SaleId, UnixMillis};
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
@@ -27,10 +27,12 @@ pub(crate) async fn show(
     loop {
         let now = runtime::now();
         match isolate.look(sale, beats, now) {
-            Look::Show(body, age_ms) => return response::view(&body, age_ms, "edge", None),
-            Look::Ask => return ask(isolate, request, route, sale, now).await,
-            Look::Busy(ms) => return response::problem(&Problem::refusal(Refusal::Busy(ms))),
-            Look::Wait => {
+            CacheLookup::Show(body, age_ms) => return response::view(&body, age_ms, "edge", None),
+            CacheLookup::Ask => return ask(isolate, request, route, sale, now).await,
+            CacheLookup::Busy(ms) => {
+                return response::problem(&Problem::refusal(Refusal::Busy(ms)));
+            }
+            CacheLookup::Wait => {
                 runtime::sleep(BEAT_MS).await;
                 beats = beats.saturating_add(1);
             }
@@ -47,7 +49,7 @@ async fn ask(
     asked: UnixMillis,
 ) -> Result<Response, JsValue> {
     let watch = Watch::new();
-    let errand = Errand {
+    let errand = UpstreamRequest {
         isolate,
         request,
         sale,
@@ -59,7 +61,7 @@ async fn ask(
     };
     let chance = isolate.chance();
     let Ok(reply) = errand.run(None, None).await else {
-        return response::problem(&response::unanswered(Lost::NotSent, chance));
+        return response::problem(&response::unanswered(LostRequest::NotSent, chance));
     };
     let by = bindings::answered_by(&reply).filter(|_| reply.status() == 200);
     let Some(by) = by else {
@@ -70,7 +72,7 @@ async fn ask(
         .text(&reply, runtime::now().plus(EDGE_ATTEMPT_MS))
         .await
     else {
-        return response::problem(&response::unanswered(Lost::NotSent, chance));
+        return response::problem(&response::unanswered(LostRequest::NotSent, chance));
     };
     isolate.keep(sale, asked, &body);
     response::view(&body, 0, &by, node.as_deref())

@@ -18,14 +18,14 @@ type Outcome = Result<JsValue, JsValue>;
 type Work = Pin<Box<dyn Future<Output = Outcome>>>;
 
 /// Work that waits, and what tells its request the outcome.
-struct Task {
+struct WaitingWork {
     work: Work,
     resolve: Function,
 }
 
 thread_local! {
     /// By the number of the wait. What settles late or twice finds nothing here.
-    static WAITING: RefCell<HashMap<u32, Task>> = RefCell::default();
+    static WAITING: RefCell<HashMap<u32, WaitingWork>> = RefCell::default();
     /// The number of the last wait that began.
     static NUMBER: Cell<u32> = const { Cell::new(0) };
     /// What the work that runs now has waited for; undefined if nothing came of it.
@@ -50,28 +50,28 @@ pub(crate) fn run(
     let mut resolve = None;
     let promise = Promise::new(&mut |settle, _| resolve = Some(settle));
     let resolve = resolve.ok_or(JsValue::NULL)?;
-    put_aside(Task { work, resolve });
+    put_aside(WaitingWork { work, resolve });
     stay(&promise);
     Ok(promise.into())
 }
 
 fn settled(number: u32, value: JsValue) {
-    let Some(mut task) = WAITING.with_borrow_mut(|waiting| waiting.remove(&number)) else {
+    let Some(mut waiting_work) = WAITING.with_borrow_mut(|waiting| waiting.remove(&number)) else {
         return;
     };
     HEARD.set(Some(value));
-    match poll(&mut task.work) {
+    match poll(&mut waiting_work.work) {
         Poll::Ready(outcome) => {
             let outcome = outcome.unwrap_or_else(|error| Promise::reject(&error).into());
-            let _ = task.resolve.call1(&JsValue::UNDEFINED, &outcome);
+            let _ = waiting_work.resolve.call1(&JsValue::UNDEFINED, &outcome);
         }
-        Poll::Pending => put_aside(task),
+        Poll::Pending => put_aside(waiting_work),
     }
 }
 
-/// Keeps a task under the number of the wait that it has just begun.
-fn put_aside(task: Task) {
-    WAITING.with_borrow_mut(|waiting| waiting.insert(NUMBER.get(), task));
+/// Keeps waiting work under the number of the wait that it has just begun.
+fn put_aside(waiting_work: WaitingWork) {
+    WAITING.with_borrow_mut(|waiting| waiting.insert(NUMBER.get(), waiting_work));
 }
 
 fn poll(work: &mut Work) -> Poll<Outcome> {

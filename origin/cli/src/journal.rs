@@ -24,7 +24,7 @@ pub enum Fate {
 
 /// An order of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct ExportedOrder {
     /// Its id.
     pub id: OrderId,
     /// Whose it is and what it asked for; absent when the journal begins after its grant.
@@ -35,9 +35,9 @@ pub struct Told {
 
 /// What a journal tells of one sale.
 #[derive(Debug, Default)]
-pub struct Journal {
+pub struct ExportedLog {
     /// The orders, in the sequence of their first mention.
-    pub orders: Vec<Told>,
+    pub orders: Vec<ExportedOrder>,
     /// The last capacity that it mentions.
     pub capacity: Option<u64>,
     /// The last `commit_seq`.
@@ -65,7 +65,7 @@ struct Line {
     capacity: Option<u64>,
 }
 
-impl Journal {
+impl ExportedLog {
     /// Reads the lines of `sale`; those of other sales are passed over, and a line that comes twice (an
     /// export that was started again) counts once.
     ///
@@ -137,7 +137,7 @@ impl Journal {
             _ => return Ok(()),
         };
         let place = *self.places.entry(id.clone()).or_insert_with(|| {
-            self.orders.push(Told {
+            self.orders.push(ExportedOrder {
                 id,
                 grant: None,
                 fate,
@@ -157,8 +157,8 @@ impl Journal {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Journal, String> {
-        Journal::read(&SaleId::parse("spring").unwrap(), text.as_bytes())
+    fn read(text: &str) -> Result<ExportedLog, String> {
+        ExportedLog::read(&SaleId::parse("spring").unwrap(), text.as_bytes())
     }
 
     fn line(seq: u64, kind: &str, more: &str) -> String {

@@ -37,14 +37,14 @@ impl FromStr for Span {
 
 /// A moment: `2026-11-23T10:00:00Z`, Unix milliseconds, or `+90s` from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum MomentArg {
     /// This one.
     At(UnixMillis),
     /// So many milliseconds from now.
     In(u64),
 }
 
-impl Moment {
+impl MomentArg {
     /// The moment, when it is `now`.
     #[must_use]
     pub const fn from(self, now: UnixMillis) -> UnixMillis {
@@ -55,7 +55,7 @@ impl Moment {
     }
 }
 
-impl FromStr for Moment {
+impl FromStr for MomentArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -115,7 +115,7 @@ mod tests {
             ("2026-11-23T10:00:00Z", 1_795_428_000_000),
             ("0", 0),
         ] {
-            let moment: Moment = text.parse().unwrap();
+            let moment: MomentArg = text.parse().unwrap();
             assert_eq!(moment.from(now), UnixMillis(ms), "{text}");
         }
         for text in [
@@ -126,8 +126,8 @@ mod tests {
             "2026-11-23",
             "2026-11-23T10:00:00+01:00",
         ] {
-            assert!(text.parse::<Moment>().is_err(), "{text}");
+            assert!(text.parse::<MomentArg>().is_err(), "{text}");
         }
-        assert!("18446744073709551615".parse::<Moment>().is_err());
+        assert!("18446744073709551615".parse::<MomentArg>().is_err());
     }
 }

@@ -3,7 +3,7 @@
 use super::keys::Keys;
 use super::member::Member;
 use super::shared_port::SharedPort;
-use super::state_file::{Board, EdgeEntry};
+use super::state_file::{EdgeEntry, StateFile};
 use crate::plan::EdgeKind;
 use crate::process::{self, Running};
 use shared::Problem;
@@ -48,7 +48,7 @@ pub(super) struct EdgeMember {
     /// The data centre that it stands in.
     pub(super) zone: Option<String>,
     /// Where its entry goes, whenever it has started.
-    pub(super) board: Arc<Board>,
+    pub(super) board: Arc<StateFile>,
     /// What one client may ask of it, if that was given.
     pub(super) client_rate: Option<String>,
 }

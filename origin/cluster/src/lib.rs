@@ -25,16 +25,16 @@ use lastseat_node::directory_lock;
 use lastseat_node::ready_line::NodeEntry;
 use lastseat_node::secret::Secret;
 use lastseat_node::telemetry::logging::LogFormat;
-use member::Tier;
+use member::MemberGroup;
 use node::{NodeMember, NodeSetting};
 use plan::{ClusterConfig, EdgeKind, EdgePlan, NodePlan};
-use process::{StopSignals, Wish};
+use process::{ShutdownSignal, StopSignals};
 use redis_server::RedisServer;
 use shared::SaleId;
 use shared::domain::sale::Terms;
 use shared::upstream::balancer::OriginRow;
 use shared_port::SharedPort;
-use state_file::{Board, Door, RedisEntry, Roster, Summary, write_private};
+use state_file::{ClusterState, ClusterSummary, EntryPoint, RedisEntry, StateFile, write_private};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -90,15 +90,15 @@ pub async fn run(config: ClusterConfig) -> Result<(), String> {
 }
 
 struct Cluster {
-    redis: Tier,
-    nodes: Tier,
-    edges: Tier,
-    board: Arc<Board>,
+    redis: MemberGroup,
+    nodes: MemberGroup,
+    edges: MemberGroup,
+    board: Arc<StateFile>,
 }
 
 impl Cluster {
     fn new(config: &ClusterConfig, tokens: &Tokens) -> Self {
-        let roster = Roster {
+        let roster = ClusterState {
             edges: Vec::new(),
             nodes: Vec::new(),
             redis: RedisEntry {
@@ -109,10 +109,10 @@ impl Cluster {
             shop_token: tokens.shop.reveal().to_owned(),
         };
         Self {
-            redis: Tier::new(),
-            nodes: Tier::new(),
-            edges: Tier::new(),
-            board: Arc::new(Board::new(roster, config.data_dir.clone())),
+            redis: MemberGroup::new(),
+            nodes: MemberGroup::new(),
+            edges: MemberGroup::new(),
+            board: Arc::new(StateFile::new(roster, config.data_dir.clone())),
         }
     }
 
@@ -220,7 +220,7 @@ impl Cluster {
         self.board.publish()?;
         let roster = self.board.read();
         let data_dir = &config.data_dir;
-        let summary = Summary {
+        let summary = ClusterSummary {
             roster: &roster,
             data_dir,
             demo,
@@ -240,7 +240,7 @@ impl Cluster {
 
     /// Edges first, so that nobody asks nodes that are gone; Redis last, so that nodes can finish.
     async fn stop(&mut self, signals: &mut StopSignals) {
-        let wishes = [&self.edges, &self.nodes, &self.redis].map(Tier::wish);
+        let wishes = [&self.edges, &self.nodes, &self.redis].map(MemberGroup::wish);
         let stopping = async {
             self.edges.stop().await;
             self.nodes.stop().await;
@@ -252,7 +252,7 @@ impl Cluster {
             () = signals.next() => warn!("ending everything at once"),
         }
         for wish in wishes {
-            wish.send_replace(Wish::Kill);
+            wish.send_replace(ShutdownSignal::Kill);
         }
         stopping.await;
     }
@@ -271,15 +271,15 @@ fn edge_port(plan: &EdgePlan) -> io::Result<(u16, Option<Arc<SharedPort>>)> {
 }
 
 /// Where a buyer can go.
-fn door<'a>(roster: &'a Roster, config: &ClusterConfig, keys: &Keys) -> Door<'a> {
+fn door<'a>(roster: &'a ClusterState, config: &ClusterConfig, keys: &Keys) -> EntryPoint<'a> {
     let node = roster.nodes.first().filter(|_| config.direct);
     let edge = roster.edges.first().map(|edge| &edge.url);
     let open = edge.or(node.map(|node| &node.url));
     let in_table = |nodes: &[NodePlan]| nodes.iter().map(|node| node.port).eq(TABLE_PORTS);
     match open {
-        Some(url) => Door::Open(url),
-        None if keys.known_to_wrangler && in_table(&config.nodes) => Door::Wrangler,
-        None => Door::Elsewhere,
+        Some(url) => EntryPoint::Open(url),
+        None if keys.known_to_wrangler && in_table(&config.nodes) => EntryPoint::Wrangler,
+        None => EntryPoint::Elsewhere,
     }
 }
 

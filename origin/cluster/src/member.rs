@@ -1,6 +1,6 @@
 //! Members of a cluster: started, watched, started again when they die, stopped together.
 
-use crate::process::{Running, Wish};
+use crate::process::{Running, ShutdownSignal};
 use std::future::Future;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -43,17 +43,17 @@ pub trait Member: Send + 'static {
 
 /// Members that stop together.
 #[derive(Debug)]
-pub struct Tier {
-    wish: watch::Sender<Wish>,
+pub struct MemberGroup {
+    wish: watch::Sender<ShutdownSignal>,
     keepers: Vec<JoinHandle<()>>,
 }
 
-impl Tier {
+impl MemberGroup {
     /// A tier without members.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            wish: watch::Sender::new(Wish::Run),
+            wish: watch::Sender::new(ShutdownSignal::Run),
             keepers: Vec::new(),
         }
     }
@@ -86,9 +86,9 @@ impl Tier {
     /// Stops all members and waits for their end.
     pub async fn stop(&mut self) {
         self.wish.send_if_modified(|wish| {
-            let stop = *wish == Wish::Run;
+            let stop = *wish == ShutdownSignal::Run;
             if stop {
-                *wish = Wish::Stop;
+                *wish = ShutdownSignal::Stop;
             }
             stop
         });
@@ -101,12 +101,12 @@ impl Tier {
 
     /// Where others can wish this tier dead.
     #[must_use]
-    pub fn wish(&self) -> watch::Sender<Wish> {
+    pub fn wish(&self) -> watch::Sender<ShutdownSignal> {
         self.wish.clone()
     }
 }
 
-impl Default for Tier {
+impl Default for MemberGroup {
     fn default() -> Self {
         Self::new()
     }
@@ -120,7 +120,7 @@ async fn launch(member: &mut impl Member) -> Result<Running, String> {
     Ok(running)
 }
 
-async fn keep(mut member: impl Member, first: Running, mut wish: watch::Receiver<Wish>) {
+async fn keep(mut member: impl Member, first: Running, mut wish: watch::Receiver<ShutdownSignal>) {
     let mut running = Some(first);
     let mut pause = PAUSE;
     loop {
@@ -162,6 +162,6 @@ async fn keep(mut member: impl Member, first: Running, mut wish: watch::Receiver
 }
 
 /// Ready when the tier shall stop; also when nobody is left to say so.
-async fn stopping(wish: &mut watch::Receiver<Wish>) {
-    let _ = wish.wait_for(|wish| *wish != Wish::Run).await;
+async fn stopping(wish: &mut watch::Receiver<ShutdownSignal>) {
+    let _ = wish.wait_for(|wish| *wish != ShutdownSignal::Run).await;
 }

@@ -2,7 +2,7 @@
 
 use super::keys::Keys;
 use super::member::Member;
-use super::state_file::Board;
+use super::state_file::StateFile;
 use crate::plan::NodePlan;
 use crate::process::{self, Running};
 use lastseat_ledger::Replicas;
@@ -53,7 +53,7 @@ pub(super) struct NodeMember {
     /// What it has in common with the others.
     pub(super) setting: Arc<NodeSetting>,
     /// Where its entry goes, whenever it has started.
-    pub(super) board: Arc<Board>,
+    pub(super) board: Arc<StateFile>,
 }
 
 impl Member for NodeMember {

@@ -20,7 +20,7 @@ use tracing::warn;
 
 /// What a child is told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wish {
+pub enum ShutdownSignal {
     /// Go on.
     Run,
     /// Finish and end.
@@ -113,7 +113,7 @@ impl Running {
 
     /// Tells it to stop, and kills its group if it has not after `patience` or when the wish
     /// becomes to kill.
-    pub async fn stop(mut self, patience: Duration, wish: &mut watch::Receiver<Wish>) {
+    pub async fn stop(mut self, patience: Duration, wish: &mut watch::Receiver<ShutdownSignal>) {
         self.signal(Signal::TERM);
         let name = self.name.clone();
         tokio::select! {
@@ -122,7 +122,7 @@ impl Running {
                 warn!("{name} did not stop within {patience:?} and is killed");
             }
             // A closed channel says nothing more; the patience decides.
-            Ok(_) = wish.wait_for(|wish| *wish == Wish::Kill) => {}
+            Ok(_) = wish.wait_for(|wish| *wish == ShutdownSignal::Kill) => {}
         }
         self.kill_group();
         let _ = self.child.wait().await;

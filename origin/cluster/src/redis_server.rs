@@ -6,7 +6,7 @@
 
 use crate::member::Member;
 use crate::process::{self, Running};
-use crate::state_file::Board;
+use crate::state_file::StateFile;
 use redis::{ConnectionAddr, IntoConnectionInfo, RedisError};
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -46,7 +46,7 @@ pub struct RedisServer {
     directory: PathBuf,
     socket: PathBuf,
     port: Option<u16>,
-    board: Arc<Board>,
+    board: Arc<StateFile>,
 }
 
 impl RedisServer {
@@ -55,7 +55,11 @@ impl RedisServer {
     ///
     /// # Errors
     /// No program is installed, or the directory cannot be made.
-    pub fn prepare(data_dir: &Path, port: Option<u16>, board: Arc<Board>) -> Result<Self, String> {
+    pub fn prepare(
+        data_dir: &Path,
+        port: Option<u16>,
+        board: Arc<StateFile>,
+    ) -> Result<Self, String> {
         let program = installed().ok_or(
             "redis-server is not installed. Install it with `apt-get install redis-server` \
              (Debian, Ubuntu) or `brew install redis` (macOS), or name a Redis that runs with \

@@ -39,7 +39,7 @@ pub struct RedisEntry {
 
 /// A whole cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Roster {
+pub struct ClusterState {
     /// The edges, by number.
     pub edges: Vec<EdgeEntry>,
     /// The nodes, by number.
@@ -52,7 +52,7 @@ pub struct Roster {
     pub shop_token: String,
 }
 
-impl Roster {
+impl ClusterState {
     /// The file in a data directory.
     #[must_use]
     pub fn path(data_dir: &Path) -> PathBuf {
@@ -85,16 +85,16 @@ impl Roster {
 
 /// The roster of a running cluster. Once published, `cluster.json` follows each change.
 #[derive(Debug)]
-pub struct Board {
-    roster: Mutex<Roster>,
+pub struct StateFile {
+    roster: Mutex<ClusterState>,
     data_dir: PathBuf,
     published: AtomicBool,
 }
 
-impl Board {
+impl StateFile {
     /// A board for the cluster in `data_dir`.
     #[must_use]
-    pub const fn new(roster: Roster, data_dir: PathBuf) -> Self {
+    pub const fn new(roster: ClusterState, data_dir: PathBuf) -> Self {
         Self {
             roster: Mutex::new(roster),
             data_dir,
@@ -103,12 +103,12 @@ impl Board {
     }
 
     /// What runs now.
-    pub fn read(&self) -> MutexGuard<'_, Roster> {
+    pub fn read(&self) -> MutexGuard<'_, ClusterState> {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a change.
-    pub fn change(&self, change: impl FnOnce(&mut Roster)) {
+    pub fn change(&self, change: impl FnOnce(&mut ClusterState)) {
         let mut roster = self.read();
         change(&mut roster);
         if self.published.load(Ordering::Relaxed)
@@ -131,7 +131,7 @@ impl Board {
     pub fn retract(&self) {
         self.published.store(false, Ordering::Relaxed);
         // It is not there if the cluster never became ready.
-        let _ = std::fs::remove_file(Roster::path(&self.data_dir));
+        let _ = std::fs::remove_file(ClusterState::path(&self.data_dir));
     }
 }
 
@@ -147,20 +147,20 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// The roster for people, with a line to buy the first ticket.
 #[derive(Debug)]
-pub struct Summary<'a> {
+pub struct ClusterSummary<'a> {
     /// What runs.
-    pub roster: &'a Roster,
+    pub roster: &'a ClusterState,
     /// Where.
     pub data_dir: &'a Path,
     /// What is said of the sale `demo`, if there is one.
     pub demo: Option<&'a str>,
     /// Where buyers go.
-    pub door: Door<'a>,
+    pub door: EntryPoint<'a>,
 }
 
 /// Where orders are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door<'a> {
+pub enum EntryPoint<'a> {
     /// At this address.
     Open(&'a str),
     /// At an edge of `npx wrangler dev`, which has the key of these nodes and names their ports.
@@ -172,7 +172,7 @@ pub enum Door<'a> {
 /// Where `npx wrangler dev` listens.
 const WRANGLER: &str = "http://127.0.0.1:8787";
 
-impl fmt::Display for Summary<'_> {
+impl fmt::Display for ClusterSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let roster = self.roster;
         writeln!(f)?;
@@ -214,8 +214,8 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "  sale    {demo}")?;
         }
         let door = match self.door {
-            Door::Open(url) => url,
-            Door::Wrangler => {
+            EntryPoint::Open(url) => url,
+            EntryPoint::Wrangler => {
                 writeln!(
                     f,
                     "\nThe nodes take orders from an edge only. Start one in a second terminal:\n\n  \
@@ -223,7 +223,7 @@ impl fmt::Display for Summary<'_> {
                 )?;
                 WRANGLER
             }
-            Door::Elsewhere => {
+            EntryPoint::Elsewhere => {
                 return writeln!(
                     f,
                     "\nThe nodes take orders from edges that have their LASTSEAT_EDGE_KEY. To have one, start again as\n  \
@@ -285,7 +285,7 @@ mod tests {
         let directory =
             std::env::temp_dir().join(format!("lastseat-roster-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        let roster = Roster {
+        let roster = ClusterState {
             edges: vec![],
             nodes: vec![],
             redis: RedisEntry {
@@ -295,10 +295,10 @@ mod tests {
             admin_token: "secret".to_owned(),
             shop_token: "secret".to_owned(),
         };
-        assert_eq!(Roster::read(&directory).unwrap(), None);
+        assert_eq!(ClusterState::read(&directory).unwrap(), None);
         roster.write(&directory).unwrap();
-        assert_eq!(Roster::read(&directory).unwrap(), Some(roster));
-        let mode = std::fs::metadata(Roster::path(&directory))
+        assert_eq!(ClusterState::read(&directory).unwrap(), Some(roster));
+        let mode = std::fs::metadata(ClusterState::path(&directory))
             .unwrap()
             .permissions()
             .mode();

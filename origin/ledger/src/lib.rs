@@ -42,12 +42,12 @@ pub use shared::domain::order::{Reserve, Verdict};
 pub use shared::domain::sale::{Created, SaleChange, TermsChange};
 pub use url::LedgerUrl;
 
-use crate::ack_journal::{Acknowledged, TooLate};
+use crate::ack_journal::{AckJournal, TooLate};
 use crate::clock::LedgerClock;
-use connection::Link;
+use connection::Connection;
 use recovery_state::Recovering;
 use redis::{Cmd, Value};
-use replica_wait::Lanes;
+use replica_wait::ReplicaConnections;
 use scripts::{SCRIPTS, Script, Scripts};
 use shared::domain::sale::Terms;
 use shared::limits::{BATCH_MAX, HOLD_LIFE_FACTOR, NODE_FORGET_MS, NODE_LIVE_MS};
@@ -62,15 +62,15 @@ use tracing::Instrument;
 /// A handle to the ledger; clones share one connection.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    link: Link,
+    link: Connection,
     url: Arc<LedgerUrl>,
     scripts: ScriptSet,
     clock: Arc<LedgerClock>,
     observer: Arc<dyn LedgerObserver>,
-    acknowledged: Acknowledged,
+    acknowledged: AckJournal,
     recovering: Arc<Recovering>,
     /// Where changes wait for replicas, if they do.
-    lanes: Option<Arc<Lanes>>,
+    lanes: Option<Arc<ReplicaConnections>>,
 }
 
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Ledger {
     /// # Errors
     /// A sentence that says what is wrong with the server and what to do.
     pub async fn connect(url: &LedgerUrl) -> Result<Self, ConnectError> {
-        let link = Link::new(url);
+        let link = Connection::new(url);
         preflight::servers(&link, url).await?;
         Ok(Self {
             link,
@@ -96,7 +96,7 @@ impl Ledger {
             scripts: ScriptSet::Built,
             clock: Arc::default(),
             observer: Arc::new(NoObserver),
-            acknowledged: Acknowledged::default(),
+            acknowledged: AckJournal::default(),
             recovering: Arc::default(),
             lanes: None,
         })
@@ -114,7 +114,8 @@ impl Ledger {
     /// The same ledger, where nobody hears "yes" before so many replicas have the change.
     #[must_use]
     pub fn waiting_for(self, replicas: Option<Replicas>) -> Self {
-        let lanes = replicas.map(|replicas| Arc::new(Lanes::new(&self.link, replicas)));
+        let lanes =
+            replicas.map(|replicas| Arc::new(ReplicaConnections::new(&self.link, replicas)));
         Self { lanes, ..self }
     }
 
@@ -135,7 +136,7 @@ impl Ledger {
 
     /// The same ledger, noting in `acknowledged` what it acknowledges.
     #[must_use]
-    pub fn keeping(self, acknowledged: Acknowledged) -> Self {
+    pub fn keeping(self, acknowledged: AckJournal) -> Self {
         Self {
             acknowledged,
             ..self
@@ -143,7 +144,7 @@ impl Ledger {
     }
 
     /// What was heard and acknowledged.
-    pub const fn acknowledged(&self) -> &Acknowledged {
+    pub const fn acknowledged(&self) -> &AckJournal {
         &self.acknowledged
     }
 
@@ -501,7 +502,7 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn beat(&self, node: u16, weight: u32) -> Result<Beat, Fault> {
+    pub async fn beat(&self, node: u16, weight: u32) -> Result<Heartbeat, Fault> {
         self.beat_or_leave(node, weight, "").await
     }
 
@@ -510,11 +511,16 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn leave(&self, node: u16, settled: &str) -> Result<Beat, Fault> {
+    pub async fn leave(&self, node: u16, settled: &str) -> Result<Heartbeat, Fault> {
         self.beat_or_leave(node, 0, settled).await
     }
 
-    async fn beat_or_leave(&self, node: u16, weight: u32, settled: &str) -> Result<Beat, Fault> {
+    async fn beat_or_leave(
+        &self,
+        node: u16,
+        weight: u32,
+        settled: &str,
+    ) -> Result<Heartbeat, Fault> {
         let script = &self.scripts().beat;
         let mut command = redis::cmd("EVALSHA");
         command.arg(&script.hash).arg(2);
@@ -529,7 +535,7 @@ impl Ledger {
         let Value::Array(nodes) = part(&parts, 2)? else {
             return Err(reply::strange("a list of nodes", part(&parts, 2)?));
         };
-        Ok(Beat {
+        Ok(Heartbeat {
             live_weight,
             nodes: nodes.iter().map(reply::node).collect::<Result<_, _>>()?,
             history: reply::text(part(&parts, 3)?)?.to_owned(),
@@ -694,7 +700,7 @@ impl Ledger {
 
 /// What a node hears with its heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Beat {
+pub struct Heartbeat {
     /// The sum of live weights.
     pub live_weight: u32,
     /// The nodes that live or may; the caller is one of them.

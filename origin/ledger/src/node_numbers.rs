@@ -16,7 +16,7 @@ pub struct Claimant {
 
 /// When it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum RenewalPoint {
     /// It has not had the number yet.
     Start,
     /// With a heartbeat.
@@ -61,16 +61,16 @@ impl Ledger {
         &self,
         number: u16,
         who: &Claimant,
-        moment: Moment,
+        moment: RenewalPoint,
     ) -> Result<Claimed, Fault> {
         let script = &self.scripts().claim;
         let mut command = redis::cmd("EVALSHA");
         command.arg(&script.hash).arg(1).arg(redis_keys::NUMBERS);
         command.arg(number).arg(&who.token).arg(&who.process);
         command.arg(match moment {
-            Moment::Start => "start",
-            Moment::Beat => "beat",
-            Moment::Leave => "leave",
+            RenewalPoint::Start => "start",
+            RenewalPoint::Beat => "beat",
+            RenewalPoint::Leave => "leave",
         });
         // Whoever is still waited for when orders are restored keeps its number.
         command.arg(HEAL_PATIENCE_MS).arg(NODE_FORGET_MS);

@@ -1,6 +1,6 @@
 //! Whether a Redis can be trusted with tickets.
 
-use super::connection::{Link, Wire};
+use super::connection::{Connection, Stream};
 use super::redis_error::Fault;
 use super::url::LedgerUrl;
 use redis::Value;
@@ -158,7 +158,7 @@ pub struct Found {
 }
 
 /// Checks every server that takes orders; warns when acknowledged orders may be lost with the power.
-pub(super) async fn servers(link: &Link, url: &LedgerUrl) -> Result<(), ConnectError> {
+pub(super) async fn servers(link: &Connection, url: &LedgerUrl) -> Result<(), ConnectError> {
     let servers = look(link, url).await;
     for found in servers.map_err(|(place, why)| ConnectError::unreachable(place, &why))? {
         if let Some(obstacle) = found.obstacle {
@@ -175,7 +175,10 @@ pub(super) async fn servers(link: &Link, url: &LedgerUrl) -> Result<(), ConnectE
 ///
 /// # Errors
 /// One does not answer: where it is, and why.
-pub(super) async fn look(link: &Link, url: &LedgerUrl) -> Result<Vec<Found>, (String, String)> {
+pub(super) async fn look(
+    link: &Connection,
+    url: &LedgerUrl,
+) -> Result<Vec<Found>, (String, String)> {
     let wires = link.wires().await;
     let mut servers = Vec::new();
     for (at, wire) in wires.map_err(|why| (url.to_string(), why))? {
@@ -189,7 +192,7 @@ pub(super) async fn look(link: &Link, url: &LedgerUrl) -> Result<Vec<Found>, (St
 }
 
 /// Version, kind, role, eviction, rights, file and memory of one server.
-async fn server(wire: &Wire, place: &str, named: &LedgerUrl) -> Result<Found, Fault> {
+async fn server(wire: &Stream, place: &str, named: &LedgerUrl) -> Result<Found, Fault> {
     let info = info(wire).await?;
     let field = |name: &str| {
         info.lines()
@@ -256,7 +259,7 @@ fn obstacle<'a>(
     (policy != "noeviction").then_some(ConnectError::Evicts { url, policy })
 }
 
-pub(super) async fn info(wire: &Wire) -> Result<String, Fault> {
+pub(super) async fn info(wire: &Stream) -> Result<String, Fault> {
     match wire.send(redis::cmd("INFO").arg("everything")).await? {
         Value::BulkString(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Value::VerbatimString { text, .. } => Ok(text),
@@ -265,7 +268,7 @@ pub(super) async fn info(wire: &Wire) -> Result<String, Fault> {
 }
 
 /// `None` where the server does not let us ask (CONFIG is often renamed or refused by an ACL).
-async fn append_fsync(wire: &Wire) -> Option<String> {
+async fn append_fsync(wire: &Stream) -> Option<String> {
     match wire
         .send(redis::cmd("CONFIG").arg("GET").arg("appendfsync"))
         .await

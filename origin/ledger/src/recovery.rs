@@ -2,10 +2,12 @@
 //! `restore.lua`.
 
 use super::{Fault, Ledger, Reply, letter, part, redis_keys, reply, strange_letter};
-use crate::ack_journal::Told;
+use crate::ack_journal::AckedOrder;
 use redis::Value;
 use shared::limits::{HEAL_PATIENCE_MS, RESTORE_BATCH_MAX, UNRESTORED_MAX};
-use shared::recovery::{Known, Look, Lost, Nodes, Roster, Stage, View};
+use shared::recovery::{
+    AwaitedNodes, Known, LostRanges, Nodes, RecoveryLookup, RecoveryStage, View,
+};
 use shared::{Order, OrderId, Pass, Restored, SaleId, SaleState, Snapshot, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -15,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// What a node says when it takes part in the recovery of a sale.
 #[derive(Clone, Debug)]
-pub struct Says<'a> {
+pub struct NodeDeclaration<'a> {
     /// Its number; `None` = a caller that acknowledged nothing.
     pub node: Option<u16>,
     /// The pass that it has made last, `None` = it only registers ...
@@ -32,11 +34,11 @@ pub struct Heal {
     /// How the sale stands.
     pub snapshot: Snapshot,
     /// Where it is.
-    pub stage: Stage,
+    pub stage: RecoveryStage,
     /// The history of Redis.
     pub history: String,
     /// What earlier failovers lost: entries after the first number up to the second.
-    pub lost: Lost,
+    pub lost: LostRanges,
     /// Whether this call found it behind in a history that nodes may have declared: they have to look again.
     pub fell_behind: bool,
 }
@@ -61,7 +63,11 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`Fault`]. It can be repeated.
-    pub async fn heal(&self, sale: &SaleId, says: &Says<'_>) -> Result<Option<Heal>, Fault> {
+    pub async fn heal(
+        &self,
+        sale: &SaleId,
+        says: &NodeDeclaration<'_>,
+    ) -> Result<Option<Heal>, Fault> {
         let script = &self.scripts().heal;
         let last = self.acknowledged.last(sale);
         let mut command = redis::cmd("EVALSHA");
@@ -96,9 +102,9 @@ impl Ledger {
         let snapshot = self.heard(sale, &parts)?;
         let found = reply::number(part(&parts, 3)?)?;
         let stage = match letter(&parts)? {
-            b'w' => Stage::Whole { by_us: false },
-            b'd' => Stage::Whole { by_us: true },
-            letter @ b'0'..=b'3' => Stage::Heals {
+            b'w' => RecoveryStage::Whole { by_us: false },
+            b'd' => RecoveryStage::Whole { by_us: true },
+            letter @ b'0'..=b'3' => RecoveryStage::Heals {
                 found,
                 made: Pass::of(letter - b'0'),
             },
@@ -133,7 +139,11 @@ impl Ledger {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn look(&self, sale: &SaleId, node: Option<u16>) -> Result<Option<Look>, Fault> {
+    pub async fn look(
+        &self,
+        sale: &SaleId,
+        node: Option<u16>,
+    ) -> Result<Option<RecoveryLookup>, Fault> {
         let script = &self.scripts().look;
         let [key, ..] = redis_keys::of_sale(sale);
         let mut command = redis::cmd("EVALSHA");
@@ -158,7 +168,7 @@ impl Ledger {
             .split_whitespace()
             .filter_map(|word| word.parse().ok())
             .collect();
-        Ok(Some(Look {
+        Ok(Some(RecoveryLookup {
             whole,
             found,
             state: SaleState::parse(text(3)?)
@@ -229,7 +239,7 @@ impl Ledger {
         let Some(view) = view.filter(|view| view.is_declared()) else {
             return Ok(false);
         };
-        let says = Says {
+        let says = NodeDeclaration {
             node: None,
             made: None,
             history: "",
@@ -242,13 +252,13 @@ impl Ledger {
             self.declare(None, &[], true).await?;
         }
         match heal.stage {
-            Stage::Whole { by_us } => {
+            RecoveryStage::Whole { by_us } => {
                 if by_us {
                     self.recovering.has_ended(sale, !heal.lost.is_empty());
                 }
                 Ok(true)
             }
-            Stage::Heals { .. } => Ok(false),
+            RecoveryStage::Heals { .. } => Ok(false),
         }
     }
 
@@ -259,7 +269,7 @@ impl Ledger {
     /// See [`Fault`]; after three times [`HEAL_PATIENCE_MS`] that the sale still recovers.
     pub async fn heal_alone(&self, sale: &SaleId) -> Result<(), Fault> {
         let begun = Instant::now();
-        let mut roster = Roster::new(None);
+        let mut roster = AwaitedNodes::new(None);
         let Some(look) = self.look(sale, None).await? else {
             return Ok(());
         };
@@ -269,7 +279,7 @@ impl Ledger {
             roster.begin(&history, &BTreeSet::new(), now);
             roster.receive(self.declare(None, &[], false).await?, now);
             let view = roster.view(&history, now);
-            let says = Says {
+            let says = NodeDeclaration {
                 node: None,
                 made: None,
                 history: "",
@@ -281,7 +291,7 @@ impl Ledger {
             if heal.fell_behind {
                 self.declare(None, &[], true).await?;
             }
-            if matches!(heal.stage, Stage::Whole { .. }) {
+            if matches!(heal.stage, RecoveryStage::Whole { .. }) {
                 return Ok(());
             }
             if begun.elapsed() > Duration::from_millis(3 * HEAL_PATIENCE_MS) {
@@ -301,7 +311,7 @@ impl Ledger {
         &self,
         sale: &SaleId,
         node: u16,
-        orders: &[(OrderId, Told)],
+        orders: &[(OrderId, AckedOrder)],
         pass: Pass,
     ) -> Reply<Vec<Restored>> {
         assert!(orders.len() <= RESTORE_BATCH_MAX, "a bounded batch");
@@ -380,7 +390,7 @@ pub(super) fn healing(sale: &SaleId) -> Fault {
     ))
 }
 
-fn pairs(numbers: &[u64]) -> Lost {
+fn pairs(numbers: &[u64]) -> LostRanges {
     let pairs = numbers.chunks_exact(2);
     pairs.map(|pair| (pair[0], pair[1])).collect()
 }

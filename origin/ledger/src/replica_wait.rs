@@ -1,6 +1,6 @@
 //! Waiting until replicas have what buyers are told.
 
-use super::connection::Link;
+use super::connection::Connection;
 use super::connection::replica_fence::{Fence, Replicas};
 use super::{Fault, redis_keys};
 use shared::SaleId;
@@ -10,13 +10,13 @@ const LANES: usize = 4;
 
 /// The connections for changes that wait for replicas.
 #[derive(Debug)]
-pub(super) struct Lanes {
-    links: Vec<Link>,
+pub(super) struct ReplicaConnections {
+    links: Vec<Connection>,
     replicas: Replicas,
 }
 
-impl Lanes {
-    pub(super) fn new(link: &Link, replicas: Replicas) -> Self {
+impl ReplicaConnections {
+    pub(super) fn new(link: &Connection, replicas: Replicas) -> Self {
         Self {
             links: (0..LANES).map(|_| link.another()).collect(),
             replicas,
@@ -24,7 +24,7 @@ impl Lanes {
     }
 
     /// The connections of a sale: always the same ones, so that one slow sale holds up few others.
-    pub(super) fn of(&self, sale: &SaleId) -> Option<&Link> {
+    pub(super) fn of(&self, sale: &SaleId) -> Option<&Connection> {
         let name = sale.as_str().bytes();
         let sum = name.fold(0_usize, |sum, byte| {
             sum.wrapping_mul(31).wrapping_add(byte.into())

@@ -1,6 +1,6 @@
 //! Whether this user may run what the ledger's scripts call. `ACL` itself is refused to it; a script may ask.
 
-use super::connection::{Trouble, Wire};
+use super::connection::{Stream, Trouble};
 use super::redis_error::Fault;
 use super::reply;
 use super::scripts::Script;
@@ -14,7 +14,7 @@ static RIGHTS: LazyLock<Script> =
 ///
 /// # Errors
 /// See [`Fault`].
-pub(super) async fn missing(wire: &Wire) -> Result<Vec<String>, Fault> {
+pub(super) async fn missing(wire: &Stream) -> Result<Vec<String>, Fault> {
     let mut ask = redis::cmd("EVALSHA");
     ask.arg(&RIGHTS.hash).arg(0);
     let answer = match wire.send(&ask).await {

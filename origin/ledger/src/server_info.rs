@@ -1,6 +1,6 @@
 //! What a Redis says of itself, for those who judge it.
 
-use super::connection::{Link, Wire};
+use super::connection::{Connection, Stream};
 use super::{Fault, LedgerUrl, preflight, reply};
 use crate::clock;
 use redis::Value;
@@ -26,7 +26,7 @@ impl Facts {
     /// # Errors
     /// One does not answer.
     pub async fn ask(url: &LedgerUrl) -> Result<Vec<(Option<String>, Self)>, Fault> {
-        let wires = Link::new(url).wires().await.map_err(Fault::NotSent)?;
+        let wires = Connection::new(url).wires().await.map_err(Fault::NotSent)?;
         let mut all = Vec::with_capacity(wires.len());
         for (at, wire) in wires {
             let facts = Self::of_server(&wire).await;
@@ -39,7 +39,7 @@ impl Facts {
         Ok(all)
     }
 
-    async fn of_server(wire: &Wire) -> Result<Self, Fault> {
+    async fn of_server(wire: &Stream) -> Result<Self, Fault> {
         let mut facts = Self {
             info: fields(&preflight::info(wire).await?),
             settings: settings(wire).await,
@@ -81,7 +81,7 @@ impl Facts {
         self.settings.get(name).map(String::as_str)
     }
 
-    async fn look_at_clock(&mut self, wire: &Wire) -> Result<(), Fault> {
+    async fn look_at_clock(&mut self, wire: &Stream) -> Result<(), Fault> {
         let asked = clock::now().0;
         let answer = wire.send(&redis::cmd("TIME")).await?;
         let heard = clock::now().0;
@@ -110,7 +110,7 @@ fn fields(info: &str) -> HashMap<String, String> {
 }
 
 /// Empty where CONFIG is renamed or refused, as on many managed servers.
-async fn settings(wire: &Wire) -> HashMap<String, String> {
+async fn settings(wire: &Stream) -> HashMap<String, String> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg(&[
         "appendfsync",

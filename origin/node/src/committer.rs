@@ -8,13 +8,13 @@
 use crate::membership::Nodes;
 use crate::telemetry::metrics::{Counters, SaleCounts, count};
 use crate::telemetry::spans;
-use crate::timeline::Happenings;
+use crate::timeline::Timeline;
 use lastseat_ledger::{Fault, Ledger, Reserve, Verdict};
 use shared::admission::batcher::{self as rounds, Sending, Waiter};
-use shared::admission::recent_orders::Recent;
-use shared::admission::sale_hint::{self, Load, Outlook};
+use shared::admission::recent_orders::RecentOrders;
+use shared::admission::sale_hint::{self, NodeLoad, SaleHint};
 use shared::limits::{QUEUE_MAX, REPOLL_MS};
-use shared::{EdgeId, Grant, Refusal, SaleId, Snapshot, Stock, UnixMillis};
+use shared::{EdgeId, Grant, NodeBudget, Refusal, SaleId, Snapshot, UnixMillis};
 use shared::{Placed, Tier};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,10 +27,10 @@ const RECENT: Duration = Duration::from_millis(100);
 
 pub use shared::domain::order::NewOrder;
 
-type Heard = oneshot::Sender<Result<Snapshot, Fault>>;
-type Work = rounds::Work<Buyer, Heard, oneshot::Sender<()>>;
-type Round = rounds::Round<Buyer, Heard, oneshot::Sender<()>>;
-type Waiting = rounds::Waiting<Buyer>;
+type LedgerReply = oneshot::Sender<Result<Snapshot, Fault>>;
+type Work = rounds::Work<Buyer, LedgerReply, oneshot::Sender<()>>;
+type Round = rounds::BatchRound<Buyer, LedgerReply, oneshot::Sender<()>>;
+type Waiting = rounds::QueuedOrder<Buyer>;
 
 /// The request that waits for an order.
 #[derive(Debug)]
@@ -48,21 +48,21 @@ impl Waiter for Buyer {
 
 /// A sale's desk: what the node knows of the sale, and the queue to its committer.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct SaleHandle {
     queue: mpsc::Sender<Work>,
     known: Mutex<Known>,
     ledger: Ledger,
     nodes: Arc<Nodes>,
     sale: SaleId,
     counts: Arc<SaleCounts>,
-    happenings: Arc<Happenings>,
+    happenings: Arc<Timeline>,
     /// The last time that readers had the ledger asked; held while one of them asks.
     refresh: tokio::sync::Mutex<Option<Refresh>>,
 }
 
 /// What a desk knows of its sale at one moment.
 #[derive(Clone, Debug)]
-pub struct DeskView {
+pub struct SaleHandleView {
     /// The sale.
     pub sale: SaleId,
     /// What the ledger said last.
@@ -85,14 +85,14 @@ struct Refresh {
 /// What the node knows of the sale. Hints.
 #[derive(Debug)]
 struct Known {
-    outlook: Outlook,
+    outlook: SaleHint,
     /// When the ledger was last heard, by the clock of this process.
     heard: Instant,
     /// Orders that were granted through this desk.
-    granted: Recent,
+    granted: RecentOrders,
 }
 
-impl Desk {
+impl SaleHandle {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,10 +113,10 @@ impl Desk {
     }
 
     /// What is known of the sale now.
-    pub(crate) fn view(&self) -> DeskView {
+    pub(crate) fn view(&self) -> SaleHandleView {
         let queued = self.queue.max_capacity() - self.queue.capacity();
         let known = self.known();
-        DeskView {
+        SaleHandleView {
             sale: self.sale.clone(),
             snapshot: *known.outlook.snapshot(),
             queued,
@@ -142,9 +142,9 @@ impl Desk {
     }
 
     /// What this node may ask the ledger for, now that things stand so.
-    fn stock(&self, snapshot: &Snapshot) -> Stock {
+    fn stock(&self, snapshot: &Snapshot) -> NodeBudget {
         let (own, live) = self.nodes.weights();
-        Stock::of(snapshot.free(), own, live)
+        NodeBudget::of(snapshot.free(), own, live)
     }
 
     fn remember(&self, batch: &[Waiting], verdicts: &[Verdict]) {
@@ -226,7 +226,7 @@ impl Desk {
         let now = self.ledger.now();
         let room = self.queue.capacity();
         let (weight, live_weight) = self.nodes.weights();
-        let load = Load {
+        let load = NodeLoad {
             waiting: self.queue.max_capacity() - room,
             room,
             weight,
@@ -248,7 +248,7 @@ impl Desk {
 #[derive(Debug)]
 pub(crate) struct Committer {
     sale: SaleId,
-    desk: Arc<Desk>,
+    desk: Arc<SaleHandle>,
     counters: Arc<Counters>,
     rounds: rounds::Committer<Buyer>,
     /// Batches that were sent, which numbers them in spans.
@@ -262,16 +262,16 @@ impl Committer {
         ledger: Ledger,
         nodes: Arc<Nodes>,
         counters: Arc<Counters>,
-        happenings: Arc<Happenings>,
+        happenings: Arc<Timeline>,
         snapshot: Snapshot,
-    ) -> Arc<Desk> {
+    ) -> Arc<SaleHandle> {
         let (queue, work) = mpsc::channel(QUEUE_MAX);
         let known = Known {
-            outlook: Outlook::new(snapshot),
+            outlook: SaleHint::new(snapshot),
             heard: Instant::now(),
-            granted: Recent::default(),
+            granted: RecentOrders::default(),
         };
-        let desk = Arc::new(Desk {
+        let desk = Arc::new(SaleHandle {
             queue,
             known: Mutex::new(known),
             ledger,

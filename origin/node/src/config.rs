@@ -1,6 +1,6 @@
 //! The configuration of one node, checked.
 
-use crate::http::Trust;
+use crate::http::TrustLevel;
 use crate::membership::NodeIdentity;
 use crate::secret::Secret;
 use lastseat_ledger::{LedgerUrl, Replicas};
@@ -29,7 +29,7 @@ pub struct ServeConfig {
     /// Token of the shop's call.
     pub shop_token: Option<Secret>,
     /// Whom it believes.
-    pub trust: Trust,
+    pub trust: TrustLevel,
     /// By which it knows the shop's buyer tokens, where orders need one.
     pub buyer_keys: Option<KeyRing>,
     /// What one client may ask.

@@ -8,12 +8,14 @@ mod step;
 use crate::membership::Nodes;
 use crate::telemetry::metrics::Counters;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use lastseat_ledger::ack_journal::{Acknowledged, Orders, Told};
-use lastseat_ledger::recovery::Says;
+use lastseat_ledger::ack_journal::{AckJournal, AckedOrder, AckedOrders};
+use lastseat_ledger::recovery::NodeDeclaration;
 use lastseat_ledger::recovery_state::Wanted;
 use lastseat_ledger::{Fault, Ledger};
 use shared::limits::{DECLARED_MAX, HEALS_MAX, LOOKS_MAX, SALES_LOOKED_AT_MAX};
-use shared::recovery::{Duty, Look, Mine, Roster, Stage, View, duty, is_in};
+use shared::recovery::{
+    AwaitedNodes, Duty, Mine, RecoveryLookup, RecoveryStage, View, duty, is_in,
+};
 use shared::{OrderId, SaleId, SaleState};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -75,7 +77,7 @@ impl Healer {
 #[derive(Debug)]
 struct Reading {
     noted: u64,
-    orders: Orders,
+    orders: AckedOrders,
 }
 
 /// What one recovery came to.
@@ -101,7 +103,7 @@ struct Recovery {
     nodes: Arc<Nodes>,
     /// The clock that the roster goes by counts from here.
     zero: Instant,
-    roster: Roster,
+    roster: AwaitedNodes,
     /// The histories that this node has declared, those of the moment first.
     declared: Vec<String>,
     present: BTreeSet<String>,
@@ -131,7 +133,7 @@ impl Recovery {
             },
             nodes,
             zero: Instant::now(),
-            roster: Roster::new(Some(node)),
+            roster: AwaitedNodes::new(Some(node)),
             declared: Vec::new(),
             present: BTreeSet::new(),
             reading: None,
@@ -149,7 +151,7 @@ impl Recovery {
         &self.hands.ledger
     }
 
-    fn acknowledged(&self) -> &Acknowledged {
+    fn acknowledged(&self) -> &AckJournal {
         self.ledger().acknowledged()
     }
 
@@ -378,9 +380,10 @@ impl Recovery {
         }
         // What lies in a range lost earlier is restored again wherever something is: that it was restored may be lost.
         let open = |seq| (!look.whole || looked.fell_behind()) && seq > look.found;
-        let lacking = |told: &Told| open(told.commit_seq) || is_in(&look.lost, told.commit_seq);
+        let lacking =
+            |told: &AckedOrder| open(told.commit_seq) || is_in(&look.lost, told.commit_seq);
         let left = of_sale.into_iter().flatten();
-        let mut left: Vec<(OrderId, Told)> = left
+        let mut left: Vec<(OrderId, AckedOrder)> = left
             .filter(|(_, told)| duty != Duty::Adopt && lacking(told))
             .map(|(id, told)| (id.clone(), told.clone()))
             .collect();
@@ -426,7 +429,7 @@ impl Recovery {
     }
 
     async fn register_one(&self, sale: SaleId, history: String) -> Result<bool, Fault> {
-        let says = Says {
+        let says = NodeDeclaration {
             node: Some(self.hands.node),
             made: None,
             history: &history,
@@ -653,7 +656,7 @@ struct Looked {
     sale: SaleId,
     /// The highest `commit_seq` that was received before that.
     received: u64,
-    look: Look,
+    look: RecoveryLookup,
 }
 
 impl Looked {
@@ -664,6 +667,6 @@ impl Looked {
 }
 
 /// Whether a sale that a step found at `stage` goes on.
-const fn is_whole(stage: Stage) -> bool {
-    matches!(stage, Stage::Whole { .. })
+const fn is_whole(stage: RecoveryStage) -> bool {
+    matches!(stage, RecoveryStage::Whole { .. })
 }

@@ -2,7 +2,7 @@
 
 use crate::node_number::NodeNumber;
 use crate::telemetry::metrics::Counters;
-use lastseat_ledger::{Beat, Fault, Ledger};
+use lastseat_ledger::{Fault, Heartbeat, Ledger};
 use shared::limits::NODE_LIVE_MS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -142,7 +142,7 @@ impl Nodes {
         self.number.as_ref().is_none_or(ours).then_some(self.me.id)
     }
 
-    fn hear(&self, beat: Beat) {
+    fn hear(&self, beat: Heartbeat) {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         for missed in peers.values_mut() {
             *missed += 1;
@@ -208,6 +208,6 @@ impl Nodes {
         } else {
             String::new()
         };
-        let _: Result<Beat, Fault> = self.ledger.leave(self.me.id, &settled).await;
+        let _: Result<Heartbeat, Fault> = self.ledger.leave(self.me.id, &settled).await;
     }
 }

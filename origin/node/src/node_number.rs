@@ -3,7 +3,7 @@
 
 use crate::directory_lock;
 use crate::timestamp::Rfc3339;
-use lastseat_ledger::node_numbers::{Claimant, Claimed, Moment};
+use lastseat_ledger::node_numbers::{Claimant, Claimed, RenewalPoint};
 use lastseat_ledger::{Fault, Ledger};
 use shared::UnixMillis;
 use shared::limits::{HEAL_PATIENCE_MS, NODE_LIVE_MS};
@@ -77,7 +77,10 @@ impl NodeNumber {
         let begun = Instant::now();
         let mut first = None;
         loop {
-            match ledger.claim(self.number, &self.who, Moment::Start).await {
+            match ledger
+                .claim(self.number, &self.who, RenewalPoint::Start)
+                .await
+            {
                 Ok(Claimed::Ours) => {
                     self.heard(Claimed::Ours);
                     return Ok(());
@@ -101,8 +104,8 @@ impl NodeNumber {
     /// See [`Fault`]; what was known last stands.
     pub(crate) async fn renew(&self, ledger: &Ledger) -> Result<bool, Fault> {
         let moment = match *self.held() {
-            Some(_) => Moment::Beat,
-            None => Moment::Start,
+            Some(_) => RenewalPoint::Beat,
+            None => RenewalPoint::Start,
         };
         self.heard(ledger.claim(self.number, &self.who, moment).await?);
         Ok(!self.clashes())
@@ -110,7 +113,9 @@ impl NodeNumber {
 
     /// Gives the number back; if that fails it is free when this node has been silent for [`HEAL_PATIENCE_MS`].
     pub(crate) async fn leave(&self, ledger: &Ledger) {
-        let _: Result<Claimed, Fault> = ledger.claim(self.number, &self.who, Moment::Leave).await;
+        let _: Result<Claimed, Fault> = ledger
+            .claim(self.number, &self.who, RenewalPoint::Leave)
+            .await;
     }
 
     fn heard(&self, answer: Claimed) {

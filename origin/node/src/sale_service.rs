@@ -1,7 +1,7 @@
 //! The sales that a node serves: finds the desk of a sale and hands orders to it.
 
 use crate::api::sale_changes::{self, Restock};
-use crate::committer::{Committer, Desk};
+use crate::committer::{Committer, SaleHandle};
 use crate::healer::Healer;
 use crate::membership::Nodes;
 use crate::node_number::NodeNumber;
@@ -9,7 +9,7 @@ use crate::redis_watch::RedisWatch;
 use crate::sale_names::SaleNames;
 use crate::telemetry::metrics::page::Page;
 use crate::telemetry::metrics::{Counters, count};
-use crate::timeline::Happenings;
+use crate::timeline::Timeline;
 use axum::http::HeaderValue;
 use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_MAX};
@@ -23,7 +23,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-pub use crate::committer::{DeskView, NewOrder};
+pub use crate::committer::{NewOrder, SaleHandleView};
 pub use crate::membership::NodeIdentity;
 pub use lastseat_ledger::Verdict;
 
@@ -47,12 +47,12 @@ struct Inner {
     /// Works for as long as it is here.
     _healer: Healer,
     counters: Arc<Counters>,
-    desks: RwLock<HashMap<SaleId, Arc<Desk>>>,
+    desks: RwLock<HashMap<SaleId, Arc<SaleHandle>>>,
     lookups: Semaphore,
     listed_lookups: Semaphore,
     names: Arc<SaleNames>,
     redis: Arc<RedisWatch>,
-    happenings: Arc<Happenings>,
+    happenings: Arc<Timeline>,
     draining: AtomicBool,
 }
 
@@ -377,12 +377,12 @@ impl Sales {
 
     /// What is known of each sale that this node serves, without asking the ledger.
     #[must_use]
-    pub fn views(&self) -> Vec<DeskView> {
+    pub fn views(&self) -> Vec<SaleHandleView> {
         let desks = self.0.desks.read().unwrap_or_else(PoisonError::into_inner);
-        let mut views: Vec<DeskView> = desks.values().map(|desk| desk.view()).collect();
+        let mut views: Vec<SaleHandleView> = desks.values().map(|desk| desk.view()).collect();
         drop(desks);
         views.sort_by(|a, b| {
-            let asked = |view: &DeskView| view.counts.asked_at();
+            let asked = |view: &SaleHandleView| view.counts.asked_at();
             asked(b).cmp(&asked(a)).then_with(|| a.sale.cmp(&b.sale))
         });
         views
@@ -400,7 +400,7 @@ impl Sales {
 
     /// What has happened to the sales of this node, and to the other nodes.
     #[must_use]
-    pub fn happenings(&self) -> &Happenings {
+    pub fn happenings(&self) -> &Timeline {
         &self.0.happenings
     }
 
@@ -425,12 +425,12 @@ impl Sales {
         reply
     }
 
-    fn count_refused(&self, desk: &Desk) {
+    fn count_refused(&self, desk: &SaleHandle) {
         count(&self.0.counters.refused_by_origin);
         count(&desk.counts().refused_by_origin);
     }
 
-    fn open_desk(&self, sale: &SaleId) -> Option<Arc<Desk>> {
+    fn open_desk(&self, sale: &SaleId) -> Option<Arc<SaleHandle>> {
         self.0
             .desks
             .read()
@@ -440,7 +440,7 @@ impl Sales {
     }
 
     /// The desk of a sale; opened when the ledger has the sale, `None` when it has not.
-    async fn desk(&self, sale: &SaleId) -> Result<Option<Arc<Desk>>, Fault> {
+    async fn desk(&self, sale: &SaleId) -> Result<Option<Arc<SaleHandle>>, Fault> {
         if let Some(desk) = self.open_desk(sale) {
             return Ok(Some(desk));
         }
@@ -470,7 +470,7 @@ impl Sales {
     }
 
     /// Opens the desk of a sale that stands as `snapshot` says, unless it is open already.
-    fn open(&self, sale: &SaleId, snapshot: &Snapshot) -> Result<Arc<Desk>, Fault> {
+    fn open(&self, sale: &SaleId, snapshot: &Snapshot) -> Result<Arc<SaleHandle>, Fault> {
         let mut desks = self.0.desks.write().unwrap_or_else(PoisonError::into_inner);
         if desks.len() >= SALES_MAX && !desks.contains_key(sale) {
             return Err(Fault::NotSent(format!(

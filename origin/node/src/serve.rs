@@ -1,18 +1,18 @@
 //! One node: from its configuration to its end.
 
 use crate::config::ServeConfig;
-use crate::http::server::{Connections, Intake};
-use crate::http::status_stream::Feed;
-use crate::http::{App, Clients, Door};
+use crate::http::server::{Connections, HttpServer};
+use crate::http::status_stream::StatusStream;
+use crate::http::{App, Clients, FastPath};
 use crate::node_number::NodeNumber;
 use crate::ready_line::NodeEntry;
 use crate::sale_service::Sales;
 use crate::status::Audits;
 use crate::status_publisher::Publisher;
-use crate::telemetry::decision_log::StatLog;
+use crate::telemetry::decision_log::DecisionLog;
 use crate::telemetry::metrics::Counters;
 use lastseat_ledger::Ledger;
-use lastseat_ledger::ack_journal::Acknowledged;
+use lastseat_ledger::ack_journal::AckJournal;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -60,9 +60,9 @@ impl Node {
             )
         };
         let number = NodeNumber::of(&config.directory, config.node.id)?;
-        let stat_log = StatLog::open(&config.directory, Arc::clone(&counters));
+        let stat_log = DecisionLog::open(&config.directory, Arc::clone(&counters));
         let stat_log = stat_log.map_err(cannot_write)?;
-        let acknowledged = Acknowledged::open(&config.directory, Arc::<Counters>::clone(&counters));
+        let acknowledged = AckJournal::open(&config.directory, Arc::<Counters>::clone(&counters));
         let acknowledged = acknowledged.map_err(cannot_write)?;
         let ledger = Ledger::connect(&config.ledger).await;
         let ledger = ledger.map_err(|e| e.to_string())?;
@@ -92,7 +92,7 @@ impl Node {
             clients: config.client_rate.map(Clients::new),
             demo: config.demo,
             audits: Audits::default(),
-            feed: Feed::default(),
+            feed: StatusStream::default(),
             connections: Arc::default(),
             draining: AtomicBool::new(false),
         });
@@ -118,7 +118,7 @@ impl Node {
         let (end, ending) = watch::channel(false);
         let intake = |listener, door, connections, connections_max| {
             let mut ending = ending.clone();
-            let intake = Intake {
+            let intake = HttpServer {
                 listener,
                 door,
                 node: app.node_header(),
@@ -131,10 +131,10 @@ impl Node {
         };
         let publisher = Publisher::start(&app);
         let orders = Arc::clone(&app.connections);
-        let door = Door::public(Arc::clone(&app));
+        let door = FastPath::public(Arc::clone(&app));
         let public = intake(self.public, door, orders, self.connections_max);
         let operators = Arc::<Connections>::default();
-        let door = Door::operators(Arc::clone(&app));
+        let door = FastPath::operators(Arc::clone(&app));
         let admin = intake(self.admin, door, operators, OPERATORS_MAX);
 
         stop.await;

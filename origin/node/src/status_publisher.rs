@@ -3,7 +3,7 @@
 use super::status::{NodeState, NodeStatus, SaleTotals, Spread};
 use crate::http::App;
 use crate::telemetry::metrics::histogram::Reading;
-use crate::timeline::{Happening, Kind};
+use crate::timeline::{TimelineEvent, TimelineEventKind};
 use lastseat_ledger::{Fault, Ledger};
 use shared::UnixMillis;
 use shared::limits::{STATUS_BYTES_MAX, STATUS_SALES_MAX};
@@ -35,7 +35,7 @@ impl Publisher {
     pub(crate) fn start(app: &Arc<App>) -> Self {
         let at_once = Arc::<Notify>::default();
         let (last, mut ending) = oneshot::channel();
-        let mut beat = Beat::new(app);
+        let mut beat = Publication::new(app);
         let (weak, nudged) = (Arc::downgrade(app), Arc::clone(&at_once));
         let task = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(BEAT);
@@ -83,7 +83,7 @@ impl Publisher {
 }
 
 /// What is kept from one publication to the next.
-struct Beat {
+struct Publication {
     ledger: Ledger,
     started: UnixMillis,
     /// What this node had published before it was started; `None` = not read yet.
@@ -95,7 +95,7 @@ struct Beat {
     lost: BTreeSet<u16>,
 }
 
-impl Beat {
+impl Publication {
     fn new(app: &App) -> Self {
         Self {
             ledger: app.sales.ledger().aside(),
@@ -139,7 +139,7 @@ impl Beat {
         }
         self.before = Some(before);
         self.started = now;
-        let started = Happening::of_node(now, Kind::NodeStarted, app.node.id);
+        let started = TimelineEvent::of_node(now, TimelineEventKind::NodeStarted, app.node.id);
         app.sales.happenings().note(started);
         Ok(())
     }
@@ -148,18 +148,18 @@ impl Beat {
         let live = self.ledger.live_nodes().await?;
         let now = self.ledger.now();
         let note = |kind, node| {
-            let happening = Happening::of_node(now, kind, node);
+            let happening = TimelineEvent::of_node(now, kind, node);
             app.sales.happenings().note(happening);
         };
         for node in self.live.difference(&live) {
             if *node != app.node.id && !self.has_left(*node).await? {
-                note(Kind::NodeLost, *node);
+                note(TimelineEventKind::NodeLost, *node);
                 self.lost.insert(*node);
             }
         }
         for node in &live {
             if self.lost.remove(node) {
-                note(Kind::NodeBack, *node);
+                note(TimelineEventKind::NodeBack, *node);
             }
         }
         self.live = live;
@@ -181,7 +181,7 @@ impl Beat {
             (false, false) => NodeState::Serving,
         };
         if ended {
-            let stopped = Happening::of_node(now, Kind::NodeStopped, app.node.id);
+            let stopped = TimelineEvent::of_node(now, TimelineEventKind::NodeStopped, app.node.id);
             app.sales.happenings().note(stopped);
         }
         let trouble = app.ready().err().filter(|_| state == NodeState::Serving);
@@ -210,7 +210,11 @@ impl Beat {
         }
     }
 
-    fn totals(&self, app: &App, views: Vec<crate::sale_service::DeskView>) -> Vec<SaleTotals> {
+    fn totals(
+        &self,
+        app: &App,
+        views: Vec<crate::sale_service::SaleHandleView>,
+    ) -> Vec<SaleTotals> {
         let mut before = self.before.clone().unwrap_or_default();
         let mut all: Vec<SaleTotals> = Vec::with_capacity(STATUS_SALES_MAX);
         for view in views.into_iter().take(STATUS_SALES_MAX) {

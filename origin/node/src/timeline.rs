@@ -17,7 +17,8 @@ const SAME_MS: u64 = 10_000;
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+#[schema(as = Kind)]
+pub enum TimelineEventKind {
     /// The sale opened.
     Opened,
     /// An operator paused it.
@@ -42,11 +43,12 @@ pub enum Kind {
 
 /// One happening.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Happening {
+#[schema(as = Happening)]
+pub struct TimelineEvent {
     /// When it was noticed, by the ledger's clock.
     pub at: UnixMillis,
     /// What happened.
-    pub kind: Kind,
+    pub kind: TimelineEventKind,
     /// To which sale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -65,10 +67,10 @@ pub struct Happening {
     pub node: Option<u16>,
 }
 
-impl Happening {
+impl TimelineEvent {
     /// What happened to a node.
     #[must_use]
-    pub const fn of_node(at: UnixMillis, kind: Kind, node: u16) -> Self {
+    pub const fn of_node(at: UnixMillis, kind: TimelineEventKind, node: u16) -> Self {
         Self {
             at,
             kind,
@@ -90,15 +92,15 @@ impl Happening {
 
 /// The last happenings that one node has noticed.
 #[derive(Debug, Default)]
-pub struct Happenings(Mutex<VecDeque<Happening>>);
+pub struct Timeline(Mutex<VecDeque<TimelineEvent>>);
 
-impl Happenings {
-    fn list(&self) -> MutexGuard<'_, VecDeque<Happening>> {
+impl Timeline {
+    fn list(&self) -> MutexGuard<'_, VecDeque<TimelineEvent>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes one.
-    pub fn note(&self, happening: Happening) {
+    pub fn note(&self, happening: TimelineEvent) {
         let mut list = self.list();
         if list.len() == HAPPENINGS_MAX {
             list.pop_front();
@@ -108,14 +110,14 @@ impl Happenings {
 
     /// All of them, the oldest first.
     #[must_use]
-    pub fn read(&self) -> Vec<Happening> {
+    pub fn read(&self) -> Vec<TimelineEvent> {
         self.list().iter().cloned().collect()
     }
 
     /// Notes what a newer word of the ledger on `sale` says against an older one.
     pub fn compare(&self, sale: &SaleId, old: &Snapshot, new: &Snapshot) {
         let note = |kind, capacity| {
-            self.note(Happening {
+            self.note(TimelineEvent {
                 at: new.at,
                 kind,
                 sale: Some(sale.to_string()),
@@ -125,20 +127,20 @@ impl Happenings {
             });
         };
         if new.capacity != old.capacity {
-            note(Kind::Restocked, Some(new.capacity));
+            note(TimelineEventKind::Restocked, Some(new.capacity));
         }
         if new.state != old.state {
             match new.state {
-                SaleState::Open => note(Kind::Opened, None),
-                SaleState::Paused => note(Kind::Paused, None),
-                SaleState::Closed => note(Kind::Closed, None),
+                SaleState::Open => note(TimelineEventKind::Opened, None),
+                SaleState::Paused => note(TimelineEventKind::Paused, None),
+                SaleState::Closed => note(TimelineEventKind::Closed, None),
                 SaleState::Scheduled => {}
             }
         }
         let none = |snapshot: &Snapshot| snapshot.free() == 0 && snapshot.capacity > 0;
         let turned = match (none(old), none(new)) {
-            (false, true) => Kind::SoldOut,
-            (true, false) => Kind::Returned,
+            (false, true) => TimelineEventKind::SoldOut,
+            (true, false) => TimelineEventKind::Returned,
             _ => return,
         };
         let flickers = self.list().iter().any(|last| {
@@ -154,11 +156,11 @@ impl Happenings {
 
 /// The happenings that several nodes have noticed as one list, the newest first, at most `max`.
 #[must_use]
-pub fn merge(lists: impl Iterator<Item = Vec<Happening>>, max: usize) -> Vec<Happening> {
-    let mut all: Vec<Happening> = lists.flatten().collect();
+pub fn merge(lists: impl Iterator<Item = Vec<TimelineEvent>>, max: usize) -> Vec<TimelineEvent> {
+    let mut all: Vec<TimelineEvent> = lists.flatten().collect();
     // The first to notice it is nearest to the truth.
     all.sort_by_key(|happening| happening.at);
-    let mut merged: Vec<Happening> = Vec::with_capacity(all.len().min(max));
+    let mut merged: Vec<TimelineEvent> = Vec::with_capacity(all.len().min(max));
     for happening in all {
         if !merged.iter().rev().any(|known| known.is(&happening)) {
             merged.push(happening);
@@ -187,13 +189,13 @@ mod tests {
         }
     }
 
-    fn kinds(list: &Happenings) -> Vec<Kind> {
+    fn kinds(list: &Timeline) -> Vec<TimelineEventKind> {
         list.read().iter().map(|happening| happening.kind).collect()
     }
 
     #[test]
     fn a_sale_that_opens_sells_out_and_is_restocked_leaves_its_traces() {
-        let (list, sale) = (Happenings::default(), SaleId::parse("a").unwrap());
+        let (list, sale) = (Timeline::default(), SaleId::parse("a").unwrap());
         let steps = [
             snapshot(1_000, 1, SaleState::Scheduled, 5, 0),
             snapshot(2_000, 2, SaleState::Open, 5, 0),
@@ -205,36 +207,36 @@ mod tests {
             list.compare(&sale, &pair[0], &pair[1]);
         }
         let noted = [
-            Kind::Opened,
-            Kind::SoldOut,
-            Kind::Restocked,
-            Kind::Returned,
-            Kind::Paused,
+            TimelineEventKind::Opened,
+            TimelineEventKind::SoldOut,
+            TimelineEventKind::Restocked,
+            TimelineEventKind::Returned,
+            TimelineEventKind::Paused,
         ];
         assert_eq!(kinds(&list), noted);
     }
 
     #[test]
     fn a_sale_that_flickers_at_its_last_ticket_does_not_fill_the_list() {
-        let (list, sale) = (Happenings::default(), SaleId::parse("a").unwrap());
+        let (list, sale) = (Timeline::default(), SaleId::parse("a").unwrap());
         for i in 0..100 {
             let free = snapshot(i * 100, i, SaleState::Open, 5, 4);
             let none = snapshot(i * 100 + 50, i, SaleState::Open, 5, 5);
             list.compare(&sale, &free, &none);
         }
-        assert_eq!(kinds(&list), [Kind::SoldOut; 2]);
+        assert_eq!(kinds(&list), [TimelineEventKind::SoldOut; 2]);
     }
 
     #[test]
     fn what_two_nodes_noticed_is_shown_once_and_the_newest_first() {
-        let lost = |at| Happening::of_node(UnixMillis(at), Kind::NodeLost, 4);
-        let (list, sale) = (Happenings::default(), SaleId::parse("a").unwrap());
+        let lost = |at| TimelineEvent::of_node(UnixMillis(at), TimelineEventKind::NodeLost, 4);
+        let (list, sale) = (Timeline::default(), SaleId::parse("a").unwrap());
         let open = snapshot(900, 2, SaleState::Open, 5, 0);
         list.compare(&sale, &snapshot(0, 1, SaleState::Paused, 5, 0), &open);
         let [opened] = &list.read()[..] else {
             panic!("one");
         };
-        let late = Happening {
+        let late = TimelineEvent {
             at: UnixMillis(60_000),
             ..opened.clone()
         };
@@ -247,18 +249,22 @@ mod tests {
         assert_eq!(
             seen,
             [
-                (40_000, Kind::NodeLost),
-                (5_000, Kind::NodeLost),
-                (900, Kind::Opened)
+                (40_000, TimelineEventKind::NodeLost),
+                (5_000, TimelineEventKind::NodeLost),
+                (900, TimelineEventKind::Opened)
             ]
         );
     }
 
     #[test]
     fn the_list_is_bounded() {
-        let list = Happenings::default();
+        let list = Timeline::default();
         for i in 0..1_000 {
-            list.note(Happening::of_node(UnixMillis(i), Kind::NodeLost, 1));
+            list.note(TimelineEvent::of_node(
+                UnixMillis(i),
+                TimelineEventKind::NodeLost,
+                1,
+            ));
         }
         assert_eq!(list.read().len(), HAPPENINGS_MAX);
     }

@@ -5,8 +5,8 @@
 //! One round is: [`Committer::take_left_over`] or new work, [`Committer::sort`] while [`Committer::has_room`], then
 //! the batch under a [`Sending`], [`answers`], the poll, and a word to those who wait for the end.
 
-use crate::admission::node_budget::Stock;
-use crate::admission::sale_hint::{Admission, Outlook};
+use crate::admission::node_budget::NodeBudget;
+use crate::admission::sale_hint::{Admission, SaleHint};
 use crate::domain::fault::Fault;
 use crate::domain::ids::SaleId;
 use crate::domain::order::{NewOrder, Verdict};
@@ -23,7 +23,7 @@ pub trait Waiter {
 
 /// An order in the queue.
 #[derive(Debug)]
-pub struct Waiting<W> {
+pub struct QueuedOrder<W> {
     /// The order.
     pub order: NewOrder,
     /// Who waits.
@@ -34,7 +34,7 @@ pub struct Waiting<W> {
 #[derive(Debug)]
 pub enum Work<W, P, F> {
     /// An order.
-    Order(Waiting<W>),
+    Order(QueuedOrder<W>),
     /// Hear the ledger again: somebody wants to know whether the last "no" still stands.
     Poll(Option<P>),
     /// Tell when everything before this is done.
@@ -43,9 +43,9 @@ pub enum Work<W, P, F> {
 
 /// What one round carries out, in this order.
 #[derive(Debug)]
-pub struct Round<W, P, F> {
+pub struct BatchRound<W, P, F> {
     /// Orders for the ledger, at most [`BATCH_MAX`].
-    pub batch: Vec<Waiting<W>>,
+    pub batch: Vec<QueuedOrder<W>>,
     /// Whether the ledger is to be heard.
     pub poll: bool,
     /// Who waits for that.
@@ -54,7 +54,7 @@ pub struct Round<W, P, F> {
     pub finished: Vec<F>,
 }
 
-impl<W, P, F> Default for Round<W, P, F> {
+impl<W, P, F> Default for BatchRound<W, P, F> {
     fn default() -> Self {
         Self {
             batch: Vec::new(),
@@ -68,15 +68,15 @@ impl<W, P, F> Default for Round<W, P, F> {
 /// Forms the rounds of one sale at one node.
 #[derive(Debug)]
 pub struct Committer<W> {
-    stock: Stock,
+    stock: NodeBudget,
     /// An order that the last batch had no stock for.
-    left_over: Option<Waiting<W>>,
+    left_over: Option<QueuedOrder<W>>,
 }
 
 impl<W: Waiter> Committer<W> {
     /// A committer that may ask for `stock` before it hears the ledger.
     #[must_use]
-    pub const fn new(stock: Stock) -> Self {
+    pub const fn new(stock: NodeBudget) -> Self {
         Self {
             stock,
             left_over: None,
@@ -84,18 +84,18 @@ impl<W: Waiter> Committer<W> {
     }
 
     /// The ledger was heard, and this follows from it.
-    pub const fn restock(&mut self, stock: Stock) {
+    pub const fn restock(&mut self, stock: NodeBudget) {
         self.stock = stock;
     }
 
     /// The order that opens the next round before anything new does.
-    pub const fn take_left_over(&mut self) -> Option<Waiting<W>> {
+    pub const fn take_left_over(&mut self) -> Option<QueuedOrder<W>> {
         self.left_over.take()
     }
 
     /// Whether more work fits into the round.
     #[must_use]
-    pub const fn has_room<P, F>(&self, round: &Round<W, P, F>) -> bool {
+    pub const fn has_room<P, F>(&self, round: &BatchRound<W, P, F>) -> bool {
         round.batch.len() < BATCH_MAX && self.left_over.is_none()
     }
 
@@ -103,10 +103,10 @@ impl<W: Waiter> Committer<W> {
     pub fn sort<P, F>(
         &mut self,
         work: Work<W, P, F>,
-        outlook: &Outlook,
+        outlook: &SaleHint,
         now: UnixMillis,
-        round: &mut Round<W, P, F>,
-    ) -> Option<(Waiting<W>, Refusal)> {
+        round: &mut BatchRound<W, P, F>,
+    ) -> Option<(QueuedOrder<W>, Refusal)> {
         match work {
             Work::Poll(waits) => {
                 round.poll = true;
@@ -159,9 +159,9 @@ impl Sending {
 
 /// Who hears what: the verdicts are in the order of the batch, a fault is everybody's.
 pub fn answers<W>(
-    batch: Vec<Waiting<W>>,
+    batch: Vec<QueuedOrder<W>>,
     outcome: Result<Vec<Verdict>, Fault>,
-) -> impl Iterator<Item = (Waiting<W>, Result<Verdict, Fault>)> {
+) -> impl Iterator<Item = (QueuedOrder<W>, Result<Verdict, Fault>)> {
     let (verdicts, fault) = match outcome {
         Ok(verdicts) => (verdicts, None),
         Err(fault) => (Vec::new(), Some(fault)),
@@ -202,7 +202,7 @@ pub fn gone(sale: &SaleId) -> Fault {
 mod tests {
     use super::*;
     use crate::domain::ids::{BuyerId, OrderId, Quantity};
-    use crate::domain::order::Key;
+    use crate::domain::order::KeySource;
     use crate::domain::sale::{SaleState, Terms};
 
     struct Buyer {
@@ -215,10 +215,10 @@ mod tests {
         }
     }
 
-    type Round = super::Round<Buyer, u8, u8>;
+    type BatchRound = super::BatchRound<Buyer, u8, u8>;
 
-    fn outlook(free: u32) -> Outlook {
-        Outlook::new(Snapshot {
+    fn outlook(free: u32) -> SaleHint {
+        SaleHint::new(Snapshot {
             capacity: free,
             held: 0,
             confirmed: 0,
@@ -230,8 +230,8 @@ mod tests {
         })
     }
 
-    fn order(n: usize, key: Key) -> Work<Buyer, u8, u8> {
-        Work::Order(Waiting {
+    fn order(n: usize, key: KeySource) -> Work<Buyer, u8, u8> {
+        Work::Order(QueuedOrder {
             order: NewOrder {
                 id: OrderId::parse(&format!("order-{n:016}")).unwrap(),
                 buyer: BuyerId::parse("ada").unwrap(),
@@ -249,30 +249,45 @@ mod tests {
     #[test]
     fn an_order_without_stock_waits_and_opens_the_next_round() {
         let outlook = outlook(10);
-        let mut committer = Committer::new(Stock::of(10, 1, 10));
-        let mut round = Round::default();
+        let mut committer = Committer::new(NodeBudget::of(10, 1, 10));
+        let mut round = BatchRound::default();
         let mut n = 0;
         while committer.has_room(&round) {
-            committer.sort(order(n, Key::Made), &outlook, UnixMillis(1), &mut round);
+            committer.sort(
+                order(n, KeySource::Made),
+                &outlook,
+                UnixMillis(1),
+                &mut round,
+            );
             n += 1;
         }
         assert_eq!((round.batch.len(), n), (2, 3));
         let left = committer.take_left_over().unwrap();
         assert_eq!(left.order.id.as_str(), "order-0000000000000002");
-        assert!(committer.has_room(&Round::default()));
-        committer.restock(Stock::of(10, 1, 10));
-        let mut round = Round::default();
-        committer.sort(order(0, Key::Made), &outlook, UnixMillis(1), &mut round);
-        committer.sort(order(1, Key::Made), &outlook, UnixMillis(1), &mut round);
+        assert!(committer.has_room(&BatchRound::default()));
+        committer.restock(NodeBudget::of(10, 1, 10));
+        let mut round = BatchRound::default();
+        committer.sort(
+            order(0, KeySource::Made),
+            &outlook,
+            UnixMillis(1),
+            &mut round,
+        );
+        committer.sort(
+            order(1, KeySource::Made),
+            &outlook,
+            UnixMillis(1),
+            &mut round,
+        );
         assert_eq!(round.batch.len(), 2, "the stock is new");
     }
 
     #[test]
     fn a_batch_has_an_end_and_who_has_left_is_not_in_it() {
         let outlook = outlook(100_000);
-        let mut committer = Committer::new(Stock::of(100_000, 1, 1));
-        let mut round = Round::default();
-        let Work::Order(mut gone) = order(0, Key::Made) else {
+        let mut committer = Committer::new(NodeBudget::of(100_000, 1, 1));
+        let mut round = BatchRound::default();
+        let Work::Order(mut gone) = order(0, KeySource::Made) else {
             unreachable!()
         };
         gone.waiter.left = true;
@@ -280,7 +295,12 @@ mod tests {
         assert!(round.batch.is_empty());
         let mut n = 0;
         while committer.has_room(&round) {
-            committer.sort(order(n, Key::Made), &outlook, UnixMillis(1), &mut round);
+            committer.sort(
+                order(n, KeySource::Made),
+                &outlook,
+                UnixMillis(1),
+                &mut round,
+            );
             n += 1;
         }
         assert_eq!(n, BATCH_MAX);
@@ -289,20 +309,20 @@ mod tests {
     #[test]
     fn what_a_client_may_have_sent_before_goes_to_the_ledger_when_nothing_is_free() {
         let outlook = outlook(0);
-        let mut committer = Committer::new(Stock::of(0, 1, 1));
-        let mut round = Round::default();
+        let mut committer = Committer::new(NodeBudget::of(0, 1, 1));
+        let mut round = BatchRound::default();
         let mut sort = |key| committer.sort(order(1, key), &outlook, UnixMillis(1), &mut round);
-        let refused = sort(Key::Made).map(|(_, refusal)| refusal);
+        let refused = sort(KeySource::Made).map(|(_, refusal)| refusal);
         assert_eq!(refused, Some(Refusal::SoldOut));
-        assert!(sort(Key::Sent).is_none());
+        assert!(sort(KeySource::Sent).is_none());
         assert_eq!(round.batch.len(), 1);
     }
 
     #[test]
     fn polls_and_ends_are_gathered() {
         let outlook = outlook(1);
-        let mut committer = Committer::<Buyer>::new(Stock::default());
-        let mut round = Round::default();
+        let mut committer = Committer::<Buyer>::new(NodeBudget::default());
+        let mut round = BatchRound::default();
         for work in [Work::Poll(None), Work::Poll(Some(3)), Work::Finish(4)] {
             committer.sort(work, &outlook, UnixMillis(1), &mut round);
         }
@@ -345,7 +365,7 @@ mod tests {
     fn each_order_hears_its_own_verdict_and_all_hear_a_fault() {
         let batch = || {
             (0..2)
-                .map(|n| match order(n, Key::Made) {
+                .map(|n| match order(n, KeySource::Made) {
                     Work::Order(waiting) => waiting,
                     _ => unreachable!(),
                 })

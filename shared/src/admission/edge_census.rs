@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Edges seen in the present and the previous half of [`EDGE_LIVE_MS`], with their requests; bounded memory.
 #[derive(Debug, Default)]
-pub struct Edges {
+pub struct EdgeCensus {
     present: HashMap<u64, Seen>,
     previous: HashMap<u64, Seen>,
     turns_at: UnixMillis,
@@ -22,25 +22,25 @@ pub struct Edges {
     /// Requests of all of them.
     requests: u64,
     /// The present slot: promises of an older one have lapsed, so that what a quiet edge does not use goes to others.
-    slot: Slot,
+    slot: CensusSlot,
     /// Requests promised in the present slot that have not come yet.
     promised: u64,
 }
 
 /// A time and a version within which promises count.
-pub type Slot = (u64, u64);
+pub type CensusSlot = (u64, u64);
 
 /// What is known of one edge.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     requests: u32,
     promised: u32,
-    slot: Slot,
+    slot: CensusSlot,
 }
 
 /// One edge among the others, when it asks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Standing {
+pub struct EdgeShare {
     /// Edges that ask the cluster, estimated; at least 1.
     pub live: f64,
     /// The edge's part of the requests that the node got lately, 0 to 1.
@@ -52,7 +52,7 @@ pub struct Standing {
     pub promised: f64,
 }
 
-impl Standing {
+impl EdgeShare {
     /// The part that no promise to others can take from an edge: without it, one that always asks after
     /// the others would starve.
     #[must_use]
@@ -77,15 +77,15 @@ impl Standing {
     }
 }
 
-impl Edges {
+impl EdgeCensus {
     /// Notes that `edge` asked this node, which gets `node_share` (0 to 1) of all requests.
     pub fn seen(
         &mut self,
         edge: &EdgeId,
         node_share: f64,
-        slot: Slot,
+        slot: CensusSlot,
         now: UnixMillis,
-    ) -> Standing {
+    ) -> EdgeShare {
         if now >= self.turns_at {
             self.turn(now);
         }
@@ -97,7 +97,7 @@ impl Edges {
         let id = fingerprint(edge);
         let before = self.previous.get(&id).map_or(0, |seen| seen.requests);
         let room = self.present.len() < EDGES_MAX;
-        let mut standing = Standing {
+        let mut standing = EdgeShare {
             live: 0.0,
             use_share: 0.0,
             early: before == 0 && now.since(self.since) < COUNTED_MS,
@@ -215,7 +215,7 @@ fn fingerprint(edge: &EdgeId) -> u64 {
 mod tests {
     use super::*;
 
-    const SLOT: Slot = (1, 1);
+    const SLOT: CensusSlot = (1, 1);
 
     fn edge(n: u32) -> EdgeId {
         EdgeId::parse(&format!("edge{n}")).unwrap()
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn an_edge_counts_once_and_is_forgotten_when_it_falls_silent() {
-        let mut edges = Edges::default();
+        let mut edges = EdgeCensus::default();
         let mut see = |n: u32, now: u64| edges.seen(&edge(n), 1.0, SLOT, UnixMillis(now)).live;
         let live = [1, 2, 1, 2].map(|n| see(n, 10_000));
         assert_eq!(live[3], 2.0);
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn a_light_node_counts_the_edges_that_it_did_not_see() {
         // 1,000 quiet edges send two requests each, a tenth of them to this node; ten busy ones send 1,000.
-        let mut edges = Edges::default();
+        let mut edges = EdgeCensus::default();
         let mut live = 0.0;
         for i in 0..200 {
             live = edges.seen(&edge(i), 0.1, SLOT, UnixMillis(10_000)).live;
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn who_asks_more_has_the_larger_part() {
-        let mut edges = Edges::default();
+        let mut edges = EdgeCensus::default();
         let mut last = edges.seen(&edge(1), 1.0, SLOT, UnixMillis(10_000));
         assert!(last.early);
         for _ in 0..8 {

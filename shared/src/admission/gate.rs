@@ -3,7 +3,7 @@
 
 use crate::admission::grant::{Grant, Supply};
 use crate::domain::ids::SaleId;
-use crate::domain::order::Key;
+use crate::domain::order::KeySource;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::UnixMillis;
 use crate::limits::{
@@ -15,17 +15,17 @@ use std::collections::HashMap;
 
 /// One arrival at the gate.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask {
+pub struct Arrival {
     /// Where its order id comes from.
-    pub key: Key,
+    pub key: KeySource,
     /// How many beats it has waited already.
     pub beats: u32,
 }
 
-impl Ask {
+impl Arrival {
     /// An arrival that has just come.
     #[must_use]
-    pub const fn new(key: Key) -> Self {
+    pub const fn new(key: KeySource) -> Self {
         Self { key, beats: 0 }
     }
 
@@ -41,7 +41,7 @@ impl Ask {
 
 /// When a grant was heard, by the edge's clock.
 #[derive(Clone, Copy, Debug)]
-pub struct Heard {
+pub struct Observation {
     /// When the question was sent: things stood so no earlier than this.
     pub asked: UnixMillis,
     /// When the answer came.
@@ -52,7 +52,7 @@ pub struct Heard {
 
 /// What happens to an arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum GateDecision {
     /// Ask an origin.
     Forward,
     /// Wait one beat on a timer of one's own and ask the gate again.
@@ -97,9 +97,9 @@ struct Latch {
 impl Gate {
     /// Decides on one arrival. `now` is the edge's clock, `chance` a random number in `0.0..1.0` that
     /// spreads the return of those who are told `busy`.
-    pub fn decide(&mut self, ask: Ask, now: UnixMillis, chance: f64) -> Decision {
-        if ask.key == Key::Known {
-            return Decision::Forward;
+    pub fn decide(&mut self, ask: Arrival, now: UnixMillis, chance: f64) -> GateDecision {
+        if ask.key == KeySource::Known {
+            return GateDecision::Forward;
         }
         if let Some(latch) = &mut self.latch {
             match latch.opens {
@@ -123,16 +123,16 @@ impl Gate {
         }
         if self.spent < self.budget {
             self.spent += 1;
-            Decision::Forward
+            GateDecision::Forward
         } else if self.cold && ask.beats < BEATS_MAX {
-            Decision::Wait
+            GateDecision::Wait
         } else {
-            Decision::Refuse(Refusal::Busy(spread(self.round_ends.since(now), chance)))
+            GateDecision::Refuse(Refusal::Busy(spread(self.round_ends.since(now), chance)))
         }
     }
 
     /// Takes in what an origin's answer says.
-    pub fn hear(&mut self, grant: &Grant, when: Heard) {
+    pub fn hear(&mut self, grant: &Grant, when: Observation) {
         if grant.version < self.version {
             return;
         }
@@ -149,7 +149,7 @@ impl Gate {
     }
 
     /// Within one version, stock only falls: "none" stands until a newer version is heard.
-    fn hear_free(&mut self, grant: &Grant, when: Heard, newer: bool) {
+    fn hear_free(&mut self, grant: &Grant, when: Observation, newer: bool) {
         if self.latch.is_some() {
             return;
         }
@@ -168,7 +168,7 @@ impl Gate {
         }
     }
 
-    fn hear_none(&mut self, grant: &Grant, when: Heard) {
+    fn hear_none(&mut self, grant: &Grant, when: Observation) {
         let opens = (grant.supply == Supply::NotOpen && grant.opens_at.0 > 0)
             .then(|| (when.now.plus(grant.opens_at.since(grant.at)), grant.budget));
         // A sale that opens by itself is not a ticket that may return at any moment.
@@ -216,10 +216,10 @@ impl Gate {
 }
 
 impl Latch {
-    fn decide(&mut self, ask: Ask, now: UnixMillis, chance: f64) -> Decision {
+    fn decide(&mut self, ask: Arrival, now: UnixMillis, chance: f64) -> GateDecision {
         if now >= self.probe_at {
             self.probe_at = now.plus(shortened(self.period_ms, chance));
-            return Decision::Forward;
+            return GateDecision::Forward;
         }
         if now >= self.rechecks_at {
             self.rechecks_at = now.plus(RECHECK_EVERY_MS);
@@ -227,19 +227,19 @@ impl Latch {
             self.repeats = RECHECK_BUDGET;
         }
         let left = match ask.key {
-            Key::Made | Key::Known => &mut 0,
-            Key::Sent => &mut self.rechecks,
-            Key::Repeated => &mut self.repeats,
+            KeySource::Made | KeySource::Known => &mut 0,
+            KeySource::Sent => &mut self.rechecks,
+            KeySource::Repeated => &mut self.repeats,
         };
         if *left > 0 {
             *left -= 1;
-            return Decision::Forward;
+            return GateDecision::Forward;
         }
-        if ask.key == Key::Repeated {
+        if ask.key == KeySource::Repeated {
             let wait = self.probe_at.since(now);
-            return Decision::Refuse(Refusal::Busy(spread(wait, chance)));
+            return GateDecision::Refuse(Refusal::Busy(spread(wait, chance)));
         }
-        Decision::Refuse(match self.supply {
+        GateDecision::Refuse(match self.supply {
             Supply::SoldOut => Refusal::SoldOut,
             Supply::AllHeld => Refusal::AllHeld,
             Supply::NotOpen => Refusal::NotOpen((self.opens_at.0 > 0).then_some(self.opens_at)),
@@ -325,7 +325,7 @@ impl Gates {
     }
 
     /// Takes in what an origin says of `sale`.
-    pub fn hear(&mut self, sale: &SaleId, grant: &Grant, when: Heard) {
+    pub fn hear(&mut self, sale: &SaleId, grant: &Grant, when: Observation) {
         if grant.supply == Supply::Unknown {
             // Of a node that does not serve the sale, or not yet: no word on a sale that another one serves.
             return;
@@ -360,12 +360,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MADE: Ask = Ask {
-        key: Key::Made,
+    const MADE: Arrival = Arrival {
+        key: KeySource::Made,
         beats: 0,
     };
-    const SENT: Ask = Ask {
-        key: Key::Sent,
+    const SENT: Arrival = Arrival {
+        key: KeySource::Sent,
         beats: 0,
     };
 
@@ -381,17 +381,17 @@ mod tests {
     }
 
     /// Heard at once.
-    fn at(now: u64) -> Heard {
-        Heard {
+    fn at(now: u64) -> Observation {
+        Observation {
             asked: UnixMillis(now),
             now: UnixMillis(now),
             chance: 0.0,
         }
     }
 
-    fn forwarded(gate: &mut Gate, ask: Ask, now: u64, arrivals: u32) -> u32 {
+    fn forwarded(gate: &mut Gate, ask: Arrival, now: u64, arrivals: u32) -> u32 {
         (0..arrivals)
-            .map(|_| u32::from(gate.decide(ask, UnixMillis(now), 0.0) == Decision::Forward))
+            .map(|_| u32::from(gate.decide(ask, UnixMillis(now), 0.0) == GateDecision::Forward))
             .sum()
     }
 
@@ -399,14 +399,17 @@ mod tests {
     fn a_cold_gate_sends_one_and_lets_the_rest_wait_a_beat() {
         let mut gate = Gate::default();
         assert_eq!(forwarded(&mut gate, MADE, 1_000, 1), 1);
-        assert_eq!(gate.decide(MADE, UnixMillis(1_000), 0.0), Decision::Wait);
-        let patient = Ask {
+        assert_eq!(
+            gate.decide(MADE, UnixMillis(1_000), 0.0),
+            GateDecision::Wait
+        );
+        let patient = Arrival {
             beats: BEATS_MAX,
             ..MADE
         };
         assert!(matches!(
             gate.decide(patient, UnixMillis(1_000), 0.0),
-            Decision::Refuse(Refusal::Busy(1..=250))
+            GateDecision::Refuse(Refusal::Busy(1..=250))
         ));
     }
 
@@ -443,7 +446,7 @@ mod tests {
         gate.hear(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
-            Decision::Refuse(Refusal::SoldOut)
+            GateDecision::Refuse(Refusal::SoldOut)
         );
         assert_eq!(forwarded(&mut gate, MADE, 1_250, 1_000), 1);
         assert_eq!(forwarded(&mut gate, MADE, 1_499, 1_000), 0);
@@ -457,20 +460,20 @@ mod tests {
             let name = SaleId::parse(&format!("invented-{n}")).unwrap();
             gates.of(&name).decide(MADE, UnixMillis(1_000), 0.0)
         };
-        assert_eq!(invent(&mut gates, 0), Decision::Forward);
+        assert_eq!(invent(&mut gates, 0), GateDecision::Forward);
         // Before anything was heard nobody can tell it from an invented name.
         let asked = gates.of(&spring).decide(MADE, UnixMillis(1_000), 0.0);
-        assert_eq!(asked, Decision::Wait);
+        assert_eq!(asked, GateDecision::Wait);
         gates.list("autumn spring winter");
         let asked = gates.of(&spring).decide(MADE, UnixMillis(1_025), 0.0);
-        assert_eq!(asked, Decision::Forward);
+        assert_eq!(asked, GateDecision::Forward);
         for n in 1..10 {
-            assert_eq!(invent(&mut gates, n), Decision::Wait);
+            assert_eq!(invent(&mut gates, n), GateDecision::Wait);
         }
         // A node that could not look it up does not close it.
         gates.hear(&spring, &grant(0, 10_000, 0, Supply::Unknown), at(1_030));
         let asked = gates.of(&spring).decide(MADE, UnixMillis(1_300), 0.0);
-        assert_eq!(asked, Decision::Forward);
+        assert_eq!(asked, GateDecision::Forward);
     }
 
     #[test]
@@ -500,13 +503,13 @@ mod tests {
         gate.hear(&grant(1, 10_000, 0, Supply::AllHeld), at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
-            Decision::Refuse(Refusal::AllHeld)
+            GateDecision::Refuse(Refusal::AllHeld)
         );
         gate.hear(&grant(1, 10_010, 0, Supply::SoldOut), at(1_010));
         gate.hear(&grant(1, 10_005, 0, Supply::AllHeld), at(1_011));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_012), 0.0),
-            Decision::Refuse(Refusal::SoldOut)
+            GateDecision::Refuse(Refusal::SoldOut)
         );
     }
 
@@ -520,7 +523,7 @@ mod tests {
         gate.hear(&opening, at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
-            Decision::Refuse(Refusal::NotOpen(Some(UnixMillis(12_000))))
+            GateDecision::Refuse(Refusal::NotOpen(Some(UnixMillis(12_000))))
         );
         assert_eq!(forwarded(&mut gate, MADE, 3_000, 1_000), 40);
     }
@@ -551,19 +554,19 @@ mod tests {
         assert_eq!(forwarded(&mut gate, SENT, 1_001, 100), RECHECK_BUDGET);
         assert_eq!(
             gate.decide(SENT, UnixMillis(1_002), 0.0),
-            Decision::Refuse(Refusal::SoldOut)
+            GateDecision::Refuse(Refusal::SoldOut)
         );
-        let repeated = Ask {
-            key: Key::Repeated,
+        let repeated = Arrival {
+            key: KeySource::Repeated,
             beats: 0,
         };
         assert_eq!(forwarded(&mut gate, repeated, 1_002, 100), RECHECK_BUDGET);
         assert!(matches!(
             gate.decide(repeated, UnixMillis(1_002), 0.0),
-            Decision::Refuse(Refusal::Busy(_))
+            GateDecision::Refuse(Refusal::Busy(_))
         ));
-        let known = Ask {
-            key: Key::Known,
+        let known = Arrival {
+            key: KeySource::Known,
             beats: 0,
         };
         assert_eq!(forwarded(&mut gate, known, 1_003, 100), 100);
@@ -575,8 +578,9 @@ mod tests {
         let mut sent = 0;
         for i in 0..1_000 {
             let sale = SaleId::parse(&format!("invented-{i}")).unwrap();
-            sent +=
-                u32::from(gates.of(&sale).decide(MADE, UnixMillis(5), 0.0) == Decision::Forward);
+            sent += u32::from(
+                gates.of(&sale).decide(MADE, UnixMillis(5), 0.0) == GateDecision::Forward,
+            );
             gates.hear(&sale, &Grant::of_unknown_sale(UnixMillis(5)), at(5));
         }
         assert_eq!(sent, 1);

@@ -1,7 +1,7 @@
 //! A grant: what an origin's answer tells an edge about one sale. It travels in the header
 //! `Lastseat-Grant` and reserves nothing.
 
-use crate::admission::edge_census::Standing;
+use crate::admission::edge_census::EdgeShare;
 use crate::domain::sale::{SaleState, Snapshot};
 use crate::domain::time::UnixMillis;
 use crate::limits::{
@@ -136,7 +136,7 @@ impl Grant {
 #[derive(Clone, Copy, Debug)]
 pub struct Offer {
     /// The edge among the others.
-    pub edge: Standing,
+    pub edge: EdgeShare,
     /// Tickets asked for by orders that wait in the cluster for the ledger, estimated.
     pub pending: u32,
     /// Orders that the cluster can take in one window, estimated.
@@ -228,7 +228,7 @@ mod tests {
         can_take: 100_000,
     };
 
-    const ALONE: Standing = Standing {
+    const ALONE: EdgeShare = EdgeShare {
         live: 1.0,
         use_share: 1.0,
         early: false,
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_share_below_one_is_neither_none_for_all_nor_one_for_all_of_six_thousand_isolates() {
-        let edge = Standing {
+        let edge = EdgeShare {
             live: 6_000.0,
             use_share: 1.0 / 6_000.0,
             ..ALONE
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn what_quiet_edges_leave_goes_to_the_busy_one() {
-        let busy = Standing {
+        let busy = EdgeShare {
             live: 1_000.0,
             use_share: 0.9,
             ..ALONE
@@ -302,14 +302,14 @@ mod tests {
 
     #[test]
     fn what_is_promised_to_others_is_not_granted_again() {
-        let edge = Standing {
+        let edge = EdgeShare {
             live: 100.0,
             promised: 10_500.0,
             ..ALONE
         };
         let budget = |promised| {
             let offer = Offer {
-                edge: Standing { promised, ..edge },
+                edge: EdgeShare { promised, ..edge },
                 ..OFFER
             };
             let free = snapshot(10_000, 0, 0);
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn an_edge_that_nobody_saw_before_may_be_the_first_of_thousands() {
-        let edge = Standing {
+        let edge = EdgeShare {
             early: true,
             ..ALONE
         };

@@ -6,11 +6,11 @@ use crate::limits::HEADROOM;
 
 /// Tickets that a node may still ask the ledger for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stock {
+pub struct NodeBudget {
     left: u32,
 }
 
-impl Stock {
+impl NodeBudget {
     /// The stock of a node that just heard that `free` tickets are free: its share by weight,
     /// a headroom above it, rounded up, so that every node may ask while anything is free.
     ///
@@ -46,15 +46,15 @@ mod tests {
 
     #[test]
     fn a_share_follows_the_weight_of_live_nodes() {
-        assert_eq!(Stock::of(10_000, 1, 10).left(), 1_100);
-        assert_eq!(Stock::of(10_000, 4, 10).left(), 4_400);
-        assert_eq!(Stock::of(10_000, 4, 4).left(), 11_000);
-        assert_eq!(Stock::of(0, 4, 4).left(), 0);
+        assert_eq!(NodeBudget::of(10_000, 1, 10).left(), 1_100);
+        assert_eq!(NodeBudget::of(10_000, 4, 10).left(), 4_400);
+        assert_eq!(NodeBudget::of(10_000, 4, 4).left(), 11_000);
+        assert_eq!(NodeBudget::of(0, 4, 4).left(), 0);
     }
 
     #[test]
     fn the_last_order_may_ask_for_more_than_the_share() {
-        let mut stock = Stock::of(1, 1, 10);
+        let mut stock = NodeBudget::of(1, 1, 10);
         assert!(stock.take(Quantity::new(5).unwrap()));
         assert!(!stock.take(Quantity::ONE));
     }
@@ -65,13 +65,13 @@ mod tests {
             free in 0u32..=1_000_000_000, weights in proptest::collection::vec(1u32..=100, 1..=32),
         ) {
             let live: u32 = weights.iter().sum();
-            let together: u64 = weights.iter().map(|w| u64::from(Stock::of(free, *w, live).left())).sum();
+            let together: u64 = weights.iter().map(|w| u64::from(NodeBudget::of(free, *w, live).left())).sum();
             prop_assert!(together >= u64::from(free));
         }
 
         #[test]
         fn a_node_may_ask_whenever_anything_is_free(free in 1u32.., weight in 1u32..=1_000, live in 0u32..) {
-            prop_assert!(Stock::of(free.min(1_000_000_000), weight, live).take(Quantity::ONE));
+            prop_assert!(NodeBudget::of(free.min(1_000_000_000), weight, live).take(Quantity::ONE));
         }
     }
 }

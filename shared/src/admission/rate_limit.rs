@@ -90,7 +90,7 @@ impl fmt::Display for Rate {
 
 /// The buckets of many addresses.
 #[derive(Debug)]
-pub struct Buckets {
+pub struct RateLimiter {
     cost_us: u64,
     /// What a full bucket holds, in microseconds.
     depth_us: u64,
@@ -107,7 +107,7 @@ struct Slot {
     full_at: u64,
 }
 
-impl Buckets {
+impl RateLimiter {
     /// Buckets for at most `addresses` at a time, rounded up to whole sets. `seed` must be a secret of this process:
     /// who knows it can find addresses that share a set with a chosen one.
     #[must_use]
@@ -178,15 +178,15 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashMap;
 
-    fn buckets(rate: &str, addresses: usize) -> Buckets {
-        Buckets::new(Rate::parse(rate).unwrap().unwrap(), addresses, 7)
+    fn buckets(rate: &str, addresses: usize) -> RateLimiter {
+        RateLimiter::new(Rate::parse(rate).unwrap().unwrap(), addresses, 7)
     }
 
     fn ip(text: &str) -> Option<IpAddr> {
         Some(text.parse().unwrap())
     }
 
-    fn taken(buckets: &mut Buckets, address: Option<IpAddr>, now: u64, tries: u32) -> u32 {
+    fn taken(buckets: &mut RateLimiter, address: Option<IpAddr>, now: u64, tries: u32) -> u32 {
         let take = |_| u32::from(buckets.take(address, UnixMillis(now)).is_ok());
         (0..tries).map(take).sum()
     }
@@ -269,7 +269,7 @@ mod tests {
             arrivals in proptest::collection::vec((0u8..24, 0u64..400), 1..600),
         ) {
             let mut shared = buckets("5/s burst 4", WAYS);
-            let mut own: HashMap<u8, Buckets> = HashMap::new();
+            let mut own: HashMap<u8, RateLimiter> = HashMap::new();
             let mut now = 1_000_000;
             for (host, pause) in arrivals {
                 now += pause;

@@ -8,12 +8,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The last [`RECENT_MAX`] order ids, as 64-bit fingerprints.
 #[derive(Debug, Default)]
-pub struct Recent {
+pub struct RecentOrders {
     known: HashSet<u64>,
     by_age: VecDeque<u64>,
 }
 
-impl Recent {
+impl RecentOrders {
     /// Remembers `id`, and forgets the oldest one where there are too many.
     pub fn add(&mut self, id: &OrderId) {
         let print = fingerprint(id);
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn the_oldest_is_forgotten_first_and_the_memory_is_bounded() {
         let id = |n: usize| OrderId::parse(&format!("order-{n:016}")).unwrap();
-        let mut recent = Recent::default();
+        let mut recent = RecentOrders::default();
         for n in 0..RECENT_MAX + 2 {
             recent.add(&id(n));
             recent.add(&id(n));

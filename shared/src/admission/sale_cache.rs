@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 /// What is done for one who wants to see a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum CacheLookup {
     /// Show this answer, heard so many milliseconds ago.
     Show(Rc<str>, u64),
     /// Ask an origin.
@@ -37,19 +37,19 @@ struct View {
 /// The views of one edge isolate, bounded. Only sales that an origin has shown have one of their own; all others
 /// share rounds, so that invented names neither fill the memory nor reach an origin without limit.
 #[derive(Debug, Default)]
-pub struct Views {
+pub struct SaleCache {
     shown: HashMap<SaleId, View>,
     round_ends: UnixMillis,
     /// Requests about sales without a view in the present round.
     strangers: u32,
 }
 
-impl Views {
+impl SaleCache {
     /// Decides for an arrival that has waited `beats` beats. `now` is the edge's clock.
-    pub fn look(&mut self, sale: &SaleId, beats: u32, now: UnixMillis) -> Look {
+    pub fn look(&mut self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
         let may_ask = if let Some(view) = self.shown.get_mut(sale) {
             if now.since(view.at) < VIEW_FRESH_MS {
-                return Look::Show(Rc::clone(&view.body), now.since(view.heard));
+                return CacheLookup::Show(Rc::clone(&view.body), now.since(view.heard));
             }
             let first = now.since(view.asked) >= VIEW_FRESH_MS;
             if first {
@@ -60,11 +60,11 @@ impl Views {
             self.stranger(now)
         };
         if may_ask {
-            Look::Ask
+            CacheLookup::Ask
         } else if beats < BEATS_MAX {
-            Look::Wait
+            CacheLookup::Wait
         } else {
-            Look::Busy(BEAT_MS as u32 * BEATS_MAX)
+            CacheLookup::Busy(BEAT_MS as u32 * BEATS_MAX)
         }
     }
 
@@ -137,59 +137,59 @@ mod tests {
     }
 
     /// How many of `arrivals` at this moment ask an origin.
-    fn asking(views: &mut Views, name: &str, now: u64, arrivals: u32) -> u32 {
+    fn asking(views: &mut SaleCache, name: &str, now: u64, arrivals: u32) -> u32 {
         (0..arrivals)
-            .map(|_| u32::from(views.look(&sale(name), 0, at(now)) == Look::Ask))
+            .map(|_| u32::from(views.look(&sale(name), 0, at(now)) == CacheLookup::Ask))
             .sum()
     }
 
     #[test]
     fn an_answer_is_shown_with_its_age_until_it_is_a_second_old() {
-        let mut views = Views::default();
+        let mut views = SaleCache::default();
         views.keep(&sale("a"), at(10_000), at(10_020), "open");
-        let show = |age| Look::Show("open".into(), age);
+        let show = |age| CacheLookup::Show("open".into(), age);
         assert_eq!(views.look(&sale("a"), 0, at(10_020)), show(0));
         assert_eq!(views.look(&sale("a"), 0, at(10_999)), show(979));
-        assert_eq!(views.look(&sale("a"), 0, at(11_000)), Look::Ask);
+        assert_eq!(views.look(&sale("a"), 0, at(11_000)), CacheLookup::Ask);
     }
 
     #[test]
     fn of_a_thousand_at_once_one_asks_and_the_others_wait_a_beat() {
-        let mut views = Views::default();
+        let mut views = SaleCache::default();
         views.keep(&sale("a"), at(10_000), at(10_000), "open");
         assert_eq!(asking(&mut views, "a", 11_000, 1_000), 1);
-        assert_eq!(views.look(&sale("a"), 0, at(11_025)), Look::Wait);
+        assert_eq!(views.look(&sale("a"), 0, at(11_025)), CacheLookup::Wait);
         views.keep(&sale("a"), at(11_000), at(11_000), "paused");
         let shown = views.look(&sale("a"), 1, at(11_025));
-        assert_eq!(shown, Look::Show("paused".into(), 25));
+        assert_eq!(shown, CacheLookup::Show("paused".into(), 25));
     }
 
     #[test]
     fn while_no_origin_answers_one_is_asked_once_a_second_and_nothing_old_is_shown() {
-        let mut views = Views::default();
+        let mut views = SaleCache::default();
         views.keep(&sale("a"), at(10_000), at(10_000), "open");
         let asked: u32 = (11_000..21_000)
             .map(|ms| asking(&mut views, "a", ms, 3))
             .sum();
         assert_eq!(asked, 10);
         let patient = views.look(&sale("a"), BEATS_MAX, at(20_999));
-        assert_eq!(patient, Look::Busy(300));
+        assert_eq!(patient, CacheLookup::Busy(300));
     }
 
     #[test]
     fn a_late_answer_does_not_replace_a_younger_one() {
-        let mut views = Views::default();
+        let mut views = SaleCache::default();
         views.keep(&sale("a"), at(10_000), at(10_000), "scheduled");
         views.keep(&sale("a"), at(12_000), at(12_000), "open");
         views.keep(&sale("a"), at(11_000), at(11_000), "scheduled");
         let shown = views.look(&sale("a"), 0, at(12_001));
-        assert_eq!(shown, Look::Show("open".into(), 1));
+        assert_eq!(shown, CacheLookup::Show("open".into(), 1));
     }
 
     #[test]
     fn a_sale_that_is_listed_is_asked_for_whatever_is_invented_beside_it() {
-        let mut views = Views::default();
-        let invented = |views: &mut Views| {
+        let mut views = SaleCache::default();
+        let invented = |views: &mut SaleCache| {
             let names = (0..100).map(|n| format!("invented-{n}"));
             names
                 .map(|name| asking(views, &name, 5_000, 1))
@@ -202,12 +202,12 @@ mod tests {
         assert_eq!(invented(&mut views), 0);
         views.keep(&sale("a"), at(5_025), at(5_030), "open");
         let shown = views.look(&sale("a"), 1, at(5_050));
-        assert_eq!(shown, Look::Show("open".into(), 20));
+        assert_eq!(shown, CacheLookup::Show("open".into(), 20));
     }
 
     #[test]
     fn invented_names_share_four_questions_a_round_and_leave_no_trace() {
-        let mut views = Views::default();
+        let mut views = SaleCache::default();
         let asked: u32 = (0..100)
             .map(|n| asking(&mut views, &format!("invented-{n}"), 1_000, 10))
             .sum();
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_memory_is_bounded_and_the_oldest_goes_first() {
-        let mut views = Views::default();
+        let mut views = SaleCache::default();
         for n in 0..EDGE_SALES_MAX as u64 + 2 {
             views.keep(&sale(&format!("sale-{n}")), at(n), at(n), "open");
         }

@@ -1,11 +1,11 @@
 //! What a node thinks of one sale between two words of the ledger, and what follows from that without
 //! asking anyone: who is refused, who may be sent on, what an edge is granted.
 
-use crate::admission::edge_census::Edges;
+use crate::admission::edge_census::EdgeCensus;
 use crate::admission::grant::{Grant, Offer, Supply};
-use crate::admission::node_budget::Stock;
+use crate::admission::node_budget::NodeBudget;
 use crate::domain::ids::{EdgeId, Quantity};
-use crate::domain::order::Key;
+use crate::domain::order::KeySource;
 use crate::domain::refusal::Refusal;
 use crate::domain::sale::Snapshot;
 use crate::domain::time::UnixMillis;
@@ -13,9 +13,9 @@ use crate::limits::{ORIGIN_RECHECKS_PER_SECOND, REPOLL_MS, WINDOW_MIN_MS};
 
 /// The last word of the ledger on a sale, and who asked since.
 #[derive(Debug)]
-pub struct Outlook {
+pub struct SaleHint {
     snapshot: Snapshot,
-    edges: Edges,
+    edges: EdgeCensus,
     /// Second of the ledger's clock that `rechecks` counts in.
     recheck_second: u64,
     rechecks: u32,
@@ -45,7 +45,7 @@ pub enum Admission {
 
 /// How full a node is, and its part of the cluster.
 #[derive(Clone, Copy, Debug)]
-pub struct Load {
+pub struct NodeLoad {
     /// Orders that wait in its queue.
     pub waiting: usize,
     /// Orders that the queue has room for.
@@ -56,13 +56,13 @@ pub struct Load {
     pub live_weight: u32,
 }
 
-impl Outlook {
+impl SaleHint {
     /// The outlook of a node that has just heard of a sale.
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Self {
         Self {
             snapshot,
-            edges: Edges::default(),
+            edges: EdgeCensus::default(),
             recheck_second: 0,
             rechecks: 0,
             polled_at: UnixMillis(0),
@@ -101,7 +101,13 @@ impl Outlook {
 
     /// Decides on an order that comes in. `granted` = this node saw its id granted, so that only the ledger may
     /// answer it.
-    pub fn receive(&mut self, key: Key, granted: bool, now: UnixMillis, chance: f64) -> Received {
+    pub fn receive(
+        &mut self,
+        key: KeySource,
+        granted: bool,
+        now: UnixMillis,
+        chance: f64,
+    ) -> Received {
         let Some(refusal) = self.no_supply(now) else {
             return Received {
                 refusal: None,
@@ -112,10 +118,12 @@ impl Outlook {
         if poll {
             self.polled_at = now;
         }
-        let recheck = key != Key::Made && (granted || self.may_recheck(now));
+        let recheck = key != KeySource::Made && (granted || self.may_recheck(now));
         let refusal = match (recheck, key) {
             (true, _) => None,
-            (false, Key::Repeated | Key::Known) => Some(Refusal::Busy(retry_after_ms(chance))),
+            (false, KeySource::Repeated | KeySource::Known) => {
+                Some(Refusal::Busy(retry_after_ms(chance)))
+            }
             (false, _) => Some(refusal),
         };
         Received { refusal, poll }
@@ -124,14 +132,14 @@ impl Outlook {
     /// Decides on the next order of the queue; `first` = the batch is empty yet.
     pub fn admit(
         &self,
-        stock: &mut Stock,
-        key: Key,
+        stock: &mut NodeBudget,
+        key: KeySource,
         quantity: Quantity,
         first: bool,
         now: UnixMillis,
     ) -> Admission {
         match self.no_supply(now) {
-            Some(refusal) if key == Key::Made => Admission::Refuse(refusal),
+            Some(refusal) if key == KeySource::Made => Admission::Refuse(refusal),
             // An id that a client sent may be in the ledger, even now that nothing is free.
             Some(_) => Admission::Send,
             None if stock.take(quantity) || first => Admission::Send,
@@ -140,7 +148,7 @@ impl Outlook {
     }
 
     /// The grant for an edge that asked just now.
-    pub fn grant(&mut self, edge: &EdgeId, load: Load, now: UnixMillis, chance: f64) -> Grant {
+    pub fn grant(&mut self, edge: &EdgeId, load: NodeLoad, now: UnixMillis, chance: f64) -> Grant {
         let node_share =
             f64::from(load.weight.max(1)) / f64::from(load.live_weight.max(load.weight).max(1));
         let slot = (now.0 / WINDOW_MIN_MS, self.snapshot.version);
@@ -185,7 +193,7 @@ impl Outlook {
     }
 }
 
-impl Load {
+impl NodeLoad {
     /// The other nodes' queues are as full as this one's, by weight.
     fn in_cluster(self, here: u64) -> u32 {
         let (own, live) = (self.weight.max(1), self.live_weight.max(self.weight));
@@ -223,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_newest_word_of_the_ledger_stands_also_when_its_clock_or_its_log_went_back() {
-        let mut outlook = Outlook::new(snapshot(0, 5, 60_000));
+        let mut outlook = SaleHint::new(snapshot(0, 5, 60_000));
         assert!(!outlook.hear(&snapshot(3, 4, 59_999)), "overtaken");
         assert!(
             outlook.hear(&snapshot(1, 6, 1_000)),
@@ -235,8 +243,12 @@ mod tests {
 
     #[test]
     fn a_no_is_checked_also_when_the_clock_was_set_back() {
-        let mut outlook = Outlook::new(snapshot(0, 5, 60_000));
-        let mut polls = |now| outlook.receive(Key::Made, false, UnixMillis(now), 0.5).poll;
+        let mut outlook = SaleHint::new(snapshot(0, 5, 60_000));
+        let mut polls = |now| {
+            outlook
+                .receive(KeySource::Made, false, UnixMillis(now), 0.5)
+                .poll
+        };
         assert!(polls(60_000));
         assert!(!polls(60_001));
         assert!(

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where the order id of an arrival comes from. An id that the edge made cannot be in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
+pub enum KeySource {
     /// The edge made it for this request, and nobody was asked under it yet.
     Made,
     /// The client sent it.
@@ -20,7 +20,7 @@ pub enum Key {
     Known,
 }
 
-impl Key {
+impl KeySource {
     /// The same id, sent again after an answer was lost.
     #[must_use]
     pub const fn repeated(self) -> Self {
@@ -132,7 +132,7 @@ pub struct NewOrder {
     /// How many tickets.
     pub quantity: Quantity,
     /// Where the id comes from.
-    pub key: Key,
+    pub key: KeySource,
 }
 
 impl NewOrder {

@@ -47,7 +47,7 @@ pub struct Sale {
 
 /// What can be asked of a sale.
 #[derive(Clone, Debug)]
-pub enum Command {
+pub enum ModelCommand {
     /// `reserve.lua`
     Reserve(Vec<Reserve>),
     /// `confirm.lua`
@@ -70,7 +70,7 @@ pub enum Command {
 
 /// What a sale answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ModelReply {
     /// To `Reserve`, in the order of the batch.
     Orders(Vec<Verdict>),
     /// To `Confirm`, `Cancel`, `Extend`.
@@ -125,7 +125,11 @@ impl Sale {
 
     /// Carries out one command at `now`: first what is due by the clock, then the command. Answers
     /// with the log entry if anything changed.
-    pub fn apply(&mut self, command: &Command, now: UnixMillis) -> (Answer, Option<Entry>) {
+    pub fn apply(
+        &mut self,
+        command: &ModelCommand,
+        now: UnixMillis,
+    ) -> (ModelReply, Option<Entry>) {
         let mut step = Step {
             sale: self,
             now,
@@ -133,25 +137,27 @@ impl Sale {
         };
         // A sale that may lack orders stands still while they are restored.
         let expired = match command {
-            Command::Restore(_, Pass::First) => 0,
-            Command::Restore(..) => step.sweep(),
+            ModelCommand::Restore(_, Pass::First) => 0,
+            ModelCommand::Restore(..) => step.sweep(),
             _ => {
                 step.run_the_clock();
                 step.sweep()
             }
         };
         let answer = match command {
-            Command::Reserve(batch) => {
-                Answer::Orders(batch.iter().map(|order| step.reserve(order)).collect())
+            ModelCommand::Reserve(batch) => {
+                ModelReply::Orders(batch.iter().map(|order| step.reserve(order)).collect())
             }
-            Command::Confirm(id, quantity) => Answer::Order(step.confirm(id, *quantity)),
-            Command::Cancel(id) => Answer::Order(step.cancel(id)),
-            Command::Extend(id) => Answer::Order(step.extend(id)),
-            Command::Sweep => Answer::Swept(expired),
-            Command::Restock(capacity, seen) => Answer::Sale(step.restock(*capacity, *seen)),
-            Command::State(state) => Answer::Sale(step.set_state(*state)),
-            Command::Terms(change) => Answer::Sale(step.set_terms(change)),
-            Command::Restore(told, pass) => Answer::Restored(
+            ModelCommand::Confirm(id, quantity) => ModelReply::Order(step.confirm(id, *quantity)),
+            ModelCommand::Cancel(id) => ModelReply::Order(step.cancel(id)),
+            ModelCommand::Extend(id) => ModelReply::Order(step.extend(id)),
+            ModelCommand::Sweep => ModelReply::Swept(expired),
+            ModelCommand::Restock(capacity, seen) => {
+                ModelReply::Sale(step.restock(*capacity, *seen))
+            }
+            ModelCommand::State(state) => ModelReply::Sale(step.set_state(*state)),
+            ModelCommand::Terms(change) => ModelReply::Sale(step.set_terms(change)),
+            ModelCommand::Restore(told, pass) => ModelReply::Restored(
                 told.iter()
                     .map(|(id, told)| step.restore(id, told, *pass))
                     .collect(),
@@ -572,7 +578,8 @@ mod tests {
 
     fn granted(sale: &mut Sale, orders: std::ops::Range<u32>) -> usize {
         let batch = orders.map(|n| wish(n, 1)).collect();
-        let (Answer::Orders(verdicts), _) = sale.apply(&Command::Reserve(batch), UnixMillis(2))
+        let (ModelReply::Orders(verdicts), _) =
+            sale.apply(&ModelCommand::Reserve(batch), UnixMillis(2))
         else {
             panic!("a batch is answered with verdicts");
         };
@@ -608,17 +615,17 @@ mod tests {
                     ..Terms::default()
                 },
             );
-            sale.apply(&Command::Reserve(vec![wish(1, 1)]), UnixMillis(10));
+            sale.apply(&ModelCommand::Reserve(vec![wish(1, 1)]), UnixMillis(10));
             let later = UnixMillis(110);
             for n in 0..others {
-                sale.apply(&Command::Reserve(vec![wish(100 + n, 1)]), later);
+                sale.apply(&ModelCommand::Reserve(vec![wish(100 + n, 1)]), later);
             }
-            let confirm = Command::Confirm(wish(1, 1).id, None);
+            let confirm = ModelCommand::Confirm(wish(1, 1).id, None);
             let (answer, _) = sale.apply(&confirm, later);
-            let is_paid = matches!(answer, Answer::Order(Verdict::Granted { .. }));
+            let is_paid = matches!(answer, ModelReply::Order(Verdict::Granted { .. }));
             assert_eq!(is_paid, paid);
             if !paid {
-                sale.apply(&Command::Cancel(wish(100, 1).id), later);
+                sale.apply(&ModelCommand::Cancel(wish(100, 1).id), later);
                 let again = sale.apply(&confirm, later).0;
                 assert_eq!(again, answer, "the shop may have refunded already");
             }

@@ -17,7 +17,7 @@ pub struct OrderBook {
 
 /// Tickets counted from orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Count {
+pub struct OrderCount {
     /// Tickets in held orders.
     pub held: u64,
     /// Tickets in confirmed orders.
@@ -114,8 +114,8 @@ impl OrderBook {
 
     /// Counts the tickets.
     #[must_use]
-    pub fn count(&self) -> Count {
-        let mut count = Count::default();
+    pub fn count(&self) -> OrderCount {
+        let mut count = OrderCount::default();
         for order in self.orders.values() {
             *count.states.entry(order.state.as_str()).or_default() += 1;
             let taken = u64::from(order.taking());

@@ -142,7 +142,7 @@ impl Step<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ledger_model::{Answer, Command, Sale};
+    use crate::ledger_model::{ModelCommand, ModelReply, Sale};
     use crate::{
         BuyerId, Capacity, Order, OrderId, OrderState, Pass, Quantity, Reserve, Terms, UnixMillis,
         Verdict,
@@ -156,27 +156,33 @@ mod tests {
         OrderId::parse(&format!("order-{n:016}")).unwrap()
     }
 
-    fn command(what: u8, n: u8, quantity: u8) -> Command {
+    fn command(what: u8, n: u8, quantity: u8) -> ModelCommand {
         match what {
-            0..=4 => Command::Reserve(vec![Reserve {
+            0..=4 => ModelCommand::Reserve(vec![Reserve {
                 id: id(n),
                 buyer: BuyerId::parse(&format!("buyer-{n}")).unwrap(),
                 quantity: Quantity::new(u64::from(quantity)).unwrap(),
             }]),
-            5 | 6 => Command::Confirm(id(n), None),
-            7 => Command::Confirm(id(n), Some(Quantity::ONE)),
-            8 => Command::Cancel(id(n)),
-            _ => Command::Extend(id(n)),
+            5 | 6 => ModelCommand::Confirm(id(n), None),
+            7 => ModelCommand::Confirm(id(n), Some(Quantity::ONE)),
+            8 => ModelCommand::Cancel(id(n)),
+            _ => ModelCommand::Extend(id(n)),
         }
     }
 
     /// The order that an answer acknowledges.
-    fn acknowledged(sale: &Sale, command: &Command, answer: &Answer) -> Option<(OrderId, Order)> {
+    fn acknowledged(
+        sale: &Sale,
+        command: &ModelCommand,
+        answer: &ModelReply,
+    ) -> Option<(OrderId, Order)> {
         let (verdict, id) = match (answer, command) {
-            (Answer::Orders(verdicts), Command::Reserve(batch)) => (&verdicts[0], &batch[0].id),
+            (ModelReply::Orders(verdicts), ModelCommand::Reserve(batch)) => {
+                (&verdicts[0], &batch[0].id)
+            }
             (
-                Answer::Order(verdict),
-                Command::Confirm(id, _) | Command::Cancel(id) | Command::Extend(id),
+                ModelReply::Order(verdict),
+                ModelCommand::Confirm(id, _) | ModelCommand::Cancel(id) | ModelCommand::Extend(id),
             ) => (verdict, id),
             _ => return None,
         };
@@ -233,15 +239,15 @@ mod tests {
                 .collect();
             for pass in [Pass::First, Pass::Second, Pass::Last] {
                 for left in &mut left {
-                    let (answer, _) = behind.apply(&Command::Restore(left.clone(), pass), now);
-                    let Answer::Restored(became) = answer else { panic!("{answer:?}") };
+                    let (answer, _) = behind.apply(&ModelCommand::Restore(left.clone(), pass), now);
+                    let ModelReply::Restored(became) = answer else { panic!("{answer:?}") };
                     let mut became = became.into_iter();
                     left.retain(|_| !became.next().unwrap().is_settled());
                 }
             }
             prop_assert!(left.iter().all(Vec::is_empty), "{left:?}");
-            behind.apply(&Command::Sweep, now);
-            sale.apply(&Command::Sweep, now);
+            behind.apply(&ModelCommand::Sweep, now);
+            sale.apply(&ModelCommand::Sweep, now);
             for id in told.keys() {
                 let (was, is) = (&sale.orders[id], &behind.orders[id]);
                 let same_end = was.state == is.state && was.taken == is.taken && was.refused_late == is.refused_late;

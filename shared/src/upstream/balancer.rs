@@ -5,7 +5,7 @@
 //! `ngx_http_upstream_round_robin.c` and `ngx_http_upstream_ip_hash_module.c`, written anew.
 
 pub use crate::upstream::origin_table::{ORIGINS_MAX, OriginRow, TableError, WEIGHT_MAX, is_zone};
-pub use crate::upstream::strategy::{Balance, Sender};
+pub use crate::upstream::strategy::{Balance, RouteKey};
 
 use crate::domain::time::UnixMillis;
 use crate::limits::LOOK_MS;
@@ -22,7 +22,7 @@ const START_TURNS_MAX: u32 = 1_000;
 
 /// What became of a request to an origin. A refusal is an answer: the origin did its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// It answered.
     Answered,
     /// It answered that it cannot take more now, or that it is stopping. Not a failure, but no reason to
@@ -170,7 +170,7 @@ impl Router {
 
     /// Chooses the origin for a request, leaving out those in `tried`; `None` only when all were tried.
     /// What became of the request must be told by [`Router::report`].
-    pub fn pick(&mut self, sender: &Sender<'_>, tried: Tried, now: UnixMillis) -> Option<usize> {
+    pub fn pick(&mut self, sender: &RouteKey<'_>, tried: Tried, now: UnixMillis) -> Option<usize> {
         let now = self.tick(now);
         let open = self.open(tried, now)?;
         let by_rule = match self.balance {
@@ -204,23 +204,23 @@ impl Router {
     }
 
     /// Takes in what became of a request to origin `index`.
-    pub fn report(&mut self, index: usize, outcome: Outcome, now: UnixMillis) {
+    pub fn report(&mut self, index: usize, outcome: AttemptOutcome, now: UnixMillis) {
         let now = self.tick(now);
         let Some(origin) = self.origins.get_mut(index) else {
             return;
         };
         match outcome {
-            Outcome::Answered => origin.health.answered(now),
-            Outcome::Shed => {
+            AttemptOutcome::Answered => origin.health.answered(now),
+            AttemptOutcome::Shed => {
                 origin.health.answered(now);
                 origin.health.sheds(now.at);
             }
-            Outcome::Failed => {
+            AttemptOutcome::Failed => {
                 let cost = i64::from(origin.weight / origin.health.max_fails().max(1)) * SCALE;
                 origin.effective = (origin.effective - cost).max(0);
                 origin.health.failed(1, now.at);
             }
-            Outcome::Silent => {
+            AttemptOutcome::Silent => {
                 origin.effective = 0;
                 origin.health.failed(origin.health.max_fails(), now.at);
             }

@@ -6,11 +6,11 @@
 
 use crate::domain::time::UnixMillis;
 use crate::limits::{EDGE_ATTEMPT_MS, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS};
-use crate::upstream::balancer::{Outcome, Router, Sender, Tried};
+use crate::upstream::balancer::{AttemptOutcome, RouteKey, Router, Tried};
 use crate::wire::problem::Code;
 
 /// What the edge reads of something that came back. Everything but the status is read only where it matters.
-pub trait Answer {
+pub trait UpstreamResponse {
     /// The HTTP status.
     fn status(&self) -> u16;
     /// Whether a lastseat origin made it, and not something that stands in its place.
@@ -23,7 +23,7 @@ pub trait Answer {
 
 /// How far an origin got with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AttemptVerdict {
     /// It decided.
     Decided,
     /// It decided that it cannot take more now.
@@ -38,10 +38,10 @@ pub enum Verdict {
     Failed,
 }
 
-impl Verdict {
+impl AttemptVerdict {
     /// Reads what came back, if anything did.
     #[must_use]
-    pub fn of(answer: Option<&impl Answer>) -> Self {
+    pub fn of(answer: Option<&impl UpstreamResponse>) -> Self {
         match answer.map(|answer| (answer.status(), answer)) {
             None => Self::Failed,
             Some((500.., answer)) if !answer.is_ours() => Self::Failed,
@@ -58,7 +58,7 @@ impl Verdict {
 
 /// No origin answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lost {
+pub enum LostRequest {
     /// None was asked.
     NotSent,
     /// One may have got the request: workerd does not tell a refused connection from one that was
@@ -66,7 +66,7 @@ pub enum Lost {
     Unknown,
 }
 
-impl Lost {
+impl LostRequest {
     /// What the client hears.
     #[must_use]
     pub const fn code(self) -> Code {
@@ -85,7 +85,7 @@ pub struct Attempt {
     /// When it was asked.
     pub asked: UnixMillis,
     /// Whether one that was asked before may have carried the request out: then this one must not answer an order from
-    /// a hint ([`crate::domain::order::Key::repeated`]).
+    /// a hint ([`crate::domain::order::KeySource::repeated`]).
     pub repeats: bool,
     /// When nobody waits for it any more.
     until: UnixMillis,
@@ -125,18 +125,18 @@ pub enum Wait {
 
 /// One request's way over the origins. `R` is an answer.
 #[derive(Debug)]
-pub struct Errand<R> {
+pub struct Forwarding<R> {
     deadline: UnixMillis,
     attempts: usize,
     tried: Tried,
-    lost: Lost,
+    lost: LostRequest,
     over: bool,
     answer: Option<R>,
     /// Said that nothing happened there. It is the client's answer if nobody has another one.
     nothing_happened: Option<R>,
 }
 
-impl<R> Errand<R> {
+impl<R> Forwarding<R> {
     /// The errand of a request that arrived at `since`.
     #[must_use]
     pub fn new(since: UnixMillis) -> Self {
@@ -144,7 +144,7 @@ impl<R> Errand<R> {
             deadline: since.plus(EDGE_DEADLINE_MS),
             attempts: 0,
             tried: Tried::default(),
-            lost: Lost::NotSent,
+            lost: LostRequest::NotSent,
             over: false,
             answer: None,
             nothing_happened: None,
@@ -155,7 +155,7 @@ impl<R> Errand<R> {
     pub fn next(
         &mut self,
         router: &mut Router,
-        sender: &Sender<'_>,
+        sender: &RouteKey<'_>,
         now: UnixMillis,
     ) -> Option<Attempt> {
         let ms = self.deadline.since(now).min(EDGE_ATTEMPT_MS);
@@ -168,7 +168,7 @@ impl<R> Errand<R> {
         Some(Attempt {
             index,
             asked: now,
-            repeats: self.lost == Lost::Unknown,
+            repeats: self.lost == LostRequest::Unknown,
             until: now.plus(ms),
             others: (self.attempts < EDGE_ATTEMPTS_MAX).then_some(self.tried),
         })
@@ -178,46 +178,48 @@ impl<R> Errand<R> {
     pub fn heard(
         &mut self,
         attempt: &Attempt,
-        verdict: Verdict,
+        verdict: AttemptVerdict,
         wait: Wait,
         answer: Option<R>,
         router: &mut Router,
         now: UnixMillis,
     ) -> Option<R> {
         let outcome = match (verdict, wait) {
-            (Verdict::Decided, _) => Outcome::Answered,
-            (Verdict::Failed, Wait::Silent) => Outcome::Silent,
-            (Verdict::Failed, Wait::Over) => Outcome::Failed,
-            _ => Outcome::Shed,
+            (AttemptVerdict::Decided, _) => AttemptOutcome::Answered,
+            (AttemptVerdict::Failed, Wait::Silent) => AttemptOutcome::Silent,
+            (AttemptVerdict::Failed, Wait::Over) => AttemptOutcome::Failed,
+            _ => AttemptOutcome::Shed,
         };
         router.report(attempt.index, outcome, now);
         match verdict {
             // "Busy" says that nothing happened, which is not known of the one that was asked before.
-            Verdict::Busy if self.lost == Lost::Unknown => {
+            AttemptVerdict::Busy if self.lost == LostRequest::Unknown => {
                 self.over = true;
                 answer
             }
-            Verdict::Decided | Verdict::Busy => {
+            AttemptVerdict::Decided | AttemptVerdict::Busy => {
                 self.over = true;
                 self.answer = answer;
                 None
             }
-            Verdict::NothingHappened => std::mem::replace(&mut self.nothing_happened, answer),
-            Verdict::Doubted => answer,
-            Verdict::Unknown | Verdict::Failed => {
+            AttemptVerdict::NothingHappened => {
+                std::mem::replace(&mut self.nothing_happened, answer)
+            }
+            AttemptVerdict::Doubted => answer,
+            AttemptVerdict::Unknown | AttemptVerdict::Failed => {
                 // Two that do not know: the ledger is away, and to ask a third would only add to its load.
-                self.over = verdict == Verdict::Unknown && self.lost == Lost::Unknown;
-                self.lost = Lost::Unknown;
+                self.over = verdict == AttemptVerdict::Unknown && self.lost == LostRequest::Unknown;
+                self.lost = LostRequest::Unknown;
                 answer
             }
         }
     }
 
     /// The end: the client's answer, and one that nobody will read.
-    pub fn end(self) -> (Result<R, Lost>, Option<R>) {
+    pub fn end(self) -> (Result<R, LostRequest>, Option<R>) {
         match (self.answer, self.lost, self.nothing_happened) {
             (Some(answer), _, unread) => (Ok(answer), unread),
-            (None, Lost::NotSent, Some(answer)) => (Ok(answer), None),
+            (None, LostRequest::NotSent, Some(answer)) => (Ok(answer), None),
             (None, lost, unread) => (Err(lost), unread),
         }
     }
@@ -235,7 +237,7 @@ mod tests {
         doubts: bool,
     }
 
-    impl Answer for Reply {
+    impl UpstreamResponse for Reply {
         fn status(&self) -> u16 {
             self.status
         }
@@ -259,7 +261,7 @@ mod tests {
         }
     }
 
-    const NOBODY: Sender<'_> = Sender {
+    const NOBODY: RouteKey<'_> = RouteKey {
         ip: None,
         buyer: None,
         chance: [0.0; 2],
@@ -271,14 +273,17 @@ mod tests {
     }
 
     /// Runs an errand over origins that answer so, one after the other, at once.
-    fn run(verdicts: &[Verdict]) -> (usize, Result<Verdict, Lost>) {
+    fn run(verdicts: &[AttemptVerdict]) -> (usize, Result<AttemptVerdict, LostRequest>) {
         let (mut router, now) = (router(), UnixMillis(1_000));
-        let mut errand = Errand::new(now);
+        let mut errand = Forwarding::new(now);
         let mut asked = 0;
         while let Some(attempt) = errand.next(&mut router, &NOBODY, now) {
-            let verdict = verdicts.get(asked).copied().unwrap_or(Verdict::Failed);
+            let verdict = verdicts
+                .get(asked)
+                .copied()
+                .unwrap_or(AttemptVerdict::Failed);
             asked += 1;
-            let answer = (verdict != Verdict::Failed).then_some(verdict);
+            let answer = (verdict != AttemptVerdict::Failed).then_some(verdict);
             errand.heard(&attempt, verdict, Wait::Over, answer, &mut router, now);
         }
         (asked, errand.end().0)
@@ -286,69 +291,82 @@ mod tests {
 
     #[test]
     fn an_answer_means_what_its_status_and_its_maker_say() {
-        let of = |reply: Reply| Verdict::of(Some(&reply));
+        let of = |reply: Reply| AttemptVerdict::of(Some(&reply));
         let foreign = |status| Reply {
             ours: false,
             ..reply(status)
         };
-        assert_eq!(Verdict::of(None::<&Reply>), Verdict::Failed);
-        assert_eq!(of(reply(201)), Verdict::Decided);
-        assert_eq!(of(reply(409)), Verdict::Decided);
-        assert_eq!(of(reply(500)), Verdict::Decided);
-        assert_eq!(of(reply(503)), Verdict::NothingHappened);
-        assert_eq!(of(reply(504)), Verdict::Unknown);
-        assert_eq!(of(foreign(503)), Verdict::Failed);
-        assert_eq!(of(reply(429)), Verdict::Busy);
-        assert_eq!(of(foreign(429)), Verdict::Decided);
+        assert_eq!(AttemptVerdict::of(None::<&Reply>), AttemptVerdict::Failed);
+        assert_eq!(of(reply(201)), AttemptVerdict::Decided);
+        assert_eq!(of(reply(409)), AttemptVerdict::Decided);
+        assert_eq!(of(reply(500)), AttemptVerdict::Decided);
+        assert_eq!(of(reply(503)), AttemptVerdict::NothingHappened);
+        assert_eq!(of(reply(504)), AttemptVerdict::Unknown);
+        assert_eq!(of(foreign(503)), AttemptVerdict::Failed);
+        assert_eq!(of(reply(429)), AttemptVerdict::Busy);
+        assert_eq!(of(foreign(429)), AttemptVerdict::Decided);
         let limits = Reply {
             limits: true,
             ..reply(429)
         };
-        assert_eq!(of(limits), Verdict::Decided);
-        assert_eq!(of(reply(401)), Verdict::Decided);
+        assert_eq!(of(limits), AttemptVerdict::Decided);
+        assert_eq!(of(reply(401)), AttemptVerdict::Decided);
         let doubts = Reply {
             doubts: true,
             ..reply(401)
         };
-        assert_eq!(of(doubts), Verdict::Doubted);
+        assert_eq!(of(doubts), AttemptVerdict::Doubted);
     }
 
     #[test]
     fn a_decision_and_busy_end_the_errand() {
-        assert_eq!(run(&[Verdict::Decided]), (1, Ok(Verdict::Decided)));
-        assert_eq!(run(&[Verdict::Busy]), (1, Ok(Verdict::Busy)));
-        let second = run(&[Verdict::NothingHappened, Verdict::Decided]);
-        assert_eq!(second, (2, Ok(Verdict::Decided)));
+        assert_eq!(
+            run(&[AttemptVerdict::Decided]),
+            (1, Ok(AttemptVerdict::Decided))
+        );
+        assert_eq!(run(&[AttemptVerdict::Busy]), (1, Ok(AttemptVerdict::Busy)));
+        let second = run(&[AttemptVerdict::NothingHappened, AttemptVerdict::Decided]);
+        assert_eq!(second, (2, Ok(AttemptVerdict::Decided)));
     }
 
     #[test]
     fn a_request_that_may_have_arrived_is_never_called_unavailable_or_busy() {
-        assert_eq!(Lost::Unknown.code(), Code::OutcomeUnknown);
-        assert_eq!(Lost::NotSent.code(), Code::Unavailable);
-        for before in [Verdict::Failed, Verdict::Unknown] {
-            let lost = run(&[before, Verdict::NothingHappened, Verdict::NothingHappened]);
-            assert_eq!(lost, (3, Err(Lost::Unknown)));
-            assert_eq!(run(&[before, Verdict::Busy]), (2, Err(Lost::Unknown)));
+        assert_eq!(LostRequest::Unknown.code(), Code::OutcomeUnknown);
+        assert_eq!(LostRequest::NotSent.code(), Code::Unavailable);
+        for before in [AttemptVerdict::Failed, AttemptVerdict::Unknown] {
+            let lost = run(&[
+                before,
+                AttemptVerdict::NothingHappened,
+                AttemptVerdict::NothingHappened,
+            ]);
+            assert_eq!(lost, (3, Err(LostRequest::Unknown)));
+            assert_eq!(
+                run(&[before, AttemptVerdict::Busy]),
+                (2, Err(LostRequest::Unknown))
+            );
         }
     }
 
     #[test]
     fn where_nothing_happened_anywhere_the_last_origin_says_so() {
-        let all = [Verdict::NothingHappened; 3];
-        assert_eq!(run(&all), (3, Ok(Verdict::NothingHappened)));
-        assert_eq!(run(&[Verdict::Doubted; 3]), (3, Err(Lost::NotSent)));
+        let all = [AttemptVerdict::NothingHappened; 3];
+        assert_eq!(run(&all), (3, Ok(AttemptVerdict::NothingHappened)));
+        assert_eq!(
+            run(&[AttemptVerdict::Doubted; 3]),
+            (3, Err(LostRequest::NotSent))
+        );
     }
 
     #[test]
     fn an_origin_is_told_that_one_before_it_may_have_carried_the_order_out() {
         for (before, repeats) in [
-            (Verdict::Failed, true),
-            (Verdict::Unknown, true),
-            (Verdict::NothingHappened, false),
-            (Verdict::Doubted, false),
+            (AttemptVerdict::Failed, true),
+            (AttemptVerdict::Unknown, true),
+            (AttemptVerdict::NothingHappened, false),
+            (AttemptVerdict::Doubted, false),
         ] {
             let (mut router, now) = (router(), UnixMillis(1_000));
-            let mut errand = Errand::<()>::new(now);
+            let mut errand = Forwarding::<()>::new(now);
             let first = errand.next(&mut router, &NOBODY, now).unwrap();
             assert!(!first.repeats);
             errand.heard(&first, before, Wait::Over, None, &mut router, now);
@@ -359,20 +377,33 @@ mod tests {
 
     #[test]
     fn two_that_do_not_know_are_enough() {
-        assert_eq!(run(&[Verdict::Unknown; 3]), (2, Err(Lost::Unknown)));
-        assert_eq!(run(&[Verdict::Failed; 3]), (3, Err(Lost::Unknown)));
+        assert_eq!(
+            run(&[AttemptVerdict::Unknown; 3]),
+            (2, Err(LostRequest::Unknown))
+        );
+        assert_eq!(
+            run(&[AttemptVerdict::Failed; 3]),
+            (3, Err(LostRequest::Unknown))
+        );
     }
 
     #[test]
     fn an_errand_ends_with_its_deadline_and_each_wait_with_its_own() {
         let (mut router, since) = (router(), UnixMillis(1_000));
-        let mut errand = Errand::<()>::new(since);
+        let mut errand = Forwarding::<()>::new(since);
         let first = errand.next(&mut router, &NOBODY, since).unwrap();
         let over = since.plus(EDGE_ATTEMPT_MS);
         // Alone in its silence it is waited for to the end: the router was not told of other events.
         assert_eq!(first.ends(&mut router, UnixMillis(1_001)), None);
         assert_eq!(first.ends(&mut router, over), Some(Wait::Over));
-        errand.heard(&first, Verdict::Failed, Wait::Over, None, &mut router, over);
+        errand.heard(
+            &first,
+            AttemptVerdict::Failed,
+            Wait::Over,
+            None,
+            &mut router,
+            over,
+        );
         let late = since.plus(EDGE_DEADLINE_MS - 10);
         let second = errand.next(&mut router, &NOBODY, late).unwrap();
         assert_eq!(second.look_ms(&router, late), 10);
@@ -388,7 +419,7 @@ mod tests {
     fn a_silent_origin_is_left_while_another_one_takes_requests() {
         let mut router = router();
         let mut now = UnixMillis(1_000);
-        let mut errand = Errand::<()>::new(now);
+        let mut errand = Forwarding::<()>::new(now);
         let attempt = errand.next(&mut router, &NOBODY, now).unwrap();
         let ended = loop {
             now = now.plus(attempt.look_ms(&router, now));

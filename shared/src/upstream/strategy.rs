@@ -44,7 +44,7 @@ impl Balance {
 
 /// What a request shows of its sender.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Sender<'a> {
+pub struct RouteKey<'a> {
     /// The client's address.
     pub ip: Option<IpAddr>,
     /// The buyer, where the edge knows it.

@@ -11,7 +11,7 @@ use serde::de::{Error, Unexpected, Visitor};
 /// # Errors
 /// It is not whole, or does not fit into `T`.
 pub fn number<'de, D: Deserializer<'de>, T: TryFrom<i128>>(from: D) -> Result<T, D::Error> {
-    from.deserialize_any(Whole(PhantomData))
+    from.deserialize_any(JsonInteger(PhantomData))
 }
 
 /// Reads one that may be null; absent is for `#[serde(default)]`.
@@ -34,9 +34,9 @@ pub fn given<'de, D: Deserializer<'de>, T: TryFrom<i128>>(from: D) -> Result<Opt
     number(from).map(Some)
 }
 
-struct Whole<T>(PhantomData<T>);
+struct JsonInteger<T>(PhantomData<T>);
 
-impl<T: TryFrom<i128>> Visitor<'_> for Whole<T> {
+impl<T: TryFrom<i128>> Visitor<'_> for JsonInteger<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -26,7 +26,7 @@ pub mod header {
     /// Edge to origin: what the isolate has counted since an origin last heard from it, see
     /// [`crate::wire::edge_counters`].
     pub const EDGE_COUNTS: &str = "lastseat-edge-counts";
-    /// Edge to origin: where the order id comes from, see [`crate::key_source`].
+    /// Edge to origin: where the order id comes from, see [`KeySource`](crate::wire::messages::key_source).
     pub const KEY: &str = "lastseat-key";
     /// Edge to origin: the client's address as the edge saw it.
     pub const CLIENT_IP: &str = "lastseat-client-ip";
@@ -46,25 +46,25 @@ pub mod header {
 
 /// The words of the header `Lastseat-Key`.
 pub mod key_source {
-    use crate::domain::order::Key;
+    use crate::domain::order::KeySource;
 
     /// The word for `key`.
     #[must_use]
-    pub const fn word(key: Key) -> &'static str {
+    pub const fn word(key: KeySource) -> &'static str {
         match key {
-            Key::Made => "made",
-            Key::Sent => "sent",
-            Key::Repeated | Key::Known => "repeated",
+            KeySource::Made => "made",
+            KeySource::Sent => "sent",
+            KeySource::Repeated | KeySource::Known => "repeated",
         }
     }
 
     /// Reads the word; anything else counts as sent by a client, which is the careful reading.
     #[must_use]
-    pub fn parse(word: &str) -> Key {
+    pub fn parse(word: &str) -> KeySource {
         match word {
-            "made" => Key::Made,
-            "repeated" => Key::Repeated,
-            _ => Key::Sent,
+            "made" => KeySource::Made,
+            "repeated" => KeySource::Repeated,
+            _ => KeySource::Sent,
         }
     }
 }

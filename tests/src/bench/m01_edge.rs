@@ -5,13 +5,13 @@
 
 use super::Bench;
 use super::js::{KEY, by_workerd, by_wrangler};
-use super::load::{Ask, Load, Pace};
+use super::load::{BenchAsk, CrowdLoad, Pace};
 use super::measure::Measure;
-use super::row::{Better, Draft, Row};
+use super::row::{BenchRow, Better, Draft};
 use super::service::{Expect, PLENTY, Run, SALE, address_of, timed};
 use super::turns::{Subject, Turns};
 use crate::harness::paths::scratch;
-use crate::harness::{Client, Cluster, Edge, Program, Setup};
+use crate::harness::{Cluster, Edge, HttpClient, Program, Setup};
 use anyhow::{Context, Result, ensure};
 use std::cell::Cell;
 use std::fmt::Display;
@@ -54,7 +54,7 @@ pub(super) struct Door {
     worker: Worker,
     address: SocketAddr,
     roots: Vec<u32>,
-    ask: Box<dyn Fn(u64) -> Ask>,
+    ask: Box<dyn Fn(u64) -> BenchAsk>,
     sold: Cell<u64>,
     /// In the order in which they are stopped.
     _program: Option<Program>,
@@ -66,7 +66,7 @@ pub(super) struct Door {
 ///
 /// # Errors
 /// An edge cannot be run.
-pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<Row>> {
+pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let mut rows = Vec::new();
     for rung in [Edge::Workerd, Edge::Wrangler] {
         bench.step(Measure::M1, &format!("starts on {}", rung.as_str()));
@@ -85,7 +85,7 @@ pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<Row>> {
 ///
 /// # Errors
 /// An edge cannot be run.
-pub(super) async fn forwards(bench: &mut Bench) -> Result<Vec<Row>> {
+pub(super) async fn forwards(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let mut rows = Vec::new();
     for rung in [Edge::Workerd, Edge::Wrangler] {
         bench.step(Measure::M2, &format!("starts on {}", rung.as_str()));
@@ -108,7 +108,7 @@ async fn compare(
     rung: Edge,
     doors: &[Door],
     least: Worker,
-) -> Result<Vec<Row>> {
+) -> Result<Vec<BenchRow>> {
     let workers: Vec<Worker> = doors.iter().map(|door| door.worker).collect();
     let mut seed = 100;
     let turns = bench.turns(measure, &workers, async |bench, worker| {
@@ -205,7 +205,7 @@ impl Door {
             worker: Worker::Ours,
             address: address_of(&cluster.edges[0])?,
             roots: vec![cluster.pid()],
-            ask: Box::new(|seed| Ask::orders(SALE, seed)),
+            ask: Box::new(|seed| BenchAsk::orders(SALE, seed)),
             sold: Cell::new(0),
             _program: None,
             cluster: Some(cluster),
@@ -220,7 +220,7 @@ impl Door {
         if tickets != Some(1) {
             return Ok(());
         }
-        let one = Load::new(self.address, (self.ask)(1), 1, Pace::Count(1));
+        let one = CrowdLoad::new(self.address, (self.ask)(1), 1, Pace::Count(1));
         let run = timed(&one, &self.roots).await?;
         ensure!(
             run.tally.granted == 1,
@@ -237,7 +237,7 @@ impl Door {
     }
 
     /// Where it is, and what it is asked.
-    pub(super) fn at(&self, seed: u64) -> (SocketAddr, Ask) {
+    pub(super) fn at(&self, seed: u64) -> (SocketAddr, BenchAsk) {
         (self.address, (self.ask)(seed))
     }
 
@@ -264,7 +264,7 @@ impl Door {
         };
         let program = Program::start(&format!("{name}.js"), command)?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let mut client = Client::new(&format!("http://{address}"))?;
+        let mut client = HttpClient::new(&format!("http://{address}"))?;
         let begun = Instant::now();
         while client.get("/nothing").await.is_err() {
             let late = begun.elapsed() > READY_WITHIN;
@@ -280,7 +280,7 @@ impl Door {
             worker: Worker::Js(name),
             address,
             roots: roots.into_iter().flatten().collect(),
-            ask: Box::new(|seed| Ask::orders(SALE, seed)),
+            ask: Box::new(|seed| BenchAsk::orders(SALE, seed)),
             sold: Cell::new(0),
             _program: Some(program),
             cluster,
@@ -292,13 +292,13 @@ impl Door {
 
     async fn run(&self, bench: &Bench, measure: Measure, seed: u64) -> Result<Run> {
         let pace = Pace::AsFastAsItGoes(bench.options.run_time(measure));
-        let load = Load::new(self.address, (self.ask)(seed), CONNECTIONS, pace);
+        let load = CrowdLoad::new(self.address, (self.ask)(seed), CONNECTIONS, pace);
         let load = load.warmed_up(bench.options.warm_up());
         self.audited(&load, measure == Measure::M1).await
     }
 
     /// Sends `load`, whose answers are refusals of the worker itself or granted orders, and holds the ledger against them.
-    pub(super) async fn audited(&self, load: &Load, refusals: bool) -> Result<Run> {
+    pub(super) async fn audited(&self, load: &CrowdLoad, refusals: bool) -> Result<Run> {
         let mut run = timed(load, &self.roots).await?;
         run.expect(if refusals {
             Expect::NoTicket

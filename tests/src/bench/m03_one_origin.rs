@@ -2,9 +2,9 @@
 //! ticket.
 
 use super::Bench;
-use super::load::{Load, Pace};
+use super::load::{CrowdLoad, Pace};
 use super::measure::Measure;
-use super::row::{Better, Draft, Row};
+use super::row::{BenchRow, Better, Draft};
 use super::service::{Expect, OneNode, PLENTY, Run, Service};
 use super::turns::{Subject, Turns};
 use crate::rush::report::thousands;
@@ -19,7 +19,7 @@ const SEED: u64 = 2;
 ///
 /// # Errors
 /// A service cannot be run.
-pub(super) async fn orders(bench: &mut Bench) -> Result<Vec<Row>> {
+pub(super) async fn orders(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let peers = [(Service::S0, 12.0), (Service::S1, 12.0), (Service::S2, 3.0)];
     let mut rows = Vec::new();
     for connections in [64, 256] {
@@ -27,7 +27,7 @@ pub(super) async fn orders(bench: &mut Bench) -> Result<Vec<Row>> {
         let turns = bench.turns(Measure::M3, &services, async |bench, service| {
             let node = OneNode::start(service, PLENTY).await?;
             let pace = Pace::AsFastAsItGoes(bench.options.run_time(Measure::M3));
-            let load = Load::new(node.address()?, node.ask(SEED), connections, pace);
+            let load = CrowdLoad::new(node.address()?, node.ask(SEED), connections, pace);
             let load = load.warmed_up(bench.options.warm_up());
             node.run(&load, Expect::Granted, 0).await
         });
@@ -86,7 +86,7 @@ impl Subject for SoldOut {
 ///
 /// # Errors
 /// A service cannot be run.
-pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<Row>> {
+pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let peers = [
         ("s1", SoldOut::Buffered(Service::S1), Some(12.0)),
         ("s1-used-up", SoldOut::UsedUp(Service::S1), None),
@@ -102,10 +102,10 @@ pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<Row>> {
             SoldOut::UsedUp(peer) => OneNode::start(peer, 1).await?,
             SoldOut::Buffered(peer) => OneNode::start_with(peer, 1, PLENTY).await?,
         };
-        let one = Load::new(node.address()?, node.ask(FIRST), 1, Pace::Count(1));
+        let one = CrowdLoad::new(node.address()?, node.ask(FIRST), 1, Pace::Count(1));
         let sold = node.run(&one, Expect::Granted, 0).await?;
         let pace = Pace::AsFastAsItGoes(bench.options.run_time(Measure::M4));
-        let load = Load::new(node.address()?, node.ask(SEED), 64, pace);
+        let load = CrowdLoad::new(node.address()?, node.ask(SEED), 64, pace);
         let load = load.warmed_up(bench.options.warm_up());
         let mut run = node.run(&load, Expect::Refused, 1).await?;
         run.problems.extend(sold.problems);

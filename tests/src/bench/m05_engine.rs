@@ -3,7 +3,7 @@
 
 use super::Bench;
 use super::measure::Measure;
-use super::row::{Better, Draft, Round, Row};
+use super::row::{BenchRound, BenchRow, Better, Draft};
 use super::service::Store;
 use crate::cost::fill::Filling;
 use anyhow::{Context, Result, ensure};
@@ -12,7 +12,7 @@ use lastseat_ledger::scripts::Scripts;
 use lastseat_node::sale_service::{NewOrder, NodeIdentity, Sales, Verdict};
 use lastseat_node::telemetry::metrics::Counters;
 use redis::Client;
-use shared::domain::order::Key;
+use shared::domain::order::KeySource;
 use shared::{BuyerId, OrderId, Quantity, SaleId, UnixMillis};
 use std::path::Path;
 use std::process::Command;
@@ -51,7 +51,7 @@ struct Found {
 ///
 /// # Errors
 /// Redis or redis-benchmark cannot be run.
-pub(super) async fn engine(bench: &mut Bench) -> Result<Vec<Row>> {
+pub(super) async fn engine(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let time = bench.options.run_time(Measure::M5);
     let mut found = [const { Vec::<Found>::new() }; BATCHES.len()];
     let mut committer = Vec::new();
@@ -119,8 +119,8 @@ pub(super) async fn engine(bench: &mut Bench) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-const fn round(ours: f64, peer: f64) -> Round {
-    Round {
+const fn round(ours: f64, peer: f64) -> BenchRound {
+    BenchRound {
         ours: Some(ours),
         peer: Some(peer),
     }
@@ -255,7 +255,7 @@ async fn buy(sales: &Sales, sale: &SaleId, caller: u32, until: Instant) -> Resul
             id: OrderId::new_v7(UnixMillis(1_795_575_600_000), chance),
             buyer: BuyerId::parse(&format!("buyer-{caller}-{winners}"))?,
             quantity: Quantity::new(1)?,
-            key: Key::Made,
+            key: KeySource::Made,
         };
         let placed = sales.place(sale, order).await?;
         ensure!(

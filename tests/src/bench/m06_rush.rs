@@ -5,11 +5,11 @@
 //! rounds here have a tenth of both, 100,000 attempts for 1,000 tickets, so the same hundred buyers for each ticket.
 
 use super::Bench;
-use super::load::{Load, Pace};
+use super::load::{CrowdLoad, Pace};
 use super::measure::Measure;
-use super::row::{Better, Draft, Round, Row};
+use super::row::{BenchRound, BenchRow, Better, Draft};
 use super::service::{Expect, Run, Service};
-use super::stack::{Nginx, Running, Stack};
+use super::stack::{Nginx, RunningStack, ServiceStack};
 use super::turns::Turns;
 use anyhow::Result;
 
@@ -20,11 +20,15 @@ const QUICK_TICKETS: u64 = 50;
 const CONNECTIONS: u32 = 256;
 const SEED: u64 = 6;
 
-const PEERS: [(&str, Stack, f64); 4] = [
-    ("s0", Stack::Peer(Service::S0, Nginx::Default), 4.0),
-    ("s1", Stack::Peer(Service::S1, Nginx::Default), 4.0),
-    ("s2", Stack::Peer(Service::S2, Nginx::Default), 2.5),
-    ("s2-tuned", Stack::Peer(Service::S2, Nginx::Tuned), 1.3),
+const PEERS: [(&str, ServiceStack, f64); 4] = [
+    ("s0", ServiceStack::Peer(Service::S0, Nginx::Default), 4.0),
+    ("s1", ServiceStack::Peer(Service::S1, Nginx::Default), 4.0),
+    ("s2", ServiceStack::Peer(Service::S2, Nginx::Default), 2.5),
+    (
+        "s2-tuned",
+        ServiceStack::Peer(Service::S2, Nginx::Tuned),
+        1.3,
+    ),
 ];
 
 const LIMIT_REQUESTS: &str = "Until an edge has heard its first grant it lets a few buyers through without knowing how many tickets there are, and some \
@@ -34,8 +38,8 @@ const LIMIT_REQUESTS: &str = "Until an edge has heard its first grant it lets a 
 ///
 /// # Errors
 /// A stack cannot be run.
-pub(super) async fn rush(bench: &mut Bench) -> Result<Vec<Row>> {
-    let stacks: Vec<Stack> = [Stack::Ours, Stack::Constant]
+pub(super) async fn rush(bench: &mut Bench) -> Result<Vec<BenchRow>> {
+    let stacks: Vec<ServiceStack> = [ServiceStack::Ours, ServiceStack::Constant]
         .into_iter()
         .chain(PEERS.map(|peer| peer.1))
         .collect();
@@ -44,11 +48,11 @@ pub(super) async fn rush(bench: &mut Bench) -> Result<Vec<Row>> {
         false => (ATTEMPTS, TICKETS),
     };
     let turns = bench.turns(Measure::M6, &stacks, async |_, stack| {
-        let running = Running::start(stack, tickets, SEED).await?;
+        let running = RunningStack::start(stack, tickets, SEED).await?;
         let doors = running.doors()?;
-        let mut load = Load::new(doors[0], running.ask(), CONNECTIONS, Pace::Count(attempts));
+        let mut load = CrowdLoad::new(doors[0], running.ask(), CONNECTIONS, Pace::Count(attempts));
         load.to = doors;
-        let published = matches!(stack, Stack::Peer(Service::S0, _));
+        let published = matches!(stack, ServiceStack::Peer(Service::S0, _));
         running.run(&load, Expect::Anything, published).await
     });
     let turns = turns.await?;
@@ -62,7 +66,7 @@ pub(super) async fn rush(bench: &mut Bench) -> Result<Vec<Row>> {
             .goal(goal)
             .note(note.as_str())
             .limit(limit(&turns, peer));
-        rows.push(turns.row(draft, Stack::Ours, peer, seconds));
+        rows.push(turns.row(draft, ServiceStack::Ours, peer, seconds));
     }
     let filter = [
         (
@@ -113,9 +117,9 @@ fn seconds(run: &Run) -> f64 {
 }
 
 /// How far an edge on this runtime gets whose every answer is a constant.
-fn limit(turns: &Turns<Stack>, peer: Stack) -> String {
+fn limit(turns: &Turns<ServiceStack>, peer: ServiceStack) -> String {
     let took = |stack| turns.median(stack, seconds);
-    let constant = took(Stack::Constant);
+    let constant = took(ServiceStack::Constant);
     format!(
         "Of a hundred attempts 99 are refusals, which our edge answers alone, in JavaScript's runtime on one thread a process; those \
          of a peer nginx and Go answer in native code. Were every attempt refused with a constant by as many workers in \
@@ -124,13 +128,13 @@ fn limit(turns: &Turns<Stack>, peer: Stack) -> String {
          the profile). On Cloudflare that is not our processor.",
         took(peer) / constant.max(1e-9),
         peer.name(),
-        took(Stack::Ours) / constant.max(1e-9),
+        took(ServiceStack::Ours) / constant.max(1e-9),
     )
 }
 
 /// How many orders gather while one batch is at the ledger.
-fn limit_of_trips(turns: &Turns<Stack>) -> String {
-    let each = turns.median(Stack::Ours, |run| {
+fn limit_of_trips(turns: &Turns<ServiceStack>) -> String {
+    let each = turns.median(ServiceStack::Ours, |run| {
         run.counts["origin requests"] / run.counts["ledger calls"].max(1.0)
     });
     format!(
@@ -143,11 +147,11 @@ fn limit_of_trips(turns: &Turns<Stack>) -> String {
 }
 
 /// A row of something that is counted in our runs.
-fn counted(turns: &Turns<Stack>, draft: Draft, count: impl Fn(&Run) -> f64) -> Row {
-    let (audit, _) = turns.audit(Stack::Ours, Stack::Ours);
-    let mut rounds = turns.rounds(Stack::Ours, Stack::Ours, count);
+fn counted(turns: &Turns<ServiceStack>, draft: Draft, count: impl Fn(&Run) -> f64) -> BenchRow {
+    let (audit, _) = turns.audit(ServiceStack::Ours, ServiceStack::Ours);
+    let mut rounds = turns.rounds(ServiceStack::Ours, ServiceStack::Ours, count);
     for round in &mut rounds {
-        *round = Round {
+        *round = BenchRound {
             peer: None,
             ..*round
         };

@@ -1,9 +1,9 @@
 //! M8: how long an order takes at a load that is offered whatever the answers do (open loop): one origin, each order granted.
 
 use super::Bench;
-use super::load::{Load, Pace};
+use super::load::{CrowdLoad, Pace};
 use super::measure::Measure;
-use super::row::{Better, Draft, Row, median};
+use super::row::{BenchRow, Better, Draft, median};
 use super::service::{Expect, OneNode, PLENTY, Run, Service};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ pub struct Point {
 ///
 /// # Errors
 /// A service cannot be run.
-pub(super) async fn latency(bench: &mut Bench) -> Result<(Vec<Row>, Vec<Point>)> {
+pub(super) async fn latency(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Point>)> {
     bench.step(Measure::M8, "the peak of S2");
     let peak = peak(bench).await?;
     let at = |part: f64| (peak * part).max(1.0) as u32;
@@ -121,7 +121,7 @@ async fn peak(bench: &mut Bench) -> Result<f64> {
                 .run_time(Measure::M8)
                 .min(Duration::from_secs(3)),
         );
-        let load = Load::new(node.address()?, node.ask(SEED), CONNECTIONS, pace);
+        let load = CrowdLoad::new(node.address()?, node.ask(SEED), CONNECTIONS, pace);
         let run = node
             .run(&load.warmed_up(bench.options.warm_up()), Expect::Granted, 0)
             .await?;
@@ -137,7 +137,7 @@ async fn peak(bench: &mut Bench) -> Result<f64> {
 /// One run at an offered load.
 async fn offered(service: Service, rate: u32, time: Duration, warm_up: Duration) -> Result<Run> {
     let node = OneNode::start(service, PLENTY).await?;
-    let load = Load::new(
+    let load = CrowdLoad::new(
         node.address()?,
         node.ask(SEED),
         CONNECTIONS,

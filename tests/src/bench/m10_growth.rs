@@ -2,9 +2,9 @@
 //! rates: all nodes share the processors of one machine.
 
 use super::Bench;
-use super::load::{Ask, Load, Pace, send};
+use super::load::{BenchAsk, CrowdLoad, Pace, send};
 use super::measure::Measure;
-use super::row::{Better, Draft, Round, Row};
+use super::row::{BenchRound, BenchRow, Better, Draft};
 use super::service::{Expect, PLENTY, Run, Store, address_of, timed};
 use super::turns::Subject;
 use crate::cost;
@@ -56,13 +56,13 @@ impl Subject for Shape {
 ///
 /// # Errors
 /// A cluster cannot be run.
-pub(super) async fn growth(bench: &mut Bench) -> Result<Vec<Row>> {
+pub(super) async fn growth(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let mut rows = shapes(bench).await?;
     rows.extend(history(bench).await?);
     Ok(rows)
 }
 
-async fn shapes(bench: &mut Bench) -> Result<Vec<Row>> {
+async fn shapes(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let nodes = [2, 4].map(|nodes| Shape { nodes, ..SMALLEST });
     let sales = [10, 100].map(|sales| Shape { sales, ..SMALLEST });
     let spread = [10, 100].map(|sales| Shape {
@@ -142,17 +142,17 @@ async fn run(bench: &Bench, shape: Shape) -> Result<Run> {
         .collect();
     let to = to?;
     let pace = Pace::AsFastAsItGoes(bench.options.run_time(Measure::M10));
-    let mut load = Load::new(to[0], Ask::orders(&sales[0], SEED), CONNECTIONS, pace);
+    let mut load = CrowdLoad::new(to[0], BenchAsk::orders(&sales[0], SEED), CONNECTIONS, pace);
     load = load.warmed_up(bench.options.warm_up());
     load.to = to;
     load.ask = sales[..shape.asked]
         .iter()
-        .map(|sale| Ask::orders(sale, SEED))
+        .map(|sale| BenchAsk::orders(sale, SEED))
         .collect();
     // A node looks a sale up when it hears of it first, and only so many at a time.
     let mut before = 0;
     for sale in &sales[..shape.asked] {
-        let first = Load::new(load.to[0], Ask::orders(sale, FIRST), 1, Pace::Count(1));
+        let first = CrowdLoad::new(load.to[0], BenchAsk::orders(sale, FIRST), 1, Pace::Count(1));
         before += send(&first).await?.winners();
     }
     let mut run = timed(&load, &[cluster.pid(), store.pid()]).await?;
@@ -176,7 +176,7 @@ async fn run(bench: &Bench, shape: Shape) -> Result<Run> {
 }
 
 /// What a further order costs in a sale that has many.
-async fn history(bench: &Bench) -> Result<Vec<Row>> {
+async fn history(bench: &Bench) -> Result<Vec<BenchRow>> {
     let sizes = if bench.options.quick {
         QUICK_HISTORY
     } else {
@@ -193,7 +193,7 @@ async fn history(bench: &Bench) -> Result<Vec<Row>> {
             "processor time of Redis for an order after {orders} others, against {} others",
             sizes[0]
         );
-        let rounds = found.iter().zip(&costs[0]).map(|(ours, peer)| Round {
+        let rounds = found.iter().zip(&costs[0]).map(|(ours, peer)| BenchRound {
             ours: Some(*ours),
             peer: Some(*peer),
         });

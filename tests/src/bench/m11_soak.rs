@@ -2,12 +2,12 @@
 //! The sale is restocked every second, so that all tiers work: most buyers are refused at the edge, some get a ticket.
 
 use super::Bench;
-use super::load::{Load, Pace};
+use super::load::{CrowdLoad, Pace};
 use super::measure::Measure;
 use super::report::Slice;
-use super::row::{Better, Draft, Row, median};
+use super::row::{BenchRow, Better, Draft, median};
 use super::service::{Expect, Run};
-use super::stack::{Running, Stack};
+use super::stack::{RunningStack, ServiceStack};
 use crate::harness::processes::{Held, descendants, held};
 use crate::rush::report::thousands;
 use anyhow::{Context, Result};
@@ -41,13 +41,13 @@ type Look = BTreeMap<String, Held>;
 ///
 /// # Errors
 /// The stack cannot be run.
-pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<Row>, Vec<Slice>)> {
+pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>)> {
     let time = bench.options.run_time(Measure::M11);
     bench.step(Measure::M11, "the peak of the stack");
-    let mut running = Running::start(Stack::Ours, RESTOCK, PEAK_SEED).await?;
+    let mut running = RunningStack::start(ServiceStack::Ours, RESTOCK, PEAK_SEED).await?;
     let doors = running.doors()?;
     let short = Duration::from_secs(5).min(time);
-    let mut load = Load::new(
+    let mut load = CrowdLoad::new(
         doors[0],
         running.ask(),
         CONNECTIONS,
@@ -72,7 +72,7 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<Row>, Vec<Slice>)> {
     );
     running.goes_on(SEED, peak.tally.winners());
     let slice = time / SLICES;
-    load = Load::new(doors[0], running.ask(), CONNECTIONS, Pace::Rate(rate, time));
+    load = CrowdLoad::new(doors[0], running.ask(), CONNECTIONS, Pace::Rate(rate, time));
     load.to = doors;
     load.slice = Some(slice);
     let mut looks = Vec::new();
@@ -123,7 +123,7 @@ fn slices(run: &Run, slice: Duration) -> Vec<Slice> {
     slices.map(one).collect()
 }
 
-fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<Row> {
+fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<BenchRow> {
     let note = format!(
         "{} s, {rate} requests/s at intended times ({:.0} % of the peak), {RESTOCK} tickets more every second, {} sold; {} answered.",
         time.as_secs(),

@@ -2,7 +2,7 @@
 
 use super::Bench;
 use super::measure::Measure;
-use super::row::{Better, Draft, Round, Row};
+use super::row::{BenchRound, BenchRow, Better, Draft};
 use crate::harness::{Cluster, Edge};
 use crate::rush::{self, Progress};
 use anyhow::Result;
@@ -14,13 +14,13 @@ const EXACT: [u64; 4] = [100, 200, 300, 400];
 ///
 /// # Errors
 /// The cluster cannot be run.
-pub(super) async fn spread(bench: &mut Bench) -> Result<Vec<Row>> {
+pub(super) async fn spread(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let mut rounds = Vec::new();
     for round in 1..=bench.options.rounds(Measure::M12) {
         bench.step(Measure::M12, &format!("round {round}"));
         let cluster = Cluster::start(&crate::harness::Setup::with_edge(Edge::Workerd))?;
         // More tickets than buyers: everybody asks once.
-        let mut options = rush::Options::of(ORDERS, 100 * ORDERS, Edge::Workerd);
+        let mut options = rush::LoadOptions::of(ORDERS, 100 * ORDERS, Edge::Workerd);
         options.connections = Some(100);
         let report = rush::against(&cluster, &options, &mut Progress::Silent).await?;
         let problems = &report.more.violations;
@@ -38,7 +38,7 @@ pub(super) async fn spread(bench: &mut Bench) -> Result<Vec<Row>> {
             .zip(EXACT)
             .map(|(are, should)| are.abs_diff(should))
             .sum();
-        rounds.push(Round {
+        rounds.push(BenchRound {
             ours: Some(off as f64),
             peer: None,
         });

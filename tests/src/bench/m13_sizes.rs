@@ -2,7 +2,7 @@
 
 use super::Bench;
 use super::measure::Measure;
-use super::row::{Better, Draft, Round, Row};
+use super::row::{BenchRound, BenchRow, Better, Draft};
 use crate::harness::paths::{repository, scratch};
 use crate::harness::upload::{dry_run, gzip_kib, start};
 use crate::harness::{Cluster, Edge, Setup};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Errors
 /// Something does not start.
-pub(super) async fn sizes(bench: &mut Bench) -> Result<Vec<Row>> {
+pub(super) async fn sizes(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let draft =
         |row: &str, name: &str, unit| Draft::new(Measure::M13, row, name, unit, Better::Lower);
     let rounds = bench.options.rounds(Measure::M13);
@@ -74,8 +74,8 @@ pub(super) async fn sizes(bench: &mut Bench) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn times(found: &[Duration], scale: f64) -> Vec<Round> {
-    let round = |time: &Duration| Round {
+fn times(found: &[Duration], scale: f64) -> Vec<BenchRound> {
+    let round = |time: &Duration| BenchRound {
         ours: Some(time.as_secs_f64() * scale),
         peer: None,
     };

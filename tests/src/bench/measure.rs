@@ -29,7 +29,7 @@ pub enum Measure {
 
 /// How a measure is run.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct MeasurePlan {
     /// What is measured.
     pub title: &'static str,
     /// How often, in turn.
@@ -42,8 +42,14 @@ pub struct Plan {
     pub peers: bool,
 }
 
-const fn plan(title: &'static str, rounds: u32, seconds: u32, budget: u32, peers: bool) -> Plan {
-    Plan {
+const fn plan(
+    title: &'static str,
+    rounds: u32,
+    seconds: u32,
+    budget: u32,
+    peers: bool,
+) -> MeasurePlan {
+    MeasurePlan {
         title,
         rounds,
         seconds,
@@ -72,7 +78,7 @@ impl Measure {
 
     /// The plan of the measure.
     #[must_use]
-    pub const fn plan(self) -> Plan {
+    pub const fn plan(self) -> MeasurePlan {
         match self {
             Self::M1 => plan("edge: refusals of a latched sale", 5, 3, 110, true),
             Self::M2 => plan("edge: forwards of orders that pass", 5, 3, 130, true),

@@ -29,14 +29,14 @@ pub mod stack;
 mod turns;
 
 pub use measure::Measure;
-pub use options::Options;
-pub use report::Report;
+pub use options::BenchOptions;
+pub use report::BenchReport;
 
 use anyhow::{Context, Result};
 use m08_latency::Point;
 use progress::Progress;
 use report::{Failed, Slice};
-use row::Row;
+use row::BenchRow;
 use service::Service;
 use stack::nginx_program;
 use std::time::Instant;
@@ -45,7 +45,7 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct Bench {
     /// What is wanted.
-    pub options: Options,
+    pub options: BenchOptions,
     progress: Progress,
     failed: Vec<Failed>,
     points: Vec<Point>,
@@ -71,7 +71,7 @@ impl Bench {
     }
 
     /// Runs one measure, and those that are measured in the same runs.
-    async fn measure(&mut self, measure: Measure) -> Result<Vec<Row>> {
+    async fn measure(&mut self, measure: Measure) -> Result<Vec<BenchRow>> {
         match measure {
             Measure::M1 => m01_edge::refusals(self).await,
             Measure::M2 => m01_edge::forwards(self).await,
@@ -101,7 +101,7 @@ impl Bench {
 ///
 /// # Errors
 /// Something that was asked for is not built, or the report cannot be written.
-pub async fn run(options: &Options) -> Result<Report> {
+pub async fn run(options: &BenchOptions) -> Result<BenchReport> {
     let wanted = options.measures();
     if let Some(measure) = wanted.iter().find(|measure| measure.plan().peers) {
         for peer in [Service::S0, Service::S1, Service::S2] {
@@ -117,7 +117,7 @@ pub async fn run(options: &Options) -> Result<Report> {
         points: Vec::new(),
         slices: Vec::new(),
     };
-    let mut report = Report::before(&options.out);
+    let mut report = BenchReport::before(&options.out);
     for measure in &wanted {
         report.forget(*measure);
     }

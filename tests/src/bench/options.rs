@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Measures lastseat against other services on this machine, in turn and each run audited.
 ///
 /// Writes report.json, a page and its pictures to the folder of --out; when that report has all measures in full, also
-/// docs/evidence/BENCHMARKS.md and the table of the README.
+/// docs/evidence/BENCHMARKS.md.
 /// Peers written in Go and nginx come from 'make setup-bench'.
 ///
 /// Exit codes: 0 all was measured and audited (a goal that is missed is reported, and no error); 1 a run oversold,
@@ -16,7 +16,7 @@ use std::time::Duration;
 /// could not be run.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bench")]
-pub struct Options {
+pub struct BenchOptions {
     /// Run this measure only; may be repeated [default: all]. What others measured before stays in the report.
     #[arg(long, value_enum, ignore_case = true, value_name = "M1..M13")]
     pub only: Vec<Measure>,
@@ -40,7 +40,7 @@ pub struct Options {
     pub out: PathBuf,
 }
 
-impl Options {
+impl BenchOptions {
     /// The measures that are wanted, in their order.
     #[must_use]
     pub fn measures(&self) -> Vec<Measure> {
@@ -88,15 +88,15 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Options::command().debug_assert();
+        BenchOptions::command().debug_assert();
     }
 
     #[test]
     fn measures_are_named_in_either_case_and_run_in_their_order() {
-        let options = Options::parse_from(["bench", "--only", "m12", "--only", "M3"]);
+        let options = BenchOptions::parse_from(["bench", "--only", "m12", "--only", "M3"]);
         assert_eq!(options.measures(), [Measure::M3, Measure::M12]);
-        assert_eq!(Options::parse_from(["bench"]).measures().len(), 13);
-        assert!(Options::try_parse_from(["bench", "--only", "M14"]).is_err());
-        assert!(Options::try_parse_from(["bench", "--rounds", "0"]).is_err());
+        assert_eq!(BenchOptions::parse_from(["bench"]).measures().len(), 13);
+        assert!(BenchOptions::try_parse_from(["bench", "--only", "M14"]).is_err());
+        assert!(BenchOptions::try_parse_from(["bench", "--rounds", "0"]).is_err());
     }
 }

@@ -1,9 +1,9 @@
-//! docs/evidence/BENCHMARKS.md, and the table of the README.
+//! docs/evidence/BENCHMARKS.md.
 
 use super::chart::Picture;
 use super::measure::{LIMIT, Measure};
-use super::report::{Report, number};
-use super::row::{Better, Row};
+use super::report::{BenchReport, number};
+use super::row::{BenchRow, Better};
 use crate::rush::report::thousands;
 use anyhow::{Context, Result};
 use std::fmt::Write;
@@ -20,6 +20,9 @@ connection is no data point: it is listed at the end.
 
 The ratio says how many times better lastseat is than the peer, whatever the unit: the median of the rounds' own ratios, with the
 least and the greatest. The peers, their known faults and how they are run by hand: [tests/bench](../../tests/bench/README.md).
+
+**The terms are not equal, in favour of the peers.** The Go services (S0, S1, S2) record no order, no buyer, no key and no log: a grant is one number
+counted up, and a retry is a second ticket. lastseat records all of these for each ticket and signs what passes between its tiers.
 ";
 
 const GENERATOR: &str = "\
@@ -31,14 +34,14 @@ busy machine): 17.8 microseconds of processor time a request, wrk 17.2, and the 
 
 /// The page of `report`, beside its pictures.
 #[must_use]
-pub fn page(report: &Report, pictures: &[Picture]) -> String {
+pub fn page(report: &BenchReport, pictures: &[Picture]) -> String {
     let mut out = INTRO.to_owned();
     out += &made(report);
     out += "\n## At a glance\n\n";
     out += &glance(report);
     for measure in Measure::ALL {
         let id = measure.to_string();
-        let rows: Vec<&Row> = report.measures.iter().filter(|row| row.id == id).collect();
+        let rows: Vec<&BenchRow> = report.measures.iter().filter(|row| row.id == id).collect();
         if rows.is_empty() {
             continue;
         }
@@ -65,7 +68,7 @@ pub fn page(report: &Report, pictures: &[Picture]) -> String {
 }
 
 /// Where, when, of what, with which commands.
-fn made(report: &Report) -> String {
+fn made(report: &BenchReport) -> String {
     let machine = &report.machine;
     let mut commits: Vec<&str> = report
         .made
@@ -105,7 +108,7 @@ fn made(report: &Report) -> String {
 }
 
 /// The rows that have a goal.
-fn glance(report: &Report) -> String {
+fn glance(report: &BenchReport) -> String {
     let mut out =
         "| | what | lastseat | peer | ratio | goal | |\n|---|---|---|---|---|---|---|\n".to_owned();
     for row in report.measures.iter().filter(|row| row.goal.is_some()) {
@@ -126,7 +129,7 @@ fn glance(report: &Report) -> String {
     out
 }
 
-fn details(rows: &[&Row]) -> String {
+fn details(rows: &[&BenchRow]) -> String {
     let mut out =
         "| what | lastseat | peer | ratio | rounds | audit |\n|---|---|---|---|---|---|\n"
             .to_owned();
@@ -150,7 +153,7 @@ fn details(rows: &[&Row]) -> String {
 }
 
 /// The notes of the rows, each once, and the limits of missed goals.
-fn notes(rows: &[&Row]) -> String {
+fn notes(rows: &[&BenchRow]) -> String {
     let mut out = String::new();
     let mut said = Vec::new();
     for row in rows {
@@ -159,7 +162,7 @@ fn notes(rows: &[&Row]) -> String {
             said.push(&row.note);
         }
     }
-    let missed: Vec<&&Row> = rows.iter().filter(|row| row.met == Some(false)).collect();
+    let missed: Vec<&&BenchRow> = rows.iter().filter(|row| row.met == Some(false)).collect();
     let mut limits: Vec<&str> = missed
         .iter()
         .filter_map(|row| row.limit.as_deref())
@@ -174,7 +177,7 @@ fn notes(rows: &[&Row]) -> String {
     out
 }
 
-fn ratio(row: &Row) -> String {
+fn ratio(row: &BenchRow) -> String {
     match (row.ratio, row.ratio_range) {
         (Some(_), Some([least, most])) if row.rounds.len() > 1 => {
             format!(
@@ -188,7 +191,7 @@ fn ratio(row: &Row) -> String {
     }
 }
 
-fn goal(row: &Row) -> String {
+fn goal(row: &BenchRow) -> String {
     let sign = match (row.ratio.or(row.peer), row.better) {
         (None, Better::Lower) => "≤",
         _ => "≥",
@@ -197,7 +200,7 @@ fn goal(row: &Row) -> String {
         .map_or(String::new(), |goal| format!("{sign} {goal}"))
 }
 
-const fn met(row: &Row) -> &'static str {
+const fn met(row: &BenchRow) -> &'static str {
     match row.met {
         Some(true) => "met",
         Some(false) => "missed",
@@ -225,106 +228,13 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Between these lines of the README lies its table.
-const BEGIN: &str = "<!-- written by make bench -->";
-const END: &str = "<!-- end of what make bench writes -->";
-
-/// What the README shows of a report: the rows with a word for each peer.
-const SHOWN: [(&str, &str, &str); 9] = [
-    (
-        "M3",
-        "64-s2",
-        "orders into one origin, each granted and in the AOF, beside S2",
-    ),
-    (
-        "M4",
-        "s2",
-        "refusals of one origin after the sell-out, beside S2",
-    ),
-    (
-        "M6",
-        "s0",
-        "a rush until the last reply, whole stack, beside S0",
-    ),
-    (
-        "M6",
-        "s2-tuned",
-        "a rush until the last reply, whole stack, beside S2 and tuned nginx",
-    ),
-    ("M8", "p99-s2", "p99 at a fixed offered load, beside S2"),
-    (
-        "M9",
-        "ticket-all",
-        "processor time of a sold ticket, whole stack, beside S2",
-    ),
-    (
-        "M5",
-        "256-r",
-        "the commit engine, beside redis-benchmark with its script",
-    ),
-    (
-        "M1",
-        "workerd-refuse.js",
-        "the edge's refusal, beside the smallest worker in JavaScript",
-    ),
-    (
-        "M2",
-        "workerd-pass.js",
-        "the edge's forward, beside the smallest worker in JavaScript",
-    ),
-];
-
-/// Writes the table into the README, if that has a place for it.
-///
-/// # Errors
-/// The file cannot be read or written.
-pub fn write_readme(path: &Path, report: &Report) -> Result<()> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let Some((before, rest)) = text.split_once(BEGIN) else {
-        return Ok(());
-    };
-    let (_, after) = rest
-        .split_once(END)
-        .with_context(|| format!("{} has no line {END}", path.display()))?;
-    let text = format!("{before}{BEGIN}\n{}{END}{after}", table(report));
-    fs::write(path, text).with_context(|| path.display().to_string())
-}
-
-fn table(report: &Report) -> String {
-    let mut out =
-        "| `make bench` | lastseat | peer | ratio | goal |\n|---|---|---|---|---|\n".to_owned();
-    for (id, name, what) in SHOWN {
-        let row = report
-            .measures
-            .iter()
-            .find(|row| row.id == id && row.row == name);
-        if let Some(row) = row {
-            let oversold = match row.oversold {
-                0 => String::new(),
-                tickets => format!(", which oversold by {tickets}"),
-            };
-            let _ = writeln!(
-                out,
-                "| {what}{oversold} | {} {} | {} | {} | {} {} |",
-                number(row.ours),
-                row.unit,
-                number(row.peer),
-                ratio(row),
-                goal(row),
-                met(row)
-            );
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::row::{Draft, Round};
+    use crate::bench::row::{BenchRound, Draft};
 
-    fn report() -> Report {
-        let round = |ours, peer| Round {
+    fn report() -> BenchReport {
+        let round = |ours, peer| BenchRound {
             ours: Some(ours),
             peer: Some(peer),
         };
@@ -342,9 +252,9 @@ mod tests {
         let rush = Draft::new(Measure::M6, "s0", "rush, against S0", "s", Better::Lower);
         let rush = rush.goal(4.0).audited("4 runs audited", 1);
         let rush = rush.rounds(vec![round(10.0, 50.0), round(10.0, 60.0)]);
-        Report {
+        BenchReport {
             measures: vec![orders, rush],
-            ..Report::default()
+            ..BenchReport::default()
         }
     }
 
@@ -364,29 +274,5 @@ mod tests {
             page.contains("(#m3-one-origin-orders-each-granted-and-in-the-aof)"),
             "{page}"
         );
-    }
-
-    #[test]
-    fn the_readme_gets_the_table_and_keeps_the_rest() {
-        let to = crate::harness::paths::scratch().unwrap();
-        let path = to.path().join("README.md");
-        fs::write(
-            &path,
-            format!("before\n{BEGIN}\nyesterday's\n{END}\nafter\n"),
-        )
-        .unwrap();
-        write_readme(&path, &report()).unwrap();
-        let text = fs::read_to_string(&path).unwrap();
-        assert!(
-            text.starts_with("before\n") && text.ends_with("\nafter\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("30,000 orders/s") && !text.contains("yesterday"),
-            "{text}"
-        );
-        let again = text.clone();
-        write_readme(&path, &report()).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), again);
     }
 }

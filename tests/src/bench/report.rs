@@ -4,9 +4,9 @@ use super::chart;
 use super::m08_latency::Point;
 use super::machine::Machine;
 use super::measure::Measure;
-use super::options::Options;
+use super::options::BenchOptions;
 use super::page;
-use super::row::Row;
+use super::row::BenchRow;
 use crate::harness::paths::commit;
 use crate::rush::report::thousands;
 use anyhow::{Context, Result};
@@ -21,9 +21,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// All that was measured.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Report {
+pub struct BenchReport {
     /// The rows, in the order of the measures.
-    pub measures: Vec<Row>,
+    pub measures: Vec<BenchRow>,
     /// Runs that are no data points, and measures that could not be run.
     pub failed: Vec<Failed>,
     /// When and of what each measure was made.
@@ -86,7 +86,7 @@ impl Failed {
     }
 }
 
-impl Report {
+impl BenchReport {
     /// The report that lies in `from`, to which a run of some measures adds; an empty one if there is none.
     #[must_use]
     pub fn before(from: &Path) -> Self {
@@ -112,7 +112,13 @@ impl Report {
     }
 
     /// Takes in the rows of those measures that are wanted.
-    pub fn take(&mut self, rows: Vec<Row>, wanted: &[Measure], took: Duration, options: &Options) {
+    pub fn take(
+        &mut self,
+        rows: Vec<BenchRow>,
+        wanted: &[Measure],
+        took: Duration,
+        options: &BenchOptions,
+    ) {
         let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
         for row in rows.into_iter().filter(|row| wanted.contains(&row.id)) {
             self.made.entry(row.id.clone()).or_insert_with(|| Made {
@@ -123,7 +129,7 @@ impl Report {
             });
             self.measures.push(row);
         }
-        let place = |row: &Row| {
+        let place = |row: &BenchRow| {
             Measure::ALL
                 .iter()
                 .position(|measure| measure.to_string() == row.id)
@@ -209,7 +215,7 @@ pub fn number(value: Option<f64>) -> String {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in &self.measures {
             let (ours, peer) = (number(row.ours), number(row.peer));
@@ -241,12 +247,12 @@ impl fmt::Display for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::row::{Better, Draft, Round};
+    use crate::bench::row::{BenchRound, Better, Draft};
     use clap::Parser;
     use serde_json::Value;
 
-    fn report(measure: Measure) -> Report {
-        let round = Round {
+    fn report(measure: Measure) -> BenchReport {
+        let round = BenchRound {
             ours: Some(30.0),
             peer: Some(10.0),
         };
@@ -254,8 +260,8 @@ mod tests {
             .goal(12.0)
             .limit("why")
             .rounds(vec![round]);
-        let mut report = Report::default();
-        let options = Options::parse_from(["bench"]);
+        let mut report = BenchReport::default();
+        let options = BenchOptions::parse_from(["bench"]);
         report.take(vec![row], &Measure::ALL, Duration::from_secs(1), &options);
         report
     }
@@ -287,9 +293,9 @@ mod tests {
     fn a_run_of_one_measure_keeps_what_others_measured_before() {
         let to = crate::harness::paths::scratch().unwrap();
         report(Measure::M4).write(to.path()).unwrap();
-        let mut both = Report::before(to.path());
+        let mut both = BenchReport::before(to.path());
         both.forget(Measure::M3);
-        let options = Options::parse_from(["bench"]);
+        let options = BenchOptions::parse_from(["bench"]);
         both.take(
             report(Measure::M3).measures,
             &[Measure::M3],

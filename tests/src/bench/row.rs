@@ -15,7 +15,7 @@ pub enum Better {
 
 /// One turn: ours and the peer's, measured one after the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Round {
+pub struct BenchRound {
     /// Ours.
     pub ours: Option<f64>,
     /// The peer's.
@@ -24,7 +24,7 @@ pub struct Round {
 
 /// One row of the report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct BenchRow {
     /// The measure: `M3`.
     pub id: String,
     /// The row among those of its measure: `64-s2`.
@@ -48,7 +48,7 @@ pub struct Row {
     /// Whether the goal was reached, if there is one and a value.
     pub met: Option<bool>,
     /// The turns.
-    pub rounds: Vec<Round>,
+    pub rounds: Vec<BenchRound>,
     /// What the audits after the runs said.
     pub audit: String,
     /// Tickets that the peer sold without having them, in its worst run.
@@ -129,8 +129,8 @@ impl Draft {
 
     /// The row of these rounds. A round counts for the ratio when it has both values.
     #[must_use]
-    pub fn rounds(self, rounds: Vec<Round>) -> Row {
-        let values = |of: fn(&Round) -> Option<f64>| rounds.iter().filter_map(of).collect();
+    pub fn rounds(self, rounds: Vec<BenchRound>) -> BenchRow {
+        let values = |of: fn(&BenchRound) -> Option<f64>| rounds.iter().filter_map(of).collect();
         let (ours, peer) = (median(values(|r| r.ours)), median(values(|r| r.peer)));
         let ratios: Vec<f64> = rounds
             .iter()
@@ -147,7 +147,7 @@ impl Draft {
             }),
             _ => None,
         };
-        Row {
+        BenchRow {
             id: self.measure.to_string(),
             row: self.row,
             name: self.name,
@@ -169,8 +169,8 @@ impl Draft {
 
     /// The row of a value that is measured once or counted, without a peer.
     #[must_use]
-    pub fn value(self, ours: f64) -> Row {
-        self.rounds(vec![Round {
+    pub fn value(self, ours: f64) -> BenchRow {
+        self.rounds(vec![BenchRound {
             ours: Some(ours),
             peer: None,
         }])
@@ -205,8 +205,8 @@ pub fn median(mut values: Vec<f64>) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn rounds(pairs: &[(f64, f64)]) -> Vec<Round> {
-        let round = |(ours, peer): &(f64, f64)| Round {
+    fn rounds(pairs: &[(f64, f64)]) -> Vec<BenchRound> {
+        let round = |(ours, peer): &(f64, f64)| BenchRound {
             ours: Some(*ours),
             peer: Some(*peer),
         };
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_round_without_both_values_is_no_ratio() {
         let mut half = rounds(&[(10.0, 10.0)]);
-        half.push(Round {
+        half.push(BenchRound {
             ours: Some(50.0),
             peer: None,
         });

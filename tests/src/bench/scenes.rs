@@ -1,6 +1,6 @@
 //! The loads of M1 to M4 on lastseat, once each, for a profile to look at.
 
-use super::load::{Ask, Load, Pace};
+use super::load::{BenchAsk, CrowdLoad, Pace};
 use super::m01_edge::Door;
 use super::service::{Expect, OneNode, PLENTY, Run, Service};
 use crate::harness::Edge;
@@ -115,7 +115,7 @@ impl Under {
             _ => {
                 let node = OneNode::start(Service::Ours, tickets).await?;
                 if scene.is_refusal() {
-                    let one = Load::new(node.address()?, node.ask(FIRST), 1, Pace::Count(1));
+                    let one = CrowdLoad::new(node.address()?, node.ask(FIRST), 1, Pace::Count(1));
                     let run = node.run(&one, Expect::Granted, 0).await?;
                     ensure!(run.problems.is_empty(), "{}", run.problems.join("; "));
                 }
@@ -151,7 +151,7 @@ impl Under {
     /// The load cannot be sent, or the ledger does not answer.
     pub async fn load(&self, time: Duration) -> Result<Run> {
         let pace = Pace::AsFastAsItGoes(time);
-        let load = |to: SocketAddr, ask: Ask| Load::new(to, ask, CONNECTIONS, pace);
+        let load = |to: SocketAddr, ask: BenchAsk| CrowdLoad::new(to, ask, CONNECTIONS, pace);
         match &self.body {
             Body::Edge(door) => {
                 let (to, ask) = door.at(SEED);

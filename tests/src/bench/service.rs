@@ -1,7 +1,7 @@
 //! The services that are compared, each as one node with a Redis of its own. All get the same Redis: over TCP on this
 //! machine, append-only file `always`.
 
-use super::load::{Ask, Load, Tally, send};
+use super::load::{BenchAsk, BenchTally, CrowdLoad, send};
 use crate::harness::paths::{repository, scratch};
 use crate::harness::processes::cpu_by_name;
 use crate::harness::{Cluster, Durability, Edge, PrivateRedis, Program, Setup};
@@ -209,7 +209,7 @@ fn ask(service: Service, store: &Store, question: &[&str]) -> Result<String> {
 #[derive(Debug)]
 pub struct Run {
     /// What was answered.
-    pub tally: Tally,
+    pub tally: BenchTally,
     /// Processor time by program, the warm-up included.
     pub cpu: BTreeMap<String, Duration>,
     /// Why it is no data point; empty when it is one.
@@ -292,7 +292,7 @@ pub enum Expect {
 ///
 /// # Errors
 /// The load cannot be sent.
-pub async fn timed(load: &Load, roots: &[u32]) -> Result<Run> {
+pub async fn timed(load: &CrowdLoad, roots: &[u32]) -> Result<Run> {
     let before = cpu_by_name(roots);
     let tally = send(load).await?;
     let mut cpu = cpu_by_name(roots);
@@ -373,10 +373,10 @@ impl OneNode {
 
     /// What it is asked. `seed` makes keys and buyers.
     #[must_use]
-    pub fn ask(&self, seed: u64) -> Ask {
+    pub fn ask(&self, seed: u64) -> BenchAsk {
         match self.node {
-            Node::Ours(_) => Ask::orders(SALE, seed),
-            Node::Peer(..) => Ask::Tickets,
+            Node::Ours(_) => BenchAsk::orders(SALE, seed),
+            Node::Peer(..) => BenchAsk::Tickets,
         }
     }
 
@@ -400,7 +400,7 @@ impl OneNode {
     ///
     /// # Errors
     /// It cannot be run, or the ledger does not answer.
-    pub async fn run(&self, load: &Load, expect: Expect, sold_before: u64) -> Result<Run> {
+    pub async fn run(&self, load: &CrowdLoad, expect: Expect, sold_before: u64) -> Result<Run> {
         let mut run = timed(load, &self.roots()).await?;
         run.expect(expect);
         let winners = sold_before + run.tally.winners();

@@ -1,7 +1,7 @@
 //! Whole stacks: ours with its edge on bare workerd and four nodes, and the peers as four nodes behind nginx, weights 1:2:3:4.
 
 use super::js::by_workerd;
-use super::load::{Ask, Load};
+use super::load::{BenchAsk, CrowdLoad};
 use super::service::{Expect, Peer, Run, SALE, Service, Store, address_of, timed};
 use super::turns::Subject;
 use crate::harness::paths::{repository, scratch};
@@ -40,7 +40,7 @@ pub enum Nginx {
 
 /// What is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stack {
+pub enum ServiceStack {
     /// lastseat.
     Ours,
     /// A peer behind nginx.
@@ -50,7 +50,7 @@ pub enum Stack {
     Constant,
 }
 
-impl Stack {
+impl ServiceStack {
     /// How tables call it.
     #[must_use]
     pub fn name(self) -> String {
@@ -65,7 +65,7 @@ impl Stack {
     }
 }
 
-impl Subject for Stack {
+impl Subject for ServiceStack {
     fn called(self) -> impl Display {
         self.name()
     }
@@ -73,7 +73,7 @@ impl Subject for Stack {
 
 /// A stack that runs.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningStack {
     body: Body,
     store: Store,
     tickets: u64,
@@ -99,15 +99,15 @@ struct Balanced {
     _directory: TempDir,
 }
 
-impl Running {
+impl RunningStack {
     /// Starts `stack` with `tickets`; keys and buyers follow from `seed`.
     ///
     /// # Errors
     /// It does not come up.
-    pub async fn start(stack: Stack, tickets: u64, seed: u64) -> Result<Self> {
+    pub async fn start(stack: ServiceStack, tickets: u64, seed: u64) -> Result<Self> {
         let store = Store::start()?;
         let body = match stack {
-            Stack::Ours => {
+            ServiceStack::Ours => {
                 let setup = Setup {
                     workers: WORKERS,
                     arguments: vec!["--redis-url".to_owned(), store.url()],
@@ -117,11 +117,11 @@ impl Running {
                 cluster.create_sale(SALE, tickets).await?;
                 Body::Ours(cluster)
             }
-            Stack::Constant => {
+            ServiceStack::Constant => {
                 let workers = (0..WORKERS).map(|_| constant());
                 Body::Constant(workers.collect::<Result<_>>()?)
             }
-            Stack::Peer(service, nginx) => {
+            ServiceStack::Peer(service, nginx) => {
                 Peer::stock(service, &store, tickets)?;
                 Body::Peer(
                     service,
@@ -152,10 +152,10 @@ impl Running {
 
     /// What it is asked.
     #[must_use]
-    pub fn ask(&self) -> Ask {
+    pub fn ask(&self) -> BenchAsk {
         match self.body {
-            Body::Ours(_) | Body::Constant(_) => Ask::orders(SALE, self.seed),
-            Body::Peer(..) => Ask::Tickets,
+            Body::Ours(_) | Body::Constant(_) => BenchAsk::orders(SALE, self.seed),
+            Body::Peer(..) => BenchAsk::Tickets,
         }
     }
 
@@ -179,11 +179,11 @@ impl Running {
         roots
     }
 
-    /// Sends `load`, then compares what the buyers heard with the ledger: [`Running::send`] and [`Running::judge`].
+    /// Sends `load`, then compares what the buyers heard with the ledger: [`RunningStack::send`] and [`RunningStack::judge`].
     ///
     /// # Errors
     /// It cannot be run, or the ledger does not answer.
-    pub async fn run(&self, load: &Load, expect: Expect, may_oversell: bool) -> Result<Run> {
+    pub async fn run(&self, load: &CrowdLoad, expect: Expect, may_oversell: bool) -> Result<Run> {
         self.judge(self.send(load).await?, expect, may_oversell)
             .await
     }
@@ -192,7 +192,7 @@ impl Running {
     ///
     /// # Errors
     /// It cannot be sent.
-    pub async fn send(&self, load: &Load) -> Result<Run> {
+    pub async fn send(&self, load: &CrowdLoad) -> Result<Run> {
         timed(load, &self.roots()).await
     }
 

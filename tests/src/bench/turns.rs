@@ -2,7 +2,7 @@
 
 use super::Bench;
 use super::measure::Measure;
-use super::row::{Draft, Round, Row, median};
+use super::row::{BenchRound, BenchRow, Draft, median};
 use super::service::{Run, Service};
 use anyhow::Result;
 use std::fmt::Display;
@@ -75,12 +75,12 @@ impl<S: Subject> Turns<S> {
     }
 
     /// What `value` is for each round of `ours` and `peer`.
-    pub fn rounds(&self, ours: S, peer: S, value: impl Fn(&Run) -> f64) -> Vec<Round> {
+    pub fn rounds(&self, ours: S, peer: S, value: impl Fn(&Run) -> f64) -> Vec<BenchRound> {
         let of = |turn: &[(S, Option<Run>)], subject| {
             let found = turn.iter().find(|(one, _)| *one == subject);
             found.and_then(|(_, run)| run.as_ref()).map(&value)
         };
-        let round = |turn: &Vec<_>| Round {
+        let round = |turn: &Vec<_>| BenchRound {
             ours: of(turn, ours),
             peer: of(turn, peer),
         };
@@ -88,7 +88,7 @@ impl<S: Subject> Turns<S> {
     }
 
     /// The row that compares `ours` with `peer` by `value`.
-    pub fn row(&self, draft: Draft, ours: S, peer: S, value: impl Fn(&Run) -> f64) -> Row {
+    pub fn row(&self, draft: Draft, ours: S, peer: S, value: impl Fn(&Run) -> f64) -> BenchRow {
         let (audit, oversold) = self.audit(ours, peer);
         draft
             .audited(audit, oversold)

@@ -2,14 +2,13 @@
 
 use anyhow::Result;
 use clap::Parser;
-use lastseat_tests::bench::page::write_readme;
-use lastseat_tests::bench::{Measure, Options, Report, run};
+use lastseat_tests::bench::{BenchOptions, BenchReport, Measure, run};
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = BenchOptions::parse();
     if options.list {
         for measure in Measure::ALL {
             let plan = measure.plan();
@@ -26,11 +25,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn bench(options: &Options) -> Result<Report> {
+fn bench(options: &BenchOptions) -> Result<BenchReport> {
     let report = until_ended(run(options))?;
     if report.is_whole() {
-        report.write_page(&repository().join("docs"))?;
-        write_readme(&repository().join("README.md"), &report)?;
+        report.write_page(&repository().join("docs/evidence"))?;
     }
     if options.json {
         println!("{}", report.to_json()?);

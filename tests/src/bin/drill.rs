@@ -3,14 +3,14 @@
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use lastseat_tests::drill::{Name, Options, Outcome, Report, page, run};
+use lastseat_tests::drill::{CheckOutcome, FaultTestOptions, FaultTestReport, Name, page, run};
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = FaultTestOptions::parse();
     if options.list {
         for name in Name::value_variants() {
             println!("{:14}  {}", name.word(), name.sentence());
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn drill(options: &Options) -> Result<Report> {
+fn drill(options: &FaultTestOptions) -> Result<FaultTestReport> {
     let report = until_ended(all(options))?;
     let path = report.write(&repository())?;
     if options.write_docs {
@@ -44,8 +44,8 @@ fn drill(options: &Options) -> Result<Report> {
     Ok(report)
 }
 
-async fn all(options: &Options) -> Result<Report> {
-    let mut report = Report::begin(options.long);
+async fn all(options: &FaultTestOptions) -> Result<FaultTestReport> {
+    let mut report = FaultTestReport::begin(options.long);
     let names = options.names();
     let total = names.len() as u64 * u64::from(options.rounds);
     let bar = ProgressBar::new(total);
@@ -64,7 +64,7 @@ async fn all(options: &Options) -> Result<Report> {
             let begun = Instant::now();
             // The others still have something to show.
             let outcome = run(*name, options, seed).await.unwrap_or_else(|error| {
-                Outcome::not_run(*name, options.edge, seed, begun.elapsed(), &error)
+                CheckOutcome::not_run(*name, options.edge, seed, begun.elapsed(), &error)
             });
             for violation in &outcome.violations {
                 bar.suspend(|| eprintln!("drill: {}: {violation}", name.word()));

@@ -97,7 +97,7 @@ fn try_scripts(options: &Options) -> Result<Fit> {
 }
 
 fn judge_rust(options: &Options) -> Result<Fit> {
-    let mut found = rust::Outcomes::default();
+    let mut found = rust::MutantOutcomes::default();
     for path in &options.rust {
         found.read(path)?;
     }

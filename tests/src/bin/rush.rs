@@ -4,11 +4,11 @@ use anyhow::Result;
 use clap::Parser;
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
-use lastseat_tests::rush::{Options, Progress, Report, run};
+use lastseat_tests::rush::{LoadOptions, LoadReport, Progress, run};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = LoadOptions::parse();
     match rush(&options) {
         Ok(report) if report.is_good() => ExitCode::SUCCESS,
         Ok(report) => {
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn rush(options: &Options) -> Result<Report> {
+fn rush(options: &LoadOptions) -> Result<LoadReport> {
     let report = until_ended(run(options, Progress::new(options.buyers)))?;
     let path = report.write(&repository())?;
     if options.json {

@@ -1,11 +1,11 @@
 //! `make swarm`: see [`lastseat_tests::swarm`].
 
 use clap::Parser;
-use lastseat_tests::swarm::{Options, picture, run};
+use lastseat_tests::swarm::{ScaleOptions, picture, run};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = ScaleOptions::parse();
     let report = run(&options.scenario());
     if let Some(file) = &options.svg
         && let Err(error) = std::fs::write(file, picture::svg(&report))

@@ -5,4 +5,4 @@ pub mod fill;
 pub mod reading;
 pub mod report;
 
-pub use report::{Row, further, measure};
+pub use report::{CostRow, further, measure};

@@ -16,7 +16,7 @@ const ROUNDS: u32 = 9;
 
 /// What an order costs in a sale of `orders` orders. Bytes and microseconds are those of one order.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Row {
+pub struct CostRow {
     /// Orders in the sale.
     pub orders: u32,
     /// Bytes of a held order in all, its part of the log included.
@@ -45,7 +45,7 @@ pub struct Row {
 
 /// A filled sale on a Redis of its own.
 struct Subject {
-    row: Row,
+    row: CostRow,
     sale: Filling,
     gauge: Gauge,
     /// Microseconds for an order and for its confirmation, round by round.
@@ -58,7 +58,7 @@ struct Subject {
 ///
 /// # Errors
 /// Redis does not answer as it should.
-pub async fn measure(sizes: &[u32]) -> Result<Vec<Row>> {
+pub async fn measure(sizes: &[u32]) -> Result<Vec<CostRow>> {
     let mut subjects = Vec::with_capacity(sizes.len());
     for orders in sizes {
         subjects.push(fill(*orders).await?);
@@ -103,7 +103,7 @@ async fn begin(orders: u32, rounds: u32) -> Result<Subject> {
     warm_up.add(512).await?;
     warm_up.confirm(0, 64).await?;
     Ok(Subject {
-        row: Row::default(),
+        row: CostRow::default(),
         sale,
         gauge,
         rounds: Vec::new(),
@@ -132,7 +132,7 @@ async fn fill(orders: u32) -> Result<Subject> {
     cycles.cancel(0, orders).await?;
     let cancelled = gauge.bytes("cancelled").await?;
     let used_for_cancelled = cancelled.used.saturating_sub(trimmed.used);
-    subject.row = Row {
+    subject.row = CostRow {
         orders,
         cancelled: share(used_for_cancelled),
         held: used(&held),
@@ -163,12 +163,12 @@ impl Subject {
         Ok(())
     }
 
-    fn finish(self) -> Row {
+    fn finish(self) -> CostRow {
         let median = |mut values: Vec<f64>| {
             values.sort_by(f64::total_cmp);
             values.get(values.len() / 2).copied().unwrap_or_default()
         };
-        Row {
+        CostRow {
             next_us: median(self.rounds.iter().map(|round| round.0).collect()),
             confirm_us: median(self.rounds.iter().map(|round| round.1).collect()),
             ..self.row
@@ -184,7 +184,7 @@ pub const HEADING: &str = concat!(
     " confirmed log acked cancelled | reserve   next  confirm",
 );
 
-impl fmt::Display for Row {
+impl fmt::Display for CostRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

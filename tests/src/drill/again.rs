@@ -1,9 +1,9 @@
 //! Winners ask once more under their own keys, at another edge: one key, one outcome.
 
-use crate::harness::Client;
+use crate::harness::HttpClient;
 use crate::rush::buyers::Buyers;
-use crate::rush::order::{Heard, Orders, REPEAT_AFTER_MS, heard};
-use crate::rush::tally::{Outcome, Tally};
+use crate::rush::order::{CrowdOrders, LastReply, REPEAT_AFTER_MS, heard};
+use crate::rush::tally::{LoadTally, OrderOutcome};
 use anyhow::Result;
 use shared::{Order, OrderId};
 use std::collections::HashMap;
@@ -20,17 +20,17 @@ pub(super) async fn winners(
     edges: &[String],
     sale: &str,
     buyers: Buyers,
-    tally: &Tally,
+    tally: &LoadTally,
     ledger: &HashMap<OrderId, Order>,
 ) -> Result<Vec<String>> {
-    let orders = Orders::new(buyers, sale)?;
+    let orders = CrowdOrders::new(buyers, sale)?;
     let in_ledger = |number: u32| {
         let id = OrderId::parse(&buyers.key(number));
         id.is_ok_and(|id| ledger.contains_key(&id))
     };
     let winners: Vec<u32> = (0u32..)
         .zip(&tally.outcomes)
-        .filter(|(number, outcome)| **outcome == Outcome::Granted && in_ledger(*number))
+        .filter(|(number, outcome)| **outcome == OrderOutcome::Granted && in_ledger(*number))
         .map(|(number, _)| number)
         .collect();
     let mut changed = Vec::new();
@@ -40,22 +40,22 @@ pub(super) async fn winners(
         .step_by(step)
         .zip(edges.iter().cycle().skip(1))
     {
-        let mut client = Client::new(edge)?;
+        let mut client = HttpClient::new(edge)?;
         let mut last = None;
         for _ in 0..TIMES {
             let answer = client.send(orders.request(*number, true)).await;
             match heard(&answer, || buyers.key(*number)) {
-                Heard::Later { wait_ms, .. } => {
+                LastReply::Later { wait_ms, .. } => {
                     sleep(Duration::from_millis(wait_ms.into())).await;
                 }
-                Heard::Lost(_) => sleep(Duration::from_millis(REPEAT_AFTER_MS.into())).await,
+                LastReply::Lost(_) => sleep(Duration::from_millis(REPEAT_AFTER_MS.into())).await,
                 settled => {
                     last = Some(settled);
                     break;
                 }
             }
         }
-        if last != Some(Heard::Granted) {
+        if last != Some(LastReply::Granted) {
             let key = buyers.key(*number);
             changed.push(format!("{key} had a yes and, asked again, hears {last:?}"));
         }

@@ -2,7 +2,7 @@
 
 use super::scene::{EDGES, Load, SALE, Scene};
 use super::script::{Script, ms};
-use crate::harness::http::Client;
+use crate::harness::http::HttpClient;
 use crate::harness::processes::held;
 use crate::rush::report::thousands;
 use anyhow::{Context, Result, ensure};
@@ -229,7 +229,7 @@ async fn open(urls: &[String], count: usize) -> Result<Vec<TcpStream>> {
 
 /// Orders one ticket after the other at `url`; what 99 of 100 took at most. Numbers begin with `first`.
 async fn timed(url: &str, first: &mut u32) -> Result<Duration> {
-    let mut client = Client::new(url)?;
+    let mut client = HttpClient::new(url)?;
     let mut times = Vec::new();
     while times.len() < TIMED_ORDERS as usize {
         *first += 1;

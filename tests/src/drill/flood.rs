@@ -4,16 +4,16 @@
 use super::memory::Memory;
 use super::scene::{Record, Scene};
 use super::script::ms;
-use crate::bench::load::{Ask, Load, Pace, Tally, send};
+use crate::bench::load::{BenchAsk, BenchTally, CrowdLoad, Pace, send};
 use crate::bench::service::address_of;
-use crate::harness::{Client, Cluster, Edge, Setup};
+use crate::harness::{Cluster, Edge, HttpClient, Setup};
 use crate::rush::buyers::Buyers;
-use crate::rush::order::{Heard, Orders, heard};
+use crate::rush::order::{CrowdOrders, LastReply, heard};
 use crate::rush::report::thousands;
-use crate::rush::tally::Outcome;
+use crate::rush::tally::OrderOutcome;
 use crate::rush::verdict;
 use anyhow::{Context, Result, bail};
-use lastseat_cluster::state_file::Roster;
+use lastseat_cluster::state_file::ClusterState;
 use shared::limits::{BATCH_MAX, EDGE_DEADLINE_MS, EDGE_UNDER_WAY_MAX, QUEUE_MAX};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -55,7 +55,7 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
 
     let time = Duration::from_secs(if long { 60 } else { 5 });
     let offered = (rate * TIMES) as u32;
-    let roster = Roster::read(cluster.data_dir())?.context("cluster.json")?;
+    let roster = ClusterState::read(cluster.data_dir())?.context("cluster.json")?;
     let mut memory = Memory::of(&roster);
     let flood = {
         let pace = Pace::Rate(offered, time);
@@ -96,7 +96,7 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
 }
 
 /// Holds a flood that lasted for `time` against what came before and after it.
-fn judge(record: &mut Record, [sustained, normal, flood, after]: [&Tally; 4], time: Duration) {
+fn judge(record: &mut Record, [sustained, normal, flood, after]: [&BenchTally; 4], time: Duration) {
     answers(record, flood, time);
     latency(record, normal, flood);
     recovery(record, normal, after, flood.took.saturating_sub(time));
@@ -109,7 +109,7 @@ fn judge(record: &mut Record, [sustained, normal, flood, after]: [&Tally; 4], ti
 }
 
 /// What was answered, and that all of it was true.
-fn answers(record: &mut Record, flood: &Tally, time: Duration) {
+fn answers(record: &mut Record, flood: &BenchTally, time: Duration) {
     let offered = flood.outcomes.len() as u64;
     record.came(
         offered,
@@ -147,7 +147,7 @@ fn answers(record: &mut Record, flood: &Tally, time: Duration) {
 /// At most [`CONNECTIONS`] requests are in the system at a time, and each leaves it with an answer: by Little's law the
 /// mean is their number over the rate of answers. One of a hundred may take four times the mean, as long as nobody is passed
 /// over, and wait for the batches that a full queue of a node holds; never longer than an edge's own deadline.
-fn latency(record: &mut Record, normal: &Tally, flood: &Tally) {
+fn latency(record: &mut Record, normal: &BenchTally, flood: &BenchTally) {
     let at = |histogram: &hdrhistogram::Histogram<u64>, q| {
         Duration::from_micros(histogram.value_at_quantile(q))
     };
@@ -177,7 +177,7 @@ fn latency(record: &mut Record, normal: &Tally, flood: &Tally) {
     });
 }
 
-fn recovery(record: &mut Record, normal: &Tally, after: &Tally, late: Duration) {
+fn recovery(record: &mut Record, normal: &BenchTally, after: &BenchTally, late: Duration) {
     let usual = normal.at(0.99) * NORMAL_TIMES;
     let usual = Duration::from_micros(usual as u64).max(QUICK);
     let p99 =
@@ -207,14 +207,14 @@ impl Hall<'_> {
         connections: u32,
         pace: Pace,
         patience: Option<Duration>,
-    ) -> Result<Tally> {
+    ) -> Result<BenchTally> {
         self.cluster.create_sale(sale, PLENTY).await?;
         let mut to = Vec::new();
         for url in &self.cluster.edges {
             to.push(address_of(url)?);
         }
         let door = *to.first().context("an edge")?;
-        let load = Load {
+        let load = CrowdLoad {
             to,
             patience,
             slice: Some(SLICE),
@@ -223,19 +223,19 @@ impl Hall<'_> {
                 Pace::AsFastAsItGoes(_) => WARM_UP,
                 _ => Duration::ZERO,
             },
-            ..Load::new(door, Ask::orders(sale, self.seed), connections, pace)
+            ..CrowdLoad::new(door, BenchAsk::orders(sale, self.seed), connections, pace)
         };
         send(&load).await
     }
 
     /// A sentence for each way in which the ledger differs from what buyers heard. Who heard nothing asks again.
-    async fn judge(&self, sale: &str, tally: &Tally) -> Result<Vec<String>> {
+    async fn judge(&self, sale: &str, tally: &BenchTally) -> Result<Vec<String>> {
         let buyers = Buyers::new(self.seed);
         let mut outcomes = tally.outcomes.clone();
         for number in &tally.unknown {
             let granted = self.ask_again(sale, *number).await?;
             if let Some(outcome) = outcomes.get_mut(*number as usize).filter(|_| granted) {
-                *outcome = Outcome::Granted;
+                *outcome = OrderOutcome::Granted;
             }
         }
         let (audit, orders) = (
@@ -245,7 +245,7 @@ impl Hall<'_> {
         let differences = verdict::compare(&outcomes, buyers, &orders);
         let granted = outcomes
             .iter()
-            .filter(|outcome| **outcome == Outcome::Granted);
+            .filter(|outcome| **outcome == OrderOutcome::Granted);
         let granted = granted.count() as u64;
         let mut broken = Vec::new();
         let (missing, unheard) = (differences.missing.count(), differences.unheard.count());
@@ -264,16 +264,18 @@ impl Hall<'_> {
 
     async fn ask_again(&self, sale: &str, number: u32) -> Result<bool> {
         let buyers = Buyers::new(self.seed);
-        let orders = Orders::new(buyers, sale)?;
-        let mut client = Client::new(self.cluster.edges.first().context("an edge")?)?;
+        let orders = CrowdOrders::new(buyers, sale)?;
+        let mut client = HttpClient::new(self.cluster.edges.first().context("an edge")?)?;
         for _ in 0..TIMES_ASKED {
             let answer = client.send(orders.request(number, true)).await;
             match heard(&answer, || buyers.key(number)) {
-                Heard::Granted => return Ok(true),
-                Heard::Refused => return Ok(false),
-                Heard::Later { wait_ms, .. } => sleep(Duration::from_millis(wait_ms.into())).await,
-                Heard::Lost(_) => sleep(LOOK).await,
-                Heard::Wrong(what) => bail!("asked again: {what}"),
+                LastReply::Granted => return Ok(true),
+                LastReply::Refused => return Ok(false),
+                LastReply::Later { wait_ms, .. } => {
+                    sleep(Duration::from_millis(wait_ms.into())).await
+                }
+                LastReply::Lost(_) => sleep(LOOK).await,
+                LastReply::Wrong(what) => bail!("asked again: {what}"),
             }
         }
         bail!("the outcome of {} stays unknown", buyers.key(number))

@@ -1,7 +1,7 @@
 //! What a node's accept loop is for: nobody can hold it up, and nobody is cut off who may stay.
 
 use super::scene::Scene;
-use crate::harness::{Client, http};
+use crate::harness::{HttpClient, http};
 use anyhow::{Context, Result};
 use hyper::Method;
 use shared::Problem;
@@ -73,7 +73,7 @@ async fn slow_head(url: &str) -> Result<Duration> {
 
 /// Whether a connection that was used, then idle, still answers.
 async fn keeps_alive(url: &str, idle: Duration) -> Result<bool> {
-    let mut client = Client::new(url)?;
+    let mut client = HttpClient::new(url)?;
     let first = client.get("/livez").await?;
     sleep(idle).await;
     let second = client.get("/livez").await?;
@@ -84,7 +84,7 @@ async fn keeps_alive(url: &str, idle: Duration) -> Result<bool> {
 async fn large_body(url: &str) -> Result<u16> {
     let body = "x".repeat(BODY_MAX + 1);
     let order = http::request(Method::POST, "/v1/sales/intake/orders", &[], &body)?;
-    Ok(Client::new(url)?.send(order).await?.status.as_u16())
+    Ok(HttpClient::new(url)?.send(order).await?.status.as_u16())
 }
 
 /// Takes every place, then asks on one connection more: what that hears.

@@ -4,7 +4,7 @@ use super::ledger::{outage_of, unready};
 use super::rig::Rig;
 use super::scene::{Load, ONE_ATTEMPT_LATER, Scene};
 use super::script::{Script, ms};
-use crate::harness::proxy::{Fault, Lost, Then, Way};
+use crate::harness::proxy::{AfterFault, Direction, LinkFault, LostLink};
 use anyhow::{Result, bail};
 use lastseat_ledger::scripts::SCRIPTS;
 use shared::limits::{BEAT_MS, BEATS_MAX, LEDGER_DEADLINE_MS};
@@ -28,14 +28,18 @@ pub(super) async fn replies_lost(scene: &mut Scene) -> Result<()> {
             script.sold(0.05).await;
             for round in 0..times {
                 let then = if round % 2 == 0 {
-                    Then::Cut
+                    AfterFault::Cut
                 } else {
-                    Then::Keep
+                    AfterFault::Keep
                 };
                 lose_one(&rig, then).await?;
                 script.act(match then {
-                    Then::Cut => "a batch was carried out, its reply is lost, the link is cut",
-                    Then::Keep => "a batch was carried out, its reply is lost, the link is silent",
+                    AfterFault::Cut => {
+                        "a batch was carried out, its reply is lost, the link is cut"
+                    }
+                    AfterFault::Keep => {
+                        "a batch was carried out, its reply is lost, the link is silent"
+                    }
                 });
                 let pause = script.chance.borrow_mut().u64(100..400);
                 sleep(Duration::from_millis(pause)).await;
@@ -63,9 +67,9 @@ pub(super) async fn replies_lost(scene: &mut Scene) -> Result<()> {
     rig.stop()
 }
 
-async fn lose_one(rig: &Rig, then: Then) -> Result<()> {
+async fn lose_one(rig: &Rig, then: AfterFault) -> Result<()> {
     let before = rig.to_ledger.counts().lost;
-    rig.to_ledger.lose(Lost {
+    rig.to_ledger.lose(LostLink {
         to: SCRIPTS.reserve.hash.clone().into_bytes(),
         times: 1,
         then,
@@ -91,7 +95,7 @@ pub(super) async fn slow(scene: &mut Scene) -> Result<()> {
             for late in DELAYS_MS {
                 let late = Duration::from_millis(late);
                 script.act(format!("{} later each way", ms(late)));
-                rig.to_ledger.switch_both(Fault::Delay(late));
+                rig.to_ledger.switch_both(LinkFault::Delay(late));
                 let before = script.stage.granted();
                 sleep(each).await;
                 let sold = script.stage.granted() - before;
@@ -102,7 +106,7 @@ pub(super) async fn slow(scene: &mut Scene) -> Result<()> {
                     format!("only {sold} were sold in {each:?} with a delay of {late:?}")
                 });
             }
-            rig.to_ledger.switch_both(Fault::Pass);
+            rig.to_ledger.switch_both(LinkFault::Pass);
             script.act("as quick as before");
             Ok(())
         })
@@ -131,9 +135,9 @@ pub(super) async fn late(scene: &mut Scene) -> Result<()> {
             "{} later each way: every reply is too late",
             ms(late)
         ));
-        rig.to_ledger.switch_both(Fault::Delay(late));
+        rig.to_ledger.switch_both(LinkFault::Delay(late));
         sleep(away).await;
-        rig.to_ledger.switch_both(Fault::Pass);
+        rig.to_ledger.switch_both(LinkFault::Pass);
         script.act("as quick as before");
         Ok(())
     })
@@ -152,16 +156,16 @@ pub(super) async fn cut(scene: &mut Scene) -> Result<()> {
             let (pause, bytes, way) = {
                 let mut chance = script.chance.borrow_mut();
                 let way = if chance.bool() {
-                    Way::ToServer
+                    Direction::ToServer
                 } else {
-                    Way::ToClient
+                    Direction::ToClient
                 };
                 (chance.u64(20..200), chance.u64(1..3_000), way)
             };
             rig.to_ledger.cut();
-            rig.to_ledger.switch(way, Fault::CutAfter(bytes));
+            rig.to_ledger.switch(way, LinkFault::CutAfter(bytes));
             sleep(Duration::from_millis(pause)).await;
-            rig.to_ledger.switch_both(Fault::Pass);
+            rig.to_ledger.switch_both(LinkFault::Pass);
             sleep(Duration::from_millis(pause)).await;
         }
         let counts = rig.to_ledger.counts();
@@ -188,10 +192,10 @@ pub(super) async fn half_open(scene: &mut Scene) -> Result<()> {
     let rig = Rig::start().await?;
     outage_of(scene, &rig.cluster, away, async |script: &Script| {
         script.act("the link takes everything and answers nothing");
-        rig.to_ledger.switch_both(Fault::Swallow);
+        rig.to_ledger.switch_both(LinkFault::Swallow);
         sleep(away).await;
         unready(script).await?;
-        rig.to_ledger.switch_both(Fault::Pass);
+        rig.to_ledger.switch_both(LinkFault::Pass);
         script.act("new connections work, old ones stay silent");
         Ok(())
     })

@@ -2,7 +2,7 @@
 
 use super::scene::Record;
 use crate::harness::processes::held;
-use lastseat_cluster::state_file::Roster;
+use lastseat_cluster::state_file::ClusterState;
 
 /// What a node may grow by: the queue (`limits::QUEUE_MAX` orders of less than 1 KiB), connections (20 KiB each, both ways), and
 /// what an allocator keeps.
@@ -16,7 +16,7 @@ const ORDER_BYTES: u64 = 700;
 pub(super) struct Memory(Vec<(String, u32, u64, u64)>);
 
 impl Memory {
-    pub(super) fn of(roster: &Roster) -> Self {
+    pub(super) fn of(roster: &ClusterState) -> Self {
         let nodes = roster
             .nodes
             .iter()

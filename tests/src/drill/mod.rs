@@ -29,8 +29,8 @@ mod spread;
 mod workers;
 mod zones;
 
-pub use options::{Name, Options};
-pub use report::{Outcome, Report};
+pub use options::{FaultTestOptions, Name};
+pub use report::{CheckOutcome, FaultTestReport};
 
 use anyhow::Result;
 use scene::Scene;
@@ -39,8 +39,8 @@ use std::time::Instant;
 /// Runs one drill once, on a system of its own.
 ///
 /// # Errors
-/// It could not be run to its end. A broken promise is no error: see [`Outcome::violations`].
-pub async fn run(name: Name, options: &Options, seed: u64) -> Result<Outcome> {
+/// It could not be run to its end. A broken promise is no error: see [`CheckOutcome::violations`].
+pub async fn run(name: Name, options: &FaultTestOptions, seed: u64) -> Result<CheckOutcome> {
     let begun = Instant::now();
     let mut scene = Scene::new(name, options, seed);
     match name {

@@ -3,7 +3,7 @@
 use super::rig::Rig;
 use super::scene::{Load, ONE_ATTEMPT_LATER, Scene};
 use super::script::{Script, ms};
-use crate::harness::proxy::{Fault, Lost, Proxy, Then, Way};
+use crate::harness::proxy::{AfterFault, Direction, LinkFault, LostLink, Proxy};
 use anyhow::{Context, Result, bail};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -30,15 +30,15 @@ pub(super) async fn answers_lost(scene: &mut Scene) -> Result<()> {
             script.sold(0.05).await;
             for round in 0..times {
                 let then = if round % 2 == 0 {
-                    Then::Cut
+                    AfterFault::Cut
                 } else {
-                    Then::Keep
+                    AfterFault::Keep
                 };
                 let at = script.chance.borrow_mut().usize(0..rig.to_nodes.len());
                 lose_one(&rig.to_nodes[at], then).await?;
                 let what = match then {
-                    Then::Cut => "cut",
-                    Then::Keep => "silent",
+                    AfterFault::Cut => "cut",
+                    AfterFault::Keep => "silent",
                 };
                 let node = at + 1;
                 script.act(format!(
@@ -67,9 +67,9 @@ pub(super) async fn answers_lost(scene: &mut Scene) -> Result<()> {
     rig.stop()
 }
 
-async fn lose_one(proxy: &Proxy, then: Then) -> Result<()> {
+async fn lose_one(proxy: &Proxy, then: AfterFault) -> Result<()> {
     let before = proxy.counts().lost;
-    proxy.lose(Lost {
+    proxy.lose(LostLink {
         to: ORDER.into(),
         times: 1,
         then,
@@ -90,7 +90,7 @@ pub(super) async fn slow(scene: &mut Scene) -> Result<()> {
         scene,
         "is 100 ms longer each way",
         async |proxy, _, time| {
-            proxy.switch_both(Fault::Delay(Duration::from_millis(100)));
+            proxy.switch_both(LinkFault::Delay(Duration::from_millis(100)));
             sleep(time).await;
             Ok(())
         },
@@ -109,16 +109,16 @@ pub(super) async fn cut(scene: &mut Scene) -> Result<()> {
                 let (pause, bytes, way) = {
                     let mut chance = script.chance.borrow_mut();
                     let way = if chance.bool() {
-                        Way::ToServer
+                        Direction::ToServer
                     } else {
-                        Way::ToClient
+                        Direction::ToClient
                     };
                     (chance.u64(10..100), chance.u64(1..2_000), way)
                 };
-                proxy.switch(way, Fault::CutAfter(bytes));
+                proxy.switch(way, LinkFault::CutAfter(bytes));
                 sleep(Duration::from_millis(pause)).await;
                 proxy.cut();
-                proxy.switch_both(Fault::Pass);
+                proxy.switch_both(LinkFault::Pass);
                 sleep(Duration::from_millis(pause)).await;
             }
             Ok(())
@@ -133,7 +133,7 @@ pub(super) async fn half_open(scene: &mut Scene) -> Result<()> {
         scene,
         "takes everything and answers nothing",
         async |proxy, _, time| {
-            proxy.switch_both(Fault::Swallow);
+            proxy.switch_both(LinkFault::Swallow);
             sleep(time).await;
             Ok(())
         },
@@ -158,7 +158,7 @@ async fn broken(
             let before = script.stage.granted();
             fault(proxy, script, time).await?;
             script.measure("sold meanwhile", script.stage.granted() - before);
-            proxy.switch_both(Fault::Pass);
+            proxy.switch_both(LinkFault::Pass);
             let since = Instant::now();
             script.act("it is whole again");
             let back = script.serves_again(NODE, since).await?;

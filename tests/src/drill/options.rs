@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 /// Exit codes: 0 every promise was kept; 1 one was broken, or a drill could not be run; 2 wrong flags; 3 no report.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "drill")]
-pub struct Options {
+pub struct FaultTestOptions {
     /// Run these drills only (may be repeated); --list names them.
     #[arg(long, value_name = "NAME")]
     pub only: Vec<Name>,
@@ -263,7 +263,7 @@ impl Name {
     }
 }
 
-impl Options {
+impl FaultTestOptions {
     /// The defaults, for tests.
     #[must_use]
     pub fn short() -> Self {
@@ -293,12 +293,12 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent_and_names_every_drill() {
-        Options::command().debug_assert();
-        assert_eq!(Options::short().names().len(), 36);
-        let one = Options::parse_from(["drill", "--only", "node-frozen"]);
+        FaultTestOptions::command().debug_assert();
+        assert_eq!(FaultTestOptions::short().names().len(), 36);
+        let one = FaultTestOptions::parse_from(["drill", "--only", "node-frozen"]);
         assert_eq!(one.names(), [Name::NodeFrozen]);
         assert_eq!(Name::NodeFrozen.word(), "node-frozen");
-        for name in Options::short().names() {
+        for name in FaultTestOptions::short().names() {
             assert!(name.sentence().contains(": "), "{}", name.sentence());
         }
     }

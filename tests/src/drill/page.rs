@@ -1,6 +1,6 @@
 //! docs/evidence/DRILLS.md, and the table of faults in docs/GUARANTEES.md.
 
-use super::report::{Outcome, Report};
+use super::report::{CheckOutcome, FaultTestReport};
 use crate::rush::report::thousands;
 use anyhow::{Context, Result};
 use std::fmt::Write;
@@ -38,7 +38,7 @@ of all are in `make test`.
 ///
 /// # Errors
 /// One cannot be read or written, or has no place for the table.
-pub fn write(report: &Report, root: &Path) -> Result<Vec<PathBuf>> {
+pub fn write(report: &FaultTestReport, root: &Path) -> Result<Vec<PathBuf>> {
     let (drills, guarantees) = (root.join(PAGE), root.join(GUARANTEES));
     let old = fs::read_to_string(&guarantees).with_context(|| GUARANTEES.to_owned())?;
     let new = with_table(&old, report)?;
@@ -50,7 +50,7 @@ pub fn write(report: &Report, root: &Path) -> Result<Vec<PathBuf>> {
 
 /// The page of `report`.
 #[must_use]
-pub fn page(report: &Report) -> String {
+pub fn page(report: &FaultTestReport) -> String {
     let mut out = INTRO.to_owned();
     let seconds: f64 = report.drills.iter().map(|drill| drill.seconds).sum();
     let good = report.drills.iter().filter(|drill| kept(drill)).count();
@@ -112,7 +112,7 @@ pub fn page(report: &Report) -> String {
 ///
 /// # Errors
 /// It has no place for it.
-pub fn with_table(old: &str, report: &Report) -> Result<String> {
+pub fn with_table(old: &str, report: &FaultTestReport) -> Result<String> {
     let place = || format!("{GUARANTEES} has no lines {BEGIN} and {END}");
     let (head, rest) = old.split_once(BEGIN).with_context(place)?;
     let (_, tail) = rest.split_once(END).with_context(place)?;
@@ -132,7 +132,7 @@ pub fn with_table(old: &str, report: &Report) -> Result<String> {
             .drills
             .iter()
             .filter(|drill| drill.name.word() == *word);
-        let runs: Vec<&Outcome> = runs.collect();
+        let runs: Vec<&CheckOutcome> = runs.collect();
         let Some(last) = runs.last() else { continue };
         let (done, holds) = halves(last);
         let good = runs.iter().filter(|drill| kept(drill)).count();
@@ -153,12 +153,12 @@ pub fn with_table(old: &str, report: &Report) -> Result<String> {
     Ok(format!("{head}{BEGIN}{table}\n{END}{tail}"))
 }
 
-fn kept(drill: &Outcome) -> bool {
+fn kept(drill: &CheckOutcome) -> bool {
     drill.violations.is_empty()
 }
 
 /// What is done, and what must hold.
-fn halves(drill: &Outcome) -> (&str, &str) {
+fn halves(drill: &CheckOutcome) -> (&str, &str) {
     drill
         .sentence
         .split_once(": ")
@@ -171,8 +171,8 @@ mod tests {
     use crate::drill::Name;
     use crate::harness::Edge;
 
-    fn outcome(name: Name, seed: u64, violations: &[&str]) -> Outcome {
-        Outcome {
+    fn outcome(name: Name, seed: u64, violations: &[&str]) -> CheckOutcome {
+        CheckOutcome {
             name,
             sentence: name.sentence(),
             seed,
@@ -190,13 +190,13 @@ mod tests {
 
     #[test]
     fn a_broken_promise_is_on_the_page_with_its_seed_and_its_reason() {
-        let report = Report {
+        let report = FaultTestReport {
             drills: vec![
                 outcome(Name::NodeKilled, 7, &[]),
                 outcome(Name::TailCut, 8, &["oversold: 2 of 1"]),
                 outcome(Name::NodeKilled, 9, &[]),
             ],
-            ..Report::default()
+            ..FaultTestReport::default()
         };
         let page = page(&report);
         for part in [

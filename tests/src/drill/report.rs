@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One run of one drill.
 #[derive(Clone, Debug, Serialize)]
-pub struct Outcome {
+pub struct CheckOutcome {
     /// Which drill.
     pub name: Name,
     /// What was done, and what had to hold.
@@ -48,7 +48,7 @@ fn as_map<S: Serializer>(pairs: &[(String, String)], to: S) -> Result<S::Ok, S::
     to.collect_map(pairs.iter().map(|(name, value)| (name, value)))
 }
 
-impl Outcome {
+impl CheckOutcome {
     /// Of a drill that could not be run to its end: that keeps no promise.
     #[must_use]
     pub fn not_run(name: Name, edge: Edge, seed: u64, took: Duration, why: &Error) -> Self {
@@ -71,7 +71,7 @@ impl Outcome {
 
 /// All runs.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Report {
+pub struct FaultTestReport {
     /// The commit of the checkout, `-dirty` when it was changed.
     pub commit: String,
     /// The day, UTC.
@@ -81,10 +81,10 @@ pub struct Report {
     /// Where.
     pub machine: Machine,
     /// In the order in which they were run.
-    pub drills: Vec<Outcome>,
+    pub drills: Vec<CheckOutcome>,
 }
 
-impl Report {
+impl FaultTestReport {
     /// A report of this machine and commit, without runs.
     #[must_use]
     pub fn begin(long: bool) -> Self {
@@ -129,7 +129,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for CheckOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.violations.is_empty() {
             "kept  "
@@ -157,7 +157,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for FaultTestReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for drill in &self.drills {
             writeln!(f, "{drill}")?;

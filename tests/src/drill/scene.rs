@@ -1,14 +1,14 @@
 //! One drill's stage: the system, the load on it, and what is noted on the way.
 
 use super::again;
-use super::options::{Name, Options};
-use super::report::Outcome;
+use super::options::{FaultTestOptions, Name};
+use super::report::CheckOutcome;
 use super::script::Script;
 use crate::harness::{Cluster, Edge, Setup};
 use crate::rush::buyers::Buyers;
-use crate::rush::crowd::{self, Outcomes, Plan};
-use crate::rush::stage::Stage;
-use crate::rush::tally::{self, Percentiles, Tally};
+use crate::rush::crowd::{self, CrowdOutcomes, CrowdPlan};
+use crate::rush::stage::LoadStage;
+use crate::rush::tally::{self, LoadTally, Percentiles};
 use crate::rush::verdict;
 use anyhow::{Context, Result};
 use shared::OrderId;
@@ -66,7 +66,7 @@ impl Record {
     }
 
     /// Notes what became of a crowd.
-    pub(super) fn sent(&mut self, buyers: u32, tally: &Tally) {
+    pub(super) fn sent(&mut self, buyers: u32, tally: &LoadTally) {
         self.buyers += u64::from(buyers);
         self.granted += tally.granted;
         self.faults += tally.faults.values().sum::<u64>();
@@ -132,7 +132,7 @@ impl Load {
 }
 
 impl Scene {
-    pub(super) fn new(name: Name, options: &Options, seed: u64) -> Self {
+    pub(super) fn new(name: Name, options: &FaultTestOptions, seed: u64) -> Self {
         Self {
             name,
             edge: options.edge,
@@ -180,10 +180,10 @@ impl Scene {
         cluster: &Cluster,
         load: Load,
         script: impl AsyncFnOnce(&Script) -> Result<()>,
-    ) -> Result<Outcomes> {
+    ) -> Result<CrowdOutcomes> {
         cluster.create_sale(SALE, u64::from(load.tickets)).await?;
-        let stage = Rc::<Stage>::default();
-        let plan = Plan {
+        let stage = Rc::<LoadStage>::default();
+        let plan = CrowdPlan {
             urls: cluster.edges.clone(),
             sale: SALE.to_owned(),
             buyers: load.buyers(),
@@ -209,7 +209,7 @@ impl Scene {
         Ok(outcomes)
     }
 
-    async fn judge(&self, cluster: &Cluster, load: Load, outcomes: &Outcomes) -> Result<()> {
+    async fn judge(&self, cluster: &Cluster, load: Load, outcomes: &CrowdOutcomes) -> Result<()> {
         let tally = &outcomes.tally;
         let audit = cluster.audit(SALE).await.context("the audit")?;
         let orders = cluster.orders(SALE).await.context("the orders in Redis")?;
@@ -223,8 +223,8 @@ impl Scene {
                 let absent = OrderId::parse(&key).is_ok_and(|id| !orders.contains_key(&id));
                 absent && record.excused.contains(&key)
             };
-            if *outcome == tally::Outcome::Granted && lost(buyers.key(number)) {
-                *outcome = tally::Outcome::Open;
+            if *outcome == tally::OrderOutcome::Granted && lost(buyers.key(number)) {
+                *outcome = tally::OrderOutcome::Open;
                 record.missing += 1;
             }
         }
@@ -254,9 +254,9 @@ impl Scene {
         Ok(())
     }
 
-    pub(super) fn outcome(self, took: Duration) -> Outcome {
+    pub(super) fn outcome(self, took: Duration) -> CheckOutcome {
         let record = self.record.take();
-        Outcome {
+        CheckOutcome {
             name: self.name,
             sentence: self.name.sentence(),
             seed: self.seed,

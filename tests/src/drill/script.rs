@@ -1,11 +1,11 @@
 //! What a script can do to the system, and what it can see of it, while the crowd buys.
 
 use super::scene::{Record, SALE};
-use crate::harness::system::Node;
-use crate::harness::{Client, System, stat_log, tcp_redis};
-use crate::rush::stage::Stage;
+use crate::harness::system::SystemNode;
+use crate::harness::{HttpClient, System, stat_log, tcp_redis};
+use crate::rush::stage::LoadStage;
 use anyhow::{Context, Result, bail};
-use lastseat_cluster::state_file::{EdgeEntry, Roster};
+use lastseat_cluster::state_file::{ClusterState, EdgeEntry};
 use lastseat_node::ready_line::NodeEntry;
 use rustix::process::{Pid, Signal, kill_process};
 use shared::UnixMillis;
@@ -29,7 +29,7 @@ pub(super) struct Script {
     pub(super) data_dir: PathBuf,
     pub(super) system: System,
     pub(super) tickets: u32,
-    pub(super) stage: Rc<Stage>,
+    pub(super) stage: Rc<LoadStage>,
     pub(super) begun: Instant,
     pub(super) chance: RefCell<fastrand::Rng>,
     pub(super) record: Rc<RefCell<Record>>,
@@ -60,8 +60,8 @@ impl Script {
         self.record.borrow_mut().demand(kept, otherwise);
     }
 
-    fn roster(&self) -> Result<Roster> {
-        Roster::read(&self.data_dir)?.context("the cluster has no cluster.json")
+    fn roster(&self) -> Result<ClusterState> {
+        ClusterState::read(&self.data_dir)?.context("the cluster has no cluster.json")
     }
 
     /// A node as it is now: one that was started again has another process.
@@ -100,7 +100,7 @@ impl Script {
 
     /// Decisions that `node` has logged.
     pub(super) fn decisions(&self, node: u16) -> Result<u64> {
-        let at = |(n, _): &(&Node, _)| n.id == u32::from(node);
+        let at = |(n, _): &(&SystemNode, _)| n.id == u32::from(node);
         let decisions = self.system.decisions(SALE)?;
         let mut both = self.system.nodes.iter().zip(&decisions);
         let found = both.find(at).context("no such node")?;
@@ -148,7 +148,7 @@ impl Script {
 
     /// Asks `url` for `path`: the status and the text.
     pub(super) async fn ask(&self, url: &str, path: &str) -> Result<(u16, String)> {
-        let answer = Client::new(url)?.get(path).await?;
+        let answer = HttpClient::new(url)?.get(path).await?;
         Ok((answer.status.as_u16(), answer.text()))
     }
 }

@@ -3,8 +3,8 @@
 use super::scene::{SALE, Scene};
 use super::script::ms;
 use crate::harness::{Cluster, stat_log};
-use crate::rush::crowd::{self, Plan};
-use crate::rush::stage::Stage;
+use crate::rush::crowd::{self, CrowdPlan};
+use crate::rush::stage::LoadStage;
 use anyhow::{Context, Result};
 use shared::limits::STALL_MS;
 use std::collections::BTreeMap;
@@ -39,14 +39,14 @@ async fn try_once(scene: &mut Scene) -> Result<Duration> {
     let mut seed = scene.seed;
     for url in &cluster.edges {
         seed = seed.wrapping_add(1);
-        let plan = Plan {
+        let plan = CrowdPlan {
             urls: vec![url.clone()],
             sale: SALE.to_owned(),
             buyers: ORDERS,
             connections: CONNECTIONS,
             seed,
             rate: None,
-            stage: Rc::<Stage>::default(),
+            stage: Rc::<LoadStage>::default(),
         };
         let outcomes = crowd::send(plan, |_| {}).await?;
         let granted = outcomes.tally.granted;

@@ -4,8 +4,8 @@ use super::scene::{Load, SALE, Scene};
 use super::script::{Script, ms, signal};
 use super::spread::by_edge;
 use crate::harness::Cluster;
-use crate::rush::crowd::{self, Plan};
-use crate::rush::stage::Stage;
+use crate::rush::crowd::{self, CrowdPlan};
+use crate::rush::stage::LoadStage;
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 use std::path::PathBuf;
@@ -69,14 +69,14 @@ async fn kill_one(script: &Script) -> Result<()> {
 /// People who come later, over new connections.
 async fn sell_later(scene: &Scene, cluster: &Cluster) -> Result<()> {
     cluster.create_sale(LATER, u64::from(BUYERS)).await?;
-    let plan = Plan {
+    let plan = CrowdPlan {
         urls: cluster.edges.clone(),
         sale: LATER.to_owned(),
         buyers: BUYERS,
         connections: CONNECTIONS,
         seed: scene.seed,
         rate: None,
-        stage: Rc::<Stage>::default(),
+        stage: Rc::<LoadStage>::default(),
     };
     let tally = crowd::send(plan, |_| {}).await?.tally;
     let mut record = scene.record.borrow_mut();

@@ -12,7 +12,7 @@ mod paths;
 mod report;
 
 pub use paths::perform;
-pub use report::Report;
+pub use report::GuardReport;
 
 use anyhow::{Context, Result};
 use held::Held;
@@ -21,16 +21,16 @@ use held::Held;
 ///
 /// # Errors
 /// valgrind or the edge's Wasm is missing, or the file cannot be read.
-pub fn check() -> Result<Report> {
+pub fn check() -> Result<GuardReport> {
     let held = Held::read()?;
-    Ok(Report::new(&held, callgrind::count()?, wasm_bytes()?))
+    Ok(GuardReport::new(&held, callgrind::count()?, wasm_bytes()?))
 }
 
 /// Writes what is measured now into the file; the report says what that changed.
 ///
 /// # Errors
 /// As [`check`], or the file cannot be written.
-pub fn accept() -> Result<Report> {
+pub fn accept() -> Result<GuardReport> {
     let report = check()?;
     report.measured().write()?;
     Ok(report)

@@ -2,16 +2,16 @@
 
 use super::paths::{NOW, Ready, sale};
 use crate::harness::paths::scratch;
-use lastseat_ledger::ack_journal::Acknowledged;
+use lastseat_ledger::ack_journal::AckJournal;
 use lastseat_ledger::scripts::SCRIPTS;
 use lastseat_ledger::{NoObserver, Reserve, Verdict, reserve_batch};
 use lastseat_node::http::response;
 use redis::Value;
-use shared::admission::sale_hint::Load;
-use shared::domain::order::Key;
+use shared::admission::sale_hint::NodeLoad;
+use shared::domain::order::KeySource;
 use shared::wire::messages::OrderRequest;
 use shared::{
-    BuyerId, EdgeId, Order, OrderId, OrderState, Outlook, Quantity, Refusal, SaleState, Snapshot,
+    BuyerId, EdgeId, Order, OrderId, OrderState, Quantity, Refusal, SaleHint, SaleState, Snapshot,
     Terms, UnixMillis,
 };
 use shared::{Placed, Tier};
@@ -47,17 +47,17 @@ fn buyer(number: u64) -> BuyerId {
 
 /// After the last ticket.
 pub(super) fn refuse() -> Ready {
-    let mut outlook = Outlook::new(snapshot(10_000));
+    let mut outlook = SaleHint::new(snapshot(10_000));
     Box::new(move || {
-        let received = black_box(&mut outlook).receive(Key::Made, false, NOW, 0.5);
+        let received = black_box(&mut outlook).receive(KeySource::Made, false, NOW, 0.5);
         assert_eq!(received.refusal, Some(Refusal::SoldOut));
     })
 }
 
 pub(super) fn grant() -> Ready {
-    let mut outlook = Outlook::new(snapshot(5_000));
+    let mut outlook = SaleHint::new(snapshot(5_000));
     let edge = EdgeId::parse("0a1b2c3d4e5f").expect("an edge's id");
-    let load = Load {
+    let load = NodeLoad {
         waiting: 100,
         room: 60_000,
         weight: 4,
@@ -153,7 +153,7 @@ pub(super) fn batch_read() -> Ready {
 /// Into memory and with one write to a file, which callgrind does not count.
 pub(super) fn batch_note() -> Ready {
     let directory = scratch().expect("room");
-    let journal = Acknowledged::open(directory.path(), Arc::new(NoObserver)).expect("a journal");
+    let journal = AckJournal::open(directory.path(), Arc::new(NoObserver)).expect("a journal");
     let (sale, batch, said) = (sale(), batch(), snapshot(5_000));
     let orders: Vec<Order> = batch
         .iter()

@@ -1,12 +1,14 @@
 //! The hot paths: what runs for each arrival at the edge and for each order at a node, on inputs as they are in a rush.
 
 use super::origin;
-use shared::admission::gate::{Decision, Heard};
+use shared::admission::gate::{GateDecision, Observation};
 use shared::admission::grant::Supply;
 use shared::auth::edge_signature::{self, Signed};
-use shared::domain::order::Key;
-use shared::upstream::balancer::{Balance, OriginRow, Outcome, Router, Sender, Tried};
-use shared::{Ask, Gates, Grant, KeyRing, OrderId, Quantity, Refusal, SaleId, Stock, UnixMillis};
+use shared::domain::order::KeySource;
+use shared::upstream::balancer::{AttemptOutcome, Balance, OriginRow, RouteKey, Router, Tried};
+use shared::{
+    Arrival, Gates, Grant, KeyRing, NodeBudget, OrderId, Quantity, Refusal, SaleId, UnixMillis,
+};
 use std::hint::black_box;
 
 /// A path, ready to be run any number of times.
@@ -32,13 +34,13 @@ const fn path(name: &'static str, prepare: fn() -> Ready) -> Path {
 /// Every path that is guarded.
 pub(super) const PATHS: &[Path] = &[
     path("gate: forward", || {
-        gate(Supply::Free, u32::MAX, Decision::Forward)
+        gate(Supply::Free, u32::MAX, GateDecision::Forward)
     }),
     path("gate: refuse, latched", || {
-        gate(Supply::SoldOut, 0, Decision::Refuse(Refusal::SoldOut))
+        gate(Supply::SoldOut, 0, GateDecision::Refuse(Refusal::SoldOut))
     }),
     path("gate: refuse, no budget", || {
-        gate(Supply::Free, 0, Decision::Refuse(Refusal::Busy(250)))
+        gate(Supply::Free, 0, GateDecision::Refuse(Refusal::Busy(250)))
     }),
     path("route: round robin of 4", || route(Balance::RoundRobin)),
     path("route: ip-hash of 4", || route(Balance::IpHash)),
@@ -81,17 +83,17 @@ pub(super) fn sale() -> SaleId {
 }
 
 /// One arrival at a gate that has heard of `supply` and may forward `budget` requests.
-fn gate(supply: Supply, budget: u32, wanted: Decision) -> Ready {
+fn gate(supply: Supply, budget: u32, wanted: GateDecision) -> Ready {
     let (mut gates, sale) = (Gates::default(), sale());
-    let when = Heard {
+    let when = Observation {
         asked: NOW,
         now: NOW,
         chance: 0.0,
     };
     let grant = a_grant(supply, budget);
     gates.hear(&sale, &grant, when);
-    let ask = Ask {
-        key: Key::Made,
+    let ask = Arrival {
+        key: KeySource::Made,
         beats: 0,
     };
     Box::new(move || {
@@ -116,13 +118,13 @@ fn route(balance: Balance) -> Ready {
     let row = |n: u32| OriginRow::new(format!("http://127.0.0.1:{}", 3_000 + n), n);
     let rows = (1..=4).map(row).collect();
     let mut router = Router::new(rows, balance, None).expect("a table of origins");
-    let sender = Sender {
+    let sender = RouteKey {
         ip: "203.0.113.7".parse().ok(),
-        ..Sender::default()
+        ..RouteKey::default()
     };
     Box::new(move || {
         let picked = router.pick(black_box(&sender), Tried::default(), NOW);
-        router.report(picked.expect("an origin"), Outcome::Answered, NOW);
+        router.report(picked.expect("an origin"), AttemptOutcome::Answered, NOW);
     })
 }
 
@@ -172,6 +174,6 @@ fn order_id() -> Ready {
 }
 
 fn stock() -> Ready {
-    let mut stock = Stock::of(1_000_000, 1, 10);
+    let mut stock = NodeBudget::of(1_000_000, 1, 10);
     Box::new(move || assert!(black_box(&mut stock).take(Quantity::ONE)))
 }

@@ -10,7 +10,7 @@ const WASM: &str = "size of the edge's Wasm, bytes";
 
 /// Each figure, before and now.
 #[derive(Debug)]
-pub struct Report {
+pub struct GuardReport {
     rows: Vec<Row>,
     measured: Held,
 }
@@ -24,7 +24,7 @@ struct Row {
     tolerance: u64,
 }
 
-impl Report {
+impl GuardReport {
     pub(super) fn new(held: &Held, counted: BTreeMap<String, u64>, wasm_bytes: u64) -> Self {
         let before = held.here();
         let names: BTreeSet<&String> = before.keys().chain(counted.keys()).collect();
@@ -67,7 +67,7 @@ impl Row {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for GuardReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -114,13 +114,13 @@ mod tests {
 
     #[test]
     fn a_path_that_got_dearer_or_is_new_or_gone_fails_and_is_named() {
-        let held = Report::new(&Held::default(), counted(100), 1_000).measured;
-        assert!(Report::new(&held, counted(100), 1_000).is_good());
+        let held = GuardReport::new(&Held::default(), counted(100), 1_000).measured;
+        assert!(GuardReport::new(&held, counted(100), 1_000).is_good());
         for changed in [
-            Report::new(&held, counted(115), 1_000),
-            Report::new(&held, counted(100), 1_050),
-            Report::new(&held, BTreeMap::new(), 1_000),
-            Report::new(&Held::default(), counted(100), 1_000),
+            GuardReport::new(&held, counted(115), 1_000),
+            GuardReport::new(&held, counted(100), 1_050),
+            GuardReport::new(&held, BTreeMap::new(), 1_000),
+            GuardReport::new(&Held::default(), counted(100), 1_000),
         ] {
             assert!(!changed.is_good());
             assert!(changed.to_string().contains("<- changed"), "{changed}");

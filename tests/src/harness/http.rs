@@ -22,11 +22,11 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// A request as this client sends it.
-pub type Sent = Request<Full<Bytes>>;
+pub type SentRequest = Request<Full<Bytes>>;
 
 /// A whole answer.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct HttpReply {
     /// Its status.
     pub status: StatusCode,
     /// Its headers.
@@ -37,16 +37,16 @@ pub struct Answer {
 
 /// Why there is no answer.
 #[derive(Clone, Debug)]
-pub enum Lost {
+pub enum ConnectionLost {
     /// The request was not sent: nothing can have happened.
     NotSent(String),
     /// It was sent, wholly or in part: anything can have happened.
     Unknown(String),
 }
 
-impl std::error::Error for Lost {}
+impl std::error::Error for ConnectionLost {}
 
-impl std::fmt::Display for Lost {
+impl std::fmt::Display for ConnectionLost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotSent(why) => write!(f, "not sent: {why}"),
@@ -57,14 +57,14 @@ impl std::fmt::Display for Lost {
 
 /// One connection to one server.
 #[derive(Debug)]
-pub struct Client {
+pub struct HttpClient {
     authority: String,
     host: HeaderValue,
     sender: Option<SendRequest<Full<Bytes>>>,
     opened: u64,
 }
 
-impl Client {
+impl HttpClient {
     /// A client for `url`, which is `http://host:port` with no path. It connects when it is first
     /// used.
     ///
@@ -94,14 +94,14 @@ impl Client {
     ///
     /// # Errors
     /// No answer came; after that, the connection is a new one.
-    pub async fn send(&mut self, mut request: Sent) -> Result<Answer, Lost> {
+    pub async fn send(&mut self, mut request: SentRequest) -> Result<HttpReply, ConnectionLost> {
         request.headers_mut().insert(HOST, self.host.clone());
-        let mut sender = self.ready().await.map_err(Lost::NotSent)?;
+        let mut sender = self.ready().await.map_err(ConnectionLost::NotSent)?;
         let answer = timeout(ANSWER_WITHIN, async {
             let response = sender.send_request(request).await?;
             let (head, body) = response.into_parts();
             let body = body.collect().await?.to_bytes();
-            Ok::<_, hyper::Error>(Answer {
+            Ok::<_, hyper::Error>(HttpReply {
                 status: head.status,
                 headers: head.headers,
                 body,
@@ -112,9 +112,11 @@ impl Client {
                 self.sender = Some(sender);
                 Ok(answer)
             }
-            Ok(Err(e)) if e.is_canceled() => Err(Lost::NotSent(e.to_string())),
-            Ok(Err(e)) => Err(Lost::Unknown(format!("{:#}", anyhow!(e)))),
-            Err(_) => Err(Lost::Unknown(format!("none within {ANSWER_WITHIN:?}"))),
+            Ok(Err(e)) if e.is_canceled() => Err(ConnectionLost::NotSent(e.to_string())),
+            Ok(Err(e)) => Err(ConnectionLost::Unknown(format!("{:#}", anyhow!(e)))),
+            Err(_) => Err(ConnectionLost::Unknown(format!(
+                "none within {ANSWER_WITHIN:?}"
+            ))),
         }
     }
 
@@ -144,7 +146,7 @@ impl Client {
     ///
     /// # Errors
     /// No answer came.
-    pub async fn get(&mut self, path: &str) -> Result<Answer> {
+    pub async fn get(&mut self, path: &str) -> Result<HttpReply> {
         Ok(self.send(request(Method::GET, path, &[], "")?).await?)
     }
 
@@ -152,7 +154,7 @@ impl Client {
     ///
     /// # Errors
     /// No answer came.
-    pub async fn order(&mut self, sale: &str, key: Option<&str>, body: &str) -> Result<Answer> {
+    pub async fn order(&mut self, sale: &str, key: Option<&str>, body: &str) -> Result<HttpReply> {
         let path = format!("/v1/sales/{sale}/orders");
         let key = key.map(|key| (shared::wire::messages::header::IDEMPOTENCY_KEY, key));
         let headers: Vec<_> = key.into_iter().collect();
@@ -166,7 +168,12 @@ impl Client {
 ///
 /// # Errors
 /// A part of it cannot be sent over HTTP.
-pub fn request(method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Sent> {
+pub fn request(
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<SentRequest> {
     let mut builder = Request::builder().method(method).uri(path);
     if !body.is_empty() {
         builder = builder.header("content-type", "application/json");
@@ -183,7 +190,7 @@ pub fn request(method: Method, path: &str, headers: &[(&str, &str)], body: &str)
     Ok(builder.body(Full::new(Bytes::copy_from_slice(body.as_bytes())))?)
 }
 
-impl Answer {
+impl HttpReply {
     /// The header `name`, empty when it is absent.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {

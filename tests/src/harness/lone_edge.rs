@@ -1,7 +1,7 @@
 //! An edge alone, in front of whatever origins a test names.
 
 use super::paths::{repository, scratch, workerd};
-use super::{Client, Edge, Program};
+use super::{Edge, HttpClient, Program};
 use anyhow::{Result, bail};
 use lastseat_cluster::process::free_port;
 use shared::upstream::balancer::OriginRow;
@@ -69,7 +69,7 @@ impl LoneEdge {
         let program = Program::start(kind.as_str(), command)?;
         let url = format!("http://127.0.0.1:{port}");
         let end = Instant::now() + READY_WITHIN;
-        while Client::new(&url)?.get("/").await.is_err() {
+        while HttpClient::new(&url)?.get("/").await.is_err() {
             if Instant::now() > end {
                 bail!("no edge: {}", program.notes());
             }

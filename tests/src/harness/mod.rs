@@ -24,7 +24,7 @@ pub mod upload;
 pub mod wait;
 
 pub use cluster::{Cluster, Edge, Setup};
-pub use http::{Answer, Client, Lost};
+pub use http::{ConnectionLost, HttpClient, HttpReply};
 pub use lone_edge::LoneEdge;
 pub use program::Program;
 pub use proxy::Proxy;
@@ -32,5 +32,5 @@ pub use redis::{Durability, PrivateRedis};
 pub use redis_cluster::RedisCluster;
 pub use redis_port::PortRedis;
 pub use redis_sentinel::RedisSentinel;
-pub use system::{Audit, System};
+pub use system::{AuditRun, System};
 pub use tcp_redis::TcpRedis;

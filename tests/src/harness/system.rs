@@ -1,6 +1,6 @@
 //! A running system and the questions that tests ask it.
 
-use super::http::{Client, request};
+use super::http::{HttpClient, request};
 use super::metrics::Metrics;
 use super::stat_log::{self, Decisions};
 use super::{ledger, wait};
@@ -19,7 +19,7 @@ pub struct System {
     #[serde(deserialize_with = "urls")]
     pub edges: Vec<String>,
     /// The origin nodes.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<SystemNode>,
     /// The ledger's Redis; absent when nobody told us.
     pub redis: Option<RedisAt>,
     /// The bearer token of the admin addresses.
@@ -28,7 +28,7 @@ pub struct System {
 
 /// One origin node.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Node {
+pub struct SystemNode {
     /// Its number.
     pub id: u32,
     /// Its share of the requests.
@@ -52,7 +52,7 @@ pub struct RedisAt {
 
 /// What the audit says of a sale.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Audit {
+pub struct AuditRun {
     /// Tickets that exist.
     pub capacity: u64,
     /// Tickets that nobody has.
@@ -115,20 +115,20 @@ impl System {
     ///
     /// # Errors
     /// No node answers.
-    pub async fn audit(&self, sale: &str) -> Result<Audit> {
+    pub async fn audit(&self, sale: &str) -> Result<AuditRun> {
         let path = format!("/v1/admin/sales/{sale}/audit");
         let answer = self.admin(Method::GET, &path, "").await?;
         answer.json().context("audit")
     }
 
     /// Asks the admin address of the first node that answers.
-    async fn admin(&self, method: Method, path: &str, body: &str) -> Result<super::Answer> {
+    async fn admin(&self, method: Method, path: &str, body: &str) -> Result<super::HttpReply> {
         let bearer = format!("Bearer {}", self.admin_token);
         let headers = [("authorization", bearer.as_str())];
         let mut last = None;
         for node in &self.nodes {
             let asked = request(method.clone(), path, &headers, body)?;
-            match Client::new(&node.admin)?.send(asked).await {
+            match HttpClient::new(&node.admin)?.send(asked).await {
                 Ok(answer) => return Ok(answer),
                 Err(lost) => last = Some(lost),
             }
@@ -144,7 +144,7 @@ impl System {
     pub async fn metrics(&self) -> Result<Vec<Option<Metrics>>> {
         let mut readings = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
-            let answer = Client::new(&node.admin)?.get("/metrics").await;
+            let answer = HttpClient::new(&node.admin)?.get("/metrics").await;
             let reading = answer.ok().filter(|a| a.status == StatusCode::OK);
             readings.push(reading.map(|answer| Metrics(answer.text())));
         }

@@ -1,7 +1,7 @@
 //! The edge as it goes to Cloudflare: what would be uploaded, and how long its runtime takes to start.
 
 use super::paths::{repository, workerd};
-use super::{Client, Program};
+use super::{HttpClient, Program};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 use std::process::Command;
@@ -63,7 +63,7 @@ pub async fn start() -> Result<Duration> {
         .current_dir(repository());
     let begun = Instant::now();
     let mut workerd = Program::start("workerd", command)?;
-    let mut client = Client::new(&format!("http://127.0.0.1:{port}"))?;
+    let mut client = HttpClient::new(&format!("http://127.0.0.1:{port}"))?;
     while client.get("/nothing").await.is_err() {
         if begun.elapsed() > START_WITHIN {
             bail!(

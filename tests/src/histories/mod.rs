@@ -5,12 +5,12 @@ pub mod world;
 use crate::harness::PrivateRedis;
 use fastrand::Rng;
 use lastseat_ledger::{Ledger, TermsChange};
-use shared::ledger_model::Command;
+use shared::ledger_model::ModelCommand;
 use shared::{
     BuyerId, Capacity, Order, OrderId, OrderState, Pass, Quantity, Reserve, SaleState, Terms,
     UnixMillis,
 };
-use world::World;
+use world::HistoryWorld;
 
 /// Commands in one history.
 pub const COMMANDS: u32 = 200;
@@ -64,7 +64,7 @@ pub async fn one(redis: &PrivateRedis, ledger: &Ledger, seed: u64) -> Result<(),
     let capacity = capacity(&mut rng);
     let open = terms.opens_at.0 == 0 && some(&mut rng, 0.9);
     let name = format!("history-{seed}-{:x}", fastrand::u64(..));
-    let mut world = World::new(redis, ledger, &name, capacity, terms, open).await?;
+    let mut world = HistoryWorld::new(redis, ledger, &name, capacity, terms, open).await?;
     let mut history = History { rng, next_order: 0 };
     for step in 0..COMMANDS {
         let pause = history.pause();
@@ -110,32 +110,32 @@ impl History {
         }
     }
 
-    fn command(&mut self, world: &World) -> Command {
+    fn command(&mut self, world: &HistoryWorld) -> ModelCommand {
         match self.rng.u32(0..100) {
             0..=44 => {
                 let size = if self.rng.u32(0..5) == 0 { 12 } else { 2 };
                 let size = self.rng.u32(1..=size);
-                Command::Reserve((0..size).map(|_| self.wish(world)).collect())
+                ModelCommand::Reserve((0..size).map(|_| self.wish(world)).collect())
             }
             45..=59 => {
                 let part = self.rng.u32(0..3) == 0;
                 let quantity = part.then(|| Quantity::new(self.rng.u64(1..5)).expect("small"));
-                Command::Confirm(self.order(world), quantity)
+                ModelCommand::Confirm(self.order(world), quantity)
             }
-            60..=72 => Command::Cancel(self.order(world)),
-            73..=80 => Command::Extend(self.order(world)),
-            81..=84 => Command::Sweep,
+            60..=72 => ModelCommand::Cancel(self.order(world)),
+            73..=80 => ModelCommand::Extend(self.order(world)),
+            81..=84 => ModelCommand::Sweep,
             85..=90 => {
                 let seen = (self.rng.u32(0..3) == 0).then(|| capacity(&mut self.rng));
-                Command::Restock(capacity(&mut self.rng), seen)
+                ModelCommand::Restock(capacity(&mut self.rng), seen)
             }
             91..=93 => {
                 let orders = (0..self.rng.u32(1..6)).map(|_| self.told(world));
                 let orders = orders.collect();
                 let passes = [Pass::First, Pass::Second, Pass::Last];
-                Command::Restore(orders, passes[self.rng.usize(0..3)])
+                ModelCommand::Restore(orders, passes[self.rng.usize(0..3)])
             }
-            94..=96 => Command::State(match self.rng.u32(0..40) {
+            94..=96 => ModelCommand::State(match self.rng.u32(0..40) {
                 0 => SaleState::Closed,
                 1..=14 => SaleState::Paused,
                 _ => SaleState::Open,
@@ -145,7 +145,7 @@ impl History {
     }
 
     /// An order as some node may have acknowledged it.
-    fn told(&mut self, world: &World) -> (OrderId, Order) {
+    fn told(&mut self, world: &HistoryWorld) -> (OrderId, Order) {
         let orders = &world.model().orders;
         let known = orders.iter().nth(self.rng.usize(0..2 * orders.len() + 1));
         let (id, mut order) = known.map_or_else(
@@ -190,7 +190,7 @@ impl History {
     }
 
     /// An order that holds tickets, most often, one that was granted, or one that was refused or never asked for.
-    fn order(&mut self, world: &World) -> OrderId {
+    fn order(&mut self, world: &HistoryWorld) -> OrderId {
         let taking = self.rng.bool();
         let orders = world.model().orders.iter();
         let granted: Vec<&OrderId> = orders
@@ -207,7 +207,7 @@ impl History {
         id(self.rng.u32(0..self.next_order.max(1) + 1))
     }
 
-    fn wish(&mut self, world: &World) -> Reserve {
+    fn wish(&mut self, world: &HistoryWorld) -> Reserve {
         let again = self.rng.u32(0..4) == 0;
         if again && let Some(old) = self.granted(world) {
             return old;
@@ -225,7 +225,7 @@ impl History {
     }
 
     /// A repeat of an order that was granted.
-    fn granted(&mut self, world: &World) -> Option<Reserve> {
+    fn granted(&mut self, world: &HistoryWorld) -> Option<Reserve> {
         let orders = &world.model().orders;
         let (id, order) = orders.iter().nth(self.rng.usize(0..orders.len().max(1)))?;
         if order.is_tombstone() {
@@ -238,7 +238,7 @@ impl History {
         })
     }
 
-    fn terms(&mut self, world: &World) -> Command {
+    fn terms(&mut self, world: &HistoryWorld) -> ModelCommand {
         let mut change = TermsChange::default();
         match self.rng.u32(0..5) {
             0 => change.hold_ms = Some(self.rng.u64(0..4_000)),
@@ -247,7 +247,7 @@ impl History {
             3 => change.opens_at = Some(world.now().plus(self.rng.u64(0..2_000))),
             _ => change.closes_at = Some(world.now().plus(self.rng.u64(0..90_000))),
         }
-        Command::Terms(change)
+        ModelCommand::Terms(change)
     }
 }
 

@@ -1,11 +1,11 @@
 //! A sale in Redis beside the same sale in the model, with a clock that the test moves.
 
 use crate::harness::PrivateRedis;
-use lastseat_ledger::ack_journal::Told;
+use lastseat_ledger::ack_journal::AckedOrder;
 use lastseat_ledger::scripts::Scripts;
 use lastseat_ledger::{Created, Fault, Ledger, LedgerUrl};
 use shared::ledger_model::event_log::Entry;
-use shared::ledger_model::{Answer, Command, Sale};
+use shared::ledger_model::{ModelCommand, ModelReply, Sale};
 use shared::{Capacity, SaleId, Terms, UnixMillis};
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ pub async fn redis_says(redis: &PrivateRedis, words: &[&str]) {
 
 /// One sale, twice.
 #[derive(Debug)]
-pub struct World {
+pub struct HistoryWorld {
     ledger: Ledger,
     clock: redis::aio::MultiplexedConnection,
     sale: SaleId,
@@ -99,7 +99,7 @@ pub struct World {
     now: UnixMillis,
 }
 
-impl World {
+impl HistoryWorld {
     pub async fn new(
         redis: &PrivateRedis,
         ledger: &Ledger,
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// Carries one command out on both; an error says how they differ.
-    pub async fn apply(&mut self, command: &Command) -> Result<(), String> {
+    pub async fn apply(&mut self, command: &ModelCommand) -> Result<(), String> {
         let (expected, entry) = self.model.apply(command, self.now);
         self.entries.extend(entry);
         let (snapshot, answer) = self.ask(command).await.map_err(|fault| fault.to_string())?;
@@ -168,51 +168,51 @@ impl World {
         Ok(())
     }
 
-    async fn ask(&self, command: &Command) -> Result<(shared::Snapshot, Answer), Fault> {
+    async fn ask(&self, command: &ModelCommand) -> Result<(shared::Snapshot, ModelReply), Fault> {
         let (ledger, sale) = (&self.ledger, &self.sale);
         let reply = match command {
-            Command::Reserve(batch) => ledger
+            ModelCommand::Reserve(batch) => ledger
                 .reserve(sale, batch)
                 .await?
-                .map(|(s, v)| (s, Answer::Orders(v))),
-            Command::Confirm(id, quantity) => ledger
+                .map(|(s, v)| (s, ModelReply::Orders(v))),
+            ModelCommand::Confirm(id, quantity) => ledger
                 .confirm(sale, id, *quantity)
                 .await?
-                .map(|(s, v)| (s, Answer::Order(v))),
-            Command::Cancel(id) => ledger
+                .map(|(s, v)| (s, ModelReply::Order(v))),
+            ModelCommand::Cancel(id) => ledger
                 .cancel(sale, id)
                 .await?
-                .map(|(s, v)| (s, Answer::Order(v))),
-            Command::Extend(id) => ledger
+                .map(|(s, v)| (s, ModelReply::Order(v))),
+            ModelCommand::Extend(id) => ledger
                 .extend(sale, id)
                 .await?
-                .map(|(s, v)| (s, Answer::Order(v))),
-            Command::Sweep => ledger
+                .map(|(s, v)| (s, ModelReply::Order(v))),
+            ModelCommand::Sweep => ledger
                 .sweep(sale)
                 .await?
-                .map(|(s, n)| (s, Answer::Swept(n))),
-            Command::Restock(capacity, seen) => ledger
+                .map(|(s, n)| (s, ModelReply::Swept(n))),
+            ModelCommand::Restock(capacity, seen) => ledger
                 .restock(sale, *capacity, *seen)
                 .await?
-                .map(|(s, c)| (s, Answer::Sale(c))),
-            Command::State(state) => ledger
+                .map(|(s, c)| (s, ModelReply::Sale(c))),
+            ModelCommand::State(state) => ledger
                 .set_state(sale, *state)
                 .await?
-                .map(|(s, c)| (s, Answer::Sale(c))),
-            Command::Terms(change) => ledger
+                .map(|(s, c)| (s, ModelReply::Sale(c))),
+            ModelCommand::Terms(change) => ledger
                 .set_terms(sale, change)
                 .await?
-                .map(|(s, c)| (s, Answer::Sale(c))),
-            Command::Restore(told, pass) => {
+                .map(|(s, c)| (s, ModelReply::Sale(c))),
+            ModelCommand::Restore(told, pass) => {
                 let told = told.iter().map(|(id, order)| {
                     let (commit_seq, order) = (0, order.clone());
-                    (id.clone(), Told { commit_seq, order })
+                    (id.clone(), AckedOrder { commit_seq, order })
                 });
                 let orders: Vec<_> = told.collect();
                 ledger
                     .restore(sale, 1, &orders, *pass)
                     .await?
-                    .map(|(s, became)| (s, Answer::Restored(became)))
+                    .map(|(s, became)| (s, ModelReply::Restored(became)))
             }
         };
         reply.ok_or_else(|| Fault::Corrupt("the sale is gone".into()))

@@ -13,7 +13,7 @@ use crate::harness::paths::repository;
 use crate::harness::{Durability, PrivateRedis};
 use crate::histories;
 use crate::histories::world::{CLOCK, on_test_clock};
-use crate::plays::{self, Play, Stage};
+use crate::plays::{self, Play, TranscriptStage};
 use anyhow::{Context, Result, bail, ensure};
 use lastseat_ledger::scripts::Scripts;
 use lastseat_ledger::{Ledger, LedgerUrl};
@@ -153,7 +153,7 @@ impl Trial {
             return Ok((Seen::ByHistory, difference));
         }
         let scripts = self.scripts(mutant, plays::on_test_clock);
-        let mut stage = Stage::new(&self.redis, &scripts).map_err(anyhow::Error::msg)?;
+        let mut stage = TranscriptStage::new(&self.redis, &scripts).map_err(anyhow::Error::msg)?;
         if let Some(difference) = self.plays.iter().find_map(|play| stage.check(play).err()) {
             return Ok((Seen::ByPlay, difference));
         }
@@ -188,7 +188,7 @@ impl Trial {
 
     fn clock_sees(&self, mutant: &Mutant) -> Result<(Seen, String)> {
         let scripts = self.scripts(mutant, |_, text| text);
-        let mut stage = Stage::new(&self.redis, &scripts).map_err(anyhow::Error::msg)?;
+        let mut stage = TranscriptStage::new(&self.redis, &scripts).map_err(anyhow::Error::msg)?;
         Ok(match stage.reads_the_clock_of_redis() {
             Err(difference) => (Seen::ByClock, difference),
             Ok(()) => (Seen::Never, String::new()),

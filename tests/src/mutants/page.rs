@@ -3,7 +3,7 @@
 use super::Seen;
 use super::lua::Mutant;
 use super::reasons::{Reason, Reasons};
-use super::rust::Outcomes;
+use super::rust::MutantOutcomes;
 use crate::harness::paths::repository;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ pub fn scripts(found: &[(Mutant, Seen)]) -> String {
 
 /// The table of files.
 #[must_use]
-pub fn files(found: &Outcomes) -> String {
+pub fn files(found: &MutantOutcomes) -> String {
     let mut text = String::from(
         "| file | mutants | seen | do not compile | survive |\n|---|---:|---:|---:|---:|\n",
     );

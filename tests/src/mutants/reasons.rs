@@ -9,7 +9,7 @@ use std::fs;
 /// Why a mutant may survive.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum ReasonKind {
     /// It does the same as the original, whatever is asked.
     Equivalent,
     /// It does the same, sooner or later.
@@ -22,7 +22,7 @@ pub enum Kind {
     Simulated,
 }
 
-impl Kind {
+impl ReasonKind {
     /// Its word in tables.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -41,7 +41,7 @@ impl Kind {
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: ReasonKind,
     /// A sentence.
     pub reason: String,
     /// The mutants.

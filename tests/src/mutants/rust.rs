@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// How the mutants of one file fared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
+pub struct MutantCount {
     /// Tried.
     pub mutants: u32,
     /// Seen by a test, or never ending.
@@ -26,9 +26,9 @@ struct Outcome {
 
 /// What it found, by mutant: its name without the line number, which changes.
 #[derive(Clone, Debug, Default)]
-pub struct Outcomes(BTreeMap<String, Outcome>);
+pub struct MutantOutcomes(BTreeMap<String, Outcome>);
 
-impl Outcomes {
+impl MutantOutcomes {
     /// Adds what is in the `outcomes.json` of a run; a mutant that was tried before counts as it is there.
     ///
     /// # Errors
@@ -58,8 +58,8 @@ impl Outcomes {
 
     /// By file.
     #[must_use]
-    pub fn files(&self) -> BTreeMap<&str, Count> {
-        let mut files = BTreeMap::<&str, Count>::new();
+    pub fn files(&self) -> BTreeMap<&str, MutantCount> {
+        let mut files = BTreeMap::<&str, MutantCount>::new();
         for outcome in self.0.values() {
             let count = files.entry(&outcome.file).or_default();
             count.mutants += 1;

@@ -1,7 +1,7 @@
 //! Draws stacks as a flame graph: a box for each call, as wide as the samples in which it was on the way, its callers below
 //! it. After Brendan Gregg, "The Flame Graph", Communications of the ACM 59(6), 2016.
 
-use super::stacks::{Kind, Stack};
+use super::stacks::{CallStack, FrameKind};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -17,13 +17,13 @@ const HEAD: f64 = 44.0;
 #[derive(Default)]
 struct Call {
     samples: usize,
-    kind: Option<Kind>,
+    kind: Option<FrameKind>,
     calls: BTreeMap<String, Call>,
 }
 
 /// The picture of `stacks`, under this heading.
 #[must_use]
-pub fn draw(stacks: &[Stack], heading: &str) -> String {
+pub fn draw(stacks: &[CallStack], heading: &str) -> String {
     let mut root = Call {
         samples: stacks.len(),
         ..Call::default()
@@ -48,7 +48,7 @@ pub fn draw(stacks: &[Stack], heading: &str) -> String {
         escaped(heading)
     );
     let mut x = 6.0;
-    for kind in Kind::ALL {
+    for kind in FrameKind::ALL {
         let _ = writeln!(
             out,
             "<rect x=\"{x}\" y=\"25\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{}\" y=\"35\" font-family=\"sans-serif\">{}</text>",
@@ -95,7 +95,7 @@ pub fn draw(stacks: &[Stack], heading: &str) -> String {
 
 struct Drawn<'a> {
     name: &'a str,
-    kind: Kind,
+    kind: FrameKind,
     x: f64,
     width: f64,
     row: usize,
@@ -106,7 +106,7 @@ fn place<'a>(call: &'a Call, x: f64, row: usize, all: f64, boxes: &mut Vec<Drawn
     for (name, called) in &call.calls {
         let width = called.samples as f64 / all * WIDTH;
         if width >= NARROWEST {
-            let kind = called.kind.unwrap_or(Kind::Program);
+            let kind = called.kind.unwrap_or(FrameKind::Program);
             boxes.push(Drawn {
                 name,
                 kind,
@@ -120,13 +120,13 @@ fn place<'a>(call: &'a Call, x: f64, row: usize, all: f64, boxes: &mut Vec<Drawn
     }
 }
 
-const fn colour(kind: Kind) -> &'static str {
+const fn colour(kind: FrameKind) -> &'static str {
     match kind {
-        Kind::Kernel => "#f2b56b",
-        Kind::Garbage => "#e58a8a",
-        Kind::Script => "#8fcf9a",
-        Kind::Memory => "#d8b4e2",
-        Kind::Program => "#9cc3ea",
+        FrameKind::Kernel => "#f2b56b",
+        FrameKind::Garbage => "#e58a8a",
+        FrameKind::Script => "#8fcf9a",
+        FrameKind::Memory => "#d8b4e2",
+        FrameKind::Program => "#9cc3ea",
     }
 }
 
@@ -139,13 +139,13 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stacks::Frame;
+    use super::super::stacks::StackFrame;
     use super::*;
 
-    fn stack(names: &[&str]) -> Stack {
-        let frame = |name: &&str| Frame {
+    fn stack(names: &[&str]) -> CallStack {
+        let frame = |name: &&str| StackFrame {
             name: (*name).to_owned(),
-            kind: Kind::Program,
+            kind: FrameKind::Program,
         };
         names.iter().map(frame).collect()
     }

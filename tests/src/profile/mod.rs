@@ -7,7 +7,7 @@ pub mod stacks;
 use crate::bench::scenes::{Scene, Under};
 use crate::harness::paths::{repository, scratch};
 use anyhow::{Context, Result, ensure};
-use stacks::{Kind, Stack};
+use stacks::{CallStack, FrameKind};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
@@ -25,7 +25,7 @@ const TOP: usize = 8;
 #[derive(Debug)]
 pub struct Profile {
     scene: Scene,
-    stacks: Vec<Stack>,
+    stacks: Vec<CallStack>,
     us: f64,
 }
 
@@ -50,7 +50,7 @@ pub async fn run(only: &[String]) -> Result<()> {
         eprintln!("profile: {}", scene.sentence());
         profiles.push(take(scene).await.with_context(|| scene.word())?);
     }
-    let docs = repository().join("docs");
+    let docs = repository().join("docs/evidence");
     for profile in &profiles {
         let file = docs
             .join("profiles")
@@ -113,7 +113,7 @@ async fn take(scene: Scene) -> Result<Profile> {
     })
 }
 
-fn read(data: &Path, compiles: bool) -> Result<Vec<Stack>> {
+fn read(data: &Path, compiles: bool) -> Result<Vec<CallStack>> {
     let output = Command::new("perf")
         .args(["script", "--no-inline", "-F", "comm,tid,ip,sym,dso", "-i"])
         .arg(data)
@@ -148,11 +148,11 @@ make profile ONLY=edge-refusal  # one, and no page
 fn page(profiles: &[Profile]) -> String {
     let mut out = INTRO.to_owned();
     out += "\n| load | processor time | ";
-    for kind in Kind::ALL {
+    for kind in FrameKind::ALL {
         let _ = write!(out, "{} | ", kind.name());
     }
     out += "\n|---|---|";
-    out += &"---|".repeat(Kind::ALL.len());
+    out += &"---|".repeat(FrameKind::ALL.len());
     out += "\n";
     for profile in profiles {
         let _ = write!(
@@ -163,7 +163,7 @@ fn page(profiles: &[Profile]) -> String {
             profile.us
         );
         let shares = profile.shares();
-        for kind in Kind::ALL {
+        for kind in FrameKind::ALL {
             let share = shares.get(&kind).copied().unwrap_or(0.0);
             let _ = write!(out, "{share:.0} % | ");
         }
@@ -190,7 +190,7 @@ fn page(profiles: &[Profile]) -> String {
 
 impl Profile {
     /// Percent of the samples by what they were spent on.
-    fn shares(&self) -> BTreeMap<Kind, f64> {
+    fn shares(&self) -> BTreeMap<FrameKind, f64> {
         let mut shares = BTreeMap::new();
         for stack in &self.stacks {
             *shares.entry(stacks::spent_on(stack)).or_default() += 100.0 / self.stacks.len() as f64;

@@ -2,7 +2,7 @@
 
 /// What a frame belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum FrameKind {
     /// The kernel.
     Kernel,
     /// V8 collects garbage, or the objects that a request leaves are destroyed.
@@ -15,7 +15,7 @@ pub enum Kind {
     Program,
 }
 
-impl Kind {
+impl FrameKind {
     /// All, as tables and pictures have them.
     pub const ALL: [Self; 5] = [
         Self::Kernel,
@@ -40,15 +40,15 @@ impl Kind {
 
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct StackFrame {
     /// The function, shortened.
     pub name: String,
     /// What it belongs to.
-    pub kind: Kind,
+    pub kind: FrameKind,
 }
 
 /// The calls of one sample, the outermost first.
-pub type Stack = Vec<Frame>;
+pub type CallStack = Vec<StackFrame>;
 
 /// Longest name of a function that is kept.
 const NAME_MAX: usize = 72;
@@ -56,9 +56,9 @@ const NAME_MAX: usize = 72;
 /// All stacks in `text`, which `perf script -F comm,tid,ip,sym,dso` printed. Where `compiles`, what has no name was compiled by
 /// V8; elsewhere it is where the callers could not be followed any further.
 #[must_use]
-pub fn parse(text: &str, compiles: bool) -> Vec<Stack> {
+pub fn parse(text: &str, compiles: bool) -> Vec<CallStack> {
     let mut stacks = Vec::new();
-    let mut stack = Stack::new();
+    let mut stack = CallStack::new();
     for line in text.lines().chain([""]) {
         if line.trim().is_empty() {
             if !stack.is_empty() {
@@ -75,22 +75,22 @@ pub fn parse(text: &str, compiles: bool) -> Vec<Stack> {
 }
 
 /// `ffffffff81a0 tcp_sendmsg ([kernel.kallsyms])`
-fn frame(line: &str, compiles: bool) -> Option<Frame> {
+fn frame(line: &str, compiles: bool) -> Option<StackFrame> {
     let (_, rest) = line.split_once(' ')?;
     let (symbol, dso) = rest.rsplit_once(" (")?;
     let dso = dso.trim_end_matches(')');
     let kind = if dso.starts_with("[kernel") || dso.starts_with("[k") {
-        Kind::Kernel
+        FrameKind::Kernel
     } else if compiles && is_script(symbol, dso) {
-        Kind::Script
+        FrameKind::Script
     } else if is_garbage(symbol) {
-        Kind::Garbage
+        FrameKind::Garbage
     } else if is_memory(symbol) {
-        Kind::Memory
+        FrameKind::Memory
     } else {
-        Kind::Program
+        FrameKind::Program
     };
-    Some(Frame {
+    Some(StackFrame {
         name: shortened(symbol, dso, kind),
         kind,
     })
@@ -133,9 +133,9 @@ fn is_memory(symbol: &str) -> bool {
 }
 
 /// Without what stands in brackets, and not too long.
-fn shortened(symbol: &str, dso: &str, kind: Kind) -> String {
+fn shortened(symbol: &str, dso: &str, kind: FrameKind) -> String {
     if symbol == "[unknown]" {
-        if kind == Kind::Script {
+        if kind == FrameKind::Script {
             return "[JavaScript or WebAssembly]".to_owned();
         }
         let library = dso.rsplit('/').next().unwrap_or(dso);
@@ -161,11 +161,11 @@ fn shortened(symbol: &str, dso: &str, kind: Kind) -> String {
 
 /// What a sample was spent on: on garbage if that is anywhere in its calls, else on what its innermost call belongs to.
 #[must_use]
-pub fn spent_on(stack: &Stack) -> Kind {
-    if stack.iter().any(|frame| frame.kind == Kind::Garbage) {
-        return Kind::Garbage;
+pub fn spent_on(stack: &CallStack) -> FrameKind {
+    if stack.iter().any(|frame| frame.kind == FrameKind::Garbage) {
+        return FrameKind::Garbage;
     }
-    stack.last().map_or(Kind::Program, |frame| frame.kind)
+    stack.last().map_or(FrameKind::Program, |frame| frame.kind)
 }
 
 #[cfg(test)]
@@ -185,16 +185,19 @@ mod tests {
     fn a_stack_begins_with_its_outermost_call_and_knows_what_calls_belong_to() {
         let stacks = parse(TEXT, true);
         assert_eq!(stacks.len(), 2);
-        let kinds: Vec<Kind> = stacks[0].iter().map(|frame| frame.kind).collect();
-        assert_eq!(kinds, [Kind::Program, Kind::Script, Kind::Kernel]);
+        let kinds: Vec<FrameKind> = stacks[0].iter().map(|frame| frame.kind).collect();
+        assert_eq!(
+            kinds,
+            [FrameKind::Program, FrameKind::Script, FrameKind::Kernel]
+        );
         assert_eq!(stacks[0][0].name, "kj::_::waitImpl");
     }
 
     #[test]
     fn what_is_done_for_garbage_is_garbage_whoever_does_it() {
         let stacks = parse(TEXT, true);
-        assert_eq!(spent_on(&stacks[0]), Kind::Kernel);
-        assert_eq!(spent_on(&stacks[1]), Kind::Garbage);
+        assert_eq!(spent_on(&stacks[0]), FrameKind::Kernel);
+        assert_eq!(spent_on(&stacks[1]), FrameKind::Garbage);
     }
 
     #[test]
@@ -202,7 +205,7 @@ mod tests {
         let name = shortened(
             "<tokio::net::TcpStream as core::fmt::Debug>::fmt",
             "x",
-            Kind::Program,
+            FrameKind::Program,
         );
         assert!(name.contains("TcpStream"), "{name}");
     }

@@ -4,12 +4,12 @@
 //! Everything runs on one thread: the generator shares the machine with what it measures.
 
 use super::buyers::Buyers;
-use super::order::{Heard, Orders, REPEAT_AFTER_MS, heard, tier};
-use super::stage::Stage;
-use super::tally::Tally;
-use super::waiting::{Turn, Waiting};
+use super::order::{CrowdOrders, LastReply, REPEAT_AFTER_MS, heard, tier};
+use super::stage::LoadStage;
+use super::tally::LoadTally;
+use super::waiting::{WaitingRequests, WaitingTurn};
 use crate::harness::processes::thread_cpu;
-use crate::harness::{Answer, Client, Lost};
+use crate::harness::{ConnectionLost, HttpClient, HttpReply};
 use anyhow::Result;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -32,7 +32,7 @@ const AWAY: Duration = Duration::from_secs(1);
 
 /// What the crowd wants.
 #[derive(Debug)]
-pub struct Plan {
+pub struct CrowdPlan {
     /// The doors: where orders go. Connections are spread over them in turn; one whose door does not answer
     /// knocks at the next for a while.
     pub urls: Vec<String>,
@@ -47,14 +47,14 @@ pub struct Plan {
     /// How many buyers come a second; `None` = as many as the connections carry.
     pub rate: Option<u32>,
     /// What a script beside the crowd sees.
-    pub stage: Rc<Stage>,
+    pub stage: Rc<LoadStage>,
 }
 
 /// What became of the crowd.
 #[derive(Debug)]
-pub struct Outcomes {
+pub struct CrowdOutcomes {
     /// What the buyers heard.
-    pub tally: Tally,
+    pub tally: LoadTally,
     /// From the first request to the last answer.
     pub took: Duration,
     /// Processor time that the crowd itself took.
@@ -67,10 +67,10 @@ struct Crowd {
     buyers: Buyers,
     count: u32,
     next: u32,
-    waiting: Waiting,
-    tally: Tally,
+    waiting: WaitingRequests,
+    tally: LoadTally,
     rate: Option<u32>,
-    stage: Rc<Stage>,
+    stage: Rc<LoadStage>,
     started: Instant,
     answered_at: Instant,
     opened: u64,
@@ -78,7 +78,7 @@ struct Crowd {
 }
 
 enum Next {
-    Ask(Turn),
+    Ask(WaitingTurn),
     Nap(Duration),
     Done,
 }
@@ -95,7 +95,7 @@ impl Crowd {
         let early = self.early(now);
         if self.next < self.count && !self.waiting.is_full() && early.is_none() {
             self.next += 1;
-            return Next::Ask(Turn {
+            return Next::Ask(WaitingTurn {
                 buyer: self.next - 1,
                 attempts: 0,
                 repeated: false,
@@ -116,7 +116,13 @@ impl Crowd {
         Some(comes.saturating_duration_since(now)).filter(|wait| !wait.is_zero())
     }
 
-    fn hear(&mut self, turn: Turn, door: usize, answer: &Result<Answer, Lost>, asked: Instant) {
+    fn hear(
+        &mut self,
+        turn: WaitingTurn,
+        door: usize,
+        answer: &Result<HttpReply, ConnectionLost>,
+        asked: Instant,
+    ) {
         let now = Instant::now();
         let took = now - asked;
         self.tally.requests += 1;
@@ -136,21 +142,21 @@ impl Crowd {
             self.given_up = true;
         }
         match (heard(answer, || self.buyers.key(turn.buyer)), tier) {
-            (Heard::Granted, Some(tier)) => {
+            (LastReply::Granted, Some(tier)) => {
                 self.tally.grant(turn.buyer, tier, took, now - turn.came);
                 self.tally.granted_at[door] += 1;
                 self.note();
             }
-            (Heard::Refused, Some(tier)) => {
+            (LastReply::Refused, Some(tier)) => {
                 self.tally.refuse(turn.buyer, tier, took);
                 self.note();
             }
-            (Heard::Granted | Heard::Refused, None) => self
+            (LastReply::Granted | LastReply::Refused, None) => self
                 .tally
                 .fail(turn.buyer, || format!("no tier in the answer {answer:?}")),
-            (Heard::Wrong(what), _) => self.tally.fail(turn.buyer, || what),
+            (LastReply::Wrong(what), _) => self.tally.fail(turn.buyer, || what),
             (
-                Heard::Later {
+                LastReply::Later {
                     wait_ms,
                     busy: true,
                 },
@@ -159,13 +165,13 @@ impl Crowd {
                 self.tally.busy_retries += 1;
                 self.again(turn, wait_ms, now, || "busy".to_owned());
             }
-            (Heard::Later { wait_ms, .. }, _) => {
+            (LastReply::Later { wait_ms, .. }, _) => {
                 self.tally.other_retries += 1;
                 self.again(turn, wait_ms, now, || format!("{answer:?}"));
             }
-            (Heard::Lost(why), _) => {
+            (LastReply::Lost(why), _) => {
                 self.tally.lost_answers += 1;
-                let turn = Turn {
+                let turn = WaitingTurn {
                     repeated: true,
                     ..turn
                 };
@@ -174,7 +180,13 @@ impl Crowd {
         }
     }
 
-    fn again(&mut self, mut turn: Turn, wait_ms: u32, now: Instant, why: impl FnOnce() -> String) {
+    fn again(
+        &mut self,
+        mut turn: WaitingTurn,
+        wait_ms: u32,
+        now: Instant,
+        why: impl FnOnce() -> String,
+    ) {
         turn.attempts += 1;
         let asked_for = now - turn.came;
         if turn.attempts >= ATTEMPTS_MAX || asked_for > PATIENCE {
@@ -200,16 +212,16 @@ impl Crowd {
 ///
 /// # Errors
 /// The plan has an address that cannot be one.
-pub async fn send(plan: Plan, mut observe: impl FnMut(&Tally)) -> Result<Outcomes> {
+pub async fn send(plan: CrowdPlan, mut observe: impl FnMut(&LoadTally)) -> Result<CrowdOutcomes> {
     let buyers = Buyers::new(plan.seed);
-    let orders = Rc::new(Orders::new(buyers, &plan.sale)?);
+    let orders = Rc::new(CrowdOrders::new(buyers, &plan.sale)?);
     let (started, cpu_before) = (Instant::now(), thread_cpu());
     let crowd = Rc::new(RefCell::new(Crowd {
         buyers,
         count: plan.buyers,
         next: 0,
-        waiting: Waiting::default(),
-        tally: Tally::new(plan.buyers, plan.urls.len())?,
+        waiting: WaitingRequests::default(),
+        tally: LoadTally::new(plan.buyers, plan.urls.len())?,
         rate: plan.rate,
         stage: plan.stage,
         started,
@@ -250,7 +262,7 @@ pub async fn send(plan: Plan, mut observe: impl FnMut(&Tally)) -> Result<Outcome
         crowd.tally.samples.insert(0, why);
     }
     observe(&crowd.tally);
-    Ok(Outcomes {
+    Ok(CrowdOutcomes {
         tally: crowd.tally,
         took,
         cpu,
@@ -260,7 +272,7 @@ pub async fn send(plan: Plan, mut observe: impl FnMut(&Tally)) -> Result<Outcome
 
 /// The doors as one connection knows them: its own first, the next one when that does not answer.
 struct Doors {
-    clients: Vec<(usize, Client)>,
+    clients: Vec<(usize, HttpClient)>,
     /// How many doors it is away from its own, and until when.
     away: Option<(usize, Instant)>,
 }
@@ -270,7 +282,7 @@ impl Doors {
         let mut clients = Vec::with_capacity(urls.len());
         for step in 0..urls.len() {
             let door = (home + step) % urls.len();
-            clients.push((door, Client::new(&urls[door])?));
+            clients.push((door, HttpClient::new(&urls[door])?));
         }
         Ok(Self {
             clients,
@@ -278,7 +290,7 @@ impl Doors {
         })
     }
 
-    fn present(&mut self) -> &mut (usize, Client) {
+    fn present(&mut self) -> &mut (usize, HttpClient) {
         self.away.take_if(|(_, until)| *until <= Instant::now());
         let step = self.away.map_or(0, |(step, _)| step);
         &mut self.clients[step]
@@ -291,7 +303,7 @@ impl Doors {
 }
 
 /// One connection's life. No borrow of the crowd is held while it waits.
-async fn carry(crowd: Rc<RefCell<Crowd>>, orders: Rc<Orders>, mut doors: Doors) {
+async fn carry(crowd: Rc<RefCell<Crowd>>, orders: Rc<CrowdOrders>, mut doors: Doors) {
     loop {
         let next = crowd.borrow_mut().next(Instant::now());
         match next {

@@ -15,7 +15,7 @@ pub mod tally;
 pub mod verdict;
 pub mod waiting;
 
-pub use options::Options;
+pub use options::LoadOptions;
 pub use progress::Progress;
-pub use report::Report;
+pub use report::LoadReport;
 pub use run::{against, run};

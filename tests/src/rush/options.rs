@@ -16,7 +16,7 @@ const TICKETS_MAX: i64 = CAPACITY_MAX as i64;
 /// answer; 2 wrong flags; 3 the rush could not be run.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "rush")]
-pub struct Options {
+pub struct LoadOptions {
     /// How many buyers come, each for one ticket.
     #[arg(long, default_value_t = 1_000_000)]
     #[arg(value_parser = value_parser!(u32).range(1..=BUYERS_MAX))]
@@ -76,7 +76,7 @@ fn fraction(text: &str) -> Result<f64, String> {
     }
 }
 
-impl Options {
+impl LoadOptions {
     /// The defaults, for tests that change a few.
     #[must_use]
     pub fn of(buyers: u32, tickets: u32, edge: Edge) -> Self {
@@ -120,25 +120,25 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Options::command().debug_assert();
+        LoadOptions::command().debug_assert();
     }
 
     #[test]
     fn a_target_needs_its_admin_address_and_a_node_to_kill_must_be_ours() {
-        assert!(Options::try_parse_from(["rush", "--target", "http://a:1"]).is_err());
+        assert!(LoadOptions::try_parse_from(["rush", "--target", "http://a:1"]).is_err());
         let aimed = "rush --target http://a:1 --admin http://a:2 --token t";
         let arguments: Vec<&str> = aimed.split(' ').collect();
-        assert!(Options::try_parse_from(&arguments).is_ok());
+        assert!(LoadOptions::try_parse_from(&arguments).is_ok());
         let killing = [arguments.as_slice(), &["--kill-node-at", "0.5"]].concat();
-        assert!(Options::try_parse_from(killing).is_err());
-        assert!(Options::try_parse_from(["rush", "--buyers", "0"]).is_err());
-        assert!(Options::try_parse_from(["rush", "--kill-node-at", "2"]).is_err());
+        assert!(LoadOptions::try_parse_from(killing).is_err());
+        assert!(LoadOptions::try_parse_from(["rush", "--buyers", "0"]).is_err());
+        assert!(LoadOptions::try_parse_from(["rush", "--kill-node-at", "2"]).is_err());
     }
 
     #[test]
     fn there_are_never_more_connections_than_buyers() {
-        assert_eq!(Options::of(10, 1, Edge::Workerd).connections(), 10);
-        assert_eq!(Options::of(1_000, 1, Edge::Workerd).connections(), 256);
-        assert_eq!(Options::of(1_000, 1, Edge::Wrangler).connections(), 64);
+        assert_eq!(LoadOptions::of(10, 1, Edge::Workerd).connections(), 10);
+        assert_eq!(LoadOptions::of(1_000, 1, Edge::Workerd).connections(), 256);
+        assert_eq!(LoadOptions::of(1_000, 1, Edge::Wrangler).connections(), 64);
     }
 }

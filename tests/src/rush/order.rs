@@ -1,8 +1,8 @@
 //! One order over HTTP: the request, and what its answer means for the buyer.
 
 use super::buyers::Buyers;
-use crate::harness::http::Sent;
-use crate::harness::{Answer, Lost};
+use crate::harness::http::SentRequest;
+use crate::harness::{ConnectionLost, HttpReply};
 use anyhow::Result;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -14,7 +14,7 @@ use shared::wire::messages::{OrderView, header};
 
 /// Builds the orders of one rush; what they have in common is made once.
 #[derive(Debug)]
-pub struct Orders {
+pub struct CrowdOrders {
     buyers: Buyers,
     uri: Uri,
     headers: HeaderMap,
@@ -23,7 +23,7 @@ pub struct Orders {
 const KEY: HeaderName = HeaderName::from_static(header::IDEMPOTENCY_KEY);
 const RETRY: HeaderName = HeaderName::from_static(header::RETRY);
 
-impl Orders {
+impl CrowdOrders {
     /// The orders of `buyers` in `sale`.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Orders {
     /// # Panics
     /// Never: a key is made of visible characters.
     #[must_use]
-    pub fn request(&self, number: u32, repeated: bool) -> Sent {
+    pub fn request(&self, number: u32, repeated: bool) -> SentRequest {
         let (name, key) = (self.buyers.name(number), self.buyers.key(number));
         let mut headers = self.headers.clone();
         let key = HeaderValue::from_maybe_shared(Bytes::from(key)).expect("a key is visible ASCII");
@@ -62,7 +62,7 @@ impl Orders {
 
 /// Who decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tier {
+pub enum AnsweringTier {
     /// The edge, alone.
     Edge,
     /// A node, from memory.
@@ -71,7 +71,7 @@ pub enum Tier {
     Ledger,
 }
 
-impl Tier {
+impl AnsweringTier {
     /// The tier that an answer names.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
@@ -104,18 +104,18 @@ pub struct AnsweredBy {
 
 impl AnsweredBy {
     /// One more.
-    pub const fn add(&mut self, tier: Tier) {
+    pub const fn add(&mut self, tier: AnsweringTier) {
         match tier {
-            Tier::Edge => self.edge += 1,
-            Tier::Origin => self.origin += 1,
-            Tier::Ledger => self.ledger += 1,
+            AnsweringTier::Edge => self.edge += 1,
+            AnsweringTier::Origin => self.origin += 1,
+            AnsweringTier::Ledger => self.ledger += 1,
         }
     }
 }
 
 /// What an attempt means for its buyer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum LastReply {
     /// A ticket.
     Granted,
     /// No, for good.
@@ -148,34 +148,37 @@ struct No {
 
 /// Which tier an answer names.
 #[must_use]
-pub fn tier(answer: &Answer) -> Option<Tier> {
-    Tier::named(answer.header(header::ANSWERED_BY))
+pub fn tier(answer: &HttpReply) -> Option<AnsweringTier> {
+    AnsweringTier::named(answer.header(header::ANSWERED_BY))
 }
 
 /// What `answer` means for the buyer of `key`.
 #[must_use]
-pub fn heard(answer: &Result<Answer, Lost>, key: impl FnOnce() -> String) -> Heard {
+pub fn heard(
+    answer: &Result<HttpReply, ConnectionLost>,
+    key: impl FnOnce() -> String,
+) -> LastReply {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(Lost::NotSent(_)) => {
-            return Heard::Later {
+        Err(ConnectionLost::NotSent(_)) => {
+            return LastReply::Later {
                 wait_ms: REPEAT_AFTER_MS,
                 busy: false,
             };
         }
-        Err(lost @ Lost::Unknown(_)) => return Heard::Lost(lost.to_string()),
+        Err(lost @ ConnectionLost::Unknown(_)) => return LastReply::Lost(lost.to_string()),
     };
     told(answer.status.as_u16(), &answer.body, key)
 }
 
 /// What an answer with this status and body means for the buyer of `key`.
 #[must_use]
-pub fn told(status: u16, body: &[u8], key: impl FnOnce() -> String) -> Heard {
+pub fn told(status: u16, body: &[u8], key: impl FnOnce() -> String) -> LastReply {
     let text = || format!("{status} {}", String::from_utf8_lossy(body));
-    let wrong = || Heard::Wrong(text());
+    let wrong = || LastReply::Wrong(text());
     if status == 200 || status == 201 {
         return match serde_json::from_slice::<OrderView>(body) {
-            Ok(order) if order.order_id == key() && order.quantity == 1 => Heard::Granted,
+            Ok(order) if order.order_id == key() && order.quantity == 1 => LastReply::Granted,
             _ => wrong(),
         };
     }
@@ -183,21 +186,21 @@ pub fn told(status: u16, body: &[u8], key: impl FnOnce() -> String) -> Heard {
         (_, Ok(no)) if no.code.status() != status => wrong(),
         (_, Ok(no)) => said_no(&no).unwrap_or_else(wrong),
         // A fault of something in between, such as wrangler's proxy.
-        (500.., Err(_)) => Heard::Lost(text()),
+        (500.., Err(_)) => LastReply::Lost(text()),
         _ => wrong(),
     }
 }
 
-fn said_no(no: &No) -> Option<Heard> {
-    let later = |busy| Heard::Later {
+fn said_no(no: &No) -> Option<LastReply> {
+    let later = |busy| LastReply::Later {
         wait_ms: no.retry_after_ms.unwrap_or(LATER_MS),
         busy,
     };
     match no.code {
-        Code::SoldOut | Code::NotEnough | Code::Closed => Some(Heard::Refused),
+        Code::SoldOut | Code::NotEnough | Code::Closed => Some(LastReply::Refused),
         Code::Busy => Some(later(true)),
         Code::AllHeld | Code::NotOpen | Code::Paused | Code::Unavailable => Some(later(false)),
-        Code::OutcomeUnknown => Some(Heard::Lost("outcome_unknown".to_owned())),
+        Code::OutcomeUnknown => Some(LastReply::Lost("outcome_unknown".to_owned())),
         _ => None,
     }
 }
@@ -208,15 +211,15 @@ mod tests {
     use hyper::StatusCode;
     use shared::{Problem, Refusal};
 
-    fn answer(status: u16, body: String) -> Result<Answer, Lost> {
-        Ok(Answer {
+    fn answer(status: u16, body: String) -> Result<HttpReply, ConnectionLost> {
+        Ok(HttpReply {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
             body: body.into(),
         })
     }
 
-    fn no(problem: &Problem) -> Heard {
+    fn no(problem: &Problem) -> LastReply {
         let body = serde_json::to_string(problem).unwrap();
         heard(&answer(problem.status, body), String::new)
     }
@@ -227,32 +230,35 @@ mod tests {
             assert!(refusal.may_pass_later());
             let later = no(&Problem::refusal(refusal));
             assert!(
-                matches!(later, Heard::Later { busy: false, .. }),
+                matches!(later, LastReply::Later { busy: false, .. }),
                 "{later:?}"
             );
         }
-        let busy = Heard::Later {
+        let busy = LastReply::Later {
             wait_ms: 70,
             busy: true,
         };
         assert_eq!(no(&Problem::refusal(Refusal::Busy(70))), busy);
-        assert_eq!(no(&Problem::refusal(Refusal::SoldOut)), Heard::Refused);
+        assert_eq!(no(&Problem::refusal(Refusal::SoldOut)), LastReply::Refused);
     }
 
     #[test]
     fn a_lost_answer_is_repeated_and_a_foreign_one_is_wrong() {
         let lost = no(&Problem::new(Code::OutcomeUnknown));
-        assert!(matches!(lost, Heard::Lost(_)), "{lost:?}");
+        assert!(matches!(lost, LastReply::Lost(_)), "{lost:?}");
         let proxy = heard(
             &answer(500, "Internal Server Error".to_owned()),
             String::new,
         );
-        assert!(matches!(proxy, Heard::Lost(_)), "{proxy:?}");
-        assert!(matches!(no(&Problem::new(Code::Corrupt)), Heard::Wrong(_)));
-        assert!(matches!(no(&Problem::invalid("x")), Heard::Wrong(_)));
+        assert!(matches!(proxy, LastReply::Lost(_)), "{proxy:?}");
+        assert!(matches!(
+            no(&Problem::new(Code::Corrupt)),
+            LastReply::Wrong(_)
+        ));
+        assert!(matches!(no(&Problem::invalid("x")), LastReply::Wrong(_)));
         let other = r#"{"order_id":"y","sale":"s","buyer":"b","quantity":1,
             "state":"confirmed","created_at":1}"#;
         let other = heard(&answer(201, other.to_owned()), || "x".to_owned());
-        assert!(matches!(other, Heard::Wrong(_)), "{other:?}");
+        assert!(matches!(other, LastReply::Wrong(_)), "{other:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! The report of a rush as a picture: who answered how many, from the crowd to the tickets.
 
-use super::report::{Report, thousands};
+use super::report::{LoadReport, thousands};
 use std::fmt::Write;
 
 /// Width of the longest bar.
@@ -23,7 +23,7 @@ struct Bar {
 
 /// An SVG of the funnel. Bars are drawn on a logarithmic scale, which the picture says.
 #[must_use]
-pub fn svg(report: &Report) -> String {
+pub fn svg(report: &LoadReport) -> String {
     let bars = bars(report);
     let height = 96 + ROW * u32::try_from(bars.len()).unwrap_or(0);
     let mut out = format!(
@@ -67,7 +67,7 @@ pub fn svg(report: &Report) -> String {
     out
 }
 
-fn title(report: &Report) -> String {
+fn title(report: &LoadReport) -> String {
     format!(
         "{} buyers for {} tickets in {:.0} seconds, edge and all on one 2-core machine",
         thousands(report.buyers),
@@ -76,7 +76,7 @@ fn title(report: &Report) -> String {
     )
 }
 
-fn bars(report: &Report) -> Vec<Bar> {
+fn bars(report: &LoadReport) -> Vec<Bar> {
     let by = report.more.all_answered_by;
     vec![
         Bar {

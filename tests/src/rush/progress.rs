@@ -2,7 +2,7 @@
 //! elsewhere. Without colour, so `NO_COLOR` needs no care. Notes go to standard error; data is on
 //! standard output.
 
-use super::tally::Tally;
+use super::tally::LoadTally;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ impl Progress {
     }
 
     /// Shows the tally.
-    pub fn show(&mut self, tally: &Tally) {
+    pub fn show(&mut self, tally: &LoadTally) {
         match self {
             Self::Bar(bar) => {
                 bar.set_message(sold(tally));
@@ -74,7 +74,7 @@ impl Progress {
     }
 }
 
-fn sold(tally: &Tally) -> String {
+fn sold(tally: &LoadTally) -> String {
     match tally.errors {
         0 => format!("{} tickets sold", tally.granted),
         errors => format!("{} tickets sold, {errors} errors", tally.granted),

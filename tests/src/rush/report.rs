@@ -2,8 +2,8 @@
 
 use super::order::AnsweredBy;
 use super::picture;
-use super::tally::{Percentiles, Tally};
-use crate::harness::{Audit, Edge};
+use super::tally::{LoadTally, Percentiles};
+use crate::harness::{AuditRun, Edge};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::fmt::{self, Display};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// All that is known about one rush.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct LoadReport {
     /// How many buyers came.
     pub buyers: u64,
     /// How many tickets there were.
@@ -34,7 +34,7 @@ pub struct Report {
     /// Calls of the reserve script.
     pub ledger_round_trips: u64,
     /// The ledger's own account.
-    pub audit: Audit,
+    pub audit: AuditRun,
     /// Everything else.
     #[serde(flatten)]
     pub more: More,
@@ -97,7 +97,7 @@ pub struct Latency {
 impl Latency {
     /// From the histograms of a tally.
     #[must_use]
-    pub fn of(tally: &Tally) -> Self {
+    pub fn of(tally: &LoadTally) -> Self {
         Self {
             granted: Percentiles::of(&tally.granted_us),
             refused: Percentiles::of(&tally.refused_us),
@@ -130,7 +130,7 @@ pub fn ratio(part: u64, whole: u64) -> f64 {
     (part as f64 / whole as f64 * 10_000.0).round() / 10_000.0
 }
 
-impl Report {
+impl LoadReport {
     /// Whether the promise was kept.
     #[must_use]
     pub const fn is_good(&self) -> bool {
@@ -231,7 +231,7 @@ impl Display for NodeReport {
     }
 }
 
-impl Display for Report {
+impl Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.rows();
         let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);

@@ -1,15 +1,15 @@
 //! One rush from beginning to end.
 
 use super::buyers::Buyers;
-use super::crowd::{self, Outcomes, Plan};
-use super::options::Options;
+use super::crowd::{self, CrowdOutcomes, CrowdPlan};
+use super::options::LoadOptions;
 use super::progress::Progress;
-use super::report::{Latency, More, NodeReport, Report, ratio};
-use super::stage::Stage;
+use super::report::{Latency, LoadReport, More, NodeReport, ratio};
+use super::stage::LoadStage;
 use super::verdict;
 use crate::harness::metrics::Metrics;
 use crate::harness::paths::commit;
-use crate::harness::system::{Node, RedisAt};
+use crate::harness::system::{RedisAt, SystemNode};
 use crate::harness::{Cluster, Edge, Setup, System};
 use anyhow::{Context, Result, bail};
 use std::cell::Cell;
@@ -28,8 +28,8 @@ pub const RESERVE: &str = r#"script="reserve""#;
 /// sale, sends the crowd, and judges.
 ///
 /// # Errors
-/// It could not be run to its end. A broken promise is no error: see [`Report::is_good`].
-pub async fn run(options: &Options, mut progress: Progress) -> Result<Report> {
+/// It could not be run to its end. A broken promise is no error: see [`LoadReport::is_good`].
+pub async fn run(options: &LoadOptions, mut progress: Progress) -> Result<LoadReport> {
     if !options.target.is_empty() {
         return against(&target(options), options, &mut progress).await;
     }
@@ -55,8 +55,8 @@ pub async fn run(options: &Options, mut progress: Progress) -> Result<Report> {
 }
 
 /// The system that `--target` and its companions describe.
-fn target(options: &Options) -> System {
-    let nodes = options.admin.iter().zip(1..).map(|(admin, id)| Node {
+fn target(options: &LoadOptions) -> System {
+    let nodes = options.admin.iter().zip(1..).map(|(admin, id)| SystemNode {
         id,
         weight: 1,
         url: admin.clone(),
@@ -78,16 +78,16 @@ fn target(options: &Options) -> System {
 /// It could not be run to its end.
 pub async fn against(
     system: &System,
-    options: &Options,
+    options: &LoadOptions,
     progress: &mut Progress,
-) -> Result<Report> {
+) -> Result<LoadReport> {
     let (sale, seed) = (options.sale(), options.seed());
     system
         .create_sale(&sale, u64::from(options.tickets))
         .await?;
     let before = system.metrics().await?;
-    let (stage, killed) = (Rc::<Stage>::default(), Cell::new(None));
-    let plan = Plan {
+    let (stage, killed) = (Rc::<LoadStage>::default(), Cell::new(None));
+    let plan = CrowdPlan {
         urls: urls(options, system)?,
         sale: sale.clone(),
         buyers: options.buyers,
@@ -111,7 +111,7 @@ pub async fn against(
 }
 
 /// Where the orders go: to the edges, or to the nodes in the proportion of their weights.
-fn urls(options: &Options, system: &System) -> Result<Vec<String>> {
+fn urls(options: &LoadOptions, system: &System) -> Result<Vec<String>> {
     if options.edge != Edge::None || !options.target.is_empty() {
         if system.edges.is_empty() {
             bail!("the system has no edge");
@@ -127,9 +127,9 @@ fn urls(options: &Options, system: &System) -> Result<Vec<String>> {
 
 /// Does what `--kill-node-at` wants when it is time, and never ends.
 async fn kill_a_node(
-    options: &Options,
+    options: &LoadOptions,
     system: &System,
-    stage: &Stage,
+    stage: &LoadStage,
     killed: &Cell<Option<u32>>,
 ) -> Infallible {
     if let Some(fraction) = options.kill_node_at {
@@ -178,13 +178,13 @@ fn parts(
 }
 
 async fn judge(
-    options: &Options,
+    options: &LoadOptions,
     system: &System,
     sale: String,
     seed: u64,
-    outcomes: &Outcomes,
+    outcomes: &CrowdOutcomes,
     nodes: Vec<NodeReport>,
-) -> Result<Report> {
+) -> Result<LoadReport> {
     let tally = &outcomes.tally;
     let audit = system.audit(&sale).await?;
     let differences = match system.redis {
@@ -222,7 +222,7 @@ async fn judge(
         seed,
         commit: commit(),
     };
-    Ok(Report {
+    Ok(LoadReport {
         buyers: u64::from(options.buyers),
         tickets: u64::from(options.tickets),
         granted: tally.granted,

@@ -1,19 +1,19 @@
 //! What happens beside a crowd: a script sees how far the sale is, and acts when it is time.
 
-use super::tally::Tally;
+use super::tally::LoadTally;
 use std::cell::{Cell, RefCell};
 use tokio::sync::Notify;
 
 /// How far the crowd is, for a script that runs beside it on the same thread.
 #[derive(Debug, Default)]
-pub struct Stage {
+pub struct LoadStage {
     granted: Cell<u64>,
     refused: Cell<u64>,
     granted_at: RefCell<Vec<u64>>,
     changed: Notify,
 }
 
-impl Stage {
+impl LoadStage {
     /// Tickets that buyers were told they have.
     #[must_use]
     pub const fn granted(&self) -> u64 {
@@ -43,7 +43,7 @@ impl Stage {
         }
     }
 
-    pub(super) fn note(&self, tally: &Tally) {
+    pub(super) fn note(&self, tally: &LoadTally) {
         self.granted.set(tally.granted);
         self.refused.set(tally.refused_final);
         self.granted_at.borrow_mut().clone_from(&tally.granted_at);

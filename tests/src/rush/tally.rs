@@ -1,7 +1,7 @@
 //! What the buyers heard: one byte for each, and sums.
 
-use super::order::{AnsweredBy, Tier};
-use crate::harness::Answer;
+use super::order::{AnsweredBy, AnsweringTier};
+use crate::harness::HttpReply;
 use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// What became of one buyer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Outcome {
+pub enum OrderOutcome {
     /// No final answer.
     Open,
     /// A ticket.
@@ -40,9 +40,9 @@ pub struct Slow {
 
 /// What all buyers heard.
 #[derive(Debug)]
-pub struct Tally {
+pub struct LoadTally {
     /// By buyer.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<OrderOutcome>,
     /// Buyers with a ticket.
     pub granted: u64,
     /// Buyers who were refused for good.
@@ -79,7 +79,7 @@ pub struct Tally {
     pub slowest: Duration,
 }
 
-impl Tally {
+impl LoadTally {
     /// The tally of so many buyers at so many doors before they come.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl Tally {
     pub fn new(buyers: u32, doors: usize) -> Result<Self> {
         let histogram = || Histogram::new_with_bounds(1, LONGEST_US, 3);
         Ok(Self {
-            outcomes: vec![Outcome::Open; buyers as usize],
+            outcomes: vec![OrderOutcome::Open; buyers as usize],
             granted: 0,
             refused_final: 0,
             errors: 0,
@@ -115,8 +115,8 @@ impl Tally {
     }
 
     /// Buyer `number` has a ticket, after `took` for the last attempt and `waited` in all.
-    pub fn grant(&mut self, number: u32, tier: Tier, took: Duration, waited: Duration) {
-        self.settle(number, Outcome::Granted);
+    pub fn grant(&mut self, number: u32, tier: AnsweringTier, took: Duration, waited: Duration) {
+        self.settle(number, OrderOutcome::Granted);
         self.granted += 1;
         self.final_by.add(tier);
         self.granted_us.saturating_record(microseconds(took));
@@ -124,8 +124,8 @@ impl Tally {
     }
 
     /// Buyer `number` gets none.
-    pub fn refuse(&mut self, number: u32, tier: Tier, took: Duration) {
-        self.settle(number, Outcome::Refused);
+    pub fn refuse(&mut self, number: u32, tier: AnsweringTier, took: Duration) {
+        self.settle(number, OrderOutcome::Refused);
         self.refused_final += 1;
         self.final_by.add(tier);
         self.refused_us.saturating_record(microseconds(took));
@@ -148,20 +148,20 @@ impl Tally {
     }
 
     /// A buyer saw this 5xx.
-    pub fn fault(&mut self, answer: &Answer) {
+    pub fn fault(&mut self, answer: &HttpReply) {
         let code = answer.problem().map(|problem| problem.code.as_str());
         let name = format!(
             "{} {} by {}",
             answer.status.as_u16(),
             code.unwrap_or("of nobody knows what"),
-            super::order::tier(answer).map_or("something else", Tier::word),
+            super::order::tier(answer).map_or("something else", AnsweringTier::word),
         );
         *self.faults.entry(name).or_default() += 1;
     }
 
-    fn settle(&mut self, number: u32, outcome: Outcome) {
+    fn settle(&mut self, number: u32, outcome: OrderOutcome) {
         let slot = &mut self.outcomes[number as usize];
-        assert_eq!(*slot, Outcome::Open, "buyer {number} is settled once");
+        assert_eq!(*slot, OrderOutcome::Open, "buyer {number} is settled once");
         *slot = outcome;
     }
 }

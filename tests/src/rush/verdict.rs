@@ -1,8 +1,8 @@
 //! Whether the rush kept the promise: what the buyers heard against what the ledger has, both ways.
 
 use super::buyers::Buyers;
-use super::tally::{Outcome, Tally};
-use crate::harness::Audit;
+use super::tally::{LoadTally, OrderOutcome};
+use crate::harness::AuditRun;
 use shared::{Order, OrderId};
 use std::collections::HashMap;
 
@@ -11,12 +11,12 @@ const NAMED: usize = 3;
 
 /// Keys of one kind: how many, and a few of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keys {
+pub struct KeyVerdict {
     count: u64,
     named: Vec<String>,
 }
 
-impl Keys {
+impl KeyVerdict {
     fn add(&mut self, key: &str) {
         self.count += 1;
         if self.named.len() < NAMED {
@@ -45,22 +45,22 @@ impl Keys {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differences {
     /// Buyers who were told "yes" and whose order is not in the ledger, or not as they asked.
-    pub missing: Keys,
+    pub missing: KeyVerdict,
     /// Orders in the ledger of which no buyer was told "yes".
-    pub unheard: Keys,
+    pub unheard: KeyVerdict,
 }
 
 /// Compares the orders of the ledger with what the buyers heard.
 #[must_use]
 pub fn compare(
-    outcomes: &[Outcome],
+    outcomes: &[OrderOutcome],
     buyers: Buyers,
     orders: &HashMap<OrderId, Order>,
 ) -> Differences {
     let mut differences = Differences::default();
     let mut granted: Vec<bool> = outcomes
         .iter()
-        .map(|outcome| *outcome == Outcome::Granted)
+        .map(|outcome| *outcome == OrderOutcome::Granted)
         .collect();
     for (id, order) in orders {
         let number = buyers.whose(id.as_str());
@@ -88,8 +88,8 @@ pub fn compare(
 #[must_use]
 pub fn violations(
     tickets: u32,
-    tally: &Tally,
-    audit: &Audit,
+    tally: &LoadTally,
+    audit: &AuditRun,
     differences: Option<&Differences>,
 ) -> Vec<String> {
     let (tickets, taken) = (u64::from(tickets), audit.held + audit.confirmed);
@@ -141,7 +141,7 @@ pub fn violations(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rush::order::Tier;
+    use crate::rush::order::AnsweringTier;
     use shared::{BuyerId, OrderState, UnixMillis};
     use std::time::Duration;
 
@@ -161,19 +161,24 @@ mod tests {
         numbers.iter().map(|n| (id(*n), order(*n))).collect()
     }
 
-    fn tally(granted: &[u32], refused: &[u32]) -> Tally {
-        let mut tally = Tally::new(10, 1).unwrap();
+    fn tally(granted: &[u32], refused: &[u32]) -> LoadTally {
+        let mut tally = LoadTally::new(10, 1).unwrap();
         for number in granted {
-            tally.grant(*number, Tier::Ledger, Duration::ZERO, Duration::ZERO);
+            tally.grant(
+                *number,
+                AnsweringTier::Ledger,
+                Duration::ZERO,
+                Duration::ZERO,
+            );
         }
         for number in refused {
-            tally.refuse(*number, Tier::Edge, Duration::ZERO);
+            tally.refuse(*number, AnsweringTier::Edge, Duration::ZERO);
         }
         tally
     }
 
-    fn audit(capacity: u64, confirmed: u64) -> Audit {
-        Audit {
+    fn audit(capacity: u64, confirmed: u64) -> AuditRun {
+        AuditRun {
             capacity,
             free: capacity.saturating_sub(confirmed),
             held: 0,
@@ -185,8 +190,8 @@ mod tests {
 
     fn judge(
         tickets: u32,
-        tally: &Tally,
-        audit: &Audit,
+        tally: &LoadTally,
+        audit: &AuditRun,
         orders: &HashMap<OrderId, Order>,
     ) -> String {
         let differences = compare(&tally.outcomes, BUYERS, orders);
@@ -237,7 +242,7 @@ mod tests {
 
     #[test]
     fn an_audit_that_fails_is_a_violation() {
-        let bad = Audit {
+        let bad = AuditRun {
             ok: false,
             ..audit(1, 1)
         };

@@ -11,7 +11,7 @@ pub const WAITING_MAX: usize = 100_000;
 
 /// A buyer's turn to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
+pub struct WaitingTurn {
     /// Whose it is.
     pub buyer: u32,
     /// How often the buyer asked before.
@@ -25,7 +25,7 @@ pub struct Turn {
 #[derive(Debug, PartialEq, Eq)]
 struct Waits {
     until: Instant,
-    turn: Turn,
+    turn: WaitingTurn,
 }
 
 impl Ord for Waits {
@@ -42,16 +42,16 @@ impl PartialOrd for Waits {
 
 /// Those who wait, the first one due on top.
 #[derive(Debug, Default)]
-pub struct Waiting(BinaryHeap<Reverse<Waits>>);
+pub struct WaitingRequests(BinaryHeap<Reverse<Waits>>);
 
-impl Waiting {
+impl WaitingRequests {
     /// Lets a buyer wait.
-    pub fn push(&mut self, until: Instant, turn: Turn) {
+    pub fn push(&mut self, until: Instant, turn: WaitingTurn) {
         self.0.push(Reverse(Waits { until, turn }));
     }
 
     /// The next one who has waited long enough.
-    pub fn due(&mut self, now: Instant) -> Option<Turn> {
+    pub fn due(&mut self, now: Instant) -> Option<WaitingTurn> {
         if self.next_at()? > now {
             return None;
         }
@@ -80,13 +80,13 @@ mod tests {
     fn whoever_is_due_first_goes_first_and_nobody_goes_early() {
         let now = Instant::now();
         let after = |ms| now + Duration::from_millis(ms);
-        let turn = |buyer| Turn {
+        let turn = |buyer| WaitingTurn {
             buyer,
             attempts: 1,
             repeated: false,
             came: now,
         };
-        let mut waiting = Waiting::default();
+        let mut waiting = WaitingRequests::default();
         waiting.push(after(20), turn(1));
         waiting.push(after(10), turn(2));
         assert_eq!(waiting.due(after(9)), None);

@@ -11,7 +11,7 @@ use shared::{Order, OrderId, UnixMillis};
 
 /// A sale as its log tells it.
 #[derive(Debug, Default)]
-pub struct Audit {
+pub struct SimulatedAudit {
     book: OrderBook,
     capacity: u32,
     held: u32,
@@ -23,7 +23,7 @@ pub struct Audit {
     hold_times: Vec<(UnixMillis, u64)>,
 }
 
-impl Audit {
+impl SimulatedAudit {
     /// The sale that this log tells of.
     ///
     /// # Errors

@@ -1,11 +1,11 @@
 //! A buyer and the client that asks for it: one key for one order, repeated until there is an answer.
 
 use super::isolate::comes_back_ms;
-use super::message::{Answer, Op, Outcome, Request};
-use super::scenario::{Link, Plan, Then, Way};
-use super::world::{Event, World};
+use super::message::{Op, Request, RequestOutcome, SimulatedReply};
+use super::scenario::{FaultAftermath, FaultPlan, Link, LinkDirection};
+use super::world::{SimulatedWorld, WorldEvent};
 use fastrand::Rng;
-use shared::domain::order::Key;
+use shared::domain::order::KeySource;
 use shared::{BuyerId, Code, OrderId, OrderState, Quantity};
 
 /// How it ended for a buyer.
@@ -23,11 +23,11 @@ pub enum End {
 
 /// A buyer.
 #[derive(Debug)]
-pub struct Client {
+pub struct SimulatedClient {
     /// The item of the scenario.
     pub number: u64,
     /// What is planned.
-    pub plan: Plan,
+    pub plan: FaultPlan,
     /// Whether it comes when nothing is disturbed.
     pub quiet: bool,
     /// Who it is.
@@ -54,10 +54,17 @@ pub struct Client {
     rng: Rng,
 }
 
-impl Client {
+impl SimulatedClient {
     /// A buyer who arrives at `now`.
     #[must_use]
-    pub fn new(number: u64, plan: Plan, quiet: bool, buyer: BuyerId, now: u64, rng: Rng) -> Self {
+    pub fn new(
+        number: u64,
+        plan: FaultPlan,
+        quiet: bool,
+        buyer: BuyerId,
+        now: u64,
+        rng: Rng,
+    ) -> Self {
         Self {
             number,
             until: now + plan.patience_ms * 1_000,
@@ -89,7 +96,7 @@ impl Client {
     }
 }
 
-impl World<'_> {
+impl SimulatedWorld<'_> {
     /// A client asks, for the first time or again.
     pub(super) fn come(&mut self, c: usize) {
         let edges = self.edges.len();
@@ -110,9 +117,9 @@ impl World<'_> {
         client.call += 1;
         client.waiting = Some(client.call);
         let key = match (&client.id, client.unsure) {
-            (None, _) => Key::Made,
-            (Some(_), false) => Key::Sent,
-            (Some(_), true) => Key::Repeated,
+            (None, _) => KeySource::Made,
+            (Some(_), false) => KeySource::Sent,
+            (Some(_), true) => KeySource::Repeated,
         };
         let request = Request {
             client: c,
@@ -136,7 +143,7 @@ impl World<'_> {
         });
         let link = Link::Clients(edge);
         let rng = &mut self.clients[c].rng;
-        let copies = self.network.send(link, Way::In, doubles, rng);
+        let copies = self.network.send(link, LinkDirection::In, doubles, rng);
         if copies.len() > 1
             && let Some(id) = &request.id
         {
@@ -144,11 +151,11 @@ impl World<'_> {
         }
         for after in copies {
             let request = Box::new(request.clone());
-            self.push(after, Event::AtEdge { edge, request });
+            self.push(after, WorldEvent::AtEdge { edge, request });
         }
-        self.push(timeout * 1_000, Event::TimesOut { client: c, call });
+        self.push(timeout * 1_000, WorldEvent::TimesOut { client: c, call });
         if let Some((after, _)) = leaves {
-            self.push(after * 1_000, Event::Leaves { client: c });
+            self.push(after * 1_000, WorldEvent::Leaves { client: c });
         }
     }
 
@@ -174,7 +181,7 @@ impl World<'_> {
         }
         client.unsure |= client.op == Op::Order;
         let after = (away_ms + 100 + client.rng.u64(0..900)) * 1_000;
-        self.push(after, Event::Comes { client: c });
+        self.push(after, WorldEvent::Comes { client: c });
     }
 
     /// The buyer goes away in the middle of a request.
@@ -191,7 +198,7 @@ impl World<'_> {
     }
 
     /// An answer arrives; `None` = the connection broke.
-    pub(super) fn at_client(&mut self, c: usize, call: u32, answer: Option<Answer>) {
+    pub(super) fn at_client(&mut self, c: usize, call: u32, answer: Option<SimulatedReply>) {
         let Some(answer) = answer else {
             return self.no_answer(c, call);
         };
@@ -206,17 +213,17 @@ impl World<'_> {
         }
     }
 
-    fn order_answered(&mut self, c: usize, answer: &Answer) {
+    fn order_answered(&mut self, c: usize, answer: &SimulatedReply) {
         let client = &mut self.clients[c];
         match &answer.outcome {
-            Outcome::Granted(order, _) => {
+            RequestOutcome::Granted(order, _) => {
                 client.unsure = false;
                 client.id = Some(answer.id.clone());
                 client.granted = Some(answer.id.clone());
                 let (op, ms) = match (order.state, client.plan.then) {
-                    (OrderState::Held, Then::Pay(ms)) => (Op::Confirm, ms),
-                    (OrderState::Held, Then::Extend(ms)) => (Op::Extend, ms),
-                    (OrderState::Held | OrderState::Confirmed, Then::Cancel(ms)) => {
+                    (OrderState::Held, FaultAftermath::Pay(ms)) => (Op::Confirm, ms),
+                    (OrderState::Held, FaultAftermath::Extend(ms)) => (Op::Extend, ms),
+                    (OrderState::Held | OrderState::Confirmed, FaultAftermath::Cancel(ms)) => {
                         (Op::Cancel, ms)
                     }
                     (OrderState::Confirmed, _) => {
@@ -226,20 +233,20 @@ impl World<'_> {
                     _ => return self.ends(c, End::Served),
                 };
                 client.op = op;
-                self.push(ms * 1_000, Event::Comes { client: c });
+                self.push(ms * 1_000, WorldEvent::Comes { client: c });
             }
-            Outcome::Refused(refusal) => {
+            RequestOutcome::Refused(refusal) => {
                 if !refusal.may_pass_later() {
                     return self.ends(c, End::Refused(refusal.code()));
                 }
                 self.asks_later(c, &answer.outcome);
             }
-            Outcome::Trouble(Code::OutcomeUnknown) => {
+            RequestOutcome::Trouble(Code::OutcomeUnknown) => {
                 client.unsure = true;
                 client.id = Some(answer.id.clone());
                 self.asks_later(c, &answer.outcome);
             }
-            Outcome::Trouble(_) => {
+            RequestOutcome::Trouble(_) => {
                 if client.takes_new_keys() && !client.unsure {
                     client.id = None;
                 }
@@ -248,15 +255,15 @@ impl World<'_> {
         }
     }
 
-    fn change_answered(&mut self, c: usize, op: Op, answer: &Answer) {
+    fn change_answered(&mut self, c: usize, op: Op, answer: &SimulatedReply) {
         let client = &mut self.clients[c];
         match (&answer.outcome, op) {
-            (Outcome::Trouble(_), _) => self.asks_later(c, &answer.outcome),
-            (Outcome::Granted(..), Op::Extend) => {
+            (RequestOutcome::Trouble(_), _) => self.asks_later(c, &answer.outcome),
+            (RequestOutcome::Granted(..), Op::Extend) => {
                 client.op = Op::Confirm;
-                self.push(20_000, Event::Comes { client: c });
+                self.push(20_000, WorldEvent::Comes { client: c });
             }
-            (Outcome::Granted(..), Op::Confirm) => {
+            (RequestOutcome::Granted(..), Op::Confirm) => {
                 client.confirmed = true;
                 self.ends(c, End::Served);
             }
@@ -264,11 +271,11 @@ impl World<'_> {
         }
     }
 
-    fn asks_later(&mut self, c: usize, outcome: &Outcome) {
+    fn asks_later(&mut self, c: usize, outcome: &RequestOutcome) {
         let now = self.wall(0);
         let client = &mut self.clients[c];
         let ms = comes_back_ms(outcome, now, client.rng.f64());
-        self.push(ms * 1_000, Event::Comes { client: c });
+        self.push(ms * 1_000, WorldEvent::Comes { client: c });
     }
 
     fn ends(&mut self, c: usize, end: End) {

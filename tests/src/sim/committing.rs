@@ -1,17 +1,17 @@
 //! The committer's task at a node: it carries out what [`shared::admission::batcher`] says.
 
-use super::message::{By, Outcome};
+use super::message::{By, RequestOutcome};
 use super::node::{Busy, Heard, Purpose, Waits};
 use super::planted::Planted;
-use super::redis::Ask;
-use super::world::World;
-use shared::admission::batcher::{self, Round, Sending, Work};
-use shared::ledger_model::{self, Command};
+use super::redis::RedisAsk;
+use super::world::SimulatedWorld;
+use shared::admission::batcher::{self, BatchRound, Sending, Work};
+use shared::ledger_model::{self, ModelCommand};
 use shared::limits::BATCH_MAX;
 use shared::{Fault, OrderId, Refusal, Reserve, Verdict};
 use std::rc::Rc;
 
-impl World<'_> {
+impl SimulatedWorld<'_> {
     /// Lets the committer go on until it waits for the ledger or for work.
     pub(super) fn pump(&mut self, n: usize) {
         let now = self.ledger_now(n);
@@ -28,7 +28,7 @@ impl World<'_> {
             let Some(first) = left_over.or_else(|| desk.queue.pop_front()) else {
                 return;
             };
-            let mut round = Round::default();
+            let mut round = BatchRound::default();
             let mut refused = Vec::new();
             refused.extend(desk.rounds.sort(first, &desk.outlook, now, &mut round));
             while desk.rounds.has_room(&round)
@@ -46,16 +46,22 @@ impl World<'_> {
     pub(super) fn refuse(&mut self, n: usize, token: u64, refusal: Refusal) {
         if let Some((back, request, left)) = self.nodes[n].waiting.remove(&token) {
             left.set(true);
-            self.reply(n, back, &request, Outcome::Refused(refusal), By::Node(n));
+            self.reply(
+                n,
+                back,
+                &request,
+                RequestOutcome::Refused(refusal),
+                By::Node(n),
+            );
         }
     }
 
-    pub(super) fn carry_out(&mut self, n: usize, round: Round<Waits, (), ()>) {
+    pub(super) fn carry_out(&mut self, n: usize, round: BatchRound<Waits, (), ()>) {
         self.require(round.batch.len() <= BATCH_MAX, "a batch is too long");
         if !round.batch.is_empty() {
             let orders = round.batch.iter().map(|waiting| waiting.order.reserve());
             let orders: Vec<Reserve> = orders.collect();
-            let ask = Ask::Script(Rc::new(Command::Reserve(orders.clone())));
+            let ask = RedisAsk::Script(Rc::new(ModelCommand::Reserve(orders.clone())));
             self.busy(
                 n,
                 Some(Busy::Batch {
@@ -73,7 +79,11 @@ impl World<'_> {
 
     pub(super) fn poll(&mut self, n: usize) {
         self.busy(n, Some(Busy::Poll));
-        self.call(n, Purpose::Poll, Ask::Script(Rc::new(Command::Sweep)));
+        self.call(
+            n,
+            Purpose::Poll,
+            RedisAsk::Script(Rc::new(ModelCommand::Sweep)),
+        );
     }
 
     pub(super) fn busy(&mut self, n: usize, busy: Option<Busy>) {
@@ -105,7 +115,7 @@ impl World<'_> {
                     order.id = OrderId::parse(&id).unwrap_or_else(|_| order.id.clone());
                 }
             }
-            let ask = Ask::Script(Rc::new(Command::Reserve(orders.clone())));
+            let ask = RedisAsk::Script(Rc::new(ModelCommand::Reserve(orders.clone())));
             self.busy(
                 n,
                 Some(Busy::Batch {
@@ -123,7 +133,7 @@ impl World<'_> {
         };
         let verdicts = outcome.map(|(snapshot, answer)| {
             self.nodes[n].hear(&snapshot);
-            let ledger_model::Answer::Orders(mut verdicts) = answer else {
+            let ledger_model::ModelReply::Orders(mut verdicts) = answer else {
                 return Vec::new();
             };
             if swaps {
@@ -151,7 +161,7 @@ impl World<'_> {
     pub(super) fn poll_returned(&mut self, n: usize, heard: Heard) {
         let reply = heard.map(|reply| {
             reply.map(|(snapshot, answer)| match answer {
-                ledger_model::Answer::Swept(expired) => (snapshot, expired),
+                ledger_model::ModelReply::Swept(expired) => (snapshot, expired),
                 _ => (snapshot, 0),
             })
         });

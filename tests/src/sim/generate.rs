@@ -1,7 +1,10 @@
 //! Makes a scenario of a seed: small sales, so that the last ticket matters, and trouble of every kind.
 
 use super::chance::{happens, one, stream};
-use super::scenario::{Act, Fault, Item, Link, Plan, Scenario, Then, Way, What, Whose};
+use super::scenario::{
+    Act, FaultAftermath, FaultPlan, FaultScenario, InjectedFault, Item, Link, LinkDirection, What,
+    Whose,
+};
 use fastrand::Rng;
 use shared::UnixMillis;
 use shared::domain::sale::{Terms, TermsChange};
@@ -20,7 +23,7 @@ pub struct Classes {
 
 /// The scenario of `seed`.
 #[must_use]
-pub fn scenario(seed: u64, classes: Classes) -> Scenario {
+pub fn scenario(seed: u64, classes: Classes) -> FaultScenario {
     let rng = &mut stream(seed, &[0]);
     let quiet_ms = rng.u64(3_000..15_000);
     let holds = happens(rng, 600);
@@ -35,7 +38,7 @@ pub fn scenario(seed: u64, classes: Classes) -> Scenario {
         buyer_limit: if happens(rng, 300) { rng.u32(1..4) } else { 0 },
         order_limit: rng.u32(1..6),
     };
-    let mut scenario = Scenario {
+    let mut scenario = FaultScenario {
         seed,
         capacity: if happens(rng, 300) {
             rng.u32(1..5)
@@ -79,7 +82,7 @@ impl Items<'_> {
     }
 
     /// A crowd at the start, and some who come later.
-    fn buyers(&mut self, scenario: &Scenario) {
+    fn buyers(&mut self, scenario: &FaultScenario) {
         let crowd = scenario.capacity + self.rng.u32(0..90);
         let rush_ms = one(self.rng, &[50, 300, 2_000]);
         let opens = scenario.terms.opens_at.0;
@@ -91,7 +94,7 @@ impl Items<'_> {
             } else {
                 (opens + rng.u64(0..rush_ms)).saturating_sub(50)
             };
-            let plan = Plan {
+            let plan = FaultPlan {
                 name: if happens(rng, 150) {
                     rng.u32(0..n + 1)
                 } else {
@@ -103,18 +106,18 @@ impl Items<'_> {
                 patience_ms: rng.u64(500..12_000),
                 leaves: happens(rng, 80).then(|| (rng.u64(0..200), rng.u64(50..4_000))),
                 then: match rng.u32(0..10) {
-                    0..=5 => Then::Pay(rng.u64(20..1_500)),
-                    6 => Then::Cancel(rng.u64(20..1_500)),
-                    7 => Then::Extend(rng.u64(20..1_500)),
-                    8 => Then::Pay(rng.u64(1_500..9_000)),
-                    _ => Then::Forget,
+                    0..=5 => FaultAftermath::Pay(rng.u64(20..1_500)),
+                    6 => FaultAftermath::Cancel(rng.u64(20..1_500)),
+                    7 => FaultAftermath::Extend(rng.u64(20..1_500)),
+                    8 => FaultAftermath::Pay(rng.u64(1_500..9_000)),
+                    _ => FaultAftermath::Forget,
                 },
             };
             self.add(at_ms, What::Buyer(plan));
         }
     }
 
-    fn faults(&mut self, scenario: &Scenario, classes: Classes) {
+    fn faults(&mut self, scenario: &FaultScenario, classes: Classes) {
         let count = one(self.rng, &[0, 1, 2, 3, 5, 8, 12]);
         for _ in 0..count {
             let fault = self.fault(scenario, classes);
@@ -127,7 +130,7 @@ impl Items<'_> {
         }
     }
 
-    fn fault(&mut self, scenario: &Scenario, classes: Classes) -> Fault {
+    fn fault(&mut self, scenario: &FaultScenario, classes: Classes) -> InjectedFault {
         let rng = &mut *self.rng;
         let node = rng.usize(0..scenario.weights.len());
         let edge = rng.usize(0..scenario.edges);
@@ -139,44 +142,52 @@ impl Items<'_> {
             _ => Link::NodeRedis(node),
         };
         match rng.u32(0..if classes.tail_cut { 16 } else { 15 }) {
-            0 | 1 => Fault::Cut {
+            0 | 1 => InjectedFault::Cut {
                 link,
-                only: one(rng, &[None, Some(Way::In), Some(Way::Out), Some(Way::Out)]),
+                only: one(
+                    rng,
+                    &[
+                        None,
+                        Some(LinkDirection::In),
+                        Some(LinkDirection::Out),
+                        Some(LinkDirection::Out),
+                    ],
+                ),
                 ms,
             },
-            2..=4 => Fault::Noise {
+            2..=4 => InjectedFault::Noise {
                 link,
                 loss: one(rng, &[0, 50, 300]),
                 twice: one(rng, &[0, 100, 500]),
                 late_ms: one(rng, &[0, 100, 1_500]),
                 ms,
             },
-            5 | 6 => Fault::NodeCrash { node, ms },
-            7 => Fault::NodeFreeze { node, ms },
+            5 | 6 => InjectedFault::NodeCrash { node, ms },
+            7 => InjectedFault::NodeFreeze { node, ms },
             8 => match one(rng, &[0, 300, 1_200]) {
-                0 => Fault::NodeFull { node, ms },
-                by_ms => Fault::NodeSlow { node, by_ms, ms },
+                0 => InjectedFault::NodeFull { node, ms },
+                by_ms => InjectedFault::NodeSlow { node, by_ms, ms },
             },
-            9 => Fault::Evict { edge },
-            10 => Fault::Reset { edge },
-            11 => Fault::RedisStall { ms: ms.min(4_000) },
-            12 => Fault::RedisCrash {
+            9 => InjectedFault::Evict { edge },
+            10 => InjectedFault::Reset { edge },
+            11 => InjectedFault::RedisStall { ms: ms.min(4_000) },
+            12 => InjectedFault::RedisCrash {
                 ms: ms.min(3_000),
                 loading_ms: one(rng, &[0, 50, 500]).min(most / 4),
             },
-            13 => Fault::ScriptsLost,
-            14 => Fault::Clock {
+            13 => InjectedFault::ScriptsLost,
+            14 => InjectedFault::Clock {
                 whose: one(rng, &[Whose::Edge(edge), Whose::Node(node), Whose::Redis]),
                 by_ms: one(rng, &[-60_000, -5_000, -300, 300, 5_000, 60_000]),
             },
-            _ => Fault::RedisTailCut {
+            _ => InjectedFault::RedisTailCut {
                 entries: rng.usize(1..12),
                 ms: ms.min(3_000),
             },
         }
     }
 
-    fn operators(&mut self, scenario: &Scenario) {
+    fn operators(&mut self, scenario: &FaultScenario) {
         for _ in 0..one(self.rng, &[0, 0, 1, 2, 4]) {
             let rng = &mut *self.rng;
             let at_ms = rng.u64(0..scenario.quiet_ms);
@@ -201,7 +212,7 @@ impl Items<'_> {
     }
 
     /// The undisturbed time: more buyers than tickets, a few returns, and then some more buyers.
-    fn quiet(&mut self, scenario: &Scenario) {
+    fn quiet(&mut self, scenario: &FaultScenario) {
         let start = scenario.settled_ms();
         self.add(start - 500, What::Operator(Act::Open));
         let mut returns = RETURNS_MAX;
@@ -210,9 +221,9 @@ impl Items<'_> {
             let cancels = returns > 0 && happens(self.rng, 100);
             returns -= u32::from(cancels);
             let then = if cancels {
-                Then::Cancel(100)
+                FaultAftermath::Cancel(100)
             } else {
-                Then::Pay(30)
+                FaultAftermath::Pay(30)
             };
             self.quiet_buyer(at_ms, 1_000 + n, then);
         }
@@ -222,12 +233,12 @@ impl Items<'_> {
         }
         for n in 0..LAST_BUYERS {
             let at_ms = start + 8_000 + self.rng.u64(0..3_000);
-            self.quiet_buyer(at_ms, 2_000 + n, Then::Pay(30));
+            self.quiet_buyer(at_ms, 2_000 + n, FaultAftermath::Pay(30));
         }
     }
 
-    fn quiet_buyer(&mut self, at_ms: u64, name: u32, then: Then) {
-        let plan = Plan {
+    fn quiet_buyer(&mut self, at_ms: u64, name: u32, then: FaultAftermath) {
+        let plan = FaultPlan {
             name,
             quantity: 1,
             own_key: happens(self.rng, 500),

@@ -5,7 +5,7 @@ use super::planted::Planted;
 use shared::ledger_model::Sale;
 use shared::ledger_model::event_log::{Entry, Event};
 use shared::limits::HOLD_TIMES_MAX;
-use shared::recovery::{Look, Lost, Stage, View};
+use shared::recovery::{LostRanges, RecoveryLookup, RecoveryStage, View};
 use shared::{OrderId, Pass, Snapshot, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub struct Kept {
     /// The history under which the sale was last whole.
     history: String,
     record: Option<Record>,
-    lost: Lost,
+    lost: LostRanges,
     /// The histories that each node declared last.
     pub declared: BTreeMap<u16, BTreeSet<String>>,
     /// How often the sale was found behind.
@@ -42,7 +42,7 @@ struct Record {
 
 /// What a node hands to `heal.lua`.
 #[derive(Clone, Debug)]
-pub struct Says {
+pub struct HealReport {
     /// The node.
     pub node: u16,
     /// The pass that it made last.
@@ -61,11 +61,11 @@ pub struct Healed {
     /// How the sale stands.
     pub snapshot: Snapshot,
     /// Where its recovery is.
-    pub stage: Stage,
+    pub stage: RecoveryStage,
     /// The history of this Redis.
     pub history: String,
     /// What was lost.
-    pub lost: Lost,
+    pub lost: LostRanges,
     /// Whether this call found it behind.
     pub fell_behind: bool,
     /// Whether it went on although somebody may have more.
@@ -112,11 +112,11 @@ impl Kept {
 
     /// `look.lua`
     #[must_use]
-    pub fn look(&self, sale: &Sale, history: &str, node: u16) -> Look {
+    pub fn look(&self, sale: &Sale, history: &str, node: u16) -> RecoveryLookup {
         let whole = self.history == history;
         let record = self.record.as_ref();
         let of_this_one = record.filter(|record| record.history == history);
-        Look {
+        RecoveryLookup {
             history: history.to_owned(),
             whole,
             found: record
@@ -133,7 +133,7 @@ impl Kept {
     pub fn heal(
         &mut self,
         sale: &mut Sale,
-        says: &Says,
+        says: &HealReport,
         history: &str,
         now: UnixMillis,
         planted: Option<Planted>,
@@ -141,7 +141,7 @@ impl Kept {
         let heard = says.last.map_or(0, |last| last.commit_seq);
         let mut healed = Healed {
             snapshot: sale.snapshot(now),
-            stage: Stage::Whole { by_us: false },
+            stage: RecoveryStage::Whole { by_us: false },
             history: history.to_owned(),
             lost: self.lost.clone(),
             fell_behind: false,
@@ -189,7 +189,7 @@ impl Kept {
             .min()
             .unwrap_or(DONE)
             .min(if known { DONE } else { 0 });
-        healed.stage = Stage::Heals {
+        healed.stage = RecoveryStage::Heals {
             found: record.found,
             made: Pass::of(made),
         };
@@ -199,7 +199,7 @@ impl Kept {
                 jump(sale, &mut record, heard, &mut events);
             }
             self.history = history.to_owned();
-            healed.stage = Stage::Whole { by_us: true };
+            healed.stage = RecoveryStage::Whole { by_us: true };
             if record.jumped > 0 {
                 self.lost.push((record.found, record.jumped));
             }

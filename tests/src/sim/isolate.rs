@@ -1,19 +1,19 @@
 //! One edge isolate: gates, router and the way of a request over the origins are the real ones; `fetch` and the timers
 //! are the simulator's.
 
-use super::message::{Answer, Back, By, Forwarded, Op, Outcome, Request};
+use super::message::{Back, By, Forwarded, Op, Request, RequestOutcome, SimulatedReply};
 use super::planted::Planted;
-use super::scenario::{Link, Way};
-use super::world::{Event, World};
+use super::scenario::{Link, LinkDirection};
+use super::world::{SimulatedWorld, WorldEvent};
 use fastrand::Rng;
-use shared::admission::gate::{Ask, Decision, Gates, Heard};
+use shared::admission::gate::{Arrival, GateDecision, Gates, Observation};
 use shared::admission::grant::Supply;
-use shared::admission::recent_orders::Recent;
-use shared::domain::order::Key;
+use shared::admission::recent_orders::RecentOrders;
+use shared::domain::order::KeySource;
 use shared::domain::time::Steady;
 use shared::limits::{BEAT_MS, BEATS_MAX, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS, LOOK_MS};
-use shared::upstream::balancer::{Router, Sender};
-use shared::upstream::forwarding::{Attempt, Errand, Verdict, Wait};
+use shared::upstream::balancer::{RouteKey, Router};
+use shared::upstream::forwarding::{Attempt, AttemptVerdict, Forwarding, Wait};
 use shared::wire::messages::key_source;
 use shared::{EdgeId, OrderId, Problem, Refusal, UnixMillis};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ const ANSWERS_WITHIN: u64 = (EDGE_DEADLINE_MS + BEAT_MS * BEATS_MAX as u64 + 2 *
 
 /// An isolate.
 #[derive(Debug)]
-pub struct Isolate {
+pub struct SimulatedIsolate {
     /// Its edge.
     pub edge: usize,
     /// Its name.
@@ -34,7 +34,7 @@ pub struct Isolate {
     clock: Steady,
     gates: Gates,
     router: Router,
-    granted: Recent,
+    granted: RecentOrders,
     passing: BTreeMap<u64, Passing>,
 }
 
@@ -43,17 +43,17 @@ pub struct Isolate {
 struct Passing {
     request: Request,
     id: OrderId,
-    key: Key,
+    key: KeySource,
     since: UnixMillis,
-    ask: Ask,
-    errand: Option<Errand<Answer>>,
+    ask: Arrival,
+    errand: Option<Forwarding<SimulatedReply>>,
     attempt: Option<Attempt>,
     attempts: u32,
     node: usize,
     rng: Rng,
 }
 
-impl Isolate {
+impl SimulatedIsolate {
     /// A new isolate.
     #[must_use]
     pub fn new(edge: usize, id: EdgeId, router: Router) -> Self {
@@ -64,7 +64,7 @@ impl Isolate {
             clock: Steady::new(),
             gates: Gates::default(),
             router,
-            granted: Recent::default(),
+            granted: RecentOrders::default(),
             passing: BTreeMap::new(),
         }
     }
@@ -76,7 +76,7 @@ impl Isolate {
     }
 }
 
-impl World<'_> {
+impl SimulatedWorld<'_> {
     /// The isolate's clock, as the shell reads it.
     fn edge_now(&mut self, iso: usize) -> UnixMillis {
         let wall = self.wall(self.edge_clocks[self.isolates[iso].edge]);
@@ -97,21 +97,21 @@ impl World<'_> {
             u64::from(request.call),
         ]);
         let (id, key) = match &request.id {
-            Some(id) if self.isolates[iso].granted.has(id) => (id.clone(), Key::Known),
+            Some(id) if self.isolates[iso].granted.has(id) => (id.clone(), KeySource::Known),
             Some(id) => (id.clone(), request.key),
             None => {
                 let mut random = [0; 10];
                 rng.fill(&mut random);
                 let id = OrderId::new_v7(since, random);
                 self.judge.issue(&id, &request);
-                (id, Key::Made)
+                (id, KeySource::Made)
             }
         };
         let passing = Passing {
             id,
             key,
             since,
-            ask: Ask::new(key),
+            ask: Arrival::new(key),
             errand: None,
             attempt: None,
             attempts: 0,
@@ -119,7 +119,7 @@ impl World<'_> {
             rng,
             request,
         };
-        self.push(ANSWERS_WITHIN, Event::Due { iso, pass });
+        self.push(ANSWERS_WITHIN, WorldEvent::Due { iso, pass });
         if passing.request.op == Op::Order {
             self.at_gate(iso, pass, passing);
         } else {
@@ -133,22 +133,22 @@ impl World<'_> {
         let gate = self.isolates[iso].gates.of(&self.sale);
         let latched = gate.is_latched();
         let mut decision = gate.decide(passing.ask, now, chance);
-        let looks = decision == Decision::Forward && passing.key != Key::Known;
+        let looks = decision == GateDecision::Forward && passing.key != KeySource::Known;
         if latched && looks && self.has(Planted::LatchNeverProbes) {
-            decision = Decision::Refuse(Refusal::SoldOut);
+            decision = GateDecision::Refuse(Refusal::SoldOut);
         }
         match decision {
-            Decision::Forward => self.forward(iso, pass, passing),
-            Decision::Refuse(refusal) => {
-                self.edge_answers(iso, &passing, Outcome::Refused(refusal));
+            GateDecision::Forward => self.forward(iso, pass, passing),
+            GateDecision::Refuse(refusal) => {
+                self.edge_answers(iso, &passing, RequestOutcome::Refused(refusal));
             }
-            Decision::Wait => {
+            GateDecision::Wait => {
                 let done = passing.ask.beats >= BEATS_MAX;
                 self.require(!done, "a request waits for too many beats");
                 passing.ask = passing.ask.after_a_beat();
                 self.isolates[iso].passing.insert(pass, passing);
                 if !self.has(Planted::BeatForgotten) {
-                    self.push(BEAT_MS * 1_000, Event::Beat { iso, pass });
+                    self.push(BEAT_MS * 1_000, WorldEvent::Beat { iso, pass });
                 }
             }
         }
@@ -161,7 +161,7 @@ impl World<'_> {
     }
 
     fn forward(&mut self, iso: usize, pass: u64, mut passing: Passing) {
-        passing.errand = Some(Errand::new(passing.since));
+        passing.errand = Some(Forwarding::new(passing.since));
         self.ask_next(iso, pass, passing);
     }
 
@@ -170,7 +170,7 @@ impl World<'_> {
         let Some(errand) = &mut passing.errand else {
             return;
         };
-        let sender = Sender {
+        let sender = RouteKey {
             ip: None,
             buyer: Some(&passing.request.buyer),
             chance: [passing.rng.f64(), passing.rng.f64()],
@@ -218,12 +218,12 @@ impl World<'_> {
         self.send_to_node(attempt.index, back, &request, &mut passing.rng);
         let look = attempt.look_ms(&self.isolates[iso].router, now);
         passing.attempt = Some(attempt);
-        self.push(look * 1_000, Event::Look { back });
+        self.push(look * 1_000, WorldEvent::Look { back });
         self.isolates[iso].passing.insert(pass, passing);
     }
 
     /// What an origin is told of where the order's id comes from.
-    fn key_of(&self, passing: &Passing, attempt: &Attempt) -> Key {
+    fn key_of(&self, passing: &Passing, attempt: &Attempt) -> KeySource {
         let told = attempt.repeats && !self.has(Planted::RepeatNotTold);
         let key = if told {
             passing.key.repeated()
@@ -235,12 +235,12 @@ impl World<'_> {
 
     fn send_to_node(&mut self, n: usize, back: Back, request: &Rc<Forwarded>, rng: &mut Rng) {
         let link = Link::EdgeNode(self.isolates[back.isolate].edge, n);
-        let copies = self.network.send(link, Way::In, true, rng);
+        let copies = self.network.send(link, LinkDirection::In, true, rng);
         if !self.nodes[n].up {
             // Refused, if that can be heard.
             let after = copies.first().map(|after| after * 2);
-            if let Some(after) = after.filter(|_| self.network.passes(link, Way::Out)) {
-                self.push(after, Event::Heard { back, answer: None });
+            if let Some(after) = after.filter(|_| self.network.passes(link, LinkDirection::Out)) {
+                self.push(after, WorldEvent::Heard { back, answer: None });
             }
             return;
         }
@@ -253,7 +253,7 @@ impl World<'_> {
             let after = after + self.nodes[n].slow_us;
             self.push(
                 after,
-                Event::AtNode {
+                WorldEvent::AtNode {
                     node: n,
                     life,
                     back,
@@ -286,28 +286,28 @@ impl World<'_> {
             }
             None => {
                 let look = attempt.look_ms(&isolate.router, now);
-                self.push(look * 1_000, Event::Look { back });
+                self.push(look * 1_000, WorldEvent::Look { back });
             }
         }
     }
 
     fn hang_up(&mut self, edge: usize, node: usize, back: Back, mut rng: Rng) {
         let link = Link::EdgeNode(edge, node);
-        if self.network.passes(link, Way::In) {
+        if self.network.passes(link, LinkDirection::In) {
             let after = self.network.delay(link, &mut rng);
-            self.push(after, Event::HungUp { node, back });
+            self.push(after, WorldEvent::HungUp { node, back });
         }
     }
 
     /// An origin's answer arrives, or the news that its connection broke.
-    pub(super) fn heard(&mut self, back: Back, answer: Option<Answer>) {
+    pub(super) fn heard(&mut self, back: Back, answer: Option<SimulatedReply>) {
         let passing = self.isolates[back.isolate].passing.get(&back.pass);
         if passing.is_some_and(|passing| passing.attempts == back.attempt) {
             self.attempt_ends(back.isolate, back.pass, answer, Wait::Over);
         }
     }
 
-    fn attempt_ends(&mut self, iso: usize, pass: u64, answer: Option<Answer>, wait: Wait) {
+    fn attempt_ends(&mut self, iso: usize, pass: u64, answer: Option<SimulatedReply>, wait: Wait) {
         let now = self.edge_now(iso);
         let believes = self.has(Planted::OlderHintBelieved);
         let isolate = &mut self.isolates[iso];
@@ -320,9 +320,9 @@ impl World<'_> {
         if answer.is_none() {
             self.judge.abandon(&passing.id);
         }
-        let verdict = Verdict::of(answer.as_ref());
+        let verdict = AttemptVerdict::of(answer.as_ref());
         if let Some(mut grant) = answer.as_ref().and_then(|answer| answer.grant) {
-            let when = Heard {
+            let when = Observation {
                 asked: attempt.asked,
                 now,
                 chance: passing.rng.f64(),
@@ -344,21 +344,22 @@ impl World<'_> {
         };
         match errand.end().0 {
             Ok(answer) => {
-                if matches!(answer.outcome, Outcome::Granted(..)) && passing.request.op == Op::Order
+                if matches!(answer.outcome, RequestOutcome::Granted(..))
+                    && passing.request.op == Op::Order
                 {
                     self.isolates[iso].granted.add(&passing.id);
                 }
                 self.tell_client(iso, &passing, answer);
             }
             Err(lost) => {
-                self.edge_answers(iso, &passing, Outcome::Trouble(lost.code()));
+                self.edge_answers(iso, &passing, RequestOutcome::Trouble(lost.code()));
             }
         }
     }
 
     /// The edge answers by itself.
-    fn edge_answers(&mut self, iso: usize, passing: &Passing, outcome: Outcome) {
-        let answer = Answer {
+    fn edge_answers(&mut self, iso: usize, passing: &Passing, outcome: RequestOutcome) {
+        let answer = SimulatedReply {
             id: passing.id.clone(),
             outcome,
             by: By::Edge,
@@ -369,7 +370,7 @@ impl World<'_> {
         self.tell_client(iso, passing, answer);
     }
 
-    fn tell_client(&mut self, iso: usize, passing: &Passing, answer: Answer) {
+    fn tell_client(&mut self, iso: usize, passing: &Passing, answer: SimulatedReply) {
         let edge = self.isolates[iso].edge;
         let (client, call) = (passing.request.client, passing.request.call);
         let number = self.clients[client].number;
@@ -379,11 +380,11 @@ impl World<'_> {
         });
         let mut rng = passing.rng.clone();
         let link = Link::Clients(edge);
-        for after in self.network.send(link, Way::Out, false, &mut rng) {
+        for after in self.network.send(link, LinkDirection::Out, false, &mut rng) {
             let answer = Some(Box::new(answer.clone()));
             self.push(
                 after,
-                Event::AtClient {
+                WorldEvent::AtClient {
                     client,
                     call,
                     answer,
@@ -402,10 +403,10 @@ impl World<'_> {
 
 /// How long a client that gets this answer waits before it asks again, in milliseconds.
 #[must_use]
-pub fn comes_back_ms(outcome: &Outcome, now: UnixMillis, chance: f64) -> u64 {
+pub fn comes_back_ms(outcome: &RequestOutcome, now: UnixMillis, chance: f64) -> u64 {
     let spread = (chance * 1_000.0) as u64;
     match outcome {
-        Outcome::Refused(refusal) => {
+        RequestOutcome::Refused(refusal) => {
             let problem = Problem::refusal(*refusal);
             let opening = shared::admission::gate::come_back_ms(*refusal, now, chance);
             let ms = opening.or(problem.retry_after_ms);

@@ -4,13 +4,13 @@ use shared::{Order, OrderId, OrderState, Snapshot};
 use std::collections::BTreeMap;
 
 /// An order as it was acknowledged, and the number of the log that came with it.
-pub type Told = (u64, Order);
+pub type SimulatedAck = (u64, Order);
 
 /// The journal of one node.
 #[derive(Clone, Debug, Default)]
-pub struct Journal {
+pub struct SimulatedJournal {
     /// The last word on each order.
-    pub orders: BTreeMap<OrderId, Told>,
+    pub orders: BTreeMap<OrderId, SimulatedAck>,
     /// The newest snapshot that was received; of what was only received a kill leaves nothing.
     pub last: Option<Snapshot>,
     /// The newest one that is in the file.
@@ -21,7 +21,7 @@ pub struct Journal {
     pub entries: u64,
 }
 
-impl Journal {
+impl SimulatedJournal {
     /// Takes in how the sale stands.
     pub fn receive(&mut self, snapshot: &Snapshot) {
         newer(&mut self.last, snapshot);

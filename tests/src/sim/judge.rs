@@ -1,12 +1,12 @@
 //! The invariants, checked at every step, and what is counted on the way.
 
 use super::client::End;
-use super::message::{Answer, By, Op, Outcome, Request};
+use super::message::{By, Op, Request, RequestOutcome, SimulatedReply};
 use super::node::may_hear_hints;
 use super::scenario::{Item, What};
-use super::world::World;
+use super::world::SimulatedWorld;
 use shared::admission::grant::Supply;
-use shared::domain::order::Key;
+use shared::domain::order::KeySource;
 use shared::ledger_model::event_log::{Entry, Event};
 use shared::limits::OPENING_PROBE_MS;
 use shared::{BuyerId, Code, Order, OrderId, OrderState, Quantity, Refusal};
@@ -146,7 +146,7 @@ impl Judge {
     }
 }
 
-impl World<'_> {
+impl SimulatedWorld<'_> {
     /// Notes a broken rule unless `holds`.
     pub(super) fn require(&mut self, holds: bool, rule: &str) {
         if !holds {
@@ -247,18 +247,24 @@ impl World<'_> {
     }
 
     /// A node or the ledger decides.
-    pub(super) fn decided(&mut self, op: Op, key: Key, answer: &Answer) {
+    pub(super) fn decided(&mut self, op: Op, key: KeySource, answer: &SimulatedReply) {
         match answer.by {
             By::Node(n) => self.hint(op, key, answer, (1, n), NODE_HEARS_WITHIN),
             By::Ledger | By::Edge => {}
         }
-        if matches!(answer.outcome, Outcome::Trouble(_)) && self.is_undisturbed() {
+        if matches!(answer.outcome, RequestOutcome::Trouble(_)) && self.is_undisturbed() {
             self.broken(FAULTLESS, answer.id.to_string());
         }
     }
 
     /// An edge decides from memory.
-    pub(super) fn decided_at_edge(&mut self, iso: usize, op: Op, key: Key, answer: &Answer) {
+    pub(super) fn decided_at_edge(
+        &mut self,
+        iso: usize,
+        op: Op,
+        key: KeySource,
+        answer: &SimulatedReply,
+    ) {
         // A second; and where few ask, each node has to be asked once before it looks.
         let nodes = self.nodes.len() as u64;
         let within = 1_000_000 + nodes * 300_000 + 4_000 * self.scenario.far_ms;
@@ -266,8 +272,15 @@ impl World<'_> {
     }
 
     /// A "no" from memory has a ground, does not go to those who may have an order, and does not outlive its ground.
-    fn hint(&mut self, op: Op, key: Key, answer: &Answer, who: (u8, usize), within: u64) {
-        let Outcome::Refused(refusal) = answer.outcome else {
+    fn hint(
+        &mut self,
+        op: Op,
+        key: KeySource,
+        answer: &SimulatedReply,
+        who: (u8, usize),
+        within: u64,
+    ) {
+        let RequestOutcome::Refused(refusal) = answer.outcome else {
             return;
         };
         let ground = match refusal {
@@ -310,14 +323,14 @@ impl World<'_> {
     }
 
     /// A client sees an answer.
-    pub(super) fn told(&mut self, c: usize, answer: &Answer) {
+    pub(super) fn told(&mut self, c: usize, answer: &SimulatedReply) {
         self.judge.stats.answers += 1;
         let client = &self.clients[c];
         let (quiet, number) = (client.quiet, client.number);
         let by_ledger = answer.by == By::Ledger;
         let (sure, ordered) = (!client.unsure, client.op == Op::Order);
         match &answer.outcome {
-            Outcome::Granted(order, _) => {
+            RequestOutcome::Granted(order, _) => {
                 let other = client.granted.clone().filter(|id| *id != answer.id);
                 if let Some(other) = other {
                     self.broken(
@@ -337,13 +350,13 @@ impl World<'_> {
                     );
                 }
             }
-            Outcome::Trouble(Code::Corrupt) => {
+            RequestOutcome::Trouble(Code::Corrupt) => {
                 self.broken(
                     "damage is reported where there is none",
                     answer.id.to_string(),
                 );
             }
-            Outcome::Trouble(code) => {
+            RequestOutcome::Trouble(code) => {
                 let known = *code != Code::OutcomeUnknown;
                 self.judge.stats.unknown += u64::from(!known);
                 let had = answer.ledger_had_it && !self.judge.is_unruly(&answer.id);
@@ -357,7 +370,7 @@ impl World<'_> {
                     self.broken(FAULTLESS, format!("client {number}: {code:?}"));
                 }
             }
-            Outcome::Refused(refusal) => {
+            RequestOutcome::Refused(refusal) => {
                 let refusal = *refusal;
                 let ordered = ordered && refusal != Refusal::KeyReused;
                 // What was sent before may have come in between the ledger's "no" and now.

@@ -4,16 +4,16 @@ use super::journal::acknowledges;
 use super::message::By;
 use super::node::{Call, Heard, Purpose, Step};
 use super::planted::Planted;
-use super::redis::{Ask, Health, Reply};
-use super::scenario::{Link, Way};
-use super::world::{Event, World};
-use shared::ledger_model::{self, Command};
+use super::redis::{RedisAsk, RedisHealth, RedisReply};
+use super::scenario::{Link, LinkDirection};
+use super::world::{SimulatedWorld, WorldEvent};
+use shared::ledger_model::{self, ModelCommand};
 use shared::limits::LEDGER_DEADLINE_MS;
 use shared::{Fault, Order, OrderId, Verdict};
 
-impl World<'_> {
+impl SimulatedWorld<'_> {
     /// Begins a call of the ledger.
-    pub(super) fn call(&mut self, n: usize, purpose: Purpose, ask: Ask) {
+    pub(super) fn call(&mut self, n: usize, purpose: Purpose, ask: RedisAsk) {
         let number = self.number();
         let call = Call {
             purpose,
@@ -28,7 +28,8 @@ impl World<'_> {
 
     pub(super) fn transmit(&mut self, n: usize, number: u64) {
         let link = Link::NodeRedis(n);
-        let passes = self.network.passes(link, Way::In) && self.network.passes(link, Way::Out);
+        let passes = self.network.passes(link, LinkDirection::In)
+            && self.network.passes(link, LinkDirection::Out);
         let (health, life) = (self.redis.health, self.redis.life);
         let node = &mut self.nodes[n];
         let Some(call) = node.calls.get_mut(&number) else {
@@ -37,11 +38,11 @@ impl World<'_> {
         call.sent += 1;
         let (sent, deadline) = (call.sent, LEDGER_DEADLINE_MS * 1_000);
         let ask = if call.step == Step::Load {
-            Ask::Load
+            RedisAsk::Load
         } else {
             call.ask.clone()
         };
-        let ended = |fault| Event::CallEnds {
+        let ended = |fault| WorldEvent::CallEnds {
             node: n,
             call: number,
             sent,
@@ -55,15 +56,18 @@ impl World<'_> {
             if !passes {
                 return self.push(deadline, ended(Fault::NotSent("no connection".into())));
             }
-            if health == Health::Down {
+            if health == RedisHealth::Down {
                 return self.push(connecting, ended(Fault::NotSent("refused".into())));
             }
             found_another = node.server != life;
             node.server = life;
             node.connected = life;
         }
-        for after in self.network.send(link, Way::In, false, &mut node.rng) {
-            let event = Event::AtRedis {
+        for after in self
+            .network
+            .send(link, LinkDirection::In, false, &mut node.rng)
+        {
+            let event = WorldEvent::AtRedis {
                 node: n,
                 call: number,
                 sent,
@@ -89,7 +93,7 @@ impl World<'_> {
         n: usize,
         number: u64,
         sent: u32,
-        reply: Result<Reply, Fault>,
+        reply: Result<RedisReply, Fault>,
     ) {
         let node = &mut self.nodes[n];
         let Some(call) = node.calls.get_mut(&number).filter(|call| call.sent == sent) else {
@@ -110,30 +114,30 @@ impl World<'_> {
         let fenced_wants = anew || !node.healer.is_restoring();
         let mut wants = false;
         let heard: Heard = match (call.step, reply) {
-            (Step::First, Ok(Reply::NoScript)) => {
+            (Step::First, Ok(RedisReply::NoScript)) => {
                 call.step = Step::Load;
                 return self.transmit(n, number);
             }
-            (Step::Load, Ok(Reply::Loaded)) => {
+            (Step::Load, Ok(RedisReply::Loaded)) => {
                 call.step = Step::Again;
                 return self.transmit(n, number);
             }
             // Loading changes no ticket, so whatever goes wrong here, nothing happened.
             (Step::Load, _) => Err(Fault::NotSent("not loaded".into())),
-            (_, Ok(Reply::Done(snapshot, answer))) => Ok(Some((snapshot, answer))),
-            (_, Ok(Reply::Live(weight, nodes, behind))) => {
+            (_, Ok(RedisReply::Done(snapshot, answer))) => Ok(Some((snapshot, answer))),
+            (_, Ok(RedisReply::Live(weight, nodes, behind))) => {
                 node.live_weight = weight;
                 node.healer.peers = nodes;
                 wants = node.healer.has_missed(behind);
                 Ok(None)
             }
-            (_, Ok(Reply::Fenced)) => {
+            (_, Ok(RedisReply::Fenced)) => {
                 wants = fenced_wants;
                 Err(Fault::NotSent("the sale stands still".into()))
             }
-            (_, Ok(Reply::Still(snapshot))) => {
+            (_, Ok(RedisReply::Still(snapshot))) => {
                 wants = fenced_wants;
-                Ok(Some((snapshot, ledger_model::Answer::Swept(0))))
+                Ok(Some((snapshot, ledger_model::ModelReply::Swept(0))))
             }
             (_, Ok(_)) => Err(Fault::NotSent("turned away".into())),
             (_, Err(fault)) => Err(fault),
@@ -202,7 +206,7 @@ impl World<'_> {
             },
             Purpose::Change(back, request) => {
                 let verdict = match heard {
-                    Ok(Some((snapshot, ledger_model::Answer::Order(verdict)))) => {
+                    Ok(Some((snapshot, ledger_model::ModelReply::Order(verdict)))) => {
                         self.hear_change(n, &snapshot);
                         Ok(verdict)
                     }
@@ -217,8 +221,8 @@ impl World<'_> {
 }
 
 /// The orders that an answer acknowledges.
-fn told(ask: &Ask, answer: &ledger_model::Answer) -> Vec<(OrderId, Order)> {
-    let Ask::Script(command) = ask else {
+fn told(ask: &RedisAsk, answer: &ledger_model::ModelReply) -> Vec<(OrderId, Order)> {
+    let RedisAsk::Script(command) = ask else {
         return Vec::new();
     };
     let granted = |id: &OrderId, verdict: &Verdict| match verdict {
@@ -226,14 +230,14 @@ fn told(ask: &Ask, answer: &ledger_model::Answer) -> Vec<(OrderId, Order)> {
         Verdict::Granted { .. } | Verdict::Refused(_) => None,
     };
     match (&**command, answer) {
-        (Command::Reserve(batch), ledger_model::Answer::Orders(verdicts)) => {
+        (ModelCommand::Reserve(batch), ledger_model::ModelReply::Orders(verdicts)) => {
             let each = batch.iter().zip(verdicts);
             each.filter_map(|(wish, verdict)| granted(&wish.id, verdict))
                 .collect()
         }
         (
-            Command::Confirm(id, _) | Command::Cancel(id) | Command::Extend(id),
-            ledger_model::Answer::Order(verdict),
+            ModelCommand::Confirm(id, _) | ModelCommand::Cancel(id) | ModelCommand::Extend(id),
+            ledger_model::ModelReply::Order(verdict),
         ) => granted(id, verdict).into_iter().collect(),
         _ => Vec::new(),
     }

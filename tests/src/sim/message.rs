@@ -1,6 +1,6 @@
 //! What travels between the parts.
 
-use shared::domain::order::Key;
+use shared::domain::order::KeySource;
 use shared::upstream::forwarding;
 use shared::{BuyerId, Code, Grant, Order, OrderId, Quantity, Refusal};
 
@@ -29,7 +29,7 @@ pub struct Request {
     /// The order; `None` where the edge is to make the id.
     pub id: Option<OrderId>,
     /// Where the id comes from.
-    pub key: Key,
+    pub key: KeySource,
     /// Who buys.
     pub buyer: BuyerId,
     /// How many tickets.
@@ -46,7 +46,7 @@ pub struct Forwarded {
     /// The order.
     pub id: OrderId,
     /// Where the id comes from.
-    pub key: Key,
+    pub key: KeySource,
     /// Who buys.
     pub buyer: BuyerId,
     /// How many tickets.
@@ -77,7 +77,7 @@ pub enum By {
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// Yes; `true` = as said before.
     Granted(Order, bool),
     /// No.
@@ -88,11 +88,11 @@ pub enum Outcome {
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct SimulatedReply {
     /// The order.
     pub id: OrderId,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: RequestOutcome,
     /// Who says so.
     pub by: By,
     /// Whether the ledger had the order when this was decided.
@@ -101,13 +101,13 @@ pub struct Answer {
     pub grant: Option<Grant>,
 }
 
-impl forwarding::Answer for Answer {
+impl forwarding::UpstreamResponse for SimulatedReply {
     fn status(&self) -> u16 {
         match &self.outcome {
-            Outcome::Granted(_, true) => 200,
-            Outcome::Granted(_, false) => 201,
-            Outcome::Refused(refusal) => refusal.code().status(),
-            Outcome::Trouble(code) => code.status(),
+            RequestOutcome::Granted(_, true) => 200,
+            RequestOutcome::Granted(_, false) => 201,
+            RequestOutcome::Refused(refusal) => refusal.code().status(),
+            RequestOutcome::Trouble(code) => code.status(),
         }
     }
 

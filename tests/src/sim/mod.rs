@@ -31,7 +31,7 @@ pub mod world;
 
 pub use generate::{Classes, scenario};
 pub use planted::Planted;
-pub use scenario::Scenario;
-pub use shrink::{Failure, shortest};
+pub use scenario::FaultScenario;
+pub use shrink::{ShrunkFailure, shortest};
 pub use soak::{Soak, search};
-pub use world::{Outcome, run};
+pub use world::{RunOutcome, run};

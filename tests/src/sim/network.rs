@@ -1,7 +1,7 @@
 //! The network: each link has a delay, and for a while it may lose, double, hold back or stop what it carries.
 
 use super::chance::happens;
-use super::scenario::{Fault, Link, Way};
+use super::scenario::{InjectedFault, Link, LinkDirection};
 use fastrand::Rng;
 
 /// What becomes of one message: when its copies arrive, in microseconds from now. None = it is lost.
@@ -12,7 +12,7 @@ pub type Copies = Vec<u64>;
 pub struct Network {
     far_ms: u64,
     redis_us: u64,
-    acting: Vec<(u64, Fault)>,
+    acting: Vec<(u64, InjectedFault)>,
 }
 
 impl Network {
@@ -27,7 +27,7 @@ impl Network {
     }
 
     /// The fault of item `number` begins.
-    pub fn disturb(&mut self, number: u64, fault: Fault) {
+    pub fn disturb(&mut self, number: u64, fault: InjectedFault) {
         self.acting.push((number, fault));
     }
 
@@ -38,22 +38,22 @@ impl Network {
 
     /// Whether anything passes.
     #[must_use]
-    pub fn passes(&self, link: Link, way: Way) -> bool {
+    pub fn passes(&self, link: Link, way: LinkDirection) -> bool {
         !self.acting.iter().any(|(_, fault)| {
-            matches!(fault, Fault::Cut { link: cut, only, .. }
+            matches!(fault, InjectedFault::Cut { link: cut, only, .. }
                 if *cut == link && only.is_none_or(|only| only == way))
         })
     }
 
     /// One message. `doubles` = it may arrive twice.
-    pub fn send(&self, link: Link, way: Way, doubles: bool, rng: &mut Rng) -> Copies {
+    pub fn send(&self, link: Link, way: LinkDirection, doubles: bool, rng: &mut Rng) -> Copies {
         let usual = self.delay(link, rng);
         if !self.passes(link, way) {
             return Copies::new();
         }
         let mut copies = vec![usual];
         for (_, fault) in &self.acting {
-            let Fault::Noise {
+            let InjectedFault::Noise {
                 link: noisy,
                 loss,
                 twice,

@@ -1,22 +1,22 @@
 //! One origin node: its outlook and its committer are the real ones; the queue, the timers and the connection to Redis
 //! are the simulator's.
 
-use super::journal::Journal;
-use super::message::{Answer, Back, By, Forwarded, Op, Outcome};
+use super::journal::SimulatedJournal;
+use super::message::{Back, By, Forwarded, Op, RequestOutcome, SimulatedReply};
 use super::planted::Planted;
 use super::recovering::Healer;
-use super::redis::Ask;
-use super::scenario::{Link, Way};
-use super::world::{Event, World};
+use super::redis::RedisAsk;
+use super::scenario::{Link, LinkDirection};
+use super::world::{SimulatedWorld, WorldEvent};
 use fastrand::Rng;
-use shared::admission::batcher::{Committer, Sending, Waiter, Waiting, Work};
-use shared::admission::recent_orders::Recent;
-use shared::admission::sale_hint::{Load, Outlook, retry_after_ms};
-use shared::domain::order::Key;
-use shared::ledger_model::{self, Command};
+use shared::admission::batcher::{Committer, QueuedOrder, Sending, Waiter, Work};
+use shared::admission::recent_orders::RecentOrders;
+use shared::admission::sale_hint::{NodeLoad, SaleHint, retry_after_ms};
+use shared::domain::order::KeySource;
+use shared::ledger_model::{self, ModelCommand};
 use shared::limits::{BATCH_MAX, ORIGIN_DEADLINE_MS, QUEUE_MAX, REPOLL_MS};
 use shared::{
-    EdgeId, Fault, Grant, NewOrder, Refusal, Reserve, Snapshot, Stock, UnixMillis, Verdict,
+    EdgeId, Fault, Grant, NewOrder, NodeBudget, Refusal, Reserve, Snapshot, UnixMillis, Verdict,
 };
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -25,7 +25,7 @@ use std::rc::Rc;
 /// Time between two beats of a node, in microseconds.
 const PULSE: u64 = 1_000_000;
 
-pub(super) type Heard = Result<Option<(Snapshot, ledger_model::Answer)>, Fault>;
+pub(super) type Heard = Result<Option<(Snapshot, ledger_model::ModelReply)>, Fault>;
 
 /// Who waits for an order at a node.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Waiter for Waits {
 
 /// A node.
 #[derive(Debug)]
-pub struct Node {
+pub struct SimulatedNode {
     pub(super) weight: u32,
     pub(super) live_weight: u32,
     /// Whether it runs.
@@ -50,7 +50,7 @@ pub struct Node {
     /// Rises when it is started anew.
     pub life: u64,
     /// What happens to it once it moves again; `None` = it moves.
-    pub frozen: Option<Vec<Event>>,
+    pub frozen: Option<Vec<WorldEvent>>,
     /// How long everything takes longer, in microseconds.
     pub slow_us: u64,
     /// Things that keep its queue full.
@@ -64,7 +64,7 @@ pub struct Node {
     pub(super) server: u64,
     pub(super) desk: Option<Desk>,
     /// What it acknowledged; survives a kill.
-    pub(super) journal: Journal,
+    pub(super) journal: SimulatedJournal,
     pub(super) healer: Healer,
     number: usize,
     pub(super) waiting: BTreeMap<u64, Pending>,
@@ -78,8 +78,8 @@ type Pending = (Back, Rc<Forwarded>, Rc<Cell<bool>>);
 /// What a node has for the sale.
 #[derive(Debug)]
 pub(super) struct Desk {
-    pub(super) outlook: Outlook,
-    pub(super) granted: Recent,
+    pub(super) outlook: SaleHint,
+    pub(super) granted: RecentOrders,
     pub(super) rounds: Committer<Waits>,
     pub(super) queue: VecDeque<Work<Waits, (), ()>>,
     pub(super) busy: Option<Busy>,
@@ -89,7 +89,7 @@ pub(super) struct Desk {
 #[derive(Debug)]
 pub(super) enum Busy {
     Batch {
-        batch: Vec<Waiting<Waits>>,
+        batch: Vec<QueuedOrder<Waits>>,
         orders: Vec<Reserve>,
         sending: Sending,
         poll: bool,
@@ -101,7 +101,7 @@ pub(super) enum Busy {
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) purpose: Purpose,
-    pub(super) ask: Ask,
+    pub(super) ask: RedisAsk,
     pub(super) step: Step,
     /// Sendings so far, by which a late answer to an earlier one is known.
     pub(super) sent: u32,
@@ -130,13 +130,13 @@ pub(super) enum Step {
     Again,
 }
 
-impl Node {
+impl SimulatedNode {
     /// A node that is about to start.
     #[must_use]
     pub fn new(number: usize, weight: u32, rng: Rng) -> Self {
         Self {
             number,
-            journal: Journal::default(),
+            journal: SimulatedJournal::default(),
             healer: Healer::new(number),
             weight,
             live_weight: weight,
@@ -183,8 +183,8 @@ impl Node {
         self.calls.iter().map(|(number, call)| (*number, call.sent))
     }
 
-    fn stock(&self, snapshot: &Snapshot) -> Stock {
-        Stock::of(snapshot.free(), self.weight, self.live_weight)
+    fn stock(&self, snapshot: &Snapshot) -> NodeBudget {
+        NodeBudget::of(snapshot.free(), self.weight, self.live_weight)
     }
 
     /// Takes in what the ledger said.
@@ -197,15 +197,19 @@ impl Node {
     }
 }
 
-impl World<'_> {
+impl SimulatedWorld<'_> {
     /// A node starts: it opens the desks of the sales that it finds in the ledger, and beats.
     pub(super) fn start_node(&mut self, n: usize) {
         self.nodes[n].up = true;
         let life = self.nodes[n].life;
-        self.call(n, Purpose::Open, Ask::Script(Rc::new(Command::Sweep)));
-        self.push(0, Event::Pulse { node: n, life });
+        self.call(
+            n,
+            Purpose::Open,
+            RedisAsk::Script(Rc::new(ModelCommand::Sweep)),
+        );
+        self.push(0, WorldEvent::Pulse { node: n, life });
         self.want(n);
-        self.push(REPOLL_MS * 1_000, Event::Sweep { node: n, life });
+        self.push(REPOLL_MS * 1_000, WorldEvent::Sweep { node: n, life });
     }
 
     /// The node's own clock.
@@ -222,8 +226,8 @@ impl World<'_> {
     pub(super) fn pulse(&mut self, n: usize, life: u64) {
         if self.nodes[n].life == life {
             let weight = self.nodes[n].weight;
-            self.call(n, Purpose::Beat, Ask::Beat(n, weight));
-            self.push(PULSE, Event::Pulse { node: n, life });
+            self.call(n, Purpose::Beat, RedisAsk::Beat(n, weight));
+            self.push(PULSE, WorldEvent::Pulse { node: n, life });
         }
     }
 
@@ -232,7 +236,7 @@ impl World<'_> {
         if self.nodes[n].life != life {
             return;
         }
-        self.push(REPOLL_MS * 1_000, Event::Sweep { node: n, life });
+        self.push(REPOLL_MS * 1_000, WorldEvent::Sweep { node: n, life });
         if let Some(desk) = &mut self.nodes[n].desk
             && desk.busy.is_none()
             && desk.queue.is_empty()
@@ -250,18 +254,18 @@ impl World<'_> {
                 self.place(n, back, request);
             } else {
                 let lookup = Purpose::Lookup(back, Rc::clone(request));
-                self.call(n, lookup, Ask::Script(Rc::new(Command::Sweep)));
+                self.call(n, lookup, RedisAsk::Script(Rc::new(ModelCommand::Sweep)));
             }
             return;
         }
         let id = request.id.clone();
         let command = match request.op {
-            Op::Confirm | Op::Order => Command::Confirm(id, None),
-            Op::Cancel => Command::Cancel(id),
-            Op::Extend => Command::Extend(id),
+            Op::Confirm | Op::Order => ModelCommand::Confirm(id, None),
+            Op::Cancel => ModelCommand::Cancel(id),
+            Op::Extend => ModelCommand::Extend(id),
         };
         let change = Purpose::Change(back, Rc::clone(request));
-        self.call(n, change, Ask::Script(Rc::new(command)));
+        self.call(n, change, RedisAsk::Script(Rc::new(command)));
     }
 
     pub(super) fn place(&mut self, n: usize, back: Back, request: &Rc<Forwarded>) {
@@ -290,7 +294,13 @@ impl World<'_> {
             refusal = refusal.or(Some(Refusal::SoldOut));
         }
         if let Some(refusal) = refusal {
-            self.reply(n, back, request, Outcome::Refused(refusal), By::Node(n));
+            self.reply(
+                n,
+                back,
+                request,
+                RequestOutcome::Refused(refusal),
+                By::Node(n),
+            );
             return self.pump(n);
         }
         let left = Rc::new(Cell::new(false));
@@ -298,7 +308,7 @@ impl World<'_> {
             token,
             left: Rc::clone(&left),
         };
-        desk.queue.push_back(Work::Order(Waiting {
+        desk.queue.push_back(Work::Order(QueuedOrder {
             order: NewOrder {
                 id: request.id.clone(),
                 buyer: request.buyer.clone(),
@@ -314,13 +324,16 @@ impl World<'_> {
                 n,
                 back,
                 &request,
-                Outcome::Granted(order, false),
+                RequestOutcome::Granted(order, false),
                 By::Ledger,
             );
         } else {
             node.waiting.insert(token, (back, request, left));
         }
-        self.push(ORIGIN_DEADLINE_MS * 1_000, Event::Waited { node: n, token });
+        self.push(
+            ORIGIN_DEADLINE_MS * 1_000,
+            WorldEvent::Waited { node: n, token },
+        );
         self.pump(n);
     }
 
@@ -350,12 +363,14 @@ impl World<'_> {
         self.reply(n, back, &request, outcome, By::Ledger);
     }
 
-    pub(super) fn outcome(&self, heard: Result<Verdict, Fault>) -> Outcome {
+    pub(super) fn outcome(&self, heard: Result<Verdict, Fault>) -> RequestOutcome {
         match heard {
-            Ok(Verdict::Granted { order, replayed }) => Outcome::Granted(order, replayed),
-            Ok(Verdict::Refused(refusal)) => Outcome::Refused(refusal),
-            Err(_) if self.has(Planted::FaultIsSoldOut) => Outcome::Refused(Refusal::SoldOut),
-            Err(fault) => Outcome::Trouble(fault.code()),
+            Ok(Verdict::Granted { order, replayed }) => RequestOutcome::Granted(order, replayed),
+            Ok(Verdict::Refused(refusal)) => RequestOutcome::Refused(refusal),
+            Err(_) if self.has(Planted::FaultIsSoldOut) => {
+                RequestOutcome::Refused(Refusal::SoldOut)
+            }
+            Err(fault) => RequestOutcome::Trouble(fault.code()),
         }
     }
 
@@ -365,13 +380,13 @@ impl World<'_> {
         n: usize,
         back: Back,
         request: &Forwarded,
-        outcome: Outcome,
+        outcome: RequestOutcome,
         by: By,
     ) {
         let edge = self.isolates[back.isolate].edge;
         let id = self.isolates[back.isolate].id.clone();
         let grant = self.grant(n, &id);
-        let answer = Answer {
+        let answer = SimulatedReply {
             id: request.id.clone(),
             outcome,
             by,
@@ -382,9 +397,15 @@ impl World<'_> {
         self.note(|| format!("node {n} -> edge {edge}: {}", super::trace::answer(&answer)));
         let node = &mut self.nodes[n];
         let link = Link::EdgeNode(edge, n);
-        for after in self.network.send(link, Way::Out, false, &mut node.rng) {
+        for after in self
+            .network
+            .send(link, LinkDirection::Out, false, &mut node.rng)
+        {
             let answer = Some(Box::new(answer.clone()));
-            self.push(after + self.nodes[n].slow_us, Event::Heard { back, answer });
+            self.push(
+                after + self.nodes[n].slow_us,
+                WorldEvent::Heard { back, answer },
+            );
         }
     }
 
@@ -394,7 +415,7 @@ impl World<'_> {
         let Some(desk) = &mut node.desk else {
             return Grant::of_unknown_sale(now);
         };
-        let load = Load {
+        let load = NodeLoad {
             waiting: desk.queue.len(),
             room: QUEUE_MAX - desk.queue.len(),
             weight: node.weight,
@@ -407,8 +428,8 @@ impl World<'_> {
         let node = &mut self.nodes[n];
         let stock = node.stock(snapshot);
         node.desk.get_or_insert_with(|| Desk {
-            outlook: Outlook::new(*snapshot),
-            granted: Recent::default(),
+            outlook: SaleHint::new(*snapshot),
+            granted: RecentOrders::default(),
             rounds: Committer::new(stock),
             queue: VecDeque::new(),
             busy: None,
@@ -439,6 +460,6 @@ impl World<'_> {
 }
 
 /// Whether a hint may answer an order with this key for good.
-pub(super) const fn may_hear_hints(key: Key) -> bool {
-    matches!(key, Key::Made | Key::Sent)
+pub(super) const fn may_hear_hints(key: KeySource) -> bool {
+    matches!(key, KeySource::Made | KeySource::Sent)
 }

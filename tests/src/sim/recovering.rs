@@ -1,15 +1,17 @@
 //! A node's part in recovery, step by step: it carries out what [`shared::recovery`] decides, as
 //! `origin/node/src/healer.rs` does in production.
 
-use super::heal_rules::{Healed, Says};
-use super::journal::{Journal, Told};
+use super::heal_rules::{HealReport, Healed};
+use super::journal::{SimulatedAck, SimulatedJournal};
 use super::node::Purpose;
 use super::planted::Planted;
-use super::redis::{Ask, Reply};
-use super::world::{Event, World};
-use shared::ledger_model::Answer;
+use super::redis::{RedisAsk, RedisReply};
+use super::world::{SimulatedWorld, WorldEvent};
+use shared::ledger_model::ModelReply;
 use shared::limits::HEAL_PATIENCE_MS;
-use shared::recovery::{Duty, Look, Mine, Next, Nodes, Roster, Stage, Turn, View, duty, is_in};
+use shared::recovery::{
+    AwaitedNodes, Duty, Mine, Next, Nodes, RecoveryLookup, RecoveryStage, Turn, View, duty, is_in,
+};
 use shared::{Fault, Order, OrderId, Pass};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -22,14 +24,14 @@ const AWAY: u64 = 100_000;
 /// What a node knows of the recovery that goes on, and what it does in it.
 #[derive(Debug)]
 pub(super) struct Healer {
-    roster: Roster,
+    roster: AwaitedNodes,
     declared: Option<String>,
     /// When the history of the moment was seen first, in milliseconds.
     since_ms: u64,
     /// Nodes that lived at the last beat.
     pub(super) peers: BTreeSet<u16>,
     /// The journal as it was read last, and its entries then.
-    reading: Option<(u64, BTreeMap<OrderId, Told>)>,
+    reading: Option<(u64, BTreeMap<OrderId, SimulatedAck>)>,
     /// Up to this number what was lost has been restored by this process.
     restored_lost: Option<u64>,
     wanted: bool,
@@ -67,7 +69,7 @@ enum Step {
 impl Healer {
     pub(super) fn new(node: usize) -> Self {
         Self {
-            roster: Roster::new(Some(node as u16)),
+            roster: AwaitedNodes::new(Some(node as u16)),
             declared: None,
             since_ms: 0,
             peers: BTreeSet::new(),
@@ -92,7 +94,13 @@ impl Healer {
     }
 
     /// What this node has to do for the sale as it was found.
-    fn take_up(&mut self, journal: &mut Journal, look: &Look, received: u64, new: bool) {
+    fn take_up(
+        &mut self,
+        journal: &mut SimulatedJournal,
+        look: &RecoveryLookup,
+        received: u64,
+        new: bool,
+    ) {
         let stale = |reading: &(u64, _)| !look.whole && journal.entries > reading.0;
         if new || self.reading.as_ref().is_none_or(stale) {
             journal.readings += 1;
@@ -132,7 +140,7 @@ impl Healer {
     }
 }
 
-impl World<'_> {
+impl SimulatedWorld<'_> {
     /// The sale may lack orders: the node looks.
     pub(super) fn want(&mut self, n: usize) {
         let healer = &mut self.nodes[n].healer;
@@ -144,10 +152,10 @@ impl World<'_> {
 
     fn recover_in(&mut self, n: usize, after: u64) {
         let life = self.nodes[n].life;
-        self.push(after, Event::Recovers { node: n, life });
+        self.push(after, WorldEvent::Recovers { node: n, life });
     }
 
-    fn recovery(&mut self, n: usize, step: Step, ask: Ask) {
+    fn recovery(&mut self, n: usize, step: Step, ask: RedisAsk) {
         self.nodes[n].healer.step = step;
         self.call(n, Purpose::Recovery, ask);
     }
@@ -160,29 +168,29 @@ impl World<'_> {
             return;
         }
         if std::mem::take(&mut healer.wanted) {
-            return self.recovery(n, Step::Asks, Ask::Recovery(None, false));
+            return self.recovery(n, Step::Asks, RedisAsk::Recovery(None, false));
         }
         if healer.item.is_some() {
             let declares = declares(n, healer.declared.as_ref());
             let behind = std::mem::take(&mut healer.behind);
-            self.recovery(n, Step::Refreshes, Ask::Recovery(declares, behind));
+            self.recovery(n, Step::Refreshes, RedisAsk::Recovery(declares, behind));
         }
     }
 
     /// A call of the recovery has ended.
-    pub(super) fn recovered(&mut self, n: usize, reply: Result<Reply, Fault>) {
+    pub(super) fn recovered(&mut self, n: usize, reply: Result<RedisReply, Fault>) {
         let now = self.now / 1_000;
         let healer = &mut self.nodes[n].healer;
         let step = std::mem::replace(&mut healer.step, Step::Nothing);
         match (step, reply) {
-            (Step::Asks, Ok(Reply::Nodes(nodes))) => {
+            (Step::Asks, Ok(RedisReply::Nodes(nodes))) => {
                 let received = self.nodes[n].journal.received();
-                self.recovery(n, Step::Looks(nodes, received), Ask::Look(n as u16));
+                self.recovery(n, Step::Looks(nodes, received), RedisAsk::Look(n as u16));
             }
-            (Step::Looks(nodes, received), Ok(Reply::Look(look))) => {
+            (Step::Looks(nodes, received), Ok(RedisReply::Look(look))) => {
                 self.looked(n, nodes, received, &look);
             }
-            (Step::Registers, Ok(Reply::Healed(healed))) => {
+            (Step::Registers, Ok(RedisReply::Healed(healed))) => {
                 self.nodes[n].journal.receive(&healed.snapshot);
                 let healer = &mut self.nodes[n].healer;
                 healer.behind |= healed.fell_behind;
@@ -195,17 +203,20 @@ impl World<'_> {
                 }
                 self.declare(n, healed.history);
             }
-            (Step::Declares, Ok(Reply::Nodes(nodes))) => {
+            (Step::Declares, Ok(RedisReply::Nodes(nodes))) => {
                 healer.roster.declare(healer.declared.iter().cloned());
                 healer.roster.receive(nodes, now);
                 self.recover_in(n, 0);
             }
-            (Step::Refreshes, Ok(Reply::Nodes(nodes))) => {
+            (Step::Refreshes, Ok(RedisReply::Nodes(nodes))) => {
                 healer.roster.receive(nodes, now);
                 self.go_on(n);
             }
-            (Step::Heals, Ok(Reply::Healed(healed))) => self.healed(n, &healed),
-            (Step::Passes(pass, lost), Ok(Reply::Done(snapshot, Answer::Restored(became)))) => {
+            (Step::Heals, Ok(RedisReply::Healed(healed))) => self.healed(n, &healed),
+            (
+                Step::Passes(pass, lost),
+                Ok(RedisReply::Done(snapshot, ModelReply::Restored(became))),
+            ) => {
                 self.nodes[n].journal.receive(&snapshot);
                 let healer = &mut self.nodes[n].healer;
                 if let Some(item) = &mut healer.item {
@@ -234,7 +245,7 @@ impl World<'_> {
         }
     }
 
-    fn looked(&mut self, n: usize, nodes: Nodes, received: u64, look: &Look) {
+    fn looked(&mut self, n: usize, nodes: Nodes, received: u64, look: &RecoveryLookup) {
         let now = self.now / 1_000;
         let early = self.has(Planted::DeclaredUnregistered);
         let node = &mut self.nodes[n];
@@ -273,11 +284,11 @@ impl World<'_> {
         healer.declared = Some(history);
         let declares = declares(n, healer.declared.as_ref());
         let behind = std::mem::take(&mut healer.behind);
-        self.recovery(n, Step::Declares, Ask::Recovery(declares, behind));
+        self.recovery(n, Step::Declares, RedisAsk::Recovery(declares, behind));
     }
 
-    fn says(&self, n: usize, made: Option<Pass>, done_in: Option<String>, view: View) -> Ask {
-        Ask::Heal(Rc::new(Says {
+    fn says(&self, n: usize, made: Option<Pass>, done_in: Option<String>, view: View) -> RedisAsk {
+        RedisAsk::Heal(Rc::new(HealReport {
             node: n as u16,
             made,
             done_in,
@@ -332,7 +343,7 @@ impl World<'_> {
             .item
             .as_ref()
             .map(|item| item.left.clone());
-        let ask = Ask::Restore(Rc::new(left.unwrap_or_default()), pass);
+        let ask = RedisAsk::Restore(Rc::new(left.unwrap_or_default()), pass);
         self.recovery(n, Step::Passes(pass, lost), ask);
     }
 
@@ -344,7 +355,7 @@ impl World<'_> {
         let Some(item) = &healer.item else {
             return;
         };
-        let whole = matches!(healed.stage, Stage::Whole { .. });
+        let whole = matches!(healed.stage, RecoveryStage::Whole { .. });
         if item.duty != Duty::Restore && whole {
             healer.item = None;
             return self.recover_in(n, 0);

@@ -1,23 +1,23 @@
 //! Redis: the ledger's rules ([`shared::ledger_model`]) behind a clock that may jump, an append-only file that is written
 //! before anything is answered (`appendfsync always`), and a script cache that is lost.
 
-use super::audit::Audit;
-use super::heal_rules::{Healed, Kept, Says};
+use super::audit::SimulatedAudit;
+use super::heal_rules::{HealReport, Healed, Kept};
 use super::planted::Planted;
 use shared::UnixMillis;
 use shared::ledger_model::event_log::Entry;
-use shared::ledger_model::{Answer, Command, Sale};
+use shared::ledger_model::{ModelCommand, ModelReply, Sale};
 use shared::limits::NODE_LIVE_MS;
-use shared::recovery::{Known, Look, Nodes};
+use shared::recovery::{Known, Nodes, RecoveryLookup};
 use shared::{Order, OrderId, Pass, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// What a node asks of Redis.
 #[derive(Clone, Debug)]
-pub enum Ask {
+pub enum RedisAsk {
     /// A script of the ledger.
-    Script(Rc<Command>),
+    Script(Rc<ModelCommand>),
     /// `SCRIPT LOAD`.
     Load,
     /// A node's heartbeat: its number and weight.
@@ -27,16 +27,16 @@ pub enum Ask {
     /// `look.lua`
     Look(u16),
     /// `heal.lua`
-    Heal(Rc<Says>),
+    Heal(Rc<HealReport>),
     /// `restore.lua`
     Restore(Rc<Vec<(OrderId, Order)>>, Pass),
 }
 
 /// What Redis answers.
 #[derive(Clone, Debug)]
-pub enum Reply {
+pub enum RedisReply {
     /// The script ran.
-    Done(Snapshot, Answer),
+    Done(Snapshot, ModelReply),
     /// The scripts are loaded.
     Loaded,
     /// The sum of the weights of live nodes, who they are, and how often a sale was found behind.
@@ -44,7 +44,7 @@ pub enum Reply {
     /// To `recovery.lua`.
     Nodes(Nodes),
     /// To `look.lua`.
-    Look(Look),
+    Look(RecoveryLookup),
     /// To `heal.lua`.
     Healed(Healed),
     /// The sale stands still and nothing happened: the fence.
@@ -59,7 +59,7 @@ pub enum Reply {
 
 /// When a planted fault may touch the sale.
 #[derive(Clone, Copy, Debug)]
-pub enum Moment<'a> {
+pub enum RedisMoment<'a> {
     /// Before a script runs.
     Before,
     /// After it ran; with what it wrote into the log.
@@ -68,7 +68,7 @@ pub enum Moment<'a> {
 
 /// Whether Redis answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
+pub enum RedisHealth {
     /// It does.
     Up,
     /// It reads its file.
@@ -81,7 +81,7 @@ pub enum Health {
 #[derive(Debug)]
 pub struct Redis {
     /// Whether it answers.
-    pub health: Health,
+    pub health: RedisHealth,
     /// Until when it does nothing, in microseconds of the simulation.
     pub busy_until: u64,
     /// Jumps of its clock so far, in milliseconds.
@@ -92,7 +92,7 @@ pub struct Redis {
     kept: Kept,
     /// The append-only file: each write with its entry of the log, if there is one, and what was kept after it.
     file: Vec<(Option<Entry>, Kept)>,
-    audit: Audit,
+    audit: SimulatedAudit,
     /// Writes that are in the file for sure.
     durable: usize,
     has_scripts: bool,
@@ -105,10 +105,10 @@ impl Redis {
     /// # Errors
     /// The log breaks a rule.
     pub fn new(sale: Sale, first: Entry) -> Result<Self, String> {
-        let mut audit = Audit::default();
+        let mut audit = SimulatedAudit::default();
         audit.read(&first)?;
         Ok(Self {
-            health: Health::Up,
+            health: RedisHealth::Up,
             busy_until: 0,
             clock_ms: 0,
             life: 1,
@@ -130,7 +130,7 @@ impl Redis {
 
     /// The sale as its log tells it.
     #[must_use]
-    pub const fn audit(&self) -> &Audit {
+    pub const fn audit(&self) -> &SimulatedAudit {
         &self.audit
     }
 
@@ -153,48 +153,48 @@ impl Redis {
     /// A rule is broken.
     pub fn run(
         &mut self,
-        (ask, heard): (&Ask, u64),
+        (ask, heard): (&RedisAsk, u64),
         now: UnixMillis,
         planted: Option<Planted>,
-        alter: impl FnMut(&mut Sale, Moment<'_>),
-    ) -> Result<(Reply, Option<Entry>), String> {
-        if self.health == Health::Loading {
-            return Ok((Reply::Loading, None));
+        alter: impl FnMut(&mut Sale, RedisMoment<'_>),
+    ) -> Result<(RedisReply, Option<Entry>), String> {
+        if self.health == RedisHealth::Loading {
+            return Ok((RedisReply::Loading, None));
         }
         let history = history(self.life);
         let (reply, entry) = match ask {
-            Ask::Load => {
+            RedisAsk::Load => {
                 self.has_scripts = true;
-                (Reply::Loaded, None)
+                (RedisReply::Loaded, None)
             }
-            Ask::Beat(node, weight) => (self.beat(*node, *weight, now), None),
-            Ask::Script(_) if !self.has_scripts => (Reply::NoScript, None),
-            Ask::Script(command) => {
+            RedisAsk::Beat(node, weight) => (self.beat(*node, *weight, now), None),
+            RedisAsk::Script(_) if !self.has_scripts => (RedisReply::NoScript, None),
+            RedisAsk::Script(command) => {
                 let open = planted == Some(Planted::FenceIsOpen);
                 if !open && self.kept.is_healing(&self.sale, &history, heard) {
-                    let still = Reply::Still(self.sale.snapshot(now));
-                    let looks = matches!(**command, Command::Sweep);
-                    return Ok((if looks { still } else { Reply::Fenced }, None));
+                    let still = RedisReply::Still(self.sale.snapshot(now));
+                    let looks = matches!(**command, ModelCommand::Sweep);
+                    return Ok((if looks { still } else { RedisReply::Fenced }, None));
                 }
                 self.script(command, now, alter)?
             }
-            Ask::Recovery(declares, behind) => {
+            RedisAsk::Recovery(declares, behind) => {
                 if let Some((node, histories)) = declares {
                     self.kept.declared.insert(*node, histories.clone());
                 }
                 self.kept.behind += u64::from(*behind);
-                (Reply::Nodes(self.nodes(now)), None)
+                (RedisReply::Nodes(self.nodes(now)), None)
             }
-            Ask::Look(node) => (
-                Reply::Look(self.kept.look(&self.sale, &history, *node)),
+            RedisAsk::Look(node) => (
+                RedisReply::Look(self.kept.look(&self.sale, &history, *node)),
                 None,
             ),
-            Ask::Heal(says) => {
+            RedisAsk::Heal(says) => {
                 let sale = &mut self.sale;
                 let (healed, entry) = self.kept.heal(sale, says, &history, now, planted);
-                (Reply::Healed(healed), entry)
+                (RedisReply::Healed(healed), entry)
             }
-            Ask::Restore(orders, pass) => self.restore(orders, *pass, now),
+            RedisAsk::Restore(orders, pass) => self.restore(orders, *pass, now),
         };
         self.write(entry.as_ref())?;
         Ok((reply, entry))
@@ -202,14 +202,14 @@ impl Redis {
 
     fn script(
         &mut self,
-        command: &Command,
+        command: &ModelCommand,
         now: UnixMillis,
-        mut alter: impl FnMut(&mut Sale, Moment<'_>),
-    ) -> Result<(Reply, Option<Entry>), String> {
-        alter(&mut self.sale, Moment::Before);
+        mut alter: impl FnMut(&mut Sale, RedisMoment<'_>),
+    ) -> Result<(RedisReply, Option<Entry>), String> {
+        alter(&mut self.sale, RedisMoment::Before);
         let (answer, entry) = self.sale.apply(command, now);
-        alter(&mut self.sale, Moment::After(entry.as_ref()));
-        Ok((Reply::Done(self.sale.snapshot(now), answer), entry))
+        alter(&mut self.sale, RedisMoment::After(entry.as_ref()));
+        Ok((RedisReply::Done(self.sale.snapshot(now), answer), entry))
     }
 
     fn restore(
@@ -217,10 +217,10 @@ impl Redis {
         orders: &[(OrderId, Order)],
         pass: Pass,
         now: UnixMillis,
-    ) -> (Reply, Option<Entry>) {
-        let command = Command::Restore(orders.to_vec(), pass);
+    ) -> (RedisReply, Option<Entry>) {
+        let command = ModelCommand::Restore(orders.to_vec(), pass);
         let (answer, entry) = self.sale.apply(&command, now);
-        if let Answer::Restored(became) = &answer {
+        if let ModelReply::Restored(became) = &answer {
             for ((id, _), became) in orders.iter().zip(became) {
                 if became.is_settled() {
                     self.kept.unrestored.remove(id);
@@ -229,7 +229,7 @@ impl Redis {
                 }
             }
         }
-        (Reply::Done(self.sale.snapshot(now), answer), entry)
+        (RedisReply::Done(self.sale.snapshot(now), answer), entry)
     }
 
     /// Appends to the file what a call changed.
@@ -267,14 +267,14 @@ impl Redis {
         }
     }
 
-    fn beat(&mut self, node: usize, weight: u32, now: UnixMillis) -> Reply {
+    fn beat(&mut self, node: usize, weight: u32, now: UnixMillis) -> RedisReply {
         self.beats.insert(node, (weight, now));
         let live = |at: UnixMillis| now.since(at) < NODE_LIVE_MS && at <= now;
         let live = self.beats.iter().filter(|(_, (_, at))| live(*at));
         let (nodes, weights): (BTreeSet<u16>, Vec<u32>) = live
             .map(|(node, (weight, _))| (*node as u16, *weight))
             .unzip();
-        Reply::Live(weights.iter().sum(), nodes, self.kept.behind)
+        RedisReply::Live(weights.iter().sum(), nodes, self.kept.behind)
     }
 
     /// `SCRIPT FLUSH`.
@@ -295,7 +295,7 @@ impl Redis {
     /// Killed. What was not written is gone, and so are the last `cut` writes of the file. Beats come each
     /// second: those of before are taken to be in the file.
     pub fn crash(&mut self, cut: usize) {
-        self.health = Health::Down;
+        self.health = RedisHealth::Down;
         self.durable = self.durable.saturating_sub(cut).max(1);
         self.has_scripts = false;
         self.life += 1;
@@ -310,7 +310,7 @@ impl Redis {
     pub fn restart(&mut self) -> Result<Vec<OrderId>, String> {
         self.file.truncate(self.durable);
         let entries = self.file.iter().filter_map(|(entry, _)| entry.as_ref());
-        let audit = Audit::of(entries)?;
+        let audit = SimulatedAudit::of(entries)?;
         let kept = self.file.last().map(|(_, kept)| kept.clone());
         self.kept = kept.ok_or("the file is empty")?;
         let was = self.audit.orders();
@@ -319,7 +319,7 @@ impl Redis {
         gone.sort();
         self.sale = audit.rebuild().ok_or("the log is empty")?;
         self.audit = audit;
-        self.health = Health::Up;
+        self.health = RedisHealth::Up;
         Ok(gone)
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// One run's beginning and everything that happens to it from outside.
 #[derive(Clone, Debug)]
-pub struct Scenario {
+pub struct FaultScenario {
     /// Where all chance of the run comes from.
     pub seed: u64,
     /// Tickets at the beginning.
@@ -33,7 +33,7 @@ pub struct Scenario {
 /// milliseconds: requests on their way end, origins that rest are tried again, hints get old.
 pub const SETTLE_MS: u64 = 12_000;
 
-impl Scenario {
+impl FaultScenario {
     /// From when on nothing is disturbed any more, in milliseconds after the start.
     #[must_use]
     pub const fn settled_ms(&self) -> u64 {
@@ -43,7 +43,8 @@ impl Scenario {
     /// Whether any item cuts the tail of the append-only file.
     #[must_use]
     pub fn cuts_the_tail(&self) -> bool {
-        let cuts = |item: &Item| matches!(item.what, What::Fault(Fault::RedisTailCut { .. }));
+        let cuts =
+            |item: &Item| matches!(item.what, What::Fault(InjectedFault::RedisTailCut { .. }));
         self.items.iter().any(cuts)
     }
 }
@@ -63,16 +64,16 @@ pub struct Item {
 #[derive(Clone, Debug)]
 pub enum What {
     /// Somebody wants tickets.
-    Buyer(Plan),
+    Buyer(FaultPlan),
     /// Something breaks for a while.
-    Fault(Fault),
+    Fault(InjectedFault),
     /// An operator does something.
     Operator(Act),
 }
 
 /// What a buyer means to do.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct FaultPlan {
     /// The buyer's number: two plans can be the same person's.
     pub name: u32,
     /// Tickets.
@@ -86,12 +87,12 @@ pub struct Plan {
     /// The client goes away this many milliseconds after its first request and comes back so many later.
     pub leaves: Option<(u64, u64)>,
     /// What follows a hold.
-    pub then: Then,
+    pub then: FaultAftermath,
 }
 
 /// What a buyer does with a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
+pub enum FaultAftermath {
     /// Pays after so many milliseconds.
     Pay(u64),
     /// Gives it back after so many milliseconds.
@@ -130,7 +131,7 @@ pub enum Link {
 
 /// Which way of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Way {
+pub enum LinkDirection {
     /// Towards Redis.
     In,
     /// Towards the client.
@@ -150,13 +151,13 @@ pub enum Whose {
 
 /// What breaks. Times are in milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub enum Fault {
+pub enum InjectedFault {
     /// Nothing passes, in both ways or in one.
     Cut {
         /// Where.
         link: Link,
         /// Which way, if not both.
-        only: Option<Way>,
+        only: Option<LinkDirection>,
         /// How long.
         ms: u64,
     },
@@ -243,7 +244,7 @@ pub enum Fault {
     },
 }
 
-impl Fault {
+impl InjectedFault {
     /// How long it lasts, in milliseconds.
     #[must_use]
     pub const fn lasts_ms(&self) -> u64 {
@@ -273,7 +274,7 @@ impl fmt::Display for Item {
     }
 }
 
-impl fmt::Display for Scenario {
+impl fmt::Display for FaultScenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

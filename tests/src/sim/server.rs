@@ -2,29 +2,29 @@
 //! beginning, and what operators ask of it.
 
 use super::planted::Planted;
-use super::redis::{Ask, Health, Moment, Reply};
-use super::scenario::{Act, Link, Way};
-use super::world::{Event, World};
+use super::redis::{RedisAsk, RedisHealth, RedisMoment, RedisReply};
+use super::scenario::{Act, Link, LinkDirection};
+use super::world::{SimulatedWorld, WorldEvent};
 use shared::Fault as LedgerFault;
 use shared::ledger_model::event_log::Event as Logged;
-use shared::ledger_model::{Command, Sale};
+use shared::ledger_model::{ModelCommand, Sale};
 use shared::{Capacity, OrderId, SaleState};
 use std::rc::Rc;
 
-impl World<'_> {
+impl SimulatedWorld<'_> {
     pub(super) fn at_redis(
         &mut self,
         (node, call, sent): (usize, u64, u32),
         life: u64,
-        (ask, heard): (Ask, u64),
+        (ask, heard): (RedisAsk, u64),
     ) {
         let link = Link::NodeRedis(node);
-        if self.redis.life != life || self.redis.health == Health::Down {
-            if self.network.passes(link, Way::Out) {
+        if self.redis.life != life || self.redis.health == RedisHealth::Down {
+            if self.network.passes(link, LinkDirection::Out) {
                 let reply = Err(LedgerFault::Unknown("reset".into()));
                 self.push(
                     100,
-                    Event::CallEnds {
+                    WorldEvent::CallEnds {
                         node,
                         call,
                         sent,
@@ -38,7 +38,7 @@ impl World<'_> {
             let after = self.redis.busy_until - self.now;
             return self.push(
                 after,
-                Event::AtRedis {
+                WorldEvent::AtRedis {
                     node,
                     call,
                     sent,
@@ -58,7 +58,7 @@ impl World<'_> {
         let reply = Box::new(reply);
         self.push(
             after,
-            Event::Written {
+            WorldEvent::Written {
                 node,
                 call,
                 sent,
@@ -69,11 +69,11 @@ impl World<'_> {
     }
 
     /// Runs a call; says whether the log has grown.
-    fn execute(&mut self, ask: &Ask, heard: u64) -> (Reply, bool) {
+    fn execute(&mut self, ask: &RedisAsk, heard: u64) -> (RedisReply, bool) {
         let now = self.wall(self.redis.clock_ms);
         let planted = self.planted;
         let renamed = match ask {
-            Ask::Script(command) if planted == Some(Planted::ReplayNotRecognised) => {
+            RedisAsk::Script(command) if planted == Some(Planted::ReplayNotRecognised) => {
                 renamed(command, self.redis.sale())
             }
             _ => None,
@@ -84,7 +84,7 @@ impl World<'_> {
         });
         match done {
             Ok((reply, entry)) => {
-                if let Reply::Healed(healed) = &reply {
+                if let RedisReply::Healed(healed) = &reply {
                     self.judge.went_without |= healed.without_all;
                 }
                 self.watch_recovery();
@@ -96,25 +96,32 @@ impl World<'_> {
             }
             Err(seen) => {
                 self.broken("the ledger breaks a rule", seen);
-                (Reply::Loading, false)
+                (RedisReply::Loading, false)
             }
         }
     }
 
     /// What was decided is in the file; now it is answered.
-    pub(super) fn written(&mut self, node: usize, call: u64, sent: u32, life: u64, reply: Reply) {
+    pub(super) fn written(
+        &mut self,
+        node: usize,
+        call: u64,
+        sent: u32,
+        life: u64,
+        reply: RedisReply,
+    ) {
         if self.redis.life != life {
             return;
         }
         self.redis.fsync();
         let mut rng = self.stream(&[7, node as u64, self.now]);
         let link = Link::NodeRedis(node);
-        for after in self.network.send(link, Way::Out, false, &mut rng) {
+        for after in self.network.send(link, LinkDirection::Out, false, &mut rng) {
             let reply = Ok(reply.clone());
             let after = after + self.nodes[node].slow_us;
             self.push(
                 after,
-                Event::CallEnds {
+                WorldEvent::CallEnds {
                     node,
                     call,
                     sent,
@@ -125,13 +132,16 @@ impl World<'_> {
     }
 
     pub(super) fn crash_redis(&mut self, cut: usize) {
-        if self.redis.health == Health::Down {
+        if self.redis.health == RedisHealth::Down {
             return;
         }
         self.redis.crash(cut);
         self.redis.busy_until = self.now;
         for node in 0..self.nodes.len() {
-            if !self.network.passes(Link::NodeRedis(node), Way::Out) {
+            if !self
+                .network
+                .passes(Link::NodeRedis(node), LinkDirection::Out)
+            {
                 continue;
             }
             let calls: Vec<_> = self.nodes[node].calls().collect();
@@ -139,7 +149,7 @@ impl World<'_> {
                 let reply = Err(LedgerFault::Unknown("reset".into()));
                 self.push(
                     100,
-                    Event::CallEnds {
+                    WorldEvent::CallEnds {
                         node,
                         call,
                         sent,
@@ -151,7 +161,7 @@ impl World<'_> {
     }
 
     pub(super) fn restart_redis(&mut self) {
-        if self.redis.health != Health::Down {
+        if self.redis.health != RedisHealth::Down {
             return;
         }
         match self.redis.restart() {
@@ -174,34 +184,34 @@ impl World<'_> {
     pub(super) fn operate(&mut self, act: &Act) {
         let sale = self.redis.sale();
         let command = match act {
-            Act::Pause => Command::State(SaleState::Paused),
-            Act::Open => Command::State(SaleState::Open),
-            Act::Close => Command::State(SaleState::Closed),
-            Act::Terms(change) => Command::Terms(*change),
+            Act::Pause => ModelCommand::State(SaleState::Paused),
+            Act::Open => ModelCommand::State(SaleState::Open),
+            Act::Close => ModelCommand::State(SaleState::Closed),
+            Act::Terms(change) => ModelCommand::Terms(*change),
             Act::Restock(by) => {
                 let wanted = sale.capacity.saturating_add_signed(*by);
                 let wanted = wanted.max(sale.held + sale.confirmed);
                 let Ok(capacity) = Capacity::new(u64::from(wanted)) else {
                     return;
                 };
-                Command::Restock(capacity, None)
+                ModelCommand::Restock(capacity, None)
             }
         };
-        if self.redis.health == Health::Up && self.now >= self.redis.busy_until {
+        if self.redis.health == RedisHealth::Up && self.now >= self.redis.busy_until {
             self.note(|| format!("operator: {act:?}"));
             self.redis.run_scripts_of_operators();
-            self.execute(&Ask::Script(Rc::new(command)), 0);
+            self.execute(&RedisAsk::Script(Rc::new(command)), 0);
             self.redis.fsync();
         }
     }
 }
 
 /// What a planted fault does to the ledger.
-fn alter(planted: Option<Planted>, sale: &mut Sale, moment: Moment<'_>) {
+fn alter(planted: Option<Planted>, sale: &mut Sale, moment: RedisMoment<'_>) {
     match (planted, moment) {
-        (Some(Planted::OneTooMany), Moment::Before) => sale.capacity += 1,
-        (Some(Planted::OneTooMany), Moment::After(_)) => sale.capacity -= 1,
-        (Some(Planted::ExpiryKeepsTickets), Moment::After(Some(entry))) => {
+        (Some(Planted::OneTooMany), RedisMoment::Before) => sale.capacity += 1,
+        (Some(Planted::OneTooMany), RedisMoment::After(_)) => sale.capacity -= 1,
+        (Some(Planted::ExpiryKeepsTickets), RedisMoment::After(Some(entry))) => {
             let expired = |event: &Logged| matches!(event, Logged::Expired(_));
             let kept = entry.events.iter().filter(|event| expired(event));
             sale.held += kept.count() as u32;
@@ -211,8 +221,8 @@ fn alter(planted: Option<Planted>, sale: &mut Sale, moment: Moment<'_>) {
 }
 
 /// The same batch with other ids for the orders that the ledger has.
-fn renamed(command: &Command, sale: &Sale) -> Option<Ask> {
-    let Command::Reserve(batch) = command else {
+fn renamed(command: &ModelCommand, sale: &Sale) -> Option<RedisAsk> {
+    let ModelCommand::Reserve(batch) = command else {
         return None;
     };
     let mut batch = batch.clone();
@@ -221,32 +231,32 @@ fn renamed(command: &Command, sale: &Sale) -> Option<Ask> {
             order.id = OrderId::parse(&format!("{}-new", order.id)).ok()?;
         }
     }
-    Some(Ask::Script(Rc::new(Command::Reserve(batch))))
+    Some(RedisAsk::Script(Rc::new(ModelCommand::Reserve(batch))))
 }
 
 /// Whether a call is one of those that nodes make all the time.
-fn is_routine(ask: &Ask) -> bool {
+fn is_routine(ask: &RedisAsk) -> bool {
     match ask {
-        Ask::Heal(_) | Ask::Restore(..) => false,
-        Ask::Beat(..) | Ask::Load | Ask::Recovery(..) | Ask::Look(_) => true,
-        Ask::Script(command) => matches!(**command, Command::Sweep),
+        RedisAsk::Heal(_) | RedisAsk::Restore(..) => false,
+        RedisAsk::Beat(..) | RedisAsk::Load | RedisAsk::Recovery(..) | RedisAsk::Look(_) => true,
+        RedisAsk::Script(command) => matches!(**command, ModelCommand::Sweep),
     }
 }
 
-fn told(ask: &Ask, reply: &Reply) -> String {
+fn told(ask: &RedisAsk, reply: &RedisReply) -> String {
     let asked = match ask {
-        Ask::Script(command) => match &**command {
-            Command::Reserve(batch) => {
+        RedisAsk::Script(command) => match &**command {
+            ModelCommand::Reserve(batch) => {
                 let ids: Vec<_> = batch.iter().map(|order| order.id.as_str()).collect();
                 format!("reserve {}", ids.join(" "))
             }
-            Command::Sweep => "sweep".to_owned(),
+            ModelCommand::Sweep => "sweep".to_owned(),
             other => format!("{other:?}"),
         },
         other => format!("{other:?}"),
     };
     match reply {
-        Reply::Done(snapshot, _) => format!(
+        RedisReply::Done(snapshot, _) => format!(
             "{asked}; then {} free, {} held, version {}, {}",
             snapshot.free(),
             snapshot.held,

@@ -2,27 +2,27 @@
 //! Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002).
 
 use super::planted::Planted;
-use super::scenario::{Item, Scenario, Then, What};
-use super::world::{Outcome, run};
+use super::scenario::{FaultAftermath, FaultScenario, Item, What};
+use super::world::{RunOutcome, run};
 use std::fmt;
 
 /// Runs that the search for a shorter scenario may take.
 const RUNS_MAX: usize = 2_000;
 /// What a buyer does with a hold where that does not matter.
-const PLAIN: Then = Then::Pay(20);
+const PLAIN: FaultAftermath = FaultAftermath::Pay(20);
 
 /// A failing run at its shortest.
 #[derive(Debug)]
-pub struct Failure {
+pub struct ShrunkFailure {
     /// What still has to happen.
-    pub scenario: Scenario,
+    pub scenario: FaultScenario,
     /// What comes of it.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
 }
 
 /// The shortest scenario, of those that were tried, in which the same rule breaks.
 #[must_use]
-pub fn shortest(scenario: &Scenario, planted: Option<Planted>) -> Failure {
+pub fn shortest(scenario: &FaultScenario, planted: Option<Planted>) -> ShrunkFailure {
     let mut search = Search {
         rule: rule(&run(scenario, planted, false)),
         planted,
@@ -37,7 +37,7 @@ pub fn shortest(scenario: &Scenario, planted: Option<Planted>) -> Failure {
             break;
         }
     }
-    Failure {
+    ShrunkFailure {
         outcome: run(&best, planted, true),
         scenario: best,
     }
@@ -51,14 +51,14 @@ struct Search {
 
 impl Search {
     /// Leaves out as many items as possible, in ever smaller parts.
-    fn leave_out(&mut self, best: &mut Scenario) {
+    fn leave_out(&mut self, best: &mut FaultScenario) {
         let mut size = best.items.len().div_ceil(2);
         while size > 0 && self.runs < RUNS_MAX {
             let before = best.items.len();
             let mut from = 0;
             while from < best.items.len() {
                 let items = without(&best.items, from, size);
-                let shorter = Scenario {
+                let shorter = FaultScenario {
                     items,
                     ..best.clone()
                 };
@@ -73,17 +73,17 @@ impl Search {
     }
 
     /// Fewer tickets, near edges, buyers without peculiarities.
-    fn simplify(&mut self, best: &mut Scenario) {
+    fn simplify(&mut self, best: &mut FaultScenario) {
         for capacity in [1, 2, best.capacity / 2, best.capacity.saturating_sub(1)] {
             if capacity > 0 && capacity < best.capacity {
-                let smaller = Scenario {
+                let smaller = FaultScenario {
                     capacity,
                     ..best.clone()
                 };
                 self.takes(best, smaller);
             }
         }
-        let near = Scenario {
+        let near = FaultScenario {
             far_ms: 1,
             redis_us: 600,
             ..best.clone()
@@ -101,7 +101,7 @@ impl Search {
     }
 
     /// Takes `other` in place of `best` if the same rule breaks in it.
-    fn takes(&mut self, best: &mut Scenario, other: Scenario) -> bool {
+    fn takes(&mut self, best: &mut FaultScenario, other: FaultScenario) -> bool {
         self.runs += 1;
         let same = rule(&run(&other, self.planted, false)) == self.rule;
         if same {
@@ -111,7 +111,7 @@ impl Search {
     }
 }
 
-fn rule(outcome: &Outcome) -> String {
+fn rule(outcome: &RunOutcome) -> String {
     let violation = outcome.violation.as_ref();
     violation.map_or_else(String::new, |violation| violation.rule.clone())
 }
@@ -122,7 +122,7 @@ fn without(items: &[Item], from: usize, count: usize) -> Vec<Item> {
     kept.map(|(_, item)| item.clone()).collect()
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ShrunkFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.scenario)?;
         for line in &self.outcome.trace {

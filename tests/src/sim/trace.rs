@@ -1,6 +1,6 @@
 //! How the events of a run are told.
 
-use super::message::{Answer, By, Forwarded, Outcome, Request};
+use super::message::{By, Forwarded, Request, RequestOutcome, SimulatedReply};
 use shared::OrderId;
 
 /// The end of an order id, which tells the orders of one run apart.
@@ -31,7 +31,7 @@ pub fn forwarded(request: &Forwarded) -> String {
 
 /// An answer.
 #[must_use]
-pub fn answer(answer: &Answer) -> String {
+pub fn answer(answer: &SimulatedReply) -> String {
     let id = short(&answer.id);
     let by = match answer.by {
         By::Edge => "edge".to_owned(),
@@ -39,11 +39,11 @@ pub fn answer(answer: &Answer) -> String {
         By::Ledger => "ledger".to_owned(),
     };
     match &answer.outcome {
-        Outcome::Granted(order, replayed) => {
+        RequestOutcome::Granted(order, replayed) => {
             let again = if *replayed { " again" } else { "" };
             format!("{id} yes{again}, {}", order.state)
         }
-        Outcome::Refused(refusal) => format!("{id} no, {refusal:?} (by the {by})"),
-        Outcome::Trouble(code) => format!("{id} {}", code.as_str()),
+        RequestOutcome::Refused(refusal) => format!("{id} no, {refusal:?} (by the {by})"),
+        RequestOutcome::Trouble(code) => format!("{id} {}", code.as_str()),
     }
 }

@@ -2,15 +2,15 @@
 //! the machine, no map whose order depends on anything but the run.
 
 use super::chance;
-use super::client::Client;
-use super::isolate::Isolate;
+use super::client::SimulatedClient;
+use super::isolate::SimulatedIsolate;
 use super::judge::{Judge, Stats, Violation};
-use super::message::{Answer, Back, Forwarded, Request};
+use super::message::{Back, Forwarded, Request, SimulatedReply};
 use super::network::Network;
-use super::node::Node;
+use super::node::SimulatedNode;
 use super::planted::Planted;
-use super::redis::{Ask, Redis, Reply};
-use super::scenario::{Item, Scenario, What};
+use super::redis::{Redis, RedisAsk, RedisReply};
+use super::scenario::{FaultScenario, Item, What};
 use fastrand::Rng;
 use shared::Fault as LedgerFault;
 use shared::ledger_model::Sale;
@@ -32,7 +32,7 @@ const STEPS_MAX: u64 = 400_000;
 /// What happens at a moment.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum Event {
+pub enum WorldEvent {
     Begins(usize),
     Ends(usize),
     Looks,
@@ -49,7 +49,7 @@ pub enum Event {
     AtClient {
         client: usize,
         call: u32,
-        answer: Option<Box<Answer>>,
+        answer: Option<Box<SimulatedReply>>,
     },
     AtEdge {
         edge: usize,
@@ -68,7 +68,7 @@ pub enum Event {
     },
     Heard {
         back: Back,
-        answer: Option<Box<Answer>>,
+        answer: Option<Box<SimulatedReply>>,
     },
     AtNode {
         node: usize,
@@ -100,7 +100,7 @@ pub enum Event {
         node: usize,
         call: u64,
         sent: u32,
-        reply: Result<Reply, LedgerFault>,
+        reply: Result<RedisReply, LedgerFault>,
     },
     AtRedis {
         node: usize,
@@ -108,18 +108,18 @@ pub enum Event {
         sent: u32,
         life: u64,
         heard: u64,
-        ask: Ask,
+        ask: RedisAsk,
     },
     Written {
         node: usize,
         call: u64,
         sent: u32,
         life: u64,
-        reply: Box<Reply>,
+        reply: Box<RedisReply>,
     },
 }
 
-impl Event {
+impl WorldEvent {
     /// The node that it happens at.
     const fn node(&self) -> Option<usize> {
         match self {
@@ -140,7 +140,7 @@ impl Event {
 struct Due {
     at: u64,
     number: u64,
-    event: Event,
+    event: WorldEvent,
 }
 
 impl PartialEq for Due {
@@ -162,7 +162,7 @@ impl Ord for Due {
 
 /// What came of a run.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// The first broken rule.
     pub violation: Option<Violation>,
     /// What was counted.
@@ -174,8 +174,8 @@ pub struct Outcome {
 }
 
 /// Everything there is.
-pub struct World<'a> {
-    pub(super) scenario: &'a Scenario,
+pub struct SimulatedWorld<'a> {
+    pub(super) scenario: &'a FaultScenario,
     pub(super) planted: Option<Planted>,
     /// Microseconds since the start.
     pub(super) now: u64,
@@ -184,22 +184,22 @@ pub struct World<'a> {
     pub(super) sale: SaleId,
     pub(super) network: Network,
     pub(super) redis: Redis,
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<SimulatedNode>,
     /// The present isolate of each edge.
     pub(super) edges: Vec<usize>,
     /// Jumps of each edge's clock, in milliseconds.
     pub(super) edge_clocks: Vec<i64>,
-    pub(super) isolates: Vec<Isolate>,
+    pub(super) isolates: Vec<SimulatedIsolate>,
     /// The newest version that each isolate heard; for a planted fault.
     pub(super) newest_grants: Vec<u64>,
-    pub(super) clients: Vec<Client>,
+    pub(super) clients: Vec<SimulatedClient>,
     pub(super) judge: Judge,
     trace: Option<Vec<String>>,
     /// Items that have not begun yet.
     to_come: usize,
 }
 
-impl std::fmt::Debug for World<'_> {
+impl std::fmt::Debug for SimulatedWorld<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("World")
             .field("now", &self.now)
@@ -212,14 +212,14 @@ impl std::fmt::Debug for World<'_> {
 /// # Panics
 /// The scenario is not one that [`super::generate::scenario`] makes.
 #[must_use]
-pub fn run(scenario: &Scenario, planted: Option<Planted>, traced: bool) -> Outcome {
-    let mut world = World::new(scenario, planted, traced);
+pub fn run(scenario: &FaultScenario, planted: Option<Planted>, traced: bool) -> RunOutcome {
+    let mut world = SimulatedWorld::new(scenario, planted, traced);
     world.go();
     let lost: Vec<_> = world.redis.unrestored().iter().cloned().collect();
     let mut stats = world.judge.stats;
     stats.lost = lost.len() as u64;
     stats.cut = world.judge.lost.len() as u64;
-    Outcome {
+    RunOutcome {
         violation: world.judge.violation,
         stats,
         lost,
@@ -227,8 +227,8 @@ pub fn run(scenario: &Scenario, planted: Option<Planted>, traced: bool) -> Outco
     }
 }
 
-impl<'a> World<'a> {
-    fn new(scenario: &'a Scenario, planted: Option<Planted>, traced: bool) -> Self {
+impl<'a> SimulatedWorld<'a> {
+    fn new(scenario: &'a FaultScenario, planted: Option<Planted>, traced: bool) -> Self {
         let mut terms = scenario.terms;
         if terms.opens_at.0 > 0 {
             terms.opens_at = EPOCH.plus(terms.opens_at.0);
@@ -238,7 +238,7 @@ impl<'a> World<'a> {
         let redis = Redis::new(sale, first).expect("a new sale keeps all rules");
         let nodes = scenario.weights.iter().enumerate();
         let nodes = nodes.map(|(n, weight)| {
-            Node::new(n, *weight, chance::stream(scenario.seed, &[1, n as u64]))
+            SimulatedNode::new(n, *weight, chance::stream(scenario.seed, &[1, n as u64]))
         });
         let mut world = Self {
             scenario,
@@ -272,9 +272,9 @@ impl<'a> World<'a> {
             self.start_node(n);
         }
         for (index, item) in self.scenario.items.iter().enumerate() {
-            self.push(item.at_ms * 1_000, Event::Begins(index));
+            self.push(item.at_ms * 1_000, WorldEvent::Begins(index));
         }
-        self.push(LOOK, Event::Looks);
+        self.push(LOOK, WorldEvent::Looks);
         while self.judge.violation.is_none()
             && let Some(Reverse(due)) = self.queue.pop()
         {
@@ -283,11 +283,11 @@ impl<'a> World<'a> {
             if self.judge.stats.steps > STEPS_MAX {
                 return self.broken("a run does not end", String::new());
             }
-            if matches!(due.event, Event::Looks) {
+            if matches!(due.event, WorldEvent::Looks) {
                 if self.is_over() {
                     return self.conclude();
                 }
-                self.push(LOOK, Event::Looks);
+                self.push(LOOK, WorldEvent::Looks);
                 continue;
             }
             self.step(due.event);
@@ -309,7 +309,7 @@ impl<'a> World<'a> {
     }
 
     /// Puts an event into the queue, `after` microseconds from now.
-    pub(super) fn push(&mut self, after: u64, event: Event) {
+    pub(super) fn push(&mut self, after: u64, event: WorldEvent) {
         let due = Due {
             at: self.now + after,
             number: self.number(),
@@ -350,7 +350,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn step(&mut self, event: Event) {
+    fn step(&mut self, event: WorldEvent) {
         let at = event.node();
         if let Some(n) = at
             && let Some(later) = &mut self.nodes[n].frozen
@@ -359,25 +359,25 @@ impl<'a> World<'a> {
             return;
         }
         match event {
-            Event::Begins(index) => self.begin(index),
-            Event::Ends(index) => self.end(index),
-            Event::Looks => {}
-            Event::Comes { client } => self.come(client),
-            Event::TimesOut { client, call } => self.no_answer(client, call),
-            Event::Leaves { client } => self.leaves(client),
-            Event::AtClient {
+            WorldEvent::Begins(index) => self.begin(index),
+            WorldEvent::Ends(index) => self.end(index),
+            WorldEvent::Looks => {}
+            WorldEvent::Comes { client } => self.come(client),
+            WorldEvent::TimesOut { client, call } => self.no_answer(client, call),
+            WorldEvent::Leaves { client } => self.leaves(client),
+            WorldEvent::AtClient {
                 client,
                 call,
                 answer,
             } => {
                 self.at_client(client, call, answer.map(|answer| *answer));
             }
-            Event::AtEdge { edge, request } => self.at_edge(edge, *request),
-            Event::Beat { iso, pass } => self.beat(iso, pass),
-            Event::Look { back } => self.look(back),
-            Event::Due { iso, pass } => self.due(iso, pass),
-            Event::Heard { back, answer } => self.heard(back, answer.map(|answer| *answer)),
-            Event::AtNode {
+            WorldEvent::AtEdge { edge, request } => self.at_edge(edge, *request),
+            WorldEvent::Beat { iso, pass } => self.beat(iso, pass),
+            WorldEvent::Look { back } => self.look(back),
+            WorldEvent::Due { iso, pass } => self.due(iso, pass),
+            WorldEvent::Heard { back, answer } => self.heard(back, answer.map(|answer| *answer)),
+            WorldEvent::AtNode {
                 node,
                 life,
                 back,
@@ -387,18 +387,18 @@ impl<'a> World<'a> {
                     self.at_node(node, back, &request);
                 }
             }
-            Event::HungUp { node, back } => self.hung_up(node, back),
-            Event::Waited { node, token } => self.waited(node, token),
-            Event::Sweep { node, life } => self.sweep(node, life),
-            Event::Pulse { node, life } => self.pulse(node, life),
-            Event::Recovers { node, life } => self.recovers(node, life),
-            Event::CallEnds {
+            WorldEvent::HungUp { node, back } => self.hung_up(node, back),
+            WorldEvent::Waited { node, token } => self.waited(node, token),
+            WorldEvent::Sweep { node, life } => self.sweep(node, life),
+            WorldEvent::Pulse { node, life } => self.pulse(node, life),
+            WorldEvent::Recovers { node, life } => self.recovers(node, life),
+            WorldEvent::CallEnds {
                 node,
                 call,
                 sent,
                 reply,
             } => self.call_ends(node, call, sent, reply),
-            Event::AtRedis {
+            WorldEvent::AtRedis {
                 node,
                 call,
                 sent,
@@ -408,7 +408,7 @@ impl<'a> World<'a> {
             } => {
                 self.at_redis((node, call, sent), life, (ask, heard));
             }
-            Event::Written {
+            WorldEvent::Written {
                 node,
                 call,
                 sent,
@@ -435,7 +435,8 @@ impl<'a> World<'a> {
                 let buyer = BuyerId::parse(&format!("buyer-{}", plan.name)).expect("a buyer id");
                 let rng = self.stream(&[2, *number]);
                 let quiet = *at_ms >= self.scenario.settled_ms();
-                let client = Client::new(*number, plan.clone(), quiet, buyer, self.now, rng);
+                let client =
+                    SimulatedClient::new(*number, plan.clone(), quiet, buyer, self.now, rng);
                 self.clients.push(client);
                 self.come(self.clients.len() - 1);
             }
@@ -444,7 +445,7 @@ impl<'a> World<'a> {
                 self.note(|| format!("fault #{number}: {fault:?}"));
                 self.strike(*number, *fault);
                 if fault.lasts_ms() > 0 {
-                    self.push(fault.lasts_ms() * 1_000, Event::Ends(index));
+                    self.push(fault.lasts_ms() * 1_000, WorldEvent::Ends(index));
                 }
             }
         }
@@ -459,7 +460,7 @@ impl<'a> World<'a> {
         let router = Router::new(rows.collect(), Balance::RoundRobin, None).expect("a table");
         let start = self.stream(&[5, iso as u64]).f64();
         self.isolates
-            .push(Isolate::new(edge, id, router.starting_at(start)));
+            .push(SimulatedIsolate::new(edge, id, router.starting_at(start)));
         self.newest_grants.push(0);
         self.edges[edge] = iso;
     }

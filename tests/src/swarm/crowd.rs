@@ -1,6 +1,6 @@
 //! Who comes when and where.
 
-use super::scenario::Scenario;
+use super::scenario::ScaleScenario;
 use fastrand::Rng;
 
 /// The buyers of one scenario: each has a moment and a location.
@@ -15,7 +15,7 @@ pub struct Crowd {
 impl Crowd {
     /// Draws the moments at which buyers come.
     #[must_use]
-    pub fn new(scenario: &Scenario, rng: &mut Rng) -> Self {
+    pub fn new(scenario: &ScaleScenario, rng: &mut Rng) -> Self {
         let (burst, tail) = (scenario.burst_ms * 1_000, scenario.tail_ms * 1_000);
         let mut times: Vec<u64> = (0..scenario.buyers)
             .map(|_| {

@@ -1,7 +1,7 @@
 //! The ledger: the rules of the model, one call at a time, each taking its time.
 
 use shared::domain::order::{Reserve, Verdict};
-use shared::ledger_model::{Answer, Command, Sale};
+use shared::ledger_model::{ModelCommand, ModelReply, Sale};
 use shared::{
     BuyerId, Capacity, OrderId, Quantity, Refusal, SaleState, Snapshot, Terms, UnixMillis,
 };
@@ -13,7 +13,7 @@ const ORDER_US: u64 = 12;
 
 /// The ledger of one sale.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct ScaleLedger {
     sale: Sale,
     /// Until when it is at work, in microseconds.
     busy_until: u64,
@@ -23,7 +23,7 @@ pub struct Ledger {
     pub round_trips: u64,
 }
 
-impl Ledger {
+impl ScaleLedger {
     /// A ledger with one sale; `opens_at` 0 = it is open.
     #[must_use]
     pub fn new(tickets: u32, opens_at: UnixMillis, now: UnixMillis) -> Self {
@@ -71,7 +71,7 @@ impl Ledger {
 
     /// Hears the sale; its own clock may open it.
     pub fn poll(&mut self, now: UnixMillis) -> Snapshot {
-        self.sale.apply(&Command::Sweep, now);
+        self.sale.apply(&ModelCommand::Sweep, now);
         self.sale.snapshot(now)
     }
 
@@ -87,8 +87,8 @@ impl Ledger {
             })
             .collect::<Vec<_>>();
         let ids: Vec<OrderId> = batch.iter().map(|order| order.id.clone()).collect();
-        let (answer, _) = self.sale.apply(&Command::Reserve(batch), now);
-        let Answer::Orders(verdicts) = answer else {
+        let (answer, _) = self.sale.apply(&ModelCommand::Reserve(batch), now);
+        let ModelReply::Orders(verdicts) = answer else {
             unreachable!("a batch is answered by verdicts")
         };
         let heard = verdicts
@@ -109,7 +109,7 @@ impl Ledger {
     pub fn give_back(&mut self, tickets: u32, now: UnixMillis) -> Snapshot {
         for _ in 0..tickets {
             if let Some(id) = self.granted.pop() {
-                self.sale.apply(&Command::Cancel(id), now);
+                self.sale.apply(&ModelCommand::Cancel(id), now);
             }
         }
         self.sale.snapshot(now)
@@ -118,7 +118,7 @@ impl Ledger {
     /// Lets the capacity grow.
     pub fn restock(&mut self, tickets: u32, now: UnixMillis) -> Snapshot {
         let capacity = Capacity::new(u64::from(self.sale.capacity + tickets)).expect("a capacity");
-        self.sale.apply(&Command::Restock(capacity, None), now);
+        self.sale.apply(&ModelCommand::Restock(capacity, None), now);
         self.sale.snapshot(now)
     }
 }

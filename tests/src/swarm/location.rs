@@ -1,6 +1,6 @@
 //! Locations and their isolates: real gates and a real router in each, on clocks of their own.
 
-use super::scenario::Scenario;
+use super::scenario::ScaleScenario;
 use fastrand::Rng;
 use shared::upstream::balancer::{Balance, OriginRow, Router};
 use shared::{EdgeId, Gates, Grant};
@@ -24,7 +24,7 @@ pub struct Location {
 
 /// One isolate.
 #[derive(Debug)]
-pub struct Isolate {
+pub struct ScaleIsolate {
     /// What the nodes know it by; a fresh one after each reset.
     pub id: EdgeId,
     /// How often it was reset.
@@ -41,7 +41,7 @@ pub struct Isolate {
 
 impl Location {
     /// A location at a distance drawn for it.
-    pub fn new(scenario: &Scenario, rng: &mut Rng) -> Self {
+    pub fn new(scenario: &ScaleScenario, rng: &mut Rng) -> Self {
         let far = rng.f64() < scenario.far;
         let one_way_ms = if far {
             FAR_MS
@@ -61,7 +61,7 @@ impl Location {
     }
 
     /// How long one message takes one way, in microseconds.
-    pub fn travel(&self, scenario: &Scenario, rng: &mut Rng) -> u64 {
+    pub fn travel(&self, scenario: &ScaleScenario, rng: &mut Rng) -> u64 {
         let jitter = rng.u64(..=self.one_way_us / 10 + 1_000);
         let late = if rng.f64() < scenario.late {
             rng.u64(..LATE_MS * 1_000)
@@ -72,7 +72,7 @@ impl Location {
     }
 }
 
-impl Isolate {
+impl ScaleIsolate {
     /// A fresh isolate.
     pub fn new(weights: &[u32], number: u32, rng: &mut Rng) -> Self {
         Self {

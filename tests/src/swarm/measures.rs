@@ -12,7 +12,7 @@ const NEVER: u64 = u64::MAX;
 
 /// What happened within one slot.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Slot {
+pub struct MeasureSlot {
     /// Buyers who came, for the first time or again.
     pub asked: u32,
     /// Requests that reached a node.
@@ -49,7 +49,7 @@ pub struct Measures {
     /// From each return until that ticket was sold again.
     pub resold: Vec<u64>,
     /// What happened when.
-    pub timeline: Vec<Slot>,
+    pub timeline: Vec<MeasureSlot>,
     waiting_returns: std::collections::VecDeque<u64>,
     free_since: Option<u64>,
     /// For each isolate: since when it has had arrivals without knowing of the sell-out.
@@ -90,10 +90,10 @@ impl Measures {
     }
 
     /// The slot of a moment.
-    pub fn slot(&mut self, now: u64) -> &mut Slot {
+    pub fn slot(&mut self, now: u64) -> &mut MeasureSlot {
         let index = (now / SLOT_US) as usize;
         if self.timeline.len() <= index {
-            self.timeline.resize(index + 1, Slot::default());
+            self.timeline.resize(index + 1, MeasureSlot::default());
         }
         &mut self.timeline[index]
     }

@@ -2,7 +2,7 @@
 //! million buyers, four nodes, one ledger, in one thread and without a clock.
 //!
 //! All that decides is the code that decides in production: [`shared::Gates`], [`shared::Grant`],
-//! [`shared::Outlook`], [`shared::Stock`], the router, and the ledger's rules in [`shared::ledger_model`]. Only what lies between
+//! [`shared::SaleHint`], [`shared::NodeBudget`], the router, and the ledger's rules in [`shared::ledger_model`]. Only what lies between
 //! is modelled: the network, service times, and who comes when. One seed, one history.
 
 pub mod crowd;
@@ -16,7 +16,7 @@ pub mod report;
 pub mod scenario;
 pub mod world;
 
-pub use options::Options;
-pub use report::Report;
-pub use scenario::Scenario;
+pub use options::ScaleOptions;
+pub use report::ScaleReport;
+pub use scenario::ScaleScenario;
 pub use world::run;

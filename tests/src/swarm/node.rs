@@ -2,38 +2,38 @@
 //! request takes are modelled.
 
 use fastrand::Rng;
-use shared::admission::sale_hint::{Admission, Load, Outlook, retry_after_ms};
-use shared::domain::order::Key;
+use shared::admission::sale_hint::{Admission, NodeLoad, SaleHint, retry_after_ms};
+use shared::domain::order::KeySource;
 use shared::limits::{BATCH_MAX, QUEUE_MAX};
-use shared::{EdgeId, Grant, Quantity, Refusal, Snapshot, Stock, UnixMillis};
+use shared::{EdgeId, Grant, NodeBudget, Quantity, Refusal, Snapshot, UnixMillis};
 use std::collections::VecDeque;
 
 /// An order at a node: the number of its request and where its id comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Waiting {
+pub struct QueuedBuyer {
     /// The request.
     pub request: u32,
     /// Where the order id comes from.
-    pub key: Key,
+    pub key: KeySource,
 }
 
 /// What a node sends to the ledger.
 #[derive(Debug, Default)]
-pub struct Round {
+pub struct ScaleRound {
     /// Orders of the batch; a poll when there are none.
-    pub batch: Vec<Waiting>,
+    pub batch: Vec<QueuedBuyer>,
     /// Orders refused from memory while the batch was formed.
     pub refused: Vec<(u32, Refusal)>,
 }
 
 /// One node.
 #[derive(Debug)]
-pub struct Node {
+pub struct ScaleNode {
     weight: u32,
     live_weight: u32,
-    outlook: Outlook,
-    stock: Stock,
-    queue: VecDeque<Waiting>,
+    outlook: SaleHint,
+    stock: NodeBudget,
+    queue: VecDeque<QueuedBuyer>,
     poll: bool,
     /// Whether a batch or a poll is at the ledger.
     at_ledger: bool,
@@ -43,15 +43,15 @@ pub struct Node {
     pub served: u64,
 }
 
-impl Node {
+impl ScaleNode {
     /// A node that has just heard of the sale.
     #[must_use]
     pub fn new(weight: u32, live_weight: u32, snapshot: Snapshot) -> Self {
         Self {
             weight,
             live_weight,
-            outlook: Outlook::new(snapshot),
-            stock: Stock::of(snapshot.free(), weight, live_weight),
+            outlook: SaleHint::new(snapshot),
+            stock: NodeBudget::of(snapshot.free(), weight, live_weight),
             queue: VecDeque::new(),
             poll: false,
             at_ledger: false,
@@ -68,7 +68,12 @@ impl Node {
     }
 
     /// Takes in an order: a "no" at once, or it waits.
-    pub fn receive(&mut self, order: Waiting, now: UnixMillis, rng: &mut Rng) -> Option<Refusal> {
+    pub fn receive(
+        &mut self,
+        order: QueuedBuyer,
+        now: UnixMillis,
+        rng: &mut Rng,
+    ) -> Option<Refusal> {
         let received = self.outlook.receive(order.key, false, now, rng.f64());
         self.poll |= received.poll;
         if received.refusal.is_some() {
@@ -82,11 +87,11 @@ impl Node {
     }
 
     /// The next round to the ledger, if there is one to be made now.
-    pub fn next_round(&mut self, now: UnixMillis) -> Option<Round> {
+    pub fn next_round(&mut self, now: UnixMillis) -> Option<ScaleRound> {
         if self.at_ledger || (self.queue.is_empty() && !self.poll) {
             return None;
         }
-        let mut round = Round::default();
+        let mut round = ScaleRound::default();
         while round.batch.len() < BATCH_MAX
             && let Some(order) = self.queue.pop_front()
         {
@@ -112,7 +117,7 @@ impl Node {
     pub fn hear(&mut self, snapshot: &Snapshot) {
         self.at_ledger = false;
         self.outlook.hear(snapshot);
-        self.stock = Stock::of(snapshot.free(), self.weight, self.live_weight);
+        self.stock = NodeBudget::of(snapshot.free(), self.weight, self.live_weight);
     }
 
     /// An operator's change went through this node.
@@ -128,7 +133,7 @@ impl Node {
 
     /// What goes back to the edge with an answer.
     pub fn grant(&mut self, edge: &EdgeId, now: UnixMillis, rng: &mut Rng) -> Grant {
-        let load = Load {
+        let load = NodeLoad {
             waiting: self.queue.len(),
             room: QUEUE_MAX - self.queue.len(),
             weight: self.weight,

@@ -1,8 +1,8 @@
 //! The command line of `swarm`.
 
-use super::scenario::Scenario;
+use super::scenario::ScaleScenario;
 use clap::{Parser, ValueEnum, value_parser};
-use shared::domain::order::Key;
+use shared::domain::order::KeySource;
 use std::path::PathBuf;
 
 /// Simulates the quota protocol between many edges and the origins: the real rules of gate, grant, stock and
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// Exit codes: 0 every goal is met; 1 one is missed; 2 wrong flags; 3 the picture could not be written.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "swarm")]
-pub struct Options {
+pub struct ScaleOptions {
     /// Locations of the edge.
     #[arg(long, default_value_t = 300, value_parser = value_parser!(u32).range(1..=2_000))]
     pub locations: u32,
@@ -41,7 +41,7 @@ pub struct Options {
     pub tail_ms: u64,
     /// Whether clients send keys of their own.
     #[arg(long, value_enum, default_value = "sent")]
-    pub keys: Keys,
+    pub keys: KeyUse,
     /// The sale opens by itself after this time, in milliseconds; the burst starts at 0 all the same.
     #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(..=600_000))]
     pub opens_ms: u64,
@@ -76,18 +76,18 @@ pub struct Options {
 
 /// Where order ids come from.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Keys {
+pub enum KeyUse {
     /// The edge makes them.
     Made,
     /// The clients send them.
     Sent,
 }
 
-impl Options {
+impl ScaleOptions {
     /// The scenario that the flags describe.
     #[must_use]
-    pub fn scenario(&self) -> Scenario {
-        Scenario {
+    pub fn scenario(&self) -> ScaleScenario {
+        ScaleScenario {
             locations: self.locations,
             isolates: self.isolates,
             buyers: self.buyers,
@@ -98,8 +98,8 @@ impl Options {
             tail: self.tail,
             tail_ms: self.tail_ms,
             key: match self.keys {
-                Keys::Made => Key::Made,
-                Keys::Sent => Key::Sent,
+                KeyUse::Made => KeySource::Made,
+                KeyUse::Sent => KeySource::Sent,
             },
             opens_ms: self.opens_ms,
             returns: self.returns.clone(),

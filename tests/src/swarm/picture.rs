@@ -1,8 +1,8 @@
 //! A simulated rush as a picture: what was asked at the edges, what reached an origin and what was sold, over
 //! time.
 
-use super::measures::{SLOT_US, Slot};
-use super::report::Report;
+use super::measures::{MeasureSlot, SLOT_US};
+use super::report::ScaleReport;
 use std::fmt::Write;
 
 const WIDTH: f64 = 880.0;
@@ -16,7 +16,7 @@ const STYLE: &str = "text{font:14px system-ui,sans-serif;fill:#1f2328}.n{font-we
     @media(prefers-color-scheme:dark){text{fill:#e6edf3}.s{fill:#9198a1}line{stroke:#3d444d}}";
 
 /// Name, class and value of a curve.
-type Curve = (&'static str, &'static str, fn(&Slot) -> u32);
+type Curve = (&'static str, &'static str, fn(&MeasureSlot) -> u32);
 
 const CURVES: [Curve; 3] = [
     ("buyers asked at the edges", "no", |slot| slot.asked),
@@ -26,7 +26,7 @@ const CURVES: [Curve; 3] = [
 
 /// An SVG of the rush. The scale is logarithmic, which the picture says.
 #[must_use]
-pub fn svg(report: &Report) -> String {
+pub fn svg(report: &ScaleReport) -> String {
     let slots = &report.timeline;
     let most = slots.iter().map(|slot| slot.asked).max().unwrap_or(1);
     let decades = f64::from(most.max(10)).log10().ceil();

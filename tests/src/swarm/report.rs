@@ -1,16 +1,16 @@
 //! What a simulated rush showed: a table for people, JSON for programs.
 
-use super::measures::{Measures, Slot};
-use super::scenario::Scenario;
+use super::measures::{MeasureSlot, Measures};
+use super::scenario::ScaleScenario;
 use serde::Serialize;
 use std::fmt;
 
 /// All that is known about one simulated rush.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct ScaleReport {
     /// Locations and isolates in each.
     pub locations: u32,
-    /// See [`Report::locations`].
+    /// See [`ScaleReport::locations`].
     pub isolates: u32,
     /// How many buyers came.
     pub buyers: u32,
@@ -54,18 +54,18 @@ pub struct Report {
     pub unsold_returns: usize,
     /// Part of the buyers and of the sales that were at far locations.
     pub far_share_of_buyers: f64,
-    /// See [`Report::far_share_of_buyers`].
+    /// See [`ScaleReport::far_share_of_buyers`].
     pub far_share_of_sales: f64,
     /// Until the last event.
     pub seconds: f64,
     /// What happened when, in slots of 50 ms.
     #[serde(skip)]
-    pub timeline: Vec<Slot>,
+    pub timeline: Vec<MeasureSlot>,
 }
 
-impl Report {
+impl ScaleReport {
     pub(super) fn new(
-        scenario: &Scenario,
+        scenario: &ScaleScenario,
         measures: Measures,
         by_node: Vec<u64>,
         unsold: u32,
@@ -148,7 +148,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ScaleReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |value: Option<u64>| value.map_or("-".to_owned(), |ms| format!("{ms} ms"));
         let rows = [

@@ -1,10 +1,10 @@
 //! What a simulated rush is made of.
 
-use shared::domain::order::Key;
+use shared::domain::order::KeySource;
 
 /// One simulated rush. Times are in milliseconds from its start.
 #[derive(Clone, Debug)]
-pub struct Scenario {
+pub struct ScaleScenario {
     /// Locations of the edge.
     pub locations: u32,
     /// Isolates in each.
@@ -19,12 +19,12 @@ pub struct Scenario {
     pub zipf: f64,
     /// The burst: all but the tail come evenly within this time.
     pub burst_ms: u64,
-    /// Part of the buyers who come evenly over [`Scenario::tail_ms`] after the burst.
+    /// Part of the buyers who come evenly over [`ScaleScenario::tail_ms`] after the burst.
     pub tail: f64,
-    /// See [`Scenario::tail`].
+    /// See [`ScaleScenario::tail`].
     pub tail_ms: u64,
     /// Where the buyers' order ids come from.
-    pub key: Key,
+    pub key: KeySource,
     /// When the sale opens by itself; 0 = it is open.
     pub opens_ms: u64,
     /// Tickets that are given back, and when.
@@ -46,7 +46,7 @@ pub struct Scenario {
     pub shared_word_ms: Option<u64>,
 }
 
-impl Default for Scenario {
+impl Default for ScaleScenario {
     fn default() -> Self {
         Self {
             locations: 300,
@@ -58,7 +58,7 @@ impl Default for Scenario {
             burst_ms: 1_000,
             tail: 0.0,
             tail_ms: 5_000,
-            key: Key::Made,
+            key: KeySource::Made,
             opens_ms: 0,
             returns: Vec::new(),
             restocks: Vec::new(),

@@ -1,17 +1,17 @@
 //! The run of events: one queue ordered by time, one thread, no clock.
 
 use super::crowd::Crowd;
-use super::ledger::Ledger;
-use super::location::{Isolate, Location};
+use super::ledger::ScaleLedger;
+use super::location::{Location, ScaleIsolate};
 use super::measures::Measures;
-use super::node::{Node, Round, Waiting};
-use super::report::Report;
-use super::scenario::Scenario;
+use super::node::{QueuedBuyer, ScaleNode, ScaleRound};
+use super::report::ScaleReport;
+use super::scenario::ScaleScenario;
 use fastrand::Rng;
-use shared::admission::gate::{Ask, Decision, Heard, come_back_ms};
+use shared::admission::gate::{Arrival, GateDecision, Observation, come_back_ms};
 use shared::admission::grant::Supply;
 use shared::limits::BEAT_MS;
-use shared::upstream::balancer::{Outcome, Sender, Tried};
+use shared::upstream::balancer::{AttemptOutcome, RouteKey, Tried};
 use shared::{Grant, Refusal, SaleId, Snapshot, UnixMillis};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -75,13 +75,13 @@ struct Answer {
 /// A round at the ledger and, once carried out, its answer.
 #[derive(Debug, Default)]
 struct AtLedger {
-    round: Round,
+    round: ScaleRound,
     answer: Option<(Snapshot, Vec<Option<Refusal>>)>,
 }
 
 /// One simulated rush.
 struct World<'a> {
-    scenario: &'a Scenario,
+    scenario: &'a ScaleScenario,
     rng: Rng,
     events: BinaryHeap<Reverse<(u64, u64, Event)>>,
     sequence: u64,
@@ -89,10 +89,10 @@ struct World<'a> {
     sale: SaleId,
     crowd: Crowd,
     locations: Vec<Location>,
-    isolates: Vec<Isolate>,
-    nodes: Vec<Node>,
+    isolates: Vec<ScaleIsolate>,
+    nodes: Vec<ScaleNode>,
     at_ledger: Vec<AtLedger>,
-    ledger: Ledger,
+    ledger: ScaleLedger,
     requests: Vec<Request>,
     /// For each buyer, the location and the attempts.
     buyers: Vec<(u32, u16)>,
@@ -105,33 +105,33 @@ struct World<'a> {
 
 /// Simulates one rush.
 #[must_use]
-pub fn run(scenario: &Scenario) -> Report {
+pub fn run(scenario: &ScaleScenario) -> ScaleReport {
     let mut world = World::new(scenario);
     world.play();
     world.report()
 }
 
 impl<'a> World<'a> {
-    fn new(scenario: &'a Scenario) -> Self {
+    fn new(scenario: &'a ScaleScenario) -> Self {
         let mut rng = Rng::with_seed(scenario.seed);
         let crowd = Crowd::new(scenario, &mut rng);
         let locations: Vec<Location> = (0..scenario.locations)
             .map(|_| Location::new(scenario, &mut rng))
             .collect();
-        let isolates: Vec<Isolate> = (0..scenario.locations * scenario.isolates)
-            .map(|number| Isolate::new(&scenario.weights, number, &mut rng))
+        let isolates: Vec<ScaleIsolate> = (0..scenario.locations * scenario.isolates)
+            .map(|number| ScaleIsolate::new(&scenario.weights, number, &mut rng))
             .collect();
         let opens_at = match scenario.opens_ms {
             0 => UnixMillis(0),
             ms => UnixMillis(EPOCH_MS + ms),
         };
-        let mut ledger = Ledger::new(scenario.tickets, opens_at, UnixMillis(EPOCH_MS));
+        let mut ledger = ScaleLedger::new(scenario.tickets, opens_at, UnixMillis(EPOCH_MS));
         let snapshot = ledger.poll(UnixMillis(EPOCH_MS));
         let live: u32 = scenario.weights.iter().sum();
-        let nodes: Vec<Node> = scenario
+        let nodes: Vec<ScaleNode> = scenario
             .weights
             .iter()
-            .map(|weight| Node::new(*weight, live, snapshot))
+            .map(|weight| ScaleNode::new(*weight, live, snapshot))
             .collect();
         let returns = scenario.returns.iter().map(|(ms, n)| (*ms, *n, false));
         let restocks = scenario.restocks.iter().map(|(ms, n)| (*ms, *n, true));
@@ -259,7 +259,7 @@ impl<'a> World<'a> {
             self.measures.ask(index, latched, free, version, self.now);
         }
         let now = self.edge_time(isolate);
-        let ask = Ask {
+        let ask = Arrival {
             key: self.scenario.key,
             beats,
         };
@@ -268,12 +268,12 @@ impl<'a> World<'a> {
             .gates
             .of(&self.sale)
             .decide(ask, now, chance);
-        if decision == Decision::Forward && self.take_word(isolate) {
-            decision = Decision::Refuse(Refusal::SoldOut);
+        if decision == GateDecision::Forward && self.take_word(isolate) {
+            decision = GateDecision::Refuse(Refusal::SoldOut);
         }
         match decision {
-            Decision::Forward => self.forward(buyer, isolate),
-            Decision::Wait => {
+            GateDecision::Forward => self.forward(buyer, isolate),
+            GateDecision::Wait => {
                 self.isolates[index].busy += 1;
                 let beats = beats + 1;
                 self.after(
@@ -285,7 +285,7 @@ impl<'a> World<'a> {
                     },
                 );
             }
-            Decision::Refuse(refusal) => self.refused(buyer, refusal, now, true),
+            GateDecision::Refuse(refusal) => self.refused(buyer, refusal, now, true),
         }
     }
 
@@ -303,7 +303,7 @@ impl<'a> World<'a> {
         }
         let now = self.edge_time(isolate);
         let gates = &mut self.isolates[isolate as usize].gates;
-        let when = Heard {
+        let when = Observation {
             asked: UnixMillis(now.0 - (self.now - heard) / 1_000),
             now,
             chance: self.rng.f64(),
@@ -317,7 +317,7 @@ impl<'a> World<'a> {
 
     fn forward(&mut self, buyer: u32, isolate: u32) {
         let now = self.edge_time(isolate);
-        let sender = Sender {
+        let sender = RouteKey {
             ip: None,
             buyer: None,
             chance: [self.rng.f64(), self.rng.f64()],
@@ -350,7 +350,7 @@ impl<'a> World<'a> {
     fn read(&mut self, request: u32) {
         self.measures.slot(self.now).reached += 1;
         let node = self.requests[request as usize].node;
-        let order = Waiting {
+        let order = QueuedBuyer {
             request,
             key: self.scenario.key,
         };
@@ -441,8 +441,8 @@ impl<'a> World<'a> {
         let edge = &mut self.isolates[isolate as usize];
         edge.busy -= 1;
         if edge.lives == lives {
-            edge.router.report(node, Outcome::Answered, now);
-            let when = Heard {
+            edge.router.report(node, AttemptOutcome::Answered, now);
+            let when = Observation {
                 asked: sent,
                 now,
                 chance: self.rng.f64(),
@@ -510,10 +510,10 @@ impl<'a> World<'a> {
         }
     }
 
-    fn report(self) -> Report {
+    fn report(self) -> ScaleReport {
         let unsold = self.ledger.free();
         let served = self.nodes.iter().map(|node| node.served).collect();
-        let mut report = Report::new(self.scenario, self.measures, served, unsold);
+        let mut report = ScaleReport::new(self.scenario, self.measures, served, unsold);
         report.ledger_round_trips = self.ledger.round_trips;
         report.seconds = self.now as f64 / 1e6;
         report.far_share_of_sales = self.far_sold as f64 / report.sold.max(1) as f64;

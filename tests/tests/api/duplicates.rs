@@ -3,7 +3,7 @@
 use crate::shop::Shop;
 use futures_util::future::join_all;
 use hyper::StatusCode;
-use lastseat_tests::harness::Client;
+use lastseat_tests::harness::HttpClient;
 use shared::Code;
 use shared::wire::messages::{OrderView, header};
 
@@ -22,7 +22,7 @@ async fn duplicates_of_one_key_at_four_nodes_at_once_are_one_order() {
         let key = format!("twins-0123456789-{round:04}");
         let body = format!(r#"{{"buyer":"ada-{round}","quantity":2}}"#);
         let ask = async |number: usize| {
-            let mut client = Client::new(&shop.nodes[number % 4].url).unwrap();
+            let mut client = HttpClient::new(&shop.nodes[number % 4].url).unwrap();
             client.order("twins", Some(&key), &body).await.unwrap()
         };
         let answers = join_all((0..16).map(ask)).await;
@@ -52,7 +52,7 @@ async fn a_key_used_for_two_orders_at_once_stands_for_one_of_them() {
     for round in 0..20 {
         let key = format!("clash-0123456789-{round:04}");
         let ask = async |number: usize| {
-            let mut client = Client::new(&shop.nodes[number % 4].url).unwrap();
+            let mut client = HttpClient::new(&shop.nodes[number % 4].url).unwrap();
             let body = if number.is_multiple_of(3) { ADA } else { BOB };
             client.order("clash", Some(&key), body).await.unwrap()
         };

@@ -2,7 +2,7 @@
 
 use crate::shop::{Shop, assert_no};
 use hyper::{Method, StatusCode};
-use lastseat_tests::harness::Client;
+use lastseat_tests::harness::HttpClient;
 use lastseat_tests::harness::wait::until_async;
 use shared::wire::messages::{OrderView, header};
 use shared::{Code, OrderState};
@@ -246,7 +246,7 @@ async fn an_order_that_is_cancelled_before_it_comes_never_sells() {
 
     // It comes, at another node, and so does its repeat.
     for node in [3, 0] {
-        let mut client = Client::new(&shop.nodes[node].url).unwrap();
+        let mut client = HttpClient::new(&shop.nodes[node].url).unwrap();
         let late = client.order("early", Some(key), ADA).await.unwrap();
         assert_eq!(late.status, StatusCode::OK, "{}", late.text());
         let late: OrderView = late.json().unwrap();

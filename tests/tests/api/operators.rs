@@ -4,7 +4,7 @@ use crate::shop::{Shop, assert_no, lines};
 use futures_util::future::join_all;
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Client, Durability, PrivateRedis};
+use lastseat_tests::harness::{Durability, HttpClient, PrivateRedis};
 use serde_json::Value;
 use shared::Code;
 use shared::wire::messages::header;
@@ -107,7 +107,7 @@ async fn tickets_added_by_many_at_once_are_all_added() {
     shop.create("added", r#"{"capacity":100}"#).await;
     let bearer = format!("Bearer {}", shop.admin_token);
     let add = async |node: usize| {
-        let mut client = Client::new(&shop.nodes[node].admin).unwrap();
+        let mut client = HttpClient::new(&shop.nodes[node].admin).unwrap();
         let mut added = 0;
         while added < 10 {
             let path = "/v1/admin/sales/added/restock";
@@ -242,7 +242,7 @@ async fn a_crowd_that_reloads_the_page_asks_the_ledger_ten_times_a_second() {
             .await
             .unwrap()
     };
-    let mut client = Client::new(&shop.nodes[0].url).unwrap();
+    let mut client = HttpClient::new(&shop.nodes[0].url).unwrap();
     client.get("/v1/sales/page").await.unwrap();
     let (before, started) = (calls().await, Instant::now());
     let mut by_ledger = 0;
@@ -266,7 +266,7 @@ async fn a_node_is_not_ready_from_the_first_call_that_redis_does_not_answer() {
     let shop = Shop::open_with(&["--redis-url", &redis.url()]);
     shop.create("dead", r#"{"capacity":50}"#).await;
     shop.buy("dead", ADA).await;
-    let mut client = Client::new(&shop.nodes[0].url).unwrap();
+    let mut client = HttpClient::new(&shop.nodes[0].url).unwrap();
     assert_eq!(client.get("/readyz").await.unwrap().status, StatusCode::OK);
     drop(redis);
     let lost = client.order("dead", None, ADA).await.unwrap();

@@ -2,7 +2,7 @@
 
 use crate::shop::Shop;
 use hyper::StatusCode;
-use lastseat_tests::harness::Client;
+use lastseat_tests::harness::HttpClient;
 use shared::wire::messages::OrderView;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn a_returned_ticket_is_sold_within_250_ms_of_its_deadline() {
         shop.create(&sale, &body).await;
         let held = shop.buy(&sale, ADA).await;
         // Another node than the one that sold it, asked by a buyer who tries again and again.
-        let mut client = Client::new(&shop.nodes[1 + round % 3].url).unwrap();
+        let mut client = HttpClient::new(&shop.nodes[1 + round % 3].url).unwrap();
         let sold: OrderView = loop {
             let answer = client.order(&sale, None, BOB).await.unwrap();
             if answer.status == StatusCode::CREATED {

@@ -4,7 +4,7 @@ use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::{lastseat, repository};
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Setup};
 use serde_json::Value;
 use shared::wire::messages::OrderView;
 use shared::{Code, OrderState};
@@ -54,13 +54,13 @@ impl Shop {
         (method, path): (Method, &str),
         token: Option<&str>,
         body: &str,
-    ) -> Answer {
+    ) -> HttpReply {
         let url = &self.nodes[index].url;
         send(url, method, path, token, body).await
     }
 
     /// Sends a request with the admin token to the operators' address of the first node.
-    pub(crate) async fn admin(&self, method: Method, path: &str, body: &str) -> Answer {
+    pub(crate) async fn admin(&self, method: Method, path: &str, body: &str) -> HttpReply {
         let url = &self.nodes[0].admin;
         let path = format!("/v1/admin/sales{path}");
         send(url, method, &path, Some(&self.admin_token), body).await
@@ -73,8 +73,8 @@ impl Shop {
     }
 
     /// Orders tickets at the node at `index`; a key is made there.
-    pub(crate) async fn order(&self, index: usize, sale: &str, body: &str) -> Answer {
-        let mut client = Client::new(&self.nodes[index].url).unwrap();
+    pub(crate) async fn order(&self, index: usize, sale: &str, body: &str) -> HttpReply {
+        let mut client = HttpClient::new(&self.nodes[index].url).unwrap();
         client.order(sale, None, body).await.unwrap()
     }
 
@@ -92,7 +92,7 @@ impl Shop {
         order: &OrderView,
         verb: &str,
         body: &str,
-    ) -> Answer {
+    ) -> HttpReply {
         let path = format!("{}/{verb}", path_of(order));
         let token = (verb == "confirm").then_some(SHOP_TOKEN);
         self.send(index, (Method::POST, &path), token, body).await
@@ -145,14 +145,14 @@ impl Shop {
     }
 }
 
-async fn send(url: &str, method: Method, path: &str, token: Option<&str>, body: &str) -> Answer {
+async fn send(url: &str, method: Method, path: &str, token: Option<&str>, body: &str) -> HttpReply {
     let bearer = token.map(|token| format!("Bearer {token}"));
     let headers: Vec<_> = bearer
         .iter()
         .map(|b| ("authorization", b.as_str()))
         .collect();
     let asked = request(method, path, &headers, body).unwrap();
-    Client::new(url).unwrap().send(asked).await.unwrap()
+    HttpClient::new(url).unwrap().send(asked).await.unwrap()
 }
 
 /// The address of an order.
@@ -169,7 +169,7 @@ pub(crate) fn lines(text: &str) -> Vec<Value> {
 
 /// Expects a "no" with this code.
 #[track_caller]
-pub(crate) fn assert_no(answer: &Answer, code: Code) {
+pub(crate) fn assert_no(answer: &HttpReply, code: Code) {
     let problem = answer.problem().unwrap();
     assert_eq!(problem.code, code, "{}", answer.text());
     assert_eq!(answer.status.as_u16(), code.status());

@@ -4,7 +4,7 @@ use crate::shop::{SHOP_TOKEN, Shop, assert_no, path_of};
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::wait::until;
-use lastseat_tests::harness::{Client, Program};
+use lastseat_tests::harness::{HttpClient, Program};
 use serde_json::Value;
 use shared::Code;
 use std::os::unix::fs::PermissionsExt;
@@ -32,7 +32,7 @@ async fn only_the_shop_confirms_and_only_operators_change_a_sale() {
         .await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
 
-    let mut operators = Client::new(&shop.nodes[0].admin).unwrap();
+    let mut operators = HttpClient::new(&shop.nodes[0].admin).unwrap();
     for path in ["", "/guarded", "/guarded/log", "/guarded/audit"] {
         let answer = operators
             .get(&format!("/v1/admin/sales{path}"))

@@ -2,14 +2,14 @@
 
 use crate::stage::{Sale, Stage, assert_finds, order};
 use lastseat_ledger::audit::FindingKind::{self, *};
-use lastseat_ledger::audit::plan::{Ahead, Choices, Trust};
+use lastseat_ledger::audit::plan::{Ahead, Choices, PlanTrust};
 use shared::Capacity;
 
 /// How a repair is planned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum With {
     Nothing,
-    Trust(Trust),
+    Trust(PlanTrust),
     Undo,
     Capacity(u64),
 }
@@ -44,8 +44,8 @@ pub(crate) struct Damage {
 }
 
 const NOTHING: Plans = Plans::Repairs(With::Nothing);
-const LOG: Plans = Plans::Repairs(With::Trust(Trust::Log));
-const RECORDS: Plans = Plans::Repairs(With::Trust(Trust::Records));
+const LOG: Plans = Plans::Repairs(With::Trust(PlanTrust::Log));
+const RECORDS: Plans = Plans::Repairs(With::Trust(PlanTrust::Records));
 
 fn damage(
     name: &'static str,
@@ -383,7 +383,7 @@ fn of_records() -> Vec<Damage> {
             &["HSET :orders order-00000000000099 1c:14:14:1700000000000:0:late"],
             &[(Oversold, "OVERSOLD by 1")],
             &[
-                Plans::Refuses(With::Trust(Trust::Records), "order-00000000000099"),
+                Plans::Refuses(With::Trust(PlanTrust::Records), "order-00000000000099"),
                 LOG,
             ],
         ),

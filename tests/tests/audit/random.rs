@@ -3,7 +3,7 @@
 use crate::stage::{Sale, Stage, order};
 use fastrand::Rng;
 use lastseat_ledger::audit::FindingKind;
-use lastseat_ledger::audit::plan::{Ahead, Choices, Trust};
+use lastseat_ledger::audit::plan::{Ahead, Choices, PlanTrust};
 use shared::Capacity;
 
 const SEEDS: u64 = 400;
@@ -140,7 +140,7 @@ fn command(rng: &mut Rng) -> Vec<Vec<u8>> {
 fn choices(rng: &mut Rng) -> Choices {
     Choices {
         trust: rng
-            .choice([None, Some(Trust::Log), Some(Trust::Records)])
+            .choice([None, Some(PlanTrust::Log), Some(PlanTrust::Records)])
             .unwrap(),
         ahead: rng.choice([Ahead::Finish, Ahead::Undo]).unwrap(),
         capacity: rng

@@ -2,7 +2,7 @@
 
 use crate::damages::{Plans, With, all, inflict};
 use crate::stage::{Stage, order, wish};
-use lastseat_ledger::audit::plan::{Choices, Trust};
+use lastseat_ledger::audit::plan::{Choices, PlanTrust};
 use shared::{OrderId, OrderState};
 use std::collections::HashSet;
 
@@ -103,7 +103,7 @@ async fn a_plan_is_refused_where_the_sale_has_changed_since() {
 #[tokio::test]
 async fn of_a_single_order_the_other_side_can_stand() {
     let stage = Stage::new().await;
-    for trust in [Trust::Log, Trust::Records] {
+    for trust in [PlanTrust::Log, PlanTrust::Records] {
         let sale = stage.sale().await;
         for n in [0, 1] {
             let record = format!("1x:1:1:1700000000000:0:buyer-{n}");
@@ -128,8 +128,8 @@ async fn of_a_single_order_the_other_side_can_stand() {
         }
         let (confirmed, cancelled) = (OrderState::Confirmed, OrderState::Cancelled);
         let expected = match trust {
-            Trust::Log => [confirmed, cancelled],
-            Trust::Records => [cancelled, confirmed],
+            PlanTrust::Log => [confirmed, cancelled],
+            PlanTrust::Records => [cancelled, confirmed],
         };
         assert_eq!(states, expected);
         sale.sells_on().await;
@@ -143,7 +143,7 @@ async fn an_oversold_sale_is_repaired_with_a_capacity_that_has_room_for_all() {
     let record = "1c:14:14:1700000000000:0:late";
     sale.says(&["HSET", ":orders", &order(99), record]).await;
     let mut choices = With::Capacity(30).choices();
-    choices.trust = Some(Trust::Records);
+    choices.trust = Some(PlanTrust::Records);
     let (ran, said) = sale.run(&sale.plan(&choices).await);
     assert!(ran, "{said}");
     let report = sale.audit().await;

@@ -1,7 +1,7 @@
 //! A sale with orders in each state, and hands that damage it.
 
 use lastseat_ledger::audit::FindingKind;
-use lastseat_ledger::audit::plan::{Choices, Plan};
+use lastseat_ledger::audit::plan::{Choices, RepairPlan};
 use lastseat_ledger::{AuditReport, Ledger, LedgerUrl, Reserve, Verdict};
 use lastseat_tests::harness::paths::tool;
 use lastseat_tests::harness::{Durability, PrivateRedis};
@@ -142,7 +142,7 @@ impl Sale<'_> {
             .expect("there is something of the sale")
     }
 
-    pub(crate) async fn plan(&self, choices: &Choices) -> Plan {
+    pub(crate) async fn plan(&self, choices: &Choices) -> RepairPlan {
         let planned = self
             .stage
             .ledger
@@ -152,7 +152,7 @@ impl Sale<'_> {
     }
 
     /// Runs the plan as an operator does; whether it ended well, and what was said.
-    pub(crate) fn run(&self, plan: &Plan) -> (bool, String) {
+    pub(crate) fn run(&self, plan: &RepairPlan) -> (bool, String) {
         let directory = self.stage.redis.directory();
         let file = directory.join(format!("{}.sh", self.id));
         fs::write(&file, plan.to_string()).unwrap();

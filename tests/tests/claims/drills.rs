@@ -1,7 +1,7 @@
 //! The pages that `make drill` writes know every drill.
 
 use crate::read;
-use lastseat_tests::drill::{Name, Options};
+use lastseat_tests::drill::{FaultTestOptions, Name};
 
 #[test]
 fn every_drill_has_its_test_its_row_in_the_page_of_drills_and_its_row_in_the_guarantees() {
@@ -21,7 +21,7 @@ fn every_drill_has_its_test_its_row_in_the_page_of_drills_and_its_row_in_the_gua
             && guarantees.contains(&format!("(evidence/DRILLS.md#{word})"))
             && runs)
     };
-    let names = Options::short().names();
+    let names = FaultTestOptions::short().names();
     let missing: Vec<_> = names.iter().filter(|name| missing(name)).collect();
     assert!(
         missing.is_empty(),

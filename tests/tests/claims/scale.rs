@@ -4,7 +4,7 @@
 use crate::documents::root;
 use clap::Parser;
 use lastseat_tests::rush::report::thousands;
-use lastseat_tests::swarm::{Options, Report, run};
+use lastseat_tests::swarm::{ScaleOptions, ScaleReport, run};
 use std::env;
 use std::fs;
 
@@ -24,7 +24,7 @@ const ROWS: [[u32; 4]; 3] = [
 /// Rows that are simulated again: the last one takes long in a build for development.
 const AGAIN: usize = 2;
 
-fn simulate([buyers, tickets, locations, isolates]: [u32; 4]) -> Report {
+fn simulate([buyers, tickets, locations, isolates]: [u32; 4]) -> ScaleReport {
     let flag = |name: &str, value: u32| format!("--{name}={value}");
     let flags = [
         "swarm".to_owned(),
@@ -33,10 +33,10 @@ fn simulate([buyers, tickets, locations, isolates]: [u32; 4]) -> Report {
         flag("locations", locations),
         flag("isolates", isolates),
     ];
-    run(&Options::parse_from(flags).scenario())
+    run(&ScaleOptions::parse_from(flags).scenario())
 }
 
-fn row(report: &Report) -> String {
+fn row(report: &ScaleReport) -> String {
     assert_eq!(report.unsold, 0, "every ticket is sold");
     assert_eq!(
         report.wrong_refusals, 0,

@@ -3,7 +3,7 @@
 use hyper::Method;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::{api_tool, installed, repository, scratch};
-use lastseat_tests::harness::{Client, Cluster, Edge};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient};
 use std::path::Path;
 use std::process::Command;
 
@@ -18,7 +18,7 @@ async fn one_ticket() -> Cluster {
         &headers,
         r#"{"capacity":1}"#,
     );
-    let mut operators = Client::new(&cluster.nodes[0].admin).unwrap();
+    let mut operators = HttpClient::new(&cluster.nodes[0].admin).unwrap();
     let created = operators.send(create.unwrap()).await.unwrap();
     assert_eq!(created.status, 201, "{}", created.text());
     cluster

@@ -4,8 +4,8 @@
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::repository;
-use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Program};
-use lastseat_tests::rush::{Options, Progress, run};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Program};
+use lastseat_tests::rush::{LoadOptions, Progress, run};
 use shared::Code;
 use shared::limits::STATUS_STREAMS_MAX;
 use std::process::Command;
@@ -66,7 +66,7 @@ async fn the_dashboard_is_true_during_a_rush_and_agrees_with_the_audit() {
             break;
         }
     }
-    let mut options = Options::of(BUYERS, TICKETS, Edge::Workerd);
+    let mut options = LoadOptions::of(BUYERS, TICKETS, Edge::Workerd);
     options.target = cluster.edges.clone();
     options.admin = cluster
         .nodes
@@ -85,9 +85,9 @@ async fn the_dashboard_is_true_during_a_rush_and_agrees_with_the_audit() {
         .unwrap();
 }
 
-async fn ask(url: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+async fn ask(url: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> HttpReply {
     let asked = request(method, path, headers, "").unwrap();
-    Client::new(url).unwrap().send(asked).await.unwrap()
+    HttpClient::new(url).unwrap().send(asked).await.unwrap()
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! Each drill of `make drill` once, in its short form, at fixed moments.
 
-use lastseat_tests::drill::{Name, Options, run};
+use lastseat_tests::drill::{FaultTestOptions, Name, run};
 
 async fn kept(name: Name) {
-    let outcome = run(name, &Options::short(), 1).await.unwrap();
+    let outcome = run(name, &FaultTestOptions::short(), 1).await.unwrap();
     assert!(outcome.violations.is_empty(), "\n{outcome}");
 }
 

@@ -1,12 +1,12 @@
 //! Crowds: exact to the ticket, cheap for the nodes, and no worse off when a node dies.
 
 use lastseat_tests::harness::{Cluster, Edge};
-use lastseat_tests::rush::{Options, Progress, Report, against, run};
+use lastseat_tests::rush::{LoadOptions, LoadReport, Progress, against, run};
 
 /// Order requests that may reach the nodes for each ticket.
 const ORIGIN_REQUESTS_PER_TICKET_MAX: f64 = 1.5;
 
-async fn rush(options: &Options) -> Report {
+async fn rush(options: &LoadOptions) -> LoadReport {
     let report = run(options, Progress::Silent).await.unwrap();
     assert_eq!(report.more.violations, Vec::<String>::new(), "{report}");
     assert!(report.more.compared_with_ledger);
@@ -15,7 +15,7 @@ async fn rush(options: &Options) -> Report {
     report
 }
 
-fn assert_cheap(report: &Report) {
+fn assert_cheap(report: &LoadReport) {
     let each = report.more.origin_requests_per_ticket;
     assert!(
         each <= ORIGIN_REQUESTS_PER_TICKET_MAX,
@@ -29,20 +29,20 @@ fn assert_cheap(report: &Report) {
 
 #[tokio::test]
 async fn a_rush_of_20000_through_workerd_is_exact() {
-    let report = rush(&Options::of(20_000, 2_000, Edge::Workerd)).await;
+    let report = rush(&LoadOptions::of(20_000, 2_000, Edge::Workerd)).await;
     assert_cheap(&report);
 }
 
 #[tokio::test]
 async fn a_rush_of_5000_through_wrangler_is_exact() {
-    let report = rush(&Options::of(5_000, 1_000, Edge::Wrangler)).await;
+    let report = rush(&LoadOptions::of(5_000, 1_000, Edge::Wrangler)).await;
     assert_cheap(&report);
 }
 
 /// Several processes share the port: each knows a part of the crowd only.
 #[tokio::test]
 async fn a_rush_through_two_edges_is_exact() {
-    let mut options = Options::of(20_000, 2_000, Edge::Workerd);
+    let mut options = LoadOptions::of(20_000, 2_000, Edge::Workerd);
     options.edges = 2;
     let report = rush(&options).await;
     assert_cheap(&report);
@@ -50,7 +50,7 @@ async fn a_rush_through_two_edges_is_exact() {
 
 #[tokio::test]
 async fn a_node_killed_in_the_middle_of_a_rush_costs_no_ticket_and_no_answer() {
-    let mut options = Options::of(20_000, 4_000, Edge::Workerd);
+    let mut options = LoadOptions::of(20_000, 4_000, Edge::Workerd);
     options.kill_node_at = Some(0.5);
     let report = rush(&options).await;
     let killed: Vec<u32> = report
@@ -67,7 +67,7 @@ async fn a_node_killed_in_the_middle_of_a_rush_costs_no_ticket_and_no_answer() {
 async fn the_last_ticket_goes_to_exactly_one_of_two_hundred_buyers() {
     let cluster = Cluster::with_edge(Edge::Workerd);
     for round in 0..5 {
-        let mut options = Options::of(200, 1, Edge::Workerd);
+        let mut options = LoadOptions::of(200, 1, Edge::Workerd);
         options.sale = Some(format!("last-{round}"));
         let report = against(&cluster, &options, &mut Progress::Silent)
             .await

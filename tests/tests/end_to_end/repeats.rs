@@ -3,7 +3,7 @@
 
 use hyper::StatusCode;
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Answer, Client, Cluster, Edge};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply};
 use shared::Code;
 use shared::limits::{RECHECK_BUDGET, RECHECK_EVERY_MS, WINDOW_MIN_MS};
 use shared::wire::messages::{OrderView, header};
@@ -14,10 +14,10 @@ const BOB: &str = r#"{"buyer":"bob","quantity":1}"#;
 const ADAS_KEY: &str = "ada-0123456789abcdef";
 
 /// A cluster whose sale `last` has sold its only ticket to Ada, and an edge that knows it.
-async fn sold_out() -> (Cluster, Client, Answer) {
+async fn sold_out() -> (Cluster, HttpClient, HttpReply) {
     let cluster = Cluster::with_edge(Edge::Workerd);
     cluster.create_sale("last", 1).await.unwrap();
-    let mut edge = Client::new(&cluster.edges[0]).unwrap();
+    let mut edge = HttpClient::new(&cluster.edges[0]).unwrap();
     let bought = edge.order("last", Some(ADAS_KEY), ADA).await.unwrap();
     assert_eq!(bought.status, StatusCode::CREATED, "{}", bought.text());
     until_async("the edge refuses by itself", async || {

@@ -1,12 +1,12 @@
 //! Requests spread over the nodes by their weights, and unequal shares sell everything.
 
 use lastseat_tests::harness::{Cluster, Edge};
-use lastseat_tests::rush::{Options, Progress, against};
+use lastseat_tests::rush::{LoadOptions, Progress, against};
 
 #[tokio::test]
 async fn a_thousand_orders_at_concurrency_100_through_wrangler_reach_the_nodes_1_2_3_4() {
     let cluster = Cluster::with_edge(Edge::Wrangler);
-    let mut options = Options::of(1_000, 100_000, Edge::Wrangler);
+    let mut options = LoadOptions::of(1_000, 100_000, Edge::Wrangler);
     options.connections = Some(100);
     // There are more tickets than buyers: everybody gets one.
     let report = against(&cluster, &options, &mut Progress::Silent)
@@ -26,7 +26,7 @@ async fn a_thousand_orders_at_concurrency_100_through_wrangler_reach_the_nodes_1
 #[tokio::test]
 async fn six_hundred_tickets_for_a_thousand_buyers_are_all_sold() {
     let cluster = Cluster::with_edge(Edge::Wrangler);
-    let mut options = Options::of(1_000, 600, Edge::Wrangler);
+    let mut options = LoadOptions::of(1_000, 600, Edge::Wrangler);
     options.connections = Some(100);
     let report = against(&cluster, &options, &mut Progress::Silent)
         .await

@@ -2,7 +2,7 @@
 
 use hyper::Method;
 use lastseat_tests::harness::http::request;
-use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Setup};
 use shared::Code;
 use shared::wire::messages::header::{ANSWERED_BY, IDEMPOTENCY_KEY};
 use shared::wire::problem::PROBLEM_JSON;
@@ -133,7 +133,7 @@ fn all() -> Vec<Wrong> {
     ]
 }
 
-fn fault_in(answer: &Answer, wrong: &Wrong) -> Option<String> {
+fn fault_in(answer: &HttpReply, wrong: &Wrong) -> Option<String> {
     let problem = match answer.problem() {
         Ok(problem) => problem,
         Err(e) => return Some(format!("{e:#}")),
@@ -155,7 +155,7 @@ fn fault_in(answer: &Answer, wrong: &Wrong) -> Option<String> {
 }
 
 async fn every_wrong_request_is_refused_at(place: &str, url: &str) {
-    let mut client = Client::new(url).unwrap();
+    let mut client = HttpClient::new(url).unwrap();
     let mut faults = Vec::new();
     for wrong in all() {
         let headers = [(IDEMPOTENCY_KEY, wrong.key.as_str())];

@@ -4,7 +4,7 @@ use crate::stage::{SHOP, Stage};
 use hyper::Method;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Answer, Client, ledger};
+use lastseat_tests::harness::{HttpClient, HttpReply, ledger};
 use shared::{OrderId, OrderState};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -22,13 +22,13 @@ pub(crate) type Told = HashMap<String, (OrderState, u32)>;
 /// A node that a buyer asks, and what the buyer does there.
 #[derive(Debug)]
 pub(crate) struct Buyer {
-    client: Client,
+    client: HttpClient,
     told: Arc<Mutex<Told>>,
     sale: &'static str,
 }
 
 impl Buyer {
-    pub(crate) fn new(client: Client, told: &Arc<Mutex<Told>>) -> Self {
+    pub(crate) fn new(client: HttpClient, told: &Arc<Mutex<Told>>) -> Self {
         Self {
             client,
             told: Arc::clone(told),
@@ -42,7 +42,7 @@ impl Buyer {
     }
 
     /// Repeats a request until it is answered with something else than a fault.
-    async fn ask(&mut self, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Answer> {
+    async fn ask(&mut self, path: &str, headers: &[(&str, &str)], body: &str) -> Option<HttpReply> {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             let asked = request(Method::POST, path, headers, body).expect("a request");
@@ -54,7 +54,7 @@ impl Buyer {
         None
     }
 
-    fn hears(&self, key: &str, answer: Option<Answer>) -> bool {
+    fn hears(&self, key: &str, answer: Option<HttpReply>) -> bool {
         let Some(answer) = answer.filter(|answer| answer.status.is_success()) else {
             return false;
         };

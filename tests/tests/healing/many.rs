@@ -6,7 +6,7 @@ use hyper::Method;
 use lastseat_ledger::{Ledger, LedgerUrl};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::wait::{until, until_async};
-use lastseat_tests::harness::{Client, ledger};
+use lastseat_tests::harness::{HttpClient, ledger};
 use rustix::process::Signal;
 use shared::{Capacity, OrderId, SaleId, Terms};
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ async fn with_sales(sales: usize) -> Stage {
 }
 
 /// Buys a ticket, and repeats that until it is answered.
-async fn buys(client: &mut Client, sale: &str, key: &str) -> bool {
+async fn buys(client: &mut HttpClient, sale: &str, key: &str) -> bool {
     let path = format!("/v1/sales/{sale}/orders");
     let body = format!(r#"{{"buyer":"of-{key}","quantity":1}}"#);
     let begun = Instant::now();
@@ -64,7 +64,7 @@ async fn one_each(nodes: &[Node], sales: usize, orders: usize, name_of: &str) ->
     let begun = Instant::now();
     let mut tasks = Vec::new();
     for lane in 0..AT_ONCE {
-        let mut clients: Vec<Client> = nodes.iter().map(Node::client).collect();
+        let mut clients: Vec<HttpClient> = nodes.iter().map(Node::client).collect();
         let name_of = name_of.to_owned();
         tasks.push(tokio::spawn(async move {
             for n in (lane..orders).step_by(AT_ONCE) {

@@ -5,7 +5,7 @@ use lastseat_tests::harness::metrics::Metrics;
 use lastseat_tests::harness::paths::{lastseat, scratch, tool};
 use lastseat_tests::harness::small_disk::SmallDisk;
 use lastseat_tests::harness::wait::{until, until_async};
-use lastseat_tests::harness::{Client, Program};
+use lastseat_tests::harness::{HttpClient, Program};
 use rustix::process::Signal;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::symlink;
@@ -153,17 +153,17 @@ impl Node {
 
     /// What `/readyz` answers.
     pub(crate) async fn ready(&self) -> (u16, String) {
-        let mut client = Client::new(&self.admin).expect("an address");
+        let mut client = HttpClient::new(&self.admin).expect("an address");
         let answer = client.get("/readyz").await.expect("an answer");
         (answer.status.as_u16(), answer.text())
     }
 
-    pub(crate) fn client(&self) -> Client {
-        Client::new(&self.url).expect("an address")
+    pub(crate) fn client(&self) -> HttpClient {
+        HttpClient::new(&self.url).expect("an address")
     }
 
     pub(crate) async fn metrics(&self) -> Metrics {
-        let mut client = Client::new(&self.admin).expect("an address");
+        let mut client = HttpClient::new(&self.admin).expect("an address");
         let answer = client.get("/metrics").await.expect("metrics");
         Metrics(answer.text())
     }

@@ -4,7 +4,7 @@
 use lastseat_ledger::scripts::Scripts;
 use lastseat_tests::harness::paths::repository;
 use lastseat_tests::harness::{Durability, PrivateRedis};
-use lastseat_tests::plays::{Stage, on_test_clock};
+use lastseat_tests::plays::{TranscriptStage, on_test_clock};
 use redis::{Connection, ConnectionLike as _, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -211,9 +211,9 @@ impl<'a> Trial<'a> {
             .unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
-    fn stage(&mut self, scene: &Scene) -> Stage<'a> {
+    fn stage(&mut self, scene: &Scene) -> TranscriptStage<'a> {
         self.says(&["FLUSHALL"]);
-        let mut stage = Stage::new(self.redis, self.scripts).unwrap();
+        let mut stage = TranscriptStage::new(self.redis, self.scripts).unwrap();
         stage.begin();
         for said in scene.setup {
             stage.say(said).unwrap();
@@ -285,7 +285,7 @@ impl<'a> Trial<'a> {
         first
     }
 
-    fn plant(&mut self, stage: &mut Stage<'_>, cause: &Cause) {
+    fn plant(&mut self, stage: &mut TranscriptStage<'_>, cause: &Cause) {
         match cause {
             Cause::Command(command) => {
                 let without = format!("-{command}");

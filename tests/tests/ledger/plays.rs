@@ -2,14 +2,14 @@
 
 use lastseat_ledger::scripts::Scripts;
 use lastseat_tests::harness::{Durability, PrivateRedis};
-use lastseat_tests::plays::{Stage, files, on_test_clock, read, show};
+use lastseat_tests::plays::{TranscriptStage, files, on_test_clock, read, show};
 use std::fs;
 
 #[test]
 fn the_scripts_answer_and_store_what_the_plays_say() {
     let redis = PrivateRedis::start(Durability::Off);
     let scripts = Scripts::patched(on_test_clock);
-    let mut stage = Stage::new(&redis, &scripts).unwrap();
+    let mut stage = TranscriptStage::new(&redis, &scripts).unwrap();
     let writes = std::env::var_os("LASTSEAT_WRITE_PLAYS").is_some();
     let mut count = 0;
     for file in files() {
@@ -43,6 +43,6 @@ fn the_scripts_answer_and_store_what_the_plays_say() {
 fn the_shipped_scripts_read_the_clock_of_redis() {
     let redis = PrivateRedis::start(Durability::Off);
     let scripts = Scripts::patched(|_, text| text);
-    let mut stage = Stage::new(&redis, &scripts).unwrap();
+    let mut stage = TranscriptStage::new(&redis, &scripts).unwrap();
     stage.reads_the_clock_of_redis().unwrap();
 }

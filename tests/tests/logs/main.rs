@@ -6,7 +6,7 @@ mod injection;
 use hyper::Method;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::wait::until;
-use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Setup};
 use serde_json::Value;
 use shared::wire::messages::header;
 
@@ -24,11 +24,11 @@ fn cluster(arguments: &[&str], environment: &[(&str, &str)]) -> Cluster {
 }
 
 /// Orders a ticket of the sale "demo" through the edge.
-async fn order(cluster: &Cluster, key: &str, headers: &[(&str, &str)]) -> Answer {
+async fn order(cluster: &Cluster, key: &str, headers: &[(&str, &str)]) -> HttpReply {
     let headers = [headers, &[(header::IDEMPOTENCY_KEY, key)]].concat();
     let path = "/v1/sales/demo/orders";
     let asked = request(Method::POST, path, &headers, BUYER).unwrap();
-    let mut client = Client::new(&cluster.edges[0]).unwrap();
+    let mut client = HttpClient::new(&cluster.edges[0]).unwrap();
     let answer = client.send(asked).await.unwrap();
     assert_eq!(answer.status, 201, "{}", answer.text());
     answer

@@ -6,7 +6,7 @@ mod cases;
 mod wire;
 
 use cases::{Case, End, HIDDEN, Key, cases, order};
-use lastseat_tests::harness::{Client, Cluster, Edge, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, Setup};
 use std::collections::BTreeSet;
 use wire::{Heard, exchange};
 
@@ -78,7 +78,7 @@ fn processes(cluster: &mut Cluster) -> BTreeSet<i32> {
 }
 
 async fn honest_orders_are_served_at(place: &str, url: &str) {
-    let mut client = Client::new(url).unwrap();
+    let mut client = HttpClient::new(url).unwrap();
     for n in 0..HONEST {
         let key = format!("honest-{place}-{n:016}");
         let body = format!(r#"{{"buyer":"honest-{n}"}}"#);

@@ -2,10 +2,10 @@
 //! against the metrics, and a real Prometheus against a running cluster.
 
 use hyper::{Method, StatusCode};
-use lastseat_tests::harness::http::{Sent, request};
+use lastseat_tests::harness::http::{SentRequest, request};
 use lastseat_tests::harness::paths::{repository, scratch, tool};
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Client, Cluster, Edge, Program, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, Program, Setup};
 use serde_json::Value;
 use shared::auth::edge_signature::{Signed, sign};
 use shared::limits::METRICS_SALES_MAX;
@@ -89,7 +89,11 @@ fn shown(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
 }
 
 async fn metrics_of(admin: &str) -> String {
-    let answer = Client::new(admin).unwrap().get("/metrics").await.unwrap();
+    let answer = HttpClient::new(admin)
+        .unwrap()
+        .get("/metrics")
+        .await
+        .unwrap();
     assert_eq!(answer.status, StatusCode::OK);
     answer.text()
 }
@@ -99,7 +103,7 @@ async fn the_documented_metrics_are_those_of_a_running_node_with_their_types_and
     let cluster = Cluster::with_edge(Edge::None);
     cluster.create_sale("spring", 10).await.unwrap();
     let node = &cluster.nodes[0];
-    let mut client = Client::new(&node.url).unwrap();
+    let mut client = HttpClient::new(&node.url).unwrap();
     let bought = client
         .order("spring", None, r#"{"buyer":"ada"}"#)
         .await
@@ -117,7 +121,7 @@ async fn the_documented_metrics_are_those_of_a_running_node_with_their_types_and
 async fn the_series_of_sales_are_bounded() {
     let cluster = Cluster::with_edge(Edge::None);
     let node = &cluster.nodes[0];
-    let mut client = Client::new(&node.url).unwrap();
+    let mut client = HttpClient::new(&node.url).unwrap();
     for i in 0..METRICS_SALES_MAX + 6 {
         cluster.create_sale(&format!("sale-{i}"), 10).await.unwrap();
         let body = r#"{"buyer":"ada"}"#;
@@ -140,7 +144,7 @@ async fn the_series_of_sales_are_bounded() {
 }
 
 /// An order as an edge sends it, with `counts`.
-fn from_edge(counts: &str) -> Sent {
+fn from_edge(counts: &str) -> SentRequest {
     let signed = Signed {
         method: "POST",
         path: ORDERS,
@@ -170,7 +174,7 @@ async fn what_an_edge_counted_reaches_the_node_that_answers_it() {
     let cluster = Cluster::start(&setup).unwrap();
     cluster.create_sale("spring", 10).await.unwrap();
     let node = &cluster.nodes[0];
-    let mut client = Client::new(&node.url).unwrap();
+    let mut client = HttpClient::new(&node.url).unwrap();
     let mut counts = EdgeCounts {
         asked: 100,
         forwarded: 2,
@@ -288,7 +292,7 @@ fn promtool_finds_configuration_and_alerts_right_and_they_fire_as_described() {
 async fn a_real_prometheus_scrapes_every_node_and_loads_the_alerts() {
     let cluster = Cluster::with_edge(Edge::None);
     cluster.create_sale("spring", 10).await.unwrap();
-    let mut client = Client::new(&cluster.nodes[2].url).unwrap();
+    let mut client = HttpClient::new(&cluster.nodes[2].url).unwrap();
     let bought = client
         .order("spring", None, r#"{"buyer":"ada"}"#)
         .await
@@ -319,7 +323,7 @@ async fn a_real_prometheus_scrapes_every_node_and_loads_the_alerts() {
     let url = format!("http://127.0.0.1:{port}");
 
     let ask = async |query: &str| -> Option<Value> {
-        let answer = Client::new(&url).unwrap().get(query).await.ok()?;
+        let answer = HttpClient::new(&url).unwrap().get(query).await.ok()?;
         answer.json::<Value>().ok()
     };
     let query = async |expression: &str| -> Option<Vec<Value>> {

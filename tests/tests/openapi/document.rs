@@ -3,7 +3,7 @@
 use hyper::Method;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::{lastseat, repository};
-use lastseat_tests::harness::{Client, Cluster, Edge, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, Setup};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -47,7 +47,7 @@ fn calls<'a>(document: &'a Value, without: &str) -> Vec<(&'a String, &'a Map<Str
 
 /// Each address takes the methods of its document and no others.
 async fn takes_what_it_names(url: &str, document: &Value, without: &str) {
-    let mut client = Client::new(url).unwrap();
+    let mut client = HttpClient::new(url).unwrap();
     for (path, item) in calls(document, without) {
         let mut named: BTreeSet<String> = item.keys().map(|m| m.to_uppercase()).collect();
         if named.contains("GET") {
@@ -75,7 +75,7 @@ async fn each_listener_serves_its_document_and_takes_the_methods_that_it_names()
     let cluster = Cluster::start(&setup).unwrap();
     let node = &cluster.nodes[0];
     for (url, flags) in [(&node.url, vec![]), (&node.admin, vec!["--operators"])] {
-        let answer = Client::new(url)
+        let answer = HttpClient::new(url)
             .unwrap()
             .get("/openapi.json")
             .await
@@ -84,7 +84,7 @@ async fn each_listener_serves_its_document_and_takes_the_methods_that_it_names()
         assert_eq!(answer.text(), printed(&flags));
         takes_what_it_names(url, &answer.json().unwrap(), "").await;
     }
-    let edge = Client::new(&cluster.edges[0])
+    let edge = HttpClient::new(&cluster.edges[0])
         .unwrap()
         .get("/openapi.json")
         .await;

@@ -7,7 +7,7 @@
 use hyper::Method;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::{api_tool, repository, scratch};
-use lastseat_tests::harness::{Client, Cluster, Edge, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, Setup};
 use std::env;
 use std::process::Command;
 
@@ -53,7 +53,7 @@ async fn whatever_is_asked_the_edge_the_nodes_and_the_operators_listener_answer_
     let holds = r#"{"hold_ms":600000,"order_limit":1000}"#;
     let headers = [("authorization", token)];
     let change = request(Method::PATCH, "/v1/admin/sales/demo", &headers, holds).unwrap();
-    let mut operators = Client::new(&cluster.nodes[0].admin).unwrap();
+    let mut operators = HttpClient::new(&cluster.nodes[0].admin).unwrap();
     let answer = operators.send(change).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
 

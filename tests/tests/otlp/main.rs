@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use hyper::Method;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::wait::until;
-use lastseat_tests::harness::{Client, Cluster, Edge, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, Setup};
 use shared::wire::messages::header;
 use std::path::PathBuf;
 
@@ -40,7 +40,7 @@ async fn order(cluster: &Cluster, key: &str, headers: &[(&str, &str)]) {
         &headers,
         r#"{"buyer":"ada"}"#,
     );
-    let mut client = Client::new(&cluster.edges[0]).unwrap();
+    let mut client = HttpClient::new(&cluster.edges[0]).unwrap();
     let answer = client.send(asked.unwrap()).await.unwrap();
     assert_eq!(answer.status, 201, "{}", answer.text());
 }

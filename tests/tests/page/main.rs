@@ -4,9 +4,9 @@
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::repository;
-use lastseat_tests::harness::system::Node;
+use lastseat_tests::harness::system::SystemNode;
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Program, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Program, Setup};
 use rustix::process::{Pid, Signal, kill_process};
 use shared::limits::VIEW_FRESH_MS;
 use shared::wire::messages::{SaleView, header};
@@ -90,7 +90,7 @@ struct Frozen(Vec<Pid>);
 
 impl Frozen {
     fn nodes_of(cluster: &Cluster) -> Self {
-        let pid = |node: &Node| Pid::from_raw(node.pid.unwrap().cast_signed()).unwrap();
+        let pid = |node: &SystemNode| Pid::from_raw(node.pid.unwrap().cast_signed()).unwrap();
         let nodes: Vec<Pid> = cluster.nodes.iter().map(pid).collect();
         for node in &nodes {
             kill_process(*node, Signal::STOP).unwrap();
@@ -107,7 +107,7 @@ impl Drop for Frozen {
     }
 }
 
-async fn get(client: &mut Client, path: &str, headers: &[(&str, &str)]) -> Answer {
+async fn get(client: &mut HttpClient, path: &str, headers: &[(&str, &str)]) -> HttpReply {
     let asked = request(Method::GET, path, headers, "").unwrap();
     client.send(asked).await.unwrap()
 }
@@ -115,7 +115,7 @@ async fn get(client: &mut Client, path: &str, headers: &[(&str, &str)]) -> Answe
 #[tokio::test]
 async fn the_page_is_one_light_file_that_costs_no_origin_request() {
     let cluster = Cluster::with_edge(Edge::Workerd);
-    let mut client = Client::new(&cluster.edges[0]).unwrap();
+    let mut client = HttpClient::new(&cluster.edges[0]).unwrap();
     // No node can answer anything now.
     let frozen = Frozen::nodes_of(&cluster);
     let page = get(&mut client, "/s/demo", &[]).await;
@@ -158,7 +158,7 @@ async fn the_page_is_one_light_file_that_costs_no_origin_request() {
 async fn thousands_of_open_pages_ask_an_origin_once_a_second() {
     let cluster = Cluster::with_edge(Edge::Workerd);
     cluster.create_sale("watched", 500).await.unwrap();
-    let mut first = Client::new(&cluster.edges[0]).unwrap();
+    let mut first = HttpClient::new(&cluster.edges[0]).unwrap();
     until_async("the edge knows the sale", async || {
         let answer = get(&mut first, "/v1/sales/watched", &[]).await;
         (answer.header(header::ANSWERED_BY) == "edge" && answer.status == 200).then_some(())
@@ -183,7 +183,7 @@ async fn thousands_of_open_pages_ask_an_origin_once_a_second() {
 /// Looks at the sale 200 times: how often it saw it, and how often an origin answered. On a machine on which an
 /// origin takes long, a look may be told to come back.
 async fn watch(edge: &str) -> (u64, u64) {
-    let mut client = Client::new(edge).unwrap();
+    let mut client = HttpClient::new(edge).unwrap();
     let (mut shown, mut asked) = (0, 0);
     for _ in 0..200 {
         let answer = get(&mut client, "/v1/sales/watched", &[]).await;

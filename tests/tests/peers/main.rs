@@ -3,7 +3,7 @@
 
 use lastseat_tests::harness::paths::{repository, workerd};
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Program, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Program, Setup};
 use shared::wire::messages::header;
 use shared::{Code, Problem};
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ const FOLDER: &str = "tests/bench/peers/js";
 /// One of the peers, in front of all nodes of a cluster.
 struct Peer {
     _program: Program,
-    client: Client,
+    client: HttpClient,
 }
 
 impl Peer {
@@ -41,7 +41,7 @@ impl Peer {
         let program = Program::start(name, command).unwrap();
         let url = format!("http://{address}");
         let client = until_async("the peer listens", async || {
-            let mut client = Client::new(&url).unwrap();
+            let mut client = HttpClient::new(&url).unwrap();
             client.get("/nothing").await.ok().map(|_| client)
         });
         Self {
@@ -64,7 +64,7 @@ async fn cluster(edge: Edge, direct: bool, tickets: u64) -> Cluster {
 }
 
 /// Buys until an edge says "sold out" from memory; how many tickets that were, and the refusal.
-async fn buy_all(edge: &mut Client) -> (u64, Answer) {
+async fn buy_all(edge: &mut HttpClient) -> (u64, HttpReply) {
     let mut bought = 0;
     let refusal = until_async("an edge that says sold out by itself", async || {
         let answer = edge.order(SALE, None, ADA).await.unwrap();
@@ -84,13 +84,13 @@ async fn buy_all(edge: &mut Client) -> (u64, Answer) {
 #[tokio::test]
 async fn the_least_refusal_in_javascript_differs_from_the_edges_in_the_order_id_only() {
     let cluster = cluster(Edge::Workerd, false, 1).await;
-    let (_, of_edge) = buy_all(&mut Client::new(&cluster.edges[0]).unwrap()).await;
+    let (_, of_edge) = buy_all(&mut HttpClient::new(&cluster.edges[0]).unwrap()).await;
     let mut peer = Peer::start("refuse", &cluster).await;
     let of_peer = peer.client.order(SALE, None, ADA).await.unwrap();
     assert_eq!(of_peer.status, of_edge.status);
     assert_eq!(of_peer.headers, of_edge.headers);
     assert_eq!(of_peer.body.len(), of_edge.body.len());
-    let nameless = |answer: &Answer| Problem {
+    let nameless = |answer: &HttpReply| Problem {
         order_id: None,
         ..answer.problem().unwrap()
     };

@@ -1,7 +1,7 @@
 //! A flood of names of sales that nobody made.
 
 use crate::{SALE, start};
-use lastseat_tests::harness::{Client, Cluster, Edge, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, Setup};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ impl Flood {
         };
         for n in 0..clients {
             let (over, asked) = (Arc::clone(&flood.over), Arc::clone(&flood.asked));
-            let mut client = Client::new(url).unwrap();
+            let mut client = HttpClient::new(url).unwrap();
             flood.clients.spawn(async move {
                 for i in 0.. {
                     if over.load(Ordering::Relaxed) {
@@ -64,7 +64,7 @@ async fn a_buyer_at_a_cold_edge_is_served_at_once_whatever_others_invent() {
     let flood = Flood::start(&cluster.edges[0], 64);
     flood.runs().await;
     // The first one who asks this edge for the sale, and the next ones.
-    let mut client = Client::new(&cluster.edges[0]).unwrap();
+    let mut client = HttpClient::new(&cluster.edges[0]).unwrap();
     let shown = client.get(&format!("/v1/sales/{SALE}")).await.unwrap();
     assert_eq!(shown.status, 200, "{}", shown.text());
     assert_eq!(shown.header("lastseat-sales"), "", "for the edge alone");
@@ -98,7 +98,7 @@ async fn a_node_finds_a_listed_sale_whatever_names_are_invented_beside_it() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     let flood = Flood::start(&cluster.nodes[1].url, 256);
     flood.runs().await;
-    let mut client = Client::new(&cluster.nodes[1].url).unwrap();
+    let mut client = HttpClient::new(&cluster.nodes[1].url).unwrap();
     for sale in &sales {
         let answer = client.order(sale, None, ADA).await.unwrap();
         assert_eq!(answer.status, 201, "{sale}: {}", answer.text());

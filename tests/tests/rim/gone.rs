@@ -4,15 +4,15 @@ use crate::{SALE, until};
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::metrics::Metrics;
-use lastseat_tests::harness::{Answer, Client, Cluster, Edge, Setup, tcp_redis};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Setup, tcp_redis};
 use shared::Code;
 
 const ADA: &str = r#"{"buyer":"ada"}"#;
 
-async fn operator(cluster: &Cluster, node: usize, path: &str) -> Answer {
+async fn operator(cluster: &Cluster, node: usize, path: &str) -> HttpReply {
     let bearer = format!("Bearer {}", cluster.admin_token);
     let asked = request(Method::GET, path, &[("authorization", &bearer)], "").unwrap();
-    let mut client = Client::new(&cluster.nodes[node].admin).unwrap();
+    let mut client = HttpClient::new(&cluster.nodes[node].admin).unwrap();
     client.send(asked).await.unwrap()
 }
 
@@ -26,7 +26,7 @@ async fn a_sale_that_the_ledger_has_lost_is_a_fault_until_it_is_created_again_an
     cluster.create_sale(SALE, 100).await.unwrap();
     let keys: Vec<String> = (0..2).map(|n| format!("paid-{n:016}")).collect();
     for (node, key) in cluster.nodes.iter().zip(&keys) {
-        let mut client = Client::new(&node.url).unwrap();
+        let mut client = HttpClient::new(&node.url).unwrap();
         assert_eq!(
             client.order(SALE, Some(key), ADA).await.unwrap().status,
             201
@@ -35,7 +35,7 @@ async fn a_sale_that_the_ledger_has_lost_is_a_fault_until_it_is_created_again_an
     let redis = &cluster.redis.as_ref().unwrap().url;
     tcp_redis::command(redis, &["FLUSHALL"]).await.unwrap();
 
-    let fault = |what: String, answer: &Answer| {
+    let fault = |what: String, answer: &HttpReply| {
         let code = answer.problem().map(|problem| problem.code);
         let is = answer.status == StatusCode::SERVICE_UNAVAILABLE
             && matches!(code, Ok(Code::Unavailable));
@@ -44,7 +44,7 @@ async fn a_sale_that_the_ledger_has_lost_is_a_fault_until_it_is_created_again_an
     // What a node said within the last moment may still be shown.
     tokio::time::sleep(std::time::Duration::from_millis(150)).await;
     for (n, node) in cluster.nodes.iter().enumerate() {
-        let mut client = Client::new(&node.url).unwrap();
+        let mut client = HttpClient::new(&node.url).unwrap();
         let answer = client.order(SALE, Some("after-0123456789"), ADA).await;
         fault(format!("an order at node {n}"), &answer.unwrap());
         for key in &keys {
@@ -80,7 +80,7 @@ async fn a_sale_that_the_ledger_has_lost_is_a_fault_until_it_is_created_again_an
         for key in &keys {
             let path = format!("/v1/sales/{SALE}/orders/{key}");
             until(&format!("restored: {key}"), || async {
-                let mut client = Client::new(&node.url).unwrap();
+                let mut client = HttpClient::new(&node.url).unwrap();
                 client.get(&path).await.unwrap().status == StatusCode::OK
             })
             .await;

@@ -4,7 +4,7 @@ use crate::{SALE, start, until};
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::metrics::Metrics;
-use lastseat_tests::harness::{Answer, Client, Cluster, Edge, tcp_redis};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, tcp_redis};
 use shared::Code;
 
 async fn redis(cluster: &Cluster, words: &[&str]) {
@@ -12,11 +12,11 @@ async fn redis(cluster: &Cluster, words: &[&str]) {
     tcp_redis::command(url, words).await.unwrap();
 }
 
-async fn get(url: &str, path: &str) -> Answer {
-    Client::new(url).unwrap().get(path).await.unwrap()
+async fn get(url: &str, path: &str) -> HttpReply {
+    HttpClient::new(url).unwrap().get(path).await.unwrap()
 }
 
-async fn readyz(cluster: &Cluster) -> Answer {
+async fn readyz(cluster: &Cluster) -> HttpReply {
     get(&cluster.nodes[0].url, "/readyz").await
 }
 
@@ -24,14 +24,14 @@ async fn metrics(cluster: &Cluster) -> Metrics {
     Metrics(get(&cluster.nodes[0].admin, "/metrics").await.text())
 }
 
-async fn order(cluster: &Cluster, key: &str) -> Answer {
-    let mut client = Client::new(&cluster.nodes[0].url).unwrap();
+async fn order(cluster: &Cluster, key: &str) -> HttpReply {
+    let mut client = HttpClient::new(&cluster.nodes[0].url).unwrap();
     let ordered = client.order(SALE, Some(key), r#"{"buyer":"ada"}"#).await;
     ordered.unwrap()
 }
 
-async fn change(cluster: &Cluster, key: &str, verb: &str) -> Answer {
-    let mut client = Client::new(&cluster.nodes[0].url).unwrap();
+async fn change(cluster: &Cluster, key: &str, verb: &str) -> HttpReply {
+    let mut client = HttpClient::new(&cluster.nodes[0].url).unwrap();
     let path = format!("/v1/sales/{SALE}/orders/{key}/{verb}");
     let token = std::fs::read_to_string(cluster.data_dir().join("shop.token")).unwrap();
     let bearer = format!("Bearer {}", token.trim());

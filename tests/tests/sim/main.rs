@@ -69,7 +69,8 @@ fn a_failing_run_is_shortened_to_the_events_that_break_the_rule() {
     let fault = Some(Planted::OneTooMany);
     let long = run(&whole, fault, true);
     let short = shortest(&whole, fault);
-    let rule = |outcome: &lastseat_tests::sim::Outcome| outcome.violation.clone().map(|v| v.rule);
+    let rule =
+        |outcome: &lastseat_tests::sim::RunOutcome| outcome.violation.clone().map(|v| v.rule);
     assert_eq!(rule(&short.outcome), rule(&long));
     assert!(short.scenario.items.len() <= 5, "{short}");
     assert!(short.outcome.trace.len() <= 40 && short.outcome.trace.len() < long.trace.len());

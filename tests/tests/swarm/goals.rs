@@ -1,23 +1,23 @@
 //! What the protocol is held to, at a fifth of the size of `make swarm` and at its full size.
 
-use lastseat_tests::swarm::{Scenario, run};
-use shared::domain::order::Key;
+use lastseat_tests::swarm::{ScaleScenario, run};
+use shared::domain::order::KeySource;
 
 /// A fifth of everything: buyers, tickets, edges.
-fn fifth() -> Scenario {
-    Scenario {
+fn fifth() -> ScaleScenario {
+    ScaleScenario {
         locations: 60,
         buyers: 200_000,
         tickets: 2_000,
         returns: vec![(650, 20)],
         restocks: vec![(800, 20)],
-        ..Scenario::default()
+        ..ScaleScenario::default()
     }
 }
 
 #[test]
 fn a_million_buyers_at_six_thousand_isolates_cost_two_requests_a_ticket() {
-    let report = run(&Scenario::default());
+    let report = run(&ScaleScenario::default());
     assert_eq!(report.missed(), Vec::<String>::new(), "{report}");
     assert_eq!(report.sold, 10_000, "{report}");
 }
@@ -25,7 +25,7 @@ fn a_million_buyers_at_six_thousand_isolates_cost_two_requests_a_ticket() {
 #[test]
 fn every_goal_is_met_whatever_the_seed() {
     for seed in 1..=6 {
-        let report = run(&Scenario { seed, ..fifth() });
+        let report = run(&ScaleScenario { seed, ..fifth() });
         assert_eq!(report.missed(), Vec::<String>::new(), "{report}");
         assert_eq!(report.sold, 2_040, "{report}");
     }
@@ -34,10 +34,10 @@ fn every_goal_is_met_whatever_the_seed() {
 #[test]
 fn keys_of_the_edge_and_of_the_clients_cost_the_same_where_there_are_many_edges() {
     let cost = |key| {
-        let scenario = Scenario { key, ..fifth() };
+        let scenario = ScaleScenario { key, ..fifth() };
         run(&scenario).origin_requests as f64
     };
-    let (made, sent) = (cost(Key::Made), cost(Key::Sent));
+    let (made, sent) = (cost(KeySource::Made), cost(KeySource::Sent));
     assert!(sent < made * 1.1, "{sent} against {made} requests");
 }
 
@@ -49,7 +49,7 @@ fn the_same_seed_gives_the_same_history() {
 
 #[test]
 fn a_scheduled_opening_sells_everything_and_nobody_is_refused() {
-    let report = run(&Scenario {
+    let report = run(&ScaleScenario {
         opens_ms: 2_000,
         burst_ms: 4_000,
         ..fifth()

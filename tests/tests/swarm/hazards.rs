@@ -1,22 +1,22 @@
 //! The known ways to get an edge quota wrong, one test each. Those that show at a single gate or grant are unit
 //! tests in `shared` (docs/QUOTA.md lists all nine).
 
-use lastseat_tests::swarm::{Scenario, run};
+use lastseat_tests::swarm::{ScaleScenario, run};
 
 /// 6,000 isolates, all with buyers all the time.
-fn many() -> Scenario {
-    Scenario {
+fn many() -> ScaleScenario {
+    ScaleScenario {
         buyers: 300_000,
         burst_ms: 3_000,
         zipf: 0.0,
         tickets: 6_000,
-        ..Scenario::default()
+        ..ScaleScenario::default()
     }
 }
 
 #[test]
 fn no_ticket_is_left_over_when_every_share_is_below_one() {
-    let report = run(&Scenario {
+    let report = run(&ScaleScenario {
         tickets: 50,
         ..many()
     });
@@ -24,19 +24,19 @@ fn no_ticket_is_left_over_when_every_share_is_below_one() {
 }
 
 /// A fifth of the rush of `make swarm`: 1,200 isolates.
-fn fifth() -> Scenario {
-    Scenario {
+fn fifth() -> ScaleScenario {
+    ScaleScenario {
         locations: 60,
         buyers: 200_000,
         tickets: 2_000,
-        ..Scenario::default()
+        ..ScaleScenario::default()
     }
 }
 
 #[test]
 fn isolates_that_are_reset_do_not_mint_a_quota_that_matters() {
     let calm = run(&fifth());
-    let reset = run(&Scenario {
+    let reset = run(&ScaleScenario {
         evictions: 0.5,
         ..fifth()
     });
@@ -50,7 +50,7 @@ fn isolates_that_are_reset_do_not_mint_a_quota_that_matters() {
 #[test]
 fn more_isolates_in_a_location_do_not_each_get_the_quota_of_an_edge() {
     for isolates in [1, 5, 20] {
-        let report = run(&Scenario {
+        let report = run(&ScaleScenario {
             isolates,
             ..fifth()
         });
@@ -62,7 +62,7 @@ fn more_isolates_in_a_location_do_not_each_get_the_quota_of_an_edge() {
 
 #[test]
 fn a_cached_sold_out_hides_a_returned_ticket_for_less_than_a_second() {
-    let report = run(&Scenario {
+    let report = run(&ScaleScenario {
         returns: vec![(1_200, 20), (1_900, 200)],
         ..many()
     });
@@ -74,14 +74,14 @@ fn a_cached_sold_out_hides_a_returned_ticket_for_less_than_a_second() {
 #[test]
 fn a_slow_edge_gets_its_part() {
     // Tickets last for seconds, so that a far edge has the time to ask.
-    let report = run(&Scenario {
+    let report = run(&ScaleScenario {
         locations: 40,
         isolates: 2,
         far: 0.3,
         buyers: 100_000,
         burst_ms: 10_000,
         tickets: 50_000,
-        ..Scenario::default()
+        ..ScaleScenario::default()
     });
     let (wanted, got) = (report.far_share_of_buyers, report.far_share_of_sales);
     assert!(wanted > 0.05, "there are far edges: {report}");
@@ -90,7 +90,7 @@ fn a_slow_edge_gets_its_part() {
 
 #[test]
 fn edges_do_not_probe_at_the_same_instant() {
-    let report = run(&Scenario {
+    let report = run(&ScaleScenario {
         burst_ms: 6_000,
         buyers: 1_000_000,
         ..many()
@@ -114,14 +114,14 @@ fn edges_do_not_probe_at_the_same_instant() {
 #[test]
 fn what_quiet_edges_do_not_use_goes_to_the_busy_ones() {
     // The first location has most buyers; 1,999 isolates elsewhere ask now and then.
-    let report = run(&Scenario {
+    let report = run(&ScaleScenario {
         locations: 200,
         isolates: 10,
         zipf: 3.0,
         buyers: 60_000,
         burst_ms: 12_000,
         tickets: 10_000,
-        ..Scenario::default()
+        ..ScaleScenario::default()
     });
     // 5,000 buyers come a second: the tickets could be gone after two seconds.
     assert!(report.sold_out_ms.is_some_and(|ms| ms < 4_000), "{report}");

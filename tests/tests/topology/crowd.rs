@@ -1,7 +1,7 @@
 //! Buyers who buy through the nodes, ask again with the same key until they know, and remember what they were told.
 
 use hyper::StatusCode;
-use lastseat_tests::harness::{Client, Lost, System};
+use lastseat_tests::harness::{ConnectionLost, HttpClient, System};
 use shared::OrderId;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -56,7 +56,7 @@ impl Crowd {
                 number,
                 clients: nodes
                     .iter()
-                    .map(|url| Client::new(url).expect("a node"))
+                    .map(|url| HttpClient::new(url).expect("a node"))
                     .collect(),
                 sales: sales.to_vec(),
                 told: Arc::clone(&told),
@@ -102,7 +102,7 @@ impl Crowd {
 
 struct Buyer {
     number: usize,
-    clients: Vec<Client>,
+    clients: Vec<HttpClient>,
     sales: Vec<String>,
     told: Arc<Mutex<Told>>,
     over: Arc<Mutex<bool>>,
@@ -143,9 +143,9 @@ impl Buyer {
         for attempt in self.number.. {
             let client = &mut self.clients[attempt % nodes];
             let answer = client.order(sale, Some(key), &body).await;
-            let answer = match answer.map_err(|e| e.downcast::<Lost>()) {
+            let answer = match answer.map_err(|e| e.downcast::<ConnectionLost>()) {
                 Ok(answer) => answer,
-                Err(Ok(Lost::NotSent(_))) => {
+                Err(Ok(ConnectionLost::NotSent(_))) => {
                     self.told().unavailable += 1;
                     continue;
                 }

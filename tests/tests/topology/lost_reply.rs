@@ -5,9 +5,9 @@ use lastseat_ledger::{Ledger, Verdict};
 use lastseat_node::sale_service::{NodeIdentity, Sales};
 use lastseat_node::telemetry::metrics::Counters;
 use lastseat_tests::harness::TcpRedis;
-use lastseat_tests::harness::proxy::{Lost, Proxy, Then};
+use lastseat_tests::harness::proxy::{AfterFault, LostLink, Proxy};
 use shared::Placed;
-use shared::domain::order::Key;
+use shared::domain::order::KeySource;
 use shared::domain::order::NewOrder;
 use shared::limits::LEDGER_DEADLINE_MS;
 use std::sync::Arc;
@@ -52,8 +52,8 @@ impl Node {
     }
 
     /// The reply to the next batch will be lost.
-    fn lose(&self, then: Then) {
-        self.link.lose(Lost {
+    fn lose(&self, then: AfterFault) {
+        self.link.lose(LostLink {
             to: lastseat_ledger::scripts::SCRIPTS
                 .reserve
                 .hash
@@ -71,7 +71,7 @@ impl Node {
             id: reserve.id,
             buyer: reserve.buyer,
             quantity: reserve.quantity,
-            key: Key::Sent,
+            key: KeySource::Sent,
         };
         let begun = Instant::now();
         let placed = self.sales.place(&sale("spring"), order).await;
@@ -85,7 +85,7 @@ impl Node {
     }
 }
 
-async fn each_is_heard_at_the_second_try(then: Then, within: Duration) {
+async fn each_is_heard_at_the_second_try(then: AfterFault, within: Duration) {
     let node = Node::start(100).await;
     for round in 0..TIMES {
         node.lose(then);
@@ -101,19 +101,19 @@ async fn each_is_heard_at_the_second_try(then: Then, within: Duration) {
 
 #[tokio::test]
 async fn an_order_whose_link_is_cut_before_the_reply_is_heard_at_the_second_try() {
-    each_is_heard_at_the_second_try(Then::Cut, AGAIN).await;
+    each_is_heard_at_the_second_try(AfterFault::Cut, AGAIN).await;
 }
 
 #[tokio::test]
 async fn an_order_whose_link_falls_silent_is_heard_at_the_second_try() {
     let within = Duration::from_millis(LEDGER_DEADLINE_MS) + AGAIN;
-    each_is_heard_at_the_second_try(Then::Keep, within).await;
+    each_is_heard_at_the_second_try(AfterFault::Keep, within).await;
 }
 
 #[tokio::test]
 async fn all_who_wait_behind_a_lost_reply_are_served_after_it() {
     let node = Node::start(100).await;
-    node.lose(Then::Cut);
+    node.lose(AfterFault::Cut);
     let buyers: Vec<String> = (0..CROWD).map(|i| format!("buyer-{i}")).collect();
     let all = buyers.iter().map(|buyer| node.buys(buyer));
     let heard = futures_util::future::join_all(all).await;

@@ -4,7 +4,7 @@ use crate::ledger::{audit, buy, connect, nodes, open, sale};
 use hyper::StatusCode;
 use lastseat_ledger::{Fault, Ledger, Replicas, Verdict};
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Client, PortRedis};
+use lastseat_tests::harness::{HttpClient, PortRedis};
 use rustix::process::Signal;
 
 const SALE: &str = "spring";
@@ -68,7 +68,7 @@ async fn a_buyer_whose_order_replicas_lack_is_told_to_ask_again_and_it_is_counte
     open(&ledger, SALE, 10, 0).await;
     let arguments = ["--wait-replicas", "1", "--wait-ms", "100"];
     let system = nodes(&primary.url(), &arguments);
-    let mut client = Client::new(&system.nodes[0].url).expect("a node");
+    let mut client = HttpClient::new(&system.nodes[0].url).expect("a node");
     let body = r#"{"buyer":"b","quantity":1}"#;
     let mut ask = async |key: &str| {
         client

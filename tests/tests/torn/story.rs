@@ -1,7 +1,7 @@
 //! An append-only file that every script has written to, and what the ledger had after each of them.
 
 use crate::stage::{FILES, Server, Way};
-use lastseat_ledger::ack_journal::Told;
+use lastseat_ledger::ack_journal::AckedOrder;
 use lastseat_ledger::{Ledger, Reserve, TermsChange, Verdict};
 use lastseat_tests::harness::paths::scratch;
 use shared::UnixMillis;
@@ -277,7 +277,7 @@ impl Teller {
     }
 
     /// An order that a node acknowledged and the ledger lacks.
-    fn told(&mut self, name: &str, sale: &SaleId, quantity: u32) -> Vec<(OrderId, Told)> {
+    fn told(&mut self, name: &str, sale: &SaleId, quantity: u32) -> Vec<(OrderId, AckedOrder)> {
         let wish = wish(name, 0, quantity);
         self.wishes
             .insert(wish.id.clone(), (sale.clone(), wish.clone()));
@@ -292,7 +292,7 @@ impl Teller {
         };
         vec![(
             wish.id,
-            Told {
+            AckedOrder {
                 commit_seq: 0,
                 order,
             },

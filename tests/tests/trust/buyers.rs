@@ -5,7 +5,7 @@ use crate::{A, ADA, B, ORDERS, SALE, assert_no, cluster};
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::lastseat;
-use lastseat_tests::harness::{Answer, Client, Edge};
+use lastseat_tests::harness::{Edge, HttpClient, HttpReply};
 use shared::auth::buyer_token;
 use shared::auth::edge_signature::{Signed, sign};
 use shared::wire::messages::header;
@@ -33,7 +33,7 @@ fn token_of_the_command() -> String {
     said["token"].as_str().unwrap().to_owned()
 }
 
-async fn order(client: &mut Client, token: Option<&str>, body: &str) -> Answer {
+async fn order(client: &mut HttpClient, token: Option<&str>, body: &str) -> HttpReply {
     let headers: Vec<_> = token
         .map(|t| (header::BUYER_TOKEN, t))
         .into_iter()
@@ -60,7 +60,7 @@ fn wrong_tokens() -> [(Option<String>, &'static str); 5] {
 async fn the_edge_asks_for_the_shops_word_on_a_buyer_without_asking_a_node() {
     let keys = [("LASTSEAT_EDGE_KEY", A), ("LASTSEAT_BUYER_KEY", B)];
     let cluster = cluster(Edge::Workerd, &keys).await;
-    let mut edge = Client::new(&cluster.edges[0]).unwrap();
+    let mut edge = HttpClient::new(&cluster.edges[0]).unwrap();
     for (token, words) in wrong_tokens() {
         let answer = order(&mut edge, token.as_deref(), ADA).await;
         assert_no(&answer, Code::BuyerToken, words);
@@ -89,7 +89,7 @@ async fn the_edge_asks_for_the_shops_word_on_a_buyer_without_asking_a_node() {
 async fn a_node_asks_again_for_the_shops_word_on_a_buyer() {
     let keys = [("LASTSEAT_EDGE_KEY", A), ("LASTSEAT_BUYER_KEY", B)];
     let cluster = cluster(Edge::None, &keys).await;
-    let mut node = Client::new(&cluster.nodes[0].url).unwrap();
+    let mut node = HttpClient::new(&cluster.nodes[0].url).unwrap();
     let good = token(B, SALE, now().plus(60_000));
     let wrong = wrong_tokens();
     let wrong = wrong.iter().map(|(t, words)| (t.as_deref(), ADA, *words));

@@ -4,7 +4,7 @@ use crate::{A, ADA, B, SALE, cluster, edge_before};
 use hyper::StatusCode;
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::wait::until;
-use lastseat_tests::harness::{Client, Edge, Program};
+use lastseat_tests::harness::{Edge, HttpClient, Program};
 use shared::Code;
 use std::process::Command;
 use std::time::Duration;
@@ -19,13 +19,13 @@ async fn while_a_key_is_replaced_edges_with_either_are_served_and_one_with_neith
     let nodes: Vec<String> = cluster.nodes.iter().map(|node| node.url.clone()).collect();
     for key in [A, B, &format!("{B},{A}")] {
         let edge = edge_before(Edge::Workerd, &nodes, key).await;
-        let mut client = Client::new(&edge.url).unwrap();
+        let mut client = HttpClient::new(&edge.url).unwrap();
         for _ in 0..8 {
             buy(&mut client).await;
         }
     }
     let edge = edge_before(Edge::Workerd, &nodes, WRONG).await;
-    let mut client = Client::new(&edge.url).unwrap();
+    let mut client = HttpClient::new(&edge.url).unwrap();
     for _ in 0..8 {
         // The buyer can do nothing about keys: it is trouble, and nothing happened.
         let answer = client.order(SALE, None, ADA).await.unwrap();
@@ -43,7 +43,7 @@ async fn while_a_key_is_replaced_edges_with_either_are_served_and_one_with_neith
 }
 
 /// Buys a ticket as a buyer does: who is quicker than the edge's share of the stock hears "busy" and asks again.
-async fn buy(client: &mut Client) {
+async fn buy(client: &mut HttpClient) {
     let mut answer = client.order(SALE, None, ADA).await.unwrap();
     for _ in 0..10 {
         if answer.status != StatusCode::TOO_MANY_REQUESTS {
@@ -64,7 +64,7 @@ async fn an_edge_without_a_key_or_with_the_sample_says_what_to_do() {
     ] {
         let nobody = "http://127.0.0.1:9".to_owned();
         let edge = edge_before(kind, &[nobody], key).await;
-        let mut client = Client::new(&edge.url).unwrap();
+        let mut client = HttpClient::new(&edge.url).unwrap();
         let answer = client.order(SALE, None, ADA).await.unwrap();
         assert_eq!(answer.status, 503, "{}", answer.text());
         assert!(answer.text().contains(words), "{}", answer.text());

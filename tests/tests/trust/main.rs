@@ -10,7 +10,7 @@ mod scalpers;
 mod secrets;
 mod signatures;
 
-use lastseat_tests::harness::{Answer, Cluster, Edge, LoneEdge, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpReply, LoneEdge, Setup};
 use shared::Code;
 use shared::upstream::balancer::OriginRow;
 
@@ -45,7 +45,7 @@ async fn edge_before(kind: Edge, origins: &[String], key: &str) -> LoneEdge {
 
 /// Expects a "no" with this code, in a sentence with these words.
 #[track_caller]
-fn assert_no(answer: &Answer, code: Code, words: &str) {
+fn assert_no(answer: &HttpReply, code: Code, words: &str) {
     let problem = answer.problem().unwrap();
     assert_eq!(problem.code, code, "{}", answer.text());
     assert_eq!(answer.status.as_u16(), code.status());

@@ -6,7 +6,7 @@ use crate::{A, ADA, ORDERS, edge_before};
 use hyper::Method;
 use hyper::http::request::Parts;
 use lastseat_tests::harness::http::request;
-use lastseat_tests::harness::{Client, Edge};
+use lastseat_tests::harness::{Edge, HttpClient};
 use shared::KeyRing;
 use shared::auth::edge_signature::{Signed, verify};
 use shared::wire::messages::header;
@@ -85,7 +85,7 @@ fn assert_of_the_edge(head: &Parts) {
 async fn what_clients_claim_stays_outside(kind: Edge) {
     let capture = Capture::start().await;
     let edge = edge_before(kind, std::slice::from_ref(&capture.url), A).await;
-    let mut client = Client::new(&edge.url).unwrap();
+    let mut client = HttpClient::new(&edge.url).unwrap();
     let mut claims = CLAIMS.to_vec();
     claims.push((header::IDEMPOTENCY_KEY, KEY));
     if kind == Edge::Workerd {

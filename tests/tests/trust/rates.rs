@@ -2,7 +2,7 @@
 
 use crate::signatures::{now, signed};
 use crate::{A, ADA, ORDERS, SALE, cluster};
-use lastseat_tests::harness::{Answer, Client, Edge};
+use lastseat_tests::harness::{Edge, HttpClient, HttpReply};
 use shared::auth::edge_signature::{Signed, sign};
 use shared::wire::messages::header;
 use shared::{Code, KeyRing};
@@ -12,7 +12,7 @@ const RATE: (&str, &str) = ("LASTSEAT_CLIENT_RATE", "1/m burst 3");
 
 /// Expects `busy` for this client, with the time to wait: the rest of a minute for the first request that returns.
 #[track_caller]
-fn assert_over_the_rate(answer: &Answer, by: &str) {
+fn assert_over_the_rate(answer: &HttpReply, by: &str) {
     let problem = answer.problem().unwrap();
     assert_eq!(problem.code, Code::Busy, "{}", answer.text());
     assert_eq!(answer.header(header::ANSWERED_BY), by);
@@ -26,7 +26,7 @@ fn assert_over_the_rate(answer: &Answer, by: &str) {
 #[tokio::test]
 async fn an_address_that_asks_too_much_hears_busy_at_the_edge_and_no_node_is_asked() {
     let cluster = cluster(Edge::Workerd, &[("LASTSEAT_EDGE_KEY", A), RATE]).await;
-    let mut edge = Client::new(&cluster.edges[0]).unwrap();
+    let mut edge = HttpClient::new(&cluster.edges[0]).unwrap();
     for _ in 0..3 {
         let answer = edge.order(SALE, None, ADA).await.unwrap();
         assert_eq!(answer.status, 201, "{}", answer.text());
@@ -44,7 +44,7 @@ async fn an_address_that_asks_too_much_hears_busy_at_the_edge_and_no_node_is_ask
 #[tokio::test]
 async fn a_node_counts_by_the_address_that_the_edge_has_signed() {
     let cluster = cluster(Edge::None, &[("LASTSEAT_EDGE_KEY", A), RATE]).await;
-    let mut node = Client::new(&cluster.nodes[0].url).unwrap();
+    let mut node = HttpClient::new(&cluster.nodes[0].url).unwrap();
     let keys = KeyRing::parse(A).unwrap();
     for (clients, allowed) in [
         (["10.0.0.1", "10.0.0.1"], 3),

@@ -4,7 +4,7 @@ use crate::SALE;
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Client, Cluster, Edge};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient};
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -20,7 +20,7 @@ async fn sale(cluster: &Cluster, terms: &str) {
     let path = format!("/v1/admin/sales/{SALE}");
     let headers = [("authorization", bearer.as_str())];
     let asked = request(Method::PUT, &path, &headers, terms).unwrap();
-    let mut operator = Client::new(&cluster.nodes[0].admin).unwrap();
+    let mut operator = HttpClient::new(&cluster.nodes[0].admin).unwrap();
     let answer = operator.send(asked).await.unwrap();
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
 }
@@ -86,7 +86,7 @@ async fn a_buyer_with_10000_keys_and_1000_addresses_gets_the_buyer_limit() {
     assert_eq!((audit.confirmed, audit.ok), (LIMIT, true));
     // Nobody else is shut out.
     until_async("an honest buyer is served", async || {
-        let mut client = Client::new(&cluster.edges[0]).unwrap();
+        let mut client = HttpClient::new(&cluster.edges[0]).unwrap();
         let answer = client
             .order(SALE, None, r#"{"buyer":"ada"}"#)
             .await
@@ -102,7 +102,7 @@ async fn holds_that_are_never_paid_are_capped_for_each_buyer_and_sold_to_others_
     let cluster = Cluster::with_edge(Edge::Workerd);
     let terms = format!(r#"{{"capacity":20,"hold_ms":{HOLD_MS},"buyer_limit":2}}"#);
     sale(&cluster, &terms).await;
-    let mut client = Client::new(&cluster.edges[0]).unwrap();
+    let mut client = HttpClient::new(&cluster.edges[0]).unwrap();
     let mut order = async |buyer: &str| {
         let body = format!(r#"{{"buyer":"{buyer}"}}"#);
         client.order(SALE, None, &body).await.unwrap()
@@ -136,7 +136,7 @@ async fn holds_that_are_never_paid_are_capped_for_each_buyer_and_sold_to_others_
         let bearer = format!("Bearer {}", token.trim());
         let headers = [("authorization", bearer.as_str())];
         let paid = request(Method::POST, &path, &headers, "").unwrap();
-        let mut shop = Client::new(&cluster.edges[0]).unwrap();
+        let mut shop = HttpClient::new(&cluster.edges[0]).unwrap();
         let answer = shop.send(paid).await.unwrap();
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         sold += 1;

@@ -2,7 +2,7 @@
 
 use crate::{ADA, SALE, cluster};
 use lastseat_tests::harness::processes::command_line;
-use lastseat_tests::harness::{Client, Edge};
+use lastseat_tests::harness::{Edge, HttpClient};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ async fn no_secret_is_for_everybody_to_see(kind: Edge) {
         ("LASTSEAT_LOG", "debug"),
     ];
     let mut cluster = cluster(kind, &environment).await;
-    let mut edge = Client::new(&cluster.edges[0]).unwrap();
+    let mut edge = HttpClient::new(&cluster.edges[0]).unwrap();
     let answer = edge.order(SALE, None, ADA).await.unwrap();
     assert_eq!(answer.status, 401, "{}", answer.text());
     let secrets = [EDGE, BUYER, SHOP, ADMIN];

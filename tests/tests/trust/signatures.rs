@@ -2,8 +2,8 @@
 
 use crate::{A, ADA, B, ORDERS, SALE, assert_no, cluster};
 use hyper::{Method, StatusCode};
-use lastseat_tests::harness::http::{Sent, request};
-use lastseat_tests::harness::{Client, Edge};
+use lastseat_tests::harness::http::{SentRequest, request};
+use lastseat_tests::harness::{Edge, HttpClient};
 use shared::auth::edge_signature::{Signed, sign};
 use shared::wire::messages::header;
 use shared::{Code, KeyRing, UnixMillis};
@@ -26,7 +26,7 @@ pub(crate) fn now() -> UnixMillis {
 }
 
 /// The request that `order` describes, with a signature that speaks for `signed`.
-pub(crate) fn signed(order: &Signed<'_>, signature: &str, body: &str) -> Sent {
+pub(crate) fn signed(order: &Signed<'_>, signature: &str, body: &str) -> SentRequest {
     let headers = [
         (header::SIGNATURE, signature),
         (header::IDEMPOTENCY_KEY, order.order),
@@ -47,7 +47,7 @@ fn ring(text: &str) -> KeyRing {
 #[tokio::test]
 async fn a_node_takes_only_what_an_edge_has_signed_and_says_so() {
     let cluster = cluster(Edge::None, &[("LASTSEAT_EDGE_KEY", A)]).await;
-    let mut node = Client::new(&cluster.nodes[0].url).unwrap();
+    let mut node = HttpClient::new(&cluster.nodes[0].url).unwrap();
     let order = format!("{ORDERS}/{KEY}");
     let change = |verb| format!("{order}/{verb}");
     for (method, path, body) in [
@@ -75,7 +75,7 @@ async fn a_node_takes_only_what_an_edge_has_signed_and_says_so() {
 #[tokio::test]
 async fn only_a_fresh_signature_of_this_very_request_is_believed() {
     let cluster = cluster(Edge::None, &[("LASTSEAT_EDGE_KEY", A)]).await;
-    let mut node = Client::new(&cluster.nodes[0].url).unwrap();
+    let mut node = HttpClient::new(&cluster.nodes[0].url).unwrap();
     let keys = ring(A);
     let good = sign(&keys, &ORDER, now());
     let old = UnixMillis(now().0 - 31_000);
@@ -166,7 +166,7 @@ async fn with_insecure_direct_a_client_is_served_as_a_client_and_a_wrong_edge_is
     };
     let cluster = lastseat_tests::harness::Cluster::start(&setup).unwrap();
     cluster.create_sale(SALE, 100).await.unwrap();
-    let mut node = Client::new(&cluster.nodes[0].url).unwrap();
+    let mut node = HttpClient::new(&cluster.nodes[0].url).unwrap();
     let claims = [(header::EDGE, "e1"), (header::KEY, "made")];
     let asked = request(Method::POST, ORDERS, &claims, ADA).unwrap();
     let answer = node.send(asked).await.unwrap();

@@ -1,6 +1,6 @@
 //! `lastseat sale`
 
-use crate::when::{Moment, Span};
+use crate::when::{MomentArg, Span};
 use clap::{Args, Subcommand};
 
 /// `lastseat sale`
@@ -91,10 +91,10 @@ pub struct SaleSetFlags {
 pub struct TermsFlags {
     /// When it opens by itself; 0 = not by itself
     #[arg(long, value_name = "MOMENT")]
-    pub opens_at: Option<Moment>,
+    pub opens_at: Option<MomentArg>,
     /// When it closes by itself; 0 = not by itself
     #[arg(long, value_name = "MOMENT")]
-    pub closes_at: Option<Moment>,
+    pub closes_at: Option<MomentArg>,
     /// How long a hold lasts: 90s, 10m, or milliseconds; 0 = orders are confirmed at once
     #[arg(long, alias = "hold-ms", value_name = "DURATION")]
     pub hold: Option<Span>,

@@ -7,7 +7,7 @@ use crate::cli::{AuditFlags, Common};
 use crate::failure::Failure;
 use lastseat_ledger::AuditReport;
 use lastseat_ledger::Ledger;
-use lastseat_ledger::audit::plan::{Ahead, Choices, Plan, Trust};
+use lastseat_ledger::audit::plan::{Ahead, Choices, PlanTrust, RepairPlan};
 use serde::Serialize;
 use shared::{Capacity, OrderId, SaleId};
 use std::process::ExitCode;
@@ -49,7 +49,7 @@ async fn plan(
     struct Planned {
         #[serde(flatten)]
         report: AuditReport,
-        repair_plan: Plan,
+        repair_plan: RepairPlan,
     }
     let progress = Progress::start();
     let tell = |what, done, all| progress.tell(what, done, all);
@@ -85,8 +85,8 @@ fn choices(flags: &AuditFlags) -> Result<Choices, Failure> {
     let mut wrong = Vec::new();
     let trust = match flags.trust.as_deref() {
         None => None,
-        Some("log") => Some(Trust::Log),
-        Some("records") => Some(Trust::Records),
+        Some("log") => Some(PlanTrust::Log),
+        Some("records") => Some(PlanTrust::Records),
         Some(word) => {
             wrong.push(format!("--trust {word}: it is log or records"));
             None

@@ -23,7 +23,7 @@ mod watch;
 use crate::cli::{Cli, Command, Common};
 use crate::config::replicas;
 use crate::failure::Failure;
-use lastseat_cluster::state_file::Roster;
+use lastseat_cluster::state_file::ClusterState;
 use lastseat_ledger::{Fault, Ledger, LedgerUrl};
 use lastseat_node::timestamp::Rfc3339;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -95,7 +95,7 @@ fn ledger_url(common: &Common) -> Result<Option<LedgerUrl>, Failure> {
     let given = common.redis_url.as_ref().map(|url| url.reveal().to_owned());
     let url = match given.filter(|url| !url.is_empty()) {
         Some(url) => url,
-        None => match Roster::read(&common.data_dir) {
+        None => match ClusterState::read(&common.data_dir) {
             Ok(Some(roster)) => roster.redis.url,
             Ok(None) => return Ok(None),
             Err(e) => {

@@ -83,7 +83,7 @@ fn changed(
 
 /// What `orders ack` prints.
 #[derive(Debug, Serialize)]
-struct Acknowledged {
+struct RelayPosition {
     sale: String,
     /// The position that was named.
     to: u64,
@@ -105,7 +105,7 @@ async fn ack(common: &Common, flags: &AckFlags) -> Result<ExitCode, Failure> {
         SaleChange::Unchanged => eprintln!("that was acknowledged already"),
         _ => {}
     }
-    let acknowledged = Acknowledged {
+    let acknowledged = RelayPosition {
         sale: sale.to_string(),
         to: flags.to,
         commit_seq: snapshot.commit_seq,

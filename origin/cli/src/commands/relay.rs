@@ -4,7 +4,7 @@ use super::sale_id;
 use super::{ledger, print};
 use crate::cli::{Common, RelayFlags};
 use crate::failure::Failure;
-use crate::relay::{self, Plan, Stop, Webhook, name_of};
+use crate::relay::{self, RelayPlan, Stop, Webhook, name_of};
 use lastseat_cluster::process::StopSignals;
 use lastseat_node::secret::Secret;
 use std::process::ExitCode;
@@ -38,7 +38,7 @@ pub(super) async fn run(common: &Common, flags: RelayFlags) -> Result<ExitCode, 
 }
 
 /// Checks the flags; all that is wrong, at once.
-fn plan(flags: RelayFlags) -> Result<Plan, Failure> {
+fn plan(flags: RelayFlags) -> Result<RelayPlan, Failure> {
     let name = name(flags.name.as_deref(), &flags.to);
     let webhook = secret(&flags).and_then(|secret| Webhook::new(&flags.to, secret));
     let (name, webhook) = match (name, webhook) {
@@ -48,7 +48,7 @@ fn plan(flags: RelayFlags) -> Result<Plan, Failure> {
             return Err(Failure::usage(wrong.into_iter().flatten().collect()));
         }
     };
-    Ok(Plan {
+    Ok(RelayPlan {
         sale: sale_id(&flags.sale)?,
         name,
         webhook,

@@ -4,7 +4,7 @@ use super::{fault, ledger, print};
 use super::{no_sale, sale_id};
 use crate::cli::{Common, ReplayFlags};
 use crate::failure::Failure;
-use crate::journal::{Fate, Journal, Told};
+use crate::journal::{ExportedLog, ExportedOrder, Fate};
 use lastseat_ledger::{Ledger, Reserve, Verdict};
 use serde::Serialize;
 use shared::limits::BATCH_MAX;
@@ -52,8 +52,8 @@ pub(super) async fn run(common: &Common, flags: &ReplayFlags) -> Result<ExitCode
     for told in journal.orders.iter().filter(|told| told.fate == Fate::Over) {
         replay.take_back(&told.id).await?;
     }
-    let live = |told: &&Told| matches!(told.fate, Fate::Held | Fate::Confirmed(_));
-    let live: Vec<&Told> = journal.orders.iter().filter(live).collect();
+    let live = |told: &&ExportedOrder| matches!(told.fate, Fate::Held | Fate::Confirmed(_));
+    let live: Vec<&ExportedOrder> = journal.orders.iter().filter(live).collect();
     for batch in live.chunks(BATCH_MAX) {
         replay.give(batch).await?;
     }
@@ -63,7 +63,7 @@ pub(super) async fn run(common: &Common, flags: &ReplayFlags) -> Result<ExitCode
 }
 
 /// The journal, with notes on what it lacks.
-fn read(sale: &SaleId, flags: &ReplayFlags) -> Result<Journal, Failure> {
+fn read(sale: &SaleId, flags: &ReplayFlags) -> Result<ExportedLog, Failure> {
     let path = flags.from.display();
     let source: Box<dyn BufRead> = if flags.from.as_os_str() == "-" {
         Box::new(BufReader::new(io::stdin()))
@@ -74,7 +74,7 @@ fn read(sale: &SaleId, flags: &ReplayFlags) -> Result<Journal, Failure> {
         })?))
     };
     let journal =
-        Journal::read(sale, source).map_err(|e| Failure::runtime(format!("{path}: {e}")))?;
+        ExportedLog::read(sale, source).map_err(|e| Failure::runtime(format!("{path}: {e}")))?;
     if journal.end == 0 {
         let why = format!("{path} tells nothing of sale {sale}");
         return Err(Failure::runtime(why));
@@ -98,7 +98,7 @@ struct Replay {
 
 impl Replay {
     /// Looks whether orders can be placed, and gives the sale the tickets that it had in the end.
-    async fn capacity(&self, journal: &Journal) -> Result<(), Failure> {
+    async fn capacity(&self, journal: &ExportedLog) -> Result<(), Failure> {
         let sale = &self.sale;
         let known = self.ledger.snapshot(sale).await.map_err(fault)?;
         let snapshot = known.ok_or_else(|| no_sale(sale))?;
@@ -136,7 +136,7 @@ impl Replay {
 
     /// Orders that have tickets: placed again under the same ids, which is harmless for those that the
     /// ledger knows, and confirmed where they were.
-    async fn give(&mut self, batch: &[&Told]) -> Result<(), Failure> {
+    async fn give(&mut self, batch: &[&ExportedOrder]) -> Result<(), Failure> {
         let known = batch.iter().filter_map(|told| {
             let (buyer, quantity) = told.grant.clone()?;
             Some(Reserve {
@@ -168,7 +168,7 @@ impl Replay {
     }
 
     /// Brings an order that the ledger knows to the state that the journal tells.
-    async fn settle(&mut self, told: &Told, fresh: bool) -> Result<(), Failure> {
+    async fn settle(&mut self, told: &ExportedOrder, fresh: bool) -> Result<(), Failure> {
         let (sale, id) = (&self.sale, &told.id);
         self.done.restored += u64::from(fresh);
         let Fate::Confirmed(tickets) = told.fate else {

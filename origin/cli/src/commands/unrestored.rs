@@ -5,7 +5,7 @@ use super::{no_sale, sale_id};
 use crate::cli::{Common, UnrestoredFlags};
 use crate::failure::Failure;
 use lastseat_ledger::Ledger;
-use lastseat_ledger::ack_journal::Told;
+use lastseat_ledger::ack_journal::AckedOrder;
 use lastseat_ledger::recovery::Unrestored;
 use lastseat_node::timestamp::Rfc3339;
 use serde::Serialize;
@@ -96,10 +96,10 @@ async fn settle(ledger: &Ledger, sale: &SaleId, order: &str) -> Result<ExitCode,
 
 /// Tries those that are listed once more; a restock may have made room.
 async fn retry(ledger: &Ledger, sale: &SaleId) -> Result<(), Failure> {
-    let mut by_node: BTreeMap<u16, Vec<(OrderId, Told)>> = BTreeMap::new();
+    let mut by_node: BTreeMap<u16, Vec<(OrderId, AckedOrder)>> = BTreeMap::new();
     for order in ledger.unrestored(sale).await.map_err(fault)? {
         let (commit_seq, order_) = (0, order.order);
-        let told = Told {
+        let told = AckedOrder {
             commit_seq,
             order: order_,
         };

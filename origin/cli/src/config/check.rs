@@ -4,7 +4,7 @@ use super::ADMIN_PORT_OFFSET;
 use crate::cli::Common;
 use crate::failure::Failure;
 use lastseat_ledger::{LedgerUrl, Replicas};
-use lastseat_node::http::Trust;
+use lastseat_node::http::TrustLevel;
 use lastseat_node::secret::{Secret, given, key_ring};
 use shared::Capacity;
 use shared::admission::rate_limit::Rate;
@@ -130,7 +130,7 @@ pub(super) fn token(name: &str, token: Option<&Secret>) -> Result<Option<Secret>
 }
 
 /// Whom a node believes: edges with one of these keys, and everybody if it was told so.
-pub(super) fn trust(edge_key: Option<&Secret>, direct: bool) -> Result<Trust, String> {
+pub(super) fn trust(edge_key: Option<&Secret>, direct: bool) -> Result<TrustLevel, String> {
     let edge_keys = key_ring("--edge-key or LASTSEAT_EDGE_KEY", edge_key)?;
     if edge_keys.is_none() && !direct {
         return Err(
@@ -140,7 +140,7 @@ pub(super) fn trust(edge_key: Option<&Secret>, direct: bool) -> Result<Trust, St
                 .to_owned(),
         );
     }
-    Ok(Trust { edge_keys, direct })
+    Ok(TrustLevel { edge_keys, direct })
 }
 
 /// What one client may ask; nothing = all it wants.

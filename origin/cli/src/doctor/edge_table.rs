@@ -1,23 +1,23 @@
 //! Whether `wrangler.toml` names origins that an edge can route to.
 
-use super::report::Finding;
+use super::report::DoctorFinding;
 use shared::admission::rate_limit::Rate;
 use shared::upstream::balancer::{Balance, OriginRow, Router};
 use std::path::Path;
 
 const REMEDY: &str = "correct it; docs and comments in wrangler.toml show what it looks like";
 
-pub(super) fn look(root: &Path) -> Finding {
+pub(super) fn look(root: &Path) -> DoctorFinding {
     let path = root.join("wrangler.toml");
     match std::fs::read_to_string(&path)
         .map_err(|e| e.to_string())
         .and_then(|text| judge(&text))
     {
-        Ok(origins) => Finding::ok(
+        Ok(origins) => DoctorFinding::ok(
             "wrangler",
             format!("the table ORIGINS names {origins} origins"),
         ),
-        Err(why) => Finding::fail("origins", format!("{}: {why}", path.display()), REMEDY),
+        Err(why) => DoctorFinding::fail("origins", format!("{}: {why}", path.display()), REMEDY),
     }
 }
 

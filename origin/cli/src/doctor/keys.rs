@@ -1,6 +1,6 @@
 //! Whether the keys that edges, nodes and shop share are there and are secrets.
 
-use super::report::Finding;
+use super::report::DoctorFinding;
 use lastseat_cluster::variable;
 use lastseat_node::secret::Secret;
 use lastseat_node::secret::key_ring;
@@ -14,7 +14,7 @@ pub(super) fn look(
     edge: Option<&Secret>,
     buyer: Option<&Secret>,
     root: Option<&Path>,
-) -> Vec<Finding> {
+) -> Vec<DoctorFinding> {
     let file = root.map(|root| root.join(".dev.vars"));
     let found = |name: &str, given: Option<&Secret>| {
         let kept = || Some((file.as_ref()?, variable(file.as_ref()?, name)?));
@@ -26,7 +26,7 @@ pub(super) fn look(
         }
     };
     let (place, key) = found(EDGE, edge);
-    let absent = Finding::warn(
+    let absent = DoctorFinding::warn(
         "edge-key",
         format!("{place} is not set: no node takes orders from an edge here"),
         "scripts/dev-vars makes one for this machine; elsewhere give the output of `openssl rand -hex 32` \
@@ -34,7 +34,7 @@ pub(super) fn look(
     );
     let edge = judge("edge-key", &place, key.as_ref()).unwrap_or(absent);
     let (place, key) = found(BUYER, buyer);
-    let absent = Finding::ok(
+    let absent = DoctorFinding::ok(
         "buyer-key",
         format!("{place} is not set: orders need no buyer token"),
     );
@@ -42,14 +42,14 @@ pub(super) fn look(
     vec![edge, buyer]
 }
 
-fn judge(subject: &'static str, place: &str, key: Option<&Secret>) -> Option<Finding> {
+fn judge(subject: &'static str, place: &str, key: Option<&Secret>) -> Option<DoctorFinding> {
     match key_ring(place, key) {
         Ok(ring) => {
             let ids: Vec<String> = ring?.ids().map(str::to_owned).collect();
             let found = format!("{place} is set (key ids: {})", ids.join(", "));
-            Some(Finding::ok(subject, found))
+            Some(DoctorFinding::ok(subject, found))
         }
-        Err(why) => Some(Finding::fail(
+        Err(why) => Some(DoctorFinding::fail(
             subject,
             why,
             "replace it wherever it is used: docs/SECURITY.md says how",

@@ -1,6 +1,6 @@
 //! Whether what is planned fits into the memory of Redis.
 
-use super::report::Finding;
+use super::report::DoctorFinding;
 use lastseat_ledger::Facts;
 
 /// Bytes that one order of a ticket takes in Redis, hold, buyer and log included, with ids as the edge
@@ -11,7 +11,7 @@ const REWRITE_FACTOR: u64 = 2;
 const MIB: u64 = 1024 * 1024;
 
 /// Whether orders for `tickets` more tickets fit.
-pub(super) fn judge(facts: &Facts, tickets: u64) -> Finding {
+pub(super) fn judge(facts: &Facts, tickets: u64) -> DoctorFinding {
     let subject = "memory";
     let needed = tickets.saturating_mul(BYTES_PER_ORDER);
     let used = facts.number("used_memory").unwrap_or(0);
@@ -27,7 +27,7 @@ pub(super) fn judge(facts: &Facts, tickets: u64) -> Finding {
             .saturating_add(needed)
             .saturating_add(needed / 4)
             .div_ceil(MIB);
-        return Finding::fail(
+        return DoctorFinding::fail(
             subject,
             format!(
                 "{plan}, but of maxmemory {} MiB only {} MiB are free: orders would be refused",
@@ -38,11 +38,11 @@ pub(super) fn judge(facts: &Facts, tickets: u64) -> Finding {
         );
     }
     let Some(total) = facts.number("total_system_memory").filter(|n| *n > 0) else {
-        return Finding::ok(subject, plan);
+        return DoctorFinding::ok(subject, plan);
     };
     let at_worst = used.saturating_add(needed).saturating_mul(REWRITE_FACTOR);
     if at_worst > total {
-        return Finding::fail(
+        return DoctorFinding::fail(
             subject,
             format!(
                 "{plan}; while the append-only file is rewritten up to {} MiB, and the machine of Redis \
@@ -53,7 +53,7 @@ pub(super) fn judge(facts: &Facts, tickets: u64) -> Finding {
             "use a machine with more memory, or sell in several sales on several servers",
         );
     }
-    Finding::ok(subject, format!("{plan}, of {} MiB", total / MIB))
+    DoctorFinding::ok(subject, format!("{plan}, of {} MiB", total / MIB))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod server;
 mod tools;
 
 pub use memory::BYTES_PER_ORDER;
-pub use report::{Finding, Level, Report};
+pub use report::{DoctorFinding, DoctorReport, Level};
 
 use lastseat_ledger::{Facts, Ledger, LedgerUrl, Replicas};
 use lastseat_node::secret::Secret;
@@ -43,7 +43,7 @@ pub struct Patient {
 }
 
 /// Looks at everything.
-pub async fn examine(patient: &Patient) -> Report {
+pub async fn examine(patient: &Patient) -> DoctorReport {
     let mut findings = redis(patient).await;
     findings.extend(ports::look(&patient.data_dir));
     findings.push(machine::file_descriptors());
@@ -57,19 +57,19 @@ pub async fn examine(patient: &Patient) -> Report {
             findings.extend(tools::look(root));
             findings.push(edge_table::look(root));
         }
-        None => findings.push(Finding::ok(
+        None => findings.push(DoctorFinding::ok(
             "edge",
             "not looked at: this is no checkout of lastseat",
         )),
     }
-    Report::new(findings)
+    DoctorReport::new(findings)
 }
 
-async fn redis(patient: &Patient) -> Vec<Finding> {
+async fn redis(patient: &Patient) -> Vec<DoctorFinding> {
     let Some(url) = &patient.redis else {
         let mut findings = vec![tools::redis_server()];
         if patient.sale.is_some() || patient.tickets.is_some() {
-            findings.push(Finding::unchecked(
+            findings.push(DoctorFinding::unchecked(
                 "redis",
                 "no Redis is known, so nothing can be said of its memory",
                 "name it with --redis-url, or start `lastseat cluster`",
@@ -80,7 +80,7 @@ async fn redis(patient: &Patient) -> Vec<Finding> {
     let servers = match Facts::ask(url).await {
         Ok(servers) => servers,
         Err(fault) => {
-            return vec![Finding::unchecked(
+            return vec![DoctorFinding::unchecked(
                 "redis",
                 format!("nobody answers at {url}: {fault}"),
                 "start it (redis-server --appendonly yes --appendfsync always) or name another one \
@@ -108,13 +108,13 @@ async fn redis(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Tickets that are still to be sold.
-async fn planned(patient: &Patient, url: &LedgerUrl) -> Result<Option<u64>, Finding> {
+async fn planned(patient: &Patient, url: &LedgerUrl) -> Result<Option<u64>, DoctorFinding> {
     let Some(sale) = &patient.sale else {
         return Ok(patient.tickets);
     };
     let unchecked = |why: String| {
         let remedy = "create it first, or say how many with --tickets";
-        Finding::unchecked("memory", why, remedy)
+        DoctorFinding::unchecked("memory", why, remedy)
     };
     let ledger = Ledger::connect(url).await;
     let ledger = ledger.map_err(|e| unchecked(e.to_string()))?;

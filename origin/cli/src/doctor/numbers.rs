@@ -1,6 +1,6 @@
 //! Whether each node number is used once.
 
-use super::Finding;
+use super::DoctorFinding;
 use lastseat_ledger::node_numbers::Refused;
 use lastseat_ledger::{Ledger, LedgerUrl};
 use lastseat_node::timestamp::Rfc3339;
@@ -9,10 +9,10 @@ use shared::limits::NODE_LIVE_MS;
 
 const SUBJECT: &str = "numbers";
 
-pub(super) async fn look(url: &LedgerUrl) -> Finding {
+pub(super) async fn look(url: &LedgerUrl) -> DoctorFinding {
     let unchecked = |why: String| {
         let remedy = "look at what was found of this Redis above";
-        Finding::unchecked(SUBJECT, why, remedy)
+        DoctorFinding::unchecked(SUBJECT, why, remedy)
     };
     let ledger = match Ledger::connect(url).await {
         Ok(ledger) => ledger,
@@ -24,17 +24,17 @@ pub(super) async fn look(url: &LedgerUrl) -> Finding {
     }
 }
 
-fn judge(refused: &[Refused], now: UnixMillis) -> Finding {
+fn judge(refused: &[Refused], now: UnixMillis) -> DoctorFinding {
     if refused.is_empty() {
-        return Finding::ok(SUBJECT, "no node was refused its number in the last hour");
+        return DoctorFinding::ok(SUBJECT, "no node was refused its number in the last hour");
     }
     let lives = |refused: &&Refused| now.0.saturating_sub(refused.at.0) <= NODE_LIVE_MS;
     let doubles: Vec<&Refused> = refused.iter().filter(lives).collect();
     let remedy = "give each node another --node, and each cluster a Redis of its own";
     if doubles.is_empty() {
-        return Finding::warn(SUBJECT, sentence(refused.iter(), "was"), remedy);
+        return DoctorFinding::warn(SUBJECT, sentence(refused.iter(), "was"), remedy);
     }
-    Finding::fail(SUBJECT, sentence(doubles.into_iter(), "is"), remedy)
+    DoctorFinding::fail(SUBJECT, sentence(doubles.into_iter(), "is"), remedy)
 }
 
 fn sentence<'a>(refused: impl Iterator<Item = &'a Refused>, verb: &str) -> String {

@@ -1,8 +1,8 @@
 //! Whether the ports of a cluster are free, or else who has them.
 
-use super::report::Finding;
+use super::report::DoctorFinding;
 use lastseat_cluster::process::port_is_taken;
-use lastseat_cluster::state_file::Roster;
+use lastseat_cluster::state_file::ClusterState;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::path::Path;
 /// Nodes, their operators' listeners, the edge: what `lastseat cluster` takes without flags.
 const PORTS: [u16; 9] = [3001, 3002, 3003, 3004, 3101, 3102, 3103, 3104, 8787];
 
-pub(super) fn look(data_dir: &Path) -> Vec<Finding> {
+pub(super) fn look(data_dir: &Path) -> Vec<DoctorFinding> {
     let taken: Vec<u16> = PORTS
         .into_iter()
         .filter(|port| port_is_taken(*port))
@@ -25,9 +25,9 @@ pub(super) fn look(data_dir: &Path) -> Vec<Finding> {
             list(&ours),
             data_dir.display()
         );
-        findings.push(Finding::ok("ports", found));
+        findings.push(DoctorFinding::ok("ports", found));
     } else if others.is_empty() {
-        findings.push(Finding::ok(
+        findings.push(DoctorFinding::ok(
             "ports",
             "3001-3004, 3101-3104 and 8787 are free",
         ));
@@ -38,7 +38,7 @@ pub(super) fn look(data_dir: &Path) -> Vec<Finding> {
             || "another user's program".to_owned(),
             |(pid, name)| format!("{name} (process {pid})"),
         );
-        Finding::warn(
+        DoctorFinding::warn(
             "ports",
             format!("{port} is taken by {who}"),
             format!(
@@ -56,7 +56,7 @@ fn list(ports: &[u16]) -> String {
 }
 
 fn ports_of_cluster(data_dir: &Path) -> Vec<u16> {
-    let Ok(Some(roster)) = Roster::read(data_dir) else {
+    let Ok(Some(roster)) = ClusterState::read(data_dir) else {
         return Vec::new();
     };
     let nodes = roster

@@ -19,7 +19,7 @@ pub enum Level {
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct DoctorFinding {
     /// How bad it is.
     pub level: Level,
     /// What was looked at: one word.
@@ -31,7 +31,7 @@ pub struct Finding {
     pub remedy: Option<String>,
 }
 
-impl Finding {
+impl DoctorFinding {
     /// All is well.
     pub fn ok(subject: &'static str, found: impl Into<String>) -> Self {
         Self {
@@ -81,17 +81,17 @@ impl Finding {
 
 /// All findings.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct DoctorReport {
     /// The worst level.
     pub level: Level,
     /// In the order of looking.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<DoctorFinding>,
 }
 
-impl Report {
+impl DoctorReport {
     /// The report on `findings`.
     #[must_use]
-    pub fn new(findings: Vec<Finding>) -> Self {
+    pub fn new(findings: Vec<DoctorFinding>) -> Self {
         let worst = findings.iter().map(|finding| finding.level).max();
         Self {
             level: worst.unwrap_or(Level::Ok),
@@ -102,7 +102,7 @@ impl Report {
     /// How many findings have this level.
     #[must_use]
     pub fn count(&self, level: Level) -> usize {
-        let of_level = |finding: &&Finding| finding.level == level;
+        let of_level = |finding: &&DoctorFinding| finding.level == level;
         self.findings.iter().filter(of_level).count()
     }
 }
@@ -118,10 +118,10 @@ impl fmt::Display for Level {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DoctorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            let Finding {
+            let DoctorFinding {
                 level,
                 subject,
                 found,

@@ -1,13 +1,13 @@
 //! Judges a Redis by what it says of itself.
 
 use super::known_bad::{Product, hole, numbers};
-use super::report::Finding;
+use super::report::DoctorFinding;
 use lastseat_ledger::{Facts, Replicas};
 
 /// Farther apart, deadlines and opening times surprise people. Nothing is sold by our clock.
 const CLOCKS_APART_MS: u64 = 250;
 
-pub(super) fn judge(facts: &Facts, waited_for: Option<Replicas>) -> Vec<Finding> {
+pub(super) fn judge(facts: &Facts, waited_for: Option<Replicas>) -> Vec<DoctorFinding> {
     let mut findings = vec![version(facts)];
     findings.extend(security(facts));
     findings.push(role(facts));
@@ -32,23 +32,23 @@ fn product(facts: &Facts) -> (Product, &str) {
     }
 }
 
-fn version(facts: &Facts) -> Finding {
+fn version(facts: &Facts) -> DoctorFinding {
     let (product, version) = product(facts);
     let found = format!("{product:?} {version}");
     let compatible = facts.info("redis_version").and_then(numbers);
     if compatible.is_some_and(|version| version >= (7, 0, 0)) {
-        Finding::ok("version", found)
+        DoctorFinding::ok("version", found)
     } else {
         let remedy = "install Redis 7.0 or newer, or Valkey: older scripts cannot raise errors as \
                       lastseat does";
-        Finding::fail("version", found, remedy)
+        DoctorFinding::fail("version", found, remedy)
     }
 }
 
-fn security(facts: &Facts) -> Option<Finding> {
+fn security(facts: &Facts) -> Option<DoctorFinding> {
     let (product, version) = product(facts);
     let hole = hole(product, version)?;
-    Some(Finding::warn(
+    Some(DoctorFinding::warn(
         "security",
         format!("{product:?} {version} was {hole}"),
         "update the server. Distributions often mend holes without a new number: on Debian or Ubuntu \
@@ -57,10 +57,10 @@ fn security(facts: &Facts) -> Option<Finding> {
     ))
 }
 
-fn role(facts: &Facts) -> Finding {
+fn role(facts: &Facts) -> DoctorFinding {
     match facts.info("role") {
-        Some("master") => Finding::ok("role", "primary"),
-        other => Finding::fail(
+        Some("master") => DoctorFinding::ok("role", "primary"),
+        other => DoctorFinding::fail(
             "role",
             format!("{}; orders need the primary", other.unwrap_or("unknown")),
             format!(
@@ -71,11 +71,11 @@ fn role(facts: &Facts) -> Finding {
     }
 }
 
-fn eviction(facts: &Facts) -> Finding {
+fn eviction(facts: &Facts) -> DoctorFinding {
     let policy = facts.setting("maxmemory-policy");
     match policy.or_else(|| facts.info("maxmemory_policy")) {
-        Some("noeviction") => Finding::ok("eviction", "noeviction"),
-        policy => Finding::fail(
+        Some("noeviction") => DoctorFinding::ok("eviction", "noeviction"),
+        policy => DoctorFinding::fail(
             "eviction",
             format!(
                 "maxmemory-policy is {}: sold tickets are thrown away when memory is short",
@@ -86,10 +86,10 @@ fn eviction(facts: &Facts) -> Finding {
     }
 }
 
-fn append_only(facts: &Facts) -> Finding {
+fn append_only(facts: &Facts) -> DoctorFinding {
     let subject = "durability";
     if facts.info("aof_enabled") != Some("1") {
-        return Finding::warn(
+        return DoctorFinding::warn(
             subject,
             "no append-only file: sold tickets are lost when the server stops",
             "redis-cli CONFIG SET appendonly yes, and the same in redis.conf",
@@ -99,20 +99,20 @@ fn append_only(facts: &Facts) -> Finding {
         .info("aof_last_write_status")
         .is_some_and(|s| s != "ok")
     {
-        return Finding::fail(
+        return DoctorFinding::fail(
             subject,
             "the append-only file cannot be written",
             "look for a full or broken disk in the log of the server",
         );
     }
     match facts.setting("appendfsync") {
-        Some("always") => Finding::ok(subject, "append-only file, synced at each write"),
-        Some(other) => Finding::warn(
+        Some("always") => DoctorFinding::ok(subject, "append-only file, synced at each write"),
+        Some(other) => DoctorFinding::warn(
             subject,
             format!("appendfsync is {other}: the last orders are lost when the power fails"),
             "redis-cli CONFIG SET appendfsync always; batches of orders pay for it",
         ),
-        None => Finding::warn(
+        None => DoctorFinding::warn(
             subject,
             "append-only file, but the server does not say when it is synced",
             "see to appendfsync always, or ask its provider",
@@ -121,14 +121,14 @@ fn append_only(facts: &Facts) -> Finding {
 }
 
 /// Only where there is an append-only file.
-fn half_scripts(facts: &Facts) -> Option<Finding> {
+fn half_scripts(facts: &Facts) -> Option<DoctorFinding> {
     let subject = "half-scripts";
     facts
         .info("aof_enabled")
         .filter(|enabled| *enabled == "1")?;
     Some(match facts.setting("aof-load-truncated") {
-        Some("no") => Finding::ok(subject, "it starts on a whole append-only file only"),
-        other => Finding::warn(
+        Some("no") => DoctorFinding::ok(subject, "it starts on a whole append-only file only"),
+        other => DoctorFinding::warn(
             subject,
             format!(
                 "aof-load-truncated is {}: after a crash inside a script the rest of that script stays in the file, and \
@@ -143,11 +143,11 @@ fn half_scripts(facts: &Facts) -> Option<Finding> {
 }
 
 /// Only where there are replicas.
-fn replicas(facts: &Facts) -> Option<Finding> {
+fn replicas(facts: &Facts) -> Option<DoctorFinding> {
     let connected = facts.number("connected_slaves").filter(|n| *n > 0)?;
     let wanted = facts.setting("min-replicas-to-write").unwrap_or("unknown");
     Some(if wanted == "0" {
-        Finding::warn(
+        DoctorFinding::warn(
             "replicas",
             format!(
                 "{connected} connected, min-replicas-to-write is 0: a primary that was cut off goes on \
@@ -156,7 +156,7 @@ fn replicas(facts: &Facts) -> Option<Finding> {
             "redis-cli CONFIG SET min-replicas-to-write 1 and min-replicas-max-lag 2",
         )
     } else {
-        Finding::ok(
+        DoctorFinding::ok(
             "replicas",
             format!("{connected} connected, min-replicas-to-write is {wanted}"),
         )
@@ -164,7 +164,7 @@ fn replicas(facts: &Facts) -> Option<Finding> {
 }
 
 /// Only where nodes wait for replicas.
-fn enough(facts: &Facts, wanted: Replicas) -> Finding {
+fn enough(facts: &Facts, wanted: Replicas) -> DoctorFinding {
     let connected = facts.number("connected_slaves").unwrap_or(0);
     let subject = "wait-replicas";
     let found = format!(
@@ -172,25 +172,25 @@ fn enough(facts: &Facts, wanted: Replicas) -> Finding {
         wanted.count
     );
     if connected > wanted.count.into() {
-        Finding::ok(subject, found)
+        DoctorFinding::ok(subject, found)
     } else if connected == u64::from(wanted.count) {
         let remedy =
             "add one more: while one of these is away, buyers hear that the outcome is unknown";
-        Finding::warn(subject, found, remedy)
+        DoctorFinding::warn(subject, found, remedy)
     } else {
         let remedy = "add replicas, or start the nodes with a smaller --wait-replicas";
-        Finding::fail(subject, found, remedy)
+        DoctorFinding::fail(subject, found, remedy)
     }
 }
 
 /// Only in a Redis Cluster.
-fn coverage(facts: &Facts) -> Option<Finding> {
+fn coverage(facts: &Facts) -> Option<DoctorFinding> {
     let setting = facts.setting("cluster-require-full-coverage");
     let setting = setting.filter(|_| facts.info("cluster_enabled") == Some("1"))?;
     Some(if setting == "no" {
-        Finding::ok("coverage", "a master that is away stops its own sales only")
+        DoctorFinding::ok("coverage", "a master that is away stops its own sales only")
     } else {
-        Finding::warn(
+        DoctorFinding::warn(
             "coverage",
             "cluster-require-full-coverage is yes: when one master is away, no sale goes on",
             "redis-cli CONFIG SET cluster-require-full-coverage no on every node",
@@ -198,7 +198,7 @@ fn coverage(facts: &Facts) -> Option<Finding> {
     })
 }
 
-fn clock(facts: &Facts) -> Finding {
+fn clock(facts: &Facts) -> DoctorFinding {
     let apart = facts.ahead_ms.unsigned_abs();
     // Half of the round trip is not known.
     let unsure = facts.round_trip_ms / 2 + 1;
@@ -208,14 +208,14 @@ fn clock(facts: &Facts) -> Finding {
         } else {
             "behind"
         };
-        Finding::warn(
+        DoctorFinding::warn(
             "clock",
             format!("the clock of Redis is {apart} ms {way} the one of this machine"),
             "keep both in time with NTP (timedatectl set-ntp true). Sales open and holds end by the \
              clock of Redis",
         )
     } else {
-        Finding::ok(
+        DoctorFinding::ok(
             "clock",
             format!("{apart} ms apart (give or take {unsure} ms)"),
         )

@@ -35,7 +35,7 @@ const IDLE: Duration = Duration::from_millis(100);
 
 /// What a relay does.
 #[derive(Debug)]
-pub struct Plan {
+pub struct RelayPlan {
     /// The sale.
     pub sale: SaleId,
     /// Under which name its position is kept.
@@ -52,7 +52,7 @@ pub struct Plan {
 
 /// What a relay did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub struct RelaySummary {
     /// The sale.
     pub sale: String,
     /// The name under which the position is kept.
@@ -92,11 +92,15 @@ impl From<Unleased> for Broken {
     }
 }
 
-/// Delivers until told to stop, or with [`Plan::once`] until the log's end.
+/// Delivers until told to stop, or with [`RelayPlan::once`] until the log's end.
 ///
 /// # Errors
 /// See [`RelayError`]. A ledger or a receiver that is away is waited for.
-pub async fn run(ledger: &Ledger, plan: &Plan, mut stop: Stop) -> Result<Summary, RelayError> {
+pub async fn run(
+    ledger: &Ledger,
+    plan: &RelayPlan,
+    mut stop: Stop,
+) -> Result<RelaySummary, RelayError> {
     let token = Secret::generate().map_err(|e| RelayError::Corrupt(e.to_string()))?;
     let mut lease = Lease::new(ledger.aside(), plan.sale.clone(), plan.name.clone(), token);
     let mut turn = Turn {
@@ -104,10 +108,10 @@ pub async fn run(ledger: &Ledger, plan: &Plan, mut stop: Stop) -> Result<Summary
         log: Log::new(ledger.clone(), plan.sale.clone()),
         end: None,
         stop: stop.clone(),
-        summary: Summary {
+        summary: RelaySummary {
             sale: plan.sale.to_string(),
             name: plan.name.clone(),
-            ..Summary::default()
+            ..RelaySummary::default()
         },
     };
     let mut from = plan.from;
@@ -138,12 +142,12 @@ pub async fn run(ledger: &Ledger, plan: &Plan, mut stop: Stop) -> Result<Summary
 
 /// The work between a claim of the lease and its end.
 struct Turn<'a> {
-    plan: &'a Plan,
+    plan: &'a RelayPlan,
     log: Log,
     /// Where to end.
     end: Option<u64>,
     stop: Stop,
-    summary: Summary,
+    summary: RelaySummary,
 }
 
 impl Turn<'_> {

@@ -7,7 +7,7 @@ use hyper::header::{CONTENT_TYPE, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use lastseat_ledger::clock;
 use lastseat_node::secret::Secret;
-use lastseat_node::telemetry::https_client::{self, Client};
+use lastseat_node::telemetry::https_client::{self, HttpsClient};
 use std::error::Error;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const ANSWER_MAX: usize = 64 * 1024;
 /// A receiver of webhooks.
 #[derive(Debug)]
 pub struct Webhook {
-    client: Client,
+    client: HttpsClient,
     uri: Uri,
     secret: Secret,
 }

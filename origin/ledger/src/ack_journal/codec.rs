@@ -16,7 +16,7 @@ const DIGITS: usize = 8;
 
 /// An order as it was acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct AckedOrder {
     /// The position of the log that it was acknowledged with.
     pub commit_seq: u64,
     /// How it was told to be.

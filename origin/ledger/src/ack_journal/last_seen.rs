@@ -6,14 +6,14 @@ use std::sync::{Mutex, PoisonError};
 
 /// The last word of the ledger on one sale.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct LastSeen {
     /// Read with each call, so without the lock.
     commit_seq: AtomicU64,
     last: Mutex<Option<Snapshot>>,
     noted: AtomicU64,
 }
 
-impl Heard {
+impl LastSeen {
     pub(super) fn hear(&self, snapshot: &Snapshot) {
         if snapshot.commit_seq < self.commit_seq() {
             return;

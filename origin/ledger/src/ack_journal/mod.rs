@@ -8,10 +8,10 @@ mod last_seen;
 mod segment_file;
 mod segments;
 
-pub use codec::Told;
+pub use codec::AckedOrder;
 
 use crate::LedgerObserver;
-use last_seen::Heard;
+use last_seen::LastSeen;
 use segments::Segments;
 use shared::limits::{ACKNOWLEDGED_SEGMENT_BYTES, SALES_MAX};
 use shared::{Order, OrderId, SaleId, Snapshot};
@@ -22,15 +22,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// The acknowledged orders of each sale, the last word on each.
-pub type Orders = HashMap<SaleId, HashMap<OrderId, Told>>;
+pub type AckedOrders = HashMap<SaleId, HashMap<OrderId, AckedOrder>>;
 
 /// Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Acknowledged(Arc<Inner>);
+pub struct AckJournal(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    sales: RwLock<HashMap<SaleId, Arc<Heard>>>,
+    sales: RwLock<HashMap<SaleId, Arc<LastSeen>>>,
     /// `None` in a process that only heard, such as a command.
     journal: Option<Mutex<Segments>>,
     /// How often the journal was read: an answer to a call that was sent before is not given.
@@ -39,13 +39,13 @@ struct Inner {
 
 /// The moment at which a call was sent.
 #[derive(Clone, Copy, Debug)]
-pub struct Sent(u64);
+pub struct SentMark(u64);
 
 /// The journal was read meanwhile: this answer may be one of a ledger that is not the ledger any more.
 #[derive(Clone, Copy, Debug)]
 pub struct TooLate;
 
-impl Acknowledged {
+impl AckJournal {
     /// Opens the journal in `directory`, which is made if it is missing, and reads what is there.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl Acknowledged {
         let mut sales = HashMap::new();
         segments.copy().read(|sale, snapshot, _, _| {
             if sales.len() < SALES_MAX || sales.contains_key(sale) {
-                let heard: &mut Arc<Heard> = sales.entry(sale.clone()).or_default();
+                let heard: &mut Arc<LastSeen> = sales.entry(sale.clone()).or_default();
                 heard.hear(snapshot);
             }
         });
@@ -84,7 +84,7 @@ impl Acknowledged {
         sales.keys().cloned().collect()
     }
 
-    fn of(&self, sale: &SaleId) -> Option<Arc<Heard>> {
+    fn of(&self, sale: &SaleId) -> Option<Arc<LastSeen>> {
         let sales = self.0.sales.read().unwrap_or_else(PoisonError::into_inner);
         sales.get(sale).cloned()
     }
@@ -100,10 +100,10 @@ impl Acknowledged {
         }
     }
 
-    /// Now, for [`Acknowledged::note`].
+    /// Now, for [`AckJournal::note`].
     #[must_use]
-    pub fn now(&self) -> Sent {
-        Sent(self.0.readings.load(Ordering::Acquire))
+    pub fn now(&self) -> SentMark {
+        SentMark(self.0.readings.load(Ordering::Acquire))
     }
 
     /// Notes orders as they are acknowledged, before anybody hears of it. They were asked for at `sent`.
@@ -115,7 +115,7 @@ impl Acknowledged {
         sale: &SaleId,
         snapshot: &Snapshot,
         orders: impl Iterator<Item = (&'a OrderId, &'a Order)>,
-        sent: Sent,
+        sent: SentMark,
     ) -> Result<(), TooLate> {
         self.hear(sale, snapshot);
         let Some(journal) = &self.0.journal else {
@@ -135,13 +135,13 @@ impl Acknowledged {
 
     /// Reads all that was noted. Whatever is asked for before this and answered after it is [`TooLate`].
     ///
-    /// Answers how much had been noted, for [`Acknowledged::noted_since`]. Takes some tens of milliseconds where the
+    /// Answers how much had been noted, for [`AckJournal::noted_since`]. Takes some tens of milliseconds where the
     /// journal is full: not for the threads of a runtime.
     ///
     /// With `first`, answers that are under way count: this process has asked no other server that could give them.
-    pub fn read(&self, first: bool) -> (u64, Orders) {
+    pub fn read(&self, first: bool) -> (u64, AckedOrders) {
         let Some(journal) = &self.0.journal else {
-            return (0, Orders::new());
+            return (0, AckedOrders::new());
         };
         let journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
         if !first {
@@ -149,9 +149,9 @@ impl Acknowledged {
         }
         let (noted, copy) = (journal.noted(), journal.copy());
         drop(journal);
-        let mut orders = Orders::new();
+        let mut orders = AckedOrders::new();
         copy.read(|sale, snapshot, id, order| {
-            let told = Told {
+            let told = AckedOrder {
                 commit_seq: snapshot.commit_seq,
                 order,
             };
@@ -162,7 +162,7 @@ impl Acknowledged {
                 // Two answers that came at once may be noted in either sequence.
                 let newest = of_sale
                     .get(&id)
-                    .is_none_or(|known: &Told| known.commit_seq <= told.commit_seq);
+                    .is_none_or(|known: &AckedOrder| known.commit_seq <= told.commit_seq);
                 if newest {
                     of_sale.insert(id, told);
                 }
@@ -213,8 +213,8 @@ mod tests {
         Order::unpack(&id(1), record).unwrap()
     }
 
-    fn open(directory: &Path) -> Acknowledged {
-        Acknowledged::open(directory, Arc::new(NoObserver)).unwrap()
+    fn open(directory: &Path) -> AckJournal {
+        AckJournal::open(directory, Arc::new(NoObserver)).unwrap()
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
         let journal = open(directory.path());
         let held = order("1h:2:2:5:9:ada:lovelace");
         let paid = order("1c:2:1:5:9:ada:lovelace");
-        let note = |journal: &Acknowledged, seq, n, order: &Order| {
+        let note = |journal: &AckJournal, seq, n, order: &Order| {
             let (now, id) = (journal.now(), id(n));
             journal
                 .note(&sale, &snapshot(seq), [(&id, order)].into_iter(), now)
@@ -310,7 +310,7 @@ mod tests {
         let mut wanted: Vec<(String, String, u64, String)> = wanted
             .map(|(sale, id, seq, record)| (sale.into(), id.into(), seq, record.into()))
             .into();
-        let read = |journal: &Acknowledged| {
+        let read = |journal: &AckJournal| {
             let (_, orders) = journal.read(false);
             let mut read = Vec::new();
             for (sale, orders) in &orders {

@@ -2,12 +2,12 @@
 
 use super::found::{FindingKind, Found};
 use super::log::Log;
-use super::look::{KINDS, LOG, Look, NUMBERS, ORDERS, OTHERS, PARTS, SALE, shown};
-use shared::ledger_model::order_book::Count;
+use super::look::{KINDS, LOG, NUMBERS, ORDERS, OTHERS, PARTS, SALE, SaleRead, shown};
+use shared::ledger_model::order_book::OrderCount;
 use shared::limits::CAPACITY_MAX;
 
 /// Names keys that are missing or of another type.
-pub(super) fn check_keys(look: &Look, found: &mut Found) {
+pub(super) fn check_keys(look: &SaleRead, found: &mut Found) {
     for (part, kind) in KINDS.iter().enumerate() {
         let error = &look.errors[part];
         if error.is_empty() {
@@ -34,7 +34,7 @@ pub(super) fn check_keys(look: &Look, found: &mut Found) {
 }
 
 /// Checks each field of the sale, as far as it says something for itself.
-pub(super) fn check_fields(look: &Look, found: &mut Found) {
+pub(super) fn check_fields(look: &SaleRead, found: &mut Found) {
     if look.is_missing(SALE) || !look.reads(SALE) {
         return;
     }
@@ -95,7 +95,7 @@ pub(super) fn check_fields(look: &Look, found: &mut Found) {
     }
 }
 
-fn check_history(look: &Look, found: &mut Found) {
+fn check_history(look: &SaleRead, found: &mut Found) {
     let why = match look.text("history") {
         None => {
             "the sale has no field history: one of an older lastseat, or the field was deleted. It is taken to be \
@@ -115,7 +115,7 @@ fn check_history(look: &Look, found: &mut Found) {
 }
 
 /// Compares the counters of the sale with the orders.
-pub(super) fn check_counters(look: &Look, log: &Log, count: &Count, found: &mut Found) {
+pub(super) fn check_counters(look: &SaleRead, log: &Log, count: &OrderCount, found: &mut Found) {
     for (name, counted) in [("held", count.held), ("confirmed", count.confirmed)] {
         // What is no number was named for itself.
         if let Some(said) = look.number(name).filter(|said| *said != counted) {
@@ -163,7 +163,7 @@ pub(super) fn check_counters(look: &Look, log: &Log, count: &Count, found: &mut 
 }
 
 /// Holds the sale's fields against the last entries of its log.
-pub(super) fn check_against_log(look: &Look, log: &Log, found: &mut Found) {
+pub(super) fn check_against_log(look: &SaleRead, log: &Log, found: &mut Found) {
     let mut compare = |name: &str, log_says: Option<String>, sale_says: Option<String>| {
         if let (Some(log_says), Some(sale_says)) = (log_says, sale_says)
             && log_says != sale_says
@@ -214,7 +214,7 @@ pub(super) fn check_against_log(look: &Look, log: &Log, found: &mut Found) {
 }
 
 /// Checks whether the log is where the sale says it is.
-pub(super) fn check_log(look: &Look, log: &Log, found: &mut Found) {
+pub(super) fn check_log(look: &SaleRead, log: &Log, found: &mut Found) {
     if !look.reads(LOG) {
         return;
     }
@@ -272,7 +272,7 @@ pub(super) fn check_log(look: &Look, log: &Log, found: &mut Found) {
 }
 
 /// The next entry must be one that Redis takes.
-fn check_last_id(look: &Look, log: &Log, commit_seq: Option<u64>, found: &mut Found) {
+fn check_last_id(look: &SaleRead, log: &Log, commit_seq: Option<u64>, found: &mut Found) {
     let Some(id) = &look.last_id else {
         found.not_checked(
             "the last number that the log gave",

@@ -44,7 +44,7 @@ pub(super) const LOG: usize = 4;
 
 /// What was there at one moment.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Look {
+pub(super) struct SaleRead {
     /// When, by the clock of Redis.
     pub at: UnixMillis,
     /// The history that Redis writes; empty where it does not say.
@@ -63,7 +63,7 @@ pub(super) struct Look {
     deadlines: Vec<Value>,
 }
 
-impl Look {
+impl SaleRead {
     /// Whether nothing of the sale is there.
     pub(super) fn is_nothing(&self) -> bool {
         self.kinds.iter().all(|kind| kind == "none")
@@ -133,7 +133,7 @@ impl Ledger {
         sale: &SaleId,
         buyers: &[String],
         orders: &[String],
-    ) -> Result<Look, Fault> {
+    ) -> Result<SaleRead, Fault> {
         let script = &self.scripts().peek;
         let mut command = script.reads(sale);
         command.arg(buyers.len()).arg(buyers).arg(orders);
@@ -142,7 +142,7 @@ impl Ledger {
     }
 }
 
-fn read(parts: &[Value]) -> Option<Look> {
+fn read(parts: &[Value]) -> Option<SaleRead> {
     let [
         at,
         history,
@@ -165,7 +165,7 @@ fn read(parts: &[Value]) -> Option<Look> {
     let pairs = flat.chunks_exact(2);
     let (kinds, errors) = (texts(kinds)?, texts(errors)?);
     (kinds.len() == PARTS.len() && errors.len() == PARTS.len()).then_some(())?;
-    Some(Look {
+    Some(SaleRead {
         at: UnixMillis(reply::number(at).ok()?),
         history: perhaps(history)?,
         kinds,

@@ -20,7 +20,7 @@ mod scan;
 pub use found::{Finding, FindingKind, NotChecked};
 
 use super::{Fault, Ledger, redis_keys, reply};
-use plan::{Choices, Plan};
+use plan::{Choices, RepairPlan};
 use recount::Recount;
 use serde::Serialize;
 use shared::{Order, OrderId, SaleId};
@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, HashMap};
 const ATTEMPTS: u32 = 3;
 
 /// Hears how far an audit is: of what, how many, of how many.
-pub type Tell<'a> = dyn Fn(&'static str, u64, u64) + Send + Sync + 'a;
+pub type AuditProgress<'a> = dyn Fn(&'static str, u64, u64) + Send + Sync + 'a;
 
 /// What a recount found.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -102,7 +102,7 @@ impl Ledger {
     pub async fn audit_telling(
         &self,
         sale: &SaleId,
-        tell: &Tell<'_>,
+        tell: &AuditProgress<'_>,
     ) -> Result<Option<AuditReport>, Fault> {
         let recount = self.recount(sale, tell).await?;
         Ok(recount.map(|recount| recount.report()))
@@ -117,13 +117,17 @@ impl Ledger {
         &self,
         sale: &SaleId,
         choices: &Choices,
-        tell: &Tell<'_>,
-    ) -> Result<Option<(AuditReport, Plan)>, Fault> {
+        tell: &AuditProgress<'_>,
+    ) -> Result<Option<(AuditReport, RepairPlan)>, Fault> {
         let recount = self.recount(sale, tell).await?;
-        Ok(recount.map(|recount| (recount.report(), Plan::new(&recount, choices))))
+        Ok(recount.map(|recount| (recount.report(), RepairPlan::new(&recount, choices))))
     }
 
-    async fn recount(&self, sale: &SaleId, tell: &Tell<'_>) -> Result<Option<Recount>, Fault> {
+    async fn recount(
+        &self,
+        sale: &SaleId,
+        tell: &AuditProgress<'_>,
+    ) -> Result<Option<Recount>, Fault> {
         for _ in 0..ATTEMPTS {
             if let Ok(recount) = Recount::make(self, sale, tell).await? {
                 return Ok(recount);

@@ -3,10 +3,10 @@
 use super::super::{Fault, Ledger};
 use super::found::{FindingKind, Found};
 use super::log::{Item, Log};
-use super::look::{BUYERS, HOLDS, LOG, Look, ORDERS, shown};
+use super::look::{BUYERS, HOLDS, LOG, ORDERS, SaleRead, shown};
 use super::scan::{ENDED, Foreign, Holds, Records, Tallies};
-use super::{AuditReport, Tell, fields};
-use shared::ledger_model::order_book::{Count, OrderBook};
+use super::{AuditProgress, AuditReport, fields};
+use shared::ledger_model::order_book::{OrderBook, OrderCount};
 use shared::{BuyerId, OrderId, OrderState, SaleId};
 use std::collections::{HashMap, HashSet};
 
@@ -24,7 +24,7 @@ pub(super) struct Trimmed;
 pub(super) struct Recount {
     pub sale: SaleId,
     /// The last look at the sale.
-    pub look: Look,
+    pub look: SaleRead,
     /// The records, with what is ahead in the log done to them.
     pub orders: OrderBook,
     /// Of these ids there is a record that cannot be read.
@@ -47,7 +47,7 @@ impl Recount {
     pub(super) async fn make(
         ledger: &Ledger,
         sale: &SaleId,
-        tell: &Tell<'_>,
+        tell: &AuditProgress<'_>,
     ) -> Step<Option<Self>> {
         let look = ledger.read_raw(sale, &[], &[]).await?;
         if look.is_nothing() {
@@ -111,7 +111,7 @@ impl Recount {
 
     /// Applies what the log has gained, as far as the last look says; to its end where it says nothing or the log is
     /// ahead of it.
-    async fn catch_up(&mut self, ledger: &Ledger, tell: &Tell<'_>) -> Step<()> {
+    async fn catch_up(&mut self, ledger: &Ledger, tell: &AuditProgress<'_>) -> Step<()> {
         if !self.look.reads(LOG) || self.look.is_missing(LOG) {
             return Ok(Ok(()));
         }
@@ -236,7 +236,7 @@ impl Recount {
             .collect()
     }
 
-    fn check_tally(&mut self, name: &str, tally: Option<String>, count: &Count) {
+    fn check_tally(&mut self, name: &str, tally: Option<String>, count: &OrderCount) {
         let ended = name.strip_prefix(ENDED);
         let Ok(buyer) = BuyerId::parse(ended.unwrap_or(name)) else {
             return;
@@ -324,7 +324,7 @@ impl Recount {
     }
 
     /// Buyers of whose ended orders fewer are counted than there are, in a sale that counts them.
-    fn tallies_of_ended_below(&self, count: &Count) -> u64 {
+    fn tallies_of_ended_below(&self, count: &OrderCount) -> u64 {
         let counted = |buyer| self.tallies.ended.get(buyer).copied().flatten();
         let below = count
             .ended

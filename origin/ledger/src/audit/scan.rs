@@ -1,7 +1,7 @@
 //! Scans of a sale's keys. What is not as lastseat writes it is kept aside, never an error.
 
 use super::super::{Fault, Ledger, redis_keys, reply};
-use super::Tell;
+use super::AuditProgress;
 use super::look::{bytes, number};
 use redis::Value;
 use shared::{BuyerId, Order, OrderId, SaleId};
@@ -65,7 +65,7 @@ impl Ledger {
     pub(super) async fn scan_records(
         &self,
         sale: &SaleId,
-        tell: &Tell<'_>,
+        tell: &AuditProgress<'_>,
     ) -> Result<Records, Fault> {
         let [_, key, ..] = redis_keys::of_sale(sale);
         let all = self.orders_granted(sale).await?;

@@ -8,7 +8,7 @@ use super::backoff::Backoff;
 use super::cluster_slots::{self, Range};
 use super::connect::ask;
 use super::server_identity::{RunId, Servers};
-use super::stream::{Place, Wire};
+use super::stream::{Place, Stream};
 use crate::url::at;
 use redis::{Cmd, ConnectionAddr, ConnectionInfo, RedisConnectionInfo};
 use shared::limits::{LEDGER_DEADLINE_MS, LEDGER_MASTERS_MAX};
@@ -33,7 +33,7 @@ struct Inner {
     known: watch::Receiver<Known>,
     wires: Arc<Wires>,
     /// The task that learns who has which slot, until it is started.
-    learner: Mutex<Option<Learner>>,
+    learner: Mutex<Option<TopologyRefresh>>,
 }
 
 enum Known {
@@ -47,7 +47,7 @@ enum Known {
 struct Map {
     ranges: Vec<Range>,
     /// The connection for each range.
-    wires: Vec<Wire>,
+    wires: Vec<Stream>,
 }
 
 impl Map {
@@ -67,7 +67,7 @@ impl Masters {
             doubt: Arc::default(),
             open: Mutex::default(),
         });
-        let learner = Learner {
+        let learner = TopologyRefresh {
             seeds: seeds.to_vec(),
             wires: Arc::clone(&wires),
             state,
@@ -81,7 +81,7 @@ impl Masters {
     }
 
     /// The connection to the master that has `slot`.
-    pub(super) async fn of_slot(&self, slot: u16) -> Result<Wire, String> {
+    pub(super) async fn of_slot(&self, slot: u16) -> Result<Stream, String> {
         if let Known::Map(map) = &*self.0.known.borrow()
             && let Some(index) = map.find(slot)
         {
@@ -100,7 +100,7 @@ impl Masters {
 
     /// The connection to the node at `place`, which a node on the host of `near` has named; it may have named a port
     /// alone.
-    pub(super) fn at(&self, place: &str, near: &Wire) -> Option<Wire> {
+    pub(super) fn at(&self, place: &str, near: &Stream) -> Option<Stream> {
         if let Some(port) = place.strip_prefix(':') {
             let (host, _) = near.name().rsplit_once(':')?;
             return self.0.wires.get(&format!("{host}:{port}"));
@@ -124,13 +124,13 @@ impl Masters {
     }
 
     /// Every master, and a connection to it.
-    pub(super) async fn all(&self) -> Result<Vec<(Arc<str>, Wire)>, String> {
+    pub(super) async fn all(&self) -> Result<Vec<(Arc<str>, Stream)>, String> {
         let mut reader = self.0.known.clone();
         let known = self.settled(&mut reader).await?;
         let Known::Map(map) = &*known else {
             return Err(SILENT.to_owned());
         };
-        let mut all: Vec<(Arc<str>, Wire)> = Vec::new();
+        let mut all: Vec<(Arc<str>, Stream)> = Vec::new();
         for (range, wire) in map.ranges.iter().zip(&map.wires) {
             if all.iter().all(|(place, _)| *place != range.master) {
                 all.push((Arc::clone(&range.master), wire.clone()));
@@ -174,12 +174,12 @@ struct Wires {
     servers: Arc<Servers>,
     /// Told when the map may be wrong.
     doubt: Arc<Notify>,
-    open: Mutex<HashMap<Arc<str>, Wire>>,
+    open: Mutex<HashMap<Arc<str>, Stream>>,
 }
 
 impl Wires {
     /// `None` where `place` is no address, or there are too many.
-    fn get(&self, place: &str) -> Option<Wire> {
+    fn get(&self, place: &str) -> Option<Stream> {
         let mut open = self.open();
         if let Some(wire) = open.get(place) {
             return Some(wire.clone());
@@ -189,7 +189,7 @@ impl Wires {
             return None;
         }
         let name: Arc<str> = place.into();
-        let wire = Wire::new(
+        let wire = Stream::new(
             Arc::clone(&name),
             Place::Primary(at(&self.settings, place)?),
             Arc::clone(&self.servers),
@@ -203,13 +203,13 @@ impl Wires {
         self.open().retain(|place, _| places.contains(place));
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<Arc<str>, Wire>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<Arc<str>, Stream>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The task that learns who has which slot: when it starts, and whenever that is in doubt.
-struct Learner {
+struct TopologyRefresh {
     seeds: Vec<ConnectionInfo>,
     wires: Arc<Wires>,
     state: watch::Sender<Known>,
@@ -217,7 +217,7 @@ struct Learner {
     turn: usize,
 }
 
-impl Learner {
+impl TopologyRefresh {
     async fn learn(mut self) {
         let mut backoff = Backoff::default();
         let mut present: Vec<Range> = Vec::new();
@@ -260,7 +260,7 @@ impl Learner {
     fn apply(&self, ranges: &[Range], at_once: bool) {
         let masters = cluster_slots::masters(ranges);
         self.wires.keep(&masters);
-        let wires: Option<Vec<Wire>> = ranges
+        let wires: Option<Vec<Stream>> = ranges
             .iter()
             .map(|range| self.wires.get(&range.master))
             .collect();
@@ -268,7 +268,7 @@ impl Learner {
             return tracing::warn!("a node of the cluster named a master that is no address");
         };
         if at_once {
-            wires.iter().for_each(Wire::kindle);
+            wires.iter().for_each(Stream::kindle);
         }
         self.state.send_replace(Known::Map(Map {
             ranges: ranges.to_vec(),

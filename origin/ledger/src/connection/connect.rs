@@ -14,7 +14,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 
 /// A connection that was just opened.
-pub(super) struct Dialled {
+pub(super) struct Connected {
     pub(super) connection: MultiplexedConnection,
     /// Ends when the connection does.
     pub(super) end: JoinHandle<()>,
@@ -25,7 +25,7 @@ pub(super) struct Dialled {
 }
 
 /// Opens a connection, asks who is there, and sees to it that nothing is written behind a half script.
-pub(super) async fn dial(info: &ConnectionInfo, within: Duration) -> Result<Dialled, RedisError> {
+pub(super) async fn dial(info: &ConnectionInfo, within: Duration) -> Result<Connected, RedisError> {
     let work = async {
         let (mut connection, end) = open(info).await?;
         let mut questions = redis::pipe();
@@ -48,7 +48,7 @@ pub(super) async fn dial(info: &ConnectionInfo, within: Duration) -> Result<Dial
             let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             value.map(|value| value.trim().to_owned())
         };
-        Ok(Dialled {
+        Ok(Connected {
             connection,
             end,
             server: RunId::new(field(&about, "run_id").as_deref().unwrap_or("")),

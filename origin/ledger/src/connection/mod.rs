@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use stream::Place;
 use tokio::sync::watch;
 
-pub(super) use stream::{Trouble, Wire};
+pub(super) use stream::{Stream, Trouble};
 
 /// How often one call is sent at most when servers say that they did nothing: to another node (twice, where a slot
 /// moves), after loading a script, and once the keys of a moving slot are together.
@@ -40,7 +40,7 @@ const UNSETTLED: Duration = Duration::from_millis(10);
 
 /// The way to one ledger; clones share its connections.
 #[derive(Clone)]
-pub(super) struct Link {
+pub(super) struct Connection {
     path: Path,
     topology: Arc<Topology>,
     servers: Arc<Servers>,
@@ -49,18 +49,18 @@ pub(super) struct Link {
 #[derive(Clone)]
 enum Path {
     /// All keys are at one server.
-    One(Wire),
+    One(Stream),
     /// Each master of a Redis Cluster has some.
     Cluster(Masters),
 }
 
-impl std::fmt::Debug for Link {
+impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link").finish_non_exhaustive()
     }
 }
 
-impl Link {
+impl Connection {
     pub(super) fn new(url: &LedgerUrl) -> Self {
         Self::over(Arc::new(url.topology().clone()), Arc::default())
     }
@@ -71,7 +71,7 @@ impl Link {
     }
 
     fn over(topology: Arc<Topology>, servers: Arc<Servers>) -> Self {
-        let one = |place| Path::One(Wire::new(ONLY.into(), place, Arc::clone(&servers), None));
+        let one = |place| Path::One(Stream::new(ONLY.into(), place, Arc::clone(&servers), None));
         let path = match &*topology {
             Topology::One(info) => one(Place::Server(info.clone())),
             Topology::Sentinel {
@@ -115,7 +115,7 @@ impl Link {
         Ok(reply?.value)
     }
 
-    /// As [`Link::run`], then waits for replicas; whether enough of them have it.
+    /// As [`Connection::run`], then waits for replicas; whether enough of them have it.
     ///
     /// # Errors
     /// With the verdict on whether it may have been carried out.
@@ -146,7 +146,7 @@ impl Link {
     ///
     /// # Errors
     /// Nobody says which servers there are.
-    pub(super) async fn wires(&self) -> Result<Vec<(Option<Arc<str>>, Wire)>, String> {
+    pub(super) async fn wires(&self) -> Result<Vec<(Option<Arc<str>>, Stream)>, String> {
         match &self.path {
             Path::One(wire) => Ok(vec![(None, wire.clone())]),
             Path::Cluster(masters) => {
@@ -181,7 +181,7 @@ impl Link {
         }
     }
 
-    async fn way(&self, command: &Cmd) -> Result<Way, Trouble> {
+    async fn way(&self, command: &Cmd) -> Result<Route, Trouble> {
         let wire = match &self.path {
             Path::One(wire) => wire.clone(),
             Path::Cluster(masters) => {
@@ -190,19 +190,19 @@ impl Link {
             }
         };
         let asking = false;
-        Ok(Way { wire, asking })
+        Ok(Route { wire, asking })
     }
 
     /// How to send a command again after `trouble` at `way`, which says that nothing happened; `trouble` itself where
     /// it does not say that.
     async fn another_way(
         &self,
-        way: Way,
+        way: Route,
         command: &Cmd,
         script: Option<&Script>,
         trouble: Trouble,
         sendings: u32,
-    ) -> Result<Way, Trouble> {
+    ) -> Result<Route, Trouble> {
         let Trouble::Sent(error) = &trouble else {
             if let Path::Cluster(masters) = &self.path {
                 masters.doubt();
@@ -240,7 +240,7 @@ impl Link {
         }
         let asking = error.code() == Some("ASK");
         match named(error) {
-            Some(wire) => Ok(Way { wire, asking }),
+            Some(wire) => Ok(Route { wire, asking }),
             None => Err(trouble),
         }
     }
@@ -250,8 +250,8 @@ impl Link {
 const ONLY: &str = "ledger";
 
 /// Where a command is sent, and how.
-struct Way {
-    wire: Wire,
+struct Route {
+    wire: Stream,
     /// The slot is on its way to that node, which serves it only to those who say that they know.
     asking: bool,
 }
@@ -262,7 +262,7 @@ struct Reply {
     replicated: bool,
 }
 
-impl Way {
+impl Route {
     async fn send(&self, command: &Cmd, fence: Option<&Fence>) -> Result<Reply, Trouble> {
         if !self.asking && fence.is_none() {
             let value = self.wire.send(command).await?;

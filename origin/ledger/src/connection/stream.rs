@@ -2,7 +2,7 @@
 //! the next one at once and then ever more slowly, whether or not somebody waits for it.
 
 use super::backoff::Backoff;
-use super::connect::{Dialled, dial};
+use super::connect::{Connected, dial};
 use super::sentinel::Sentinels;
 use super::server_identity::Servers;
 use redis::aio::MultiplexedConnection;
@@ -34,7 +34,7 @@ pub(super) enum Place {
 
 /// A connection that is replaced when it breaks. Clones are the same one.
 #[derive(Clone)]
-pub(crate) struct Wire(Arc<Inner>);
+pub(crate) struct Stream(Arc<Inner>);
 
 struct Inner {
     name: Arc<str>,
@@ -42,7 +42,7 @@ struct Inner {
     /// The last connection that somebody found broken.
     broken: watch::Sender<u64>,
     /// The task, until it is started.
-    keeper: Mutex<Option<Keeper>>,
+    keeper: Mutex<Option<Reconnect>>,
 }
 
 enum State {
@@ -68,13 +68,13 @@ pub(crate) enum Trouble {
     Sent(RedisError),
 }
 
-impl fmt::Debug for Wire {
+impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Wire").field(&self.0.name).finish()
     }
 }
 
-impl Wire {
+impl Stream {
     /// A connection to `place`, which `name` stands for among the `servers`. It connects when it is first used.
     /// `away` hears of each attempt that failed.
     pub(super) fn new(
@@ -85,7 +85,7 @@ impl Wire {
     ) -> Self {
         let (state, reader) = watch::channel(State::Trying);
         let (broken, heard) = watch::channel(0);
-        let keeper = Keeper {
+        let keeper = Reconnect {
             name: Arc::clone(&name),
             place,
             servers,
@@ -183,8 +183,8 @@ impl Wire {
     }
 }
 
-/// The task behind a [`Wire`]; it ends when that is gone.
-struct Keeper {
+/// The task behind a [`Stream`]; it ends when that is gone.
+struct Reconnect {
     name: Arc<str>,
     place: Place,
     servers: Arc<Servers>,
@@ -193,7 +193,7 @@ struct Keeper {
     broken: watch::Receiver<u64>,
 }
 
-impl Keeper {
+impl Reconnect {
     async fn keep(mut self) {
         let mut backoff = Backoff::default();
         let mut generation = 0;
@@ -237,8 +237,8 @@ impl Keeper {
     }
 
     /// Lets others use a connection until it breaks; why it is replaced, `None` when nobody needs it any more.
-    async fn serve(&mut self, dialled: Dialled, generation: u64) -> Option<&'static str> {
-        let Dialled {
+    async fn serve(&mut self, dialled: Connected, generation: u64) -> Option<&'static str> {
+        let Connected {
             connection,
             mut end,
             server,
@@ -265,7 +265,7 @@ impl Keeper {
     }
 }
 
-async fn connect(place: &Place) -> Result<Dialled, String> {
+async fn connect(place: &Place) -> Result<Connected, String> {
     let (info, any) = match place {
         Place::Server(info) => (info.clone(), true),
         Place::Primary(info) => (info.clone(), false),

@@ -2,11 +2,11 @@
 
 use super::is_whole;
 use crate::telemetry::metrics::{Counters, count};
-use lastseat_ledger::ack_journal::Told;
-use lastseat_ledger::recovery::{Heal, Says};
+use lastseat_ledger::ack_journal::AckedOrder;
+use lastseat_ledger::recovery::{Heal, NodeDeclaration};
 use lastseat_ledger::{Fault, Ledger};
 use shared::limits::RESTORE_BATCH_MAX;
-use shared::recovery::{Duty, Look, Next, Stage, Turn, View};
+use shared::recovery::{Duty, Next, RecoveryLookup, RecoveryStage, Turn, View};
 use shared::{OrderId, Pass, Restored, SaleId, SaleState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,14 +34,14 @@ pub(super) struct Item {
     pub(super) unrestored: u64,
     turn: Turn,
     /// What was not restored yet.
-    left: Vec<(OrderId, Told)>,
+    left: Vec<(OrderId, AckedOrder)>,
 }
 
 impl Item {
     pub(super) fn new(
         duty: Duty,
-        look: &Look,
-        left: Vec<(OrderId, Told)>,
+        look: &RecoveryLookup,
+        left: Vec<(OrderId, AckedOrder)>,
         (lacks, touched): (bool, bool),
     ) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl Hands {
         made: Option<Pass>,
         view: &View,
     ) -> Result<Option<Heal>, Fault> {
-        let says = Says {
+        let says = NodeDeclaration {
             node: Some(self.node),
             made,
             history,
@@ -121,7 +121,7 @@ impl Hands {
             if heal.fell_behind {
                 self.ledger.declare(None, &[], true).await?;
             }
-            if heal.stage == (Stage::Whole { by_us: true }) {
+            if heal.stage == (RecoveryStage::Whole { by_us: true }) {
                 let recovering = self.ledger.recovering();
                 recovering.has_ended(sale, !heal.lost.is_empty());
             }

@@ -20,14 +20,15 @@ const FINAL: [Refusal; 4] = [
 const PLACE: &str = "0000000000000000";
 
 /// An answer but for the id of its order.
-struct Prepared {
+struct CachedRefusal {
     refusal: Refusal,
     status: StatusCode,
     before: String,
     after: String,
 }
 
-static PREPARED: LazyLock<[Prepared; FINAL.len()]> = LazyLock::new(|| FINAL.map(Prepared::new));
+static PREPARED: LazyLock<[CachedRefusal; FINAL.len()]> =
+    LazyLock::new(|| FINAL.map(CachedRefusal::new));
 
 /// The answer to the order `id`, if one is prepared that fits.
 pub(super) fn refused(refusal: Refusal, id: &OrderId) -> Option<Response> {
@@ -37,7 +38,7 @@ pub(super) fn refused(refusal: Refusal, id: &OrderId) -> Option<Response> {
     plain.then(|| prepared.with(id.as_str()))
 }
 
-impl Prepared {
+impl CachedRefusal {
     fn new(refusal: Refusal) -> Self {
         let problem = Problem {
             order_id: Some(PLACE.to_owned()),

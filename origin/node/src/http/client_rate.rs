@@ -1,15 +1,15 @@
 //! What each client may still ask of this node, by its address.
 
-use super::edge_auth::Sender;
+use super::edge_auth::EdgeAuth;
 use lastseat_ledger::clock;
 use shared::Refusal;
-use shared::admission::rate_limit::{Buckets, Rate};
+use shared::admission::rate_limit::{Rate, RateLimiter};
 use shared::limits::ORIGIN_CLIENTS_MAX;
 use std::sync::{Mutex, PoisonError};
 
 /// The buckets of all clients.
 #[derive(Debug)]
-pub struct Clients(Mutex<Buckets>);
+pub struct Clients(Mutex<RateLimiter>);
 
 impl Clients {
     /// Full buckets.
@@ -17,11 +17,11 @@ impl Clients {
     pub fn new(rate: Rate) -> Self {
         // Whoever knows it could choose addresses that share a set.
         let seed = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
-        Self(Mutex::new(Buckets::new(rate, ORIGIN_CLIENTS_MAX, seed)))
+        Self(Mutex::new(RateLimiter::new(rate, ORIGIN_CLIENTS_MAX, seed)))
     }
 
     /// Takes one request out of the bucket of the client behind `sender`.
-    pub(super) fn take(&self, sender: &Sender) -> Result<(), Refusal> {
+    pub(super) fn take(&self, sender: &EdgeAuth) -> Result<(), Refusal> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = buckets.take(sender.client(), clock::now());
         taken.map_err(Refusal::Busy)

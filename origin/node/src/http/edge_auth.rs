@@ -12,7 +12,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use lastseat_ledger::clock;
 use shared::auth::edge_signature::{self, Signed, Untrusted};
-use shared::domain::order::Key;
+use shared::domain::order::KeySource;
 use shared::wire::messages::key_source;
 use shared::{EdgeCounts, EdgeId, KeyRing, Refusal};
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// Whom a node believes.
 #[derive(Debug)]
-pub struct Trust {
+pub struct TrustLevel {
     /// The keys of its edges.
     pub edge_keys: Option<KeyRing>,
     /// Whether requests without a signature are served, too, as those of direct clients.
@@ -33,13 +33,13 @@ pub(super) struct Peer(pub(super) IpAddr);
 
 /// The sender of a request that was admitted.
 #[derive(Clone, Debug)]
-pub(super) enum Sender {
+pub(super) enum EdgeAuth {
     /// An edge.
     Edge {
         /// The isolate.
         id: Option<EdgeId>,
         /// Where the order id comes from.
-        key: Key,
+        key: KeySource,
         /// Whose request it forwards, as far as it knows.
         client: Option<IpAddr>,
         /// What it has counted since it was last heard.
@@ -49,7 +49,7 @@ pub(super) enum Sender {
     Client(Option<IpAddr>),
 }
 
-/// Lets a request through to its handler, with its [`Sender`], or says why not.
+/// Lets a request through to its handler, with its [`EdgeAuth`], or says why not.
 pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let peer = parts.extensions.get().copied();
@@ -63,13 +63,13 @@ pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: N
 }
 
 /// Why a request is not let in.
-pub(super) enum Barred {
+pub(super) enum Rejected {
     Untrusted(Untrusted),
     /// Its client asks too much.
     Busy(Refusal),
 }
 
-impl Barred {
+impl Rejected {
     pub(super) fn answer(self) -> Response {
         match self {
             Self::Untrusted(why) => response::untrusted(why),
@@ -79,22 +79,22 @@ impl Barred {
 }
 
 /// The sender of a request that came from `peer`, or why it is not let in.
-pub(super) fn admitted(app: &App, parts: &Parts, peer: Option<Peer>) -> Result<Sender, Barred> {
-    let sender = app.trust.sender(parts, peer).map_err(Barred::Untrusted)?;
+pub(super) fn admitted(app: &App, parts: &Parts, peer: Option<Peer>) -> Result<EdgeAuth, Rejected> {
+    let sender = app.trust.sender(parts, peer).map_err(Rejected::Untrusted)?;
     match app.clients.as_ref().map(|clients| clients.take(&sender)) {
-        Some(Err(busy)) => Err(Barred::Busy(busy)),
+        Some(Err(busy)) => Err(Rejected::Busy(busy)),
         _ => Ok(sender),
     }
 }
 
-impl Trust {
-    fn sender(&self, request: &Parts, peer: Option<Peer>) -> Result<Sender, Untrusted> {
+impl TrustLevel {
+    fn sender(&self, request: &Parts, peer: Option<Peer>) -> Result<EdgeAuth, Untrusted> {
         let text = |name: &HeaderName| {
             let value = request.headers.get(name);
             value.and_then(|value| value.to_str().ok())
         };
         let Some(signature) = text(&header_names::SIGNATURE) else {
-            let client = Sender::Client(peer.map(|Peer(address)| address));
+            let client = EdgeAuth::Client(peer.map(|Peer(address)| address));
             return self.direct.then_some(client).ok_or(Untrusted::Absent);
         };
         let keys = self.edge_keys.as_ref().ok_or(Untrusted::UnknownKey)?;
@@ -112,7 +112,7 @@ impl Trust {
             buyer_token: said(&header_names::BUYER_TOKEN),
         };
         edge_signature::verify(keys, Some(signature), &signed, clock::now())?;
-        Ok(Sender::Edge {
+        Ok(EdgeAuth::Edge {
             id: EdgeId::parse(signed.edge).ok(),
             key: key_source::parse(signed.key_source),
             client: signed.client.parse().ok(),
@@ -122,7 +122,7 @@ impl Trust {
     }
 }
 
-impl Sender {
+impl EdgeAuth {
     /// The edge isolate that waits for a grant.
     pub(super) const fn edge(&self) -> Option<&EdgeId> {
         match self {
@@ -147,7 +147,7 @@ impl Sender {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Sender {
+impl<S: Send + Sync> FromRequestParts<S> for EdgeAuth {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {

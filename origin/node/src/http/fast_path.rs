@@ -18,13 +18,13 @@ use tower_service::Service;
 
 /// What answers the requests of one listener.
 #[derive(Clone, Debug)]
-pub struct Door {
+pub struct FastPath {
     /// Who takes orders; `None` on a listener that takes none.
     orders: Option<Arc<App>>,
     router: Router,
 }
 
-impl Door {
+impl FastPath {
     /// The door of the public listener.
     pub fn public(app: Arc<App>) -> Self {
         Self {

@@ -32,7 +32,7 @@ pub(super) const IDLE: Duration = Duration::from_secs(75);
 
 /// Times the heads of one connection.
 #[derive(Clone, Debug)]
-pub(super) struct Patience(Arc<Shared>);
+pub(super) struct HeadTimeout(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -51,7 +51,7 @@ struct Waits {
     timer: Pin<Box<tokio::time::Sleep>>,
 }
 
-impl Patience {
+impl HeadTimeout {
     /// Of a connection that begins now; within a runtime.
     pub(super) fn new() -> Self {
         let timer = Box::pin(tokio::time::sleep(IDLE));
@@ -79,7 +79,7 @@ impl Patience {
     }
 }
 
-impl Timer for Patience {
+impl Timer for HeadTimeout {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.sleep_until(self.now() + duration)
     }
@@ -99,7 +99,7 @@ impl Timer for Patience {
 }
 
 /// Ready when the head that a connection waits for is late.
-struct HeadDeadline(Patience);
+struct HeadDeadline(HeadTimeout);
 
 impl Future for HeadDeadline {
     type Output = ();
@@ -133,7 +133,7 @@ impl Sleep for HeadDeadline {}
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     stream: S,
-    patience: Patience,
+    patience: HeadTimeout,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -194,7 +194,7 @@ mod tests {
 
     fn connect() -> DuplexStream {
         let (client, server) = tokio::io::duplex(4_096);
-        let patience = Patience::new();
+        let patience = HeadTimeout::new();
         let io = TokioIo::new(patience.watch(server));
         let hello =
             |_: Request<Incoming>| async { Ok::<_, Infallible>(Response::new("hello".to_owned())) };

@@ -1,7 +1,7 @@
 //! What a balancer, a supervisor and a scraper ask.
 
 use super::{App, response};
-use crate::sale_service::DeskView;
+use crate::sale_service::SaleHandleView;
 use crate::telemetry::metrics::EdgeTotals;
 use crate::telemetry::metrics::page::Page;
 use axum::Router;
@@ -123,13 +123,13 @@ async fn show_metrics(State(app): State<Arc<App>>) -> Response {
 }
 
 /// The sales that this node was asked for last, as it knows them without asking the ledger.
-fn write_sales(page: &mut Page, views: &[DeskView]) {
+fn write_sales(page: &mut Page, views: &[SaleHandleView]) {
     let mut tickets = page.begin(
         "sale_tickets",
         "gauge",
         "Tickets of a sale by state, as this node last heard.",
     );
-    for DeskView { sale, snapshot, .. } in views {
+    for SaleHandleView { sale, snapshot, .. } in views {
         for (state, count) in [
             ("free", snapshot.free()),
             ("held", snapshot.held),
@@ -140,11 +140,11 @@ fn write_sales(page: &mut Page, views: &[DeskView]) {
     }
     let help = "Tickets that a sale has, as this node last heard.";
     let mut capacity = page.begin("sale_capacity_tickets", "gauge", help);
-    for DeskView { sale, snapshot, .. } in views {
+    for SaleHandleView { sale, snapshot, .. } in views {
         capacity.add(&[("sale", sale.as_str())], snapshot.capacity);
     }
     let mut open = page.begin("sale_open", "gauge", "1 while the sale is open.");
-    for DeskView { sale, snapshot, .. } in views {
+    for SaleHandleView { sale, snapshot, .. } in views {
         let is_open = u8::from(snapshot.state == SaleState::Open);
         open.add(&[("sale", sale.as_str())], is_open);
     }
@@ -154,7 +154,7 @@ fn write_sales(page: &mut Page, views: &[DeskView]) {
         "counter",
         "Orders of a sale that reached this node, by stage.",
     );
-    for DeskView { sale, counts, .. } in views {
+    for SaleHandleView { sale, counts, .. } in views {
         for (stage, counter) in [
             ("received", &counts.received),
             ("refused_by_origin", &counts.refused_by_origin),
@@ -184,7 +184,7 @@ fn write_sales(page: &mut Page, views: &[DeskView]) {
         ),
     ] {
         let mut samples = page.begin(name, "counter", help);
-        for DeskView { sale, counts, .. } in views {
+        for SaleHandleView { sale, counts, .. } in views {
             samples.add(&[("sale", sale.as_str())], read(counter(&counts.edge)));
         }
     }
@@ -193,7 +193,7 @@ fn write_sales(page: &mut Page, views: &[DeskView]) {
         "counter",
         "Orders refused at an edge without an origin, by reason, as edges told this node.",
     );
-    for DeskView { sale, counts, .. } in views {
+    for SaleHandleView { sale, counts, .. } in views {
         for ((code, _), counter) in REASONS.iter().zip(&counts.edge.refused) {
             let labels = [("sale", sale.as_str()), ("reason", code.as_str())];
             refused.add(&labels, read(counter));

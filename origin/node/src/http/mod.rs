@@ -22,14 +22,14 @@ pub mod status_stream;
 mod token_auth;
 
 pub use client_rate::Clients;
-pub use edge_auth::Trust;
-pub use fast_path::Door;
+pub use edge_auth::TrustLevel;
+pub use fast_path::FastPath;
 
 use crate::membership::NodeIdentity;
 use crate::sale_service::Sales;
 use crate::secret::Secret;
 use crate::status::Audits;
-use crate::telemetry::decision_log::StatLog;
+use crate::telemetry::decision_log::DecisionLog;
 use crate::telemetry::metrics::Counters;
 use axum::Router;
 use axum::http::HeaderValue;
@@ -37,7 +37,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use server::Connections;
 use shared::{Code, KeyRing, Problem};
-use status_stream::Feed;
+use status_stream::StatusStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -49,7 +49,7 @@ pub struct App {
     /// What `/metrics` shows.
     pub counters: Arc<Counters>,
     /// One line a decision.
-    pub stat_log: StatLog,
+    pub stat_log: DecisionLog,
     /// Which node this is.
     pub node: NodeIdentity,
     /// Opens the admin calls; without it they are refused.
@@ -59,7 +59,7 @@ pub struct App {
     /// Whether anybody may make the shop's calls: a demonstration on one machine.
     pub demo: bool,
     /// Who is believed to be an edge.
-    pub trust: Trust,
+    pub trust: TrustLevel,
     /// By which the shop's buyer tokens are known, where orders need one.
     pub buyer_keys: Option<KeyRing>,
     /// What each client may still ask, where that is limited.
@@ -67,7 +67,7 @@ pub struct App {
     /// The last audits that were made through this node.
     pub audits: Audits,
     /// What the dashboards of this node share.
-    pub feed: Feed,
+    pub feed: StatusStream,
     /// Connections of the public listener.
     pub connections: Arc<Connections>,
     /// Whether the node was told to stop.

@@ -1,7 +1,7 @@
 //! What becomes of an order that exists: confirmed by the shop, cancelled or extended by whoever
 //! knows its id, which is a capability.
 
-use super::edge_auth::Sender;
+use super::edge_auth::EdgeAuth;
 use super::orders::with_grant;
 use super::request::{self, OfOrder};
 use super::token_auth::Shop;
@@ -26,7 +26,7 @@ pub(super) async fn confirm(
     _: Shop,
     State(app): State<Arc<App>>,
     of: OfOrder,
-    sender: Sender,
+    sender: EdgeAuth,
     request: Request,
 ) -> Response {
     let wanted = read::<ConfirmRequest>(request).await;
@@ -42,7 +42,7 @@ pub(super) async fn confirm(
 pub(super) async fn cancel(
     State(app): State<Arc<App>>,
     of: OfOrder,
-    sender: Sender,
+    sender: EdgeAuth,
     request: Request,
 ) -> Response {
     let wanted = read::<Nothing>(request).await;
@@ -53,7 +53,7 @@ pub(super) async fn cancel(
 pub(super) async fn extend(
     State(app): State<Arc<App>>,
     of: OfOrder,
-    sender: Sender,
+    sender: EdgeAuth,
     request: Request,
 ) -> Response {
     let wanted = read::<Nothing>(request).await;
@@ -68,7 +68,7 @@ async fn read<T: Default + DeserializeOwned>(request: Request) -> Result<T, Prob
 async fn carry_out(
     app: &App,
     OfOrder(sale, id): OfOrder,
-    sender: &Sender,
+    sender: &EdgeAuth,
     change: Result<Change, Problem>,
 ) -> Response {
     let sales = &app.sales;

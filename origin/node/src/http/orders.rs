@@ -1,11 +1,11 @@
 //! The buyer's calls.
 
-use super::edge_auth::Sender;
+use super::edge_auth::EdgeAuth;
 use super::request::{self, Incoming, OfOrder, OfSale};
 use super::{App, response};
 use crate::committer::NewOrder;
 use crate::header_names;
-use crate::telemetry::decision_log::Decision;
+use crate::telemetry::decision_log::LoggedDecision;
 use crate::telemetry::spans;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -21,7 +21,7 @@ use std::time::Instant;
 pub(super) async fn place(
     State(app): State<Arc<App>>,
     OfSale(sale): OfSale,
-    sender: Sender,
+    sender: EdgeAuth,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
@@ -32,7 +32,7 @@ pub(super) async fn place(
 pub(super) async fn answer(
     app: &App,
     sale: &SaleId,
-    sender: &Sender,
+    sender: &EdgeAuth,
     headers: &HeaderMap,
     body: impl Incoming,
 ) -> Response {
@@ -50,7 +50,7 @@ pub(super) async fn answer(
 async fn read(
     app: &App,
     sale: &SaleId,
-    sender: &Sender,
+    sender: &EdgeAuth,
     headers: &HeaderMap,
     body: impl Incoming,
 ) -> Result<NewOrder, Problem> {
@@ -87,7 +87,7 @@ async fn decide(
     let outcome = app.sales.place(sale, order).await;
     app.counters.order_done(&outcome, came.elapsed());
     app.stat_log
-        .record(|| Decision::new(sale, &id, quantity, edge, &outcome).of_trace(trace));
+        .record(|| LoggedDecision::new(sale, &id, quantity, edge, &outcome).of_trace(trace));
     response::placed(sale, &id, &outcome)
 }
 
@@ -95,7 +95,7 @@ async fn decide(
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     OfOrder(sale, id): OfOrder,
-    sender: Sender,
+    sender: EdgeAuth,
 ) -> Response {
     let asked = app.sales.order(&sale, &id).await;
     let mut response = response::found(asked, Refusal::UnknownOrder, |order| {
@@ -107,7 +107,7 @@ pub(super) async fn show(
 
 /// Every answer to an edge about a sale carries what the edge may forward next. It also tells the
 /// edge that its counts were heard.
-pub(super) fn with_grant(app: &App, sale: &SaleId, sender: &Sender, response: &mut Response) {
+pub(super) fn with_grant(app: &App, sale: &SaleId, sender: &EdgeAuth, response: &mut Response) {
     let edge = sender.edge();
     let grant = edge.and_then(|edge| app.sales.grant(sale, edge, sender.counts()));
     if let Some(grant) = grant {

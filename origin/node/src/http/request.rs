@@ -1,7 +1,7 @@
 //! Reads requests: from bytes and headers to the types of `shared`, with a sentence for whatever
 //! is wrong.
 
-use super::edge_auth::Sender;
+use super::edge_auth::EdgeAuth;
 use super::{App, response};
 use crate::header_names;
 use axum::body::HttpBody;
@@ -16,7 +16,7 @@ use lastseat_ledger::clock;
 use serde::de::DeserializeOwned;
 use shared::auth::buyer_token::{self, TokenError};
 use shared::domain::ids::IdError;
-use shared::domain::order::Key;
+use shared::domain::order::KeySource;
 use shared::limits::BODY_MAX;
 use shared::{BuyerId, Code, OrderId, Problem, SaleId};
 use std::time::Duration;
@@ -79,9 +79,12 @@ fn invalid(error: IdError) -> Response {
 }
 
 /// The id of an order and where it comes from. Without `Idempotency-Key` it is made here.
-pub(super) fn order_key(headers: &HeaderMap, sender: &Sender) -> Result<(OrderId, Key), Problem> {
+pub(super) fn order_key(
+    headers: &HeaderMap,
+    sender: &EdgeAuth,
+) -> Result<(OrderId, KeySource), Problem> {
     let Some(sent) = headers.get(&header_names::IDEMPOTENCY_KEY) else {
-        return Ok((new_order_id()?, Key::Made));
+        return Ok((new_order_id()?, KeySource::Made));
     };
     let id = sent.to_str().map_err(|_| IdError::Order);
     let id = id.and_then(OrderId::parse);
@@ -92,9 +95,9 @@ pub(super) fn order_key(headers: &HeaderMap, sender: &Sender) -> Result<(OrderId
             .is_some_and(|value| value == "1")
     };
     let key = match sender {
-        Sender::Edge { key, .. } => *key,
-        Sender::Client(_) if repeats() => Key::Repeated,
-        Sender::Client(_) => Key::Sent,
+        EdgeAuth::Edge { key, .. } => *key,
+        EdgeAuth::Client(_) if repeats() => KeySource::Repeated,
+        EdgeAuth::Client(_) => KeySource::Sent,
     };
     Ok((id, key))
 }

@@ -1,6 +1,6 @@
 //! A sale as the public sees it.
 
-use super::edge_auth::Sender;
+use super::edge_auth::EdgeAuth;
 use super::orders::with_grant;
 use super::request::OfSale;
 use super::{App, response};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     OfSale(sale): OfSale,
-    sender: Sender,
+    sender: EdgeAuth,
 ) -> Response {
     let mut tier = Tier::Ledger;
     let asked = app.sales.snapshot(&sale).await;

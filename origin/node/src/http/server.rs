@@ -2,8 +2,8 @@
 //! these bounds.
 
 use super::edge_auth::Peer;
-use super::fast_path::Door;
-use super::head_timeout::{IDLE, Patience};
+use super::fast_path::FastPath;
+use super::head_timeout::{HeadTimeout, IDLE};
 use super::linger::{self, LINGERING_MAX, Lingering};
 use super::place::Place;
 use crate::header_names;
@@ -94,11 +94,11 @@ impl Connections {
 
 /// A listener with what it serves.
 #[derive(Debug)]
-pub struct Intake {
+pub struct HttpServer {
     /// Where connections come in.
     pub listener: TcpListener,
     /// What answers them.
-    pub door: Door,
+    pub door: FastPath,
     /// The value of `Lastseat-Node` in every answer.
     pub node: HeaderValue,
     /// Counts the connections.
@@ -107,7 +107,7 @@ pub struct Intake {
     pub connections_max: usize,
 }
 
-impl Intake {
+impl HttpServer {
     /// Serves until `stop` is ready and for `LINGER` after it, then closes the listener and idle connections, and
     /// lets the others finish the request that they are in, for at most `patience`.
     pub async fn run(self, stop: impl Future<Output = ()>, patience: Duration) {
@@ -156,7 +156,7 @@ impl Intake {
         if let Err(e) = stream.set_nodelay(true) {
             debug!("TCP_NODELAY: {e}");
         }
-        let patience = Patience::new();
+        let patience = HeadTimeout::new();
         let stream = Lingering::new(stream, Arc::clone(&self.connections.leaving));
         let io = TokioIo::new(patience.watch(stream));
         let line = Arc::new(Line {
@@ -192,7 +192,7 @@ impl Intake {
 
 /// What the requests of one connection need.
 struct Line {
-    door: Door,
+    door: FastPath,
     node: HeaderValue,
     connections: Arc<Connections>,
     peer: Peer,

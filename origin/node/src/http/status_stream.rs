@@ -35,12 +35,12 @@ const WAITING: usize = 2;
 
 /// What all readers share, so that many cost the ledger no more than one.
 #[derive(Debug)]
-pub struct Feed {
+pub struct StatusStream {
     places: Arc<Semaphore>,
     last: Mutex<Option<(Instant, Result<Bytes, Fault>)>>,
 }
 
-impl Default for Feed {
+impl Default for StatusStream {
     fn default() -> Self {
         Self {
             places: Arc::new(Semaphore::new(STATUS_STREAMS_MAX)),
@@ -49,7 +49,7 @@ impl Default for Feed {
     }
 }
 
-impl Feed {
+impl StatusStream {
     /// Streams that are open now.
     #[must_use]
     pub fn open(&self) -> usize {

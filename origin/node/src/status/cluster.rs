@@ -2,7 +2,7 @@
 
 use super::{AuditMark, NodeState, NodeStatus, SaleTotals};
 use crate::api::sale_bodies::SaleReport;
-use crate::timeline::{self, Happening};
+use crate::timeline::{self, TimelineEvent};
 use lastseat_ledger::{Fault, Ledger};
 use serde::Serialize;
 use shared::limits::{NODE_FORGET_MS, NODE_LIVE_MS, SHOWN_SALES_MAX, STATUS_BYTES_MAX};
@@ -21,13 +21,13 @@ pub struct ClusterStatus {
     /// The nodes, by number.
     pub nodes: Vec<NodeView>,
     /// The sales, those with traffic first.
-    pub sales: Vec<SaleView>,
+    pub sales: Vec<SaleStatus>,
     /// Sales beyond those shown.
     pub more_sales: usize,
     /// Edges that asked lately: what the node that saw most has seen.
     pub live_edges: u64,
     /// What happened, the newest first.
-    pub happenings: Vec<Happening>,
+    pub happenings: Vec<TimelineEvent>,
 }
 
 /// One node.
@@ -78,8 +78,7 @@ impl Health {
 
 /// One sale.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = SaleStatus)]
-pub struct SaleView {
+pub struct SaleStatus {
     /// The sale.
     pub sale: String,
     /// How it stands; absent when its data are damaged.
@@ -146,7 +145,7 @@ impl ClusterStatus {
                 Err(Fault::Corrupt(why)) => (None, Some(why)),
                 Err(fault) => return Err(fault),
             };
-            sales.push(SaleView::new(&sale, stock, damage, &statuses));
+            sales.push(SaleStatus::new(&sale, stock, damage, &statuses));
         }
         let lists = statuses
             .iter_mut()
@@ -165,7 +164,7 @@ impl ClusterStatus {
     }
 }
 
-impl SaleView {
+impl SaleStatus {
     fn new(
         sale: &SaleId,
         stock: Option<SaleReport>,
@@ -348,7 +347,7 @@ mod tests {
             status(1, 1, NodeState::Serving),
             status(4, 1, NodeState::Serving),
         ];
-        let view = SaleView::new(&SaleId::parse("a").unwrap(), None, None, &statuses);
+        let view = SaleStatus::new(&SaleId::parse("a").unwrap(), None, None, &statuses);
         assert_eq!((view.totals.received, view.totals.granted), (50, 2));
         assert_eq!(view.received_by_node, BTreeMap::from([(1, 10), (4, 40)]));
     }

@@ -5,11 +5,11 @@ mod audits;
 mod cluster;
 
 pub use audits::{AuditMark, Audits};
-pub use cluster::{ClusterStatus, Funnel, Health, NodeView, SaleView};
+pub use cluster::{ClusterStatus, Funnel, Health, NodeView, SaleStatus};
 
 use crate::telemetry::metrics::SaleCounts;
 use crate::telemetry::metrics::histogram::Reading;
-use crate::timeline::Happening;
+use crate::timeline::TimelineEvent;
 use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
 use shared::wire::edge_counters::REASONS;
@@ -59,7 +59,7 @@ pub struct NodeStatus {
     pub sales: Vec<SaleTotals>,
     /// What it has noticed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub happenings: Vec<Happening>,
+    pub happenings: Vec<TimelineEvent>,
 }
 
 /// Where a node is in its life.

@@ -31,7 +31,7 @@ const SIZE_MAX: u64 = 128 * 1024 * 1024;
 
 /// One decision on one order.
 #[derive(Debug)]
-pub struct Decision {
+pub struct LoggedDecision {
     at: UnixMillis,
     sale: SaleId,
     order: OrderId,
@@ -42,7 +42,7 @@ pub struct Decision {
     trace: Option<TraceParent>,
 }
 
-impl Decision {
+impl LoggedDecision {
     /// The decision that `outcome` is.
     #[must_use]
     pub fn new(
@@ -118,7 +118,7 @@ impl Second {
 
 /// The queue to the log. Clones share it.
 #[derive(Clone, Debug)]
-pub struct StatLog {
+pub struct DecisionLog {
     queue: SyncSender<Entry>,
     counters: Arc<Counters>,
     writer: Arc<Mutex<Option<JoinHandle<()>>>>,
@@ -126,11 +126,11 @@ pub struct StatLog {
 
 #[derive(Debug)]
 enum Entry {
-    Line(Decision),
+    Line(LoggedDecision),
     End,
 }
 
-impl StatLog {
+impl DecisionLog {
     /// Opens `stat.log` in `directory`, which is made if it is missing.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl StatLog {
     }
 
     /// Notes a decision, if the queue has room.
-    pub fn record(&self, decision: impl FnOnce() -> Decision) {
+    pub fn record(&self, decision: impl FnOnce() -> LoggedDecision) {
         if self.queue.try_send(Entry::Line(decision())).is_err() {
             count(&self.counters.stat_log_dropped);
         }
@@ -272,14 +272,14 @@ mod tests {
         directory
     }
 
-    fn sold_out() -> Decision {
+    fn sold_out() -> LoggedDecision {
         let outcome = Ok(Placed {
             verdict: Verdict::Refused(Refusal::SoldOut),
             by: Tier::Origin,
         });
-        Decision {
+        LoggedDecision {
             at: UnixMillis(0),
-            ..Decision::new(
+            ..LoggedDecision::new(
                 &SaleId::parse("demo").unwrap(),
                 &OrderId::parse("0123456789abcdef").unwrap(),
                 Quantity::ONE,
@@ -293,7 +293,7 @@ mod tests {
     fn each_decision_is_one_line_that_is_there_when_the_log_is_finished() {
         let directory = directory("stat");
         let counters = Arc::<Counters>::default();
-        let log = StatLog::open(&directory, Arc::clone(&counters)).unwrap();
+        let log = DecisionLog::open(&directory, Arc::clone(&counters)).unwrap();
         (0..1_000).for_each(|_| log.record(sold_out));
         log.finish();
         let text = std::fs::read_to_string(directory.join("stat.log")).unwrap();

@@ -8,13 +8,14 @@ use hyper_util::rt::TokioExecutor;
 use std::io;
 
 /// A client that keeps connections open.
-pub type Client = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+pub type HttpsClient =
+    hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A client for addresses of http or, where `tls`, also https.
 ///
 /// # Errors
 /// This machine knows no certificates to check the other side with.
-pub fn client(tls: bool) -> io::Result<Client> {
+pub fn client(tls: bool) -> io::Result<HttpsClient> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);

@@ -3,9 +3,9 @@
 
 use super::*;
 
-const MADE: Ask = Ask::new(Key::Made);
-const SENT: Ask = Ask::new(Key::Sent);
-const REPEATED: Ask = Ask::new(Key::Repeated);
+const MADE: Arrival = Arrival::new(KeySource::Made);
+const SENT: Arrival = Arrival::new(KeySource::Sent);
+const REPEATED: Arrival = Arrival::new(KeySource::Repeated);
 
 fn grant(version: u64, budget: u32, supply: Supply) -> Grant {
     Grant {
@@ -18,27 +18,27 @@ fn grant(version: u64, budget: u32, supply: Supply) -> Grant {
     }
 }
 
-fn heard(asked: u64, now: u64, chance: f64) -> Heard {
-    Heard {
+fn heard(asked: u64, now: u64, chance: f64) -> Observation {
+    Observation {
         asked: UnixMillis(asked),
         now: UnixMillis(now),
         chance,
     }
 }
 
-fn at(now: u64) -> Heard {
+fn at(now: u64) -> Observation {
     heard(now, now, 0.0)
 }
 
-fn forwarded(gate: &mut Gate, ask: Ask, now: u64) -> usize {
-    let decide = |_: &u32| gate.decide(ask, UnixMillis(now), 0.0) == Decision::Forward;
+fn forwarded(gate: &mut Gate, ask: Arrival, now: u64) -> usize {
+    let decide = |_: &u32| gate.decide(ask, UnixMillis(now), 0.0) == GateDecision::Forward;
     (0..100).filter(decide).count()
 }
 
 /// How long one who is told `busy` is to wait.
-fn busy_ms(gate: &mut Gate, ask: Ask, now: u64, chance: f64) -> u32 {
+fn busy_ms(gate: &mut Gate, ask: Arrival, now: u64, chance: f64) -> u32 {
     match gate.decide(ask, UnixMillis(now), chance) {
-        Decision::Refuse(Refusal::Busy(ms)) => ms,
+        GateDecision::Refuse(Refusal::Busy(ms)) => ms,
         other => panic!("{other:?}"),
     }
 }
@@ -57,9 +57,12 @@ fn a_cold_round_of_a_warm_gate_has_the_last_budget_from_one_to_the_cold_budget()
 fn an_arrival_waits_twelve_beats_and_no_more() {
     let mut gate = Gate::default();
     let mut ask = MADE;
-    assert_eq!(gate.decide(ask, UnixMillis(1_000), 0.0), Decision::Forward);
+    assert_eq!(
+        gate.decide(ask, UnixMillis(1_000), 0.0),
+        GateDecision::Forward
+    );
     for _ in 0..BEATS_MAX {
-        assert_eq!(gate.decide(ask, UnixMillis(1_000), 0.0), Decision::Wait);
+        assert_eq!(gate.decide(ask, UnixMillis(1_000), 0.0), GateDecision::Wait);
         ask = ask.after_a_beat();
     }
     assert_eq!(busy_ms(&mut gate, ask, 1_000, 0.0), 250);
@@ -84,7 +87,7 @@ fn who_is_told_busy_waits_for_the_rest_of_the_round_and_up_to_a_quarter_of_a_sec
 
 #[test]
 fn a_window_counts_from_the_answer_and_shrinks_by_chance_and_by_the_trip() {
-    let ends = |when: Heard, window_ms| {
+    let ends = |when: Observation, window_ms| {
         let mut gate = Gate::default();
         let grant = Grant {
             window_ms,
@@ -115,7 +118,10 @@ fn an_answer_to_what_was_asked_within_the_window_is_no_new_share() {
 fn a_newer_version_is_a_new_share_only_where_the_old_one_is_spent() {
     let mut gate = Gate::default();
     gate.hear(&grant(1, 2, Supply::Free), at(1_000));
-    assert_eq!(gate.decide(MADE, UnixMillis(1_001), 0.0), Decision::Forward);
+    assert_eq!(
+        gate.decide(MADE, UnixMillis(1_001), 0.0),
+        GateDecision::Forward
+    );
     gate.hear(&grant(2, 9, Supply::Free), at(1_002));
     assert_eq!(forwarded(&mut gate, MADE, 1_003), 1);
     gate.hear(&grant(2, 9, Supply::Free), at(1_004));
@@ -211,7 +217,7 @@ fn a_sale_without_a_moment_of_its_own_is_probed_like_any_other_and_names_none() 
     gate.hear(&grant(1, 7, Supply::NotOpen), at(1_000));
     assert_eq!(
         gate.decide(MADE, UnixMillis(1_001), 0.0),
-        Decision::Refuse(Refusal::NotOpen(None))
+        GateDecision::Refuse(Refusal::NotOpen(None))
     );
     assert_eq!(forwarded(&mut gate, MADE, 1_250), 1);
     assert!(gate.is_latched());

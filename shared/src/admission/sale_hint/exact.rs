@@ -16,7 +16,7 @@ fn snapshot(capacity: u32, held: u32, confirmed: u32) -> Snapshot {
     }
 }
 
-fn refused(outlook: &mut Outlook, key: Key, granted: bool, now: u64) -> Option<Refusal> {
+fn refused(outlook: &mut SaleHint, key: KeySource, granted: bool, now: u64) -> Option<Refusal> {
     outlook.receive(key, granted, UnixMillis(now), 0.5).refusal
 }
 
@@ -34,7 +34,7 @@ fn a_word_is_older_only_if_both_its_place_in_the_log_and_its_time_are() {
         (5, 10_000, true),
         (6, 1, true),
     ] {
-        let mut outlook = Outlook::new(snapshot(9, 0, 0));
+        let mut outlook = SaleHint::new(snapshot(9, 0, 0));
         assert_eq!(
             outlook.hear(&word(commit_seq, at)),
             newest,
@@ -46,20 +46,24 @@ fn a_word_is_older_only_if_both_its_place_in_the_log_and_its_time_are() {
 
 #[test]
 fn a_sale_is_swept_while_something_is_held() {
-    assert!(!Outlook::new(snapshot(9, 0, 9)).is_to_be_swept());
-    assert!(Outlook::new(snapshot(9, 1, 0)).is_to_be_swept());
+    assert!(!SaleHint::new(snapshot(9, 0, 9)).is_to_be_swept());
+    assert!(SaleHint::new(snapshot(9, 1, 0)).is_to_be_swept());
 }
 
 #[test]
 fn a_no_from_memory_has_itself_checked_ten_times_a_second() {
-    let mut outlook = Outlook::new(snapshot(9, 0, 9));
-    let mut polls = |now| outlook.receive(Key::Made, false, UnixMillis(now), 0.5).poll;
+    let mut outlook = SaleHint::new(snapshot(9, 0, 9));
+    let mut polls = |now| {
+        outlook
+            .receive(KeySource::Made, false, UnixMillis(now), 0.5)
+            .poll
+    };
     assert!(polls(10_000));
     assert!(!polls(10_099));
     assert!(polls(10_100));
     assert!(!polls(10_101));
-    let mut free = Outlook::new(snapshot(9, 0, 8));
-    let received = free.receive(Key::Made, false, UnixMillis(10_000), 0.5);
+    let mut free = SaleHint::new(snapshot(9, 0, 8));
+    let received = free.receive(KeySource::Made, false, UnixMillis(10_000), 0.5);
     let none = Received {
         refusal: None,
         poll: false,
@@ -69,7 +73,8 @@ fn a_no_from_memory_has_itself_checked_ten_times_a_second() {
 
 #[test]
 fn each_no_has_its_reason_until_the_clock_may_have_opened_the_sale() {
-    let no = |snapshot: Snapshot| refused(&mut Outlook::new(snapshot), Key::Made, false, 20_000);
+    let no =
+        |snapshot: Snapshot| refused(&mut SaleHint::new(snapshot), KeySource::Made, false, 20_000);
     let in_state = |state, opens_at| {
         let mut snapshot = snapshot(9, 0, 0);
         snapshot.state = state;
@@ -89,51 +94,63 @@ fn each_no_has_its_reason_until_the_clock_may_have_opened_the_sale() {
 
 #[test]
 fn who_may_have_an_order_is_asked_for_at_the_ledger_a_bounded_number_of_times() {
-    let mut outlook = Outlook::new(snapshot(9, 0, 9));
+    let mut outlook = SaleHint::new(snapshot(9, 0, 9));
     assert_eq!(
-        refused(&mut outlook, Key::Made, true, 10_000),
+        refused(&mut outlook, KeySource::Made, true, 10_000),
         Some(Refusal::SoldOut)
     );
     for _ in 0..ORIGIN_RECHECKS_PER_SECOND {
-        assert_eq!(refused(&mut outlook, Key::Sent, false, 10_999), None);
+        assert_eq!(refused(&mut outlook, KeySource::Sent, false, 10_999), None);
     }
     assert_eq!(
-        refused(&mut outlook, Key::Sent, false, 10_999),
+        refused(&mut outlook, KeySource::Sent, false, 10_999),
         Some(Refusal::SoldOut)
     );
     let busy = Some(Refusal::Busy(375));
-    assert_eq!(refused(&mut outlook, Key::Repeated, false, 10_999), busy);
-    assert_eq!(refused(&mut outlook, Key::Known, false, 10_999), busy);
     assert_eq!(
-        refused(&mut outlook, Key::Sent, true, 10_999),
+        refused(&mut outlook, KeySource::Repeated, false, 10_999),
+        busy
+    );
+    assert_eq!(refused(&mut outlook, KeySource::Known, false, 10_999), busy);
+    assert_eq!(
+        refused(&mut outlook, KeySource::Sent, true, 10_999),
         None,
         "seen granted"
     );
-    assert_eq!(refused(&mut outlook, Key::Repeated, false, 11_000), None);
+    assert_eq!(
+        refused(&mut outlook, KeySource::Repeated, false, 11_000),
+        None
+    );
 }
 
 #[test]
 fn an_order_is_sent_while_stock_lasts_or_as_the_first_of_its_batch() {
-    let outlook = Outlook::new(snapshot(9, 0, 8));
-    let admit = |stock: &mut Stock, first| {
-        outlook.admit(stock, Key::Made, Quantity::ONE, first, UnixMillis(10_000))
+    let outlook = SaleHint::new(snapshot(9, 0, 8));
+    let admit = |stock: &mut NodeBudget, first| {
+        outlook.admit(
+            stock,
+            KeySource::Made,
+            Quantity::ONE,
+            first,
+            UnixMillis(10_000),
+        )
     };
-    let mut stock = Stock::of(1, 1, 2);
+    let mut stock = NodeBudget::of(1, 1, 2);
     assert_eq!(admit(&mut stock, false), Admission::Send);
     assert_eq!(admit(&mut stock, false), Admission::Later);
     assert_eq!(admit(&mut stock, true), Admission::Send);
-    let none = Outlook::new(snapshot(9, 0, 9));
+    let none = SaleHint::new(snapshot(9, 0, 9));
     let mut admit = |key| none.admit(&mut stock, key, Quantity::ONE, true, UnixMillis(10_000));
-    assert_eq!(admit(Key::Made), Admission::Refuse(Refusal::SoldOut));
-    for key in [Key::Sent, Key::Repeated, Key::Known] {
+    assert_eq!(admit(KeySource::Made), Admission::Refuse(Refusal::SoldOut));
+    for key in [KeySource::Sent, KeySource::Repeated, KeySource::Known] {
         assert_eq!(admit(key), Admission::Send);
     }
 }
 
 #[test]
 fn edges_that_ask_are_counted_and_hear_their_part_of_what_is_free() {
-    let mut outlook = Outlook::new(snapshot(1_000, 0, 0));
-    let load = |weight, live_weight| Load {
+    let mut outlook = SaleHint::new(snapshot(1_000, 0, 0));
+    let load = |weight, live_weight| NodeLoad {
         waiting: 0,
         room: 100_000,
         weight,
@@ -145,8 +162,8 @@ fn edges_that_ask_are_counted_and_hear_their_part_of_what_is_free() {
     let alone = outlook.grant(&edge(1), load(1, 1), now, 0.5);
     assert_eq!(outlook.live_edges(now), 1);
     assert_eq!((alone.version, alone.supply), (1, Supply::Free));
-    // An edge that asks again in its window hears also what others leave ([`Edges`]).
-    let mut half = Outlook::new(snapshot(1_000, 0, 0));
+    // An edge that asks again in its window hears also what others leave ([`EdgeCensus`]).
+    let mut half = SaleHint::new(snapshot(1_000, 0, 0));
     let first = half.grant(&edge(1), load(2, 4), now, 0.5);
     let second = half.grant(&edge(2), load(2, 4), now, 0.5);
     let again = half.grant(&edge(1), load(2, 4), now, 0.5);
@@ -154,17 +171,17 @@ fn edges_that_ask_are_counted_and_hear_their_part_of_what_is_free() {
     assert_eq!(budgets, [275, 275, 275, 642]);
     // What waits here comes first, and a queue with little room bounds what is granted.
     let full = |waiting, room| {
-        let load = Load {
+        let load = NodeLoad {
             waiting,
             room,
             ..load(1, 1)
         };
-        let mut outlook = Outlook::new(snapshot(1_000, 0, 0));
+        let mut outlook = SaleHint::new(snapshot(1_000, 0, 0));
         outlook.grant(&edge(1), load, now, 0.5).budget
     };
     assert_eq!([full(0, 10), full(990, 10_000), full(0, 0)], [2, 27, 0]);
     // Nothing is promised of a sale that has nothing.
-    let mut none = Outlook::new(snapshot(9, 0, 9));
+    let mut none = SaleHint::new(snapshot(9, 0, 9));
     assert_eq!(
         none.grant(&edge(1), load(1, 1), now, 0.5).supply,
         Supply::SoldOut
@@ -173,7 +190,7 @@ fn edges_that_ask_are_counted_and_hear_their_part_of_what_is_free() {
 
 #[test]
 fn queues_are_told_for_the_cluster_by_weight() {
-    let load = |weight, live_weight| Load {
+    let load = |weight, live_weight| NodeLoad {
         waiting: 30,
         room: 0,
         weight,

@@ -15,30 +15,30 @@ fn router(weights: &[u32], balance: Balance) -> Router {
 }
 
 /// Picks and answers at once.
-fn served(router: &mut Router, sender: &Sender<'_>, now: u64) -> usize {
+fn served(router: &mut Router, sender: &RouteKey<'_>, now: u64) -> usize {
     let index = router
         .pick(sender, Tried::default(), UnixMillis(now))
         .unwrap();
-    router.report(index, Outcome::Answered, UnixMillis(now));
+    router.report(index, AttemptOutcome::Answered, UnixMillis(now));
     index
 }
 
 fn picks(router: &mut Router, count: usize, now: u64) -> Vec<usize> {
     (0..count)
-        .map(|_| served(router, &Sender::default(), now) + 1)
+        .map(|_| served(router, &RouteKey::default(), now) + 1)
         .collect()
 }
 
 fn fail(router: &mut Router, index: usize, times: usize, now: u64) {
     for _ in 0..times {
-        router.report(index, Outcome::Failed, UnixMillis(now));
+        router.report(index, AttemptOutcome::Failed, UnixMillis(now));
     }
 }
 
-fn from_ip(ip: &str) -> Sender<'static> {
-    Sender {
+fn from_ip(ip: &str) -> RouteKey<'static> {
+    RouteKey {
         ip: Some(ip.parse().unwrap()),
-        ..Sender::default()
+        ..RouteKey::default()
     }
 }
 
@@ -51,7 +51,7 @@ fn isolates_that_start_together_do_not_all_begin_with_the_same_origin() {
         let mut router = router.starting_at(f64::from(start) / 10.0);
         let mut counts = [0; 4];
         for turn in 0..10 {
-            let picked = router.pick(&Sender::default(), Tried::default(), UnixMillis(1));
+            let picked = router.pick(&RouteKey::default(), Tried::default(), UnixMillis(1));
             counts[picked.unwrap()] += 1;
             if turn == 0 {
                 first[picked.unwrap()] += 1;
@@ -107,13 +107,13 @@ fn a_failing_origin_rests_gets_a_single_trial_and_starts_slowly() {
     let picked: Vec<usize> = (0..6)
         .map(|_| {
             router
-                .pick(&Sender::default(), Tried::default(), UnixMillis(3_100))
+                .pick(&RouteKey::default(), Tried::default(), UnixMillis(3_100))
                 .unwrap()
         })
         .collect();
     assert_eq!(picked.iter().filter(|i| **i == 0).count(), 1, "{picked:?}");
-    router.report(0, Outcome::Answered, UnixMillis(3_101));
-    (0..5).for_each(|_| router.report(1, Outcome::Answered, UnixMillis(3_101)));
+    router.report(0, AttemptOutcome::Answered, UnixMillis(3_101));
+    (0..5).for_each(|_| router.report(1, AttemptOutcome::Answered, UnixMillis(3_101)));
     let share =
         |router: &mut Router, now| picks(router, 100, now).iter().filter(|i| **i == 1).count();
     let (early, middle, late) = (
@@ -134,16 +134,16 @@ fn when_all_rest_all_are_tried() {
     fail(&mut router, 1, 2, 1_000);
     let mut tried = Tried::default();
     let first = router
-        .pick(&Sender::default(), tried, UnixMillis(1_001))
+        .pick(&RouteKey::default(), tried, UnixMillis(1_001))
         .unwrap();
     tried.add(first);
     let second = router
-        .pick(&Sender::default(), tried, UnixMillis(1_001))
+        .pick(&RouteKey::default(), tried, UnixMillis(1_001))
         .unwrap();
     tried.add(second);
     assert_ne!(first, second);
     assert_eq!(
-        router.pick(&Sender::default(), tried, UnixMillis(1_001)),
+        router.pick(&RouteKey::default(), tried, UnixMillis(1_001)),
         None
     );
 }
@@ -152,26 +152,26 @@ fn when_all_rest_all_are_tried() {
 fn a_frozen_origin_is_left_alone_within_a_second_and_asked_again_when_it_answers() {
     let mut router = router(&[1, 1], Balance::RoundRobin);
     let frozen = router
-        .pick(&Sender::default(), Tried::default(), UnixMillis(1_000))
+        .pick(&RouteKey::default(), Tried::default(), UnixMillis(1_000))
         .unwrap();
     let mut now = 1_000;
     let mut asked_last = now;
     while now < 3_000 {
         now += 10;
         let picked = router
-            .pick(&Sender::default(), Tried::default(), UnixMillis(now))
+            .pick(&RouteKey::default(), Tried::default(), UnixMillis(now))
             .unwrap();
         if picked == frozen {
             asked_last = now;
         } else {
-            router.report(picked, Outcome::Answered, UnixMillis(now));
+            router.report(picked, AttemptOutcome::Answered, UnixMillis(now));
         }
     }
     assert!(
         asked_last < 1_000 + STALL_MS + 50,
         "asked until {asked_last}"
     );
-    router.report(frozen, Outcome::Answered, UnixMillis(now));
+    router.report(frozen, AttemptOutcome::Answered, UnixMillis(now));
     assert!(picks(&mut router, 10, now).iter().any(|i| i - 1 == frozen));
 }
 
@@ -182,13 +182,13 @@ fn a_request_leaves_a_frozen_origin_within_a_second_while_another_one_answers() 
         let mut now = 1_000;
         let mut tried = Tried::default();
         let frozen = router
-            .pick(&Sender::default(), tried, UnixMillis(now))
+            .pick(&RouteKey::default(), tried, UnixMillis(now))
             .unwrap();
         tried.add(frozen);
         loop {
             now += router.patience(frozen);
             if busy {
-                router.report(1 - frozen, Outcome::Answered, UnixMillis(now));
+                router.report(1 - frozen, AttemptOutcome::Answered, UnixMillis(now));
             }
             if router.should_leave(frozen, tried, UnixMillis(now)) {
                 break;
@@ -196,10 +196,10 @@ fn a_request_leaves_a_frozen_origin_within_a_second_while_another_one_answers() 
             assert!(now < 2_000, "still waits at {now}");
         }
         assert!(now > 1_000 + STALL_MS, "left at {now}, which is too early");
-        router.report(frozen, Outcome::Silent, UnixMillis(now));
-        let next = router.pick(&Sender::default(), tried, UnixMillis(now));
+        router.report(frozen, AttemptOutcome::Silent, UnixMillis(now));
+        let next = router.pick(&RouteKey::default(), tried, UnixMillis(now));
         assert_eq!(next, Some(1 - frozen));
-        router.report(1 - frozen, Outcome::Answered, UnixMillis(now));
+        router.report(1 - frozen, AttemptOutcome::Answered, UnixMillis(now));
         let others = picks(&mut router, 4, now + 1);
         assert_eq!(others, [2 - frozen; 4], "it rests at once");
     }
@@ -209,7 +209,7 @@ fn a_request_leaves_a_frozen_origin_within_a_second_while_another_one_answers() 
 fn a_request_stays_with_an_origin_that_answers_others_and_when_all_are_silent() {
     let mut two = router(&[1, 1], Balance::RoundRobin);
     let mut pick = |now| {
-        two.pick(&Sender::default(), Tried::default(), UnixMillis(now))
+        two.pick(&RouteKey::default(), Tried::default(), UnixMillis(now))
             .unwrap()
     };
     let (first, second) = (pick(1_000), pick(1_000));
@@ -221,20 +221,20 @@ fn a_request_stays_with_an_origin_that_answers_others_and_when_all_are_silent() 
             "nobody else answers either"
         );
     }
-    two.report(second, Outcome::Answered, UnixMillis(4_000));
+    two.report(second, AttemptOutcome::Answered, UnixMillis(4_000));
     assert!(two.should_leave(first, tried, UnixMillis(4_001)));
 
     let mut slow = router(&[1, 1], Balance::RoundRobin);
     let mut pick = |now| {
-        slow.pick(&Sender::default(), Tried::default(), UnixMillis(now))
+        slow.pick(&RouteKey::default(), Tried::default(), UnixMillis(now))
             .unwrap()
     };
     let first = pick(1_000);
     let (_, again) = (pick(1_000), pick(1_000));
     assert_eq!(again, first);
     for now in (1_200..4_000).step_by(200) {
-        slow.report(first, Outcome::Answered, UnixMillis(now));
-        slow.pick(&Sender::default(), tried, UnixMillis(now));
+        slow.report(first, AttemptOutcome::Answered, UnixMillis(now));
+        slow.pick(&RouteKey::default(), tried, UnixMillis(now));
         assert!(
             !slow.should_leave(first, tried, UnixMillis(now)),
             "slow for one, not silent"
@@ -246,13 +246,13 @@ fn a_request_stays_with_an_origin_that_answers_others_and_when_all_are_silent() 
 fn a_request_whose_end_was_never_reported_does_not_eject_its_origin_for_ever() {
     let mut router = router(&[1, 1], Balance::RoundRobin);
     let first = router
-        .pick(&Sender::default(), Tried::default(), UnixMillis(1_000))
+        .pick(&RouteKey::default(), Tried::default(), UnixMillis(1_000))
         .unwrap();
     let mut asked = |until| {
         let mut now = 1_000;
         while now < until {
             now += 100;
-            router.report(1 - first, Outcome::Answered, UnixMillis(now));
+            router.report(1 - first, AttemptOutcome::Answered, UnixMillis(now));
         }
         picks(&mut router, 10, now).contains(&(first + 1))
     };
@@ -265,7 +265,7 @@ fn an_edge_that_slept_itself_blames_no_origin() {
     let mut router = router(&[1, 2, 3, 4], Balance::RoundRobin);
     let mut pick = |now| {
         router
-            .pick(&Sender::default(), Tried::default(), UnixMillis(now))
+            .pick(&RouteKey::default(), Tried::default(), UnixMillis(now))
             .unwrap()
             + 1
     };
@@ -282,9 +282,9 @@ fn an_origin_that_sheds_is_spared_for_a_moment_but_has_not_failed() {
         Balance::RandomTwo,
     ] {
         let mut router = router(&[1, 1], balance);
-        router.report(0, Outcome::Shed, UnixMillis(1_000));
+        router.report(0, AttemptOutcome::Shed, UnixMillis(1_000));
         assert_eq!(picks(&mut router, 10, 1_001), [2; 10]);
-        router.report(1, Outcome::Shed, UnixMillis(1_001));
+        router.report(1, AttemptOutcome::Shed, UnixMillis(1_001));
         assert!(
             picks(&mut router, 10, 1_002).contains(&1),
             "both shed: both are asked"
@@ -301,9 +301,9 @@ fn the_local_zone_is_asked_first_and_others_when_it_rests_or_sheds() {
     table[2].zone = Some("west".into());
     let mut router = Router::new(table.clone(), Balance::RoundRobin, Some("east")).unwrap();
     assert!(!picks(&mut router, 10, 1_000).contains(&3));
-    router.report(0, Outcome::Shed, UnixMillis(1_000));
+    router.report(0, AttemptOutcome::Shed, UnixMillis(1_000));
     assert_eq!(picks(&mut router, 4, 1_001), [2; 4]);
-    router.report(1, Outcome::Shed, UnixMillis(1_001));
+    router.report(1, AttemptOutcome::Shed, UnixMillis(1_001));
     assert_eq!(
         picks(&mut router, 4, 1_002),
         [3; 4],
@@ -380,9 +380,9 @@ fn when_one_of_five_origins_leaves_only_its_own_buyers_move() {
         let home = |buyer| {
             served(
                 router,
-                &Sender {
+                &RouteKey {
                     buyer: Some(buyer),
-                    ..Sender::default()
+                    ..RouteKey::default()
                 },
                 1_000,
             )
@@ -410,7 +410,7 @@ fn least_in_flight_fills_origins_by_their_weight() {
     let mut counts = [0; 4];
     for _ in 0..100 {
         counts[router
-            .pick(&Sender::default(), Tried::default(), UnixMillis(0))
+            .pick(&RouteKey::default(), Tried::default(), UnixMillis(0))
             .unwrap()] += 1;
     }
     assert_eq!(counts, [10, 20, 30, 40]);
@@ -422,9 +422,9 @@ fn random_two_prefers_the_less_loaded_and_follows_the_weights() {
     let mut counts = [0; 2];
     for n in 0..400_u32 {
         let chance = [f64::from(n % 20) / 20.0, f64::from(n % 7) / 7.0];
-        let sender = Sender {
+        let sender = RouteKey {
             chance,
-            ..Sender::default()
+            ..RouteKey::default()
         };
         counts[router
             .pick(&sender, Tried::default(), UnixMillis(0))
@@ -515,7 +515,7 @@ proptest! {
         let mut now = 1_000;
         for (index, fate, pause) in fates {
             now += pause;
-            let outcome = [Outcome::Answered, Outcome::Shed, Outcome::Failed, Outcome::Silent]
+            let outcome = [AttemptOutcome::Answered, AttemptOutcome::Shed, AttemptOutcome::Failed, AttemptOutcome::Silent]
                 [fate as usize];
             router.report(index % weights.len(), outcome, UnixMillis(now));
         }
@@ -525,7 +525,7 @@ proptest! {
             prop_assert!(picked.is_some_and(|index| !tried.has(index)));
             tried.add(picked.unwrap());
         }
-        prop_assert_eq!(router.pick(&Sender::default(), tried, UnixMillis(now)), None);
+        prop_assert_eq!(router.pick(&RouteKey::default(), tried, UnixMillis(now)), None);
     }
 }
 
@@ -533,7 +533,7 @@ proptest! {
 fn while_all_origins_are_silent_a_request_looks_no_oftener_than_usual() {
     let mut router = router(&[1], Balance::RoundRobin);
     let mut now = 1_000;
-    router.pick(&Sender::default(), Tried::default(), UnixMillis(now));
+    router.pick(&RouteKey::default(), Tried::default(), UnixMillis(now));
     let mut tried = Tried::default();
     tried.add(0);
     let mut looks = 0;

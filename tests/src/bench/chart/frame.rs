@@ -14,11 +14,11 @@ pub(super) const WIDTH: f64 = 880.0;
 
 /// A picture that is being drawn.
 #[derive(Debug)]
-pub struct Frame {
+pub struct ChartFrame {
     out: String,
 }
 
-impl Frame {
+impl ChartFrame {
     /// An empty one of this height.
     #[must_use]
     pub fn new(height: f64, title: &str) -> Self {

@@ -1,7 +1,7 @@
 //! What an order costs beside the smallest case, one bar for each way to grow.
 
-use super::Frame;
-use crate::bench::report::Report;
+use super::ChartFrame;
+use crate::bench::report::BenchReport;
 
 const LEFT: f64 = 330.0;
 const RIGHT: f64 = 790.0;
@@ -9,7 +9,7 @@ const ROW: f64 = 34.0;
 /// A tenth more is still flat.
 const FLAT: f64 = 1.1;
 
-pub(super) fn svg(report: &Report) -> Option<String> {
+pub(super) fn svg(report: &BenchReport) -> Option<String> {
     let rows = report
         .measures
         .iter()
@@ -24,7 +24,7 @@ pub(super) fn svg(report: &Report) -> Option<String> {
         .collect();
     let most = bars.iter().map(|bar| bar.1).reduce(f64::max)?.max(FLAT);
     let height = 96.0 + ROW * bars.len() as f64;
-    let mut frame = Frame::new(
+    let mut frame = ChartFrame::new(
         height,
         "Processor time of an order, as a multiple of the smallest case",
     );

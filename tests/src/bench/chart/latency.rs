@@ -1,20 +1,20 @@
 //! Latency at offered load, on logarithmic time.
 
-use super::Frame;
+use super::ChartFrame;
 use crate::bench::m08_latency::Point;
-use crate::bench::report::Report;
+use crate::bench::report::BenchReport;
 use crate::rush::report::thousands;
 
 /// Left, right, top and bottom edge of the plot.
 const PLOT: [f64; 4] = [90.0, 850.0, 56.0, 290.0];
 const HEIGHT: f64 = 370.0;
 
-pub(super) fn svg(report: &Report) -> Option<String> {
+pub(super) fn svg(report: &BenchReport) -> Option<String> {
     let points = &report.latency;
     let most_rate = points.iter().map(|p| p.rate).fold(0.0, f64::max);
     let (least, most) = range(points)?;
     let title = "Time of an order at an offered load (open loop, one origin)";
-    let mut frame = Frame::new(HEIGHT, title);
+    let mut frame = ChartFrame::new(HEIGHT, title);
     let [left, right, top, bottom] = PLOT;
     let (low, high) = (
         least.log10().floor(),

@@ -6,9 +6,9 @@ mod latency;
 mod processor;
 mod soak;
 
-pub use frame::Frame;
+pub use frame::ChartFrame;
 
-use super::report::Report;
+use super::report::BenchReport;
 
 /// A picture: the name of its file, and its text.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Picture {
 
 /// The pictures of what `report` has.
 #[must_use]
-pub fn all(report: &Report) -> Vec<Picture> {
+pub fn all(report: &BenchReport) -> Vec<Picture> {
     let made = [
         (
             "bench-latency.svg",

@@ -1,9 +1,9 @@
 //! Processor time of a ticket and of a refusal: one bar for each stack, a piece for each process.
 
-use super::Frame;
+use super::ChartFrame;
 use super::frame::top;
-use crate::bench::report::Report;
-use crate::bench::row::Row;
+use crate::bench::report::BenchReport;
+use crate::bench::row::BenchRow;
 
 /// The pieces: what rows call them, their class, how the picture calls them.
 const PARTS: [(&str, &str, &str); 3] = [
@@ -15,7 +15,7 @@ const LEFT: f64 = 230.0;
 const RIGHT: f64 = 800.0;
 const BAR: f64 = 26.0;
 
-pub(super) fn svg(report: &Report) -> Option<String> {
+pub(super) fn svg(report: &BenchReport) -> Option<String> {
     let row = |what: &str, part: &str| {
         let name = format!("{what}-{part}");
         report
@@ -29,7 +29,7 @@ pub(super) fn svg(report: &Report) -> Option<String> {
         ("a refusal", "lastseat", "refusal", true),
         ("", "S2 behind tuned nginx", "refusal", false),
     ];
-    let value = |row: &Row, ours: bool| if ours { row.ours } else { row.peer };
+    let value = |row: &BenchRow, ours: bool| if ours { row.ours } else { row.peer };
     let sums = bars
         .iter()
         .map(|(.., what, ours)| value(row(what, "all")?, *ours));
@@ -38,7 +38,7 @@ pub(super) fn svg(report: &Report) -> Option<String> {
         .into_iter()
         .fold(0.0, f64::max);
     let scale = (RIGHT - LEFT) / top(most);
-    let mut frame = Frame::new(300.0, "Processor time of all processes, in microseconds");
+    let mut frame = ChartFrame::new(300.0, "Processor time of all processes, in microseconds");
     let mut y = 52.0;
     for (title, stack, what, ours) in bars {
         if !title.is_empty() {

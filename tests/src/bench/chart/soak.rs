@@ -1,13 +1,13 @@
 //! p99 over the time of the soak.
 
-use super::Frame;
+use super::ChartFrame;
 use super::frame::top;
-use crate::bench::report::Report;
+use crate::bench::report::BenchReport;
 
 const PLOT: [f64; 4] = [90.0, 850.0, 56.0, 220.0];
 const HEIGHT: f64 = 270.0;
 
-pub(super) fn svg(report: &Report) -> Option<String> {
+pub(super) fn svg(report: &BenchReport) -> Option<String> {
     let points = &report.soak;
     let most = points.iter().map(|point| point.p99).reduce(f64::max)?;
     let end = points.iter().map(|point| point.seconds).reduce(f64::max)?;
@@ -15,7 +15,7 @@ pub(super) fn svg(report: &Report) -> Option<String> {
     let scale = top(most);
     let x = |seconds: f64| left + (right - left) * seconds / end;
     let y = |ms: f64| bottom - (bottom - upper) * ms / scale;
-    let mut frame = Frame::new(HEIGHT, "The soak: p99 of all answers, slice by slice");
+    let mut frame = ChartFrame::new(HEIGHT, "The soak: p99 of all answers, slice by slice");
     for part in 0..=4 {
         let ms = scale * f64::from(part) / 4.0;
         frame.line("", (left, y(ms)), (right, y(ms)));

@@ -1,6 +1,6 @@
 //! Finds one whole answer in what a connection has read.
 
-use crate::rush::order::Tier;
+use crate::rush::order::AnsweringTier;
 use anyhow::{Result, bail, ensure};
 use shared::wire::messages::header::ANSWERED_BY;
 use std::ops::Range;
@@ -14,7 +14,7 @@ pub(super) struct Answer {
     /// Its status.
     pub(super) status: u16,
     /// Which tier decided, if it says so.
-    pub(super) by: Option<Tier>,
+    pub(super) by: Option<AnsweringTier>,
     /// Whether the server closes the connection after it.
     pub(super) closes: bool,
     body: Body,
@@ -46,7 +46,7 @@ impl Answer {
                 14 if is("content-length") => length = Some(value.trim().parse::<usize>()?),
                 17 if is("transfer-encoding") => chunked = value.eq_ignore_ascii_case("chunked"),
                 10 if is("connection") => closes = value.eq_ignore_ascii_case("close"),
-                _ if is(ANSWERED_BY) => by = Tier::named(value),
+                _ if is(ANSWERED_BY) => by = AnsweringTier::named(value),
                 _ => {}
             }
         }
@@ -135,7 +135,10 @@ mod tests {
             assert_eq!(answer.body(more.as_bytes(), &mut joined), body.as_bytes());
         }
         let answer = Answer::find(PLAIN.as_bytes()).unwrap().unwrap();
-        assert_eq!((answer.by, answer.closes), (Some(Tier::Ledger), false));
+        assert_eq!(
+            (answer.by, answer.closes),
+            (Some(AnsweringTier::Ledger), false)
+        );
         assert!(Answer::find(CHUNKED.as_bytes()).unwrap().unwrap().closes);
     }
 

@@ -1,13 +1,13 @@
 //! What is asked, and what the answers mean.
 
 use crate::rush::buyers::Buyers;
-use crate::rush::order::{Heard, told};
+use crate::rush::order::{LastReply, told};
 use serde::Deserialize;
 use shared::wire::messages::header::IDEMPOTENCY_KEY;
 
 /// The requests of one load.
 #[derive(Clone, Debug)]
-pub enum Ask {
+pub enum BenchAsk {
     /// Orders for one ticket, each of another buyer under a key of its own.
     Orders {
         /// Who asks.
@@ -34,7 +34,7 @@ struct Said {
     code: i32,
 }
 
-impl Ask {
+impl BenchAsk {
     /// Orders for `sale`, keys and buyers from `seed`.
     #[must_use]
     pub fn orders(sale: &str, seed: u64) -> Self {
@@ -67,18 +67,20 @@ impl Ask {
     }
 
     /// What the answer to request `number` means.
-    pub(super) fn hear(&self, number: u32, status: u16, body: &[u8]) -> Heard {
+    pub(super) fn hear(&self, number: u32, status: u16, body: &[u8]) -> LastReply {
         match self {
             Self::Orders { buyers, .. } => told(status, body, || buyers.key(number)),
             Self::Tickets => match (status, serde_json::from_slice(body)) {
-                (200, Ok(Said { code: 1 })) => Heard::Granted,
-                (200, Ok(Said { code: -1 })) => Heard::Refused,
-                _ => Heard::Wrong(format!("{status} {}", String::from_utf8_lossy(body))),
+                (200, Ok(Said { code: 1 })) => LastReply::Granted,
+                (200, Ok(Said { code: -1 })) => LastReply::Refused,
+                _ => LastReply::Wrong(format!("{status} {}", String::from_utf8_lossy(body))),
             },
-            Self::Same { status: right, .. } if status == *right && status < 300 => Heard::Granted,
-            Self::Same { status: right, .. } if status == *right => Heard::Refused,
+            Self::Same { status: right, .. } if status == *right && status < 300 => {
+                LastReply::Granted
+            }
+            Self::Same { status: right, .. } if status == *right => LastReply::Refused,
             Self::Same { .. } => {
-                Heard::Wrong(format!("{status} {}", String::from_utf8_lossy(body)))
+                LastReply::Wrong(format!("{status} {}", String::from_utf8_lossy(body)))
             }
         }
     }
@@ -97,7 +99,7 @@ mod tests {
     fn an_order_says_how_long_its_body_is() {
         for number in [0, 12_345] {
             let mut out = Vec::new();
-            Ask::orders("bench", 1).write(number, &mut out);
+            BenchAsk::orders("bench", 1).write(number, &mut out);
             let text = String::from_utf8(out).unwrap();
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             assert!(head.ends_with(&format!("content-length: {}", body.len())));
@@ -110,13 +112,13 @@ mod tests {
 
     #[test]
     fn a_fault_of_a_peer_is_neither_a_ticket_nor_a_refusal() {
-        let heard = |status, body: &str| Ask::Tickets.hear(0, status, body.as_bytes());
-        assert_eq!(heard(200, r#"{"code":1,"msg":"ok"}"#), Heard::Granted);
+        let heard = |status, body: &str| BenchAsk::Tickets.hear(0, status, body.as_bytes());
+        assert_eq!(heard(200, r#"{"code":1,"msg":"ok"}"#), LastReply::Granted);
         assert_eq!(
             heard(200, r#"{"code":-1,"msg":"sold out"}"#),
-            Heard::Refused
+            LastReply::Refused
         );
-        assert!(matches!(heard(502, "Bad Gateway"), Heard::Wrong(_)));
-        assert!(matches!(heard(200, "{}"), Heard::Wrong(_)));
+        assert!(matches!(heard(502, "Bad Gateway"), LastReply::Wrong(_)));
+        assert!(matches!(heard(200, "{}"), LastReply::Wrong(_)));
     }
 }

@@ -1,13 +1,13 @@
 //! Sends a load over its connections. Everything runs on one thread.
 
-use super::ask::Ask;
+use super::ask::BenchAsk;
 use super::pacer::{Pacer, intended};
-use super::tally::Tally;
+use super::tally::BenchTally;
 use super::wire::Wire;
 use crate::harness::processes::thread_cpu;
-use crate::rush::order::{Heard, REPEAT_AFTER_MS};
-use crate::rush::tally::Outcome;
-use crate::rush::waiting::{Turn, Waiting};
+use crate::rush::order::{LastReply, REPEAT_AFTER_MS};
+use crate::rush::tally::OrderOutcome;
+use crate::rush::waiting::{WaitingRequests, WaitingTurn};
 use anyhow::{Context, Result};
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -40,13 +40,13 @@ pub enum Pace {
 
 /// A load.
 #[derive(Clone, Debug)]
-pub struct Load {
+pub struct CrowdLoad {
     /// Where it goes; connections are spread over the addresses in turn.
     pub to: Vec<SocketAddr>,
     /// How many connections carry it.
     pub connections: u32,
     /// What is asked: connections take these in turn. One is the rule; several sales need several.
-    pub ask: Vec<Ask>,
+    pub ask: Vec<BenchAsk>,
     /// When.
     pub pace: Pace,
     /// How long a request of an open loop waits for a free connection; then it is not sent, as when a buyer goes away.
@@ -58,10 +58,10 @@ pub struct Load {
     pub slice: Option<Duration>,
 }
 
-impl Load {
+impl CrowdLoad {
     /// A load on one address.
     #[must_use]
-    pub fn new(to: SocketAddr, ask: Ask, connections: u32, pace: Pace) -> Self {
+    pub fn new(to: SocketAddr, ask: BenchAsk, connections: u32, pace: Pace) -> Self {
         Self {
             to: vec![to],
             connections,
@@ -85,7 +85,7 @@ impl Load {
 ///
 /// # Errors
 /// A connection cannot be opened at the start. What goes wrong later is in the tally.
-pub async fn send(load: &Load) -> Result<Tally> {
+pub async fn send(load: &CrowdLoad) -> Result<BenchTally> {
     if load.warm_up.is_zero() {
         return run(load, load.pace, 0).await;
     }
@@ -95,11 +95,11 @@ pub async fn send(load: &Load) -> Result<Tally> {
 }
 
 struct State {
-    tally: Tally,
+    tally: BenchTally,
     next: u32,
     end: u32,
     until: Option<Instant>,
-    waiting: Waiting,
+    waiting: WaitingRequests,
     retries: bool,
     started: Instant,
     answered_at: Instant,
@@ -107,7 +107,7 @@ struct State {
 }
 
 enum Next {
-    Ask(Turn),
+    Ask(WaitingTurn),
     Nap(Duration),
     Done,
 }
@@ -122,7 +122,7 @@ impl State {
         }
         if self.next < self.end {
             self.next += 1;
-            return Next::Ask(Turn {
+            return Next::Ask(WaitingTurn {
                 buyer: self.next - 1,
                 attempts: 0,
                 repeated: false,
@@ -137,38 +137,38 @@ impl State {
         nap.map_or(Next::Done, |nap| Next::Nap(nap.min(NAP_MAX)))
     }
 
-    fn hear(&mut self, turn: Turn, heard: Result<Heard>, sent: Instant, again: bool) {
+    fn hear(&mut self, turn: WaitingTurn, heard: Result<LastReply>, sent: Instant, again: bool) {
         let now = Instant::now();
         self.answered_at = now;
         let at = now - self.started;
-        let granted = matches!(heard, Ok(Heard::Granted));
+        let granted = matches!(heard, Ok(LastReply::Granted));
         match heard {
-            Ok(Heard::Granted) => {
+            Ok(LastReply::Granted) => {
                 self.tally.granted += 1;
-                self.tally.settle(turn.buyer, Outcome::Granted);
+                self.tally.settle(turn.buyer, OrderOutcome::Granted);
             }
-            Ok(Heard::Refused) => self.tally.refuse(turn.buyer, at),
-            Ok(Heard::Later { wait_ms, busy }) => {
+            Ok(LastReply::Refused) => self.tally.refuse(turn.buyer, at),
+            Ok(LastReply::Later { wait_ms, busy }) => {
                 self.tally.later += 1;
                 self.tally.busy += u64::from(busy);
                 if self.retries {
                     self.wait(turn, wait_ms, now);
                 } else {
-                    self.tally.settle(turn.buyer, Outcome::Open);
+                    self.tally.settle(turn.buyer, OrderOutcome::Open);
                 }
             }
-            Ok(Heard::Lost(why) | Heard::Wrong(why)) => self.lose(turn, again, now, why),
+            Ok(LastReply::Lost(why) | LastReply::Wrong(why)) => self.lose(turn, again, now, why),
             Err(error) => self.lose(turn, again, now, format!("{error:#}")),
         }
         self.tally.took(sent - self.started, now - sent, granted);
     }
 
     /// It counts as an error, and is asked again where that is harmless, so that the audit can be held against the answers.
-    fn lose(&mut self, turn: Turn, again: bool, now: Instant, why: String) {
-        self.tally.settle(turn.buyer, Outcome::Open);
+    fn lose(&mut self, turn: WaitingTurn, again: bool, now: Instant, why: String) {
+        self.tally.settle(turn.buyer, OrderOutcome::Open);
         self.tally.fail(|| why);
         if again && self.retries {
-            let turn = Turn {
+            let turn = WaitingTurn {
                 repeated: true,
                 ..turn
             };
@@ -178,7 +178,7 @@ impl State {
         }
     }
 
-    fn wait(&mut self, mut turn: Turn, wait_ms: u32, now: Instant) {
+    fn wait(&mut self, mut turn: WaitingTurn, wait_ms: u32, now: Instant) {
         turn.attempts += 1;
         if turn.attempts < ATTEMPTS_MAX {
             let until = now + Duration::from_millis(u64::from(wait_ms));
@@ -190,7 +190,7 @@ impl State {
     }
 }
 
-async fn run(load: &Load, pace: Pace, first: u32) -> Result<Tally> {
+async fn run(load: &CrowdLoad, pace: Pace, first: u32) -> Result<BenchTally> {
     let mut wires = Vec::with_capacity(load.connections as usize);
     for address in load.to.iter().cycle().take(load.connections as usize) {
         wires.push(Wire::to(*address).await?);
@@ -202,11 +202,11 @@ async fn run(load: &Load, pace: Pace, first: u32) -> Result<Tally> {
         Pace::Rate(rate, time) => (None, first + requests(rate, time)?),
     };
     let state = Rc::new(RefCell::new(State {
-        tally: Tally::new(load.slice)?,
+        tally: BenchTally::new(load.slice)?,
         next: first,
         end,
         until,
-        waiting: Waiting::default(),
+        waiting: WaitingRequests::default(),
         retries: matches!(pace, Pace::Count(_)),
         started,
         answered_at: started,
@@ -273,9 +273,9 @@ fn requests(rate: u32, time: Duration) -> Result<u32> {
 /// One request of one connection. No borrow of the state is held while it waits.
 async fn ask_for(
     state: &RefCell<State>,
-    ask: &Ask,
+    ask: &BenchAsk,
     wire: &mut Wire,
-    turn: Turn,
+    turn: WaitingTurn,
     sent: Instant,
     out: &mut Vec<u8>,
 ) {
@@ -301,7 +301,7 @@ async fn ask_for(
     }
 }
 
-async fn closed(state: Rc<RefCell<State>>, ask: Ask, mut wire: Wire) {
+async fn closed(state: Rc<RefCell<State>>, ask: BenchAsk, mut wire: Wire) {
     let mut out = Vec::with_capacity(512);
     loop {
         let now = Instant::now();
@@ -317,7 +317,7 @@ async fn closed(state: Rc<RefCell<State>>, ask: Ask, mut wire: Wire) {
 
 async fn open(
     state: Rc<RefCell<State>>,
-    ask: Ask,
+    ask: BenchAsk,
     mut wire: Wire,
     clock: (Arc<Semaphore>, u32, u32),
     patience: Option<Duration>,
@@ -333,7 +333,7 @@ async fn open(
         if patience.is_some_and(|patience| meant.elapsed() > patience) {
             let mut state = state.borrow_mut();
             state.tally.unsent += 1;
-            state.tally.settle(turn.buyer, Outcome::Open);
+            state.tally.settle(turn.buyer, OrderOutcome::Open);
         } else {
             ask_for(&state, &ask, &mut wire, turn, meant, &mut out).await;
         }
@@ -380,8 +380,8 @@ mod tests {
         }
     }
 
-    fn same() -> Ask {
-        Ask::Same {
+    fn same() -> BenchAsk {
+        BenchAsk::Same {
             request: b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
             status: 200,
         }
@@ -394,7 +394,7 @@ mod tests {
         let (stall_at, stall) = (Duration::from_millis(300), Duration::from_millis(500));
         let time = Duration::from_secs(1);
         let address = server(stall_at, stall).await;
-        let load = Load::new(address, same(), 2, Pace::Rate(400, time));
+        let load = CrowdLoad::new(address, same(), 2, Pace::Rate(400, time));
         let open = send(&load).await.unwrap();
         assert_eq!(
             (open.answers(), open.errors),
@@ -402,7 +402,7 @@ mod tests {
             "{:?}",
             open.samples
         );
-        let slow = |tally: &Tally| {
+        let slow = |tally: &BenchTally| {
             tally
                 .latency
                 .iter_recorded()
@@ -419,7 +419,7 @@ mod tests {
         assert!(open.latency.max() >= 450_000, "{}", open.latency.max());
 
         let address = server(stall_at, stall).await;
-        let load = Load::new(address, same(), 2, Pace::AsFastAsItGoes(time));
+        let load = CrowdLoad::new(address, same(), 2, Pace::AsFastAsItGoes(time));
         let closed = send(&load).await.unwrap();
         assert!(
             closed.answers() > 100 && slow(&closed) < 10,
@@ -430,7 +430,7 @@ mod tests {
     #[tokio::test]
     async fn so_many_requests_are_sent_and_each_is_answered_once() {
         let address = server(Duration::from_secs(60), Duration::ZERO).await;
-        let load = Load::new(address, same(), 7, Pace::Count(1_000));
+        let load = CrowdLoad::new(address, same(), 7, Pace::Count(1_000));
         let warm = load.clone().warmed_up(Duration::from_millis(50));
         assert_eq!(send(&load).await.unwrap().winners(), 1_000);
         let tally = send(&warm).await.unwrap();
@@ -451,7 +451,7 @@ mod tests {
                 drop(stream.read(&mut read).await);
             }
         });
-        let load = Load::new(address, same(), 1, Pace::Count(3));
+        let load = CrowdLoad::new(address, same(), 1, Pace::Count(3));
         let tally = send(&load).await.unwrap();
         assert_eq!((tally.errors, tally.granted), (3, 0));
         assert!(tally.samples[0].contains("closed"), "{:?}", tally.samples);

@@ -12,6 +12,6 @@ mod pacer;
 mod tally;
 mod wire;
 
-pub use ask::Ask;
-pub use crowd::{Load, Pace, send};
-pub use tally::Tally;
+pub use ask::BenchAsk;
+pub use crowd::{CrowdLoad, Pace, send};
+pub use tally::BenchTally;

@@ -1,7 +1,7 @@
 //! What was answered.
 
-use crate::rush::order::{AnsweredBy, Tier};
-use crate::rush::tally::Outcome;
+use crate::rush::order::{AnsweredBy, AnsweringTier};
+use crate::rush::tally::OrderOutcome;
 use anyhow::Result;
 use hdrhistogram::Histogram;
 use std::time::Duration;
@@ -13,9 +13,9 @@ const SAMPLES: usize = 5;
 
 /// What became of a load.
 #[derive(Debug)]
-pub struct Tally {
+pub struct BenchTally {
     /// By number of the request.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<OrderOutcome>,
     /// Answers that gave a ticket.
     pub granted: u64,
     /// Answers that refused for good.
@@ -57,7 +57,7 @@ fn histogram() -> Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1, LONGEST_US, 3)?)
 }
 
-impl Tally {
+impl BenchTally {
     pub(super) fn new(slice: Option<Duration>) -> Result<Self> {
         Ok(Self {
             outcomes: Vec::new(),
@@ -100,10 +100,10 @@ impl Tally {
         self.latency.value_at_quantile(quantile) as f64
     }
 
-    pub(super) fn settle(&mut self, number: u32, outcome: Outcome) {
+    pub(super) fn settle(&mut self, number: u32, outcome: OrderOutcome) {
         let index = number as usize;
         if self.outcomes.len() <= index {
-            self.outcomes.resize(index + 1, Outcome::Open);
+            self.outcomes.resize(index + 1, OrderOutcome::Open);
         }
         self.outcomes[index] = outcome;
     }
@@ -124,7 +124,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn answered_by(&mut self, tier: Option<Tier>) {
+    pub(super) fn answered_by(&mut self, tier: Option<AnsweringTier>) {
         if let Some(tier) = tier {
             self.by.add(tier);
         }
@@ -132,7 +132,7 @@ impl Tally {
 
     pub(super) fn refuse(&mut self, number: u32, at: Duration) {
         self.refused += 1;
-        self.settle(number, Outcome::Refused);
+        self.settle(number, OrderOutcome::Refused);
         let ms = at.as_millis() as usize;
         if self.refused_in_ms.len() <= ms {
             self.refused_in_ms.resize(ms + 1, 0);
@@ -150,7 +150,7 @@ impl Tally {
     /// Adds what came before, such as a warm-up, to the counts that the audit is held against. Times stay.
     pub(super) fn with_before(mut self, before: &Self) -> Self {
         for (number, outcome) in before.outcomes.iter().enumerate() {
-            if *outcome != Outcome::Open {
+            if *outcome != OrderOutcome::Open {
                 self.settle(number as u32, *outcome);
             }
         }
@@ -160,7 +160,7 @@ impl Tally {
     /// Requests that got a ticket, those of the warm-up included.
     #[must_use]
     pub fn winners(&self) -> u64 {
-        let granted = |outcome: &&Outcome| **outcome == Outcome::Granted;
+        let granted = |outcome: &&OrderOutcome| **outcome == OrderOutcome::Granted;
         self.outcomes.iter().filter(granted).count() as u64
     }
 

@@ -1,6 +1,6 @@
 //! The connections of a proxy.
 
-use super::{Fault, Shared, Then, Way};
+use super::{AfterFault, Direction, LinkFault, Shared};
 use std::future::pending;
 use std::io;
 use std::net::TcpListener as Listening;
@@ -57,8 +57,8 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
         let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
         tokio::select! {
             ended = async { tokio::try_join!(
-                line.pump(from_client, to_server, Way::ToServer),
-                line.pump(from_server, to_client, Way::ToClient),
+                line.pump(from_client, to_server, Direction::ToServer),
+                line.pump(from_server, to_client, Direction::ToClient),
             ) } => ended.is_ok(),
             _ = rules.wait_for(|rules| rules.cuts != cuts) => false,
         }
@@ -88,7 +88,7 @@ struct Line {
 }
 
 impl Line {
-    async fn pump(&self, from: ReadHalf<'_>, to: WriteHalf<'_>, way: Way) -> io::Result<()> {
+    async fn pump(&self, from: ReadHalf<'_>, to: WriteHalf<'_>, way: Direction) -> io::Result<()> {
         let (send, receive) = mpsc::channel(UNDER_WAY);
         tokio::try_join!(self.take(from, send, way), self.hand_on(to, receive, way))?;
         Ok(())
@@ -98,21 +98,23 @@ impl Line {
         &self,
         mut from: ReadHalf<'_>,
         send: mpsc::Sender<Parcel>,
-        way: Way,
+        way: Direction,
     ) -> io::Result<()> {
         let (mut buffer, mut seen) = (vec![0; PARCEL], Vec::new());
         let (mut carried, mut lossy) = (0, false);
         loop {
             let length = from.read(&mut buffer).await?;
             let fault = self.shared.fault(way);
-            lossy |= fault == Fault::Swallow
-                || way == Way::ToClient && self.deaf.load(Ordering::Relaxed);
+            lossy |= fault == LinkFault::Swallow
+                || way == Direction::ToClient && self.deaf.load(Ordering::Relaxed);
             match (length, lossy, way) {
                 (0, false, _) => return Ok(()),
                 // Nobody is left to wait in vain.
-                (0, true, Way::ToServer) => return Err(io::ErrorKind::ConnectionAborted.into()),
+                (0, true, Direction::ToServer) => {
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
                 // That the server has gone is not heard either.
-                (0, true, Way::ToClient) => return pending().await,
+                (0, true, Direction::ToClient) => return pending().await,
                 (_, true, _) => {
                     let swallowed = &self.shared.swallowed;
                     swallowed.fetch_add(length as u64, Ordering::Relaxed);
@@ -121,13 +123,13 @@ impl Line {
                 (_, false, _) => {}
             }
             let mut bytes = buffer.get(..length).unwrap_or_default();
-            let loses = (way == Way::ToServer).then(|| self.shared.loses(&mut seen, bytes));
+            let loses = (way == Direction::ToServer).then(|| self.shared.loses(&mut seen, bytes));
             let loses = loses.flatten();
-            let mut then_cut = (loses == Some(Then::Cut)).then_some(CARRIED_OUT);
+            let mut then_cut = (loses == Some(AfterFault::Cut)).then_some(CARRIED_OUT);
             if loses.is_some() {
                 self.deaf.store(true, Ordering::Relaxed);
             }
-            if let Fault::CutAfter(most) = fault {
+            if let LinkFault::CutAfter(most) = fault {
                 let room = usize::try_from(most.saturating_sub(carried)).unwrap_or(usize::MAX);
                 if length >= room {
                     bytes = &bytes[..room];
@@ -136,7 +138,7 @@ impl Line {
             }
             carried += bytes.len() as u64;
             let late = match fault {
-                Fault::Delay(late) => late,
+                LinkFault::Delay(late) => late,
                 _ => Duration::ZERO,
             };
             let parcel = Parcel {
@@ -154,11 +156,11 @@ impl Line {
         &self,
         mut to: WriteHalf<'_>,
         mut receive: mpsc::Receiver<Parcel>,
-        way: Way,
+        way: Direction,
     ) -> io::Result<()> {
         let count = match way {
-            Way::ToServer => &self.shared.to_server,
-            Way::ToClient => &self.shared.to_client,
+            Direction::ToServer => &self.shared.to_server,
+            Direction::ToClient => &self.shared.to_client,
         };
         while let Some(parcel) = receive.recv().await {
             sleep_until(parcel.due).await;

@@ -15,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 
 /// What happens to the bytes that go one way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fault {
+pub enum LinkFault {
     /// They pass.
     #[default]
     Pass,
@@ -30,7 +30,7 @@ pub enum Fault {
 
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// What the client sends.
     ToServer,
     /// What the server answers.
@@ -39,7 +39,7 @@ pub enum Way {
 
 /// What becomes of a connection whose reply was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
+pub enum AfterFault {
     /// It is reset once the request is carried out.
     Cut,
     /// It stays open and silent.
@@ -48,13 +48,13 @@ pub enum Then {
 
 /// Replies that are lost although their requests arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
+pub struct LostLink {
     /// Bytes of the requests that are meant.
     pub to: Vec<u8>,
     /// How many of them.
     pub times: u32,
     /// What becomes of their connections.
-    pub then: Then,
+    pub then: AfterFault,
 }
 
 /// What a proxy has seen.
@@ -87,8 +87,8 @@ pub struct Proxy {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Rules {
-    to_server: Fault,
-    to_client: Fault,
+    to_server: LinkFault,
+    to_client: LinkFault,
     /// Connections that were opened under another number are reset.
     cuts: u64,
 }
@@ -97,7 +97,7 @@ struct Rules {
 struct Shared {
     server: SocketAddr,
     rules: watch::Sender<Rules>,
-    lost: Mutex<Option<Lost>>,
+    lost: Mutex<Option<LostLink>>,
     opened: AtomicU64,
     open: AtomicU64,
     cut: AtomicU64,
@@ -164,15 +164,15 @@ impl Proxy {
     }
 
     /// Switches one direction, from the next bytes on.
-    pub fn switch(&self, way: Way, fault: Fault) {
+    pub fn switch(&self, way: Direction, fault: LinkFault) {
         self.shared.rules.send_modify(|rules| match way {
-            Way::ToServer => rules.to_server = fault,
-            Way::ToClient => rules.to_client = fault,
+            Direction::ToServer => rules.to_server = fault,
+            Direction::ToClient => rules.to_client = fault,
         });
     }
 
     /// Switches both directions.
-    pub fn switch_both(&self, fault: Fault) {
+    pub fn switch_both(&self, fault: LinkFault) {
         self.shared.rules.send_modify(|rules| {
             (rules.to_server, rules.to_client) = (fault, fault);
         });
@@ -184,7 +184,7 @@ impl Proxy {
     }
 
     /// Loses the replies to the next requests that are meant.
-    pub fn lose(&self, lost: Lost) {
+    pub fn lose(&self, lost: LostLink) {
         *self.shared.lost() = Some(lost);
     }
 
@@ -215,20 +215,20 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    fn lost(&self) -> std::sync::MutexGuard<'_, Option<Lost>> {
+    fn lost(&self) -> std::sync::MutexGuard<'_, Option<LostLink>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fault(&self, way: Way) -> Fault {
+    fn fault(&self, way: Direction) -> LinkFault {
         let rules = self.rules.borrow();
         match way {
-            Way::ToServer => rules.to_server,
-            Way::ToClient => rules.to_client,
+            Direction::ToServer => rules.to_server,
+            Direction::ToClient => rules.to_client,
         }
     }
 
     /// Whether `sent`, with the end of what came before it, has a request whose reply is to be lost.
-    fn loses(&self, seen: &mut Vec<u8>, sent: &[u8]) -> Option<Then> {
+    fn loses(&self, seen: &mut Vec<u8>, sent: &[u8]) -> Option<AfterFault> {
         let mut lost = self.lost();
         let meant = lost.as_mut().filter(|lost| lost.times > 0)?;
         seen.extend_from_slice(sent);

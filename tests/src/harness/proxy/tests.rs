@@ -78,15 +78,15 @@ async fn a_delay_counts_each_way_and_for_new_bytes_only() {
     let (proxy, _) = proxy().await;
     let mut stream = connect(&proxy).await;
     let late = Duration::from_millis(40);
-    proxy.switch_both(Fault::Delay(late));
+    proxy.switch_both(LinkFault::Delay(late));
     let begun = Moment::now();
     assert_eq!(say(&mut stream, "a\n").await.unwrap(), "a\n");
     assert!(begun.elapsed() >= 2 * late, "{:?}", begun.elapsed());
-    proxy.switch(Way::ToServer, Fault::Pass);
+    proxy.switch(Direction::ToServer, LinkFault::Pass);
     let begun = Moment::now();
     assert_eq!(say(&mut stream, "b\n").await.unwrap(), "b\n");
     assert!(begun.elapsed() >= late, "{:?}", begun.elapsed());
-    proxy.switch_both(Fault::Pass);
+    proxy.switch_both(LinkFault::Pass);
     assert_eq!(say(&mut stream, "c\n").await.unwrap(), "c\n");
 }
 
@@ -95,13 +95,13 @@ async fn a_half_open_link_takes_everything_answers_nothing_and_never_recovers() 
     let (proxy, lines) = proxy().await;
     let mut old = connect(&proxy).await;
     assert_eq!(say(&mut old, "a\n").await.unwrap(), "a\n");
-    proxy.switch_both(Fault::Swallow);
+    proxy.switch_both(LinkFault::Swallow);
     let mut new = connect(&proxy).await;
     for stream in [&mut old, &mut new] {
         assert_failed(say(stream, "b\n").await, io::ErrorKind::TimedOut);
     }
     assert_eq!(lines.load(Ordering::Relaxed), 1, "the server heard nothing");
-    proxy.switch_both(Fault::Pass);
+    proxy.switch_both(LinkFault::Pass);
     assert_failed(say(&mut old, "c\n").await, io::ErrorKind::TimedOut);
     let mut fresh = connect(&proxy).await;
     assert_eq!(say(&mut fresh, "d\n").await.unwrap(), "d\n");
@@ -123,7 +123,7 @@ async fn a_cut_resets_what_is_open_and_nothing_that_comes_later() {
 #[tokio::test]
 async fn a_connection_is_cut_after_so_many_bytes_in_the_middle_of_them() {
     let (proxy, lines) = proxy().await;
-    proxy.switch(Way::ToServer, Fault::CutAfter(7));
+    proxy.switch(Direction::ToServer, LinkFault::CutAfter(7));
     let mut stream = connect(&proxy).await;
     assert_eq!(say(&mut stream, "abc\n").await.unwrap(), "abc\n");
     let said = say(&mut stream, "defgh\n").await;
@@ -139,11 +139,11 @@ async fn a_connection_is_cut_after_so_many_bytes_in_the_middle_of_them() {
 async fn a_reply_is_lost_after_its_request_arrived_and_other_replies_are_not() {
     let (proxy, lines) = proxy().await;
     for (then, kind) in [
-        (Then::Cut, io::ErrorKind::ConnectionReset),
-        (Then::Keep, io::ErrorKind::TimedOut),
+        (AfterFault::Cut, io::ErrorKind::ConnectionReset),
+        (AfterFault::Keep, io::ErrorKind::TimedOut),
     ] {
         let before = lines.load(Ordering::Relaxed);
-        proxy.lose(Lost {
+        proxy.lose(LostLink {
             to: b"EVALSHA".to_vec(),
             times: 1,
             then,

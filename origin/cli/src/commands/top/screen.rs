@@ -1,7 +1,7 @@
 //! A status as lines of text.
 
-use lastseat_node::status::{ClusterStatus, Funnel, Health, NodeView, SaleView, Spread};
-use lastseat_node::timeline::{Happening, Kind};
+use lastseat_node::status::{ClusterStatus, Funnel, Health, NodeView, SaleStatus, Spread};
+use lastseat_node::timeline::{TimelineEvent, TimelineEventKind};
 use lastseat_node::timestamp::Rfc3339;
 
 /// Width of the bar of tickets.
@@ -9,7 +9,7 @@ const BAR: usize = 60;
 
 /// How a line looks where there is colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
+enum TextStyle {
     Plain,
     Head,
     Good,
@@ -19,30 +19,30 @@ enum Look {
 /// One line of the picture.
 #[derive(Debug)]
 pub(super) struct Line {
-    look: Look,
+    look: TextStyle,
     text: String,
 }
 
 impl Line {
-    const fn new(look: Look, text: String) -> Self {
+    const fn new(look: TextStyle, text: String) -> Self {
         Self { look, text }
     }
 
     const fn plain(text: String) -> Self {
-        Self::new(Look::Plain, text)
+        Self::new(TextStyle::Plain, text)
     }
 
     pub(super) const fn bad(text: String) -> Self {
-        Self::new(Look::Bad, text)
+        Self::new(TextStyle::Bad, text)
     }
 
     /// Adds it to `out`, cut at `width` characters.
     pub(super) fn write(&self, out: &mut String, width: usize, color: bool) {
         let code = match self.look {
-            Look::Plain => "",
-            Look::Head => "\x1b[2m",
-            Look::Good => "\x1b[32m",
-            Look::Bad => "\x1b[1;31m",
+            TextStyle::Plain => "",
+            TextStyle::Head => "\x1b[2m",
+            TextStyle::Good => "\x1b[32m",
+            TextStyle::Bad => "\x1b[1;31m",
         };
         let color = color && !code.is_empty();
         if color {
@@ -65,20 +65,20 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// The sale that is shown.
-    pub(super) fn sale(&self) -> Option<&'a SaleView> {
+    pub(super) fn sale(&self) -> Option<&'a SaleStatus> {
         match self.sale {
             Some(name) => self.now.sales.iter().find(|sale| sale.sale == name),
             None => self.now.sales.first(),
         }
     }
 
-    fn sale_before(&self, name: &str) -> Option<&SaleView> {
+    fn sale_before(&self, name: &str) -> Option<&SaleStatus> {
         let sales = &self.before?.sales;
         sales.iter().find(|sale| sale.sale == name)
     }
 
     /// What `count` has gained a second since the status before.
-    fn rate(&self, count: impl Fn(&SaleView) -> u64, sale: &SaleView) -> Option<f64> {
+    fn rate(&self, count: impl Fn(&SaleStatus) -> u64, sale: &SaleStatus) -> Option<f64> {
         let before = self.sale_before(&sale.sale)?;
         let seconds = self.now.at.since(self.before?.at) as f64 / 1_000.0;
         let gained = count(sale).checked_sub(count(before))?;
@@ -130,7 +130,7 @@ impl<'a> View<'a> {
             .filter(|n| n.health == Health::Live)
             .count();
         let mut lines = vec![Line::new(
-            Look::Head,
+            TextStyle::Head,
             format!(
                 "lastseat top   {}   {live} of {} nodes live   {} edges   n next sale   q quit",
                 Rfc3339(now.at),
@@ -151,12 +151,12 @@ impl<'a> View<'a> {
         lines.push(Line::plain(String::new()));
         self.node_lines(&mut lines);
         lines.push(Line::plain(String::new()));
-        lines.push(Line::new(Look::Head, "events".to_owned()));
+        lines.push(Line::new(TextStyle::Head, "events".to_owned()));
         lines.extend(now.happenings.iter().map(happening));
         lines
     }
 
-    fn sale_lines(&self, sale: &SaleView, lines: &mut Vec<Line>) {
+    fn sale_lines(&self, sale: &SaleStatus, lines: &mut Vec<Line>) {
         let audit = match sale.audit() {
             Some(audit) if audit.ok => format!("   audit {} clean", Rfc3339(audit.at)),
             Some(audit) => format!(
@@ -167,7 +167,11 @@ impl<'a> View<'a> {
             None => String::new(),
         };
         let good = sale.adds_up() && sale.audit().is_none_or(|audit| audit.ok);
-        let look = if good { Look::Good } else { Look::Bad };
+        let look = if good {
+            TextStyle::Good
+        } else {
+            TextStyle::Bad
+        };
         let text = format!("{}   {}{audit}", sale.sale, equation(sale));
         lines.push(Line::new(look, text));
         lines.push(Line::plain(bar(sale)));
@@ -176,7 +180,7 @@ impl<'a> View<'a> {
             "{:<24}{:>14}{:>12}{:>10}",
             "", "total", "per second", "share"
         );
-        lines.push(Line::new(Look::Head, head));
+        lines.push(Line::new(TextStyle::Head, head));
         let asked = sale.funnel().asked;
         for (name, count) in STAGES {
             let total = count(&sale.funnel());
@@ -204,7 +208,7 @@ impl<'a> View<'a> {
             "conns",
             "faults"
         );
-        lines.push(Line::new(Look::Head, head));
+        lines.push(Line::new(TextStyle::Head, head));
         let rates: Vec<f64> = self
             .now
             .nodes
@@ -232,9 +236,9 @@ impl<'a> View<'a> {
                 status.ledger_faults,
             );
             let look = match node.health {
-                Health::Lost | Health::Trouble => Look::Bad,
-                Health::Live => Look::Plain,
-                Health::Stopping | Health::Stopped => Look::Head,
+                Health::Lost | Health::Trouble => TextStyle::Bad,
+                Health::Live => TextStyle::Plain,
+                Health::Stopping | Health::Stopped => TextStyle::Head,
             };
             lines.push(Line::new(look, text));
         }
@@ -242,7 +246,7 @@ impl<'a> View<'a> {
 
     /// Orders that a node has received a second, over all sales that are shown.
     fn node_rate(&self, node: &NodeView) -> f64 {
-        let received = |sale: &SaleView| {
+        let received = |sale: &SaleStatus| {
             let by_node = &sale.received_by_node;
             by_node.get(&node.status.node).copied().unwrap_or(0)
         };
@@ -261,7 +265,7 @@ const STAGES: [(&str, Count); 6] = [
     ("confirmed (tickets)", |funnel| funnel.confirmed),
 ];
 
-fn equation(sale: &SaleView) -> String {
+fn equation(sale: &SaleStatus) -> String {
     match (&sale.stock, &sale.damage) {
         (Some(stock), _) => format!(
             "{}  {} {} {} free + {} held + {} confirmed",
@@ -278,7 +282,7 @@ fn equation(sale: &SaleView) -> String {
 }
 
 /// Confirmed `#`, held `=`, free `.`
-fn bar(sale: &SaleView) -> String {
+fn bar(sale: &SaleStatus) -> String {
     let Some(stock) = &sale.stock else {
         return String::new();
     };
@@ -306,28 +310,28 @@ const fn word(health: Health) -> &'static str {
     }
 }
 
-fn happening(happening: &Happening) -> Line {
+fn happening(happening: &TimelineEvent) -> Line {
     let (sale, node) = (
         happening.sale.as_deref().unwrap_or("?"),
         happening.node.unwrap_or(0),
     );
     let text = match happening.kind {
-        Kind::Opened => format!("{sale} opened"),
-        Kind::Paused => format!("{sale} paused"),
-        Kind::Closed => format!("{sale} closed"),
-        Kind::SoldOut => format!("{sale} sold out"),
-        Kind::Returned => format!("{sale} has free tickets again"),
-        Kind::Restocked => {
+        TimelineEventKind::Opened => format!("{sale} opened"),
+        TimelineEventKind::Paused => format!("{sale} paused"),
+        TimelineEventKind::Closed => format!("{sale} closed"),
+        TimelineEventKind::SoldOut => format!("{sale} sold out"),
+        TimelineEventKind::Returned => format!("{sale} has free tickets again"),
+        TimelineEventKind::Restocked => {
             format!("{sale} restocked to {}", happening.capacity.unwrap_or(0))
         }
-        Kind::NodeStarted => format!("node {node} started"),
-        Kind::NodeStopped => format!("node {node} stopped"),
-        Kind::NodeLost => format!("node {node} lost"),
-        Kind::NodeBack => format!("node {node} is back"),
+        TimelineEventKind::NodeStarted => format!("node {node} started"),
+        TimelineEventKind::NodeStopped => format!("node {node} stopped"),
+        TimelineEventKind::NodeLost => format!("node {node} lost"),
+        TimelineEventKind::NodeBack => format!("node {node} is back"),
     };
     let look = match happening.kind {
-        Kind::NodeLost => Look::Bad,
-        _ => Look::Plain,
+        TimelineEventKind::NodeLost => TextStyle::Bad,
+        _ => TextStyle::Plain,
     };
     Line::new(look, format!("{}  {text}", Rfc3339(happening.at)))
 }

@@ -9,12 +9,12 @@ mod orders;
 mod script;
 mod state;
 
-use super::look::{BUYERS, HOLDS, Look, ORDERS, PARTS, SALE};
+use super::look::{BUYERS, HOLDS, ORDERS, PARTS, SALE, SaleRead};
 use super::recount::Recount;
 use super::scan::ENDED;
 use orders::Target;
 use serde::Serialize;
-use shared::ledger_model::order_book::{Count, OrderBook};
+use shared::ledger_model::order_book::{OrderBook, OrderCount};
 use shared::{Capacity, Order, OrderId, OrderState, SaleId};
 use std::collections::{BTreeMap, HashSet};
 
@@ -27,7 +27,7 @@ const NAMED: usize = 10;
 
 /// Which side stands where a record and the log contradict each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
+pub enum PlanTrust {
     /// The log.
     Log,
     /// The records.
@@ -48,7 +48,7 @@ pub enum Ahead {
 #[derive(Clone, Debug, Default)]
 pub struct Choices {
     /// Which side stands; `None` = not decided.
-    pub trust: Option<Trust>,
+    pub trust: Option<PlanTrust>,
     /// Orders of which the other side stands.
     pub except: HashSet<OrderId>,
     /// What becomes of entries that are ahead.
@@ -72,7 +72,7 @@ pub struct Contradiction {
 
 /// Commands that bring a sale in line with its orders and its log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Plan {
+pub struct RepairPlan {
     /// The sale.
     pub sale: String,
     /// When it was made, in Unix milliseconds by the clock of Redis.
@@ -95,11 +95,11 @@ pub struct Plan {
 struct Draft<'a> {
     recount: &'a Recount,
     choices: &'a Choices,
-    plan: Plan,
+    plan: RepairPlan,
     changes: usize,
 }
 
-impl Plan {
+impl RepairPlan {
     /// Plans the repair of what was recounted.
     pub(super) fn new(recount: &Recount, choices: &Choices) -> Self {
         let mut draft = Draft {
@@ -125,7 +125,7 @@ impl Plan {
 }
 
 /// The guard of a plan, where the sale has all four of these numbers.
-fn expects(look: &Look) -> Option<[String; 4]> {
+fn expects(look: &SaleRead) -> Option<[String; 4]> {
     let number = |name| look.number(name).map(|n: u64| n.to_string());
     Some([
         number("commit_seq")?,
@@ -285,7 +285,7 @@ impl Draft<'_> {
         self.push_all("HSET", ORDERS, pairs(set), 2);
     }
 
-    fn write_tallies(&mut self, count: &Count) {
+    fn write_tallies(&mut self, count: &OrderCount) {
         let tallies = &self.recount.tallies;
         let mut set = BTreeMap::new();
         let mut gone: Vec<Vec<u8>> = tallies.foreign.names.iter().cloned().collect();

@@ -1,7 +1,7 @@
 //! What the orders should be, and who has to choose where the records and the log say different things.
 
 use super::super::recount::Recount;
-use super::{Ahead, Contradiction, Draft, Trust};
+use super::{Ahead, Contradiction, Draft, PlanTrust};
 use shared::{Order, OrderId, OrderState};
 use std::collections::{BTreeMap, HashMap};
 
@@ -122,8 +122,12 @@ impl Draft<'_> {
             return;
         }
         let trust = match (self.choices.trust, excepted) {
-            (Some(Trust::Log), false) | (Some(Trust::Records), true) => Some(Trust::Log),
-            (Some(Trust::Records), false) | (Some(Trust::Log), true) => Some(Trust::Records),
+            (Some(PlanTrust::Log), false) | (Some(PlanTrust::Records), true) => {
+                Some(PlanTrust::Log)
+            }
+            (Some(PlanTrust::Records), false) | (Some(PlanTrust::Log), true) => {
+                Some(PlanTrust::Records)
+            }
             (None, _) => None,
         };
         self.plan.contradictions_in_all += 1;
@@ -133,19 +137,19 @@ impl Draft<'_> {
                 record_says: record.as_ref().map(Order::pack),
                 log_says: logged.as_ref().map(Order::pack),
                 follows: trust.map(|trust| match trust {
-                    Trust::Log => "log",
-                    Trust::Records => "record",
+                    PlanTrust::Log => "log",
+                    PlanTrust::Records => "record",
                 }),
             });
         }
         match (trust, logged, record) {
-            (Some(Trust::Log), Some(logged), _) => {
+            (Some(PlanTrust::Log), Some(logged), _) => {
                 target.orders.insert(id.clone(), logged);
             }
-            (Some(Trust::Log), None, _) => {
+            (Some(PlanTrust::Log), None, _) => {
                 target.orders.remove(id);
             }
-            (Some(Trust::Records), _, Some(record)) => {
+            (Some(PlanTrust::Records), _, Some(record)) => {
                 target.told.insert(id.clone(), record);
             }
             _ => {}

@@ -1,6 +1,6 @@
 //! A plan as a text that people read and a shell runs.
 
-use super::Plan;
+use super::RepairPlan;
 use std::fmt::{self, Write};
 
 /// A command as a line that redis-cli reads: each word in quotes, whatever bytes it has.
@@ -35,7 +35,7 @@ pub(super) fn line(words: &[&[u8]]) -> String {
 }
 
 /// A shell script: what to do before, the commands in one transaction, what to do afterwards. Where there is no plan, why.
-impl fmt::Display for Plan {
+impl fmt::Display for RepairPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sale = &self.sale;
         writeln!(f, "#!/bin/sh")?;

@@ -5,7 +5,7 @@ use super::super::look::SALE;
 use super::orders::Target;
 use super::{Ahead, Draft, NAMED};
 use shared::domain::sale::Terms;
-use shared::ledger_model::order_book::Count;
+use shared::ledger_model::order_book::OrderCount;
 use shared::{OrderId, SaleState, UnixMillis};
 
 /// How far numbers go on where it is not known which were given, as in `heal.lua`.
@@ -37,7 +37,7 @@ impl Draft<'_> {
     }
 
     /// `None` where it cannot be known; the plan says why.
-    pub(super) fn decide_state(&mut self, count: &Count, target: &Target) -> Option<State> {
+    pub(super) fn decide_state(&mut self, count: &OrderCount, target: &Target) -> Option<State> {
         let says = self.says();
         let capacity = self.decide_capacity(says);
         let terms = self.decide_terms(says);
@@ -156,7 +156,7 @@ impl Draft<'_> {
     }
 
     /// Whether the sale's own fields are not as they are to be.
-    pub(super) fn sale_differs(&self, state: &State, count: &Count) -> bool {
+    pub(super) fn sale_differs(&self, state: &State, count: &OrderCount) -> bool {
         let (look, logged) = (&self.recount.look, self.says().state);
         let state_differs = look.state().is_none() || logged.is_some() && logged != look.state();
         let version_is_low = look.number("version").is_none_or(|v| v + 1 < state.version);
@@ -164,7 +164,7 @@ impl Draft<'_> {
     }
 
     /// Writes what differs of the sale, with a new version, so that older hints end; counters last.
-    pub(super) fn write_sale(&mut self, state: &State, count: &Count) {
+    pub(super) fn write_sale(&mut self, state: &State, count: &OrderCount) {
         let mut fields = vec![
             ("state", state.state.to_string()),
             ("version", state.version.to_string()),
@@ -180,7 +180,7 @@ impl Draft<'_> {
         self.push(&words);
     }
 
-    fn fields(&self, state: &State, count: &Count) -> Vec<(&'static str, String)> {
+    fn fields(&self, state: &State, count: &OrderCount) -> Vec<(&'static str, String)> {
         let (look, terms) = (&self.recount.look, &state.terms);
         let mut fields: Vec<(&str, String)> = vec![
             ("format", "1".to_owned()),

@@ -4,7 +4,7 @@
 //! Spans wait in a bounded queue for a thread of their own; those that do not fit are dropped, and nothing else ever
 //! waits for the collector.
 
-use crate::telemetry::https_client::{self, Client};
+use crate::telemetry::https_client::{self, HttpsClient};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -72,7 +72,7 @@ where
 fn provider(node: Option<&str>) -> Result<SdkTracerProvider, String> {
     let exporter = SpanExporter::builder()
         .with_http()
-        .with_http_client(Sender::start().map_err(|e| e.to_string())?)
+        .with_http_client(SpanSender::start().map_err(|e| e.to_string())?)
         .build()
         .map_err(|e| e.to_string())?;
     let name = std::env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| "lastseat".to_owned());
@@ -112,12 +112,12 @@ pub(crate) fn is_recorded(span: &Span) -> bool {
 
 /// Posts for the exporter, whose own thread has no runtime to do it on.
 #[derive(Debug)]
-struct Sender {
-    client: Client,
+struct SpanSender {
+    client: HttpsClient,
     runtime: Handle,
 }
 
-impl Sender {
+impl SpanSender {
     fn start() -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -135,7 +135,7 @@ impl Sender {
 }
 
 #[async_trait]
-impl HttpClient for Sender {
+impl HttpClient for SpanSender {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let client = self.client.clone();
         let exchange = async move {
