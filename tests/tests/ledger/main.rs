@@ -6,6 +6,7 @@ mod faults;
 mod history;
 mod mutants;
 mod plays;
+mod recovery_rules;
 mod rules;
 
 use lastseat_tests::histories::world;
