@@ -55,7 +55,7 @@ rush: setup build ## a million buyers for ten thousand tickets, then the audit
 	@$(RELEASE) --bin rush
 	@exec ./target/release/rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE) --edges $(EDGES) --workers $(WORKERS)
 
-drill: setup build ## kill, freeze, cut off and flood every part under load, audit it, write docs/DRILLS.md (12 minutes a round)
+drill: setup build ## kill, freeze, cut off and flood every part under load, audit it, write docs/evidence/DRILLS.md (12 minutes a round)
 	@$(RELEASE) --bin drill
 	@exec ./target/release/drill --long --write-docs --edge $(EDGE) --rounds $(ROUNDS)
 
@@ -80,14 +80,14 @@ sim: ## simulate every fault, one run a seed: SEEDS=20000, SEED=7 shows one run,
 pause: setup build ## how long 1, 40, 400 and 4,000 sales stand still after Redis was killed, and that none lacks an order
 	@exec python3 tests/checker/pause.py --most 2 --write-docs
 
-soak: setup build ## check answers, records, log and counters of random buyers under faults: SEED=7 SECONDS=3600 (docs/CHECKER.md)
+soak: setup build ## check answers, records, log and counters of random buyers under faults: SEED=7 SECONDS=3600 (docs/evidence/CHECKER.md)
 	@exec python3 tests/checker/main.py --seed $(SEED) --seconds $(SECONDS)
 
 bench: setup-bench build dist ## measure lastseat against other services on this machine, in turn, each run audited (< 40 minutes)
 	@$(RELEASE) --bin bench
 	@LASTSEAT_BIN=$(CURDIR)/target/dist/lastseat exec ./target/release/bench $(foreach measure,$(ONLY),--only $(measure))
 
-profile: build dist ## draw where the processor time of edge, node and Redis goes (docs/PROFILES.md; needs perf)
+profile: build dist ## draw where the processor time of edge, node and Redis goes (docs/evidence/PROFILES.md; needs perf)
 	@$(RELEASE) --bin profile
 	@LASTSEAT_BIN=$(CURDIR)/target/dist/lastseat exec ./target/release/profile $(foreach scene,$(ONLY),--only $(scene))
 

@@ -28,7 +28,7 @@ const config :Workerd.Config = (
     (name = "http", address = "*:8787", http = (), service = "edge"),
   ],
   # Each request leaves garbage, of which next to nothing lives on. V8's young generation of its own choosing is collected
-  # so often that it takes a sixth of the processor; this one, of up to three times 32 MB, seldom (docs/PERFORMANCE.md).
+  # so often that it takes a sixth of the processor; this one, of up to three times 32 MB, seldom (docs/evidence/PERFORMANCE.md).
   v8Flags = ["--min-semi-space-size=32"],
 );
 

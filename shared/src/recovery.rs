@@ -2,7 +2,7 @@
 //!
 //! What a node decides while sales recover after Redis was restarted or replaced: which sales may
 //! lack something of its own, which nodes it waits for, and which pass over a sale it makes next.
-//! Time is an argument, in milliseconds of a clock that is never set back. See `docs/HEALING.md`.
+//! Time is an argument, in milliseconds of a clock that is never set back. See `docs/FAILOVER.md`.
 
 use crate::domain::order::Pass;
 use crate::domain::sale::SaleState;

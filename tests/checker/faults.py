@@ -1,4 +1,4 @@
-"""The faults of a run, one after the other, and which orders each of them may cost by docs/HEALING.md."""
+"""The faults of a run, one after the other, and which orders each of them may cost by docs/FAILOVER.md."""
 
 import os
 import time

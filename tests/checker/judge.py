@@ -6,7 +6,7 @@ import subprocess
 from replay import Replay, read
 from web import Web, outcome
 
-# Rules that an order may break which was acknowledged by a node within a bound of docs/HEALING.md.
+# Rules that an order may break which was acknowledged by a node within a bound of docs/FAILOVER.md.
 MAY_BE_LOST = {"lost", "answers", "not-found", "refused-after-yes", "stale"}
 
 

@@ -235,7 +235,7 @@ def main():
     parser.add_argument("--scenes", default=",".join(SCENES))
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--most", type=float, help="seconds that a plain restart may take")
-    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/HEALING.md")
+    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/FAILOVER.md")
     parser.add_argument("--bin", default=os.path.join(ROOT, "target/release/lastseat"))
     flags = parser.parse_args()
     bad = False
@@ -262,7 +262,7 @@ def main():
 
 
 def write(table):
-    """Puts the table between its marks in docs/HEALING.md."""
+    """Puts the table between its marks in docs/FAILOVER.md."""
     path = os.path.join(ROOT, "docs", "HEALING.md")
     with open(path, encoding="utf-8") as file:
         before, rest = file.read().split(BEGIN)

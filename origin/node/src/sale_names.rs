@@ -124,7 +124,7 @@ impl SaleNames {
             tracing::error!(
                 "sale {sale} is gone from the ledger, with all its orders. Nothing of it is sold \
                  until it is created again \
-                 under its name: then what nodes acknowledged is restored (docs/HEALING.md)"
+                 under its name: then what nodes acknowledged is restored (docs/FAILOVER.md)"
             );
         }
     }

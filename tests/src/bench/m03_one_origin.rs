@@ -167,7 +167,7 @@ fn limit_of_orders(turns: &Turns<Service>, peer: Service) -> String {
          {generator:.1} us of the generator, {redis:.1} of Redis and {node:.1} of the node. If \
          the node cost nothing and the \
          disk took no time, {} orders a second would be the end of this machine: {times:.1} times \
-         {} (docs/PERFORMANCE.md has \
+         {} (docs/evidence/PERFORMANCE.md has \
          the profile).",
         thousands(both as u64),
         peer.name()
@@ -187,7 +187,7 @@ fn limit_of_refusals(turns: &Turns<SoldOut>, peer: SoldOut, goal: f64) -> String
          takes {node:.1} us for a refusal; for the \
          goal it would be {:.1} us. More than half of it is the kernel's receiving and sending, \
          the rest hyper's, the allocator's \
-         and ours in small pieces (docs/PROFILES.md).",
+         and ours in small pieces (docs/evidence/PROFILES.md).",
         thousands(asked as u64),
         asked / peers,
         peer.called(),

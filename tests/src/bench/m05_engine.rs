@@ -36,13 +36,13 @@ const RANDOM: &str = "2147483647";
 
 const LIMIT_R: &str = "redis-benchmark sends a text that it prepared once and reads no verdict; \
     the engine writes each order and reads \
-    the verdict of each on the same two processors (docs/PERFORMANCE.md).";
+    the verdict of each on the same two processors (docs/evidence/PERFORMANCE.md).";
 const LIMIT_CAP: &str = "What a batch saves is the call: reading the sale, the commands of Redis, \
     the sync of the file. What each order costs \
     in the script stays. The quicker the disk syncs, the less there is to save.";
 const LIMIT_COMMITTER: &str = "The committer sends at once when it is idle, so that one order \
     alone takes one trip: every other batch \
-    is what came during it. Two in flight would fill the gap; docs/PERFORMANCE.md says whether \
+    is what came during it. Two in flight would fill the gap; docs/evidence/PERFORMANCE.md says whether \
     that pays.";
 
 /// What one size found in one round.

@@ -133,7 +133,7 @@ fn limit(turns: &Turns<ServiceStack>, peer: ServiceStack) -> String {
          JavaScript, that would take {constant:.2} s, {:.2} times less than {} takes for all of \
          it. So no edge on this runtime gets \
          further here, whatever its language; ours takes {:.2} times as long and sells the \
-         tickets as well (docs/PERFORMANCE.md has \
+         tickets as well (docs/evidence/PERFORMANCE.md has \
          the profile). On Cloudflare that is not our processor.",
         took(peer) / constant.max(1e-9),
         peer.name(),

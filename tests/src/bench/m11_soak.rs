@@ -192,13 +192,13 @@ fn limit_nodes(looks: &[Look], sold: u64) -> String {
     format!(
         "A node keeps its journal of acknowledged orders in memory, because whoever heals the \
          ledger after a failover asks for \
-         it, until two segments of {} MiB are full (docs/HEALING.md), and the ids of the last {} \
+         it, until two segments of {} MiB are full (docs/FAILOVER.md), and the ids of the last {} \
          orders. From the tenth part \
          of the soak on, the nodes together grew by {:.1} MiB, {:.0} bytes for each order sold \
          meanwhile, from {:.0} MiB. \
          Both are bounded, but the soak sells too few tickets to fill them: where a node was \
          given 1.2 million orders it stood after the last third of them \
-         where it had stood after the first (docs/PERFORMANCE.md).",
+         where it had stood after the first (docs/evidence/PERFORMANCE.md).",
         ACKNOWLEDGED_SEGMENT_BYTES / MIB,
         thousands(RECENT_MAX as u64),
         grew / MIB as f64,

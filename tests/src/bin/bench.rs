@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use clap::Parser;
-use lastseat_tests::bench::page::write_readme;
 use lastseat_tests::bench::{BenchOptions, BenchReport, Measure, run};
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
@@ -29,8 +28,7 @@ fn main() -> ExitCode {
 fn bench(options: &BenchOptions) -> Result<BenchReport> {
     let report = until_ended(run(options))?;
     if report.is_whole() {
-        report.write_page(&repository().join("docs"))?;
-        write_readme(&repository().join("README.md"), &report)?;
+        report.write_page(&repository().join("docs/evidence"))?;
     }
     if options.json {
         println!("{}", report.to_json()?);

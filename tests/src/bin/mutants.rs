@@ -25,7 +25,7 @@ struct Options {
     /// The outcomes.json of a run of cargo-mutants; may be given for several.
     #[arg(long, value_name = "FILE", conflicts_with = "only")]
     rust: Vec<PathBuf>,
-    /// Write the tables into docs/MUTANTS.md.
+    /// Write the tables into docs/evidence/MUTANTS.md.
     #[arg(long, conflicts_with = "only")]
     write: bool,
 }

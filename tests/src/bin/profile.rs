@@ -6,7 +6,7 @@ use lastseat_tests::profile::run;
 use std::process::ExitCode;
 
 /// Draws where the processor time of the hot paths goes: a flame graph for each, and
-/// docs/PROFILES.md.
+/// docs/evidence/PROFILES.md.
 ///
 /// Exit codes: 0 written; 2 wrong flags; 3 something is missing or could not be run.
 #[derive(Debug, Parser)]

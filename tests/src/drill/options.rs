@@ -35,7 +35,7 @@ pub struct FaultTestOptions {
     /// Number that the moments and the buyers' keys follow from [default: random].
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Write docs/DRILLS.md and the table of faults in docs/GUARANTEES.md from this run.
+    /// Write docs/evidence/DRILLS.md and the table of faults in docs/GUARANTEES.md from this run.
     #[arg(long, conflicts_with = "only")]
     pub write_docs: bool,
     /// Print the report as JSON instead of a table.

@@ -1,4 +1,4 @@
-//! docs/DRILLS.md, and the table of faults in docs/GUARANTEES.md.
+//! docs/evidence/DRILLS.md, and the table of faults in docs/GUARANTEES.md.
 
 use super::report::{CheckOutcome, FaultTestReport};
 use crate::rush::report::thousands;
@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PAGE: &str = "docs/DRILLS.md";
+const PAGE: &str = "docs/evidence/DRILLS.md";
 const GUARANTEES: &str = "docs/GUARANTEES.md";
 /// Between these the table of faults stands.
 const BEGIN: &str = "<!-- drills: written by make drill -->";
@@ -24,9 +24,9 @@ was told of, an outcome that stayed unknown was asked again under the same key u
 known, some winners asked once
 more and heard the same, `capacity = free + held + confirmed`, and all tickets are sold when \
 enough buyers came. A drill keeps its
-promises or is marked BROKEN with the reason. What buyers see, and why: [FAILOVER](FAILOVER.md). \
+promises or is marked BROKEN with the reason. What buyers see, and why: [FAILOVER](../FAILOVER.md). \
 What is promised:
-[GUARANTEES](GUARANTEES.md#faults).
+[GUARANTEES](../GUARANTEES.md#faults).
 
 Links are broken by a TCP proxy of ours (`tests/src/harness/proxy/mod.rs`) that delays, cuts, \
 takes without an answer, and loses the
@@ -152,7 +152,7 @@ pub fn with_table(old: &str, report: &FaultTestReport) -> Result<String> {
         let _ = writeln!(
             table,
             "| {done} | {holds} | {} buyers, edges of {} | `{}` | [{good} of {} \
-             kept](DRILLS.md#{word}); {} heard a 5xx, longest answer {} ms |",
+             kept](evidence/DRILLS.md#{word}); {} heard a 5xx, longest answer {} ms |",
             thousands(buyers),
             last.edge.as_str(),
             last.name.test(),
@@ -225,10 +225,13 @@ mod tests {
         assert!(new.starts_with("before\n") && new.ends_with("\nafter\n"));
         assert!(!new.contains("stale"));
         assert!(
-            new.contains("[2 of 2 kept](DRILLS.md#node-killed)"),
+            new.contains("[2 of 2 kept](evidence/DRILLS.md#node-killed)"),
             "{new}"
         );
-        assert!(new.contains("[0 of 1 kept](DRILLS.md#tail-cut)"), "{new}");
+        assert!(
+            new.contains("[0 of 1 kept](evidence/DRILLS.md#tail-cut)"),
+            "{new}"
+        );
         assert!(with_table("nothing", &report).is_err());
     }
 }

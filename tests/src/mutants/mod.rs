@@ -1,6 +1,6 @@
 //! Mutation testing: one place of the ledger's scripts is changed, and a test must see it.
 //! `make mutants` tries every such place; `tests/mutants.toml` says of each that no test sees why
-//! that is right, and `docs/MUTANTS.md` shows it.
+//! that is right, and `docs/evidence/MUTANTS.md` shows it.
 //!
 //! The scripts' mutants are made here ([`lua`]), because no tool does it for Lua; those of the gate
 //! and the stock are cargo-mutants'.

@@ -1,4 +1,4 @@
-//! The tables of `docs/MUTANTS.md`.
+//! The tables of `docs/evidence/MUTANTS.md`.
 
 use super::Seen;
 use super::lua::Mutant;
@@ -102,13 +102,14 @@ fn code(id: &str) -> String {
 /// # Errors
 /// The page cannot be read or written, or lacks the marks.
 pub fn put(section: &str, text: &str) -> Result<()> {
-    let path = repository().join("docs/MUTANTS.md");
-    let page = fs::read_to_string(&path).context("docs/MUTANTS.md")?;
+    let path = repository().join("docs/evidence/MUTANTS.md");
+    let page = fs::read_to_string(&path).context("docs/evidence/MUTANTS.md")?;
     let (begin, end) = (
         format!("<!-- {section} -->\n"),
         format!("<!-- end of {section} -->"),
     );
     let (before, rest) = page.split_once(&begin).context("the page lacks a mark")?;
     let (_, after) = rest.split_once(&end).context("the page lacks a mark")?;
-    fs::write(&path, format!("{before}{begin}{text}{end}{after}")).context("docs/MUTANTS.md")
+    fs::write(&path, format!("{before}{begin}{text}{end}{after}"))
+        .context("docs/evidence/MUTANTS.md")
 }

@@ -1,6 +1,6 @@
 //! Where the processor time of the hot paths goes: flame graphs of the edge, a node and Redis under
 //! the loads of M1 to M4, taken with `perf`, and the shares of what they are made of.
-//! docs/PROFILES.md is written from it.
+//! docs/evidence/PROFILES.md is written from it.
 
 pub mod flame;
 pub mod stacks;
@@ -30,7 +30,7 @@ pub struct Profile {
     us: f64,
 }
 
-/// Takes all profiles and writes docs/PROFILES.md and its pictures.
+/// Takes all profiles and writes docs/evidence/PROFILES.md and its pictures.
 ///
 /// # Errors
 /// `perf` is missing or may not look, or a scene cannot be run.
@@ -51,7 +51,7 @@ pub async fn run(only: &[String]) -> Result<()> {
         eprintln!("profile: {}", scene.sentence());
         profiles.push(take(scene).await.with_context(|| scene.word())?);
     }
-    let docs = repository().join("docs");
+    let docs = repository().join("docs/evidence");
     for profile in &profiles {
         let file = docs
             .join("profiles")

@@ -6,7 +6,7 @@
 //! [`shared::upstream::forwarding`]), outlook, stock and committer at a node
 //! ([`shared::admission::sale_hint`], [`shared::admission::batcher`]), and the ledger's rules in
 //! [`shared::ledger_model`], which the tests hold against the scripts. What lies between (network,
-//! clocks, timers, crashes) is simulated. See `docs/SIMULATOR.md`.
+//! clocks, timers, crashes) is simulated. See `docs/evidence/SIMULATOR.md`.
 
 pub mod audit;
 pub mod chance;

@@ -9,7 +9,7 @@ use std::process::Command;
 #[test]
 fn a_run_of_two_measures_is_audited_and_leaves_a_report_that_any_program_can_read() {
     let to = scratch().unwrap();
-    let page = repository().join("docs/BENCHMARKS.md");
+    let page = repository().join("docs/evidence/BENCHMARKS.md");
     let before = fs::read_to_string(&page).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_bench"))
         .args("--quick --rounds 1 --only M5 --only m12 --json --out".split(' '))

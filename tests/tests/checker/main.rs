@@ -1,4 +1,4 @@
-//! The independent checker (`tests/checker`, docs/CHECKER.md) on the program under test: a short
+//! The independent checker (`tests/checker`, docs/evidence/CHECKER.md) on the program under test: a short
 //! run with a fixed seed. `make soak` makes long ones.
 
 use lastseat_tests::harness::paths::{lastseat, repository, tool};

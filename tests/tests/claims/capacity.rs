@@ -1,4 +1,4 @@
-//! The table of docs/DEPLOY.md, computed again from the figures that stand below it.
+//! The table of docs/SCALE.md, computed again from the figures that stand below it.
 
 use crate::documents::root;
 use std::fs;
@@ -22,7 +22,7 @@ fn cells(row: &str) -> Vec<&str> {
 
 #[test]
 fn the_table_of_capacity_follows_from_its_figures() {
-    let text = fs::read_to_string(root().join("docs/DEPLOY.md")).unwrap();
+    let text = fs::read_to_string(root().join("docs/SCALE.md")).unwrap();
     let (_, section) = text.split_once("## How much of what").unwrap();
     let figure = |name: &str| {
         let row = section

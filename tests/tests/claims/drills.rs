@@ -5,7 +5,7 @@ use lastseat_tests::drill::{FaultTestOptions, Name};
 
 #[test]
 fn every_drill_has_its_test_its_row_in_the_page_of_drills_and_its_row_in_the_guarantees() {
-    let (drills, guarantees) = (read("docs/DRILLS.md"), read("docs/GUARANTEES.md"));
+    let (drills, guarantees) = (read("docs/evidence/DRILLS.md"), read("docs/GUARANTEES.md"));
     let tests = read("tests/tests/drills/main.rs");
     let missing = |name: &Name| {
         let (word, test) = (name.word(), name.test());
@@ -18,7 +18,7 @@ fn every_drill_has_its_test_its_row_in_the_page_of_drills_and_its_row_in_the_gua
         let runs = body.any(|line| line.contains(&format!("Name::{name:?})")));
         !(drills.contains(&row)
             && guarantees.contains(&format!("| `{test}` | ["))
-            && guarantees.contains(&format!("(DRILLS.md#{word})"))
+            && guarantees.contains(&format!("(evidence/DRILLS.md#{word})"))
             && runs)
     };
     let names = FaultTestOptions::short().names();

@@ -1,5 +1,5 @@
 //! For each command of each script that writes, ways to make it fail: nothing has happened then,
-//! the answer says so, and the repeat says the same. The table is `docs/SCRIPTS.md`.
+//! the answer says so, and the repeat says the same. The table is `docs/evidence/SCRIPTS.md`.
 
 use lastseat_ledger::scripts::Scripts;
 use lastseat_tests::harness::paths::repository;
@@ -451,7 +451,7 @@ fn every_write_of_every_script_can_fail_and_nothing_has_happened_then() {
         );
     }
     println!("{tried} failures tried");
-    let path = repository().join("docs/SCRIPTS.md");
+    let path = repository().join("docs/evidence/SCRIPTS.md");
     if env::var_os("LASTSEAT_WRITE_DOCS").is_some() {
         fs::write(path, page).unwrap();
         return;
@@ -459,7 +459,7 @@ fn every_write_of_every_script_can_fail_and_nothing_has_happened_then() {
     let kept = fs::read_to_string(path).unwrap();
     assert!(
         kept == page,
-        "docs/SCRIPTS.md is not what the scripts do. Run 'make docs'\n{page}"
+        "docs/evidence/SCRIPTS.md is not what the scripts do. Run 'make docs'\n{page}"
     );
 }
 

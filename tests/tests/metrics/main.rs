@@ -26,9 +26,9 @@ fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// Type and labels of each metric in the table of `docs/METRICS.md`.
+/// Type and labels of each metric in the table of `docs/OBSERVABILITY.md`.
 fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
-    let text = read("docs/METRICS.md");
+    let text = read("docs/OBSERVABILITY.md");
     let rows = text.lines().filter(|line| line.starts_with("| `lastseat_"));
     rows.map(|row| {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();

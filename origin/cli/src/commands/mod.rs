@@ -62,7 +62,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
 }
 
 /// Does `work` on so many threads. One of them needs no other to wake it and shares nothing, so it
-/// is not the same as a pool of one (docs/PERFORMANCE.md).
+/// is not the same as a pool of one (docs/evidence/PERFORMANCE.md).
 fn block_on(
     threads: usize,
     work: impl Future<Output = Result<ExitCode, Failure>>,

@@ -2,7 +2,7 @@
 //!
 //! In a rush nearly every request is an order. On its way through a router with layers and
 //! extractors a request is boxed and moved a dozen times, which took more instructions than to
-//! read, decide and answer it (docs/PERFORMANCE.md).
+//! read, decide and answer it (docs/evidence/PERFORMANCE.md).
 
 use super::edge_auth::{self, Peer};
 use super::{App, orders, response};

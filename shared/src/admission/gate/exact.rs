@@ -1,6 +1,6 @@
 //! Exact tests of the gate, to the number and the millisecond.
 //!
-//! Mutation testing asks for these (`docs/MUTANTS.md`).
+//! Mutation testing asks for these (`docs/evidence/MUTANTS.md`).
 
 use super::*;
 

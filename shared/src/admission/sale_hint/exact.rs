@@ -1,4 +1,4 @@
-//! Exact tests of the sale hint, to the number and the millisecond (`docs/MUTANTS.md`).
+//! Exact tests of the sale hint, to the number and the millisecond (`docs/evidence/MUTANTS.md`).
 
 use super::*;
 use crate::domain::sale::{SaleState, Terms};
