@@ -8,7 +8,8 @@ use std::time::Duration;
 /// Measures lastseat against other services on this machine, in turn and each run audited.
 ///
 /// Writes report.json, a page and its pictures to the folder of --out; when that report has all
-/// measures in full, also docs/evidence/BENCHMARKS.md. Peers written in Go and nginx come from 'make setup-bench'.
+/// measures in full, also docs/evidence/BENCHMARKS.md. Peers written in Go and nginx come from
+/// 'make setup-bench'.
 ///
 /// Exit codes: 0 all was measured and audited (a goal that is missed is reported, and no error); 1
 /// a run oversold, undersold, lost an order or met a broken connection, and was left out: the

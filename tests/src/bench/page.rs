@@ -5,10 +5,7 @@ use super::measure::{LIMIT, Measure};
 use super::report::{BenchReport, number};
 use super::row::{BenchRow, Better};
 use crate::rush::report::thousands;
-use anyhow::{Context, Result};
 use std::fmt::Write;
-use std::fs;
-use std::path::Path;
 
 const INTRO: &str = "\
 # Benchmarks
