@@ -126,7 +126,8 @@ struct Recovery {
     restored_lost: HashMap<SaleId, RestoredUpTo>,
     work: BTreeMap<SaleId, Item>,
     tally: Tally,
-    /// The history under which all sales were looked at last, and how often a sale had been found behind by then.
+    /// The history under which all sales were looked at last, and how often a sale had been found
+    /// behind by then.
     looked_under: Option<(String, u64)>,
     /// Since when this node has adopted its own share.
     share_done: Option<Instant>,
@@ -216,8 +217,8 @@ impl Recovery {
         self.count();
     }
 
-    /// Whether all sales were looked at since Redis began its history, and none was found behind since. A new server is
-    /// noticed in several ways, each of which asks for that.
+    /// Whether all sales were looked at since Redis began its history, and none was found behind
+    /// since. A new server is noticed in several ways, each of which asks for that.
     async fn has_looked(&self) -> bool {
         let Some((history, behind)) = &self.looked_under else {
             return false;
@@ -255,19 +256,9 @@ impl Recovery {
             looks = self.lookup_all(self.sales(&every).await?).await?;
             histories.extend(looks.iter().map(|l| l.look.history.clone()));
         }
+        let new = self.begin(&histories);
         let now = self.now();
         let peers = self.nodes.peers();
-        let mut new = false;
-        for history in &histories {
-            new |= self.roster.begin(history, &peers, now);
-        }
-        if new {
-            // What was written last may be lost once more, the list of unrestored orders too, of
-            // which no number of the log tells.
-            self.restored_lost
-                .retain(|_, done| done.at.elapsed() > KEPT_FOR_SURE);
-        }
-        self.tally.replaced |= new && !self.declared.is_empty();
         self.roster.receive(nodes, now);
         if looks.iter().any(Looked::fell_behind) {
             self.roster.doubt(&peers, now);
@@ -306,6 +297,24 @@ impl Recovery {
             self.looked_under = Some(under);
         }
         Ok(())
+    }
+
+    /// Notes the histories that are met for the first time; whether there are such.
+    fn begin(&mut self, histories: &BTreeSet<String>) -> bool {
+        let now = self.now();
+        let peers = self.nodes.peers();
+        let mut new = false;
+        for history in histories {
+            new |= self.roster.begin(history, &peers, now);
+        }
+        if new {
+            // What was written last may be lost once more, the list of unrestored orders too, of
+            // which no number of the log tells.
+            self.restored_lost
+                .retain(|_, done| done.at.elapsed() > KEPT_FOR_SURE);
+        }
+        self.tally.replaced |= new && !self.declared.is_empty();
+        new
     }
 
     /// The sales that are wanted, in order.
@@ -563,8 +572,8 @@ impl Recovery {
         }
     }
 
-    /// Once this node's share is adopted, drops what the others have adopted of theirs: to read one field costs a tenth of
-    /// a step.
+    /// Once this node's share is adopted, drops what the others have adopted of theirs: to read one
+    /// field costs a tenth of a step.
     async fn drop_adopted(&mut self) {
         let read_now = |read: Instant| read.elapsed() < OTHERS_READ;
         if self.share_done.is_none() || self.others_read.is_some_and(read_now) {

@@ -180,8 +180,8 @@ fn limit(turns: &Turns<Worker>, measure: Measure, least: Worker) -> String {
     format!(
         "{} does as little as can be. A worker in JavaScript that takes the steps of the product \
          ({steps}) reaches {:.2} of it \
-         on this runtime; ours, in WebAssembly, reaches {:.2} of that worker (docs/evidence/PERFORMANCE.md \
-         has the profile).",
+         on this runtime; ours, in WebAssembly, reaches {:.2} of that worker \
+         (docs/evidence/PERFORMANCE.md has the profile).",
         least.called(),
         ratio(SAME, least),
         ratio(Worker::Ours, SAME),

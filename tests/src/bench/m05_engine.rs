@@ -42,8 +42,8 @@ const LIMIT_CAP: &str = "What a batch saves is the call: reading the sale, the c
     in the script stays. The quicker the disk syncs, the less there is to save.";
 const LIMIT_COMMITTER: &str = "The committer sends at once when it is idle, so that one order \
     alone takes one trip: every other batch \
-    is what came during it. Two in flight would fill the gap; docs/evidence/PERFORMANCE.md says whether \
-    that pays.";
+    is what came during it. Two in flight would fill the gap; \
+    docs/evidence/PERFORMANCE.md says whether that pays.";
 
 /// What one size found in one round.
 #[derive(Clone, Copy, Debug, Default)]

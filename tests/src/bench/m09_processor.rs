@@ -89,8 +89,8 @@ fn limit(turns: &Turns<ServiceStack>) -> String {
          us for this one. Of our {:.0} us \
          workerd has {ours:.0}. The peer keeps no order, no buyer, no key and no log, and signs \
          nothing. On Cloudflare the first \
-         tier is not our processor: the rows by process tell what stays (docs/evidence/PERFORMANCE.md has \
-         the profile).",
+         tier is not our processor: the rows by process tell what stays \
+         (docs/evidence/PERFORMANCE.md has the profile).",
         us(ServiceStack::Constant),
         us(PEER),
         us(ServiceStack::Ours),

@@ -24,8 +24,8 @@ was told of, an outcome that stayed unknown was asked again under the same key u
 known, some winners asked once
 more and heard the same, `capacity = free + held + confirmed`, and all tickets are sold when \
 enough buyers came. A drill keeps its
-promises or is marked BROKEN with the reason. What buyers see, and why: [FAILOVER](../FAILOVER.md). \
-What is promised:
+promises or is marked BROKEN with the reason. What buyers see, and why: \
+[FAILOVER](../FAILOVER.md). What is promised:
 [GUARANTEES](../GUARANTEES.md#faults).
 
 Links are broken by a TCP proxy of ours (`tests/src/harness/proxy/mod.rs`) that delays, cuts, \

@@ -427,8 +427,8 @@ impl SimulatedWorld<'_> {
         self.all_sold();
     }
 
-    /// Whether this is a hold that had ended, and lasts once more because the clock of Redis was set
-    /// back: its tickets may be another buyer's by then (docs/FAILOVER.md, "Clocks").
+    /// Whether this is a hold that had ended, and lasts once more because the clock of Redis was
+    /// set back: its tickets may be another buyer's by then (docs/FAILOVER.md, "Clocks").
     fn holds_live_again(&self, told: &Order) -> bool {
         told.state == OrderState::Held && self.redis.clock_ms < 0
     }

@@ -60,9 +60,9 @@ pub enum Planted {
 }
 
 impl Planted {
-    /// Those of recovery, which files that lose their end show, and how many seeds find none of them: so many are passed
-    /// over. Two need a rare meeting (an answer that arrives within the milliseconds of a restart; a node that comes
-    /// back as the others give it up).
+    /// Those of recovery, which files that lose their end show, and how many seeds find none of
+    /// them: so many are passed over. Two need a rare meeting (an answer that arrives within the
+    /// milliseconds of a restart; a node that comes back as the others give it up).
     pub const OF_RECOVERY: [(Self, u64); 8] = [
         (Self::FenceIsOpen, 0),
         (Self::DeclaredUnregistered, 0),

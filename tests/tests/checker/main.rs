@@ -1,5 +1,5 @@
-//! The independent checker (`tests/checker`, docs/evidence/CHECKER.md) on the program under test: a short
-//! run with a fixed seed. `make soak` makes long ones.
+//! The independent checker (`tests/checker`, docs/evidence/CHECKER.md) on the program under test: a
+//! short run with a fixed seed. `make soak` makes long ones.
 
 use lastseat_tests::harness::paths::{lastseat, repository, tool};
 use std::process::{Command, Output};

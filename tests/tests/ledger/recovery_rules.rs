@@ -1,5 +1,5 @@
-//! The simulator's rules of recovery (`sim::heal_rules`) held against `heal.lua` and `look.lua`: what the simulator says of
-//! recovery is worth as much as they agree.
+//! The simulator's rules of recovery (`sim::heal_rules`) held against `heal.lua` and `look.lua`:
+//! what the simulator says of recovery is worth as much as they agree.
 
 use crate::world::scripts;
 use lastseat_ledger::read_snapshot;
@@ -101,7 +101,7 @@ impl Pair<'_> {
         self.history = history(self.redis);
     }
 
-    fn some_nodes(&mut self) -> (Vec<(u16, bool)>, Vec<(u16, bool)>) {
+    fn some_nodes(&mut self) -> [Vec<(u16, bool)>; 2] {
         let (mut awaited, mut missing) = (Vec::new(), Vec::new());
         for node in 1..=NODES {
             let declared = self.chance.bool();
@@ -111,7 +111,7 @@ impl Pair<'_> {
                 _ => awaited.push((node, declared)),
             }
         }
-        (awaited, missing)
+        [awaited, missing]
     }
 
     fn received(&mut self) -> Option<Snapshot> {
@@ -134,7 +134,7 @@ impl Pair<'_> {
     }
 
     fn report(&mut self) -> HealReport {
-        let (awaited, missing) = self.some_nodes();
+        let [awaited, missing] = self.some_nodes();
         let of_now = self.chance.u8(..6) > 0;
         let passes = [
             None,

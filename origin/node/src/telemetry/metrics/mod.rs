@@ -1,6 +1,7 @@
 //! Metrics of one node.
 //!
-//! Every metric is described in `docs/OBSERVABILITY.md`, which a test compares with what a node shows.
+//! Every metric is described in `docs/OBSERVABILITY.md`, which a test compares with what a node
+//! shows.
 
 pub mod histogram;
 pub mod page;
