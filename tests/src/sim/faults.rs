@@ -36,7 +36,10 @@ impl SimulatedWorld<'_> {
             InjectedFault::Clock { whose, by_ms } => match whose {
                 Whose::Edge(edge) => self.edge_clocks[edge] += by_ms,
                 Whose::Node(node) => self.nodes[node].clock_ms += by_ms,
-                Whose::Redis => self.redis.clock_ms += by_ms,
+                Whose::Redis => {
+                    self.redis.clock_ms += by_ms;
+                    self.redis.clock_was_set_back |= by_ms < 0;
+                }
             },
         }
     }

@@ -87,6 +87,8 @@ pub struct Redis {
     pub busy_until: u64,
     /// Jumps of its clock so far, in milliseconds.
     pub clock_ms: i64,
+    /// Whether that was ever less than before.
+    pub clock_was_set_back: bool,
     /// Rises when it is started anew: connections to an earlier one are gone.
     pub life: u64,
     sale: Sale,
@@ -113,6 +115,7 @@ impl Redis {
             health: RedisHealth::Up,
             busy_until: 0,
             clock_ms: 0,
+            clock_was_set_back: false,
             life: 1,
             sale,
             file: vec![(Some(first), Kept::new(history(1)))],
