@@ -229,6 +229,9 @@ class Faults:
 
         def mend(redis, log):
             redis.call("XDEL", log, "99999999999-0")
-            redis.call("XSETID", log, last[0])
+            # A script may have written between the two calls above.
+            top = redis.call("XREVRANGE", log, "+", "-", "COUNT", 1)
+            number = lambda text: int(text.split(b"-")[0])
+            redis.call("XSETID", log, max([last[0]] + [entry[0] for entry in top], key=number))
 
         self._log_fails("log-ahead", break_, mend)

@@ -92,6 +92,8 @@ class Replay:
 
     def __init__(self, log):
         self.orders, self.capacity, self.limit, self.taken = {}, 0, 0, 0
+        # From a `sale_healed` to the next grant: what was acknowledged is restored, whatever the limit of its buyer.
+        self.restores = False
         self.tickets = {}
         self.wrong = []
         self.last = 0
@@ -152,11 +154,12 @@ class Replay:
             quantity, deadline, buyer = int(words[2]), int(words[3]), words[4]
             self.orders[order] = Record("e", quantity, 0, at, deadline, buyer)
             self._move(order, "h" if deadline else "c", quantity)
+            self.restores = False
             self._within_limit(seq, order)
         elif kind in ("c", "t"):
             self._must_be(seq, order, "h" if kind == "c" else "e", kind)
             self._move(order, "c", int(words[2]))
-            if kind == "t":
+            if kind == "t" and not self.restores:
                 self._within_limit(seq, order)
         elif kind in ("l", "x", "e"):
             self._must_be(seq, order, {"l": "e", "x": "hce", "e": "h"}[kind], kind)
@@ -175,5 +178,7 @@ class Replay:
                 self.orders[order] = Record("e", told.asked, 0, told.created_at, told.deadline, told.buyer)
             self._move(order, told.state, told.taken)
             self.orders[order] = told
-        elif kind not in ("S", "H"):
+        elif kind == "H":
+            self.restores = True
+        elif kind != "S":
             self.wrong.append(f"entry {seq}: no event of lastseat: {' '.join(words)[:80]}")
