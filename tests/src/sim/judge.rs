@@ -427,8 +427,8 @@ impl SimulatedWorld<'_> {
         self.all_sold();
     }
 
-    /// Whether the clock of Redis was set back: holds that had ended last once more, and orders whose
-    /// place came from them may have to wait, listed (docs/FAILOVER.md, "Clocks").
+    /// Whether the clock of Redis was set back: holds that had ended last once more, and orders
+    /// whose place came from them may have to wait, listed (docs/FAILOVER.md, "Clocks").
     const fn clock_was_set_back(&self) -> bool {
         self.redis.clock_was_set_back
     }
