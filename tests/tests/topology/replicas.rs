@@ -8,6 +8,8 @@ use lastseat_tests::harness::{HttpClient, PortRedis};
 use rustix::process::Signal;
 
 const SALE: &str = "spring";
+/// A replica that has just begun to follow rewrites its file and may be late by a tenth of a second.
+const WAIT_MS: u64 = 500;
 
 /// A primary, and a replica that follows it.
 async fn pair() -> [PortRedis; 2] {
@@ -24,7 +26,7 @@ async fn pair() -> [PortRedis; 2] {
 async fn waiting(url: &str) -> Ledger {
     connect(url).await.waiting_for(Some(Replicas {
         count: 1,
-        within_ms: 100,
+        within_ms: WAIT_MS,
     }))
 }
 
@@ -69,7 +71,7 @@ async fn a_buyer_whose_order_replicas_lack_is_told_to_ask_again_and_it_is_counte
     let [primary, replica] = pair().await;
     let ledger = connect(&primary.url()).await;
     open(&ledger, SALE, 10, 0).await;
-    let arguments = ["--wait-replicas", "1", "--wait-ms", "100"];
+    let arguments = ["--wait-replicas", "1", "--wait-ms", &WAIT_MS.to_string()];
     let system = nodes(&primary.url(), &arguments);
     let mut client = HttpClient::new(&system.nodes[0].url).expect("a node");
     let body = r#"{"buyer":"b","quantity":1}"#;
