@@ -22,7 +22,7 @@ class Faults:
         self.web = Web(history)
         self.cut_bytes = CUT_BYTES if len(sales) <= 20 else CUT_BYTES_OF_MANY
         self.floor = os.path.getsize(stage.growing_file())
-        # (node, from, to): what this node acknowledged then may be lost, by the bounds that HEALING.md states.
+        # (node, from, to): what this node acknowledged then may be lost, by the bounds that FAILOVER.md states.
         self.bounds = []
 
     def go_on_until(self, end):

@@ -263,7 +263,7 @@ def main():
 
 def write(table):
     """Puts the table between its marks in docs/FAILOVER.md."""
-    path = os.path.join(ROOT, "docs", "HEALING.md")
+    path = os.path.join(ROOT, "docs", "FAILOVER.md")
     with open(path, encoding="utf-8") as file:
         before, rest = file.read().split(BEGIN)
     text = before + BEGIN + "\n" + "\n".join(table) + "\n" + END + rest.split(END)[1]
