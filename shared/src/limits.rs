@@ -87,6 +87,9 @@ pub const HEAL_PATIENCE_MS: u64 = NODE_LIVE_MS + 2_000;
 /// ... but no longer than this after the ledger changed, in milliseconds: a node that beats and
 /// does nothing else must not stop all sales for ever.
 pub const HEAL_LONGEST_MS: u64 = 60_000;
+/// What Redis wrote so long before it was replaced is taken to be on its disk or at its replica, in
+/// milliseconds: what a node listed as unrestored since then it lists again.
+pub const HEAL_KEPT_MS: u64 = 60_000;
 /// Calls with which one node restores or adopts sales at the same time. None of them waits for
 /// another node.
 pub const HEALS_MAX: usize = 16;

@@ -81,7 +81,9 @@ def in_threads(work):
 
 
 def buy_in_each(nodes, names, word):
-    """One order in each sale, repeated until it is answered with yes; when the last one was."""
+    """One order in each sale, repeated until it is answered with yes, for two minutes at most."""
+    deadline, late = time.monotonic() + 120, []
+
     def lane(n):
         connections = {}
         waiting = names[n::THREADS]
@@ -91,9 +93,14 @@ def buy_in_each(nodes, names, word):
                 if not order(connections, nodes[place % len(nodes)], name, f"{word}-{name}-0000000001"):
                     left.append(name)
             waiting = left
+            if left and time.monotonic() > deadline:
+                late.extend(left)
+                return
             if left:
                 time.sleep(0.005)
     in_threads(lane)
+    if late:
+        raise RuntimeError(f"{len(late)} sales do not sell, {late[0]} among them")
     return time.monotonic()
 
 
@@ -193,9 +200,9 @@ def play(scene, stage, names, some):
 def recovered(stage):
     """Whether no sale stands still at any node, four times in a row."""
     web = Web(None)
-    calm = 0
-    while calm < 4:
-        calm = calm + 1 if stage.is_whole(web) else 0
+    for _ in range(4):
+        if not stage.is_whole(web):
+            return False
         time.sleep(0.1)
     return True
 

@@ -15,7 +15,7 @@ use lastseat_ledger::ack_journal::{AckJournal, AckedOrder, AckedOrders};
 use lastseat_ledger::recovery::NodeDeclaration;
 use lastseat_ledger::recovery_state::Wanted;
 use lastseat_ledger::{Fault, Ledger};
-use shared::limits::{DECLARED_MAX, HEALS_MAX, LOOKS_MAX, SALES_LOOKED_AT_MAX};
+use shared::limits::{DECLARED_MAX, HEAL_KEPT_MS, HEALS_MAX, LOOKS_MAX, SALES_LOOKED_AT_MAX};
 use shared::recovery::{
     AwaitedNodes, Duty, Mine, RecoveryLookup, RecoveryStage, View, duty, is_in,
 };
@@ -37,8 +37,6 @@ const OTHERS: Duration = Duration::from_millis(500);
 const OTHERS_READ: Duration = Duration::from_millis(100);
 /// Pause between two looks while another process has the number of this node.
 const NUMBER_LOST: Duration = Duration::from_secs(1);
-/// What Redis wrote so long before it was replaced is taken to be on its disk, or at its replica.
-const KEPT_FOR_SURE: Duration = Duration::from_secs(60);
 /// Steps of one round: after them this node looks whether something new has come.
 const STEPS_MAX: usize = 256;
 /// Sales that stand still and have a line of the log each; all are counted.
@@ -282,6 +280,8 @@ impl Recovery {
         if self.nodes.number_surely_ours().is_none() {
             // Whoever has the number now is waited for under it; this node restores where sales go
             // on already.
+            // What it leaves out is looked at again once the number is its own.
+            self.looked_under = None;
             items.retain(|_, item| item.duty == Duty::Late);
             self.work.extend(items);
             tokio::time::sleep(NUMBER_LOST).await;
@@ -310,8 +310,9 @@ impl Recovery {
         if new {
             // What was written last may be lost once more, the list of unrestored orders too, of
             // which no number of the log tells.
+            let kept = Duration::from_millis(HEAL_KEPT_MS);
             self.restored_lost
-                .retain(|_, done| done.at.elapsed() > KEPT_FOR_SURE);
+                .retain(|_, done| done.at.elapsed() > kept);
         }
         self.tally.replaced |= new && !self.declared.is_empty();
         new

@@ -8,7 +8,7 @@ use super::planted::Planted;
 use super::redis::{RedisAsk, RedisReply};
 use super::world::{SimulatedWorld, WorldEvent};
 use shared::ledger_model::ModelReply;
-use shared::limits::HEAL_PATIENCE_MS;
+use shared::limits::{HEAL_KEPT_MS, HEAL_PATIENCE_MS};
 use shared::recovery::{
     AwaitedNodes, Duty, Mine, Next, Nodes, RecoveryLookup, RecoveryStage, Turn, View, duty, is_in,
 };
@@ -20,8 +20,6 @@ use std::rc::Rc;
 const LOOK: u64 = 25_000;
 /// Pause while the ledger does not answer, in microseconds.
 const AWAY: u64 = 100_000;
-/// See `KEPT_FOR_SURE` of `origin/node/src/healer.rs`, in milliseconds.
-const KEPT_FOR_SURE_MS: u64 = 60_000;
 
 /// What a node knows of the recovery that goes on, and what it does in it.
 #[derive(Debug)]
@@ -263,7 +261,7 @@ impl SimulatedWorld<'_> {
         let new = healer.roster.begin(&look.history, &healer.peers, now);
         if new {
             healer.since_ms = now;
-            if now.saturating_sub(healer.restored_at_ms) <= KEPT_FOR_SURE_MS {
+            if now.saturating_sub(healer.restored_at_ms) <= HEAL_KEPT_MS {
                 healer.restored_lost = None;
             }
         }

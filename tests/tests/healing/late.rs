@@ -105,30 +105,58 @@ async fn while_a_node_that_died_with_the_ledger_may_still_come_nobody_gets_its_t
     all_is_well(&stage, &told).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_restored_is_listed_by_name_and_can_be_tried_again() {
-    let (mut stage, told) = a_node_dies_with_its_ledger(TICKETS).await;
+/// The orders that are listed as unrestored.
+fn unrestored(stage: &Stage) -> Vec<serde_json::Value> {
+    let said = stage.says(&["--json", "orders", "unrestored", "--sale", SALE]);
+    let lines = said.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn names(listed: &[serde_json::Value]) -> BTreeSet<String> {
+    let names = listed.iter().map(|order| order["order_id"].as_str());
+    names.map(|name| name.unwrap().to_owned()).collect()
+}
+
+/// Sells what the dead node acknowledged to others, so that it cannot be restored.
+async fn others_take_its_tickets(stage: &Stage) -> Arc<Mutex<Told>> {
     let meanwhile = Arc::<Mutex<Told>>::default();
     let mut buyer = Buyer::new(stage.nodes[2].client(), &meanwhile);
     for n in 0..20 {
         assert!(buyer.buys(&format!("other-order-{n:05}"), 1).await);
     }
+    meanwhile
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_listed_is_listed_again_where_redis_lost_the_list_too() {
+    let (mut stage, _) = a_node_dies_with_its_ledger(TICKETS).await;
+    others_take_its_tickets(&stage).await;
+    let before = stage.primary.length();
     stage.start_again(0);
-    let list = || -> Vec<serde_json::Value> {
-        let said = stage.says(&["--json", "orders", "unrestored", "--sale", SALE]);
-        said.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
-    };
+    let listed = until("the orders are listed", || {
+        Some(unrestored(&stage)).filter(|listed| listed.len() >= 20)
+    });
+    stage.primary.kill();
+    stage.primary.cut(before);
+    stage.primary.start(&[]);
+    stage.is_whole().await;
+    let again = until("the orders are listed again", || {
+        Some(unrestored(&stage)).filter(|listed| listed.len() >= 20)
+    });
+    assert_eq!(names(&again), names(&listed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_restored_is_listed_by_name_and_can_be_tried_again() {
+    let (mut stage, told) = a_node_dies_with_its_ledger(TICKETS).await;
+    let meanwhile = others_take_its_tickets(&stage).await;
+    stage.start_again(0);
+    let list = || unrestored(&stage);
     let listed = until("the orders are listed", || {
         Some(list()).filter(|listed| listed.len() >= 20)
     });
-    let names = |listed: &[serde_json::Value]| -> BTreeSet<String> {
-        let names = listed
-            .iter()
-            .map(|order| order["order_id"].as_str().unwrap().to_owned());
-        names.collect()
-    };
     let lost: BTreeSet<String> = told
         .keys()
         .filter(|key| key.starts_with("lost"))

@@ -36,6 +36,13 @@ fn where_the_end_of_the_file_is_lost_nodes_restore_it_and_what_is_lost_for_good_
 }
 
 #[test]
+fn an_order_that_was_listed_as_unrestored_is_listed_again_where_that_was_lost_too() {
+    let classes = Classes { tail_cut: true };
+    let outcome = run(&scenario(2_675, classes), None, false);
+    assert_eq!(outcome.violation, None);
+}
+
+#[test]
 fn every_planted_fault_of_recovery_is_found_where_files_lose_their_end() {
     let classes = Classes { tail_cut: true };
     for fault in Planted::OF_RECOVERY {

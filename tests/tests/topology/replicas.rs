@@ -8,7 +8,7 @@ use lastseat_tests::harness::{HttpClient, PortRedis};
 use rustix::process::Signal;
 
 const SALE: &str = "spring";
-/// A replica that has just begun to follow rewrites its file and may be late by a tenth of a second.
+/// A replica that has just begun to follow rewrites its file and may be late by 100 ms.
 const WAIT_MS: u64 = 500;
 
 /// A primary, and a replica that follows it.
