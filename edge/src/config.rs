@@ -50,18 +50,15 @@ impl Config {
         let balance = match var("BALANCE") {
             None => Balance::default(),
             Some(word) => Balance::parse(&word).ok_or_else(|| {
-                format!(
-                    "the variable BALANCE is {word:?}; it must be {}",
-                    Balance::EXPECTED
-                )
+                format!("the variable BALANCE is {word:?}; it must be {}", Balance::EXPECTED)
             })?,
         };
         let client_ip = match var("CLIENT_IP").as_deref() {
             None | Some("header") => ClientIp::Header,
             Some("connection") => ClientIp::Connection,
-            Some(word) => Err(format!(
-                "the variable CLIENT_IP is {word:?}; it must be header or connection"
-            ))?,
+            Some(word) => {
+                Err(format!("the variable CLIENT_IP is {word:?}; it must be header or connection"))?
+            }
         };
         let keys = KeyRing::parse(&var("LASTSEAT_EDGE_KEY").unwrap_or_default()).map_err(|error| {
             format!(
@@ -82,25 +79,16 @@ impl Config {
             .map_err(|error| format!("the variable CLIENT_RATE is wrong: {error}"))?;
         let trace_share = match var("TRACE_SHARE").filter(|text| !text.is_empty()) {
             None => 0.0,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|share| (0.0..=1.0).contains(share))
-                .ok_or_else(|| {
+            Some(text) => {
+                text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| {
                     format!("the variable TRACE_SHARE is {text:?}; it must be a number from 0 to 1")
-                })?,
+                })?
+            }
         };
         let zone = var("ZONE").filter(|zone| !zone.is_empty());
         let router = Router::new(rows, balance, zone.as_deref())
             .map_err(|error| format!("the variable ORIGINS is wrong: {error}"))?;
-        Ok(Self {
-            router,
-            client_ip,
-            keys,
-            buyer_keys,
-            client_rate,
-            trace_share,
-        })
+        Ok(Self { router, client_ip, keys, buyer_keys, client_rate, trace_share })
     }
 }
 
@@ -144,32 +132,14 @@ mod tests {
             (vec![("ORIGINS", r#"[{"uri":"http://a"}]"#)], "uri"),
             (vec![("ORIGINS", "[]")], "is empty"),
             (vec![("ORIGINS", r#"[{"url":"http://a/"}]"#)], "final slash"),
-            (
-                vec![("ORIGINS", TWO), ("BALANCE", "random")],
-                "round_robin, ip_hash",
-            ),
+            (vec![("ORIGINS", TWO), ("BALANCE", "random")], "round_robin, ip_hash"),
             (vec![("ORIGINS", TWO), ("ZONE", "east")], "zone"),
             (vec![("ORIGINS", TWO), ("TRACE_SHARE", "1%")], "from 0 to 1"),
-            (
-                vec![("ORIGINS", TWO), ("CLIENT_IP", "x-real-ip")],
-                "header or connection",
-            ),
+            (vec![("ORIGINS", TWO), ("CLIENT_IP", "x-real-ip")], "header or connection"),
             (vec![("ORIGINS", TWO), ("CLIENT_RATE", "5")], "5/s burst 20"),
-            (
-                vec![("ORIGINS", TWO), ("LASTSEAT_BUYER_KEY", "short")],
-                "LASTSEAT_BUYER_KEY",
-            ),
-            (
-                vec![("ORIGINS", TWO), ("LASTSEAT_EDGE_KEY", "")],
-                "wrangler secret put",
-            ),
-            (
-                vec![
-                    ("ORIGINS", TWO),
-                    ("LASTSEAT_EDGE_KEY", "replace-me: with a key"),
-                ],
-                "sample",
-            ),
+            (vec![("ORIGINS", TWO), ("LASTSEAT_BUYER_KEY", "short")], "LASTSEAT_BUYER_KEY"),
+            (vec![("ORIGINS", TWO), ("LASTSEAT_EDGE_KEY", "")], "wrangler secret put"),
+            (vec![("ORIGINS", TWO), ("LASTSEAT_EDGE_KEY", "replace-me: with a key")], "sample"),
         ] {
             let error = read(&vars).unwrap_err();
             assert!(error.contains(words), "{error}");

@@ -186,11 +186,7 @@ impl Isolate {
 
     /// What is to be thought of an order id that a client sent.
     pub(crate) fn recognise(&self, id: &OrderId, key: KeySource) -> KeySource {
-        if self.granted.borrow().has(id) {
-            KeySource::Known
-        } else {
-            key
-        }
+        if self.granted.borrow().has(id) { KeySource::Known } else { key }
     }
 
     /// Remembers an order that an origin granted.
@@ -236,11 +232,7 @@ impl Isolate {
         now: UnixMillis,
         path: &str,
     ) -> Option<(Attempt, String)> {
-        let sender = RouteKey {
-            ip,
-            buyer,
-            chance: [self.chance(), self.chance()],
-        };
+        let sender = RouteKey { ip, buyer, chance: [self.chance(), self.chance()] };
         let mut router = self.router.borrow_mut();
         let attempt = forwarding.next(&mut router, &sender, now)?;
         Some((attempt, format!("{}{path}", router.url(attempt.index)?)))
@@ -266,14 +258,7 @@ impl Isolate {
         answer: Option<Response>,
         now: UnixMillis,
     ) -> Option<Response> {
-        forwarding.observed(
-            attempt,
-            verdict,
-            wait,
-            answer,
-            &mut self.router.borrow_mut(),
-            now,
-        )
+        forwarding.observed(attempt, verdict, wait, answer, &mut self.router.borrow_mut(), now)
     }
 
     /// An order id that nobody can guess.
@@ -296,11 +281,7 @@ impl Isolate {
 
     /// A number in `0.0..1.0` that spreads those who come back.
     pub(crate) fn chance(&self) -> f64 {
-        let word = self
-            .chance
-            .borrow_mut()
-            .take()
-            .map_or(0, u16::from_le_bytes);
+        let word = self.chance.borrow_mut().take().map_or(0, u16::from_le_bytes);
         f64::from(word) / 65_536.0
     }
 }
@@ -314,10 +295,7 @@ struct Chance {
 impl Default for Chance {
     fn default() -> Self {
         let pool = [0; 4_096];
-        Self {
-            used: pool.len(),
-            pool,
-        }
+        Self { used: pool.len(), pool }
     }
 }
 

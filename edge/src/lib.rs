@@ -54,11 +54,8 @@ pub fn handle(
         Ok(isolate) => isolate,
         Err(fault) => return response::misconfigured(&fault).map(JsValue::from),
     };
-    let work = async move {
-        routes::answer(&isolate, &request, &url, &method)
-            .await
-            .map(JsValue::from)
-    };
+    let work =
+        async move { routes::answer(&isolate, &request, &url, &method).await.map(JsValue::from) };
     // Refused only after the request has ended, and then there is nothing to go on with.
     runtime::executor::run(work, |promise| drop(context.wait_until(promise)))
 }

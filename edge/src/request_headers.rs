@@ -104,14 +104,12 @@ pub(crate) fn buyer_by_token(
         return Ok(None);
     };
     let token = bindings::buyer_token(request);
-    buyer_token::check(keys, token.as_deref(), sale, now)
-        .map(Some)
-        .map_err(|error| match token {
-            Some(token) if repeated_headers::is_joined(&token) => {
-                repeated_headers::repeated(header::BUYER_TOKEN)
-            }
-            _ => Problem::from(error),
-        })
+    buyer_token::check(keys, token.as_deref(), sale, now).map(Some).map_err(|error| match token {
+        Some(token) if repeated_headers::is_joined(&token) => {
+            repeated_headers::repeated(header::BUYER_TOKEN)
+        }
+        _ => Problem::from(error),
+    })
 }
 
 /// What the headers of a subrequest are made of.
@@ -134,12 +132,7 @@ pub(crate) fn init(
     counts: Option<&EdgeCounts>,
     now: UnixMillis,
 ) -> Object {
-    let Forwarded {
-        isolate,
-        request,
-        method,
-        path,
-    } = forwarded;
+    let Forwarded { isolate, request, method, path } = forwarded;
     let sane = |value: Option<String>| value.filter(|value| is_sane(value));
     let client_ip = client_ip.map(|ip| ip.to_string());
     let id = order.map(|(id, _)| id.as_str());

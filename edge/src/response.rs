@@ -45,15 +45,7 @@ pub(crate) fn home() -> Result<Response, JsValue> {
         POST /v1/sales/{sale}/orders   {\"buyer\":\"...\",\"quantity\":1}\n\
         GET  /v1/sales/{sale}\n\
         GET  /s/{sale}                 the page to buy on\n";
-    bindings::respond(
-        200,
-        TEXT,
-        "text/plain; charset=utf-8",
-        None,
-        None,
-        None,
-        false,
-    )
+    bindings::respond(200, TEXT, "text/plain; charset=utf-8", None, None, None, false)
 }
 
 /// How a sale stands, as heard `age_ms` ago; `by` is the tier that says so.
@@ -105,15 +97,7 @@ fn no(problem: &Problem, allow: Option<&str>, limited: bool) -> Result<Response,
     if allow.is_none() && challenge.is_none() && !limited {
         return bindings::refuse(problem.status, &body, retry_after);
     }
-    bindings::respond(
-        problem.status,
-        &body,
-        PROBLEM_JSON,
-        retry_after,
-        allow,
-        challenge,
-        limited,
-    )
+    bindings::respond(problem.status, &body, PROBLEM_JSON, retry_after, allow, challenge, limited)
 }
 
 /// The problem that tells a client that no origin answered.

@@ -71,10 +71,7 @@ impl Route {
 
     /// Whether the address may cost an origin something.
     pub(crate) const fn is_of_a_sale(&self) -> bool {
-        matches!(
-            self,
-            Self::Sale(_) | Self::Orders(_) | Self::Order(..) | Self::Change(..)
-        )
+        matches!(self, Self::Sale(_) | Self::Orders(_) | Self::Order(..) | Self::Change(..))
     }
 
     /// The order that the address names.
@@ -104,13 +101,8 @@ impl Route {
 /// The path of an absolute URL, without its query.
 pub(crate) fn path_of(url: &str) -> &str {
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = after_scheme
-        .find('/')
-        .and_then(|start| after_scheme.get(start..))
-        .unwrap_or("/");
-    path.find(['?', '#'])
-        .and_then(|end| path.get(..end))
-        .unwrap_or(path)
+    let path = after_scheme.find('/').and_then(|start| after_scheme.get(start..)).unwrap_or("/");
+    path.find(['?', '#']).and_then(|end| path.get(..end)).unwrap_or(path)
 }
 
 /// An order id as it stands in an address: it may hold any visible character, written as `%2F`.
@@ -121,9 +113,7 @@ fn order_id(part: &str) -> Result<OrderId, IdError> {
     let mut text = String::new();
     let mut rest = part;
     while let Some((plain, escape)) = rest.split_once('%') {
-        let byte = escape
-            .get(..2)
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let byte = escape.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
         text.push_str(plain);
         text.push(byte.ok_or(IdError::Order)?.into());
         rest = escape.get(2..).unwrap_or_default();
@@ -200,17 +190,10 @@ mod tests {
         let id = r"..\..\..\admin/sales?x#y%z+";
         let order = Route::Order(SaleId::parse("demo").unwrap(), OrderId::parse(id).unwrap());
         let path = order.path();
-        assert!(
-            path.ends_with("..%5C..%5C..%5Cadmin%2Fsales%3Fx%23y%25z%2B"),
-            "{path}"
-        );
+        assert!(path.ends_with("..%5C..%5C..%5Cadmin%2Fsales%3Fx%23y%25z%2B"), "{path}");
         assert_eq!(Route::of(&path), Ok(Some(order)));
         let raw = Route::of(r"/v1/sales/demo/orders/..\..\..\..\v1\admin").unwrap();
-        assert!(
-            raw.unwrap()
-                .path()
-                .ends_with("..%5C..%5C..%5C..%5Cv1%5Cadmin")
-        );
+        assert!(raw.unwrap().path().ends_with("..%5C..%5C..%5C..%5Cv1%5Cadmin"));
     }
 
     #[test]

@@ -69,14 +69,7 @@ impl UpstreamRequest<'_> {
             path: &self.path,
         };
         let init = |order, untold: &Option<EdgeCounts>| {
-            request_headers::init(
-                forwarded,
-                client,
-                order,
-                body,
-                untold.as_ref(),
-                runtime::wall(),
-            )
+            request_headers::init(forwarded, client, order, body, untold.as_ref(), runtime::wall())
         };
         let mut asks = init(order, untold);
         let mut repeats = false;
@@ -84,8 +77,7 @@ impl UpstreamRequest<'_> {
             let now = runtime::now();
             let buyer = self.buyer.as_ref();
             let Some((attempt, url)) =
-                self.isolate
-                    .next_origin(&mut forwarding, client, buyer, now, &self.path)
+                self.isolate.next_origin(&mut forwarding, client, buyer, now, &self.path)
             else {
                 break;
             };
@@ -105,16 +97,12 @@ impl UpstreamRequest<'_> {
             if verdict == AttemptVerdict::Failed {
                 self.isolate.count_failed(self.sale);
             }
-            if let Some(why) = reply
-                .as_ref()
-                .filter(|_| verdict == AttemptVerdict::Doubted)
-            {
+            if let Some(why) = reply.as_ref().filter(|_| verdict == AttemptVerdict::Doubted) {
                 let why = response::doubt(why).unwrap_or_default();
                 self.isolate.rejected_by(attempt.index, &why);
             }
             let unread =
-                self.isolate
-                    .observed(&mut forwarding, &attempt, verdict, wait, reply, heard);
+                self.isolate.observed(&mut forwarding, &attempt, verdict, wait, reply, heard);
             discard(unread);
         }
         let (outcome, unread) = forwarding.end();

@@ -224,18 +224,10 @@ pub const HOLD_TIMES_MAX: usize = 16;
 /// Exact stock is public at or above this number of free tickets only.
 pub const PUBLIC_STOCK_FLOOR: u32 = 100;
 
-const _: () = assert!(
-    2 * LEDGER_DEADLINE_MS < ORIGIN_DEADLINE_MS,
-    "an origin can resend once"
-);
-const _: () = assert!(
-    ORIGIN_DEADLINE_MS < EDGE_ATTEMPT_MS,
-    "the origin gives up before the edge"
-);
-const _: () = assert!(
-    2 * EDGE_ATTEMPT_MS < EDGE_DEADLINE_MS,
-    "two hung origins leave time for a third"
-);
+const _: () = assert!(2 * LEDGER_DEADLINE_MS < ORIGIN_DEADLINE_MS, "an origin can resend once");
+const _: () = assert!(ORIGIN_DEADLINE_MS < EDGE_ATTEMPT_MS, "the origin gives up before the edge");
+const _: () =
+    assert!(2 * EDGE_ATTEMPT_MS < EDGE_DEADLINE_MS, "two hung origins leave time for a third");
 const _: () = assert!(
     2 * EDGE_DEADLINE_MS < SIGNATURE_WINDOW_MS,
     "one signature serves all attempts, also between clocks that differ by some seconds"
@@ -245,18 +237,12 @@ const _: () = assert!(
     "silence is noticed within a second, and not by one look alone"
 );
 const _: () = assert!(BATCH_MAX * 2 < 7_900, "Lua can unpack the widest call");
-const _: () = assert!(
-    RESTORE_BATCH_MAX * 2 + 8 < 7_900,
-    "Lua can unpack the widest call of restore.lua"
-);
-const _: () = assert!(
-    HEAL_PATIENCE_MS < HEAL_LONGEST_MS,
-    "a silent node is given up before one that beats"
-);
+const _: () =
+    assert!(RESTORE_BATCH_MAX * 2 + 8 < 7_900, "Lua can unpack the widest call of restore.lua");
+const _: () =
+    assert!(HEAL_PATIENCE_MS < HEAL_LONGEST_MS, "a silent node is given up before one that beats");
 const _: () = assert!(BATCH_MAX <= QUEUE_MAX, "a full batch can gather");
 const _: () = assert!(WINDOW_MIN_MS <= WINDOW_MAX_MS && COLD_ROUND_MS <= WINDOW_MAX_MS);
-const _: () = assert!(
-    BEAT_MS * (BEATS_MAX as u64) > COLD_ROUND_MS,
-    "waiting outlasts a cold round"
-);
+const _: () =
+    assert!(BEAT_MS * (BEATS_MAX as u64) > COLD_ROUND_MS, "waiting outlasts a cold round");
 const _: () = assert!(ORDER_ID_MIN <= ORDER_ID_MAX && ORDER_ID_MAX <= 255);

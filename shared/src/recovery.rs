@@ -69,11 +69,7 @@ pub fn duty(look: &RecoveryLookup, mine: Mine) -> Duty {
     }
     let lacks = behind || mine.noted > look.found || mine.in_lost;
     let begun = look.mark.is_some_and(|made| made < Pass::Last as u8);
-    if lacks || begun || look.marks_only {
-        Duty::Restore
-    } else {
-        Duty::Adopt
-    }
+    if lacks || begun || look.marks_only { Duty::Restore } else { Duty::Adopt }
 }
 
 /// Whether an entry at `commit_seq` lies in one of the ranges that were lost.
@@ -133,10 +129,7 @@ impl AwaitedNodes {
     /// The roster that node `me` keeps; `None` = a caller that is no node.
     #[must_use]
     pub fn new(me: Option<u16>) -> Self {
-        Self {
-            me,
-            ..Self::default()
-        }
+        Self { me, ..Self::default() }
     }
 
     /// `history` was seen; the nodes in `lived` lived at the last beat before. Answers whether it
@@ -148,10 +141,7 @@ impl AwaitedNodes {
         self.since.insert(history.to_owned(), now);
         for node in lived {
             let beat = UnixMillis(0);
-            self.lived
-                .entry(*node)
-                .or_insert(Lived { beat, seen: now })
-                .seen = now;
+            self.lived.entry(*node).or_insert(Lived { beat, seen: now }).seen = now;
         }
         true
     }
@@ -181,8 +171,7 @@ impl AwaitedNodes {
     pub fn receive(&mut self, nodes: Nodes, now: u64) {
         // A node that is not in the ledger's list any more left with nothing to restore.
         let before = &self.nodes.known;
-        self.lived
-            .retain(|node, _| nodes.known.contains_key(node) || !before.contains_key(node));
+        self.lived.retain(|node, _| nodes.known.contains_key(node) || !before.contains_key(node));
         for (node, known) in &nodes.known {
             // One that another node just found silent may have lived when the history began.
             let fresh = nodes.at.since(known.beat) < HEAL_PATIENCE_MS;
@@ -214,19 +203,10 @@ impl AwaitedNodes {
     /// Whom the sales of `history` wait for.
     #[must_use]
     pub fn view(&self, history: &str, now: u64) -> View {
-        let mut view = View {
-            history: history.to_owned(),
-            ..View::default()
-        };
+        let mut view = View { history: history.to_owned(), ..View::default() };
         let since = self.since.get(history).copied().unwrap_or(now);
-        let nodes: BTreeSet<u16> = self
-            .nodes
-            .known
-            .keys()
-            .chain(self.lived.keys())
-            .chain(&self.me)
-            .copied()
-            .collect();
+        let nodes: BTreeSet<u16> =
+            self.nodes.known.keys().chain(self.lived.keys()).chain(&self.me).copied().collect();
         for node in nodes {
             let own = self.me == Some(node) && self.declared.contains(history);
             let known = self.nodes.known.get(&node);
@@ -378,48 +358,28 @@ mod tests {
     }
 
     fn nodes(at: u64, known: &[(u16, Known)]) -> Nodes {
-        Nodes {
-            at: UnixMillis(at),
-            known: known.iter().cloned().collect(),
-            ..Nodes::default()
-        }
+        Nodes { at: UnixMillis(at), known: known.iter().cloned().collect(), ..Nodes::default() }
     }
 
     #[test]
     fn a_sale_that_has_all_that_a_node_knows_asks_nothing_of_it() {
-        let mine = Mine {
-            received: 10,
-            noted: 10,
-            in_lost: false,
-        };
+        let mine = Mine { received: 10, noted: 10, in_lost: false };
         assert_eq!(duty(&lookup(), mine), Duty::Adopt);
-        let whole = RecoveryLookup {
-            whole: true,
-            ..lookup()
-        };
-        let newer = Mine {
-            received: 12,
-            ..mine
-        };
+        let whole = RecoveryLookup { whole: true, ..lookup() };
+        let newer = Mine { received: 12, ..mine };
         // One that was created again under its name after it was lost.
         assert_eq!(duty(&whole, newer), Duty::Restore);
         assert_eq!(duty(&lookup(), newer), Duty::Restore);
         let noted = Mine { noted: 11, ..mine };
         assert_eq!(duty(&lookup(), noted), Duty::Restore);
-        let lost = Mine {
-            in_lost: true,
-            ..mine
-        };
+        let lost = Mine { in_lost: true, ..mine };
         assert_eq!(duty(&lookup(), lost), Duty::Restore);
         assert_eq!(duty(&whole, lost), Duty::Late);
     }
 
     #[test]
     fn a_node_that_registered_before_it_died_makes_its_passes_when_it_is_back() {
-        let marked = |mark| RecoveryLookup {
-            mark: Some(mark),
-            ..lookup()
-        };
+        let marked = |mark| RecoveryLookup { mark: Some(mark), ..lookup() };
         assert_eq!(duty(&marked(0), Mine::default()), Duty::Restore);
         assert_eq!(duty(&marked(2), Mine::default()), Duty::Restore);
         assert_eq!(duty(&marked(3), Mine::default()), Duty::Adopt);
@@ -433,11 +393,7 @@ mod tests {
         let mut now = 1_000;
         // Node 2 beats each second and does not declare; node 3 never beats.
         while now < 1_000 + HEAL_LONGEST_MS {
-            let list = [
-                (1, known(1, now, &[H])),
-                (2, known(1, now, &[])),
-                (3, known(1, 500, &[])),
-            ];
+            let list = [(1, known(1, now, &[H])), (2, known(1, now, &[])), (3, known(1, 500, &[]))];
             roster.receive(nodes(now, &list), now);
             let view = roster.view(H, now);
             let three = view.awaited.contains(&(3, false));
@@ -474,11 +430,8 @@ mod tests {
     fn a_node_that_fell_silent_long_ago_is_missing_at_once_and_one_that_left_is_not() {
         let mut roster = AwaitedNodes::new(Some(1));
         roster.begin(H, &BTreeSet::from([1]), 0);
-        let list = [
-            (1, known(1, 99_000, &[H])),
-            (2, known(0, 1_000, &[])),
-            (3, known(1, 99_000, &[H])),
-        ];
+        let list =
+            [(1, known(1, 99_000, &[H])), (2, known(0, 1_000, &[])), (3, known(1, 99_000, &[H]))];
         roster.receive(nodes(100_000, &list), 0);
         assert_eq!(roster.view(H, 0).missing, [(2, false)]);
         // Node 3 stops and leaves.
@@ -505,10 +458,7 @@ mod tests {
         assert_eq!(turn.next(stage(None)), Next::Make(Pass::First));
         turn.has_made(Pass::First, true);
         assert_eq!(turn.next(stage(None)), Next::Wait);
-        assert_eq!(
-            turn.next(stage(Some(Pass::First))),
-            Next::Make(Pass::Second)
-        );
+        assert_eq!(turn.next(stage(Some(Pass::First))), Next::Make(Pass::Second));
         turn.has_made(Pass::Second, true);
         assert_eq!(turn.next(stage(Some(Pass::First))), Next::Wait);
         assert_eq!(turn.next(stage(Some(Pass::Second))), Next::Make(Pass::Last));
@@ -522,10 +472,7 @@ mod tests {
 
     #[test]
     fn each_sale_is_in_the_share_of_one_node() {
-        let view = View {
-            awaited: vec![(1, true), (4, true), (9, true)],
-            ..View::default()
-        };
+        let view = View { awaited: vec![(1, true), (4, true), (9, true)], ..View::default() };
         assert_eq!([1, 4, 9].map(|me| view.share(me)), [(0, 3), (1, 3), (2, 3)]);
     }
 }

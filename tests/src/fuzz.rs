@@ -60,9 +60,7 @@ fn assert_visible(id: &str) {
 
 /// The body of an order.
 pub fn order_body(bytes: &[u8]) {
-    order_body_with(bytes, |request| {
-        request.parse().map_err(|error| error.to_string())
-    });
+    order_body_with(bytes, |request| request.parse().map_err(|error| error.to_string()));
 }
 
 /// The same, read by `parse`.
@@ -141,9 +139,7 @@ pub fn counts_with(bytes: &[u8], add: impl Fn(&mut EdgeCounts, &EdgeCounts)) {
 /// The signature of an edge, over a request whose path is the rest of the input. No input has a
 /// right one for another path than that of the corpus.
 pub fn signature(bytes: &[u8]) {
-    signature_with(bytes, |header, signed, now| {
-        verify(&keys(), Some(header), signed, now).is_ok()
-    });
+    signature_with(bytes, |header, signed, now| verify(&keys(), Some(header), signed, now).is_ok());
 }
 
 /// The same, checked by `believes`.
@@ -169,9 +165,7 @@ pub fn signature_with(bytes: &[u8], believes: impl Fn(&str, &Signed<'_>, UnixMil
 
 /// The shop's word on a buyer. Nobody but ada has one.
 pub fn token(bytes: &[u8]) {
-    token_with(bytes, |text, now| {
-        buyer_token::check(&keys(), Some(text), &sale(), now).ok()
-    });
+    token_with(bytes, |text, now| buyer_token::check(&keys(), Some(text), &sale(), now).ok());
 }
 
 /// The same, checked by `check`.
@@ -196,9 +190,7 @@ pub fn trace(bytes: &[u8]) {
 /// Variables of edge and node, one a line: the table of origins, a balance, a rate, keys, the
 /// address of Redis.
 pub fn config(bytes: &[u8]) {
-    config_with(bytes, |secret| {
-        KeyRing::parse(secret).err().map(|error| error.to_string())
-    });
+    config_with(bytes, |secret| KeyRing::parse(secret).err().map(|error| error.to_string()));
 }
 
 /// The same, with keys that `complains` reads.
@@ -222,19 +214,14 @@ pub fn config_with(bytes: &[u8], complains: impl Fn(&str) -> Option<String>) {
     let secret = next();
     if let Some(sentence) = complains(secret) {
         // A short one may be part of the sentence by chance.
-        assert!(
-            secret.len() < 32 || !sentence.contains(secret),
-            "{sentence}"
-        );
+        assert!(secret.len() < 32 || !sentence.contains(secret), "{sentence}");
     }
     let _ = LedgerUrl::parse(next());
 }
 
 /// What Redis sends back for a batch of two orders, as it is on the wire.
 pub fn reply(bytes: &[u8]) {
-    reply_with(bytes, |orders, parts| {
-        reserve_batch::read(orders, parts).ok()
-    });
+    reply_with(bytes, |orders, parts| reserve_batch::read(orders, parts).ok());
 }
 
 /// The same, read by `read`.

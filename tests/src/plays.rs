@@ -117,14 +117,8 @@ pub fn on_test_clock(name: &str, text: String) -> String {
     if !["beat", "claim", "recovery"].contains(&name) {
         return world::on_test_clock(name, text);
     }
-    assert!(
-        text.contains(CLOCK),
-        "{name}.lua reads the clock where the tests expect it"
-    );
-    text.replace(
-        CLOCK,
-        "local now = tonumber(redis.call('GET', KEYS[1] .. ':clock'))",
-    )
+    assert!(text.contains(CLOCK), "{name}.lua reads the clock where the tests expect it");
+    text.replace(CLOCK, "local now = tonumber(redis.call('GET', KEYS[1] .. ':clock'))")
 }
 
 /// Plays on one Redis with one set of scripts.
@@ -150,16 +144,10 @@ impl<'a> TranscriptStage<'a> {
         let say = |error: RedisError| error.to_string();
         let client = redis::Client::open(redis.url()).map_err(say)?;
         let mut connection = client.get_connection().map_err(say)?;
-        connection
-            .set_read_timeout(Some(Duration::from_secs(1)))
-            .map_err(say)?;
-        let info: String = redis::cmd("INFO")
-            .arg("replication")
-            .query(&mut connection)
-            .map_err(say)?;
-        let history = info
-            .lines()
-            .find_map(|line| line.strip_prefix("master_replid:"));
+        connection.set_read_timeout(Some(Duration::from_secs(1))).map_err(say)?;
+        let info: String =
+            redis::cmd("INFO").arg("replication").query(&mut connection).map_err(say)?;
+        let history = info.lines().find_map(|line| line.strip_prefix("master_replid:"));
         Ok(Self {
             connection,
             scripts,
@@ -211,13 +199,9 @@ impl<'a> TranscriptStage<'a> {
     pub fn reads_the_clock_of_redis(&mut self) -> Result<(), String> {
         self.sale = format!("play-{:x}", fastrand::u64(..));
         self.say("create 0 1 0 0 0 0 1 open")?;
-        for said in [
-            "snapshot 0",
-            "beat 1 1 1000 1000 -",
-            "claim 1 a b start 1000 1000",
-            "recovery 1 h 0",
-        ]
-        .repeat(MOMENTS)
+        for said in
+            ["snapshot 0", "beat 1 1 1000 1000 -", "claim 1 a b start 1000 1000", "recovery 1 h 0"]
+                .repeat(MOMENTS)
         {
             let words: Vec<String> = said.split(' ').map(str::to_owned).collect();
             let mut asked = redis::pipe();
@@ -350,9 +334,7 @@ impl<'a> TranscriptStage<'a> {
             }
             other => format!("{other:?}"),
         };
-        text.replace(&self.history, "HISTORY")
-            .replace(&self.sale, "SALE")
-            .replace('\n', " / ")
+        text.replace(&self.history, "HISTORY").replace(&self.sale, "SALE").replace('\n', " / ")
     }
 
     /// All that is stored for the sale, a line a key.

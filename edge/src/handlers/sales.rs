@@ -68,10 +68,7 @@ async fn ask(
         return Ok(response::of_origin(reply));
     };
     let node = bindings::node(&reply);
-    let Some(body) = watch
-        .text(&reply, runtime::now().plus(EDGE_ATTEMPT_MS))
-        .await
-    else {
+    let Some(body) = watch.text(&reply, runtime::now().plus(EDGE_ATTEMPT_MS)).await else {
         return response::problem(&response::unanswered(LostRequest::NotSent, chance));
     };
     isolate.keep(sale, asked, &body);

@@ -52,10 +52,7 @@ pub(crate) fn wall() -> UnixMillis {
 /// Fills `bytes` from the runtime's cryptographic source.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), JsValue> {
     let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    scope
-        .crypto()?
-        .get_random_values_with_u8_array(bytes)
-        .map(|_| ())
+    scope.crypto()?.get_random_values_with_u8_array(bytes).map(|_| ())
 }
 
 /// Waits on a timer of this request's own.

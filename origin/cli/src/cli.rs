@@ -198,12 +198,7 @@ Orders are taken from edges only, which sign what they send; see docs/SECURITY.m
 SIGTERM or Ctrl-C: takes no more orders, finishes those that wait, exits with 0 within 10 s.")]
 pub struct ServeFlags {
     /// Address for orders; port 0 takes any free one
-    #[arg(
-        long,
-        env = "LASTSEAT_LISTEN",
-        default_value = "127.0.0.1:3001",
-        value_name = "IP:PORT"
-    )]
+    #[arg(long, env = "LASTSEAT_LISTEN", default_value = "127.0.0.1:3001", value_name = "IP:PORT")]
     pub listen: String,
     /// Address for operators: admin calls and /metrics
     #[arg(
@@ -214,20 +209,10 @@ pub struct ServeFlags {
     )]
     pub admin_listen: String,
     /// Number of this node; each node of a ledger has its own
-    #[arg(
-        long,
-        env = "LASTSEAT_NODE",
-        default_value = "1",
-        value_name = "1..65535"
-    )]
+    #[arg(long, env = "LASTSEAT_NODE", default_value = "1", value_name = "1..65535")]
     pub node: String,
     /// Share of this node beside the others
-    #[arg(
-        long,
-        env = "LASTSEAT_WEIGHT",
-        default_value = "1",
-        value_name = "1..1000"
-    )]
+    #[arg(long, env = "LASTSEAT_WEIGHT", default_value = "1", value_name = "1..1000")]
     pub weight: String,
     /// Bearer token of the admin calls; without it they are refused
     #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
@@ -293,12 +278,7 @@ pub struct ClusterFlags {
     )]
     pub ports: String,
     /// Weights of the nodes, one for each
-    #[arg(
-        long,
-        env = "LASTSEAT_WEIGHTS",
-        default_value = "1,2,3,4",
-        value_name = "WEIGHTS"
-    )]
+    #[arg(long, env = "LASTSEAT_WEIGHTS", default_value = "1,2,3,4", value_name = "WEIGHTS")]
     pub weights: String,
     /// Threads of each node; when absent its share of half the processors, the rest is for Redis
     /// and edges
@@ -338,44 +318,19 @@ pub struct ClusterFlags {
     #[arg(long)]
     pub demo: bool,
     /// Tickets of the sale "demo"
-    #[arg(
-        long,
-        env = "LASTSEAT_DEMO_TICKETS",
-        default_value = "10000",
-        value_name = "NUMBER"
-    )]
+    #[arg(long, env = "LASTSEAT_DEMO_TICKETS", default_value = "10000", value_name = "NUMBER")]
     pub demo_tickets: String,
     /// Run edges, too: none, wrangler or workerd
-    #[arg(
-        long,
-        env = "LASTSEAT_EDGE",
-        default_value = "none",
-        value_name = "KIND"
-    )]
+    #[arg(long, env = "LASTSEAT_EDGE", default_value = "none", value_name = "KIND")]
     pub edge: String,
     /// How many edges
-    #[arg(
-        long,
-        env = "LASTSEAT_EDGES",
-        default_value = "1",
-        value_name = "NUMBER"
-    )]
+    #[arg(long, env = "LASTSEAT_EDGES", default_value = "1", value_name = "NUMBER")]
     pub edges: String,
     /// Processes that share the port of each edge of workerd: one of them uses one core (Linux)
-    #[arg(
-        long,
-        env = "LASTSEAT_WORKERS",
-        default_value = "1",
-        value_name = "NUMBER"
-    )]
+    #[arg(long, env = "LASTSEAT_WORKERS", default_value = "1", value_name = "NUMBER")]
     pub workers: String,
     /// Port of the first edge, the others follow; 0 takes any free ones
-    #[arg(
-        long,
-        env = "LASTSEAT_EDGE_PORT",
-        default_value = "8787",
-        value_name = "PORT"
-    )]
+    #[arg(long, env = "LASTSEAT_EDGE_PORT", default_value = "8787", value_name = "PORT")]
     pub edge_port: String,
 }
 
@@ -396,12 +351,7 @@ pub struct AuditFlags {
     #[arg(long, value_name = "ORDER", requires = "repair_plan")]
     pub except: Vec<String>,
     /// What becomes of log entries that are ahead of the sale: finish or undo
-    #[arg(
-        long,
-        value_name = "finish|undo",
-        default_value = "finish",
-        requires = "repair_plan"
-    )]
+    #[arg(long, value_name = "finish|undo", default_value = "finish", requires = "repair_plan")]
     pub ahead: String,
     /// How many tickets the sale has, where it does not know or more are taken
     #[arg(long, value_name = "TICKETS", requires = "repair_plan")]

@@ -14,10 +14,7 @@ pub struct Failure {
 impl Failure {
     /// Something outside of the command line is wrong. Exit code 1.
     pub fn runtime(sentence: impl fmt::Display) -> Self {
-        Self {
-            code: 1,
-            sentences: vec![sentence.to_string()],
-        }
+        Self { code: 1, sentences: vec![sentence.to_string()] }
     }
 
     /// Flags or environment make no sense; all that is wrong, at once. Exit code 2.

@@ -91,9 +91,9 @@ impl ExportedLog {
                 continue;
             }
             match serde_json::from_slice::<Line>(&text) {
-                Ok(line) if line.sale == sale.as_str() => journal
-                    .take(&line)
-                    .map_err(|what| format!("line {number}: {what}"))?,
+                Ok(line) if line.sale == sale.as_str() => {
+                    journal.take(&line).map_err(|what| format!("line {number}: {what}"))?
+                }
                 Ok(_) => {}
                 Err(_) if !whole && (read as u64) < LINE_MAX => journal.cut = true,
                 Err(e) => {
@@ -139,11 +139,7 @@ impl ExportedLog {
             _ => return Ok(()),
         };
         let place = *self.places.entry(id.clone()).or_insert_with(|| {
-            self.orders.push(ExportedOrder {
-                id,
-                grant: None,
-                fate,
-            });
+            self.orders.push(ExportedOrder { id, grant: None, fate });
             self.orders.len() - 1
         });
         let told = &mut self.orders[place];
@@ -179,9 +175,7 @@ mod tests {
             + &line(2, "held", ADA)
             + &line(3, "confirmed", PAID);
         let journal = read(&text).unwrap();
-        let [told] = &journal.orders[..] else {
-            panic!("{:?}", journal.orders)
-        };
+        let [told] = &journal.orders[..] else { panic!("{:?}", journal.orders) };
         let two = Quantity::new(2).unwrap();
         assert_eq!(told.grant, Some((BuyerId::parse("ada").unwrap(), two)));
         assert_eq!(told.fate, Fate::Confirmed(Quantity::new(1).unwrap()));

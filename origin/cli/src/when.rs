@@ -8,13 +8,8 @@ use shared::UnixMillis;
 use std::str::FromStr;
 
 /// Units of a duration, in milliseconds.
-const UNITS: [(&str, u64); 5] = [
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
+const UNITS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// A duration in milliseconds: `90s`, `10m`, `2h`, `1d`, `500ms` or `500`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +23,7 @@ impl FromStr for Span {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         let unit = if unit.is_empty() { "ms" } else { unit };
-        let (_, ms) = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .ok_or_else(wrong)?;
+        let (_, ms) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
         let number: u64 = number.parse().map_err(|_| wrong())?;
         number.checked_mul(*ms).map(Self).ok_or_else(wrong)
     }
@@ -83,26 +75,12 @@ mod tests {
 
     #[test]
     fn a_duration_has_a_unit_or_is_in_milliseconds() {
-        for (text, ms) in [
-            ("90s", 90_000),
-            ("10m", 600_000),
-            ("2h", 7_200_000),
-            ("0", 0),
-        ] {
+        for (text, ms) in [("90s", 90_000), ("10m", 600_000), ("2h", 7_200_000), ("0", 0)] {
             assert_eq!(text.parse(), Ok(Span(ms)), "{text}");
         }
         assert_eq!("1d".parse(), Ok(Span(86_400_000)));
         assert_eq!("250ms".parse(), Ok(Span(250)));
-        for text in [
-            "",
-            "s",
-            "-1s",
-            "1.5h",
-            "10 m",
-            "10x",
-            "99999999999999999d",
-            "é",
-        ] {
+        for text in ["", "s", "-1s", "1.5h", "10 m", "10x", "99999999999999999d", "é"] {
             assert!(text.parse::<Span>().unwrap_err().contains("10m"), "{text}");
         }
     }
@@ -120,14 +98,7 @@ mod tests {
             let moment: MomentArg = text.parse().unwrap();
             assert_eq!(moment.from(now), UnixMillis(ms), "{text}");
         }
-        for text in [
-            "",
-            "+",
-            "-5",
-            "tomorrow",
-            "2026-11-23",
-            "2026-11-23T10:00:00+01:00",
-        ] {
+        for text in ["", "+", "-5", "tomorrow", "2026-11-23", "2026-11-23T10:00:00+01:00"] {
             assert!(text.parse::<MomentArg>().is_err(), "{text}");
         }
         assert!("18446744073709551615".parse::<MomentArg>().is_err());

@@ -82,11 +82,7 @@ impl EdgeMember {
     fn wrangler(&self) -> Result<Command, String> {
         let script = self.installed("wrangler/bin/wrangler.js")?;
         let own_node = self.root.join("node_modules/.bin/node");
-        let node = if own_node.exists() {
-            own_node
-        } else {
-            PathBuf::from("node")
-        };
+        let node = if own_node.exists() { own_node } else { PathBuf::from("node") };
         let failed = |e: io::Error| format!("{} cannot be started: {e}", self.name());
         let inspector = process::free_port().map_err(failed)?;
         let mut command = process::bound(node).map_err(failed)?;
@@ -97,14 +93,8 @@ impl EdgeMember {
             &self.port.to_string(),
         ]);
         command.args(["--inspector-port", &inspector.to_string()]);
-        command
-            .arg("--persist-to")
-            .arg(self.directory.join("state"));
-        command.args([
-            "--log-level",
-            "error",
-            "--show-interactive-dev-session=false",
-        ]);
+        command.arg("--persist-to").arg(self.directory.join("state"));
+        command.args(["--log-level", "error", "--show-interactive-dev-session=false"]);
         command.args(["--var", &format!("ORIGINS:{}", self.origins)]);
         if let Some(rate) = &self.client_rate {
             command.args(["--var", &format!("CLIENT_RATE:{rate}")]);
@@ -154,10 +144,7 @@ impl EdgeMember {
         if path.exists() {
             Ok(path)
         } else {
-            Err(format!(
-                "{} is missing. Install it with: make setup",
-                path.display()
-            ))
+            Err(format!("{} is missing. Install it with: make setup", path.display()))
         }
     }
 

@@ -50,18 +50,12 @@ impl Keys {
         let kept = || variable(&root?.join(FILE), BUYER_KEY);
         let buyer = config.buyer_key.clone().or_else(kept);
         key_ring(BUYER_KEY, buyer.as_ref())?;
-        Ok(Self {
-            edge,
-            buyer,
-            known_to_wrangler,
-        })
+        Ok(Self { edge, buyer, known_to_wrangler })
     }
 
     /// The file that gives a wrangler these keys and no others.
     pub(super) fn write_env_file(&self, path: &Path) -> io::Result<()> {
-        let lines = self
-            .named()
-            .map(|(name, key)| format!("{name}=\"{}\"\n", key.reveal()));
+        let lines = self.named().map(|(name, key)| format!("{name}=\"{}\"\n", key.reveal()));
         super::state_file::write_private(path, lines.collect::<String>().as_bytes())
     }
 

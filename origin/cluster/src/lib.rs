@@ -100,10 +100,7 @@ impl Cluster {
         let roster = ClusterState {
             edges: Vec::new(),
             nodes: Vec::new(),
-            redis: RedisEntry {
-                url: String::new(),
-                pid: None,
-            },
+            redis: RedisEntry { url: String::new(), pid: None },
             admin_token: tokens.admin.reveal().to_owned(),
             shop_token: tokens.shop.reveal().to_owned(),
         };
@@ -126,8 +123,7 @@ impl Cluster {
             Some(url) => url.clone(),
             None => self.start_redis(config).await?,
         };
-        self.board
-            .change(|roster| redis_url.reveal().clone_into(&mut roster.redis.url));
+        self.board.change(|roster| redis_url.reveal().clone_into(&mut roster.redis.url));
         let demo = prepare_ledger(&redis_url, config).await?;
         let setting = Arc::new(NodeSetting {
             redis_url,
@@ -311,14 +307,8 @@ async fn prepare_ledger(url: &Secret, config: &ClusterConfig) -> Result<Option<S
 
 /// All taken ports at once, before anything is started.
 fn check_ports(config: &ClusterConfig) -> Result<(), String> {
-    let nodes = config
-        .nodes
-        .iter()
-        .flat_map(|node| [node.port, node.admin_port]);
-    let edges = config
-        .edges
-        .iter()
-        .flat_map(|(_, plans)| plans.iter().map(|plan| plan.port));
+    let nodes = config.nodes.iter().flat_map(|node| [node.port, node.admin_port]);
+    let edges = config.edges.iter().flat_map(|(_, plans)| plans.iter().map(|plan| plan.port));
     let taken: Vec<String> = nodes
         .chain(edges)
         .chain(config.redis_port)

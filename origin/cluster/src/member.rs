@@ -52,10 +52,7 @@ impl MemberGroup {
     /// A tier without members.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            wish: watch::Sender::new(ShutdownSignal::Run),
-            keepers: Vec::new(),
-        }
+        Self { wish: watch::Sender::new(ShutdownSignal::Run), keepers: Vec::new() }
     }
 
     /// Starts `members` side by side, waits until all are ready, and keeps them running from then
@@ -77,8 +74,7 @@ impl MemberGroup {
         while let Some(started) = starting.join_next().await {
             let (member, launched) = started.map_err(|e| e.to_string())?;
             let wish = self.wish.subscribe();
-            self.keepers
-                .push(tokio::spawn(keep(member, launched?, wish)));
+            self.keepers.push(tokio::spawn(keep(member, launched?, wish)));
         }
         Ok(())
     }
@@ -134,10 +130,7 @@ async fn keep(mut member: impl Member, first: Running, mut wish: watch::Receiver
             if begun.elapsed() > LIVED {
                 pause = PAUSE;
             }
-            warn!(
-                "{} ended ({how}); starting it again in {pause:?}",
-                member.name()
-            );
+            warn!("{} ended ({how}); starting it again in {pause:?}", member.name());
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -153,10 +146,7 @@ async fn keep(mut member: impl Member, first: Running, mut wish: watch::Receiver
                 info!("{} runs again", member.name());
                 running = Some(process);
             }
-            Err(why) => warn!(
-                "{} did not start: {why}; trying again in {pause:?}",
-                member.name()
-            ),
+            Err(why) => warn!("{} did not start: {why}; trying again in {pause:?}", member.name()),
         }
     }
 }

@@ -64,13 +64,7 @@ impl Member for NodeMember {
     fn spawn(&mut self) -> Result<Running, String> {
         let start = || {
             let mut command = process::ourselves()?;
-            let NodePlan {
-                id,
-                weight,
-                port,
-                admin_port,
-                ..
-            } = self.plan;
+            let NodePlan { id, weight, port, admin_port, .. } = self.plan;
             command.arg("serve").arg("--json").arg("--stop-with-stdin");
             command.args(["--node", &id.to_string(), "--weight", &weight.to_string()]);
             command.args(["--listen", &format!("127.0.0.1:{port}")]);

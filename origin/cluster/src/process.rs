@@ -81,13 +81,7 @@ impl Running {
         let mut child = command.process_group(0).spawn()?;
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let group = group.ok_or_else(|| io::Error::other("the process ended at once"))?;
-        Ok(Self {
-            name: name.into(),
-            _stdin: child.stdin.take(),
-            child,
-            group,
-            ended: false,
-        })
+        Ok(Self { name: name.into(), _stdin: child.stdin.take(), child, group, ended: false })
     }
 
     /// Its process id.
@@ -158,10 +152,7 @@ pub fn runs(pid: u32) -> bool {
     let exists = Pid::from_raw(pid.cast_signed()).is_some_and(|pid| test_kill_process(pid).is_ok());
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // "<pid> (<name>) <state> ..."; the name may contain anything.
-    let state = stat
-        .rsplit(')')
-        .next()
-        .and_then(|rest| rest.trim_start().chars().next());
+    let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
     exists && !matches!(state, Some('Z' | 'X'))
 }
 
@@ -179,10 +170,7 @@ pub fn terminate(pid: u32) -> io::Result<()> {
 /// allow 1,024 at first and far more on request.
 pub fn allow_files() {
     let limit = getrlimit(Resource::Nofile);
-    let most = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
+    let most = Rlimit { current: limit.maximum, ..limit };
     if limit.current != limit.maximum
         && let Err(e) = setrlimit(Resource::Nofile, most)
     {
@@ -224,9 +212,7 @@ pub fn port_is_taken(port: u16) -> bool {
 /// The file cannot be made.
 pub fn print_to(command: &mut Command, path: &Path) -> io::Result<()> {
     let file = File::create(path)?;
-    command
-        .stdout(Stdio::from(file.try_clone()?))
-        .stderr(Stdio::from(file));
+    command.stdout(Stdio::from(file.try_clone()?)).stderr(Stdio::from(file));
     Ok(())
 }
 
@@ -235,10 +221,7 @@ pub fn print_to(command: &mut Command, path: &Path) -> io::Result<()> {
 pub fn tail(path: &Path) -> String {
     let text = std::fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = &lines[lines.len().saturating_sub(12)..];
     last.iter().map(|line| format!("\n    {line}")).collect()
 }

@@ -74,13 +74,7 @@ impl RedisServer {
             .and_then(|directory| Ok((socket_in(&directory)?, directory)));
         let (socket, directory) =
             prepared.map_err(|e| format!("{} cannot be used: {e}", directory.display()))?;
-        Ok(Self {
-            program,
-            directory,
-            socket,
-            port,
-            board,
-        })
+        Ok(Self { program, directory, socket, port, board })
     }
 
     /// Its address.
@@ -88,10 +82,7 @@ impl RedisServer {
     pub fn url(&self) -> String {
         // The path is read as that of a URL.
         let path = self.socket.to_string_lossy();
-        let path = path
-            .replace('%', "%25")
-            .replace('?', "%3F")
-            .replace('#', "%23");
+        let path = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
         format!("unix:{path}")
     }
 
@@ -135,20 +126,11 @@ impl RedisServer {
     /// Data directory and process of the Redis at our socket.
     async fn who_answers(&self) -> Option<(PathBuf, u32)> {
         let mut connection = self.connect().await.ok()?;
-        let config: HashMap<String, String> = redis::cmd("CONFIG")
-            .arg("GET")
-            .arg("dir")
-            .query_async(&mut connection)
-            .await
-            .ok()?;
-        let info: String = redis::cmd("INFO")
-            .arg("server")
-            .query_async(&mut connection)
-            .await
-            .ok()?;
-        let pid = info
-            .lines()
-            .find_map(|line| line.strip_prefix("process_id:"))?;
+        let config: HashMap<String, String> =
+            redis::cmd("CONFIG").arg("GET").arg("dir").query_async(&mut connection).await.ok()?;
+        let info: String =
+            redis::cmd("INFO").arg("server").query_async(&mut connection).await.ok()?;
+        let pid = info.lines().find_map(|line| line.strip_prefix("process_id:"))?;
         Some((PathBuf::from(config.get("dir")?), pid.trim().parse().ok()?))
     }
 
@@ -159,11 +141,7 @@ impl RedisServer {
     }
 
     fn pid_on_file(&self) -> Option<u32> {
-        std::fs::read_to_string(self.pid_file())
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
+        std::fs::read_to_string(self.pid_file()).ok()?.trim().parse().ok()
     }
 
     fn pid_file(&self) -> PathBuf {
@@ -226,25 +204,10 @@ impl Member for RedisServer {
             let mut command = process::bound("sh")?;
             command.args(["-c", PRIVATELY, "sh"]).arg(&self.program);
             command.arg("--dir").arg(&self.directory);
-            command
-                .arg("--unixsocket")
-                .arg(&self.socket)
-                .args(["--unixsocketperm", "700"]);
+            command.arg("--unixsocket").arg(&self.socket).args(["--unixsocketperm", "700"]);
             command.arg("--pidfile").arg(self.pid_file());
-            command.args([
-                "--port",
-                &self.port.unwrap_or(0).to_string(),
-                "--bind",
-                "127.0.0.1",
-            ]);
-            command.args([
-                "--appendonly",
-                "yes",
-                "--appendfsync",
-                "always",
-                "--save",
-                "",
-            ]);
+            command.args(["--port", &self.port.unwrap_or(0).to_string(), "--bind", "127.0.0.1"]);
+            command.args(["--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
             command.args(["--aof-load-truncated", "no"]);
             command.args(["--maxmemory-policy", "noeviction", "--daemonize", "no"]);
             process::print_to(&mut command, &self.log_file())?;
@@ -279,11 +242,7 @@ fn find(path: &OsStr) -> Option<PathBuf> {
     let directories: Vec<PathBuf> = std::env::split_paths(path).collect();
     PROGRAMS
         .iter()
-        .flat_map(|name| {
-            directories
-                .iter()
-                .map(move |directory| directory.join(name))
-        })
+        .flat_map(|name| directories.iter().map(move |directory| directory.join(name)))
         .find(|program| program.is_file())
 }
 
@@ -305,10 +264,7 @@ fn socket_in(directory: &Path) -> io::Result<PathBuf> {
     // Whoever else made it could put a Redis of theirs there.
     let found = std::fs::symlink_metadata(&short)?;
     if !found.is_dir() || found.uid() != me || found.mode() & 0o077 != 0 {
-        return Err(io::Error::other(format!(
-            "{} belongs to somebody else",
-            short.display()
-        )));
+        return Err(io::Error::other(format!("{} belongs to somebody else", short.display())));
     }
     Ok(short.join("redis.sock"))
 }
@@ -362,10 +318,7 @@ mod tests {
         }
         keep_private(&directory).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
-        assert_eq!(
-            [mode(&directory), mode(&inner), mode(&file)],
-            [0o700, 0o700, 0o600]
-        );
+        assert_eq!([mode(&directory), mode(&inner), mode(&file)], [0o700, 0o700, 0o600]);
         std::fs::remove_dir_all(directory).unwrap();
     }
 

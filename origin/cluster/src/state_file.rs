@@ -94,11 +94,7 @@ impl StateFile {
     /// A board for the cluster in `data_dir`.
     #[must_use]
     pub const fn new(roster: ClusterState, data_dir: PathBuf) -> Self {
-        Self {
-            roster: Mutex::new(roster),
-            data_dir,
-            published: AtomicBool::new(false),
-        }
+        Self { roster: Mutex::new(roster), data_dir, published: AtomicBool::new(false) }
     }
 
     /// What runs now.
@@ -176,9 +172,7 @@ impl fmt::Display for ClusterSummary<'_> {
         let roster = self.roster;
         writeln!(f)?;
         for workers in roster.edges.chunk_by(|a, b| a.number == b.number) {
-            let EdgeEntry {
-                number, url, zone, ..
-            } = &workers[0];
+            let EdgeEntry { number, url, zone, .. } = &workers[0];
             write!(f, "  edge {number}  {url}{}", InZone(zone.as_deref()))?;
             match workers.len() {
                 1 => writeln!(f)?,
@@ -186,19 +180,9 @@ impl fmt::Display for ClusterSummary<'_> {
             }
         }
         for node in &roster.nodes {
-            let NodeEntry {
-                id,
-                weight,
-                url,
-                admin,
-                zone,
-                ..
-            } = node;
+            let NodeEntry { id, weight, url, admin, zone, .. } = node;
             let zone = InZone(zone.as_deref());
-            writeln!(
-                f,
-                "  node {id}  {url}  weight {weight}{zone}  admin and metrics {admin}"
-            )?;
+            writeln!(f, "  node {id}  {url}  weight {weight}{zone}  admin and metrics {admin}")?;
         }
         if let Some(node) = roster.nodes.first() {
             let token = self.demo.map(|_| roster.admin_token.as_str());
@@ -290,20 +274,14 @@ mod tests {
         let roster = ClusterState {
             edges: vec![],
             nodes: vec![],
-            redis: RedisEntry {
-                url: "unix:/x".to_owned(),
-                pid: None,
-            },
+            redis: RedisEntry { url: "unix:/x".to_owned(), pid: None },
             admin_token: "secret".to_owned(),
             shop_token: "secret".to_owned(),
         };
         assert_eq!(ClusterState::read(&directory).unwrap(), None);
         roster.write(&directory).unwrap();
         assert_eq!(ClusterState::read(&directory).unwrap(), Some(roster));
-        let mode = std::fs::metadata(ClusterState::path(&directory))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = std::fs::metadata(ClusterState::path(&directory)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         std::fs::remove_dir_all(directory).unwrap();
     }

@@ -7,9 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// This machine's clock.
 #[must_use]
 pub fn now() -> UnixMillis {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
@@ -30,10 +28,6 @@ impl LedgerClock {
     /// The ledger's clock, estimated.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
-        UnixMillis(
-            now()
-                .0
-                .saturating_add_signed(self.ahead_ms.load(Ordering::Relaxed)),
-        )
+        UnixMillis(now().0.saturating_add_signed(self.ahead_ms.load(Ordering::Relaxed)))
     }
 }

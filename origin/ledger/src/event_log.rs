@@ -13,12 +13,7 @@ impl Ledger {
     pub async fn log(&self, sale: &SaleId, from: u64, count: usize) -> Result<Vec<Entry>, Fault> {
         let [.., key] = redis_keys::of_sale(sale);
         let mut command = redis::cmd("XRANGE");
-        command
-            .arg(key)
-            .arg(format!("{from}-0"))
-            .arg("+")
-            .arg("COUNT")
-            .arg(count);
+        command.arg(key).arg(format!("{from}-0")).arg("+").arg("COUNT").arg(count);
         let answer = self.call(&command).await?;
         let Value::Array(items) = &answer else {
             return Err(reply::strange("a log", &answer));
@@ -26,10 +21,7 @@ impl Ledger {
         let mut entries: Vec<Entry> = Vec::with_capacity(items.len());
         for item in items {
             let entry = read(item)?;
-            if entries
-                .last()
-                .is_some_and(|last| !entry.follows(last.commit_seq))
-            {
+            if entries.last().is_some_and(|last| !entry.follows(last.commit_seq)) {
                 return Err(Fault::Corrupt(format!(
                     "the log of sale {sale} has a gap before entry {}",
                     entry.commit_seq
@@ -67,9 +59,7 @@ pub fn read(item: &Value) -> Result<Entry, Fault> {
     let [id, Value::Array(fields)] = parts.as_slice() else {
         return Err(reply::strange("a log entry", item));
     };
-    let seq = reply::text(id)?
-        .strip_suffix("-0")
-        .and_then(|seq| seq.parse().ok());
+    let seq = reply::text(id)?.strip_suffix("-0").and_then(|seq| seq.parse().ok());
     match (seq, fields.as_slice()) {
         (Some(seq), [_, text]) => Entry::parse(seq, reply::text(text)?),
         _ => None,

@@ -125,10 +125,7 @@ impl Ledger {
     /// The same ledger with other script texts. For tests that plant faults.
     #[must_use]
     pub fn with_scripts(&self, scripts: Scripts) -> Self {
-        Self {
-            scripts: ScriptSet::Patched(Arc::new(scripts)),
-            ..self.clone()
-        }
+        Self { scripts: ScriptSet::Patched(Arc::new(scripts)), ..self.clone() }
     }
 
     /// The same ledger, reporting its calls to `observer`.
@@ -140,10 +137,7 @@ impl Ledger {
     /// The same ledger, noting in `acknowledged` what it acknowledges.
     #[must_use]
     pub fn keeping(self, acknowledged: AckJournal) -> Self {
-        Self {
-            acknowledged,
-            ..self
-        }
+        Self { acknowledged, ..self }
     }
 
     /// The ack journal of this process.
@@ -164,10 +158,7 @@ impl Ledger {
     /// The same ledger over a connection of its own, for calls that must not wait behind orders.
     #[must_use]
     pub fn aside(&self) -> Self {
-        Self {
-            link: self.link.another(),
-            ..self.clone()
-        }
+        Self { link: self.link.another(), ..self.clone() }
     }
 
     /// The server that `sale` was on when one was last connected to. Another one than before may
@@ -198,10 +189,7 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`]; `Unknown` means that the same batch must be sent again to learn the outcome.
     pub async fn reserve(&self, sale: &SaleId, batch: &[Reserve]) -> Reply<Vec<Verdict>> {
-        assert!(
-            (1..=BATCH_MAX).contains(&batch.len()),
-            "a batch has 1 to {BATCH_MAX} orders"
-        );
+        assert!((1..=BATCH_MAX).contains(&batch.len()), "a batch has 1 to {BATCH_MAX} orders");
         let script = &self.scripts().reserve;
         let (begun, sent) = (Instant::now(), self.acknowledged.now());
         let command = |heard| reserve_batch::command(script, sale, heard, batch);
@@ -223,9 +211,7 @@ impl Ledger {
             };
             acknowledges(order).then_some((&wish.id, order))
         });
-        self.acknowledged
-            .note(sale, &snapshot, granted, sent)
-            .map_err(|TooLate| replaced())?;
+        self.acknowledged.note(sale, &snapshot, granted, sent).map_err(|TooLate| replaced())?;
         self.observer.batch_decided(sale, &verdicts);
         Ok(Some((snapshot, verdicts)))
     }
@@ -243,24 +229,13 @@ impl Ledger {
     ) -> Result<(Snapshot, Created), Fault> {
         // Listed first: a listed sale that does not exist is skipped, an unlisted one would be
         // lost.
-        self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str()))
-            .await?;
+        self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str())).await?;
         let script = &self.scripts().create;
-        let state = if open {
-            SaleState::Open
-        } else {
-            SaleState::Scheduled
-        };
+        let state = if open { SaleState::Open } else { SaleState::Scheduled };
         let command = |heard| {
             let mut command = script.on(sale, heard);
-            command
-                .arg(capacity.get())
-                .arg(terms.opens_at.0)
-                .arg(terms.closes_at.0);
-            command
-                .arg(terms.hold_ms)
-                .arg(terms.buyer_limit)
-                .arg(terms.order_limit);
+            command.arg(capacity.get()).arg(terms.opens_at.0).arg(terms.closes_at.0);
+            command.arg(terms.hold_ms).arg(terms.buyer_limit).arg(terms.order_limit);
             command.arg(state.as_str());
             command
         };
@@ -281,9 +256,7 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn sales(&self) -> Result<Vec<SaleId>, Fault> {
-        let reply = self
-            .call(redis::cmd("SMEMBERS").arg(redis_keys::SALES))
-            .await?;
+        let reply = self.call(redis::cmd("SMEMBERS").arg(redis_keys::SALES)).await?;
         let Value::Array(names) = reply else {
             return Err(reply::strange("a list", &reply));
         };
@@ -329,11 +302,8 @@ impl Ledger {
     pub async fn sweep(&self, sale: &SaleId) -> Reply<u64> {
         let script = &self.scripts().snapshot;
         let heard = || self.acknowledged.commit_seq(sale);
-        let stands_still = |parts: &[Value]| {
-            part(parts, 2)
-                .and_then(reply::text)
-                .map(|word| word == FENCED)
-        };
+        let stands_still =
+            |parts: &[Value]| part(parts, 2).and_then(reply::text).map(|word| word == FENCED);
         let Some(mut parts) = self.run(script, &script.on(sale, heard())).await? else {
             return Ok(None);
         };
@@ -493,9 +463,7 @@ impl Ledger {
             command
                 .arg(word(change.opens_at.map(|t| t.0)))
                 .arg(word(change.closes_at.map(|t| t.0)));
-            command
-                .arg(word(change.hold_ms))
-                .arg(word(change.buyer_limit.map(u64::from)));
+            command.arg(word(change.hold_ms)).arg(word(change.buyer_limit.map(u64::from)));
             command.arg(word(change.order_limit.map(u64::from)));
             command
         };
@@ -532,8 +500,7 @@ impl Ledger {
         command.arg(node).arg(weight);
         command.arg(NODE_LIVE_MS).arg(NODE_FORGET_MS).arg(settled);
         let parts = self.run(script, &command).await?.unwrap_or_default();
-        self.clock
-            .observe(UnixMillis(reply::number(part(&parts, 0)?)?));
+        self.clock.observe(UnixMillis(reply::number(part(&parts, 0)?)?));
         let live_weight = u32::try_from(reply::number(part(&parts, 1)?)?)
             .map_err(|_| Fault::Corrupt("the weights of the nodes are out of bounds".into()))?;
         let Value::Array(nodes) = part(&parts, 2)? else {
@@ -655,14 +622,10 @@ impl Ledger {
         self.counted(safe)?;
         let snapshot = self.observed(sale, &parts)?;
         let verdict = match letter(&parts)? {
-            b'd' => Verdict::Granted {
-                order: reply::order(id, part(&parts, 2)?)?,
-                replayed: false,
-            },
-            b'r' => Verdict::Granted {
-                order: reply::order(id, part(&parts, 2)?)?,
-                replayed: true,
-            },
+            b'd' => {
+                Verdict::Granted { order: reply::order(id, part(&parts, 2)?)?, replayed: false }
+            }
+            b'r' => Verdict::Granted { order: reply::order(id, part(&parts, 2)?)?, replayed: true },
             other => Verdict::Refused(
                 refusal(other, &snapshot).ok_or_else(|| strange_letter(script, other))?,
             ),
@@ -722,9 +685,7 @@ pub struct Heartbeat {
 const FENCED: &str = "y";
 
 fn is_fenced(parts: &[Value]) -> bool {
-    parts
-        .get(1)
-        .is_some_and(|word| reply::text(word) == Ok(FENCED))
+    parts.get(1).is_some_and(|word| reply::text(word) == Ok(FENCED))
 }
 
 /// Whether a ledger that does not know of `order` breaks what was told. That a hold ended, the
@@ -738,9 +699,7 @@ fn replaced() -> Fault {
 }
 
 fn part(parts: &[Value], index: usize) -> Result<&Value, Fault> {
-    parts
-        .get(index)
-        .ok_or_else(|| Fault::Corrupt("a reply of the ledger has too few parts".into()))
+    parts.get(index).ok_or_else(|| Fault::Corrupt("a reply of the ledger has too few parts".into()))
 }
 
 fn letter(parts: &[Value]) -> Result<u8, Fault> {
@@ -751,9 +710,5 @@ fn letter(parts: &[Value]) -> Result<u8, Fault> {
 }
 
 fn strange_letter(script: &Script, letter: u8) -> Fault {
-    Fault::Corrupt(format!(
-        "{}.lua answered the letter {:?}",
-        script.name,
-        char::from(letter)
-    ))
+    Fault::Corrupt(format!("{}.lua answered the letter {:?}", script.name, char::from(letter)))
 }

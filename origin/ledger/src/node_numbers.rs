@@ -79,11 +79,7 @@ impl Ledger {
             |at| -> Result<UnixMillis, Fault> { Ok(UnixMillis(reply::number(part(&parts, at)?)?)) };
         match reply::text(part(&parts, 0)?)? {
             "y" => Ok(Claimed::Ours),
-            "n" => Ok(Claimed::Taken {
-                since: time(1)?,
-                beat: time(2)?,
-                now: time(3)?,
-            }),
+            "n" => Ok(Claimed::Taken { since: time(1)?, beat: time(2)?, now: time(3)? }),
             _ => Err(reply::strange("y or n", part(&parts, 0)?)),
         }
     }
@@ -94,9 +90,7 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn refused_numbers(&self) -> Result<(Vec<Refused>, UnixMillis), Fault> {
         let now = self.time().await?;
-        let answer = self
-            .call(redis::cmd("HGETALL").arg(redis_keys::NUMBERS))
-            .await?;
+        let answer = self.call(redis::cmd("HGETALL").arg(redis_keys::NUMBERS)).await?;
         let items = reply::items(answer)?;
         let mut fields = Vec::with_capacity(items.len() / 2);
         for pair in items.chunks_exact(2) {
@@ -125,8 +119,5 @@ fn moment(word: Option<&str>) -> Option<UnixMillis> {
 }
 
 fn strange(said: &str) -> Fault {
-    reply::strange(
-        "who was refused a number",
-        &Value::SimpleString(said.to_owned()),
-    )
+    reply::strange("who was refused a number", &Value::SimpleString(said.to_owned()))
 }

@@ -35,9 +35,7 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn statuses(&self) -> Result<Vec<(u16, String)>, Fault> {
-        let answer = self
-            .call(redis::cmd("HGETALL").arg(redis_keys::STATUSES))
-            .await?;
+        let answer = self.call(redis::cmd("HGETALL").arg(redis_keys::STATUSES)).await?;
         let items = reply::items(answer)?;
         let mut statuses = Vec::with_capacity(items.len() / 2);
         for pair in items.chunks_exact(2) {
@@ -63,9 +61,7 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn live_nodes(&self) -> Result<BTreeSet<u16>, Fault> {
-        let answer = self
-            .call(redis::cmd("HGETALL").arg(redis_keys::NODES))
-            .await?;
+        let answer = self.call(redis::cmd("HGETALL").arg(redis_keys::NODES)).await?;
         let mut live = BTreeSet::new();
         for pair in reply::items(answer)?.chunks_exact(2) {
             if !reply::text(&pair[1])?.starts_with("0 ") {

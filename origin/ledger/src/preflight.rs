@@ -73,10 +73,7 @@ pub enum ConnectError {
 
 impl ConnectError {
     pub(super) fn unreachable(url: impl std::fmt::Display, reason: &str) -> Self {
-        Self::Unreachable {
-            url: url.to_string(),
-            reason: reason.to_owned(),
-        }
+        Self::Unreachable { url: url.to_string(), reason: reason.to_owned() }
     }
 }
 
@@ -99,12 +96,8 @@ pub const MEMORY_HIGH_PERCENT: u64 = 90;
 
 impl Concern {
     /// All of them, in the order of [`Concern::as_str`]'s words in metrics.
-    pub const ALL: [Self; 4] = [
-        Self::NoFile,
-        Self::LateSync,
-        Self::FileWriteFailed,
-        Self::MemoryHigh,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::NoFile, Self::LateSync, Self::FileWriteFailed, Self::MemoryHigh];
 
     /// The label value of metrics.
     #[must_use]
@@ -201,9 +194,7 @@ pub(super) async fn lookup(
 async fn server(wire: &Stream, place: &str, named: &LedgerUrl) -> Result<Found, Fault> {
     let info = info(wire).await?;
     let field = |name: &str| {
-        info.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(str::trim)
+        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
     };
     let number = |name| field(name).and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut found = Found {
@@ -219,17 +210,12 @@ async fn server(wire: &Stream, place: &str, named: &LedgerUrl) -> Result<Found, 
     }
     let missing = super::rights::missing(wire).await?;
     if !missing.is_empty() {
-        found.obstacle = Some(ConnectError::NoRights {
-            url: place.to_owned(),
-            commands: missing.join(" "),
-        });
+        found.obstacle =
+            Some(ConnectError::NoRights { url: place.to_owned(), commands: missing.join(" ") });
     }
     if field("aof_enabled") != Some("1") {
         found.concerns.push(Concern::NoFile);
-    } else if append_fsync(wire)
-        .await
-        .is_some_and(|policy| policy != "always")
-    {
+    } else if append_fsync(wire).await.is_some_and(|policy| policy != "always") {
         found.concerns.push(Concern::LateSync);
     }
     if field("aof_last_write_status") == Some("err") {
@@ -275,11 +261,7 @@ pub(super) async fn info(wire: &Stream) -> Result<String, Fault> {
 
 /// `None` where the server does not let us ask (CONFIG is often renamed or refused by an ACL).
 async fn append_fsync(wire: &Stream) -> Option<String> {
-    match wire
-        .send(redis::cmd("CONFIG").arg("GET").arg("appendfsync"))
-        .await
-        .ok()?
-    {
+    match wire.send(redis::cmd("CONFIG").arg("GET").arg("appendfsync")).await.ok()? {
         Value::Array(pair) => super::reply::text(pair.get(1)?).ok().map(str::to_owned),
         _ => None,
     }

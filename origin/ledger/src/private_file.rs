@@ -13,11 +13,7 @@ const OWNER_ONLY: u32 = 0o600;
 /// It cannot be made or written.
 pub fn append(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    let file = options
-        .create(true)
-        .append(true)
-        .mode(OWNER_ONLY)
-        .open(path)?;
+    let file = options.create(true).append(true).mode(OWNER_ONLY).open(path)?;
     close_to_others(path);
     Ok(file)
 }

@@ -72,10 +72,7 @@ impl Ledger {
         let script = &self.scripts().heal;
         let last = self.acknowledged.last(sale);
         let mut command = redis::cmd("EVALSHA");
-        command
-            .arg(&script.hash)
-            .arg(5)
-            .arg(&redis_keys::of_sale(sale));
+        command.arg(&script.hash).arg(5).arg(&redis_keys::of_sale(sale));
         command.arg(last.map_or(0, |last| last.commit_seq));
         command.arg(says.node.map_or_else(String::new, |node| node.to_string()));
         command.arg(says.made.map_or(0, |pass| pass as u8));
@@ -105,10 +102,7 @@ impl Ledger {
         let stage = match letter(&parts)? {
             b'w' => RecoveryStage::Whole { by_us: false },
             b'd' => RecoveryStage::Whole { by_us: true },
-            letter @ b'0'..=b'3' => RecoveryStage::Heals {
-                found,
-                made: Pass::of(letter - b'0'),
-            },
+            letter @ b'0'..=b'3' => RecoveryStage::Heals { found, made: Pass::of(letter - b'0') },
             other => return Err(strange_letter(script, other)),
         };
         let Value::Array(numbers) = part(&parts, 4)? else {
@@ -166,10 +160,8 @@ impl Ledger {
         let of_this_one = text(5)? == history;
         let found = number(6)?.filter(|_| !whole).unwrap_or(commit_seq);
         let mark = number(7)?.filter(|_| of_this_one);
-        let lost: Vec<u64> = text(4)?
-            .split_whitespace()
-            .filter_map(|word| word.parse().ok())
-            .collect();
+        let lost: Vec<u64> =
+            text(4)?.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         Ok(Some(RecoveryLookup {
             whole,
             found,
@@ -242,12 +234,7 @@ impl Ledger {
         let Some(view) = view.filter(|view| view.is_declared()) else {
             return Ok(false);
         };
-        let says = NodeDeclaration {
-            node: None,
-            made: None,
-            history: "",
-            view: &view,
-        };
+        let says = NodeDeclaration { node: None, made: None, history: "", view: &view };
         let Some(heal) = self.heal(sale, &says).await? else {
             return Ok(false);
         };
@@ -283,12 +270,7 @@ impl Ledger {
             roster.begin(&history, &BTreeSet::new(), now);
             roster.receive(self.declare(None, &[], false).await?, now);
             let view = roster.view(&history, now);
-            let says = NodeDeclaration {
-                node: None,
-                made: None,
-                history: "",
-                view: &view,
-            };
+            let says = NodeDeclaration { node: None, made: None, history: "", view: &view };
             let Some(heal) = self.heal(sale, &says).await? else {
                 return Ok(());
             };
@@ -321,10 +303,7 @@ impl Ledger {
         assert!(orders.len() <= RESTORE_BATCH_MAX, "a bounded batch");
         let script = &self.scripts().restore;
         let mut command = redis::cmd("EVALSHA");
-        command
-            .arg(&script.hash)
-            .arg(6)
-            .arg(&redis_keys::of_sale(sale));
+        command.arg(&script.hash).arg(6).arg(&redis_keys::of_sale(sale));
         command.arg(redis_keys::unrestored(sale)).arg(0).arg(node);
         command.arg(pass as u8).arg(UNRESTORED_MAX);
         for (id, told) in orders {
@@ -350,9 +329,7 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn unrestored(&self, sale: &SaleId) -> Result<Vec<Unrestored>, Fault> {
-        let reply = self
-            .call(redis::cmd("HGETALL").arg(redis_keys::unrestored(sale)))
-            .await?;
+        let reply = self.call(redis::cmd("HGETALL").arg(redis_keys::unrestored(sale))).await?;
         let items = reply::items(reply)?;
         let mut orders = Vec::with_capacity(items.len() / 2);
         for pair in items.chunks_exact(2) {
@@ -390,9 +367,7 @@ impl Ledger {
 
 /// What a caller hears while a sale heals.
 pub(super) fn healing(sale: &SaleId) -> Fault {
-    Fault::NotSent(format!(
-        "sale {sale} is being made whole after Redis was restarted or replaced"
-    ))
+    Fault::NotSent(format!("sale {sale} is being made whole after Redis was restarted or replaced"))
 }
 
 fn pairs(numbers: &[u64]) -> LostRanges {

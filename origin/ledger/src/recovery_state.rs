@@ -51,9 +51,7 @@ impl Recovering {
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {
-        self.requested
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.requested.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `sale` may lack orders.

@@ -38,10 +38,7 @@ impl Ledger {
     ) -> Result<LeaseReply, Fault> {
         let script = &self.scripts().relay;
         let mut command = redis::cmd("EVALSHA");
-        command
-            .arg(&script.hash)
-            .arg(2)
-            .arg(&redis_keys::of_relay(sale, name));
+        command.arg(&script.hash).arg(2).arg(&redis_keys::of_relay(sale, name));
         command.arg(token).arg(lease_ms).arg(match act {
             LeaseAct::Claim => "claim",
             LeaseAct::Renew => "renew",

@@ -17,18 +17,13 @@ pub(super) struct ReplicaConnections {
 
 impl ReplicaConnections {
     pub(super) fn new(link: &Connection, replicas: Replicas) -> Self {
-        Self {
-            links: (0..LANES).map(|_| link.another()).collect(),
-            replicas,
-        }
+        Self { links: (0..LANES).map(|_| link.another()).collect(), replicas }
     }
 
     /// The connections of a sale: always the same ones, so that one slow sale holds up few others.
     pub(super) fn of(&self, sale: &SaleId) -> Option<&Connection> {
         let name = sale.as_str().bytes();
-        let sum = name.fold(0_usize, |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(byte.into())
-        });
+        let sum = name.fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         self.links.get(sum % self.links.len().max(1))
     }
 

@@ -57,16 +57,7 @@ pub fn read_snapshot(text: &str) -> Option<Snapshot> {
     };
     let at = UnixMillis(next()?);
     let exact = held.checked_add(confirmed)? <= capacity && words.next().is_none();
-    exact.then_some(Snapshot {
-        capacity,
-        held,
-        confirmed,
-        version,
-        commit_seq,
-        state,
-        terms,
-        at,
-    })
+    exact.then_some(Snapshot { capacity, held, confirmed, version, commit_seq, state, terms, at })
 }
 
 /// The refusal that a letter of `reserve.lua`, `confirm.lua`, `cancel.lua` or `extend.lua` stands

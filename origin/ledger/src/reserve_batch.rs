@@ -12,10 +12,7 @@ use shared::{Order, OrderState, SaleId, Snapshot, UnixMillis};
 pub fn command(script: &Script, sale: &SaleId, heard: u64, batch: &[Reserve]) -> Cmd {
     let mut command = script.on(sale, heard);
     for order in batch {
-        command
-            .arg(order.id.as_str())
-            .arg(order.buyer.as_str())
-            .arg(order.quantity.get());
+        command.arg(order.id.as_str()).arg(order.buyer.as_str()).arg(order.quantity.get());
     }
     command
 }
@@ -42,11 +39,7 @@ pub fn read(batch: &[Reserve], parts: &[Value]) -> Result<(Snapshot, Vec<Verdict
             replayed: false,
             order: Order {
                 buyer: order.buyer.clone(),
-                state: if hold {
-                    OrderState::Held
-                } else {
-                    OrderState::Confirmed
-                },
+                state: if hold { OrderState::Held } else { OrderState::Confirmed },
                 asked: order.quantity.get(),
                 taken: order.quantity.get(),
                 created_at: snapshot.at,
@@ -59,13 +52,8 @@ pub fn read(batch: &[Reserve], parts: &[Value]) -> Result<(Snapshot, Vec<Verdict
             },
         }),
         b'r' => {
-            let record = replays
-                .next()
-                .ok_or_else(|| strange_letter(&SCRIPTS.reserve, b'r'))?;
-            Ok(Verdict::Granted {
-                order: reply::order(&order.id, record)?,
-                replayed: true,
-            })
+            let record = replays.next().ok_or_else(|| strange_letter(&SCRIPTS.reserve, b'r'))?;
+            Ok(Verdict::Granted { order: reply::order(&order.id, record)?, replayed: true })
         }
         other => reply::refusal(*other, &snapshot)
             .map(Verdict::Refused)

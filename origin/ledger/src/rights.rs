@@ -34,10 +34,7 @@ pub(super) async fn missing(wire: &Stream) -> Result<Vec<String>, Fault> {
     let Value::Array(names) = &answer else {
         return Err(reply::strange("a list of commands", &answer));
     };
-    names
-        .iter()
-        .map(|name| reply::text(name).map(str::to_owned))
-        .collect()
+    names.iter().map(|name| reply::text(name).map(str::to_owned)).collect()
 }
 
 #[cfg(test)]
@@ -76,10 +73,8 @@ mod tests {
         assert!(called.len() > 10, "{called:?}");
         let (_, list) = RIGHTS.text.split_once("ipairs({ ").unwrap();
         let (list, _) = list.split_once(" })").unwrap();
-        let asked: BTreeSet<&str> = list
-            .split(',')
-            .map(|word| word.trim().trim_matches('\''))
-            .collect();
+        let asked: BTreeSet<&str> =
+            list.split(',').map(|word| word.trim().trim_matches('\'')).collect();
         assert_eq!(asked, called);
     }
 
@@ -87,9 +82,7 @@ mod tests {
     fn the_users_of_the_deployment_may_run_each_of_them() {
         let users = include_str!("../../../deploy/redis/users.acl");
         let mut users = users.lines();
-        let ours = users
-            .find(|line| line.starts_with("user lastseat "))
-            .unwrap();
+        let ours = users.find(|line| line.starts_with("user lastseat ")).unwrap();
         let granted: BTreeSet<String> = ours
             .split_whitespace()
             .filter_map(|word| Some(word.strip_prefix('+')?.to_ascii_uppercase()))

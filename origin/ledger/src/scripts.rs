@@ -35,10 +35,7 @@ impl Script {
     /// As [`Script::on`], for a script without the prelude.
     pub(super) fn reads(&self, sale: &SaleId) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
-        command
-            .arg(&self.hash)
-            .arg(5)
-            .arg(&redis_keys::of_sale(sale));
+        command.arg(&self.hash).arg(5).arg(&redis_keys::of_sale(sale));
         command
     }
 }

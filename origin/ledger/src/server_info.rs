@@ -127,7 +127,5 @@ async fn settings(wire: &Stream) -> HashMap<String, String> {
         _ => Vec::new(),
     };
     let pairs = words.chunks_exact(2);
-    pairs
-        .map(|pair| (pair[0].to_owned(), pair[1].to_owned()))
-        .collect()
+    pairs.map(|pair| (pair[0].to_owned(), pair[1].to_owned())).collect()
 }

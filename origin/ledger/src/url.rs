@@ -50,10 +50,7 @@ impl LedgerUrl {
         } else {
             Topology::One(one(text)?)
         };
-        Ok(Self {
-            topology,
-            shown: without_passwords(text),
-        })
+        Ok(Self { topology, shown: without_passwords(text) })
     }
 
     /// How a server of this `redis_mode` has to be named, if not like this.
@@ -152,9 +149,7 @@ fn each(scheme: &str, user: &str, hosts: &str) -> Result<Vec<ConnectionInfo>, St
              {scheme}host:port,host:port"
         ));
     }
-    let infos = hosts
-        .iter()
-        .map(|host| one(&format!("redis://{user}{host}")));
+    let infos = hosts.iter().map(|host| one(&format!("redis://{user}{host}")));
     infos.collect()
 }
 
@@ -176,9 +171,7 @@ fn without_passwords(text: &str) -> String {
     let (front, query) = text.split_once('?').unwrap_or((text, ""));
     let mut shown = front.to_owned();
     let begin = front.find("://").map_or(0, |at| at + 3);
-    let end = front[begin..]
-        .find('/')
-        .map_or(front.len(), |at| begin + at);
+    let end = front[begin..].find('/').map_or(front.len(), |at| begin + at);
     if let Some(at) = front[begin..end].rfind('@')
         && let Some(colon) = front[begin..begin + at].find(':')
     {
@@ -232,11 +225,7 @@ mod tests {
     fn both_forms_of_a_socket_path_are_understood() {
         assert!(LedgerUrl::parse("unix:/run/redis.sock").is_ok());
         assert!(LedgerUrl::parse("redis+unix:///run/redis.sock").is_ok());
-        assert!(
-            LedgerUrl::parse("127.0.0.1")
-                .unwrap_err()
-                .contains("redis://")
-        );
+        assert!(LedgerUrl::parse("127.0.0.1").unwrap_err().contains("redis://"));
     }
 
     #[test]
@@ -253,11 +242,8 @@ mod tests {
     #[test]
     fn sentinels_have_credentials_of_their_own() {
         let url = "redis+sentinel://shop:key@a:26379,b:26379/tickets/2?sentinel-password=other";
-        let Topology::Sentinel {
-            sentinels,
-            primary,
-            settings,
-        } = LedgerUrl::parse(url).unwrap().topology
+        let Topology::Sentinel { sentinels, primary, settings } =
+            LedgerUrl::parse(url).unwrap().topology
         else {
             panic!("no Sentinels");
         };
@@ -280,10 +266,7 @@ mod tests {
             ("redis+cluster://", "host:port"),
             ("redis+cluster://a:7000/1", "no databases"),
             ("redis+sentinel://a:26379", "name"),
-            (
-                "redis+sentinel://a:26379/tickets?password=x",
-                "sentinel-user",
-            ),
+            ("redis+sentinel://a:26379/tickets?password=x", "sentinel-user"),
         ] {
             let why = LedgerUrl::parse(text).unwrap_err();
             assert!(why.contains(said), "{text}: {why}");

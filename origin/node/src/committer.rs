@@ -165,10 +165,7 @@ impl SaleHandle {
         self.queue
             .try_send(Work::Order(Waiting {
                 order,
-                waiter: Buyer {
-                    answer,
-                    span: spans::of_waiting(),
-                },
+                waiter: Buyer { answer, span: spans::of_waiting() },
             }))
             .ok()?;
         Some(receiver)
@@ -188,20 +185,14 @@ impl SaleHandle {
         let came = Instant::now();
         let mut refresh = self.refresh.lock().await;
         if let Some(last) = refresh.as_ref().filter(|last| last.begun >= came) {
-            return last
-                .outcome
-                .clone()
-                .map(|snapshot| (snapshot, Tier::Ledger));
+            return last.outcome.clone().map(|snapshot| (snapshot, Tier::Ledger));
         }
         if let Some(snapshot) = self.observed_lately() {
             return Ok((snapshot, Tier::Origin));
         }
         let begun = Instant::now();
         let outcome = self.fresh_snapshot().await;
-        *refresh = Some(Refresh {
-            begun,
-            outcome: outcome.clone(),
-        });
+        *refresh = Some(Refresh { begun, outcome: outcome.clone() });
         outcome.map(|snapshot| (snapshot, Tier::Ledger))
     }
 
@@ -216,9 +207,7 @@ impl SaleHandle {
         if self.queue.try_send(Work::Poll(Some(answer))).is_err() {
             return Ok(*self.known().hint.snapshot());
         }
-        receiver
-            .await
-            .unwrap_or_else(|_| Err(Fault::NotSent("the committer stopped".into())))
+        receiver.await.unwrap_or_else(|_| Err(Fault::NotSent("the committer stopped".into())))
     }
 
     /// The grant for an edge that asked just now.
@@ -226,12 +215,8 @@ impl SaleHandle {
         let now = self.ledger.now();
         let room = self.queue.capacity();
         let (weight, live_weight) = self.nodes.weights();
-        let load = NodeLoad {
-            waiting: self.queue.max_capacity() - room,
-            room,
-            weight,
-            live_weight,
-        };
+        let load =
+            NodeLoad { waiting: self.queue.max_capacity() - room, room, weight, live_weight };
         self.known().hint.grant(edge, load, now, chance)
     }
 
@@ -351,13 +336,8 @@ impl Committer {
 
     /// Sends one batch, as often as [`Sending`] says, and tells everybody what became of it.
     async fn commit(&mut self, batch: Vec<Waiting>) {
-        let orders: Vec<Reserve> = batch
-            .iter()
-            .map(|waiting| waiting.order.reserve())
-            .collect();
-        self.counters
-            .batched_orders
-            .fetch_add(orders.len() as u64, Ordering::Relaxed);
+        let orders: Vec<Reserve> = batch.iter().map(|waiting| waiting.order.reserve()).collect();
+        self.counters.batched_orders.fetch_add(orders.len() as u64, Ordering::Relaxed);
         self.batches += 1;
         let waiting = batch.iter().map(|waiting| &waiting.waiter.span);
         let span = spans::of_batch(&self.sale, self.batches, waiting);
@@ -409,9 +389,7 @@ impl Committer {
 /// What is counted when the ledger has decided so.
 fn decided<'a>(counters: &'a Counters, verdict: &Verdict) -> &'a AtomicU64 {
     match verdict {
-        Verdict::Granted {
-            replayed: false, ..
-        } => &counters.orders_granted,
+        Verdict::Granted { replayed: false, .. } => &counters.orders_granted,
         Verdict::Granted { replayed: true, .. } => &counters.orders_replayed,
         Verdict::Refused(_) => &counters.refused_by_ledger,
     }

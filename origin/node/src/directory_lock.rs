@@ -10,11 +10,8 @@ use std::path::Path;
 /// The lock file cannot be made.
 pub fn claim(directory: &Path) -> io::Result<Option<File>> {
     std::fs::create_dir_all(directory)?;
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(directory.join("lock"))?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(directory.join("lock"))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(std::fs::TryLockError::WouldBlock) => Ok(None),

@@ -139,11 +139,7 @@ impl Recovery {
     fn new(ledger: Ledger, nodes: Arc<Nodes>, counters: Arc<Counters>) -> Self {
         let node = nodes.me();
         Self {
-            hands: Hands {
-                ledger,
-                node,
-                counters,
-            },
+            hands: Hands { ledger, node, counters },
             nodes,
             zero: Instant::now(),
             roster: AwaitedNodes::new(Some(node)),
@@ -247,10 +243,7 @@ impl Recovery {
         if !all && !histories.is_subset(&self.present) {
             // It is the first that is known of this history: no sale is left out.
             all = true;
-            let every = Wanted {
-                all,
-                sales: wanted.sales.clone(),
-            };
+            let every = Wanted { all, sales: wanted.sales.clone() };
             looks = self.lookup_all(self.sales(&every).await?).await?;
             histories.extend(looks.iter().map(|l| l.look.history.clone()));
         }
@@ -311,8 +304,7 @@ impl Recovery {
             // What was written last may be lost once more, the list of unrestored orders too, of
             // which no number of the log tells.
             let kept = Duration::from_millis(HEAL_KEPT_MS);
-            self.restored_lost
-                .retain(|_, done| done.at.elapsed() > kept);
+            self.restored_lost.retain(|_, done| done.at.elapsed() > kept);
         }
         self.tally.replaced |= new && !self.declared.is_empty();
         new
@@ -340,11 +332,7 @@ impl Recovery {
         // Before the look: what is received after it may be new.
         let received = self.ack_journal().commit_seq(&sale);
         match self.ledger().lookup(&sale, Some(self.hands.node)).await {
-            Ok(look) => Ok(look.map(|look| Looked {
-                sale,
-                received,
-                look,
-            })),
+            Ok(look) => Ok(look.map(|look| Looked { sale, received, look })),
             Err(Fault::Corrupt(what)) => {
                 tracing::error!("sale {sale} cannot recover: {what}");
                 Ok(None)
@@ -384,24 +372,14 @@ impl Recovery {
 
     /// What is to be done for a sale; `None` = nothing now.
     fn item(&self, looked: &Looked, touched: bool) -> Option<Item> {
-        let Looked {
-            sale,
-            received,
-            look,
-        } = looked;
+        let Looked { sale, received, look } = looked;
         let of_sale = self.reading.as_ref().and_then(|r| r.orders.get(sale));
         let known = look.lost.last().map_or(0, |(_, jumped)| *jumped);
         let lost_done = self.restored_lost.get(sale).map(|done| done.last) >= Some(known);
         let in_lost = |seq| !lost_done && is_in(&look.lost, seq);
-        let noted = of_sale
-            .into_iter()
-            .flatten()
-            .map(|(_, told)| told.commit_seq);
-        let received = if look.whole {
-            *received
-        } else {
-            self.ack_journal().commit_seq(sale).max(*received)
-        };
+        let noted = of_sale.into_iter().flatten().map(|(_, told)| told.commit_seq);
+        let received =
+            if look.whole { *received } else { self.ack_journal().commit_seq(sale).max(*received) };
         let mine = Mine {
             received,
             noted: noted.clone().max().unwrap_or(0),
@@ -452,12 +430,9 @@ impl Recovery {
         behind: &mut bool,
     ) -> Result<(), Fault> {
         let mine = items.iter().filter(|(_, item)| item.duty == Duty::Restore);
-        let mine: Vec<(SaleId, String)> = mine
-            .map(|(sale, item)| (sale.clone(), item.history.clone()))
-            .collect();
-        let registered = mine
-            .into_iter()
-            .map(|(sale, of)| self.register_one(sale, of));
+        let mine: Vec<(SaleId, String)> =
+            mine.map(|(sale, item)| (sale.clone(), item.history.clone())).collect();
+        let registered = mine.into_iter().map(|(sale, of)| self.register_one(sale, of));
         let registered = stream::iter(registered).buffered(HEALS_MAX);
         let registered: Vec<bool> = registered.try_collect().await?;
         *behind |= registered.contains(&true);
@@ -486,13 +461,8 @@ impl Recovery {
         let earlier = std::mem::take(&mut self.declared);
         let earlier = earlier.into_iter().filter(|h| !self.present.contains(h));
         let room = DECLARED_MAX.max(self.present.len());
-        let declared: Vec<String> = self
-            .present
-            .iter()
-            .cloned()
-            .chain(earlier)
-            .take(room)
-            .collect();
+        let declared: Vec<String> =
+            self.present.iter().cloned().chain(earlier).take(room).collect();
         let node = Some(self.hands.node);
         let nodes = self.ledger().declare(node, &declared, behind).await?;
         self.roster.declare(declared.iter().cloned());
@@ -532,11 +502,7 @@ impl Recovery {
             self.looked_under = None;
             return self.ledger().recovering().want_all();
         }
-        let declared = if number.is_some() {
-            self.declared.as_slice()
-        } else {
-            &[]
-        };
+        let declared = if number.is_some() { self.declared.as_slice() } else { &[] };
         let nodes = match self.ledger().declare(number, declared, false).await {
             Ok(nodes) => nodes,
             Err(_) => return tokio::time::sleep(AWAY).await,
@@ -591,10 +557,8 @@ impl Recovery {
             }
         });
         let reads: Vec<_> = reads.collect();
-        let adopted: Vec<Option<SaleId>> = stream::iter(reads)
-            .buffer_unordered(LOOKS_MAX)
-            .collect()
-            .await;
+        let adopted: Vec<Option<SaleId>> =
+            stream::iter(reads).buffer_unordered(LOOKS_MAX).collect().await;
         for sale in adopted.into_iter().flatten() {
             self.work.remove(&sale);
         }
@@ -608,8 +572,7 @@ impl Recovery {
         let own = |sale: &SaleId, item: &Item| {
             let view = views.get(&item.history)?;
             let (place, of) = view.share(node);
-            view.is_declared()
-                .then(|| step::place_of(sale, of) == place)
+            view.is_declared().then(|| step::place_of(sale, of) == place)
         };
         let others = self.share_done.is_some_and(|done| done.elapsed() > OTHERS);
         let mut shares = false;
@@ -631,9 +594,7 @@ impl Recovery {
         } else {
             self.share_done.get_or_insert_with(Instant::now);
         }
-        let items = due
-            .into_iter()
-            .filter_map(|sale| self.work.remove_entry(&sale));
+        let items = due.into_iter().filter_map(|sale| self.work.remove_entry(&sale));
         items.collect()
     }
 
@@ -653,8 +614,7 @@ impl Recovery {
         }
         if item.duty != Duty::Adopt && lost > 0 {
             let at = Instant::now();
-            self.restored_lost
-                .insert(sale, RestoredUpTo { last: lost, at });
+            self.restored_lost.insert(sale, RestoredUpTo { last: lost, at });
         }
     }
 
@@ -664,11 +624,7 @@ impl Recovery {
         self.others_read = None;
         self.count();
         let tally = std::mem::take(&mut self.tally);
-        let one = self
-            .present
-            .iter()
-            .next()
-            .filter(|_| self.present.len() == 1);
+        let one = self.present.iter().next().filter(|_| self.present.len() == 1);
         self.nodes.settle(one.map(String::as_str));
         let notable = tally.replaced || tally.stood > 0;
         let Some(begun) = tally.begun.filter(|_| notable) else {

@@ -70,11 +70,7 @@ impl Nodes {
         let beating = Arc::downgrade(&nodes);
         tokio::spawn(async move {
             while let Some(nodes) = beating.upgrade() {
-                let pause = if nodes.heartbeat().await {
-                    BEAT
-                } else {
-                    BEAT_AWAY
-                };
+                let pause = if nodes.heartbeat().await { BEAT } else { BEAT_AWAY };
                 drop(nodes);
                 tokio::time::sleep(pause).await;
             }

@@ -83,10 +83,7 @@ impl NodeNumber {
         let begun = Instant::now();
         let mut first = None;
         loop {
-            match ledger
-                .claim(self.number, &self.who, RenewalPoint::Start)
-                .await
-            {
+            match ledger.claim(self.number, &self.who, RenewalPoint::Start).await {
                 Ok(Claimed::Ours) => {
                     self.observed(Claimed::Ours);
                     return Ok(());
@@ -120,9 +117,8 @@ impl NodeNumber {
     /// Gives the number back; if that fails it is free when this node has been silent for
     /// [`HEAL_PATIENCE_MS`].
     pub(crate) async fn leave(&self, ledger: &Ledger) {
-        let _: Result<Claimed, Fault> = ledger
-            .claim(self.number, &self.who, RenewalPoint::Leave)
-            .await;
+        let _: Result<Claimed, Fault> =
+            ledger.claim(self.number, &self.who, RenewalPoint::Leave).await;
     }
 
     fn observed(&self, answer: Claimed) {
@@ -192,9 +188,7 @@ fn token(directory: &Path) -> io::Result<String> {
     let next = directory.join("node.token.new");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    options
-        .open(&next)?
-        .write_all(format!("{token}\n").as_bytes())?;
+    options.open(&next)?.write_all(format!("{token}\n").as_bytes())?;
     fs::rename(next, path)?;
     Ok(token)
 }
@@ -220,10 +214,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let first = NodeNumber::of(directory.path(), 3).unwrap();
         let refused = NodeNumber::of(directory.path(), 3).unwrap_err();
-        assert!(
-            refused.contains("node 3 runs already with this --data-dir"),
-            "{refused}"
-        );
+        assert!(refused.contains("node 3 runs already with this --data-dir"), "{refused}");
         let path = directory.path().join("node.token");
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

@@ -127,11 +127,7 @@ impl Sales {
         let mut sales = self.0.names.lost_sales();
         sales.truncate(LOST_LOOKS_MAX);
         let unlisted: Vec<SaleId> = {
-            let handles = self
-                .0
-                .handles
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
+            let handles = self.0.handles.read().unwrap_or_else(PoisonError::into_inner);
             let unlisted = handles.keys().filter(|sale| !self.0.names.lists(sale));
             unlisted.take(LOST_LOOKS_MAX).cloned().collect()
         };
@@ -164,18 +160,12 @@ impl Sales {
         handle.counts().received(now);
         if let Some(refusal) = handle.refuse_from_memory(&order, now) {
             self.count_refused(&handle);
-            return Ok(Placed {
-                verdict: Verdict::Refused(refusal),
-                by: Tier::Origin,
-            });
+            return Ok(Placed { verdict: Verdict::Refused(refusal), by: Tier::Origin });
         }
         let Some(answer) = handle.queue(order) else {
             self.count_refused(&handle);
             let busy = Verdict::Refused(Refusal::Busy(handle.retry_after_ms()));
-            return Ok(Placed {
-                verdict: busy,
-                by: Tier::Origin,
-            });
+            return Ok(Placed { verdict: busy, by: Tier::Origin });
         };
         let deadline = Duration::from_millis(ORIGIN_DEADLINE_MS);
         match tokio::time::timeout(deadline, answer).await {
@@ -276,8 +266,7 @@ impl Sales {
     ) -> Reply<Verdict> {
         self.0.redis.fit()?;
         self.has_its_number()?;
-        self.changed(sale, self.0.ledger.confirm(sale, id, quantity).await)
-            .await
+        self.changed(sale, self.0.ledger.confirm(sale, id, quantity).await).await
     }
 
     /// Gives an order's tickets back.
@@ -287,8 +276,7 @@ impl Sales {
     pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
         self.0.redis.fit()?;
         self.has_its_number()?;
-        self.changed(sale, self.0.ledger.cancel(sale, id).await)
-            .await
+        self.changed(sale, self.0.ledger.cancel(sale, id).await).await
     }
 
     /// Makes a hold last longer.
@@ -298,8 +286,7 @@ impl Sales {
     pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
         self.0.redis.fit()?;
         self.has_its_number()?;
-        self.changed(sale, self.0.ledger.extend(sale, id).await)
-            .await
+        self.changed(sale, self.0.ledger.extend(sale, id).await).await
     }
 
     /// Changes a sale's capacity.
@@ -307,11 +294,7 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn restock(&self, sale: &SaleId, wanted: Restock) -> Reply<SaleChange> {
-        self.changed(
-            sale,
-            sale_changes::restock(&self.0.ledger, sale, wanted).await,
-        )
-        .await
+        self.changed(sale, sale_changes::restock(&self.0.ledger, sale, wanted).await).await
     }
 
     /// Opens, pauses or closes a sale.
@@ -319,8 +302,7 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
-        self.changed(sale, self.0.ledger.set_state(sale, state).await)
-            .await
+        self.changed(sale, self.0.ledger.set_state(sale, state).await).await
     }
 
     /// Changes a sale's terms.
@@ -328,8 +310,7 @@ impl Sales {
     /// # Errors
     /// See [`Fault`].
     pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
-        self.changed(sale, self.0.ledger.set_terms(sale, change).await)
-            .await
+        self.changed(sale, self.0.ledger.set_terms(sale, change).await).await
     }
 
     /// The ledger itself, for what needs no sale handle.
@@ -371,10 +352,7 @@ impl Sales {
     /// A node whose number another one has acknowledges nothing: after a loss of the ledger only
     /// one of the two would be waited for.
     fn has_its_number(&self) -> Result<(), Fault> {
-        self.0
-            .nodes
-            .clash()
-            .map_or(Ok(()), |clash| Err(Fault::NotSent(clash)))
+        self.0.nodes.clash().map_or(Ok(()), |clash| Err(Fault::NotSent(clash)))
     }
 
     /// Whether another process has the number of this node.
@@ -392,11 +370,7 @@ impl Sales {
     /// What is known of each sale that this node serves, without asking the ledger.
     #[must_use]
     pub fn views(&self) -> Vec<SaleHandleView> {
-        let handles = self
-            .0
-            .handles
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let handles = self.0.handles.read().unwrap_or_else(PoisonError::into_inner);
         let mut views: Vec<SaleHandleView> = handles.values().map(|handle| handle.view()).collect();
         drop(handles);
         views.sort_by(|a, b| {
@@ -426,11 +400,7 @@ impl Sales {
     pub async fn drain(&self) {
         self.take_no_more();
         let handles: Vec<_> = {
-            let handles = self
-                .0
-                .handles
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
+            let handles = self.0.handles.read().unwrap_or_else(PoisonError::into_inner);
             handles.values().cloned().collect()
         };
         for handle in handles {
@@ -453,12 +423,7 @@ impl Sales {
     }
 
     fn open_sale_handle(&self, sale: &SaleId) -> Option<Arc<SaleHandle>> {
-        self.0
-            .handles
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(sale)
-            .cloned()
+        self.0.handles.read().unwrap_or_else(PoisonError::into_inner).get(sale).cloned()
     }
 
     /// The sale handle of a sale; opened when the ledger has the sale, `None` when it has not.
@@ -493,15 +458,9 @@ impl Sales {
 
     /// Opens the handle of a sale that stands as `snapshot` says, unless it is open already.
     fn open(&self, sale: &SaleId, snapshot: &Snapshot) -> Result<Arc<SaleHandle>, Fault> {
-        let mut handles = self
-            .0
-            .handles
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut handles = self.0.handles.write().unwrap_or_else(PoisonError::into_inner);
         if handles.len() >= SALES_MAX && !handles.contains_key(sale) {
-            return Err(Fault::NotSent(format!(
-                "this node serves {SALES_MAX} sales already"
-            )));
+            return Err(Fault::NotSent(format!("this node serves {SALES_MAX} sales already")));
         }
         let handle = handles.entry(sale.clone()).or_insert_with(|| {
             Committer::open(

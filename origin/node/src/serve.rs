@@ -96,13 +96,7 @@ impl Node {
             connections: Arc::default(),
             draining: AtomicBool::new(false),
         });
-        Ok(Self {
-            app,
-            public,
-            admin,
-            entry,
-            connections_max: config.connections_max,
-        })
+        Ok(Self { app, public, admin, entry, connections_max: config.connections_max })
     }
 
     /// Where the node listens and writes.
@@ -148,16 +142,10 @@ impl Node {
                 warn!("an accept loop ended badly: {e}");
             }
         }
-        if tokio::time::timeout(DRAIN, app.sales.drain())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(DRAIN, app.sales.drain()).await.is_err() {
             warn!("the ledger did not answer within {DRAIN:?}; orders that waited are unknown");
         }
-        if tokio::time::timeout(LAST_WORD, publisher.finish())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(LAST_WORD, publisher.finish()).await.is_err() {
             warn!("the last status could not be published");
         }
         app.stat_log.finish();

@@ -63,11 +63,7 @@ impl Publisher {
                 }
             }
         });
-        Self {
-            at_once,
-            last: Some(last),
-            task,
-        }
+        Self { at_once, last: Some(last), task }
     }
 
     /// Publishes now: something has changed that should not wait.
@@ -129,9 +125,7 @@ impl Publication {
         let last = last.and_then(|text| serde_json::from_str::<NodeStatus>(&text).ok());
         let mut before = BTreeMap::new();
         if let Some(last) = last {
-            last.happenings
-                .into_iter()
-                .for_each(|happening| app.sales.timeline().note(happening));
+            last.happenings.into_iter().for_each(|happening| app.sales.timeline().note(happening));
             for mut totals in last.sales.into_iter().take(STATUS_SALES_MAX) {
                 totals.queue = 0;
                 before.insert(totals.sale.clone(), totals);

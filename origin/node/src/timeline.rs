@@ -72,14 +72,7 @@ impl TimelineEvent {
     /// What happened to a node.
     #[must_use]
     pub const fn of_node(at: UnixMillis, kind: TimelineEventKind, node: u16) -> Self {
-        Self {
-            at,
-            kind,
-            sale: None,
-            version: None,
-            capacity: None,
-            node: Some(node),
-        }
+        Self { at, kind, sale: None, version: None, capacity: None, node: Some(node) }
     }
 
     /// Whether two nodes speak of the same thing.
@@ -237,14 +230,8 @@ mod tests {
         let [opened] = &list.read()[..] else {
             panic!("one");
         };
-        let late = TimelineEvent {
-            at: UnixMillis(60_000),
-            ..opened.clone()
-        };
-        let lists = [
-            vec![opened.clone(), lost(5_000)],
-            vec![lost(5_900), lost(40_000), late],
-        ];
+        let late = TimelineEvent { at: UnixMillis(60_000), ..opened.clone() };
+        let lists = [vec![opened.clone(), lost(5_000)], vec![lost(5_900), lost(40_000), late]];
         let merged = merge(lists.into_iter(), 10);
         let seen: Vec<_> = merged.iter().map(|h| (h.at.0, h.kind)).collect();
         assert_eq!(
@@ -261,11 +248,7 @@ mod tests {
     fn the_list_is_bounded() {
         let list = Timeline::default();
         for i in 0..1_000 {
-            list.note(TimelineEvent::of_node(
-                UnixMillis(i),
-                TimelineEventKind::NodeLost,
-                1,
-            ));
+            list.note(TimelineEvent::of_node(UnixMillis(i), TimelineEventKind::NodeLost, 1));
         }
         assert_eq!(list.read().len(), HAPPENINGS_MAX);
     }

@@ -60,12 +60,7 @@ pub struct BatchRound<W, P, F> {
 
 impl<W, P, F> Default for BatchRound<W, P, F> {
     fn default() -> Self {
-        Self {
-            batch: Vec::new(),
-            poll: false,
-            polls: Vec::new(),
-            finished: Vec::new(),
-        }
+        Self { batch: Vec::new(), poll: false, polls: Vec::new(), finished: Vec::new() }
     }
 }
 
@@ -81,10 +76,7 @@ impl<W: Waiter> Committer<W> {
     /// A committer that may ask for `stock` before it hears the ledger.
     #[must_use]
     pub const fn new(stock: NodeBudget) -> Self {
-        Self {
-            stock,
-            left_over: None,
-        }
+        Self { stock, left_over: None }
     }
 
     /// The ledger was heard, and this follows from it.
@@ -175,9 +167,9 @@ pub fn answers<W>(
     batch.into_iter().map(move |waiting| {
         let heard = match &fault {
             Some(fault) => Err(fault.clone()),
-            None => verdicts
-                .next()
-                .ok_or_else(|| Fault::Corrupt("the ledger left an order out".into())),
+            None => {
+                verdicts.next().ok_or_else(|| Fault::Corrupt("the ledger left an order out".into()))
+            }
         };
         (waiting, heard)
     })
@@ -277,9 +269,7 @@ mod tests {
         let hint = hint(100_000);
         let mut committer = Committer::new(NodeBudget::of(100_000, 1, 1));
         let mut round = BatchRound::default();
-        let Work::Order(mut gone) = order(0, KeySource::Made) else {
-            unreachable!()
-        };
+        let Work::Order(mut gone) = order(0, KeySource::Made) else { unreachable!() };
         gone.waiter.left = true;
         committer.sort(Work::Order(gone), &hint, UnixMillis(1), &mut round);
         assert!(round.batch.is_empty());
@@ -356,10 +346,7 @@ mod tests {
                 })
                 .collect()
         };
-        let verdicts = vec![
-            Verdict::Refused(Refusal::SoldOut),
-            Verdict::Refused(Refusal::Paused),
-        ];
+        let verdicts = vec![Verdict::Refused(Refusal::SoldOut), Verdict::Refused(Refusal::Paused)];
         let heard: Vec<_> = answers(batch(), Ok(verdicts.clone())).collect();
         assert_eq!(heard.len(), 2);
         for (n, ((waiting, heard), verdict)) in heard.into_iter().zip(verdicts).enumerate() {

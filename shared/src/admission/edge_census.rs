@@ -60,11 +60,7 @@ impl EdgeShare {
     /// after the others would starve.
     #[must_use]
     pub fn sure_share(self) -> f64 {
-        if self.early {
-            0.0
-        } else {
-            0.5 / self.live.max(1.0)
-        }
+        if self.early { 0.0 } else { 0.5 / self.live.max(1.0) }
     }
 
     /// The edge's part of what can be granted: half is shared equally, so that nobody starves; half
@@ -72,11 +68,7 @@ impl EdgeShare {
     #[must_use]
     pub fn share(self) -> f64 {
         let share = (1.0 / self.live.max(1.0) + self.use_share) / 2.0;
-        if self.early {
-            share.min(EARLY_SHARE_MAX)
-        } else {
-            share
-        }
+        if self.early { share.min(EARLY_SHARE_MAX) } else { share }
     }
 }
 
@@ -156,11 +148,7 @@ impl EdgeCensus {
     /// Edges that asked this node lately, for the eye: none after a silence.
     #[must_use]
     pub fn live_at(&self, now: UnixMillis) -> usize {
-        if now.since(self.turns_at) >= EDGE_LIVE_MS / 2 {
-            0
-        } else {
-            self.seen as usize
-        }
+        if now.since(self.turns_at) >= EDGE_LIVE_MS / 2 { 0 } else { self.seen as usize }
     }
 
     /// An edge's requests rose to `count`.
@@ -189,20 +177,11 @@ impl EdgeCensus {
             self.since = now;
         }
         self.turns_at = now.plus(EDGE_LIVE_MS / 2);
-        let with = |n: u32| {
-            self.previous
-                .values()
-                .filter(|seen| seen.requests == n)
-                .count()
-        };
+        let with = |n: u32| self.previous.values().filter(|seen| seen.requests == n).count();
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         (self.once, self.twice) = (small(with(1)), small(with(2)));
         self.seen = small(self.previous.len());
-        self.requests = self
-            .previous
-            .values()
-            .map(|seen| u64::from(seen.requests))
-            .sum();
+        self.requests = self.previous.values().map(|seen| u64::from(seen.requests)).sum();
     }
 }
 
@@ -233,10 +212,7 @@ mod tests {
         assert_eq!(live[3], 2.0);
         let half = EDGE_LIVE_MS / 2;
         let between = see(1, 10_000 + half);
-        assert_eq!(
-            between, 2.0,
-            "the other one may only be between two requests"
-        );
+        assert_eq!(between, 2.0, "the other one may only be between two requests");
         assert_eq!(see(1, 10_000 + 2 * half), 1.0);
         assert_eq!(see(3, 60_000), 1.0);
     }
@@ -251,9 +227,7 @@ mod tests {
             live = edges.seen(&edge(i), 0.1, SLOT, UnixMillis(10_000)).live;
         }
         for i in 0..1_000 {
-            live = edges
-                .seen(&edge(9_000 + i % 10), 0.1, SLOT, UnixMillis(10_000))
-                .live;
+            live = edges.seen(&edge(9_000 + i % 10), 0.1, SLOT, UnixMillis(10_000)).live;
         }
         assert!((1_000.0..=2_100.0).contains(&live), "{live}");
     }

@@ -33,10 +33,7 @@ impl Arrival {
     /// The same, one beat later.
     #[must_use]
     pub const fn after_a_retry_interval(self) -> Self {
-        Self {
-            beats: self.beats.saturating_add(1),
-            ..self
-        }
+        Self { beats: self.beats.saturating_add(1), ..self }
     }
 }
 
@@ -118,11 +115,7 @@ impl Gate {
             // cold budget: thousands of edges must not each send four requests after the last
             // ticket.
             let known = self.version > 0;
-            let budget = if known {
-                self.budget.clamp(1, COLD_BUDGET)
-            } else {
-                1
-            };
+            let budget = if known { self.budget.clamp(1, COLD_BUDGET) } else { 1 };
             self.begin_round(now, COLD_ROUND_MS, budget, true);
         }
         if self.spent < self.budget {
@@ -261,11 +254,7 @@ impl Latch {
 /// each would be more than all else; a client that lost an answer says so, and its key counts as
 /// repeated.
 const fn rechecks(period_ms: u64) -> u32 {
-    if period_ms > WINDOW_MIN_MS {
-        0
-    } else {
-        RECHECK_BUDGET
-    }
+    if period_ms > WINDOW_MIN_MS { 0 } else { RECHECK_BUDGET }
 }
 
 /// A window that is up to an eighth shorter: edges that began together do not stay together.
@@ -343,11 +332,7 @@ impl Gates {
             gate.observe(grant, when);
         } else {
             // The request whose answer this is was the first of a cold round.
-            let mut gate = Gate {
-                cold: true,
-                spent: 1,
-                ..Gate::default()
-            };
+            let mut gate = Gate { cold: true, spent: 1, ..Gate::default() };
             gate.observe(grant, when);
             self.insert(sale, gate);
         }
@@ -369,14 +354,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MADE: Arrival = Arrival {
-        key: KeySource::Made,
-        beats: 0,
-    };
-    const SENT: Arrival = Arrival {
-        key: KeySource::Sent,
-        beats: 0,
-    };
+    const MADE: Arrival = Arrival { key: KeySource::Made, beats: 0 };
+    const SENT: Arrival = Arrival { key: KeySource::Sent, beats: 0 };
 
     fn grant(version: u64, at: u64, budget: u32, supply: Supply) -> Grant {
         Grant {
@@ -391,11 +370,7 @@ mod tests {
 
     /// Heard at once.
     fn at(now: u64) -> Observation {
-        Observation {
-            asked: UnixMillis(now),
-            now: UnixMillis(now),
-            chance: 0.0,
-        }
+        Observation { asked: UnixMillis(now), now: UnixMillis(now), chance: 0.0 }
     }
 
     fn forwarded(gate: &mut Gate, ask: Arrival, now: u64, arrivals: u32) -> u32 {
@@ -408,14 +383,8 @@ mod tests {
     fn a_cold_gate_sends_one_and_lets_the_rest_wait_a_beat() {
         let mut gate = Gate::default();
         assert_eq!(forwarded(&mut gate, MADE, 1_000, 1), 1);
-        assert_eq!(
-            gate.decide(MADE, UnixMillis(1_000), 0.0),
-            GateDecision::Wait
-        );
-        let patient = Arrival {
-            beats: BEATS_MAX,
-            ..MADE
-        };
+        assert_eq!(gate.decide(MADE, UnixMillis(1_000), 0.0), GateDecision::Wait);
+        let patient = Arrival { beats: BEATS_MAX, ..MADE };
         assert!(matches!(
             gate.decide(patient, UnixMillis(1_000), 0.0),
             GateDecision::Refuse(Refusal::Busy(1..=250))
@@ -525,10 +494,8 @@ mod tests {
     #[test]
     fn a_gate_warmed_before_the_opening_starts_with_its_share() {
         let mut gate = Gate::default();
-        let opening = Grant {
-            opens_at: UnixMillis(12_000),
-            ..grant(1, 10_000, 40, Supply::NotOpen)
-        };
+        let opening =
+            Grant { opens_at: UnixMillis(12_000), ..grant(1, 10_000, 40, Supply::NotOpen) };
         gate.observe(&opening, at(1_000));
         assert_eq!(
             gate.decide(MADE, UnixMillis(1_001), 0.0),
@@ -550,10 +517,7 @@ mod tests {
     fn a_far_opening_is_looked_at_again_within_a_minute() {
         let far = Refusal::NotOpen(Some(UnixMillis(u64::MAX)));
         assert_eq!(come_back_ms(far, UnixMillis(0), 0.0), Some(60_000));
-        assert_eq!(
-            come_back_ms(Refusal::NotOpen(None), UnixMillis(0), 0.0),
-            None
-        );
+        assert_eq!(come_back_ms(Refusal::NotOpen(None), UnixMillis(0), 0.0), None);
     }
 
     #[test]
@@ -565,19 +529,13 @@ mod tests {
             gate.decide(SENT, UnixMillis(1_002), 0.0),
             GateDecision::Refuse(Refusal::SoldOut)
         );
-        let repeated = Arrival {
-            key: KeySource::Repeated,
-            beats: 0,
-        };
+        let repeated = Arrival { key: KeySource::Repeated, beats: 0 };
         assert_eq!(forwarded(&mut gate, repeated, 1_002, 100), RECHECK_BUDGET);
         assert!(matches!(
             gate.decide(repeated, UnixMillis(1_002), 0.0),
             GateDecision::Refuse(Refusal::Busy(_))
         ));
-        let known = Arrival {
-            key: KeySource::Known,
-            beats: 0,
-        };
+        let known = Arrival { key: KeySource::Known, beats: 0 };
         assert_eq!(forwarded(&mut gate, known, 1_003, 100), 100);
     }
 

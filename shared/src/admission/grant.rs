@@ -226,18 +226,9 @@ mod tests {
         }
     }
 
-    const OFFER: Offer = Offer {
-        edge: ALONE,
-        pending: 0,
-        can_take: 100_000,
-    };
+    const OFFER: Offer = Offer { edge: ALONE, pending: 0, can_take: 100_000 };
 
-    const ALONE: EdgeShare = EdgeShare {
-        live: 1.0,
-        use_share: 1.0,
-        early: false,
-        promised: 0.0,
-    };
+    const ALONE: EdgeShare = EdgeShare { live: 1.0, use_share: 1.0, early: false, promised: 0.0 };
 
     #[test]
     fn one_edge_gets_what_is_free_and_a_tenth_more() {
@@ -248,24 +239,8 @@ mod tests {
     #[test]
     fn orders_that_wait_and_a_full_origin_shrink_the_budget() {
         let free = snapshot(10_000, 0, 0);
-        assert_eq!(
-            Offer {
-                pending: 11_000,
-                ..OFFER
-            }
-            .grant(&free, UnixMillis(0), 0.0)
-            .budget,
-            0
-        );
-        assert_eq!(
-            Offer {
-                can_take: 70,
-                ..OFFER
-            }
-            .grant(&free, UnixMillis(0), 0.5)
-            .budget,
-            70
-        );
+        assert_eq!(Offer { pending: 11_000, ..OFFER }.grant(&free, UnixMillis(0), 0.0).budget, 0);
+        assert_eq!(Offer { can_take: 70, ..OFFER }.grant(&free, UnixMillis(0), 0.5).budget, 70);
     }
 
     /// The mean budget of many grants.
@@ -280,42 +255,23 @@ mod tests {
 
     #[test]
     fn a_share_below_one_is_neither_none_for_all_nor_one_for_all_of_six_thousand_isolates() {
-        let edge = EdgeShare {
-            live: 6_000.0,
-            use_share: 1.0 / 6_000.0,
-            ..ALONE
-        };
+        let edge = EdgeShare { live: 6_000.0, use_share: 1.0 / 6_000.0, ..ALONE };
         let mean = mean(Offer { edge, ..OFFER }, &snapshot(50, 0, 0));
         assert!((mean - 55.0 / 6_000.0).abs() < 1e-4, "{mean}");
     }
 
     #[test]
     fn what_quiet_edges_leave_goes_to_the_busy_one() {
-        let busy = EdgeShare {
-            live: 1_000.0,
-            use_share: 0.9,
-            ..ALONE
-        };
-        let grant = Offer {
-            edge: busy,
-            ..OFFER
-        }
-        .grant(&snapshot(1_000, 0, 0), UnixMillis(0), 0.5);
+        let busy = EdgeShare { live: 1_000.0, use_share: 0.9, ..ALONE };
+        let grant = Offer { edge: busy, ..OFFER }.grant(&snapshot(1_000, 0, 0), UnixMillis(0), 0.5);
         assert!(grant.budget > 400, "{grant:?}");
     }
 
     #[test]
     fn what_is_promised_to_others_is_not_granted_again() {
-        let edge = EdgeShare {
-            live: 100.0,
-            promised: 10_500.0,
-            ..ALONE
-        };
+        let edge = EdgeShare { live: 100.0, promised: 10_500.0, ..ALONE };
         let budget = |promised| {
-            let offer = Offer {
-                edge: EdgeShare { promised, ..edge },
-                ..OFFER
-            };
+            let offer = Offer { edge: EdgeShare { promised, ..edge }, ..OFFER };
             let free = snapshot(10_000, 0, 0);
             offer.grant(&free, UnixMillis(0), 0.5).budget
         };
@@ -325,10 +281,7 @@ mod tests {
 
     #[test]
     fn an_edge_that_nobody_saw_before_may_be_the_first_of_thousands() {
-        let edge = EdgeShare {
-            early: true,
-            ..ALONE
-        };
+        let edge = EdgeShare { early: true, ..ALONE };
         let offer = Offer { edge, ..OFFER };
         let free = snapshot(10_000, 0, 0);
         assert_eq!(offer.grant(&free, UnixMillis(0), 0.5).budget, 2_750);
@@ -336,10 +289,7 @@ mod tests {
 
     #[test]
     fn the_opening_itself_is_not_a_stampede() {
-        let scheduled = Snapshot {
-            state: SaleState::Scheduled,
-            ..snapshot(10_000, 0, 0)
-        };
+        let scheduled = Snapshot { state: SaleState::Scheduled, ..snapshot(10_000, 0, 0) };
         assert_eq!(OFFER.grant(&scheduled, UnixMillis(0), 0.5).budget, 1);
     }
 
@@ -349,11 +299,7 @@ mod tests {
             [1.0, 500.0, 1_000.0, 100_000.0].map(|live| window_ms(live, Supply::SoldOut, 0));
         assert_eq!(windows, [250, 250, 500, WINDOW_MAX_MS]);
         assert_eq!(window_ms(6_000.0, Supply::Free, 8_000), WINDOW_MIN_MS);
-        assert_eq!(
-            window_ms(6_000.0, Supply::Free, 100),
-            WINDOW_MAX_MS,
-            "an overloaded cluster"
-        );
+        assert_eq!(window_ms(6_000.0, Supply::Free, 100), WINDOW_MAX_MS, "an overloaded cluster");
         let far_ms = 150;
         assert!(crate::limits::REPOLL_MS + WINDOW_MAX_MS + far_ms <= 1_010);
     }

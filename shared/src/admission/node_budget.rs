@@ -20,9 +20,7 @@ impl NodeBudget {
     pub fn of(free: u32, weight: u32, live_weight: u32) -> Self {
         let share = f64::from(weight.max(1)) / f64::from(live_weight.max(weight).max(1));
         // At most 1.1 * 10^9: exact in f64 and within u32.
-        Self {
-            left: (f64::from(free) * share * (1.0 + HEADROOM)).ceil() as u32,
-        }
+        Self { left: (f64::from(free) * share * (1.0 + HEADROOM)).ceil() as u32 }
     }
 
     /// Takes `quantity`, or says that the ledger has to be heard first. The last order may take

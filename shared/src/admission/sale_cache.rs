@@ -101,12 +101,7 @@ impl SaleCache {
 
     /// Remembers what an origin, asked at `asked`, said of `sale` at `heard`.
     pub fn keep(&mut self, sale: &SaleId, asked: UnixMillis, heard: UnixMillis, body: &str) {
-        let view = View {
-            at: asked,
-            heard,
-            body: body.into(),
-            asked,
-        };
+        let view = View { at: asked, heard, body: body.into(), asked };
         if let Some(known) = self.shown.get_mut(sale) {
             // An answer that took long does not replace a younger one.
             if asked >= known.at {
@@ -172,9 +167,7 @@ mod tests {
     fn while_no_origin_answers_one_is_asked_once_a_second_and_nothing_old_is_shown() {
         let mut views = SaleCache::default();
         views.keep(&sale("a"), at(10_000), at(10_000), "open");
-        let asked: u32 = (11_000..21_000)
-            .map(|ms| asking(&mut views, "a", ms, 3))
-            .sum();
+        let asked: u32 = (11_000..21_000).map(|ms| asking(&mut views, "a", ms, 3)).sum();
         assert_eq!(asked, 10);
         let patient = views.lookup(&sale("a"), BEATS_MAX, at(20_999));
         assert_eq!(patient, CacheLookup::Busy(300));
@@ -195,9 +188,7 @@ mod tests {
         let mut views = SaleCache::default();
         let invented = |views: &mut SaleCache| {
             let names = (0..100).map(|n| format!("invented-{n}"));
-            names
-                .map(|name| asking(views, &name, 5_000, 1))
-                .sum::<u32>()
+            names.map(|name| asking(views, &name, 5_000, 1)).sum::<u32>()
         };
         assert_eq!(invented(&mut views), COLD_BUDGET);
         assert_eq!(asking(&mut views, "a", 5_000, 1), 0);
@@ -212,15 +203,10 @@ mod tests {
     #[test]
     fn invented_names_share_four_questions_a_round_and_leave_no_trace() {
         let mut views = SaleCache::default();
-        let asked: u32 = (0..100)
-            .map(|n| asking(&mut views, &format!("invented-{n}"), 1_000, 10))
-            .sum();
+        let asked: u32 =
+            (0..100).map(|n| asking(&mut views, &format!("invented-{n}"), 1_000, 10)).sum();
         assert_eq!(asked, COLD_BUDGET);
-        assert_eq!(
-            asking(&mut views, "other", 1_000 + COLD_ROUND_MS, 1),
-            1,
-            "a new round"
-        );
+        assert_eq!(asking(&mut views, "other", 1_000 + COLD_ROUND_MS, 1), 1, "a new round");
         assert!(views.shown.is_empty());
     }
 

@@ -112,10 +112,7 @@ impl SaleHint {
         chance: f64,
     ) -> Received {
         let Some(refusal) = self.no_supply(now) else {
-            return Received {
-                refusal: None,
-                poll: false,
-            };
+            return Received { refusal: None, poll: false };
         };
         let poll = now.since(self.polled_at) >= REPOLL_MS || now < self.polled_at;
         if poll {
@@ -236,10 +233,7 @@ mod tests {
     fn the_newest_word_of_the_ledger_stands_also_when_its_clock_or_its_log_went_back() {
         let mut hint = SaleHint::new(snapshot(0, 5, 60_000));
         assert!(!hint.observe(&snapshot(3, 4, 59_999)), "overtaken");
-        assert!(
-            hint.observe(&snapshot(1, 6, 1_000)),
-            "the clock was set back"
-        );
+        assert!(hint.observe(&snapshot(1, 6, 1_000)), "the clock was set back");
         assert!(hint.observe(&snapshot(2, 3, 2_000)), "the log lost its end");
         assert_eq!(hint.snapshot().free(), 2);
     }
@@ -247,16 +241,10 @@ mod tests {
     #[test]
     fn a_no_is_checked_also_when_the_clock_was_set_back() {
         let mut hint = SaleHint::new(snapshot(0, 5, 60_000));
-        let mut polls = |now| {
-            hint.receive(KeySource::Made, false, UnixMillis(now), 0.5)
-                .poll
-        };
+        let mut polls = |now| hint.receive(KeySource::Made, false, UnixMillis(now), 0.5).poll;
         assert!(polls(60_000));
         assert!(!polls(60_001));
-        assert!(
-            polls(1_000),
-            "and not only when the old time has come again"
-        );
+        assert!(polls(1_000), "and not only when the old time has come again");
         assert!(!polls(1_001));
     }
 }

@@ -135,12 +135,7 @@ mod tests {
     /// openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef`.
     #[test]
     fn a_token_is_the_one_that_openssl_makes() {
-        let token = make(
-            &ring(SECRET),
-            &sale("spring"),
-            &buyer("ada@example.org"),
-            SOON,
-        );
+        let token = make(&ring(SECRET), &sale("spring"), &buyer("ada@example.org"), SOON);
         assert_eq!(
             token,
             "1.1.1763862900000.YWRhQGV4YW1wbGUub3Jn.983dda9ec94372b0a7ae28cb0348053ba1f80e25abd07c37fcfeab023aa8b68f"
@@ -176,14 +171,7 @@ mod tests {
         }
         let padded = good.replace(".YWRh.", ".YWRh=.");
         let long = "x".repeat(10_000);
-        for text in [
-            "",
-            "1.1.x.YWRh.00",
-            &good[1..],
-            &good[..good.len() - 1],
-            &padded,
-            &long,
-        ] {
+        for text in ["", "1.1.x.YWRh.00", &good[1..], &good[..good.len() - 1], &padded, &long] {
             assert_eq!(check(Some(text)), Err(TokenError::Malformed), "{text}");
         }
     }

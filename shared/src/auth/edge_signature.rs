@@ -203,45 +203,16 @@ mod tests {
         let keys = ring(A);
         let signature = sign(&keys, &ORDER, NOW);
         let changed = [
-            Signed {
-                method: "GET",
-                ..ORDER
-            },
-            Signed {
-                path: "/v1/sales/other/orders",
-                ..ORDER
-            },
-            Signed {
-                order: "0123456789abcdeg",
-                ..ORDER
-            },
-            Signed {
-                client: "10.1.2.4",
-                ..ORDER
-            },
-            Signed {
-                edge: "e2",
-                ..ORDER
-            },
-            Signed {
-                key_source: "repeated",
-                ..ORDER
-            },
-            Signed {
-                buyer_token: "x",
-                ..ORDER
-            },
+            Signed { method: "GET", ..ORDER },
+            Signed { path: "/v1/sales/other/orders", ..ORDER },
+            Signed { order: "0123456789abcdeg", ..ORDER },
+            Signed { client: "10.1.2.4", ..ORDER },
+            Signed { edge: "e2", ..ORDER },
+            Signed { key_source: "repeated", ..ORDER },
+            Signed { buyer_token: "x", ..ORDER },
             // One field's end is not another one's beginning.
-            Signed {
-                edge: "e1m",
-                key_source: "ade",
-                ..ORDER
-            },
-            Signed {
-                order: "",
-                client: "0123456789abcdef10.1.2.3",
-                ..ORDER
-            },
+            Signed { edge: "e1m", key_source: "ade", ..ORDER },
+            Signed { order: "", client: "0123456789abcdef10.1.2.3", ..ORDER },
         ];
         for request in changed {
             let heard = verify(&keys, Some(&signature), &request, NOW);
@@ -250,22 +221,15 @@ mod tests {
         let (head, code) = signature.rsplit_once('.').unwrap();
         let later = head.replace("000000", "000001");
         let forged = format!("{later}.{code}");
-        assert_eq!(
-            verify(&keys, Some(&forged), &ORDER, NOW),
-            Err(Untrusted::Wrong)
-        );
+        assert_eq!(verify(&keys, Some(&forged), &ORDER, NOW), Err(Untrusted::Wrong));
     }
 
     #[test]
     fn keys_are_replaced_without_a_refused_request() {
         // Each step changes one side only; the other one still has the ring of the step before.
-        let steps = [
-            format!("a:{A}"),
-            format!("a:{A},b:{B}"),
-            format!("b:{B},a:{A}"),
-            format!("b:{B}"),
-        ]
-        .map(|text| ring(&text));
+        let steps =
+            [format!("a:{A}"), format!("a:{A},b:{B}"), format!("b:{B},a:{A}"), format!("b:{B}")]
+                .map(|text| ring(&text));
         for pair in steps.windows(2) {
             for (edge, node) in [(&pair[0], &pair[1]), (&pair[1], &pair[0])] {
                 let signature = sign(edge, &ORDER, NOW);
@@ -273,10 +237,7 @@ mod tests {
             }
         }
         let retired = sign(&steps[0], &ORDER, NOW);
-        assert_eq!(
-            verify(&steps[3], Some(&retired), &ORDER, NOW),
-            Err(Untrusted::UnknownKey)
-        );
+        assert_eq!(verify(&steps[3], Some(&retired), &ORDER, NOW), Err(Untrusted::UnknownKey));
     }
 
     #[test]

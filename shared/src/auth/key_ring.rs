@@ -82,10 +82,7 @@ impl KeyRing {
         }
         let mut words = text.split(',');
         let first = Key::parse(words.next().unwrap_or_default())?;
-        let mut ring = Self {
-            first,
-            others: Vec::new(),
-        };
+        let mut ring = Self { first, others: Vec::new() };
         for word in words {
             let key = Key::parse(word)?;
             if ring.find(&key.id).is_some() {
@@ -160,10 +157,7 @@ impl Key {
         }
         // HMAC takes keys of any length; the error is one of other algorithms.
         let state = Hmac::new_from_slice(secret.as_bytes()).map_err(|_| KeyError::Long)?;
-        Ok(Self {
-            id: id.into(),
-            state,
-        })
+        Ok(Self { id: id.into(), state })
     }
 
     fn code_of(&self, message: &[u8]) -> Hmac<Sha256> {

@@ -106,10 +106,7 @@ impl fmt::Display for Record<'_> {
         };
         let (asked, taken) = (order.asked, order.taken);
         let (created_at, deadline, buyer) = (order.created_at, order.deadline, &order.buyer);
-        write!(
-            f,
-            "{RECORD_VERSION}{state}:{asked}:{taken}:{created_at}:{deadline}:{buyer}"
-        )
+        write!(f, "{RECORD_VERSION}{state}:{asked}:{taken}:{created_at}:{deadline}:{buyer}")
     }
 }
 
@@ -141,11 +138,7 @@ impl NewOrder {
     /// What the ledger is asked for.
     #[must_use]
     pub fn reserve(&self) -> Reserve {
-        Reserve {
-            id: self.id.clone(),
-            buyer: self.buyer.clone(),
-            quantity: self.quantity,
-        }
+        Reserve { id: self.id.clone(), buyer: self.buyer.clone(), quantity: self.quantity }
     }
 }
 
@@ -349,14 +342,9 @@ mod tests {
 
     #[test]
     fn a_foreign_record_is_named_corrupt() {
-        for bad in [
-            "",
-            "2h:1:1:1:1:b",
-            "1q:1:1:1:1:b",
-            "1h:1:2:1:1:b",
-            "1h:1:1:1:b",
-            "1h:x:1:1:1:b",
-        ] {
+        for bad in
+            ["", "2h:1:1:1:1:b", "1q:1:1:1:1:b", "1h:1:2:1:1:b", "1h:1:1:1:b", "1h:x:1:1:1:b"]
+        {
             assert!(Order::unpack(&id(), bad).is_err(), "{bad}");
         }
     }

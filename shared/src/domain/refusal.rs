@@ -43,9 +43,6 @@ impl Refusal {
     /// Whether the same order can succeed later without anybody changing it.
     #[must_use]
     pub const fn may_pass_later(self) -> bool {
-        matches!(
-            self,
-            Self::AllHeld | Self::NotOpen(_) | Self::Paused | Self::Busy(_)
-        )
+        matches!(self, Self::AllHeld | Self::NotOpen(_) | Self::Paused | Self::Busy(_))
     }
 }

@@ -47,10 +47,7 @@ impl Steady {
     /// A clock that has not been read yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            last: UnixMillis(0),
-            ahead_ms: 0,
-        }
+        Self { last: UnixMillis(0), ahead_ms: 0 }
     }
 
     /// The time, now that the machine's clock says `now`.

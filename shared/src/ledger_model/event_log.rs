@@ -86,11 +86,7 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Created {
-                capacity,
-                terms,
-                state,
-            } => write!(
+            Self::Created { capacity, terms, state } => write!(
                 f,
                 "C {capacity} {} {} {} {} {} {state}",
                 terms.opens_at,
@@ -106,12 +102,7 @@ impl fmt::Display for Event {
                 "T {} {} {} {} {}",
                 t.opens_at, t.closes_at, t.hold_ms, t.buyer_limit, t.order_limit
             ),
-            Self::Granted {
-                id,
-                quantity,
-                deadline,
-                buyer,
-            } => {
+            Self::Granted { id, quantity, deadline, buyer } => {
                 write!(f, "g {id} {quantity} {deadline} {buyer}")
             }
             Self::Confirmed { id, quantity } => write!(f, "c {id} {quantity}"),
@@ -180,24 +171,17 @@ impl Event {
                 deadline: at(deadline)?,
                 buyer: BuyerId::parse(buyer).ok()?,
             },
-            ["c", order, quantity] => Self::Confirmed {
-                id: id(order)?,
-                quantity: quantity.parse().ok()?,
-            },
-            ["t", order, quantity] => Self::Retaken {
-                id: id(order)?,
-                quantity: quantity.parse().ok()?,
-            },
+            ["c", order, quantity] => {
+                Self::Confirmed { id: id(order)?, quantity: quantity.parse().ok()? }
+            }
+            ["t", order, quantity] => {
+                Self::Retaken { id: id(order)?, quantity: quantity.parse().ok()? }
+            }
             ["l", order] => Self::RefusedLate(id(order)?),
             ["x", order] => Self::Cancelled(id(order)?),
             ["e", order] => Self::Expired(id(order)?),
-            ["d", order, deadline] => Self::Extended {
-                id: id(order)?,
-                deadline: at(deadline)?,
-            },
-            ["H", found] => Self::Healed {
-                found: found.parse().ok()?,
-            },
+            ["d", order, deadline] => Self::Extended { id: id(order)?, deadline: at(deadline)? },
+            ["H", found] => Self::Healed { found: found.parse().ok()? },
             ["R", order, record] => {
                 let id = id(order)?;
                 let order = Order::unpack(&id, record).ok()?;
@@ -267,53 +251,27 @@ mod tests {
     #[test]
     fn every_event_reads_back_from_its_line() {
         let id = OrderId::parse("0123456789abcdef").unwrap();
-        let terms = Terms {
-            hold_ms: 5,
-            ..Terms::default()
-        };
+        let terms = Terms { hold_ms: 5, ..Terms::default() };
         let buyer = BuyerId::parse("ada@example.com").unwrap();
         let events = vec![
-            Event::Created {
-                capacity: 7,
-                terms,
-                state: SaleState::Scheduled,
-            },
+            Event::Created { capacity: 7, terms, state: SaleState::Scheduled },
             Event::State(SaleState::Paused),
             Event::Capacity(9),
             Event::Terms(terms),
-            Event::Granted {
-                id: id.clone(),
-                quantity: 2,
-                deadline: UnixMillis(8),
-                buyer,
-            },
-            Event::Confirmed {
-                id: id.clone(),
-                quantity: 1,
-            },
-            Event::Retaken {
-                id: id.clone(),
-                quantity: 1,
-            },
+            Event::Granted { id: id.clone(), quantity: 2, deadline: UnixMillis(8), buyer },
+            Event::Confirmed { id: id.clone(), quantity: 1 },
+            Event::Retaken { id: id.clone(), quantity: 1 },
             Event::RefusedLate(id.clone()),
             Event::Cancelled(id.clone()),
             Event::Expired(id.clone()),
-            Event::Extended {
-                id: id.clone(),
-                deadline: UnixMillis(9),
-            },
+            Event::Extended { id: id.clone(), deadline: UnixMillis(9) },
             Event::Healed { found: 3 },
             Event::Restored {
                 order: Order::unpack(&id, "1x:2:1:5:9:ada@example.com").unwrap(),
                 id,
             },
         ];
-        let entry = Entry {
-            commit_seq: 4,
-            at: UnixMillis(1),
-            version: 2,
-            events,
-        };
+        let entry = Entry { commit_seq: 4, at: UnixMillis(1), version: 2, events };
         assert_eq!(Entry::parse(4, &entry.to_text()), Some(entry));
     }
 

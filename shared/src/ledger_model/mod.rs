@@ -87,11 +87,7 @@ impl Sale {
     /// A new sale and its first log entry.
     #[must_use]
     pub fn create(capacity: Capacity, terms: Terms, open: bool, now: UnixMillis) -> (Self, Entry) {
-        let state = if open {
-            SaleState::Open
-        } else {
-            SaleState::Scheduled
-        };
+        let state = if open { SaleState::Open } else { SaleState::Scheduled };
         let capacity = capacity.get();
         let sale = Self {
             capacity,
@@ -107,20 +103,8 @@ impl Sale {
             cancelled_early: 0,
             hold_times: Vec::new(),
         };
-        let events = vec![Event::Created {
-            capacity,
-            terms,
-            state,
-        }];
-        (
-            sale,
-            Entry {
-                commit_seq: 1,
-                at: now,
-                version: 1,
-                events,
-            },
-        )
+        let events = vec![Event::Created { capacity, terms, state }];
+        (sale, Entry { commit_seq: 1, at: now, version: 1, events })
     }
 
     /// Carries out one command at `now`: first what is due by the clock, then the command. Answers
@@ -130,11 +114,7 @@ impl Sale {
         command: &ModelCommand,
         now: UnixMillis,
     ) -> (ModelReply, Option<Entry>) {
-        let mut step = Step {
-            sale: self,
-            now,
-            events: Vec::new(),
-        };
+        let mut step = Step { sale: self, now, events: Vec::new() };
         // A sale that may lack orders stands still while they are restored.
         let expired = match command {
             ModelCommand::Restore(_, Pass::First) => 0,
@@ -158,25 +138,15 @@ impl Sale {
             ModelCommand::State(state) => ModelReply::Sale(step.set_state(*state)),
             ModelCommand::Terms(change) => ModelReply::Sale(step.set_terms(change)),
             ModelCommand::Restore(told, pass) => ModelReply::Restored(
-                told.iter()
-                    .map(|(id, told)| step.restore(id, told, *pass))
-                    .collect(),
+                told.iter().map(|(id, told)| step.restore(id, told, *pass)).collect(),
             ),
         };
         let events = step.events;
         let entry = (!events.is_empty()).then(|| {
             self.commit_seq += 1;
-            Entry {
-                commit_seq: self.commit_seq,
-                at: now,
-                version: self.version,
-                events,
-            }
+            Entry { commit_seq: self.commit_seq, at: now, version: self.version, events }
         });
-        assert!(
-            self.held + self.confirmed <= self.capacity,
-            "the inventory rule"
-        );
+        assert!(self.held + self.confirmed <= self.capacity, "the inventory rule");
         (answer, entry)
     }
 
@@ -214,11 +184,7 @@ impl Sale {
     }
 
     fn take(&mut self, confirmed: bool, buyer: &BuyerId, tickets: u32) {
-        *(if confirmed {
-            &mut self.confirmed
-        } else {
-            &mut self.held
-        }) += tickets;
+        *(if confirmed { &mut self.confirmed } else { &mut self.held }) += tickets;
         *self.buyers.entry(buyer.clone()).or_default() += u64::from(tickets);
     }
 
@@ -244,9 +210,7 @@ impl Sale {
     }
 
     fn too_many_ended(&self, buyer: &BuyerId) -> bool {
-        self.ended
-            .get(buyer)
-            .is_some_and(|ended| *ended >= ENDED_ORDERS_MAX)
+        self.ended.get(buyer).is_some_and(|ended| *ended >= ENDED_ORDERS_MAX)
     }
 
     /// The hold time under which `order` was granted.
@@ -257,11 +221,7 @@ impl Sale {
     }
 
     fn give_back(&mut self, confirmed: bool, buyer: &BuyerId, tickets: u32) {
-        *(if confirmed {
-            &mut self.confirmed
-        } else {
-            &mut self.held
-        }) -= tickets;
+        *(if confirmed { &mut self.confirmed } else { &mut self.held }) -= tickets;
         let left = self.tickets_of(buyer) - u64::from(tickets);
         if left == 0 {
             self.buyers.remove(buyer);
@@ -281,10 +241,7 @@ struct Step<'a> {
 impl Step<'_> {
     fn run_the_clock(&mut self) {
         let due = |at: UnixMillis| at.0 > 0 && self.now >= at;
-        let (opens, closes) = (
-            due(self.sale.terms.opens_at),
-            due(self.sale.terms.closes_at),
-        );
+        let (opens, closes) = (due(self.sale.terms.opens_at), due(self.sale.terms.closes_at));
         if self.sale.state == SaleState::Scheduled && opens {
             self.enter(SaleState::Open);
         }
@@ -326,10 +283,7 @@ impl Step<'_> {
         if let Some(order) = sale.orders.get(&wish.id) {
             let same = order.buyer == wish.buyer && order.asked == quantity;
             return if same || order.is_tombstone() {
-                Verdict::Granted {
-                    order: order.clone(),
-                    replayed: true,
-                }
+                Verdict::Granted { order: order.clone(), replayed: true }
             } else {
                 Verdict::Refused(Refusal::KeyReused)
             };
@@ -357,19 +311,11 @@ impl Step<'_> {
         let at_once = sale.terms.hold_ms == 0;
         let order = Order {
             buyer: wish.buyer.clone(),
-            state: if at_once {
-                OrderState::Confirmed
-            } else {
-                OrderState::Held
-            },
+            state: if at_once { OrderState::Confirmed } else { OrderState::Held },
             asked: quantity,
             taken: quantity,
             created_at: self.now,
-            deadline: if at_once {
-                UnixMillis(0)
-            } else {
-                self.now.plus(sale.terms.hold_ms)
-            },
+            deadline: if at_once { UnixMillis(0) } else { self.now.plus(sale.terms.hold_ms) },
             refused_late: false,
         };
         sale.take(at_once, &wish.buyer, quantity);
@@ -380,10 +326,7 @@ impl Step<'_> {
             deadline: order.deadline,
             buyer: wish.buyer.clone(),
         });
-        Verdict::Granted {
-            order,
-            replayed: false,
-        }
+        Verdict::Granted { order, replayed: false }
     }
 
     fn confirm(&mut self, id: &OrderId, wanted: Option<Quantity>) -> Verdict {
@@ -393,10 +336,7 @@ impl Step<'_> {
         let tickets = wanted.map_or(order.taken, Quantity::get);
         match order.state {
             OrderState::Confirmed if tickets == order.taken => {
-                return Verdict::Granted {
-                    order,
-                    replayed: true,
-                };
+                return Verdict::Granted { order, replayed: true };
             }
             OrderState::Confirmed | OrderState::Cancelled => {
                 return Verdict::Refused(Refusal::WrongState);
@@ -415,10 +355,7 @@ impl Step<'_> {
         }
         order.state = OrderState::Confirmed;
         order.taken = tickets;
-        self.events.push(Event::Confirmed {
-            id: id.clone(),
-            quantity: tickets,
-        });
+        self.events.push(Event::Confirmed { id: id.clone(), quantity: tickets });
         self.done(id, order)
     }
 
@@ -427,10 +364,7 @@ impl Step<'_> {
             self.sale.retake(true, &order.buyer, tickets);
             order.state = OrderState::Confirmed;
             order.taken = tickets;
-            self.events.push(Event::Retaken {
-                id: id.clone(),
-                quantity: tickets,
-            });
+            self.events.push(Event::Retaken { id: id.clone(), quantity: tickets });
             return self.done(id, order);
         }
         order.refused_late = true;
@@ -444,10 +378,7 @@ impl Step<'_> {
             return self.cancel_early(id);
         };
         if !order.state.takes() {
-            return Verdict::Granted {
-                order,
-                replayed: true,
-            };
+            return Verdict::Granted { order, replayed: true };
         }
         let confirmed = order.state == OrderState::Confirmed;
         self.sale.end(confirmed, &order.buyer, order.taken);
@@ -463,10 +394,7 @@ impl Step<'_> {
         }
         self.sale.cancelled_early += 1;
         let order = Order::tombstone(self.now);
-        self.events.push(Event::Restored {
-            id: id.clone(),
-            order: order.clone(),
-        });
+        self.events.push(Event::Restored { id: id.clone(), order: order.clone() });
         self.done(id, order)
     }
 
@@ -486,19 +414,13 @@ impl Step<'_> {
             return Verdict::Refused(Refusal::HoldLimit);
         }
         order.deadline = deadline;
-        self.events.push(Event::Extended {
-            id: id.clone(),
-            deadline,
-        });
+        self.events.push(Event::Extended { id: id.clone(), deadline });
         self.done(id, order)
     }
 
     fn done(&mut self, id: &OrderId, order: Order) -> Verdict {
         self.sale.orders.insert(id.clone(), order.clone());
-        Verdict::Granted {
-            order,
-            replayed: false,
-        }
+        Verdict::Granted { order, replayed: false }
     }
 
     fn restock(&mut self, capacity: Capacity, seen: Option<Capacity>) -> SaleChange {
@@ -583,18 +505,7 @@ mod tests {
         else {
             panic!("a batch is answered with verdicts");
         };
-        verdicts
-            .iter()
-            .filter(|v| {
-                matches!(
-                    v,
-                    Verdict::Granted {
-                        replayed: false,
-                        ..
-                    }
-                )
-            })
-            .count()
+        verdicts.iter().filter(|v| matches!(v, Verdict::Granted { replayed: false, .. })).count()
     }
 
     #[test]
@@ -608,13 +519,7 @@ mod tests {
     #[test]
     fn a_late_payment_gets_its_tickets_again_only_while_some_are_free() {
         for (others, paid) in [(0, true), (1, false)] {
-            let mut sale = sale(
-                1,
-                Terms {
-                    hold_ms: 100,
-                    ..Terms::default()
-                },
-            );
+            let mut sale = sale(1, Terms { hold_ms: 100, ..Terms::default() });
             sale.apply(&ModelCommand::Reserve(vec![wish(1, 1)]), UnixMillis(10));
             let later = UnixMillis(110);
             for n in 0..others {

@@ -62,23 +62,13 @@ impl OrderBook {
 
     /// As [`OrderBook::apply`], for one event of an entry that was written at `at`.
     pub fn apply_event(&mut self, at: UnixMillis, event: &Event) {
-        if let Event::Granted {
-            id,
-            quantity,
-            deadline,
-            buyer,
-        } = event
-        {
+        if let Event::Granted { id, quantity, deadline, buyer } = event {
             let held = deadline.0 > 0;
             self.orders.insert(
                 id.clone(),
                 Order {
                     buyer: buyer.clone(),
-                    state: if held {
-                        OrderState::Held
-                    } else {
-                        OrderState::Confirmed
-                    },
+                    state: if held { OrderState::Held } else { OrderState::Confirmed },
                     asked: *quantity,
                     taken: *quantity,
                     created_at: at,

@@ -127,10 +127,7 @@ impl Step<'_> {
     }
 
     fn is_now(&mut self, id: &OrderId, order: Order) -> Restored {
-        let event = Event::Restored {
-            id: id.clone(),
-            order: order.clone(),
-        };
+        let event = Event::Restored { id: id.clone(), order: order.clone() };
         self.becomes(order, event)
     }
 

@@ -125,10 +125,7 @@ impl Router {
             origins,
             total_weight,
             spill: 0,
-            last: Moment {
-                at: UnixMillis(0),
-                awake_ms: 0,
-            },
+            last: Moment { at: UnixMillis(0), awake_ms: 0 },
         })
     }
 
@@ -266,9 +263,7 @@ impl Router {
         let shares = self.origins.iter().enumerate();
         let shares = shares.filter(|(index, origin)| !tried.has(*index) && local(origin, now));
         // In parts of SCALE.
-        let carried = shares
-            .map(|(_, origin)| origin.health.ramp(SCALE, now.at))
-            .max();
+        let carried = shares.map(|(_, origin)| origin.health.ramp(SCALE, now.at)).max();
         self.spill += SCALE - carried.unwrap_or(SCALE);
         let spills = self.spill >= SCALE;
         if spills {
@@ -278,10 +273,7 @@ impl Router {
     }
 
     fn of(&self, open: Tried) -> impl Iterator<Item = (usize, &Origin)> {
-        self.origins
-            .iter()
-            .enumerate()
-            .filter(move |(index, _)| open.has(*index))
+        self.origins.iter().enumerate().filter(move |(index, _)| open.has(*index))
     }
 
     /// One turn of smooth weighted round robin over the origins in `open`.
@@ -328,18 +320,13 @@ impl Router {
 
     fn by_buyer(&self, buyer: &str, open: Tried) -> Option<usize> {
         let score = |origin: &Origin| rendezvous(&origin.url, origin.weight, buyer);
-        let best = self
-            .of(open)
-            .max_by(|(_, a), (_, b)| score(a).total_cmp(&score(b)));
+        let best = self.of(open).max_by(|(_, a), (_, b)| score(a).total_cmp(&score(b)));
         best.map(|(index, _)| index)
     }
 
     /// Those with the smallest load take turns, so that an idle cluster is served by weight too.
     fn least_in_flight(&mut self, open: Tried, now: UnixMillis) -> Option<usize> {
-        let least = self
-            .of(open)
-            .map(|(_, o)| o.load(now))
-            .min_by(f64::total_cmp)?;
+        let least = self.of(open).map(|(_, o)| o.load(now)).min_by(f64::total_cmp)?;
         let mut idlest = Tried::default();
         for (index, origin) in self.of(open) {
             if origin.load(now) <= least {
@@ -362,11 +349,7 @@ impl Router {
             let origin = self.origins.get(index)?;
             Some(f64::from(origin.health.in_flight() + 1) / f64::from(origin.weight))
         };
-        Some(if load(second)? < load(first)? {
-            second
-        } else {
-            first
-        })
+        Some(if load(second)? < load(first)? { second } else { first })
     }
 
     /// Draws one of `open` by weight.
@@ -377,9 +360,7 @@ impl Router {
             rest -= f64::from(origin.weight);
             rest < 0.0
         });
-        drawn
-            .or_else(|| self.of(open).last())
-            .map(|(index, _)| index)
+        drawn.or_else(|| self.of(open).last()).map(|(index, _)| index)
     }
 }
 

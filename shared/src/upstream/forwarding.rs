@@ -103,23 +103,15 @@ impl Attempt {
     /// How long to wait before [`Attempt::ends`] is asked, in milliseconds.
     #[must_use]
     pub fn poll_ms(&self, router: &Router, now: UnixMillis) -> u64 {
-        router
-            .silence_limit_ms(self.index)
-            .min(self.until.since(now))
+        router.silence_limit_ms(self.index).min(self.until.since(now))
     }
 
     /// Whether the wait is over although nothing came: the time is up, or the origin has gone
     /// silent while another one takes requests. A frozen node costs a buyer about a second and not
     /// the whole wait.
     pub fn ends(&self, router: &mut Router, now: UnixMillis) -> Option<Wait> {
-        let silent = self
-            .others
-            .is_some_and(|tried| router.should_leave(self.index, tried, now));
-        if silent {
-            Some(Wait::Silent)
-        } else {
-            (now >= self.until).then_some(Wait::Over)
-        }
+        let silent = self.others.is_some_and(|tried| router.should_leave(self.index, tried, now));
+        if silent { Some(Wait::Silent) } else { (now >= self.until).then_some(Wait::Over) }
     }
 }
 
@@ -264,19 +256,10 @@ mod tests {
     }
 
     const fn reply(status: u16) -> Reply {
-        Reply {
-            status,
-            ours: true,
-            limits: false,
-            doubts: false,
-        }
+        Reply { status, ours: true, limits: false, doubts: false }
     }
 
-    const NOBODY: RouteKey<'_> = RouteKey {
-        ip: None,
-        buyer: None,
-        chance: [0.0; 2],
-    };
+    const NOBODY: RouteKey<'_> = RouteKey { ip: None, buyer: None, chance: [0.0; 2] };
 
     fn router() -> Router {
         let rows = (1..=4).map(|n| OriginRow::new(format!("http://127.0.0.1:300{n}"), 1));
@@ -289,10 +272,7 @@ mod tests {
         let mut forwarding = Forwarding::new(now);
         let mut asked = 0;
         while let Some(attempt) = forwarding.next(&mut router, &NOBODY, now) {
-            let verdict = verdicts
-                .get(asked)
-                .copied()
-                .unwrap_or(AttemptVerdict::Failed);
+            let verdict = verdicts.get(asked).copied().unwrap_or(AttemptVerdict::Failed);
             asked += 1;
             let answer = (verdict != AttemptVerdict::Failed).then_some(verdict);
             forwarding.observed(&attempt, verdict, Wait::Over, answer, &mut router, now);
@@ -303,10 +283,7 @@ mod tests {
     #[test]
     fn an_answer_means_what_its_status_and_its_maker_say() {
         let of = |reply: Reply| AttemptVerdict::of(Some(&reply));
-        let foreign = |status| Reply {
-            ours: false,
-            ..reply(status)
-        };
+        let foreign = |status| Reply { ours: false, ..reply(status) };
         assert_eq!(AttemptVerdict::of(None::<&Reply>), AttemptVerdict::Failed);
         assert_eq!(of(reply(201)), AttemptVerdict::Decided);
         assert_eq!(of(reply(409)), AttemptVerdict::Decided);
@@ -316,25 +293,16 @@ mod tests {
         assert_eq!(of(foreign(503)), AttemptVerdict::Failed);
         assert_eq!(of(reply(429)), AttemptVerdict::Busy);
         assert_eq!(of(foreign(429)), AttemptVerdict::Decided);
-        let limits = Reply {
-            limits: true,
-            ..reply(429)
-        };
+        let limits = Reply { limits: true, ..reply(429) };
         assert_eq!(of(limits), AttemptVerdict::Decided);
         assert_eq!(of(reply(401)), AttemptVerdict::Decided);
-        let doubts = Reply {
-            doubts: true,
-            ..reply(401)
-        };
+        let doubts = Reply { doubts: true, ..reply(401) };
         assert_eq!(of(doubts), AttemptVerdict::Doubted);
     }
 
     #[test]
     fn a_decision_and_busy_end_the_forwarding() {
-        assert_eq!(
-            run(&[AttemptVerdict::Decided]),
-            (1, Ok(AttemptVerdict::Decided))
-        );
+        assert_eq!(run(&[AttemptVerdict::Decided]), (1, Ok(AttemptVerdict::Decided)));
         assert_eq!(run(&[AttemptVerdict::Busy]), (1, Ok(AttemptVerdict::Busy)));
         let second = run(&[AttemptVerdict::NothingHappened, AttemptVerdict::Decided]);
         assert_eq!(second, (2, Ok(AttemptVerdict::Decided)));
@@ -345,16 +313,10 @@ mod tests {
         assert_eq!(LostRequest::Unknown.code(), Code::OutcomeUnknown);
         assert_eq!(LostRequest::NotSent.code(), Code::Unavailable);
         for before in [AttemptVerdict::Failed, AttemptVerdict::Unknown] {
-            let lost = run(&[
-                before,
-                AttemptVerdict::NothingHappened,
-                AttemptVerdict::NothingHappened,
-            ]);
+            let lost =
+                run(&[before, AttemptVerdict::NothingHappened, AttemptVerdict::NothingHappened]);
             assert_eq!(lost, (3, Err(LostRequest::Unknown)));
-            assert_eq!(
-                run(&[before, AttemptVerdict::Busy]),
-                (2, Err(LostRequest::Unknown))
-            );
+            assert_eq!(run(&[before, AttemptVerdict::Busy]), (2, Err(LostRequest::Unknown)));
         }
     }
 
@@ -362,10 +324,7 @@ mod tests {
     fn where_nothing_happened_anywhere_the_last_origin_says_so() {
         let all = [AttemptVerdict::NothingHappened; 3];
         assert_eq!(run(&all), (3, Ok(AttemptVerdict::NothingHappened)));
-        assert_eq!(
-            run(&[AttemptVerdict::Doubted; 3]),
-            (3, Err(LostRequest::NotSent))
-        );
+        assert_eq!(run(&[AttemptVerdict::Doubted; 3]), (3, Err(LostRequest::NotSent)));
     }
 
     #[test]
@@ -388,14 +347,8 @@ mod tests {
 
     #[test]
     fn two_that_do_not_know_are_enough() {
-        assert_eq!(
-            run(&[AttemptVerdict::Unknown; 3]),
-            (2, Err(LostRequest::Unknown))
-        );
-        assert_eq!(
-            run(&[AttemptVerdict::Failed; 3]),
-            (3, Err(LostRequest::Unknown))
-        );
+        assert_eq!(run(&[AttemptVerdict::Unknown; 3]), (2, Err(LostRequest::Unknown)));
+        assert_eq!(run(&[AttemptVerdict::Failed; 3]), (3, Err(LostRequest::Unknown)));
     }
 
     #[test]
@@ -408,23 +361,12 @@ mod tests {
         // events.
         assert_eq!(first.ends(&mut router, UnixMillis(1_001)), None);
         assert_eq!(first.ends(&mut router, over), Some(Wait::Over));
-        forwarding.observed(
-            &first,
-            AttemptVerdict::Failed,
-            Wait::Over,
-            None,
-            &mut router,
-            over,
-        );
+        forwarding.observed(&first, AttemptVerdict::Failed, Wait::Over, None, &mut router, over);
         let late = since.plus(EDGE_DEADLINE_MS - 10);
         let second = forwarding.next(&mut router, &NOBODY, late).unwrap();
         assert_eq!(second.poll_ms(&router, late), 10);
         assert_eq!(second.ends(&mut router, late.plus(10)), Some(Wait::Over));
-        assert!(
-            forwarding
-                .next(&mut router, &NOBODY, since.plus(EDGE_DEADLINE_MS))
-                .is_none()
-        );
+        assert!(forwarding.next(&mut router, &NOBODY, since.plus(EDGE_DEADLINE_MS)).is_none());
     }
 
     #[test]

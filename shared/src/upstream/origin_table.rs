@@ -169,12 +169,8 @@ fn zones(rows: &[OriginRow]) -> String {
 }
 
 fn is_origin_url(url: &str) -> bool {
-    let host = url
-        .strip_prefix("http://")
-        .or_else(|| url.strip_prefix("https://"));
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
     host.is_some_and(|h| {
-        !h.is_empty()
-            && h.bytes()
-                .all(|b| b.is_ascii_graphic() && !b"/?#@\\".contains(&b))
+        !h.is_empty() && h.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@\\".contains(&b))
     })
 }

@@ -36,10 +36,7 @@ impl Balance {
     /// Reads the word of a configuration.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        Self::WORDS
-            .into_iter()
-            .find(|(w, _)| *w == word)
-            .map(|(_, balance)| balance)
+        Self::WORDS.into_iter().find(|(w, _)| *w == word).map(|(_, balance)| balance)
     }
 }
 

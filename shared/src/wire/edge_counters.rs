@@ -61,10 +61,7 @@ impl EdgeCounts {
     /// each reason that occurred.
     #[must_use]
     pub fn to_header(&self) -> String {
-        let mut text = format!(
-            "{FORMAT}.{}.{}.{}.",
-            self.asked, self.forwarded, self.failed
-        );
+        let mut text = format!("{FORMAT}.{}.{}.{}.", self.asked, self.forwarded, self.failed);
         for ((_, letter), refused) in REASONS.iter().zip(self.refused) {
             if refused > 0 {
                 // Writing to a String cannot fail.
@@ -98,9 +95,7 @@ impl EdgeCounts {
         while let Some(letter) = rest.chars().next() {
             let reason = REASONS.iter().position(|(_, l)| *l == letter)?;
             let digits = rest.get(1..)?;
-            let end = digits
-                .find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(digits.len());
+            let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
             let (number, next) = digits.split_at_checked(end)?;
             let count = counts.refused.get_mut(reason)?;
             *count = count.saturating_add(number.parse().ok()?);

@@ -81,10 +81,7 @@ pub struct OrderRequest {
     #[cfg_attr(feature = "openapi", schema(value_type = BuyerId))]
     pub buyer: String,
     /// How many tickets; 1 when absent.
-    #[serde(
-        default = "one",
-        deserialize_with = "crate::wire::json_integer::number"
-    )]
+    #[serde(default = "one", deserialize_with = "crate::wire::json_integer::number")]
     #[cfg_attr(feature = "openapi", schema(value_type = Quantity))]
     pub quantity: u64,
 }

@@ -232,10 +232,7 @@ impl Problem {
         let mut chars = text.chars();
         let first = chars.next().map(|c| c.to_ascii_uppercase());
         let detail = first.into_iter().chain(chars).chain(['.']).collect();
-        Self {
-            detail,
-            ..Self::new(code)
-        }
+        Self { detail, ..Self::new(code) }
     }
 
     /// The problem of a refusal.

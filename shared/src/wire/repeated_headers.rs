@@ -36,9 +36,7 @@ pub fn is_joined(value: &str) -> bool {
 /// The answer to a request that sends the header `name` more than once.
 #[must_use]
 pub fn repeated(name: &str) -> Problem {
-    Problem::invalid(format!(
-        "the header {name} was sent more than once; send it once"
-    ))
+    Problem::invalid(format!("the header {name} was sent more than once; send it once"))
 }
 
 #[cfg(test)]

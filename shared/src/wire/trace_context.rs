@@ -38,11 +38,7 @@ impl TraceParent {
     #[must_use]
     pub fn start(random: [u8; 24]) -> Self {
         let (trace, parent) = random.split_at(16);
-        let number = |bytes: &[u8]| {
-            bytes
-                .iter()
-                .fold(0u128, |n, byte| n << 8 | u128::from(*byte))
-        };
+        let number = |bytes: &[u8]| bytes.iter().fold(0u128, |n, byte| n << 8 | u128::from(*byte));
         Self {
             // Zero stands for none.
             trace: number(trace).max(1),
@@ -99,10 +95,7 @@ mod tests {
         let read = TraceParent::parse(GOOD).unwrap();
         assert_eq!(read.to_string(), GOOD);
         assert!(read.is_sampled());
-        assert_eq!(
-            read.trace_id().to_string(),
-            "0af7651916cd43dd8448eb211c80319c"
-        );
+        assert_eq!(read.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
         for bad in [
             "",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",

@@ -17,9 +17,7 @@ pub(super) fn by_workerd(name: &str, port: u16, origins: &str) -> Result<Command
     command.current_dir(repository());
     command.args(["serve", "tests/bench/peers/js/workerd.capnp", name]);
     command.args(["--socket-addr", &format!("http=127.0.0.1:{port}")]);
-    command
-        .env("ORIGINS", origins)
-        .env("LASTSEAT_EDGE_KEY", KEY);
+    command.env("ORIGINS", origins).env("LASTSEAT_EDGE_KEY", KEY);
     Ok(command)
 }
 
@@ -38,29 +36,18 @@ pub(super) fn by_wrangler(
     std::fs::write(&secrets, format!("LASTSEAT_EDGE_KEY=\"{KEY}\"\n"))?;
     let mut command = Command::new(modules.join(".bin/node"));
     command.current_dir(repository());
-    command
-        .arg(modules.join("wrangler/bin/wrangler.js"))
-        .arg("dev");
-    command.args([
-        "--config",
-        "tests/bench/peers/js/wrangler.toml",
-        "--env",
-        name,
-    ]);
+    command.arg(modules.join("wrangler/bin/wrangler.js")).arg("dev");
+    command.args(["--config", "tests/bench/peers/js/wrangler.toml", "--env", name]);
     command.args(["--ip", "127.0.0.1", "--port", &port.to_string()]);
     let inspector = lastseat_cluster::process::free_port()?.to_string();
     command.args(["--inspector-port", &inspector, "--log-level", "error"]);
     command.arg("--show-interactive-dev-session=false");
-    command
-        .arg("--persist-to")
-        .arg(directory.path().join("state"));
+    command.arg("--persist-to").arg(directory.path().join("state"));
     command.args(["--var", &format!("ORIGINS:{origins}")]);
     command.arg("--env-file").arg(secrets);
-    for (variable, value) in [
-        ("CLOUDFLARE_CF_FETCH_ENABLED", "false"),
-        ("WRANGLER_SEND_METRICS", "false"),
-        ("CI", "1"),
-    ] {
+    for (variable, value) in
+        [("CLOUDFLARE_CF_FETCH_ENABLED", "false"), ("WRANGLER_SEND_METRICS", "false"), ("CI", "1")]
+    {
         command.env(variable, value);
     }
     Ok(command)

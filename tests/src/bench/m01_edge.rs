@@ -117,9 +117,7 @@ async fn compare(
     let turns = bench.turns(measure, &workers, async |bench, worker| {
         seed += 1;
         let door = doors.iter().find(|door| door.worker == worker);
-        door.context("every worker has a door")?
-            .run(bench, measure, seed)
-            .await
+        door.context("every worker has a door")?.run(bench, measure, seed).await
     });
     let turns = turns.await?;
     let (what, unit) = match measure {
@@ -131,9 +129,7 @@ async fn compare(
         let row = format!("{}-{}", rung.as_str(), peer.called());
         let name = format!("{what}, {}, against {}", on(rung), peer.called());
         let draft = Draft::new(measure, &row, &name, unit, Better::Higher);
-        let mut draft = draft.note(format!(
-            "{CONNECTIONS} connections, one process, one isolate."
-        ));
+        let mut draft = draft.note(format!("{CONNECTIONS} connections, one process, one isolate."));
         if peer == least {
             draft = draft.goal(GOAL).limit(limit(&turns, measure, least));
         }
@@ -145,9 +141,7 @@ async fn compare(
         );
         let draft = Draft::new(measure, &format!("{row}-cpu"), &name, "us", Better::Lower)
             .note("Of workerd, and of Node under wrangler dev; the node and Redis do not count.");
-        rows.push(turns.row(draft, Worker::Ours, peer, |run| {
-            run.cpu_of(&["workerd", "node"])
-        }));
+        rows.push(turns.row(draft, Worker::Ours, peer, |run| run.cpu_of(&["workerd", "node"])));
     }
     Ok(rows)
 }
@@ -204,10 +198,7 @@ impl std::fmt::Debug for Door {
 impl Door {
     /// Our edge before one node, with so many tickets.
     pub(super) async fn ours(rung: Edge, tickets: u64) -> Result<Self> {
-        let cluster = Cluster::start(&Setup {
-            weights: vec![1],
-            ..Setup::with_edge(rung)
-        })?;
+        let cluster = Cluster::start(&Setup { weights: vec![1], ..Setup::with_edge(rung) })?;
         cluster.create_sale(SALE, tickets).await?;
         let door = Self {
             worker: Worker::Ours,
@@ -230,11 +221,7 @@ impl Door {
         }
         let one = CrowdLoad::new(self.address, (self.ask)(1), 1, Pace::Count(1));
         let run = timed(&one, &self.roots).await?;
-        ensure!(
-            run.tally.granted == 1,
-            "the only ticket was not sold: {:?}",
-            run.tally.samples
-        );
+        ensure!(run.tally.granted == 1, "the only ticket was not sold: {:?}", run.tally.samples);
         self.sold.set(1);
         Ok(())
     }
@@ -276,11 +263,7 @@ impl Door {
         let begun = Instant::now();
         while client.get("/nothing").await.is_err() {
             let late = begun.elapsed() > READY_WITHIN;
-            ensure!(
-                !late,
-                "{name}.js does not answer after {READY_WITHIN:?}: {}",
-                program.notes()
-            );
+            ensure!(!late, "{name}.js does not answer after {READY_WITHIN:?}: {}", program.notes());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let roots = [Some(program.pid()), cluster.as_ref().map(Cluster::pid)];
@@ -309,27 +292,20 @@ impl Door {
     /// the ledger against them.
     pub(super) async fn audited(&self, load: &CrowdLoad, refusals: bool) -> Result<Run> {
         let mut run = timed(load, &self.roots).await?;
-        run.expect(if refusals {
-            Expect::NoTicket
-        } else {
-            Expect::Anything
-        });
+        run.expect(if refusals { Expect::NoTicket } else { Expect::Anything });
         let (answers, by) = (run.tally.answers() as f64, run.tally.by);
         let others = OTHERS + answers * OTHERS_MAX;
         if refusals && ((by.origin + by.ledger) as f64) > others {
-            run.problems
-                .push(format!("not refused at the edge: {by:?}"));
+            run.problems.push(format!("not refused at the edge: {by:?}"));
         }
         if !refusals && (run.tally.granted as f64) < answers - others {
-            run.problems
-                .push(format!("{} of {answers} were granted", run.tally.granted));
+            run.problems.push(format!("{} of {answers} were granted", run.tally.granted));
         }
         self.sold.set(self.sold.get() + run.tally.winners());
         if let Some(cluster) = &self.cluster {
             let (audit, sold) = (cluster.audit(SALE).await?, self.sold.get());
             if !audit.ok || audit.confirmed != sold {
-                run.problems
-                    .push(format!("{sold} have a yes, the ledger says {audit:?}"));
+                run.problems.push(format!("{sold} have a yes, the ledger says {audit:?}"));
             }
         }
         Ok(run)

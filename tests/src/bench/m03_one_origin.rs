@@ -50,14 +50,9 @@ pub(super) async fn orders(bench: &mut Bench) -> Result<Vec<BenchRow>> {
         let name = format!(
             "processor time of node and Redis for an order, {connections} connections, against S2"
         );
-        let draft = Draft::new(
-            Measure::M3,
-            &format!("{connections}-s2-cpu"),
-            &name,
-            "us",
-            Better::Lower,
-        )
-        .note("The same runs; here neither the disk nor the generator counts.");
+        let draft =
+            Draft::new(Measure::M3, &format!("{connections}-s2-cpu"), &name, "us", Better::Lower)
+                .note("The same runs; here neither the disk nor the generator counts.");
         rows.push(turns.row(draft, Service::Ours, Service::S2, |run| {
             run.cpu_of(&["lastseat", "s2", "redis-server"])
         }));
@@ -97,10 +92,8 @@ pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<BenchRow>> {
         ("s1-used-up", SoldOut::UsedUp(Service::S1), None),
         ("s2", SoldOut::Buffered(Service::S2), Some(2.5)),
     ];
-    let subjects: Vec<SoldOut> = [SoldOut::Ours]
-        .into_iter()
-        .chain(peers.map(|peer| peer.1))
-        .collect();
+    let subjects: Vec<SoldOut> =
+        [SoldOut::Ours].into_iter().chain(peers.map(|peer| peer.1)).collect();
     let turns = bench.turns(Measure::M4, &subjects, async |bench, subject| {
         let node = match subject {
             SoldOut::Ours => OneNode::start(Service::Ours, 1).await?,
@@ -125,9 +118,7 @@ pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<BenchRow>> {
         );
         let draft = Draft::new(Measure::M4, word, &name, "refusals/s", Better::Higher);
         let draft = goal.map_or(draft.clone(), |goal| {
-            draft
-                .goal(goal)
-                .limit(limit_of_refusals(&turns, peer, goal))
+            draft.goal(goal).limit(limit_of_refusals(&turns, peer, goal))
         });
         let draft = draft.note(
             "A node of S1 asks Redis for each refusal until its local stock is used up, then it \
@@ -137,16 +128,13 @@ pub(super) async fn refusals(bench: &mut Bench) -> Result<Vec<BenchRow>> {
         rows.push(turns.row(draft, SoldOut::Ours, peer, |run| run.tally.rate()));
     }
     for (word, peer, _) in peers {
-        let name = format!(
-            "processor time of the node for a refusal, against {}",
-            peer.called()
-        );
+        let name = format!("processor time of the node for a refusal, against {}", peer.called());
         let row = format!("{word}-cpu");
         let draft = Draft::new(Measure::M4, &row, &name, "us", Better::Lower)
             .note("The same runs; here the generator does not count.");
-        rows.push(turns.row(draft, SoldOut::Ours, peer, |run| {
-            run.cpu_of(&["lastseat", "s1", "s2"])
-        }));
+        rows.push(
+            turns.row(draft, SoldOut::Ours, peer, |run| run.cpu_of(&["lastseat", "s1", "s2"])),
+        );
     }
     Ok(rows)
 }
@@ -157,9 +145,7 @@ fn limit_of_orders(turns: &Turns<Service>, peer: Service) -> String {
     let generator = turns.median(Service::Ours, Run::generator_us);
     let redis = turns.median(Service::Ours, |run| run.cpu_of(&["redis-server"]));
     let node = turns.median(Service::Ours, |run| run.cpu_of(&["lastseat"]));
-    let both = (2e6 / (generator + redis))
-        .min(1e6 / generator)
-        .min(1e6 / redis);
+    let both = (2e6 / (generator + redis)).min(1e6 / generator).min(1e6 / redis);
     let times = both / turns.median(peer, Run::granted_rate).max(1e-9);
     format!(
         "Generator, node and Redis share two processors, and all wait for the disk before a batch \

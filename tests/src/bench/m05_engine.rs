@@ -88,51 +88,26 @@ pub(super) async fn engine(bench: &mut Bench) -> Result<Vec<BenchRow>> {
             "One batch in flight for both, over TCP, append-only file synced \
             before the reply. Winners are counted.",
         );
-        rows.push(
-            row.rounds(
-                found
-                    .iter()
-                    .map(|found| round(found.ours, found.peer))
-                    .collect(),
-            ),
-        );
+        rows.push(row.rounds(found.iter().map(|found| round(found.ours, found.peer)).collect()));
     }
-    let at = |size: u32| {
-        BATCHES
-            .iter()
-            .position(|batch| *batch == size)
-            .map(|index| &found[index])
-    };
+    let at = |size: u32| BATCHES.iter().position(|batch| *batch == size).map(|index| &found[index]);
     let (large, single) = (at(GOAL_AT).context("a size")?, at(1).context("a size")?);
     let name = format!("orders in batches of {GOAL_AT}, against one order a call");
-    let row = draft(&format!("{GOAL_AT}-1"), &name)
-        .goal(12.0)
-        .limit(LIMIT_CAP);
+    let row = draft(&format!("{GOAL_AT}-1"), &name).goal(12.0).limit(LIMIT_CAP);
     let pairs = large.iter().zip(single);
-    rows.push(
-        row.rounds(
-            pairs
-                .map(|(large, single)| round(large.ours, single.ours))
-                .collect(),
-        ),
-    );
+    rows.push(row.rounds(pairs.map(|(large, single)| round(large.ours, single.ours)).collect()));
     let name = format!(
         "orders through a committer with {CALLERS} who wait, against redis-benchmark in batches \
          of {GOAL_AT}"
     );
-    let row = draft("committer-r", &name)
-        .goal(0.85)
-        .limit(LIMIT_COMMITTER);
+    let row = draft("committer-r", &name).goal(0.85).limit(LIMIT_COMMITTER);
     let pairs = committer.iter().zip(large);
     rows.push(row.rounds(pairs.map(|(ours, r)| round(*ours, r.peer)).collect()));
     Ok(rows)
 }
 
 const fn round(ours: f64, peer: f64) -> BenchRound {
-    BenchRound {
-        ours: Some(ours),
-        peer: Some(peer),
-    }
+    BenchRound { ours: Some(ours), peer: Some(peer) }
 }
 
 /// Orders a second through the ledger's own code, and how many batches that were.
@@ -167,15 +142,8 @@ async fn peer(store: &Store, batch: u32, batches: u32) -> Result<f64> {
     let client = Client::open(store.url())?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     let mut load = redis::cmd("SCRIPT");
-    let hash: String = load
-        .arg("LOAD")
-        .arg(&script.text)
-        .query_async(&mut connection)
-        .await?;
-    let (_, port) = store
-        .address
-        .split_once(':')
-        .context("an address has a port")?;
+    let hash: String = load.arg("LOAD").arg(&script.text).query_async(&mut connection).await?;
+    let (_, port) = store.address.split_once(':').context("an address has a port")?;
     let mut command = Command::new(program()?);
     command.args([
         "-p",
@@ -195,11 +163,7 @@ async fn peer(store: &Store, batch: u32, batches: u32) -> Result<f64> {
     command.arg("0");
     for _ in 0..batch {
         // As long as the keys and the names that the engine sends.
-        command.args([
-            "00000000-0000-7000-8000-__rand_int__",
-            "buyer-__rand_int__",
-            "1",
-        ]);
+        command.args(["00000000-0000-7000-8000-__rand_int__", "buyer-__rand_int__", "1"]);
     }
     let output = tokio::process::Command::from(command).output().await?;
     let said = String::from_utf8_lossy(&output.stdout);

@@ -25,11 +25,7 @@ const PEERS: [(&str, ServiceStack, f64); 4] = [
     ("s0", ServiceStack::Peer(Service::S0, Nginx::Default), 4.0),
     ("s1", ServiceStack::Peer(Service::S1, Nginx::Default), 4.0),
     ("s2", ServiceStack::Peer(Service::S2, Nginx::Default), 2.5),
-    (
-        "s2-tuned",
-        ServiceStack::Peer(Service::S2, Nginx::Tuned),
-        1.3,
-    ),
+    ("s2-tuned", ServiceStack::Peer(Service::S2, Nginx::Tuned), 1.3),
 ];
 
 const LIMIT_REQUESTS: &str = "Until an edge has heard its first grant it lets a few buyers \
@@ -81,19 +77,10 @@ pub(super) async fn rush(bench: &mut Bench) -> Result<Vec<BenchRow>> {
             1.2,
             LIMIT_REQUESTS.to_owned(),
         ),
-        (
-            "round trips to the ledger",
-            "trips",
-            "ledger calls",
-            0.1,
-            limit_of_trips(&turns),
-        ),
+        ("round trips to the ledger", "trips", "ledger calls", 0.1, limit_of_trips(&turns)),
     ];
     for (what, unit, count, goal, limit) in filter {
-        let (row, name) = (
-            count.replace(' ', "-"),
-            format!("{what}, for each ticket sold"),
-        );
+        let (row, name) = (count.replace(' ', "-"), format!("{what}, for each ticket sold"));
         let draft = Draft::new(Measure::M7, &row, &name, unit, Better::Lower);
         let draft = draft.goal(goal).note(note.as_str()).limit(limit);
         rows.push(counted(&turns, draft, |run| {
@@ -109,11 +96,7 @@ pub(super) async fn rush(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     )
     .goal(0.0)
     .note("Final refusals that a buyer had received before the ledger gave the last ticket.");
-    rows.push(counted(
-        &turns,
-        draft,
-        |run| run.counts["refused while free"],
-    ));
+    rows.push(counted(&turns, draft, |run| run.counts["refused while free"]));
     Ok(rows)
 }
 
@@ -163,10 +146,7 @@ fn counted(turns: &Turns<ServiceStack>, draft: Draft, count: impl Fn(&Run) -> f6
     let (audit, _) = turns.audit(ServiceStack::Ours, ServiceStack::Ours);
     let mut rounds = turns.rounds(ServiceStack::Ours, ServiceStack::Ours, count);
     for round in &mut rounds {
-        *round = BenchRound {
-            peer: None,
-            ..*round
-        };
+        *round = BenchRound { peer: None, ..*round };
     }
     draft.audited(audit, 0).rounds(rounds)
 }

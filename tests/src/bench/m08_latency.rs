@@ -52,11 +52,7 @@ pub(super) async fn latency(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Poi
         for service in both {
             bench.step(
                 Measure::M8,
-                &format!(
-                    "the picture, {:.0} % of the peak, {}",
-                    part * 100.0,
-                    service.name()
-                ),
+                &format!("the picture, {:.0} % of the peak, {}", part * 100.0, service.name()),
             );
             let run = offered(
                 service,
@@ -65,11 +61,9 @@ pub(super) async fn latency(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Poi
                 bench.options.warm_up(),
             )
             .await?;
-            if let Some(run) = bench.accept(
-                Measure::M8,
-                &format!("the picture, {}", service.name()),
-                run,
-            ) {
+            if let Some(run) =
+                bench.accept(Measure::M8, &format!("the picture, {}", service.name()), run)
+            {
                 points.push(Point {
                     service: service.name().to_owned(),
                     rate: f64::from(at(part)),
@@ -96,9 +90,7 @@ pub(super) async fn latency(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Poi
 /// What the goal leaves for waiting in line.
 fn limit(points: &[Point], peer: f64) -> String {
     let least = |service: Service| {
-        let own = points
-            .iter()
-            .filter(|point| point.service == service.name());
+        let own = points.iter().filter(|point| point.service == service.name());
         own.map(|point| point.p99).fold(f64::INFINITY, f64::min)
     };
     let (ours, theirs) = (least(Service::Ours), least(Service::S2));
@@ -121,21 +113,12 @@ async fn peak(bench: &mut Bench) -> Result<f64> {
     let mut rates = Vec::new();
     for _ in 0..bench.options.rounds(Measure::M8).min(3) {
         let node = OneNode::start(Service::S2, PLENTY).await?;
-        let pace = Pace::AsFastAsItGoes(
-            bench
-                .options
-                .run_time(Measure::M8)
-                .min(Duration::from_secs(3)),
-        );
+        let pace =
+            Pace::AsFastAsItGoes(bench.options.run_time(Measure::M8).min(Duration::from_secs(3)));
         let load = CrowdLoad::new(node.address()?, node.ask(SEED), CONNECTIONS, pace);
-        let run = node
-            .run(&load.warmed_up(bench.options.warm_up()), Expect::Granted, 0)
-            .await?;
-        rates.extend(
-            bench
-                .accept(Measure::M8, "the peak of S2", run)
-                .map(|run| run.granted_rate()),
-        );
+        let run = node.run(&load.warmed_up(bench.options.warm_up()), Expect::Granted, 0).await?;
+        rates
+            .extend(bench.accept(Measure::M8, "the peak of S2", run).map(|run| run.granted_rate()));
     }
     median(rates).context("no run that looked for the peak of S2 was a data point")
 }
@@ -143,11 +126,6 @@ async fn peak(bench: &mut Bench) -> Result<f64> {
 /// One run at an offered load.
 async fn offered(service: Service, rate: u32, time: Duration, warm_up: Duration) -> Result<Run> {
     let node = OneNode::start(service, PLENTY).await?;
-    let load = CrowdLoad::new(
-        node.address()?,
-        node.ask(SEED),
-        CONNECTIONS,
-        Pace::Rate(rate, time),
-    );
+    let load = CrowdLoad::new(node.address()?, node.ask(SEED), CONNECTIONS, Pace::Rate(rate, time));
     node.run(&load.warmed_up(warm_up), Expect::Granted, 0).await
 }

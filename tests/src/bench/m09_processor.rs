@@ -28,31 +28,25 @@ const PARTS: [(&str, &str, &str); 3] = [
 /// A stack cannot be run.
 pub(super) async fn processor(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let mut rows = Vec::new();
-    for (word, name, sold_out) in [
-        ("ticket", "a sold ticket", false),
-        ("refusal", "a refusal", true),
-    ] {
+    for (word, name, sold_out) in
+        [("ticket", "a sold ticket", false), ("refusal", "a refusal", true)]
+    {
         let stacks = [ServiceStack::Ours, PEER, ServiceStack::Constant];
-        let turns = bench.turns(Measure::M9, &stacks, async |bench, stack| {
-            run(stack, sold_out, bench).await
-        });
+        let turns = bench
+            .turns(Measure::M9, &stacks, async |bench, stack| run(stack, sold_out, bench).await);
         let turns = turns.await?;
         let draft = |row: String, what: &str| {
             let name = format!("processor time of {name}, {what}, against {}", PEER.name());
             Draft::new(Measure::M9, &row, &name, "us", Better::Lower)
         };
-        let all = draft(format!("{word}-all"), "all processes")
-            .goal(1.0)
-            .limit(limit(&turns));
+        let all = draft(format!("{word}-all"), "all processes").goal(1.0).limit(limit(&turns));
         let all = all.note("User and system time of all processes but the generator, from /proc.");
         rows.push(turns.row(all, ServiceStack::Ours, PEER, Run::cpu_us));
         for (what, ours, peer) in PARTS {
             let short = what.split(' ').next().unwrap_or(what).to_lowercase();
             let part = draft(format!("{word}-{short}"), what);
             // A run has the one or the other.
-            rows.push(turns.row(part, ServiceStack::Ours, PEER, |run| {
-                run.cpu_of(&[ours, peer])
-            }));
+            rows.push(turns.row(part, ServiceStack::Ours, PEER, |run| run.cpu_of(&[ours, peer])));
         }
     }
     Ok(rows)

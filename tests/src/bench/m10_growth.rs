@@ -40,18 +40,11 @@ struct Shape {
     asked: usize,
 }
 
-const SMALLEST: Shape = Shape {
-    nodes: 1,
-    sales: 1,
-    asked: 1,
-};
+const SMALLEST: Shape = Shape { nodes: 1, sales: 1, asked: 1 };
 
 impl Subject for Shape {
     fn called(self) -> impl Display {
-        format!(
-            "{} nodes, {} sales, {} of them asked for",
-            self.nodes, self.sales, self.asked
-        )
+        format!("{} nodes, {} sales, {} of them asked for", self.nodes, self.sales, self.asked)
     }
 }
 
@@ -68,30 +61,17 @@ pub(super) async fn growth(bench: &mut Bench) -> Result<Vec<BenchRow>> {
 async fn shapes(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let nodes = [2, 4].map(|nodes| Shape { nodes, ..SMALLEST });
     let sales = [10, 100].map(|sales| Shape { sales, ..SMALLEST });
-    let spread = [10, 100].map(|sales| Shape {
-        sales,
-        asked: sales,
-        ..SMALLEST
-    });
+    let spread = [10, 100].map(|sales| Shape { sales, asked: sales, ..SMALLEST });
     let all = [&[SMALLEST][..], &nodes, &sales, &spread].concat();
-    let turns = bench
-        .turns(Measure::M10, &all, async |bench, shape| {
-            run(bench, shape).await
-        })
-        .await?;
+    let turns =
+        bench.turns(Measure::M10, &all, async |bench, shape| run(bench, shape).await).await?;
     let mut rows = Vec::new();
     for shape in &all[1..] {
         let (word, what, goal) = match *shape {
-            Shape {
-                nodes: nodes @ 2.., ..
-            } => (
-                format!("nodes-{nodes}"),
-                format!("{nodes} nodes, against one"),
-                None,
-            ),
-            Shape {
-                sales, asked: 1, ..
-            } => (
+            Shape { nodes: nodes @ 2.., .. } => {
+                (format!("nodes-{nodes}"), format!("{nodes} nodes, against one"), None)
+            }
+            Shape { sales, asked: 1, .. } => (
                 format!("sales-{sales}"),
                 format!("{sales} sales of which one is asked for, against one"),
                 Some(FLAT),
@@ -105,9 +85,8 @@ async fn shapes(bench: &mut Bench) -> Result<Vec<BenchRow>> {
         let name = format!("processor time of an order, {what}");
         let draft = Draft::new(Measure::M10, &word, &name, "us", Better::Lower);
         let draft = goal.map_or(draft.clone(), |goal| draft.goal(goal).limit(LIMIT_SALES));
-        let draft = draft.note(format!(
-            "Nodes and Redis together, {CONNECTIONS} connections, no edge."
-        ));
+        let draft =
+            draft.note(format!("Nodes and Redis together, {CONNECTIONS} connections, no edge."));
         rows.push(turns.row(draft, *shape, SMALLEST, Run::cpu_us));
         if shape.nodes > 1 {
             let name = format!("orders, {what}");
@@ -135,26 +114,17 @@ async fn run(bench: &Bench, shape: Shape) -> Result<Run> {
         arguments: vec!["--redis-url".to_owned(), store.url()],
         ..Setup::with_edge(Edge::None)
     })?;
-    let sales: Vec<String> = (0..shape.sales)
-        .map(|number| format!("sale-{number}"))
-        .collect();
+    let sales: Vec<String> = (0..shape.sales).map(|number| format!("sale-{number}")).collect();
     for sale in &sales {
         cluster.create_sale(sale, PLENTY).await?;
     }
-    let to: Result<Vec<_>> = cluster
-        .nodes
-        .iter()
-        .map(|node| address_of(&node.url))
-        .collect();
+    let to: Result<Vec<_>> = cluster.nodes.iter().map(|node| address_of(&node.url)).collect();
     let to = to?;
     let pace = Pace::AsFastAsItGoes(bench.options.run_time(Measure::M10));
     let mut load = CrowdLoad::new(to[0], BenchAsk::orders(&sales[0], SEED), CONNECTIONS, pace);
     load = load.warmed_up(bench.options.warm_up());
     load.to = to;
-    load.ask = sales[..shape.asked]
-        .iter()
-        .map(|sale| BenchAsk::orders(sale, SEED))
-        .collect();
+    load.ask = sales[..shape.asked].iter().map(|sale| BenchAsk::orders(sale, SEED)).collect();
     // A node looks a sale up when it hears of it first, and only so many at a time.
     let mut before = 0;
     for sale in &sales[..shape.asked] {
@@ -166,32 +136,20 @@ async fn run(bench: &Bench, shape: Shape) -> Result<Run> {
     let mut sold = 0;
     for sale in &sales[..shape.asked] {
         let audit = cluster.audit(sale).await?;
-        ensure!(
-            audit.ok,
-            "the audit of {sale} differs: {:?}",
-            audit.differences
-        );
+        ensure!(audit.ok, "the audit of {sale} differs: {:?}", audit.differences);
         sold += audit.confirmed;
     }
     let winners = before + run.tally.winners();
     if sold != winners {
-        run.problems
-            .push(format!("{winners} have a yes, the ledger has {sold}"));
+        run.problems.push(format!("{winners} have a yes, the ledger has {sold}"));
     }
     Ok(run)
 }
 
 /// What a further order costs in a sale that has many.
 async fn history(bench: &Bench) -> Result<Vec<BenchRow>> {
-    let sizes = if bench.options.quick {
-        QUICK_HISTORY
-    } else {
-        HISTORY
-    };
-    bench.step(
-        Measure::M10,
-        &format!("sales with up to {} orders", sizes[2]),
-    );
+    let sizes = if bench.options.quick { QUICK_HISTORY } else { HISTORY };
+    bench.step(Measure::M10, &format!("sales with up to {} orders", sizes[2]));
     let costs = cost::further(&sizes, bench.options.rounds(Measure::M10).max(3)).await?;
     let mut rows = Vec::new();
     for (orders, found) in sizes.into_iter().zip(&costs).skip(1) {
@@ -199,21 +157,18 @@ async fn history(bench: &Bench) -> Result<Vec<BenchRow>> {
             "processor time of Redis for an order after {orders} others, against {} others",
             sizes[0]
         );
-        let rounds = found.iter().zip(&costs[0]).map(|(ours, peer)| BenchRound {
-            ours: Some(*ours),
-            peer: Some(*peer),
-        });
-        let draft = Draft::new(
-            Measure::M10,
-            &format!("history-{orders}"),
-            &name,
-            "us",
-            Better::Lower,
-        )
-        .goal(FLAT)
-        .note("Batches of 256 through the ledger's scripts; each round 1,024 further orders.")
-        .audited("each order of each batch was granted", 0)
-        .limit(LIMIT_HISTORY);
+        let rounds = found
+            .iter()
+            .zip(&costs[0])
+            .map(|(ours, peer)| BenchRound { ours: Some(*ours), peer: Some(*peer) });
+        let draft =
+            Draft::new(Measure::M10, &format!("history-{orders}"), &name, "us", Better::Lower)
+                .goal(FLAT)
+                .note(
+                    "Batches of 256 through the ledger's scripts; each round 1,024 further orders.",
+                )
+                .audited("each order of each batch was granted", 0)
+                .limit(LIMIT_HISTORY);
         rows.push(draft.rounds(rounds.collect()));
     }
     Ok(rows)

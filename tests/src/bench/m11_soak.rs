@@ -53,29 +53,18 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>
     let mut running = RunningStack::start(ServiceStack::Ours, RESTOCK, PEAK_SEED).await?;
     let doors = running.doors()?;
     let short = Duration::from_secs(5).min(time);
-    let mut load = CrowdLoad::new(
-        doors[0],
-        running.ask(),
-        CONNECTIONS,
-        Pace::AsFastAsItGoes(short),
-    );
+    let mut load =
+        CrowdLoad::new(doors[0], running.ask(), CONNECTIONS, Pace::AsFastAsItGoes(short));
     load.to.clone_from(&doors);
     let peak = running
-        .run(
-            &load.clone().warmed_up(bench.options.warm_up()),
-            Expect::Anything,
-            false,
-        )
+        .run(&load.clone().warmed_up(bench.options.warm_up()), Expect::Anything, false)
         .await?;
     let rate = (peak.tally.rate() * LOAD).max(1.0) as u32;
     let Some(peak) = bench.accept(Measure::M11, "the peak of the stack", peak) else {
         return Ok((Vec::new(), Vec::new()));
     };
 
-    bench.step(
-        Measure::M11,
-        &format!("{} s at {rate} requests/s", time.as_secs()),
-    );
+    bench.step(Measure::M11, &format!("{} s at {rate} requests/s", time.as_secs()));
     running.goes_on(SEED, peak.tally.winners());
     let slice = time / SLICES;
     load = CrowdLoad::new(doors[0], running.ask(), CONNECTIONS, Pace::Rate(rate, time));
@@ -144,12 +133,8 @@ fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<BenchRow> {
             .note(note.as_str())
             .audited("1 run audited, order by order", 0)
     };
-    let p99: Vec<f64> = run
-        .tally
-        .slices
-        .iter()
-        .map(|slice| slice.value_at_quantile(0.99) as f64)
-        .collect();
+    let p99: Vec<f64> =
+        run.tally.slices.iter().map(|slice| slice.value_at_quantile(0.99) as f64).collect();
     let mut rows = Vec::new();
     if let Some(drift) = drift(&p99) {
         rows.push(
@@ -172,11 +157,7 @@ fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<BenchRow> {
         ] {
             if let Some(drift) = drift(&values) {
                 let name = format!("{what} of the {name}, the last third over the first");
-                rows.push(
-                    draft(&format!("{word}-{name}"), &name)
-                        .limit(limit)
-                        .value(drift),
-                );
+                rows.push(draft(&format!("{word}-{name}"), &name).limit(limit).value(drift));
             }
         }
     }

@@ -26,23 +26,12 @@ pub(super) async fn spread(bench: &mut Bench) -> Result<Vec<BenchRow>> {
         let report = rush::against(&cluster, &options, &mut Progress::Silent).await?;
         let problems = &report.more.violations;
         if !problems.is_empty() {
-            bench.fail(
-                Measure::M12,
-                &format!("round {round}"),
-                &problems.join("; "),
-            );
+            bench.fail(Measure::M12, &format!("round {round}"), &problems.join("; "));
             continue;
         }
         let reached: Vec<u64> = report.more.nodes.iter().map(|node| node.requests).collect();
-        let off: u64 = reached
-            .iter()
-            .zip(EXACT)
-            .map(|(are, should)| are.abs_diff(should))
-            .sum();
-        rounds.push(BenchRound {
-            ours: Some(off as f64),
-            peer: None,
-        });
+        let off: u64 = reached.iter().zip(EXACT).map(|(are, should)| are.abs_diff(should)).sum();
+        rounds.push(BenchRound { ours: Some(off as f64), peer: None });
     }
     let audit = format!("{} runs audited", rounds.len());
     let draft = Draft::new(

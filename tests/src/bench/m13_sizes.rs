@@ -22,37 +22,26 @@ pub(super) async fn sizes(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let to = scratch()?;
     let kib = gzip_kib(&dry_run(to.path())?)?;
     let mut rows = vec![
-        draft(
-            "gzip",
-            "upload of the edge to Cloudflare, compressed",
-            "KiB",
-        )
-        .note(
-            "As `wrangler deploy --dry-run` tells it: WebAssembly, JavaScript and the \
+        draft("gzip", "upload of the edge to Cloudflare, compressed", "KiB")
+            .note(
+                "As `wrangler deploy --dry-run` tells it: WebAssembly, JavaScript and the \
                 buyer's page.",
-        )
-        .value(kib),
+            )
+            .value(kib),
     ];
     bench.step(Measure::M13, "starts of workerd");
     let mut starts = Vec::new();
     for _ in 0..rounds {
         starts.push(start().await?);
     }
-    let first = draft(
-        "start",
-        "from the start of bare workerd to the edge's first answer",
-        "ms",
-    );
+    let first = draft("start", "from the start of bare workerd to the edge's first answer", "ms");
     rows.push(first.rounds(times(&starts, 1e3)));
     for edge in [Edge::Workerd, Edge::Wrangler] {
         let mut ups = Vec::new();
         for round in 1..=rounds {
             bench.step(
                 Measure::M13,
-                &format!(
-                    "round {round}, lastseat cluster --demo on {}",
-                    edge.as_str()
-                ),
+                &format!("round {round}, lastseat cluster --demo on {}", edge.as_str()),
             );
             let begun = Instant::now();
             let cluster = Cluster::start(&Setup {
@@ -62,10 +51,7 @@ pub(super) async fn sizes(bench: &mut Bench) -> Result<Vec<BenchRow>> {
             ups.push(begun.elapsed());
             cluster.stop()?;
         }
-        let name = format!(
-            "`make up` with EDGE={}, once everything is built",
-            edge.as_str()
-        );
+        let name = format!("`make up` with EDGE={}, once everything is built", edge.as_str());
         let up = draft(&format!("up-{}", edge.as_str()), &name, "s");
         let up = up.note(
             "From the start of `lastseat cluster --demo` until Redis, four nodes, \
@@ -85,9 +71,6 @@ pub(super) async fn sizes(bench: &mut Bench) -> Result<Vec<BenchRow>> {
 }
 
 fn times(found: &[Duration], scale: f64) -> Vec<BenchRound> {
-    let round = |time: &Duration| BenchRound {
-        ours: Some(time.as_secs_f64() * scale),
-        peer: None,
-    };
+    let round = |time: &Duration| BenchRound { ours: Some(time.as_secs_f64() * scale), peer: None };
     found.iter().map(round).collect()
 }

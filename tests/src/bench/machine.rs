@@ -66,10 +66,6 @@ fn until(text: &str, end: &str) -> String {
 fn said(program: &Path, flag: &str) -> Option<String> {
     let output = Command::new(program).arg(flag).output().ok()?;
     let text = [output.stdout, output.stderr].concat();
-    let line = String::from_utf8_lossy(&text)
-        .lines()
-        .next()?
-        .trim()
-        .to_owned();
+    let line = String::from_utf8_lossy(&text).lines().next()?.trim().to_owned();
     (output.status.success() && !line.is_empty()).then_some(line)
 }

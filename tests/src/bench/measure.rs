@@ -49,13 +49,7 @@ const fn plan(
     budget: u32,
     peers: bool,
 ) -> MeasurePlan {
-    MeasurePlan {
-        title,
-        rounds,
-        seconds,
-        budget,
-        peers,
-    }
+    MeasurePlan { title, rounds, seconds, budget, peers }
 }
 
 impl Measure {
@@ -82,44 +76,14 @@ impl Measure {
         match self {
             Self::M1 => plan("edge: refusals of a latched sale", 5, 3, 110, true),
             Self::M2 => plan("edge: forwards of orders that pass", 5, 3, 130, true),
-            Self::M3 => plan(
-                "one origin: orders, each granted and in the AOF",
-                5,
-                3,
-                220,
-                true,
-            ),
+            Self::M3 => plan("one origin: orders, each granted and in the AOF", 5, 3, 220, true),
             Self::M4 => plan("one origin: refusals after the sell-out", 5, 3, 80, true),
             Self::M5 => plan("commit engine: orders by size of batch", 5, 1, 90, false),
-            Self::M6 => plan(
-                "rush: the whole stack until the last reply",
-                5,
-                0,
-                480,
-                true,
-            ),
-            Self::M7 => plan(
-                "rush: what the edge keeps away from the origins",
-                5,
-                0,
-                0,
-                true,
-            ),
+            Self::M6 => plan("rush: the whole stack until the last reply", 5, 0, 480, true),
+            Self::M7 => plan("rush: what the edge keeps away from the origins", 5, 0, 0, true),
             Self::M8 => plan("latency at a fixed offered load", 5, 5, 130, true),
-            Self::M9 => plan(
-                "processor time of a ticket and of a refusal",
-                5,
-                3,
-                100,
-                true,
-            ),
-            Self::M10 => plan(
-                "growth: nodes, sales, orders already sold",
-                5,
-                2,
-                210,
-                false,
-            ),
+            Self::M9 => plan("processor time of a ticket and of a refusal", 5, 3, 100, true),
+            Self::M10 => plan("growth: nodes, sales, orders already sold", 5, 2, 210, false),
             Self::M11 => plan("soak: ten minutes at a steady load", 1, 600, 610, false),
             Self::M12 => plan("routing: exact shares of the nodes", 5, 0, 40, false),
             Self::M13 => plan("sizes and starts", 3, 0, 50, false),
@@ -148,10 +112,7 @@ mod tests {
 
     #[test]
     fn all_measures_together_take_less_than_forty_minutes() {
-        let sum: u32 = Measure::ALL
-            .iter()
-            .map(|measure| measure.plan().budget)
-            .sum();
+        let sum: u32 = Measure::ALL.iter().map(|measure| measure.plan().budget).sum();
         // The rest is for a machine that is a little slower.
         assert!(u64::from(sum) * 21 / 20 < LIMIT.as_secs(), "{sum} s");
     }

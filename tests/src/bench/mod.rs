@@ -62,8 +62,7 @@ impl Bench {
 
     /// Notes a run that is no data point.
     pub fn fail(&mut self, measure: Measure, what: &str, why: &str) {
-        self.progress
-            .note(&format!("{measure}, {what}: left out: {why}"));
+        self.progress.note(&format!("{measure}, {what}: left out: {why}"));
         self.failed.push(Failed {
             id: measure.to_string(),
             what: what.to_owned(),

@@ -56,11 +56,7 @@ impl BenchOptions {
             Some(seconds) => Duration::from_secs(u64::from(seconds)),
             None => {
                 let planned = Duration::from_secs(u64::from(measure.plan().seconds));
-                if self.quick {
-                    (planned / 40).max(Duration::from_millis(500))
-                } else {
-                    planned
-                }
+                if self.quick { (planned / 40).max(Duration::from_millis(500)) } else { planned }
             }
         }
     }

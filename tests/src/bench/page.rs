@@ -62,13 +62,7 @@ pub fn page(report: &BenchReport, pictures: &[Picture]) -> String {
     if !report.failed.is_empty() {
         out += "\n## Left out\n\n";
         for failed in &report.failed {
-            let _ = writeln!(
-                out,
-                "- {}, {}: {}",
-                failed.id,
-                failed.what,
-                one_line(&failed.why)
-            );
+            let _ = writeln!(out, "- {}, {}: {}", failed.id, failed.what, one_line(&failed.why));
         }
     }
     out
@@ -77,18 +71,12 @@ pub fn page(report: &BenchReport, pictures: &[Picture]) -> String {
 /// Where, when, of what, with which commands.
 fn made(report: &BenchReport) -> String {
     let machine = &report.machine;
-    let mut commits: Vec<&str> = report
-        .made
-        .values()
-        .map(|made| made.commit.as_str())
-        .collect();
+    let mut commits: Vec<&str> = report.made.values().map(|made| made.commit.as_str()).collect();
     commits.sort_unstable();
     commits.dedup();
     let last = report.made.values().map(|made| made.at.as_str()).max();
     // What was measured in the runs of another took no time of its own.
-    let own = Measure::ALL
-        .iter()
-        .filter(|measure| measure.runs() == **measure);
+    let own = Measure::ALL.iter().filter(|measure| measure.runs() == **measure);
     let made = own.filter_map(|measure| report.made.get(&measure.to_string()));
     let seconds: f64 = made.map(|made| made.seconds).sum();
     let mut out = format!(
@@ -176,10 +164,7 @@ fn notes(rows: &[&BenchRow]) -> String {
         }
     }
     let missed: Vec<&&BenchRow> = rows.iter().filter(|row| row.met == Some(false)).collect();
-    let mut limits: Vec<&str> = missed
-        .iter()
-        .filter_map(|row| row.limit.as_deref())
-        .collect();
+    let mut limits: Vec<&str> = missed.iter().filter_map(|row| row.limit.as_deref()).collect();
     limits.dedup();
     for limit in limits {
         let _ = write!(out, "\n**Limit.** {}\n", one_line(limit));
@@ -193,12 +178,7 @@ fn notes(rows: &[&BenchRow]) -> String {
 fn ratio(row: &BenchRow) -> String {
     match (row.ratio, row.ratio_range) {
         (Some(_), Some([least, most])) if row.rounds.len() > 1 => {
-            format!(
-                "{} ({}–{})",
-                number(row.ratio),
-                number(Some(least)),
-                number(Some(most))
-            )
+            format!("{} ({}–{})", number(row.ratio), number(Some(least)), number(Some(most)))
         }
         (ratio, _) => number(ratio),
     }
@@ -209,8 +189,7 @@ fn goal(row: &BenchRow) -> String {
         (None, Better::Lower) => "≤",
         _ => "≥",
     };
-    row.goal
-        .map_or(String::new(), |goal| format!("{sign} {goal}"))
+    row.goal.map_or(String::new(), |goal| format!("{sign} {goal}"))
 }
 
 const fn met(row: &BenchRow) -> &'static str {
@@ -223,12 +202,8 @@ const fn met(row: &BenchRow) -> &'static str {
 
 /// The anchor of a measure's section, as GitHub makes it.
 fn anchor(id: &str) -> String {
-    let measure = Measure::ALL
-        .into_iter()
-        .find(|measure| measure.to_string() == id);
-    let title = measure.map_or(String::new(), |measure| {
-        format!("{id}: {}", measure.plan().title)
-    });
+    let measure = Measure::ALL.into_iter().find(|measure| measure.to_string() == id);
+    let title = measure.map_or(String::new(), |measure| format!("{id}: {}", measure.plan().title));
     let kept = title
         .to_lowercase()
         .chars()
@@ -247,28 +222,14 @@ mod tests {
     use crate::bench::row::{BenchRound, Draft};
 
     fn report() -> BenchReport {
-        let round = |ours, peer| BenchRound {
-            ours: Some(ours),
-            peer: Some(peer),
-        };
-        let orders = Draft::new(
-            Measure::M3,
-            "64-s2",
-            "orders, against S2",
-            "orders/s",
-            Better::Higher,
-        );
-        let orders = orders
-            .goal(3.0)
-            .limit("The disk.")
-            .rounds(vec![round(30_000.0, 13_500.0)]);
+        let round = |ours, peer| BenchRound { ours: Some(ours), peer: Some(peer) };
+        let orders =
+            Draft::new(Measure::M3, "64-s2", "orders, against S2", "orders/s", Better::Higher);
+        let orders = orders.goal(3.0).limit("The disk.").rounds(vec![round(30_000.0, 13_500.0)]);
         let rush = Draft::new(Measure::M6, "s0", "rush, against S0", "s", Better::Lower);
         let rush = rush.goal(4.0).audited("4 runs audited", 1);
         let rush = rush.rounds(vec![round(10.0, 50.0), round(10.0, 60.0)]);
-        BenchReport {
-            measures: vec![orders, rush],
-            ..BenchReport::default()
-        }
+        BenchReport { measures: vec![orders, rush], ..BenchReport::default() }
     }
 
     #[test]
@@ -283,9 +244,6 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("5.50 (5.00–6.00) | ≥ 4 | met"), "{page}");
-        assert!(
-            page.contains("(#m3-one-origin-orders-each-granted-and-in-the-aof)"),
-            "{page}"
-        );
+        assert!(page.contains("(#m3-one-origin-orders-each-granted-and-in-the-aof)"), "{page}");
     }
 }

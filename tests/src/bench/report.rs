@@ -93,10 +93,7 @@ impl BenchReport {
     pub fn before(from: &Path) -> Self {
         let text = fs::read_to_string(from.join("report.json")).unwrap_or_default();
         let before: Self = serde_json::from_str(&text).unwrap_or_default();
-        Self {
-            machine: Machine::this(),
-            ..before
-        }
+        Self { machine: Machine::this(), ..before }
     }
 
     /// Forgets what is known of `measure`, because it is measured anew.
@@ -130,11 +127,8 @@ impl BenchReport {
             });
             self.measures.push(row);
         }
-        let place = |row: &BenchRow| {
-            Measure::ALL
-                .iter()
-                .position(|measure| measure.to_string() == row.id)
-        };
+        let place =
+            |row: &BenchRow| Measure::ALL.iter().position(|measure| measure.to_string() == row.id);
         self.measures.sort_by_key(place);
     }
 
@@ -142,9 +136,7 @@ impl BenchReport {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         let made = |measure: &Measure| self.made.get(&measure.to_string());
-        Measure::ALL
-            .iter()
-            .all(|measure| made(measure).is_some_and(|made| !made.quick))
+        Measure::ALL.iter().all(|measure| made(measure).is_some_and(|made| !made.quick))
     }
 
     /// As JSON.
@@ -192,12 +184,8 @@ impl BenchReport {
 
 /// This moment in UTC, to the second.
 fn now() -> String {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Rfc3339(UnixMillis(since.as_secs() * 1_000))
-        .to_string()
-        .replace(".000Z", "Z")
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Rfc3339(UnixMillis(since.as_secs() * 1_000)).to_string().replace(".000Z", "Z")
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
@@ -229,11 +217,7 @@ impl fmt::Display for BenchReport {
                 write!(f, " ({} to {})", number(Some(least)), number(Some(most)))?;
             }
             if let Some(goal) = row.goal {
-                let met = if row.met == Some(true) {
-                    "met"
-                } else {
-                    "MISSED"
-                };
+                let met = if row.met == Some(true) { "met" } else { "MISSED" };
                 write!(f, "; goal {goal} {met}")?;
             }
             if row.oversold > 0 {
@@ -253,10 +237,7 @@ mod tests {
     use serde_json::Value;
 
     fn report(measure: Measure) -> BenchReport {
-        let round = BenchRound {
-            ours: Some(30.0),
-            peer: Some(10.0),
-        };
+        let round = BenchRound { ours: Some(30.0), peer: Some(10.0) };
         let row = Draft::new(measure, "x", "orders", "orders/s", Better::Higher)
             .goal(12.0)
             .limit("why")
@@ -271,23 +252,12 @@ mod tests {
     fn any_program_can_read_the_rows() {
         let json: Value = serde_json::from_str(&report(Measure::M3).to_json().unwrap()).unwrap();
         let row = &json["measures"][0];
-        assert_eq!(
-            (&row["id"], &row["better"]),
-            (&"M3".into(), &"higher".into())
-        );
-        for (field, value) in [
-            ("ours", 30.0),
-            ("peer", 10.0),
-            ("ratio", 3.0),
-            ("goal", 12.0),
-        ] {
+        assert_eq!((&row["id"], &row["better"]), (&"M3".into(), &"higher".into()));
+        for (field, value) in [("ours", 30.0), ("peer", 10.0), ("ratio", 3.0), ("goal", 12.0)] {
             assert_eq!(row[field], value, "{field}");
         }
         assert_eq!(row["rounds"][0]["ours"], 30.0);
-        assert_eq!(
-            (&row["unit"], &row["name"]),
-            (&"orders/s".into(), &"orders".into())
-        );
+        assert_eq!((&row["unit"], &row["name"]), (&"orders/s".into(), &"orders".into()));
     }
 
     #[test]
@@ -297,12 +267,7 @@ mod tests {
         let mut both = BenchReport::before(to.path());
         both.forget(Measure::M3);
         let options = BenchOptions::parse_from(["bench"]);
-        both.take(
-            report(Measure::M3).measures,
-            &[Measure::M3],
-            Duration::ZERO,
-            &options,
-        );
+        both.take(report(Measure::M3).measures, &[Measure::M3], Duration::ZERO, &options);
         let ids: Vec<&str> = both.measures.iter().map(|row| row.id.as_str()).collect();
         assert_eq!(ids, ["M3", "M4"]);
         both.forget(Measure::M4);
@@ -322,9 +287,7 @@ mod tests {
         });
         assert_eq!(report.exit_code(), 1);
         let error = anyhow::anyhow!("not built");
-        report
-            .failed
-            .push(Failed::could_not_run(Measure::M6, &error));
+        report.failed.push(Failed::could_not_run(Measure::M6, &error));
         assert_eq!(report.exit_code(), 3);
     }
 }

@@ -135,10 +135,8 @@ impl Draft {
     pub fn rounds(self, rounds: Vec<BenchRound>) -> BenchRow {
         let values = |of: fn(&BenchRound) -> Option<f64>| rounds.iter().filter_map(of).collect();
         let (ours, peer) = (median(values(|r| r.ours)), median(values(|r| r.peer)));
-        let ratios: Vec<f64> = rounds
-            .iter()
-            .filter_map(|round| self.better.ratio(round.ours?, round.peer?))
-            .collect();
+        let ratios: Vec<f64> =
+            rounds.iter().filter_map(|round| self.better.ratio(round.ours?, round.peer?)).collect();
         let range = ratios.iter().copied().reduce(f64::min);
         let range = range.zip(ratios.iter().copied().reduce(f64::max));
         let ratio = median(ratios);
@@ -173,10 +171,7 @@ impl Draft {
     /// The row of a value that is measured once or counted, without a peer.
     #[must_use]
     pub fn value(self, ours: f64) -> BenchRow {
-        self.rounds(vec![BenchRound {
-            ours: Some(ours),
-            peer: None,
-        }])
+        self.rounds(vec![BenchRound { ours: Some(ours), peer: None }])
     }
 }
 
@@ -209,10 +204,7 @@ mod tests {
     use super::*;
 
     fn rounds(pairs: &[(f64, f64)]) -> Vec<BenchRound> {
-        let round = |(ours, peer): &(f64, f64)| BenchRound {
-            ours: Some(*ours),
-            peer: Some(*peer),
-        };
+        let round = |(ours, peer): &(f64, f64)| BenchRound { ours: Some(*ours), peer: Some(*peer) };
         pairs.iter().map(round).collect()
     }
 
@@ -227,19 +219,13 @@ mod tests {
             (20.0, 10.0),
             (90.0, 10.0),
         ]));
-        assert_eq!(
-            (row.ours, row.ratio, row.met),
-            (Some(30.0), Some(3.0), Some(true))
-        );
+        assert_eq!((row.ours, row.ratio, row.met), (Some(30.0), Some(3.0), Some(true)));
         assert_eq!(row.ratio_range, Some([2.0, 9.0]));
     }
 
     #[test]
     fn where_less_is_better_the_ratio_is_turned_round() {
-        let row = draft(Better::Lower)
-            .goal(2.0)
-            .limit("why")
-            .rounds(rounds(&[(10.0, 15.0)]));
+        let row = draft(Better::Lower).goal(2.0).limit("why").rounds(rounds(&[(10.0, 15.0)]));
         assert_eq!(
             (row.ratio, row.met, row.limit.as_deref()),
             (Some(1.5), Some(false), Some("why"))
@@ -251,10 +237,7 @@ mod tests {
     #[test]
     fn a_round_without_both_values_is_no_ratio() {
         let mut half = rounds(&[(10.0, 10.0)]);
-        half.push(BenchRound {
-            ours: Some(50.0),
-            peer: None,
-        });
+        half.push(BenchRound { ours: Some(50.0), peer: None });
         let row = draft(Better::Higher).goal(1.0).rounds(half);
         assert_eq!(row.ratio, Some(1.0));
         let none = draft(Better::Higher).goal(1.0).rounds(Vec::new());

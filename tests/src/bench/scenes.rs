@@ -30,13 +30,8 @@ pub enum Scene {
 
 impl Scene {
     /// All.
-    pub const ALL: [Self; 5] = [
-        Self::EdgeRefusal,
-        Self::EdgeOrder,
-        Self::NodeRefusal,
-        Self::NodeOrder,
-        Self::LedgerOrder,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::EdgeRefusal, Self::EdgeOrder, Self::NodeRefusal, Self::NodeOrder, Self::LedgerOrder];
 
     /// Its name on the command line and in files.
     #[must_use]

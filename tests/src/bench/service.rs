@@ -62,11 +62,7 @@ impl Service {
     /// It is not built; the message names the remedy.
     pub fn program(self) -> Result<PathBuf> {
         let path = repository().join("target/bench/peers").join(self.word());
-        ensure!(
-            path.is_file(),
-            "the peer {} is not built. Run 'make setup-bench'",
-            self.name()
-        );
+        ensure!(path.is_file(), "the peer {} is not built. Run 'make setup-bench'", self.name());
         Ok(path)
     }
 }
@@ -86,14 +82,7 @@ impl Store {
     /// There is no free port.
     pub fn start() -> Result<Self> {
         let port = lastseat_cluster::process::free_port()?.to_string();
-        let options = [
-            "--port",
-            &port,
-            "--bind",
-            "127.0.0.1",
-            "--maxclients",
-            "16000",
-        ];
+        let options = ["--port", &port, "--bind", "127.0.0.1", "--maxclients", "16000"];
         Ok(Self {
             redis: PrivateRedis::start_with(Durability::Always, &options),
             address: format!("127.0.0.1:{port}"),
@@ -137,9 +126,7 @@ impl Peer {
     /// It does not say.
     pub fn sold(service: Service, store: &Store) -> Result<u64> {
         let said = ask(service, store, &["--sold"])?;
-        said.trim()
-            .parse()
-            .with_context(|| format!("{} --sold said {said:?}", service.name()))
+        said.trim().parse().with_context(|| format!("{} --sold said {said:?}", service.name()))
     }
 
     /// Starts a node that lets `local_stock` requests through to Redis.
@@ -172,13 +159,9 @@ impl Peer {
             .strip_prefix("ready ")
             .and_then(|address| address.trim().parse().ok())
             .with_context(|| {
-                format!("{} said {line:?} and not where it listens", service.name())
-            })?;
-        Ok(Self {
-            program,
-            address,
-            _directory: directory,
-        })
+            format!("{} said {line:?} and not where it listens", service.name())
+        })?;
+        Ok(Self { program, address, _directory: directory })
     }
 
     /// Its process.
@@ -196,11 +179,7 @@ fn ask(service: Service, store: &Store, question: &[&str]) -> Result<String> {
         .output()
         .with_context(|| format!("cannot start {}", service.name()))?;
     if !output.status.success() {
-        bail!(
-            "{} {question:?}: {}",
-            service.name(),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("{} {question:?}: {}", service.name(), String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -237,10 +216,8 @@ impl Run {
     #[must_use]
     pub fn cpu_of(&self, names: &[&str]) -> f64 {
         let times = self.cpu.iter();
-        let sum: Duration = times
-            .filter(|(name, _)| names.contains(&name.as_str()))
-            .map(|(_, time)| *time)
-            .sum();
+        let sum: Duration =
+            times.filter(|(name, _)| names.contains(&name.as_str())).map(|(_, time)| *time).sum();
         self.each(sum)
     }
 
@@ -260,8 +237,7 @@ impl Run {
         let tally = &self.tally;
         if tally.errors > 0 {
             let samples = tally.samples.join("; ");
-            self.problems
-                .push(format!("{} errors: {samples}", tally.errors));
+            self.problems.push(format!("{} errors: {samples}", tally.errors));
         }
         let strange = match what {
             Expect::Granted => tally.refused + tally.later,
@@ -270,8 +246,7 @@ impl Run {
             Expect::Anything => 0,
         };
         if strange > 0 {
-            self.problems
-                .push(format!("{strange} answers were not {what:?}"));
+            self.problems.push(format!("{strange} answers were not {what:?}"));
         }
     }
 }
@@ -300,13 +275,7 @@ pub async fn timed(load: &CrowdLoad, roots: &[u32]) -> Result<Run> {
     for (name, time) in &mut cpu {
         *time = time.saturating_sub(before.get(name).copied().unwrap_or_default());
     }
-    Ok(Run {
-        tally,
-        cpu,
-        problems: Vec::new(),
-        oversold: 0,
-        counts: BTreeMap::new(),
-    })
+    Ok(Run { tally, cpu, problems: Vec::new(), oversold: 0, counts: BTreeMap::new() })
 }
 
 /// One node of a service with its Redis.
@@ -351,11 +320,7 @@ impl OneNode {
             // As published it sells nothing after 12,000 requests, which a run can reach: here it
             // may go on.
             let unbounded = ["--max-active", "0"];
-            let flags = if service == Service::S0 {
-                &unbounded[..]
-            } else {
-                &[]
-            };
+            let flags = if service == Service::S0 { &unbounded[..] } else { &[] };
             let peer = Peer::start_with(service, &store, local_stock, flags)?;
             Node::Peer(service, peer)
         };
@@ -411,22 +376,18 @@ impl OneNode {
             Node::Ours(cluster) => {
                 let audit = cluster.audit(SALE).await?;
                 if !audit.ok {
-                    run.problems
-                        .push(format!("the audit differs: {:?}", audit.differences));
+                    run.problems.push(format!("the audit differs: {:?}", audit.differences));
                 }
                 audit.confirmed
             }
             Node::Peer(service, _) => Peer::sold(*service, &self.store)?,
         };
         if sold != winners {
-            run.problems.push(format!(
-                "{winners} buyers have a yes, the ledger has {sold}"
-            ));
+            run.problems.push(format!("{winners} buyers have a yes, the ledger has {sold}"));
         }
         run.oversold = sold.saturating_sub(self.total);
         if run.oversold > 0 {
-            run.problems
-                .push(format!("{} tickets were oversold", run.oversold));
+            run.problems.push(format!("{} tickets were oversold", run.oversold));
         }
         Ok(run)
     }

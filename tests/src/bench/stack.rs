@@ -125,19 +125,10 @@ impl RunningStack {
             }
             ServiceStack::Peer(service, nginx) => {
                 Peer::stock(service, &store, tickets)?;
-                Body::Peer(
-                    service,
-                    Balanced::start(service, nginx, &store, tickets).await?,
-                )
+                Body::Peer(service, Balanced::start(service, nginx, &store, tickets).await?)
             }
         };
-        Ok(Self {
-            body,
-            store,
-            tickets,
-            seed,
-            before: 0,
-        })
+        Ok(Self { body, store, tickets, seed, before: 0 })
     }
 
     /// Where requests go.
@@ -187,8 +178,7 @@ impl RunningStack {
     /// # Errors
     /// It cannot be run, or the ledger does not answer.
     pub async fn run(&self, load: &CrowdLoad, expect: Expect, may_oversell: bool) -> Result<Run> {
-        self.judge(self.send(load).await?, expect, may_oversell)
-            .await
+        self.judge(self.send(load).await?, expect, may_oversell).await
     }
 
     /// Sends `load`.
@@ -222,21 +212,17 @@ impl RunningStack {
             Body::Constant(_) => return Ok(run),
             Body::Ours(cluster) => self.audit(cluster, &mut run).await?,
             Body::Peer(service, _) => {
-                let (sold, winners) = (
-                    Peer::sold(*service, &self.store)?,
-                    self.before + run.tally.winners(),
-                );
+                let (sold, winners) =
+                    (Peer::sold(*service, &self.store)?, self.before + run.tally.winners());
                 if sold != winners {
-                    run.problems
-                        .push(format!("{winners} have a yes, {sold} are sold"));
+                    run.problems.push(format!("{winners} have a yes, {sold} are sold"));
                 }
                 (self.tickets, sold)
             }
         };
         run.oversold = sold.saturating_sub(tickets);
         if run.oversold > 0 && !may_oversell {
-            run.problems
-                .push(format!("{} tickets were oversold", run.oversold));
+            run.problems.push(format!("{} tickets were oversold", run.oversold));
         }
         // Whoever comes last and is refused has seen the last ticket go; restocked ones may be on
         // their way.
@@ -250,8 +236,7 @@ impl RunningStack {
     async fn audit(&self, cluster: &Cluster, run: &mut Run) -> Result<(u64, u64)> {
         let (audit, orders) = (cluster.audit(SALE).await?, cluster.orders(SALE).await?);
         if !audit.ok {
-            run.problems
-                .push(format!("the audit differs: {:?}", audit.differences));
+            run.problems.push(format!("the audit differs: {:?}", audit.differences));
         }
         let differences = verdict::compare(&run.tally.outcomes, Buyers::new(self.seed), &orders);
         let (missing, unheard) = (differences.missing.count(), differences.unheard.count());
@@ -264,18 +249,9 @@ impl RunningStack {
         }
         let last = orders.values().map(|order| order.created_at.0).max();
         let counts = [
-            (
-                "origin requests",
-                cluster.count(ORDERS_RECEIVED, &[]).await? as f64,
-            ),
-            (
-                "ledger calls",
-                cluster.count(LEDGER_CALLS, &[RESERVE]).await? as f64,
-            ),
-            (
-                "refused while free",
-                run.tally.refused_before(last.unwrap_or(0)) as f64,
-            ),
+            ("origin requests", cluster.count(ORDERS_RECEIVED, &[]).await? as f64),
+            ("ledger calls", cluster.count(LEDGER_CALLS, &[RESERVE]).await? as f64),
+            ("refused while free", run.tally.refused_before(last.unwrap_or(0)) as f64),
         ];
         run.counts = BTreeMap::from(counts);
         Ok((audit.capacity, audit.confirmed))
@@ -334,19 +310,11 @@ impl Balanced {
         let begun = Instant::now();
         while TcpStream::connect(address).await.is_err() {
             if begun.elapsed() > NGINX_WITHIN {
-                bail!(
-                    "nginx does not listen after {NGINX_WITHIN:?}: {}",
-                    nginx.notes()
-                );
+                bail!("nginx does not listen after {NGINX_WITHIN:?}: {}", nginx.notes());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(Self {
-            nginx,
-            address,
-            nodes,
-            _directory: directory,
-        })
+        Ok(Self { nginx, address, nodes, _directory: directory })
     }
 }
 

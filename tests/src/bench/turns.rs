@@ -64,9 +64,7 @@ impl<S: Subject> Turns<S> {
     /// All runs of `subject` that are data points.
     pub fn runs(&self, subject: S) -> impl Iterator<Item = &Run> {
         let turns = self.rounds.iter().flatten();
-        turns
-            .filter(move |turn| turn.0 == subject)
-            .filter_map(|turn| turn.1.as_ref())
+        turns.filter(move |turn| turn.0 == subject).filter_map(|turn| turn.1.as_ref())
     }
 
     /// The median of `value` over the runs of `subject`; zero where none is a data point.
@@ -80,19 +78,14 @@ impl<S: Subject> Turns<S> {
             let found = turn.iter().find(|(one, _)| *one == subject);
             found.and_then(|(_, run)| run.as_ref()).map(&value)
         };
-        let round = |turn: &Vec<_>| BenchRound {
-            ours: of(turn, ours),
-            peer: of(turn, peer),
-        };
+        let round = |turn: &Vec<_>| BenchRound { ours: of(turn, ours), peer: of(turn, peer) };
         self.rounds.iter().map(round).collect()
     }
 
     /// The row that compares `ours` with `peer` by `value`.
     pub fn row(&self, draft: Draft, ours: S, peer: S, value: impl Fn(&Run) -> f64) -> BenchRow {
         let (audit, oversold) = self.audit(ours, peer);
-        draft
-            .audited(audit, oversold)
-            .rounds(self.rounds(ours, peer, value))
+        draft.audited(audit, oversold).rounds(self.rounds(ours, peer, value))
     }
 
     /// What the audits said of the runs of both, in a sentence, and the most tickets that the peer

@@ -22,9 +22,7 @@ fn main() -> Result<()> {
     if options.orders.is_empty() {
         options.orders = vec![10_000, 100_000, 1_000_000];
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let rows = runtime.block_on(measure(&options.orders))?;
     if options.json {
         for row in &rows {

@@ -32,11 +32,7 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let fit = if options.rust.is_empty() {
-        try_scripts(&options)
-    } else {
-        judge_rust(&options)
-    };
+    let fit = if options.rust.is_empty() { try_scripts(&options) } else { judge_rust(&options) };
     match fit {
         Ok(fit) => {
             for id in &fit.unexplained {
@@ -57,11 +53,7 @@ fn main() -> ExitCode {
 fn try_scripts(options: &Options) -> Result<Fit> {
     let begun = Instant::now();
     let wanted = |id: &str| {
-        options.only.is_empty()
-            || options
-                .only
-                .iter()
-                .any(|word| id.starts_with(word.as_str()))
+        options.only.is_empty() || options.only.iter().any(|word| id.starts_with(word.as_str()))
     };
     let mut mutants = of_the_scripts()?;
     mutants.retain(|mutant| wanted(&mutant.id));
@@ -80,13 +72,7 @@ fn try_scripts(options: &Options) -> Result<Fit> {
         .map(|(mutant, _)| mutant.id.clone())
         .collect();
     let reasons = Reasons::read()?.lua;
-    report_progress(
-        options,
-        "scripts",
-        page::scripts(&found),
-        &reasons,
-        &survivors,
-    )?;
+    report_progress(options, "scripts", page::scripts(&found), &reasons, &survivors)?;
     eprintln!(
         "mutants: {} mutants, {} survive, {:.0} s",
         found.len(),
@@ -102,13 +88,7 @@ fn judge_rust(options: &Options) -> Result<Fit> {
         found.read(path)?;
     }
     let reasons = Reasons::read()?.rust;
-    report_progress(
-        options,
-        "rust",
-        page::files(&found),
-        &reasons,
-        &found.survivors(),
-    )?;
+    report_progress(options, "rust", page::files(&found), &reasons, &found.survivors())?;
     let files = found.files();
     let tried = |id: &str| files.keys().any(|file| id.starts_with(file));
     Ok(Reasons::fit(&reasons, &found.survivors(), &tried))

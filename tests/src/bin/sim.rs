@@ -33,9 +33,7 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let classes = Classes {
-        tail_cut: options.tail_cut,
-    };
+    let classes = Classes { tail_cut: options.tail_cut };
     if options.planted {
         return planted(&options);
     }
@@ -63,10 +61,7 @@ fn report(soak: &Soak, begun: Instant) {
     let seconds = begun.elapsed().as_secs_f64();
     let Soak { runs, stats, .. } = soak;
     let rate = *runs as f64 * 60.0 / seconds;
-    println!(
-        "{runs} runs in {seconds:.1} s: {rate:.0} runs a minute, {} events",
-        stats.steps
-    );
+    println!("{runs} runs in {seconds:.1} s: {rate:.0} runs a minute, {} events", stats.steps);
     println!(
         "{} orders, {} answers, of them {} unknown; {} buyers served, {} late orders after a no, \
          {} orders cut off with a tail, {} of them lost",
@@ -89,10 +84,7 @@ fn one(seed: u64, classes: Classes) -> ExitCode {
         println!("no rule is broken");
         return ExitCode::SUCCESS;
     };
-    println!(
-        "\n{violation:?}\nat its shortest:\n\n{}",
-        shortest(&scenario, None)
-    );
+    println!("\n{violation:?}\nat its shortest:\n\n{}", shortest(&scenario, None));
     ExitCode::FAILURE
 }
 
@@ -112,10 +104,7 @@ fn planted(options: &Options) -> ExitCode {
         let failure = shortest(&scenario(seed, classes), Some(fault));
         let rule = failure.outcome.violation.as_ref().map(|v| v.rule.as_str());
         let events = failure.outcome.trace.len();
-        println!(
-            "| {fault:?} | {seed} | {events} | {} |",
-            rule.unwrap_or_default()
-        );
+        println!("| {fault:?} | {seed} | {events} | {} |", rule.unwrap_or_default());
         if options.traces {
             println!("\n{failure}");
         }

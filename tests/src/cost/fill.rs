@@ -27,17 +27,10 @@ impl Filling {
         let url = LedgerUrl::parse(redis_url).map_err(anyhow::Error::msg)?;
         let ledger = Ledger::connect(&url).await?;
         let sale = SaleId::parse(sale)?;
-        let terms = Terms {
-            hold_ms,
-            ..Terms::default()
-        };
+        let terms = Terms { hold_ms, ..Terms::default() };
         let capacity = Capacity::new(u64::from(capacity))?;
         ledger.create_sale(&sale, capacity, &terms, true).await?;
-        Ok(Self {
-            ledger,
-            sale,
-            next: 0,
-        })
+        Ok(Self { ledger, sale, next: 0 })
     }
 
     /// The ledger that it goes to.
@@ -78,10 +71,7 @@ impl Filling {
             let reply = self.ledger.reserve(&self.sale, &batch).await?;
             let (_, verdicts) = reply.context("the sale is gone")?;
             let granted = |verdict: &&Verdict| matches!(verdict, Verdict::Granted { .. });
-            ensure!(
-                verdicts.iter().filter(granted).count() == batch.len(),
-                "an order was refused"
-            );
+            ensure!(verdicts.iter().filter(granted).count() == batch.len(), "an order was refused");
             self.next = until;
         }
         Ok(())
@@ -120,10 +110,7 @@ impl Filling {
                     ledger.confirm(&sale, &id, None).await?
                 };
                 let (_, verdict) = reply.context("the sale is gone")?;
-                ensure!(
-                    matches!(verdict, Verdict::Granted { .. }),
-                    "a change was refused"
-                );
+                ensure!(matches!(verdict, Verdict::Granted { .. }), "a change was refused");
                 anyhow::Ok(())
             });
         }
@@ -148,11 +135,8 @@ impl Filling {
 /// Order number `number`: a UUIDv7 as the edge makes it, and a buyer's id of 12 characters.
 fn order(number: u32) -> Result<Reserve> {
     let mut chance = [0; 10];
-    chance[..8].copy_from_slice(
-        &u64::from(number)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .to_be_bytes(),
-    );
+    chance[..8]
+        .copy_from_slice(&u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
     let made_at = UnixMillis(1_795_575_600_000 + u64::from(number / 100));
     Ok(Reserve {
         id: OrderId::new_v7(made_at, chance),

@@ -103,13 +103,7 @@ async fn begin(orders: u32, rounds: u32) -> Result<Subject> {
     let mut warm_up = Filling::begin(&redis.url(), "warm-up", 512, HOLD_MS).await?;
     warm_up.add(512).await?;
     warm_up.confirm(0, 64).await?;
-    Ok(Subject {
-        row: CostRow::default(),
-        sale,
-        gauge,
-        rounds: Vec::new(),
-        redis,
-    })
+    Ok(Subject { row: CostRow::default(), sale, gauge, rounds: Vec::new(), redis })
 }
 
 async fn fill(orders: u32) -> Result<Subject> {
@@ -159,8 +153,7 @@ impl Subject {
         self.sale.confirm(number, number + ROUND).await?;
         let after = self.gauge.cpu_us().await?;
         let each = |us: f64| us / f64::from(ROUND);
-        self.rounds
-            .push((each(between - before), each(after - between)));
+        self.rounds.push((each(between - before), each(after - between)));
         Ok(())
     }
 

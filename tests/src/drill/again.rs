@@ -35,11 +35,7 @@ pub(super) async fn winners(
         .collect();
     let mut changed = Vec::new();
     let step = winners.len().div_ceil(ASKED).max(1);
-    for (number, edge) in winners
-        .iter()
-        .step_by(step)
-        .zip(edges.iter().cycle().skip(1))
-    {
+    for (number, edge) in winners.iter().step_by(step).zip(edges.iter().cycle().skip(1)) {
         let mut client = HttpClient::new(edge)?;
         let mut last = None;
         for _ in 0..TIMES {

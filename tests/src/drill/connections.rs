@@ -37,10 +37,8 @@ pub(super) async fn idle(scene: &mut Scene) -> Result<()> {
     allow_files(count as u64 + OTHER_FILES)?;
     let cluster = scene.cluster(&["--insecure-direct"])?;
     cluster.create_sale(TIMED, 1_000_000).await?;
-    let load = Load::lasting(
-        2 * hold.as_secs() as u32 + if scene.long { 10 } else { 6 },
-        scene.rate,
-    );
+    let load =
+        Load::lasting(2 * hold.as_secs() as u32 + if scene.long { 10 } else { 6 }, scene.rate);
     scene
         .under_load(&cluster, load, async |script: &Script| {
             script.sold(0.02).await;
@@ -56,18 +54,12 @@ pub(super) async fn idle(scene: &mut Scene) -> Result<()> {
                 let before = timed(url, &mut first).await?;
                 let held_before = held(pid);
                 let idle = open(&urls, count).await?;
-                script.act(format!(
-                    "{} idle connections at {name}",
-                    thousands(count as u64)
-                ));
+                script.act(format!("{} idle connections at {name}", thousands(count as u64)));
                 sleep(hold).await;
                 let while_idle = timed(url, &mut first).await?;
                 let (with, here) = (held(pid), (count / urls.len()) as u64);
                 script.demand(with.files >= here, || {
-                    format!(
-                        "at {name} {} files are open and not {here} connections",
-                        with.files
-                    )
+                    format!("at {name} {} files are open and not {here} connections", with.files)
                 });
                 drop(idle);
                 script.measure(
@@ -86,18 +78,15 @@ pub(super) async fn idle(scene: &mut Scene) -> Result<()> {
                 closed(script, name, pid, held_before.files).await;
             }
             let same = script.node(NODE)?.pid == node.pid && script.edge(1)?.pid == edge.pid;
-            script.demand(same, || {
-                "a node or an edge had to be started again".to_owned()
-            });
+            script.demand(same, || "a node or an edge had to be started again".to_owned());
             Ok(())
         })
         .await?;
     let audit = cluster.audit(TIMED).await?;
     let mut record = scene.record.borrow_mut();
-    record.demand(
-        audit.ok && audit.confirmed == u64::from(4 * TIMED_ORDERS),
-        || format!("the audit of the timed orders says {audit:?}"),
-    );
+    record.demand(audit.ok && audit.confirmed == u64::from(4 * TIMED_ORDERS), || {
+        format!("the audit of the timed orders says {audit:?}")
+    });
     drop(record);
     cluster.stop()
 }
@@ -116,17 +105,9 @@ pub(super) async fn come_and_go(scene: &mut Scene) -> Result<()> {
             let until = Instant::now() + time;
             let mut coming = JoinSet::new();
             for number in 0..COME_AND_GO {
-                let url = if number % 2 == 0 {
-                    &node.url
-                } else {
-                    &edge.url
-                };
+                let url = if number % 2 == 0 { &node.url } else { &edge.url };
                 let address = address(url)?;
-                let path = if number % 2 == 0 {
-                    "/livez"
-                } else {
-                    "/nothing"
-                };
+                let path = if number % 2 == 0 { "/livez" } else { "/nothing" };
                 coming.spawn(again_and_again(address, path, number, until));
             }
             let (mut came, mut failed) = (0, 0);
@@ -195,10 +176,7 @@ async fn closed(script: &Script, name: &str, pid: u32, before: u64) {
         sleep(Duration::from_millis(50)).await;
     }
     let after = held(pid).files;
-    script.measure(
-        &format!("files of {name} before and after"),
-        format!("{before}, {after}"),
-    );
+    script.measure(&format!("files of {name} before and after"), format!("{before}, {after}"));
     script.demand(after <= before + MORE_FILES, || {
         format!("{name} had {before} files open before and has {after} after")
     });
@@ -216,10 +194,7 @@ fn allow_files(wanted: u64) -> Result<()> {
          {wanted}",
         limit.maximum
     );
-    let more = Rlimit {
-        current: Some(wanted),
-        ..limit
-    };
+    let more = Rlimit { current: Some(wanted), ..limit };
     setrlimit(Resource::Nofile, more).context("the limit of open files")
 }
 

@@ -59,9 +59,7 @@ pub(super) async fn exhausted(scene: &mut Scene) -> Result<()> {
             script.act("it may open files again");
             let back = script.serves_again(NODE, since).await?;
             script.measure("serves again after", ms(back));
-            script.demand(back <= BACK, || {
-                format!("node {NODE} served again after {back:?} only")
-            });
+            script.demand(back <= BACK, || format!("node {NODE} served again after {back:?} only"));
             script.demand(script.node(NODE)?.pid == pid, || {
                 "the node had to be started again".to_owned()
             });
@@ -87,10 +85,7 @@ fn limit(pid: u32, files: Option<u64>) -> Result<Option<u64>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/limits"))?;
     let line = text.lines().find(|line| line.starts_with("Max open files"));
     let most = line.and_then(|line| line.split_ascii_whitespace().nth(4)?.parse().ok());
-    let new = Rlimit {
-        current: files,
-        maximum: most,
-    };
+    let new = Rlimit { current: files, maximum: most };
     let old = prlimit(Some(process), Resource::Nofile, new).context("prlimit")?;
     Ok(old.current)
 }

@@ -26,9 +26,7 @@ async fn ended(scene: &mut Scene, how: Signal, word: &str) -> Result<()> {
             script.act(format!("{word} of edge {number}"));
             let since = Instant::now();
             signal(edge.pid, how)?;
-            script
-                .replaced(edge.pid, || Ok(script.edge(number)?.pid))
-                .await?;
+            script.replaced(edge.pid, || Ok(script.edge(number)?.pid)).await?;
             script.act(format!("edge {number} runs again"));
             script.measure("edge runs again after", ms(since.elapsed()));
             Ok(())
@@ -61,9 +59,7 @@ pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
         .await?;
     let slowest = outcomes.tally.slowest;
     let record = &scene.record;
-    record
-        .borrow_mut()
-        .measure("longest wait for an answer", ms(slowest));
+    record.borrow_mut().measure("longest wait for an answer", ms(slowest));
     all_doors_sold(scene, &outcomes.tally.granted_at);
     cluster.stop()
 }

@@ -44,10 +44,7 @@ const TIMES_ASKED: u32 = 100;
 pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
     let cluster = Cluster::start(&Setup::with_edge(Edge::Workerd))?;
     let (short, long) = (Duration::from_secs(2), scene.long);
-    let hall = Hall {
-        cluster: &cluster,
-        seed: scene.seed,
-    };
+    let hall = Hall { cluster: &cluster, seed: scene.seed };
     let closed = Pace::AsFastAsItGoes(if long { 2 * short } else { short });
     let sustained = hall.sell("sustained", SUSTAINED_BY, closed, None).await?;
     let rate = sustained.granted as f64 / sustained.took.as_secs_f64().max(0.1);
@@ -78,18 +75,10 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
         thousands(offered.into()),
         thousands(rate as u64)
     ));
-    judge(
-        &mut scene.record.borrow_mut(),
-        [&sustained, &normal, &flood, &after],
-        time,
-    );
+    judge(&mut scene.record.borrow_mut(), [&sustained, &normal, &flood, &after], time);
     memory.judge(&mut scene.record.borrow_mut(), flood.granted);
-    let sales = [
-        ("sustained", &sustained),
-        ("normal", &normal),
-        ("flood", &flood),
-        ("after", &after),
-    ];
+    let sales =
+        [("sustained", &sustained), ("normal", &normal), ("flood", &flood), ("after", &after)];
     for (sale, tally) in sales {
         let broken = hall.judge(sale, tally).await?;
         scene.record.borrow_mut().violations.extend(broken);
@@ -113,37 +102,21 @@ fn judge(record: &mut Record, [sustained, normal, flood, after]: [&BenchTally; 4
 /// What was answered, and that all of it was true.
 fn answers(record: &mut Record, flood: &BenchTally, time: Duration) {
     let offered = flood.outcomes.len() as u64;
-    record.came(
-        offered,
-        flood.granted,
-        flood.later - flood.busy,
-        flood.latency.max(),
-    );
-    record.measure(
-        "granted a second",
-        format!("{:.0}", flood.granted as f64 / time.as_secs_f64()),
-    );
+    record.came(offered, flood.granted, flood.later - flood.busy, flood.latency.max());
+    record.measure("granted a second", format!("{:.0}", flood.granted as f64 / time.as_secs_f64()));
     record.measure("told busy", thousands(flood.busy));
     record.measure("found no connection free", thousands(flood.unsent));
     let others = flood.later - flood.busy;
     record.measure("503", others);
     record.measure("answers lost or 504, asked again", flood.unknown.len());
     record.demand(flood.refused == 0, || {
-        format!(
-            "{} buyers heard \"sold out\" while tickets were free",
-            flood.refused
-        )
+        format!("{} buyers heard \"sold out\" while tickets were free", flood.refused)
     });
     let faults = others + flood.errors;
     record.demand(faults == 0, || {
-        format!(
-            "{faults} answers were faults and not \"busy\": {:?}",
-            flood.samples
-        )
+        format!("{faults} answers were faults and not \"busy\": {:?}", flood.samples)
     });
-    record.demand(flood.granted > 0, || {
-        "nothing was sold in the flood".to_owned()
-    });
+    record.demand(flood.granted > 0, || "nothing was sold in the flood".to_owned());
 }
 
 /// At most [`CONNECTIONS`] requests are in the system at a time, and each leaves it with an answer:
@@ -154,14 +127,8 @@ fn latency(record: &mut Record, normal: &BenchTally, flood: &BenchTally) {
     let at = |histogram: &hdrhistogram::Histogram<u64>, q| {
         Duration::from_micros(histogram.value_at_quantile(q))
     };
-    let (p50, p99) = (
-        at(&flood.granted_latency, 0.5),
-        at(&flood.granted_latency, 0.99),
-    );
-    let (quiet, quiet99) = (
-        at(&normal.granted_latency, 0.5),
-        at(&normal.granted_latency, 0.99),
-    );
+    let (p50, p99) = (at(&flood.granted_latency, 0.5), at(&flood.granted_latency, 0.99));
+    let (quiet, quiet99) = (at(&normal.granted_latency, 0.5), at(&normal.granted_latency, 0.99));
     let sent = flood.answers() as f64;
     let mean = f64::from(CONNECTIONS) / (sent / flood.took.as_secs_f64().max(0.1));
     let batches = (QUEUE_MAX / BATCH_MAX) as u32;
@@ -171,10 +138,8 @@ fn latency(record: &mut Record, normal: &BenchTally, flood: &BenchTally) {
         "a ticket's answer on a normal day",
         format!("p50 {}, p99 {}", ms(quiet), ms(quiet99)),
     );
-    record.measure(
-        "in the flood",
-        format!("p50 {}, p99 {}, bound {}", ms(p50), ms(p99), ms(bound)),
-    );
+    record
+        .measure("in the flood", format!("p50 {}, p99 {}, bound {}", ms(p50), ms(p99), ms(bound)));
     record.demand(p99 <= bound, || {
         format!("one ticket of a hundred took longer than {p99:?} in the flood, not {bound:?}")
     });
@@ -242,14 +207,9 @@ impl Hall<'_> {
                 *outcome = OrderOutcome::Granted;
             }
         }
-        let (audit, orders) = (
-            self.cluster.audit(sale).await?,
-            self.cluster.orders(sale).await?,
-        );
+        let (audit, orders) = (self.cluster.audit(sale).await?, self.cluster.orders(sale).await?);
         let differences = verdict::compare(&outcomes, buyers, &orders);
-        let granted = outcomes
-            .iter()
-            .filter(|outcome| **outcome == OrderOutcome::Granted);
+        let granted = outcomes.iter().filter(|outcome| **outcome == OrderOutcome::Granted);
         let granted = granted.count() as u64;
         let mut broken = Vec::new();
         let (missing, unheard) = (differences.missing.count(), differences.unheard.count());
@@ -259,9 +219,7 @@ impl Hall<'_> {
             ));
         }
         if !audit.ok || audit.confirmed != granted {
-            broken.push(format!(
-                "{sale}: {granted} have a yes, the audit says {audit:?}"
-            ));
+            broken.push(format!("{sale}: {granted} have a yes, the audit says {audit:?}"));
         }
         Ok(broken)
     }

@@ -30,22 +30,14 @@ pub(super) async fn guards(scene: &mut Scene) -> Result<()> {
     let turned_away = one_too_many(&url).await?;
 
     let mut record = scene.record.borrow_mut();
-    record.measure(
-        "a head that stays unfinished is cut after",
-        format!("{slow:.1?}"),
-    );
-    record.demand(
-        slow >= HEAD - Duration::from_millis(100) && slow <= HEAD + LATE,
-        || format!("a connection with half a head was closed after {slow:?}, not 5 s"),
-    );
+    record.measure("a head that stays unfinished is cut after", format!("{slow:.1?}"));
+    record.demand(slow >= HEAD - Duration::from_millis(100) && slow <= HEAD + LATE, || {
+        format!("a connection with half a head was closed after {slow:?}, not 5 s")
+    });
     record.measure("an idle connection answers after", format!("{idle:.0?}"));
-    record.demand(kept, || {
-        format!("a connection that idled for {idle:?} was closed")
-    });
+    record.demand(kept, || format!("a connection that idled for {idle:?} was closed"));
     record.measure("a body of one byte too many", format!("{body}"));
-    record.demand(body == 413, || {
-        format!("a large body was answered {body}, not 413")
-    });
+    record.demand(body == 413, || format!("a large body was answered {body}, not 413"));
     record.measure("connection above the limit", &turned_away);
     record.demand(turned_away.starts_with("503 "), || {
         format!("a connection above the limit heard {turned_away}")

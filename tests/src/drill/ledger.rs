@@ -77,9 +77,7 @@ pub(super) async fn outage_of(
             script.stage.sold(sold + 1).await;
             script.measure("sells again after", ms(since.elapsed()));
             ready(script, since).await?;
-            script.demand(pids(script)? == nodes, || {
-                "a node had to be started again".to_owned()
-            });
+            script.demand(pids(script)? == nodes, || "a node had to be started again".to_owned());
             Ok(())
         })
         .await
@@ -101,10 +99,7 @@ pub(super) async fn unready(script: &Script) -> Result<()> {
         }
         let named = text.contains("ledger") || text.contains("Redis");
         script.demand(status == 503 && named, || {
-            format!(
-                "node {} says {status} {text} while the ledger is away",
-                node.id
-            )
+            format!("node {} says {status} {text} while the ledger is away", node.id)
         });
     }
     Ok(())

@@ -27,11 +27,7 @@ pub(super) async fn replies_lost(scene: &mut Scene) -> Result<()> {
         .under_load(&rig.cluster, load, async |script: &Script| {
             script.sold(0.05).await;
             for round in 0..times {
-                let then = if round % 2 == 0 {
-                    AfterFault::Cut
-                } else {
-                    AfterFault::Keep
-                };
+                let then = if round % 2 == 0 { AfterFault::Cut } else { AfterFault::Keep };
                 lose_one(&rig, then).await?;
                 script.act(match then {
                     AfterFault::Cut => {
@@ -49,10 +45,7 @@ pub(super) async fn replies_lost(scene: &mut Scene) -> Result<()> {
         .await?;
     let replayed = rig.cluster.count(REPLAYED, &[]).await?;
     // Rare: the reply to its second try was the next one to be lost.
-    let unknown = rig
-        .cluster
-        .count(ORDERS, &["outcome=\"outcome_unknown\""])
-        .await?;
+    let unknown = rig.cluster.count(ORDERS, &["outcome=\"outcome_unknown\""]).await?;
     let slowest = outcomes.tally.slowest;
     let mut record = scene.record.borrow_mut();
     record.measure("orders whose outcome was heard at the second try", replayed);
@@ -69,11 +62,7 @@ pub(super) async fn replies_lost(scene: &mut Scene) -> Result<()> {
 
 async fn lose_one(rig: &Rig, then: AfterFault) -> Result<()> {
     let before = rig.to_ledger.counts().lost;
-    rig.to_ledger.lose(LostLink {
-        to: SCRIPTS.reserve.hash.clone().into_bytes(),
-        times: 1,
-        then,
-    });
+    rig.to_ledger.lose(LostLink { to: SCRIPTS.reserve.hash.clone().into_bytes(), times: 1, then });
     let begun = Instant::now();
     while rig.to_ledger.counts().lost == before {
         if begun.elapsed() > SOON {
@@ -131,10 +120,7 @@ pub(super) async fn late(scene: &mut Scene) -> Result<()> {
     let rig = Rig::start().await?;
     outage_of(scene, &rig.cluster, away, async |script: &Script| {
         let late = Duration::from_millis(LEDGER_DEADLINE_MS * 3 / 4);
-        script.act(format!(
-            "{} later each way: every reply is too late",
-            ms(late)
-        ));
+        script.act(format!("{} later each way: every reply is too late", ms(late)));
         rig.to_ledger.switch_both(LinkFault::Delay(late));
         sleep(away).await;
         rig.to_ledger.switch_both(LinkFault::Pass);
@@ -155,11 +141,7 @@ pub(super) async fn cut(scene: &mut Scene) -> Result<()> {
         while Instant::now() < until {
             let (pause, bytes, way) = {
                 let mut chance = script.chance.borrow_mut();
-                let way = if chance.bool() {
-                    Direction::ToServer
-                } else {
-                    Direction::ToClient
-                };
+                let way = if chance.bool() { Direction::ToServer } else { Direction::ToClient };
                 (chance.u64(20..200), chance.u64(1..3_000), way)
             };
             rig.to_ledger.cut();

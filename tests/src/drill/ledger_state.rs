@@ -27,9 +27,7 @@ pub(super) async fn paused(scene: &mut Scene) -> Result<()> {
         let pause = away.as_millis().to_string();
         script.act(format!("CLIENT PAUSE {pause} ALL"));
         let since = Instant::now();
-        script
-            .redis_command(&["CLIENT", "PAUSE", &pause, "ALL"])
-            .await?;
+        script.redis_command(&["CLIENT", "PAUSE", &pause, "ALL"]).await?;
         sleep(away * 3 / 4).await;
         unready(script).await?;
         sleep(away.saturating_sub(since.elapsed())).await;
@@ -47,9 +45,7 @@ pub(super) async fn connections_killed(scene: &mut Scene) -> Result<()> {
         let mut times = 0;
         while Instant::now() < until {
             script.redis_command(&["SCRIPT", "FLUSH"]).await?;
-            script
-                .redis_command(&["CLIENT", "KILL", "TYPE", "normal"])
-                .await?;
+            script.redis_command(&["CLIENT", "KILL", "TYPE", "normal"]).await?;
             times += 1;
             let pause = script.chance.borrow_mut().u64(50..400);
             sleep(Duration::from_millis(pause)).await;
@@ -68,12 +64,8 @@ pub(super) async fn connections_killed(scene: &mut Scene) -> Result<()> {
 /// What else lies in a Redis that takes seconds to start: keys, and microseconds that it takes over
 /// each.
 const OTHER_KEYS: &str = "for i = 1, 6000 do redis.call('SET', 'other:' .. i, i) end";
-const SLOWLY: [&str; 4] = [
-    "--key-load-delay",
-    "400",
-    "--loading-process-events-interval-bytes",
-    "1024",
-];
+const SLOWLY: [&str; 4] =
+    ["--key-load-delay", "400", "--loading-process-events-interval-bytes", "1024"];
 
 /// A Redis that starts and reads its file answers everything with LOADING, and knows no scripts.
 pub(super) async fn loading(scene: &mut Scene) -> Result<()> {
@@ -81,56 +73,40 @@ pub(super) async fn loading(scene: &mut Scene) -> Result<()> {
     rig.redis.command(&["EVAL", OTHER_KEYS, "0"]).await?;
     rig.redis.rewrite().await?;
     let Rig { redis, cluster, .. } = &mut rig;
-    outage_of(
-        scene,
-        cluster,
-        Duration::from_secs(4),
-        async |script: &Script| {
-            script.act("kill -9 of Redis");
-            redis.kill()?;
-            redis.start_again(&SLOWLY)?;
-            let since = Instant::now();
-            let mut seen = false;
-            while let Err(why) = redis.command(&["PING"]).await {
-                if !seen && format!("{why:#}").to_lowercase().contains("loading") {
-                    seen = true;
-                    script.act("Redis runs and says LOADING");
-                    unready(script).await?;
-                }
-                if since.elapsed() > Duration::from_secs(20) {
-                    bail!("Redis did not load its file: {why:#}");
-                }
-                sleep(Duration::from_millis(20)).await;
+    outage_of(scene, cluster, Duration::from_secs(4), async |script: &Script| {
+        script.act("kill -9 of Redis");
+        redis.kill()?;
+        redis.start_again(&SLOWLY)?;
+        let since = Instant::now();
+        let mut seen = false;
+        while let Err(why) = redis.command(&["PING"]).await {
+            if !seen && format!("{why:#}").to_lowercase().contains("loading") {
+                seen = true;
+                script.act("Redis runs and says LOADING");
+                unready(script).await?;
             }
-            script.act("Redis has read its file");
-            script.measure("reading its file took", ms(since.elapsed()));
-            script.demand(seen, || {
-                "Redis never said LOADING: nothing was shown".to_owned()
-            });
-            Ok(())
-        },
-    )
+            if since.elapsed() > Duration::from_secs(20) {
+                bail!("Redis did not load its file: {why:#}");
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        script.act("Redis has read its file");
+        script.measure("reading its file took", ms(since.elapsed()));
+        script.demand(seen, || "Redis never said LOADING: nothing was shown".to_owned());
+        Ok(())
+    })
     .await?;
     rig.stop()
 }
 
 pub(super) async fn out_of_memory(scene: &mut Scene) -> Result<()> {
-    told(
-        scene,
-        &["CONFIG", "SET", "maxmemory", "100kb"],
-        &["CONFIG", "SET", "maxmemory", "0"],
-    )
-    .await
+    told(scene, &["CONFIG", "SET", "maxmemory", "100kb"], &["CONFIG", "SET", "maxmemory", "0"])
+        .await
 }
 
 /// A failover that went wrong: the primary was made a replica of nobody who is there.
 pub(super) async fn read_only(scene: &mut Scene) -> Result<()> {
-    told(
-        scene,
-        &["REPLICAOF", "127.0.0.1", "9"],
-        &["REPLICAOF", "NO", "ONE"],
-    )
-    .await
+    told(scene, &["REPLICAOF", "127.0.0.1", "9"], &["REPLICAOF", "NO", "ONE"]).await
 }
 
 /// An operator tells Redis something that keeps it from writing, and takes it back.
@@ -143,9 +119,8 @@ async fn told(scene: &mut Scene, this: &[&str], and_back: &[&str]) -> Result<()>
         let before = script.stage.granted();
         sleep(away.saturating_sub(Duration::from_millis(500))).await;
         let sold = script.stage.granted() - before;
-        script.demand(sold == 0, || {
-            format!("{sold} tickets were sold by a Redis that cannot write")
-        });
+        script
+            .demand(sold == 0, || format!("{sold} tickets were sold by a Redis that cannot write"));
         unready(script).await?;
         script.act(and_back.join(" "));
         script.redis_command(and_back).await
@@ -170,9 +145,7 @@ pub(super) async fn disk_full(scene: &mut Scene) -> Result<()> {
             sleep(Duration::from_millis(20)).await;
         }
         let ended = redis.has_ended();
-        script.demand(ended, || {
-            "Redis went on without a disk to write to".to_owned()
-        });
+        script.demand(ended, || "Redis went on without a disk to write to".to_owned());
         script.act("Redis has ended by itself");
         sleep(away).await;
         unready(script).await?;
@@ -233,13 +206,8 @@ pub(super) async fn tail_cut(scene: &mut Scene) -> Result<()> {
     let mut record = scene.record.borrow_mut();
     let missing = record.missing;
     record.measure("orders in the lost tail", lost.len());
-    record.measure(
-        "of them missing in the end, though their buyers had a yes",
-        missing,
-    );
-    record.demand(!lost.is_empty(), || {
-        "the tail had no order: nothing was shown".to_owned()
-    });
+    record.measure("of them missing in the end, though their buyers had a yes", missing);
+    record.demand(!lost.is_empty(), || "the tail had no order: nothing was shown".to_owned());
     record.demand(missing == MISSING_AFTER_A_LOST_TAIL, || {
         format!("{missing} acknowledged orders are missing after a lost tail")
     });

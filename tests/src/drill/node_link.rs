@@ -30,11 +30,7 @@ pub(super) async fn answers_lost(scene: &mut Scene) -> Result<()> {
         .under_load(&rig.cluster, load, async |script: &Script| {
             script.sold(0.05).await;
             for round in 0..times {
-                let then = if round % 2 == 0 {
-                    AfterFault::Cut
-                } else {
-                    AfterFault::Keep
-                };
+                let then = if round % 2 == 0 { AfterFault::Cut } else { AfterFault::Keep };
                 let at = script.chance.borrow_mut().usize(0..rig.to_nodes.len());
                 lose_one(&rig.to_nodes[at], then).await?;
                 let what = match then {
@@ -51,16 +47,11 @@ pub(super) async fn answers_lost(scene: &mut Scene) -> Result<()> {
             Ok(())
         })
         .await?;
-    let replayed = rig
-        .cluster
-        .count("lastseat_orders_replayed_total", &[])
-        .await?;
+    let replayed = rig.cluster.count("lastseat_orders_replayed_total", &[]).await?;
     let slowest = outcomes.tally.slowest;
     let mut record = scene.record.borrow_mut();
     record.measure("orders that another node heard again", replayed);
-    record.demand(replayed > 0, || {
-        "no order was heard twice, so no answer was lost".to_owned()
-    });
+    record.demand(replayed > 0, || "no order was heard twice, so no answer was lost".to_owned());
     record.demand(slowest < ONE_ATTEMPT_LATER, || {
         format!("a buyer waited {slowest:?} because one answer was lost")
     });
@@ -70,11 +61,7 @@ pub(super) async fn answers_lost(scene: &mut Scene) -> Result<()> {
 
 async fn lose_one(proxy: &Proxy, then: AfterFault) -> Result<()> {
     let before = proxy.counts().lost;
-    proxy.lose(LostLink {
-        to: ORDER.into(),
-        times: 1,
-        then,
-    });
+    proxy.lose(LostLink { to: ORDER.into(), times: 1, then });
     let begun = Instant::now();
     while proxy.counts().lost == before {
         if begun.elapsed() > SOON {
@@ -87,58 +74,42 @@ async fn lose_one(proxy: &Proxy, then: AfterFault) -> Result<()> {
 
 /// The way to one node is long.
 pub(super) async fn slow(scene: &mut Scene) -> Result<()> {
-    broken(
-        scene,
-        "is 100 ms longer each way",
-        async |proxy, _, time| {
-            proxy.switch_both(LinkFault::Delay(Duration::from_millis(100)));
-            sleep(time).await;
-            Ok(())
-        },
-    )
+    broken(scene, "is 100 ms longer each way", async |proxy, _, time| {
+        proxy.switch_both(LinkFault::Delay(Duration::from_millis(100)));
+        sleep(time).await;
+        Ok(())
+    })
     .await
 }
 
 /// The way to one node is cut at any moment, also in the middle of a request or an answer.
 pub(super) async fn cut(scene: &mut Scene) -> Result<()> {
-    broken(
-        scene,
-        "is cut again and again",
-        async |proxy, script, time| {
-            let until = Instant::now() + time;
-            while Instant::now() < until {
-                let (pause, bytes, way) = {
-                    let mut chance = script.chance.borrow_mut();
-                    let way = if chance.bool() {
-                        Direction::ToServer
-                    } else {
-                        Direction::ToClient
-                    };
-                    (chance.u64(10..100), chance.u64(1..2_000), way)
-                };
-                proxy.switch(way, LinkFault::CutAfter(bytes));
-                sleep(Duration::from_millis(pause)).await;
-                proxy.cut();
-                proxy.switch_both(LinkFault::Pass);
-                sleep(Duration::from_millis(pause)).await;
-            }
-            Ok(())
-        },
-    )
+    broken(scene, "is cut again and again", async |proxy, script, time| {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            let (pause, bytes, way) = {
+                let mut chance = script.chance.borrow_mut();
+                let way = if chance.bool() { Direction::ToServer } else { Direction::ToClient };
+                (chance.u64(10..100), chance.u64(1..2_000), way)
+            };
+            proxy.switch(way, LinkFault::CutAfter(bytes));
+            sleep(Duration::from_millis(pause)).await;
+            proxy.cut();
+            proxy.switch_both(LinkFault::Pass);
+            sleep(Duration::from_millis(pause)).await;
+        }
+        Ok(())
+    })
     .await
 }
 
 /// One node takes everything and answers nothing.
 pub(super) async fn half_open(scene: &mut Scene) -> Result<()> {
-    broken(
-        scene,
-        "takes everything and answers nothing",
-        async |proxy, _, time| {
-            proxy.switch_both(LinkFault::Swallow);
-            sleep(time).await;
-            Ok(())
-        },
-    )
+    broken(scene, "takes everything and answers nothing", async |proxy, _, time| {
+        proxy.switch_both(LinkFault::Swallow);
+        sleep(time).await;
+        Ok(())
+    })
     .await
 }
 
@@ -165,9 +136,7 @@ async fn broken(
             script.act("it is whole again");
             let back = script.serves_again(NODE, since).await?;
             script.measure("serves again after", ms(back));
-            script.demand(back <= BACK, || {
-                format!("node {NODE} served again after {back:?} only")
-            });
+            script.demand(back <= BACK, || format!("node {NODE} served again after {back:?} only"));
             script.demand(script.stage.granted() > before, || {
                 "nothing was sold while one of four links was broken".to_owned()
             });

@@ -45,9 +45,7 @@ pub(super) async fn restarted(scene: &mut Scene) -> Result<()> {
             script.act(format!("SIGTERM of node {id}"));
             let since = Instant::now();
             signal(node.pid, Signal::TERM)?;
-            script
-                .replaced(node.pid, || Ok(script.node(id)?.pid))
-                .await?;
+            script.replaced(node.pid, || Ok(script.node(id)?.pid)).await?;
             script.measure("stopped and started again after", ms(since.elapsed()));
             back(script, id, since).await
         })
@@ -59,9 +57,7 @@ async fn back(script: &Script, id: u16, since: Instant) -> Result<()> {
     let took = script.serves_again(id, since).await?;
     script.act(format!("node {id} serves again"));
     script.measure("serves again after", ms(took));
-    script.demand(took <= BACK, || {
-        format!("node {id} served again after {took:?} only")
-    });
+    script.demand(took <= BACK, || format!("node {id} served again after {took:?} only"));
     Ok(())
 }
 
@@ -95,10 +91,7 @@ pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
         .filter(|slow| slow.took.as_millis() as u64 >= STALL_MS && slow.sent >= stopped)
         .filter(|slow| slow.sent < stopped + frozen_for)
         .collect();
-    let late = left
-        .iter()
-        .filter(|slow| slow.sent > stopped + EJECTED)
-        .count();
+    let late = left.iter().filter(|slow| slow.sent > stopped + EJECTED).count();
     let trials = (frozen_for.as_secs_f64() / TRIAL_EVERY.as_secs_f64()).ceil() as usize * EDGES;
     record.measure(
         "answers over 800 ms of requests sent in its first second, and later",

@@ -26,10 +26,7 @@ pub(super) async fn spills(scene: &mut Scene) -> Result<()> {
         .under_load(&cluster, load, async |script: &Script| {
             let url = script.node(NODE)?.url;
             let held = hold_all(&url).await?;
-            script.act(format!(
-                "{} idle connections hold every place of node {NODE}",
-                held.len()
-            ));
+            script.act(format!("{} idle connections hold every place of node {NODE}", held.len()));
             let before = script.decisions(NODE)?;
             sleep(OVERLOADED).await;
             let decided = script.decisions(NODE)? - before;
@@ -42,9 +39,7 @@ pub(super) async fn spills(scene: &mut Scene) -> Result<()> {
             script.measure("orders it decided meanwhile", decided);
             script.measure("connections turned away", turned_away);
             script.measure("full share again after", ms(back));
-            script.demand(turned_away > 0, || {
-                "node 4 turned no connection away".to_owned()
-            });
+            script.demand(turned_away > 0, || "node 4 turned no connection away".to_owned());
             script.demand(sold > 0, || {
                 "nothing was sold while one of four nodes was full".to_owned()
             });

@@ -138,10 +138,7 @@ pub fn with_table(old: &str, report: &FaultTestReport) -> Result<String> {
         }
     }
     for word in told.iter().rev() {
-        let runs = report
-            .drills
-            .iter()
-            .filter(|drill| drill.name.word() == *word);
+        let runs = report.drills.iter().filter(|drill| drill.name.word() == *word);
         let runs: Vec<&CheckOutcome> = runs.collect();
         let Some(last) = runs.last() else { continue };
         let (done, holds) = halves(last);
@@ -170,10 +167,7 @@ fn kept(drill: &CheckOutcome) -> bool {
 
 /// What is done, and what must hold.
 fn halves(drill: &CheckOutcome) -> (&str, &str) {
-    drill
-        .sentence
-        .split_once(": ")
-        .unwrap_or((drill.sentence, ""))
+    drill.sentence.split_once(": ").unwrap_or((drill.sentence, ""))
 }
 
 #[cfg(test)]
@@ -224,14 +218,8 @@ mod tests {
         let new = with_table(&old, &report).unwrap();
         assert!(new.starts_with("before\n") && new.ends_with("\nafter\n"));
         assert!(!new.contains("stale"));
-        assert!(
-            new.contains("[2 of 2 kept](evidence/DRILLS.md#node-killed)"),
-            "{new}"
-        );
-        assert!(
-            new.contains("[0 of 1 kept](evidence/DRILLS.md#tail-cut)"),
-            "{new}"
-        );
+        assert!(new.contains("[2 of 2 kept](evidence/DRILLS.md#node-killed)"), "{new}");
+        assert!(new.contains("[0 of 1 kept](evidence/DRILLS.md#tail-cut)"), "{new}");
         assert!(with_table("nothing", &report).is_err());
     }
 }

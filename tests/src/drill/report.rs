@@ -131,11 +131,7 @@ impl FaultTestReport {
 
 impl fmt::Display for CheckOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.violations.is_empty() {
-            "kept  "
-        } else {
-            "BROKEN"
-        };
+        let verdict = if self.violations.is_empty() { "kept  " } else { "BROKEN" };
         let name = self.name.word();
         writeln!(f, "  {verdict}  {name:14}  {}", self.sentence)?;
         let (buyers, granted) = (thousands(self.buyers), thousands(self.granted));

@@ -54,13 +54,7 @@ impl Rig {
         }
         let urls = edges.iter().map(|edge| edge.url.clone()).collect();
         let cluster = cluster.reached_by(urls, &redis.url());
-        Ok(Self {
-            edges,
-            to_nodes,
-            cluster,
-            to_ledger,
-            redis,
-        })
+        Ok(Self { edges, to_nodes, cluster, to_ledger, redis })
     }
 
     /// Stops it: edges first, Redis last.

@@ -118,13 +118,7 @@ impl Load {
     /// Buyers come for so long, and nine of ten get a ticket: the sale sells while the script runs
     /// and is sold out at the end.
     pub(super) const fn lasting(seconds: u32, rate: u32) -> Self {
-        Self {
-            seconds,
-            rate,
-            tickets: seconds * rate / 10 * 9,
-            added: 0,
-            faults: Faults::None,
-        }
+        Self { seconds, rate, tickets: seconds * rate / 10 * 9, added: 0, faults: Faults::None }
     }
 
     const fn buyers(self) -> u32 {
@@ -169,10 +163,7 @@ impl Scene {
     /// Starts four nodes and one edge of two workers; of bare workerd, whatever runs the edges of
     /// the other drills.
     pub(super) fn cluster_of_workers(&self) -> Result<Cluster> {
-        Cluster::start(&Setup {
-            workers: 2,
-            ..Setup::with_edge(Edge::Workerd)
-        })
+        Cluster::start(&Setup { workers: 2, ..Setup::with_edge(Edge::Workerd) })
     }
 
     /// Sends the crowd, runs `script` beside it, and judges: nothing oversold, unsold or lost, no

@@ -39,9 +39,7 @@ impl Script {
     /// Waits until this part of the tickets is sold, give or take a random tenth.
     pub(super) async fn sold(&self, part: f64) {
         let part = part + self.chance.borrow_mut().f64() * 0.1;
-        self.stage
-            .sold((f64::from(self.tickets) * part) as u64)
-            .await;
+        self.stage.sold((f64::from(self.tickets) * part) as u64).await;
     }
 
     /// Notes what is done now.

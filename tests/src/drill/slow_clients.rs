@@ -67,9 +67,8 @@ pub(super) async fn hold_nobody_up(scene: &mut Scene) -> Result<()> {
             });
             let open = connections(script).await?;
             script.measure("connections of the node after", thousands(open));
-            script.demand(open < CLIENTS as u64, || {
-                format!("the node still has {open} connections")
-            });
+            script
+                .demand(open < CLIENTS as u64, || format!("the node still has {open} connections"));
             Ok(())
         })
         .await?;

@@ -53,9 +53,7 @@ async fn try_once(scene: &mut Scene) -> Result<Duration> {
         let granted = outcomes.tally.granted;
         slowest = slowest.max(outcomes.tally.slowest);
         let mut record = scene.record.borrow_mut();
-        record.demand(granted == u64::from(ORDERS), || {
-            format!("{url} sold {granted} of {ORDERS}")
-        });
+        record.demand(granted == u64::from(ORDERS), || format!("{url} sold {granted} of {ORDERS}"));
         record.sent(ORDERS, &outcomes.tally);
     }
     let total = u64::from(ORDERS) * cluster.edges.len() as u64;
@@ -72,9 +70,7 @@ async fn try_once(scene: &mut Scene) -> Result<Duration> {
             format!("the orders of {edge} reached the nodes {counts:?}, not 1:2:3:4")
         });
     }
-    record.demand(audit.ok && audit.confirmed == total, || {
-        format!("the audit says {audit:?}")
-    });
+    record.demand(audit.ok && audit.confirmed == total, || format!("the audit says {audit:?}"));
     drop(record);
     cluster.stop()?;
     Ok(slowest)

@@ -38,9 +38,7 @@ pub(super) async fn killed(scene: &mut Scene) -> Result<()> {
 async fn kill_one(script: &Script) -> Result<()> {
     script.sold(0.2).await;
     let workers = script.workers(1)?;
-    script.demand(workers.len() == 2, || {
-        format!("edge 1 has {} workers", workers.len())
-    });
+    script.demand(workers.len() == 2, || format!("edge 1 has {} workers", workers.len()));
     let at = script.chance.borrow_mut().usize(0..workers.len());
     let worker = workers.get(at).context("a worker")?;
     script.act(format!("kill -9 of worker {} of edge 1", worker.worker));
@@ -93,8 +91,6 @@ fn both_sold(scene: &Scene, cluster: &Cluster, sale: &str, orders: u64) -> Resul
     let sums: Vec<u64> = by_edge.values().map(|nodes| nodes.iter().sum()).collect();
     let mut record = scene.record.borrow_mut();
     record.measure(&format!("orders of {sale} by worker"), format!("{sums:?}"));
-    record.demand(sums.len() >= 2, || {
-        format!("all orders of {sale} came from one worker")
-    });
+    record.demand(sums.len() >= 2, || format!("all orders of {sale} came from one worker"));
     Ok(())
 }

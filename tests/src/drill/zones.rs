@@ -119,10 +119,7 @@ async fn back(script: &Script, at_once: bool) -> Result<()> {
         ages.filter(|second| *second == number).count()
     };
     let (slow, full) = (in_second(0), in_second(5));
-    script.measure(
-        "served there in the first second, in the sixth",
-        format!("{slow}, {full}"),
-    );
+    script.measure("served there in the first second, in the sixth", format!("{slow}, {full}"));
     script.demand(full > 0, || "the zone does not serve".to_owned());
     // Nodes that start one after the other are back one after the other, whatever the edges do.
     script.demand(!at_once || slow * 4 <= full * 3, || {

@@ -66,11 +66,7 @@ fn path() -> PathBuf {
 /// Whether `now` is what `before` says, within a tolerance of `percent`.
 pub(super) const fn agrees(before: u64, now: u64, percent: u64) -> bool {
     let allowed = before / 100 * percent + before % 100 * percent / 100;
-    let allowed = if allowed < TOLERANCE_LEAST {
-        TOLERANCE_LEAST
-    } else {
-        allowed
-    };
+    let allowed = if allowed < TOLERANCE_LEAST { TOLERANCE_LEAST } else { allowed };
     before.abs_diff(now) <= allowed
 }
 
@@ -82,10 +78,7 @@ mod tests {
     fn a_figure_that_moves_by_more_than_the_tolerance_is_seen_in_both_directions() {
         assert!(agrees(10_000, 10_400, 4) && agrees(10_000, 9_600, 4));
         assert!(!agrees(10_000, 10_401, 4) && !agrees(10_000, 9_599, 4));
-        assert!(
-            agrees(20, 26, 4) && !agrees(20, 27, 4),
-            "a few instructions more on a short path"
-        );
+        assert!(agrees(20, 26, 4) && !agrees(20, 27, 4), "a few instructions more on a short path");
         assert!(!agrees(0, 7, 4));
     }
 }

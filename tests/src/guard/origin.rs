@@ -57,12 +57,7 @@ pub(super) fn refuse() -> Ready {
 pub(super) fn grant() -> Ready {
     let mut outlook = SaleHint::new(snapshot(5_000));
     let edge = EdgeId::parse("0a1b2c3d4e5f").expect("an edge's id");
-    let load = NodeLoad {
-        waiting: 100,
-        room: 60_000,
-        weight: 4,
-        live_weight: 10,
-    };
+    let load = NodeLoad { waiting: 100, room: 60_000, weight: 4, live_weight: 10 };
     Box::new(move || {
         let _ = black_box(black_box(&mut outlook).grant(&edge, load, NOW, 0.5));
     })
@@ -78,18 +73,12 @@ pub(super) fn order() -> Ready {
 }
 
 pub(super) fn sold_out() -> Ready {
-    answer(Placed {
-        verdict: Verdict::Refused(Refusal::SoldOut),
-        by: Tier::Origin,
-    })
+    answer(Placed { verdict: Verdict::Refused(Refusal::SoldOut), by: Tier::Origin })
 }
 
 pub(super) fn granted() -> Ready {
     answer(Placed {
-        verdict: Verdict::Granted {
-            order: order_of(buyer(42)),
-            replayed: false,
-        },
+        verdict: Verdict::Granted { order: order_of(buyer(42)), replayed: false },
         by: Tier::Ledger,
     })
 }
@@ -113,11 +102,7 @@ fn answer(placed: Placed) -> Ready {
 }
 
 fn batch() -> Vec<Reserve> {
-    let order = |number| Reserve {
-        id: id(number),
-        buyer: buyer(number),
-        quantity: Quantity::ONE,
-    };
+    let order = |number| Reserve { id: id(number), buyer: buyer(number), quantity: Quantity::ONE };
     (0..BATCH).map(order).collect()
 }
 
@@ -155,10 +140,7 @@ pub(super) fn batch_note() -> Ready {
     let directory = scratch().expect("room");
     let journal = AckJournal::open(directory.path(), Arc::new(NoObserver)).expect("a journal");
     let (sale, batch, said) = (sale(), batch(), snapshot(5_000));
-    let orders: Vec<Order> = batch
-        .iter()
-        .map(|wish| order_of(wish.buyer.clone()))
-        .collect();
+    let orders: Vec<Order> = batch.iter().map(|wish| order_of(wish.buyer.clone())).collect();
     Box::new(move || {
         let _room = &directory;
         let granted = batch.iter().map(|wish| &wish.id).zip(black_box(&orders));

@@ -34,9 +34,7 @@ const fn path(name: &'static str, prepare: fn() -> Ready) -> Path {
 
 /// Every path that is guarded.
 pub(super) const PATHS: &[Path] = &[
-    path("gate: forward", || {
-        gate(Supply::Free, u32::MAX, GateDecision::Forward)
-    }),
+    path("gate: forward", || gate(Supply::Free, u32::MAX, GateDecision::Forward)),
     path("gate: refuse, latched", || {
         gate(Supply::SoldOut, 0, GateDecision::Refuse(Refusal::SoldOut))
     }),
@@ -87,17 +85,10 @@ pub(super) fn sale() -> SaleId {
 /// One arrival at a gate that has heard of `supply` and may forward `budget` requests.
 fn gate(supply: Supply, budget: u32, wanted: GateDecision) -> Ready {
     let (mut gates, sale) = (Gates::default(), sale());
-    let when = Observation {
-        asked: NOW,
-        now: NOW,
-        chance: 0.0,
-    };
+    let when = Observation { asked: NOW, now: NOW, chance: 0.0 };
     let grant = a_grant(supply, budget);
     gates.observe(&sale, &grant, when);
-    let ask = Arrival {
-        key: KeySource::Made,
-        beats: 0,
-    };
+    let ask = Arrival { key: KeySource::Made, beats: 0 };
     Box::new(move || {
         let decision = gates.of(black_box(&sale)).decide(black_box(ask), NOW, 0.0);
         assert_eq!(decision, wanted);
@@ -105,14 +96,7 @@ fn gate(supply: Supply, budget: u32, wanted: GateDecision) -> Ready {
 }
 
 fn a_grant(supply: Supply, budget: u32) -> Grant {
-    Grant {
-        version: 12,
-        at: NOW,
-        window_ms: 250,
-        budget,
-        supply,
-        opens_at: UnixMillis(0),
-    }
+    Grant { version: 12, at: NOW, window_ms: 250, budget, supply, opens_at: UnixMillis(0) }
 }
 
 /// One pick and the report of its outcome, over weights 1:2:3:4.
@@ -120,10 +104,7 @@ fn route(balance: Balance) -> Ready {
     let row = |n: u32| OriginRow::new(format!("http://127.0.0.1:{}", 3_000 + n), n);
     let rows = (1..=4).map(row).collect();
     let mut router = Router::new(rows, balance, None).expect("a table of origins");
-    let sender = RouteKey {
-        ip: "203.0.113.7".parse().ok(),
-        ..RouteKey::default()
-    };
+    let sender = RouteKey { ip: "203.0.113.7".parse().ok(), ..RouteKey::default() };
     Box::new(move || {
         let picked = router.pick(black_box(&sender), Tried::default(), NOW);
         router.report(picked.expect("an origin"), AttemptOutcome::Answered, NOW);
@@ -153,13 +134,7 @@ const SIGNED: Signed<'_> = Signed {
 
 fn sign() -> Ready {
     let keys = KeyRing::parse(KEY).expect("a key");
-    Box::new(move || {
-        drop(black_box(edge_signature::sign(
-            &keys,
-            black_box(&SIGNED),
-            NOW,
-        )))
-    })
+    Box::new(move || drop(black_box(edge_signature::sign(&keys, black_box(&SIGNED), NOW))))
 }
 
 fn verify() -> Ready {

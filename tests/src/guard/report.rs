@@ -70,13 +70,7 @@ impl Row {
 
 impl fmt::Display for GuardReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:34} {:>9} {:>9}",
-            format!("instructions ({ARCH})"),
-            "held",
-            "now"
-        )?;
+        writeln!(f, "{:34} {:>9} {:>9}", format!("instructions ({ARCH})"), "held", "now")?;
         for row in &self.rows {
             writeln!(f, "{row}")?;
         }
@@ -97,11 +91,7 @@ impl fmt::Display for Row {
             (None, _) => write!(f, "  new here")?,
             _ => write!(f, "  gone")?,
         }
-        if self.is_good() {
-            Ok(())
-        } else {
-            write!(f, "  <- changed")
-        }
+        if self.is_good() { Ok(()) } else { write!(f, "  <- changed") }
     }
 }
 

@@ -129,11 +129,7 @@ impl Cluster {
         let line = program.line(READY_WITHIN)?;
         let system = serde_json::from_str(&line)
             .with_context(|| format!("the first line of lastseat cluster: {line}"))?;
-        Ok(Self {
-            program,
-            system,
-            directory,
-        })
+        Ok(Self { program, system, directory })
     }
 
     /// Starts one with four nodes and one edge of this kind.
@@ -182,9 +178,7 @@ impl Cluster {
     #[must_use]
     pub fn reached_by(mut self, edges: Vec<String>, ledger: &str) -> Self {
         self.system.edges = edges;
-        self.system.redis = Some(RedisAt {
-            url: ledger.to_owned(),
-        });
+        self.system.redis = Some(RedisAt { url: ledger.to_owned() });
         self
     }
 }

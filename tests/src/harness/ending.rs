@@ -9,9 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// # Errors
 /// Those of the work; a signal came.
 pub fn until_ended<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {

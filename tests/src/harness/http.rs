@@ -101,11 +101,7 @@ impl HttpClient {
             let response = sender.send_request(request).await?;
             let (head, body) = response.into_parts();
             let body = body.collect().await?.to_bytes();
-            Ok::<_, hyper::Error>(HttpReply {
-                status: head.status,
-                headers: head.headers,
-                body,
-            })
+            Ok::<_, hyper::Error>(HttpReply { status: head.status, headers: head.headers, body })
         });
         match answer.await {
             Ok(Ok(answer)) => {
@@ -114,9 +110,7 @@ impl HttpClient {
             }
             Ok(Err(e)) if e.is_canceled() => Err(ConnectionLost::NotSent(e.to_string())),
             Ok(Err(e)) => Err(ConnectionLost::Unknown(format!("{:#}", anyhow!(e)))),
-            Err(_) => Err(ConnectionLost::Unknown(format!(
-                "none within {ANSWER_WITHIN:?}"
-            ))),
+            Err(_) => Err(ConnectionLost::Unknown(format!("none within {ANSWER_WITHIN:?}"))),
         }
     }
 
@@ -132,9 +126,8 @@ impl HttpClient {
             .map_err(|_| format!("no connection within {CONNECT_WITHIN:?}"))?
             .map_err(|e| e.to_string())?;
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
-        let (mut sender, connection) = handshake(TokioIo::new(stream))
-            .await
-            .map_err(|e| e.to_string())?;
+        let (mut sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
         // Its errors also reach the request that is under way.
         tokio::spawn(async { drop(connection.await) });
         sender.ready().await.map_err(|e| e.to_string())?;
@@ -158,9 +151,7 @@ impl HttpClient {
         let path = format!("/v1/sales/{sale}/orders");
         let key = key.map(|key| (shared::wire::messages::header::IDEMPOTENCY_KEY, key));
         let headers: Vec<_> = key.into_iter().collect();
-        Ok(self
-            .send(request(Method::POST, &path, &headers, body)?)
-            .await?)
+        Ok(self.send(request(Method::POST, &path, &headers, body)?).await?)
     }
 }
 
@@ -177,10 +168,7 @@ pub fn request(
     let mut builder = Request::builder().method(method).uri(path);
     if !body.is_empty() {
         builder = builder.header("content-type", "application/json");
-    } else if builder
-        .method_ref()
-        .is_some_and(|m| m == Method::POST || m == Method::PUT)
-    {
+    } else if builder.method_ref().is_some_and(|m| m == Method::POST || m == Method::PUT) {
         // hyper leaves it out, and a server may insist on it.
         builder = builder.header("content-length", "0");
     }

@@ -49,14 +49,8 @@ impl LoneEdge {
                 command.arg(modules.join("wrangler/bin/wrangler.js"));
                 command.args(["dev", "--ip", "127.0.0.1", "--port", &port.to_string()]);
                 command.args(["--inspector-port", &inspector.to_string()]);
-                command.args([
-                    "--show-interactive-dev-session=false",
-                    "--log-level",
-                    "error",
-                ]);
-                command
-                    .arg("--persist-to")
-                    .arg(directory.path().join("state"));
+                command.args(["--show-interactive-dev-session=false", "--log-level", "error"]);
+                command.arg("--persist-to").arg(directory.path().join("state"));
                 command.args(["--var", &format!("ORIGINS:{table}")]);
                 command.arg("--env-file").arg(secrets);
                 command.env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
@@ -75,10 +69,6 @@ impl LoneEdge {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Ok(Self {
-            program,
-            url,
-            _directory: directory,
-        })
+        Ok(Self { program, url, _directory: directory })
     }
 }

@@ -95,11 +95,7 @@ pub fn installed(name: &str) -> PathBuf {
 }
 
 fn present(path: PathBuf) -> PathBuf {
-    assert!(
-        path.is_file(),
-        "{} is missing. Run 'make setup-tests'",
-        path.display()
-    );
+    assert!(path.is_file(), "{} is missing. Run 'make setup-tests'", path.display());
     path
 }
 

@@ -31,11 +31,7 @@ fn stat(pid: i32) -> Option<Stat> {
     let name = head.split_once('(')?.1.to_owned();
     let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
     Some(Stat {
-        process: Process {
-            pid,
-            name,
-            started: fields.get(19)?.parse().ok()?,
-        },
+        process: Process { pid, name, started: fields.get(19)?.parse().ok()? },
         parent: fields.get(1)?.parse().ok()?,
         state: fields.first()?.chars().next()?,
         cpu: ticks(fields.get(11)?)? + ticks(fields.get(12)?)?,
@@ -54,10 +50,7 @@ pub fn cpu_by_name(roots: &[u32]) -> BTreeMap<String, Duration> {
     let mut sums = BTreeMap::new();
     let below = roots.iter().flat_map(|pid| descendants(*pid));
     let pids = roots.iter().map(|pid| pid.cast_signed());
-    for stat in pids
-        .chain(below.map(|process| process.pid))
-        .filter_map(stat)
-    {
+    for stat in pids.chain(below.map(|process| process.pid)).filter_map(stat) {
         *sums.entry(stat.process.title()).or_default() += stat.cpu;
     }
     sums
@@ -85,13 +78,7 @@ pub fn held(pid: u32) -> Held {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let memory = status
         .lines()
-        .find_map(|line| {
-            line.strip_prefix("VmRSS:")?
-                .trim()
-                .strip_suffix(" kB")?
-                .parse()
-                .ok()
-        })
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok())
         .map_or(0, |kib: u64| kib * 1_024);
     let files = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |files| files.count() as u64);
     Held { memory, files }
@@ -102,10 +89,7 @@ pub fn held(pid: u32) -> Held {
 pub fn descendants(pid: u32) -> Vec<Process> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
-    for stat in pids
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(stat)
-    {
+    for stat in pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(stat) {
         children.entry(stat.parent).or_default().push(stat.process);
     }
     let mut found: Vec<Process> = Vec::new();
@@ -173,10 +157,7 @@ mod tests {
 
     #[test]
     fn a_child_of_a_child_is_found_and_missed_when_it_is_gone() {
-        let mut shell = Command::new("sh")
-            .args(["-c", "sleep 60 & wait"])
-            .spawn()
-            .unwrap();
+        let mut shell = Command::new("sh").args(["-c", "sleep 60 & wait"]).spawn().unwrap();
         let found = crate::harness::wait::until("the shell starts its child", || {
             let found = descendants(shell.id());
             (!found.is_empty()).then_some(found)

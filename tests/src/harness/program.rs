@@ -63,13 +63,7 @@ impl Program {
             }
             kept.push_back(line);
         });
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            lines,
-            notes,
-            stopped: false,
-        })
+        Ok(Self { name: name.to_owned(), child, lines, notes, stopped: false })
     }
 
     /// Its process id, which is also the id of its group.
@@ -212,10 +206,7 @@ fn dying_with_us(command: Command) -> Command {
         return command;
     }
     let mut wrapped = Command::new(setpriv);
-    wrapped
-        .args(["--pdeathsig", "TERM", "--"])
-        .arg(command.get_program())
-        .args(command.get_args());
+    wrapped.args(["--pdeathsig", "TERM", "--"]).arg(command.get_program()).args(command.get_args());
     if let Some(directory) = command.get_current_dir() {
         wrapped.current_dir(directory);
     }

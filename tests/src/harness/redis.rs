@@ -103,10 +103,7 @@ impl PrivateRedis {
     /// How a client reaches it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!(
-            "redis+unix://{}/redis.sock",
-            self.directory.path().display()
-        )
+        format!("redis+unix://{}/redis.sock", self.directory.path().display())
     }
 }
 

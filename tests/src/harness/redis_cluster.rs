@@ -30,16 +30,12 @@ impl RedisCluster {
     /// # Panics
     /// redis-server is missing, or the nodes do not come together.
     pub async fn start(masters: usize) -> Self {
-        let cluster = Self {
-            masters: (0..masters).map(|_| node()).collect(),
-            replicas: Vec::new(),
-        };
+        let cluster =
+            Self { masters: (0..masters).map(|_| node()).collect(), replicas: Vec::new() };
         for (i, master) in cluster.masters.iter().enumerate() {
             let slot = |i: usize| i * SLOTS / masters;
             let (first, last) = (slot(i).to_string(), (slot(i + 1) - 1).to_string());
-            let _: () = master
-                .ask(&["CLUSTER", "ADDSLOTSRANGE", &first, &last])
-                .await;
+            let _: () = master.ask(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]).await;
             let epoch = (i + 1).to_string();
             let _: () = master.ask(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]).await;
             if i > 0 {
@@ -100,12 +96,7 @@ impl RedisCluster {
         // First and last slot, then the master: host and port; then more.
         let rows: Vec<Vec<Value>> = alive.ask(&["CLUSTER", "SLOTS"]).await;
         for row in rows {
-            let [
-                Value::Int(first),
-                Value::Int(last),
-                Value::Array(master),
-                ..,
-            ] = row.as_slice()
+            let [Value::Int(first), Value::Int(last), Value::Array(master), ..] = row.as_slice()
             else {
                 panic!("CLUSTER SLOTS says {row:?}");
             };
@@ -125,12 +116,8 @@ impl RedisCluster {
         let (source, target) = (&self.masters[from], &self.masters[to]);
         let [source_id, target_id] = [id(source).await, id(target).await];
         let slot = slot.to_string();
-        let _: () = target
-            .ask(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source_id])
-            .await;
-        let _: () = source
-            .ask(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target_id])
-            .await;
+        let _: () = target.ask(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source_id]).await;
+        let _: () = source.ask(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target_id]).await;
         from
     }
 
@@ -138,9 +125,7 @@ impl RedisCluster {
     pub async fn move_keys(&self, slot: u16, from: usize, to: usize, count: u32) -> usize {
         let (slot, count) = (slot.to_string(), count.to_string());
         let source = &self.masters[from];
-        let keys: Vec<String> = source
-            .ask(&["CLUSTER", "GETKEYSINSLOT", &slot, &count])
-            .await;
+        let keys: Vec<String> = source.ask(&["CLUSTER", "GETKEYSINSLOT", &slot, &count]).await;
         if !keys.is_empty() {
             let port = self.masters[to].port().to_string();
             let password = password("admin");
@@ -159,9 +144,8 @@ impl RedisCluster {
         let mut order: Vec<usize> = (0..self.masters.len()).collect();
         order.sort_by_key(|node| *node != to);
         for node in order {
-            let _: () = self.masters[node]
-                .ask(&["CLUSTER", "SETSLOT", &slot, "NODE", &target])
-                .await;
+            let _: () =
+                self.masters[node].ask(&["CLUSTER", "SETSLOT", &slot, "NODE", &target]).await;
         }
     }
 
@@ -218,7 +202,5 @@ fn node() -> PortRedis {
 async fn meet(one: &PortRedis, other: &PortRedis) {
     let bus: Vec<String> = other.ask(&["CONFIG", "GET", "cluster-port"]).await;
     let port = other.port().to_string();
-    let _: () = one
-        .ask(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus[1]])
-        .await;
+    let _: () = one.ask(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus[1]]).await;
 }

@@ -46,16 +46,9 @@ impl PortRedis {
             ("--masteruser", "replica"),
             ("--masterauth", &password("replica")),
         ];
-        options.extend(
-            own.iter()
-                .flat_map(|(name, value)| [(*name).into(), (*value).into()]),
-        );
+        options.extend(own.iter().flat_map(|(name, value)| [(*name).into(), (*value).into()]));
         let running = PrivateRedis::start_on(directory, Durability::Always, &words(&options));
-        Self {
-            port,
-            options,
-            state: State::Running(running),
-        }
+        Self { port, options, state: State::Running(running) }
     }
 
     /// Its port.

@@ -56,19 +56,16 @@ impl RedisSentinel {
         let all = Self { servers, sentinels };
         let (others, followers) = (2, replicas);
         for sentinel in &all.sentinels {
-            until_async(
-                "the Sentinels find each other and the replicas",
-                async || {
-                    let about = sentinel.about().await?;
-                    let field = |name: &str| {
-                        let at = about.iter().position(|word| word == name)?;
-                        about.get(at + 1)?.parse::<usize>().ok()
-                    };
-                    let found = field("num-other-sentinels")? >= others
-                        && field("num-slaves")? >= followers;
-                    found.then_some(())
-                },
-            )
+            until_async("the Sentinels find each other and the replicas", async || {
+                let about = sentinel.about().await?;
+                let field = |name: &str| {
+                    let at = about.iter().position(|word| word == name)?;
+                    about.get(at + 1)?.parse::<usize>().ok()
+                };
+                let found =
+                    field("num-other-sentinels")? >= others && field("num-slaves")? >= followers;
+                found.then_some(())
+            })
             .await;
         }
         all
@@ -108,25 +105,15 @@ impl Sentinel {
         );
         fs::write(&file, lines).expect("a file");
         let mut command = Command::new(tool("redis-server"));
-        command
-            .current_dir(directory.path())
-            .arg(&file)
-            .arg("--sentinel");
+        command.current_dir(directory.path()).arg(&file).arg("--sentinel");
         let program = Program::start("redis-sentinel", command).expect("a Sentinel starts");
-        Self {
-            port,
-            _program: program,
-            _directory: directory,
-        }
+        Self { port, _program: program, _directory: directory }
     }
 
     async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
         let client = Client::open(format!("redis://127.0.0.1:{}", self.port))?;
         let mut connection = client.get_multiplexed_async_connection().await?;
-        cmd("SENTINEL")
-            .arg(words)
-            .query_async(&mut connection)
-            .await
+        cmd("SENTINEL").arg(words).query_async(&mut connection).await
     }
 
     async fn about(&self) -> Option<Vec<String>> {

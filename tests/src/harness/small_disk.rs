@@ -42,10 +42,7 @@ impl SmallDisk {
              (sysctl kernel.unprivileged_userns_clone=1)",
         )?;
         ensure!(said == "mounted", "a small disk said {said}");
-        Ok(Self {
-            holder,
-            place: place.to_owned(),
-        })
+        Ok(Self { holder, place: place.to_owned() })
     }
 
     /// `program`, as one that sees the disk.

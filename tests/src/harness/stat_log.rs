@@ -48,10 +48,7 @@ pub fn count(path: &Path, sale: &str) -> Result<Decisions> {
 pub fn by_edge(path: &Path, sale: &str) -> Result<BTreeMap<String, u64>> {
     let mut counts = BTreeMap::new();
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    for line in text
-        .lines()
-        .filter(|line| field(line, "sale") == Some(sale))
-    {
+    for line in text.lines().filter(|line| field(line, "sale") == Some(sale)) {
         let edge = field(line, "edge").unwrap_or("-");
         *counts.entry(edge.to_owned()).or_default() += 1;
     }
@@ -75,8 +72,7 @@ pub fn times(path: &Path, sale: &str) -> Result<Vec<UnixMillis>> {
 
 /// The value of ` name=value ` in a line.
 fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    line.split(' ')
-        .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+    line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
 }
 
 #[cfg(test)]
@@ -92,11 +88,7 @@ mod tests {
         let other = line.replace("sale=a", "sale=ab");
         let refused = line.replace("granted by=ledger", "sold_out by=origin");
         std::fs::write(&path, format!("{line}\n{other}\n{refused}\n")).unwrap();
-        let expected = Decisions {
-            total: 2,
-            granted: 1,
-            by_ledger: 1,
-        };
+        let expected = Decisions { total: 2, granted: 1, by_ledger: 1 };
         assert_eq!(count(&path, "a").unwrap(), expected);
         let at = Rfc3339::parse("2026-11-23T03:00:00Z").unwrap();
         assert_eq!(times(&path, "a").unwrap(), [at, at]);

@@ -103,11 +103,7 @@ impl System {
         let body = format!(r#"{{"capacity":{capacity}}}"#);
         let answer = self.admin(Method::POST, &path, &body).await?;
         let text = answer.text();
-        ensure!(
-            answer.status == StatusCode::OK,
-            "restock: {} {text}",
-            answer.status
-        );
+        ensure!(answer.status == StatusCode::OK, "restock: {} {text}", answer.status);
         Ok(())
     }
 
@@ -157,11 +153,7 @@ impl System {
     /// An address is wrong.
     pub async fn count(&self, name: &str, labels: &[&str]) -> Result<u64> {
         let readings = self.metrics().await?;
-        Ok(readings
-            .iter()
-            .flatten()
-            .map(|m| m.count(name, labels))
-            .sum())
+        Ok(readings.iter().flatten().map(|m| m.count(name, labels)).sum())
     }
 
     /// What the `stat.log` of each node says of `sale`.

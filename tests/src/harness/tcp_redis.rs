@@ -233,10 +233,7 @@ impl TcpRedis {
             last = last.max(number.map(|number| (number, path.clone())));
         }
         let Some((_, path)) = last else {
-            bail!(
-                "there is no append-only file in {}",
-                self.log_directory().display()
-            )
+            bail!("there is no append-only file in {}", self.log_directory().display())
         };
         Ok(path)
     }
@@ -275,10 +272,7 @@ pub async fn command(url: &str, words: &[&str]) -> Result<Value> {
     let client = Client::open(url)?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     let (name, arguments) = words.split_first().context("a command")?;
-    let answer = redis::cmd(name)
-        .arg(arguments)
-        .query_async(&mut connection)
-        .await;
+    let answer = redis::cmd(name).arg(arguments).query_async(&mut connection).await;
     answer.with_context(|| words.join(" "))
 }
 

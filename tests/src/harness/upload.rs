@@ -41,15 +41,9 @@ pub fn dry_run(to: &Path) -> Result<String> {
 /// # Errors
 /// It did not say.
 pub fn gzip_kib(said: &str) -> Result<f64> {
-    let number = said
-        .split("gzip:")
-        .nth(1)
-        .and_then(|rest| rest.split("KiB").next());
+    let number = said.split("gzip:").nth(1).and_then(|rest| rest.split("KiB").next());
     let number = number.with_context(|| format!("no size in {said}"))?;
-    number
-        .trim()
-        .parse()
-        .with_context(|| format!("no size in {said}"))
+    number.trim().parse().with_context(|| format!("no size in {said}"))
 }
 
 /// Time from the start of a bare workerd to the first answer of the edge's Wasm.
@@ -68,10 +62,7 @@ pub async fn start() -> Result<Duration> {
     let mut client = HttpClient::new(&format!("http://127.0.0.1:{port}"))?;
     while client.get("/nothing").await.is_err() {
         if begun.elapsed() > START_WITHIN {
-            bail!(
-                "workerd does not answer after {START_WITHIN:?}\n{}",
-                workerd.notes()
-            );
+            bail!("workerd does not answer after {START_WITHIN:?}\n{}", workerd.notes());
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

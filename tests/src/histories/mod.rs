@@ -35,11 +35,7 @@ pub async fn run(
             None
         });
     }
-    futures_util::future::join_all(lanes)
-        .await
-        .into_iter()
-        .flatten()
-        .next()
+    futures_util::future::join_all(lanes).await.into_iter().flatten().next()
 }
 
 /// One history.
@@ -49,16 +45,8 @@ pub async fn one(redis: &PrivateRedis, ledger: &Ledger, seed: u64) -> Result<(),
     let terms = Terms {
         opens_at: perhaps(&mut rng, start, 1..3_000),
         closes_at: perhaps(&mut rng, start, 3_000..90_000),
-        hold_ms: if some(&mut rng, 0.2) {
-            0
-        } else {
-            rng.u64(1..4_000)
-        },
-        buyer_limit: if some(&mut rng, 0.5) {
-            0
-        } else {
-            rng.u32(1..6)
-        },
+        hold_ms: if some(&mut rng, 0.2) { 0 } else { rng.u64(1..4_000) },
+        buyer_limit: if some(&mut rng, 0.5) { 0 } else { rng.u32(1..6) },
         order_limit: rng.u32(1..5),
     };
     let capacity = capacity(&mut rng);
@@ -72,10 +60,7 @@ pub async fn one(redis: &PrivateRedis, ledger: &Ledger, seed: u64) -> Result<(),
             world.pass(pause).await?;
         }
         let command = history.command(&world);
-        world
-            .apply(&command)
-            .await
-            .map_err(|difference| format!("step {step}: {difference}"))?;
+        world.apply(&command).await.map_err(|difference| format!("step {step}: {difference}"))?;
     }
     world.compare_at_rest().await
 }
@@ -85,11 +70,7 @@ fn some(rng: &mut Rng, chance: f64) -> bool {
 }
 
 fn perhaps(rng: &mut Rng, start: UnixMillis, range: std::ops::Range<u64>) -> UnixMillis {
-    if some(rng, 0.2) {
-        start.plus(rng.u64(range))
-    } else {
-        UnixMillis(0)
-    }
+    if some(rng, 0.2) { start.plus(rng.u64(range)) } else { UnixMillis(0) }
 }
 
 fn capacity(rng: &mut Rng) -> Capacity {
@@ -168,12 +149,8 @@ impl History {
         if order.is_tombstone() {
             return (id, order);
         }
-        let states = [
-            OrderState::Held,
-            OrderState::Confirmed,
-            OrderState::Cancelled,
-            OrderState::Expired,
-        ];
+        let states =
+            [OrderState::Held, OrderState::Confirmed, OrderState::Cancelled, OrderState::Expired];
         order.state = states[self.rng.usize(0..states.len())];
         order.refused_late = order.state == OrderState::Expired && self.rng.u32(0..4) > 0;
         match self.rng.u32(0..12) {
@@ -194,10 +171,8 @@ impl History {
     fn order(&mut self, world: &HistoryWorld) -> OrderId {
         let taking = self.rng.bool();
         let orders = world.model().orders.iter();
-        let granted: Vec<&OrderId> = orders
-            .filter(|(_, order)| !taking || order.state.takes())
-            .map(|(id, _)| id)
-            .collect();
+        let granted: Vec<&OrderId> =
+            orders.filter(|(_, order)| !taking || order.state.takes()).map(|(id, _)| id).collect();
         match granted.get(self.rng.usize(0..granted.len() + 1 + granted.len() / 2)) {
             Some(id) => (*id).clone(),
             None => self.any_order(),
@@ -215,11 +190,7 @@ impl History {
         }
         self.next_order += 1;
         Reserve {
-            id: if again {
-                self.any_order()
-            } else {
-                id(self.next_order)
-            },
+            id: if again { self.any_order() } else { id(self.next_order) },
             buyer: buyer(&mut self.rng),
             quantity: Quantity::new(self.rng.u64(1..5)).expect("small"),
         }

@@ -32,10 +32,7 @@ pub fn on_test_clock(name: &str, text: String) -> String {
     if !text.contains("local SALE,") {
         return text;
     }
-    assert!(
-        text.contains(CLOCK),
-        "{name}.lua reads the clock where the tests expect it"
-    );
+    assert!(text.contains(CLOCK), "{name}.lua reads the clock where the tests expect it");
     text.replace(CLOCK, TEST_CLOCK)
 }
 
@@ -52,11 +49,7 @@ pub fn scripts(mutation: Option<&Mutation>) -> Scripts {
         }
         text
     });
-    assert!(
-        found.get(),
-        "the fault {:?} has a place",
-        mutation.map(|m| m.name)
-    );
+    assert!(found.get(), "the fault {:?} has a place", mutation.map(|m| m.name));
     scripts
 }
 
@@ -68,25 +61,16 @@ pub fn scripts_with_the_real_clock() -> Scripts {
 /// Connects to a private Redis with the given scripts.
 pub async fn ledger(redis: &PrivateRedis, scripts: Scripts) -> Ledger {
     let url = LedgerUrl::parse(&redis.url()).expect("a private Redis has an address");
-    Ledger::connect(&url)
-        .await
-        .expect("a private Redis can be used")
-        .with_scripts(scripts)
+    Ledger::connect(&url).await.expect("a private Redis can be used").with_scripts(scripts)
 }
 
 /// Sets a field of Redis behind the ledger's back.
 pub async fn redis_says(redis: &PrivateRedis, words: &[&str]) {
     let client = redis::Client::open(redis.url()).expect("an address");
-    let mut connection = client
-        .get_multiplexed_async_connection()
-        .await
-        .expect("a connection");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
     let mut command = redis::cmd(words[0]);
     command.arg(&words[1..]);
-    let _: redis::Value = command
-        .query_async(&mut connection)
-        .await
-        .expect("an answer");
+    let _: redis::Value = command.query_async(&mut connection).await.expect("an answer");
 }
 
 /// One sale, twice.
@@ -125,10 +109,7 @@ impl HistoryWorld {
             now,
         };
         world.pass(0).await?;
-        let created = world
-            .ledger
-            .create_sale(&world.sale, capacity, &terms, open)
-            .await;
+        let created = world.ledger.create_sale(&world.sale, capacity, &terms, open).await;
         let expected = Ok((world.model.snapshot(now), Created::New));
         if created != expected {
             return Err(format!("create: the script says {created:?}"));
@@ -143,8 +124,7 @@ impl HistoryWorld {
         let mut set = redis::cmd("SET");
         set.arg(key).arg(self.now.0);
         let set: redis::RedisResult<redis::Value> = set.query_async(&mut self.clock).await;
-        set.map(|_| ())
-            .map_err(|error| format!("no answer: {error}"))
+        set.map(|_| ()).map_err(|error| format!("no answer: {error}"))
     }
 
     pub fn now(&self) -> UnixMillis {
@@ -173,38 +153,30 @@ impl HistoryWorld {
     async fn ask(&self, command: &ModelCommand) -> Result<(shared::Snapshot, ModelReply), Fault> {
         let (ledger, sale) = (&self.ledger, &self.sale);
         let reply = match command {
-            ModelCommand::Reserve(batch) => ledger
-                .reserve(sale, batch)
-                .await?
-                .map(|(s, v)| (s, ModelReply::Orders(v))),
-            ModelCommand::Confirm(id, quantity) => ledger
-                .confirm(sale, id, *quantity)
-                .await?
-                .map(|(s, v)| (s, ModelReply::Order(v))),
-            ModelCommand::Cancel(id) => ledger
-                .cancel(sale, id)
-                .await?
-                .map(|(s, v)| (s, ModelReply::Order(v))),
-            ModelCommand::Extend(id) => ledger
-                .extend(sale, id)
-                .await?
-                .map(|(s, v)| (s, ModelReply::Order(v))),
-            ModelCommand::Sweep => ledger
-                .sweep(sale)
-                .await?
-                .map(|(s, n)| (s, ModelReply::Swept(n))),
-            ModelCommand::Restock(capacity, seen) => ledger
-                .restock(sale, *capacity, *seen)
-                .await?
-                .map(|(s, c)| (s, ModelReply::Sale(c))),
-            ModelCommand::State(state) => ledger
-                .set_state(sale, *state)
-                .await?
-                .map(|(s, c)| (s, ModelReply::Sale(c))),
-            ModelCommand::Terms(change) => ledger
-                .set_terms(sale, change)
-                .await?
-                .map(|(s, c)| (s, ModelReply::Sale(c))),
+            ModelCommand::Reserve(batch) => {
+                ledger.reserve(sale, batch).await?.map(|(s, v)| (s, ModelReply::Orders(v)))
+            }
+            ModelCommand::Confirm(id, quantity) => {
+                ledger.confirm(sale, id, *quantity).await?.map(|(s, v)| (s, ModelReply::Order(v)))
+            }
+            ModelCommand::Cancel(id) => {
+                ledger.cancel(sale, id).await?.map(|(s, v)| (s, ModelReply::Order(v)))
+            }
+            ModelCommand::Extend(id) => {
+                ledger.extend(sale, id).await?.map(|(s, v)| (s, ModelReply::Order(v)))
+            }
+            ModelCommand::Sweep => {
+                ledger.sweep(sale).await?.map(|(s, n)| (s, ModelReply::Swept(n)))
+            }
+            ModelCommand::Restock(capacity, seen) => {
+                ledger.restock(sale, *capacity, *seen).await?.map(|(s, c)| (s, ModelReply::Sale(c)))
+            }
+            ModelCommand::State(state) => {
+                ledger.set_state(sale, *state).await?.map(|(s, c)| (s, ModelReply::Sale(c)))
+            }
+            ModelCommand::Terms(change) => {
+                ledger.set_terms(sale, change).await?.map(|(s, c)| (s, ModelReply::Sale(c)))
+            }
             ModelCommand::Restore(told, pass) => {
                 let told = told.iter().map(|(id, order)| {
                     let (commit_seq, order) = (0, order.clone());
@@ -223,10 +195,8 @@ impl HistoryWorld {
     /// Compares how many orders of each buyer have ended.
     async fn compare_ended_orders(&self) -> Result<(), String> {
         let [_, _, buyers, ..] = lastseat_ledger::redis_keys::of_sale(&self.sale);
-        let fields: redis::RedisResult<BTreeMap<String, u64>> = redis::cmd("HGETALL")
-            .arg(buyers)
-            .query_async(&mut self.clock.clone())
-            .await;
+        let fields: redis::RedisResult<BTreeMap<String, u64>> =
+            redis::cmd("HGETALL").arg(buyers).query_async(&mut self.clock.clone()).await;
         let fields = fields.map_err(|error| format!("the buyers cannot be read: {error}"))?;
         let ended: BTreeMap<String, u64> = fields
             .into_iter()
@@ -247,31 +217,20 @@ impl HistoryWorld {
         let orders = self.ledger.all_orders(&self.sale).await.map_err(say)?;
         for (id, order) in &self.model.orders {
             if orders.get(id) != Some(order) {
-                return Err(format!(
-                    "order {id}: model {order:?}, ledger {:?}",
-                    orders.get(id)
-                ));
+                return Err(format!("order {id}: model {order:?}, ledger {:?}", orders.get(id)));
             }
         }
         if orders.len() != self.model.orders.len() {
             return Err("the ledger has orders that the model does not have".into());
         }
-        let log = self
-            .ledger
-            .log(&self.sale, 1, self.entries.len() + 1)
-            .await
-            .map_err(say)?;
+        let log = self.ledger.log(&self.sale, 1, self.entries.len() + 1).await.map_err(say)?;
         for (expected, entry) in self.entries.iter().zip(&log) {
             if expected != entry {
                 return Err(format!("log: model {expected:?}, ledger {entry:?}"));
             }
         }
         if log.len() != self.entries.len() {
-            return Err(format!(
-                "log: {} entries, expected {}",
-                log.len(),
-                self.entries.len()
-            ));
+            return Err(format!("log: {} entries, expected {}", log.len(), self.entries.len()));
         }
         self.compare_ended_orders().await?;
         let report = self.ledger.audit(&self.sale).await.map_err(say)?;

@@ -109,9 +109,7 @@ fn named(script: &str, text: &str, found: Vec<(Range<usize>, String)>) -> Vec<Mu
     let mut seen = HashMap::<String, u32>::new();
     let name = |(range, with): (Range<usize>, String)| {
         let start = text[..range.start].rfind('\n').map_or(0, |end| end + 1);
-        let end = text[range.start..]
-            .find('\n')
-            .map_or(text.len(), |length| range.start + length);
+        let end = text[range.start..].find('\n').map_or(text.len(), |length| range.start + length);
         let change = if range.end <= end && range.start > start + indent(&text[start..end]) {
             let old = text[range.clone()].trim_end();
             let before = text[start..range.start].trim_start();
@@ -125,12 +123,7 @@ fn named(script: &str, text: &str, found: Vec<(Range<usize>, String)>) -> Vec<Mu
         if *times > 1 {
             id = format!("{id} #{times}");
         }
-        Mutant {
-            script: script.to_owned(),
-            id,
-            range,
-            with,
-        }
+        Mutant { script: script.to_owned(), id, range, with }
     };
     found.into_iter().map(name).collect()
 }
@@ -197,8 +190,7 @@ fn nesting(line: &[Token<'_>]) -> i32 {
 }
 
 fn continues(line: &[Token<'_>]) -> bool {
-    line.first()
-        .is_some_and(|first| ["..", "and", "or", "+", "-"].contains(&first.text))
+    line.first().is_some_and(|first| ["..", "and", "or", "+", "-"].contains(&first.text))
 }
 
 /// Whether a line can be left out: a call, an assignment, a return, or all of an `if` or a `for`.
@@ -219,10 +211,7 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut at = 0;
     let run = |from: usize, is: &dyn Fn(u8) -> bool| {
-        bytes[from..]
-            .iter()
-            .position(|byte| !is(*byte))
-            .map_or(bytes.len(), |n| from + n)
+        bytes[from..].iter().position(|byte| !is(*byte)).map_or(bytes.len(), |n| from + n)
     };
     while at < bytes.len() {
         let rest = &text[at..];
@@ -243,24 +232,17 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
                 (Kind::Text, end + 1)
             }
             byte if byte.is_ascii_digit() => (Kind::Number, run(at, &|b| b.is_ascii_digit())),
-            byte if byte.is_ascii_alphabetic() || byte == b'_' => (
-                Kind::Name,
-                run(at, &|b| b.is_ascii_alphanumeric() || b == b'_'),
-            ),
+            byte if byte.is_ascii_alphabetic() || byte == b'_' => {
+                (Kind::Name, run(at, &|b| b.is_ascii_alphanumeric() || b == b'_'))
+            }
             _ => {
                 let long = ["...", "..", "<=", ">=", "==", "~="];
-                let length = long
-                    .iter()
-                    .find(|sign| rest.starts_with(**sign))
-                    .map_or(1, |sign| sign.len());
+                let length =
+                    long.iter().find(|sign| rest.starts_with(**sign)).map_or(1, |sign| sign.len());
                 (Kind::Sign, at + length)
             }
         };
-        tokens.push(Token {
-            kind,
-            text: &text[at..end],
-            at,
-        });
+        tokens.push(Token { kind, text: &text[at..end], at });
         at = end;
     }
     tokens

@@ -30,9 +30,7 @@ const RETRIES: u32 = 5;
 /// What a difference says that may be one of the machine.
 const SILENCE: [&str; 2] = ["no answer", "timed out"];
 /// The scripts that no history runs.
-const UNREACHED: [&str; 8] = [
-    "ack", "beat", "claim", "heal", "look", "peek", "recovery", "relay",
-];
+const UNREACHED: [&str; 8] = ["ack", "beat", "claim", "heal", "look", "peek", "recovery", "relay"];
 
 /// What has seen a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +65,7 @@ pub fn names() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for file in fs::read_dir(folder()).context("the folder of the scripts")? {
         let path = file?.path();
-        names.extend(
-            path.file_stem()
-                .map(|name| name.to_string_lossy().into_owned()),
-        );
+        names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
     }
     names.sort();
     Ok(names)
@@ -105,10 +100,7 @@ impl Trial {
             prelude: source("prelude")?,
             plays: plays::all(),
             redis: start(),
-            runtime: Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()?,
+            runtime: Builder::new_multi_thread().worker_threads(1).enable_all().build()?,
             histories,
         };
         // Tests that fail anyway would see every mutant.

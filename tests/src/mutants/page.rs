@@ -31,14 +31,10 @@ pub fn scripts(found: &[(Mutant, Seen)]) -> String {
         "| script | mutants | seen by histories | by plays | by the clock | survive \
          |\n|---|---:|---:|---:|---:|---:|\n",
     );
-    let rows = scripts
-        .into_iter()
-        .map(|(script, row)| (format!("`{script}.lua`"), row));
+    let rows = scripts.into_iter().map(|(script, row)| (format!("`{script}.lua`"), row));
     for (name, [mutants, histories, plays, clock, never]) in rows.chain([("all".to_owned(), all)]) {
-        let _ = writeln!(
-            text,
-            "| {name} | {mutants} | {histories} | {plays} | {clock} | {never} |"
-        );
+        let _ =
+            writeln!(text, "| {name} | {mutants} | {histories} | {plays} | {clock} | {never} |");
     }
     text
 }
@@ -67,12 +63,7 @@ pub fn survivors(group: &[Reason], survivors: &[String]) -> String {
     let known = Reasons::by_mutant(group);
     for reason in group {
         let own = |id: &&String| survivors.contains(id);
-        let ids: Vec<String> = reason
-            .mutants
-            .iter()
-            .filter(own)
-            .map(|id| code(id))
-            .collect();
+        let ids: Vec<String> = reason.mutants.iter().filter(own).map(|id| code(id)).collect();
         if !ids.is_empty() {
             let _ = writeln!(
                 text,
@@ -83,10 +74,7 @@ pub fn survivors(group: &[Reason], survivors: &[String]) -> String {
             );
         }
     }
-    for id in survivors
-        .iter()
-        .filter(|id| !known.contains_key(id.as_str()))
-    {
+    for id in survivors.iter().filter(|id| !known.contains_key(id.as_str())) {
         let _ = writeln!(text, "| {} | | **unexplained** |", code(id));
     }
     text
@@ -104,10 +92,7 @@ fn code(id: &str) -> String {
 pub fn put(section: &str, text: &str) -> Result<()> {
     let path = repository().join("docs/evidence/MUTANTS.md");
     let page = fs::read_to_string(&path).context("docs/evidence/MUTANTS.md")?;
-    let (begin, end) = (
-        format!("<!-- {section} -->\n"),
-        format!("<!-- end of {section} -->"),
-    );
+    let (begin, end) = (format!("<!-- {section} -->\n"), format!("<!-- end of {section} -->"));
     let (before, rest) = page.split_once(&begin).context("the page lacks a mark")?;
     let (_, after) = rest.split_once(&end).context("the page lacks a mark")?;
     fs::write(&path, format!("{before}{begin}{text}{end}{after}"))

@@ -89,10 +89,7 @@ impl Reasons {
         for group in [&reasons.lua, &reasons.rust] {
             let mut seen = BTreeSet::new();
             for mutant in group.iter().flat_map(|reason| &reason.mutants) {
-                ensure!(
-                    seen.insert(mutant),
-                    "tests/mutants.toml names {mutant:?} twice"
-                );
+                ensure!(seen.insert(mutant), "tests/mutants.toml names {mutant:?} twice");
             }
         }
         Ok(reasons)
@@ -103,12 +100,7 @@ impl Reasons {
     pub fn by_mutant(group: &[Reason]) -> BTreeMap<&str, &Reason> {
         let mut found = BTreeMap::new();
         for reason in group {
-            found.extend(
-                reason
-                    .mutants
-                    .iter()
-                    .map(|mutant| (mutant.as_str(), reason)),
-            );
+            found.extend(reason.mutants.iter().map(|mutant| (mutant.as_str(), reason)));
         }
         found
     }

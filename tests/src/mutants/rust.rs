@@ -77,11 +77,7 @@ impl MutantOutcomes {
     #[must_use]
     pub fn survivors(&self) -> Vec<String> {
         let missed = |(_, outcome): &(&String, &Outcome)| outcome.summary == "MissedMutant";
-        self.0
-            .iter()
-            .filter(missed)
-            .map(|(id, _)| id.clone())
-            .collect()
+        self.0.iter().filter(missed).map(|(id, _)| id.clone()).collect()
     }
 }
 

@@ -25,10 +25,7 @@ struct Call {
 /// The picture of `stacks`, under this heading.
 #[must_use]
 pub fn draw(stacks: &[CallStack], heading: &str) -> String {
-    let mut root = Call {
-        samples: stacks.len(),
-        ..Call::default()
-    };
+    let mut root = Call { samples: stacks.len(), ..Call::default() };
     for stack in stacks {
         let mut at = &mut root;
         for frame in stack.iter().take(ROWS_MAX) {
@@ -113,13 +110,7 @@ fn place<'a>(call: &'a Call, x: f64, row: usize, all: f64, boxes: &mut Vec<Drawn
         let width = called.samples as f64 / all * WIDTH;
         if width >= NARROWEST {
             let kind = called.kind.unwrap_or(FrameKind::Program);
-            boxes.push(Drawn {
-                name,
-                kind,
-                x,
-                width,
-                row,
-            });
+            boxes.push(Drawn { name, kind, x, width, row });
             place(called, x, row + 1, all, boxes);
         }
         x += width;
@@ -137,10 +128,7 @@ const fn colour(kind: FrameKind) -> &'static str {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -149,10 +137,7 @@ mod tests {
     use super::*;
 
     fn stack(names: &[&str]) -> CallStack {
-        let frame = |name: &&str| StackFrame {
-            name: (*name).to_owned(),
-            kind: FrameKind::Program,
-        };
+        let frame = |name: &&str| StackFrame { name: (*name).to_owned(), kind: FrameKind::Program };
         names.iter().map(frame).collect()
     }
 

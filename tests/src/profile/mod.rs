@@ -35,10 +35,7 @@ pub struct Profile {
 /// # Errors
 /// `perf` is missing or may not look, or a scene cannot be run.
 pub async fn run(only: &[String]) -> Result<()> {
-    let perf = Command::new("perf")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
+    let perf = Command::new("perf").arg("--version").stdout(Stdio::null()).status();
     ensure!(
         perf.is_ok_and(|status| status.success()),
         "perf is missing. Run 'apt-get install linux-perf'"
@@ -53,14 +50,9 @@ pub async fn run(only: &[String]) -> Result<()> {
     }
     let docs = repository().join("docs/evidence");
     for profile in &profiles {
-        let file = docs
-            .join("profiles")
-            .join(format!("{}.svg", profile.scene.word()));
+        let file = docs.join("profiles").join(format!("{}.svg", profile.scene.word()));
         fs::create_dir_all(docs.join("profiles"))?;
-        fs::write(
-            &file,
-            flame::draw(&profile.stacks, profile.scene.sentence()),
-        )?;
+        fs::write(&file, flame::draw(&profile.stacks, profile.scene.sentence()))?;
         eprintln!("profile: written to {}", file.display());
     }
     if only.is_empty() {
@@ -80,15 +72,7 @@ async fn take(scene: Scene) -> Result<Profile> {
         let pids = under.pids()?;
         let ids: Vec<String> = pids.iter().map(u32::to_string).collect();
         let mut command = Command::new("perf");
-        command.args([
-            "record",
-            "-e",
-            "cpu-clock",
-            "-F",
-            "997",
-            "-p",
-            &ids.join(","),
-        ]);
+        command.args(["record", "-e", "cpu-clock", "-F", "997", "-p", &ids.join(",")]);
         command.args(["--call-graph", scene.unwinding()]);
         command.arg("-o").arg(&data).arg("--");
         command.args(["sleep", &LOOKS.as_secs().to_string()]);
@@ -107,11 +91,7 @@ async fn take(scene: Scene) -> Result<Profile> {
     ensure!(run.problems.is_empty(), "{}", run.problems.join("; "));
     let stacks = read(&data, scene.programs() == ["workerd"])?;
     ensure!(stacks.len() > 200, "perf saw {} samples only", stacks.len());
-    Ok(Profile {
-        scene,
-        us: run.cpu_of(scene.programs()),
-        stacks,
-    })
+    Ok(Profile { scene, us: run.cpu_of(scene.programs()), stacks })
 }
 
 fn read(data: &Path, compiles: bool) -> Result<Vec<CallStack>> {
@@ -120,15 +100,8 @@ fn read(data: &Path, compiles: bool) -> Result<Vec<CallStack>> {
         .arg(data)
         .output()
         .context("perf script")?;
-    ensure!(
-        output.status.success(),
-        "perf script: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(stacks::parse(
-        &String::from_utf8_lossy(&output.stdout),
-        compiles,
-    ))
+    ensure!(output.status.success(), "perf script: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(stacks::parse(&String::from_utf8_lossy(&output.stdout), compiles))
 }
 
 const INTRO: &str = "\
@@ -184,11 +157,8 @@ fn page(profiles: &[Profile]) -> String {
         for (name, share) in profile.top() {
             let _ = writeln!(out, "- {share:.1} % `{name}`");
         }
-        let _ = writeln!(
-            out,
-            "\n![Flame graph: {}](profiles/{word}.svg)",
-            profile.scene.sentence()
-        );
+        let _ =
+            writeln!(out, "\n![Flame graph: {}](profiles/{word}.svg)", profile.scene.sentence());
     }
     out
 }
@@ -212,9 +182,6 @@ impl Profile {
         let mut own: Vec<_> = own.into_iter().collect();
         own.sort_by_key(|(_, samples)| std::cmp::Reverse(*samples));
         let share = |samples: usize| samples as f64 * 100.0 / self.stacks.len() as f64;
-        own.into_iter()
-            .take(TOP)
-            .map(|(name, samples)| (name.to_owned(), share(samples)))
-            .collect()
+        own.into_iter().take(TOP).map(|(name, samples)| (name.to_owned(), share(samples))).collect()
     }
 }

@@ -17,13 +17,8 @@ pub enum FrameKind {
 
 impl FrameKind {
     /// All, as tables and pictures have them.
-    pub const ALL: [Self; 5] = [
-        Self::Kernel,
-        Self::Garbage,
-        Self::Script,
-        Self::Memory,
-        Self::Program,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Kernel, Self::Garbage, Self::Script, Self::Memory, Self::Program];
 
     /// How tables call it.
     #[must_use]
@@ -91,10 +86,7 @@ fn frame(line: &str, compiles: bool) -> Option<StackFrame> {
     } else {
         FrameKind::Program
     };
-    Some(StackFrame {
-        name: shortened(symbol, dso, kind),
-        kind,
-    })
+    Some(StackFrame { name: shortened(symbol, dso, kind), kind })
 }
 
 /// What V8 has compiled has no file; Wasm and JavaScript are not told apart.
@@ -119,18 +111,9 @@ fn is_garbage(symbol: &str) -> bool {
 }
 
 fn is_memory(symbol: &str) -> bool {
-    [
-        "tcmalloc::",
-        "malloc",
-        "cfree",
-        "__libc_free",
-        "_int_free",
-        "realloc",
-        "zmalloc",
-        "zfree",
-    ]
-    .iter()
-    .any(|name| symbol.starts_with(name))
+    ["tcmalloc::", "malloc", "cfree", "__libc_free", "_int_free", "realloc", "zmalloc", "zfree"]
+        .iter()
+        .any(|name| symbol.starts_with(name))
 }
 
 /// Without what stands in brackets, and not too long.
@@ -188,10 +171,7 @@ mod tests {
         let stacks = parse(TEXT, true);
         assert_eq!(stacks.len(), 2);
         let kinds: Vec<FrameKind> = stacks[0].iter().map(|frame| frame.kind).collect();
-        assert_eq!(
-            kinds,
-            [FrameKind::Program, FrameKind::Script, FrameKind::Kernel]
-        );
+        assert_eq!(kinds, [FrameKind::Program, FrameKind::Script, FrameKind::Kernel]);
         assert_eq!(stacks[0][0].name, "kj::_::waitImpl");
     }
 
@@ -204,11 +184,8 @@ mod tests {
 
     #[test]
     fn a_method_of_a_trait_keeps_its_name() {
-        let name = shortened(
-            "<tokio::net::TcpStream as core::fmt::Debug>::fmt",
-            "x",
-            FrameKind::Program,
-        );
+        let name =
+            shortened("<tokio::net::TcpStream as core::fmt::Debug>::fmt", "x", FrameKind::Program);
         assert!(name.contains("TcpStream"), "{name}");
     }
 }

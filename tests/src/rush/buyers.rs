@@ -30,11 +30,7 @@ impl Buyers {
         let mut hasher = SipHasher13::new_with_keys(self.seed, 0x6c61_7374_7365_6174);
         hasher.write_u32(number);
         let hash = hasher.finish128();
-        let (a, b, c) = (
-            hash.h1 >> 48,
-            hash.h1 >> 32 & 0xfff,
-            hash.h1 & 0x3fff | 0x8000,
-        );
+        let (a, b, c) = (hash.h1 >> 48, hash.h1 >> 32 & 0xfff, hash.h1 & 0x3fff | 0x8000);
         let d = hash.h2 & 0xffff_ffff_ffff;
         format!("{number:08x}-{a:04x}-8{b:03x}-{c:04x}-{d:012x}")
     }

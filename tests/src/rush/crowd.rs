@@ -152,17 +152,11 @@ impl Crowd {
                 self.tally.refuse(turn.buyer, tier, took);
                 self.note();
             }
-            (LastReply::Granted | LastReply::Refused, None) => self
-                .tally
-                .fail(turn.buyer, || format!("no tier in the answer {answer:?}")),
+            (LastReply::Granted | LastReply::Refused, None) => {
+                self.tally.fail(turn.buyer, || format!("no tier in the answer {answer:?}"))
+            }
             (LastReply::Wrong(what), _) => self.tally.fail(turn.buyer, || what),
-            (
-                LastReply::Later {
-                    wait_ms,
-                    busy: true,
-                },
-                _,
-            ) => {
+            (LastReply::Later { wait_ms, busy: true }, _) => {
                 self.tally.busy_retries += 1;
                 self.again(turn, wait_ms, now, || "busy".to_owned());
             }
@@ -172,10 +166,7 @@ impl Crowd {
             }
             (LastReply::Lost(why), _) => {
                 self.tally.lost_answers += 1;
-                let turn = WaitingTurn {
-                    repeated: true,
-                    ..turn
-                };
+                let turn = WaitingTurn { repeated: true, ..turn };
                 self.again(turn, REPEAT_AFTER_MS, now, || why);
             }
         }
@@ -193,14 +184,10 @@ impl Crowd {
         if turn.attempts >= ATTEMPTS_MAX || asked_for > PATIENCE {
             let attempts = turn.attempts;
             self.tally.fail(turn.buyer, || {
-                format!(
-                    "gave up after {attempts} attempts in {asked_for:?}: {}",
-                    why()
-                )
+                format!("gave up after {attempts} attempts in {asked_for:?}: {}", why())
             });
         } else {
-            self.waiting
-                .push(now + Duration::from_millis(u64::from(wait_ms)), turn);
+            self.waiting.push(now + Duration::from_millis(u64::from(wait_ms)), turn);
         }
     }
 
@@ -253,9 +240,7 @@ pub async fn send(plan: CrowdPlan, mut observe: impl FnMut(&LoadTally)) -> Resul
         })
         .await;
     let (took, cpu) = (started.elapsed(), thread_cpu() - cpu_before);
-    let mut crowd = Rc::into_inner(crowd)
-        .expect("all connections have ended")
-        .into_inner();
+    let mut crowd = Rc::into_inner(crowd).expect("all connections have ended").into_inner();
     let silent = u64::from(plan.buyers) - crowd.tally.done();
     if silent > 0 {
         let why = format!("nothing answered for {SILENCE_MAX:?}, {silent} buyers were given up");
@@ -263,12 +248,7 @@ pub async fn send(plan: CrowdPlan, mut observe: impl FnMut(&LoadTally)) -> Resul
         crowd.tally.samples.insert(0, why);
     }
     observe(&crowd.tally);
-    Ok(CrowdOutcomes {
-        tally: crowd.tally,
-        took,
-        cpu,
-        connections_opened: crowd.opened,
-    })
+    Ok(CrowdOutcomes { tally: crowd.tally, took, cpu, connections_opened: crowd.opened })
 }
 
 /// The doors as one connection knows them: its own first, the next one when that does not answer.
@@ -285,10 +265,7 @@ impl Doors {
             let door = (home + step) % urls.len();
             clients.push((door, HttpClient::new(&urls[door])?));
         }
-        Ok(Self {
-            clients,
-            away: None,
-        })
+        Ok(Self { clients, away: None })
     }
 
     fn present(&mut self) -> &mut (usize, HttpClient) {

@@ -45,12 +45,7 @@ pub struct LoadOptions {
     #[arg(long, value_name = "URL", requires = "target")]
     pub admin: Vec<String>,
     /// With --target: the admin token.
-    #[arg(
-        long,
-        requires = "target",
-        env = "LASTSEAT_ADMIN_TOKEN",
-        hide_env_values = true
-    )]
+    #[arg(long, requires = "target", env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// With --target: the ledger's Redis. Without it the orders are compared by number only.
     #[arg(long, value_name = "URL", requires = "target")]

@@ -31,11 +31,7 @@ impl CrowdOrders {
     pub fn new(buyers: Buyers, sale: &str) -> Result<Self> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(Self {
-            buyers,
-            uri: format!("/v1/sales/{sale}/orders").parse()?,
-            headers,
-        })
+        Ok(Self { buyers, uri: format!("/v1/sales/{sale}/orders").parse()?, headers })
     }
 
     /// The order of buyer `number`; `repeated` when an earlier answer to it was lost.
@@ -75,9 +71,7 @@ impl AnsweringTier {
     /// The tier that an answer names.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Edge, Self::Origin, Self::Ledger]
-            .into_iter()
-            .find(|tier| tier.word() == word)
+        [Self::Edge, Self::Origin, Self::Ledger].into_iter().find(|tier| tier.word() == word)
     }
 
     /// How messages call it.
@@ -161,10 +155,7 @@ pub fn observed(
     let answer = match answer {
         Ok(answer) => answer,
         Err(ConnectionLost::NotSent(_)) => {
-            return LastReply::Later {
-                wait_ms: REPEAT_AFTER_MS,
-                busy: false,
-            };
+            return LastReply::Later { wait_ms: REPEAT_AFTER_MS, busy: false };
         }
         Err(lost @ ConnectionLost::Unknown(_)) => return LastReply::Lost(lost.to_string()),
     };
@@ -192,10 +183,7 @@ pub fn told(status: u16, body: &[u8], key: impl FnOnce() -> String) -> LastReply
 }
 
 fn said_no(no: &No) -> Option<LastReply> {
-    let later = |busy| LastReply::Later {
-        wait_ms: no.retry_after_ms.unwrap_or(LATER_MS),
-        busy,
-    };
+    let later = |busy| LastReply::Later { wait_ms: no.retry_after_ms.unwrap_or(LATER_MS), busy };
     match no.code {
         Code::SoldOut | Code::NotEnough | Code::Closed => Some(LastReply::Refused),
         Code::Busy => Some(later(true)),
@@ -229,15 +217,9 @@ mod tests {
         for refusal in [Refusal::AllHeld, Refusal::NotOpen(None), Refusal::Paused] {
             assert!(refusal.may_pass_later());
             let later = no(&Problem::refusal(refusal));
-            assert!(
-                matches!(later, LastReply::Later { busy: false, .. }),
-                "{later:?}"
-            );
+            assert!(matches!(later, LastReply::Later { busy: false, .. }), "{later:?}");
         }
-        let busy = LastReply::Later {
-            wait_ms: 70,
-            busy: true,
-        };
+        let busy = LastReply::Later { wait_ms: 70, busy: true };
         assert_eq!(no(&Problem::refusal(Refusal::Busy(70))), busy);
         assert_eq!(no(&Problem::refusal(Refusal::SoldOut)), LastReply::Refused);
     }
@@ -246,15 +228,9 @@ mod tests {
     fn a_lost_answer_is_repeated_and_a_foreign_one_is_wrong() {
         let lost = no(&Problem::new(Code::OutcomeUnknown));
         assert!(matches!(lost, LastReply::Lost(_)), "{lost:?}");
-        let proxy = observed(
-            &answer(500, "Internal Server Error".to_owned()),
-            String::new,
-        );
+        let proxy = observed(&answer(500, "Internal Server Error".to_owned()), String::new);
         assert!(matches!(proxy, LastReply::Lost(_)), "{proxy:?}");
-        assert!(matches!(
-            no(&Problem::new(Code::Corrupt)),
-            LastReply::Wrong(_)
-        ));
+        assert!(matches!(no(&Problem::new(Code::Corrupt)), LastReply::Wrong(_)));
         assert!(matches!(no(&Problem::invalid("x")), LastReply::Wrong(_)));
         let other = r#"{"order_id":"y","sale":"s","buyer":"b","quantity":1,
             "state":"confirmed","created_at":1}"#;

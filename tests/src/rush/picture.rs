@@ -31,11 +31,7 @@ pub fn svg(report: &LoadReport) -> String {
          viewBox=\"0 0 880 {height}\" role=\"img\" aria-label=\"{}\">\n<style>{STYLE}</style>\n",
         title(report)
     );
-    let _ = writeln!(
-        out,
-        "<text x=\"24\" y=\"34\" class=\"n\">{}</text>",
-        title(report)
-    );
+    let _ = writeln!(out, "<text x=\"24\" y=\"34\" class=\"n\">{}</text>", title(report));
     for (row, bar) in bars.iter().enumerate() {
         let y = 56 + ROW * u32::try_from(row).unwrap_or(0);
         let width = length(bar.number, report.buyers);
@@ -84,10 +80,7 @@ fn bars(report: &LoadReport) -> Vec<Bar> {
             kind: "no",
             number: report.more.requests,
             title: "asked",
-            note: format!(
-                "{} were busy and asked again",
-                thousands(report.busy_retries)
-            ),
+            note: format!("{} were busy and asked again", thousands(report.busy_retries)),
         },
         Bar {
             kind: "no",

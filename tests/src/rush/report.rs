@@ -165,10 +165,7 @@ impl LoadReport {
             format!("edge {edge}, origin {origin}, ledger {ledger}")
         };
         let times = |p: Percentiles| {
-            format!(
-                "p50 {:.1}, p99 {:.1}, p99.9 {:.1}, max {:.1} ms",
-                p.p50, p.p99, p.p999, p.max
-            )
+            format!("p50 {:.1}, p99 {:.1}, p99.9 {:.1}, max {:.1} ms", p.p50, p.p99, p.p999, p.max)
         };
         let (audit, more) = (&self.audit, &self.more);
         let nodes: Vec<String> = more.nodes.iter().map(ToString::to_string).collect();
@@ -191,34 +188,22 @@ impl LoadReport {
             ("busy, asked again", thousands(self.busy_retries)),
             ("answers lost, asked again", thousands(more.lost_answers)),
             ("errors", thousands(self.errors)),
-            (
-                "seconds",
-                format!("{:.2} ({rate:.0} buyers a second)", self.seconds),
-            ),
+            ("seconds", format!("{:.2} ({rate:.0} buyers a second)", self.seconds)),
             ("final answers by", by(self.answered_by)),
             ("all answers by", by(more.all_answered_by)),
             (
                 "origin requests",
-                format!(
-                    "{requests} ({:.2} a ticket)",
-                    more.origin_requests_per_ticket
-                ),
+                format!("{requests} ({:.2} a ticket)", more.origin_requests_per_ticket),
             ),
             (
                 "ledger round trips",
-                format!(
-                    "{trips} ({:.3} a ticket)",
-                    more.ledger_round_trips_per_ticket
-                ),
+                format!("{trips} ({:.3} a ticket)", more.ledger_round_trips_per_ticket),
             ),
             ("requests by node", nodes.join(", ")),
             ("answer with a ticket", times(more.latency_ms.granted)),
             ("answer without", times(more.latency_ms.refused)),
             ("from coming to ticket", times(more.latency_ms.to_ticket)),
-            (
-                "generator",
-                format!("{:.1} us processor time a request", more.generator_cpu_us),
-            ),
+            ("generator", format!("{:.1} us processor time a request", more.generator_cpu_us)),
             ("audit", account),
         ]
     }
@@ -262,10 +247,7 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_and_ratios_rounded() {
-        assert_eq!(
-            [0, 999, 1_000, 1_234_567].map(thousands),
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([ratio(1, 3), ratio(5, 0)], [0.3333, 0.0]);
     }
 }

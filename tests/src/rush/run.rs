@@ -33,10 +33,7 @@ pub async fn run(options: &LoadOptions, mut progress: Progress) -> Result<LoadRe
     if !options.target.is_empty() {
         return against(&target(options), options, &mut progress).await;
     }
-    progress.note(&format!(
-        "starting Redis, 4 nodes and the edge ({})",
-        options.edge.as_str()
-    ));
+    progress.note(&format!("starting Redis, 4 nodes and the edge ({})", options.edge.as_str()));
     let cluster = Cluster::start(&Setup {
         edges: usize::from(options.edges),
         workers: options.workers,
@@ -82,9 +79,7 @@ pub async fn against(
     progress: &mut Progress,
 ) -> Result<LoadReport> {
     let (sale, seed) = (options.sale(), options.seed());
-    system
-        .create_sale(&sale, u64::from(options.tickets))
-        .await?;
+    system.create_sale(&sale, u64::from(options.tickets)).await?;
     let before = system.metrics().await?;
     let (stage, killed) = (Rc::<LoadStage>::default(), Cell::new(None));
     let plan = CrowdPlan {
@@ -118,10 +113,7 @@ fn urls(options: &LoadOptions, system: &System) -> Result<Vec<String>> {
         }
         return Ok(system.edges.clone());
     }
-    let urls = system
-        .nodes
-        .iter()
-        .flat_map(|node| vec![node.url.clone(); node.weight as usize]);
+    let urls = system.nodes.iter().flat_map(|node| vec![node.url.clone(); node.weight as usize]);
     Ok(urls.collect())
 }
 
@@ -190,11 +182,7 @@ async fn judge(
     let differences = match system.redis {
         Some(_) => {
             let orders = system.orders(&sale).await.context("the orders in Redis")?;
-            Some(verdict::compare(
-                &tally.outcomes,
-                Buyers::new(seed),
-                &orders,
-            ))
+            Some(verdict::compare(&tally.outcomes, Buyers::new(seed), &orders))
         }
         None => None,
     };

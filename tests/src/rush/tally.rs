@@ -167,9 +167,7 @@ impl LoadTally {
 }
 
 fn microseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros())
-        .unwrap_or(u64::MAX)
-        .max(1)
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1)
 }
 
 /// Percentiles in milliseconds.

@@ -31,11 +31,7 @@ impl KeyVerdict {
     }
 
     fn sentence(&self, what: &str) -> Option<String> {
-        let etc = if self.count > NAMED as u64 {
-            ", ..."
-        } else {
-            ""
-        };
+        let etc = if self.count > NAMED as u64 { ", ..." } else { "" };
         let Self { count, named } = self;
         (*count > 0).then(|| format!("lost: {count} {what} ({}{etc})", named.join(", ")))
     }
@@ -58,10 +54,8 @@ pub fn compare(
     orders: &HashMap<OrderId, Order>,
 ) -> Differences {
     let mut differences = Differences::default();
-    let mut granted: Vec<bool> = outcomes
-        .iter()
-        .map(|outcome| *outcome == OrderOutcome::Granted)
-        .collect();
+    let mut granted: Vec<bool> =
+        outcomes.iter().map(|outcome| *outcome == OrderOutcome::Granted).collect();
     for (id, order) in orders {
         let number = buyers.whose(id.as_str());
         let right = number.is_some_and(|number| {
@@ -75,10 +69,7 @@ pub fn compare(
             _ => differences.unheard.add(id.as_str()),
         }
     }
-    for number in (0u32..)
-        .zip(granted)
-        .filter_map(|(n, left)| left.then_some(n))
-    {
+    for number in (0u32..).zip(granted).filter_map(|(n, left)| left.then_some(n)) {
         differences.missing.add(&buyers.key(number));
     }
     differences
@@ -100,14 +91,10 @@ pub fn violations(
     }
     if demand >= tickets && audit.free > 0 {
         let free = audit.free;
-        found.push(format!(
-            "unsold: {free} tickets are free after {demand} buyers"
-        ));
+        found.push(format!("unsold: {free} tickets are free after {demand} buyers"));
     } else if audit.free > 0 && tally.refused_final > 0 {
         let (refused, free) = (tally.refused_final, audit.free);
-        found.push(format!(
-            "unsold: {refused} buyers were refused, {free} tickets are free"
-        ));
+        found.push(format!("unsold: {refused} buyers were refused, {free} tickets are free"));
     }
     match differences {
         Some(Differences { missing, unheard }) => {
@@ -116,24 +103,16 @@ pub fn violations(
         }
         None if taken != tally.granted => {
             let granted = tally.granted;
-            found.push(format!(
-                "lost: {granted} buyers have a yes, the ledger has {taken}"
-            ));
+            found.push(format!("lost: {granted} buyers have a yes, the ledger has {taken}"));
         }
         None => {}
     }
     if tally.errors > 0 {
         let samples = tally.samples.join("; ");
-        found.push(format!(
-            "errors: {} buyers got no answer: {samples}",
-            tally.errors
-        ));
+        found.push(format!("errors: {} buyers got no answer: {samples}", tally.errors));
     }
     if !audit.ok {
-        found.push(format!(
-            "audit: the ledger disagrees with itself: {:?}",
-            audit.differences
-        ));
+        found.push(format!("audit: the ledger disagrees with itself: {:?}", audit.differences));
     }
     found
 }
@@ -164,12 +143,7 @@ mod tests {
     fn tally(granted: &[u32], refused: &[u32]) -> LoadTally {
         let mut tally = LoadTally::new(10, 1).unwrap();
         for number in granted {
-            tally.grant(
-                *number,
-                AnsweringTier::Ledger,
-                Duration::ZERO,
-                Duration::ZERO,
-            );
+            tally.grant(*number, AnsweringTier::Ledger, Duration::ZERO, Duration::ZERO);
         }
         for number in refused {
             tally.refuse(*number, AnsweringTier::Edge, Duration::ZERO);
@@ -214,23 +188,14 @@ mod tests {
         let mut failed = tally(&[1, 2], &[]);
         failed.fail(3, || "gone".to_owned());
         let error = judge(2, &failed, &audit(2, 2), &orders(&[1, 2]));
-        assert!(
-            error.contains("errors: 1 buyers") && error.contains("gone"),
-            "{error}"
-        );
+        assert!(error.contains("errors: 1 buyers") && error.contains("gone"), "{error}");
     }
 
     #[test]
     fn a_yes_without_an_order_and_an_order_without_a_yes_are_lost() {
         let swapped = judge(2, &tally(&[1, 2], &[3]), &audit(2, 2), &orders(&[2, 3]));
-        assert!(
-            swapped.contains("1 buyers have a yes and no order"),
-            "{swapped}"
-        );
-        assert!(
-            swapped.contains("1 orders are in the ledger and nobody"),
-            "{swapped}"
-        );
+        assert!(swapped.contains("1 buyers have a yes and no order"), "{swapped}");
+        assert!(swapped.contains("1 orders are in the ledger and nobody"), "{swapped}");
         assert!(swapped.contains(&BUYERS.key(1)) && swapped.contains(&BUYERS.key(3)));
     }
 
@@ -242,10 +207,7 @@ mod tests {
 
     #[test]
     fn an_audit_that_fails_is_a_violation() {
-        let bad = AuditRun {
-            ok: false,
-            ..audit(1, 1)
-        };
+        let bad = AuditRun { ok: false, ..audit(1, 1) };
         assert!(judge(1, &tally(&[1], &[2]), &bad, &orders(&[1])).contains("audit:"));
     }
 }

@@ -80,12 +80,7 @@ mod tests {
     fn whoever_is_due_first_goes_first_and_nobody_goes_early() {
         let now = Instant::now();
         let after = |ms| now + Duration::from_millis(ms);
-        let turn = |buyer| WaitingTurn {
-            buyer,
-            attempts: 1,
-            repeated: false,
-            came: now,
-        };
+        let turn = |buyer| WaitingTurn { buyer, attempts: 1, repeated: false, came: now };
         let mut waiting = WaitingRequests::default();
         waiting.push(after(20), turn(1));
         waiting.push(after(10), turn(2));

@@ -40,10 +40,7 @@ impl SimulatedAudit {
     /// It breaks a rule.
     pub fn read(&mut self, entry: &Entry) -> Result<(), String> {
         if !entry.follows(self.commit_seq) {
-            return Err(format!(
-                "the log goes from {} to {}",
-                self.commit_seq, entry.commit_seq
-            ));
+            return Err(format!("the log goes from {} to {}", self.commit_seq, entry.commit_seq));
         }
         if entry.version < self.version {
             return Err(format!("the version falls at {}", entry.commit_seq));
@@ -58,11 +55,7 @@ impl SimulatedAudit {
 
     fn apply(&mut self, entry: &Entry, event: &Event) -> Result<(), String> {
         match event {
-            Event::Created {
-                capacity,
-                terms,
-                state,
-            } => {
+            Event::Created { capacity, terms, state } => {
                 self.capacity = *capacity;
                 self.terms = *terms;
                 self.state = Some(*state);
@@ -142,11 +135,7 @@ impl SimulatedAudit {
             commit_seq: self.commit_seq,
             state: self.state?,
             terms: self.terms,
-            orders: self
-                .book
-                .whole()
-                .map(|(id, order)| (id.clone(), order.clone()))
-                .collect(),
+            orders: self.book.whole().map(|(id, order)| (id.clone(), order.clone())).collect(),
             buyers: count.buyers.into_iter().collect(),
             ended: count.ended.into_iter().collect(),
             cancelled_early: count.cancelled_early,

@@ -6,9 +6,9 @@ use fastrand::Rng;
 /// The stream that belongs to `parts` in the run of `seed`.
 #[must_use]
 pub fn stream(seed: u64, parts: &[u64]) -> Rng {
-    let mixed = parts.iter().fold(mix(seed), |state, part| {
-        mix(state ^ part.wrapping_add(0x9e37_79b9_7f4a_7c15))
-    });
+    let mixed = parts
+        .iter()
+        .fold(mix(seed), |state, part| mix(state ^ part.wrapping_add(0x9e37_79b9_7f4a_7c15)));
     Rng::with_seed(mixed)
 }
 

@@ -46,13 +46,7 @@ impl SimulatedWorld<'_> {
     pub(super) fn refuse(&mut self, n: usize, token: u64, refusal: Refusal) {
         if let Some((back, request, left)) = self.nodes[n].waiting.remove(&token) {
             left.set(true);
-            self.reply(
-                n,
-                back,
-                &request,
-                RequestOutcome::Refused(refusal),
-                By::Node(n),
-            );
+            self.reply(n, back, &request, RequestOutcome::Refused(refusal), By::Node(n));
         }
     }
 
@@ -79,11 +73,7 @@ impl SimulatedWorld<'_> {
 
     pub(super) fn poll(&mut self, n: usize) {
         self.busy(n, Some(Busy::Poll));
-        self.call(
-            n,
-            Purpose::Poll,
-            RedisAsk::Script(Rc::new(ModelCommand::Sweep)),
-        );
+        self.call(n, Purpose::Poll, RedisAsk::Script(Rc::new(ModelCommand::Sweep)));
     }
 
     pub(super) fn busy(&mut self, n: usize, busy: Option<Busy>) {
@@ -99,13 +89,7 @@ impl SimulatedWorld<'_> {
         let Some(handle) = &mut self.nodes[n].handle else {
             return;
         };
-        let Some(Busy::Batch {
-            batch,
-            mut orders,
-            mut sending,
-            poll,
-        }) = handle.busy.take()
-        else {
+        let Some(Busy::Batch { batch, mut orders, mut sending, poll }) = handle.busy.take() else {
             return;
         };
         let Some(outcome) = sending.observed(heard, &self.sale) else {
@@ -116,15 +100,7 @@ impl SimulatedWorld<'_> {
                 }
             }
             let ask = RedisAsk::Script(Rc::new(ModelCommand::Reserve(orders.clone())));
-            self.busy(
-                n,
-                Some(Busy::Batch {
-                    batch,
-                    orders,
-                    sending,
-                    poll,
-                }),
-            );
+            self.busy(n, Some(Busy::Batch { batch, orders, sending, poll }));
             return self.call(n, Purpose::Batch, ask);
         };
         let outcome = match outcome {

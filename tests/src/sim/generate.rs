@@ -29,11 +29,7 @@ pub fn scenario(seed: u64, classes: Classes) -> FaultScenario {
     let quiet_ms = rng.u64(3_000..15_000);
     let holds = happens(rng, 600);
     let terms = Terms {
-        opens_at: UnixMillis(if happens(rng, 200) {
-            rng.u64(200..2_500)
-        } else {
-            0
-        }),
+        opens_at: UnixMillis(if happens(rng, 200) { rng.u64(200..2_500) } else { 0 }),
         closes_at: UnixMillis(0),
         hold_ms: if holds { rng.u64(400..5_000) } else { 0 },
         buyer_limit: if happens(rng, 300) { rng.u32(1..4) } else { 0 },
@@ -41,11 +37,7 @@ pub fn scenario(seed: u64, classes: Classes) -> FaultScenario {
     };
     let mut scenario = FaultScenario {
         seed,
-        capacity: if happens(rng, 300) {
-            rng.u32(1..5)
-        } else {
-            rng.u32(5..60)
-        },
+        capacity: if happens(rng, 300) { rng.u32(1..5) } else { rng.u32(5..60) },
         open: terms.opens_at.0 == 0,
         terms,
         weights: (0..rng.usize(2..5)).map(|_| rng.u32(1..5)).collect(),
@@ -55,10 +47,7 @@ pub fn scenario(seed: u64, classes: Classes) -> FaultScenario {
         quiet_ms,
         items: Vec::new(),
     };
-    let mut items = Items {
-        rng,
-        list: Vec::new(),
-    };
+    let mut items = Items { rng, list: Vec::new() };
     items.buyers(&scenario);
     items.faults(&scenario, classes);
     items.operators(&scenario);
@@ -75,11 +64,7 @@ struct Items<'a> {
 impl Items<'_> {
     fn add(&mut self, at_ms: u64, what: What) {
         let number = self.list.len() as u64 + 1;
-        self.list.push(Item {
-            at_ms,
-            number,
-            what,
-        });
+        self.list.push(Item { at_ms, number, what });
     }
 
     /// A crowd at the start, and some who come later.
@@ -96,11 +81,7 @@ impl Items<'_> {
                 (opens + rng.u64(0..rush_ms)).saturating_sub(50)
             };
             let plan = FaultPlan {
-                name: if happens(rng, 150) {
-                    rng.u32(0..n + 1)
-                } else {
-                    n
-                },
+                name: if happens(rng, 150) { rng.u32(0..n + 1) } else { n },
                 quantity: if happens(rng, 250) { rng.u32(1..7) } else { 1 },
                 own_key: happens(rng, 650),
                 timeout_ms: one(rng, &[500, 2_000, 8_000, 8_000]),
@@ -124,9 +105,7 @@ impl Items<'_> {
             let fault = self.fault(scenario, classes);
             let longest = scenario.quiet_ms.saturating_sub(fault.lasts_ms()).max(1);
             let early = happens(self.rng, 600);
-            let at_ms = self
-                .rng
-                .u64(0..if early { longest.min(3_000) } else { longest });
+            let at_ms = self.rng.u64(0..if early { longest.min(3_000) } else { longest });
             self.add(at_ms, What::Fault(fault));
         }
     }
@@ -181,10 +160,7 @@ impl Items<'_> {
                 whose: one(rng, &[Whose::Edge(edge), Whose::Node(node), Whose::Redis]),
                 by_ms: one(rng, &[-60_000, -5_000, -300, 300, 5_000, 60_000]),
             },
-            _ => InjectedFault::RedisTailCut {
-                entries: rng.usize(1..12),
-                ms: ms.min(3_000),
-            },
+            _ => InjectedFault::RedisTailCut { entries: rng.usize(1..12), ms: ms.min(3_000) },
         }
     }
 
@@ -221,11 +197,7 @@ impl Items<'_> {
             let at_ms = start + self.rng.u64(0..4_000);
             let cancels = returns > 0 && happens(self.rng, 100);
             returns -= u32::from(cancels);
-            let then = if cancels {
-                FaultAftermath::Cancel(100)
-            } else {
-                FaultAftermath::Pay(30)
-            };
+            let then = if cancels { FaultAftermath::Cancel(100) } else { FaultAftermath::Pay(30) };
             self.quiet_buyer(at_ms, 1_000 + n, then);
         }
         if happens(self.rng, 400) {

@@ -75,11 +75,7 @@ pub struct Healed {
 impl Record {
     /// The pass that a node has made.
     fn made_by(&self, (node, declared): (u16, bool)) -> u8 {
-        let unmarked = if declared && !self.marks_only {
-            DONE
-        } else {
-            0
-        };
+        let unmarked = if declared && !self.marks_only { DONE } else { 0 };
         self.marks.get(&node).copied().unwrap_or(unmarked)
     }
 
@@ -88,9 +84,7 @@ impl Record {
         let awaited = |node: &u16| view.awaited.iter().any(|(other, _)| other == node);
         let marked = self.marks.iter();
         view.missing.iter().any(|node| self.made_by(*node) < DONE)
-            || marked
-                .into_iter()
-                .any(|(node, mark)| !awaited(node) && *mark < DONE)
+            || marked.into_iter().any(|(node, mark)| !awaited(node) && *mark < DONE)
     }
 }
 
@@ -98,10 +92,7 @@ impl Kept {
     /// Of a sale that was created under `history`.
     #[must_use]
     pub fn new(history: String) -> Self {
-        Self {
-            history,
-            ..Self::default()
-        }
+        Self { history, ..Self::default() }
     }
 
     /// Whether a Redis that writes `history` holds the sale back from a caller that received
@@ -120,9 +111,7 @@ impl Kept {
         RecoveryLookup {
             history: history.to_owned(),
             whole,
-            found: record
-                .filter(|_| !whole)
-                .map_or(sale.commit_seq, |r| r.found),
+            found: record.filter(|_| !whole).map_or(sale.commit_seq, |r| r.found),
             state: sale.state,
             lost: self.lost.clone(),
             mark: of_this_one.and_then(|record| record.marks.get(&node).copied()),
@@ -151,10 +140,10 @@ impl Kept {
         if !self.is_healing(sale, history, heard) {
             return (healed, None);
         }
-        let mut record = self.record.take().unwrap_or_else(|| Record {
-            found: sale.commit_seq,
-            ..Record::default()
-        });
+        let mut record = self
+            .record
+            .take()
+            .unwrap_or_else(|| Record { found: sale.commit_seq, ..Record::default() });
         if record.history != history {
             record.history = history.to_owned();
             record.marks.clear();
@@ -180,20 +169,12 @@ impl Kept {
             jump(sale, &mut record, heard, &mut events);
         }
         if says.done_in.as_deref() == Some(history) {
-            record
-                .marks
-                .insert(says.node, says.made.map_or(0, |pass| pass as u8));
+            record.marks.insert(says.node, says.made.map_or(0, |pass| pass as u8));
         }
         let known = says.view.history == history;
         let awaited = says.view.awaited.iter().map(|node| record.made_by(*node));
-        let made = awaited
-            .min()
-            .unwrap_or(DONE)
-            .min(if known { DONE } else { 0 });
-        healed.stage = RecoveryStage::Heals {
-            found: record.found,
-            made: Pass::of(made),
-        };
+        let made = awaited.min().unwrap_or(DONE).min(if known { DONE } else { 0 });
+        healed.stage = RecoveryStage::Heals { found: record.found, made: Pass::of(made) };
         if made == DONE {
             healed.without_all = record.lacks(&says.view);
             if record.jumped == 0 && healed.without_all && skips {
@@ -209,12 +190,7 @@ impl Kept {
         }
         let entry = (!events.is_empty()).then(|| {
             sale.commit_seq += 1;
-            Entry {
-                commit_seq: sale.commit_seq,
-                at: now,
-                version: sale.version,
-                events,
-            }
+            Entry { commit_seq: sale.commit_seq, at: now, version: sale.version, events }
         });
         healed.snapshot = sale.snapshot(now);
         healed.lost = self.lost.clone();

@@ -91,11 +91,8 @@ impl SimulatedWorld<'_> {
         let iso = self.edges[edge];
         let since = self.edge_now(iso);
         let pass = self.number();
-        let mut rng = self.stream(&[
-            3,
-            self.clients[request.client].number,
-            u64::from(request.call),
-        ]);
+        let mut rng =
+            self.stream(&[3, self.clients[request.client].number, u64::from(request.call)]);
         let (id, key) = match &request.id {
             Some(id) if self.isolates[iso].granted.has(id) => (id.clone(), KeySource::Known),
             Some(id) => (id.clone(), request.key),
@@ -180,10 +177,7 @@ impl SimulatedWorld<'_> {
         };
         passing.attempts += 1;
         passing.node = attempt.index;
-        self.require(
-            passing.attempts <= EDGE_ATTEMPTS_MAX as u32,
-            "too many origins are asked",
-        );
+        self.require(passing.attempts <= EDGE_ATTEMPTS_MAX as u32, "too many origins are asked");
         let again = passing.attempts > 1;
         let fresh = again && passing.request.op == Op::Order && self.has(Planted::NewIdOnRetry);
         let id = if fresh {
@@ -203,17 +197,10 @@ impl SimulatedWorld<'_> {
             quantity: passing.request.quantity,
         });
         let edge = self.isolates[iso].edge;
-        let back = Back {
-            isolate: iso,
-            pass,
-            attempt: passing.attempts,
-        };
+        let back = Back { isolate: iso, pass, attempt: passing.attempts };
         self.note(|| {
             let who = attempt.index;
-            format!(
-                "edge {edge} -> node {who}: {}",
-                super::trace::forwarded(&request)
-            )
+            format!("edge {edge} -> node {who}: {}", super::trace::forwarded(&request))
         });
         self.send_to_node(attempt.index, back, &request, &mut passing.rng);
         let look = attempt.poll_ms(&self.isolates[iso].router, now);
@@ -225,11 +212,7 @@ impl SimulatedWorld<'_> {
     /// What an origin is told of where the order's id comes from.
     fn key_of(&self, passing: &Passing, attempt: &Attempt) -> KeySource {
         let told = attempt.repeats && !self.has(Planted::RepeatNotTold);
-        let key = if told {
-            passing.key.repeated()
-        } else {
-            passing.key
-        };
+        let key = if told { passing.key.repeated() } else { passing.key };
         key_source::parse(key_source::word(key))
     }
 
@@ -251,25 +234,13 @@ impl SimulatedWorld<'_> {
         for after in copies {
             let request = Rc::clone(request);
             let after = after + self.nodes[n].slow_us;
-            self.push(
-                after,
-                WorldEvent::AtNode {
-                    node: n,
-                    life,
-                    back,
-                    request,
-                },
-            );
+            self.push(after, WorldEvent::AtNode { node: n, life, back, request });
         }
     }
 
     /// The timer of an attempt rings.
     pub(super) fn lookup(&mut self, back: Back) {
-        let Back {
-            isolate: iso,
-            pass,
-            attempt: number,
-        } = back;
+        let Back { isolate: iso, pass, attempt: number } = back;
         let now = self.edge_now(iso);
         let isolate = &mut self.isolates[iso];
         let Some(passing) = isolate.passing.get(&pass).filter(|p| p.attempts == number) else {
@@ -323,11 +294,7 @@ impl SimulatedWorld<'_> {
         }
         let verdict = AttemptVerdict::of(answer.as_ref());
         if let Some(mut grant) = answer.as_ref().and_then(|answer| answer.grant) {
-            let when = Observation {
-                asked: attempt.asked,
-                now,
-                chance: passing.rng.f64(),
-            };
+            let when = Observation { asked: attempt.asked, now, chance: passing.rng.f64() };
             let newest = &mut self.newest_grants[iso];
             if believes && grant.supply != Supply::Unknown {
                 grant.version = grant.version.max(*newest);
@@ -383,14 +350,7 @@ impl SimulatedWorld<'_> {
         let link = Link::Clients(edge);
         for after in self.network.send(link, LinkDirection::Out, false, &mut rng) {
             let answer = Some(Box::new(answer.clone()));
-            self.push(
-                after,
-                WorldEvent::AtClient {
-                    client,
-                    call,
-                    answer,
-                },
-            );
+            self.push(after, WorldEvent::AtClient { client, call, answer });
         }
     }
 

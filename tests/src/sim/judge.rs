@@ -161,11 +161,7 @@ impl SimulatedWorld<'_> {
     pub(super) fn broken(&mut self, rule: &str, seen: String) {
         if self.judge.violation.is_none() {
             self.note(|| format!("BROKEN: {rule} {seen}"));
-            self.judge.violation = Some(Violation {
-                at: self.now,
-                rule: rule.to_owned(),
-                seen,
-            });
+            self.judge.violation = Some(Violation { at: self.now, rule: rule.to_owned(), seen });
         }
     }
 
@@ -176,13 +172,7 @@ impl SimulatedWorld<'_> {
             self.broken("a number that was acknowledged is given again", seen);
         }
         for event in &entry.events {
-            let Event::Granted {
-                id,
-                quantity,
-                buyer,
-                ..
-            } = event
-            else {
+            let Event::Granted { id, quantity, buyer, .. } = event else {
                 continue;
             };
             self.judge.stats.orders += 1;
@@ -355,10 +345,7 @@ impl SimulatedWorld<'_> {
                 }
             }
             RequestOutcome::Trouble(Code::Corrupt) => {
-                self.broken(
-                    "damage is reported where there is none",
-                    answer.id.to_string(),
-                );
+                self.broken("damage is reported where there is none", answer.id.to_string());
             }
             RequestOutcome::Trouble(code) => {
                 let known = *code != Code::OutcomeUnknown;
@@ -407,10 +394,7 @@ impl SimulatedWorld<'_> {
             let order = self.redis.audit().order(id);
             let lost = self.redis.unrestored().contains(id);
             if client.granted.is_some() && order.is_none() && !lost {
-                broken.push((
-                    "a yes is not in the ledger",
-                    format!("client {}", client.number),
-                ));
+                broken.push(("a yes is not in the ledger", format!("client {}", client.number)));
             }
             let kept = order.is_some_and(|order| order.state == OrderState::Confirmed);
             if client.confirmed && !kept && !lost {
@@ -446,10 +430,7 @@ impl SimulatedWorld<'_> {
             if !self.redis.unrestored().contains(id) {
                 missing.push(("an acknowledged order is missing and not listed", seen));
             } else if !self.judge.went_without && !self.clock_was_set_back() {
-                missing.push((
-                    "an acknowledged order is missing although no node was",
-                    seen,
-                ));
+                missing.push(("an acknowledged order is missing although no node was", seen));
             }
         }
         missing

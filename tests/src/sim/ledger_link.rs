@@ -38,17 +38,8 @@ impl SimulatedWorld<'_> {
         };
         call.sent += 1;
         let (sent, deadline) = (call.sent, LEDGER_DEADLINE_MS * 1_000);
-        let ask = if call.step == Step::Load {
-            RedisAsk::Load
-        } else {
-            call.ask.clone()
-        };
-        let ended = |fault| WorldEvent::CallEnds {
-            node: n,
-            call: number,
-            sent,
-            reply: Err(fault),
-        };
+        let ask = if call.step == Step::Load { RedisAsk::Load } else { call.ask.clone() };
+        let ended = |fault| WorldEvent::CallEnds { node: n, call: number, sent, reply: Err(fault) };
         let heard = node.journal.received();
         let mut connecting = node.slow_us;
         let mut found_another = false;
@@ -64,24 +55,12 @@ impl SimulatedWorld<'_> {
             node.server = life;
             node.connected = life;
         }
-        for after in self
-            .network
-            .send(link, LinkDirection::In, false, &mut node.rng)
-        {
-            let event = WorldEvent::AtRedis {
-                node: n,
-                call: number,
-                sent,
-                life,
-                heard,
-                ask: ask.clone(),
-            };
+        for after in self.network.send(link, LinkDirection::In, false, &mut node.rng) {
+            let event =
+                WorldEvent::AtRedis { node: n, call: number, sent, life, heard, ask: ask.clone() };
             self.push(connecting + after, event);
         }
-        self.push(
-            connecting + deadline,
-            ended(Fault::Unknown("no answer".into())),
-        );
+        self.push(connecting + deadline, ended(Fault::Unknown("no answer".into())));
         // Nobody waits for a call to notice that Redis was started again.
         if found_another {
             self.want(n);
@@ -171,9 +150,7 @@ impl SimulatedWorld<'_> {
             return Ok(Some((snapshot, answer)));
         }
         if journal.readings != call.reading && !takes_late {
-            return Err(Fault::Unknown(
-                "Redis was replaced while it was asked".into(),
-            ));
+            return Err(Fault::Unknown("Redis was replaced while it was asked".into()));
         }
         for (id, order) in &told {
             journal.note(id, order, &snapshot);
@@ -233,8 +210,7 @@ fn told(ask: &RedisAsk, answer: &ledger_model::ModelReply) -> Vec<(OrderId, Orde
     match (&**command, answer) {
         (ModelCommand::Reserve(batch), ledger_model::ModelReply::Orders(verdicts)) => {
             let each = batch.iter().zip(verdicts);
-            each.filter_map(|(wish, verdict)| granted(&wish.id, verdict))
-                .collect()
+            each.filter_map(|(wish, verdict)| granted(&wish.id, verdict)).collect()
         }
         (
             ModelCommand::Confirm(id, _) | ModelCommand::Cancel(id) | ModelCommand::Extend(id),

@@ -22,11 +22,7 @@ impl Network {
     /// from Redis.
     #[must_use]
     pub const fn new(far_ms: u64, redis_us: u64) -> Self {
-        Self {
-            far_ms,
-            redis_us,
-            acting: Vec::new(),
-        }
+        Self { far_ms, redis_us, acting: Vec::new() }
     }
 
     /// The fault of item `number` begins.
@@ -56,14 +52,7 @@ impl Network {
         }
         let mut copies = vec![usual];
         for (_, fault) in &self.acting {
-            let InjectedFault::Noise {
-                link: noisy,
-                loss,
-                twice,
-                late_ms,
-                ..
-            } = *fault
-            else {
+            let InjectedFault::Noise { link: noisy, loss, twice, late_ms, .. } = *fault else {
                 continue;
             };
             if noisy != link {

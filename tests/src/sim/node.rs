@@ -88,12 +88,7 @@ pub(super) struct Desk {
 /// What the committer waits for.
 #[derive(Debug)]
 pub(super) enum Busy {
-    Batch {
-        batch: Vec<QueuedOrder<Waits>>,
-        orders: Vec<Reserve>,
-        sending: Sending,
-        poll: bool,
-    },
+    Batch { batch: Vec<QueuedOrder<Waits>>, orders: Vec<Reserve>, sending: Sending, poll: bool },
     Poll,
 }
 
@@ -202,11 +197,7 @@ impl SimulatedWorld<'_> {
     pub(super) fn start_node(&mut self, n: usize) {
         self.nodes[n].up = true;
         let life = self.nodes[n].life;
-        self.call(
-            n,
-            Purpose::Open,
-            RedisAsk::Script(Rc::new(ModelCommand::Sweep)),
-        );
+        self.call(n, Purpose::Open, RedisAsk::Script(Rc::new(ModelCommand::Sweep)));
         self.push(0, WorldEvent::Pulse { node: n, life });
         self.want(n);
         self.push(REPOLL_MS * 1_000, WorldEvent::Sweep { node: n, life });
@@ -294,20 +285,11 @@ impl SimulatedWorld<'_> {
             refusal = refusal.or(Some(Refusal::SoldOut));
         }
         if let Some(refusal) = refusal {
-            self.reply(
-                n,
-                back,
-                request,
-                RequestOutcome::Refused(refusal),
-                By::Node(n),
-            );
+            self.reply(n, back, request, RequestOutcome::Refused(refusal), By::Node(n));
             return self.pump(n);
         }
         let left = Rc::new(Cell::new(false));
-        let waiter = Waits {
-            token,
-            left: Rc::clone(&left),
-        };
+        let waiter = Waits { token, left: Rc::clone(&left) };
         handle.queue.push_back(Work::Order(QueuedOrder {
             order: NewOrder {
                 id: request.id.clone(),
@@ -320,20 +302,11 @@ impl SimulatedWorld<'_> {
         let request = Rc::clone(request);
         if early {
             let order = super::world::order_of(&request, now);
-            self.reply(
-                n,
-                back,
-                &request,
-                RequestOutcome::Granted(order, false),
-                By::Ledger,
-            );
+            self.reply(n, back, &request, RequestOutcome::Granted(order, false), By::Ledger);
         } else {
             node.waiting.insert(token, (back, request, left));
         }
-        self.push(
-            ORIGIN_DEADLINE_MS * 1_000,
-            WorldEvent::Waited { node: n, token },
-        );
+        self.push(ORIGIN_DEADLINE_MS * 1_000, WorldEvent::Waited { node: n, token });
         self.pump(n);
     }
 
@@ -397,15 +370,9 @@ impl SimulatedWorld<'_> {
         self.note(|| format!("node {n} -> edge {edge}: {}", super::trace::answer(&answer)));
         let node = &mut self.nodes[n];
         let link = Link::EdgeNode(edge, n);
-        for after in self
-            .network
-            .send(link, LinkDirection::Out, false, &mut node.rng)
-        {
+        for after in self.network.send(link, LinkDirection::Out, false, &mut node.rng) {
             let answer = Some(Box::new(answer.clone()));
-            self.push(
-                after + self.nodes[n].slow_us,
-                WorldEvent::Heard { back, answer },
-            );
+            self.push(after + self.nodes[n].slow_us, WorldEvent::Heard { back, answer });
         }
     }
 
@@ -446,16 +413,10 @@ impl SimulatedWorld<'_> {
 
     /// What every step leaves true of a node.
     pub(super) fn check_node(&mut self, n: usize) {
-        let queued = self.nodes[n]
-            .handle
-            .as_ref()
-            .map_or(0, |handle| handle.queue.len());
+        let queued = self.nodes[n].handle.as_ref().map_or(0, |handle| handle.queue.len());
         self.require(queued <= QUEUE_MAX, "a queue is too long");
         let waiting = self.nodes[n].waiting.len();
-        self.require(
-            waiting <= QUEUE_MAX + 2 * BATCH_MAX,
-            "too many wait at a node",
-        );
+        self.require(waiting <= QUEUE_MAX + 2 * BATCH_MAX, "too many wait at a node");
     }
 }
 

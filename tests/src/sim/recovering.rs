@@ -114,26 +114,18 @@ impl Healer {
         let known = look.lost.last().map_or(0, |(_, jumped)| *jumped);
         let lost_done = self.restored_lost >= Some(known);
         let noted = orders.clone().map(|(_, told)| told.0);
-        let received = if look.whole {
-            received
-        } else {
-            journal.received()
-        };
+        let received = if look.whole { received } else { journal.received() };
         let mine = Mine {
             received,
             noted: noted.clone().max().unwrap_or(0),
-            in_lost: noted
-                .clone()
-                .any(|seq| !lost_done && is_in(&look.lost, seq)),
+            in_lost: noted.clone().any(|seq| !lost_done && is_in(&look.lost, seq)),
         };
         let duty = duty(look, mine);
         let open = |seq| !look.whole && seq > look.found;
         let lacking = orders.filter(|(_, told)| open(told.0) || is_in(&look.lost, told.0));
         let mut left: Vec<_> = lacking.filter(|_| duty != Duty::Adopt).collect();
         left.sort_by_key(|(_, told)| told.0);
-        let left = left
-            .into_iter()
-            .map(|(id, told)| (id.clone(), told.1.clone()));
+        let left = left.into_iter().map(|(id, told)| (id.clone(), told.1.clone()));
         self.item = (duty != Duty::None).then(|| Item {
             duty,
             history: look.history.clone(),
@@ -198,11 +190,7 @@ impl SimulatedWorld<'_> {
                 self.nodes[n].journal.receive(&healed.snapshot);
                 let healer = &mut self.nodes[n].healer;
                 healer.behind |= healed.fell_behind;
-                if healer
-                    .item
-                    .as_ref()
-                    .is_none_or(|item| item.history != healed.history)
-                {
+                if healer.item.as_ref().is_none_or(|item| item.history != healed.history) {
                     return self.want(n);
                 }
                 self.declare(n, healed.history);
@@ -272,12 +260,7 @@ impl SimulatedWorld<'_> {
         let restores = item.is_some_and(|item| item.duty == Duty::Restore);
         if item.is_some() {
             let (duty, left) = item.map_or((Duty::None, 0), |item| (item.duty, item.left.len()));
-            self.note(|| {
-                format!(
-                    "node {n}: {duty:?} with {left} orders under {}",
-                    look.history
-                )
-            });
+            self.note(|| format!("node {n}: {duty:?} with {left} orders under {}", look.history));
         }
         if restores && !early {
             let says = self.says(n, None, Some(look.history.clone()), View::default());
@@ -346,11 +329,7 @@ impl SimulatedWorld<'_> {
     }
 
     fn pass(&mut self, n: usize, pass: Pass, lost: Option<u64>) {
-        let left = self.nodes[n]
-            .healer
-            .item
-            .as_ref()
-            .map(|item| item.left.clone());
+        let left = self.nodes[n].healer.item.as_ref().map(|item| item.left.clone());
         let ask = RedisAsk::Restore(Rc::new(left.unwrap_or_default()), pass);
         self.recovery(n, Step::Passes(pass, lost), ask);
     }

@@ -191,10 +191,9 @@ impl Redis {
                 self.kept.behind += u64::from(*behind);
                 (RedisReply::Nodes(self.nodes(now)), None)
             }
-            RedisAsk::Look(node) => (
-                RedisReply::Look(self.kept.lookup(&self.sale, &history, *node)),
-                None,
-            ),
+            RedisAsk::Look(node) => {
+                (RedisReply::Look(self.kept.lookup(&self.sale, &history, *node)), None)
+            }
             RedisAsk::Heal(says) => {
                 let sale = &mut self.sale;
                 let (healed, entry) = self.kept.heal(sale, says, &history, now, planted);
@@ -256,14 +255,7 @@ impl Redis {
             let declared = self.kept.declared.get(&node).cloned();
             let (weight, beat) = (*weight, *beat);
             let declared = declared.unwrap_or_default();
-            (
-                node,
-                Known {
-                    weight,
-                    beat,
-                    declared,
-                },
-            )
+            (node, Known { weight, beat, declared })
         });
         Nodes {
             at: now,
@@ -277,9 +269,8 @@ impl Redis {
         self.beats.insert(node, (weight, now));
         let live = |at: UnixMillis| now.since(at) < NODE_LIVE_MS && at <= now;
         let live = self.beats.iter().filter(|(_, (_, at))| live(*at));
-        let (nodes, weights): (BTreeSet<u16>, Vec<u32>) = live
-            .map(|(node, (weight, _))| (*node as u16, *weight))
-            .unzip();
+        let (nodes, weights): (BTreeSet<u16>, Vec<u32>) =
+            live.map(|(node, (weight, _))| (*node as u16, *weight)).unzip();
         RedisReply::Live(weights.iter().sum(), nodes, self.kept.behind)
     }
 

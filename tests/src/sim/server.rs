@@ -22,31 +22,13 @@ impl SimulatedWorld<'_> {
         if self.redis.life != life || self.redis.health == RedisHealth::Down {
             if self.network.passes(link, LinkDirection::Out) {
                 let reply = Err(LedgerFault::Unknown("reset".into()));
-                self.push(
-                    100,
-                    WorldEvent::CallEnds {
-                        node,
-                        call,
-                        sent,
-                        reply,
-                    },
-                );
+                self.push(100, WorldEvent::CallEnds { node, call, sent, reply });
             }
             return;
         }
         if self.now < self.redis.busy_until {
             let after = self.redis.busy_until - self.now;
-            return self.push(
-                after,
-                WorldEvent::AtRedis {
-                    node,
-                    call,
-                    sent,
-                    life,
-                    heard,
-                    ask,
-                },
-            );
+            return self.push(after, WorldEvent::AtRedis { node, call, sent, life, heard, ask });
         }
         let (reply, changed) = self.execute(&ask, heard);
         if changed || !is_routine(&ask) {
@@ -56,16 +38,7 @@ impl SimulatedWorld<'_> {
         let after = if changed { rng.u64(50..1_000) } else { 10 };
         self.redis.busy_until = self.redis.busy_until.max(self.now + after);
         let reply = Box::new(reply);
-        self.push(
-            after,
-            WorldEvent::Written {
-                node,
-                call,
-                sent,
-                life,
-                reply,
-            },
-        );
+        self.push(after, WorldEvent::Written { node, call, sent, life, reply });
     }
 
     /// Runs a call; says whether the log has grown.
@@ -119,15 +92,7 @@ impl SimulatedWorld<'_> {
         for after in self.network.send(link, LinkDirection::Out, false, &mut rng) {
             let reply = Ok(reply.clone());
             let after = after + self.nodes[node].slow_us;
-            self.push(
-                after,
-                WorldEvent::CallEnds {
-                    node,
-                    call,
-                    sent,
-                    reply,
-                },
-            );
+            self.push(after, WorldEvent::CallEnds { node, call, sent, reply });
         }
     }
 
@@ -138,24 +103,13 @@ impl SimulatedWorld<'_> {
         self.redis.crash(cut);
         self.redis.busy_until = self.now;
         for node in 0..self.nodes.len() {
-            if !self
-                .network
-                .passes(Link::NodeRedis(node), LinkDirection::Out)
-            {
+            if !self.network.passes(Link::NodeRedis(node), LinkDirection::Out) {
                 continue;
             }
             let calls: Vec<_> = self.nodes[node].calls().collect();
             for (call, sent) in calls {
                 let reply = Err(LedgerFault::Unknown("reset".into()));
-                self.push(
-                    100,
-                    WorldEvent::CallEnds {
-                        node,
-                        call,
-                        sent,
-                        reply,
-                    },
-                );
+                self.push(100, WorldEvent::CallEnds { node, call, sent, reply });
             }
         }
     }

@@ -23,11 +23,7 @@ pub struct ShrunkFailure {
 /// The shortest scenario, of those that were tried, in which the same rule breaks.
 #[must_use]
 pub fn shortest(scenario: &FaultScenario, planted: Option<Planted>) -> ShrunkFailure {
-    let mut search = Search {
-        rule: rule(&run(scenario, planted, false)),
-        planted,
-        runs: 0,
-    };
+    let mut search = Search { rule: rule(&run(scenario, planted, false)), planted, runs: 0 };
     let mut best = scenario.clone();
     loop {
         let before = (best.items.len(), best.capacity);
@@ -37,10 +33,7 @@ pub fn shortest(scenario: &FaultScenario, planted: Option<Planted>) -> ShrunkFai
             break;
         }
     }
-    ShrunkFailure {
-        outcome: run(&best, planted, true),
-        scenario: best,
-    }
+    ShrunkFailure { outcome: run(&best, planted, true), scenario: best }
 }
 
 struct Search {
@@ -58,10 +51,7 @@ impl Search {
             let mut from = 0;
             while from < best.items.len() {
                 let items = without(&best.items, from, size);
-                let shorter = FaultScenario {
-                    items,
-                    ..best.clone()
-                };
+                let shorter = FaultScenario { items, ..best.clone() };
                 if !self.takes(best, shorter) {
                     from += size;
                 }
@@ -76,18 +66,11 @@ impl Search {
     fn simplify(&mut self, best: &mut FaultScenario) {
         for capacity in [1, 2, best.capacity / 2, best.capacity.saturating_sub(1)] {
             if capacity > 0 && capacity < best.capacity {
-                let smaller = FaultScenario {
-                    capacity,
-                    ..best.clone()
-                };
+                let smaller = FaultScenario { capacity, ..best.clone() };
                 self.takes(best, smaller);
             }
         }
-        let near = FaultScenario {
-            far_ms: 1,
-            redis_us: 600,
-            ..best.clone()
-        };
+        let near = FaultScenario { far_ms: 1, redis_us: 600, ..best.clone() };
         self.takes(best, near);
         for index in 0..best.items.len() {
             let mut plainer = best.clone();

@@ -6,8 +6,7 @@ use shared::OrderId;
 /// The end of an order id, which tells the orders of one run apart.
 fn short(id: &OrderId) -> &str {
     let text = id.as_str();
-    text.strip_prefix("order-")
-        .map_or(text, |rest| rest.split_once('-').map_or(rest, |(n, _)| n))
+    text.strip_prefix("order-").map_or(text, |rest| rest.split_once('-').map_or(rest, |(n, _)| n))
 }
 
 /// A client's request.
@@ -22,11 +21,7 @@ pub fn request(request: &Request) -> String {
 #[must_use]
 pub fn forwarded(request: &Forwarded) -> String {
     let (op, key, n) = (request.op, request.key, request.quantity.get());
-    format!(
-        "{op:?} {} ({key:?}) {n} for {}",
-        short(&request.id),
-        request.buyer
-    )
+    format!("{op:?} {} ({key:?}) {n} for {}", short(&request.id), request.buyer)
 }
 
 /// An answer.

@@ -37,87 +37,24 @@ pub enum WorldEvent {
     Begins(usize),
     Ends(usize),
     Looks,
-    Comes {
-        client: usize,
-    },
-    TimesOut {
-        client: usize,
-        call: u32,
-    },
-    Leaves {
-        client: usize,
-    },
-    AtClient {
-        client: usize,
-        call: u32,
-        answer: Option<Box<SimulatedReply>>,
-    },
-    AtEdge {
-        edge: usize,
-        request: Box<Request>,
-    },
-    Beat {
-        iso: usize,
-        pass: u64,
-    },
-    Look {
-        back: Back,
-    },
-    Due {
-        iso: usize,
-        pass: u64,
-    },
-    Heard {
-        back: Back,
-        answer: Option<Box<SimulatedReply>>,
-    },
-    AtNode {
-        node: usize,
-        life: u64,
-        back: Back,
-        request: Rc<Forwarded>,
-    },
-    HungUp {
-        node: usize,
-        back: Back,
-    },
-    Waited {
-        node: usize,
-        token: u64,
-    },
-    Sweep {
-        node: usize,
-        life: u64,
-    },
-    Pulse {
-        node: usize,
-        life: u64,
-    },
-    Recovers {
-        node: usize,
-        life: u64,
-    },
-    CallEnds {
-        node: usize,
-        call: u64,
-        sent: u32,
-        reply: Result<RedisReply, LedgerFault>,
-    },
-    AtRedis {
-        node: usize,
-        call: u64,
-        sent: u32,
-        life: u64,
-        heard: u64,
-        ask: RedisAsk,
-    },
-    Written {
-        node: usize,
-        call: u64,
-        sent: u32,
-        life: u64,
-        reply: Box<RedisReply>,
-    },
+    Comes { client: usize },
+    TimesOut { client: usize, call: u32 },
+    Leaves { client: usize },
+    AtClient { client: usize, call: u32, answer: Option<Box<SimulatedReply>> },
+    AtEdge { edge: usize, request: Box<Request> },
+    Beat { iso: usize, pass: u64 },
+    Look { back: Back },
+    Due { iso: usize, pass: u64 },
+    Heard { back: Back, answer: Option<Box<SimulatedReply>> },
+    AtNode { node: usize, life: u64, back: Back, request: Rc<Forwarded> },
+    HungUp { node: usize, back: Back },
+    Waited { node: usize, token: u64 },
+    Sweep { node: usize, life: u64 },
+    Pulse { node: usize, life: u64 },
+    Recovers { node: usize, life: u64 },
+    CallEnds { node: usize, call: u64, sent: u32, reply: Result<RedisReply, LedgerFault> },
+    AtRedis { node: usize, call: u64, sent: u32, life: u64, heard: u64, ask: RedisAsk },
+    Written { node: usize, call: u64, sent: u32, life: u64, reply: Box<RedisReply> },
 }
 
 impl WorldEvent {
@@ -203,9 +140,7 @@ pub struct SimulatedWorld<'a> {
 
 impl std::fmt::Debug for SimulatedWorld<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World")
-            .field("now", &self.now)
-            .finish_non_exhaustive()
+        f.debug_struct("World").field("now", &self.now).finish_non_exhaustive()
     }
 }
 
@@ -312,11 +247,7 @@ impl<'a> SimulatedWorld<'a> {
 
     /// Puts an event into the queue, `after` microseconds from now.
     pub(super) fn push(&mut self, after: u64, event: WorldEvent) {
-        let due = Due {
-            at: self.now + after,
-            number: self.number(),
-            event,
-        };
+        let due = Due { at: self.now + after, number: self.number(), event };
         self.queue.push(Reverse(due));
     }
 
@@ -367,11 +298,7 @@ impl<'a> SimulatedWorld<'a> {
             WorldEvent::Comes { client } => self.come(client),
             WorldEvent::TimesOut { client, call } => self.no_answer(client, call),
             WorldEvent::Leaves { client } => self.leaves(client),
-            WorldEvent::AtClient {
-                client,
-                call,
-                answer,
-            } => {
+            WorldEvent::AtClient { client, call, answer } => {
                 self.at_client(client, call, answer.map(|answer| *answer));
             }
             WorldEvent::AtEdge { edge, request } => self.at_edge(edge, *request),
@@ -379,12 +306,7 @@ impl<'a> SimulatedWorld<'a> {
             WorldEvent::Look { back } => self.lookup(back),
             WorldEvent::Due { iso, pass } => self.due(iso, pass),
             WorldEvent::Heard { back, answer } => self.observed(back, answer.map(|answer| *answer)),
-            WorldEvent::AtNode {
-                node,
-                life,
-                back,
-                request,
-            } => {
+            WorldEvent::AtNode { node, life, back, request } => {
                 if self.nodes[node].life == life && self.nodes[node].up {
                     self.at_node(node, back, &request);
                 }
@@ -394,29 +316,13 @@ impl<'a> SimulatedWorld<'a> {
             WorldEvent::Sweep { node, life } => self.sweep(node, life),
             WorldEvent::Pulse { node, life } => self.pulse(node, life),
             WorldEvent::Recovers { node, life } => self.recovers(node, life),
-            WorldEvent::CallEnds {
-                node,
-                call,
-                sent,
-                reply,
-            } => self.call_ends(node, call, sent, reply),
-            WorldEvent::AtRedis {
-                node,
-                call,
-                sent,
-                life,
-                heard,
-                ask,
-            } => {
+            WorldEvent::CallEnds { node, call, sent, reply } => {
+                self.call_ends(node, call, sent, reply)
+            }
+            WorldEvent::AtRedis { node, call, sent, life, heard, ask } => {
                 self.at_redis((node, call, sent), life, (ask, heard));
             }
-            WorldEvent::Written {
-                node,
-                call,
-                sent,
-                life,
-                reply,
-            } => {
+            WorldEvent::Written { node, call, sent, life, reply } => {
                 self.written(node, call, sent, life, *reply);
             }
         }
@@ -427,11 +333,7 @@ impl<'a> SimulatedWorld<'a> {
 
     fn begin(&mut self, index: usize) {
         self.to_come -= 1;
-        let Item {
-            at_ms,
-            number,
-            what,
-        } = &self.scenario.items[index];
+        let Item { at_ms, number, what } = &self.scenario.items[index];
         match what {
             What::Buyer(plan) => {
                 let buyer = BuyerId::parse(&format!("buyer-{}", plan.name)).expect("a buyer id");
@@ -461,8 +363,7 @@ impl<'a> SimulatedWorld<'a> {
         let rows = rows.map(|(n, weight)| OriginRow::new(format!("http://node{n}"), *weight));
         let router = Router::new(rows.collect(), Balance::RoundRobin, None).expect("a table");
         let start = self.stream(&[5, iso as u64]).f64();
-        self.isolates
-            .push(SimulatedIsolate::new(edge, id, router.starting_at(start)));
+        self.isolates.push(SimulatedIsolate::new(edge, id, router.starting_at(start)));
         self.newest_grants.push(0);
         self.edges[edge] = iso;
     }

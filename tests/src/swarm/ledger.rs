@@ -27,18 +27,10 @@ impl ScaleLedger {
     /// A ledger with one sale; `opens_at` 0 = it is open.
     #[must_use]
     pub fn new(tickets: u32, opens_at: UnixMillis, now: UnixMillis) -> Self {
-        let terms = Terms {
-            opens_at,
-            ..Terms::default()
-        };
+        let terms = Terms { opens_at, ..Terms::default() };
         let capacity = Capacity::new(u64::from(tickets)).expect("a capacity");
         let (sale, _) = Sale::create(capacity, terms, opens_at.0 == 0, now);
-        Self {
-            sale,
-            busy_until: 0,
-            granted: Vec::new(),
-            round_trips: 0,
-        }
+        Self { sale, busy_until: 0, granted: Vec::new(), round_trips: 0 }
     }
 
     /// When a call of `orders` orders that comes at `now` is done, in microseconds.

@@ -43,15 +43,8 @@ impl Location {
     /// A location at a distance drawn for it.
     pub fn new(scenario: &ScaleScenario, rng: &mut Rng) -> Self {
         let far = rng.f64() < scenario.far;
-        let one_way_ms = if far {
-            FAR_MS
-        } else {
-            rng.u64(NEAR_MS.0..=NEAR_MS.1)
-        };
-        Self {
-            one_way_us: one_way_ms * 1_000,
-            word: None,
-        }
+        let one_way_ms = if far { FAR_MS } else { rng.u64(NEAR_MS.0..=NEAR_MS.1) };
+        Self { one_way_us: one_way_ms * 1_000, word: None }
     }
 
     /// Whether it is one of the far ones.
@@ -63,11 +56,7 @@ impl Location {
     /// How long one message takes one way, in microseconds.
     pub fn travel(&self, scenario: &ScaleScenario, rng: &mut Rng) -> u64 {
         let jitter = rng.u64(..=self.one_way_us / 10 + 1_000);
-        let late = if rng.f64() < scenario.late {
-            rng.u64(..LATE_MS * 1_000)
-        } else {
-            0
-        };
+        let late = if rng.f64() < scenario.late { rng.u64(..LATE_MS * 1_000) } else { 0 };
         self.one_way_us + jitter + late
     }
 }
@@ -100,7 +89,5 @@ fn router(weights: &[u32], start: f64) -> Router {
         .enumerate()
         .map(|(i, weight)| OriginRow::new(format!("http://node-{i}"), *weight))
         .collect();
-    Router::new(rows, Balance::RoundRobin, None)
-        .expect("a valid table")
-        .starting_at(start)
+    Router::new(rows, Balance::RoundRobin, None).expect("a valid table").starting_at(start)
 }

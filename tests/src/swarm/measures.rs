@@ -106,10 +106,7 @@ impl Measures {
         self.slot(now).asked += 1;
         let idle = now - std::mem::replace(&mut self.last_ask[isolate], now);
         let pause = if idle > PAUSE_US { idle } else { 0 };
-        let (unaware, blind) = (
-            &mut self.unaware_since[isolate],
-            &mut self.blind_since[isolate],
-        );
+        let (unaware, blind) = (&mut self.unaware_since[isolate], &mut self.blind_since[isolate]);
         if *unaware != NEVER {
             *unaware += pause;
         } else if free == 0 && self.sold_out.is_some() && !latched {

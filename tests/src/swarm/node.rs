@@ -96,10 +96,7 @@ impl ScaleNode {
             && let Some(order) = self.queue.pop_front()
         {
             let first = round.batch.is_empty();
-            match self
-                .hint
-                .admit(&mut self.stock, order.key, Quantity::ONE, first, now)
-            {
+            match self.hint.admit(&mut self.stock, order.key, Quantity::ONE, first, now) {
                 Admission::Send => round.batch.push(order),
                 Admission::Refuse(refusal) => round.refused.push((order.request, refusal)),
                 Admission::Later => {

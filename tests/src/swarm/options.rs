@@ -132,6 +132,5 @@ fn change(text: &str) -> Result<(u64, u32), String> {
     let (ms, tickets) = text.split_once(':').ok_or_else(wanted)?;
     let (ms, tickets) = (ms.parse(), tickets.parse());
     let both = ms.ok().zip(tickets.ok());
-    both.filter(|(ms, tickets)| *ms <= 600_000 && *tickets <= 1_000_000)
-        .ok_or_else(wanted)
+    both.filter(|(ms, tickets)| *ms <= 600_000 && *tickets <= 1_000_000).ok_or_else(wanted)
 }

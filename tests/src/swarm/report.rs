@@ -116,34 +116,19 @@ impl ScaleReport {
             format!("{per_ticket:.2} requests to origins a ticket, the goal is 2"),
         );
         let wrong = self.wrong_refusals;
-        check(
-            wrong == 0,
-            format!("{wrong} buyers were refused for good while tickets were free"),
-        );
+        check(wrong == 0, format!("{wrong} buyers were refused for good while tickets were free"));
         check(
             self.unaware_ms <= 1_000,
-            format!(
-                "an edge learned of the sell-out after {} ms",
-                self.unaware_ms
-            ),
+            format!("an edge learned of the sell-out after {} ms", self.unaware_ms),
         );
         check(
             self.unaware_of_return_ms <= 1_000,
-            format!(
-                "an edge learned of a return after {} ms",
-                self.unaware_of_return_ms
-            ),
+            format!("an edge learned of a return after {} ms", self.unaware_of_return_ms),
         );
         let resold = self.resold_ms.unwrap_or(0);
-        check(
-            resold <= 1_000,
-            format!("a returned ticket was sold again after {resold} ms"),
-        );
+        check(resold <= 1_000, format!("a returned ticket was sold again after {resold} ms"));
         let left = u64::from(self.unsold) + self.gave_up;
-        check(
-            left == 0,
-            format!("{left} tickets unsold or buyers without an answer"),
-        );
+        check(left == 0, format!("{left} tickets unsold or buyers without an answer"));
         missed
     }
 }
@@ -152,10 +137,7 @@ impl fmt::Display for ScaleReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |value: Option<u64>| value.map_or("-".to_owned(), |ms| format!("{ms} ms"));
         let rows = [
-            (
-                "tickets sold, unsold",
-                format!("{}, {}", self.sold, self.unsold),
-            ),
+            ("tickets sold, unsold", format!("{}, {}", self.sold, self.unsold)),
             ("attempts of buyers", self.asked.to_string()),
             ("requests to origins", self.origin_requests.to_string()),
             ("  a ticket", format!("{:.2}", self.requests_per_ticket)),
@@ -166,30 +148,15 @@ impl fmt::Display for ScaleReport {
             ("  by node", format!("{:?}", self.by_node)),
             ("ledger round trips", self.ledger_round_trips.to_string()),
             ("busy while tickets were free", self.early_busy.to_string()),
-            (
-                "final refusals while tickets were free",
-                self.wrong_refusals.to_string(),
-            ),
-            (
-                "  within a second after a return",
-                self.refusals_by_old_news.to_string(),
-            ),
+            ("final refusals while tickets were free", self.wrong_refusals.to_string()),
+            ("  within a second after a return", self.refusals_by_old_news.to_string()),
             ("the last ticket went after", ms(self.sold_out_ms)),
-            (
-                "  until the last edge knew",
-                format!("{} ms", self.unaware_ms),
-            ),
+            ("  until the last edge knew", format!("{} ms", self.unaware_ms)),
             ("from a return until it was sold again", ms(self.resold_ms)),
-            (
-                "  until the last edge knew",
-                format!("{} ms", self.unaware_of_return_ms),
-            ),
+            ("  until the last edge knew", format!("{} ms", self.unaware_of_return_ms)),
             (
                 "far edges: part of buyers, of sales",
-                format!(
-                    "{:.3}, {:.3}",
-                    self.far_share_of_buyers, self.far_share_of_sales
-                ),
+                format!("{:.3}, {:.3}", self.far_share_of_buyers, self.far_share_of_sales),
             ),
             ("simulated", format!("{:.2} s", self.seconds)),
         ];

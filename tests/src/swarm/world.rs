@@ -30,11 +30,7 @@ enum Event {
     /// A buyer asks, at an isolate that is chosen then.
     Come { buyer: u32 },
     /// A buyer waited a beat at an isolate.
-    Beat {
-        buyer: u32,
-        isolate: u32,
-        beats: u32,
-    },
+    Beat { buyer: u32, isolate: u32, beats: u32 },
     /// A request reaches its node.
     Arrive { request: u32 },
     /// The node has read it.
@@ -115,9 +111,8 @@ impl<'a> World<'a> {
     fn new(scenario: &'a ScaleScenario) -> Self {
         let mut rng = Rng::with_seed(scenario.seed);
         let crowd = Crowd::new(scenario, &mut rng);
-        let locations: Vec<Location> = (0..scenario.locations)
-            .map(|_| Location::new(scenario, &mut rng))
-            .collect();
+        let locations: Vec<Location> =
+            (0..scenario.locations).map(|_| Location::new(scenario, &mut rng)).collect();
         let isolates: Vec<ScaleIsolate> = (0..scenario.locations * scenario.isolates)
             .map(|number| ScaleIsolate::new(&scenario.weights, number, &mut rng))
             .collect();
@@ -128,11 +123,8 @@ impl<'a> World<'a> {
         let mut ledger = ScaleLedger::new(scenario.tickets, opens_at, UnixMillis(EPOCH_MS));
         let snapshot = ledger.poll(UnixMillis(EPOCH_MS));
         let live: u32 = scenario.weights.iter().sum();
-        let nodes: Vec<ScaleNode> = scenario
-            .weights
-            .iter()
-            .map(|weight| ScaleNode::new(*weight, live, snapshot))
-            .collect();
+        let nodes: Vec<ScaleNode> =
+            scenario.weights.iter().map(|weight| ScaleNode::new(*weight, live, snapshot)).collect();
         let returns = scenario.returns.iter().map(|(ms, n)| (*ms, *n, false));
         let restocks = scenario.restocks.iter().map(|(ms, n)| (*ms, *n, true));
         let mut changes: Vec<_> = returns.chain(restocks).collect();
@@ -159,12 +151,7 @@ impl<'a> World<'a> {
         };
         for index in 0..world.changes.len() {
             let at = world.changes[index].0 * 1_000;
-            world.at(
-                at,
-                Event::Change {
-                    index: index as u32,
-                },
-            );
+            world.at(at, Event::Change { index: index as u32 });
         }
         if scenario.evictions > 0.0 {
             world.at(EVICT_EVERY_US, Event::Evict);
@@ -209,11 +196,7 @@ impl<'a> World<'a> {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Come { buyer } => self.come(buyer),
-            Event::Beat {
-                buyer,
-                isolate,
-                beats,
-            } => {
+            Event::Beat { buyer, isolate, beats } => {
                 self.isolates[isolate as usize].busy -= 1;
                 self.ask(buyer, isolate, beats);
             }
@@ -259,15 +242,9 @@ impl<'a> World<'a> {
             self.measures.ask(index, latched, free, version, self.now);
         }
         let now = self.edge_time(isolate);
-        let ask = Arrival {
-            key: self.scenario.key,
-            beats,
-        };
+        let ask = Arrival { key: self.scenario.key, beats };
         let chance = self.rng.f64();
-        let mut decision = self.isolates[index]
-            .gates
-            .of(&self.sale)
-            .decide(ask, now, chance);
+        let mut decision = self.isolates[index].gates.of(&self.sale).decide(ask, now, chance);
         if decision == GateDecision::Forward && self.take_word(isolate) {
             decision = GateDecision::Refuse(Refusal::SoldOut);
         }
@@ -276,14 +253,7 @@ impl<'a> World<'a> {
             GateDecision::Wait => {
                 self.isolates[index].busy += 1;
                 let beats = beats + 1;
-                self.after(
-                    BEAT_MS * 1_000,
-                    Event::Beat {
-                        buyer,
-                        isolate,
-                        beats,
-                    },
-                );
+                self.after(BEAT_MS * 1_000, Event::Beat { buyer, isolate, beats });
             }
             GateDecision::Refuse(refusal) => self.refused(buyer, refusal, now, true),
         }
@@ -311,32 +281,20 @@ impl<'a> World<'a> {
         };
         gates.observe(&self.sale, &grant, when);
         let latched = gates.of(&self.sale).is_latched();
-        self.measures
-            .observed(isolate as usize, latched, grant.version, self.now);
+        self.measures.observed(isolate as usize, latched, grant.version, self.now);
         latched
     }
 
     fn forward(&mut self, buyer: u32, isolate: u32) {
         let now = self.edge_time(isolate);
-        let sender = RouteKey {
-            ip: None,
-            buyer: None,
-            chance: [self.rng.f64(), self.rng.f64()],
-        };
+        let sender = RouteKey { ip: None, buyer: None, chance: [self.rng.f64(), self.rng.f64()] };
         let edge = &mut self.isolates[isolate as usize];
         edge.busy += 1;
         let lives = edge.lives;
         let picked = edge.router.pick(&sender, Tried::default(), now);
         let node = picked.expect("an origin can be picked");
         let request = self.requests.len() as u32;
-        self.requests.push(Request {
-            buyer,
-            isolate,
-            lives,
-            node,
-            sent: now,
-            answer: None,
-        });
+        self.requests.push(Request { buyer, isolate, lives, node, sent: now, answer: None });
         self.measures.forwarded += 1;
         self.measures.forwarded_after += u64::from(self.measures.sold_out.is_some());
         let travel = self.travel(isolate);
@@ -351,10 +309,7 @@ impl<'a> World<'a> {
     fn read(&mut self, request: u32) {
         self.measures.slot(self.now).reached += 1;
         let node = self.requests[request as usize].node;
-        let order = QueuedBuyer {
-            request,
-            key: self.scenario.key,
-        };
+        let order = QueuedBuyer { request, key: self.scenario.key };
         let now = self.ledger_time();
         if let Some(refusal) = self.nodes[node].receive(order, now, &mut self.rng) {
             self.reply(request, Some(refusal), false);
@@ -372,10 +327,7 @@ impl<'a> World<'a> {
         }
         if self.nodes[node].is_at_ledger() {
             let orders = round.batch.len();
-            self.at_ledger[node] = AtLedger {
-                round,
-                answer: None,
-            };
+            self.at_ledger[node] = AtLedger { round, answer: None };
             let done = self.ledger.done_at(self.now + TO_LEDGER_US, orders);
             self.at(done, Event::Carry { node: node as u32 });
         }
@@ -419,40 +371,25 @@ impl<'a> World<'a> {
         let Request { isolate, node, .. } = self.requests[request as usize];
         let edge = &self.isolates[isolate as usize].id;
         let grant = self.nodes[node].grant(edge, now, &mut self.rng);
-        self.requests[request as usize].answer = Some(Answer {
-            refusal,
-            by_ledger,
-            grant,
-        });
+        self.requests[request as usize].answer = Some(Answer { refusal, by_ledger, grant });
         let travel = self.travel(isolate);
         self.after(travel, Event::Answer { request });
     }
 
     fn answer(&mut self, request: u32) {
-        let Request {
-            buyer,
-            isolate,
-            lives,
-            node,
-            sent,
-            ref mut answer,
-        } = self.requests[request as usize];
+        let Request { buyer, isolate, lives, node, sent, ref mut answer } =
+            self.requests[request as usize];
         let Some(answer) = answer.take() else { return };
         let now = self.edge_time(isolate);
         let edge = &mut self.isolates[isolate as usize];
         edge.busy -= 1;
         if edge.lives == lives {
             edge.router.report(node, AttemptOutcome::Answered, now);
-            let when = Observation {
-                asked: sent,
-                now,
-                chance: self.rng.f64(),
-            };
+            let when = Observation { asked: sent, now, chance: self.rng.f64() };
             edge.gates.observe(&self.sale, &answer.grant, when);
             let latched = edge.gates.of(&self.sale).is_latched();
             let version = answer.grant.version;
-            self.measures
-                .observed(isolate as usize, latched, version, self.now);
+            self.measures.observed(isolate as usize, latched, version, self.now);
         }
         let location = (isolate / self.scenario.isolates) as usize;
         if answer.grant.supply != Supply::Free {

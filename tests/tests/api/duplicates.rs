@@ -13,11 +13,7 @@ const BOB: &str = r#"{"buyer":"bob","quantity":2}"#;
 #[tokio::test]
 async fn duplicates_of_one_key_at_four_nodes_at_once_are_one_order() {
     let shop = Shop::open();
-    shop.create(
-        "twins",
-        r#"{"capacity":1000,"buyer_limit":2,"hold_ms":60000}"#,
-    )
-    .await;
+    shop.create("twins", r#"{"capacity":1000,"buyer_limit":2,"hold_ms":60000}"#).await;
     for round in 0..20 {
         let key = format!("twins-0123456789-{round:04}");
         let body = format!(r#"{{"buyer":"ada-{round}","quantity":2}}"#);
@@ -26,12 +22,7 @@ async fn duplicates_of_one_key_at_four_nodes_at_once_are_one_order() {
             client.order("twins", Some(&key), &body).await.unwrap()
         };
         let answers = join_all((0..16).map(ask)).await;
-        let count = |status| {
-            answers
-                .iter()
-                .filter(|answer| answer.status == status)
-                .count()
-        };
+        let count = |status| answers.iter().filter(|answer| answer.status == status).count();
         assert_eq!((count(StatusCode::CREATED), count(StatusCode::OK)), (1, 15));
         let first: OrderView = answers[0].json().unwrap();
         for answer in &answers {
@@ -57,10 +48,7 @@ async fn a_key_used_for_two_orders_at_once_stands_for_one_of_them() {
             client.order("clash", Some(&key), body).await.unwrap()
         };
         let answers = join_all((0..12).map(ask)).await;
-        let created = answers
-            .iter()
-            .filter(|a| a.status == StatusCode::CREATED)
-            .count();
+        let created = answers.iter().filter(|a| a.status == StatusCode::CREATED).count();
         assert_eq!(created, 1);
         let mut buyers: Vec<String> = Vec::new();
         for answer in &answers {
@@ -78,24 +66,16 @@ async fn a_key_used_for_two_orders_at_once_stands_for_one_of_them() {
 #[tokio::test]
 async fn confirmed_and_cancelled_at_four_nodes_at_once_an_order_has_one_end() {
     let shop = Shop::open();
-    shop.create("race", r#"{"capacity":20,"hold_ms":60000}"#)
-        .await;
+    shop.create("race", r#"{"capacity":20,"hold_ms":60000}"#).await;
     for _ in 0..20 {
         let held = shop.buy("race", r#"{"buyer":"ada"}"#).await;
         let change = async |number: usize| {
-            let verb = if number.is_multiple_of(2) {
-                "confirm"
-            } else {
-                "cancel"
-            };
+            let verb = if number.is_multiple_of(2) { "confirm" } else { "cancel" };
             shop.change(number % 4, &held, verb, "").await
         };
         join_all((0..8).map(change)).await;
         // A confirmed order can be cancelled, a cancelled one not confirmed.
-        assert_eq!(
-            shop.lookup(&held).await.state,
-            shared::OrderState::Cancelled
-        );
+        assert_eq!(shop.lookup(&held).await.state, shared::OrderState::Cancelled);
     }
     let audit = shop.audit("race").await.unwrap();
     assert!(audit.ok && audit.free == 20, "{audit:?}");

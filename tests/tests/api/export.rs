@@ -14,8 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A sale with a confirmed and a cancelled order: five entries.
 async fn with_history() -> Shop {
     let shop = Shop::open();
-    shop.create("told", r#"{"capacity":10,"hold_ms":60000}"#)
-        .await;
+    shop.create("told", r#"{"capacity":10,"hold_ms":60000}"#).await;
     let (paid, given_up) = (shop.buy("told", ADA).await, shop.buy("told", ADA).await);
     shop.change(0, &paid, "confirm", r#"{"quantity":1}"#).await;
     shop.change(0, &given_up, "cancel", "").await;
@@ -23,10 +22,7 @@ async fn with_history() -> Shop {
 }
 
 fn seqs(lines: &[Value]) -> Vec<u64> {
-    lines
-        .iter()
-        .map(|line| line["commit_seq"].as_u64().unwrap())
-        .collect()
+    lines.iter().map(|line| line["commit_seq"].as_u64().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -36,28 +32,13 @@ async fn an_export_tells_each_change_once_and_in_order() {
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
     let told = lines(&ran.stdout);
     assert_eq!(seqs(&told), [1, 2, 3, 4, 5]);
-    let kinds: Vec<&str> = told
-        .iter()
-        .map(|line| line["type"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        kinds,
-        ["sale_created", "held", "held", "confirmed", "cancelled"]
-    );
+    let kinds: Vec<&str> = told.iter().map(|line| line["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["sale_created", "held", "held", "confirmed", "cancelled"]);
     let held = &told[1];
-    assert_eq!(
-        (&held["buyer"], &held["quantity"]),
-        (&"ada".into(), &2.into())
-    );
-    let (at, deadline) = (
-        held["at"].as_u64().unwrap(),
-        held["deadline"].as_u64().unwrap(),
-    );
+    assert_eq!((&held["buyer"], &held["quantity"]), (&"ada".into(), &2.into()));
+    let (at, deadline) = (held["at"].as_u64().unwrap(), held["deadline"].as_u64().unwrap());
     assert_eq!(deadline - at, 60_000);
-    assert_eq!(
-        (&told[3]["quantity"], &told[3]["order_id"]),
-        (&1.into(), &held["order_id"])
-    );
+    assert_eq!((&told[3]["quantity"], &told[3]["order_id"]), (&1.into(), &held["order_id"]));
     // The same lines as the API gives.
     let page = shop.admin(Method::GET, "/told/log", "").await;
     assert_eq!(page.text(), ran.stdout);
@@ -75,26 +56,18 @@ async fn what_was_acknowledged_is_forgotten_and_nothing_else() {
     assert_eq!((&acked["to"], &acked["commit_seq"]), (&3.into(), &5.into()));
     assert_eq!(seqs(&lines(&export(&[]).stdout)), [4, 5]);
     let again = ack("2");
-    assert_eq!(
-        (again.code, seqs(&lines(&export(&[]).stdout))),
-        (0, vec![4, 5])
-    );
+    assert_eq!((again.code, seqs(&lines(&export(&[]).stdout))), (0, vec![4, 5]));
     let gap = export(&["--from", "2"]);
     assert_eq!((gap.code, seqs(&lines(&gap.stdout))), (0, vec![4, 5]));
     assert!(gap.stderr.contains("entries 2 to 3"), "{}", gap.stderr);
     assert_eq!(ack("6").code, 1);
-    assert!(
-        shop.audit("told").await.unwrap().ok,
-        "the audit needs no trimmed entry"
-    );
+    assert!(shop.audit("told").await.unwrap().ok, "the audit needs no trimmed entry");
 }
 
 #[tokio::test]
 async fn a_follower_hears_of_new_changes_and_ends_with_0_on_ctrl_c() {
     let shop = with_history().await;
-    let words = [
-        "orders", "export", "--sale", "told", "--follow", "--from", "5",
-    ];
+    let words = ["orders", "export", "--sale", "told", "--follow", "--from", "5"];
     let mut program = Program::start("lastseat orders export", shop.command(&words)).unwrap();
     let next = |program: &Program| -> Value {
         serde_json::from_str(&program.line(PATIENCE).unwrap()).unwrap()
@@ -102,13 +75,8 @@ async fn a_follower_hears_of_new_changes_and_ends_with_0_on_ctrl_c() {
     assert_eq!(next(&program)["type"], "cancelled");
     let order = shop.buy("told", ADA).await;
     let heard = next(&program);
-    assert_eq!(
-        (&heard["type"], &heard["order_id"]),
-        (&"held".into(), &order.order_id.into())
-    );
-    let ended = program
-        .stop_after(|program| program.signal(Signal::INT))
-        .unwrap();
+    assert_eq!((&heard["type"], &heard["order_id"]), (&"held".into(), &order.order_id.into()));
+    let ended = program.stop_after(|program| program.signal(Signal::INT)).unwrap();
     assert!(ended.success(), "{ended}");
 }
 

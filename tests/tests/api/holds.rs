@@ -19,20 +19,14 @@ async fn a_paid_hold_is_confirmed_once_and_keeps_its_ticket() {
     shop.create("paid", LONG).await;
     let held = shop.buy("paid", ADA).await;
     assert_eq!(held.state, OrderState::Held);
-    assert!(
-        held.expires_at
-            .is_some_and(|at| at.since(held.created_at) == 60_000)
-    );
+    assert!(held.expires_at.is_some_and(|at| at.since(held.created_at) == 60_000));
 
     let confirmed = shop.change(1, &held, "confirm", "").await;
     assert_eq!(confirmed.status, StatusCode::OK, "{}", confirmed.text());
     assert_eq!(confirmed.header(header::IDEMPOTENCY_REPLAYED), "");
     assert_eq!(confirmed.header(header::ANSWERED_BY), "ledger");
     let order: OrderView = confirmed.json().unwrap();
-    assert_eq!(
-        (order.state, order.expires_at),
-        (OrderState::Confirmed, None)
-    );
+    assert_eq!((order.state, order.expires_at), (OrderState::Confirmed, None));
 
     for node in 0..4 {
         let again = shop.change(node, &held, "confirm", "{}").await;
@@ -41,10 +35,7 @@ async fn a_paid_hold_is_confirmed_once_and_keeps_its_ticket() {
     }
     assert_no(&shop.change(2, &held, "extend", "").await, Code::WrongState);
     assert_eq!(shop.lookup(&held).await, order);
-    assert_eq!(
-        shop.events("paid").await,
-        ["sale_created", "held", "confirmed"]
-    );
+    assert_eq!(shop.events("paid").await, ["sale_created", "held", "confirmed"]);
     assert!(shop.audit("paid").await.unwrap().ok);
 }
 
@@ -59,26 +50,17 @@ async fn a_cancelled_ticket_is_sold_again_to_somebody_else() {
     // Whoever knows the id may give it back: no token.
     let cancelled = shop.change(0, &held, "cancel", "").await;
     assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text());
-    assert_eq!(
-        cancelled.json::<OrderView>().unwrap().state,
-        OrderState::Cancelled
-    );
+    assert_eq!(cancelled.json::<OrderView>().unwrap().state, OrderState::Cancelled);
     let again = shop.change(3, &held, "cancel", "").await;
     assert_eq!(again.header(header::IDEMPOTENCY_REPLAYED), "true");
-    assert_no(
-        &shop.change(3, &held, "confirm", "").await,
-        Code::WrongState,
-    );
+    assert_no(&shop.change(3, &held, "confirm", "").await, Code::WrongState);
 
     let sold = shop.buy("back", BOB).await;
     let confirmed = shop.change(2, &sold, "confirm", "").await;
     assert_eq!(confirmed.status, StatusCode::OK);
     // A confirmed one can be given back, too.
     let refunded = shop.change(1, &sold, "cancel", "").await;
-    assert_eq!(
-        refunded.json::<OrderView>().unwrap().state,
-        OrderState::Cancelled
-    );
+    assert_eq!(refunded.json::<OrderView>().unwrap().state, OrderState::Cancelled);
     let report = shop.report("back").await;
     assert_eq!((&report["free"], &report["held"]), (&1.into(), &0.into()));
     assert!(shop.audit("back").await.unwrap().ok);
@@ -90,16 +72,10 @@ async fn a_late_payment_takes_the_ticket_again_while_it_is_free() {
     shop.create("late", SHORT).await;
     let held = shop.buy("late", ADA).await;
     shop.expired(&held).await;
-    assert_no(
-        &shop.change(0, &held, "extend", "").await,
-        Code::HoldExpired,
-    );
+    assert_no(&shop.change(0, &held, "extend", "").await, Code::HoldExpired);
     let confirmed = shop.change(0, &held, "confirm", "").await;
     assert_eq!(confirmed.status, StatusCode::OK, "{}", confirmed.text());
-    assert_eq!(
-        confirmed.json::<OrderView>().unwrap().state,
-        OrderState::Confirmed
-    );
+    assert_eq!(confirmed.json::<OrderView>().unwrap().state, OrderState::Confirmed);
     let events = shop.events("late").await;
     assert_eq!(events, ["sale_created", "held", "expired", "retaken"]);
     assert!(shop.audit("late").await.unwrap().ok);
@@ -116,30 +92,19 @@ async fn a_late_payment_without_a_ticket_is_refused_for_good() {
         shop.order(0, "gone", BOB).await.json().ok()
     })
     .await;
-    assert_no(
-        &shop.change(1, &held, "confirm", "").await,
-        Code::HoldExpired,
-    );
+    assert_no(&shop.change(1, &held, "confirm", "").await, Code::HoldExpired);
     // By now the shop may be refunding: a ticket that comes back changes nothing.
     shop.change(0, &bob, "cancel", "").await;
-    assert_no(
-        &shop.change(2, &held, "confirm", "").await,
-        Code::HoldExpired,
-    );
+    assert_no(&shop.change(2, &held, "confirm", "").await, Code::HoldExpired);
     assert_eq!(shop.lookup(&held).await.state, OrderState::Expired);
-    assert!(
-        shop.events("gone")
-            .await
-            .contains(&"refused_late".to_owned())
-    );
+    assert!(shop.events("gone").await.contains(&"refused_late".to_owned()));
     assert!(shop.audit("gone").await.unwrap().ok);
 }
 
 #[tokio::test]
 async fn a_hold_is_extended_until_it_is_three_hold_times_old() {
     let shop = Shop::open();
-    shop.create("longer", r#"{"capacity":1,"hold_ms":1000}"#)
-        .await;
+    shop.create("longer", r#"{"capacity":1,"hold_ms":1000}"#).await;
     let held = shop.buy("longer", ADA).await;
     let last = held.created_at.plus(3_000);
     let mut deadline = held.expires_at.unwrap();
@@ -148,11 +113,7 @@ async fn a_hold_is_extended_until_it_is_three_hold_times_old() {
         let extended = shop.change(0, &held, "extend", "").await;
         assert_eq!(extended.status, StatusCode::OK, "{}", extended.text());
         let order: OrderView = extended.json().unwrap();
-        assert!(
-            order
-                .expires_at
-                .is_some_and(|at| at > deadline && at <= last)
-        );
+        assert!(order.expires_at.is_some_and(|at| at > deadline && at <= last));
         deadline = order.expires_at.unwrap();
     }
     assert_no(&shop.change(1, &held, "extend", "").await, Code::HoldLimit);
@@ -161,13 +122,9 @@ async fn a_hold_is_extended_until_it_is_three_hold_times_old() {
 #[tokio::test]
 async fn a_part_of_an_order_is_confirmed_and_the_rest_returns() {
     let shop = Shop::open();
-    shop.create("part", r#"{"capacity":3,"hold_ms":60000}"#)
-        .await;
+    shop.create("part", r#"{"capacity":3,"hold_ms":60000}"#).await;
     let held = shop.buy("part", r#"{"buyer":"ada","quantity":3}"#).await;
-    assert_no(
-        &shop.change(0, &held, "confirm", r#"{"quantity":4}"#).await,
-        Code::WrongState,
-    );
+    assert_no(&shop.change(0, &held, "confirm", r#"{"quantity":4}"#).await, Code::WrongState);
     let confirmed = shop.change(0, &held, "confirm", r#"{"quantity":1}"#).await;
     assert_eq!(confirmed.json::<OrderView>().unwrap().quantity, 1);
     let report = shop.report("part").await;
@@ -182,14 +139,8 @@ async fn what_is_unknown_or_senseless_is_told_so_and_changes_nothing() {
     let shop = Shop::open();
     shop.create("known", LONG).await;
     let held = shop.buy("known", ADA).await;
-    let stranger = OrderView {
-        order_id: "0123456789abcdef".to_owned(),
-        ..held.clone()
-    };
-    let elsewhere = OrderView {
-        sale: "nowhere".to_owned(),
-        ..held.clone()
-    };
+    let stranger = OrderView { order_id: "0123456789abcdef".to_owned(), ..held.clone() };
+    let elsewhere = OrderView { sale: "nowhere".to_owned(), ..held.clone() };
     for verb in ["confirm", "extend", "cancel"] {
         let unknown = shop.change(0, &stranger, verb, "").await;
         // Cancelling what is not there yet is how a client makes sure that it never will be.
@@ -198,24 +149,12 @@ async fn what_is_unknown_or_senseless_is_told_so_and_changes_nothing() {
         } else {
             assert_no(&unknown, Code::UnknownOrder);
         }
-        assert_no(
-            &shop.change(0, &elsewhere, verb, "").await,
-            Code::UnknownSale,
-        );
+        assert_no(&shop.change(0, &elsewhere, verb, "").await, Code::UnknownSale);
         // A partial cancel does not exist; whoever asks for it must not lose the whole order.
-        for body in [
-            r#"{"quantity":0}"#,
-            r#"{"qty":1}"#,
-            "[]",
-            "{",
-            r#"{"quantity":"1"}"#,
-        ] {
+        for body in [r#"{"quantity":0}"#, r#"{"qty":1}"#, "[]", "{", r#"{"quantity":"1"}"#] {
             let answer = shop.change(0, &held, verb, body).await;
             assert_no(&answer, Code::Invalid);
-            assert_eq!(
-                answer.problem().unwrap().order_id,
-                Some(held.order_id.clone())
-            );
+            assert_eq!(answer.problem().unwrap().order_id, Some(held.order_id.clone()));
         }
     }
     let cancel = shop.change(0, &held, "cancel", r#"{"quantity":1}"#).await;
@@ -279,8 +218,7 @@ async fn a_buyer_who_orders_and_cancels_in_a_loop_is_stopped_and_others_are_not(
 #[tokio::test]
 async fn a_hold_is_made_longer_by_the_hold_time_that_its_buyer_was_given() {
     let shop = Shop::open();
-    shop.create("terms", r#"{"capacity":2,"hold_ms":60000}"#)
-        .await;
+    shop.create("terms", r#"{"capacity":2,"hold_ms":60000}"#).await;
     let held = shop.buy("terms", ADA).await;
     let terms = shop.admin(Method::PATCH, "/terms", r#"{"hold_ms":600000}"#);
     let terms = terms.await;

@@ -23,8 +23,7 @@ async fn moved(shop: &Shop, verb: &str, state: &str) -> bool {
 #[tokio::test]
 async fn a_sale_goes_scheduled_open_paused_open_closed_and_no_other_way() {
     let shop = Shop::open();
-    shop.create("way", r#"{"capacity":100000,"opens_at":9000000000000}"#)
-        .await;
+    shop.create("way", r#"{"capacity":100000,"opens_at":9000000000000}"#).await;
     assert_no(&shop.order(1, "way", ADA).await, Code::NotOpen);
     let early = shop.admin(Method::POST, "/way/pause", "").await;
     assert_no(&early, Code::BadTransition);
@@ -52,13 +51,8 @@ async fn a_sale_goes_scheduled_open_paused_open_closed_and_no_other_way() {
         })
         .await;
     }
-    assert_no(
-        &shop.admin(Method::POST, "/way/open", "").await,
-        Code::BadTransition,
-    );
-    let restock = shop
-        .admin(Method::POST, "/way/restock", r#"{"capacity":9}"#)
-        .await;
+    assert_no(&shop.admin(Method::POST, "/way/open", "").await, Code::BadTransition);
+    let restock = shop.admin(Method::POST, "/way/restock", r#"{"capacity":9}"#).await;
     assert_no(&restock, Code::BadTransition);
     assert!(shop.audit("way").await.unwrap().ok);
 }
@@ -77,22 +71,13 @@ async fn the_capacity_grows_and_shrinks_down_to_what_is_taken() {
     assert_eq!(again.header(header::IDEMPOTENCY_REPLAYED), "true");
     shop.buy("stock", ADA).await;
 
-    for body in [
-        r#"{"capacity":3}"#,
-        r#"{"add":-2}"#,
-        r#"{"add":-1000000000}"#,
-    ] {
+    for body in [r#"{"capacity":3}"#, r#"{"add":-2}"#, r#"{"add":-1000000000}"#] {
         let answer = restock(body).await;
         assert_no(&answer, Code::CapacityTaken);
         assert!(answer.text().contains("the 4 tickets"), "{}", answer.text());
     }
-    for body in [
-        "",
-        "{}",
-        r#"{"capacity":1,"add":1}"#,
-        r#"{"add":0.5}"#,
-        r#"{"add":-9000000000}"#,
-    ] {
+    for body in ["", "{}", r#"{"capacity":1,"add":1}"#, r#"{"add":0.5}"#, r#"{"add":-9000000000}"#]
+    {
         assert_no(&restock(body).await, Code::Invalid);
     }
     assert_no(&restock(r#"{"add":1000000000}"#).await, Code::BadTerms);
@@ -136,20 +121,13 @@ async fn terms_change_while_the_sale_is_open_and_orders_that_exist_keep_theirs()
     let answer = set(body).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     let report: Value = answer.json().unwrap();
-    assert_eq!(
-        (&report["order_limit"], &report["buyer_limit"]),
-        (&2.into(), &6.into())
-    );
+    assert_eq!((&report["order_limit"], &report["buyer_limit"]), (&2.into(), &6.into()));
     assert_eq!(report["version"], before + 1);
     assert_eq!(set(body).await.header(header::IDEMPOTENCY_REPLAYED), "true");
 
-    let three = shop
-        .order(1, "terms", r#"{"buyer":"bob","quantity":3}"#)
-        .await;
+    let three = shop.order(1, "terms", r#"{"buyer":"bob","quantity":3}"#).await;
     assert_no(&three, Code::OrderLimit);
-    let two = shop
-        .order(2, "terms", r#"{"buyer":"ada","quantity":2}"#)
-        .await;
+    let two = shop.order(2, "terms", r#"{"buyer":"ada","quantity":2}"#).await;
     assert_no(&two, Code::BuyerLimit);
     assert!(shop.buy("terms", ADA).await.expires_at.is_some());
     assert_eq!(shop.lookup(&sold).await, sold);
@@ -163,14 +141,8 @@ async fn terms_change_while_the_sale_is_open_and_orders_that_exist_keep_theirs()
     ] {
         assert_no(&set(body).await, Code::Invalid);
     }
-    assert_eq!(
-        set(r#"{"opens_at":8000000000000}"#).await.status,
-        StatusCode::OK
-    );
-    for body in [
-        r#"{"opens_at":5,"closes_at":4}"#,
-        r#"{"closes_at":7000000000000}"#,
-    ] {
+    assert_eq!(set(r#"{"opens_at":8000000000000}"#).await.status, StatusCode::OK);
+    for body in [r#"{"opens_at":5,"closes_at":4}"#, r#"{"closes_at":7000000000000}"#] {
         assert_no(&set(body).await, Code::BadTerms);
     }
     shop.admin(Method::POST, "/terms/close", "{}").await;
@@ -194,10 +166,7 @@ async fn operators_list_sales_and_read_the_log_in_bounded_pages() {
     assert_eq!(list("?after=three").await, ["two"]);
 
     let orders = join_all((0..9).map(|_| shop.buy("one", ADA))).await;
-    let page = async |query: &str| {
-        shop.admin(Method::GET, &format!("/one/log{query}"), "")
-            .await
-    };
+    let page = async |query: &str| shop.admin(Method::GET, &format!("/one/log{query}"), "").await;
     let (mut from, mut all) = (1, Vec::new());
     loop {
         let answer = page(&format!("?from={from}&limit=2")).await;
@@ -208,28 +177,20 @@ async fn operators_list_sales_and_read_the_log_in_bounded_pages() {
         all.extend(lines);
     }
     assert_eq!(all.len(), 10);
-    assert_eq!(
-        (&all[0]["type"], &all[0]["capacity"]),
-        (&"sale_created".into(), &50.into())
-    );
+    assert_eq!((&all[0]["type"], &all[0]["capacity"]), (&"sale_created".into(), &50.into()));
     let of = |order: &str| all.iter().filter(|line| line["order_id"] == order).count();
     assert!(orders.iter().all(|order| of(&order.order_id) == 1));
 
     assert_no(&page("?from=x").await, Code::Invalid);
     assert_no(&page("?limit=0").await, Code::Invalid);
     assert_no(&page("?until=5").await, Code::Invalid);
-    assert_no(
-        &shop.admin(Method::GET, "/none/log", "").await,
-        Code::UnknownSale,
-    );
+    assert_no(&shop.admin(Method::GET, "/none/log", "").await, Code::UnknownSale);
     for verb in ["open", "pause", "close"] {
         let answer = shop.admin(Method::POST, &format!("/none/{verb}"), "").await;
         assert_no(&answer, Code::UnknownSale);
     }
     let id = &orders[0].order_id;
-    let order = shop
-        .admin(Method::GET, &format!("/one/orders/{id}"), "")
-        .await;
+    let order = shop.admin(Method::GET, &format!("/one/orders/{id}"), "").await;
     assert_eq!(order.json::<Value>().unwrap()["buyer"], "ada");
 }
 
@@ -237,11 +198,7 @@ async fn operators_list_sales_and_read_the_log_in_bounded_pages() {
 async fn a_crowd_that_reloads_the_page_asks_the_ledger_ten_times_a_second() {
     let shop = Shop::open();
     shop.create("page", r#"{"capacity":50}"#).await;
-    let calls = async || {
-        shop.count("lastseat_ledger_calls_total", &["snapshot"])
-            .await
-            .unwrap()
-    };
+    let calls = async || shop.count("lastseat_ledger_calls_total", &["snapshot"]).await.unwrap();
     let mut client = HttpClient::new(&shop.nodes[0].url).unwrap();
     client.get("/v1/sales/page").await.unwrap();
     let (before, started) = (calls().await, Instant::now());
@@ -253,10 +210,7 @@ async fn a_crowd_that_reloads_the_page_asks_the_ledger_ten_times_a_second() {
     }
     let allowed = started.elapsed().as_millis() as u64 / 100 + 1;
     let asked = calls().await - before;
-    assert!(
-        asked <= allowed,
-        "asked {asked} times, {allowed} are allowed"
-    );
+    assert!(asked <= allowed, "asked {asked} times, {allowed} are allowed");
     assert!(by_ledger <= asked, "{by_ledger} answers, {asked} questions");
 }
 

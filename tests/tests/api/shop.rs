@@ -147,10 +147,7 @@ impl Shop {
 
 async fn send(url: &str, method: Method, path: &str, token: Option<&str>, body: &str) -> HttpReply {
     let bearer = token.map(|token| format!("Bearer {token}"));
-    let headers: Vec<_> = bearer
-        .iter()
-        .map(|b| ("authorization", b.as_str()))
-        .collect();
+    let headers: Vec<_> = bearer.iter().map(|b| ("authorization", b.as_str())).collect();
     let asked = request(method, path, &headers, body).unwrap();
     HttpClient::new(url).unwrap().send(asked).await.unwrap()
 }
@@ -162,9 +159,7 @@ pub(crate) fn path_of(order: &OrderView) -> String {
 
 /// Each line of NDJSON.
 pub(crate) fn lines(text: &str) -> Vec<Value> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Expects a "no" with this code.

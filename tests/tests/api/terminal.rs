@@ -18,17 +18,8 @@ fn data(ran: &Ran) -> Value {
 /// Expects that a command said why not, on stderr alone.
 #[track_caller]
 fn assert_fails(ran: &Ran, code: i32, word: &str) {
-    assert_eq!(
-        (ran.code, ran.stdout.as_str()),
-        (code, ""),
-        "{}",
-        ran.stderr
-    );
-    assert!(
-        ran.stderr.contains(word),
-        "{word:?} is missing in: {}",
-        ran.stderr
-    );
+    assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains(word), "{word:?} is missing in: {}", ran.stderr);
     assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
 }
 
@@ -39,17 +30,9 @@ async fn a_sale_is_run_from_the_terminal_and_stdout_is_pure_json() {
         let words: Vec<&str> = line.split(' ').chain(["--json"]).collect();
         shop.run(&words)
     };
-    let created = data(&run(
-        "sale create spring --capacity 10 --hold 10m --opens-at +1h",
-    ));
-    assert_eq!(
-        (&created["state"], &created["hold_ms"]),
-        (&"scheduled".into(), &600_000.into())
-    );
-    let (opens_at, now) = (
-        created["opens_at"].as_u64().unwrap(),
-        created["now"].as_u64().unwrap(),
-    );
+    let created = data(&run("sale create spring --capacity 10 --hold 10m --opens-at +1h"));
+    assert_eq!((&created["state"], &created["hold_ms"]), (&"scheduled".into(), &600_000.into()));
+    let (opens_at, now) = (created["opens_at"].as_u64().unwrap(), created["now"].as_u64().unwrap());
     assert!((3_590_000..=3_600_000).contains(&(opens_at - now)));
     for (line, field, value) in [
         ("sale open spring", "state", Value::from("open")),
@@ -58,11 +41,7 @@ async fn a_sale_is_run_from_the_terminal_and_stdout_is_pure_json() {
         ("sale open spring", "state", "open".into()),
         ("sale restock spring --capacity 12", "capacity", 12.into()),
         ("sale restock spring --add -2", "capacity", 10.into()),
-        (
-            "sale set spring --buyer-limit 4 --hold 90s",
-            "hold_ms",
-            90_000.into(),
-        ),
+        ("sale set spring --buyer-limit 4 --hold 90s", "hold_ms", 90_000.into()),
         (
             "sale set spring --closes-at 2099-01-01T00:00:00Z",
             "closes_at",
@@ -84,23 +63,16 @@ async fn a_sale_is_run_from_the_terminal_and_stdout_is_pure_json() {
     assert_eq!(order("confirm --quantity 1", &paid.order_id)["quantity"], 1);
     assert_eq!(order("cancel", &given_up.order_id)["state"], "cancelled");
     let audit = data(&run("audit --sale spring"));
-    assert_eq!(
-        (&audit["ok"], &audit["confirmed"]),
-        (&true.into(), &1.into())
-    );
+    assert_eq!((&audit["ok"], &audit["confirmed"]), (&true.into(), &1.into()));
     assert_eq!(data(&run("sale close spring"))["state"], "closed");
     let watched = data(&run("sale watch spring"));
-    assert_eq!(
-        (&watched["state"], &watched["orders"]),
-        (&"closed".into(), &2.into())
-    );
+    assert_eq!((&watched["state"], &watched["orders"]), (&"closed".into(), &2.into()));
 }
 
 #[tokio::test]
 async fn a_command_that_is_refused_ends_with_1_and_one_that_makes_no_sense_with_2() {
     let shop = Shop::open();
-    shop.create("small", r#"{"capacity":2,"hold_ms":60000}"#)
-        .await;
+    shop.create("small", r#"{"capacity":2,"hold_ms":60000}"#).await;
     let held = shop.buy("small", ADA).await;
     let id = held.order_id.as_str();
     for (line, code, word) in [
@@ -109,17 +81,9 @@ async fn a_command_that_is_refused_ends_with_1_and_one_that_makes_no_sense_with_
         ("sale restock small --capacity 1", 1, "capacity_taken"),
         ("sale restock small --add -1", 1, "capacity_taken"),
         ("sale create small --capacity 3", 1, "sale_exists"),
-        (
-            "orders confirm 0123456789abcdef --sale small",
-            1,
-            "unknown_order",
-        ),
+        ("orders confirm 0123456789abcdef --sale small", 1, "unknown_order"),
         ("orders show 0123456789abcdef --sale small", 1, "no order"),
-        (
-            &format!("orders confirm {id} --sale small --quantity 3"),
-            1,
-            "wrong_state",
-        ),
+        (&format!("orders confirm {id} --sale small --quantity 3"), 1, "wrong_state"),
         ("orders ack --sale small --to 99", 1, "ends at 2"),
         ("orders export --sale none", 1, "no sale none"),
         ("audit --sale none", 2, "no sale none"),
@@ -127,55 +91,31 @@ async fn a_command_that_is_refused_ends_with_1_and_one_that_makes_no_sense_with_
         ("sale restock small --capacity 1 --add 1", 2, "--add"),
         ("sale set small", 2, "at least one"),
         ("sale set small --hold 1y", 2, "10m"),
-        (
-            "sale set small --opens-at tomorrow",
-            2,
-            "2026-11-23T10:00:00Z",
-        ),
+        ("sale set small --opens-at tomorrow", 2, "2026-11-23T10:00:00Z"),
         ("sale set small --order-limit 0", 2, "order_limit"),
         ("sale show a{b", 2, "sale id"),
         ("orders cancel short --sale small", 2, "order id"),
-        (
-            &format!("orders confirm {id} --sale small --quantity 0"),
-            2,
-            "quantity",
-        ),
+        (&format!("orders confirm {id} --sale small --quantity 0"), 2, "quantity"),
         ("sale list --redis-url nonsense", 2, "redis://"),
-        (
-            "sale list --redis-url redis://127.0.0.1:1/",
-            1,
-            "no Redis answers",
-        ),
-        (
-            "audit --sale small --redis-url redis://127.0.0.1:1/",
-            2,
-            "no Redis answers",
-        ),
+        ("sale list --redis-url redis://127.0.0.1:1/", 1, "no Redis answers"),
+        ("audit --sale small --redis-url redis://127.0.0.1:1/", 2, "no Redis answers"),
         ("completions powershell", 2, "fish"),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         assert_fails(&shop.run(&words), code, word);
     }
-    assert_eq!(
-        shop.lookup(&held).await,
-        held,
-        "nothing of that changed anything"
-    );
+    assert_eq!(shop.lookup(&held).await, held, "nothing of that changed anything");
 }
 
 #[tokio::test]
 async fn a_watched_sale_prints_a_line_a_second_until_it_is_closed() {
     let shop = Shop::open();
-    shop.create("watched", r#"{"capacity":7,"hold_ms":60000}"#)
-        .await;
+    shop.create("watched", r#"{"capacity":7,"hold_ms":60000}"#).await;
     let watch = shop.command(&["sale", "watch", "watched"]);
     let mut program = Program::start("lastseat sale watch", watch).unwrap();
     let patience = Duration::from_secs(5);
     let first = program.line(patience).unwrap();
-    assert!(
-        first.contains("open      7 = 7 free + 0 held + 0 confirmed"),
-        "{first}"
-    );
+    assert!(first.contains("open      7 = 7 free + 0 held + 0 confirmed"), "{first}");
     shop.buy("watched", ADA).await;
     let second = program.line(patience).unwrap();
     assert!(second.contains("7 = 5 free + 2 held"), "{second}");
@@ -194,17 +134,14 @@ async fn ctrl_c_ends_a_watch_with_0() {
     let mut program = Program::start("lastseat sale watch", watch).unwrap();
     let line: Value = serde_json::from_str(&program.line(Duration::from_secs(5)).unwrap()).unwrap();
     assert_eq!(line["capacity"], 7);
-    let ended = program
-        .stop_after(|program| program.signal(Signal::INT))
-        .unwrap();
+    let ended = program.stop_after(|program| program.signal(Signal::INT)).unwrap();
     assert!(ended.success(), "{ended}");
 }
 
 #[tokio::test]
 async fn top_shows_the_whole_cluster_once_each_second_and_as_json() {
     let shop = Shop::open();
-    shop.create("watched", r#"{"capacity":7,"hold_ms":60000}"#)
-        .await;
+    shop.create("watched", r#"{"capacity":7,"hold_ms":60000}"#).await;
     shop.buy("watched", ADA).await;
     lastseat_tests::harness::wait::until("all nodes have said how they are", || {
         let status = data(&shop.run(&["top", "--json", "--once"]));
@@ -219,10 +156,7 @@ async fn top_shows_the_whole_cluster_once_each_second_and_as_json() {
     let mut program = Program::start("lastseat top", top).unwrap();
     let patience = Duration::from_secs(5);
     let first = program.line(patience).unwrap();
-    assert!(
-        first.contains("watched  open  7 = 5 free + 2 held + 0 confirmed"),
-        "{first}"
-    );
+    assert!(first.contains("watched  open  7 = 5 free + 2 held + 0 confirmed"), "{first}");
     assert!(first.contains("nodes 4/4 live"), "{first}");
     let second = program.line(patience).unwrap();
     assert!(second.contains("granted 1 (0/s)"), "{second}");
@@ -244,11 +178,9 @@ fn manual_pages_are_written_for_each_command() {
     };
     let ran = run(&place.path().join("man1"));
     assert!(ran.status.success() && ran.stdout.is_empty());
-    for (page, word) in [
-        ("lastseat.1", "top"),
-        ("lastseat-top.1", "once"),
-        ("lastseat-sale-create.1", "capacity"),
-    ] {
+    for (page, word) in
+        [("lastseat.1", "top"), ("lastseat-top.1", "once"), ("lastseat-sale-create.1", "capacity")]
+    {
         let text = std::fs::read_to_string(place.path().join("man1").join(page)).unwrap();
         assert!(text.starts_with(".ie") && text.contains(".TH"), "{page}");
         assert!(text.contains(word), "{page}");
@@ -263,20 +195,13 @@ fn manual_pages_are_written_for_each_command() {
 #[test]
 fn completions_are_printed_for_each_shell() {
     let program = lastseat_tests::harness::paths::lastseat().unwrap();
-    for (shell, word) in [
-        ("bash", "complete -F"),
-        ("zsh", "#compdef lastseat"),
-        ("fish", "complete -c"),
-    ] {
-        let ran = std::process::Command::new(&program)
-            .args(["completions", shell])
-            .output()
-            .unwrap();
+    for (shell, word) in
+        [("bash", "complete -F"), ("zsh", "#compdef lastseat"), ("fish", "complete -c")]
+    {
+        let ran =
+            std::process::Command::new(&program).args(["completions", shell]).output().unwrap();
         let script = String::from_utf8(ran.stdout).unwrap();
         assert!(ran.status.success() && ran.stderr.is_empty());
-        assert!(
-            script.contains(word) && script.contains("restock"),
-            "{shell}"
-        );
+        assert!(script.contains(word) && script.contains("restock"), "{shell}");
     }
 }

@@ -27,17 +27,12 @@ async fn only_the_shop_confirms_and_only_operators_change_a_sale() {
         assert!(answer.text().contains("shop token"), "{}", answer.text());
     }
     assert_eq!(shop.lookup(&held).await, held);
-    let answer = shop
-        .send(0, (Method::POST, &path), Some(SHOP_TOKEN), "")
-        .await;
+    let answer = shop.send(0, (Method::POST, &path), Some(SHOP_TOKEN), "").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
 
     let mut operators = HttpClient::new(&shop.nodes[0].admin).unwrap();
     for path in ["", "/guarded", "/guarded/log", "/guarded/audit"] {
-        let answer = operators
-            .get(&format!("/v1/admin/sales{path}"))
-            .await
-            .unwrap();
+        let answer = operators.get(&format!("/v1/admin/sales{path}")).await.unwrap();
         assert_no(&answer, Code::Unauthorized);
     }
     for verb in ["open", "pause", "close", "restock"] {
@@ -80,11 +75,7 @@ fn a_cluster_makes_its_tokens_once_and_its_nodes_name_themselves_in_the_log() {
         assert_ne!(roster["shop_token"], roster["admin_token"]);
         until("both nodes have said something", || {
             let notes = program.notes();
-            let named = |node| {
-                notes
-                    .lines()
-                    .any(|line| line.contains(&format!("Z node {node} ")))
-            };
+            let named = |node| notes.lines().any(|line| line.contains(&format!("Z node {node} ")));
             (named(1) && named(2)).then_some(())
         });
         program.stop().unwrap();

@@ -54,9 +54,7 @@ fn damage(
     plans: &[Plans],
 ) -> Damage {
     let words = |line: &&str| {
-        line.split(' ')
-            .map(|word| word.replace('~', " ").replace('|', "\n"))
-            .collect()
+        line.split(' ').map(|word| word.replace('~', " ").replace('|', "\n")).collect()
     };
     Damage {
         name,
@@ -96,24 +94,14 @@ fn of_the_sale() -> Vec<Damage> {
     for field in NUMBERS.into_iter().chain(["state"]) {
         let words: &'static str = format!("field {field} of the sale is missing").leak();
         let line = format!("HDEL :sale {field}");
-        all.push(damage(
-            words,
-            &[&line],
-            &[(FieldMissing, words)],
-            &[NOTHING],
-        ));
+        all.push(damage(words, &[&line], &[(FieldMissing, words)], &[NOTHING]));
     }
     for field in NUMBERS {
         for value in ["", "x", "-1", "1.5", "1e3", "999999999999999999999"] {
             let words: &'static str =
                 format!("field {field} of the sale is not a whole number").leak();
             let line = format!("HSET :sale {field} {value}");
-            all.push(damage(
-                words,
-                &[&line],
-                &[(FieldInvalid, words)],
-                &[NOTHING],
-            ));
+            all.push(damage(words, &[&line], &[(FieldInvalid, words)], &[NOTHING]));
         }
     }
     all.extend([
@@ -153,10 +141,7 @@ fn of_the_sale() -> Vec<Damage> {
         damage(
             "another capacity than in the log",
             &["HSET :sale capacity 30"],
-            &[(
-                FieldAgainstLog,
-                "capacity: the log says 20, the sale says 30",
-            )],
+            &[(FieldAgainstLog, "capacity: the log says 20, the sale says 30")],
             &[
                 Plans::Refuses(With::Nothing, "choose with --capacity"),
                 Plans::Repairs(With::Capacity(30)),
@@ -166,19 +151,13 @@ fn of_the_sale() -> Vec<Damage> {
         damage(
             "another state than in the log",
             &["HSET :sale state scheduled"],
-            &[(
-                FieldAgainstLog,
-                "state: the log says open, the sale says scheduled",
-            )],
+            &[(FieldAgainstLog, "state: the log says open, the sale says scheduled")],
             &[NOTHING],
         ),
         damage(
             "other terms than in the log",
             &["HSET :sale buyer_limit 9"],
-            &[(
-                FieldAgainstLog,
-                "buyer_limit: the log says 3, the sale says 9",
-            )],
+            &[(FieldAgainstLog, "buyer_limit: the log says 3, the sale says 9")],
             &[NOTHING],
         ),
         damage(
@@ -187,20 +166,12 @@ fn of_the_sale() -> Vec<Damage> {
             &[(AcknowledgedAhead, "up to 99, the sale is at 6")],
             &[NOTHING],
         ),
-        damage(
-            "no sale",
-            &["DEL :sale"],
-            &[(SaleMissing, ":sale is missing")],
-            &[NOTHING],
-        ),
+        damage("no sale", &["DEL :sale"], &[(SaleMissing, ":sale is missing")], &[NOTHING]),
         damage(
             "no sale, and a log that begins late",
             &["DEL :sale", "XTRIM :log MINID 3-0"],
             &[(SaleMissing, ":sale is missing")],
-            &[Plans::Refuses(
-                With::Capacity(20),
-                "terms of the sale are damaged",
-            )],
+            &[Plans::Refuses(With::Capacity(20), "terms of the sale are damaged")],
         ),
     ]);
     all
@@ -209,18 +180,10 @@ fn of_the_sale() -> Vec<Damage> {
 fn of_types() -> Vec<Damage> {
     let mut all = Vec::new();
     let keys = ["sale", "orders", "buyers", "holds", "log"];
-    for (key, kind) in keys
-        .into_iter()
-        .zip(["hash", "hash", "hash", "zset", "stream"])
-    {
+    for (key, kind) in keys.into_iter().zip(["hash", "hash", "hash", "zset", "stream"]) {
         let words: &'static str = format!("key :{key} is a string, not a {kind}").leak();
         let (delete, set) = (format!("DEL :{key}"), format!("SET :{key} x"));
-        all.push(damage(
-            words,
-            &[&delete, &set],
-            &[(WrongType, words)],
-            &[NOTHING],
-        ));
+        all.push(damage(words, &[&delete, &set], &[(WrongType, words)], &[NOTHING]));
     }
     all.extend([
         damage(
@@ -247,10 +210,7 @@ fn of_types() -> Vec<Damage> {
             &["DEL :orders"],
             &[
                 (OrdersMissing, "the log has orders"),
-                (
-                    RecordMissing,
-                    "order-00000000000003: in the log, but has no record",
-                ),
+                (RecordMissing, "order-00000000000003: in the log, but has no record"),
             ],
             &[NOTHING],
         ),
@@ -259,20 +219,14 @@ fn of_types() -> Vec<Damage> {
             &["DEL :orders", "XTRIM :log MINID 3-0"],
             &[
                 (Counter, "held: the orders say 0, the ledger says 5"),
-                (
-                    Tally,
-                    "tally of buyer buyer-3: the orders say none, the ledger says 1",
-                ),
+                (Tally, "tally of buyer buyer-3: the orders say none, the ledger says 1"),
             ],
             &[Plans::Refuses(With::Nothing, "restore a backup")],
         ),
         damage(
             "no buyers",
             &["DEL :buyers"],
-            &[(
-                Tally,
-                "tally of buyer buyer-3: the orders say 1, the ledger says none",
-            )],
+            &[(Tally, "tally of buyer buyer-3: the orders say 1, the ledger says none")],
             &[NOTHING],
         ),
         damage(
@@ -305,17 +259,12 @@ fn of_records() -> Vec<Damage> {
         damage(
             "a record that is none",
             &[&format!("HSET :orders {third} garbage")],
-            &[(
-                RecordInvalid,
-                "its record garbage is not one that lastseat writes",
-            )],
+            &[(RecordInvalid, "its record garbage is not one that lastseat writes")],
             &[NOTHING],
         ),
         damage(
             "a record of a huge moment",
-            &[&format!(
-                "HSET :orders {third} 1h:1:1:1700000000000:18446744073709551615:buyer-3"
-            )],
+            &[&format!("HSET :orders {third} 1h:1:1:1700000000000:18446744073709551615:buyer-3")],
             &[(RecordInvalid, "order-00000000000003")],
             &[NOTHING],
         ),
@@ -327,19 +276,13 @@ fn of_records() -> Vec<Damage> {
                 "HSET :sale acked_seq 3",
             ],
             &[(RecordInvalid, "order-00000000000003")],
-            &[Plans::Refuses(
-                With::Nothing,
-                "give the order up: --except ORDER",
-            )],
+            &[Plans::Refuses(With::Nothing, "give the order up: --except ORDER")],
         ),
         damage(
             "no record",
             &[&format!("HDEL :orders {third}")],
             &[
-                (
-                    RecordMissing,
-                    "order-00000000000003: in the log, but has no record",
-                ),
+                (RecordMissing, "order-00000000000003: in the log, but has no record"),
                 (Counter, "held"),
             ],
             &[NOTHING],
@@ -347,10 +290,7 @@ fn of_records() -> Vec<Damage> {
         damage(
             "a record that contradicts the log",
             &[&other],
-            &[(
-                RecordAgainstLog,
-                "its record is \"1c:1:1:1700000000000:0:eve\", the log says",
-            )],
+            &[(RecordAgainstLog, "its record is \"1c:1:1:1700000000000:0:eve\", the log says")],
             &[Plans::Refuses(With::Nothing, "--trust log"), LOG, RECORDS],
         ),
         damage(
@@ -367,26 +307,16 @@ fn of_records() -> Vec<Damage> {
                 "HSET :buyers late 1",
             ],
             &[
-                (
-                    RecordUnlogged,
-                    "order-00000000000099: has a record, but is not in the log",
-                ),
+                (RecordUnlogged, "order-00000000000099: has a record, but is not in the log"),
                 (Counter, "confirmed: the orders say 3, the ledger says 2"),
             ],
-            &[
-                Plans::Refuses(With::Nothing, "--trust records"),
-                LOG,
-                RECORDS,
-            ],
+            &[Plans::Refuses(With::Nothing, "--trust records"), LOG, RECORDS],
         ),
         damage(
             "more sold than exists",
             &["HSET :orders order-00000000000099 1c:14:14:1700000000000:0:late"],
             &[(Oversold, "OVERSOLD by 1")],
-            &[
-                Plans::Refuses(With::Trust(PlanTrust::Records), "order-00000000000099"),
-                LOG,
-            ],
+            &[Plans::Refuses(With::Trust(PlanTrust::Records), "order-00000000000099"), LOG],
         ),
     ]
 }
@@ -397,19 +327,13 @@ fn of_tallies_and_holds() -> Vec<Damage> {
         damage(
             "a tally too high",
             &["HSET :buyers buyer-3 5"],
-            &[(
-                Tally,
-                "tally of buyer buyer-3: the orders say 1, the ledger says 5",
-            )],
+            &[(Tally, "tally of buyer buyer-3: the orders say 1, the ledger says 5")],
             &[NOTHING],
         ),
         damage(
             "a tally of nobody",
             &["HSET :buyers nobody 1"],
-            &[(
-                Tally,
-                "tally of buyer nobody: the orders say none, the ledger says 1",
-            )],
+            &[(Tally, "tally of buyer nobody: the orders say none, the ledger says 1")],
             &[NOTHING],
         ),
         damage(
@@ -427,10 +351,7 @@ fn of_tallies_and_holds() -> Vec<Damage> {
         damage(
             "more ended orders than there are",
             &["HSET :buyers ended~buyer-2 5"],
-            &[(
-                Ended,
-                "ended orders of buyer buyer-2: the orders say 1, the ledger says 5",
-            )],
+            &[(Ended, "ended orders of buyer buyer-2: the orders say 1, the ledger says 5")],
             &[NOTHING],
         ),
         damage(
@@ -442,10 +363,7 @@ fn of_tallies_and_holds() -> Vec<Damage> {
         damage(
             "a count of early cancellations that is wrong",
             &["HSET :sale cancelled_early 7"],
-            &[(
-                Ended,
-                "cancelled before they came: the orders say 0, the ledger says 7",
-            )],
+            &[(Ended, "cancelled before they came: the orders say 0, the ledger says 7")],
             &[NOTHING],
         ),
         damage(
@@ -493,28 +411,17 @@ fn of_tallies_and_holds() -> Vec<Damage> {
 
 fn of_the_log() -> Vec<Damage> {
     vec![
-        damage(
-            "no log",
-            &["DEL :log"],
-            &[(LogMissing, "the log is missing")],
-            &[NOTHING],
-        ),
+        damage("no log", &["DEL :log"], &[(LogMissing, "the log is missing")], &[NOTHING]),
         damage(
             "a log that somebody trimmed",
             &["XTRIM :log MINID 4-0"],
-            &[(
-                LogTrimmed,
-                "begins with entry 4, acknowledged is what is up to 0",
-            )],
+            &[(LogTrimmed, "begins with entry 4, acknowledged is what is up to 0")],
             &[NOTHING],
         ),
         damage(
             "a log trimmed further than acknowledged",
             &["HSET :sale acked_seq 2", "XTRIM :log MINID 5-0"],
-            &[(
-                LogTrimmed,
-                "begins with entry 5, acknowledged is what is up to 2",
-            )],
+            &[(LogTrimmed, "begins with entry 5, acknowledged is what is up to 2")],
             &[NOTHING],
         ),
         damage(
@@ -579,10 +486,7 @@ fn of_the_log() -> Vec<Damage> {
                 "HSET :orders order-00000000000099 1h:2:2:1700000000000:1900000000000:late",
             ],
             &[
-                (
-                    LogAhead,
-                    "g order-00000000000099 2 1900000000000 late; x order-00000000000003",
-                ),
+                (LogAhead, "g order-00000000000099 2 1900000000000 late; x order-00000000000003"),
                 (Hold, "order-00000000000099"),
             ],
             &[NOTHING, Plans::Repairs(With::Undo)],
@@ -592,10 +496,7 @@ fn of_the_log() -> Vec<Damage> {
             &["XADD :log 7-0 e 1~1700000000000~9|K~25"],
             &[
                 (LogAhead, "(K 25)"),
-                (
-                    FieldAgainstLog,
-                    "capacity: the log says 25, the sale says 20",
-                ),
+                (FieldAgainstLog, "capacity: the log says 25, the sale says 20"),
             ],
             &[NOTHING, Plans::Repairs(With::Undo)],
         ),
@@ -635,8 +536,7 @@ async fn an_entry_that_was_replaced_is_named_where_more_was_taken_than_existed_o
  {
     let stage = Stage::new().await;
     let sale = stage.sale().await;
-    sale.rewrite_entry(1, "1 1700000000000 1\nC 5 0 0 3600000 3 10 open")
-        .await;
+    sale.rewrite_entry(1, "1 1700000000000 1\nC 5 0 0 3600000 3 10 open").await;
     let report = sale.audit().await;
     assert_finds(
         &report,
@@ -652,15 +552,9 @@ async fn an_entry_that_was_replaced_is_named_where_more_was_taken_than_existed_o
     );
 
     let sale = stage.sale().await;
-    sale.rewrite_entry(3, "1 1700000000000 2\nc order-00000000000077 1")
-        .await;
+    sale.rewrite_entry(3, "1 1700000000000 2\nc order-00000000000077 1").await;
     let report = sale.audit().await;
-    assert_finds(
-        &report,
-        "unknown",
-        LogContradiction,
-        "log entry 3: c order-00000000000077 1",
-    );
+    assert_finds(&report, "unknown", LogContradiction, "log entry 3: c order-00000000000077 1");
     assert_finds(&report, "record", RecordAgainstLog, "order-00000000000000");
 
     let sale = stage.sale().await;
@@ -680,8 +574,7 @@ async fn a_thousand_damages_of_one_kind_are_counted_and_hide_no_other_kind() {
     let stage = Stage::new().await;
     let sale = stage.sale().await;
     for n in 0..1_000 {
-        sale.says(&["HSET", ":orders", &format!("no-{n}"), "x"])
-            .await;
+        sale.says(&["HSET", ":orders", &format!("no-{n}"), "x"]).await;
     }
     sale.says(&["HSET", ":buyers", "nobody", "1"]).await;
     let report = sale.audit().await;

@@ -9,10 +9,7 @@ use std::process::{Command, Output};
 
 fn run(stage: &Stage, words: &[&str]) -> Output {
     let mut command = Command::new(lastseat().unwrap());
-    command
-        .arg("audit")
-        .args(words)
-        .args(["--redis-url", &stage.redis.url()]);
+    command.arg("audit").args(words).args(["--redis-url", &stage.redis.url()]);
     command.output().unwrap()
 }
 
@@ -51,19 +48,10 @@ async fn from_the_terminal_damage_ends_with_1_is_named_with_its_remedy_and_is_pl
 
     let plan = run(&stage, &["--sale", &id, "--repair-plan"]);
     assert_eq!(plan.status.code(), Some(1), "there is something to repair");
-    assert!(
-        text(&plan.stdout).starts_with("#!/bin/sh"),
-        "{}",
-        text(&plan.stdout)
-    );
+    assert!(text(&plan.stdout).starts_with("#!/bin/sh"), "{}", text(&plan.stdout));
     let json = run(&stage, &["--sale", &id, "--repair-plan", "--json"]);
     let planned: Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert!(
-        planned["repair_plan"]["commands"][0]
-            .as_str()
-            .unwrap()
-            .contains("state paused")
-    );
+    assert!(planned["repair_plan"]["commands"][0].as_str().unwrap().contains("state paused"));
     assert_eq!(planned["findings"][0]["kind"], "log_missing");
 }
 
@@ -79,20 +67,13 @@ async fn a_wrong_choice_is_refused_with_what_it_may_be() {
         let all = ["--sale", "s", "--repair-plan", words[0], words[1]];
         let refused = run(&stage, &all);
         assert_eq!(refused.status.code(), Some(2), "{words:?}");
-        assert!(
-            text(&refused.stderr).contains(named),
-            "{}",
-            text(&refused.stderr)
-        );
+        assert!(text(&refused.stderr).contains(named), "{}", text(&refused.stderr));
     }
 }
 
 #[tokio::test]
 async fn operators_hear_200_with_what_is_damaged_whatever_is_damaged() {
-    let setup = Setup {
-        weights: vec![1],
-        ..Setup::with_edge(Edge::None)
-    };
+    let setup = Setup { weights: vec![1], ..Setup::with_edge(Edge::None) };
     let cluster = Cluster::start(&setup).unwrap();
     let url = cluster.redis.clone().unwrap().url;
     let url = match url.strip_prefix("unix:") {
@@ -130,9 +111,6 @@ fn the_documents_say_of_each_kind_what_it_means() {
     for kind in FindingKind::ALL {
         let name = serde_json::to_value(kind).unwrap();
         let name = format!("`{}`", name.as_str().unwrap());
-        assert!(
-            document.contains(&name),
-            "docs/AUDIT.md says nothing of {name}"
-        );
+        assert!(document.contains(&name), "docs/AUDIT.md says nothing of {name}");
     }
 }

@@ -30,11 +30,7 @@ fn word(rng: &mut Rng) -> Vec<u8> {
             rng.u64(..),
             rng.u8(0..9)
         ),
-        format!(
-            "1c:{0}:{0}:1700000000000:0:buyer-{1}",
-            rng.u8(1..4),
-            rng.u8(0..9)
-        ),
+        format!("1c:{0}:{0}:1700000000000:0:buyer-{1}", rng.u8(1..4), rng.u8(0..9)),
         "open".to_owned(),
         "-1".to_owned(),
         String::new(),
@@ -98,55 +94,23 @@ fn command(rng: &mut Rng) -> Vec<Vec<u8>> {
         5 | 6 => vec![text("HSET"), text(":orders"), word(rng), word(rng)],
         7 => vec![text("HDEL"), text(":orders"), text(&order(rng.u32(0..8)))],
         8 | 9 => vec![text("HSET"), text(":buyers"), word(rng), word(rng)],
-        10 => vec![
-            text("ZADD"),
-            text(":holds"),
-            text(&rng.f64().to_string()),
-            word(rng),
-        ],
+        10 => vec![text("ZADD"), text(":holds"), text(&rng.f64().to_string()), word(rng)],
         11 => vec![text("ZREM"), text(":holds"), text(&order(rng.u32(0..8)))],
-        12 => vec![
-            text("XDEL"),
-            text(":log"),
-            text(&format!("{}-0", rng.u8(1..7))),
-        ],
-        13 => vec![
-            text("XTRIM"),
-            text(":log"),
-            text("MAXLEN"),
-            text(&rng.u8(0..7).to_string()),
-        ],
-        14 => vec![
-            text("XADD"),
-            text(":log"),
-            text("7-0"),
-            text("e"),
-            entry(rng),
-        ],
-        15 => vec![
-            text("XADD"),
-            text(":log"),
-            text("*"),
-            bytes(rng),
-            bytes(rng),
-        ],
-        _ => vec![
-            text("XSETID"),
-            text(":log"),
-            text(&format!("{}-{}", rng.u8(6..12), rng.u8(0..2))),
-        ],
+        12 => vec![text("XDEL"), text(":log"), text(&format!("{}-0", rng.u8(1..7)))],
+        13 => vec![text("XTRIM"), text(":log"), text("MAXLEN"), text(&rng.u8(0..7).to_string())],
+        14 => vec![text("XADD"), text(":log"), text("7-0"), text("e"), entry(rng)],
+        15 => vec![text("XADD"), text(":log"), text("*"), bytes(rng), bytes(rng)],
+        _ => {
+            vec![text("XSETID"), text(":log"), text(&format!("{}-{}", rng.u8(6..12), rng.u8(0..2)))]
+        }
     }
 }
 
 fn choices(rng: &mut Rng) -> Choices {
     Choices {
-        trust: rng
-            .choice([None, Some(PlanTrust::Log), Some(PlanTrust::Records)])
-            .unwrap(),
+        trust: rng.choice([None, Some(PlanTrust::Log), Some(PlanTrust::Records)]).unwrap(),
         ahead: rng.choice([Ahead::Finish, Ahead::Undo]).unwrap(),
-        capacity: rng
-            .choice([None, Some(Capacity::new(40).unwrap())])
-            .unwrap(),
+        capacity: rng.choice([None, Some(Capacity::new(40).unwrap())]).unwrap(),
         ..Choices::default()
     }
 }
@@ -160,20 +124,14 @@ async fn repairs(sale: &Sale<'_>, seed: u64, rng: &mut Rng) -> bool {
     if plan.commands.is_empty() {
         let reason = before.ok || !plan.why_not.is_empty();
         let stays = before.kinds.keys().all(|kind| STAYS.contains(kind));
-        assert!(
-            reason || stays,
-            "seed {seed}: no plan, and no reason\n{before:#?}"
-        );
+        assert!(reason || stays, "seed {seed}: no plan, and no reason\n{before:#?}");
         return false;
     }
     let (ran, said) = sale.run(&plan);
     assert!(ran, "seed {seed}: {plan}\n{said}\n{before:#?}");
     let after = sale.audit().await;
     let stays = after.kinds.keys().any(|kind| STAYS.contains(kind));
-    assert!(
-        after.ok || stays,
-        "seed {seed}: {plan}\n{said}\n{before:#?}\n{after:#?}"
-    );
+    assert!(after.ok || stays, "seed {seed}: {plan}\n{said}\n{before:#?}\n{after:#?}");
     if after.ok {
         sale.says_ready().await;
     }
@@ -198,8 +156,5 @@ async fn whatever_lies_in_the_keys_an_audit_reports_and_a_plan_repairs_or_says_w
         repaired += u64::from(repairs(&sale, seed, &mut rng).await);
     }
     println!("{damaged} of {SEEDS} damaged, {repaired} repaired by a plan");
-    assert!(
-        damaged > SEEDS / 2 && repaired > SEEDS / 5,
-        "{damaged} damaged, {repaired} repaired"
-    );
+    assert!(damaged > SEEDS / 2 && repaired > SEEDS / 5, "{damaged} damaged, {repaired} repaired");
 }

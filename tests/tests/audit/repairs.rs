@@ -20,11 +20,7 @@ async fn after_the_plan_for_each_damage_the_audit_is_clean_and_the_sale_sells_on
                     let (ran, said) = sale.run(&plan);
                     assert!(ran, "{} {with:?}: {plan}\n{said}", damage.name);
                     let report = sale.audit().await;
-                    assert!(
-                        report.ok,
-                        "{} {with:?}: {plan}\n{said}\n{report:#?}",
-                        damage.name
-                    );
+                    assert!(report.ok, "{} {with:?}: {plan}\n{said}\n{report:#?}", damage.name);
                     let nothing = sale.plan(&Choices::default()).await;
                     assert_eq!(nothing.commands, [""; 0], "{}: a second plan", damage.name);
                     sale.sells_on().await;
@@ -51,10 +47,7 @@ async fn a_sale_that_is_as_it_should_be_needs_no_plan() {
     let stage = Stage::new().await;
     let sale = stage.sale().await;
     let plan = sale.plan(&Choices::default()).await;
-    assert!(
-        plan.commands.is_empty() && plan.why_not.is_empty(),
-        "{plan}"
-    );
+    assert!(plan.commands.is_empty() && plan.why_not.is_empty(), "{plan}");
     assert!(plan.to_string().contains("nothing to repair"));
 }
 
@@ -67,20 +60,9 @@ async fn a_plan_pauses_first_and_sets_the_counters_last() {
     let plan = sale.plan(&Choices::default()).await;
     let (first, last) = (&plan.commands[0], plan.commands.last().unwrap());
     assert!(first.ends_with(":sale state paused"), "{plan}");
-    assert!(
-        last.contains(":sale state paused") && last.contains(" held 5 "),
-        "{plan}"
-    );
-    let log = plan
-        .commands
-        .iter()
-        .position(|line| line.starts_with("XADD"))
-        .unwrap();
-    let orders = plan
-        .commands
-        .iter()
-        .position(|line| line.contains(":orders"))
-        .unwrap();
+    assert!(last.contains(":sale state paused") && last.contains(" held 5 "), "{plan}");
+    let log = plan.commands.iter().position(|line| line.starts_with("XADD")).unwrap();
+    let orders = plan.commands.iter().position(|line| line.contains(":orders")).unwrap();
     assert!(log < orders, "{plan}");
     for words in ["Take a backup", "lastseat sale pause", "lastseat audit"] {
         assert!(plan.to_string().contains(words), "{words}");
@@ -110,11 +92,8 @@ async fn of_a_single_order_the_other_side_can_stand() {
             sale.says(&["HSET", ":orders", &order(n), &record]).await;
         }
         let except = OrderId::parse(&order(1)).unwrap();
-        let choices = Choices {
-            trust: Some(trust),
-            except: HashSet::from([except]),
-            ..Choices::default()
-        };
+        let choices =
+            Choices { trust: Some(trust), except: HashSet::from([except]), ..Choices::default() };
         let plan = sale.plan(&choices).await;
         assert_eq!(plan.contradictions.len(), 2);
         let (ran, said) = sale.run(&plan);
@@ -147,9 +126,6 @@ async fn an_oversold_sale_is_repaired_with_a_capacity_that_has_room_for_all() {
     let (ran, said) = sale.run(&sale.plan(&choices).await);
     assert!(ran, "{said}");
     let report = sale.audit().await;
-    assert!(
-        report.ok && report.confirmed == 16 && report.capacity == 30,
-        "{report:?}"
-    );
+    assert!(report.ok && report.confirmed == 16 && report.capacity == 30, "{report:?}");
     sale.sells_on().await;
 }

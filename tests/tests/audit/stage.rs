@@ -62,15 +62,8 @@ impl Stage {
         let number = self.sales.fetch_add(1, Ordering::Relaxed);
         let sale = SaleId::parse(&format!("s{number}")).unwrap();
         let (ledger, capacity) = (&self.ledger, Capacity::new(CAPACITY.into()).unwrap());
-        let terms = Terms {
-            hold_ms: 3_600_000,
-            buyer_limit: 3,
-            ..Terms::default()
-        };
-        ledger
-            .create_sale(&sale, capacity, &terms, true)
-            .await
-            .unwrap();
+        let terms = Terms { hold_ms: 3_600_000, buyer_limit: 3, ..Terms::default() };
+        ledger.create_sale(&sale, capacity, &terms, true).await.unwrap();
         let batch: Vec<Reserve> = (0..6).map(wish).collect();
         ledger.reserve(&sale, &batch).await.unwrap();
         for n in [0, 1] {
@@ -80,10 +73,7 @@ impl Stage {
         let batch: Vec<Reserve> = (6..8).map(wish).collect();
         let (snapshot, _) = ledger.reserve(&sale, &batch).await.unwrap().unwrap();
         assert_eq!(snapshot.commit_seq, COMMIT_SEQ);
-        Sale {
-            stage: self,
-            id: sale,
-        }
+        Sale { stage: self, id: sale }
     }
 }
 
@@ -126,11 +116,7 @@ impl Sale<'_> {
         self.says(&["DEL", ":log"]).await;
         for item in items {
             let (id, fields): (String, Vec<String>) = redis::from_redis_value(item).unwrap();
-            let text = if id == format!("{seq}-0") {
-                text
-            } else {
-                &fields[1]
-            };
+            let text = if id == format!("{seq}-0") { text } else { &fields[1] };
             self.says(&["XADD", ":log", &id, "e", text]).await;
         }
     }
@@ -143,11 +129,7 @@ impl Sale<'_> {
     }
 
     pub(crate) async fn plan(&self, choices: &Choices) -> RepairPlan {
-        let planned = self
-            .stage
-            .ledger
-            .plan_repair(&self.id, choices, &|_, _, _| {})
-            .await;
+        let planned = self.stage.ledger.plan_repair(&self.id, choices, &|_, _, _| {}).await;
         planned.expect("never a fault").expect("a plan").1
     }
 
@@ -159,17 +141,11 @@ impl Sale<'_> {
         let socket = directory.join("redis.sock");
         let output = Command::new("sh")
             .arg(&file)
-            .env(
-                "REDIS_CLI",
-                format!("{} -s {}", tool("redis-cli").display(), socket.display()),
-            )
+            .env("REDIS_CLI", format!("{} -s {}", tool("redis-cli").display(), socket.display()))
             .output()
             .unwrap();
         let said = [output.stdout, output.stderr].concat();
-        (
-            output.status.success(),
-            String::from_utf8_lossy(&said).into_owned(),
-        )
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
     }
 
     /// All keys as they are stored.
@@ -192,18 +168,8 @@ impl Sale<'_> {
         let ledger = &self.stage.ledger;
         let opened = ledger.set_state(&self.id, SaleState::Open).await;
         opened.unwrap_or_else(|fault| panic!("it opens: {fault}"));
-        let (_, verdicts) = ledger
-            .reserve(&self.id, &[wish(50)])
-            .await
-            .unwrap()
-            .unwrap();
-        let sold = matches!(
-            verdicts[0],
-            Verdict::Granted {
-                replayed: false,
-                ..
-            }
-        );
+        let (_, verdicts) = ledger.reserve(&self.id, &[wish(50)]).await.unwrap().unwrap();
+        let sold = matches!(verdicts[0], Verdict::Granted { replayed: false, .. });
         assert!(sold, "it sells on: {verdicts:?}");
         for call in [
             ledger.confirm(&self.id, &wish(50).id, None).await,
@@ -224,8 +190,5 @@ pub(crate) fn assert_finds(report: &AuditReport, name: &str, kind: FindingKind, 
     let found = pairs
         .filter(|(finding, _)| finding.kind == kind)
         .any(|(_, sentence)| sentence.contains(words));
-    assert!(
-        !report.ok && found,
-        "{name}: {kind:?} {words:?} is not in {report:#?}"
-    );
+    assert!(!report.ok && found, "{name}: {kind:?} {words:?} is not in {report:#?}");
 }

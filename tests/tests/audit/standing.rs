@@ -16,13 +16,9 @@ async fn a_sale_of_which_nothing_is_there_is_none() {
 async fn a_sale_that_stands_still_is_audited_and_says_that_orders_may_be_missing() {
     let stage = Stage::new().await;
     let sale = stage.sale().await;
-    sale.says(&["HSET", ":sale", "history", "of-another-redis"])
-        .await;
+    sale.says(&["HSET", ":sale", "history", "of-another-redis"]).await;
     let report = sale.audit().await;
-    assert!(
-        report.ok && report.not_checked[0].why.contains("stands still"),
-        "{report:?}"
-    );
+    assert!(report.ok && report.not_checked[0].why.contains("stands still"), "{report:?}");
     sale.says(&["HSET", ":buyers", "nobody", "1"]).await;
     assert!(!sale.audit().await.ok);
     assert_eq!(sale.field("history").await, "of-another-redis");
@@ -35,16 +31,9 @@ async fn a_sale_of_an_older_lastseat_is_ok_without_history_and_with_fields_of_a_
     sale.says(&["HDEL", ":sale", "history"]).await;
     sale.says(&["HSET", ":sale", "colour", "red"]).await;
     let report = sale.audit().await;
-    let named = |words: &str| {
-        report
-            .not_checked
-            .iter()
-            .any(|n| !n.matters && n.what.contains(words))
-    };
-    assert!(
-        report.ok && named("acknowledged orders") && named("field colour"),
-        "{report:?}"
-    );
+    let named =
+        |words: &str| report.not_checked.iter().any(|n| !n.matters && n.what.contains(words));
+    assert!(report.ok && named("acknowledged orders") && named("field colour"), "{report:?}");
 }
 
 #[tokio::test]
@@ -57,10 +46,7 @@ async fn ended_orders_that_are_counted_right_or_by_an_older_lastseat_only_in_par
     assert!(report.ok && report.not_checked.is_empty(), "{report:?}");
     sale.says(&["HDEL", ":buyers", "ended buyer-2"]).await;
     let report = sale.audit().await;
-    assert!(
-        report.ok && report.not_checked[0].what.contains("ended orders"),
-        "{report:?}"
-    );
+    assert!(report.ok && report.not_checked[0].what.contains("ended orders"), "{report:?}");
 }
 
 #[tokio::test]
@@ -68,14 +54,10 @@ async fn an_order_that_was_cancelled_before_it_came_is_a_record_as_any_other() {
     let stage = Stage::new().await;
     let sale = stage.sale().await;
     let (id, record) = ("order-of-a-tombstone", "1x:0:0:1700000000000:0:-");
-    let text = format!(
-        "1 1700000000000 {}\nR {id} {record}",
-        sale.field("version").await
-    );
+    let text = format!("1 1700000000000 {}\nR {id} {record}", sale.field("version").await);
     sale.says(&["XADD", ":log", "7-0", "e", &text]).await;
     sale.says(&["HSET", ":orders", id, record]).await;
-    sale.says(&["HSET", ":sale", "commit_seq", "7", "cancelled_early", "1"])
-        .await;
+    sale.says(&["HSET", ":sale", "commit_seq", "7", "cancelled_early", "1"]).await;
     let report = sale.audit().await;
     assert!(report.ok && report.not_checked.is_empty(), "{report:?}");
 }
@@ -132,10 +114,7 @@ async fn the_user_of_the_published_list_may_do_all_that_an_audit_does() {
     let stage = Stage::new().await;
     let sale = stage.sale().await;
     let users = with_passwords();
-    let line = users
-        .lines()
-        .find(|line| line.starts_with("user lastseat "))
-        .unwrap();
+    let line = users.lines().find(|line| line.starts_with("user lastseat ")).unwrap();
     let mut words = vec!["ACL", "SETUSER"];
     words.extend(line.split(' ').skip(1));
     sale.says(&words).await;
@@ -143,20 +122,14 @@ async fn the_user_of_the_published_list_may_do_all_that_an_audit_does() {
     sale.says(&["DEL", ":buyers"]).await;
     sale.says(&["SET", ":buyers", "x"]).await;
     let socket = stage.redis.directory().join("redis.sock");
-    let url = format!(
-        "redis+unix://{}?user=lastseat&pass=secret-of-lastseat",
-        socket.display()
-    );
-    let ledger = Ledger::connect(&LedgerUrl::parse(&url).unwrap())
-        .await
-        .unwrap();
+    let url = format!("redis+unix://{}?user=lastseat&pass=secret-of-lastseat", socket.display());
+    let ledger = Ledger::connect(&LedgerUrl::parse(&url).unwrap()).await.unwrap();
     let report = ledger.audit(&sale.id).await.unwrap().unwrap();
     let all = report.differences.join("\n");
     assert!(all.contains("gave the number 99-0"), "{report:?}");
     assert!(all.contains("key :buyers is a string"), "{report:?}");
     // A list of users from before: it names the damage, though not as much of it.
-    sale.says(&["ACL", "SETUSER", "lastseat", "-type", "-xinfo|stream"])
-        .await;
+    sale.says(&["ACL", "SETUSER", "lastseat", "-type", "-xinfo|stream"]).await;
     let report = ledger.audit(&sale.id).await.unwrap().unwrap();
     let all = format!("{:?} {:?}", report.differences, report.not_checked);
     assert!(

@@ -48,10 +48,7 @@ pub(crate) struct Crowd {
 impl Crowd {
     pub(crate) async fn start(redis: &PrivateRedis) -> Self {
         let ledger = ledger(redis).await;
-        let terms = Terms {
-            hold_ms: 600_000,
-            ..Terms::default()
-        };
+        let terms = Terms { hold_ms: 600_000, ..Terms::default() };
         let capacity = Capacity::new(CAPACITY.into()).expect("a capacity");
         let made = ledger.create_sale(&sale(), capacity, &terms, true).await;
         made.expect("a sale");
@@ -76,10 +73,7 @@ impl Crowd {
     /// Waits until they have so many tickets more.
     pub(crate) async fn buy(&self, tickets: u32) {
         let end = self.told().tickets() + tickets;
-        until_async("the crowd buys", async || {
-            (self.told().tickets() >= end).then_some(())
-        })
-        .await;
+        until_async("the crowd buys", async || (self.told().tickets() >= end).then_some(())).await;
     }
 
     /// Ends it; what all of them were told.

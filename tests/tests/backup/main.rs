@@ -19,11 +19,7 @@ const FEW: u32 = 200;
 fn ended_well(what: &str, output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let notes = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{what}: {}\n{said}\n{notes}",
-        output.status
-    );
+    assert!(output.status.success(), "{what}: {}\n{said}\n{notes}", output.status);
     said
 }
 
@@ -75,10 +71,7 @@ async fn a_backup_taken_while_it_sells_restores_and_the_journal_brings_back_what
     crowd.buy(FEW).await;
     let told = crowd.stop().await;
     let journal = room.path().join("events.ndjson");
-    let events = ended_well(
-        "export",
-        &run(&redis, &["orders", "export", "--sale", crowd::SALE]),
-    );
+    let events = ended_well("export", &run(&redis, &["orders", "export", "--sale", crowd::SALE]));
     fs::write(&journal, events).unwrap();
     drop(redis); // With its disk.
 
@@ -87,28 +80,13 @@ async fn a_backup_taken_while_it_sells_restores_and_the_journal_brings_back_what
     ended_well("audit of the backup", &run(&redis, &audit));
     let ledger = crowd::ledger(&redis).await;
     let had = sold(&ledger).await;
-    assert!(
-        had >= FEW && had < told.tickets(),
-        "{had} of {}",
-        told.tickets()
-    );
+    assert!(had >= FEW && had < told.tickets(), "{had} of {}", told.tickets());
 
     let path = journal.to_str().unwrap();
-    let replay = [
-        "--json",
-        "orders",
-        "replay",
-        "--sale",
-        crowd::SALE,
-        "--from",
-        path,
-    ];
+    let replay = ["--json", "orders", "replay", "--sale", crowd::SALE, "--from", path];
     let said = ended_well("replay", &run(&redis, &replay));
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert!(
-        said["restored"].as_u64().unwrap() > 0 && said["failed"] == 0,
-        "{said}"
-    );
+    assert!(said["restored"].as_u64().unwrap() > 0 && said["failed"] == 0, "{said}");
     ended_well("audit after the replay", &run(&redis, &audit));
     assert_eq!(sold(&ledger).await, told.tickets());
     for (id, state) in &told.orders {
@@ -143,9 +121,7 @@ async fn a_copy_of_the_append_only_file_has_every_order_that_was_told_before_it(
     command.exec_async(&mut link).await.unwrap();
     let copy = scratch().unwrap();
     let mut cp = Command::new("cp");
-    cp.arg("-a")
-        .arg(redis.directory().join("appendonlydir"))
-        .arg(copy.path());
+    cp.arg("-a").arg(redis.directory().join("appendonlydir")).arg(copy.path());
     ended_well("cp", &cp.output().unwrap());
     crowd.buy(FEW).await;
     crowd.stop().await;
@@ -191,11 +167,7 @@ async fn a_replay_says_what_it_cannot_do_and_changes_nothing_else() {
     fs::write(&journal, "not a line\n").unwrap();
     refused("line 1");
     let stranger = r#"{"sale":"drop","commit_seq":9000,"index":0,"type":"confirmed","order_id":"#;
-    fs::write(
-        &journal,
-        format!("{stranger}\"0123456789abcdef\",\"quantity\":1}}\n"),
-    )
-    .unwrap();
+    fs::write(&journal, format!("{stranger}\"0123456789abcdef\",\"quantity\":1}}\n")).unwrap();
     refused("0123456789abcdef: unknown_order");
     ended_well("pause", &run(&redis, &["sale", "pause", crowd::SALE]));
     refused("lastseat sale open");

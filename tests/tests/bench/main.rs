@@ -24,26 +24,15 @@ fn a_run_of_two_measures_is_audited_and_leaves_a_report_that_any_program_can_rea
 
     let rows = said["measures"].as_array().unwrap();
     let row = |id: &str, name: &str| {
-        let found = rows
-            .iter()
-            .find(|row| row["id"] == id && row["row"] == name);
+        let found = rows.iter().find(|row| row["id"] == id && row["row"] == name);
         found.unwrap_or_else(|| panic!("no {id} {name} in {said}"))
     };
     let engine = row("M5", "256-r");
-    let (ours, peer) = (
-        engine["ours"].as_f64().unwrap(),
-        engine["peer"].as_f64().unwrap(),
-    );
+    let (ours, peer) = (engine["ours"].as_f64().unwrap(), engine["peer"].as_f64().unwrap());
     assert!(ours > 0.0 && peer > 0.0, "{engine}");
     let ratio = engine["ratio"].as_f64().unwrap();
-    assert!(
-        (ratio - ours / peer).abs() < 1e-9,
-        "one round has one ratio: {engine}"
-    );
-    assert_eq!(
-        (&engine["goal"], &engine["better"]),
-        (&0.85.into(), &"higher".into())
-    );
+    assert!((ratio - ours / peer).abs() < 1e-9, "one round has one ratio: {engine}");
+    assert_eq!((&engine["goal"], &engine["better"]), (&0.85.into(), &"higher".into()));
     // Whatever else the machine does, this is a count.
     assert_eq!(
         (&row("M12", "off")["ours"], &row("M12", "off")["met"]),
@@ -51,28 +40,15 @@ fn a_run_of_two_measures_is_audited_and_leaves_a_report_that_any_program_can_rea
     );
     assert_eq!(said["made"]["M5"]["quick"], true);
     let text = fs::read_to_string(to.path().join("BENCHMARKS.md")).unwrap();
-    assert!(
-        text.contains("**A trial (`--quick`): the figures mean nothing.**"),
-        "{text}"
-    );
-    assert_eq!(
-        fs::read_to_string(&page).unwrap(),
-        before,
-        "a trial is not published"
-    );
+    assert!(text.contains("**A trial (`--quick`): the figures mean nothing.**"), "{text}");
+    assert_eq!(fs::read_to_string(&page).unwrap(), before, "a trial is not published");
 }
 
 #[test]
 fn the_list_names_each_measure_with_its_time() {
-    let output = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .arg("--list")
-        .output()
-        .unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_bench")).arg("--list").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(text.lines().count(), 13, "{text}");
-    let wrong = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(["--only", "M99"])
-        .output()
-        .unwrap();
+    let wrong = Command::new(env!("CARGO_BIN_EXE_bench")).args(["--only", "M99"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
 }

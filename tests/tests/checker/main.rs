@@ -15,9 +15,7 @@ fn check(arguments: &[&str]) -> (Output, String) {
         .args(arguments)
         .output()
         .expect("python3 runs");
-    let said = [&output.stdout[..], &output.stderr[..]]
-        .map(String::from_utf8_lossy)
-        .concat();
+    let said = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat();
     (output, said)
 }
 

@@ -6,13 +6,9 @@ use std::fs;
 /// The first number of a cell, without its commas; and 0 for a cell without one.
 fn number(cell: &str) -> f64 {
     let digits = cell.replace(',', "");
-    let start = digits
-        .find(|c: char| c.is_ascii_digit())
-        .unwrap_or(digits.len());
+    let start = digits.find(|c: char| c.is_ascii_digit()).unwrap_or(digits.len());
     let rest = &digits[start..];
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
     rest[..end].parse().unwrap_or(0.0)
 }
 
@@ -25,16 +21,11 @@ fn the_table_of_capacity_follows_from_its_figures() {
     let text = fs::read_to_string(root().join("docs/SCALE.md")).unwrap();
     let (_, section) = text.split_once("## How much of what").unwrap();
     let figure = |name: &str| {
-        let row = section
-            .lines()
-            .find(|row| row.starts_with(&format!("| {name} |")));
+        let row = section.lines().find(|row| row.starts_with(&format!("| {name} |")));
         number(cells(row.unwrap_or_else(|| panic!("no figure {name:?}")))[1])
     };
     let note = |name: &str| {
-        let row = section
-            .lines()
-            .find(|row| row.starts_with(&format!("| {name} |")))
-            .unwrap();
+        let row = section.lines().find(|row| row.starts_with(&format!("| {name} |"))).unwrap();
         number(cells(row)[2])
     };
     let per_buyer = figure("requests to the edge per buyer");
@@ -58,17 +49,7 @@ fn the_table_of_capacity_follows_from_its_figures() {
     let mut checked = 0;
     for row in rows {
         let said: Vec<f64> = cells(row).into_iter().map(number).collect();
-        let [
-            buyers,
-            tickets,
-            seconds,
-            requests,
-            arriving,
-            nodes,
-            memory,
-            cost,
-        ] = said[..]
-        else {
+        let [buyers, tickets, seconds, requests, arriving, nodes, memory, cost] = said[..] else {
             panic!("{row}")
         };
         assert_eq!(requests, buyers * per_buyer, "{row}");

@@ -47,9 +47,7 @@ fn lines(document: &Document) -> Vec<String> {
             continue;
         }
         let joined = fence.content.replace("\\\n", " ");
-        let commands = joined
-            .lines()
-            .filter(|line| kind == "sh" || line.starts_with("$ "));
+        let commands = joined.lines().filter(|line| kind == "sh" || line.starts_with("$ "));
         lines.extend(commands.map(|line| line.trim_start_matches("$ ").trim().to_owned()));
     }
     lines
@@ -82,10 +80,8 @@ fn every_command_line_in_a_document_is_one_that_the_program_takes() {
         for line in lines(&document) {
             let Some(call) = call(&line) else { continue };
             // `...` stands for what the reader knows.
-            let words: Vec<String> = words(call)
-                .into_iter()
-                .map(|w| w.replace("...", "redis://x"))
-                .collect();
+            let words: Vec<String> =
+                words(call).into_iter().map(|w| w.replace("...", "redis://x")).collect();
             tried += 1;
             if let Err(e) = Cli::try_parse_from(&words)
                 && !matches!(
@@ -154,11 +150,7 @@ fn every_make_target_that_a_document_names_exists() {
     for document in Document::all() {
         let spans = document.spans().into_iter().chain(lines(&document));
         for line in spans.filter(|line| line.starts_with("make ")) {
-            for target in words(&line)
-                .iter()
-                .skip(1)
-                .filter(|word| !word.contains('='))
-            {
+            for target in words(&line).iter().skip(1).filter(|word| !word.contains('=')) {
                 let rule = format!("\n{target}:");
                 if !makefile.contains(&rule) {
                     wrong.push(format!("{}: {line}", document.name));
@@ -183,33 +175,17 @@ fn variables(text: &str) -> BTreeSet<String> {
 fn every_variable_that_a_document_or_a_file_of_deploy_names_is_read_somewhere() {
     let root = root();
     let mut sources = Vec::new();
-    for folder in [
-        "origin",
-        "edge/src",
-        "edge/page",
-        "tests",
-        "scripts",
-        "docs/examples",
-    ] {
+    for folder in ["origin", "edge/src", "edge/page", "tests", "scripts", "docs/examples"] {
         if root.join(folder).exists() {
             files(&root.join(folder), &["rs", "js", "mjs", "sh"], &mut sources);
         }
     }
     sources.extend(["scripts/tools.sh", "scripts/dev-vars"].map(|name| root.join(name)));
-    let code = sources
-        .iter()
-        .filter_map(|path| fs::read_to_string(path).ok());
+    let code = sources.iter().filter_map(|path| fs::read_to_string(path).ok());
     let known: BTreeSet<String> = code.flat_map(|text| variables(&text)).collect();
-    let mut places: Vec<_> = Document::all()
-        .into_iter()
-        .map(|d| (d.name, d.text))
-        .collect();
+    let mut places: Vec<_> = Document::all().into_iter().map(|d| (d.name, d.text)).collect();
     let mut deployed = Vec::new();
-    files(
-        &root.join("deploy"),
-        &["yaml", "service", "example", "conf"],
-        &mut deployed,
-    );
+    files(&root.join("deploy"), &["yaml", "service", "example", "conf"], &mut deployed);
     deployed.push(root.join("deploy/container/Dockerfile"));
     for path in deployed {
         let name = path.strip_prefix(&root).unwrap().display().to_string();
@@ -227,27 +203,15 @@ fn every_variable_that_a_document_or_a_file_of_deploy_names_is_read_somewhere() 
 #[test]
 fn a_line_of_shell_is_taken_apart_as_a_shell_does() {
     let taken = words(r#"lastseat sale create "$NAME" --capacity 5 'a b' > file"#);
-    assert_eq!(
-        taken,
-        ["lastseat", "sale", "create", "1", "--capacity", "5", "a b"]
-    );
-    assert_eq!(
-        words("lastseat sale show x | grep y"),
-        ["lastseat", "sale", "show", "x"]
-    );
-    assert_eq!(
-        call("got=$(lastseat sale list)"),
-        Some("lastseat sale list)")
-    );
+    assert_eq!(taken, ["lastseat", "sale", "create", "1", "--capacity", "5", "a b"]);
+    assert_eq!(words("lastseat sale show x | grep y"), ["lastseat", "sale", "show", "x"]);
+    assert_eq!(call("got=$(lastseat sale list)"), Some("lastseat sale list)"));
     assert_eq!(call("npx lastseat sale"), None);
     assert_eq!(
         call("sudo ./target/release/lastseat audit --sale s"),
         Some("lastseat audit --sale s")
     );
     assert_eq!(stranger("lastseat sale crate x"), Some("crate".to_owned()));
-    assert_eq!(
-        stranger("lastseat sale create --capacty"),
-        Some("--capacty".to_owned())
-    );
+    assert_eq!(stranger("lastseat sale create --capacty"), Some("--capacty".to_owned()));
     assert_eq!(stranger("lastseat orders ack"), None);
 }

@@ -5,22 +5,12 @@ use std::path::{Path, PathBuf};
 
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()
-        .expect("the repository")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
 }
 
 /// Folders with what was built or installed, and what runs leave behind.
-const NOT_OURS: [&str; 7] = [
-    "target",
-    "node_modules",
-    "build",
-    "data",
-    ".git",
-    ".lastseat",
-    ".wrangler",
-];
+const NOT_OURS: [&str; 7] =
+    ["target", "node_modules", "build", "data", ".git", ".lastseat", ".wrangler"];
 
 /// All files below `folder` with one of `endings`.
 pub(crate) fn files(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
@@ -30,10 +20,7 @@ pub(crate) fn files(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
         let ours = !NOT_OURS.iter().any(|other| name == *other);
         if path.is_dir() && ours {
             files(&path, endings, found);
-        } else if path
-            .extension()
-            .is_some_and(|e| endings.iter().any(|end| e == *end))
-        {
+        } else if path.extension().is_some_and(|e| endings.iter().any(|end| e == *end)) {
             found.push(path);
         }
     }

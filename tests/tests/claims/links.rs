@@ -40,10 +40,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 fn targets(document: &Document) -> Vec<String> {
     let prose = document.prose();
     let parts = prose.split("](").skip(1);
-    parts
-        .filter_map(|rest| rest.split(')').next())
-        .map(str::to_owned)
-        .collect()
+    parts.filter_map(|rest| rest.split(')').next()).map(str::to_owned).collect()
 }
 
 #[test]

@@ -44,28 +44,17 @@ fn every_test_that_the_guarantees_name_exists() {
     for part in ["tests", "shared", "origin", "edge"] {
         files_below(&root().join(part), "rs", &mut sources);
     }
-    let code: String = sources
-        .iter()
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
+    let code: String = sources.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let guarantees = read("docs/GUARANTEES.md");
     let sentence = |word: &&str| {
         word.matches('_').count() >= 4
             && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     };
     let named: Vec<&str> = quoted(&guarantees).filter(sentence).collect();
-    assert!(
-        named.len() >= 15,
-        "the table of guarantees names its tests: {named:?}"
-    );
-    let missing: Vec<_> = named
-        .iter()
-        .filter(|name| !code.contains(&format!("fn {name}(")))
-        .collect();
-    assert!(
-        missing.is_empty(),
-        "GUARANTEES.md names tests that do not exist: {missing:?}"
-    );
+    assert!(named.len() >= 15, "the table of guarantees names its tests: {named:?}");
+    let missing: Vec<_> =
+        named.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "GUARANTEES.md names tests that do not exist: {missing:?}");
 }
 
 #[test]
@@ -83,27 +72,16 @@ fn every_file_that_the_architecture_names_exists() {
             "origin/cluster/src/",
             "origin/cli/src/",
         ];
-        let found = places
-            .iter()
-            .any(|place| root().join(place).join(path).exists());
+        let found = places.iter().any(|place| root().join(place).join(path).exists());
         assert!(found, "ARCHITECTURE.md names {path}, which is not there");
     }
-    assert!(
-        text.lines().count() < 200,
-        "ARCHITECTURE.md is a map, not a book"
-    );
+    assert!(text.lines().count() < 200, "ARCHITECTURE.md is a map, not a book");
 }
 
 #[test]
 fn the_readme_gives_every_code_its_status() {
     let readme = read("README.md");
-    for code in [
-        Code::SoldOut,
-        Code::AllHeld,
-        Code::KeyReused,
-        Code::Busy,
-        Code::OutcomeUnknown,
-    ] {
+    for code in [Code::SoldOut, Code::AllHeld, Code::KeyReused, Code::Busy, Code::OutcomeUnknown] {
         let row = readme
             .lines()
             .find(|line| line.starts_with('|') && line.contains(&format!("`{}`", code.as_str())));
@@ -116,13 +94,8 @@ fn the_readme_gives_every_code_its_status() {
 #[test]
 fn shared_depends_on_nothing_that_could_do_io() {
     let manifest = read("shared/Cargo.toml");
-    let dependencies = manifest
-        .split("[dependencies]")
-        .nth(1)
-        .unwrap()
-        .split("\n[")
-        .next()
-        .unwrap();
+    let dependencies =
+        manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
     // What is optional is not in the Wasm, as the next test shows.
     let names: Vec<&str> = dependencies
         .lines()
@@ -130,30 +103,14 @@ fn shared_depends_on_nothing_that_could_do_io() {
         .filter_map(|line| line.split(['.', ' ', '=']).next())
         .filter(|name| !name.is_empty())
         .collect();
-    assert_eq!(
-        names,
-        [
-            "base16ct",
-            "base64ct",
-            "hmac",
-            "serde",
-            "sha2",
-            "thiserror",
-            "uuid"
-        ]
-    );
+    assert_eq!(names, ["base16ct", "base64ct", "hmac", "serde", "sha2", "thiserror", "uuid"]);
     let mut sources = Vec::new();
     files_below(&root().join("shared/src"), "rs", &mut sources);
     for path in sources {
         let code = fs::read_to_string(&path).unwrap();
-        for banned in [
-            "SystemTime",
-            "Instant::now",
-            "std::env",
-            "std::fs",
-            "std::net::Tcp",
-            "async fn",
-        ] {
+        for banned in
+            ["SystemTime", "Instant::now", "std::env", "std::fs", "std::net::Tcp", "async fn"]
+        {
             assert!(!code.contains(banned), "{} uses {banned}", path.display());
         }
     }
@@ -164,21 +121,11 @@ fn shared_depends_on_nothing_that_could_do_io() {
 fn nothing_that_only_describes_the_api_is_in_the_wasm() {
     let ran = std::process::Command::new(env!("CARGO"))
         .current_dir(root())
-        .args([
-            "tree",
-            "--locked",
-            "--package",
-            "lastseat-edge",
-            "--edges",
-            "normal",
-        ])
+        .args(["tree", "--locked", "--package", "lastseat-edge", "--edges", "normal"])
         .args(["--target", "wasm32-unknown-unknown", "--prefix", "none"])
         .output()
         .unwrap();
     let tree = String::from_utf8(ran.stdout).unwrap();
-    assert!(
-        ran.status.success() && tree.contains("lastseat-shared"),
-        "{tree}"
-    );
+    assert!(ran.status.success() && tree.contains("lastseat-shared"), "{tree}");
     assert!(!tree.contains("utoipa"), "{tree}");
 }

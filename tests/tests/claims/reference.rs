@@ -35,11 +35,7 @@ fn timeless(help: &str) -> String {
 fn describe(command: &mut Command, name: &str, page: &mut String) {
     let help = timeless(&command.render_long_help().to_string());
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
-    let _ = write!(
-        page,
-        "\n## {name}\n\n```text\n{}\n```\n",
-        lines.join("\n").trim_end()
-    );
+    let _ = write!(page, "\n## {name}\n\n```text\n{}\n```\n", lines.join("\n").trim_end());
     for sub in command.get_subcommands_mut() {
         if !sub.is_hide_set() && sub.get_name() != "help" {
             let name = format!("{name} {}", sub.get_name());
@@ -59,10 +55,7 @@ fn the_page_of_commands_is_what_the_program_prints() {
         fs::write(&path, &page).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        written == page,
-        "docs/CLI.md is not what the program prints. Run 'make docs'"
-    );
+    assert!(written == page, "docs/CLI.md is not what the program prints. Run 'make docs'");
 }
 
 /// The variables that the commands read.
@@ -80,10 +73,7 @@ fn of_the_edge() -> BTreeSet<String> {
     let calls = code.split("var(\"").skip(1);
     let names = calls.filter_map(|rest| rest.split('"').next());
     // For the table that edge/workerd.capnp brings along.
-    names
-        .map(str::to_owned)
-        .filter(|name| name != "LOCAL_ORIGINS")
-        .collect()
+    names.map(str::to_owned).filter(|name| name != "LOCAL_ORIGINS").collect()
 }
 
 #[test]
@@ -101,12 +91,6 @@ fn the_page_of_configuration_names_each_variable_and_no_other() {
     read.extend(["LASTSEAT_LOG", "RUST_LOG", "NO_COLOR", "SSL_CERT_FILE"].map(str::to_owned));
     let unnamed: Vec<_> = read.difference(&named).collect();
     let unread: Vec<_> = named.difference(&read).collect();
-    assert!(
-        unnamed.is_empty(),
-        "docs/CONFIGURATION.md lacks {unnamed:?}"
-    );
-    assert!(
-        unread.is_empty(),
-        "docs/CONFIGURATION.md names {unread:?}, which nothing reads"
-    );
+    assert!(unnamed.is_empty(), "docs/CONFIGURATION.md lacks {unnamed:?}");
+    assert!(unread.is_empty(), "docs/CONFIGURATION.md names {unread:?}, which nothing reads");
 }

@@ -17,11 +17,8 @@ out after | the last edge knew after |
 ";
 
 /// Buyers, tickets, locations, isolates.
-const ROWS: [[u32; 4]; 3] = [
-    [10_000, 1_000, 10, 2],
-    [100_000, 5_000, 50, 5],
-    [1_000_000, 10_000, 300, 20],
-];
+const ROWS: [[u32; 4]; 3] =
+    [[10_000, 1_000, 10, 2], [100_000, 5_000, 50, 5], [1_000_000, 10_000, 300, 20]];
 /// Rows that are simulated again: the last one takes long in a build for development.
 const AGAIN: usize = 2;
 
@@ -39,10 +36,7 @@ fn simulate([buyers, tickets, locations, isolates]: [u32; 4]) -> ScaleReport {
 
 fn row(report: &ScaleReport) -> String {
     assert_eq!(report.unsold, 0, "every ticket is sold");
-    assert_eq!(
-        report.wrong_refusals, 0,
-        "nobody is refused for good while tickets are free"
-    );
+    assert_eq!(report.wrong_refusals, 0, "nobody is refused for good while tickets are free");
     format!(
         "| {} | {} | {} × {} | {:.2} | {} | {} ms | {} ms |\n",
         thousands(report.buyers.into()),
@@ -64,10 +58,8 @@ fn the_table_of_scale_is_what_the_simulation_says() {
     let (table, after) = rest.split_once(END).expect("the end of the table");
     let write = env::var_os("LASTSEAT_WRITE_DOCS").is_some();
     let rows = if write { ROWS.len() } else { AGAIN };
-    let simulated: Vec<String> = ROWS[..rows]
-        .iter()
-        .map(|row_of| row(&simulate(*row_of)))
-        .collect();
+    let simulated: Vec<String> =
+        ROWS[..rows].iter().map(|row_of| row(&simulate(*row_of))).collect();
     if write {
         let table = format!("{HEAD}{}", simulated.concat());
         fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
@@ -75,9 +67,6 @@ fn the_table_of_scale_is_what_the_simulation_says() {
     }
     assert_eq!(table.lines().count(), 2 + ROWS.len(), "{table}");
     for row in simulated {
-        assert!(
-            table.contains(&row),
-            "the simulation says now\n{row}Run 'make docs'\n{table}"
-        );
+        assert!(table.contains(&row), "the simulation says now\n{row}Run 'make docs'\n{table}");
     }
 }

@@ -13,12 +13,7 @@ async fn one_ticket() -> Cluster {
     let cluster = Cluster::with_edge(Edge::Workerd);
     let bearer = format!("Bearer {}", cluster.admin_token);
     let headers = [("authorization", bearer.as_str())];
-    let create = request(
-        Method::PUT,
-        "/v1/admin/sales/single",
-        &headers,
-        r#"{"capacity":1}"#,
-    );
+    let create = request(Method::PUT, "/v1/admin/sales/single", &headers, r#"{"capacity":1}"#);
     let mut operators = HttpClient::new(&cluster.nodes[0].admin).unwrap();
     let created = operators.send(create.unwrap()).await.unwrap();
     assert_eq!(created.status, 201, "{}", created.text());
@@ -27,12 +22,8 @@ async fn one_ticket() -> Cluster {
 
 /// Runs a step to its end; what it said.
 fn run(command: &mut Command) -> String {
-    let ran = command
-        .output()
-        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let said = [&ran.stdout[..], &ran.stderr[..]]
-        .map(String::from_utf8_lossy)
-        .concat();
+    let ran = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let said = [&ran.stdout[..], &ran.stderr[..]].map(String::from_utf8_lossy).concat();
     assert!(ran.status.success(), "{command:?}: {}\n{said}", ran.status);
     said
 }
@@ -100,10 +91,7 @@ async fn a_typed_client_in_typescript_buys_repeats_hears_sold_out_and_cancels() 
     });
     let settings_file = directory.path().join("tsconfig.json");
     write(&settings_file, &settings.to_string());
-    run(Command::new(&node)
-        .arg(installed("tsc"))
-        .arg("--project")
-        .arg(&settings_file));
+    run(Command::new(&node).arg(installed("tsc")).arg("--project").arg(&settings_file));
     let cluster = one_ticket().await;
     // Node takes the types out by itself.
     let said = run(Command::new(&node)

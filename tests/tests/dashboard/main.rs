@@ -41,10 +41,7 @@ fn ends_well(name: &str, mut browser: Program) {
 fn an_operator_sees_and_does_everything_from_the_dashboard_and_what_is_wrong_is_red() {
     let cluster = Cluster::with_edge(Edge::None);
     let browser = Program::start("operator.mjs", script(&cluster, "operator.mjs"));
-    ends_well(
-        "operator.mjs",
-        browser.expect("node starts. Run 'make setup-tests'"),
-    );
+    ends_well("operator.mjs", browser.expect("node starts. Run 'make setup-tests'"));
 }
 
 #[tokio::test]
@@ -68,21 +65,13 @@ async fn the_dashboard_is_true_during_a_rush_and_agrees_with_the_audit() {
     }
     let mut options = LoadOptions::of(BUYERS, TICKETS, Edge::Workerd);
     options.target = cluster.edges.clone();
-    options.admin = cluster
-        .nodes
-        .iter()
-        .map(|node| node.admin.clone())
-        .collect();
+    options.admin = cluster.nodes.iter().map(|node| node.admin.clone()).collect();
     options.token = Some(cluster.admin_token.clone());
     options.sale = Some("rush".to_owned());
     options.connections = Some(64);
-    let report = run(&options, Progress::new(BUYERS))
-        .await
-        .expect("the rush runs");
+    let report = run(&options, Progress::new(BUYERS)).await.expect("the rush runs");
     assert!(report.is_good(), "{:?}", report.more.violations);
-    tokio::task::spawn_blocking(move || ends_well("rush.mjs", browser))
-        .await
-        .unwrap();
+    tokio::task::spawn_blocking(move || ends_well("rush.mjs", browser)).await.unwrap();
 }
 
 async fn ask(url: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> HttpReply {
@@ -98,12 +87,7 @@ async fn the_dashboard_is_for_operators_and_nothing_but_their_token_opens_it() {
     let bearer = format!("Bearer {}", cluster.admin_token);
 
     // The public listener has none of it.
-    for path in [
-        "/dashboard",
-        "/dashboard/app.js",
-        "/v1/admin/status",
-        "/metrics",
-    ] {
+    for path in ["/dashboard", "/dashboard/app.js", "/v1/admin/status", "/metrics"] {
         let headers = [("authorization", bearer.as_str())];
         let answer = ask(&node.url, Method::GET, path, &headers).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
@@ -140,11 +124,7 @@ async fn the_dashboard_is_for_operators_and_nothing_but_their_token_opens_it() {
     let answer = ask(&node.admin, Method::GET, &query, &[]).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     let cookie = format!("token={0}; admin_token={0}", cluster.admin_token);
-    for content_type in [
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "application/json",
-    ] {
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/json"] {
         let headers = [
             ("cookie", cookie.as_str()),
             ("origin", "https://evil.example"),
@@ -163,27 +143,16 @@ async fn the_dashboard_is_for_operators_and_nothing_but_their_token_opens_it() {
     let path = "/v1/admin/sales/guarded/pause";
     let answer = ask(&node.admin, Method::OPTIONS, path, &headers).await;
     assert!(!answer.status.is_success(), "{}", answer.status);
-    let allowed = answer
-        .headers
-        .keys()
-        .filter(|name| name.as_str().starts_with("access-control"));
+    let allowed = answer.headers.keys().filter(|name| name.as_str().starts_with("access-control"));
     assert_eq!(allowed.count(), 0);
     let headers = [("authorization", bearer.as_str())];
-    let sale = ask(
-        &node.admin,
-        Method::GET,
-        "/v1/admin/sales/guarded",
-        &headers,
-    )
-    .await;
+    let sale = ask(&node.admin, Method::GET, "/v1/admin/sales/guarded", &headers).await;
     assert!(sale.text().contains(r#""state":"open""#), "{}", sale.text());
 }
 
 /// A connection that follows the stream, and what came first.
 async fn follow(admin: &str, token: &str) -> (TcpStream, String) {
-    let mut stream = TcpStream::connect(admin.trim_start_matches("http://"))
-        .await
-        .unwrap();
+    let mut stream = TcpStream::connect(admin.trim_start_matches("http://")).await.unwrap();
     let head = format!(
         "GET /v1/admin/status/stream HTTP/1.1\r\nhost: x\r\nlast-event-id: 41\r\nauthorization: \
          Bearer {token}\r\n\r\n"
@@ -213,25 +182,12 @@ async fn the_number_of_dashboards_is_bounded_and_a_place_that_is_left_is_free() 
         open.push(stream);
     }
     let (_, text) = follow(admin, token).await;
-    assert!(
-        text.starts_with("HTTP/1.1 429") && text.contains("32 dashboards"),
-        "{text}"
-    );
+    assert!(text.starts_with("HTTP/1.1 429") && text.contains("32 dashboards"), "{text}");
     // Each of them reads the same words: the ledger is asked once a second, not once each.
-    let before = cluster
-        .count("lastseat_ledger_calls_total", &[])
-        .await
-        .unwrap();
+    let before = cluster.count("lastseat_ledger_calls_total", &[]).await.unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let calls = cluster
-        .count("lastseat_ledger_calls_total", &[])
-        .await
-        .unwrap()
-        - before;
-    assert!(
-        calls < 60,
-        "{calls} calls in 3 s for {STATUS_STREAMS_MAX} dashboards"
-    );
+    let calls = cluster.count("lastseat_ledger_calls_total", &[]).await.unwrap() - before;
+    assert!(calls < 60, "{calls} calls in 3 s for {STATUS_STREAMS_MAX} dashboards");
     drop(open);
     lastseat_tests::harness::wait::until_async("a place is free", async || {
         let (_, text) = follow(admin, token).await;

@@ -21,43 +21,22 @@ fn plant(copy: &Path, file: &str, from: &str, to: &str) {
 fn the_linters_see_a_fault_in_each_kind_of_file() {
     let scratch = scratch().unwrap();
     let copy = scratch.path().join("deploy");
-    let copied = Command::new("cp")
-        .arg("-a")
-        .arg(repository().join("deploy"))
-        .arg(&copy)
-        .status();
+    let copied = Command::new("cp").arg("-a").arg(repository().join("deploy")).arg(&copy).status();
     assert!(copied.unwrap().success());
     plant(&copy, "container/Dockerfile", "WORKDIR /src", "WORKDIR src");
     plant(&copy, "compose.yaml", "restart: always", "restarts: always");
-    plant(
-        &copy,
-        "kubernetes/nodes.yaml",
-        "replicas: 3",
-        "replicas: three",
-    );
+    plant(&copy, "kubernetes/nodes.yaml", "replicas: 3", "replicas: three");
     plant(&copy, "kubernetes/redis.yaml", "serviceName:", "service:");
-    plant(
-        &copy,
-        "kubernetes/access.yaml",
-        "kind: Ingress",
-        "kind:  Ingress",
-    );
-    plant(
-        &copy,
-        "systemd/lastseat@.service",
-        "Type=exec",
-        "Type=exec\nRestrat=no",
-    );
+    plant(&copy, "kubernetes/access.yaml", "kind: Ingress", "kind:  Ingress");
+    plant(&copy, "systemd/lastseat@.service", "Type=exec", "Type=exec\nRestrat=no");
     plant(
         &copy,
         "systemd/redis-server.service.d/lastseat.conf",
         "ExecStartPre=",
         "ExecStartFirst=",
     );
-    let output = Command::new(repository().join("scripts/lint-deploy"))
-        .arg(&copy)
-        .output()
-        .unwrap();
+    let output =
+        Command::new(repository().join("scripts/lint-deploy")).arg(&copy).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{said}");
     let last = said.lines().last().unwrap_or_default();
@@ -78,9 +57,7 @@ fn the_linters_see_a_fault_in_each_kind_of_file() {
 /// The settings of a redis.conf, without comments.
 fn settings(text: &str) -> Vec<&str> {
     let lines = text.lines().map(str::trim);
-    lines
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .collect()
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
 }
 
 #[test]

@@ -28,23 +28,13 @@ fn the_production_environment_can_be_deployed_and_is_small() {
     println!("upload of the edge: {gzip} KiB gzip");
     assert!(gzip < GZIP_KIB_MAX, "{said}");
     for name in ["env.ORIGINS", "env.BALANCE", "env.ZONE"] {
-        assert!(
-            said.contains(name),
-            "{name} is not set in production:\n{said}"
-        );
+        assert!(said.contains(name), "{name} is not set in production:\n{said}");
     }
     // A secret among the variables would be in the upload for everybody to read.
-    assert!(
-        !said.contains("_KEY (\"") && !said.contains("_TOKEN (\""),
-        "{said}"
-    );
+    assert!(!said.contains("_KEY (\"") && !said.contains("_TOKEN (\""), "{said}");
     let uploaded = fs::read_dir(to.path()).unwrap().map(Result::unwrap);
     let wasm = uploaded.filter(|file| file.path().extension().is_some_and(|e| e == "wasm"));
-    assert_eq!(
-        wasm.count(),
-        1,
-        "the edge is one module with its JavaScript"
-    );
+    assert_eq!(wasm.count(), 1, "the edge is one module with its JavaScript");
 }
 
 #[tokio::test]

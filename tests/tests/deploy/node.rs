@@ -78,15 +78,10 @@ fn the_unit_file_starts_a_node_that_is_ready_and_ends_within_ten_seconds_of_sigt
     let unit = read("deploy/systemd/lastseat@.service");
     let all = |name: &str| -> Vec<&str> {
         let lines = unit.lines().filter_map(|line| line.split_once('='));
-        lines
-            .filter_map(|(key, value)| (key == name).then_some(value))
-            .collect()
+        lines.filter_map(|(key, value)| (key == name).then_some(value)).collect()
     };
     let files = all("EnvironmentFile");
-    assert_eq!(
-        files,
-        ["/etc/lastseat/lastseat.env", "/etc/lastseat/node-%i.env"]
-    );
+    assert_eq!(files, ["/etc/lastseat/lastseat.env", "/etc/lastseat/node-%i.env"]);
     let mut set = variables(&all("Environment").join("\n").replace("%i", "7"));
     assert_eq!(set["LASTSEAT_NODE"], "7");
     set.extend(variables(&read("deploy/systemd/lastseat.env.example")));
@@ -94,12 +89,8 @@ fn the_unit_file_starts_a_node_that_is_ready_and_ends_within_ten_seconds_of_sigt
     let redis = PrivateRedis::start(Durability::Always);
     let data_dir = scratch().unwrap();
     at_home(&mut set, &redis, data_dir.path());
-    let [start] = all("ExecStart")[..] else {
-        panic!("one ExecStart")
-    };
-    let [ready] = all("ExecStartPost")[..] else {
-        panic!("one ExecStartPost")
-    };
+    let [start] = all("ExecStart")[..] else { panic!("one ExecStart") };
+    let [ready] = all("ExecStartPost")[..] else { panic!("one ExecStartPost") };
     let program = "/usr/local/bin/lastseat ";
     assert!(start.starts_with(program) && ready.starts_with(program));
     lives_and_ends(&words(start), &words(ready), &set);
@@ -118,19 +109,14 @@ fn array(text: &str) -> Vec<String> {
 fn the_image_starts_a_node_that_its_own_health_check_finds_ready() {
     let dockerfile = read("deploy/container/Dockerfile").replace("\\\n", " ");
     let last = |name: &str| -> &str {
-        let mut lines = dockerfile
-            .lines()
-            .filter_map(|line| line.strip_prefix(name));
+        let mut lines = dockerfile.lines().filter_map(|line| line.strip_prefix(name));
         let last = lines.next_back().unwrap_or_else(|| panic!("no {name}"));
         last.trim()
     };
     let channel = read("rust-toolchain.toml");
     let channel = channel.split('"').nth(1).expect("a version");
     let image = format!("FROM rust:{channel}-slim");
-    assert!(
-        dockerfile.contains(&image),
-        "the image builds with {channel}"
-    );
+    assert!(dockerfile.contains(&image), "the image builds with {channel}");
     let mut set = variables(&words(last("ENV ")).join("\n"));
     assert_eq!(set["LASTSEAT_LISTEN"], "0.0.0.0:3001");
     // Secrets and the ledger are given to the container.

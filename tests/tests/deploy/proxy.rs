@@ -36,8 +36,7 @@ impl Seen {
         }
         let length = headers.iter().find_map(|header| {
             let (name, value) = header.split_once(": ")?;
-            name.eq_ignore_ascii_case("content-length")
-                .then(|| value.parse().ok())?
+            name.eq_ignore_ascii_case("content-length").then(|| value.parse().ok())?
         });
         let mut body = vec![0; length.unwrap_or(0)];
         reader.read_exact(&mut body).ok()?;
@@ -92,11 +91,7 @@ fn certificate(directory: &Path) {
         "origin.pem",
     ]);
     let made = command.output().expect("openssl runs");
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 /// The configuration with the addresses of this test.
@@ -114,10 +109,8 @@ fn configuration(directory: &Path, node: u16, port: u16) -> String {
         local = local.replace(from, &to);
     }
     let places = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    let places: String = places
-        .iter()
-        .map(|kind| format!("{kind}_temp_path {here}/{kind};\n"))
-        .collect();
+    let places: String =
+        places.iter().map(|kind| format!("{kind}_temp_path {here}/{kind};\n")).collect();
     format!(
         "daemon off;\npid {here}/pid;\nerror_log stderr warn;\nevents {{}}\nhttp \
          {{\n{places}{local}}}\n"
@@ -126,12 +119,8 @@ fn configuration(directory: &Path, node: u16, port: u16) -> String {
 
 fn nginx() -> &'static str {
     // Debian keeps it where a user's PATH does not look.
-    let known = [
-        "/usr/sbin/nginx",
-        "/usr/bin/nginx",
-        "/usr/local/bin/nginx",
-        "/opt/homebrew/bin/nginx",
-    ];
+    let known =
+        ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx"];
     let found = known.into_iter().find(|path| Path::new(path).exists());
     found.expect("nginx is missing. Run 'make setup-tests'")
 }
@@ -149,25 +138,13 @@ fn nginx_hands_an_order_on_as_it_came_and_never_twice() {
     command.arg("-p").arg(directory).arg("-c").arg(&file);
     command.args(["-e", "stderr"]);
     let _nginx = Program::start("nginx", command).unwrap();
-    until("nginx listens", || {
-        TcpStream::connect(("127.0.0.1", port)).ok()
-    });
+    until("nginx listens", || TcpStream::connect(("127.0.0.1", port)).ok());
 
     let curl = |path: &str| {
         let mut command = Command::new(tool("curl"));
         command
-            .args([
-                "-sk",
-                "-o",
-                "/dev/null",
-                "-w",
-                "%{http_code}",
-                "--path-as-is",
-            ])
-            .args([
-                "--resolve",
-                &format!("origin-1.example.com:{port}:127.0.0.1"),
-            ])
+            .args(["-sk", "-o", "/dev/null", "-w", "%{http_code}", "--path-as-is"])
+            .args(["--resolve", &format!("origin-1.example.com:{port}:127.0.0.1")])
             .args([
                 "-H",
                 "Lastseat-Edge-Signature: 1.1.2.3",
@@ -184,21 +161,11 @@ fn nginx_hands_an_order_on_as_it_came_and_never_twice() {
     let request = seen.recv().unwrap();
     assert_eq!(request.line, format!("POST {path} HTTP/1.1"));
     assert_eq!(request.body, r#"{"buyer":"ada"}"#);
-    for wanted in [
-        "Lastseat-Edge-Signature: 1.1.2.3",
-        "Idempotency-Key: 0123456789abcdef",
-    ] {
-        assert!(
-            request.headers.iter().any(|h| h == wanted),
-            "{:?}",
-            request.headers
-        );
+    for wanted in ["Lastseat-Edge-Signature: 1.1.2.3", "Idempotency-Key: 0123456789abcdef"] {
+        assert!(request.headers.iter().any(|h| h == wanted), "{:?}", request.headers);
     }
     let closes = |h: &String| h.eq_ignore_ascii_case("connection: close");
-    assert!(
-        !request.headers.iter().any(closes),
-        "the connection to the node stays open"
-    );
+    assert!(!request.headers.iter().any(closes), "the connection to the node stays open");
 
     // The node takes the order and breaks off: what became of it is for the edge to find out.
     assert_eq!(curl("/break"), "502");

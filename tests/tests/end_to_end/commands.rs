@@ -38,9 +38,7 @@ fn assert_refuses((command, _directory): (Command, TempDir), words: &[&str]) -> 
     });
     assert!(program.line(ENDS_WITHIN).is_err(), "notes go to stderr");
     assert!(!program.notes().contains("panicked"), "{}", program.notes());
-    until("its children are gone", || {
-        children.iter().all(|child| !child.is_alive()).then_some(())
-    });
+    until("its children are gone", || children.iter().all(|child| !child.is_alive()).then_some(()));
     status.code().expect("it ends by itself")
 }
 
@@ -98,11 +96,7 @@ async fn a_redis_of_the_users_own_is_used_and_left_running() {
     for sale in ["first", "second"] {
         let cluster = Cluster::start(&setup).unwrap();
         cluster.create_sale(sale, 5).await.unwrap();
-        assert_eq!(
-            cluster.audit("first").await.unwrap().free,
-            5,
-            "it is still there"
-        );
+        assert_eq!(cluster.audit("first").await.unwrap().free, 5, "it is still there");
         cluster.stop().unwrap();
     }
 }

@@ -17,14 +17,8 @@ async fn rush(options: &LoadOptions) -> LoadReport {
 
 fn assert_cheap(report: &LoadReport) {
     let each = report.more.origin_requests_per_ticket;
-    assert!(
-        each <= ORIGIN_REQUESTS_PER_TICKET_MAX,
-        "{each} origin requests a ticket\n{report}"
-    );
-    assert!(
-        report.ledger_round_trips <= report.origin_requests,
-        "{report}"
-    );
+    assert!(each <= ORIGIN_REQUESTS_PER_TICKET_MAX, "{each} origin requests a ticket\n{report}");
+    assert!(report.ledger_round_trips <= report.origin_requests, "{report}");
 }
 
 #[tokio::test]
@@ -53,13 +47,8 @@ async fn a_node_killed_in_the_middle_of_a_rush_costs_no_ticket_and_no_answer() {
     let mut options = LoadOptions::of(20_000, 4_000, Edge::Workerd);
     options.kill_node_at = Some(0.5);
     let report = rush(&options).await;
-    let killed: Vec<u32> = report
-        .more
-        .nodes
-        .iter()
-        .filter(|node| node.killed)
-        .map(|node| node.id)
-        .collect();
+    let killed: Vec<u32> =
+        report.more.nodes.iter().filter(|node| node.killed).map(|node| node.id).collect();
     assert_eq!(killed, [4], "{report}");
 }
 
@@ -69,9 +58,7 @@ async fn the_last_ticket_goes_to_exactly_one_of_two_hundred_buyers() {
     for round in 0..5 {
         let mut options = LoadOptions::of(200, 1, Edge::Workerd);
         options.sale = Some(format!("last-{round}"));
-        let report = against(&cluster, &options, &mut Progress::Silent)
-            .await
-            .unwrap();
+        let report = against(&cluster, &options, &mut Progress::Silent).await.unwrap();
         assert_eq!(report.more.violations, Vec::<String>::new(), "{report}");
         assert_eq!((report.granted, report.refused_final), (1, 199), "{report}");
     }

@@ -9,9 +9,7 @@ async fn a_thousand_orders_at_concurrency_100_through_wrangler_reach_the_nodes_1
     let mut options = LoadOptions::of(1_000, 100_000, Edge::Wrangler);
     options.connections = Some(100);
     // There are more tickets than buyers: everybody gets one.
-    let report = against(&cluster, &options, &mut Progress::Silent)
-        .await
-        .unwrap();
+    let report = against(&cluster, &options, &mut Progress::Silent).await.unwrap();
     assert_eq!((report.granted, report.errors), (1_000, 0), "{report}");
     assert_eq!((report.audit.ok, report.audit.confirmed), (true, 1_000));
 
@@ -28,9 +26,7 @@ async fn six_hundred_tickets_for_a_thousand_buyers_are_all_sold() {
     let cluster = Cluster::with_edge(Edge::Wrangler);
     let mut options = LoadOptions::of(1_000, 600, Edge::Wrangler);
     options.connections = Some(100);
-    let report = against(&cluster, &options, &mut Progress::Silent)
-        .await
-        .unwrap();
+    let report = against(&cluster, &options, &mut Progress::Silent).await.unwrap();
     assert_eq!(report.more.violations, Vec::<String>::new(), "{report}");
     assert_eq!((report.granted, report.refused_final), (600, 400));
     assert_eq!((report.audit.confirmed, report.audit.free), (600, 0));

@@ -33,25 +33,15 @@ impl Wrong {
     }
 
     fn path(what: &'static str, path: &str, code: Code) -> Self {
-        Self {
-            path: path.to_owned(),
-            ..Self::body(what, GOOD, code)
-        }
+        Self { path: path.to_owned(), ..Self::body(what, GOOD, code) }
     }
 
     fn asked(what: &'static str, method: Method, path: &str, code: Code) -> Self {
-        Self {
-            method,
-            body: String::new(),
-            ..Self::path(what, path, code)
-        }
+        Self { method, body: String::new(), ..Self::path(what, path, code) }
     }
 
     fn key(what: &'static str, key: &str) -> Self {
-        Self {
-            key: key.to_owned(),
-            ..Self::body(what, GOOD, Code::Invalid)
-        }
+        Self { key: key.to_owned(), ..Self::body(what, GOOD, Code::Invalid) }
     }
 }
 
@@ -73,51 +63,20 @@ fn all() -> Vec<Wrong> {
         invalid("quantity 10^12", &quantity("1000000000000")),
         invalid("quantity 1.5", &quantity("1.5")),
         invalid("quantity as text", &quantity("\"1\"")),
-        Wrong::body(
-            "more tickets than an order may have",
-            &quantity("11"),
-            Code::OrderLimit,
-        ),
+        Wrong::body("more tickets than an order may have", &quantity("11"), Code::OrderLimit),
         Wrong::body("a body of 1 MB", &million, Code::TooLarge),
         Wrong::key("a key of 10 KB", &long),
         Wrong::key("a short key", "short"),
         Wrong::key("a key with spaces", "0123456789 abcdef"),
-        Wrong::path(
-            "an unknown sale",
-            "/v1/sales/nobody/orders",
-            Code::UnknownSale,
-        ),
-        Wrong::path(
-            "a sale id of 10 KB",
-            &format!("/v1/sales/{long}/orders"),
-            Code::Invalid,
-        ),
-        Wrong::path(
-            "a sale id with a brace",
-            "/v1/sales/a%7Db/orders",
-            Code::Invalid,
-        ),
+        Wrong::path("an unknown sale", "/v1/sales/nobody/orders", Code::UnknownSale),
+        Wrong::path("a sale id of 10 KB", &format!("/v1/sales/{long}/orders"), Code::Invalid),
+        Wrong::path("a sale id with a brace", "/v1/sales/a%7Db/orders", Code::Invalid),
         Wrong::path("an unknown path", "/v1/tickets", Code::NotFound),
-        Wrong::asked(
-            "DELETE of orders",
-            Method::DELETE,
-            ORDERS,
-            Code::MethodNotAllowed,
-        ),
+        Wrong::asked("DELETE of orders", Method::DELETE, ORDERS, Code::MethodNotAllowed),
         Wrong::asked("GET of orders", Method::GET, ORDERS, Code::MethodNotAllowed),
-        Wrong::asked(
-            "POST to a sale",
-            Method::POST,
-            "/v1/sales/open",
-            Code::MethodNotAllowed,
-        ),
+        Wrong::asked("POST to a sale", Method::POST, "/v1/sales/open", Code::MethodNotAllowed),
         Wrong::asked("GET of nothing", Method::GET, "/nothing", Code::NotFound),
-        Wrong::asked(
-            "an unknown sale",
-            Method::GET,
-            "/v1/sales/nobody",
-            Code::UnknownSale,
-        ),
+        Wrong::asked("an unknown sale", Method::GET, "/v1/sales/nobody", Code::UnknownSale),
         Wrong::asked(
             "an unknown order",
             Method::GET,
@@ -172,10 +131,7 @@ async fn every_wrong_request_is_refused_at(place: &str, url: &str) {
 #[tokio::test]
 async fn every_wrong_request_gets_its_4xx_and_a_sentence() {
     for edge in [Edge::Workerd, Edge::Wrangler] {
-        let setup = Setup {
-            direct: true,
-            ..Setup::with_edge(edge)
-        };
+        let setup = Setup { direct: true, ..Setup::with_edge(edge) };
         let cluster = Cluster::start(&setup).unwrap();
         cluster.create_sale("open", 1_000).await.unwrap();
         every_wrong_request_is_refused_at("a node", &cluster.nodes[0].url).await;

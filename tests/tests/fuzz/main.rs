@@ -121,10 +121,7 @@ fn the_corpus_has_what_edge_shop_and_ledger_really_write() {
         buyer_token: "",
     };
     let signature = format!("{}\n{}", sign(&keys, &asked, now), asked.path);
-    let (sale, buyer) = (
-        SaleId::parse("spring").unwrap(),
-        BuyerId::parse("ada").unwrap(),
-    );
+    let (sale, buyer) = (SaleId::parse("spring").unwrap(), BuyerId::parse("ada").unwrap());
     let token = buyer_token::make(&keys, &sale, &buyer, now.plus(60_000));
     for (target, input) in [("signature", signature), ("buyer_token", token)] {
         let found = corpus(target);
@@ -133,13 +130,9 @@ fn the_corpus_has_what_edge_shop_and_ledger_really_write() {
     }
     let entry = |(_, input): &(String, Vec<u8>)| {
         let text = std::str::from_utf8(input).ok();
-        text.and_then(|text| Entry::parse(7, text))
-            .is_some_and(|entry| entry.events.len() > 1)
+        text.and_then(|text| Entry::parse(7, text)).is_some_and(|entry| entry.events.len() > 1)
     };
-    assert!(
-        corpus("log_entry").iter().any(entry),
-        "an entry with several events"
-    );
+    assert!(corpus("log_entry").iter().any(entry), "an entry with several events");
     for (name, _) in TARGETS {
         assert!(corpus(name).len() >= 3, "{name}");
     }

@@ -18,58 +18,35 @@ type Fault = (&'static str, &'static str, fn(&[u8]));
 
 const FAULTS: [Fault; 11] = [
     // An answer that repeats what is in a body would let it forge lines.
-    (
-        "a complaint about a body repeats it",
-        "order_body",
-        |bytes| {
-            order_body_with(bytes, |request| {
-                let parsed = request.parse();
-                parsed.map_err(|error| format!("{error}: {}", request.buyer))
-            });
-        },
-    ),
-    (
-        "an order id may contain one byte that is none of it",
-        "ids",
-        |bytes| {
-            ids_with(bytes, |text| {
-                OrderId::parse(&text.replacen('\u{b}', "-", 1)).ok()
-            });
-        },
-    ),
-    (
-        "an order id may be a byte longer than it may be",
-        "ids",
-        |bytes| {
-            ids_with(bytes, |text| {
-                let shorter = text.get(..text.len().saturating_sub(1));
-                OrderId::parse(text)
-                    .or_else(|_| OrderId::parse(shorter.unwrap_or_default()))
-                    .ok()
-            });
-        },
-    ),
+    ("a complaint about a body repeats it", "order_body", |bytes| {
+        order_body_with(bytes, |request| {
+            let parsed = request.parse();
+            parsed.map_err(|error| format!("{error}: {}", request.buyer))
+        });
+    }),
+    ("an order id may contain one byte that is none of it", "ids", |bytes| {
+        ids_with(bytes, |text| OrderId::parse(&text.replacen('\u{b}', "-", 1)).ok());
+    }),
+    ("an order id may be a byte longer than it may be", "ids", |bytes| {
+        ids_with(bytes, |text| {
+            let shorter = text.get(..text.len().saturating_sub(1));
+            OrderId::parse(text).or_else(|_| OrderId::parse(shorter.unwrap_or_default())).ok()
+        });
+    }),
     ("the budget of a grant overflows", "grant", |bytes| {
         grant_with(bytes, |text| {
             let grant = Grant::parse(text)?;
-            assert!(
-                grant.budget.checked_mul(2).is_some(),
-                "attempt to multiply with overflow"
-            );
+            assert!(grant.budget.checked_mul(2).is_some(), "attempt to multiply with overflow");
             Some(grant)
         });
     }),
-    (
-        "a grant loses the moment of the opening",
-        "grant",
-        |bytes| {
-            grant_with(bytes, |text| {
-                let grant = Grant::parse(text)?;
-                let opens_at = UnixMillis(grant.opens_at.0.saturating_sub(1));
-                Some(Grant { opens_at, ..grant })
-            });
-        },
-    ),
+    ("a grant loses the moment of the opening", "grant", |bytes| {
+        grant_with(bytes, |text| {
+            let grant = Grant::parse(text)?;
+            let opens_at = UnixMillis(grant.opens_at.0.saturating_sub(1));
+            Some(Grant { opens_at, ..grant })
+        });
+    }),
     ("the counts of edges overflow", "counts", |bytes| {
         counts_with(bytes, |sum, counts| {
             let fits = |n: u32| n.checked_add(n).is_some();
@@ -89,17 +66,13 @@ const FAULTS: [Fault; 11] = [
             Some((snapshot, verdicts))
         });
     }),
-    (
-        "a signature does not cover the path",
-        "signature",
-        |bytes| {
-            signature_with(bytes, |header, signed, now| {
-                let keys = KeyRing::parse(KEYS).expect("valid keys");
-                let path = "/v1/sales/spring/orders";
-                verify(&keys, Some(header), &Signed { path, ..*signed }, now).is_ok()
-            });
-        },
-    ),
+    ("a signature does not cover the path", "signature", |bytes| {
+        signature_with(bytes, |header, signed, now| {
+            let keys = KeyRing::parse(KEYS).expect("valid keys");
+            let path = "/v1/sales/spring/orders";
+            verify(&keys, Some(header), &Signed { path, ..*signed }, now).is_ok()
+        });
+    }),
     ("a buyer token never expires", "buyer_token", |bytes| {
         token_with(bytes, |text, _| {
             let keys = KeyRing::parse(KEYS).expect("valid keys");
@@ -108,17 +81,13 @@ const FAULTS: [Fault; 11] = [
             buyer_token::check(&keys, Some(text), &sale, now).ok()
         });
     }),
-    (
-        "an entry of the log loses its last event",
-        "log_entry",
-        |bytes| {
-            log_entry_with(bytes, |text| {
-                let mut entry = Entry::parse(7, text)?;
-                entry.events.pop();
-                Some(entry)
-            });
-        },
-    ),
+    ("an entry of the log loses its last event", "log_entry", |bytes| {
+        log_entry_with(bytes, |text| {
+            let mut entry = Entry::parse(7, text)?;
+            entry.events.pop();
+            Some(entry)
+        });
+    }),
     ("a complaint about a key shows it", "config", |bytes| {
         config_with(bytes, |secret| {
             let error = KeyRing::parse(secret).err()?;

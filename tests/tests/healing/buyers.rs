@@ -29,11 +29,7 @@ pub(crate) struct Buyer {
 
 impl Buyer {
     pub(crate) fn new(client: HttpClient, told: &Arc<Mutex<Told>>) -> Self {
-        Self {
-            client,
-            told: Arc::clone(told),
-            sale: SALE,
-        }
+        Self { client, told: Arc::clone(told), sale: SALE }
     }
 
     /// The same, in another sale.
@@ -62,10 +58,7 @@ impl Buyer {
         let state = serde_json::from_value(order["state"].clone()).expect("a state");
         let quantity = order["quantity"].as_u64().expect("a quantity");
         let mut told = self.told.lock().expect("no panic");
-        told.insert(
-            key.to_owned(),
-            (state, u32::try_from(quantity).expect("few")),
-        );
+        told.insert(key.to_owned(), (state, u32::try_from(quantity).expect("few")));
         true
     }
 
@@ -140,10 +133,7 @@ impl Crowd {
     /// Waits until so many more orders were granted.
     pub(crate) async fn buy(&self, orders: usize) {
         let end = self.orders() + orders;
-        until_async("the crowd buys", async || {
-            (self.orders() >= end).then_some(())
-        })
-        .await;
+        until_async("the crowd buys", async || (self.orders() >= end).then_some(())).await;
     }
 
     /// Ends it; what all of them were told.
@@ -176,11 +166,7 @@ pub(crate) async fn missing(url: &str, told: &Told) -> Vec<String> {
 pub(crate) async fn all_is_well(stage: &Stage, told: &Told) {
     let missing = missing(&stage.redis_url(), told).await;
     let notes: Vec<String> = stage.nodes.iter().map(|node| node.notes()).collect();
-    assert!(
-        missing.is_empty(),
-        "{missing:#?}\n{}",
-        notes.join("\n---\n")
-    );
+    assert!(missing.is_empty(), "{missing:#?}\n{}", notes.join("\n---\n"));
     let report = stage.says(&["--json", "audit", "--sale", SALE]);
     let report: serde_json::Value = serde_json::from_str(&report).expect("a report");
     assert_eq!(report["ok"], true, "{report}");

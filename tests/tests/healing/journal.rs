@@ -30,10 +30,7 @@ fn journal(stage: &Stage, node: u16) -> PathBuf {
 /// The orders of a sale in the ledger whose ids begin with `prefix`.
 async fn orders(stage: &Stage, sale: &str, prefix: &str) -> BTreeSet<String> {
     let found = ledger::orders(&stage.redis_url(), sale).await;
-    let ids = found
-        .expect("the ledger")
-        .into_keys()
-        .map(|id: OrderId| id.to_string());
+    let ids = found.expect("the ledger").into_keys().map(|id: OrderId| id.to_string());
     ids.filter(|id| id.starts_with(prefix)).collect()
 }
 
@@ -47,15 +44,10 @@ fn audits_agree(stage: &Stage) {
 /// The ids of orders whose lines are whole in the first `cut` bytes of a journal.
 fn noted(text: &[u8], cut: usize) -> BTreeSet<String> {
     let text = &text[..cut];
-    let whole = text
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1);
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let text = std::str::from_utf8(&text[..whole]).expect("text");
     let orders = text.lines().filter(|line| line.starts_with("O "));
-    orders
-        .map(|line| line.split(' ').nth(1).expect("an id").to_owned())
-        .collect()
+    orders.map(|line| line.split(' ').nth(1).expect("an id").to_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,23 +58,13 @@ async fn from_journals_cut_anywhere_is_restored_exactly_what_they_have() {
     let sale_of = |n: u32| if n.is_multiple_of(2) { SALE } else { OTHER };
     for n in 0..4 {
         let buyer = Buyer::new(stage.nodes[0].client(), &told);
-        assert!(
-            buyer
-                .in_sale(sale_of(n))
-                .buys(&format!("kept-order-{n:05}"), 1)
-                .await
-        );
+        assert!(buyer.in_sale(sale_of(n)).buys(&format!("kept-order-{n:05}"), 1).await);
     }
     let length = usize::try_from(stage.primary.length()).expect("short");
     for n in 0..12 {
         let node = &stage.nodes[n as usize / 2 % 2];
         let buyer = Buyer::new(node.client(), &told);
-        assert!(
-            buyer
-                .in_sale(sale_of(n))
-                .buys(&format!("lost-order-{n:05}"), 1)
-                .await
-        );
+        assert!(buyer.in_sale(sale_of(n)).buys(&format!("lost-order-{n:05}"), 1).await);
     }
     stage.kill_all();
     let ledger = stage.primary.bytes();
@@ -145,26 +127,14 @@ async fn after_a_full_disk_every_order_is_in_the_journal_and_none_in_another_sal
     let both = [&told[0], &told[1]];
     let length = stage.primary.length();
     buy(&stage, both, "before", 5).await;
-    stage
-        .disk
-        .as_ref()
-        .expect("a disk")
-        .fill()
-        .expect("it is full");
+    stage.disk.as_ref().expect("a disk").fill().expect("it is full");
     // What is left of the last page of the file takes a part of an answer.
     buy(&stage, both, "meanwhile", 60).await;
-    let failures = stage
-        .sum("lastseat_acknowledged_write_failures_total")
-        .await;
+    let failures = stage.sum("lastseat_acknowledged_write_failures_total").await;
     assert!(failures > 0, "the disk was full");
     let (status, ready) = stage.nodes[0].ready().await;
     let unsaved = stage.sum("lastseat_acknowledged_unsaved_bytes").await;
-    stage
-        .disk
-        .as_ref()
-        .expect("a disk")
-        .empty()
-        .expect("it has room");
+    stage.disk.as_ref().expect("a disk").empty().expect("it has room");
     buy(&stage, both, "after", 5).await;
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let notes = stage.nodes[0].notes();
@@ -197,14 +167,8 @@ async fn after_a_full_disk_every_order_is_in_the_journal_and_none_in_another_sal
 
     // While it lasted it could be seen, and the log had a line when it began and one when it ended.
     assert_eq!(status, 200, "the node sells all the same");
-    assert!(
-        ready.contains("acknowledged.log cannot be written"),
-        "{ready}"
-    );
-    assert!(
-        unsaved > 1_000 && unsaved_then == 0,
-        "{unsaved} {unsaved_then}"
-    );
+    assert!(ready.contains("acknowledged.log cannot be written"), "{ready}");
+    assert!(unsaved > 1_000 && unsaved_then == 0, "{unsaved} {unsaved_then}");
     let lines = |words: &str| notes.lines().filter(|line| line.contains(words)).count();
     assert_eq!(lines("acknowledged.log cannot be written"), 1, "{notes}");
     assert_eq!(lines("acknowledged.log is written again"), 1, "{notes}");

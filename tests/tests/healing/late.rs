@@ -15,15 +15,7 @@ const TICKETS: u32 = 40;
 async fn a_node_dies_with_its_ledger(tickets: u32) -> (Stage, Told) {
     let mut stage = Stage::new(3, false);
     let capacity = tickets.to_string();
-    stage.says(&[
-        "sale",
-        "create",
-        SALE,
-        "--capacity",
-        &capacity,
-        "--hold",
-        "10m",
-    ]);
+    stage.says(&["sale", "create", SALE, "--capacity", &capacity, "--hold", "10m"]);
     let told = Arc::<Mutex<Told>>::default();
     let mut second = Buyer::new(stage.nodes[1].client(), &told);
     for n in 0..20 {
@@ -51,11 +43,7 @@ async fn others_sell(stage: &Stage, told: &Arc<Mutex<Told>>) -> Duration {
     let begun = Instant::now();
     for (n, node) in stage.nodes.iter().enumerate().skip(1) {
         let mut buyer = Buyer::new(node.client(), told);
-        assert!(
-            buyer.buys(&format!("meanwhile-order-{n}"), 1).await,
-            "{}",
-            node.notes()
-        );
+        assert!(buyer.buys(&format!("meanwhile-order-{n}"), 1).await, "{}", node.notes());
     }
     begun.elapsed()
 }
@@ -66,10 +54,7 @@ async fn a_node_that_died_with_the_ledger_restores_from_its_file_when_it_starts_
     let meanwhile = Arc::<Mutex<Told>>::default();
     let took = others_sell(&stage, &meanwhile).await;
     println!("the nodes that lived went on after {took:?}");
-    assert!(
-        took < Duration::from_secs(10),
-        "a dead node does not block the sale"
-    );
+    assert!(took < Duration::from_secs(10), "a dead node does not block the sale");
     stage.start_again(0);
     until_restored(&stage, 21).await;
     told.extend(meanwhile.lock().unwrap().clone());
@@ -109,9 +94,7 @@ async fn while_a_node_that_died_with_the_ledger_may_still_come_nobody_gets_its_t
 fn unrestored(stage: &Stage) -> Vec<serde_json::Value> {
     let said = stage.says(&["--json", "orders", "unrestored", "--sale", SALE]);
     let lines = said.lines();
-    lines
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn names(listed: &[serde_json::Value]) -> BTreeSet<String> {
@@ -154,20 +137,12 @@ async fn what_cannot_be_restored_is_listed_by_name_and_can_be_tried_again() {
     let meanwhile = others_take_its_tickets(&stage).await;
     stage.start_again(0);
     let list = || unrestored(&stage);
-    let listed = until("the orders are listed", || {
-        Some(list()).filter(|listed| listed.len() >= 20)
-    });
-    let lost: BTreeSet<String> = told
-        .keys()
-        .filter(|key| key.starts_with("lost"))
-        .cloned()
-        .collect();
+    let listed =
+        until("the orders are listed", || Some(list()).filter(|listed| listed.len() >= 20));
+    let lost: BTreeSet<String> =
+        told.keys().filter(|key| key.starts_with("lost")).cloned().collect();
     assert_eq!(names(&listed), lost, "each by name, and no other");
-    assert!(
-        listed
-            .iter()
-            .all(|order| order["why"] == "no_room" && order["node"] == 1)
-    );
+    assert!(listed.iter().all(|order| order["why"] == "no_room" && order["node"] == 1));
     // The payment of an order that was kept came back all the same.
     let kept: Told = told
         .iter()

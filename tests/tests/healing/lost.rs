@@ -12,15 +12,7 @@ const SOME: usize = 150;
 
 fn open_sale(stage: &Stage, tickets: u32) {
     let tickets = tickets.to_string();
-    stage.says(&[
-        "sale",
-        "create",
-        SALE,
-        "--capacity",
-        &tickets,
-        "--hold",
-        "10m",
-    ]);
+    stage.says(&["sale", "create", SALE, "--capacity", &tickets, "--hold", "10m"]);
     if stage.replica.is_some() {
         // Until its first acknowledgement, up to a second after it has synchronised, a replica is
         // sent nothing more.
@@ -84,23 +76,15 @@ async fn a_replica_that_lacks_the_end_of_a_sold_out_sale_is_promoted_and_nobody_
     // From here on nobody may be granted anything, whatever Redis says of free tickets.
     let others = Crowd::start(&stage, 2, false, "other");
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let before = missing(&stage.replica.as_ref().unwrap().url(), &told)
-        .await
-        .len();
+    let before = missing(&stage.replica.as_ref().unwrap().url(), &told).await.len();
     stage.primary.kill();
     stage.fail_over();
     tokio::time::sleep(Duration::from_secs(2)).await;
     stage.is_whole().await;
     let granted = others.stop().await;
-    println!(
-        "{before} of {} orders were lost with the primary",
-        told.len()
-    );
+    println!("{before} of {} orders were lost with the primary", told.len());
     assert!(before > 0, "something was lost");
-    assert!(
-        granted.is_empty(),
-        "lost seats were sold again: {granted:?}"
-    );
+    assert!(granted.is_empty(), "lost seats were sold again: {granted:?}");
     all_is_well(&stage, &told).await;
     assert_eq!(sum(&told), tickets);
 }
@@ -131,12 +115,7 @@ async fn a_payment_a_return_and_an_extension_that_were_lost_are_so_again() {
     let told = Arc::<Mutex<Told>>::default();
     let mut here = Buyer::new(stage.nodes[0].client(), &told);
     let mut there = Buyer::new(stage.nodes[1].client(), &told);
-    for key in [
-        "the-paid-order-1",
-        "the-returned-one",
-        "the-extended-one",
-        "the-part-order-1",
-    ] {
+    for key in ["the-paid-order-1", "the-returned-one", "the-extended-one", "the-part-order-1"] {
         assert!(here.buys(key, 3).await);
     }
     until_replica_has(&stage, 5);
@@ -145,11 +124,7 @@ async fn a_payment_a_return_and_an_extension_that_were_lost_are_so_again() {
     assert!(there.does("confirm", "the-paid-order-1", "").await);
     assert!(here.does("cancel", "the-returned-one", "").await);
     assert!(there.does("extend", "the-extended-one", "").await);
-    assert!(
-        there
-            .does("confirm", "the-part-order-1", r#"{"quantity":1}"#)
-            .await
-    );
+    assert!(there.does("confirm", "the-part-order-1", r#"{"quantity":1}"#).await);
     let before = deadline(&stage, "the-extended-one");
     let told = told.lock().unwrap().clone();
     let behind = stage.replica.as_ref().unwrap().url();
@@ -224,17 +199,11 @@ async fn a_plain_restart_of_redis_under_load_is_a_short_pause_in_which_nothing_i
     }
     let told = crowd.stop().await;
     println!("all nodes sold again {pauses:?} after Redis answered");
-    assert!(
-        pauses.iter().all(|pause| *pause < Duration::from_secs(3)),
-        "{pauses:?}"
-    );
+    assert!(pauses.iter().all(|pause| *pause < Duration::from_secs(3)), "{pauses:?}");
     assert_eq!(stage.sum("lastseat_orders_restored_total").await, 0);
     all_is_well(&stage, &told).await;
     let events = stage.says(&["orders", "export", "--sale", SALE]);
-    assert!(
-        !events.contains("sale_healed"),
-        "nothing was lost, so no number is"
-    );
+    assert!(!events.contains("sale_healed"), "nothing was lost, so no number is");
 }
 
 /// Its buyer has the ticket, though Redis does not know that yet: "no such order" would be the

@@ -70,10 +70,7 @@ async fn one_each(nodes: &[Node], sales: usize, orders: usize, name_of: &str) ->
             for n in (lane..orders).step_by(AT_ONCE) {
                 let place = n % clients.len();
                 let sale = name(n % sales);
-                assert!(
-                    buys(&mut clients[place], &sale, &key(&name_of, n)).await,
-                    "{sale}"
-                );
+                assert!(buys(&mut clients[place], &sale, &key(&name_of, n)).await, "{sale}");
             }
         }));
     }
@@ -131,9 +128,7 @@ async fn until_read(stage: &Stage, sales: usize) {
 /// The version and the last entry of a sale.
 fn numbers(stage: &Stage, sale: usize) -> String {
     let key = format!("lastseat:{{{}}}:sale", name(sale));
-    stage
-        .primary
-        .says(&["HMGET", &key, "version", "commit_seq", "heal:lost"])
+    stage.primary.says(&["HMGET", &key, "version", "commit_seq", "heal:lost"])
 }
 
 /// The end of the file is lost with orders of every sale that all four nodes acknowledged.
@@ -149,10 +144,7 @@ async fn a_cut_file(sales: usize) {
     let took = one_each(&stage.nodes, sales, sales, "afterwards").await;
     stage.is_whole().await;
     println!("{sales} sales, {orders} orders lost: every sale sold again after {took:?}");
-    assert_eq!(
-        missing(&stage, sales, orders, "lost").await,
-        Vec::<String>::new()
-    );
+    assert_eq!(missing(&stage, sales, orders, "lost").await, Vec::<String>::new());
     let restored = stage.sum("lastseat_orders_restored_total").await;
     assert_eq!(restored, orders as u64);
     assert_eq!(stage.sum("lastseat_orders_unrestored_total").await, 0);
@@ -236,10 +228,7 @@ async fn a_node_that_is_slow_is_waited_for_and_nothing_of_it_is_missing() {
     stage.nodes[3].signal(Signal::CONT);
     one_each(&stage.nodes, sales, sales, "afterwards").await;
     stage.is_whole().await;
-    assert_eq!(
-        missing(&stage, sales, 2 * sales, "lost").await,
-        Vec::<String>::new()
-    );
+    assert_eq!(missing(&stage, sales, 2 * sales, "lost").await, Vec::<String>::new());
     assert_eq!(stage.sum("lastseat_orders_unrestored_total").await, 0);
 }
 
@@ -284,9 +273,6 @@ async fn two_changes_of_redis_within_a_second_and_a_node_started_in_the_middle_l
     stage.start_again(2);
     one_each(&stage.nodes, sales, sales, "afterwards").await;
     stage.is_whole().await;
-    assert_eq!(
-        missing(&stage, sales, 2 * sales, "lost").await,
-        Vec::<String>::new()
-    );
+    assert_eq!(missing(&stage, sales, 2 * sales, "lost").await, Vec::<String>::new());
     assert_eq!(stage.sum("lastseat_orders_unrestored_total").await, 0);
 }

@@ -41,10 +41,7 @@ async fn a_second_node_of_a_number_in_use_does_not_start_and_the_first_one_goes_
     open_sale(&stage, "100");
     let elsewhere = scratch().unwrap();
     let mut second = stage.another_node(2, elsewhere.path());
-    is_refused(
-        &mut second,
-        "node number 2 is in use by another process since 20",
-    );
+    is_refused(&mut second, "node number 2 is in use by another process since 20");
     let mut same = stage.another_node(2, &stage.nodes_directory());
     is_refused(&mut same, "node 2 runs already with this --data-dir");
     assert_eq!(stage.nodes[1].ready().await.0, 200);
@@ -60,20 +57,14 @@ async fn a_second_node_of_a_number_in_use_does_not_start_and_the_first_one_goes_
     stage.nodes[1].kill();
     stage.start_again(1);
     let took = begun.elapsed();
-    assert!(
-        took < Duration::from_secs(3),
-        "a node comes back at once: {took:?}"
-    );
+    assert!(took < Duration::from_secs(3), "a node comes back at once: {took:?}");
     stage.nodes[1].signal(Signal::TERM);
     stage.nodes[1].gone();
     let begun = Instant::now();
     let third = stage.another_node(2, elsewhere.path());
     third.line(Duration::from_secs(10)).expect("it starts");
     let took = begun.elapsed();
-    assert!(
-        took < Duration::from_secs(3),
-        "the number was given back: {took:?}"
-    );
+    assert!(took < Duration::from_secs(3), "the number was given back: {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,10 +81,7 @@ async fn a_second_cluster_on_the_same_redis_does_not_start() {
     let status = cluster.wait(Duration::from_secs(30)).expect("it ends");
     assert!(!status.success());
     let notes = cluster.notes();
-    assert!(
-        notes.contains("is in use by another process since 20"),
-        "{notes}"
-    );
+    assert!(notes.contains("is in use by another process since 20"), "{notes}");
     assert!(notes.contains("a Redis of its own"), "{notes}");
     for node in &stage.nodes {
         assert_eq!(node.ready().await.0, 200);
@@ -111,10 +99,7 @@ async fn a_node_that_was_frozen_until_another_one_had_its_number_sells_nothing_a
     let mut other = stage.another_node(2, elsewhere.path());
     other.line(Duration::from_secs(20)).expect("it starts");
     let took = begun.elapsed();
-    assert!(
-        took > Duration::from_secs(3),
-        "a frozen node is waited for: {took:?}"
-    );
+    assert!(took > Duration::from_secs(3), "a frozen node is waited for: {took:?}");
     stage.nodes[1].signal(Signal::CONT);
     let why = "node number 2 is in use by another process";
     until_async("the node notices", async || {
@@ -180,8 +165,5 @@ async fn nobody_else_ends_a_recovery_under_the_number_of_a_frozen_node() {
     assert!(!buying.await.unwrap(), "the ticket was resold");
     let told = told.lock().unwrap().clone();
     all_is_well(&stage, &told).await;
-    is_refused(
-        &mut second,
-        "node number 2 is in use by another process since 20",
-    );
+    is_refused(&mut second, "node number 2 is in use by another process since 20");
 }

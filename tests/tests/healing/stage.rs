@@ -27,11 +27,7 @@ pub(crate) struct Server {
 impl Server {
     fn new(directory: PathBuf, more: &[&str]) -> Self {
         fs::create_dir_all(&directory).expect("room");
-        let mut server = Self {
-            program: None,
-            directory,
-            port: free_port().expect("a port"),
-        };
+        let mut server = Self { program: None, directory, port: free_port().expect("a port") };
         server.start(more);
         server
     }
@@ -57,9 +53,7 @@ impl Server {
             .args(["--repl-diskless-sync-delay", "0"])
             .args(more);
         self.program = Some(Program::start("redis-server", command).expect("redis-server"));
-        until("redis-server answers", || {
-            (self.says(&["PING"]).trim() == "PONG").then_some(())
-        });
+        until("redis-server answers", || (self.says(&["PING"]).trim() == "PONG").then_some(()));
     }
 
     /// What it answers.
@@ -171,9 +165,7 @@ impl Node {
 
     /// What it said last.
     pub(crate) fn notes(&self) -> String {
-        self.program
-            .as_ref()
-            .map_or_else(String::new, Program::notes)
+        self.program.as_ref().map_or_else(String::new, Program::notes)
     }
 }
 
@@ -212,13 +204,7 @@ impl Stage {
                 said.contains("master_link_status:up").then_some(())
             });
         }
-        let mut stage = Self {
-            nodes: Vec::new(),
-            primary,
-            replica,
-            disk: None,
-            directory,
-        };
+        let mut stage = Self { nodes: Vec::new(), primary, replica, disk: None, directory };
         fs::create_dir_all(stage.nodes_directory()).expect("room");
         stage.disk = disk_mib
             .map(|mib| SmallDisk::mount(&stage.nodes_directory(), mib).expect("a small disk"));
@@ -274,10 +260,7 @@ impl Stage {
 
     /// How clients reach the Redis of the moment.
     pub(crate) fn redis_url(&self) -> String {
-        format!(
-            "redis+unix://{}/redis.sock",
-            self.directory.path().display()
-        )
+        format!("redis+unix://{}/redis.sock", self.directory.path().display())
     }
 
     /// Where the nodes keep their files.
@@ -297,12 +280,7 @@ impl Stage {
         let line = line.unwrap_or_else(|e| panic!("{e}: {}", program.notes()));
         let entry: serde_json::Value = serde_json::from_str(&line).expect("an entry");
         let address = |name: &str| entry[name].as_str().expect("an address").to_owned();
-        Node {
-            url: address("url"),
-            admin: address("admin"),
-            program: Some(program),
-            number,
-        }
+        Node { url: address("url"), admin: address("admin"), program: Some(program), number }
     }
 
     /// A node of this number with its files in `directory`, whatever becomes of it.

@@ -18,33 +18,18 @@ async fn the_audit_is_clean_at_every_moment_of_a_busy_sale_and_its_log_replays_t
     let redis = PrivateRedis::start(Durability::Off);
     let ledger = ledger(&redis, scripts_with_the_real_clock()).await;
     let sale = SaleId::parse("busy").unwrap();
-    let terms = Terms {
-        hold_ms: 25,
-        buyer_limit: 9,
-        order_limit: 4,
-        ..Terms::default()
-    };
-    ledger
-        .create_sale(&sale, Capacity::new(300).unwrap(), &terms, true)
-        .await
-        .unwrap();
+    let terms = Terms { hold_ms: 25, buyer_limit: 9, order_limit: 4, ..Terms::default() };
+    ledger.create_sale(&sale, Capacity::new(300).unwrap(), &terms, true).await.unwrap();
 
     let busy = Arc::new(AtomicBool::new(true));
-    let auditor = tokio::spawn(audit_until_idle(
-        ledger.aside(),
-        sale.clone(),
-        Arc::clone(&busy),
-    ));
+    let auditor = tokio::spawn(audit_until_idle(ledger.aside(), sale.clone(), Arc::clone(&busy)));
     let hands = (0..HANDS).map(|hand| tokio::spawn(work(ledger.aside(), sale.clone(), hand)));
     for hand in hands {
         hand.await.unwrap();
     }
     busy.store(false, Ordering::Relaxed);
     let audits = auditor.await.unwrap();
-    assert!(
-        audits > 3,
-        "the audit ran {audits} times while the sale was busy"
-    );
+    assert!(audits > 3, "the audit ran {audits} times while the sale was busy");
 
     let report = ledger.audit(&sale).await.unwrap().unwrap();
     assert!(report.ok, "{report:?}");
@@ -52,10 +37,7 @@ async fn the_audit_is_clean_at_every_moment_of_a_busy_sale_and_its_log_replays_t
     for entry in ledger.log(&sale, 1, 1_000_000).await.unwrap() {
         replayed.apply(&entry);
     }
-    assert_eq!(
-        replayed,
-        OrderBook::from(ledger.all_orders(&sale).await.unwrap())
-    );
+    assert_eq!(replayed, OrderBook::from(ledger.all_orders(&sale).await.unwrap()));
 }
 
 async fn audit_until_idle(ledger: Ledger, sale: SaleId, busy: Arc<AtomicBool>) -> u32 {
@@ -74,9 +56,8 @@ async fn work(ledger: Ledger, sale: SaleId, hand: u64) {
     for step in 0..STEPS {
         match rng.u32(0..10) {
             0..=4 => {
-                let batch: Vec<Reserve> = (0..rng.u32(1..6))
-                    .map(|n| wish(&mut rng, hand, step, n))
-                    .collect();
+                let batch: Vec<Reserve> =
+                    (0..rng.u32(1..6)).map(|n| wish(&mut rng, hand, step, n)).collect();
                 let (_, verdicts) = ledger.reserve(&sale, &batch).await.unwrap().unwrap();
                 for (order, verdict) in batch.into_iter().zip(verdicts) {
                     if matches!(verdict, Verdict::Granted { .. }) {

@@ -28,61 +28,17 @@ const SALE: &[&str] = &[
 ];
 
 const SCENES: &[Scene] = &[
-    Scene {
-        script: "reserve",
-        setup: SALE,
-        act: "reserve 0 order-4 cay 1 order-2 bob 2",
-    },
-    Scene {
-        script: "create",
-        setup: &["clock 5000"],
-        act: "create 0 10 0 0 1000 0 4 open",
-    },
-    Scene {
-        script: "snapshot",
-        setup: SALE,
-        act: "snapshot 0",
-    },
-    Scene {
-        script: "confirm",
-        setup: SALE,
-        act: "confirm 0 order-2 1",
-    },
-    Scene {
-        script: "cancel",
-        setup: SALE,
-        act: "cancel 0 order-3",
-    },
-    Scene {
-        script: "cancel",
-        setup: SALE,
-        act: "cancel 0 order-9",
-    },
-    Scene {
-        script: "extend",
-        setup: SALE,
-        act: "extend 0 order-3 3",
-    },
-    Scene {
-        script: "restock",
-        setup: SALE,
-        act: "restock 0 20 -1",
-    },
-    Scene {
-        script: "state",
-        setup: SALE,
-        act: "state 0 paused",
-    },
-    Scene {
-        script: "terms",
-        setup: SALE,
-        act: "terms 0 _ _ 2000 _ _",
-    },
-    Scene {
-        script: "ack",
-        setup: SALE,
-        act: "ack 0 2",
-    },
+    Scene { script: "reserve", setup: SALE, act: "reserve 0 order-4 cay 1 order-2 bob 2" },
+    Scene { script: "create", setup: &["clock 5000"], act: "create 0 10 0 0 1000 0 4 open" },
+    Scene { script: "snapshot", setup: SALE, act: "snapshot 0" },
+    Scene { script: "confirm", setup: SALE, act: "confirm 0 order-2 1" },
+    Scene { script: "cancel", setup: SALE, act: "cancel 0 order-3" },
+    Scene { script: "cancel", setup: SALE, act: "cancel 0 order-9" },
+    Scene { script: "extend", setup: SALE, act: "extend 0 order-3 3" },
+    Scene { script: "restock", setup: SALE, act: "restock 0 20 -1" },
+    Scene { script: "state", setup: SALE, act: "state 0 paused" },
+    Scene { script: "terms", setup: SALE, act: "terms 0 _ _ 2000 _ _" },
+    Scene { script: "ack", setup: SALE, act: "ack 0 2" },
     Scene {
         script: "restore",
         setup: &[
@@ -151,9 +107,7 @@ const SCENES: &[Scene] = &[
 /// Scripts that write nothing.
 const READERS: [&str; 3] = ["look", "order", "peek"];
 
-const WRITES: [&str; 8] = [
-    "XADD", "HSET", "HDEL", "ZADD", "ZREM", "XTRIM", "SET", "DEL",
-];
+const WRITES: [&str; 8] = ["XADD", "HSET", "HDEL", "ZADD", "ZREM", "XTRIM", "SET", "DEL"];
 
 /// Why a command fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,19 +151,13 @@ struct Trial<'a> {
 impl<'a> Trial<'a> {
     fn new(redis: &'a PrivateRedis, scripts: &'a Scripts) -> Self {
         let admin = connect(redis);
-        Self {
-            redis,
-            scripts,
-            admin,
-        }
+        Self { redis, scripts, admin }
     }
 
     fn says(&mut self, words: &[&str]) -> Value {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        self.admin
-            .req_command(&command)
-            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        self.admin.req_command(&command).unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
     fn stage(&mut self, scene: &Scene) -> TranscriptStage<'a> {
@@ -226,9 +174,7 @@ impl<'a> Trial<'a> {
     fn writes(&mut self, scene: &Scene) -> Vec<(String, String)> {
         let mut stage = self.stage(scene);
         let mut monitor = connect(self.redis);
-        monitor
-            .send_packed_command(&redis::cmd("MONITOR").get_packed_command())
-            .unwrap();
+        monitor.send_packed_command(&redis::cmd("MONITOR").get_packed_command()).unwrap();
         monitor.recv_response().unwrap();
         let answer = stage.say(scene.act).unwrap().join(" ");
         assert!(!answer.starts_with('!'), "{}: {answer}", scene.act);
@@ -429,10 +375,8 @@ fn every_write_of_every_script_can_fail_and_nothing_has_happened_then() {
     for scene in SCENES {
         let writes = trial.writes(scene);
         assert!(!writes.is_empty(), "{} writes", scene.act);
-        let shown: Vec<String> = writes
-            .iter()
-            .map(|(command, key)| format!("`{command} {key}`"))
-            .collect();
+        let shown: Vec<String> =
+            writes.iter().map(|(command, key)| format!("`{command} {key}`")).collect();
         let mut titles: Vec<String> = Vec::new();
         for cause in causes(scene, &writes) {
             trial.fails(scene, &cause);
@@ -476,12 +420,7 @@ fn every_script_and_every_write_in_its_text_has_a_scene() {
     }
     for script in scripts.all() {
         let reads_only = READERS.contains(&script.name);
-        assert_eq!(
-            !reads_only,
-            seen.contains_key(script.name),
-            "{}",
-            script.name
-        );
+        assert_eq!(!reads_only, seen.contains_key(script.name), "{}", script.name);
     }
     // What `commit` of the prelude and the scripts themselves can write.
     let all: BTreeSet<(String, String)> = seen.into_values().flatten().collect();
@@ -508,9 +447,6 @@ fn every_script_and_every_write_in_its_text_has_a_scene() {
         ("DEL", "relay:r:lease"),
     ] {
         let wanted = (command.to_owned(), key.to_owned());
-        assert!(
-            all.contains(&wanted),
-            "no scene has {command} {key}: {all:?}"
-        );
+        assert!(all.contains(&wanted), "no scene has {command} {key}: {all:?}");
     }
 }

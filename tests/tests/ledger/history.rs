@@ -9,11 +9,8 @@ const HISTORIES: u64 = 2_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_scripts_and_the_model_agree_in_every_answer_of_2000_random_histories() {
-    let variable = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .and_then(|value| value.parse::<u64>().ok())
-    };
+    let variable =
+        |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let first = variable("LASTSEAT_SEED").unwrap_or_else(|| fastrand::u64(..1 << 40));
     let count = variable("LASTSEAT_HISTORIES").unwrap_or(HISTORIES);
     let redis = PrivateRedis::start(Durability::Off);
@@ -25,8 +22,5 @@ async fn the_scripts_and_the_model_agree_in_every_answer_of_2000_random_historie
              run it again with LASTSEAT_SEED={seed} LASTSEAT_HISTORIES=1"
         );
     }
-    println!(
-        "{count} histories of {COMMANDS} commands agree, seeds {first}..{}",
-        first + count
-    );
+    println!("{count} histories of {COMMANDS} commands agree, seeds {first}..{}", first + count);
 }

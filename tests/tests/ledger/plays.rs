@@ -17,23 +17,14 @@ fn the_scripts_answer_and_store_what_the_plays_say() {
         assert!(!plays.is_empty(), "{}", file.display());
         count += plays.len();
         if writes {
-            let parts: Vec<String> = plays
-                .iter()
-                .map(|play| show(&stage.record(play).unwrap()))
-                .collect();
+            let parts: Vec<String> =
+                plays.iter().map(|play| show(&stage.record(play).unwrap())).collect();
             fs::write(&file, parts.join("\n")).unwrap();
         }
         for play in plays.iter().filter(|_| !writes) {
             let last = play.lines.last().map(|(said, _)| said.as_str());
-            assert_eq!(
-                last,
-                Some("dump"),
-                "{}: ends with what is stored",
-                play.sentence
-            );
-            stage
-                .check(play)
-                .unwrap_or_else(|difference| panic!("{difference}"));
+            assert_eq!(last, Some("dump"), "{}: ends with what is stored", play.sentence);
+            stage.check(play).unwrap_or_else(|difference| panic!("{difference}"));
         }
     }
     println!("{count} plays");

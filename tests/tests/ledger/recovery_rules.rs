@@ -86,11 +86,7 @@ impl Pair<'_> {
         let words = ["0", id.as_str(), buyer.as_str(), "1"].map(str::to_owned);
         let hashes = self.hashes;
         self.call(&hashes.reserve, 5, &words);
-        let wish = Reserve {
-            id,
-            buyer,
-            quantity: Quantity::new(1).unwrap(),
-        };
+        let wish = Reserve { id, buyer, quantity: Quantity::new(1).unwrap() };
         self.sale.apply(&ModelCommand::Reserve(vec![wish]), NOW);
     }
 
@@ -136,23 +132,14 @@ impl Pair<'_> {
     fn report(&mut self) -> HealReport {
         let [awaited, missing] = self.some_nodes();
         let of_now = self.chance.u8(..6) > 0;
-        let passes = [
-            None,
-            Some(Pass::First),
-            Some(Pass::Second),
-            Some(Pass::Last),
-        ];
+        let passes = [None, Some(Pass::First), Some(Pass::Second), Some(Pass::Last)];
         HealReport {
             node: self.chance.u16(1..=NODES),
             made: passes[self.chance.usize(..4)],
             done_in: self.chance.bool().then(|| self.history.clone()),
             last: self.received(),
             view: View {
-                history: if of_now {
-                    self.history.clone()
-                } else {
-                    "other".to_owned()
-                },
+                history: if of_now { self.history.clone() } else { "other".to_owned() },
                 awaited,
                 missing,
             },
@@ -177,9 +164,7 @@ impl Pair<'_> {
             healed.fell_behind,
         );
         if found != wanted {
-            return Err(format!(
-                "{says:?}\n  the rules say {wanted:?}\n  heal.lua says {found:?}"
-            ));
+            return Err(format!("{says:?}\n  the rules say {wanted:?}\n  heal.lua says {found:?}"));
         }
         let logged = self.last_entry();
         let noted = entry.is_some_and(|entry| Some(&entry) == logged.as_ref());
@@ -205,10 +190,8 @@ impl Pair<'_> {
         let node = self.chance.u16(1..=NODES);
         let hashes = self.hashes;
         let reply = self.call(&hashes.look, 1, &[node.to_string()]);
-        let text: Vec<String> = reply
-            .iter()
-            .map(|v| redis::from_redis_value_ref(v).unwrap())
-            .collect();
+        let text: Vec<String> =
+            reply.iter().map(|v| redis::from_redis_value_ref(v).unwrap()).collect();
         let rules = self.kept.lookup(&self.sale, &self.history, node);
         let of_this_one = text[5] == self.history;
         let found = (
@@ -219,10 +202,7 @@ impl Pair<'_> {
             of_this_one.then(|| text[7].parse::<u8>().ok()).flatten(),
             of_this_one && text[8] == "1",
         );
-        let lost = rules
-            .lost
-            .iter()
-            .flat_map(|(from, to)| [from.to_string(), to.to_string()]);
+        let lost = rules.lost.iter().flat_map(|(from, to)| [from.to_string(), to.to_string()]);
         let wanted = (
             rules.history.clone(),
             rules.whole,
@@ -234,9 +214,7 @@ impl Pair<'_> {
         if found == wanted {
             Ok(())
         } else {
-            Err(format!(
-                "node {node}\n  the rules say {wanted:?}\n  look.lua says {found:?}"
-            ))
+            Err(format!("node {node}\n  the rules say {wanted:?}\n  look.lua says {found:?}"))
         }
     }
 
@@ -310,11 +288,7 @@ fn found_of(healed: &Healed) -> u64 {
 }
 
 fn numbers(healed: &Healed) -> Vec<u64> {
-    healed
-        .lost
-        .iter()
-        .flat_map(|(from, to)| [*from, *to])
-        .collect()
+    healed.lost.iter().flat_map(|(from, to)| [*from, *to]).collect()
 }
 
 #[test]
@@ -325,11 +299,7 @@ fn the_rules_of_recovery_that_the_simulator_goes_by_are_those_of_the_scripts() {
     let scripts = scripts(None);
     let mut load = |text: &str| -> String {
         let mut command = redis::cmd("SCRIPT");
-        command
-            .arg("LOAD")
-            .arg(text)
-            .query(&mut connection)
-            .unwrap()
+        command.arg("LOAD").arg(text).query(&mut connection).unwrap()
     };
     let hashes = Hashes {
         create: load(&scripts.create.text),

@@ -32,30 +32,16 @@ fn requests() -> Vec<Vec<u8>> {
     let json = format!(r#"x\"}}\n{{\"level\":\"error\",\"message\":\"{FORGED}\"}}"#);
     let mut all = vec![
         order(orders, "", &format!(r#"{{"buyer":"{json}"}}"#)),
-        order(
-            orders,
-            "",
-            &format!(r#"{{"buyer":"a\n{FORGED}\u001b[31m"}}"#),
-        ),
+        order(orders, "", &format!(r#"{{"buyer":"a\n{FORGED}\u001b[31m"}}"#)),
         order(orders, "", &format!("{{\"buyer\":\"{PAINT}a\"}}")),
         order(orders, "", &format!(r#"{{"{json}":1}}"#)),
         order(orders, "", r#"{"buyer":"\"}{]='`$(id)%0a%1b[31m"}"#),
         order(&format!("/v1/sales/demo%0a{quoted}/orders"), "", good),
-        order(
-            "/v1/sales/demo/orders/%1b[31m%0aforged-0123456789/cancel",
-            "",
-            "",
-        ),
+        order("/v1/sales/demo/orders/%1b[31m%0aforged-0123456789/cancel", "", ""),
         order("/v1/sales/demo/orders/\"}{\"level\":\"error/cancel", "", ""),
         order(&format!("{orders}?x=%0a{quoted}&y=\"}}{{"), "", good),
     ];
-    for name in [
-        "Idempotency-Key",
-        "User-Agent",
-        "Traceparent",
-        "Lastseat-Edge",
-        "Authorization",
-    ] {
+    for name in ["Idempotency-Key", "User-Agent", "Traceparent", "Lastseat-Edge", "Authorization"] {
         for value in [
             format!("0123456789abcdef{PAINT}"),
             format!("0123456789abcdef\"}}{{\"message\":\"{FORGED}\"}}"),
@@ -70,17 +56,12 @@ fn requests() -> Vec<Vec<u8>> {
 }
 
 async fn send(url: &str, bytes: &[u8]) {
-    let mut stream = TcpStream::connect(url.trim_start_matches("http://"))
-        .await
-        .unwrap();
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
     // It may be refused before it is all there; what matters is what was written about it.
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
     let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
-    assert!(
-        !String::from_utf8_lossy(&answer).contains('\u{1b}'),
-        "an answer paints"
-    );
+    assert!(!String::from_utf8_lossy(&answer).contains('\u{1b}'), "an answer paints");
 }
 
 /// A line of a log is forged if it begins as one and nobody of us wrote it, or paints.
@@ -94,21 +75,14 @@ fn assert_honest(place: &str, text: &str) {
 }
 
 fn stat_logs(cluster: &Cluster) -> String {
-    let files = cluster
-        .nodes
-        .iter()
-        .filter_map(|node| node.stat_log.as_ref());
-    files
-        .map(|file| std::fs::read_to_string(file).unwrap())
-        .collect()
+    let files = cluster.nodes.iter().filter_map(|node| node.stat_log.as_ref());
+    files.map(|file| std::fs::read_to_string(file).unwrap()).collect()
 }
 
 async fn nothing_forges_a_line(format: &str) {
     let setup = Setup {
         direct: true,
-        arguments: ["--demo", "--log-format", format]
-            .map(ToOwned::to_owned)
-            .to_vec(),
+        arguments: ["--demo", "--log-format", format].map(ToOwned::to_owned).to_vec(),
         environment: vec![("LASTSEAT_LOG".to_owned(), "debug".to_owned())],
         ..Setup::with_edge(Edge::Workerd)
     };
@@ -137,28 +111,16 @@ async fn nothing_forges_a_line(format: &str) {
     assert_honest("stat.log", &log);
     for line in log.lines() {
         let words: Vec<&str> = line.split(' ').collect();
-        assert!(
-            (7..=8).contains(&words.len()) && words[1] == "sale=demo",
-            "{line}"
-        );
+        assert!((7..=8).contains(&words.len()) && words[1] == "sale=demo", "{line}");
         assert!(!words[2].starts_with("order=forged"), "{line}");
     }
     let notes = cluster.program().notes();
-    assert!(
-        notes.contains("answered"),
-        "the log has each request: {notes}"
-    );
+    assert!(notes.contains("answered"), "the log has each request: {notes}");
     assert_honest(format, &notes);
     if format == "json" {
         for line in notes.lines() {
             let read: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-            assert!(
-                !read["message"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .contains("forged"),
-                "{line}"
-            );
+            assert!(!read["message"].as_str().unwrap_or_default().contains("forged"), "{line}");
         }
     }
 }
@@ -176,20 +138,13 @@ async fn nothing_that_a_client_sends_forges_a_line_of_a_json_log() {
 fn run(cluster: &Cluster, arguments: &[&str]) -> Output {
     let mut command = Command::new(lastseat().unwrap());
     command.arg("--data-dir").arg(cluster.data_dir());
-    command
-        .env_remove("REDIS_URL")
-        .args(arguments)
-        .output()
-        .unwrap()
+    command.env_remove("REDIS_URL").args(arguments).output().unwrap()
 }
 
 /// Somebody who can write to Redis cannot speak to the terminal of whoever looks.
 #[tokio::test]
 async fn what_is_stored_does_not_speak_to_an_operators_terminal() {
-    let setup = Setup {
-        arguments: vec!["--demo".to_owned()],
-        ..Setup::with_edge(Edge::None)
-    };
+    let setup = Setup { arguments: vec!["--demo".to_owned()], ..Setup::with_edge(Edge::None) };
     let cluster = Cluster::start(&setup).unwrap();
     let redis = cluster.redis.as_ref().unwrap();
     let client = redis::Client::open(redis.url.as_str()).unwrap();
@@ -201,10 +156,7 @@ async fn what_is_stored_does_not_speak_to_an_operators_terminal() {
     let mut write = async |command: &str, key: &str, arguments: &[&str]| {
         let mut command = redis::cmd(command);
         command.arg(key).arg(arguments);
-        command
-            .query_async::<redis::Value>(&mut link)
-            .await
-            .unwrap();
+        command.query_async::<redis::Value>(&mut link).await.unwrap();
     };
     write("HSET", &key("orders"), &[id, &record]).await;
     write("HSET", &key("buyers"), &[&evil, "1"]).await;
@@ -223,20 +175,14 @@ async fn what_is_stored_does_not_speak_to_an_operators_terminal() {
         for arguments in looks {
             let output = run(&cluster, arguments);
             for text in [&output.stdout, &output.stderr] {
-                assert_honest(
-                    &format!("{place}: {arguments:?}"),
-                    &String::from_utf8_lossy(text),
-                );
+                assert_honest(&format!("{place}: {arguments:?}"), &String::from_utf8_lossy(text));
             }
         }
     };
     look("an order, a buyer, the list of sales");
     let output = run(&cluster, looks[0]);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        said.contains("u{1b}[31m"),
-        "it is named, in plain characters: {said}"
-    );
+    assert!(said.contains("u{1b}[31m"), "it is named, in plain characters: {said}");
     write("HSET", &key("sale"), &["state", &evil]).await;
     look("a state");
     let output = run(&cluster, looks[0]);

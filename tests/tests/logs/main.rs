@@ -37,17 +37,10 @@ async fn order(cluster: &Cluster, key: &str, headers: &[(&str, &str)]) -> HttpRe
 /// The line of the order in the stat.log of whichever node decided it.
 fn decision(cluster: &Cluster, key: &str) -> String {
     until("the decision is in a stat.log", || {
-        let logs = cluster
-            .nodes
-            .iter()
-            .filter_map(|node| node.stat_log.as_ref());
-        let text: String = logs
-            .filter_map(|log| std::fs::read_to_string(log).ok())
-            .collect();
+        let logs = cluster.nodes.iter().filter_map(|node| node.stat_log.as_ref());
+        let text: String = logs.filter_map(|log| std::fs::read_to_string(log).ok()).collect();
         let word = format!(" order={key} ");
-        text.lines()
-            .find(|line| line.contains(&word))
-            .map(ToOwned::to_owned)
+        text.lines().find(|line| line.contains(&word)).map(ToOwned::to_owned)
     })
 }
 
@@ -55,19 +48,9 @@ fn decision(cluster: &Cluster, key: &str) -> String {
 async fn the_trace_that_a_client_names_is_in_the_line_of_its_order_and_in_no_other() {
     let cluster = cluster(&["--demo"], &[]);
     let sent = format!("00-{TRACE}-b7ad6b7169203331-01");
-    order(
-        &cluster,
-        "traced-0123456789",
-        &[(header::TRACEPARENT, &sent)],
-    )
-    .await;
+    order(&cluster, "traced-0123456789", &[(header::TRACEPARENT, &sent)]).await;
     order(&cluster, "not-traced-0123456789", &[]).await;
-    order(
-        &cluster,
-        "badly-traced-0123456789",
-        &[(header::TRACEPARENT, "00-1-2-3")],
-    )
-    .await;
+    order(&cluster, "badly-traced-0123456789", &[(header::TRACEPARENT, "00-1-2-3")]).await;
     let line = decision(&cluster, "traced-0123456789");
     assert!(line.ends_with(&format!(" trace={TRACE}")), "{line}");
     for key in ["not-traced-0123456789", "badly-traced-0123456789"] {
@@ -83,9 +66,7 @@ async fn an_edge_starts_a_trace_for_the_share_of_requests_that_it_is_told() {
     for key in ["first-0123456789", "second-0123456789"] {
         order(&cluster, key, &[]).await;
         let line = decision(&cluster, key);
-        let (_, trace) = line
-            .split_once(" trace=")
-            .unwrap_or_else(|| panic!("{line}"));
+        let (_, trace) = line.split_once(" trace=").unwrap_or_else(|| panic!("{line}"));
         assert_eq!(trace.len(), 32, "{line}");
         traces.push(trace.to_owned());
     }
@@ -127,10 +108,7 @@ async fn each_line_of_the_log_is_json_where_wanted_and_follows_an_order_into_its
     let (batch, lines) = line_of(&mut cluster, "its batch is decided", |line| {
         line["message"] == "decided" && line["batch"] == *number && line["node"] == *node
     });
-    assert_eq!(
-        (&batch["sale"], &batch["orders"]),
-        (&"demo".into(), &1.into())
-    );
+    assert_eq!((&batch["sale"], &batch["orders"]), (&"demo".into(), &1.into()));
     // An order's id is a capability.
     assert!(lines.iter().all(|line| !line.to_string().contains(key)));
 }
@@ -140,13 +118,8 @@ async fn a_command_that_fails_says_so_in_the_form_of_its_log() {
     use lastseat_tests::harness::paths::lastseat;
     let run = |format: &str| {
         let mut command = std::process::Command::new(lastseat().unwrap());
-        command
-            .env_remove("REDIS_URL")
-            .env("LASTSEAT_LOG_FORMAT", format);
-        let ran = command
-            .args(["serve", "--insecure-direct"])
-            .output()
-            .unwrap();
+        command.env_remove("REDIS_URL").env("LASTSEAT_LOG_FORMAT", format);
+        let ran = command.args(["serve", "--insecure-direct"]).output().unwrap();
         assert_eq!(ran.status.code(), Some(2));
         String::from_utf8(ran.stderr).unwrap()
     };
@@ -154,8 +127,5 @@ async fn a_command_that_fails_says_so_in_the_form_of_its_log() {
     let line: Value = serde_json::from_str(&run("json")).unwrap();
     assert_eq!(line["level"], "error");
     let said = line["message"].as_str().unwrap();
-    assert!(
-        said.contains("--redis-url or REDIS_URL is missing"),
-        "{said}"
-    );
+    assert!(said.contains("--redis-url or REDIS_URL is missing"), "{said}");
 }

@@ -52,10 +52,7 @@ pub(crate) struct Order {
 
 /// The order `which` of the case `what` at `place`.
 pub(crate) fn order(place: &str, what: &str, which: &str) -> Order {
-    let key = format!(
-        "{place}-{}-{which}-0123456789",
-        what.replace([' ', '\''], "-")
-    );
+    let key = format!("{place}-{}-{which}-0123456789", what.replace([' ', '\''], "-"));
     let buyer = if which == "hidden" { HIDDEN } else { "mallory" };
     Order {
         line: "POST /v1/sales/spring/orders HTTP/1.1\r\n".to_owned(),
@@ -104,23 +101,15 @@ pub(crate) fn cases(place: &str) -> Vec<Case> {
     let length = |order: &Order| order.body.len();
 
     // Two lengths: whoever believes the other one finds a request in the body.
-    add(
-        "length and chunks",
-        End::ClosedAfterOne,
-        &|outer, hidden| {
-            let body = format!("{}{}", outer.chunked(), hidden.whole());
-            let headers = format!("{LENGTH}: {}\r\nTransfer-Encoding: chunked\r\n", body.len());
-            outer.with(&headers, &body)
-        },
-    );
-    add(
-        "chunks and length",
-        End::ClosedAfterOne,
-        &|outer, hidden| {
-            let headers = format!("Transfer-Encoding: chunked\r\n{LENGTH}: 4\r\n");
-            outer.with(&headers, &format!("{}{}", outer.chunked(), hidden.whole()))
-        },
-    );
+    add("length and chunks", End::ClosedAfterOne, &|outer, hidden| {
+        let body = format!("{}{}", outer.chunked(), hidden.whole());
+        let headers = format!("{LENGTH}: {}\r\nTransfer-Encoding: chunked\r\n", body.len());
+        outer.with(&headers, &body)
+    });
+    add("chunks and length", End::ClosedAfterOne, &|outer, hidden| {
+        let headers = format!("Transfer-Encoding: chunked\r\n{LENGTH}: 4\r\n");
+        outer.with(&headers, &format!("{}{}", outer.chunked(), hidden.whole()))
+    });
     add("two lengths", End::Refused, &|outer, hidden| {
         let both = length(outer) + hidden.whole().len();
         let headers = format!("{LENGTH}: {}\r\n{LENGTH}: {both}\r\n", length(outer));
@@ -148,71 +137,38 @@ pub(crate) fn cases(place: &str) -> Vec<Case> {
         let body = hidden.whole();
         outer.with(&format!("{LENGTH}: {}\r\n", body.len()), &body)
     });
-    add(
-        "an order after spaces in the body",
-        End::AtMostOne,
-        &|outer, hidden| {
-            let body = format!("{}\r\n\r\n{}", outer.body, hidden.whole());
-            outer.with(&format!("{LENGTH}: {}\r\n", body.len()), &body)
-        },
-    );
-    add(
-        "an order as the body of a GET",
-        End::AtMostOne,
-        &|outer, hidden| {
-            let line = outer.line.replace("POST", "GET").replace("/orders", "");
-            let body = hidden.whole();
-            format!(
-                "{line}{}{LENGTH}: {}\r\n\r\n{body}",
-                outer.headers,
-                body.len()
-            )
-        },
-    );
+    add("an order after spaces in the body", End::AtMostOne, &|outer, hidden| {
+        let body = format!("{}\r\n\r\n{}", outer.body, hidden.whole());
+        outer.with(&format!("{LENGTH}: {}\r\n", body.len()), &body)
+    });
+    add("an order as the body of a GET", End::AtMostOne, &|outer, hidden| {
+        let line = outer.line.replace("POST", "GET").replace("/orders", "");
+        let body = hidden.whole();
+        format!("{line}{}{LENGTH}: {}\r\n\r\n{body}", outer.headers, body.len())
+    });
     add("an order in a header", End::AtMostOne, &|outer, hidden| {
         let inner = hidden.whole().replace("\r\n", "%0d%0a");
         let headers = format!("X-Note: {inner}\r\n{LENGTH}: {}\r\n", length(outer));
         outer.with(&headers, &outer.body)
     });
-    add(
-        "an order in a chunk's extension",
-        End::Refused,
-        &|outer, hidden| {
-            let chunks = format!(
-                "{:x};a=\n{}\r\n{}\r\n0\r\n\r\n",
-                length(outer),
-                hidden.whole(),
-                outer.body
-            );
-            outer.with("Transfer-Encoding: chunked\r\n", &chunks)
-        },
-    );
-    add(
-        "an order among the trailers",
-        End::AtMostOne,
-        &|outer, hidden| {
-            let chunks = outer.chunked();
-            let chunks = chunks.trim_end_matches("\r\n");
-            let body = format!("{chunks}\r\nX-Trailer: {}\r\n\r\n", hidden.line.trim());
-            outer.with("Transfer-Encoding: chunked\r\n", &body)
-        },
-    );
+    add("an order in a chunk's extension", End::Refused, &|outer, hidden| {
+        let chunks =
+            format!("{:x};a=\n{}\r\n{}\r\n0\r\n\r\n", length(outer), hidden.whole(), outer.body);
+        outer.with("Transfer-Encoding: chunked\r\n", &chunks)
+    });
+    add("an order among the trailers", End::AtMostOne, &|outer, hidden| {
+        let chunks = outer.chunked();
+        let chunks = chunks.trim_end_matches("\r\n");
+        let body = format!("{chunks}\r\nX-Trailer: {}\r\n\r\n", hidden.line.trim());
+        outer.with("Transfer-Encoding: chunked\r\n", &body)
+    });
 
     // Names of the transfer encoding that one reader knows and another one does not.
     for (what, encoding) in [
         ("an unknown encoding", "Transfer-Encoding: xchunked\r\n"),
-        (
-            "an encoding after chunks",
-            "Transfer-Encoding: chunked, identity\r\n",
-        ),
-        (
-            "an encoding with a tab",
-            "Transfer-Encoding:\tchunked\x0b\r\n",
-        ),
-        (
-            "an encoding with a space before its colon",
-            "Transfer-Encoding : chunked\r\n",
-        ),
+        ("an encoding after chunks", "Transfer-Encoding: chunked, identity\r\n"),
+        ("an encoding with a tab", "Transfer-Encoding:\tchunked\x0b\r\n"),
+        ("an encoding with a space before its colon", "Transfer-Encoding : chunked\r\n"),
     ] {
         add(what, End::Refused, &|outer, hidden| {
             let headers = format!("{encoding}{LENGTH}: {}\r\n", length(outer));
@@ -221,10 +177,7 @@ pub(crate) fn cases(place: &str) -> Vec<Case> {
     }
     add("chunks in HTTP 1.0", End::Refused, &|outer, hidden| {
         let body = format!("{}{}", outer.chunked(), hidden.whole());
-        let text = outer.with(
-            "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n",
-            &body,
-        );
+        let text = outer.with("Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n", &body);
         text.replacen("HTTP/1.1", "HTTP/1.0", 1)
     });
     for (what, size) in [
@@ -238,14 +191,10 @@ pub(crate) fn cases(place: &str) -> Vec<Case> {
             outer.with("Transfer-Encoding: chunked\r\n", &body)
         });
     }
-    add(
-        "a chunk longer than its size",
-        End::Refused,
-        &|outer, hidden| {
-            let body = format!("5\r\n{}\r\n0\r\n\r\n{}", outer.body, hidden.whole());
-            outer.with("Transfer-Encoding: chunked\r\n", &body)
-        },
-    );
+    add("a chunk longer than its size", End::Refused, &|outer, hidden| {
+        let body = format!("5\r\n{}\r\n0\r\n\r\n{}", outer.body, hidden.whole());
+        outer.with("Transfer-Encoding: chunked\r\n", &body)
+    });
 
     // Heads that are none.
     for (what, header) in [
@@ -270,10 +219,7 @@ pub(crate) fn cases(place: &str) -> Vec<Case> {
     };
     add("a thousand headers", by_workerd, &|outer, _| {
         let many: String = (0..1_000).map(|n| format!("X-Note-{n}: a\r\n")).collect();
-        outer.with(
-            &format!("{many}{LENGTH}: {}\r\n", length(outer)),
-            &outer.body,
-        )
+        outer.with(&format!("{many}{LENGTH}: {}\r\n", length(outer)), &outer.body)
     });
     add("a header of 64 KiB", by_workerd, &|outer, _| {
         let long = "a".repeat(64 * 1024);
@@ -282,10 +228,7 @@ pub(crate) fn cases(place: &str) -> Vec<Case> {
     });
     add("headers without end", End::Refused, &|outer, _| {
         let many: String = (0..20_000).map(|n| format!("X-Note-{n}: a\r\n")).collect();
-        outer.with(
-            &format!("{many}{LENGTH}: {}\r\n", length(outer)),
-            &outer.body,
-        )
+        outer.with(&format!("{many}{LENGTH}: {}\r\n", length(outer)), &outer.body)
     });
     add("an address of 64 KiB", End::Refused, &|outer, _| {
         let long = format!("/orders?{}", "a".repeat(64 * 1024));
@@ -293,20 +236,12 @@ pub(crate) fn cases(place: &str) -> Vec<Case> {
     });
     // RFC 9112, section 2.2, lets a server take a line feed alone for the end of a line; it is one
     // request then.
-    add("line feeds alone", End::AtMostOne, &|outer, _| {
-        outer.whole().replace("\r\n", "\n")
-    });
+    add("line feeds alone", End::AtMostOne, &|outer, _| outer.whole().replace("\r\n", "\n"));
     // RFC 9112, section 3.2: no host or several are refused. What is sold does not depend on the
     // host.
-    add(
-        "another host in the address",
-        End::AtMostOne,
-        &|outer, _| {
-            outer
-                .whole()
-                .replacen(" /v1", " http://elsewhere.example/v1", 1)
-        },
-    );
+    add("another host in the address", End::AtMostOne, &|outer, _| {
+        outer.whole().replacen(" /v1", " http://elsewhere.example/v1", 1)
+    });
     add("no path", End::Refused, &|outer, _| {
         outer.whole().replacen("/v1/sales/spring/orders", "*", 1)
     });
@@ -327,33 +262,19 @@ pub(crate) fn cases(place: &str) -> Vec<Case> {
         ("HTTP 3.0", "POST /v1/sales/spring/orders HTTP/3.0\r\n"),
         ("HTTP 2 without asking", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
         ("no method", " /v1/sales/spring/orders HTTP/1.1\r\n"),
-        (
-            "a method with a NUL",
-            "PO\0ST /v1/sales/spring/orders HTTP/1.1\r\n",
-        ),
-        (
-            "two spaces in the first line",
-            "POST  /v1/sales/spring/orders HTTP/1.1\r\n",
-        ),
-        (
-            "the hello of TLS",
-            "\x16\x03\x01\x02\0\x01\0\x01\x7c\x03\x03",
-        ),
+        ("a method with a NUL", "PO\0ST /v1/sales/spring/orders HTTP/1.1\r\n"),
+        ("two spaces in the first line", "POST  /v1/sales/spring/orders HTTP/1.1\r\n"),
+        ("the hello of TLS", "\x16\x03\x01\x02\0\x01\0\x01\x7c\x03\x03"),
         ("a command of Redis", "*1\r\n$8\r\nFLUSHALL\r\n"),
     ] {
         add(what, End::Refused, &|outer, _| {
             let length = length(outer);
-            format!(
-                "{line}{}{LENGTH}: {length}\r\n\r\n{}",
-                outer.headers, outer.body
-            )
+            format!("{line}{}{LENGTH}: {length}\r\n\r\n{}", outer.headers, outer.body)
         });
     }
 
     // Silence.
-    add("half a head and silence", End::Refused, &|outer, _| {
-        outer.whole()[..60].to_owned()
-    });
+    add("half a head and silence", End::Refused, &|outer, _| outer.whole()[..60].to_owned());
     add("half a body and silence", End::Refused, &|outer, _| {
         let whole = outer.whole();
         whole[..whole.len() - 3].to_owned()

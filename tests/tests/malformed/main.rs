@@ -19,10 +19,7 @@ const HONEST: usize = 24;
 /// Nodes that take whatever reaches them: what an edge lets through is carried out here, signed or
 /// not.
 async fn start() -> Cluster {
-    let setup = Setup {
-        direct: true,
-        ..Setup::with_edge(Edge::Workerd)
-    };
+    let setup = Setup { direct: true, ..Setup::with_edge(Edge::Workerd) };
     let cluster = Cluster::start(&setup).unwrap();
     cluster.create_sale(SALE, 1_000).await.unwrap();
     cluster
@@ -42,15 +39,8 @@ fn fault_in(case: &Case, heard: &Heard) -> Option<String> {
     };
     let silent = first.is_none() && !heard.closed;
     (fault || silent || !right).then(|| {
-        let Heard {
-            statuses,
-            closed,
-            text,
-        } = heard;
-        format!(
-            "{}: answers {statuses:?}, closed: {closed}: {text:?}",
-            case.what
-        )
+        let Heard { statuses, closed, text } = heard;
+        format!("{}: answers {statuses:?}, closed: {closed}: {text:?}", case.what)
     })
 }
 
@@ -96,14 +86,9 @@ async fn honest_orders_are_served_at(place: &str, url: &str) {
 async fn no_malformed_request_sells_a_ticket_or_hides_another_one() {
     let mut cluster = start().await;
     let before = processes(&mut cluster);
-    let places = [
-        ("node", cluster.nodes[0].url.clone()),
-        ("edge", cluster.edges[0].clone()),
-    ];
-    let (node, edge) = tokio::join!(
-        faults_at(places[0].0, &places[0].1),
-        faults_at(places[1].0, &places[1].1)
-    );
+    let places = [("node", cluster.nodes[0].url.clone()), ("edge", cluster.edges[0].clone())];
+    let (node, edge) =
+        tokio::join!(faults_at(places[0].0, &places[0].1), faults_at(places[1].0, &places[1].1));
     assert!(
         node.is_empty() && edge.is_empty(),
         "at the node:\n{}\nat the edge:\n{}",

@@ -41,11 +41,7 @@ pub(crate) async fn exchange(authority: &str, parts: &[Vec<u8>]) -> Heard {
     let listening = async {
         let (mut heard, mut buffer) = (Vec::new(), [0; 4_096]);
         let closed = loop {
-            let patience = if heard.is_empty() {
-                FIRST_WITHIN
-            } else {
-                NEXT_WITHIN
-            };
+            let patience = if heard.is_empty() { FIRST_WITHIN } else { NEXT_WITHIN };
             match timeout(patience, from.read(&mut buffer)).await {
                 Err(_) => break false,
                 Ok(Ok(0) | Err(_)) => break true,
@@ -65,9 +61,5 @@ pub(crate) async fn exchange(authority: &str, parts: &[Vec<u8>]) -> Heard {
         .filter_map(|answer| answer.get(2..5)?.parse().ok())
         .filter(|status| *status >= 200)
         .collect();
-    Heard {
-        statuses,
-        closed,
-        text: text.chars().take(300).collect(),
-    }
+    Heard { statuses, closed, text: text.chars().take(300).collect() }
 }

@@ -64,20 +64,10 @@ fn shown(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
             let base = ["_bucket", "_sum", "_count"]
                 .iter()
                 .filter_map(|end| name.strip_suffix(end))
-                .find(|base| {
-                    metrics
-                        .get(*base)
-                        .is_some_and(|(kind, _)| kind == "histogram")
-                })
+                .find(|base| metrics.get(*base).is_some_and(|(kind, _)| kind == "histogram"))
                 .unwrap_or(name);
-            let metric = metrics
-                .get_mut(base)
-                .unwrap_or_else(|| panic!("{base} has no TYPE"));
-            for label in labels
-                .trim_end_matches('}')
-                .split(',')
-                .filter(|l| !l.is_empty())
-            {
+            let metric = metrics.get_mut(base).unwrap_or_else(|| panic!("{base} has no TYPE"));
+            for label in labels.trim_end_matches('}').split(',').filter(|l| !l.is_empty()) {
                 let label = label.split_once('=').unwrap().0;
                 if label != "le" {
                     metric.1.insert(label.to_owned());
@@ -89,11 +79,7 @@ fn shown(text: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
 }
 
 async fn metrics_of(admin: &str) -> String {
-    let answer = HttpClient::new(admin)
-        .unwrap()
-        .get("/metrics")
-        .await
-        .unwrap();
+    let answer = HttpClient::new(admin).unwrap().get("/metrics").await.unwrap();
     assert_eq!(answer.status, StatusCode::OK);
     answer.text()
 }
@@ -104,10 +90,7 @@ async fn the_documented_metrics_are_those_of_a_running_node_with_their_types_and
     cluster.create_sale("spring", 10).await.unwrap();
     let node = &cluster.nodes[0];
     let mut client = HttpClient::new(&node.url).unwrap();
-    let bought = client
-        .order("spring", None, r#"{"buyer":"ada"}"#)
-        .await
-        .unwrap();
+    let bought = client.order("spring", None, r#"{"buyer":"ada"}"#).await.unwrap();
     assert_eq!(bought.status, StatusCode::CREATED);
     let text = metrics_of(&node.admin).await;
     assert_eq!(shown(&text), documented());
@@ -125,22 +108,14 @@ async fn the_series_of_sales_are_bounded() {
     for i in 0..METRICS_SALES_MAX + 6 {
         cluster.create_sale(&format!("sale-{i}"), 10).await.unwrap();
         let body = r#"{"buyer":"ada"}"#;
-        let bought = client
-            .order(&format!("sale-{i}"), None, body)
-            .await
-            .unwrap();
+        let bought = client.order(&format!("sale-{i}"), None, body).await.unwrap();
         assert_eq!(bought.status, StatusCode::CREATED);
     }
     let text = metrics_of(&node.admin).await;
-    let series = text
-        .lines()
-        .filter(|line| line.starts_with("lastseat_sale_open{"));
+    let series = text.lines().filter(|line| line.starts_with("lastseat_sale_open{"));
     assert_eq!(series.count(), METRICS_SALES_MAX);
     let last = format!("sale=\"sale-{}\"", METRICS_SALES_MAX + 5);
-    assert!(
-        text.contains(&last),
-        "the sales that were asked for last are shown"
-    );
+    assert!(text.contains(&last), "the sales that were asked for last are shown");
 }
 
 /// An order as an edge sends it, with `counts`.
@@ -175,12 +150,7 @@ async fn what_an_edge_counted_reaches_the_node_that_answers_it() {
     cluster.create_sale("spring", 10).await.unwrap();
     let node = &cluster.nodes[0];
     let mut client = HttpClient::new(&node.url).unwrap();
-    let mut counts = EdgeCounts {
-        asked: 100,
-        forwarded: 2,
-        failed: 1,
-        ..EdgeCounts::default()
-    };
+    let mut counts = EdgeCounts { asked: 100, forwarded: 2, failed: 1, ..EdgeCounts::default() };
     counts.refused[0] = 98;
     let told = counts.to_header();
     let claims = [(header::EDGE, "e1"), (header::EDGE_COUNTS, told.as_str())];
@@ -194,16 +164,12 @@ async fn what_an_edge_counted_reaches_the_node_that_answers_it() {
         let answer = client.send(asked).await.unwrap();
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
         let labels = ["sale=\"spring\"", "reason=\"sold_out\""];
-        let refused = cluster
-            .count("lastseat_edge_orders_refused_total", &labels)
-            .await;
+        let refused = cluster.count("lastseat_edge_orders_refused_total", &labels).await;
         assert_eq!(refused.unwrap(), 98);
     }
     let asked = cluster.count("lastseat_edge_orders_asked_total", &[]).await;
     assert_eq!(asked.unwrap(), 100);
-    let failed = cluster
-        .count("lastseat_edge_origin_failures_total", &[])
-        .await;
+    let failed = cluster.count("lastseat_edge_origin_failures_total", &[]).await;
     assert_eq!(failed.unwrap(), 1);
 }
 
@@ -233,41 +199,25 @@ fn alerts_and_grafana_name_only_metrics_that_exist_and_each_alert_has_its_sectio
     ] {
         let names = named(&read(path));
         assert!(names.len() >= 5, "{path}: {names:?}");
-        let unknown: Vec<_> = names
-            .iter()
-            .filter(|name| !known.contains_key(*name))
-            .collect();
+        let unknown: Vec<_> = names.iter().filter(|name| !known.contains_key(*name)).collect();
         assert!(unknown.is_empty(), "{path} names {unknown:?}");
     }
     let grafana: Value = serde_json::from_str(&read("docs/grafana/lastseat.json")).unwrap();
     let panels = grafana["panels"].as_array().unwrap();
-    assert!(
-        panels
-            .iter()
-            .all(|panel| panel["targets"][0]["expr"].is_string())
-    );
+    assert!(panels.iter().all(|panel| panel["targets"][0]["expr"].is_string()));
 
     let alerts = read("docs/prometheus/alerts.yml");
     let runbook = read("docs/RUNBOOK.md");
-    let names: Vec<&str> = alerts
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("- alert: "))
-        .collect();
+    let names: Vec<&str> =
+        alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert!(names.len() >= 10);
     for name in &names {
-        assert!(
-            runbook.contains(&format!("\n## {name}\n")),
-            "{name} has no section"
-        );
+        assert!(runbook.contains(&format!("\n## {name}\n")), "{name} has no section");
         let link = format!("runbook: docs/RUNBOOK.md#{}\n", name.to_lowercase());
         assert!(alerts.contains(&link), "{name} does not link it");
     }
     let sections = runbook.lines().filter(|line| line.starts_with("## "));
-    assert_eq!(
-        sections.count(),
-        names.len(),
-        "a section that no alert leads to"
-    );
+    assert_eq!(sections.count(), names.len(), "a section that no alert leads to");
 }
 
 #[test]
@@ -293,10 +243,7 @@ async fn a_real_prometheus_scrapes_every_node_and_loads_the_alerts() {
     let cluster = Cluster::with_edge(Edge::None);
     cluster.create_sale("spring", 10).await.unwrap();
     let mut client = HttpClient::new(&cluster.nodes[2].url).unwrap();
-    let bought = client
-        .order("spring", None, r#"{"buyer":"ada"}"#)
-        .await
-        .unwrap();
+    let bought = client.order("spring", None, r#"{"buyer":"ada"}"#).await.unwrap();
     assert_eq!(bought.status, StatusCode::CREATED);
 
     let directory = scratch().unwrap();
@@ -308,11 +255,7 @@ async fn a_real_prometheus_scrapes_every_node_and_loads_the_alerts() {
     fs::write(directory.path().join("prometheus.yml"), config).unwrap();
     let alerts = read("docs/prometheus/alerts.yml");
     fs::write(directory.path().join("alerts.yml"), alerts).unwrap();
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut command = Command::new(tool("prometheus"));
     command.current_dir(directory.path()).args([
         "--config.file=prometheus.yml",
@@ -327,10 +270,7 @@ async fn a_real_prometheus_scrapes_every_node_and_loads_the_alerts() {
         answer.json::<Value>().ok()
     };
     let query = async |expression: &str| -> Option<Vec<Value>> {
-        let expression = expression
-            .replace('"', "%22")
-            .replace('{', "%7B")
-            .replace('}', "%7D");
+        let expression = expression.replace('"', "%22").replace('{', "%7B").replace('}', "%7D");
         let answer = ask(&format!("/api/v1/query?query={expression}")).await?;
         Some(answer["data"]["result"].as_array()?.clone())
     };
@@ -345,10 +285,7 @@ async fn a_real_prometheus_scrapes_every_node_and_loads_the_alerts() {
     })
     .await;
     let rules = ask("/api/v1/rules").await.unwrap();
-    let rules = rules["data"]["groups"][0]["rules"]
-        .as_array()
-        .unwrap()
-        .clone();
+    let rules = rules["data"]["groups"][0]["rules"].as_array().unwrap().clone();
     assert!(rules.len() >= 10);
     until_async("every alert was evaluated and none fires", async || {
         let answer = ask("/api/v1/rules").await?;

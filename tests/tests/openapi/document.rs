@@ -37,12 +37,8 @@ fn the_committed_documents_are_those_that_the_code_makes() {
 /// The calls of a document by path, without those of the tag `without`.
 fn calls<'a>(document: &'a Value, without: &str) -> Vec<(&'a String, &'a Map<String, Value>)> {
     let paths = document["paths"].as_object().unwrap();
-    let calls = paths
-        .iter()
-        .map(|(path, item)| (path, item.as_object().unwrap()));
-    calls
-        .filter(|(_, item)| !item.values().any(|call| call["tags"][0] == without))
-        .collect()
+    let calls = paths.iter().map(|(path, item)| (path, item.as_object().unwrap()));
+    calls.filter(|(_, item)| !item.values().any(|call| call["tags"][0] == without)).collect()
 }
 
 /// Each address takes the methods of its document and no others.
@@ -58,36 +54,23 @@ async fn takes_what_it_names(url: &str, document: &Value, without: &str) {
         let asked = request(Method::OPTIONS, &address, &[], "").unwrap();
         let answer = client.send(asked).await.unwrap();
         assert_eq!(answer.status, 405, "{address}");
-        let allowed = answer
-            .header("allow")
-            .split(',')
-            .map(|m| m.trim().to_owned());
+        let allowed = answer.header("allow").split(',').map(|m| m.trim().to_owned());
         assert_eq!(allowed.collect::<BTreeSet<_>>(), named, "{url}{path}");
     }
 }
 
 #[tokio::test]
 async fn each_listener_serves_its_document_and_takes_the_methods_that_it_names() {
-    let setup = Setup {
-        direct: true,
-        ..Setup::with_edge(Edge::Workerd)
-    };
+    let setup = Setup { direct: true, ..Setup::with_edge(Edge::Workerd) };
     let cluster = Cluster::start(&setup).unwrap();
     let node = &cluster.nodes[0];
     for (url, flags) in [(&node.url, vec![]), (&node.admin, vec!["--operators"])] {
-        let answer = HttpClient::new(url)
-            .unwrap()
-            .get("/openapi.json")
-            .await
-            .unwrap();
+        let answer = HttpClient::new(url).unwrap().get("/openapi.json").await.unwrap();
         assert_eq!(answer.header("content-type"), "application/json");
         assert_eq!(answer.text(), printed(&flags));
         takes_what_it_names(url, &answer.json().unwrap(), "").await;
     }
-    let edge = HttpClient::new(&cluster.edges[0])
-        .unwrap()
-        .get("/openapi.json")
-        .await;
+    let edge = HttpClient::new(&cluster.edges[0]).unwrap().get("/openapi.json").await;
     assert_eq!(edge.unwrap().text(), printed(&[]));
     let public = serde_json::from_str(&printed(&[])).unwrap();
     takes_what_it_names(&cluster.edges[0], &public, "node").await;

@@ -31,10 +31,7 @@ fn examples(file: &str) -> Vec<Example> {
 }
 
 fn named<'a>(examples: &'a [Example], name: &str) -> &'a Example {
-    examples
-        .iter()
-        .find(|example| example.name == name)
-        .unwrap()
+    examples.iter().find(|example| example.name == name).unwrap()
 }
 
 /// A shell beside a cluster.
@@ -53,9 +50,7 @@ impl Shell {
             .env("KEY", key)
             .output()
             .unwrap();
-        let said = [&ran.stdout[..], &ran.stderr[..]]
-            .map(String::from_utf8_lossy)
-            .concat();
+        let said = [&ran.stdout[..], &ran.stderr[..]].map(String::from_utf8_lossy).concat();
         // A line that is a pipe ends well whatever curl heard.
         let good = ran.status.success() && !said.contains("{\"code\":");
         assert!(good, "{}: {line}\n{said}", example.name);
@@ -69,15 +64,10 @@ fn every_example_of_the_reference_works_in_a_shell() {
         ..Setup::with_edge(Edge::Workerd)
     };
     let shell = Shell(Cluster::start(&setup).unwrap());
-    let (public, operators) = (
-        examples("docs/openapi.json"),
-        examples("docs/openapi-operators.json"),
-    );
+    let (public, operators) =
+        (examples("docs/openapi.json"), examples("docs/openapi-operators.json"));
     let (open, place) = (named(&operators, "openSale"), named(&public, "placeOrder"));
-    let (first, last) = (
-        named(&operators, "createSale"),
-        named(&operators, "closeSale"),
-    );
+    let (first, last) = (named(&operators, "createSale"), named(&operators, "closeSale"));
     shell.run(first, "");
     let between = |one: &&Example| one.name != first.name && one.name != last.name;
     let rest = public.iter().chain(operators.iter().filter(between));

@@ -62,12 +62,7 @@ async fn whatever_is_asked_the_edge_the_nodes_and_the_operators_listener_answer_
     try_all(public, &cluster.nodes[0].url, &[]);
     let node = &cluster.nodes[1].admin;
     // An answer that never ends is read by the tests of the dashboard.
-    let more = [
-        "--header",
-        &bearer,
-        "--exclude-operation-id",
-        "streamStatus",
-    ];
+    let more = ["--header", &bearer, "--exclude-operation-id", "streamStatus"];
     try_all("docs/openapi-operators.json", node, &more);
     assert!(cluster.audit("demo").await.unwrap().ok);
 }

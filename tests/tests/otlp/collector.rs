@@ -68,10 +68,7 @@ impl Collector {
     pub(crate) fn nowhere() -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = free.local_addr().expect("an address");
-        Self {
-            url: format!("http://{address}"),
-            spans: Arc::default(),
-        }
+        Self { url: format!("http://{address}"), spans: Arc::default() }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -102,11 +99,7 @@ fn read(sent: ExportTraceServiceRequest) -> Vec<Collected> {
         let about = attributes(resource.resource.unwrap_or_default().attributes);
         let word = |name: &str| about.get(name).cloned().unwrap_or_default();
         let service = format!("{} {}", word("service.name"), word("service.instance.id"));
-        for span in resource
-            .scope_spans
-            .into_iter()
-            .flat_map(|scope| scope.spans)
-        {
+        for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
             let links = span.links.iter();
             spans.push(Collected {
                 name: span.name,
@@ -114,9 +107,7 @@ fn read(sent: ExportTraceServiceRequest) -> Vec<Collected> {
                 trace: hex(&span.trace_id),
                 id: hex(&span.span_id),
                 parent: hex(&span.parent_span_id),
-                links: links
-                    .map(|link| (hex(&link.trace_id), hex(&link.span_id)))
-                    .collect(),
+                links: links.map(|link| (hex(&link.trace_id), hex(&link.span_id))).collect(),
                 attributes: attributes(span.attributes),
             });
         }
@@ -125,9 +116,7 @@ fn read(sent: ExportTraceServiceRequest) -> Vec<Collected> {
 }
 
 fn attributes(list: Vec<KeyValue>) -> HashMap<String, String> {
-    list.into_iter()
-        .map(|pair| (pair.key, text(pair.value)))
-        .collect()
+    list.into_iter().map(|pair| (pair.key, text(pair.value))).collect()
 }
 
 fn text(value: Option<AnyValue>) -> String {

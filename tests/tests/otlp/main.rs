@@ -34,21 +34,14 @@ fn cluster(collector: &Collector) -> Cluster {
 
 async fn order(cluster: &Cluster, key: &str, headers: &[(&str, &str)]) {
     let headers = [headers, &[(header::IDEMPOTENCY_KEY, key)]].concat();
-    let asked = request(
-        Method::POST,
-        "/v1/sales/demo/orders",
-        &headers,
-        r#"{"buyer":"ada"}"#,
-    );
+    let asked = request(Method::POST, "/v1/sales/demo/orders", &headers, r#"{"buyer":"ada"}"#);
     let mut client = HttpClient::new(&cluster.edges[0]).unwrap();
     let answer = client.send(asked.unwrap()).await.unwrap();
     assert_eq!(answer.status, 201, "{}", answer.text());
 }
 
 fn find(collector: &Collector, what: &str, wanted: impl Fn(&Collected) -> bool) -> Collected {
-    until(what, || {
-        collector.spans().into_iter().find(|span| wanted(span))
-    })
+    until(what, || collector.spans().into_iter().find(|span| wanted(span)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,22 +50,13 @@ async fn the_spans_of_an_order_reach_a_collector_from_the_request_to_the_batch_a
     let collector = Collector::start().await;
     let cluster = cluster(&collector);
     let sent = format!("00-{TRACE}-{PARENT}-01");
-    order(
-        &cluster,
-        "exported-0123456789",
-        &[(header::TRACEPARENT, &sent)],
-    )
-    .await;
+    order(&cluster, "exported-0123456789", &[(header::TRACEPARENT, &sent)]).await;
 
     let name = "POST /v1/sales/demo/orders";
     let request = find(&collector, "the request's span", |span| span.name == name);
     assert_eq!((&*request.trace, &*request.parent), (TRACE, PARENT));
     assert_eq!(request.attribute("http.response.status_code"), "201");
-    assert!(
-        request.service.starts_with("lastseat node-"),
-        "{}",
-        request.service
-    );
+    assert!(request.service.starts_with("lastseat node-"), "{}", request.service);
     let number = request.attribute("batch");
     let batch = find(&collector, "the batch's span", |span| {
         span.name == "batch" && span.parent == request.id
@@ -99,9 +83,7 @@ async fn a_batch_is_in_the_trace_of_one_of_its_orders_and_linked_to_the_others()
         }
     });
     join_all(crowd).await;
-    let shared = find(&collector, "a batch with links", |span| {
-        !span.links.is_empty()
-    });
+    let shared = find(&collector, "a batch with links", |span| !span.links.is_empty());
     assert_eq!(shared.name, "batch");
     let orders: usize = shared.attribute("orders").parse().unwrap();
     assert_eq!(shared.links.len(), orders - 1);

@@ -37,10 +37,7 @@ fn in_chromium(setup: &Setup, script: &str) {
 
 /// Behind `wrangler dev`, and everybody may confirm.
 fn demonstration() -> Setup {
-    Setup {
-        arguments: vec!["--demo".to_owned()],
-        ..Setup::with_edge(Edge::Wrangler)
-    }
+    Setup { arguments: vec!["--demo".to_owned()], ..Setup::with_edge(Edge::Wrangler) }
 }
 
 #[test]
@@ -56,20 +53,14 @@ fn a_double_click_a_reload_a_second_tab_or_a_lost_answer_never_buys_twice() {
 #[test]
 fn the_shop_names_its_buyers_and_confirms_what_they_paid() {
     let key = ("LASTSEAT_BUYER_KEY".into(), format!("shop:{BUYER_SECRET}"));
-    let setup = Setup {
-        environment: vec![key],
-        ..Setup::with_edge(Edge::Workerd)
-    };
+    let setup = Setup { environment: vec![key], ..Setup::with_edge(Edge::Workerd) };
     in_chromium(&setup, "shop.mjs");
 }
 
 #[test]
 fn in_a_crowd_that_is_too_large_the_page_waits_visibly_and_gets_its_turn() {
     let rate = ("LASTSEAT_CLIENT_RATE".into(), "4/s burst 8".into());
-    let setup = Setup {
-        environment: vec![rate],
-        ..Setup::with_edge(Edge::Workerd)
-    };
+    let setup = Setup { environment: vec![rate], ..Setup::with_edge(Edge::Workerd) };
     in_chromium(&setup, "crowd.mjs");
 }
 
@@ -78,11 +69,7 @@ fn the_page_says_the_same_in_both_languages() {
     let mut command = Command::new(repository().join("node_modules/.bin/node"));
     command.current_dir(repository().join("tests/page"));
     let ran = command.args(["--test", "words.mjs"]).output().unwrap();
-    assert!(
-        ran.status.success(),
-        "{}",
-        String::from_utf8_lossy(&ran.stdout)
-    );
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
 }
 
 /// Processes that are stopped without being ended, until this is dropped.
@@ -125,11 +112,7 @@ async fn the_page_is_one_light_file_that_costs_no_origin_request() {
 
     // It brings nothing else along, and may not: neither from here nor from elsewhere.
     let policy = page.header("content-security-policy");
-    for part in [
-        "default-src 'none'",
-        "connect-src 'self'",
-        "frame-ancestors 'none'",
-    ] {
+    for part in ["default-src 'none'", "connect-src 'self'", "frame-ancestors 'none'"] {
         assert!(policy.contains(part), "{policy}");
     }
     assert!(!policy.contains("unsafe"), "{policy}");
@@ -145,10 +128,7 @@ async fn the_page_is_one_light_file_that_costs_no_origin_request() {
     assert_eq!(again.status, StatusCode::NOT_MODIFIED);
     assert!(again.body.is_empty());
     let other = get(&mut client, "/s/other", &[("if-none-match", "\"old\"")]).await;
-    assert_eq!(
-        (other.status, other.body),
-        (StatusCode::OK, page.body.clone())
-    );
+    assert_eq!((other.status, other.body), (StatusCode::OK, page.body.clone()));
     let wrong = get(&mut client, "/s/no%20sale", &[]).await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
     drop(frozen);
@@ -174,10 +154,7 @@ async fn thousands_of_open_pages_ask_an_origin_once_a_second() {
     let seconds = started.elapsed().as_millis() as u64 / VIEW_FRESH_MS;
     let allowed = seconds + 1;
     assert!(shown >= 3_000, "{shown} of 3,200 looks saw the sale");
-    assert!(
-        asked <= allowed,
-        "{asked} of {shown} looks asked an origin, {allowed} may"
-    );
+    assert!(asked <= allowed, "{asked} of {shown} looks asked an origin, {allowed} may");
 }
 
 /// Looks at the sale 200 times: how often it saw it, and how often an origin answered. On a machine

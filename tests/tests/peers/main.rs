@@ -44,10 +44,7 @@ impl Peer {
             let mut client = HttpClient::new(&url).unwrap();
             client.get("/nothing").await.ok().map(|_| client)
         });
-        Self {
-            client: client.await,
-            _program: program,
-        }
+        Self { client: client.await, _program: program }
     }
 }
 
@@ -90,10 +87,7 @@ async fn the_least_refusal_in_javascript_differs_from_the_edges_in_the_order_id_
     assert_eq!(of_peer.status, of_edge.status);
     assert_eq!(of_peer.headers, of_edge.headers);
     assert_eq!(of_peer.body.len(), of_edge.body.len());
-    let nameless = |answer: &HttpReply| Problem {
-        order_id: None,
-        ..answer.problem().unwrap()
-    };
+    let nameless = |answer: &HttpReply| Problem { order_id: None, ..answer.problem().unwrap() };
     assert_eq!(nameless(&of_peer), nameless(&of_edge));
 }
 

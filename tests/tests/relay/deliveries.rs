@@ -73,11 +73,7 @@ async fn a_relay_that_is_killed_and_started_again_leaves_no_gap() {
     let positions = receiver.positions();
     let mut distinct = positions.clone();
     distinct.dedup();
-    assert_eq!(
-        distinct,
-        (1..=end).collect::<Vec<u64>>(),
-        "in order, without a gap"
-    );
+    assert_eq!(distinct, (1..=end).collect::<Vec<u64>>(), "in order, without a gap");
     assert!(
         positions.len() - distinct.len() <= kills,
         "each kill repeats at most the change that was under way"
@@ -89,10 +85,8 @@ async fn a_second_relay_of_a_name_waits_until_the_first_one_ends() {
     let shop = Shop::open().await;
     let receiver = Receiver::start(|_| AT_ONCE).await;
     let mut first = shop.relay(&receiver, &[]);
-    until_async("the first relay delivers", async || {
-        (receiver.positions() == [1]).then_some(())
-    })
-    .await;
+    until_async("the first relay delivers", async || (receiver.positions() == [1]).then_some(()))
+        .await;
     let mut second = shop.relay(&receiver, &[]);
     until_async("the second relay waits", async || {
         second.notes().contains("another relay").then_some(())
@@ -122,10 +116,7 @@ async fn relays_of_different_names_each_hear_everything() {
     let receiver = Receiver::start(|_| AT_ONCE).await;
     for name in ["crm", "bookkeeping"] {
         let said = summary(&mut shop.relay(&receiver, &["--once", "--name", name]));
-        assert_eq!(
-            (&said["name"], &said["entries"]),
-            (&name.into(), &end.into())
-        );
+        assert_eq!((&said["name"], &said["entries"]), (&name.into(), &end.into()));
     }
     assert_eq!(receiver.positions().len() as u64, 2 * end);
 }

@@ -29,11 +29,7 @@ async fn a_log_that_was_trimmed_too_far_is_said_with_the_way_out() {
     shop.ledger.ack(&shop.sale, 5).await.unwrap();
     let receiver = willing().await;
     let relay = shop.relay(&receiver, &[]);
-    assert_ends(
-        relay,
-        1,
-        &["no longer has entry 1", "before entry 6", "--from 6"],
-    );
+    assert_ends(relay, 1, &["no longer has entry 1", "before entry 6", "--from 6"]);
     assert!(receiver.positions().is_empty());
 
     let said = summary(&mut shop.relay(&receiver, &["--from", "6", "--once"]));
@@ -81,9 +77,13 @@ fn a_relay_without_secret_or_with_a_wrong_address_says_all_that_is_wrong() {
     let relay = Program::start("lastseat relay", command).unwrap();
     assert_ends(relay, 2, &["a secret is missing", "openssl", "--name"]);
     let mut command = Command::new(lastseat().unwrap());
-    command
-        .env("LASTSEAT_WEBHOOK_SECRET", "0123456789abcdef")
-        .args(["relay", "--sale", "s", "--to", "127.0.0.1:9000"]);
+    command.env("LASTSEAT_WEBHOOK_SECRET", "0123456789abcdef").args([
+        "relay",
+        "--sale",
+        "s",
+        "--to",
+        "127.0.0.1:9000",
+    ]);
     let relay = Program::start("lastseat relay", command).unwrap();
     assert_ends(relay, 2, &["--to", "http://"]);
 }

@@ -59,16 +59,11 @@ impl Receiver {
                     let connection = http1::Builder::new();
                     // A connection that we break, or that a killed relay breaks, is none of our
                     // worries.
-                    let _ = connection
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
+                    let _ = connection.serve_connection(TokioIo::new(stream), service).await;
                 });
             }
         });
-        Self {
-            url: format!("http://{address}/hook?key=1"),
-            deliveries,
-        }
+        Self { url: format!("http://{address}/hook?key=1"), deliveries }
     }
 
     /// Its address.
@@ -99,10 +94,7 @@ async fn receive(
 ) -> io::Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    assert_eq!(
-        head.uri.path_and_query().map(|p| p.as_str()),
-        Some("/hook?key=1")
-    );
+    assert_eq!(head.uri.path_and_query().map(|p| p.as_str()), Some("/hook?key=1"));
     let delivery = verify(&head.headers, &body);
     let mood = mood(kept.lock().expect("deliveries").len());
     let taken = matches!(mood, Mood::Takes(_));
@@ -131,10 +123,7 @@ fn verify(headers: &HeaderMap, body: &[u8]) -> Delivery {
         .and_then(|rest| rest.split_once(",v1="))
         .expect("t=...,v1=...");
     let age = lastseat_ledger::clock::now().0 / 1_000 - time.parse::<u64>().expect("seconds");
-    assert!(
-        age < 60,
-        "an old delivery, or one sent again by somebody else"
-    );
+    assert!(age < 60, "an old delivery, or one sent again by somebody else");
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
     mac.update(time.as_bytes());
     mac.update(b".");
@@ -145,9 +134,5 @@ fn verify(headers: &HeaderMap, body: &[u8]) -> Delivery {
     let body: Value = serde_json::from_slice(body).expect("JSON");
     let commit_seq = header("lastseat-sequence").parse().expect("a number");
     assert_eq!(body["commit_seq"], commit_seq);
-    Delivery {
-        commit_seq,
-        body,
-        taken: false,
-    }
+    Delivery { commit_seq, body, taken: false }
 }

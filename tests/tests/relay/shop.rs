@@ -25,18 +25,11 @@ impl Shop {
         let url = LedgerUrl::parse(&redis.url()).expect("an address");
         let ledger = Ledger::connect(&url).await.expect("a ledger");
         let sale = SaleId::parse("spring").expect("a sale id");
-        let terms = Terms {
-            hold_ms: 600_000,
-            ..Terms::default()
-        };
+        let terms = Terms { hold_ms: 600_000, ..Terms::default() };
         let capacity = Capacity::new(1_000).expect("a capacity");
         let made = ledger.create_sale(&sale, capacity, &terms, true).await;
         made.expect("a new sale");
-        Self {
-            redis,
-            ledger,
-            sale,
-        }
+        Self { redis, ledger, sale }
     }
 
     /// Sells one ticket to buyer `number`: one change.
@@ -49,10 +42,7 @@ impl Shop {
         };
         let reply = self.ledger.reserve(&self.sale, &[order]).await;
         let (_, verdicts) = reply.expect("an answer").expect("a sale");
-        assert!(
-            matches!(verdicts[..], [Verdict::Granted { .. }]),
-            "{verdicts:?}"
-        );
+        assert!(matches!(verdicts[..], [Verdict::Granted { .. }]), "{verdicts:?}");
         id
     }
 

@@ -18,11 +18,8 @@ struct Flood {
 
 impl Flood {
     fn start(url: &str, clients: usize) -> Self {
-        let mut flood = Self {
-            over: Arc::default(),
-            asked: Arc::default(),
-            clients: JoinSet::new(),
-        };
+        let mut flood =
+            Self { over: Arc::default(), asked: Arc::default(), clients: JoinSet::new() };
         for n in 0..clients {
             let (over, asked) = (Arc::clone(&flood.over), Arc::clone(&flood.asked));
             let mut client = HttpClient::new(url).unwrap();
@@ -73,21 +70,14 @@ async fn a_buyer_at_a_cold_edge_is_served_at_once_whatever_others_invent() {
         let key = format!("first-at-an-edge-{n:016}");
         let answer = client.order(SALE, Some(&key), ADA).await.unwrap();
         assert_eq!(answer.status, 201, "order {n}: {}", answer.text());
-        assert!(
-            begun.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     }
     assert!(flood.end().await > 200);
 }
 
 #[tokio::test]
 async fn a_node_finds_a_listed_sale_whatever_names_are_invented_beside_it() {
-    let setup = Setup {
-        weights: vec![1, 1],
-        ..Setup::with_edge(Edge::None)
-    };
+    let setup = Setup { weights: vec![1, 1], ..Setup::with_edge(Edge::None) };
     let cluster = Cluster::start(&setup).unwrap();
     // Made through one node: the other one has no desk for them.
     let sales: Vec<String> = (0..16).map(|n| format!("real-{n}")).collect();

@@ -18,19 +18,13 @@ async fn operator(cluster: &Cluster, node: usize, path: &str) -> HttpReply {
 
 #[tokio::test]
 async fn a_sale_that_the_ledger_has_lost_is_a_fault_until_it_is_created_again_and_restored() {
-    let setup = Setup {
-        weights: vec![1, 1],
-        ..Setup::with_edge(Edge::None)
-    };
+    let setup = Setup { weights: vec![1, 1], ..Setup::with_edge(Edge::None) };
     let cluster = Cluster::start(&setup).unwrap();
     cluster.create_sale(SALE, 100).await.unwrap();
     let keys: Vec<String> = (0..2).map(|n| format!("paid-{n:016}")).collect();
     for (node, key) in cluster.nodes.iter().zip(&keys) {
         let mut client = HttpClient::new(&node.url).unwrap();
-        assert_eq!(
-            client.order(SALE, Some(key), ADA).await.unwrap().status,
-            201
-        );
+        assert_eq!(client.order(SALE, Some(key), ADA).await.unwrap().status, 201);
     }
     let redis = &cluster.redis.as_ref().unwrap().url;
     tcp_redis::command(redis, &["FLUSHALL"]).await.unwrap();
@@ -59,12 +53,7 @@ async fn a_sale_that_the_ledger_has_lost_is_a_fault_until_it_is_created_again_an
         fault(format!("the sale at node {n}"), &answer);
         let sale = format!("/v1/admin/sales/{SALE}");
         let order = format!("{sale}/orders/{}", keys[0]);
-        for path in [
-            &sale,
-            &order,
-            &format!("{sale}/audit"),
-            &format!("{sale}/log"),
-        ] {
+        for path in [&sale, &order, &format!("{sale}/audit"), &format!("{sale}/log")] {
             let answer = operator(&cluster, n, path).await;
             fault(format!("{path} at node {n}"), &answer);
         }

@@ -18,9 +18,8 @@ const SALE: &str = "spring";
 /// One node that also serves clients, with a sale of 100 tickets, behind this edge and with these
 /// variables.
 async fn start(edge: Edge, environment: &[(&str, &str)]) -> Cluster {
-    let environment = environment
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let environment =
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let setup = Setup {
         direct: true,
         weights: vec![1],

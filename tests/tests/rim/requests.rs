@@ -62,11 +62,7 @@ fn places(cluster: &Cluster) -> Vec<(String, Head)> {
 fn assert_too_large(place: &str, heard: &Heard) {
     assert_eq!(heard.status(), 413, "{place}: {:?}", heard.text);
     assert_eq!(problem(heard).code, Code::TooLarge, "{place}");
-    assert!(
-        heard.first_after < AT_ONCE,
-        "{place}: {:?}",
-        heard.first_after
-    );
+    assert!(heard.first_after < AT_ONCE, "{place}: {:?}", heard.first_after);
 }
 
 #[tokio::test]
@@ -108,19 +104,13 @@ async fn a_client_that_has_closed_its_side_is_answered_and_the_connection_ends()
     let node = &cluster.nodes[0];
     for n in 0..20 {
         let key = format!("half-closed-{n:016}");
-        let headers = format!(
-            "Idempotency-Key: {key}\r\nContent-Length: {}\r\n",
-            ADA.len()
-        );
+        let headers = format!("Idempotency-Key: {key}\r\nContent-Length: {}\r\n", ADA.len());
         let heard = send(&node.url, &order(&headers), ADA.as_bytes(), 1, true).await;
         assert_eq!(heard.status(), 201, "{:?}", heard.text);
         assert!(heard.text.contains(&key), "{:?}", heard.text);
     }
     let path = format!("GET /v1/admin/sales/{SALE} HTTP/1.1\r\nHost: localhost\r\n");
-    let head = format!(
-        "{path}Authorization: Bearer {}\r\n\r\n",
-        cluster.admin_token
-    );
+    let head = format!("{path}Authorization: Bearer {}\r\n\r\n", cluster.admin_token);
     let heard = send(&node.admin, &head, b"", 0, true).await;
     assert_eq!(heard.status(), 200, "{:?}", heard.text);
     let audit = cluster.audit(SALE).await.unwrap();
@@ -186,11 +176,7 @@ async fn an_edge_refuses_two_keys_two_retries_and_two_tokens_as_a_node_does() {
             for values in [["0123456789abcdeF", "0123456789abcdef"], ["1", "1"]] {
                 let heard = twice(url, "twice-0123456789", name, values).await;
                 assert_eq!(heard.status(), 400, "{name} at {url}: {:?}", heard.text);
-                assert!(
-                    heard.text.contains(name),
-                    "{name} at {url}: {:?}",
-                    heard.text
-                );
+                assert!(heard.text.contains(name), "{name} at {url}: {:?}", heard.text);
             }
         }
     }

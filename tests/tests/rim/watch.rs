@@ -97,10 +97,7 @@ async fn what_is_refused_at_the_start_stops_the_sale_when_it_comes_later() {
             order(&cluster, &key).await.status == StatusCode::CREATED
         })
         .await;
-        assert_eq!(
-            metrics(&cluster).await.count("lastseat_redis_unfit", &[]),
-            0
-        );
+        assert_eq!(metrics(&cluster).await.count("lastseat_redis_unfit", &[]), 0);
     }
     let audit = cluster.audit(SALE).await.unwrap();
     assert!(audit.ok && audit.confirmed == 5, "{audit:?}");
@@ -149,10 +146,7 @@ async fn what_is_warned_of_at_the_start_is_shown_when_it_comes_later_and_the_sal
             let cluster = &cluster;
             move || async move {
                 let label = format!("concern=\"{word}\"");
-                metrics(cluster)
-                    .await
-                    .count("lastseat_redis_concern", &[&label])
-                    == wanted
+                metrics(cluster).await.count("lastseat_redis_concern", &[&label]) == wanted
             }
         };
         redis(&cluster, concern).await;

@@ -50,10 +50,7 @@ pub(crate) async fn send(url: &str, head: &str, body: &[u8], times: usize, ends:
             first_after = first_after.min(begun.elapsed());
             text.extend_from_slice(&buffer[..read]);
         }
-        Heard {
-            text: String::from_utf8_lossy(&text).into_owned(),
-            first_after,
-        }
+        Heard { text: String::from_utf8_lossy(&text).into_owned(), first_after }
     };
     timeout(WITHIN, exchange).await.expect("an answer in time")
 }

@@ -37,17 +37,8 @@ fn a_shops_day_can_be_scripted_with_curl_and_needs_no_more_of_redis_than_its_use
     assert!(said.contains("== a good day: 3006 tickets sold"), "{said}");
 
     // What the day does not show: webhooks, and the check of the server.
-    let relayed = run(
-        &cluster,
-        &[
-            "relay",
-            "--sale",
-            "demo",
-            "--once",
-            "--to",
-            "http://127.0.0.1:9/",
-        ],
-    );
+    let relayed =
+        run(&cluster, &["relay", "--sale", "demo", "--once", "--to", "http://127.0.0.1:9/"]);
     assert!(relayed.contains("demo"), "{relayed}");
     let checked = run(&cluster, &["doctor"]);
     assert!(checked.contains("0 to change"), "{checked}");
@@ -59,14 +50,8 @@ fn a_shops_day_can_be_scripted_with_curl_and_needs_no_more_of_redis_than_its_use
 fn run(cluster: &Cluster, words: &[&str]) -> String {
     let mut command = Command::new(lastseat().unwrap());
     command.current_dir(repository()).args(words);
-    command
-        .env_remove("REDIS_URL")
-        .env("LASTSEAT_DATA_DIR", cluster.data_dir());
+    command.env_remove("REDIS_URL").env("LASTSEAT_DATA_DIR", cluster.data_dir());
     command.env("LASTSEAT_WEBHOOK_SECRET", "a secret of sixteen characters");
     let Output { stdout, stderr, .. } = command.output().unwrap();
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&stdout),
-        String::from_utf8_lossy(&stderr)
-    )
+    format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr))
 }

@@ -30,19 +30,13 @@ impl GuardedRedis {
 
     /// The address with what lastseat needs to get in.
     pub(crate) fn url(&self) -> String {
-        format!(
-            "{}?user=lastseat&pass={}",
-            self.redis.url(),
-            password("lastseat")
-        )
+        format!("{}?user=lastseat&pass={}", self.redis.url(), password("lastseat"))
     }
 
     /// What a user hears; `words` are one command.
     pub(crate) fn hears(&self, user: &str, words: &[&str]) -> String {
         let mut command = Command::new(tool("redis-cli"));
-        command
-            .arg("-s")
-            .arg(self.redis.directory().join("redis.sock"));
+        command.arg("-s").arg(self.redis.directory().join("redis.sock"));
         command.args(["--no-auth-warning", "--user", user, "--pass"]);
         command.arg(password(user)).args(words);
         String::from_utf8(command.output().unwrap().stdout).unwrap()
@@ -54,20 +48,14 @@ impl GuardedRedis {
         let lines: Vec<&str> = log.lines().collect();
         let objects = lines.windows(2).filter(|pair| pair[0] == "object");
         // How clients introduce themselves to Redis 7.2: refused, and not missed.
-        objects
-            .map(|pair| pair[1].to_owned())
-            .filter(|object| object != "client|setinfo")
-            .collect()
+        objects.map(|pair| pair[1].to_owned()).filter(|object| object != "client|setinfo").collect()
     }
 
     /// What lastseat may do and nobody did; [`BY_CHANCE`] and [`OF_SEVERAL`] apart.
     pub(crate) fn allowed_in_vain(&self) -> Vec<String> {
         let done = self.hears("admin", &["INFO", "commandstats"]);
         let text = fs::read_to_string(repository().join(USERS)).unwrap();
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("user lastseat "))
-            .unwrap();
+        let line = text.lines().find(|line| line.starts_with("user lastseat ")).unwrap();
         let allowed = line.split(' ').filter_map(|word| word.strip_prefix('+'));
         allowed
             .filter(|command| !BY_CHANCE.contains(command) && !OF_SEVERAL.contains(command))
@@ -94,16 +82,8 @@ fn whoever_has_the_password_of_lastseat_can_do_nothing_else_with_redis() {
         let heard = redis.hears("lastseat", words);
         assert!(heard.starts_with("NOPERM"), "{words:?}: {heard}");
     }
-    assert_eq!(
-        redis
-            .hears("lastseat", &["EXISTS", "lastseat:sales"])
-            .trim(),
-        "0"
-    );
+    assert_eq!(redis.hears("lastseat", &["EXISTS", "lastseat:sales"]).trim(), "0");
     assert_eq!(redis.hears("admin", &["PING"]).trim(), "PONG");
     let stranger = redis.hears("default", &["PING"]);
-    assert!(
-        stranger.contains("WRONGPASS") || stranger.contains("NOAUTH"),
-        "{stranger}"
-    );
+    assert!(stranger.contains("WRONGPASS") || stranger.contains("NOAUTH"), "{stranger}");
 }

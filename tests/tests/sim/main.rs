@@ -63,10 +63,7 @@ fn the_same_seed_gives_the_same_run() {
         assert!(trace() == trace(), "seed {seed} gave two histories");
         let cut = Classes { tail_cut: true };
         let trace = || run(&scenario(seed, cut), None, true).trace;
-        assert!(
-            trace() == trace(),
-            "seed {seed} gave two histories with cut tails"
-        );
+        assert!(trace() == trace(), "seed {seed} gave two histories with cut tails");
     }
 }
 

@@ -49,11 +49,7 @@ fn the_same_seed_gives_the_same_history() {
 
 #[test]
 fn a_scheduled_opening_sells_everything_and_nobody_is_refused() {
-    let report = run(&ScaleScenario {
-        opens_ms: 2_000,
-        burst_ms: 4_000,
-        ..fifth()
-    });
+    let report = run(&ScaleScenario { opens_ms: 2_000, burst_ms: 4_000, ..fifth() });
     assert_eq!(report.unsold, 0, "{report}");
     assert_eq!(report.wrong_refusals, 0, "{report}");
     assert_eq!(report.gave_up, 0, "{report}");

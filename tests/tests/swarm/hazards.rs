@@ -16,30 +16,19 @@ fn many() -> ScaleScenario {
 
 #[test]
 fn no_ticket_is_left_over_when_every_share_is_below_one() {
-    let report = run(&ScaleScenario {
-        tickets: 50,
-        ..many()
-    });
+    let report = run(&ScaleScenario { tickets: 50, ..many() });
     assert_eq!((report.sold, report.unsold), (50, 0), "{report}");
 }
 
 /// A fifth of the rush of `make swarm`: 1,200 isolates.
 fn fifth() -> ScaleScenario {
-    ScaleScenario {
-        locations: 60,
-        buyers: 200_000,
-        tickets: 2_000,
-        ..ScaleScenario::default()
-    }
+    ScaleScenario { locations: 60, buyers: 200_000, tickets: 2_000, ..ScaleScenario::default() }
 }
 
 #[test]
 fn isolates_that_are_reset_do_not_mint_a_quota_that_matters() {
     let calm = run(&fifth());
-    let reset = run(&ScaleScenario {
-        evictions: 0.5,
-        ..fifth()
-    });
+    let reset = run(&ScaleScenario { evictions: 0.5, ..fifth() });
     let extra = reset.origin_requests.saturating_sub(calm.origin_requests);
     // Half of 1,200 isolates forget everything within the second; each may ask once more.
     assert!(extra <= 660, "{extra} more requests: {reset}");
@@ -50,10 +39,7 @@ fn isolates_that_are_reset_do_not_mint_a_quota_that_matters() {
 #[test]
 fn more_isolates_in_a_location_do_not_each_get_the_quota_of_an_edge() {
     for isolates in [1, 5, 20] {
-        let report = run(&ScaleScenario {
-            isolates,
-            ..fifth()
-        });
+        let report = run(&ScaleScenario { isolates, ..fifth() });
         assert_eq!(report.unsold, 0, "{report}");
         let before = report.requests_per_ticket_before;
         assert!(before < 1.3, "{isolates} isolates: {report}");
@@ -62,10 +48,7 @@ fn more_isolates_in_a_location_do_not_each_get_the_quota_of_an_edge() {
 
 #[test]
 fn a_cached_sold_out_hides_a_returned_ticket_for_less_than_a_second() {
-    let report = run(&ScaleScenario {
-        returns: vec![(1_200, 20), (1_900, 200)],
-        ..many()
-    });
+    let report = run(&ScaleScenario { returns: vec![(1_200, 20), (1_900, 200)], ..many() });
     assert_eq!(report.sold, 6_220, "{report}");
     assert!(report.resold_ms.is_some_and(|ms| ms <= 1_000), "{report}");
     assert!(report.unaware_of_return_ms <= 1_000, "{report}");
@@ -90,25 +73,13 @@ fn a_slow_edge_gets_its_part() {
 
 #[test]
 fn edges_do_not_probe_at_the_same_instant() {
-    let report = run(&ScaleScenario {
-        burst_ms: 6_000,
-        buyers: 1_000_000,
-        ..many()
-    });
-    let probes: Vec<u32> = report
-        .timeline
-        .iter()
-        .skip(60)
-        .take(60)
-        .map(|slot| slot.reached)
-        .collect();
+    let report = run(&ScaleScenario { burst_ms: 6_000, buyers: 1_000_000, ..many() });
+    let probes: Vec<u32> =
+        report.timeline.iter().skip(60).take(60).map(|slot| slot.reached).collect();
     let mean = probes.iter().sum::<u32>() / probes.len() as u32;
     let peak = probes.iter().copied().max().unwrap_or(0);
     assert!(mean > 100, "all are probing: {probes:?}");
-    assert!(
-        peak < 3 * mean,
-        "a peak of {peak} requests in 50 ms, {mean} on average: {probes:?}"
-    );
+    assert!(peak < 3 * mean, "a peak of {peak} requests in 50 ms, {mean} on average: {probes:?}");
 }
 
 #[test]

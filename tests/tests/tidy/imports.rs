@@ -9,11 +9,7 @@ const CRATES: [(&str, &str, &[&str]); 7] = [
     ("shared", "shared", &[]),
     ("edge", "edge", &["lastseat-shared"]),
     ("origin/ledger", "lastseat_ledger", &["lastseat-shared"]),
-    (
-        "origin/node",
-        "lastseat_node",
-        &["lastseat-ledger", "lastseat-shared"],
-    ),
+    ("origin/node", "lastseat_node", &["lastseat-ledger", "lastseat-shared"]),
     (
         "origin/cluster",
         "lastseat_cluster",
@@ -22,32 +18,18 @@ const CRATES: [(&str, &str, &[&str]); 7] = [
     (
         "origin/cli",
         "lastseat",
-        &[
-            "lastseat-cluster",
-            "lastseat-ledger",
-            "lastseat-node",
-            "lastseat-shared",
-        ],
+        &["lastseat-cluster", "lastseat-ledger", "lastseat-node", "lastseat-shared"],
     ),
     (
         "tests",
         "lastseat_tests",
-        &[
-            "lastseat",
-            "lastseat-cluster",
-            "lastseat-ledger",
-            "lastseat-node",
-            "lastseat-shared",
-        ],
+        &["lastseat", "lastseat-cluster", "lastseat-ledger", "lastseat-node", "lastseat-shared"],
     ),
 ];
 
 /// What a crate must not depend on beside: it has no business there.
 const FOREIGN: [(&str, &[&str]); 3] = [
-    (
-        "origin/ledger",
-        &["axum", "clap", "http", "hyper", "opentelemetry", "rustix"],
-    ),
+    ("origin/ledger", &["axum", "clap", "http", "hyper", "opentelemetry", "rustix"]),
     ("origin/node", &["clap", "redis", "rustix"]),
     ("origin/cluster", &["axum", "clap", "hyper"]),
 ];
@@ -72,12 +54,7 @@ const CIRCLES: [(&str, &str, &[&str], &str); 5] = [
         &["origin", "paths"],
         "the table of paths names those of the origin, which share its constants",
     ),
-    (
-        "tests",
-        "rush",
-        &["picture", "report"],
-        "a report has a picture, which shows the report",
-    ),
+    ("tests", "rush", &["picture", "report"], "a report has a picture, which shows the report"),
     (
         "tests",
         "sim",
@@ -93,10 +70,7 @@ fn a_crate_uses_only_the_crates_that_it_may() {
         let manifest = read(&format!("{folder}/Cargo.toml"));
         let table: toml::Table = manifest.parse().unwrap();
         let sections = ["dependencies", "dev-dependencies", "build-dependencies"];
-        for section in sections
-            .iter()
-            .filter_map(|name| table.get(*name)?.as_table())
-        {
+        for section in sections.iter().filter_map(|name| table.get(*name)?.as_table()) {
             for name in section.keys() {
                 if name.starts_with("lastseat") && !allowed.contains(&name.as_str()) {
                     wrong.push(format!("{folder} must not use {name}"));
@@ -125,16 +99,10 @@ impl Graph {
         for file in files(&format!("{folder}/src"), &[".rs"]) {
             let name = file.trim_start_matches(&base).trim_end_matches(".rs");
             let mut path: Path = name.split('/').map(str::to_owned).collect();
-            if path
-                .last()
-                .is_some_and(|last| last == "mod" || last == "lib")
-            {
+            if path.last().is_some_and(|last| last == "mod" || last == "lib") {
                 path.pop();
             }
-            if path
-                .first()
-                .is_some_and(|first| first == "bin" || first == "main")
-            {
+            if path.first().is_some_and(|first| first == "bin" || first == "main") {
                 continue;
             }
             codes.insert(path, code_of(&read(&file)));
@@ -151,26 +119,19 @@ impl Graph {
                     [name] if !known.contains(&path) => exported.get(name)?.clone(),
                     _ => path,
                 };
-                let end = (1..=path.len())
-                    .rev()
-                    .find(|end| known.contains(&path[..*end]))?;
+                let end = (1..=path.len()).rev().find(|end| known.contains(&path[..*end]))?;
                 Some(path[..end].to_vec())
             });
             (module.clone(), targets.collect())
         });
-        Self {
-            modules: modules.collect(),
-        }
+        Self { modules: modules.collect() }
     }
 
     /// The circles between the parts of `parent`, by the names of the parts.
     fn circles(&self, parent: &[String]) -> Vec<BTreeSet<String>> {
         let mut next: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
         for (module, targets) in &self.modules {
-            let Some(part) = module
-                .get(parent.len())
-                .filter(|_| module.starts_with(parent))
-            else {
+            let Some(part) = module.get(parent.len()).filter(|_| module.starts_with(parent)) else {
                 continue;
             };
             let parts = next.entry(part).or_default();
@@ -192,10 +153,7 @@ impl Graph {
         let reach: BTreeMap<&String, BTreeSet<String>> =
             next.keys().map(|part| (*part, reached(part))).collect();
         let mut circles = BTreeSet::new();
-        for (part, others) in reach
-            .iter()
-            .filter(|(part, others)| others.contains(**part))
-        {
+        for (part, others) in reach.iter().filter(|(part, others)| others.contains(**part)) {
             let back = |other: &&String| reach.get(*other).is_some_and(|r| r.contains(*part));
             circles.insert(others.iter().filter(back).cloned().collect::<BTreeSet<_>>());
         }
@@ -213,9 +171,7 @@ fn test_modules(codes: &BTreeMap<Path, String>) -> Vec<Path> {
                 continue;
             }
             let declared = lines.next().unwrap_or_default();
-            let name = declared
-                .trim_start_matches("pub(crate) ")
-                .strip_prefix("mod ");
+            let name = declared.trim_start_matches("pub(crate) ").strip_prefix("mod ");
             if let Some(name) = name.and_then(|name| name.strip_suffix(';')) {
                 found.push([module.as_slice(), &[name.to_owned()]].concat());
             }
@@ -228,9 +184,7 @@ fn test_modules(codes: &BTreeMap<Path, String>) -> Vec<Path> {
 fn exports(codes: &BTreeMap<Path, String>) -> BTreeMap<String, Path> {
     let root = codes.get(&Vec::new()).map_or("", String::as_str);
     let paths = imports(without_tests(root)).into_iter();
-    paths
-        .filter_map(|path| Some((path.last()?.clone(), path)))
-        .collect()
+    paths.filter_map(|path| Some((path.last()?.clone(), path))).collect()
 }
 
 /// What `code` of `module` names of its own crate, from the root of the crate.
@@ -263,10 +217,7 @@ fn paths_of(module: &Path, code: &str, known: &BTreeSet<Path>) -> Vec<Path> {
 #[test]
 fn no_modules_of_a_crate_import_each_other_in_a_circle() {
     let mut wrong = Vec::new();
-    let mut unused: BTreeSet<_> = CIRCLES
-        .iter()
-        .map(|(of, parent, ..)| (*of, *parent))
-        .collect();
+    let mut unused: BTreeSet<_> = CIRCLES.iter().map(|(of, parent, ..)| (*of, *parent)).collect();
     for (folder, ..) in CRATES {
         let graph = Graph::of(folder);
         let mut parents: BTreeSet<Path> = BTreeSet::from([Vec::new()]);
@@ -288,10 +239,6 @@ fn no_modules_of_a_crate_import_each_other_in_a_circle() {
             }
         }
     }
-    wrong.extend(
-        unused
-            .iter()
-            .map(|listed| format!("{listed:?} is no circle any more")),
-    );
+    wrong.extend(unused.iter().map(|listed| format!("{listed:?} is no circle any more")));
     assert_none(&wrong, "modules import in one direction");
 }

@@ -85,46 +85,32 @@ fn names_are_made_of_the_words_of_the_field() {
         }
         for name in names {
             let words = words_of(name);
-            let Some((word, instead)) = WORDS
-                .iter()
-                .find(|(word, _)| words.contains(&(*word).to_owned()))
+            let Some((word, instead)) =
+                WORDS.iter().find(|(word, _)| words.contains(&(*word).to_owned()))
             else {
                 continue;
             };
-            if KEPT
-                .iter()
-                .any(|(of, kept, _)| *of == file && *kept == name)
-            {
+            if KEPT.iter().any(|(of, kept, _)| *of == file && *kept == name) {
                 unused.retain(|kept| *kept != (file.as_str(), name));
             } else {
                 wrong.push(format!("{file}: {name}: say {instead} instead of {word}"));
             }
         }
     }
-    wrong.extend(
-        unused
-            .iter()
-            .map(|(file, name)| format!("{file}: {name} is not there")),
-    );
+    wrong.extend(unused.iter().map(|(file, name)| format!("{file}: {name} is not there")));
     assert_none(&wrong, "words of a name");
 }
 
 #[test]
 fn a_public_type_name_has_one_meaning_in_the_workspace() {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for file in rust_files()
-        .iter()
-        .filter(|file| !file.starts_with("tests/tests/"))
-    {
+    for file in rust_files().iter().filter(|file| !file.starts_with("tests/tests/")) {
         let code = code_without_tests(file);
         for keyword in ["struct", "enum", "trait", "type", "union"] {
             for (name, public) in defined(&code, keyword) {
                 // Of the types of an impl, such as `type Error`, nobody has the choice.
                 if public {
-                    places
-                        .entry(name.to_owned())
-                        .or_default()
-                        .push(file.clone());
+                    places.entry(name.to_owned()).or_default().push(file.clone());
                 }
             }
         }
@@ -132,8 +118,7 @@ fn a_public_type_name_has_one_meaning_in_the_workspace() {
     let twice = places.iter().filter(|(name, files)| {
         files.len() > 1 && !SHARED_NAMES.iter().any(|(shared, _)| shared == name)
     });
-    let wrong: Vec<String> = twice
-        .map(|(name, files)| format!("{name}: {}", files.join(", ")))
-        .collect();
+    let wrong: Vec<String> =
+        twice.map(|(name, files)| format!("{name}: {}", files.join(", "))).collect();
     assert_none(&wrong, "public types that share a name");
 }

@@ -11,158 +11,50 @@ const FUNCTION_LINES: usize = 70;
 /// Lines that are longer: file, how many, reason.
 const LONG_LINES: &[(&str, usize, &str)] = &[
     ("origin/cli/src/journal.rs", 1, "one line of JSON"),
-    (
-        "origin/ledger/src/connection/seal.rs",
-        1,
-        "words of Redis, as it sends them",
-    ),
-    (
-        "origin/node/src/openapi/public.rs",
-        2,
-        "a command line in a raw literal",
-    ),
+    ("origin/ledger/src/connection/seal.rs", 1, "words of Redis, as it sends them"),
+    ("origin/node/src/openapi/public.rs", 2, "a command line in a raw literal"),
     ("shared/src/auth/buyer_token.rs", 1, "one token"),
-    (
-        "shared/src/recovery.rs",
-        1,
-        "the name of a test is a sentence",
-    ),
-    (
-        "tests/src/bench/m05_engine.rs",
-        1,
-        "a line of redis-benchmark",
-    ),
+    ("shared/src/recovery.rs", 1, "the name of a test is a sentence"),
+    ("tests/src/bench/m05_engine.rs", 1, "a line of redis-benchmark"),
     ("tests/src/drill/options.rs", 3, "names of tests"),
-    (
-        "tests/tests/audit/damages.rs",
-        2,
-        "a record, and the name of a test",
-    ),
-    (
-        "tests/tests/healing/many.rs",
-        1,
-        "the name of a test is a sentence",
-    ),
+    ("tests/tests/audit/damages.rs", 2, "a record, and the name of a test"),
+    ("tests/tests/healing/many.rs", 1, "the name of a test is a sentence"),
 ];
 
 /// Functions that are longer: file, name, reason.
 const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
-    (
-        "edge/src/handlers/orders.rs",
-        "place",
-        "the life of an order at the edge, step by step",
-    ),
-    (
-        "origin/cli/src/config/mod.rs",
-        "cluster_config",
-        "one check a flag",
-    ),
-    (
-        "origin/cli/src/config/mod.rs",
-        "serve_config",
-        "one check a flag",
-    ),
-    (
-        "origin/cluster/src/state_file.rs",
-        "fmt",
-        "the text of the ready message",
-    ),
-    (
-        "origin/ledger/src/audit/plan/script.rs",
-        "fmt",
-        "the text of a shell script",
-    ),
-    (
-        "origin/node/src/http/health_and_metrics.rs",
-        "write_sales",
-        "a table of metrics",
-    ),
-    (
-        "origin/node/src/telemetry/metrics/mod.rs",
-        "write",
-        "a table of metrics",
-    ),
-    (
-        "tests/src/bench/load/crowd.rs",
-        "run",
-        "one loop with its state",
-    ),
-    (
-        "tests/src/bench/m05_engine.rs",
-        "engine",
-        "the steps of one measure",
-    ),
-    (
-        "tests/src/bench/m06_rush.rs",
-        "rush",
-        "the steps of one measure",
-    ),
-    (
-        "tests/src/drill/options.rs",
-        "sentence",
-        "a table of sentences",
-    ),
-    (
-        "tests/src/profile/flame.rs",
-        "draw",
-        "the text of a picture",
-    ),
-    (
-        "tests/src/sim/heal_rules.rs",
-        "heal",
-        "the same steps as heal.lua, in their order",
-    ),
+    ("edge/src/handlers/orders.rs", "place", "the life of an order at the edge, step by step"),
+    ("origin/cli/src/config/mod.rs", "cluster_config", "one check a flag"),
+    ("origin/cli/src/config/mod.rs", "serve_config", "one check a flag"),
+    ("origin/cluster/src/state_file.rs", "fmt", "the text of the ready message"),
+    ("origin/ledger/src/audit/plan/script.rs", "fmt", "the text of a shell script"),
+    ("origin/node/src/http/health_and_metrics.rs", "write_sales", "a table of metrics"),
+    ("origin/node/src/telemetry/metrics/mod.rs", "write", "a table of metrics"),
+    ("tests/src/bench/load/crowd.rs", "run", "one loop with its state"),
+    ("tests/src/bench/m05_engine.rs", "engine", "the steps of one measure"),
+    ("tests/src/bench/m06_rush.rs", "rush", "the steps of one measure"),
+    ("tests/src/drill/options.rs", "sentence", "a table of sentences"),
+    ("tests/src/profile/flame.rs", "draw", "the text of a picture"),
+    ("tests/src/sim/heal_rules.rs", "heal", "the same steps as heal.lua, in their order"),
     ("tests/src/sim/world.rs", "step", "one arm an event"),
-    (
-        "tests/tests/audit/damages.rs",
-        "of_records",
-        "a table of cases",
-    ),
-    (
-        "tests/tests/audit/damages.rs",
-        "of_tallies_and_holds",
-        "a table of cases",
-    ),
-    (
-        "tests/tests/audit/damages.rs",
-        "of_the_log",
-        "a table of cases",
-    ),
-    (
-        "tests/tests/audit/damages.rs",
-        "of_the_sale",
-        "a table of cases",
-    ),
-    (
-        "tests/tests/audit/damages.rs",
-        "of_types",
-        "a table of cases",
-    ),
-    (
-        "tests/tests/audit/random.rs",
-        "command",
-        "a table of commands",
-    ),
+    ("tests/tests/audit/damages.rs", "of_records", "a table of cases"),
+    ("tests/tests/audit/damages.rs", "of_tallies_and_holds", "a table of cases"),
+    ("tests/tests/audit/damages.rs", "of_the_log", "a table of cases"),
+    ("tests/tests/audit/damages.rs", "of_the_sale", "a table of cases"),
+    ("tests/tests/audit/damages.rs", "of_types", "a table of cases"),
+    ("tests/tests/audit/random.rs", "command", "a table of commands"),
     (
         "tests/tests/dashboard/main.rs",
         "the_dashboard_is_for_operators_and_nothing_but_their_token_opens_it",
         "one visit from its begin to its end",
     ),
-    (
-        "tests/tests/end_to_end/wrong_requests.rs",
-        "all",
-        "a table of requests",
-    ),
+    ("tests/tests/end_to_end/wrong_requests.rs", "all", "a table of requests"),
     (
         "tests/tests/healing/journal.rs",
         "after_a_full_disk_every_order_is_in_the_journal_and_none_in_another_sale",
         "one story",
     ),
-    (
-        "tests/tests/malformed/cases.rs",
-        "cases",
-        "a table of cases",
-    ),
+    ("tests/tests/malformed/cases.rs", "cases", "a table of cases"),
     (
         "tests/tests/rim/gone.rs",
         "a_sale_that_the_ledger_has_lost_is_a_fault_until_it_is_created_again_and_restored",
@@ -235,12 +127,8 @@ fn long_functions(text: &str) -> Vec<String> {
         let end = format!("{}}}", " ".repeat(indent));
         let lines = lines[begin..].iter();
         let body = lines.clone().position(|line| line.trim_end() == end);
-        let declared = lines
-            .clone()
-            .position(|line| line.trim_end().ends_with(';'));
-        let opened = lines
-            .clone()
-            .position(|line| line.trim_end().ends_with('{'));
+        let declared = lines.clone().position(|line| line.trim_end().ends_with(';'));
+        let opened = lines.clone().position(|line| line.trim_end().ends_with('{'));
         let has_body = opened.is_some_and(|open| declared.is_none_or(|end| open <= end));
         if has_body && body.is_some_and(|body| body + 1 > FUNCTION_LINES) {
             found.push((*name).to_owned());
@@ -252,10 +140,7 @@ fn long_functions(text: &str) -> Vec<String> {
 #[test]
 fn a_function_fits_on_a_screen() {
     let mut wrong = Vec::new();
-    let mut unused: Vec<_> = LONG_FUNCTIONS
-        .iter()
-        .map(|(of, name, _)| (*of, *name))
-        .collect();
+    let mut unused: Vec<_> = LONG_FUNCTIONS.iter().map(|(of, name, _)| (*of, *name)).collect();
     for file in rust_files() {
         for name in long_functions(&read(&file)) {
             let listed = (file.as_str(), name.as_str());
@@ -266,10 +151,6 @@ fn a_function_fits_on_a_screen() {
             }
         }
     }
-    wrong.extend(
-        unused
-            .iter()
-            .map(|(file, name)| format!("{file}: {name} is short now")),
-    );
+    wrong.extend(unused.iter().map(|(file, name)| format!("{file}: {name} is short now")));
     assert_none(&wrong, "functions above 70 lines");
 }

@@ -62,13 +62,10 @@ fn quoted_end(text: &[char], quote: char) -> Option<usize> {
 
 /// `code` up to its unit tests.
 pub(crate) fn without_tests(code: &str) -> &str {
-    let tests = code
-        .match_indices("#[cfg(test)]\n")
-        .map(|(at, _)| at)
-        .find(|at| {
-            let after = code[*at..].lines().find(|line| !line.starts_with("#["));
-            after.is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
-        });
+    let tests = code.match_indices("#[cfg(test)]\n").map(|(at, _)| at).find(|at| {
+        let after = code[*at..].lines().find(|line| !line.starts_with("#["));
+        after.is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
+    });
     &code[..tests.unwrap_or(code.len())]
 }
 
@@ -84,14 +81,7 @@ pub(crate) fn imports(code: &str) -> Vec<Vec<String>> {
             leaves("", &code[at + 4..at + end], &mut paths);
         }
     }
-    paths
-        .iter()
-        .map(|path| {
-            path.split("::")
-                .map(|part| part.trim().to_owned())
-                .collect()
-        })
-        .collect()
+    paths.iter().map(|path| path.split("::").map(|part| part.trim().to_owned()).collect()).collect()
 }
 
 fn leaves(prefix: &str, tree: &str, found: &mut Vec<String>) {
@@ -106,10 +96,7 @@ fn leaves(prefix: &str, tree: &str, found: &mut Vec<String>) {
     let prefix = format!("{prefix}{}", &tree[..open]);
     let close = tree.rfind('}').unwrap_or(tree.len());
     let (mut depth, mut begin) = (0, open + 1);
-    for (at, c) in tree
-        .char_indices()
-        .filter(|(at, _)| (open + 1..close).contains(at))
-    {
+    for (at, c) in tree.char_indices().filter(|(at, _)| (open + 1..close).contains(at)) {
         match c {
             '{' => depth += 1,
             '}' => depth -= 1,

@@ -22,10 +22,7 @@ fn run(url: &str, arguments: &[&str]) -> String {
     let output = output.expect("lastseat runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let notes = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.code().is_some_and(|code| code < 2),
-        "{said}{notes}"
-    );
+    assert!(output.status.code().is_some_and(|code| code < 2), "{said}{notes}");
     said
 }
 
@@ -37,13 +34,7 @@ async fn twelve_sales_on_three_masters_sell_exactly_while_slots_move_between_the
     let sales: Vec<String> = (0..SALES).map(|i| format!("sale-{i:02}")).collect();
     let mut masters = HashSet::new();
     for name in &sales {
-        open(
-            &ledger,
-            name,
-            TICKETS,
-            if name == HELD { HOLD_MS } else { 0 },
-        )
-        .await;
+        open(&ledger, name, TICKETS, if name == HELD { HOLD_MS } else { 0 }).await;
         masters.insert(redis.owner(redis.slot(name).await).await);
     }
     assert_eq!(masters.len(), 3, "the sales are spread over all masters");
@@ -68,17 +59,14 @@ async fn twelve_sales_on_three_masters_sell_exactly_while_slots_move_between_the
     // All keys are there, but the old master still has the slot: it sends everybody on with ASK.
     let before = crowd.told().sold(HELD);
     crowd
-        .until(
-            "it sells at the new master before that one has the slot",
-            |told| told.sold(HELD) > before + 3,
-        )
+        .until("it sells at the new master before that one has the slot", |told| {
+            told.sold(HELD) > before + 3
+        })
         .await;
     redis.end_move(slot, to).await;
     let before = crowd.told().sold(HELD);
     crowd
-        .until("it sells when nodes have the wrong map", |told| {
-            told.sold(HELD) > before + 3
-        })
+        .until("it sells when nodes have the wrong map", |told| told.sold(HELD) > before + 3)
         .await;
 
     // The slot of a sale without holds, as quickly as operators' tools do it.
@@ -94,32 +82,19 @@ async fn twelve_sales_on_three_masters_sell_exactly_while_slots_move_between_the
         })
         .await;
     let told = crowd.stop().await;
-    println!(
-        "unavailable {} times, unknown {} times",
-        told.unavailable, told.unknown
-    );
+    println!("unavailable {} times, unknown {} times", told.unavailable, told.unknown);
     assert_eq!(told.strange, Vec::<String>::new());
     assert_eq!(told.unknown, 0, "a slot that moves leaves nobody in doubt");
     for name in &sales {
         let report = audit(&ledger, name).await;
-        assert_eq!(
-            report.free + (report.held + report.confirmed) as i64,
-            i64::from(TICKETS)
-        );
+        assert_eq!(report.free + (report.held + report.confirmed) as i64, i64::from(TICKETS));
         let orders = redis.orders(name).await.expect("orders");
         let granted = &told.granted[name];
         assert_eq!(orders.len(), granted.len(), "{name}");
-        assert!(
-            granted.iter().all(|(id, _)| orders.contains_key(id)),
-            "{name}"
-        );
+        assert!(granted.iter().all(|(id, _)| orders.contains_key(id)), "{name}");
     }
     let sold_out = told.sold_out.iter();
-    assert!(
-        sold_out
-            .clone()
-            .all(|name| told.sold(name) == TICKETS as usize)
-    );
+    assert!(sold_out.clone().all(|name| told.sold(name) == TICKETS as usize));
 
     // Commands, too.
     let said = run(&url, &["audit", "--sale", HELD, "--json"]);
@@ -127,10 +102,7 @@ async fn twelve_sales_on_three_masters_sell_exactly_while_slots_move_between_the
     let listed = run(&url, &["sale", "list"]);
     assert!(sales.iter().all(|name| listed.contains(name)), "{listed}");
     let said = run(&url, &["doctor"]);
-    assert!(
-        redis.masters.iter().all(|m| said.contains(&m.place())),
-        "{said}"
-    );
+    assert!(redis.masters.iter().all(|m| said.contains(&m.place())), "{said}");
     system.stop().expect("it stops");
 }
 
@@ -158,8 +130,6 @@ async fn a_node_of_a_cluster_that_is_named_as_a_server_alone_is_refused_with_the
     let redis = RedisCluster::start(1).await;
     let url = lastseat_ledger::LedgerUrl::parse(&redis.masters[0].url()).expect("an address");
     let refused = lastseat_ledger::Ledger::connect(&url).await;
-    let why = refused
-        .expect_err("it is not one server for all")
-        .to_string();
+    let why = refused.expect_err("it is not one server for all").to_string();
     assert!(why.contains("redis+cluster://"), "{why}");
 }

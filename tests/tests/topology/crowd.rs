@@ -55,10 +55,7 @@ impl Crowd {
         let buyers = (0..buyers).map(|number| {
             let buyer = Buyer {
                 number,
-                clients: nodes
-                    .iter()
-                    .map(|url| HttpClient::new(url).expect("a node"))
-                    .collect(),
+                clients: nodes.iter().map(|url| HttpClient::new(url).expect("a node")).collect(),
                 sales: sales.to_vec(),
                 told: Arc::clone(&told),
                 over: Arc::clone(&over),
@@ -127,14 +124,9 @@ impl Buyer {
     /// A sale that is not sold out.
     fn choose(&self, turn: usize) -> Option<String> {
         let told = self.told();
-        let sales: Vec<&String> = self
-            .sales
-            .iter()
-            .filter(|sale| !told.sold_out.contains(*sale))
-            .collect();
-        sales
-            .get(turn % sales.len().max(1))
-            .map(|&sale| sale.clone())
+        let sales: Vec<&String> =
+            self.sales.iter().filter(|sale| !told.sold_out.contains(*sale)).collect();
+        sales.get(turn % sales.len().max(1)).map(|&sale| sale.clone())
     }
 
     /// Asks until the outcome is known.

@@ -16,10 +16,7 @@ pub(crate) async fn connect(url: &str) -> Ledger {
 
 /// Opens a sale whose orders are held for `hold_ms`; 0 = they are final.
 pub(crate) async fn open(ledger: &Ledger, name: &str, tickets: u32, hold_ms: u64) {
-    let terms = Terms {
-        hold_ms,
-        ..Terms::default()
-    };
+    let terms = Terms { hold_ms, ..Terms::default() };
     let capacity = Capacity::new(tickets.into()).expect("a capacity");
     let name = sale(name);
     let made = ledger.create_sale(&name, capacity, &terms, true);

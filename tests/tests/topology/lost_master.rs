@@ -50,11 +50,7 @@ async fn a_master_that_is_killed_and_started_again_loses_nothing_that_was_acknow
     crowd.until("it sells", |told| told.sold(hurt) >= 50).await;
     redis.masters[1].kill();
     let before = others.told().sold(other);
-    others
-        .until("the others go on while it is away", |told| {
-            told.sold(other) > before + 3
-        })
-        .await;
+    others.until("the others go on while it is away", |told| told.sold(other) > before + 3).await;
     redis.masters[1].start_again();
     // A master that comes back waits for at least two seconds before it takes writes.
     let end = Instant::now() + REJOIN_WITHIN;
@@ -64,9 +60,7 @@ async fn a_master_that_is_killed_and_started_again_loses_nothing_that_was_acknow
     }
     let begun = Instant::now();
     let before = crowd.told().sold(hurt);
-    crowd
-        .until("it sells again", |told| told.sold(hurt) > before)
-        .await;
+    crowd.until("it sells again", |told| told.sold(hurt) > before).await;
     println!("sells again {:?} after its master serves", begun.elapsed());
     let [told, told_there] = [crowd.stop().await, others.stop().await];
     for told in [&told, &told_there] {
@@ -96,19 +90,10 @@ async fn a_sale_whose_master_is_lost_goes_on_at_its_replica_and_nothing_is_overs
     let begun = Instant::now();
     let (sold_here, sold_there) = (crowd.told().sold(hurt), others.told().sold(other));
     others
-        .until("the others go on while it is away", |told| {
-            told.sold(other) > sold_there + 3
-        })
+        .until("the others go on while it is away", |told| told.sold(other) > sold_there + 3)
         .await;
-    crowd
-        .until("it sells at the replica", |told| {
-            told.sold(hurt) > sold_here + 6
-        })
-        .await;
-    println!(
-        "sells again {:?} after its master was killed",
-        begun.elapsed()
-    );
+    crowd.until("it sells at the replica", |told| told.sold(hurt) > sold_here + 6).await;
+    println!("sells again {:?} after its master was killed", begun.elapsed());
     let [told, told_there] = [crowd.stop().await, others.stop().await];
     for told in [&told, &told_there] {
         assert_eq!(told.strange, Vec::<String>::new());

@@ -40,12 +40,7 @@ impl Node {
         let ledger = connect(&format!("redis://{}", link.address())).await;
         let identity = NodeIdentity { id: 1, weight: 1 };
         let sales = Sales::start(ledger, identity, Arc::new(Counters::default()));
-        let node = Self {
-            sales,
-            beside,
-            link,
-            _redis: redis,
-        };
+        let node = Self { sales, beside, link, _redis: redis };
         // From now on Redis knows the script: the reply that is lost is that of an order.
         node.buys("first").await;
         node
@@ -54,11 +49,7 @@ impl Node {
     /// The reply to the next batch will be lost.
     fn lose(&self, then: AfterFault) {
         self.link.lose(LostLink {
-            to: lastseat_ledger::scripts::SCRIPTS
-                .reserve
-                .hash
-                .clone()
-                .into_bytes(),
+            to: lastseat_ledger::scripts::SCRIPTS.reserve.hash.clone().into_bytes(),
             times: 1,
             then,
         });
@@ -76,10 +67,9 @@ impl Node {
         let begun = Instant::now();
         let placed = self.sales.place(&sale("spring"), order).await;
         match placed {
-            Ok(Placed {
-                verdict: Verdict::Granted { replayed, .. },
-                ..
-            }) => (replayed, begun.elapsed()),
+            Ok(Placed { verdict: Verdict::Granted { replayed, .. }, .. }) => {
+                (replayed, begun.elapsed())
+            }
             other => panic!("{buyer} heard {other:?} after {:?}", begun.elapsed()),
         }
     }

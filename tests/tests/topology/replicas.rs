@@ -24,10 +24,7 @@ async fn pair() -> [PortRedis; 2] {
 }
 
 async fn waiting(url: &str) -> Ledger {
-    connect(url).await.waiting_for(Some(Replicas {
-        count: 1,
-        within_ms: WAIT_MS,
-    }))
+    connect(url).await.waiting_for(Some(Replicas { count: 1, within_ms: WAIT_MS }))
 }
 
 #[tokio::test]
@@ -57,9 +54,7 @@ async fn an_order_that_replicas_lack_is_unknown_however_often_and_wherever_it_is
     .await;
     audit(&ledger, SALE).await;
     // The server itself takes nothing that too few replicas could have.
-    let _: () = primary
-        .ask(&["CONFIG", "SET", "min-replicas-to-write", "2"])
-        .await;
+    let _: () = primary.ask(&["CONFIG", "SET", "min-replicas-to-write", "2"]).await;
     let name = sale(SALE);
     let changed = ledger.set_state(&name, shared::SaleState::Paused);
     let refused = changed.await.expect_err("two replicas are not there");
@@ -75,23 +70,14 @@ async fn a_buyer_whose_order_replicas_lack_is_told_to_ask_again_and_it_is_counte
     let system = nodes(&primary.url(), &arguments);
     let mut client = HttpClient::new(&system.nodes[0].url).expect("a node");
     let body = r#"{"buyer":"b","quantity":1}"#;
-    let mut ask = async |key: &str| {
-        client
-            .order(SALE, Some(key), body)
-            .await
-            .expect("an answer")
-    };
+    let mut ask = async |key: &str| client.order(SALE, Some(key), body).await.expect("an answer");
     let answer = ask("order-of-the-first-0001").await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     replica.signal(Signal::STOP);
     let key = "order-of-the-second-0002";
     let answer = ask(key).await;
     assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
-    assert!(
-        answer.text().contains("outcome_unknown"),
-        "{}",
-        answer.text()
-    );
+    assert!(answer.text().contains("outcome_unknown"), "{}", answer.text());
     let counted = system.count("lastseat_unreplicated_total", &[]).await;
     assert!(counted.expect("metrics") >= 1);
     replica.signal(Signal::CONT);

@@ -18,10 +18,7 @@ async fn a_redis_with_our_users_has_all_that_was_sold_when_it_is_started_again()
     open(&ledger, "spring", 10, 0).await;
     for i in 0..5 {
         let verdict = buy(&ledger, "spring", &format!("buyer-{i}")).await;
-        assert!(
-            matches!(verdict, Ok(Verdict::Granted { .. })),
-            "{verdict:?}"
-        );
+        assert!(matches!(verdict, Ok(Verdict::Granted { .. })), "{verdict:?}");
     }
     redis.kill();
     redis.start_again();
@@ -42,25 +39,13 @@ async fn a_server_that_was_started_again_is_known_although_nobody_asks_for_it() 
     // While it is away the answer is quick: orders do not stand in line for a connection.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let asked = Instant::now();
-    let fault = ledger
-        .snapshot(&sale("spring"))
-        .await
-        .expect_err("nobody is there");
-    assert!(
-        matches!(fault, lastseat_ledger::Fault::NotSent(_)),
-        "{fault}"
-    );
-    assert!(
-        asked.elapsed() < Duration::from_millis(200),
-        "{:?}",
-        asked.elapsed()
-    );
+    let fault = ledger.snapshot(&sale("spring")).await.expect_err("nobody is there");
+    assert!(matches!(fault, lastseat_ledger::Fault::NotSent(_)), "{fault}");
+    assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
     redis.start_again();
     let again = Instant::now();
     let changed = tokio::time::timeout(SOON, changes.changed()).await;
-    changed
-        .expect("it is noticed")
-        .expect("the ledger is there");
+    changed.expect("it is noticed").expect("the ledger is there");
     println!(
         "noticed {:?} after it ran again, {:?} after it was killed",
         again.elapsed(),

@@ -47,9 +47,7 @@ async fn failover(what: &str, arguments: &[&str], lose: impl Fn(&mut RedisSentin
         redis.servers[0].signal(Signal::CONT);
         let before = crowd.told().sold(SALE);
         crowd
-            .until("it sells when the old primary is back", |told| {
-                told.sold(SALE) > before + 20
-            })
+            .until("it sells when the old primary is back", |told| told.sold(SALE) > before + 20)
             .await;
     }
     let told = crowd.stop().await;
@@ -112,10 +110,7 @@ async fn no_order_goes_to_a_primary_that_sentinels_have_given_up() {
     assert_ne!(book.server(&sale(SALE)), before);
     redis.servers[0].signal(Signal::CONT);
     let verdict = buy(&book, SALE, "ada").await;
-    assert!(
-        matches!(verdict, Ok(Verdict::Granted { .. })),
-        "{verdict:?}"
-    );
+    assert!(matches!(verdict, Ok(Verdict::Granted { .. })), "{verdict:?}");
     let orders = ledger::orders(&redis.servers[named].url(), SALE).await;
     assert_eq!(orders.expect("the new primary has orders").len(), 1);
 }

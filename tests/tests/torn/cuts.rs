@@ -61,9 +61,7 @@ pub(crate) fn in_two_threads<T: Send>(
             scope.spawn(move || part.iter().map(|place| work(*place)).collect::<Vec<T>>())
         });
         let hands: Vec<_> = hands.collect();
-        let done = hands
-            .into_iter()
-            .flat_map(|hand| hand.join().expect("a hand"));
+        let done = hands.into_iter().flat_map(|hand| hand.join().expect("a hand"));
         done.collect()
     })
 }
@@ -112,9 +110,7 @@ pub(crate) struct Counting {
 
 impl Counting {
     pub(crate) fn of(story: &Story, length: usize) -> Self {
-        Self {
-            sales: story.had(length).clone(),
-        }
+        Self { sales: story.had(length).clone() }
     }
 
     /// The ledger has every order that was counted, and no other.
@@ -132,9 +128,7 @@ impl Counting {
                 let ids: BTreeSet<&OrderId> = is.keys().chain(shall.keys()).copied().collect();
                 let ids: Vec<_> = ids.into_iter().filter(differs).collect();
                 let (is, shall) = (found[sale].capacity, counted.capacity);
-                return Err(format!(
-                    "{sale} has {is} tickets, not {shall}, and other {ids:?}"
-                ));
+                return Err(format!("{sale} has {is} tickets, not {shall}, and other {ids:?}"));
             }
         }
         Ok(())
@@ -154,9 +148,7 @@ impl Counting {
             let wishes: Vec<Reserve> = (0..counted.capacity).map(|n| wish(name, n, 1)).collect();
             let granted = place(ledger, sale, counted, &wishes).await?;
             if granted != free {
-                return Err(format!(
-                    "{sale}: {granted} were told yes for {free} tickets"
-                ));
+                return Err(format!("{sale}: {granted} were told yes for {free} tickets"));
             }
         }
         self.audit(ledger).await
@@ -173,10 +165,7 @@ impl Counting {
         let counted = self.sales.get_mut(sale).expect("a sale");
         match place(ledger, sale, counted, std::slice::from_ref(wish)).await? {
             0 => Ok(()),
-            _ => Err(format!(
-                "{sale}: {} got a ticket when none was left",
-                wish.id
-            )),
+            _ => Err(format!("{sale}: {} got a ticket when none was left", wish.id)),
         }
     }
 
@@ -189,10 +178,7 @@ impl Counting {
             let taken = counted.taken(now);
             let recounted = report.held + report.confirmed;
             if !report.ok || recounted != u64::from(taken) || taken > counted.capacity {
-                return Err(format!(
-                    "{taken} of {} are sold; {report:?}",
-                    counted.capacity
-                ));
+                return Err(format!("{taken} of {} are sold; {report:?}", counted.capacity));
             }
         }
         Ok(())
@@ -206,10 +192,7 @@ async fn place(
     counted: &mut Counted,
     wishes: &[Reserve],
 ) -> Result<u32, String> {
-    let reply = ledger
-        .reserve(sale, wishes)
-        .await
-        .map_err(|e| e.to_string())?;
+    let reply = ledger.reserve(sale, wishes).await.map_err(|e| e.to_string())?;
     let (_, verdicts) = reply.ok_or("the sale is gone")?;
     let mut granted = 0;
     for (wish, verdict) in wishes.iter().zip(verdicts) {

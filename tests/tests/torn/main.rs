@@ -75,11 +75,7 @@ fn three_starts_on_a_file_cut_anywhere_sell_no_ticket_twice_on_a_redis_that_some
 fn the_same_cuts_find_a_redis_that_goes_on_behind_half_scripts() {
     let found = cuts::run(story(), &some(story(), 40), Way::Exposed);
     let faults: Vec<&Cut> = found.iter().filter(|cut| cut.outcome.is_err()).collect();
-    println!(
-        "{} of {} cuts do harm: {faults:#?}",
-        faults.len(),
-        found.len()
-    );
+    println!("{} of {} cuts do harm: {faults:#?}", faults.len(), found.len());
     assert!(faults.len() >= 5, "{} of {}", faults.len(), found.len());
 }
 
@@ -128,9 +124,7 @@ fn a_crash_while_the_file_is_sealed_delays_a_start_and_sells_nothing_twice() {
 async fn crash_while_sealing(story: &Story, length: usize) -> bool {
     let slow = ["--rdb-key-save-delay", "1000000"];
     let server = Server::start_with(story.cut(length), Way::Plain, &slow);
-    let server = server
-        .map_err(|(_, why)| why)
-        .expect("it starts on a torn file");
+    let server = server.map_err(|(_, why)| why).expect("it starts on a torn file");
     let mut sales = cuts::Counting::of(story, length);
     let ledger = server.ledger().await.unwrap();
     sales.sell(&ledger, "first").await.unwrap();
@@ -145,9 +139,7 @@ async fn crash_while_sealing(story: &Story, length: usize) -> bool {
         }
     };
     for name in ["second", "third"] {
-        let server = Server::start(directory, Way::Plain)
-            .map_err(|(_, why)| why)
-            .expect(name);
+        let server = Server::start(directory, Way::Plain).map_err(|(_, why)| why).expect(name);
         let ledger = server.ledger().await.unwrap();
         sales.agree(&ledger).await.unwrap();
         sales.sell(&ledger, name).await.unwrap();

@@ -33,20 +33,13 @@ fn tear(file: &Path, written: &str, torn: &str) {
     let script = text.rfind("*1\r\n$5\r\nMULTI\r\n").expect("a script");
     let script = text[script..].replace(written, torn);
     let half = script.rfind(":sale\r\n").expect("the counters") + 9;
-    let mut file = OpenOptions::new()
-        .append(true)
-        .open(file)
-        .expect("the file");
-    file.write_all(&script.as_bytes()[..half])
-        .expect("it is written");
+    let mut file = OpenOptions::new().append(true).open(file).expect("the file");
+    file.write_all(&script.as_bytes()[..half]).expect("it is written");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn our_own_redis_is_started_on_whole_files_only_also_when_it_was_killed() {
-    let setup = Setup {
-        weights: vec![1],
-        ..Setup::with_edge(Edge::None)
-    };
+    let setup = Setup { weights: vec![1], ..Setup::with_edge(Edge::None) };
     let mut cluster = Cluster::start(&setup).expect("a cluster");
     let directory = cluster.data_dir().join("redis");
     let url = cluster.redis.as_ref().expect("its Redis").url.clone();
@@ -61,28 +54,21 @@ async fn our_own_redis_is_started_on_whole_files_only_also_when_it_was_killed() 
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
     assert_eq!((mode(&file), mode(&directory)), (0o600, 0o700));
 
-    assert!(matches!(
-        buy(&ledger, &sale, "first").await,
-        Verdict::Granted { .. }
-    ));
+    assert!(matches!(buy(&ledger, &sale, "first").await, Verdict::Granted { .. }));
     let before = pid(&directory).expect("it runs");
     kill_process(before, Signal::STOP).unwrap();
     tear(&file, "first", "other");
     kill_process(before, Signal::KILL).unwrap();
     // What is sold now stands behind the half script, where that was left.
     for (name, granted) in [("again", true), ("third", true), ("other", false)] {
-        until("another Redis runs", || {
-            pid(&directory).filter(|pid| *pid != before)
-        });
+        until("another Redis runs", || pid(&directory).filter(|pid| *pid != before));
         let verdict = buy(&ledger, &sale, name).await;
         let told = matches!(verdict, Verdict::Granted { .. });
         assert_eq!(told, granted, "{name}: {verdict:?}");
         if granted {
             let now = pid(&directory).expect("it runs");
             kill_process(now, Signal::KILL).unwrap();
-            until("it is started again", || {
-                pid(&directory).filter(|pid| *pid != now)
-            });
+            until("it is started again", || pid(&directory).filter(|pid| *pid != now));
         }
     }
     let report = until_async("an audit", async || ledger.audit(&sale).await.ok()).await;

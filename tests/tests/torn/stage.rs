@@ -85,10 +85,7 @@ impl Server {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!(
-            "redis+unix://{}/redis.sock",
-            self.directory.path().display()
-        )
+        format!("redis+unix://{}/redis.sock", self.directory.path().display())
     }
 
     /// The files of its append-only file.
@@ -99,9 +96,7 @@ impl Server {
     /// What it answers to a command of redis-cli.
     pub(crate) fn says(&self, words: &[&str]) -> String {
         let mut command = Command::new(tool("redis-cli"));
-        command
-            .arg("-s")
-            .arg(self.directory.path().join("redis.sock"));
+        command.arg("-s").arg(self.directory.path().join("redis.sock"));
         let output = command.args(words).output().expect("redis-cli runs");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
@@ -140,12 +135,8 @@ fn command(directory: &Path, way: Way) -> Command {
         Way::Plain | Way::Exposed => {
             let mut command = Command::new(tool("redis-server"));
             command.args(["--port", "0", "--save", "", "--appendonly", "yes"]);
-            command
-                .args(["--appendfsync", "always", "--dir"])
-                .arg(directory);
-            command
-                .arg("--unixsocket")
-                .arg(directory.join("redis.sock"));
+            command.args(["--appendfsync", "always", "--dir"]).arg(directory);
+            command.arg("--unixsocket").arg(directory.join("redis.sock"));
             return command;
         }
     };

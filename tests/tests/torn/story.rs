@@ -37,9 +37,7 @@ impl Counted {
     /// State and tickets of each order at `now`.
     pub(crate) fn at(&self, now: UnixMillis) -> BTreeMap<&OrderId, (OrderState, u32)> {
         let orders = self.orders.iter();
-        orders
-            .map(|(id, order)| (id, (state(order, now), order.taken)))
-            .collect()
+        orders.map(|(id, order)| (id, (state(order, now), order.taken))).collect()
     }
 }
 
@@ -136,9 +134,7 @@ impl Story {
         let mut teller = Teller::new(server.ledger().await.expect("a ledger"));
         teller.make_sales().await;
         let directory = server.kill();
-        server = Server::start(directory, Way::Conf)
-            .map_err(|(_, why)| why)
-            .expect("a Redis");
+        server = Server::start(directory, Way::Conf).map_err(|(_, why)| why).expect("a Redis");
         teller.ledger = server.ledger().await.expect("a ledger");
         for sale in teller.sales() {
             // This is heal.lua.
@@ -151,12 +147,7 @@ impl Story {
         let Teller { after, wishes, .. } = teller;
         let directory = server.kill();
         let bytes = fs::read(directory.path().join(FILES).join(APPENDED)).expect("the file");
-        Self {
-            directory,
-            bytes,
-            after,
-            wishes,
-        }
+        Self { directory, bytes, after, wishes }
     }
 }
 
@@ -186,92 +177,56 @@ impl Teller {
     }
 
     async fn note(&mut self, server: &Server) {
-        let length = fs::metadata(server.files().join(APPENDED))
-            .expect("the file")
-            .len();
+        let length = fs::metadata(server.files().join(APPENDED)).expect("the file").len();
         let sales = count(&self.ledger, &self.sales()).await.expect("the sales");
-        self.after
-            .push((usize::try_from(length).expect("a length"), sales));
+        self.after.push((usize::try_from(length).expect("a length"), sales));
     }
 
     async fn make_sales(&mut self) {
-        let holds = Terms {
-            hold_ms: SHORT_MS,
-            ..Terms::default()
-        };
+        let holds = Terms { hold_ms: SHORT_MS, ..Terms::default() };
         let capacity = Capacity::new(14).expect("a capacity");
-        for (sale, terms) in [
-            (self.holds.clone(), holds),
-            (self.finals.clone(), Terms::default()),
-        ] {
+        for (sale, terms) in [(self.holds.clone(), holds), (self.finals.clone(), Terms::default())]
+        {
             let made = self.ledger.create_sale(&sale, capacity, &terms, true).await;
             made.expect("a sale");
         }
         self.reserve("short", &self.holds.clone(), &[1, 1]).await;
-        let long = TermsChange {
-            hold_ms: Some(LONG_MS),
-            ..TermsChange::default()
-        };
-        self.ledger
-            .set_terms(&self.holds, &long)
-            .await
-            .expect("longer holds");
+        let long = TermsChange { hold_ms: Some(LONG_MS), ..TermsChange::default() };
+        self.ledger.set_terms(&self.holds, &long).await.expect("longer holds");
         tokio::time::sleep(Duration::from_millis(SHORT_MS)).await;
     }
 
     /// One batch; the ids of the orders, all granted.
     async fn reserve(&mut self, name: &str, sale: &SaleId, quantities: &[u32]) -> Vec<OrderId> {
-        let wishes: Vec<Reserve> = (0..)
-            .zip(quantities)
-            .map(|(n, q)| wish(name, n, *q))
-            .collect();
+        let wishes: Vec<Reserve> = (0..).zip(quantities).map(|(n, q)| wish(name, n, *q)).collect();
         let reply = self.ledger.reserve(sale, &wishes).await.expect("an answer");
         for verdict in reply.expect("the sale").1 {
-            assert!(
-                matches!(verdict, Verdict::Granted { .. }),
-                "{name}: {verdict:?}"
-            );
+            assert!(matches!(verdict, Verdict::Granted { .. }), "{name}: {verdict:?}");
         }
         for wish in &wishes {
-            self.wishes
-                .insert(wish.id.clone(), (sale.clone(), wish.clone()));
+            self.wishes.insert(wish.id.clone(), (sale.clone(), wish.clone()));
         }
         wishes.into_iter().map(|wish| wish.id).collect()
     }
 
     async fn sell(&mut self, server: &Server) {
         let (holds, finals) = (self.holds.clone(), self.finals.clone());
-        let [a, b, c, d] = self
-            .reserve("batch", &holds, &[1, 3, 1, 1])
-            .await
-            .try_into()
-            .expect("four");
+        let [a, b, c, d] =
+            self.reserve("batch", &holds, &[1, 3, 1, 1]).await.try_into().expect("four");
         self.note(server).await;
-        self.ledger
-            .confirm(&holds, &a, None)
-            .await
-            .expect("a payment");
+        self.ledger.confirm(&holds, &a, None).await.expect("a payment");
         self.note(server).await;
         let two = Quantity::new(2).expect("two");
-        self.ledger
-            .confirm(&holds, &b, Some(two))
-            .await
-            .expect("a payment of a part");
+        self.ledger.confirm(&holds, &b, Some(two)).await.expect("a payment of a part");
         self.note(server).await;
-        self.ledger
-            .cancel(&holds, &c)
-            .await
-            .expect("a cancellation");
+        self.ledger.cancel(&holds, &c).await.expect("a cancellation");
         self.note(server).await;
         self.ledger.extend(&holds, &d).await.expect("a longer hold");
         self.note(server).await;
         self.reserve("final", &finals, &[1, 2, 1]).await;
         self.note(server).await;
         let told = self.told("lost", &finals, 1);
-        self.ledger
-            .restore(&finals, 1, &told, Pass::Last)
-            .await
-            .expect("it is restored");
+        self.ledger.restore(&finals, 1, &told, Pass::Last).await.expect("it is restored");
         self.note(server).await;
         self.ledger.sweep(&holds).await.expect("an answer");
         self.note(server).await;
@@ -280,8 +235,7 @@ impl Teller {
     /// An order that a node acknowledged and the ledger lacks.
     fn told(&mut self, name: &str, sale: &SaleId, quantity: u32) -> Vec<(OrderId, AckedOrder)> {
         let wish = wish(name, 0, quantity);
-        self.wishes
-            .insert(wish.id.clone(), (sale.clone(), wish.clone()));
+        self.wishes.insert(wish.id.clone(), (sale.clone(), wish.clone()));
         let order = Order {
             buyer: wish.buyer,
             state: OrderState::Confirmed,
@@ -291,49 +245,23 @@ impl Teller {
             deadline: UnixMillis(0),
             refused_late: false,
         };
-        vec![(
-            wish.id,
-            AckedOrder {
-                commit_seq: 0,
-                order,
-            },
-        )]
+        vec![(wish.id, AckedOrder { commit_seq: 0, order })]
     }
 
     async fn change_terms(&mut self, server: &Server) {
         let (holds, finals) = (self.holds.clone(), self.finals.clone());
-        let terms = TermsChange {
-            buyer_limit: Some(5),
-            ..TermsChange::default()
-        };
-        self.ledger
-            .set_terms(&holds, &terms)
-            .await
-            .expect("other terms");
+        let terms = TermsChange { buyer_limit: Some(5), ..TermsChange::default() };
+        self.ledger.set_terms(&holds, &terms).await.expect("other terms");
         self.note(server).await;
         for state in [SaleState::Paused, SaleState::Open] {
-            self.ledger
-                .set_state(&finals, state)
-                .await
-                .expect("another state");
+            self.ledger.set_state(&finals, state).await.expect("another state");
             self.note(server).await;
         }
         let more = Capacity::new(15).expect("a capacity");
-        self.ledger
-            .restock(&finals, more, None)
-            .await
-            .expect("more tickets");
+        self.ledger.restock(&finals, more, None).await.expect("more tickets");
         self.note(server).await;
-        let seen = self
-            .ledger
-            .snapshot(&finals)
-            .await
-            .expect("an answer")
-            .expect("the sale");
-        self.ledger
-            .ack(&finals, seen.commit_seq)
-            .await
-            .expect("a shorter log");
+        let seen = self.ledger.snapshot(&finals).await.expect("an answer").expect("the sale");
+        self.ledger.ack(&finals, seen.commit_seq).await.expect("a shorter log");
         self.note(server).await;
     }
 
@@ -344,10 +272,7 @@ impl Teller {
         self.note(server).await;
         self.reserve("sold", &finals, &[1]).await;
         self.note(server).await;
-        self.ledger
-            .confirm(&holds, &held[0], None)
-            .await
-            .expect("a payment");
+        self.ledger.confirm(&holds, &held[0], None).await.expect("a payment");
         self.note(server).await;
         self.reserve("three", &holds, &[1, 2, 1]).await;
         self.note(server).await;
@@ -372,10 +297,7 @@ pub(crate) async fn count(ledger: &Ledger, sales: &[SaleId]) -> Result<Sales, St
         let snapshot = ledger.snapshot(sale).await.map_err(|e| e.to_string())?;
         let snapshot = snapshot.ok_or_else(|| format!("there is no sale {sale}"))?;
         let orders = ledger.all_orders(sale).await.map_err(|e| e.to_string())?;
-        let counted = Counted {
-            capacity: snapshot.capacity,
-            orders: orders.into_iter().collect(),
-        };
+        let counted = Counted { capacity: snapshot.capacity, orders: orders.into_iter().collect() };
         all.insert(sale.clone(), counted);
     }
     Ok(all)

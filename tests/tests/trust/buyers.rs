@@ -22,9 +22,7 @@ fn token(key: &str, sale: &str, expires: UnixMillis) -> String {
 /// As a shop's operator makes one to try it.
 fn token_of_the_command() -> String {
     let made = Command::new(lastseat().unwrap())
-        .args([
-            "token", "--json", "--sale", SALE, "--buyer", "ada", "--for", "15m",
-        ])
+        .args(["token", "--json", "--sale", SALE, "--buyer", "ada", "--for", "15m"])
         .env("LASTSEAT_BUYER_KEY", B)
         .output()
         .unwrap();
@@ -34,10 +32,7 @@ fn token_of_the_command() -> String {
 }
 
 async fn order(client: &mut HttpClient, token: Option<&str>, body: &str) -> HttpReply {
-    let headers: Vec<_> = token
-        .map(|t| (header::BUYER_TOKEN, t))
-        .into_iter()
-        .collect();
+    let headers: Vec<_> = token.map(|t| (header::BUYER_TOKEN, t)).into_iter().collect();
     let asked = request(Method::POST, ORDERS, &headers, body).unwrap();
     client.send(asked).await.unwrap()
 }
@@ -48,10 +43,7 @@ fn wrong_tokens() -> [(Option<String>, &'static str); 5] {
         (None, "needs a buyer token"),
         (Some("let me in".to_owned()), "not a token"),
         (Some(token(A, SALE, soon)), "not one of the shop"),
-        (
-            Some(token(B, "autumn", soon)),
-            "not one of the shop for this sale",
-        ),
+        (Some(token(B, "autumn", soon)), "not one of the shop for this sale"),
         (Some(token(B, SALE, UnixMillis(now().0 - 1))), "expired"),
     ]
 }
@@ -76,10 +68,7 @@ async fn the_edge_asks_for_the_shops_word_on_a_buyer_without_asking_a_node() {
     let answer = order(&mut edge, Some(&good), ADA).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     // Whoever knows the id of an order needs no token to see it or give it back.
-    let id = answer
-        .json::<shared::wire::messages::OrderView>()
-        .unwrap()
-        .order_id;
+    let id = answer.json::<shared::wire::messages::OrderView>().unwrap().order_id;
     let shown = edge.get(&format!("{ORDERS}/{id}")).await.unwrap();
     assert_eq!(shown.status, StatusCode::OK);
     assert_eq!(cluster.audit(SALE).await.unwrap().free, 99);

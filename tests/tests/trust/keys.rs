@@ -110,18 +110,13 @@ fn a_checkout_gets_one_key_whoever_asks_first_and_keeps_what_is_there() {
     std::fs::copy(repository().join("scripts/dev-vars"), &script).unwrap();
     let file = root.path().join(".dev.vars");
     let read = || std::fs::read_to_string(&file).unwrap();
-    let asking: Vec<_> = (0..8)
-        .map(|_| Command::new(&script).spawn().unwrap())
-        .collect();
+    let asking: Vec<_> = (0..8).map(|_| Command::new(&script).spawn().unwrap()).collect();
     for mut child in asking {
         assert!(child.wait().unwrap().success());
     }
     let made = read();
     let key = made.split('"').nth(1).unwrap();
-    assert!(
-        key.len() == 64 && shared::KeyRing::parse(key).is_ok(),
-        "{made}"
-    );
+    assert!(key.len() == 64 && shared::KeyRing::parse(key).is_ok(), "{made}");
     assert!(Command::new(&script).status().unwrap().success());
     assert_eq!(read(), made);
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();

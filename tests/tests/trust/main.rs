@@ -24,14 +24,10 @@ const ADA: &str = r#"{"buyer":"ada"}"#;
 
 /// A cluster with a sale of 100 tickets, these edges, and these variables.
 async fn cluster(edge: Edge, environment: &[(&str, &str)]) -> Cluster {
-    let environment = environment
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let setup = Setup {
-        direct: false,
-        environment: environment.collect(),
-        ..Setup::with_edge(edge)
-    };
+    let environment =
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let setup =
+        Setup { direct: false, environment: environment.collect(), ..Setup::with_edge(edge) };
     let cluster = Cluster::start(&setup).expect("the cluster comes up");
     cluster.create_sale(SALE, 100).await.expect("a sale");
     cluster

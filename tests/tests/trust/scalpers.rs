@@ -35,11 +35,7 @@ async fn scalp(edge: SocketAddr, n: u32) -> Vec<u16> {
     for key in 0..KEYS_EACH {
         // What it says of its address changes each time, too.
         let said = Ipv4Addr::from(n * KEYS_EACH + key);
-        let close = if key + 1 == KEYS_EACH {
-            "close"
-        } else {
-            "keep-alive"
-        };
+        let close = if key + 1 == KEYS_EACH { "close" } else { "keep-alive" };
         let order = format!(
             "POST /v1/sales/{SALE}/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
              Idempotency-Key: scalper-{n:08}-{key:08}\r\nX-Forwarded-For: \
@@ -52,9 +48,7 @@ async fn scalp(edge: SocketAddr, n: u32) -> Vec<u16> {
     let mut answers = String::new();
     stream.read_to_string(&mut answers).await.unwrap();
     let statuses = answers.split("HTTP/1.1 ").skip(1);
-    statuses
-        .map(|answer| answer[..3].parse().unwrap())
-        .collect()
+    statuses.map(|answer| answer[..3].parse().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -62,15 +56,11 @@ async fn a_buyer_with_10000_keys_and_1000_addresses_gets_the_buyer_limit() {
     let cluster = Cluster::with_edge(Edge::Workerd);
     let terms = format!(r#"{{"capacity":1000,"buyer_limit":{LIMIT}}}"#);
     sale(&cluster, &terms).await;
-    let edge: SocketAddr = cluster.edges[0]
-        .trim_start_matches("http://")
-        .parse()
-        .unwrap();
+    let edge: SocketAddr = cluster.edges[0].trim_start_matches("http://").parse().unwrap();
     let mut answers = Vec::new();
     for first in (0..ADDRESSES).step_by(AT_ONCE as usize) {
-        let scalpers: Vec<_> = (first..first + AT_ONCE)
-            .map(|n| tokio::spawn(scalp(edge, n)))
-            .collect();
+        let scalpers: Vec<_> =
+            (first..first + AT_ONCE).map(|n| tokio::spawn(scalp(edge, n))).collect();
         for scalper in scalpers {
             answers.extend(scalper.await.unwrap());
         }
@@ -88,10 +78,7 @@ async fn a_buyer_with_10000_keys_and_1000_addresses_gets_the_buyer_limit() {
     // Nobody else is shut out.
     until_async("an honest buyer is served", async || {
         let mut client = HttpClient::new(&cluster.edges[0]).unwrap();
-        let answer = client
-            .order(SALE, None, r#"{"buyer":"ada"}"#)
-            .await
-            .unwrap();
+        let answer = client.order(SALE, None, r#"{"buyer":"ada"}"#).await.unwrap();
         (answer.status == StatusCode::CREATED).then_some(())
     })
     .await;
@@ -129,10 +116,7 @@ async fn holds_that_are_never_paid_are_capped_for_each_buyer_and_sold_to_others_
             return None;
         }
         let id = answer.json::<serde_json::Value>().unwrap();
-        let path = format!(
-            "/v1/sales/{SALE}/orders/{}/confirm",
-            id["order_id"].as_str().unwrap()
-        );
+        let path = format!("/v1/sales/{SALE}/orders/{}/confirm", id["order_id"].as_str().unwrap());
         let token = std::fs::read_to_string(cluster.data_dir().join("shop.token")).unwrap();
         let bearer = format!("Bearer {}", token.trim());
         let headers = [("authorization", bearer.as_str())];
@@ -145,10 +129,7 @@ async fn holds_that_are_never_paid_are_capped_for_each_buyer_and_sold_to_others_
     })
     .await;
     let orders = cluster.orders(SALE).await.unwrap();
-    for (id, order) in orders
-        .iter()
-        .filter(|(_, o)| o.buyer.as_str().starts_with("hoarder"))
-    {
+    for (id, order) in orders.iter().filter(|(_, o)| o.buyer.as_str().starts_with("hoarder")) {
         assert_eq!(order.taking(), 0, "{id} has a ticket still");
     }
     let audit = cluster.audit(SALE).await.unwrap();

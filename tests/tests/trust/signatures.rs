@@ -81,67 +81,19 @@ async fn only_a_fresh_signature_of_this_very_request_is_believed() {
     let old = UnixMillis(now().0 - 31_000);
     let early = UnixMillis(now().0 + 40_000);
     let same_id = ring(&B.replacen('b', "a", 1));
-    let other_path = Signed {
-        path: "/v1/sales/other/orders",
-        ..ORDER
-    };
+    let other_path = Signed { path: "/v1/sales/other/orders", ..ORDER };
     for (what, order, signature, word) in [
         ("forged", ORDER, sign(&same_id, &ORDER, now()), "wrong"),
-        (
-            "of another key",
-            ORDER,
-            sign(&ring(B), &ORDER, now()),
-            "unknown_key",
-        ),
+        ("of another key", ORDER, sign(&ring(B), &ORDER, now()), "unknown_key"),
         ("old", ORDER, sign(&keys, &ORDER, old), "clock"),
         ("of the future", ORDER, sign(&keys, &ORDER, early), "clock"),
         ("no signature", ORDER, "let me in".to_owned(), "malformed"),
         ("for another path", other_path, good.clone(), "wrong"),
-        (
-            "for another order",
-            Signed {
-                order: "fedcba9876543210",
-                ..ORDER
-            },
-            good.clone(),
-            "wrong",
-        ),
-        (
-            "for another client",
-            Signed {
-                client: "10.9.9.9",
-                ..ORDER
-            },
-            good.clone(),
-            "wrong",
-        ),
-        (
-            "for another edge",
-            Signed {
-                edge: "e2",
-                ..ORDER
-            },
-            good.clone(),
-            "wrong",
-        ),
-        (
-            "for another source",
-            Signed {
-                key_source: "made",
-                ..ORDER
-            },
-            good.clone(),
-            "wrong",
-        ),
-        (
-            "for another token",
-            Signed {
-                buyer_token: "x",
-                ..ORDER
-            },
-            good.clone(),
-            "wrong",
-        ),
+        ("for another order", Signed { order: "fedcba9876543210", ..ORDER }, good.clone(), "wrong"),
+        ("for another client", Signed { client: "10.9.9.9", ..ORDER }, good.clone(), "wrong"),
+        ("for another edge", Signed { edge: "e2", ..ORDER }, good.clone(), "wrong"),
+        ("for another source", Signed { key_source: "made", ..ORDER }, good.clone(), "wrong"),
+        ("for another token", Signed { buyer_token: "x", ..ORDER }, good.clone(), "wrong"),
     ] {
         let answer = node.send(signed(&order, &signature, ADA)).await.unwrap();
         let challenge = format!("Lastseat-Edge error=\"{word}\"");

@@ -31,10 +31,7 @@ impl Document {
                 continue;
             };
             match kind {
-                "sh run" => blocks.push(Block {
-                    code: content.to_owned(),
-                    shows: Vec::new(),
-                }),
+                "sh run" => blocks.push(Block { code: content.to_owned(), shows: Vec::new() }),
                 "text shows" => {
                     let block = blocks.last_mut();
                     let block = block.unwrap_or_else(|| panic!("{name} shows before it runs"));
@@ -44,10 +41,7 @@ impl Document {
             }
         }
         assert!(!blocks.is_empty(), "{name} has no block marked `sh run`");
-        Self {
-            name: name.to_owned(),
-            blocks,
-        }
+        Self { name: name.to_owned(), blocks }
     }
 
     /// All of it as one script, with the addresses of a cluster in place of those that the document

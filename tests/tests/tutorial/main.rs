@@ -34,10 +34,7 @@ fn follow(name: &str, cluster: &Cluster) {
     let places = [
         ("$PWD/target/release", programs),
         ("http://127.0.0.1:8787", cluster.edges[0].clone()),
-        (
-            "http://127.0.0.1:9000",
-            format!("http://127.0.0.1:{receiver}"),
-        ),
+        ("http://127.0.0.1:9000", format!("http://127.0.0.1:{receiver}")),
         (" 9000 ", format!(" {receiver} ")),
         (".lastseat/", format!("{}/", cluster.data_dir().display())),
     ];
@@ -75,11 +72,7 @@ fn the_tutorial_can_be_followed_word_for_word() {
 #[test]
 fn the_how_to_pages_that_can_be_run_do_what_they_show() {
     let cluster = make_up();
-    for page in [
-        "holds-and-payments",
-        "limit-per-person",
-        "restock-and-returns",
-    ] {
+    for page in ["holds-and-payments", "limit-per-person", "restock-and-returns"] {
         follow(&format!("docs/howto/{page}.md"), &cluster);
     }
 }

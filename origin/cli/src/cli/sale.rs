@@ -112,12 +112,7 @@ pub struct SaleRestockFlags {
     /// The sale
     pub sale: String,
     /// How many tickets there are from now on
-    #[arg(
-        long,
-        value_name = "NUMBER",
-        required_unless_present = "add",
-        conflicts_with = "add"
-    )]
+    #[arg(long, value_name = "NUMBER", required_unless_present = "add", conflicts_with = "add")]
     pub capacity: Option<u64>,
     /// How many more than now; fewer with a minus
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]

@@ -57,10 +57,7 @@ async fn plan(
     drop(progress);
     let (report, repair_plan) = planned.map_err(fault)?.ok_or_else(|| unknown(sale))?;
     if common.json {
-        let planned = Planned {
-            report: report.clone(),
-            repair_plan,
-        };
+        let planned = Planned { report: report.clone(), repair_plan };
         print(common, &planned)?;
         return Ok(verdict(sale, &report));
     }
@@ -70,11 +67,7 @@ async fn plan(
         eprintln!("no plan: {why}");
     }
     verdict(sale, &report);
-    Ok(if nothing {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if nothing { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn unknown(sale: &SaleId) -> Failure {
@@ -102,26 +95,18 @@ fn choices(flags: &AuditFlags) -> Result<Choices, Failure> {
     };
     let except = flags.except.iter().filter_map(|text| {
         let id = OrderId::parse(text);
-        id.map_err(|why| wrong.push(format!("--except {text}: {why}")))
-            .ok()
+        id.map_err(|why| wrong.push(format!("--except {text}: {why}"))).ok()
     });
     let except = except.collect();
     let capacity = flags.capacity.as_deref().and_then(|text| {
         let number = text.parse().unwrap_or(u64::MAX);
         let capacity = Capacity::new(number);
-        capacity
-            .map_err(|why| wrong.push(format!("--capacity {text}: {why}")))
-            .ok()
+        capacity.map_err(|why| wrong.push(format!("--capacity {text}: {why}"))).ok()
     });
     if !wrong.is_empty() {
         return Err(Failure::usage(wrong));
     }
-    Ok(Choices {
-        trust,
-        except,
-        ahead,
-        capacity,
-    })
+    Ok(Choices { trust, except, ahead, capacity })
 }
 
 /// What fits on a line each; the rest follows as sentences.
@@ -178,11 +163,7 @@ fn details(report: &AuditReport) -> String {
         text.push_str(&format!("  do     {}\n", kind.remedy()));
     }
     for thing in &report.not_checked {
-        let word = if thing.matters {
-            "UNCHECKED"
-        } else {
-            "unchecked"
-        };
+        let word = if thing.matters { "UNCHECKED" } else { "unchecked" };
         text.push_str(&format!("\n{word}  {}: {}\n", thing.what, thing.why));
     }
     text
@@ -194,11 +175,7 @@ fn verdict(sale: &SaleId, report: &AuditReport) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let count = report.differences.len() as u64 + report.more_differences;
-    let unchecked = report
-        .not_checked
-        .iter()
-        .filter(|thing| thing.matters)
-        .count();
+    let unchecked = report.not_checked.iter().filter(|thing| thing.matters).count();
     eprintln!(
         "sale {sale}: {count} differences, {unchecked} things that matter could not be checked"
     );

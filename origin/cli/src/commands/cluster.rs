@@ -9,8 +9,6 @@ use std::process::ExitCode;
 pub(super) async fn run(common: &Common, flags: ClusterFlags) -> Result<ExitCode, Failure> {
     let config = cluster_config(common, flags)?;
     allow_files();
-    lastseat_cluster::run(config)
-        .await
-        .map_err(Failure::runtime)?;
+    lastseat_cluster::run(config).await.map_err(Failure::runtime)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -98,16 +98,12 @@ impl Export {
             );
         }
         let mut out = BufWriter::new(io::stdout().lock());
-        for line in entries
-            .iter()
-            .flat_map(|entry| event_line::export(&self.sale, entry))
-        {
+        for line in entries.iter().flat_map(|entry| event_line::export(&self.sale, entry)) {
             line.write_to(&mut out)?;
         }
         out.flush()?;
         self.next = last.commit_seq + 1;
-        self.progress
-            .report("entries of the log", last.commit_seq, self.end);
+        self.progress.report("entries of the log", last.commit_seq, self.end);
         Ok(())
     }
 }

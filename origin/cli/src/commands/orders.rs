@@ -45,9 +45,7 @@ async fn show(common: &Common, flags: &OrderFlags) -> Result<ExitCode, Failure> 
     known.ok_or_else(|| no_sale(&sale))?;
     let found = ledger.order(&sale, &id).await.map_err(fault)?;
     let order = found.ok_or_else(|| {
-        Failure::runtime(format!(
-            "sale {sale} has no order {id}; nothing was sold under that id"
-        ))
+        Failure::runtime(format!("sale {sale} has no order {id}; nothing was sold under that id"))
     })?;
     print(common, &OrderView::new(&sale, &id, &order))?;
     Ok(ExitCode::SUCCESS)
@@ -105,11 +103,8 @@ async fn ack(common: &Common, flags: &AckFlags) -> Result<ExitCode, Failure> {
         SaleChange::Unchanged => eprintln!("that was acknowledged already"),
         _ => {}
     }
-    let acknowledged = RelayPosition {
-        sale: sale.to_string(),
-        to: flags.to,
-        commit_seq: snapshot.commit_seq,
-    };
+    let acknowledged =
+        RelayPosition { sale: sale.to_string(), to: flags.to, commit_seq: snapshot.commit_seq };
     print(common, &acknowledged)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -17,11 +17,8 @@ impl Progress {
 
     /// One that is only there where it does not get into the way of what is printed.
     pub(super) fn shown(shown: bool) -> Self {
-        let target = if shown {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
+        let target =
+            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         // A wrong shape would be shown by the first test that draws it; the standard one serves,
         // too.

@@ -26,9 +26,7 @@ const ANSWER_MAX: usize = 4 * 1024;
 pub(super) async fn run(flags: &ReadyFlags) -> Result<ExitCode, Failure> {
     let listen = address("--listen", &flags.listen).map_err(|e| Failure::usage(vec![e]))?;
     let node = reachable(listen);
-    let uri: Uri = format!("http://{node}/readyz")
-        .parse()
-        .map_err(Failure::runtime)?;
+    let uri: Uri = format!("http://{node}/readyz").parse().map_err(Failure::runtime)?;
     let client = Client::builder(TokioExecutor::new()).build_http();
     let end = Instant::now() + Duration::from_millis(flags.wait.0);
     loop {

@@ -66,9 +66,7 @@ fn name(given: Option<&str>, url: &str) -> Result<String, String> {
     if (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(good) {
         Ok(name.to_owned())
     } else {
-        Err(format!(
-            "--name is 1 to {NAME_MAX} letters, digits, '-' or '_', not {name:?}"
-        ))
+        Err(format!("--name is 1 to {NAME_MAX} letters, digits, '-' or '_', not {name:?}"))
     }
 }
 

@@ -41,11 +41,7 @@ pub(super) async fn run(common: &Common, flags: &ReplayFlags) -> Result<ExitCode
     let journal = read(&sale, flags)?;
     let ledger = ledger(common).await?;
     let mut replay = Replay {
-        done: Replayed {
-            sale: sale.to_string(),
-            journal_end: journal.end,
-            ..Replayed::default()
-        },
+        done: Replayed { sale: sale.to_string(), journal_end: journal.end, ..Replayed::default() },
         ledger,
         sale,
     };
@@ -70,9 +66,9 @@ fn read(sale: &SaleId, flags: &ReplayFlags) -> Result<ExportedLog, Failure> {
         Box::new(BufReader::new(io::stdin()))
     } else {
         let file = File::open(&flags.from);
-        Box::new(BufReader::new(file.map_err(|e| {
-            Failure::runtime(format!("{path} cannot be read: {e}"))
-        })?))
+        Box::new(BufReader::new(
+            file.map_err(|e| Failure::runtime(format!("{path} cannot be read: {e}")))?,
+        ))
     };
     let journal =
         ExportedLog::read(sale, source).map_err(|e| Failure::runtime(format!("{path}: {e}")))?;
@@ -141,11 +137,7 @@ impl Replay {
     async fn give(&mut self, batch: &[&ExportedOrder]) -> Result<(), Failure> {
         let known = batch.iter().filter_map(|told| {
             let (buyer, quantity) = told.grant.clone()?;
-            Some(Reserve {
-                id: told.id.clone(),
-                buyer,
-                quantity,
-            })
+            Some(Reserve { id: told.id.clone(), buyer, quantity })
         });
         let wishes: Vec<Reserve> = known.collect();
         let mut verdicts = Vec::new();

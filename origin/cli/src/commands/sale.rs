@@ -98,14 +98,7 @@ fn table(list: &SaleList) -> String {
     for sale in &list.sales {
         let numbers = [sale.capacity, sale.free, sale.held, sale.confirmed];
         let [capacity, free, held, confirmed] = &numbers.map(|number| number.to_string());
-        text += &line([
-            &sale.sale,
-            sale.state.as_str(),
-            capacity,
-            free,
-            held,
-            confirmed,
-        ]);
+        text += &line([&sale.sale, sale.state.as_str(), capacity, free, held, confirmed]);
     }
     text
 }
@@ -118,10 +111,7 @@ async fn change_state(common: &Common, sale: &str, to: SaleState) -> Result<Exit
 
 async fn restock(common: &Common, flags: &SaleRestockFlags) -> Result<ExitCode, Failure> {
     let sale = sale_id(&flags.sale)?;
-    let wanted = RestockRequest {
-        capacity: flags.capacity,
-        add: flags.add,
-    };
+    let wanted = RestockRequest { capacity: flags.capacity, add: flags.add };
     let wanted = wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
     let reply = sale_changes::restock(&ledger(common).await?, &sale, wanted).await;
     changed(common, &sale, reply)

@@ -29,9 +29,7 @@ pub(super) fn run(common: &Common, flags: &TokenFlags) -> Result<ExitCode, Failu
     let sale = sale_id(&flags.sale)?;
     let buyer = BuyerId::parse(&flags.buyer).map_err(|e| wrong(format!("--buyer: {e}")))?;
     if !(1..=BUYER_TOKEN_LIFE_MAX_MS).contains(&flags.span.0) {
-        return Err(wrong(
-            "--for is at most 1d, and more than nothing".to_owned(),
-        ));
+        return Err(wrong("--for is at most 1d, and more than nothing".to_owned()));
     }
     let given = flags.buyer_key.clone();
     let key = given.filter(|key| !key.reveal().is_empty());
@@ -47,15 +45,7 @@ pub(super) fn run(common: &Common, flags: &TokenFlags) -> Result<ExitCode, Failu
     let token = buyer_token::make(&keys, &sale, &buyer, expires_at);
     if common.json {
         let (sale, buyer) = (sale.to_string(), buyer.to_string());
-        print(
-            common,
-            &Made {
-                token,
-                sale,
-                buyer,
-                expires_at,
-            },
-        )?;
+        print(common, &Made { token, sale, buyer, expires_at })?;
     } else {
         print_text(&format!("{token}\n"))?;
     }

@@ -53,9 +53,7 @@ impl Line {
         let (state, quantity) = (self.state, self.quantity);
         let (id, buyer, why, node) = (&self.order_id, &self.buyer, self.why, self.node);
         let at = Rfc3339(self.at);
-        Ok(format!(
-            "{at}  {id}  {buyer}  {state}  {quantity}  {why}  node {node}"
-        ))
+        Ok(format!("{at}  {id}  {buyer}  {state}  {quantity}  {why}  node {node}"))
     }
 }
 
@@ -99,14 +97,8 @@ async fn retry(ledger: &Ledger, sale: &SaleId) -> Result<(), Failure> {
     let mut by_node: BTreeMap<u16, Vec<(OrderId, AckedOrder)>> = BTreeMap::new();
     for order in ledger.unrestored(sale).await.map_err(fault)? {
         let (commit_seq, order_) = (0, order.order);
-        let told = AckedOrder {
-            commit_seq,
-            order: order_,
-        };
-        by_node
-            .entry(order.node)
-            .or_default()
-            .push((order.id, told));
+        let told = AckedOrder { commit_seq, order: order_ };
+        by_node.entry(order.node).or_default().push((order.id, told));
     }
     for (node, orders) in by_node {
         for batch in orders.chunks(RESTORE_BATCH_MAX) {

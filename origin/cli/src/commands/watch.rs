@@ -120,11 +120,7 @@ fn show(line: &Line, json: bool, rewrites: bool) -> Result<String, Failure> {
         Some(rate) => format!("{rate:.0}"),
         None => "-".to_owned(),
     };
-    let (from, to) = if rewrites {
-        ("\r\x1b[2K", "")
-    } else {
-        ("", "\n")
-    };
+    let (from, to) = if rewrites { ("\r\x1b[2K", "") } else { ("", "\n") };
     Ok(format!(
         "{from}{}  {}  {:9} {} = {} free + {} held + {} confirmed  {rate} orders/s{to}",
         Rfc3339(line.at),

@@ -73,9 +73,7 @@ pub(super) fn zones(text: Option<&str>, nodes: usize) -> Result<Vec<String>, Str
 
 pub(super) fn distinct(ports: impl Iterator<Item = u16>) -> Result<(), String> {
     let mut seen = BTreeSet::new();
-    let twice: BTreeSet<u16> = ports
-        .filter(|port| *port != 0 && !seen.insert(*port))
-        .collect();
+    let twice: BTreeSet<u16> = ports.filter(|port| *port != 0 && !seen.insert(*port)).collect();
     match twice.first() {
         None => Ok(()),
         Some(port) => Err(format!(

@@ -50,21 +50,17 @@ pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, F
     let admin_listen = wrong.note(address("--admin-listen", &flags.admin_listen));
     let ledger = wrong.note(match given(common.redis_url.as_ref()) {
         Some(url) => ledger(url),
-        None => Err(
-            "--redis-url or REDIS_URL is missing: a node needs the address of the ledger \
+        None => Err("--redis-url or REDIS_URL is missing: a node needs the address of the ledger \
              (`lastseat cluster` starts a Redis and four nodes)"
-                .to_owned(),
-        ),
+            .to_owned()),
     });
     let replicas = wrong.note(replicas(common));
     let data_dir = wrong.note(absolute(&common.data_dir));
     let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
     let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
     let trust = wrong.note(trust(flags.edge_key.as_ref(), flags.insecure_direct));
-    let buyer_keys = wrong.note(key_ring(
-        "--buyer-key or LASTSEAT_BUYER_KEY",
-        flags.buyer_key.as_ref(),
-    ));
+    let buyer_keys =
+        wrong.note(key_ring("--buyer-key or LASTSEAT_BUYER_KEY", flags.buyer_key.as_ref()));
     let client_rate = wrong.note(client_rate(flags.client_rate.as_deref()));
     if let (Some(a), Some(b)) = (listen, admin_listen)
         && a == b
@@ -167,22 +163,12 @@ pub fn cluster_config(common: &Common, flags: ClusterFlags) -> Result<ClusterCon
     let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
     let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
     let edge_key = given(flags.edge_key.as_ref()).cloned();
-    wrong.note(key_ring(
-        "--edge-key or LASTSEAT_EDGE_KEY",
-        edge_key.as_ref(),
-    ));
-    wrong.note(key_ring(
-        "--buyer-key or LASTSEAT_BUYER_KEY",
-        flags.buyer_key.as_ref(),
-    ));
+    wrong.note(key_ring("--edge-key or LASTSEAT_EDGE_KEY", edge_key.as_ref()));
+    wrong.note(key_ring("--buyer-key or LASTSEAT_BUYER_KEY", flags.buyer_key.as_ref()));
     wrong.note(client_rate(flags.client_rate.as_deref()));
     let data_dir = wrong.note(absolute(&common.data_dir));
     let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
-    let ports = ports.chain(
-        edges
-            .iter()
-            .flat_map(|(_, plans)| plans.iter().map(|e| e.port)),
-    );
+    let ports = ports.chain(edges.iter().flat_map(|(_, plans)| plans.iter().map(|e| e.port)));
     wrong.note(distinct(ports.chain(redis_port)));
     match (data_dir, admin_token, shop_token, threads) {
         (Some(data_dir), Some(admin_token), Some(shop_token), Some(threads))
@@ -219,14 +205,10 @@ fn processors() -> usize {
 }
 
 fn nodes(wrong: &mut Wrong, ports: &str, weights: &str) -> Vec<NodePlan> {
-    let weights: Option<Vec<u32>> = weights
-        .split(',')
-        .map(|word| wrong.note(number("--weights", word, WEIGHTS)))
-        .collect();
-    let ports: Option<Vec<u16>> = ports
-        .split(',')
-        .map(|word| wrong.note(number("--ports", word, 0..=65_535)))
-        .collect();
+    let weights: Option<Vec<u32>> =
+        weights.split(',').map(|word| wrong.note(number("--weights", word, WEIGHTS))).collect();
+    let ports: Option<Vec<u16>> =
+        ports.split(',').map(|word| wrong.note(number("--ports", word, 0..=65_535))).collect();
     let (Some(weights), Some(mut ports)) = (weights, ports) else {
         return Vec::new();
     };
@@ -255,13 +237,7 @@ fn nodes(wrong: &mut Wrong, ports: &str, weights: &str) -> Vec<NodePlan> {
             ));
             continue;
         };
-        plans.push(NodePlan {
-            id,
-            weight,
-            port,
-            admin_port,
-            zone: None,
-        });
+        plans.push(NodePlan { id, weight, port, admin_port, zone: None });
     }
     plans
 }
@@ -276,9 +252,7 @@ fn edges(
         "none" => Ok(None),
         "wrangler" => Ok(Some(EdgeKind::Wrangler)),
         "workerd" => Ok(Some(EdgeKind::Workerd)),
-        other => Err(format!(
-            "--edge is none, wrangler or workerd, not {other:?}"
-        )),
+        other => Err(format!("--edge is none, wrangler or workerd, not {other:?}")),
     });
     let count: Option<u16> = wrong.note(number("--edges", &flags.edges, EDGES));
     let first: Option<u16> = wrong.note(number("--edge-port", &flags.edge_port, 0..=65_000));
@@ -299,11 +273,7 @@ fn edges(
     let plan = |i: u16| EdgePlan {
         port: if first == 0 { 0 } else { first + i },
         workers: usize::from(workers),
-        zone: distinct
-            .iter()
-            .cycle()
-            .nth(usize::from(i))
-            .map(|zone| (*zone).clone()),
+        zone: distinct.iter().cycle().nth(usize::from(i)).map(|zone| (*zone).clone()),
     };
     Some((kind, (0..count).map(plan).collect()))
 }
@@ -355,20 +325,11 @@ mod tests {
             "--demo-tickets",
             "-1",
         ];
-        let flags: Vec<String> = flags
-            .chunks(2)
-            .map(|pair| format!("{}={}", pair[0], pair[1]))
-            .collect();
+        let flags: Vec<String> =
+            flags.chunks(2).map(|pair| format!("{}={}", pair[0], pair[1])).collect();
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let said = cluster(&flags).unwrap_err();
-        for word in [
-            "--weights",
-            "--ports",
-            "--edge is",
-            "--edges",
-            "--zones",
-            "--demo-tickets",
-        ] {
+        for word in ["--weights", "--ports", "--edge is", "--edges", "--zones", "--demo-tickets"] {
             assert!(said.contains(word), "{word} is missing in:\n{said}");
         }
     }
@@ -399,10 +360,7 @@ mod tests {
         assert_eq!(threads(&one), Ok((processors() / 2).max(1)));
         assert_eq!(threads(&["--threads", "3"]), Ok(3));
         let said = threads(&["--threads", "0"]).unwrap_err();
-        assert!(
-            said.contains("--threads takes whole numbers from 1 to 256"),
-            "{said}"
-        );
+        assert!(said.contains("--threads takes whole numbers from 1 to 256"), "{said}");
     }
 
     #[test]

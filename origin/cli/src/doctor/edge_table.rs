@@ -9,14 +9,10 @@ const REMEDY: &str = "correct it; docs and comments in wrangler.toml show what i
 
 pub(super) fn inspect(root: &Path) -> DoctorFinding {
     let path = root.join("wrangler.toml");
-    match std::fs::read_to_string(&path)
-        .map_err(|e| e.to_string())
-        .and_then(|text| judge(&text))
-    {
-        Ok(origins) => DoctorFinding::ok(
-            "wrangler",
-            format!("the table ORIGINS names {origins} origins"),
-        ),
+    match std::fs::read_to_string(&path).map_err(|e| e.to_string()).and_then(|text| judge(&text)) {
+        Ok(origins) => {
+            DoctorFinding::ok("wrangler", format!("the table ORIGINS names {origins} origins"))
+        }
         Err(why) => DoctorFinding::fail("origins", format!("{}: {why}", path.display()), REMEDY),
     }
 }
@@ -70,10 +66,7 @@ mod tests {
             (origins("{}"), "no list"),
             (origins("[]"), "empty"),
             (origins(r#"[{"url":"http://a","weight":0}]"#), "weight"),
-            (
-                "[vars]\nBALANCE='x'\nORIGINS='[{\"url\":\"http://a\"}]'".to_owned(),
-                "BALANCE",
-            ),
+            ("[vars]\nBALANCE='x'\nORIGINS='[{\"url\":\"http://a\"}]'".to_owned(), "BALANCE"),
             (
                 "[vars]\nCLIENT_RATE='5'\nORIGINS='[{\"url\":\"http://a\"}]'".to_owned(),
                 "5/s burst 20",

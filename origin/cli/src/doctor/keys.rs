@@ -35,10 +35,8 @@ pub(super) fn inspect(
     );
     let edge = judge("edge-key", &place, key.as_ref()).unwrap_or(absent);
     let (place, key) = found(BUYER, buyer);
-    let absent = DoctorFinding::ok(
-        "buyer-key",
-        format!("{place} is not set: orders need no buyer token"),
-    );
+    let absent =
+        DoctorFinding::ok("buyer-key", format!("{place} is not set: orders need no buyer token"));
     let buyer = judge("buyer-key", &place, key.as_ref()).unwrap_or(absent);
     vec![edge, buyer]
 }
@@ -68,15 +66,9 @@ mod tests {
         for (text, levels) in [
             (None, [Level::Warn, Level::Ok]),
             (Some(""), [Level::Warn, Level::Ok]),
-            (
-                Some("replace-me: openssl rand -hex 32"),
-                [Level::Fail, Level::Fail],
-            ),
+            (Some("replace-me: openssl rand -hex 32"), [Level::Fail, Level::Fail]),
             (Some("secret"), [Level::Fail, Level::Fail]),
-            (
-                Some("0123456789abcdef0123456789abcdef"),
-                [Level::Ok, Level::Ok],
-            ),
+            (Some("0123456789abcdef0123456789abcdef"), [Level::Ok, Level::Ok]),
         ] {
             let key = text.map(|text| Secret::new(text.to_owned()));
             let findings = inspect(key.as_ref(), key.as_ref(), None);

@@ -25,11 +25,7 @@ pub(super) enum Product {
 /// A version, as numbers.
 pub(super) fn numbers(version: &str) -> Option<(u64, u64, u64)> {
     let mut parts = version.split(['.', '-']).map(|part| part.parse().ok());
-    Some((
-        parts.next()??,
-        parts.next()??,
-        parts.next().flatten().unwrap_or(0),
-    ))
+    Some((parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
 }
 
 /// What is bad about this version as its makers released it. A distribution may have mended it
@@ -38,9 +34,7 @@ pub(super) fn hole(product: Product, version: &str) -> Option<String> {
     let (major, minor, patch) = numbers(version)?;
     let lines = LUA_2025.iter().filter(|line| line.0 == product);
     let newest = lines.clone().map(|line| (line.1, line.2)).max()?;
-    let own = lines
-        .clone()
-        .find(|line| (line.1, line.2) == (major, minor));
+    let own = lines.clone().find(|line| (line.1, line.2) == (major, minor));
     let mended = match own {
         Some(line) => patch >= line.3,
         None => (major, minor) > newest,

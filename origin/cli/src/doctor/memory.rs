@@ -23,10 +23,7 @@ pub(super) fn judge(facts: &Facts, tickets: u64) -> DoctorFinding {
     if let Some(limit) = limit
         && used.saturating_add(needed) > limit
     {
-        let wanted = used
-            .saturating_add(needed)
-            .saturating_add(needed / 4)
-            .div_ceil(MIB);
+        let wanted = used.saturating_add(needed).saturating_add(needed / 4).div_ceil(MIB);
         return DoctorFinding::fail(
             subject,
             format!(

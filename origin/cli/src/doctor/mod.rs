@@ -57,10 +57,8 @@ pub async fn examine(patient: &Patient) -> DoctorReport {
             findings.extend(tools::inspect(root));
             findings.push(edge_table::inspect(root));
         }
-        None => findings.push(DoctorFinding::ok(
-            "edge",
-            "not looked at: this is no checkout of lastseat",
-        )),
+        None => findings
+            .push(DoctorFinding::ok("edge", "not looked at: this is no checkout of lastseat")),
     }
     DoctorReport::new(findings)
 }

@@ -11,26 +11,16 @@ use std::path::Path;
 const PORTS: [u16; 9] = [3001, 3002, 3003, 3004, 3101, 3102, 3103, 3104, 8787];
 
 pub(super) fn inspect(data_dir: &Path) -> Vec<DoctorFinding> {
-    let taken: Vec<u16> = PORTS
-        .into_iter()
-        .filter(|port| port_is_taken(*port))
-        .collect();
+    let taken: Vec<u16> = PORTS.into_iter().filter(|port| port_is_taken(*port)).collect();
     let ours = ports_of_cluster(data_dir);
     let (ours, others): (Vec<u16>, Vec<u16>) =
         taken.into_iter().partition(|port| ours.contains(port));
     let mut findings = Vec::new();
     if !ours.is_empty() {
-        let found = format!(
-            "{} belong to the cluster in {}",
-            list(&ours),
-            data_dir.display()
-        );
+        let found = format!("{} belong to the cluster in {}", list(&ours), data_dir.display());
         findings.push(DoctorFinding::ok("ports", found));
     } else if others.is_empty() {
-        findings.push(DoctorFinding::ok(
-            "ports",
-            "3001-3004, 3101-3104 and 8787 are free",
-        ));
+        findings.push(DoctorFinding::ok("ports", "3001-3004, 3101-3104 and 8787 are free"));
     }
     let owners = owners();
     findings.extend(others.into_iter().map(|port| {
@@ -60,10 +50,7 @@ fn ports_of_cluster(data_dir: &Path) -> Vec<u16> {
     let Ok(Some(roster)) = ClusterState::read(data_dir) else {
         return Vec::new();
     };
-    let nodes = roster
-        .nodes
-        .iter()
-        .flat_map(|node| [&node.url, &node.admin]);
+    let nodes = roster.nodes.iter().flat_map(|node| [&node.url, &node.admin]);
     nodes
         .chain(roster.edges.iter().map(|edge| &edge.url))
         .filter_map(|url| url.rsplit(':').next()?.parse().ok())

@@ -34,12 +34,7 @@ pub struct DoctorFinding {
 impl DoctorFinding {
     /// All is well.
     pub fn ok(subject: &'static str, found: impl Into<String>) -> Self {
-        Self {
-            level: Level::Ok,
-            subject,
-            found: found.into(),
-            remedy: None,
-        }
+        Self { level: Level::Ok, subject, found: found.into(), remedy: None }
     }
 
     /// Could be better.
@@ -70,12 +65,7 @@ impl DoctorFinding {
     }
 
     const fn with(level: Level, subject: &'static str, found: String, remedy: String) -> Self {
-        Self {
-            level,
-            subject,
-            found,
-            remedy: Some(remedy),
-        }
+        Self { level, subject, found, remedy: Some(remedy) }
     }
 }
 
@@ -93,10 +83,7 @@ impl DoctorReport {
     #[must_use]
     pub fn new(findings: Vec<DoctorFinding>) -> Self {
         let worst = findings.iter().map(|finding| finding.level).max();
-        Self {
-            level: worst.unwrap_or(Level::Ok),
-            findings,
-        }
+        Self { level: worst.unwrap_or(Level::Ok), findings }
     }
 
     /// How many findings have this level.
@@ -121,12 +108,7 @@ impl fmt::Display for Level {
 impl fmt::Display for DoctorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
-            let DoctorFinding {
-                level,
-                subject,
-                found,
-                remedy,
-            } = finding;
+            let DoctorFinding { level, subject, found, remedy } = finding;
             writeln!(f, "{level:5} {subject:12} {found}")?;
             if let Some(remedy) = remedy {
                 writeln!(f, "{:18} -> {remedy}", "")?;

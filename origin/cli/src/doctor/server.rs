@@ -25,10 +25,7 @@ pub(super) fn judge(facts: &Facts, waited_for: Option<Replicas>) -> Vec<DoctorFi
 fn product(facts: &Facts) -> (Product, &str) {
     match facts.info("valkey_version") {
         Some(version) => (Product::Valkey, version),
-        None => (
-            Product::Redis,
-            facts.info("redis_version").unwrap_or("unknown"),
-        ),
+        None => (Product::Redis, facts.info("redis_version").unwrap_or("unknown")),
     }
 }
 
@@ -96,10 +93,7 @@ fn append_only(facts: &Facts) -> DoctorFinding {
             "redis-cli CONFIG SET appendonly yes, and the same in redis.conf",
         );
     }
-    if facts
-        .info("aof_last_write_status")
-        .is_some_and(|s| s != "ok")
-    {
+    if facts.info("aof_last_write_status").is_some_and(|s| s != "ok") {
         return DoctorFinding::fail(
             subject,
             "the append-only file cannot be written",
@@ -124,9 +118,7 @@ fn append_only(facts: &Facts) -> DoctorFinding {
 /// Only where there is an append-only file.
 fn half_scripts(facts: &Facts) -> Option<DoctorFinding> {
     let subject = "half-scripts";
-    facts
-        .info("aof_enabled")
-        .filter(|enabled| *enabled == "1")?;
+    facts.info("aof_enabled").filter(|enabled| *enabled == "1")?;
     Some(match facts.setting("aof-load-truncated") {
         Some("no") => DoctorFinding::ok(subject, "it starts on a whole append-only file only"),
         other => DoctorFinding::warn(
@@ -172,10 +164,7 @@ fn replicas(facts: &Facts) -> Option<DoctorFinding> {
 fn enough(facts: &Facts, wanted: Replicas) -> DoctorFinding {
     let connected = facts.number("connected_slaves").unwrap_or(0);
     let subject = "wait-replicas";
-    let found = format!(
-        "{connected} replicas follow, {} must have each order",
-        wanted.count
-    );
+    let found = format!("{connected} replicas follow, {} must have each order", wanted.count);
     if connected > wanted.count.into() {
         DoctorFinding::ok(subject, found)
     } else if connected == u64::from(wanted.count) {
@@ -208,11 +197,7 @@ fn clock(facts: &Facts) -> DoctorFinding {
     // Half of the round trip is not known.
     let unsure = facts.round_trip_ms / 2 + 1;
     if apart > CLOCKS_APART_MS + unsure {
-        let way = if facts.ahead_ms > 0 {
-            "ahead of"
-        } else {
-            "behind"
-        };
+        let way = if facts.ahead_ms > 0 { "ahead of" } else { "behind" };
         DoctorFinding::warn(
             "clock",
             format!("the clock of Redis is {apart} ms {way} the one of this machine"),
@@ -221,10 +206,7 @@ fn clock(facts: &Facts) -> DoctorFinding {
              clock of Redis",
         )
     } else {
-        DoctorFinding::ok(
-            "clock",
-            format!("{apart} ms apart (give or take {unsure} ms)"),
-        )
+        DoctorFinding::ok("clock", format!("{apart} ms apart (give or take {unsure} ms)"))
     }
 }
 
@@ -244,8 +226,7 @@ mod tests {
     fn levels(info: &str, settings: &[(&str, &str)]) -> Vec<(&'static str, Level)> {
         let findings = judge(&Facts::of(info, settings), None);
         let bad = findings.iter().filter(|finding| finding.level != Level::Ok);
-        bad.map(|finding| (finding.subject, finding.level))
-            .collect()
+        bad.map(|finding| (finding.subject, finding.level)).collect()
     }
 
     #[test]
@@ -257,32 +238,17 @@ mod tests {
     fn each_fault_is_found_for_itself() {
         let changed = |from: &str, to: &str| levels(&GOOD.replace(from, to), &SETTINGS);
         assert_eq!(changed("8.2.2", "8.2.1"), [("security", Level::Warn)]);
-        assert_eq!(
-            changed("role:master", "role:slave"),
-            [("role", Level::Fail)]
-        );
+        assert_eq!(changed("role:master", "role:slave"), [("role", Level::Fail)]);
         let off = changed("aof_enabled:1", "aof_enabled:0");
         assert_eq!(off, [("durability", Level::Warn)]);
-        let lru = [
-            ("appendfsync", "always"),
-            ("maxmemory-policy", "allkeys-lru"),
-            SETTINGS[2],
-        ];
+        let lru = [("appendfsync", "always"), ("maxmemory-policy", "allkeys-lru"), SETTINGS[2]];
         assert_eq!(levels(GOOD, &lru), [("eviction", Level::Fail)]);
         let everysec = [("appendfsync", "everysec"), SETTINGS[1], SETTINGS[2]];
         assert_eq!(levels(GOOD, &everysec), [("durability", Level::Warn)]);
         let truncated = [SETTINGS[0], SETTINGS[1], ("aof-load-truncated", "yes")];
         assert_eq!(levels(GOOD, &truncated), [("half-scripts", Level::Warn)]);
-        assert_eq!(
-            levels(GOOD, &SETTINGS[..2]),
-            [("half-scripts", Level::Warn)]
-        );
-        let alone = [
-            SETTINGS[0],
-            SETTINGS[1],
-            SETTINGS[2],
-            ("min-replicas-to-write", "0"),
-        ];
+        assert_eq!(levels(GOOD, &SETTINGS[..2]), [("half-scripts", Level::Warn)]);
+        let alone = [SETTINGS[0], SETTINGS[1], SETTINGS[2], ("min-replicas-to-write", "0")];
         let replica = GOOD.replace("slaves:0", "slaves:2");
         assert_eq!(levels(&replica, &alone), [("replicas", Level::Warn)]);
         let covered = |word| {
@@ -296,19 +262,14 @@ mod tests {
 
     #[test]
     fn a_valkey_is_judged_by_its_own_version() {
-        let valkey = GOOD.replace(
-            "redis_version:8.2.2",
-            "redis_version:7.2.4\nvalkey_version:8.1.4",
-        );
+        let valkey =
+            GOOD.replace("redis_version:8.2.2", "redis_version:7.2.4\nvalkey_version:8.1.4");
         assert_eq!(levels(&valkey, &SETTINGS), []);
     }
 
     #[test]
     fn replicas_that_are_waited_for_must_be_there() {
-        let wanted = Replicas {
-            count: 1,
-            within_ms: 500,
-        };
+        let wanted = Replicas { count: 1, within_ms: 500 };
         let level = |n| {
             let info = format!("connected_slaves:{n}");
             enough(&Facts::of(&info, &[]), wanted).level

@@ -16,10 +16,7 @@ pub(super) fn redis_server() -> DoctorFinding {
     match redis_server::installed() {
         Some(program) => {
             let version = said(&program, "--version").unwrap_or_default();
-            DoctorFinding::ok(
-                "redis",
-                format!("{} ({})", program.display(), version.trim()),
-            )
+            DoctorFinding::ok("redis", format!("{} ({})", program.display(), version.trim()))
         }
         None => DoctorFinding::fail(
             "redis",
@@ -42,15 +39,9 @@ pub(super) fn inspect(root: &Path) -> Vec<DoctorFinding> {
 
 fn node(root: &Path) -> DoctorFinding {
     let own = root.join("node_modules/.bin/node");
-    let program = if own.exists() {
-        own
-    } else {
-        PathBuf::from("node")
-    };
+    let program = if own.exists() { own } else { PathBuf::from("node") };
     let version = said(&program, "--version");
-    let version = version
-        .as_deref()
-        .map(|text| text.trim().trim_start_matches('v'));
+    let version = version.as_deref().map(|text| text.trim().trim_start_matches('v'));
     match version.and_then(|text| numbers(text).map(|numbers| (text, numbers))) {
         Some((text, (major, minor, _))) if (major, minor) >= NODE => {
             DoctorFinding::ok("node", format!("{text} ({})", program.display()))
@@ -80,10 +71,7 @@ fn wasm_target() -> DoctorFinding {
         let found = "rustc is missing: the edge cannot be built here";
         return DoctorFinding::warn(subject, found, "install Rust: https://rustup.rs");
     };
-    let library = Path::new(sysroot.trim())
-        .join("lib/rustlib")
-        .join(WASM)
-        .join("lib");
+    let library = Path::new(sysroot.trim()).join("lib/rustlib").join(WASM).join("lib");
     if library.is_dir() {
         DoctorFinding::ok(subject, format!("target {WASM} is installed"))
     } else {

@@ -33,9 +33,7 @@ mod tests {
     fn pauses_double_up_to_the_longest() {
         let mut backoff = Backoff::new();
         let pauses: Vec<u128> = (0..11).map(|_| backoff.next(0.0).as_millis()).collect();
-        let doubled = [
-            100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000,
-        ];
+        let doubled = [100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000];
         assert_eq!(pauses, doubled);
     }
 

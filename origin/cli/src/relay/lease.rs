@@ -41,14 +41,7 @@ impl Lease {
     /// A lease that is not claimed yet.
     pub(super) fn new(ledger: Ledger, sale: SaleId, name: String, token: Secret) -> Self {
         let now = Instant::now();
-        Self {
-            ledger,
-            sale,
-            name,
-            token,
-            ends: now,
-            renew: now,
-        }
+        Self { ledger, sale, name, token, ends: now, renew: now }
     }
 
     /// Waits for the lease; the last position that was kept, or `None` when told to stop before.
@@ -115,10 +108,8 @@ impl Lease {
         let asked = Instant::now();
         let lease_ms = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
         let whose = (&self.sale, self.name.as_str());
-        let reply = self
-            .ledger
-            .relay(whose, (self.token.reveal(), lease_ms), act, position)
-            .await?;
+        let reply =
+            self.ledger.relay(whose, (self.token.reveal(), lease_ms), act, position).await?;
         if reply.ours {
             self.ends = asked + LEASE;
             self.renew = asked + RENEW;

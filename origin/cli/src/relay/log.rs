@@ -71,18 +71,9 @@ impl Log {
         };
         let sale = sale.clone();
         Ok(if next > end + 1 {
-            Err(RelayError::Ahead {
-                sale,
-                position: next - 1,
-                end,
-                begin: end + 1,
-            })
+            Err(RelayError::Ahead { sale, position: next - 1, end, begin: end + 1 })
         } else if oldest > next {
-            Err(RelayError::Trimmed {
-                sale,
-                wanted: next,
-                oldest,
-            })
+            Err(RelayError::Trimmed { sale, wanted: next, oldest })
         } else {
             Ok(Page { entries, end })
         })

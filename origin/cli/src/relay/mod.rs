@@ -124,9 +124,7 @@ pub async fn run(
             return Ok(turn.summary);
         };
         // Once: after a lost lease the kept position counts.
-        let position = from
-            .take()
-            .map_or(kept.unwrap_or(0), |first| first.max(1) - 1);
+        let position = from.take().map_or(kept.unwrap_or(0), |first| first.max(1) - 1);
         match turn.deliver(&mut lease, position).await {
             Ok(()) => break,
             Err(Broken::LeaseLost) => warn!("the lease was lost; going on from the kept position"),
@@ -153,10 +151,7 @@ struct Turn<'a> {
 impl Turn<'_> {
     async fn deliver(&mut self, lease: &mut Lease, position: u64) -> Result<(), Broken> {
         let (sale, webhook) = (&self.plan.sale, self.plan.webhook.shown());
-        info!(
-            "delivering sale {sale} to {webhook} from entry {}",
-            position + 1
-        );
+        info!("delivering sale {sale} to {webhook} from entry {}", position + 1);
         self.summary.position = position;
         lease.keep_position(position).await?;
         while !self.stop.wished() {
@@ -211,10 +206,7 @@ impl Turn<'_> {
             }
         }
         if failed > 0 {
-            info!(
-                "entry {} was taken after {failed} failed attempts",
-                entry.commit_seq
-            );
+            info!("entry {} was taken after {failed} failed attempts", entry.commit_seq);
         }
         self.summary.entries += 1;
         self.summary.events += events;
@@ -225,11 +217,7 @@ impl Turn<'_> {
 fn body(sale: &SaleId, entry: &Entry) -> Result<(Bytes, u64), Broken> {
     let events = event_line::export(sale, entry);
     let count = events.len() as u64;
-    let delivery = Delivery {
-        sale: sale.as_str(),
-        commit_seq: entry.commit_seq,
-        events,
-    };
+    let delivery = Delivery { sale: sale.as_str(), commit_seq: entry.commit_seq, events };
     let body = serde_json::to_vec(&delivery)
         .map_err(|e| Broken::Failed(RelayError::Corrupt(e.to_string())))?;
     Ok((body.into(), count))

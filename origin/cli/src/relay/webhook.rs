@@ -45,11 +45,7 @@ impl Webhook {
                 shown(&uri)
             )
         })?;
-        Ok(Self {
-            client,
-            uri,
-            secret,
-        })
+        Ok(Self { client, uri, secret })
     }
 
     /// The receiver for logs: a path or a query may hold a secret.
@@ -90,14 +86,8 @@ impl Webhook {
         let response = self.client.request(request).await.map_err(|e| causes(&e))?;
         let status = response.status();
         // Whatever it says; what counts is the status.
-        let _ = Limited::new(response.into_body(), ANSWER_MAX)
-            .collect()
-            .await;
-        if status.is_success() {
-            Ok(())
-        } else {
-            Err(format!("the answer was {status}"))
-        }
+        let _ = Limited::new(response.into_body(), ANSWER_MAX).collect().await;
+        if status.is_success() { Ok(()) } else { Err(format!("the answer was {status}")) }
     }
 }
 
@@ -105,13 +95,11 @@ fn address(url: &str) -> Result<Uri, String> {
     let wrong = |what: &str| {
         format!("--to {what}; write an address such as https://shop.example/hooks/lastseat")
     };
-    let uri: Uri = url
-        .parse()
-        .map_err(|e| wrong(&format!("is no URL ({e})")))?;
+    let uri: Uri = url.parse().map_err(|e| wrong(&format!("is no URL ({e})")))?;
     match (uri.scheme_str(), uri.authority()) {
-        (Some("http" | "https"), Some(authority)) if authority.as_str().contains('@') => Err(
-            wrong("has a user name, which is not sent; the signature says who we are"),
-        ),
+        (Some("http" | "https"), Some(authority)) if authority.as_str().contains('@') => {
+            Err(wrong("has a user name, which is not sent; the signature says who we are"))
+        }
         (Some("http" | "https"), Some(_)) => Ok(uri),
         _ => Err(wrong("needs http:// or https:// and a host")),
     }

@@ -193,10 +193,7 @@ pub(super) fn whole_answers(text: &[u8], most: usize) -> usize {
     let ends = |at: usize| {
         at == text.len() || at == 0 || (text[at - 1] == b'\n' && text[at..].starts_with(b"S "))
     };
-    (0..=most.min(text.len()))
-        .rev()
-        .find(|at| ends(*at))
-        .unwrap_or(0)
+    (0..=most.min(text.len())).rev().find(|at| ends(*at)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -214,11 +211,7 @@ mod tests {
             version: 3,
             commit_seq: 4,
             state: SaleState::Paused,
-            terms: Terms {
-                hold_ms: 5,
-                buyer_limit: 6,
-                ..Terms::default()
-            },
+            terms: Terms { hold_ms: 5, buyer_limit: 6, ..Terms::default() },
             at: UnixMillis(7),
         };
         let records = [
@@ -237,12 +230,7 @@ mod tests {
             .map(|(n, record)| (id(n), Order::unpack(&id(n), record).unwrap()))
             .collect();
         let mut text = Vec::new();
-        write(
-            &mut text,
-            &sale,
-            &said,
-            orders.iter().map(|(id, order)| (id, order)),
-        );
+        write(&mut text, &sale, &said, orders.iter().map(|(id, order)| (id, order)));
         write(&mut text, &sale, &said, std::iter::empty());
         let mut heard = Vec::new();
         read(&text, |of, snapshot, id, order| {
@@ -250,9 +238,6 @@ mod tests {
             heard.push((id, order));
         });
         assert_eq!(heard, orders);
-        assert_eq!(
-            text.iter().filter(|byte| **byte == b'\n').count(),
-            1 + records.len()
-        );
+        assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 1 + records.len());
     }
 }

@@ -70,11 +70,7 @@ fn journal(sales: &[&str], first: u64, before: bool) -> (Vec<u8>, Vec<Place>) {
         let ends: Vec<usize> = ends.map(|(at, _)| head + at + 1).collect();
         text.extend_from_slice(&lines);
         for ((id, order), end) in orders.iter().zip(&ends[1..]) {
-            places.push(Place {
-                entry: entry(&sale, &snapshot(seq), id, order),
-                head,
-                end: *end,
-            });
+            places.push(Place { entry: entry(&sale, &snapshot(seq), id, order), head, end: *end });
         }
     }
     (text, places)
@@ -150,11 +146,7 @@ fn an_order_is_never_read_under_the_head_of_another_answer() {
         let order = lines.iter().filter(|line| line[0] == b'O').nth(n).unwrap();
         for head in &heads {
             let own = text[place.head..].starts_with(head);
-            let wanted = if own {
-                vec![place.entry.clone()]
-            } else {
-                vec![]
-            };
+            let wanted = if own { vec![place.entry.clone()] } else { vec![] };
             assert_eq!(entries(&[**head, *order].concat()), wanted);
         }
     }

@@ -21,8 +21,7 @@ impl LastSeen {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|last| last.commit_seq <= snapshot.commit_seq) {
             *last = Some(*snapshot);
-            self.commit_seq
-                .fetch_max(snapshot.commit_seq, Ordering::AcqRel);
+            self.commit_seq.fetch_max(snapshot.commit_seq, Ordering::AcqRel);
         }
     }
 

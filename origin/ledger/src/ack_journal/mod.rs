@@ -157,10 +157,7 @@ impl AckJournal {
         drop(journal);
         let mut orders = AckedOrders::new();
         copy.read(|sale, snapshot, id, order| {
-            let told = AckedOrder {
-                commit_seq: snapshot.commit_seq,
-                order,
-            };
+            let told = AckedOrder { commit_seq: snapshot.commit_seq, order };
             if !orders.contains_key(sale) {
                 orders.insert(sale.clone(), HashMap::new());
             }
@@ -232,9 +229,7 @@ mod tests {
         let paid = order("1c:2:1:5:9:ada:lovelace");
         let note = |journal: &AckJournal, seq, n, order: &Order| {
             let (now, id) = (journal.now(), id(n));
-            journal
-                .note(&sale, &snapshot(seq), [(&id, order)].into_iter(), now)
-                .unwrap();
+            journal.note(&sale, &snapshot(seq), [(&id, order)].into_iter(), now).unwrap();
         };
         note(&journal, 3, 1, &held);
         note(&journal, 5, 1, &paid);
@@ -259,11 +254,7 @@ mod tests {
             .collect();
         told.sort();
         let name = |n| id(n).to_string();
-        let wanted = [
-            (name(1), 5, "confirmed"),
-            (name(2), 8, "confirmed"),
-            (name(4), 9, "held"),
-        ];
+        let wanted = [(name(1), 5, "confirmed"), (name(2), 8, "confirmed"), (name(4), 9, "held")];
         assert_eq!(told, wanted);
     }
 
@@ -277,42 +268,12 @@ mod tests {
         let torn = b"o order-before-00007 1h:1:1:1795902654188:1795903254188:zo";
         std::fs::write(&path, [&before[..], torn].concat()).unwrap();
         let wanted = [
-            (
-                "autumn",
-                "order-before-00002",
-                3,
-                "1x:1:1:1795902653925:1795903253925:bob",
-            ),
-            (
-                "autumn",
-                "order-before-00004",
-                6,
-                "1h:1:1:1795902654188:1795903254188:zoe",
-            ),
-            (
-                "autumn",
-                "order-before-00005",
-                5,
-                "1h:1:1:1795902654187:1795903254187:zoe",
-            ),
-            (
-                "autumn",
-                "order-before-00006",
-                4,
-                "1h:1:1:1795902654142:1795903254142:zoe",
-            ),
-            (
-                "spring",
-                "order-before-00001",
-                4,
-                "1c:2:1:1795902653871:1795903253871:ada:lovelace",
-            ),
-            (
-                "spring",
-                "order-before-00003",
-                3,
-                "1h:3:3:1795902654001:1795903254001:eve",
-            ),
+            ("autumn", "order-before-00002", 3, "1x:1:1:1795902653925:1795903253925:bob"),
+            ("autumn", "order-before-00004", 6, "1h:1:1:1795902654188:1795903254188:zoe"),
+            ("autumn", "order-before-00005", 5, "1h:1:1:1795902654187:1795903254187:zoe"),
+            ("autumn", "order-before-00006", 4, "1h:1:1:1795902654142:1795903254142:zoe"),
+            ("spring", "order-before-00001", 4, "1c:2:1:1795902653871:1795903253871:ada:lovelace"),
+            ("spring", "order-before-00003", 3, "1h:3:3:1795902654001:1795903254001:eve"),
         ];
         let mut wanted: Vec<(String, String, u64, String)> = wanted
             .map(|(sale, id, seq, record)| (sale.into(), id.into(), seq, record.into()))

@@ -26,12 +26,7 @@ impl Saved {
             Some(file) => file.metadata()?.len(),
             None => 0,
         };
-        Ok(Self {
-            file,
-            length,
-            bytes: segment.len(),
-            torn: false,
-        })
+        Ok(Self { file, length, bytes: segment.len(), torn: false })
     }
 
     /// The next write fails.

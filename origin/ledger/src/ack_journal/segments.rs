@@ -109,10 +109,7 @@ impl Segments {
     }
 
     pub(super) fn copy(&self) -> Copy {
-        Copy {
-            older: Arc::clone(&self.older),
-            newer: self.newer.clone(),
-        }
+        Copy { older: Arc::clone(&self.older), newer: self.newer.clone() }
     }
 
     /// Begins a new segment, whether or not the files follow.
@@ -149,10 +146,7 @@ impl Segments {
                      ledger, the orders that \
                      it acknowledges could not be restored. It is tried again every {RETRY:?}"
                 );
-                Trouble {
-                    since: now,
-                    tried: now,
-                }
+                Trouble { since: now, tried: now }
             });
             trouble.tried = now;
         } else if let Some(trouble) = self.trouble.take() {
@@ -343,9 +337,8 @@ mod tests {
         let mut segments = open();
         (1..=3).for_each(|seq| note(&mut segments, seq));
         let text = fs::read(&path).unwrap();
-        let answers: Vec<usize> = (0..=text.len())
-            .filter(|at| codec::whole_answers(&text, *at) == *at)
-            .collect();
+        let answers: Vec<usize> =
+            (0..=text.len()).filter(|at| codec::whole_answers(&text, *at) == *at).collect();
         assert_eq!(answers.len(), 4, "{answers:?}");
         for most in 0..=text.len() {
             let whole = answers.iter().rfind(|at| **at <= most).unwrap();
@@ -404,9 +397,7 @@ mod tests {
         }
         for segments in [&segments, &open()] {
             let mut seqs = Vec::new();
-            segments
-                .copy()
-                .read(|_, snapshot, _, _| seqs.push(snapshot.commit_seq));
+            segments.copy().read(|_, snapshot, _, _| seqs.push(snapshot.commit_seq));
             assert_eq!(seqs.last(), Some(&500));
             assert!(seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]));
             assert!(seqs.len() > 20, "a whole segment at least: {}", seqs.len());

@@ -39,16 +39,10 @@ pub(super) fn check_fields(look: &SaleRead, found: &mut Found) {
         return;
     }
     for name in NUMBERS {
-        let bound = if name == "capacity" {
-            u64::from(CAPACITY_MAX)
-        } else {
-            u64::MAX
-        };
+        let bound = if name == "capacity" { u64::from(CAPACITY_MAX) } else { u64::MAX };
         match look.text(name) {
-            None => found.note(
-                FindingKind::FieldMissing,
-                format!("field {name} of the sale is missing"),
-            ),
+            None => found
+                .note(FindingKind::FieldMissing, format!("field {name} of the sale is missing")),
             Some(value) if look.number(name).is_none_or(|number| number > bound) => found.note(
                 FindingKind::FieldInvalid,
                 format!(
@@ -63,10 +57,7 @@ pub(super) fn check_fields(look: &SaleRead, found: &mut Found) {
         }
     }
     match look.text("state") {
-        None => found.note(
-            FindingKind::FieldMissing,
-            "field state of the sale is missing".into(),
-        ),
+        None => found.note(FindingKind::FieldMissing, "field state of the sale is missing".into()),
         Some(word) if look.state().is_none() => found.note(
             FindingKind::FieldInvalid,
             format!("field state of the sale is no state: {word}"),
@@ -109,11 +100,7 @@ fn check_history(look: &SaleRead, found: &mut Found) {
         }
         Some(_) => return,
     };
-    found.not_checked(
-        "whether all acknowledged orders are there",
-        why.into(),
-        false,
-    );
+    found.not_checked("whether all acknowledged orders are there", why.into(), false);
 }
 
 /// Compares the counters of the sale with the orders.
@@ -204,11 +191,7 @@ pub(super) fn check_against_log(look: &SaleRead, log: &Log, found: &mut Found) {
             ("order_limit", terms.order_limit.into()),
         ];
         for (name, value) in terms {
-            compare(
-                name,
-                Some(value.to_string()),
-                look.number(name).map(|n| n.to_string()),
-            );
+            compare(name, Some(value.to_string()), look.number(name).map(|n| n.to_string()));
         }
     }
     let version = look.number("version");
@@ -270,10 +253,7 @@ pub(super) fn check_log(look: &SaleRead, log: &Log, found: &mut Found) {
     }
     check_last_id(look, log, commit_seq, found);
     if look.is_missing(ORDERS) && log.orders.whole().next().is_some() {
-        found.note(
-            FindingKind::OrdersMissing,
-            "key :orders is missing, the log has orders".into(),
-        );
+        found.note(FindingKind::OrdersMissing, "key :orders is missing, the log has orders".into());
     }
 }
 

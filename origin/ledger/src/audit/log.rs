@@ -64,9 +64,8 @@ fn read(item: &Value) -> Option<Item> {
         },
         _ => None,
     };
-    let entry = seq
-        .zip(text)
-        .and_then(|(seq, text)| Entry::parse(seq, std::str::from_utf8(text).ok()?));
+    let entry =
+        seq.zip(text).and_then(|(seq, text)| Entry::parse(seq, std::str::from_utf8(text).ok()?));
     Some(Item { id, seq, entry })
 }
 
@@ -215,10 +214,7 @@ impl Log {
         }
         found.note(
             FindingKind::LogEntryInvalid,
-            format!(
-                "log entry {}: not one that lastseat writes there",
-                shown(item.id.as_bytes())
-            ),
+            format!("log entry {}: not one that lastseat writes there", shown(item.id.as_bytes())),
         );
         None
     }
@@ -228,10 +224,7 @@ impl Log {
         self.whole = false;
         self.broken_at = Some(position.max(self.broken_at.unwrap_or(0)));
         self.orders = OrderBook::default();
-        self.says = Says {
-            version: self.says.version,
-            ..Says::default()
-        };
+        self.says = Says { version: self.says.version, ..Says::default() };
     }
 
     fn remember_before(&mut self, entry: &Entry, records: &OrderBook) {
@@ -287,11 +280,7 @@ impl Log {
 
     fn apply_event(&mut self, entry: &Entry, event: &Event, found: &mut Found) {
         match event {
-            Event::Created {
-                capacity,
-                terms,
-                state,
-            } => {
+            Event::Created { capacity, terms, state } => {
                 self.says.capacity = Some(*capacity);
                 self.says.terms = Some(*terms);
                 self.says.state = Some(*state);

@@ -117,9 +117,7 @@ impl Recount {
             return Ok(Ok(()));
         }
         let commit_seq = self.look.commit_seq();
-        let end = commit_seq
-            .filter(|_| self.look.ahead.is_empty())
-            .unwrap_or(u64::MAX);
+        let end = commit_seq.filter(|_| self.look.ahead.is_empty()).unwrap_or(u64::MAX);
         while self.log.position() < end {
             let items = ledger.log_items(&self.sale, &self.log.cursor).await;
             let items = or_nothing(items, ":log", &mut self.found)?;
@@ -140,9 +138,7 @@ impl Recount {
                 if item.seq.is_some_and(|seq| seq > end) {
                     return Ok(Ok(()));
                 }
-                let entry = self
-                    .log
-                    .take(&item, commit_seq, &self.orders, &mut self.found);
+                let entry = self.log.take(&item, commit_seq, &self.orders, &mut self.found);
                 if let Some(entry) = entry
                     && entry.commit_seq > self.scanned_at
                 {
@@ -230,11 +226,7 @@ impl Recount {
             ended.is_none_or(|ended| ended > count.ended.get(*buyer).copied().unwrap_or(0))
         });
         let ended = ended.map(|(buyer, _)| format!("{ENDED}{buyer}"));
-        taken
-            .into_iter()
-            .map(|buyer: BuyerId| buyer.to_string())
-            .chain(ended)
-            .collect()
+        taken.into_iter().map(|buyer: BuyerId| buyer.to_string()).chain(ended).collect()
     }
 
     fn check_tally(&mut self, name: &str, tally: Option<String>, count: &OrderCount) {
@@ -242,17 +234,11 @@ impl Recount {
         let Ok(buyer) = BuyerId::parse(ended.unwrap_or(name)) else {
             return;
         };
-        let counts = if ended.is_some() {
-            &count.ended
-        } else {
-            &count.buyers
-        };
+        let counts = if ended.is_some() { &count.ended } else { &count.buyers };
         let counted = counts.get(&buyer).copied();
         if ended.is_some() {
             let fewer = tally.as_ref().is_none_or(|tally| {
-                tally
-                    .parse()
-                    .is_ok_and(|tally: u64| tally <= counted.unwrap_or(0))
+                tally.parse().is_ok_and(|tally: u64| tally <= counted.unwrap_or(0))
             });
             if !fewer {
                 let what = format!("ended orders of buyer {buyer}");
@@ -328,15 +314,9 @@ impl Recount {
     /// Buyers of whose ended orders fewer are counted than there are, in a sale that counts them.
     fn tallies_of_ended_below(&self, count: &OrderCount) -> u64 {
         let counted = |buyer| self.tallies.ended.get(buyer).copied().flatten();
-        let below = count
-            .ended
-            .iter()
-            .filter(|(buyer, ended)| counted(*buyer).unwrap_or(0) < **ended);
-        if self.look.reads(BUYERS) && self.counts_ended() {
-            below.count() as u64
-        } else {
-            0
-        }
+        let below =
+            count.ended.iter().filter(|(buyer, ended)| counted(*buyer).unwrap_or(0) < **ended);
+        if self.look.reads(BUYERS) && self.counts_ended() { below.count() as u64 } else { 0 }
     }
 
     /// Whether the lastseat of this sale counts the ended orders of buyers.
@@ -366,16 +346,14 @@ impl Recount {
                 None => {
                     let sentence = format!("{what}: in the log, but has no record");
                     let kind = FindingKind::RecordMissing;
-                    self.found
-                        .note_as(kind, what, sentence, Some(logged.pack()), None);
+                    self.found.note_as(kind, what, sentence, Some(logged.pack()), None);
                 }
                 Some(order) => {
                     let (record, logged) = (order.pack(), logged.pack());
                     let sentence =
                         format!("{what}: its record is {record:?}, the log says {logged:?}");
                     let kind = FindingKind::RecordAgainstLog;
-                    self.found
-                        .note_as(kind, what, sentence, Some(logged), Some(record));
+                    self.found.note_as(kind, what, sentence, Some(logged), Some(record));
                 }
             }
         }
@@ -387,8 +365,7 @@ impl Recount {
                 let what = format!("order {id}");
                 let sentence = format!("{what}: has a record, but is not in the log");
                 let kind = FindingKind::RecordUnlogged;
-                self.found
-                    .note_as(kind, what, sentence, None, Some(order.pack()));
+                self.found.note_as(kind, what, sentence, None, Some(order.pack()));
             }
         }
     }

@@ -38,10 +38,7 @@ mod tests {
         let waits: Vec<Duration> = (0..50).map(|_| backoff.next()).collect();
         assert!(waits[0] >= Duration::from_millis(10) && waits[0] <= Duration::from_millis(20));
         let late = &waits[6..];
-        assert!(
-            late.iter()
-                .all(|w| (250..=500).contains(&(w.as_millis() as u64)))
-        );
+        assert!(late.iter().all(|w| (250..=500).contains(&(w.as_millis() as u64))));
         assert!(late.iter().any(|w| *w != late[0]));
         backoff.reset();
         assert!(backoff.next() <= Duration::from_millis(20));

@@ -68,17 +68,9 @@ impl Masters {
             doubt: Arc::default(),
             open: Mutex::default(),
         });
-        let learner = TopologyRefresh {
-            seeds: seeds.to_vec(),
-            wires: Arc::clone(&wires),
-            state,
-            turn: 0,
-        };
-        Self(Arc::new(Inner {
-            known,
-            wires,
-            learner: Mutex::new(Some(learner)),
-        }))
+        let learner =
+            TopologyRefresh { seeds: seeds.to_vec(), wires: Arc::clone(&wires), state, turn: 0 };
+        Self(Arc::new(Inner { known, wires, learner: Mutex::new(Some(learner)) }))
     }
 
     /// The connection to the master that has `slot`.
@@ -262,20 +254,15 @@ impl TopologyRefresh {
     fn apply(&self, ranges: &[Range], at_once: bool) {
         let masters = cluster_slots::masters(ranges);
         self.wires.keep(&masters);
-        let wires: Option<Vec<Stream>> = ranges
-            .iter()
-            .map(|range| self.wires.get(&range.master))
-            .collect();
+        let wires: Option<Vec<Stream>> =
+            ranges.iter().map(|range| self.wires.get(&range.master)).collect();
         let Some(wires) = wires else {
             return tracing::warn!("a node of the cluster named a master that is no address");
         };
         if at_once {
             wires.iter().for_each(Stream::spawn_task);
         }
-        self.state.send_replace(Known::Map(Map {
-            ranges: ranges.to_vec(),
-            wires,
-        }));
+        self.state.send_replace(Known::Map(Map { ranges: ranges.to_vec(), wires }));
         self.wires.servers.moved(&masters);
     }
 }
@@ -287,10 +274,8 @@ async fn lookup(
     present: &[Range],
     turn: usize,
 ) -> Result<Vec<Range>, String> {
-    let mut nodes: Vec<ConnectionInfo> = cluster_slots::masters(present)
-        .iter()
-        .filter_map(|place| at(settings, place))
-        .collect();
+    let mut nodes: Vec<ConnectionInfo> =
+        cluster_slots::masters(present).iter().filter_map(|place| at(settings, place)).collect();
     if let Some(turns) = turn.checked_rem(nodes.len()) {
         nodes.rotate_left(turns);
     }

@@ -67,11 +67,7 @@ pub(super) fn read(answer: &Value, host: &str) -> Result<Vec<Range>, String> {
         let [first, last, Value::Array(master), ..] = row.as_slice() else {
             return Err(strange());
         };
-        let slot = |value| {
-            reply::number(value)
-                .ok()
-                .and_then(|n| u16::try_from(n).ok())
-        };
+        let slot = |value| reply::number(value).ok().and_then(|n| u16::try_from(n).ok());
         let (Some(first), Some(last)) = (slot(first), slot(last)) else {
             return Err(strange());
         };
@@ -87,20 +83,14 @@ pub(super) fn read(answer: &Value, host: &str) -> Result<Vec<Range>, String> {
         let place = format!("{name}:{port}");
         let master = ranges.iter().find(|range| *range.master == *place);
         let master = master.map_or_else(|| place.into(), |range| Arc::clone(&range.master));
-        ranges.push(Range {
-            first,
-            last,
-            master,
-        });
+        ranges.push(Range { first, last, master });
     }
     ranges.sort_by_key(|range| range.first);
     if ranges.is_empty() {
         return Err("no master has any slot".to_owned());
     }
     if masters(&ranges).len() > LEDGER_MASTERS_MAX {
-        return Err(format!(
-            "the cluster has more than {LEDGER_MASTERS_MAX} masters"
-        ));
+        return Err(format!("the cluster has more than {LEDGER_MASTERS_MAX} masters"));
     }
     Ok(ranges)
 }
@@ -149,10 +139,7 @@ mod tests {
         assert_eq!(of_command(redis::cmd("HGET").arg(orders).arg("x")), slot);
         let list = of_key(redis_keys::SALES.as_bytes());
         assert_eq!(of_command(&redis::cmd("TIME")), list);
-        assert_eq!(
-            of_command(redis::cmd("SMEMBERS").arg(redis_keys::SALES)),
-            list
-        );
+        assert_eq!(of_command(redis::cmd("SMEMBERS").arg(redis_keys::SALES)), list);
     }
 
     fn row(first: i64, last: i64, host: Value, port: i64) -> Value {

@@ -77,21 +77,13 @@ impl Connection {
         let one = |place| Path::One(Stream::new(ONLY.into(), place, Arc::clone(&servers), None));
         let path = match &*topology {
             Topology::One(info) => one(Place::Server(info.clone())),
-            Topology::Sentinel {
-                sentinels,
-                primary,
-                settings,
-            } => {
+            Topology::Sentinel { sentinels, primary, settings } => {
                 let sentinels = Sentinels::new(sentinels, primary, settings);
                 one(Place::Named(Arc::new(sentinels)))
             }
             Topology::Cluster(seeds) => Path::Cluster(Masters::new(seeds, Arc::clone(&servers))),
         };
-        Self {
-            path,
-            topology,
-            servers,
-        }
+        Self { path, topology, servers }
     }
 
     /// Whether all keys are at one server.
@@ -177,9 +169,7 @@ impl Connection {
             if sendings == SENDINGS_MAX || late {
                 return Err(trouble);
             }
-            way = self
-                .another_route(way, command, script, trouble, sendings)
-                .await?;
+            way = self.another_route(way, command, script, trouble, sendings).await?;
             sendings += 1;
         }
     }

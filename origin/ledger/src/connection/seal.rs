@@ -44,10 +44,8 @@ pub(super) async fn seal(
         return Ok(());
     }
     loop {
-        let persistence: String = redis::cmd("INFO")
-            .arg("persistence")
-            .query_async(connection)
-            .await?;
+        let persistence: String =
+            redis::cmd("INFO").arg("persistence").query_async(connection).await?;
         if rewrite_was_begun(&persistence) {
             return Ok(());
         }
@@ -95,9 +93,7 @@ fn refuses_half_scripts(load_truncated: &Value) -> bool {
 /// Refused by the users of the server, or renamed: that stays so.
 fn may_not_be_asked(why: &RedisError) -> bool {
     why.code() == Some("NOPERM")
-        || why
-            .detail()
-            .is_some_and(|detail| detail.contains("unknown command"))
+        || why.detail().is_some_and(|detail| detail.contains("unknown command"))
 }
 
 fn warn_once(why: &RedisError) {

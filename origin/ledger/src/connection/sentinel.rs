@@ -93,8 +93,6 @@ impl Sentinels {
                 Err(e) => why = format!("{}: {e}", sentinel.addr()),
             }
         }
-        Err(format!(
-            "no Sentinel names the primary (the last one: {why})"
-        ))
+        Err(format!("no Sentinel names the primary (the last one: {why})"))
     }
 }

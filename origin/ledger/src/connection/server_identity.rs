@@ -40,10 +40,7 @@ pub(super) struct Servers {
 
 impl Default for Servers {
     fn default() -> Self {
-        Self {
-            at: Mutex::default(),
-            changes: watch::Sender::new(0),
-        }
+        Self { at: Mutex::default(), changes: watch::Sender::new(0) }
     }
 }
 

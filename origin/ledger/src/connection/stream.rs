@@ -87,20 +87,9 @@ impl Stream {
     ) -> Self {
         let (state, reader) = watch::channel(State::Trying);
         let (broken, heard) = watch::channel(0);
-        let keeper = Reconnect {
-            name: Arc::clone(&name),
-            place,
-            servers,
-            away,
-            state,
-            broken: heard,
-        };
-        Self(Arc::new(Inner {
-            name,
-            state: reader,
-            broken,
-            keeper: Mutex::new(Some(keeper)),
-        }))
+        let keeper =
+            Reconnect { name: Arc::clone(&name), place, servers, away, state, broken: heard };
+        Self(Arc::new(Inner { name, state: reader, broken, keeper: Mutex::new(Some(keeper)) }))
     }
 
     pub(super) fn name(&self) -> &str {
@@ -241,18 +230,10 @@ impl Reconnect {
     /// Lets others use a connection until it breaks; why it is replaced, `None` when nobody needs
     /// it any more.
     async fn serve(&mut self, dialled: Connected, generation: u64) -> Option<&'static str> {
-        let Connected {
-            connection,
-            mut end,
-            server,
-            ..
-        } = dialled;
+        let Connected { connection, mut end, server, .. } = dialled;
         // Before anything is sent: who hears of another server may want to stop the sale first.
         self.servers.found(&self.name, &server);
-        self.state.send_replace(State::Up(Arc::new(Live {
-            generation,
-            connection,
-        })));
+        self.state.send_replace(State::Up(Arc::new(Live { generation, connection })));
         let elsewhere = async {
             match &self.place {
                 Place::Named(sentinels) => sentinels.names_another().await,
@@ -275,9 +256,7 @@ async fn connect(place: &Place) -> Result<Connected, String> {
         Place::Primary(info) => (info.clone(), false),
         Place::Named(sentinels) => (sentinels.primary().await?, false),
     };
-    let dialled = open_stream(&info, ATTEMPT)
-        .await
-        .map_err(|e| e.to_string())?;
+    let dialled = open_stream(&info, ATTEMPT).await.map_err(|e| e.to_string())?;
     if dialled.replica && !any {
         return Err(format!("{} is a replica", info.addr()));
     }

@@ -106,10 +106,7 @@ impl EventLine {
 /// The lines of one entry of the log, in order.
 #[must_use]
 pub fn export(sale: &SaleId, entry: &Entry) -> Vec<EventLine> {
-    (0..)
-        .zip(&entry.events)
-        .map(|(index, event)| line(sale, entry, index, event))
-        .collect()
+    (0..).zip(&entry.events).map(|(index, event)| line(sale, entry, index, event)).collect()
 }
 
 fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
@@ -134,23 +131,14 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
         order_limit: None,
     };
     match event {
-        Event::Created {
-            capacity,
-            terms,
-            state,
-        } => {
+        Event::Created { capacity, terms, state } => {
             line.capacity = Some(*capacity);
             line.say(terms);
             line.state = Some(*state);
         }
         Event::Capacity(capacity) => line.capacity = Some(*capacity),
         Event::Terms(terms) => line.say(terms),
-        Event::Granted {
-            quantity,
-            deadline,
-            buyer,
-            ..
-        } => {
+        Event::Granted { quantity, deadline, buyer, .. } => {
             line.buyer = Some(buyer.to_string());
             line.quantity = Some(*quantity);
             line.deadline = (deadline.0 > 0).then_some(*deadline);
@@ -207,10 +195,7 @@ mod tests {
         let sale = SaleId::parse("spring").unwrap();
         let entry = Entry::parse(7, &format!("1 1763862000123 3\n{text}")).unwrap();
         let lines = export(&sale, &entry);
-        lines
-            .iter()
-            .map(|line| serde_json::to_string(line).unwrap())
-            .collect()
+        lines.iter().map(|line| serde_json::to_string(line).unwrap()).collect()
     }
 
     #[test]

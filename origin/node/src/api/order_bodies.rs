@@ -14,10 +14,7 @@ pub(crate) struct Nothing {}
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmRequest {
     /// Confirm so many tickets, the rest returns; all when absent.
-    #[serde(
-        default,
-        deserialize_with = "shared::wire::json_integer::number_or_null"
-    )]
+    #[serde(default, deserialize_with = "shared::wire::json_integer::number_or_null")]
     #[schema(value_type = Option<Quantity>)]
     pub(crate) quantity: Option<u64>,
 }

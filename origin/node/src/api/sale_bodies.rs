@@ -95,9 +95,7 @@ impl SaleList {
     /// See [`Fault`].
     pub async fn read(ledger: &Ledger, after: Option<&SaleId>) -> Result<Self, Fault> {
         let known = ledger.sales().await?;
-        let mut rest = known
-            .iter()
-            .filter(|sale| after.is_none_or(|after| *sale > after));
+        let mut rest = known.iter().filter(|sale| after.is_none_or(|after| *sale > after));
         let page: Vec<&SaleId> = rest.by_ref().take(LIST_PAGE).collect();
         let last = page.last().map(ToString::to_string);
         let mut sales = Vec::with_capacity(page.len());
@@ -107,10 +105,7 @@ impl SaleList {
                 sales.push(SaleReport::new(sale, &snapshot));
             }
         }
-        Ok(Self {
-            sales,
-            next_after: rest.next().and(last),
-        })
+        Ok(Self { sales, next_after: rest.next().and(last) })
     }
 }
 

@@ -179,10 +179,7 @@ pub async fn restock(ledger: &Ledger, sale: &SaleId, wanted: Restock) -> Reply<S
 /// The "no" that a change of a sale ended with, if it did.
 #[must_use]
 pub fn refused(change: SaleChange, sale: &Snapshot) -> Option<Problem> {
-    let say = |code, detail| Problem {
-        detail,
-        ..Problem::new(code)
-    };
+    let say = |code, detail| Problem { detail, ..Problem::new(code) };
     Some(match change {
         SaleChange::Done | SaleChange::Unchanged => return None,
         SaleChange::CapacityTaken => say(
@@ -213,19 +210,11 @@ mod tests {
 
     #[test]
     fn a_restock_is_either_absolute_or_relative() {
-        let read = |body| {
-            serde_json::from_str::<RestockRequest>(body)
-                .unwrap()
-                .check()
-        };
+        let read = |body| serde_json::from_str::<RestockRequest>(body).unwrap().check();
         let to = |n| Ok(Restock::To(Capacity::new(n).unwrap()));
         assert_eq!(read(r#"{"capacity":7}"#), to(7));
         assert_eq!(read(r#"{"add":-7}"#), Ok(Restock::By(-7)));
-        for body in [
-            "{}",
-            r#"{"capacity":7,"add":7}"#,
-            r#"{"capacity":1000000001}"#,
-        ] {
+        for body in ["{}", r#"{"capacity":7,"add":7}"#, r#"{"capacity":1000000001}"#] {
             assert!(read(body).unwrap_err().detail.contains("apacity"), "{body}");
         }
     }
@@ -241,10 +230,7 @@ mod tests {
     #[test]
     fn terms_are_checked_before_the_ledger_hears_of_them() {
         let read = |body| serde_json::from_str::<TermsRequest>(body).unwrap().check();
-        assert_eq!(
-            read(r#"{"closes_at":5}"#).unwrap().closes_at,
-            Some(UnixMillis(5))
-        );
+        assert_eq!(read(r#"{"closes_at":5}"#).unwrap().closes_at, Some(UnixMillis(5)));
         assert_eq!(read(r#"{"opens_at":5}"#).unwrap().closes_at, None);
         for (body, word) in [
             ("{}", "at least one"),

@@ -111,12 +111,7 @@ impl Hands {
         made: Option<Pass>,
         view: &View,
     ) -> Result<Option<Heal>, Fault> {
-        let says = NodeDeclaration {
-            node: Some(self.node),
-            made,
-            history,
-            view,
-        };
+        let says = NodeDeclaration { node: Some(self.node), made, history, view };
         let heal = self.ledger.heal(sale, &says).await?;
         if let Some(heal) = &heal {
             if heal.fell_behind {
@@ -173,9 +168,7 @@ impl Hands {
         self.pass(sale, item, Pass::Last).await?;
         let look = self.ledger.lookup(sale, None).await?;
         let lost = look.and_then(|look| look.lost.last().map(|(_, jumped)| *jumped));
-        Ok(Outcome::Ended {
-            lost: lost.unwrap_or(0),
-        })
+        Ok(Outcome::Ended { lost: lost.unwrap_or(0) })
     }
 
     /// Makes one pass over what is left. It can be repeated.
@@ -227,9 +220,7 @@ impl Hands {
 /// In which of `of` shares `sale` is: the same at every node, whatever other sales it knows.
 pub(super) fn place_of(sale: &SaleId, of: usize) -> usize {
     let bytes = sale.as_str().bytes();
-    let sum = bytes.fold(0_u64, |sum, byte| {
-        sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
-    });
+    let sum = bytes.fold(0_u64, |sum, byte| sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte));
     usize::try_from((sum >> 7) % of.max(1) as u64).unwrap_or(0)
 }
 

@@ -10,12 +10,8 @@ use shared::{OrderId, Problem, Refusal};
 use std::sync::LazyLock;
 
 /// What most buyers of a rush hear, the most frequent first. None says when to ask again.
-const FINAL: [Refusal; 4] = [
-    Refusal::SoldOut,
-    Refusal::NotEnough,
-    Refusal::BuyerLimit,
-    Refusal::Closed,
-];
+const FINAL: [Refusal; 4] =
+    [Refusal::SoldOut, Refusal::NotEnough, Refusal::BuyerLimit, Refusal::Closed];
 /// Stands where the id will.
 const PLACE: &str = "0000000000000000";
 
@@ -40,10 +36,7 @@ pub(super) fn refused(refusal: Refusal, id: &OrderId) -> Option<Response> {
 
 impl CachedRefusal {
     fn new(refusal: Refusal) -> Self {
-        let problem = Problem {
-            order_id: Some(PLACE.to_owned()),
-            ..Problem::refusal(refusal)
-        };
+        let problem = Problem { order_id: Some(PLACE.to_owned()), ..Problem::refusal(refusal) };
         let text = json::to_json(&problem).unwrap_or_default();
         let text = String::from_utf8(text).unwrap_or_default();
         let (before, after) = text.split_once(PLACE).unwrap_or_default();

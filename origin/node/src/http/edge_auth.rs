@@ -80,10 +80,7 @@ impl Rejected {
 
 /// The sender of a request that came from `peer`, or why it is not let in.
 pub(super) fn admitted(app: &App, parts: &Parts, peer: Option<Peer>) -> Result<EdgeAuth, Rejected> {
-    let sender = app
-        .trust
-        .authenticate(parts, peer)
-        .map_err(Rejected::Untrusted)?;
+    let sender = app.trust.authenticate(parts, peer).map_err(Rejected::Untrusted)?;
     match app.clients.as_ref().map(|clients| clients.take(&sender)) {
         Some(Err(busy)) => Err(Rejected::Busy(busy)),
         _ => Ok(sender),
@@ -104,10 +101,7 @@ impl TrustLevel {
         let said = |name: &HeaderName| text(name).unwrap_or_default();
         let signed = Signed {
             method: request.method.as_str(),
-            path: request
-                .uri
-                .path_and_query()
-                .map_or("", |path| path.as_str()),
+            path: request.uri.path_and_query().map_or("", |path| path.as_str()),
             order: said(&header_names::IDEMPOTENCY_KEY),
             client: said(&header_names::CLIENT_IP),
             edge: said(&header_names::EDGE),

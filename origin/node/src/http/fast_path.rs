@@ -27,18 +27,12 @@ pub struct FastPath {
 impl FastPath {
     /// The door of the public listener.
     pub fn public(app: Arc<App>) -> Self {
-        Self {
-            router: super::public(Arc::clone(&app)),
-            orders: Some(app),
-        }
+        Self { router: super::public(Arc::clone(&app)), orders: Some(app) }
     }
 
     /// The door of the operators' listener.
     pub fn operators(app: Arc<App>) -> Self {
-        Self {
-            router: super::operators(app),
-            orders: None,
-        }
+        Self { router: super::operators(app), orders: None }
     }
 
     /// Answers `request`, which came from `peer`.
@@ -94,14 +88,8 @@ mod tests {
 
     #[test]
     fn only_a_plain_order_passes_the_router_by() {
-        assert_eq!(
-            asks("POST", "/v1/sales/demo/orders").as_deref(),
-            Some("demo")
-        );
-        assert_eq!(
-            asks("POST", "/v1/sales/demo/orders?x=1").as_deref(),
-            Some("demo")
-        );
+        assert_eq!(asks("POST", "/v1/sales/demo/orders").as_deref(), Some("demo"));
+        assert_eq!(asks("POST", "/v1/sales/demo/orders?x=1").as_deref(), Some("demo"));
         for (method, path) in [
             ("GET", "/v1/sales/demo/orders"),
             ("POST", "/v1/sales/demo/orders/"),

@@ -57,11 +57,7 @@ impl HeadTimeout {
         let timer = Box::pin(tokio::time::sleep(IDLE));
         Self(Arc::new(Shared {
             heard: AtomicBool::new(false),
-            waits: Mutex::new(Waits {
-                until: timer.deadline().into_std(),
-                begun: false,
-                timer,
-            }),
+            waits: Mutex::new(Waits { until: timer.deadline().into_std(), begun: false, timer }),
         }))
     }
 
@@ -72,10 +68,7 @@ impl HeadTimeout {
 
     /// `stream`, watched for the first byte of each head.
     pub(super) fn watch<S>(&self, stream: S) -> Watched<S> {
-        Watched {
-            stream,
-            patience: self.clone(),
-        }
+        Watched { stream, patience: self.clone() }
     }
 }
 
@@ -107,11 +100,7 @@ impl Future for HeadDeadline {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let patience = &self.0;
         let mut waits = patience.waits();
-        let Waits {
-            until,
-            begun,
-            timer,
-        } = &mut *waits;
+        let Waits { until, begun, timer } = &mut *waits;
         if !*begun && patience.0.heard.load(Ordering::Relaxed) {
             *begun = true;
             *until = patience.now() + HEAD;

@@ -20,9 +20,7 @@ const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `/livez` and `/readyz`, on both listeners.
 pub(super) fn health() -> Router<Arc<App>> {
-    Router::new()
-        .route("/livez", get(live))
-        .route("/readyz", get(ready))
+    Router::new().route("/livez", get(live)).route("/readyz", get(ready))
 }
 
 /// `/metrics`, for operators.
@@ -71,44 +69,21 @@ async fn show_metrics(State(app): State<Arc<App>>) -> Response {
     let queued: usize = views.iter().map(|view| view.queued).sum();
     let edges = views.iter().map(|view| view.live_edges).max().unwrap_or(0);
     let node = app.node.id.to_string();
-    let labels = [
-        ("version", env!("CARGO_PKG_VERSION")),
-        ("node", node.as_str()),
-    ];
+    let labels = [("version", env!("CARGO_PKG_VERSION")), ("node", node.as_str())];
     let help = "Version and node of this process.";
     page.begin("build_info", "gauge", help).add(&labels, 1);
     for (name, help, value) in [
-        (
-            "node_weight",
-            "Share of this node beside the others.",
-            app.node.weight as usize,
-        ),
+        ("node_weight", "Share of this node beside the others.", app.node.weight as usize),
         (
             "ready",
             "1 while this node can serve orders, as /readyz says.",
             usize::from(app.ready().is_ok()),
         ),
-        (
-            "connections",
-            "Open connections of the public listener.",
-            app.connections.open(),
-        ),
-        (
-            "queue_orders",
-            "Orders that wait for the ledger in this node.",
-            queued,
-        ),
+        ("connections", "Open connections of the public listener.", app.connections.open()),
+        ("queue_orders", "Orders that wait for the ledger in this node.", queued),
         ("edges_live", "Edges that asked this node lately.", edges),
-        (
-            "dashboard_streams",
-            "Dashboards that this node feeds.",
-            app.feed.open(),
-        ),
-        (
-            "sales_served",
-            "Sales that this node has a desk for.",
-            views.len(),
-        ),
+        ("dashboard_streams", "Dashboards that this node feeds.", app.feed.open()),
+        ("sales_served", "Sales that this node has a desk for.", views.len()),
     ] {
         page.gauge(name, help, value);
     }
@@ -124,17 +99,12 @@ async fn show_metrics(State(app): State<Arc<App>>) -> Response {
 
 /// The sales that this node was asked for last, as it knows them without asking the ledger.
 fn write_sales(page: &mut Page, views: &[SaleHandleView]) {
-    let mut tickets = page.begin(
-        "sale_tickets",
-        "gauge",
-        "Tickets of a sale by state, as this node last heard.",
-    );
+    let mut tickets =
+        page.begin("sale_tickets", "gauge", "Tickets of a sale by state, as this node last heard.");
     for SaleHandleView { sale, snapshot, .. } in views {
-        for (state, count) in [
-            ("free", snapshot.free()),
-            ("held", snapshot.held),
-            ("confirmed", snapshot.confirmed),
-        ] {
+        for (state, count) in
+            [("free", snapshot.free()), ("held", snapshot.held), ("confirmed", snapshot.confirmed)]
+        {
             tickets.add(&[("sale", sale.as_str()), ("state", state)], count);
         }
     }

@@ -40,11 +40,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 impl<S: Stream> Lingering<S> {
     /// `stream`; those that are being read out are counted in `lingering`.
     pub(super) const fn new(stream: S, lingering: Arc<AtomicUsize>) -> Self {
-        Self {
-            stream: Some(stream),
-            over: false,
-            lingering,
-        }
+        Self { stream: Some(stream), over: false, lingering }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut S>> {

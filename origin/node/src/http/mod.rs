@@ -105,10 +105,7 @@ fn public(app: Arc<App>) -> Router {
 
 /// The routes of the operators' listener.
 fn operators(app: Arc<App>) -> Router {
-    for_operators()
-        .fallback(nowhere)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(app)
+    for_operators().fallback(nowhere).method_not_allowed_fallback(wrong_method).with_state(app)
 }
 
 /// Each of the routes below is described in [`crate::openapi`].
@@ -117,18 +114,9 @@ pub(crate) fn for_edges() -> Router<Arc<App>> {
         .route("/v1/sales/{sale}", get(sales::show))
         .route("/v1/sales/{sale}/orders", post(orders::place))
         .route("/v1/sales/{sale}/orders/{order}", get(orders::show))
-        .route(
-            "/v1/sales/{sale}/orders/{order}/confirm",
-            post(order_changes::confirm),
-        )
-        .route(
-            "/v1/sales/{sale}/orders/{order}/cancel",
-            post(order_changes::cancel),
-        )
-        .route(
-            "/v1/sales/{sale}/orders/{order}/extend",
-            post(order_changes::extend),
-        )
+        .route("/v1/sales/{sale}/orders/{order}/confirm", post(order_changes::confirm))
+        .route("/v1/sales/{sale}/orders/{order}/cancel", post(order_changes::cancel))
+        .route("/v1/sales/{sale}/orders/{order}/extend", post(order_changes::extend))
 }
 
 pub(crate) fn for_all() -> Router<Arc<App>> {

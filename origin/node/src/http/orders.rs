@@ -57,21 +57,13 @@ async fn read(
     let (id, key) = request::order_key(headers, sender)?;
     let vouched = request::buyer_by_token(app, headers, sale)
         .map_err(|error| Problem::from(error).for_order(&id))?;
-    let wanted: OrderRequest = request::json(headers, body)
-        .await
-        .map_err(|problem| problem.for_order(&id))?;
-    let (buyer, quantity) = wanted
-        .parse()
-        .map_err(|e| Problem::invalid(e).for_order(&id))?;
+    let wanted: OrderRequest =
+        request::json(headers, body).await.map_err(|problem| problem.for_order(&id))?;
+    let (buyer, quantity) = wanted.parse().map_err(|e| Problem::invalid(e).for_order(&id))?;
     if vouched.is_some_and(|vouched| vouched != buyer) {
         return Err(Problem::from(TokenError::OtherBuyer).for_order(&id));
     }
-    Ok(NewOrder {
-        id,
-        buyer,
-        quantity,
-        key,
-    })
+    Ok(NewOrder { id, buyer, quantity, key })
 }
 
 /// Once the order is queued it belongs to the sales: a client that leaves only loses the answer.

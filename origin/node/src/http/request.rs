@@ -68,9 +68,7 @@ fn named<T>(
     parse: impl Fn(&str) -> Result<T, IdError>,
     absent: IdError,
 ) -> Result<T, IdError> {
-    path.iter()
-        .find(|(key, _)| *key == name)
-        .map_or(Err(absent), |(_, text)| parse(text))
+    path.iter().find(|(key, _)| *key == name).map_or(Err(absent), |(_, text)| parse(text))
 }
 
 fn invalid(error: IdError) -> Response {
@@ -88,11 +86,7 @@ pub(super) fn order_key(
     let id = sent.to_str().map_err(|_| IdError::Order);
     let id = id.and_then(OrderId::parse);
     let id = id.map_err(Problem::invalid)?;
-    let repeats = || {
-        headers
-            .get(&header_names::RETRY)
-            .is_some_and(|value| value == "1")
-    };
+    let repeats = || headers.get(&header_names::RETRY).is_some_and(|value| value == "1");
     let key = match sender {
         EdgeAuth::Edge { key, .. } => *key,
         EdgeAuth::Client(_) if repeats() => KeySource::Repeated,
@@ -176,9 +170,7 @@ async fn read(headers: &HeaderMap, mut body: impl Incoming) -> Result<Bytes, Pro
     if announced.is_some_and(|length| !length.to_str().is_ok_and(fits)) {
         return Err(Problem::new(Code::TooLarge));
     }
-    tokio::time::timeout(BODY_DEADLINE, collect(&mut body))
-        .await
-        .unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(BODY_DEADLINE, collect(&mut body)).await.unwrap_or_else(|_| Err(late()))
 }
 
 async fn collect(body: &mut impl Incoming) -> Result<Bytes, Problem> {

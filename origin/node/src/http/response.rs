@@ -78,26 +78,18 @@ fn refused_order(no: Refusal, id: &OrderId) -> Response {
 fn mark_replayed(response: &mut Response, replayed: bool) {
     if replayed {
         let yes = HeaderValue::from_static("true");
-        response
-            .headers_mut()
-            .insert(&header_names::IDEMPOTENCY_REPLAYED, yes);
+        response.headers_mut().insert(&header_names::IDEMPOTENCY_REPLAYED, yes);
     }
 }
 
 /// Says who decided; an answer that does not say so is the node's own.
 pub fn answered_by(response: &mut Response, tier: Tier) {
     let by = HeaderValue::from_static(tier.as_str());
-    response
-        .headers_mut()
-        .insert(&header_names::ANSWERED_BY, by);
+    response.headers_mut().insert(&header_names::ANSWERED_BY, by);
 }
 
 fn granted(sale: &SaleId, id: &OrderId, order: &Order, replayed: bool) -> Response {
-    let status = if replayed {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
+    let status = if replayed { StatusCode::OK } else { StatusCode::CREATED };
     let mut response = json(status, &OrderView::new(sale, id, order));
     mark_replayed(&mut response, replayed);
     if let Ok(address) = HeaderValue::try_from(address(sale, id)) {
@@ -157,9 +149,7 @@ pub fn problem(problem: &Problem) -> Response {
 pub fn client_busy(busy: Refusal) -> Response {
     let mut response = problem(&Problem::refusal(busy));
     let client = HeaderValue::from_static("client");
-    response
-        .headers_mut()
-        .insert(&header_names::LIMITED, client);
+    response.headers_mut().insert(&header_names::LIMITED, client);
     response
 }
 
@@ -217,17 +207,10 @@ mod tests {
     #[test]
     fn a_fault_is_never_reported_as_sold_out() {
         let why = || "redis went away".to_owned();
-        let heard = [
-            Fault::NotSent(why()),
-            Fault::Unknown(why()),
-            Fault::Corrupt(why()),
-        ]
-        .map(|trouble| fault(&trouble));
+        let heard = [Fault::NotSent(why()), Fault::Unknown(why()), Fault::Corrupt(why())]
+            .map(|trouble| fault(&trouble));
         let codes = heard.each_ref().map(|problem| problem.code);
-        assert_eq!(
-            codes,
-            [Code::Unavailable, Code::OutcomeUnknown, Code::Corrupt]
-        );
+        assert_eq!(codes, [Code::Unavailable, Code::OutcomeUnknown, Code::Corrupt]);
         assert!(heard.iter().all(|problem| problem.status >= 500));
     }
 
@@ -235,9 +218,6 @@ mod tests {
     fn the_address_of_an_order_escapes_what_a_path_would_read() {
         let sale = SaleId::parse("demo").unwrap();
         let id = OrderId::parse("a/b?c%d#0123456789").unwrap();
-        assert_eq!(
-            address(&sale, &id),
-            "/v1/sales/demo/orders/a%2Fb%3Fc%25d%230123456789"
-        );
+        assert_eq!(address(&sale, &id), "/v1/sales/demo/orders/a%2Fb%3Fc%25d%230123456789");
     }
 }

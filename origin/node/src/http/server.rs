@@ -142,10 +142,7 @@ impl HttpServer {
             }
         }
         drop(self.listener);
-        if tokio::time::timeout(patience, graceful.shutdown())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
             warn!("some connections did not finish within {patience:?} and are cut");
         }
     }
@@ -209,19 +206,14 @@ impl Line {
         // What follows the call for a tunnel was meant for the tunnel, and is no request.
         let tunnel = request.method() == Method::CONNECT;
         let answering = self.door.answer(request, self.peer);
-        let mut response = if span.is_none() {
-            answering.await
-        } else {
-            answering.instrument(span.clone()).await
-        };
+        let mut response =
+            if span.is_none() { answering.await } else { answering.instrument(span.clone()).await };
         spans::answered(&span, response.status());
         // What is left of a body that is too large is no request, and is not waited for.
         let unread = response.status() == StatusCode::PAYLOAD_TOO_LARGE;
         let headers = response.headers_mut();
         headers.insert(&header_names::NODE, self.node.clone());
-        headers
-            .entry(&header_names::ANSWERED_BY)
-            .or_insert(HeaderValue::from_static("origin"));
+        headers.entry(&header_names::ANSWERED_BY).or_insert(HeaderValue::from_static("origin"));
         if tunnel || unread || self.connections.closing.load(Ordering::Relaxed) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -248,11 +240,7 @@ mod tests {
     fn a_connection_that_is_turned_away_hears_a_whole_problem() {
         let text = std::str::from_utf8(TURNED_AWAY).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.contains(&format!("content-length: {}", body.len())),
-            "{}",
-            body.len()
-        );
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
         let problem: shared::Problem = serde_json::from_str(body).unwrap();
         assert_eq!(problem.code.status(), problem.status);
     }

@@ -43,10 +43,7 @@ pub struct StatusStream {
 
 impl Default for StatusStream {
     fn default() -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(STATUS_STREAMS_MAX)),
-            last: Mutex::default(),
-        }
+        Self { places: Arc::new(Semaphore::new(STATUS_STREAMS_MAX)), last: Mutex::default() }
     }
 }
 
@@ -65,24 +62,21 @@ impl StatusStream {
             return outcome.clone();
         }
         let ledger = app.sales.ledger();
-        let outcome = ClusterStatus::read(ledger, None, |sale, snapshot| {
-            app.sales.observe(sale, snapshot)
-        })
-        .await
-        .and_then(|status| {
-            serde_json::to_vec(&status)
-                .map(Bytes::from)
-                .map_err(|e| Fault::Corrupt(e.to_string()))
-        });
+        let outcome =
+            ClusterStatus::read(ledger, None, |sale, snapshot| app.sales.observe(sale, snapshot))
+                .await
+                .and_then(|status| {
+                    serde_json::to_vec(&status)
+                        .map(Bytes::from)
+                        .map_err(|e| Fault::Corrupt(e.to_string()))
+                });
         *last = Some((Instant::now(), outcome.clone()));
         outcome
     }
 }
 
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/admin/status", get(once))
-        .route("/v1/admin/status/stream", get(stream))
+    Router::new().route("/v1/admin/status", get(once)).route("/v1/admin/status/stream", get(stream))
 }
 
 /// `GET /v1/admin/status`
@@ -111,13 +105,8 @@ async fn stream(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) ->
     tokio::spawn(send_statuses(app, sender, seen.unwrap_or(0), place));
     let mut response = Response::new(Body::new(body));
     *response.status_mut() = StatusCode::OK;
-    for (name, value) in [
-        (CONTENT_TYPE, "text/event-stream"),
-        (CACHE_CONTROL, "no-store"),
-    ] {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+    for (name, value) in [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }
@@ -143,10 +132,7 @@ async fn send_statuses(
                 event("away", id, sentence.to_string().as_bytes())
             }
         };
-        if !matches!(
-            tokio::time::timeout(STUCK, to.send_data(event)).await,
-            Ok(Ok(()))
-        ) {
+        if !matches!(tokio::time::timeout(STUCK, to.send_data(event)).await, Ok(Ok(()))) {
             break;
         }
     }

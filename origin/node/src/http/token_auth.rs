@@ -46,16 +46,12 @@ fn check(parts: &Parts, token: Option<&Secret>, name: &str) -> Result<(), String
             name.to_ascii_uppercase()
         ));
     };
-    match parts
-        .headers
-        .get(AUTHORIZATION)
-        .map(|value| bearer(value.as_bytes()))
-    {
+    match parts.headers.get(AUTHORIZATION).map(|value| bearer(value.as_bytes())) {
         Some(Some(given)) if token.matches(given) => Ok(()),
         Some(_) => Err(format!("The token is not the {name} token of this node.")),
-        None => Err(format!(
-            "This call needs the header \"Authorization: Bearer <{name} token>\"."
-        )),
+        None => {
+            Err(format!("This call needs the header \"Authorization: Bearer <{name} token>\"."))
+        }
     }
 }
 
@@ -66,10 +62,7 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 }
 
 fn unauthorized(detail: String) -> Response {
-    response::problem(&Problem {
-        detail,
-        ..Problem::new(Code::Unauthorized)
-    })
+    response::problem(&Problem { detail, ..Problem::new(Code::Unauthorized) })
 }
 
 #[cfg(test)]

@@ -35,9 +35,7 @@ impl Call {
         let mut call = Self {
             method,
             path,
-            operation: OperationBuilder::new()
-                .operation_id(Some(id))
-                .summary(Some(title)),
+            operation: OperationBuilder::new().operation_id(Some(id)).summary(Some(title)),
             schemas: Vec::new(),
             good: BTreeMap::new(),
             codes: Vec::new(),
@@ -108,18 +106,14 @@ impl Call {
     /// and `$KEY` stand for what their names say.
     pub(super) fn curl(mut self, line: &str) -> Self {
         let sample = json!([{"lang": "Shell", "label": "curl", "source": line}]);
-        let extensions = ExtensionsBuilder::new()
-            .add("x-codeSamples", sample)
-            .build();
+        let extensions = ExtensionsBuilder::new().add("x-codeSamples", sample).build();
         self.operation = self.operation.extensions(Some(extensions));
         self
     }
 
     /// It takes a body; `example` is one.
     pub(super) fn takes<T: ToSchema>(mut self, required: Required, example: Value) -> Self {
-        let content = Content::builder()
-            .schema(Some(self.refer::<T>()))
-            .example(Some(example));
+        let content = Content::builder().schema(Some(self.refer::<T>())).example(Some(example));
         let body = RequestBody::builder()
             .required(Some(required))
             .content("application/json", content.build());
@@ -151,9 +145,7 @@ impl Call {
                     .operation_id(*call)
                     .parameter("sale", "$request.path.sale")
                     .parameter("order", "$response.body#/order_id");
-                answer
-                    .links
-                    .insert((*call).to_owned(), RefOr::T(link.build()));
+                answer.links.insert((*call).to_owned(), RefOr::T(link.build()));
             }
         }
         self
@@ -167,9 +159,7 @@ impl Call {
         schema: Schema,
         example: Value,
     ) -> Self {
-        let content = Content::builder()
-            .schema(Some(schema))
-            .example(Some(example));
+        let content = Content::builder().schema(Some(schema)).example(Some(example));
         let answer = answer(about, &[]).content(media_type, content.build());
         self.good.insert(200, answer.build());
         self
@@ -213,9 +203,7 @@ impl Call {
         }
         for code in self.codes {
             let example = RefOr::T(example::of_code(code));
-            components
-                .examples
-                .insert(code.as_str().to_owned(), example);
+            components.examples.insert(code.as_str().to_owned(), example);
         }
         components.schemas.extend(self.schemas);
         let item = PathItem::new(self.method, operation);
@@ -243,9 +231,7 @@ fn answer(about: &str, extra: &[&str]) -> utoipa::openapi::ResponseBuilder {
 
 /// The answer of all codes that share a status.
 fn refusal<'a>(codes: impl Iterator<Item = &'a Code> + Clone) -> Response {
-    let words = codes
-        .clone()
-        .map(|code| format!("`{}`: {}", code.as_str(), code.detail()));
+    let words = codes.clone().map(|code| format!("`{}`: {}", code.as_str(), code.detail()));
     let about = words.collect::<Vec<_>>().join("\n\n");
     let examples = codes.clone().map(|code| {
         let place = format!("#/components/examples/{}", code.as_str());
@@ -255,16 +241,11 @@ fn refusal<'a>(codes: impl Iterator<Item = &'a Code> + Clone) -> Response {
         .schema(Some(Ref::from_schema_name(Problem::name())))
         .examples_from_iter(examples);
     let mut extra = Vec::new();
-    if codes
-        .clone()
-        .any(|code| example::problem(*code).retry_after_ms.is_some())
-    {
+    if codes.clone().any(|code| example::problem(*code).retry_after_ms.is_some()) {
         extra.push(headers::RETRY_AFTER);
     }
     if codes.clone().any(|code| code.status() == 401) {
         extra.push(headers::WWW_AUTHENTICATE);
     }
-    answer(&about, &extra)
-        .content(PROBLEM_JSON, content.build())
-        .build()
+    answer(&about, &extra).content(PROBLEM_JSON, content.build()).build()
 }

@@ -46,12 +46,7 @@ pub(super) fn report(state: SaleState) -> SaleReport {
 /// A clean audit.
 pub(super) fn audit() -> AuditReport {
     let (id, snapshot) = demo(SaleState::Open);
-    let states = [
-        ("held", 310),
-        ("confirmed", 5_120),
-        ("cancelled", 12),
-        ("expired", 40),
-    ];
+    let states = [("held", 310), ("confirmed", 5_120), ("cancelled", 12), ("expired", 40)];
     AuditReport {
         sale: id.to_string(),
         capacity: snapshot.capacity.into(),
@@ -122,10 +117,7 @@ pub(super) fn problem(code: Code) -> Problem {
 
 /// The same as an example of a document.
 pub(super) fn of_code(code: Code) -> Example {
-    Example::builder()
-        .summary(code.title())
-        .value(serde_json::to_value(problem(code)).ok())
-        .build()
+    Example::builder().summary(code.title()).value(serde_json::to_value(problem(code)).ok()).build()
 }
 
 /// All codes as a table.
@@ -136,13 +128,7 @@ pub(super) fn of_all_codes() -> String {
         .to_owned();
     for code in Code::ALL {
         // Writing to a String cannot fail.
-        let _ = write!(
-            table,
-            "\n| `{}` | {} | {} |",
-            code.as_str(),
-            code.status(),
-            code.detail()
-        );
+        let _ = write!(table, "\n| `{}` | {} | {} |", code.as_str(), code.status(), code.detail());
     }
     table
 }
@@ -155,10 +141,7 @@ fn demo(state: SaleState) -> (SaleId, Snapshot) {
         version: 1,
         commit_seq: 912,
         state,
-        terms: Terms {
-            hold_ms: HOLD_MS,
-            ..Terms::default()
-        },
+        terms: Terms { hold_ms: HOLD_MS, ..Terms::default() },
         at: UnixMillis(NOW),
     };
     let id = SaleId::parse("demo").expect("a word of letters");

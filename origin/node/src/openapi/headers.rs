@@ -25,11 +25,7 @@ pub(super) const OF_ALL: &[&str] = &[ANSWERED_BY, NODE];
 /// Describes each header once.
 pub(super) fn declare(components: &mut Components) {
     let text = || ObjectBuilder::new().schema_type(Type::String);
-    let number = || {
-        ObjectBuilder::new()
-            .schema_type(Type::Integer)
-            .minimum(Some(1))
-    };
+    let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
     for (name, about, schema) in [
         (
             ANSWERED_BY,
@@ -56,26 +52,16 @@ pub(super) fn declare(components: &mut Components) {
         (
             AGE,
             "From the edge: how old the answer is, in seconds.",
-            ObjectBuilder::new()
-                .schema_type(Type::Integer)
-                .minimum(Some(0)),
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)),
         ),
         (
             AGE_MS,
             "From the edge: how old the answer is, in milliseconds.",
-            ObjectBuilder::new()
-                .schema_type(Type::Integer)
-                .minimum(Some(0)),
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)),
         ),
-        (
-            CACHE_CONTROL,
-            "From the edge: how long a copy may be shown.",
-            text(),
-        ),
+        (CACHE_CONTROL, "From the edge: how long a copy may be shown.", text()),
     ] {
-        let header = Header::builder()
-            .schema(Some(schema))
-            .description(Some(about));
+        let header = Header::builder().schema(Some(schema)).description(Some(about));
         let header = RefOr::T(header.build());
         components.headers.insert(name.to_owned(), header);
     }
@@ -99,9 +85,7 @@ pub(super) fn idempotency_key() -> Parameter {
 
 /// `Lastseat-Retry`: the key is one that was sent before.
 pub(super) fn retry() -> Parameter {
-    let word = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .examples([json!("1")]);
+    let word = ObjectBuilder::new().schema_type(Type::String).examples([json!("1")]);
     of_request(
         "Lastseat-Retry",
         "`1` where the key was sent before and the answer was lost: then a \"no\" comes from the \
@@ -126,9 +110,7 @@ pub(super) fn buyer_token() -> Parameter {
 pub(super) fn traceparent() -> Parameter {
     let text = ObjectBuilder::new()
         .schema_type(Type::String)
-        .examples([json!(
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        )]);
+        .examples([json!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]);
     of_request(
         "traceparent",
         "The trace that the call belongs to (W3C Trace Context). One that is not well formed is \

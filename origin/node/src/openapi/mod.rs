@@ -28,13 +28,9 @@ pub fn public() -> OpenApi {
         A client that lost an answer repeats the call with the same `Idempotency-Key` and \
         `Lastseat-Retry: 1`; it \
         then hears the outcome, or `busy`.";
-    let servers = [Server::builder()
-        .url("http://127.0.0.1:8787")
-        .description(Some("The edge of `make up`"))];
-    let schemes = [(
-        "shop",
-        "The token of the shop (`--shop-token`). Not needed with `--demo`.",
-    )];
+    let servers =
+        [Server::builder().url("http://127.0.0.1:8787").description(Some("The edge of `make up`"))];
+    let schemes = [("shop", "The token of the shop (`--shop-token`). Not needed with `--demo`.")];
     let tags = [
         ("sales", "What is sold."),
         ("orders", "What buyers order, and what becomes of it."),
@@ -49,14 +45,7 @@ pub fn public() -> OpenApi {
     let node = node.map(|call| call.at(first.clone()));
     let calls = public::calls().into_iter().chain([node::document("URL")]);
     let calls = calls.chain(node).collect();
-    document(
-        "lastseat",
-        ABOUT,
-        servers.map(Into::into).into(),
-        &schemes,
-        &tags,
-        calls,
-    )
+    document("lastseat", ABOUT, servers.map(Into::into).into(), &schemes, &tags, calls)
 }
 
 /// What operators call, on the listener of their own.
@@ -68,9 +57,7 @@ pub fn operators() -> OpenApi {
         restock.";
     let servers = [Server::builder()
         .url("http://127.0.0.1:3101")
-        .description(Some(
-            "The operators' listener of the first node of `make up`",
-        ))];
+        .description(Some("The operators' listener of the first node of `make up`"))];
     let schemes = [("operator", "The token of the operators (`--admin-token`).")];
     let tags = [
         ("sales", "A sale from its creation to its end."),
@@ -78,19 +65,10 @@ pub fn operators() -> OpenApi {
         ("node", "How this node is."),
     ];
     let node = node::everywhere().into_iter().chain(node::for_operators());
-    let calls = operators::calls()
-        .into_iter()
-        .chain([node::document("ADMIN_URL")]);
+    let calls = operators::calls().into_iter().chain([node::document("ADMIN_URL")]);
     let calls = calls.chain(node).collect();
     let title = "lastseat for operators";
-    document(
-        title,
-        ABOUT,
-        servers.map(Into::into).into(),
-        &schemes,
-        &tags,
-        calls,
-    )
+    document(title, ABOUT, servers.map(Into::into).into(), &schemes, &tags, calls)
 }
 
 /// A document as it is served and kept in the repository.
@@ -112,13 +90,9 @@ fn document(
 ) -> OpenApi {
     let mut components = Components::new();
     for (name, about) in schemes {
-        let http = Http::builder()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some(*about));
+        let http = Http::builder().scheme(HttpAuthScheme::Bearer).description(Some(*about));
         let scheme = SecurityScheme::Http(http.build());
-        components
-            .security_schemes
-            .insert((*name).to_owned(), scheme.into());
+        components.security_schemes.insert((*name).to_owned(), scheme.into());
     }
     headers::declare(&mut components);
     let mut paths = Paths::new();
@@ -134,12 +108,7 @@ fn document(
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(format!("{about}\n\n{}", example::of_all_codes())))
         .contact(None::<Contact>)
-        .license(Some(
-            License::builder()
-                .name("MIT")
-                .identifier(Some("MIT"))
-                .build(),
-        ));
+        .license(Some(License::builder().name("MIT").identifier(Some("MIT")).build()));
     OpenApi::builder()
         .info(info.build())
         .servers(Some(servers))
@@ -179,10 +148,7 @@ mod tests {
 
     #[test]
     fn every_route_of_a_node_is_in_its_document_and_the_reverse() {
-        assert_eq!(
-            routes(&http::for_edges().merge(http::for_all())),
-            paths(&public())
-        );
+        assert_eq!(routes(&http::for_edges().merge(http::for_all())), paths(&public()));
         assert_eq!(routes(&http::for_operators()), paths(&operators()));
     }
 

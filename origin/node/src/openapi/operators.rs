@@ -25,18 +25,8 @@ pub(super) fn calls() -> Vec<Call> {
         create(),
         show(),
         terms(),
-        state(
-            "/v1/admin/sales/{sale}/open",
-            "openSale",
-            "Open a sale",
-            SaleState::Open,
-        ),
-        state(
-            "/v1/admin/sales/{sale}/pause",
-            "pauseSale",
-            "Pause a sale",
-            SaleState::Paused,
-        ),
+        state("/v1/admin/sales/{sale}/open", "openSale", "Open a sale", SaleState::Open),
+        state("/v1/admin/sales/{sale}/pause", "pauseSale", "Pause a sale", SaleState::Paused),
         restock(),
         audit(),
         log(),
@@ -64,50 +54,30 @@ fn curl(method: &str, path: &str, body: Option<Value>) -> String {
 
 fn status() -> Call {
     let path = "/v1/admin/status";
-    Call::new(
-        HttpMethod::Get,
-        path,
-        "getStatus",
-        "How the whole cluster stands",
-    )
-    .about(
-        "All nodes and the sales with the most traffic, whichever node is asked. What the \
+    Call::new(HttpMethod::Get, path, "getStatus", "How the whole cluster stands")
+        .about(
+            "All nodes and the sales with the most traffic, whichever node is asked. What the \
             dashboard shows.",
-    )
-    .curl(&curl("GET", path, None))
-    .yes(200, "The status.", &example::status(), &[])
+        )
+        .curl(&curl("GET", path, None))
+        .yes(200, "The status.", &example::status(), &[])
 }
 
 fn status_stream() -> Call {
     let path = "/v1/admin/status/stream";
     let events = ObjectBuilder::new()
         .schema_type(Type::String)
-        .description(Some(
-            "Server-sent events, each with a whole ClusterStatus as its data.",
-        ));
+        .description(Some("Server-sent events, each with a whole ClusterStatus as its data."));
     let event = "event: status\nid: 1\ndata: {\"at\":1795404763147,\"nodes\":[]}\n\n";
-    Call::new(
-        HttpMethod::Get,
-        path,
-        "streamStatus",
-        "The same each second",
-    )
-    .about(
-        "Until the reader leaves or the node stops. Whoever was cut off asks again and has \
+    Call::new(HttpMethod::Get, path, "streamStatus", "The same each second")
+        .about(
+            "Until the reader leaves or the node stops. Whoever was cut off asks again and has \
              missed nothing. While \
              the ledger does not answer the event is `away`, with a `sentence`.",
-    )
-    .curl(&format!(
-        "{} | head -3",
-        curl("GET", path, None).replacen("-sS", "-sSN", 1)
-    ))
-    .says(
-        "Events.",
-        "text/event-stream",
-        events.build().into(),
-        json!(event),
-    )
-    .no(&[Code::Busy])
+        )
+        .curl(&format!("{} | head -3", curl("GET", path, None).replacen("-sS", "-sSN", 1)))
+        .says("Events.", "text/event-stream", events.build().into(), json!(event))
+        .no(&[Code::Busy])
 }
 
 fn query(name: &str, about: &str, schema: RefOr<Schema>) -> Parameter {
@@ -121,18 +91,11 @@ fn query(name: &str, about: &str, schema: RefOr<Schema>) -> Parameter {
 }
 
 fn list() -> Call {
-    let page = SaleList {
-        sales: vec![example::report(SaleState::Open)],
-        next_after: None,
-    };
+    let page = SaleList { sales: vec![example::report(SaleState::Open)], next_after: None };
     Call::new(HttpMethod::Get, "/v1/admin/sales", "listSales", "All sales")
         .about("By id, at most 1,000 on a page. `next_after` is there if more follow.")
         .curl(&curl("GET", "/v1/admin/sales", None))
-        .parameter(query(
-            "after",
-            "The last sale of the page before.",
-            SaleId::schema(),
-        ))
+        .parameter(query("after", "The last sale of the page before.", SaleId::schema()))
         .yes(200, "A page of sales.", &page, &[])
         .no(&[Code::Invalid])
 }
@@ -144,46 +107,28 @@ fn create() -> Call {
         .curl(&curl("PUT", "/v1/admin/sales/demo", Some(body.clone())))
         .takes::<NewSale>(Required::True, body)
         .yes(201, "It is new.", &example::report(SaleState::Open), &[])
-        .yes(
-            200,
-            "It was there with these terms.",
-            &example::report(SaleState::Open),
-            &[],
-        )
+        .yes(200, "It was there with these terms.", &example::report(SaleState::Open), &[])
         .no(&[Code::SaleExists, Code::BadTerms])
 }
 
 fn show() -> Call {
-    Call::new(
-        HttpMethod::Get,
-        SALE,
-        "getSaleReport",
-        "A sale with all its numbers",
-    )
-    .about("`capacity = free + held + confirmed` holds in every answer.")
-    .curl(&curl("GET", "/v1/admin/sales/demo", None))
-    .yes(200, "The sale.", &example::report(SaleState::Open), &[])
-    .no(&[Code::UnknownSale])
+    Call::new(HttpMethod::Get, SALE, "getSaleReport", "A sale with all its numbers")
+        .about("`capacity = free + held + confirmed` holds in every answer.")
+        .curl(&curl("GET", "/v1/admin/sales/demo", None))
+        .yes(200, "The sale.", &example::report(SaleState::Open), &[])
+        .no(&[Code::UnknownSale])
 }
 
 fn terms() -> Call {
     let body = json!({"buyer_limit": 6});
-    Call::new(
-        HttpMethod::Patch,
-        SALE,
-        "changeTerms",
-        "Change the terms of a sale",
-    )
-    .about("Also while it is open; orders that exist keep theirs. What is absent stays as it is.")
-    .curl(&curl("PATCH", "/v1/admin/sales/demo", Some(body.clone())))
-    .takes::<TermsRequest>(Required::True, body)
-    .yes(
-        200,
-        "The terms are these.",
-        &example::report(SaleState::Open),
-        &[REPLAYED],
-    )
-    .no(&[Code::UnknownSale, Code::BadTransition, Code::BadTerms])
+    Call::new(HttpMethod::Patch, SALE, "changeTerms", "Change the terms of a sale")
+        .about(
+            "Also while it is open; orders that exist keep theirs. What is absent stays as it is.",
+        )
+        .curl(&curl("PATCH", "/v1/admin/sales/demo", Some(body.clone())))
+        .takes::<TermsRequest>(Required::True, body)
+        .yes(200, "The terms are these.", &example::report(SaleState::Open), &[REPLAYED])
+        .no(&[Code::UnknownSale, Code::BadTransition, Code::BadTerms])
 }
 
 fn state(path: &'static str, id: &str, title: &str, to: SaleState) -> Call {
@@ -192,48 +137,29 @@ fn state(path: &'static str, id: &str, title: &str, to: SaleState) -> Call {
         .about(about)
         .curl(&curl("POST", &path.replace("{sale}", "demo"), None))
         .takes::<Nothing>(Required::False, json!({}))
-        .yes(
-            200,
-            "The sale is in that state.",
-            &example::report(to),
-            &[REPLAYED],
-        )
+        .yes(200, "The sale is in that state.", &example::report(to), &[REPLAYED])
         .no(&[Code::UnknownSale, Code::BadTransition])
 }
 
 fn restock() -> Call {
     let body = json!({"capacity": 12_000});
     let path = "/v1/admin/sales/{sale}/restock";
-    Call::new(
-        HttpMethod::Post,
-        path,
-        "restockSale",
-        "Change how many tickets there are",
-    )
-    .about(
-        "`capacity` is safe to repeat. `add` is not: each repeat adds again. The capacity \
+    Call::new(HttpMethod::Post, path, "restockSale", "Change how many tickets there are")
+        .about(
+            "`capacity` is safe to repeat. `add` is not: each repeat adds again. The capacity \
              never goes below what \
              is held and confirmed.",
-    )
-    .curl(&curl(
-        "POST",
-        "/v1/admin/sales/demo/restock",
-        Some(body.clone()),
-    ))
-    .takes::<RestockRequest>(Required::True, body)
-    .yes(
-        200,
-        "There are so many.",
-        &example::report(SaleState::Open),
-        &[REPLAYED],
-    )
-    .no(&[
-        Code::UnknownSale,
-        Code::CapacityTaken,
-        Code::BadTransition,
-        Code::BadTerms,
-        Code::Busy,
-    ])
+        )
+        .curl(&curl("POST", "/v1/admin/sales/demo/restock", Some(body.clone())))
+        .takes::<RestockRequest>(Required::True, body)
+        .yes(200, "There are so many.", &example::report(SaleState::Open), &[REPLAYED])
+        .no(&[
+            Code::UnknownSale,
+            Code::CapacityTaken,
+            Code::BadTransition,
+            Code::BadTerms,
+            Code::Busy,
+        ])
 }
 
 fn audit() -> Call {
@@ -264,11 +190,7 @@ fn log() -> Call {
         .description(Some("An EventLine as JSON on each line."));
     let mut line = serde_json::to_string(&example::event()).unwrap_or_default();
     line.push('\n');
-    let number = |min: usize| {
-        ObjectBuilder::new()
-            .schema_type(Type::Integer)
-            .minimum(Some(min))
-    };
+    let number = |min: usize| ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min));
     let from = "First `commit_seq`; the oldest that the log still has when absent or trimmed.";
     let limit = "The page ends with the entry that reaches so many lines.";
     let limits = number(1).maximum(Some(LOG_LINES_MAX));
@@ -279,31 +201,17 @@ fn log() -> Call {
         )
         .curl(&curl("GET", "/v1/admin/sales/demo/log?limit=100", None))
         .with::<EventLine>()
-        .says(
-            "Events as NDJSON.",
-            "application/x-ndjson",
-            lines.build().into(),
-            json!(line),
-        )
-        .parameter(query(
-            "from",
-            from,
-            number(0).maximum(Some(usize::MAX)).into(),
-        ))
+        .says("Events as NDJSON.", "application/x-ndjson", lines.build().into(), json!(line))
+        .parameter(query("from", from, number(0).maximum(Some(usize::MAX)).into()))
         .parameter(query("limit", limit, limits.into()))
         .no(&[Code::UnknownSale])
 }
 
 fn order() -> Call {
     let path = "/v1/admin/sales/{sale}/orders/{order}";
-    Call::new(
-        HttpMethod::Get,
-        path,
-        "getAnyOrder",
-        "An order as it stands",
-    )
-    .about("As the public call of the same name.")
-    .curl(&curl("GET", "/v1/admin/sales/demo/orders/$KEY", None))
-    .yes(200, "The order.", &example::order(OrderState::Held), &[])
-    .no(&[Code::UnknownOrder])
+    Call::new(HttpMethod::Get, path, "getAnyOrder", "An order as it stands")
+        .about("As the public call of the same name.")
+        .curl(&curl("GET", "/v1/admin/sales/demo/orders/$KEY", None))
+        .yes(200, "The order.", &example::order(OrderState::Held), &[])
+        .no(&[Code::UnknownOrder])
 }

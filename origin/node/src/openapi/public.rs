@@ -13,35 +13,27 @@ pub(super) fn calls() -> Vec<Call> {
     let orders = calls.into_iter().map(|call| call.tag("orders"));
     let calls: Vec<Call> = [sale()].into_iter().chain(orders).collect();
     let common = |call: Call| {
-        call.parameter(headers::traceparent())
-            .no(&[Code::Busy])
-            .no(&[Code::Untrusted])
-            .no(&LEDGER)
+        call.parameter(headers::traceparent()).no(&[Code::Busy]).no(&[Code::Untrusted]).no(&LEDGER)
     };
     calls.into_iter().map(common).collect()
 }
 
 fn sale() -> Call {
-    Call::new(
-        HttpMethod::Get,
-        "/v1/sales/{sale}",
-        "getSale",
-        "How a sale stands",
-    )
-    .tag("sales")
-    .about(
-        "The exact number of free tickets is public only while there are many of them. An \
+    Call::new(HttpMethod::Get, "/v1/sales/{sale}", "getSale", "How a sale stands")
+        .tag("sales")
+        .about(
+            "The exact number of free tickets is public only while there are many of them. An \
              edge shows an answer \
              again for a second.",
-    )
-    .curl(r#"curl -sS "$URL/v1/sales/demo""#)
-    .yes(
-        200,
-        "The sale.",
-        &example::sale(),
-        &[headers::AGE, headers::AGE_MS, headers::CACHE_CONTROL],
-    )
-    .no(&[Code::UnknownSale])
+        )
+        .curl(r#"curl -sS "$URL/v1/sales/demo""#)
+        .yes(
+            200,
+            "The sale.",
+            &example::sale(),
+            &[headers::AGE, headers::AGE_MS, headers::CACHE_CONTROL],
+        )
+        .no(&[Code::UnknownSale])
 }
 
 fn place() -> Call {
@@ -156,12 +148,7 @@ fn extend() -> Call {
         )
         .curl(r#"curl -sS -X POST "$URL/v1/sales/demo/orders/$KEY/extend""#)
         .takes::<Nothing>(Required::False, json!({}))
-        .yes(
-            200,
-            "The hold ends later.",
-            &example::order(OrderState::Held),
-            &[],
-        )
+        .yes(200, "The hold ends later.", &example::order(OrderState::Held), &[])
         .no(&[
             Code::UnknownOrder,
             Code::UnknownSale,

@@ -50,9 +50,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 /// One line of a table: no line may end in it, nor a bar stand in it.
 fn cell(text: &str) -> String {
-    text.replace("\n\n", "<br>")
-        .replace('\n', " ")
-        .replace('|', "\\|")
+    text.replace("\n\n", "<br>").replace('\n', " ").replace('|', "\\|")
 }
 
 /// Writing to a String cannot fail.
@@ -68,12 +66,7 @@ fn as_json(thing: &impl Serialize) -> Value {
 /// The calls in the order of the document, which JSON as a value does not keep.
 fn calls(page: &mut String, document: &OpenApi) {
     let info = as_json(&document.info);
-    say!(
-        page,
-        "\n## {}\n\n{}",
-        text(&info, "title"),
-        text(&info, "description")
-    );
+    say!(page, "\n## {}\n\n{}", text(&info, "title"), text(&info, "description"));
     for (path, item) in &document.paths.paths {
         for (method, call) in entries(&as_json(item)) {
             describe_call(page, &method.to_uppercase(), path, call);
@@ -82,53 +75,28 @@ fn calls(page: &mut String, document: &OpenApi) {
 }
 
 fn describe_call(page: &mut String, method: &str, path: &str, call: &Value) {
-    say!(
-        page,
-        "\n### {}\n\n`{method} {path}`\n",
-        text(call, "summary")
-    );
+    say!(page, "\n### {}\n\n`{method} {path}`\n", text(call, "summary"));
     say!(page, "{}", text(call, "description"));
-    let tokens: Vec<&str> = call["security"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(token)
-        .collect();
+    let tokens: Vec<&str> = call["security"].as_array().into_iter().flatten().map(token).collect();
     if !tokens.is_empty() {
         say!(page, "\nToken: {}.", tokens.join(" or "));
     }
     if let Some(sample) = call["x-codeSamples"][0]["source"].as_str() {
         say!(page, "\n```sh\n{sample}\n```");
     }
-    let parameters: Vec<&Value> = call["parameters"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .collect();
+    let parameters: Vec<&Value> = call["parameters"].as_array().into_iter().flatten().collect();
     if !parameters.is_empty() {
         say!(page, "\n| parameter | in | type | |\n|---|---|---|---|");
         for parameter in parameters {
             let (name, place) = (text(parameter, "name"), text(parameter, "in"));
-            let (kind, about) = (
-                kind(&parameter["schema"]),
-                cell(text(parameter, "description")),
-            );
+            let (kind, about) = (kind(&parameter["schema"]), cell(text(parameter, "description")));
             say!(page, "| `{name}` | {place} | {kind} | {about} |");
         }
     }
     let body = &call["requestBody"];
     if let Some(json) = body["content"].get("application/json") {
-        let need = if body["required"] == true {
-            ""
-        } else {
-            ", may be absent"
-        };
-        say!(
-            page,
-            "\nBody: {}{need}, such as `{}`.",
-            kind(&json["schema"]),
-            json["example"]
-        );
+        let need = if body["required"] == true { "" } else { ", may be absent" };
+        say!(page, "\nBody: {}{need}, such as `{}`.", kind(&json["schema"]), json["example"]);
     }
     say!(page, "\n| status | | body | headers |\n|---|---|---|---|");
     for (status, answer) in entries(&call["responses"]) {
@@ -160,9 +128,7 @@ fn describe_response(page: &mut String, status: &str, answer: &Value) {
 }
 
 fn token(requirement: &Value) -> &str {
-    entries(requirement)
-        .next()
-        .map_or("none with `--demo`", |(name, _)| name.as_str())
+    entries(requirement).next().map_or("none with `--demo`", |(name, _)| name.as_str())
 }
 
 fn describe(page: &mut String, name: &str, schema: &Value) {
@@ -194,12 +160,7 @@ fn fields(page: &mut String, schema: &Value) {
         let needed = required.is_some_and(|names| names.iter().any(|one| one == name));
         let optional = if needed { "" } else { ", may be absent" };
         let about = [field, &field["oneOf"][0]].map(|part| cell(text(part, "description")));
-        say!(
-            page,
-            "| `{name}` | {}{optional} | {} |",
-            kind(field),
-            about.concat()
-        );
+        say!(page, "| `{name}` | {}{optional} | {} |", kind(field), about.concat());
     }
 }
 
@@ -209,19 +170,14 @@ fn link(name: &str) -> String {
 
 /// A type in a few words.
 fn kind(schema: &Value) -> String {
-    if let Some(name) = schema["$ref"]
-        .as_str()
-        .and_then(|place| place.rsplit('/').next())
-    {
+    if let Some(name) = schema["$ref"].as_str().and_then(|place| place.rsplit('/').next()) {
         return link(name);
     }
     if let Some(choices) = schema["oneOf"].as_array() {
         return choices.iter().map(kind).collect::<Vec<_>>().join(" or ");
     }
     if let Some(words) = schema["enum"].as_array() {
-        let words = words
-            .iter()
-            .map(|word| format!("`{}`", word.as_str().unwrap_or_default()));
+        let words = words.iter().map(|word| format!("`{}`", word.as_str().unwrap_or_default()));
         return words.collect::<Vec<_>>().join(", ");
     }
     let name = match &schema["type"] {
@@ -239,16 +195,9 @@ fn kind(schema: &Value) -> String {
         ("minLength", "characters: at least"),
         ("maxLength", "at most"),
     ];
-    let bounds = bounds
-        .iter()
-        .filter_map(|(key, words)| Some(format!("{words} {}", schema.get(*key)?)));
-    let pattern = schema["pattern"]
-        .as_str()
-        .map(|pattern| format!("pattern `{pattern}`"));
+    let bounds =
+        bounds.iter().filter_map(|(key, words)| Some(format!("{words} {}", schema.get(*key)?)));
+    let pattern = schema["pattern"].as_str().map(|pattern| format!("pattern `{pattern}`"));
     let rest: Vec<String> = bounds.chain(pattern).collect();
-    if rest.is_empty() {
-        name
-    } else {
-        format!("{name} ({})", rest.join(", "))
-    }
+    if rest.is_empty() { name } else { format!("{name} ({})", rest.join(", ")) }
 }

@@ -147,9 +147,7 @@ impl ClusterStatus {
             };
             sales.push(SaleStatus::new(&sale, stock, damage, &statuses));
         }
-        let lists = statuses
-            .iter_mut()
-            .map(|s| std::mem::take(&mut s.happenings));
+        let lists = statuses.iter_mut().map(|s| std::mem::take(&mut s.happenings));
         let happenings = timeline::merge(lists, HAPPENINGS_SHOWN);
         let nodes = node_views(statuses, now);
         let edges = nodes.iter().filter(|node| node.health.counts());
@@ -171,10 +169,7 @@ impl SaleStatus {
         damage: Option<String>,
         statuses: &[NodeStatus],
     ) -> Self {
-        let mut totals = SaleTotals {
-            sale: sale.to_string(),
-            ..SaleTotals::default()
-        };
+        let mut totals = SaleTotals { sale: sale.to_string(), ..SaleTotals::default() };
         let mut received_by_node = BTreeMap::new();
         for status in statuses {
             let own = status.sales.iter().find(|own| own.sale == totals.sale);
@@ -183,13 +178,7 @@ impl SaleStatus {
                 received_by_node.insert(status.node, own.received);
             }
         }
-        Self {
-            sale: totals.sale.clone(),
-            stock,
-            damage,
-            totals,
-            received_by_node,
-        }
+        Self { sale: totals.sale.clone(), stock, damage, totals, received_by_node }
     }
 
     /// What became of its orders, stage by stage.
@@ -343,10 +332,7 @@ mod tests {
 
     #[test]
     fn the_totals_of_a_sale_are_those_of_all_nodes_even_lost_ones() {
-        let statuses = [
-            status(1, 1, NodeState::Serving),
-            status(4, 1, NodeState::Serving),
-        ];
+        let statuses = [status(1, 1, NodeState::Serving), status(4, 1, NodeState::Serving)];
         let view = SaleStatus::new(&SaleId::parse("a").unwrap(), None, None, &statuses);
         assert_eq!((view.totals.received, view.totals.granted), (50, 2));
         assert_eq!(view.received_by_node, BTreeMap::from([(1, 10), (4, 40)]));
@@ -360,14 +346,7 @@ mod tests {
             .collect();
         let (shown, more) = shown_sales(&[status(1, 1, NodeState::Serving)], &known, None);
         let (first, _) = shown_sales(&[], &known, known.last());
-        assert_eq!(
-            first[0],
-            known[known.len() - 1],
-            "whatever was asked for is shown"
-        );
-        assert_eq!(
-            (shown[0].as_str(), shown.len(), more),
-            ("a", SHOWN_SALES_MAX, 6)
-        );
+        assert_eq!(first[0], known[known.len() - 1], "whatever was asked for is shown");
+        assert_eq!((shown[0].as_str(), shown.len(), more), ("a", SHOWN_SALES_MAX, 6));
     }
 }

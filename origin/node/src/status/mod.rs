@@ -91,10 +91,7 @@ pub struct Spread {
 
 impl Spread {
     pub(crate) fn of(reading: &Reading) -> Self {
-        Self {
-            p50: reading.quantile(0.5),
-            p99: reading.quantile(0.99),
-        }
+        Self { p50: reading.quantile(0.5), p99: reading.quantile(0.99) }
     }
 }
 

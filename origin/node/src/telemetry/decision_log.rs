@@ -143,11 +143,7 @@ impl DecisionLog {
         let writer = thread::Builder::new()
             .name("stat.log".to_owned())
             .spawn(move || write(file, &lines, &lost))?;
-        Ok(Self {
-            queue,
-            counters,
-            writer: Arc::new(Mutex::new(Some(writer))),
-        })
+        Ok(Self { queue, counters, writer: Arc::new(Mutex::new(Some(writer))) })
     }
 
     /// Notes a decision, if the queue has room.
@@ -159,11 +155,7 @@ impl DecisionLog {
 
     /// Writes what was noted and ends the log. Blocks.
     pub fn finish(&self) {
-        let writer = self
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer {
             let _ = self.queue.send(Entry::End);
             if writer.join().is_err() {
@@ -190,8 +182,7 @@ fn write(mut file: LogFile, lines: &Receiver<Entry>, lost: &Counters) {
         match file.append(&buffer) {
             Ok(()) => failing = false,
             Err(e) => {
-                lost.stat_log_dropped
-                    .fetch_add(lines_in_buffer, Ordering::Relaxed);
+                lost.stat_log_dropped.fetch_add(lines_in_buffer, Ordering::Relaxed);
                 if !failing {
                     warn!("{} cannot be written: {e}", file.path.display());
                 }
@@ -223,13 +214,7 @@ impl LogFile {
         private_file::close_to_others(&older(&path));
         let file = private_file::append(&path)?;
         let size = file.metadata()?.len();
-        Ok(Self {
-            torn: !private_file::ends_with_a_line(&path)?,
-            path,
-            file,
-            size,
-            size_max,
-        })
+        Ok(Self { torn: !private_file::ends_with_a_line(&path)?, path, file, size, size_max })
     }
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
@@ -274,10 +259,7 @@ mod tests {
     }
 
     fn sold_out() -> LoggedDecision {
-        let outcome = Ok(Placed {
-            verdict: Verdict::Refused(Refusal::SoldOut),
-            by: Tier::Origin,
-        });
+        let outcome = Ok(Placed { verdict: Verdict::Refused(Refusal::SoldOut), by: Tier::Origin });
         LoggedDecision {
             at: UnixMillis(0),
             ..LoggedDecision::new(

@@ -57,11 +57,7 @@ pub(crate) fn answered(span: &Span, status: StatusCode) {
 
 /// The span that an order waits in, for the batch that will serve it.
 pub(crate) fn of_waiting() -> Span {
-    if wanted() {
-        Span::current()
-    } else {
-        Span::none()
-    }
+    if wanted() { Span::current() } else { Span::none() }
 }
 
 /// The span of a batch: a part of the trace of one of its orders, one that is recorded if there is
@@ -128,18 +124,9 @@ mod tests {
     fn no_order_is_named_in_a_span() {
         for (path, shown) in [
             ("/v1/sales/demo/orders", "/v1/sales/demo/orders"),
-            (
-                "/v1/sales/demo/orders/0123",
-                "/v1/sales/demo/orders/{order}",
-            ),
-            (
-                "/v1/sales/demo/orders/0123/confirm",
-                "/v1/sales/demo/orders/{order}/confirm",
-            ),
-            (
-                "/v1/admin/sales/demo/orders/0123",
-                "/v1/admin/sales/demo/orders/{order}",
-            ),
+            ("/v1/sales/demo/orders/0123", "/v1/sales/demo/orders/{order}"),
+            ("/v1/sales/demo/orders/0123/confirm", "/v1/sales/demo/orders/{order}/confirm"),
+            ("/v1/admin/sales/demo/orders/0123", "/v1/admin/sales/demo/orders/{order}"),
             ("/", "/"),
         ] {
             assert_eq!(without_order(path), shown);

@@ -20,11 +20,7 @@ fn grant(version: u64, budget: u32, supply: Supply) -> Grant {
 }
 
 fn heard(asked: u64, now: u64, chance: f64) -> Observation {
-    Observation {
-        asked: UnixMillis(asked),
-        now: UnixMillis(now),
-        chance,
-    }
+    Observation { asked: UnixMillis(asked), now: UnixMillis(now), chance }
 }
 
 fn at(now: u64) -> Observation {
@@ -58,10 +54,7 @@ fn a_cold_round_of_a_warm_gate_has_the_last_budget_from_one_to_the_cold_budget()
 fn an_arrival_waits_twelve_beats_and_no_more() {
     let mut gate = Gate::default();
     let mut ask = MADE;
-    assert_eq!(
-        gate.decide(ask, UnixMillis(1_000), 0.0),
-        GateDecision::Forward
-    );
+    assert_eq!(gate.decide(ask, UnixMillis(1_000), 0.0), GateDecision::Forward);
     for _ in 0..BEATS_MAX {
         assert_eq!(gate.decide(ask, UnixMillis(1_000), 0.0), GateDecision::Wait);
         ask = ask.after_a_retry_interval();
@@ -90,10 +83,7 @@ fn who_is_told_busy_waits_for_the_rest_of_the_round_and_up_to_a_quarter_of_a_sec
 fn a_window_counts_from_the_answer_and_shrinks_by_chance_and_by_the_trip() {
     let ends = |when: Observation, window_ms| {
         let mut gate = Gate::default();
-        let grant = Grant {
-            window_ms,
-            ..grant(1, 0, Supply::Free)
-        };
+        let grant = Grant { window_ms, ..grant(1, 0, Supply::Free) };
         gate.observe(&grant, when);
         gate.round_ends.0
     };
@@ -119,10 +109,7 @@ fn an_answer_to_what_was_asked_within_the_window_is_no_new_share() {
 fn a_newer_version_is_a_new_share_only_where_the_old_one_is_spent() {
     let mut gate = Gate::default();
     gate.observe(&grant(1, 2, Supply::Free), at(1_000));
-    assert_eq!(
-        gate.decide(MADE, UnixMillis(1_001), 0.0),
-        GateDecision::Forward
-    );
+    assert_eq!(gate.decide(MADE, UnixMillis(1_001), 0.0), GateDecision::Forward);
     gate.observe(&grant(2, 9, Supply::Free), at(1_002));
     assert_eq!(forwarded(&mut gate, MADE, 1_003), 1);
     gate.observe(&grant(2, 9, Supply::Free), at(1_004));
@@ -177,10 +164,7 @@ fn keys_may_pass_a_latch_anew_after_a_second() {
 fn where_edges_are_many_no_key_that_is_sent_for_the_first_time_passes_a_latch() {
     for (window_ms, expected) in [(250, 4), (251, 0)] {
         let mut gate = Gate::default();
-        let grant = Grant {
-            window_ms,
-            ..grant(1, 0, Supply::SoldOut)
-        };
+        let grant = Grant { window_ms, ..grant(1, 0, Supply::SoldOut) };
         gate.observe(&grant, at(1_000));
         assert_eq!(forwarded(&mut gate, SENT, 1_001), expected);
         assert_eq!(forwarded(&mut gate, REPEATED, 1_001), 4);
@@ -197,10 +181,7 @@ fn a_repeated_key_is_told_to_come_back_when_the_next_probe_is_due() {
 
 #[test]
 fn a_sale_opens_at_its_moment_and_is_probed_every_three_seconds_before() {
-    let opening = Grant {
-        opens_at: UnixMillis(20_000),
-        ..grant(1, 7, Supply::NotOpen)
-    };
+    let opening = Grant { opens_at: UnixMillis(20_000), ..grant(1, 7, Supply::NotOpen) };
     let mut gate = Gate::default();
     gate.observe(&opening, at(1_000));
     assert_eq!(forwarded(&mut gate, MADE, 3_999), 0);
@@ -224,10 +205,7 @@ fn a_sale_without_a_moment_of_its_own_is_probed_like_any_other_and_names_none() 
     assert!(gate.is_latched());
     // Nor does one that is sold out and did open once.
     let mut gate = Gate::default();
-    let sold = Grant {
-        opens_at: UnixMillis(10_500),
-        ..grant(1, 7, Supply::SoldOut)
-    };
+    let sold = Grant { opens_at: UnixMillis(10_500), ..grant(1, 7, Supply::SoldOut) };
     gate.observe(&sold, at(1_000));
     assert_eq!(forwarded(&mut gate, MADE, 1_600), 1);
     assert!(gate.is_latched());
@@ -237,17 +215,10 @@ fn a_sale_without_a_moment_of_its_own_is_probed_like_any_other_and_names_none() 
 fn a_latch_takes_over_the_period_and_the_opening_that_it_hears_last() {
     let mut gate = Gate::default();
     gate.observe(&grant(1, 0, Supply::NotOpen), at(1_000));
-    let opening = Grant {
-        opens_at: UnixMillis(10_500),
-        ..grant(1, 3, Supply::NotOpen)
-    };
+    let opening = Grant { opens_at: UnixMillis(10_500), ..grant(1, 3, Supply::NotOpen) };
     gate.observe(&opening, at(1_010));
     assert_eq!(forwarded(&mut gate, MADE, 1_250), 1);
-    assert_eq!(
-        forwarded(&mut gate, MADE, 1_509),
-        0,
-        "the next probe is far"
-    );
+    assert_eq!(forwarded(&mut gate, MADE, 1_509), 0, "the next probe is far");
     assert_eq!(forwarded(&mut gate, MADE, 1_510), 3);
 }
 

@@ -22,24 +22,12 @@ fn refused(hint: &mut SaleHint, key: KeySource, granted: bool, now: u64) -> Opti
 
 #[test]
 fn a_word_is_older_only_if_both_its_place_in_the_log_and_its_time_are() {
-    let word = |commit_seq, at| Snapshot {
-        commit_seq,
-        at: UnixMillis(at),
-        ..snapshot(9, 1, 0)
-    };
-    for (commit_seq, at, newest) in [
-        (4, 9_999, false),
-        (4, 10_000, true),
-        (5, 9_999, true),
-        (5, 10_000, true),
-        (6, 1, true),
-    ] {
+    let word = |commit_seq, at| Snapshot { commit_seq, at: UnixMillis(at), ..snapshot(9, 1, 0) };
+    for (commit_seq, at, newest) in
+        [(4, 9_999, false), (4, 10_000, true), (5, 9_999, true), (5, 10_000, true), (6, 1, true)]
+    {
         let mut hint = SaleHint::new(snapshot(9, 0, 0));
-        assert_eq!(
-            hint.observe(&word(commit_seq, at)),
-            newest,
-            "{commit_seq} {at}"
-        );
+        assert_eq!(hint.observe(&word(commit_seq, at)), newest, "{commit_seq} {at}");
         assert_eq!(hint.snapshot().held, u32::from(newest));
     }
 }
@@ -53,20 +41,14 @@ fn a_sale_is_swept_while_something_is_held() {
 #[test]
 fn a_no_from_memory_has_itself_checked_ten_times_a_second() {
     let mut hint = SaleHint::new(snapshot(9, 0, 9));
-    let mut polls = |now| {
-        hint.receive(KeySource::Made, false, UnixMillis(now), 0.5)
-            .poll
-    };
+    let mut polls = |now| hint.receive(KeySource::Made, false, UnixMillis(now), 0.5).poll;
     assert!(polls(10_000));
     assert!(!polls(10_099));
     assert!(polls(10_100));
     assert!(!polls(10_101));
     let mut free = SaleHint::new(snapshot(9, 0, 8));
     let received = free.receive(KeySource::Made, false, UnixMillis(10_000), 0.5);
-    let none = Received {
-        refusal: None,
-        poll: false,
-    };
+    let none = Received { refusal: None, poll: false };
     assert_eq!(received, none);
 }
 
@@ -94,25 +76,15 @@ fn each_no_has_its_reason_until_the_clock_may_have_opened_the_sale() {
 #[test]
 fn who_may_have_an_order_is_asked_for_at_the_ledger_a_bounded_number_of_times() {
     let mut hint = SaleHint::new(snapshot(9, 0, 9));
-    assert_eq!(
-        refused(&mut hint, KeySource::Made, true, 10_000),
-        Some(Refusal::SoldOut)
-    );
+    assert_eq!(refused(&mut hint, KeySource::Made, true, 10_000), Some(Refusal::SoldOut));
     for _ in 0..ORIGIN_RECHECKS_PER_SECOND {
         assert_eq!(refused(&mut hint, KeySource::Sent, false, 10_999), None);
     }
-    assert_eq!(
-        refused(&mut hint, KeySource::Sent, false, 10_999),
-        Some(Refusal::SoldOut)
-    );
+    assert_eq!(refused(&mut hint, KeySource::Sent, false, 10_999), Some(Refusal::SoldOut));
     let busy = Some(Refusal::Busy(375));
     assert_eq!(refused(&mut hint, KeySource::Repeated, false, 10_999), busy);
     assert_eq!(refused(&mut hint, KeySource::Known, false, 10_999), busy);
-    assert_eq!(
-        refused(&mut hint, KeySource::Sent, true, 10_999),
-        None,
-        "seen granted"
-    );
+    assert_eq!(refused(&mut hint, KeySource::Sent, true, 10_999), None, "seen granted");
     assert_eq!(refused(&mut hint, KeySource::Repeated, false, 11_000), None);
 }
 
@@ -120,13 +92,7 @@ fn who_may_have_an_order_is_asked_for_at_the_ledger_a_bounded_number_of_times() 
 fn an_order_is_sent_while_stock_lasts_or_as_the_first_of_its_batch() {
     let hint = SaleHint::new(snapshot(9, 0, 8));
     let admit = |stock: &mut NodeBudget, first| {
-        hint.admit(
-            stock,
-            KeySource::Made,
-            Quantity::ONE,
-            first,
-            UnixMillis(10_000),
-        )
+        hint.admit(stock, KeySource::Made, Quantity::ONE, first, UnixMillis(10_000))
     };
     let mut stock = NodeBudget::of(1, 1, 2);
     assert_eq!(admit(&mut stock, false), Admission::Send);
@@ -143,12 +109,7 @@ fn an_order_is_sent_while_stock_lasts_or_as_the_first_of_its_batch() {
 #[test]
 fn edges_that_ask_are_counted_and_hear_their_part_of_what_is_free() {
     let mut hint = SaleHint::new(snapshot(1_000, 0, 0));
-    let load = |weight, live_weight| NodeLoad {
-        waiting: 0,
-        room: 100_000,
-        weight,
-        live_weight,
-    };
+    let load = |weight, live_weight| NodeLoad { waiting: 0, room: 100_000, weight, live_weight };
     let edge = |n: u32| EdgeId::parse(&format!("{n:016x}")).unwrap();
     let now = UnixMillis(10_000);
     assert_eq!(hint.live_edges(now), 0);
@@ -164,31 +125,19 @@ fn edges_that_ask_are_counted_and_hear_their_part_of_what_is_free() {
     assert_eq!(budgets, [275, 275, 275, 642]);
     // What waits here comes first, and a queue with little room bounds what is granted.
     let full = |waiting, room| {
-        let load = NodeLoad {
-            waiting,
-            room,
-            ..load(1, 1)
-        };
+        let load = NodeLoad { waiting, room, ..load(1, 1) };
         let mut hint = SaleHint::new(snapshot(1_000, 0, 0));
         hint.grant(&edge(1), load, now, 0.5).budget
     };
     assert_eq!([full(0, 10), full(990, 10_000), full(0, 0)], [2, 27, 0]);
     // Nothing is promised of a sale that has nothing.
     let mut none = SaleHint::new(snapshot(9, 0, 9));
-    assert_eq!(
-        none.grant(&edge(1), load(1, 1), now, 0.5).supply,
-        Supply::SoldOut
-    );
+    assert_eq!(none.grant(&edge(1), load(1, 1), now, 0.5).supply, Supply::SoldOut);
 }
 
 #[test]
 fn queues_are_told_for_the_cluster_by_weight() {
-    let load = |weight, live_weight| NodeLoad {
-        waiting: 30,
-        room: 0,
-        weight,
-        live_weight,
-    };
+    let load = |weight, live_weight| NodeLoad { waiting: 30, room: 0, weight, live_weight };
     assert_eq!(load(1, 10).in_cluster(30), 300);
     assert_eq!(load(3, 10).in_cluster(30), 100);
     assert_eq!(load(3, 2).in_cluster(30), 30);

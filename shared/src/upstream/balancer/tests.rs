@@ -18,17 +18,13 @@ fn router(weights: &[u32], balance: Balance) -> Router {
 
 /// Picks and answers at once.
 fn served(router: &mut Router, sender: &RouteKey<'_>, now: u64) -> usize {
-    let index = router
-        .pick(sender, Tried::default(), UnixMillis(now))
-        .unwrap();
+    let index = router.pick(sender, Tried::default(), UnixMillis(now)).unwrap();
     router.report(index, AttemptOutcome::Answered, UnixMillis(now));
     index
 }
 
 fn picks(router: &mut Router, count: usize, now: u64) -> Vec<usize> {
-    (0..count)
-        .map(|_| served(router, &RouteKey::default(), now) + 1)
-        .collect()
+    (0..count).map(|_| served(router, &RouteKey::default(), now) + 1).collect()
 }
 
 fn fail(router: &mut Router, index: usize, times: usize, now: u64) {
@@ -38,10 +34,7 @@ fn fail(router: &mut Router, index: usize, times: usize, now: u64) {
 }
 
 fn from_ip(ip: &str) -> RouteKey<'static> {
-    RouteKey {
-        ip: Some(ip.parse().unwrap()),
-        ..RouteKey::default()
-    }
+    RouteKey { ip: Some(ip.parse().unwrap()), ..RouteKey::default() }
 }
 
 #[test]
@@ -74,10 +67,7 @@ fn weights_1_2_3_4_are_served_in_the_order_of_nginx() {
 
 #[test]
 fn weights_5_1_1_are_served_smoothly() {
-    assert_eq!(
-        picks(&mut router(&[5, 1, 1], Balance::RoundRobin), 7, 0),
-        [1, 1, 2, 1, 3, 1, 1]
-    );
+    assert_eq!(picks(&mut router(&[5, 1, 1], Balance::RoundRobin), 7, 0), [1, 1, 2, 1, 3, 1, 1]);
 }
 
 #[test]
@@ -85,10 +75,7 @@ fn ip_hash_sends_addresses_where_nginx_sends_them() {
     let mut router = router(&[1, 2, 3, 4], Balance::IpHash);
     assert_eq!(served(&mut router, &from_ip("127.0.0.1"), 0) + 1, 1);
     for last in [0, 1, 77, 255] {
-        assert_eq!(
-            served(&mut router, &from_ip(&format!("10.20.30.{last}")), 0) + 1,
-            3
-        );
+        assert_eq!(served(&mut router, &from_ip(&format!("10.20.30.{last}")), 0) + 1, 3);
     }
 }
 
@@ -107,26 +94,16 @@ fn a_failing_origin_rests_gets_a_single_trial_and_starts_slowly() {
     fail(&mut router, 0, 2, 1_000);
     assert_eq!(picks(&mut router, 6, 1_002), [2; 6]);
     let picked: Vec<usize> = (0..6)
-        .map(|_| {
-            router
-                .pick(&RouteKey::default(), Tried::default(), UnixMillis(3_100))
-                .unwrap()
-        })
+        .map(|_| router.pick(&RouteKey::default(), Tried::default(), UnixMillis(3_100)).unwrap())
         .collect();
     assert_eq!(picked.iter().filter(|i| **i == 0).count(), 1, "{picked:?}");
     router.report(0, AttemptOutcome::Answered, UnixMillis(3_101));
     (0..5).for_each(|_| router.report(1, AttemptOutcome::Answered, UnixMillis(3_101)));
     let share =
         |router: &mut Router, now| picks(router, 100, now).iter().filter(|i| **i == 1).count();
-    let (early, middle, late) = (
-        share(&mut router, 3_300),
-        share(&mut router, 4_100),
-        share(&mut router, 5_200),
-    );
-    assert!(
-        early < 20 && (25..=40).contains(&middle) && late == 50,
-        "{early} {middle} {late}"
-    );
+    let (early, middle, late) =
+        (share(&mut router, 3_300), share(&mut router, 4_100), share(&mut router, 5_200));
+    assert!(early < 20 && (25..=40).contains(&middle) && late == 50, "{early} {middle} {late}");
 }
 
 #[test]
@@ -135,44 +112,30 @@ fn when_all_rest_all_are_tried() {
     fail(&mut router, 0, 2, 1_000);
     fail(&mut router, 1, 2, 1_000);
     let mut tried = Tried::default();
-    let first = router
-        .pick(&RouteKey::default(), tried, UnixMillis(1_001))
-        .unwrap();
+    let first = router.pick(&RouteKey::default(), tried, UnixMillis(1_001)).unwrap();
     tried.add(first);
-    let second = router
-        .pick(&RouteKey::default(), tried, UnixMillis(1_001))
-        .unwrap();
+    let second = router.pick(&RouteKey::default(), tried, UnixMillis(1_001)).unwrap();
     tried.add(second);
     assert_ne!(first, second);
-    assert_eq!(
-        router.pick(&RouteKey::default(), tried, UnixMillis(1_001)),
-        None
-    );
+    assert_eq!(router.pick(&RouteKey::default(), tried, UnixMillis(1_001)), None);
 }
 
 #[test]
 fn a_frozen_origin_is_left_alone_within_a_second_and_asked_again_when_it_answers() {
     let mut router = router(&[1, 1], Balance::RoundRobin);
-    let frozen = router
-        .pick(&RouteKey::default(), Tried::default(), UnixMillis(1_000))
-        .unwrap();
+    let frozen = router.pick(&RouteKey::default(), Tried::default(), UnixMillis(1_000)).unwrap();
     let mut now = 1_000;
     let mut asked_last = now;
     while now < 3_000 {
         now += 10;
-        let picked = router
-            .pick(&RouteKey::default(), Tried::default(), UnixMillis(now))
-            .unwrap();
+        let picked = router.pick(&RouteKey::default(), Tried::default(), UnixMillis(now)).unwrap();
         if picked == frozen {
             asked_last = now;
         } else {
             router.report(picked, AttemptOutcome::Answered, UnixMillis(now));
         }
     }
-    assert!(
-        asked_last < 1_000 + STALL_MS + 50,
-        "asked until {asked_last}"
-    );
+    assert!(asked_last < 1_000 + STALL_MS + 50, "asked until {asked_last}");
     router.report(frozen, AttemptOutcome::Answered, UnixMillis(now));
     assert!(picks(&mut router, 10, now).iter().any(|i| i - 1 == frozen));
 }
@@ -183,9 +146,7 @@ fn a_request_leaves_a_frozen_origin_within_a_second_while_another_one_answers() 
         let mut router = router(&[1, 1], Balance::RoundRobin);
         let mut now = 1_000;
         let mut tried = Tried::default();
-        let frozen = router
-            .pick(&RouteKey::default(), tried, UnixMillis(now))
-            .unwrap();
+        let frozen = router.pick(&RouteKey::default(), tried, UnixMillis(now)).unwrap();
         tried.add(frozen);
         loop {
             now += router.silence_limit_ms(frozen);
@@ -210,46 +171,33 @@ fn a_request_leaves_a_frozen_origin_within_a_second_while_another_one_answers() 
 #[test]
 fn a_request_stays_with_an_origin_that_answers_others_and_when_all_are_silent() {
     let mut two = router(&[1, 1], Balance::RoundRobin);
-    let mut pick = |now| {
-        two.pick(&RouteKey::default(), Tried::default(), UnixMillis(now))
-            .unwrap()
-    };
+    let mut pick = |now| two.pick(&RouteKey::default(), Tried::default(), UnixMillis(now)).unwrap();
     let (first, second) = (pick(1_000), pick(1_000));
     let mut tried = Tried::default();
     tried.add(first);
     for now in (1_200..4_000).step_by(200) {
-        assert!(
-            !two.should_leave(first, tried, UnixMillis(now)),
-            "nobody else answers either"
-        );
+        assert!(!two.should_leave(first, tried, UnixMillis(now)), "nobody else answers either");
     }
     two.report(second, AttemptOutcome::Answered, UnixMillis(4_000));
     assert!(two.should_leave(first, tried, UnixMillis(4_001)));
 
     let mut slow = router(&[1, 1], Balance::RoundRobin);
-    let mut pick = |now| {
-        slow.pick(&RouteKey::default(), Tried::default(), UnixMillis(now))
-            .unwrap()
-    };
+    let mut pick =
+        |now| slow.pick(&RouteKey::default(), Tried::default(), UnixMillis(now)).unwrap();
     let first = pick(1_000);
     let (_, again) = (pick(1_000), pick(1_000));
     assert_eq!(again, first);
     for now in (1_200..4_000).step_by(200) {
         slow.report(first, AttemptOutcome::Answered, UnixMillis(now));
         slow.pick(&RouteKey::default(), tried, UnixMillis(now));
-        assert!(
-            !slow.should_leave(first, tried, UnixMillis(now)),
-            "slow for one, not silent"
-        );
+        assert!(!slow.should_leave(first, tried, UnixMillis(now)), "slow for one, not silent");
     }
 }
 
 #[test]
 fn a_request_whose_end_was_never_reported_does_not_eject_its_origin_for_ever() {
     let mut router = router(&[1, 1], Balance::RoundRobin);
-    let first = router
-        .pick(&RouteKey::default(), Tried::default(), UnixMillis(1_000))
-        .unwrap();
+    let first = router.pick(&RouteKey::default(), Tried::default(), UnixMillis(1_000)).unwrap();
     let mut asked = |until| {
         let mut now = 1_000;
         while now < until {
@@ -265,12 +213,8 @@ fn a_request_whose_end_was_never_reported_does_not_eject_its_origin_for_ever() {
 #[test]
 fn an_edge_that_slept_itself_blames_no_origin() {
     let mut router = router(&[1, 2, 3, 4], Balance::RoundRobin);
-    let mut pick = |now| {
-        router
-            .pick(&RouteKey::default(), Tried::default(), UnixMillis(now))
-            .unwrap()
-            + 1
-    };
+    let mut pick =
+        |now| router.pick(&RouteKey::default(), Tried::default(), UnixMillis(now)).unwrap() + 1;
     let before: Vec<usize> = (0..5).map(|_| pick(1_000)).collect();
     let after: Vec<usize> = (0..5).map(|_| pick(9_000)).collect();
     assert_eq!([before, after].concat(), [4, 3, 2, 4, 1, 3, 4, 2, 3, 4]);
@@ -278,19 +222,12 @@ fn an_edge_that_slept_itself_blames_no_origin() {
 
 #[test]
 fn an_origin_that_sheds_is_spared_for_a_moment_but_has_not_failed() {
-    for balance in [
-        Balance::RoundRobin,
-        Balance::LeastInFlight,
-        Balance::RandomTwo,
-    ] {
+    for balance in [Balance::RoundRobin, Balance::LeastInFlight, Balance::RandomTwo] {
         let mut router = router(&[1, 1], balance);
         router.report(0, AttemptOutcome::Shed, UnixMillis(1_000));
         assert_eq!(picks(&mut router, 10, 1_001), [2; 10]);
         router.report(1, AttemptOutcome::Shed, UnixMillis(1_001));
-        assert!(
-            picks(&mut router, 10, 1_002).contains(&1),
-            "both shed: both are asked"
-        );
+        assert!(picks(&mut router, 10, 1_002).contains(&1), "both shed: both are asked");
         assert!(picks(&mut router, 10, 1_002 + SHED_MS).contains(&1));
     }
 }
@@ -306,18 +243,10 @@ fn the_local_zone_is_asked_first_and_others_when_it_rests_or_sheds() {
     router.report(0, AttemptOutcome::Shed, UnixMillis(1_000));
     assert_eq!(picks(&mut router, 4, 1_001), [2; 4]);
     router.report(1, AttemptOutcome::Shed, UnixMillis(1_001));
-    assert_eq!(
-        picks(&mut router, 4, 1_002),
-        [3; 4],
-        "spills over when all of its own shed"
-    );
+    assert_eq!(picks(&mut router, 4, 1_002), [3; 4], "spills over when all of its own shed");
     fail(&mut router, 0, 2, 5_000);
     fail(&mut router, 1, 2, 5_000);
-    assert_eq!(
-        picks(&mut router, 4, 5_001),
-        [3; 4],
-        "and when its zone is lost"
-    );
+    assert_eq!(picks(&mut router, 4, 5_001), [3; 4], "and when its zone is lost");
     let nowhere = Router::new(table, Balance::RoundRobin, Some("north")).unwrap_err();
     assert!(nowhere.to_string().contains("east, west"), "{nowhere}");
 }
@@ -334,12 +263,7 @@ fn a_zone_that_comes_back_takes_its_load_back_slowly() {
     assert_eq!(picks(&mut router, 100, 1_001), [3; 100], "the zone is lost");
     // The trials; both are answered.
     assert_eq!(picks(&mut router, 2, 3_100), [1, 2]);
-    let mut west = |now| {
-        picks(&mut router, 100, now)
-            .iter()
-            .filter(|i| **i == 3)
-            .count()
-    };
+    let mut west = |now| picks(&mut router, 100, now).iter().filter(|i| **i == 3).count();
     let (early, middle, late) = (west(3_300), west(4_100), west(5_200));
     assert!(
         (85..=95).contains(&early) && (45..=55).contains(&middle) && late == 0,
@@ -375,29 +299,17 @@ fn a_backup_is_asked_only_when_the_others_rest() {
 
 #[test]
 fn when_one_of_five_origins_leaves_only_its_own_buyers_move() {
-    let buyers: Vec<BuyerId> = (0..10_000)
-        .map(|n| BuyerId::parse(&format!("buyer-{n}")).unwrap())
-        .collect();
+    let buyers: Vec<BuyerId> =
+        (0..10_000).map(|n| BuyerId::parse(&format!("buyer-{n}")).unwrap()).collect();
     let homes = |router: &mut Router| -> Vec<usize> {
-        let home = |buyer| {
-            served(
-                router,
-                &RouteKey {
-                    buyer: Some(buyer),
-                    ..RouteKey::default()
-                },
-                1_000,
-            )
-        };
+        let home =
+            |buyer| served(router, &RouteKey { buyer: Some(buyer), ..RouteKey::default() }, 1_000);
         buyers.iter().map(home).collect()
     };
     let mut router = router(&[1, 1, 1, 1, 4], Balance::BuyerHash);
     let before = homes(&mut router);
     let share = before.iter().filter(|home| **home == 4).count();
-    assert!(
-        (4_800..5_200).contains(&share),
-        "half of the weight has half of the buyers: {share}"
-    );
+    assert!((4_800..5_200).contains(&share), "half of the weight has half of the buyers: {share}");
     fail(&mut router, 2, 2, 1_000);
     let after = homes(&mut router);
     let moved = before.iter().zip(&after).filter(|(a, b)| a != b).count();
@@ -411,9 +323,7 @@ fn least_in_flight_fills_origins_by_their_weight() {
     let mut router = router(&[1, 2, 3, 4], Balance::LeastInFlight);
     let mut counts = [0; 4];
     for _ in 0..100 {
-        counts[router
-            .pick(&RouteKey::default(), Tried::default(), UnixMillis(0))
-            .unwrap()] += 1;
+        counts[router.pick(&RouteKey::default(), Tried::default(), UnixMillis(0)).unwrap()] += 1;
     }
     assert_eq!(counts, [10, 20, 30, 40]);
 }
@@ -424,13 +334,8 @@ fn random_two_prefers_the_less_loaded_and_follows_the_weights() {
     let mut counts = [0; 2];
     for n in 0..400_u32 {
         let chance = [f64::from(n % 20) / 20.0, f64::from(n % 7) / 7.0];
-        let sender = RouteKey {
-            chance,
-            ..RouteKey::default()
-        };
-        counts[router
-            .pick(&sender, Tried::default(), UnixMillis(0))
-            .unwrap()] += 1;
+        let sender = RouteKey { chance, ..RouteKey::default() };
+        counts[router.pick(&sender, Tried::default(), UnixMillis(0)).unwrap()] += 1;
     }
     assert!((95..=105).contains(&counts[0]), "{counts:?}");
 }
@@ -440,41 +345,20 @@ fn a_wrong_table_is_refused_in_words() {
     let error = |rows| Router::new(rows, Balance::RoundRobin, None).unwrap_err();
     let row = OriginRow::new;
     assert_eq!(error(vec![]), TableError::Empty);
-    assert!(matches!(
-        error(vec![row("http://a", 0)]),
-        TableError::Weight(_)
-    ));
-    assert!(matches!(
-        error(vec![row("http://a/", 1)]),
-        TableError::Url(_)
-    ));
-    assert!(matches!(
-        error(vec![row("127.0.0.1:3001", 1)]),
-        TableError::Url(_)
-    ));
-    assert!(matches!(
-        error(vec![row("http://a", 1), row("http://a", 1)]),
-        TableError::Twice(_)
-    ));
-    let only_backup = OriginRow {
-        backup: true,
-        ..row("http://a", 1)
-    };
+    assert!(matches!(error(vec![row("http://a", 0)]), TableError::Weight(_)));
+    assert!(matches!(error(vec![row("http://a/", 1)]), TableError::Url(_)));
+    assert!(matches!(error(vec![row("127.0.0.1:3001", 1)]), TableError::Url(_)));
+    assert!(matches!(error(vec![row("http://a", 1), row("http://a", 1)]), TableError::Twice(_)));
+    let only_backup = OriginRow { backup: true, ..row("http://a", 1) };
     assert_eq!(error(vec![only_backup]), TableError::OnlyBackups);
-    let never = OriginRow {
-        fail_timeout_ms: 0,
-        ..row("http://a", 1)
-    };
+    let never = OriginRow { fail_timeout_ms: 0, ..row("http://a", 1) };
     assert!(matches!(error(vec![never]), TableError::Health(_)));
     let in_zone = |url: &'static str, zone: &str, backup| OriginRow {
         zone: Some(zone.to_owned()),
         backup,
         ..row(url, 1)
     };
-    assert!(matches!(
-        error(vec![in_zone("http://a", "", false)]),
-        TableError::ZoneName(_)
-    ));
+    assert!(matches!(error(vec![in_zone("http://a", "", false)]), TableError::ZoneName(_)));
     let zoned = |rows| {
         let wrong = Router::new(rows, Balance::RoundRobin, Some("north")).unwrap_err();
         wrong.to_string()

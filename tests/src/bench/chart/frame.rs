@@ -96,13 +96,9 @@ mod tests {
 
     #[test]
     fn a_scale_ends_at_a_round_number_that_holds_all() {
-        for (most, end) in [
-            (0.7, 1.0),
-            (1.0, 1.0),
-            (13.0, 20.0),
-            (480.0, 500.0),
-            (5_001.0, 10_000.0),
-        ] {
+        for (most, end) in
+            [(0.7, 1.0), (1.0, 1.0), (13.0, 20.0), (480.0, 500.0), (5_001.0, 10_000.0)]
+        {
             assert!((top(most) - end).abs() < 1e-9, "{most}");
         }
     }

@@ -16,10 +16,7 @@ pub(super) fn svg(report: &BenchReport) -> Option<String> {
     let title = "Time of an order at an offered load (open loop, one origin)";
     let mut frame = ChartFrame::new(HEIGHT, title);
     let [left, right, top, bottom] = PLOT;
-    let (low, high) = (
-        least.log10().floor(),
-        most.log10().ceil().max(least.log10().floor() + 1.0),
-    );
+    let (low, high) = (least.log10().floor(), most.log10().ceil().max(least.log10().floor() + 1.0));
     let y = |ms: f64| bottom - (bottom - top) * (ms.log10() - low) / (high - low);
     let x = |rate: f64| left + (right - left) * rate / most_rate;
     for decade in (low as i32)..=(high as i32) {
@@ -42,25 +39,12 @@ pub(super) fn svg(report: &BenchReport) -> Option<String> {
     for (row, (service, quantile, class)) in curves.into_iter().enumerate() {
         let of = points.iter().filter(|point| point.service == service);
         let value = |point: &Point| {
-            if quantile == "p99" {
-                point.p99
-            } else {
-                point.p50
-            }
+            if quantile == "p99" { point.p99 } else { point.p50 }
         };
-        frame.curve(
-            class,
-            of.map(|point| (x(point.rate), y(value(point).max(least)))),
-        );
+        frame.curve(class, of.map(|point| (x(point.rate), y(value(point).max(least)))));
         let at = left + 190.0 * row as f64;
         frame.curve(class, [(at, HEIGHT - 24.0), (at + 28.0, HEIGHT - 24.0)]);
-        frame.text(
-            at + 36.0,
-            HEIGHT - 19.0,
-            "",
-            "start",
-            &format!("{quantile} of {service}"),
-        );
+        frame.text(at + 36.0, HEIGHT - 19.0, "", "start", &format!("{quantile} of {service}"));
     }
     frame.text(right, 30.0, "s", "end", "logarithmic scale");
     Some(frame.finish())
@@ -68,8 +52,7 @@ pub(super) fn svg(report: &BenchReport) -> Option<String> {
 
 fn range(points: &[Point]) -> Option<(f64, f64)> {
     let all = points.iter().flat_map(|point| [point.p50, point.p99]);
-    let (least, most) = all.fold((f64::MAX, 0.0), |(least, most), ms| {
-        (ms.min(least), ms.max(most))
-    });
+    let (least, most) =
+        all.fold((f64::MAX, 0.0), |(least, most), ms| (ms.min(least), ms.max(most)));
     (most > 0.0).then(|| (least.max(0.01), most))
 }

@@ -46,20 +46,10 @@ pub fn all(report: &BenchReport) -> Vec<Picture> {
             "M10",
             growth::svg(report),
         ),
-        (
-            "bench-soak.svg",
-            "p99 over the ten minutes of the soak",
-            "M11",
-            soak::svg(report),
-        ),
+        ("bench-soak.svg", "p99 over the ten minutes of the soak", "M11", soak::svg(report)),
     ];
     let picture = |(file, alt, measure, svg): (_, _, _, Option<String>)| {
-        svg.map(|svg| Picture {
-            file,
-            alt,
-            measure,
-            svg,
-        })
+        svg.map(|svg| Picture { file, alt, measure, svg })
     };
     made.into_iter().filter_map(picture).collect()
 }

@@ -18,10 +18,7 @@ const BAR: f64 = 26.0;
 pub(super) fn svg(report: &BenchReport) -> Option<String> {
     let row = |what: &str, part: &str| {
         let name = format!("{what}-{part}");
-        report
-            .measures
-            .iter()
-            .find(|row| row.id == "M9" && row.row == name)
+        report.measures.iter().find(|row| row.id == "M9" && row.row == name)
     };
     let bars = [
         ("a sold ticket", "lastseat", "ticket", true),
@@ -30,13 +27,8 @@ pub(super) fn svg(report: &BenchReport) -> Option<String> {
         ("", "S2 behind tuned nginx", "refusal", false),
     ];
     let value = |row: &BenchRow, ours: bool| if ours { row.ours } else { row.peer };
-    let sums = bars
-        .iter()
-        .map(|(.., what, ours)| value(row(what, "all")?, *ours));
-    let most = sums
-        .collect::<Option<Vec<f64>>>()?
-        .into_iter()
-        .fold(0.0, f64::max);
+    let sums = bars.iter().map(|(.., what, ours)| value(row(what, "all")?, *ours));
+    let most = sums.collect::<Option<Vec<f64>>>()?.into_iter().fold(0.0, f64::max);
     let scale = (RIGHT - LEFT) / top(most);
     let mut frame = ChartFrame::new(300.0, "Processor time of all processes, in microseconds");
     let mut y = 52.0;
@@ -48,9 +40,7 @@ pub(super) fn svg(report: &BenchReport) -> Option<String> {
         frame.text(LEFT - 10.0, y + 18.0, "s", "end", stack);
         let (mut x, mut sum) = (LEFT, 0.0);
         for (part, class, _) in PARTS {
-            let us = row(what, part)
-                .and_then(|row| value(row, ours))
-                .unwrap_or(0.0);
+            let us = row(what, part).and_then(|row| value(row, ours)).unwrap_or(0.0);
             frame.bar(class, x, y, us * scale, BAR);
             (x, sum) = (x + us * scale, sum + us);
         }

@@ -30,9 +30,6 @@ pub(super) fn svg(report: &BenchReport) -> Option<String> {
             &format!("{:.0} s", point.seconds),
         );
     }
-    frame.curve(
-        "ours",
-        points.iter().map(|point| (x(point.seconds), y(point.p99))),
-    );
+    frame.curve("ours", points.iter().map(|point| (x(point.seconds), y(point.p99))));
     Some(frame.finish())
 }

@@ -61,13 +61,7 @@ impl Answer {
             }
             (false, None) => bail!("an answer {status} without the length of its body"),
         };
-        let found = Self {
-            status,
-            by,
-            closes,
-            body,
-            length: end,
-        };
+        let found = Self { status, by, closes, body, length: end };
         Ok((read.len() >= end).then_some(found))
     }
 
@@ -101,10 +95,7 @@ fn chunks(read: &[u8], mut at: usize) -> Result<Option<Chunks>> {
         let Some(mark) = read.get(ends..ends.saturating_add(2)) else {
             return Ok(None);
         };
-        ensure!(
-            mark == b"\r\n",
-            "a chunk without an end (or trailers, which nobody here sends)"
-        );
+        ensure!(mark == b"\r\n", "a chunk without an end (or trailers, which nobody here sends)");
         at = ends + 2;
         if size == 0 {
             return Ok(Some((found, at)));
@@ -136,10 +127,7 @@ mod tests {
             assert_eq!(answer.body(more.as_bytes(), &mut joined), body.as_bytes());
         }
         let answer = Answer::find(PLAIN.as_bytes()).unwrap().unwrap();
-        assert_eq!(
-            (answer.by, answer.closes),
-            (Some(AnsweringTier::Ledger), false)
-        );
+        assert_eq!((answer.by, answer.closes), (Some(AnsweringTier::Ledger), false));
         assert!(Answer::find(CHUNKED.as_bytes()).unwrap().unwrap().closes);
     }
 

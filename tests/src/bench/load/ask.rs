@@ -42,10 +42,7 @@ impl BenchAsk {
             "POST /v1/sales/{sale}/orders HTTP/1.1\r\nhost: bench\r\ncontent-type: \
              application/json\r\n{IDEMPOTENCY_KEY}: "
         );
-        Self::Orders {
-            buyers: Buyers::new(seed),
-            head: head.into_bytes(),
-        }
+        Self::Orders { buyers: Buyers::new(seed), head: head.into_bytes() }
     }
 
     /// Writes request `number` behind what `out` has.
@@ -104,10 +101,7 @@ mod tests {
             let text = String::from_utf8(out).unwrap();
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             assert!(head.ends_with(&format!("content-length: {}", body.len())));
-            assert_eq!(
-                body,
-                format!(r#"{{"buyer":"buyer-{number}","quantity":1}}"#)
-            );
+            assert_eq!(body, format!(r#"{{"buyer":"buyer-{number}","quantity":1}}"#));
         }
     }
 
@@ -115,10 +109,7 @@ mod tests {
     fn a_fault_of_a_peer_is_neither_a_ticket_nor_a_refusal() {
         let heard = |status, body: &str| BenchAsk::Tickets.observe(0, status, body.as_bytes());
         assert_eq!(heard(200, r#"{"code":1,"msg":"ok"}"#), LastReply::Granted);
-        assert_eq!(
-            heard(200, r#"{"code":-1,"msg":"sold out"}"#),
-            LastReply::Refused
-        );
+        assert_eq!(heard(200, r#"{"code":-1,"msg":"sold out"}"#), LastReply::Refused);
         assert!(matches!(heard(502, "Bad Gateway"), LastReply::Wrong(_)));
         assert!(matches!(heard(200, "{}"), LastReply::Wrong(_)));
     }

@@ -132,10 +132,7 @@ impl State {
             });
         }
         // When nobody waits, those who are still asking have connections of their own.
-        let nap = self
-            .waiting
-            .next_at()
-            .map(|at| at.saturating_duration_since(now));
+        let nap = self.waiting.next_at().map(|at| at.saturating_duration_since(now));
         nap.map_or(Next::Done, |nap| Next::Nap(nap.min(NAP_MAX)))
     }
 
@@ -171,10 +168,7 @@ impl State {
         self.tally.settle(turn.buyer, OrderOutcome::Open);
         self.tally.fail(|| why);
         if again && self.retries {
-            let turn = WaitingTurn {
-                repeated: true,
-                ..turn
-            };
+            let turn = WaitingTurn { repeated: true, ..turn };
             self.wait(turn, REPEAT_AFTER_MS, now);
         } else if again {
             self.tally.unknown.push(turn.buyer);
@@ -187,8 +181,7 @@ impl State {
             let until = now + Duration::from_millis(u64::from(wait_ms));
             self.waiting.push(until, turn);
         } else {
-            self.tally
-                .fail(|| format!("gave up after {ATTEMPTS_MAX} attempts"));
+            self.tally.fail(|| format!("gave up after {ATTEMPTS_MAX} attempts"));
         }
     }
 }
@@ -268,9 +261,7 @@ async fn run(load: &CrowdLoad, pace: Pace, first: u32) -> Result<BenchTally> {
 
 /// So many requests are sent in `time`.
 fn requests(rate: u32, time: Duration) -> Result<u32> {
-    Ok(u32::try_from(
-        u128::from(rate) * time.as_micros() / 1_000_000,
-    )?)
+    Ok(u32::try_from(u128::from(rate) * time.as_micros() / 1_000_000)?)
 }
 
 /// One request of one connection. No borrow of the state is held while it waits.
@@ -295,9 +286,7 @@ async fn ask_for(
         Err(error) => Err(error),
     };
     let failed = heard.is_err();
-    state
-        .borrow_mut()
-        .observe(turn, heard, sent, ask.is_idempotent());
+    state.borrow_mut().observe(turn, heard, sent, ask.is_idempotent());
     if failed {
         // Whoever does not answer is not asked in a busy loop.
         tokio::time::sleep(NAP_MAX).await;
@@ -384,10 +373,7 @@ mod tests {
     }
 
     fn same() -> BenchAsk {
-        BenchAsk::Same {
-            request: b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(),
-            status: 200,
-        }
+        BenchAsk::Same { request: b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(), status: 200 }
     }
 
     /// A server that stands still for half of a second delays everything that was meant for that
@@ -399,12 +385,7 @@ mod tests {
         let address = server(stall_at, stall).await;
         let load = CrowdLoad::new(address, same(), 2, Pace::Rate(400, time));
         let open = send(&load).await.unwrap();
-        assert_eq!(
-            (open.answers(), open.errors),
-            (400, 0),
-            "{:?}",
-            open.samples
-        );
+        assert_eq!((open.answers(), open.errors), (400, 0), "{:?}", open.samples);
         let slow = |tally: &BenchTally| {
             tally
                 .latency
@@ -415,20 +396,13 @@ mod tests {
         };
         // 400 ms of the stall lie more than 100 ms before its end: 160 requests were meant for
         // them.
-        assert!(
-            (150..=400).contains(&slow(&open)),
-            "{} were slow",
-            slow(&open)
-        );
+        assert!((150..=400).contains(&slow(&open)), "{} were slow", slow(&open));
         assert!(open.latency.max() >= 450_000, "{}", open.latency.max());
 
         let address = server(stall_at, stall).await;
         let load = CrowdLoad::new(address, same(), 2, Pace::AsFastAsItGoes(time));
         let closed = send(&load).await.unwrap();
-        assert!(
-            closed.answers() > 100 && slow(&closed) < 10,
-            "a closed loop omits them"
-        );
+        assert!(closed.answers() > 100 && slow(&closed) < 10, "a closed loop omits them");
     }
 
     #[tokio::test]
@@ -439,10 +413,7 @@ mod tests {
         assert_eq!(send(&load).await.unwrap().winners(), 1_000);
         let tally = send(&warm).await.unwrap();
         assert_eq!((tally.granted, tally.errors, tally.opened), (1_000, 0, 7));
-        assert!(
-            tally.winners() > 1_000,
-            "those of the warm-up count for the audit"
-        );
+        assert!(tally.winners() > 1_000, "those of the warm-up count for the audit");
     }
 
     #[tokio::test]

@@ -44,11 +44,7 @@ impl Pacer {
                 permits.add_permits((gone - before) as usize);
             }
         });
-        Self {
-            due,
-            stop,
-            thread: Some(thread),
-        }
+        Self { due, stop, thread: Some(thread) }
     }
 }
 

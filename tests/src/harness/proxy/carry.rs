@@ -50,10 +50,7 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     for stream in [&client, &server] {
         let _ = stream.set_nodelay(true);
     }
-    let line = Line {
-        shared: Arc::clone(&shared),
-        deaf: AtomicBool::default(),
-    };
+    let line = Line { shared: Arc::clone(&shared), deaf: AtomicBool::default() };
     let whole = {
         let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
         tokio::select! {
@@ -142,11 +139,7 @@ impl Line {
                 LinkFault::Delay(late) => late,
                 _ => Duration::ZERO,
             };
-            let parcel = Parcel {
-                due: Instant::now() + late,
-                bytes: bytes.to_vec(),
-                then_cut,
-            };
+            let parcel = Parcel { due: Instant::now() + late, bytes: bytes.to_vec(), then_cut };
             if send.send(parcel).await.is_err() {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }

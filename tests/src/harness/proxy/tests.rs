@@ -129,10 +129,7 @@ async fn a_connection_is_cut_after_so_many_bytes_in_the_middle_of_them() {
     let mut stream = connect(&proxy).await;
     assert_eq!(say(&mut stream, "abc\n").await.unwrap(), "abc\n");
     let said = say(&mut stream, "defgh\n").await;
-    assert!(
-        said.is_err() || !said.unwrap().contains('\n'),
-        "the line was cut in two"
-    );
+    assert!(said.is_err() || !said.unwrap().contains('\n'), "the line was cut in two");
     assert_eq!(proxy.counts().to_server, 7);
     assert_eq!(lines.load(Ordering::Relaxed), 1);
 }
@@ -145,11 +142,7 @@ async fn a_reply_is_lost_after_its_request_arrived_and_other_replies_are_not() {
         (AfterFault::Keep, io::ErrorKind::TimedOut),
     ] {
         let before = lines.load(Ordering::Relaxed);
-        proxy.lose(LostLink {
-            to: b"EVALSHA".to_vec(),
-            times: 1,
-            then,
-        });
+        proxy.lose(LostLink { to: b"EVALSHA".to_vec(), times: 1, then });
         let mut stream = connect(&proxy).await;
         assert_eq!(say(&mut stream, "PING\n").await.unwrap(), "PING\n");
         // In two pieces, as TCP may deliver it.

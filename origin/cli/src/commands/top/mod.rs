@@ -102,11 +102,7 @@ struct Top {
 
 impl Top {
     fn view<'a>(&'a self, now: &'a ClusterStatus) -> View<'a> {
-        View {
-            now,
-            before: self.before.as_ref(),
-            sale: self.sale.as_deref(),
-        }
+        View { now, before: self.before.as_ref(), sale: self.sale.as_deref() }
     }
 
     fn next_sale(&mut self) {

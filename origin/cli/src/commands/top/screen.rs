@@ -88,17 +88,9 @@ impl<'a> View<'a> {
     /// One line, for a pipe.
     pub(super) fn line(&self) -> String {
         let now = self.now;
-        let live = now
-            .nodes
-            .iter()
-            .filter(|n| n.health == Health::Live)
-            .count();
+        let live = now.nodes.iter().filter(|n| n.health == Health::Live).count();
         let queue: u64 = now.nodes.iter().map(|node| node.status.queue).sum();
-        let worst = now
-            .nodes
-            .iter()
-            .filter_map(|n| n.status.commit_us.p99)
-            .max();
+        let worst = now.nodes.iter().filter_map(|n| n.status.commit_us.p99).max();
         let mut text = Rfc3339(now.at).to_string();
         match self.sale() {
             Some(sale) => {
@@ -124,11 +116,7 @@ impl<'a> View<'a> {
     /// The whole picture.
     pub(super) fn lines(&self) -> Vec<Line> {
         let now = self.now;
-        let live = now
-            .nodes
-            .iter()
-            .filter(|n| n.health == Health::Live)
-            .count();
+        let live = now.nodes.iter().filter(|n| n.health == Health::Live).count();
         let mut lines = vec![Line::new(
             TextStyle::Head,
             format!(
@@ -159,27 +147,18 @@ impl<'a> View<'a> {
     fn sale_lines(&self, sale: &SaleStatus, lines: &mut Vec<Line>) {
         let audit = match sale.audit() {
             Some(audit) if audit.ok => format!("   audit {} clean", Rfc3339(audit.at)),
-            Some(audit) => format!(
-                "   AUDIT {}: {} differences",
-                Rfc3339(audit.at),
-                audit.differences
-            ),
+            Some(audit) => {
+                format!("   AUDIT {}: {} differences", Rfc3339(audit.at), audit.differences)
+            }
             None => String::new(),
         };
         let good = sale.adds_up() && sale.audit().is_none_or(|audit| audit.ok);
-        let look = if good {
-            TextStyle::Good
-        } else {
-            TextStyle::Bad
-        };
+        let look = if good { TextStyle::Good } else { TextStyle::Bad };
         let text = format!("{}   {}{audit}", sale.sale, equation(sale));
         lines.push(Line::new(look, text));
         lines.push(Line::plain(bar(sale)));
         lines.push(Line::plain(String::new()));
-        let head = format!(
-            "{:<24}{:>14}{:>12}{:>10}",
-            "", "total", "per second", "share"
-        );
+        let head = format!("{:<24}{:>14}{:>12}{:>10}", "", "total", "per second", "share");
         lines.push(Line::new(TextStyle::Head, head));
         let asked = sale.funnel().asked;
         for (name, count) in STAGES {
@@ -209,12 +188,7 @@ impl<'a> View<'a> {
             "faults"
         );
         lines.push(Line::new(TextStyle::Head, head));
-        let rates: Vec<f64> = self
-            .now
-            .nodes
-            .iter()
-            .map(|node| self.node_rate(node))
-            .collect();
+        let rates: Vec<f64> = self.now.nodes.iter().map(|node| self.node_rate(node)).collect();
         let all: f64 = rates.iter().sum();
         for (node, rate) in self.now.nodes.iter().zip(&rates) {
             let share = match all > 0.0 {
@@ -228,8 +202,7 @@ impl<'a> View<'a> {
                 word(node.health),
                 format!("{share} / {:.1} %", node.weight_share * 100.0),
                 status.queue,
-                pair(&status.batch_orders, |n| n
-                    .map_or_else(|| "-".to_owned(), |n| n.to_string())),
+                pair(&status.batch_orders, |n| n.map_or_else(|| "-".to_owned(), |n| n.to_string())),
                 pair(&status.commit_us, time),
                 time(status.order_us.p99),
                 status.connections,
@@ -311,10 +284,7 @@ const fn word(health: Health) -> &'static str {
 }
 
 fn timeline_event(happening: &TimelineEvent) -> Line {
-    let (sale, node) = (
-        happening.sale.as_deref().unwrap_or("?"),
-        happening.node.unwrap_or(0),
-    );
+    let (sale, node) = (happening.sale.as_deref().unwrap_or("?"), happening.node.unwrap_or(0));
     let text = match happening.kind {
         TimelineEventKind::Opened => format!("{sale} opened"),
         TimelineEventKind::Paused => format!("{sale} paused"),

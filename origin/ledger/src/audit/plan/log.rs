@@ -74,11 +74,7 @@ impl Draft<'_> {
                  have not read so far never will; bring what they feed up to date with lastseat \
                  orders export"
             ));
-        } else if self
-            .recount
-            .look
-            .number("acked_seq")
-            .is_some_and(|acked| acked < state.acked_seq)
+        } else if self.recount.look.number("acked_seq").is_some_and(|acked| acked < state.acked_seq)
         {
             self.note(format!(
                 "entries up to {} are gone from the log and count as acknowledged from now on. \
@@ -107,10 +103,10 @@ impl Draft<'_> {
         // What gives tickets back comes first, so that no entry says that too many were taken.
         let mut told: Vec<_> = target.told.iter().collect();
         told.sort_by_key(|(_, order)| order.state.takes());
-        events.extend(told.into_iter().map(|(id, order)| Event::Restored {
-            id: id.clone(),
-            order: order.clone(),
-        }));
+        events.extend(
+            told.into_iter()
+                .map(|(id, order)| Event::Restored { id: id.clone(), order: order.clone() }),
+        );
         events
     }
 }

@@ -129,12 +129,7 @@ impl RepairPlan {
 /// The guard of a plan, where the sale has all four of these numbers.
 fn expects(look: &SaleRead) -> Option<[String; 4]> {
     let number = |name| look.number(name).map(|n: u64| n.to_string());
-    Some([
-        number("commit_seq")?,
-        number("version")?,
-        number("held")?,
-        number("confirmed")?,
-    ])
+    Some([number("commit_seq")?, number("version")?, number("held")?, number("confirmed")?])
 }
 
 impl Draft<'_> {
@@ -162,21 +157,13 @@ impl Draft<'_> {
                 self.why_not(format!("key :{} cannot be read: {error}", PARTS[part]));
             }
         }
-        let foreign = [
-            &recount.foreign_records,
-            &recount.tallies.foreign,
-            &recount.holds.foreign,
-        ];
+        let foreign = [&recount.foreign_records, &recount.tallies.foreign, &recount.holds.foreign];
         if foreign.iter().any(|foreign| foreign.more > 0) || recount.log.bad > super::log::BAD_MAX {
             self.why_not(
                 "there are more foreign names than a plan removes; restore a backup".into(),
             );
         }
-        if recount
-            .look
-            .number("format")
-            .is_some_and(|format| format != 1)
-        {
+        if recount.look.number("format").is_some_and(|format| format != 1) {
             self.why_not(
                 "the sale has a format of another lastseat; plan its repair with that one".into(),
             );
@@ -230,9 +217,7 @@ impl Draft<'_> {
         if look.reads(SALE) && look.text("state").as_deref() == Some("open") {
             self.push(&["HSET", &self.key(SALE), "state", "paused"]);
         }
-        self.plan
-            .commands
-            .extend(aside.into_iter().chain(log).chain(planes));
+        self.plan.commands.extend(aside.into_iter().chain(log).chain(planes));
         self.write_sale(&state, &count);
     }
 
@@ -298,10 +283,7 @@ impl Draft<'_> {
                 set.insert(buyer.to_string(), tickets.to_string());
             }
         }
-        let none = tallies
-            .taken
-            .keys()
-            .filter(|b| !count.buyers.contains_key(*b));
+        let none = tallies.taken.keys().filter(|b| !count.buyers.contains_key(*b));
         gone.extend(none.map(|buyer| buyer.as_str().as_bytes().to_vec()));
         if self.recount.counts_ended() {
             for (buyer, orders) in &count.ended {
@@ -309,10 +291,7 @@ impl Draft<'_> {
                     set.insert(format!("{ENDED}{buyer}"), orders.to_string());
                 }
             }
-            let none = tallies
-                .ended
-                .keys()
-                .filter(|b| !count.ended.contains_key(*b));
+            let none = tallies.ended.keys().filter(|b| !count.ended.contains_key(*b));
             gone.extend(none.map(|buyer| format!("{ENDED}{buyer}").into_bytes()));
         }
         gone.sort();

@@ -138,19 +138,12 @@ impl Draft<'_> {
 
     fn refuse_oversold(&mut self, taken: u64, capacity: u32, target: &Target) {
         let over = taken - u64::from(capacity);
-        let taking = target
-            .orders
-            .iter()
-            .filter(|(_, order)| order.state.takes());
+        let taking = target.orders.iter().filter(|(_, order)| order.state.takes());
         let mut last: Vec<(UnixMillis, &OrderId)> =
             taking.map(|(id, order)| (order.created_at, id)).collect();
         last.sort();
-        let names: Vec<String> = last
-            .iter()
-            .rev()
-            .map(|(_, id)| id.to_string())
-            .take(NAMED)
-            .collect();
+        let names: Vec<String> =
+            last.iter().rev().map(|(_, id)| id.to_string()).take(NAMED).collect();
         self.why_not(format!(
             "orders have {over} tickets more than the {capacity} that exist, and a plan does not \
              decide who goes \
@@ -171,18 +164,12 @@ impl Draft<'_> {
 
     /// Writes what differs of the sale, with a new version, so that older hints end; counters last.
     pub(super) fn write_sale(&mut self, state: &State, count: &OrderCount) {
-        let mut fields = vec![
-            ("state", state.state.to_string()),
-            ("version", state.version.to_string()),
-        ];
+        let mut fields =
+            vec![("state", state.state.to_string()), ("version", state.version.to_string())];
         fields.extend(self.fields(state, count));
         let key = self.key(SALE);
         let mut words = vec!["HSET", key.as_str()];
-        words.extend(
-            fields
-                .iter()
-                .flat_map(|(name, value)| [*name, value.as_str()]),
-        );
+        words.extend(fields.iter().flat_map(|(name, value)| [*name, value.as_str()]));
         self.push(&words);
     }
 

@@ -48,9 +48,7 @@ pub(super) async fn read(
     }
     let page = page(app.sales.ledger(), &sale, wanted.from, limit).await;
     let page = page.and_then(|found| app.sales.there(&sale, found));
-    response::found(page, Refusal::UnknownSale, |lines| {
-        response::text(NDJSON, lines)
-    })
+    response::found(page, Refusal::UnknownSale, |lines| response::text(NDJSON, lines))
 }
 
 async fn page(
@@ -69,8 +67,7 @@ async fn page(
                 break;
             }
             for line in event_line::export(sale, entry) {
-                line.write_to(&mut lines)
-                    .map_err(|e| Fault::Corrupt(e.to_string()))?;
+                line.write_to(&mut lines).map_err(|e| Fault::Corrupt(e.to_string()))?;
                 count += 1;
             }
         }

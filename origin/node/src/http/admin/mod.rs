@@ -28,10 +28,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
     };
     Router::new()
         .route("/v1/admin/sales", get(list))
-        .route(
-            "/v1/admin/sales/{sale}",
-            get(show).put(create).patch(change::terms),
-        )
+        .route("/v1/admin/sales/{sale}", get(show).put(create).patch(change::terms))
         .route("/v1/admin/sales/{sale}/open", state(SaleState::Open))
         .route("/v1/admin/sales/{sale}/pause", state(SaleState::Paused))
         .route("/v1/admin/sales/{sale}/close", state(SaleState::Closed))
@@ -122,7 +119,5 @@ async fn audit(_: Operator, State(app): State<Arc<App>>, OfSale(sale): OfSale) -
         // A node publishes its audits with the sales that it serves.
         let _ = app.sales.snapshot(&sale).await;
     }
-    response::found(asked, Refusal::UnknownSale, |report| {
-        response::json(StatusCode::OK, &report)
-    })
+    response::found(asked, Refusal::UnknownSale, |report| response::json(StatusCode::OK, &report))
 }

@@ -35,31 +35,11 @@ const ASSETS: [Asset; 7] = [
         media_type: "text/css; charset=utf-8",
         text: include_str!("style.css"),
     },
-    Asset {
-        path: "/dashboard/app.js",
-        media_type: JAVASCRIPT,
-        text: include_str!("app.js"),
-    },
-    Asset {
-        path: "/dashboard/stream.js",
-        media_type: JAVASCRIPT,
-        text: include_str!("stream.js"),
-    },
-    Asset {
-        path: "/dashboard/view.js",
-        media_type: JAVASCRIPT,
-        text: include_str!("view.js"),
-    },
-    Asset {
-        path: "/dashboard/chart.js",
-        media_type: JAVASCRIPT,
-        text: include_str!("chart.js"),
-    },
-    Asset {
-        path: "/dashboard/rates.js",
-        media_type: JAVASCRIPT,
-        text: include_str!("rates.js"),
-    },
+    Asset { path: "/dashboard/app.js", media_type: JAVASCRIPT, text: include_str!("app.js") },
+    Asset { path: "/dashboard/stream.js", media_type: JAVASCRIPT, text: include_str!("stream.js") },
+    Asset { path: "/dashboard/view.js", media_type: JAVASCRIPT, text: include_str!("view.js") },
+    Asset { path: "/dashboard/chart.js", media_type: JAVASCRIPT, text: include_str!("chart.js") },
+    Asset { path: "/dashboard/rates.js", media_type: JAVASCRIPT, text: include_str!("rates.js") },
 ];
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 

@@ -35,10 +35,7 @@ where
         if let Some(node) = &self.node {
             // A number where it is one, as everywhere else.
             let number = node.parse::<u64>().map(Value::from);
-            line.insert(
-                "node".to_owned(),
-                number.unwrap_or_else(|_| node.clone().into()),
-            );
+            line.insert("node".to_owned(), number.unwrap_or_else(|_| node.clone().into()));
         }
         event.record(&mut Fields(&mut line));
         for span in context.event_scope().into_iter().flatten() {

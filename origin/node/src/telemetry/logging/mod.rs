@@ -85,10 +85,7 @@ pub fn start(format: LogFormat, node: Option<String>) -> Log {
             json.with_filter(targets).boxed()
         }
     };
-    tracing_subscriber::registry()
-        .with(lines)
-        .with(spans)
-        .init();
+    tracing_subscriber::registry().with(lines).with(spans).init();
     if let Some(Err(e)) = parsed {
         tracing::warn!("LASTSEAT_LOG or RUST_LOG is not understood ({e}); logging at info");
     }
@@ -115,12 +112,9 @@ impl Log {
 fn collector_is_named() -> bool {
     let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.is_empty());
     let off = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value == "true");
-    !off && [
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-    ]
-    .into_iter()
-    .any(set)
+    !off && ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+        .into_iter()
+        .any(set)
 }
 
 #[cfg(not(feature = "otlp"))]

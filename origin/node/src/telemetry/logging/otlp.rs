@@ -91,11 +91,7 @@ fn provider(node: Option<&str>) -> Result<SdkTracerProvider, String> {
 
 /// Makes `span` a part of the trace that its request names.
 pub(crate) fn follow(span: &Span, trace: &TraceParent) {
-    let flags = if trace.is_sampled() {
-        TraceFlags::SAMPLED
-    } else {
-        TraceFlags::NOT_SAMPLED
-    };
+    let flags = if trace.is_sampled() { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
     let sender = SpanContext::new(
         trace.trace_id().0.into(),
         trace.parent_id().into(),
@@ -121,18 +117,13 @@ struct SpanClient {
 
 impl SpanClient {
     fn start() -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         // It ends with the process: the last spans are sent when everything else has ended.
         std::thread::Builder::new()
             .name("spans".to_owned())
             .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
-        Ok(Self {
-            client: https_client::client(true)?,
-            runtime: handle,
-        })
+        Ok(Self { client: https_client::client(true)?, runtime: handle })
     }
 }
 

@@ -26,11 +26,7 @@ impl Histogram {
     #[must_use]
     pub fn new(bounds: &'static [u64]) -> Self {
         let buckets = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-        Self {
-            bounds,
-            buckets,
-            sum: AtomicU64::new(0),
-        }
+        Self { bounds, buckets, sum: AtomicU64::new(0) }
     }
 
     /// Counts one value.
@@ -50,11 +46,7 @@ impl Histogram {
     pub fn reading(&self) -> Reading {
         Reading {
             bounds: self.bounds,
-            buckets: self
-                .buckets
-                .iter()
-                .map(|bucket| bucket.load(Ordering::Relaxed))
-                .collect(),
+            buckets: self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect(),
             sum: self.sum.load(Ordering::Relaxed),
         }
     }
@@ -79,13 +71,10 @@ impl Reading {
     /// For each bound, how many values were not above it.
     pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
         let mut below = 0;
-        self.bounds
-            .iter()
-            .zip(&self.buckets)
-            .map(move |(bound, count)| {
-                below += count;
-                (*bound, below)
-            })
+        self.bounds.iter().zip(&self.buckets).map(move |(bound, count)| {
+            below += count;
+            (*bound, below)
+        })
     }
 
     /// What was counted since `earlier`.
@@ -94,9 +83,7 @@ impl Reading {
         let buckets = self.buckets.iter().zip(&earlier.buckets);
         Self {
             bounds: self.bounds,
-            buckets: buckets
-                .map(|(now, then)| now.saturating_sub(*then))
-                .collect(),
+            buckets: buckets.map(|(now, then)| now.saturating_sub(*then)).collect(),
             sum: self.sum.saturating_sub(earlier.sum),
         }
     }

@@ -193,36 +193,16 @@ impl Counters {
                 "Order requests that reached this node.",
                 &self.orders_received,
             ),
-            (
-                "orders_granted_total",
-                "Orders granted through this node.",
-                &self.orders_granted,
-            ),
+            ("orders_granted_total", "Orders granted through this node.", &self.orders_granted),
             (
                 "orders_replayed_total",
                 "Orders whose earlier outcome was repeated.",
                 &self.orders_replayed,
             ),
-            (
-                "refused_by_origin_total",
-                "Orders refused from memory.",
-                &self.refused_by_origin,
-            ),
-            (
-                "refused_by_ledger_total",
-                "Orders refused by the ledger.",
-                &self.refused_by_ledger,
-            ),
-            (
-                "batched_orders_total",
-                "Orders in batches sent to the ledger.",
-                &self.batched_orders,
-            ),
-            (
-                "stat_log_dropped_total",
-                "Lines that stat.log lost.",
-                &self.stat_log_dropped,
-            ),
+            ("refused_by_origin_total", "Orders refused from memory.", &self.refused_by_origin),
+            ("refused_by_ledger_total", "Orders refused by the ledger.", &self.refused_by_ledger),
+            ("batched_orders_total", "Orders in batches sent to the ledger.", &self.batched_orders),
+            ("stat_log_dropped_total", "Lines that stat.log lost.", &self.stat_log_dropped),
             (
                 "holds_expired_total",
                 "Holds that this node's sweeps have expired.",
@@ -277,11 +257,8 @@ impl Counters {
                 orders.add(&labels, counter.load(Ordering::Relaxed));
             }
         }
-        let mut calls = page.begin(
-            "ledger_calls_total",
-            "counter",
-            "Round trips to the ledger, by script.",
-        );
+        let mut calls =
+            page.begin("ledger_calls_total", "counter", "Round trips to the ledger, by script.");
         for (script, counter) in SCRIPTS.iter().zip(&self.ledger_calls) {
             calls.add(&[("script", script)], counter.load(Ordering::Relaxed));
         }
@@ -306,12 +283,7 @@ impl Counters {
                 &self.commit_duration,
                 PER_SECOND,
             ),
-            (
-                "batch_size_orders",
-                "Orders in one batch.",
-                &self.batch_orders,
-                1.0,
-            ),
+            ("batch_size_orders", "Orders in one batch.", &self.batch_orders, 1.0),
         ] {
             page.histogram(name, help, &histogram.reading(), per);
         }
@@ -361,8 +333,7 @@ impl LedgerObserver for Counters {
     }
 
     fn journal_unsaved(&self, bytes: u64) {
-        self.acknowledged_unsaved_bytes
-            .store(bytes, Ordering::Relaxed);
+        self.acknowledged_unsaved_bytes.store(bytes, Ordering::Relaxed);
     }
 }
 
@@ -382,10 +353,7 @@ mod tests {
     #[test]
     fn an_order_is_counted_under_its_outcome() {
         let counters = Counters::default();
-        let sold_out = Ok(Placed {
-            verdict: Verdict::Refused(Refusal::SoldOut),
-            by: Tier::Origin,
-        });
+        let sold_out = Ok(Placed { verdict: Verdict::Refused(Refusal::SoldOut), by: Tier::Origin });
         counters.order_done(&sold_out, Duration::from_millis(1));
         let away = Err(Fault::Unknown("slow".into()));
         counters.order_done(&away, Duration::from_millis(1));

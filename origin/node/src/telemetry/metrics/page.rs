@@ -10,10 +10,7 @@ pub struct Page(String);
 impl Page {
     /// Begins a metric; its samples follow.
     pub fn begin(&mut self, name: &'static str, kind: &str, help: &str) -> Samples<'_> {
-        let _ = writeln!(
-            self.0,
-            "# HELP lastseat_{name} {help}\n# TYPE lastseat_{name} {kind}"
-        );
+        let _ = writeln!(self.0, "# HELP lastseat_{name} {help}\n# TYPE lastseat_{name} {kind}");
         Samples { page: self, name }
     }
 
