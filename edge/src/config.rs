@@ -12,7 +12,7 @@ pub(crate) struct Config {
     pub(crate) client_ip: ClientIp,
     /// With which it signs.
     pub(crate) keys: KeyRing,
-    /// By which it knows the shop's buyer tokens, where orders need one.
+    /// Verifies the shop's buyer tokens, where orders need one.
     pub(crate) buyer_keys: Option<KeyRing>,
     /// How much one client address may ask, where that is limited.
     pub(crate) client_rate: Option<Rate>,
@@ -72,7 +72,7 @@ impl Config {
         let buyer_keys = buyer_keys.map(|text| KeyRing::parse(&text)).transpose();
         let buyer_keys = buyer_keys.map_err(|error| {
             format!(
-                "the secret LASTSEAT_BUYER_KEY, by which it knows the shop's buyer tokens: {error}"
+                "the secret LASTSEAT_BUYER_KEY, which verifies the shop's buyer tokens: {error}"
             )
         })?;
         let client_rate = Rate::parse(&var("CLIENT_RATE").unwrap_or_default())

@@ -30,7 +30,7 @@ pub(crate) struct Isolate {
     pub(crate) client_ip: ClientIp,
     /// With which it signs.
     pub(crate) keys: KeyRing,
-    /// By which it knows the shop's buyer tokens, where orders need one.
+    /// Verifies the shop's buyer tokens, where orders need one.
     pub(crate) buyer_keys: Option<KeyRing>,
     /// What each client address may still ask, where that is limited.
     clients: Option<RefCell<RateLimiter>>,
@@ -42,10 +42,10 @@ pub(crate) struct Isolate {
     views: RefCell<SaleCache>,
     /// Orders that wait for origins.
     under_way: Rc<Cell<u32>>,
-    /// What no origin has heard yet.
+    /// Counts that have not been reported to an origin yet.
     tally: RefCell<EdgeTally>,
     chance: RefCell<Chance>,
-    /// Origins that did not believe this edge and were told of in the log.
+    /// Origins that rejected this edge's signature and were named in the log.
     doubters: RefCell<HashSet<usize>>,
 }
 
@@ -116,8 +116,8 @@ impl Isolate {
         })
     }
 
-    /// An origin does not believe this edge. Buyers cannot help that, so the operator is told, once
-    /// for each origin.
+    /// An origin rejected this edge's signature. Buyers cannot help that, so it is logged for the
+    /// operator, once for each origin.
     pub(crate) fn rejected_by(&self, index: usize, why: &str) {
         if self.doubters.borrow_mut().insert(index) {
             let router = self.router.borrow();
@@ -174,12 +174,12 @@ impl Isolate {
         self.tally.borrow_mut().failed(sale);
     }
 
-    /// What an origin is about to hear of the counts of `sale`.
+    /// Takes the counts of `sale` that are about to be reported to an origin.
     pub(crate) fn take_counts(&self, sale: &SaleId) -> Option<EdgeCounts> {
         self.tally.borrow_mut().take(sale)
     }
 
-    /// Keeps counts that no origin heard for the next request.
+    /// Puts back counts that no origin received, for the next request.
     pub(crate) fn put_back_counts(&self, sale: &SaleId, counts: &EdgeCounts) {
         self.tally.borrow_mut().put_back(sale, counts);
     }
@@ -208,14 +208,14 @@ impl Isolate {
     }
 
     /// What is done for one who wants to see `sale`.
-    pub(crate) fn lookup(&self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
-        self.views.borrow_mut().lookup(sale, beats, now)
+    pub(crate) fn lookup(&self, sale: &SaleId, waits: u32, now: UnixMillis) -> CacheLookup {
+        self.views.borrow_mut().lookup(sale, waits, now)
     }
 
     /// Remembers what an origin, asked at `asked`, said of `sale` just now.
     pub(crate) fn keep(&self, sale: &SaleId, asked: UnixMillis, body: &str) {
-        let heard = runtime::now();
-        self.views.borrow_mut().keep(sale, asked, heard, body);
+        let received_at = runtime::now();
+        self.views.borrow_mut().keep(sale, asked, received_at, body);
     }
 
     /// Whether an origin cannot be picked before the buyer is known.

@@ -2,7 +2,7 @@
 //! It never says "yes". The rules are those of `shared`; this crate gives them a clock, chance,
 //! timers and `fetch`.
 
-// A panic ends the whole isolate's instance and forgets what every gate has heard.
+// A panic ends the whole isolate's instance and loses what every gate has cached.
 #![cfg_attr(
     not(test),
     deny(

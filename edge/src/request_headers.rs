@@ -194,8 +194,8 @@ fn is_sane(value: &str) -> bool {
     value.len() <= VALUE_MAX && value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
 }
 
-/// The trace that the client named, or a new one for the share of requests that the edge is told to
-/// have traced.
+/// The trace that the client named, or a new one for the share of requests that the edge is
+/// configured to have traced.
 fn trace(isolate: &Isolate, request: &Request) -> Option<TraceParent> {
     match bindings::traceparent(request) {
         Some(sent) => TraceParent::parse(&sent),

@@ -1,4 +1,4 @@
-//! Responses of the edge. The only file of the edge that knows HTTP statuses.
+//! Responses of the edge. The only file of the edge with HTTP statuses.
 //!
 //! The one file here that speaks HTTP statuses.
 
@@ -31,7 +31,7 @@ pub(crate) fn method_not_allowed(allow: &str) -> Result<Response, JsValue> {
     no(&Problem::new(Code::MethodNotAllowed), Some(allow), false)
 }
 
-/// The edge cannot work; `fault` tells the operator why.
+/// The edge cannot work; `fault` says why, for the operator.
 pub(crate) fn misconfigured(fault: &str) -> Result<Response, JsValue> {
     problem(&Problem {
         detail: format!("This edge is not set up: {fault}"),
@@ -48,7 +48,7 @@ pub(crate) fn home() -> Result<Response, JsValue> {
     bindings::respond(200, TEXT, "text/plain; charset=utf-8", None, None, None, false)
 }
 
-/// How a sale stands, as heard `age_ms` ago; `by` is the tier that says so.
+/// State of a sale, received `age_ms` ago; `by` is the tier that answers.
 pub(crate) fn view(
     body: &str,
     age_ms: u64,
@@ -59,12 +59,12 @@ pub(crate) fn view(
     bindings::view(body, age_ms, by, node)
 }
 
-/// An origin's answer for the client: as it is, without what it told the edge.
+/// An origin's response for the client: unchanged, without the headers for the edge.
 pub(crate) fn of_origin(answer: Response) -> Response {
     bindings::strip(&answer).unwrap_or(answer)
 }
 
-/// Why `answer` says that its origin does not believe this edge, if it says so.
+/// Why the origin of `answer` rejected this edge's signature, if it did.
 pub(crate) fn doubt(answer: &Response) -> Option<String> {
     bindings::challenge(answer).filter(|challenge| challenge.starts_with(EDGE_CHALLENGE))
 }
@@ -85,7 +85,7 @@ impl UpstreamResponse for OfOrigin<'_> {
         bindings::limited(self.0).is_some()
     }
 
-    fn doubts_the_edge(&self) -> bool {
+    fn rejects_the_edge(&self) -> bool {
         doubt(self.0).is_some()
     }
 }
@@ -100,7 +100,7 @@ fn no(problem: &Problem, allow: Option<&str>, limited: bool) -> Result<Response,
     bindings::respond(problem.status, &body, PROBLEM_JSON, retry_after, allow, challenge, limited)
 }
 
-/// The problem that tells a client that no origin answered.
+/// The problem for a client whose order no origin answered.
 pub(crate) fn unanswered(lost: LostRequest, chance: f64) -> Problem {
     Problem::new(lost.code()).retry_after((chance * JITTER_MS) as u32)
 }

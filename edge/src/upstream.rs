@@ -25,7 +25,7 @@ pub(crate) struct UpstreamRequest<'a> {
     pub(crate) method: &'a str,
     /// The address at the origin.
     pub(crate) path: String,
-    /// Whose order it is, where the routing needs to know.
+    /// Whose order it is, where the routing needs it.
     pub(crate) buyer: Option<BuyerId>,
     /// When the client's request arrived.
     pub(crate) since: UnixMillis,
@@ -45,21 +45,21 @@ impl UpstreamRequest<'_> {
         body: Option<&JsValue>,
     ) -> Result<Response, LostRequest> {
         let client_ip = request_headers::client_ip(self.isolate, self.request);
-        let mut untold = self.isolate.take_counts(self.sale);
-        let reply = self.ask_origins(client_ip, order, body, &mut untold).await;
-        if let Some(counts) = untold {
+        let mut unreported = self.isolate.take_counts(self.sale);
+        let reply = self.ask_origins(client_ip, order, body, &mut unreported).await;
+        if let Some(counts) = unreported {
             self.isolate.put_back_counts(self.sale, &counts);
         }
         reply
     }
 
-    /// `untold` is what the isolate has counted, until an origin has heard it.
+    /// `unreported` are the isolate's counts, until an origin has received them.
     async fn ask_origins(
         &self,
         client: Option<IpAddr>,
         order: Option<(&OrderId, KeySource)>,
         body: Option<&JsValue>,
-        untold: &mut Option<EdgeCounts>,
+        unreported: &mut Option<EdgeCounts>,
     ) -> Result<Response, LostRequest> {
         let mut forwarding = forwarding::Forwarding::new(self.since);
         let forwarded = Forwarded {
@@ -68,10 +68,17 @@ impl UpstreamRequest<'_> {
             method: self.method,
             path: &self.path,
         };
-        let init = |order, untold: &Option<EdgeCounts>| {
-            request_headers::init(forwarded, client, order, body, untold.as_ref(), runtime::wall())
+        let init = |order, unreported: &Option<EdgeCounts>| {
+            request_headers::init(
+                forwarded,
+                client,
+                order,
+                body,
+                unreported.as_ref(),
+                runtime::wall(),
+            )
         };
-        let mut asks = init(order, untold);
+        let mut asks = init(order, unreported);
         let mut repeats = false;
         loop {
             let now = runtime::now();
@@ -84,25 +91,25 @@ impl UpstreamRequest<'_> {
             if attempt.repeats && !repeats {
                 repeats = true;
                 let order = order.map(|(id, key)| (id, key.repeated()));
-                asks = init(order, untold);
+                asks = init(order, unreported);
             }
             let (reply, wait) = self.ask_one(&attempt, &url, &asks).await;
             let verdict = AttemptVerdict::of(reply.as_ref().map(OfOrigin).as_ref());
-            let heard = runtime::now();
-            let told = reply.as_ref().is_some_and(|r| self.observe(r, now, heard));
-            if told && untold.take().is_some() {
+            let received_at = runtime::now();
+            let grant_seen = reply.as_ref().is_some_and(|r| self.observe(r, now, received_at));
+            if grant_seen && unreported.take().is_some() {
                 // A second origin must not count it again.
                 bindings::forget_counts(&asks);
             }
             if verdict == AttemptVerdict::Failed {
                 self.isolate.count_failed(self.sale);
             }
-            if let Some(why) = reply.as_ref().filter(|_| verdict == AttemptVerdict::Doubted) {
+            if let Some(why) = reply.as_ref().filter(|_| verdict == AttemptVerdict::EdgeRejected) {
                 let why = response::doubt(why).unwrap_or_default();
                 self.isolate.rejected_by(attempt.index, &why);
             }
             let unread =
-                self.isolate.observed(&mut forwarding, &attempt, verdict, wait, reply, heard);
+                self.isolate.observed(&mut forwarding, &attempt, verdict, wait, reply, received_at);
             discard(unread);
         }
         let (outcome, unread) = forwarding.end();
@@ -110,7 +117,7 @@ impl UpstreamRequest<'_> {
         outcome
     }
 
-    /// Waits for one origin until it answers or the attempt ends. The second value tells how.
+    /// Waits for one origin until it answers or the attempt ends. The second value says how.
     async fn ask_one(
         &self,
         attempt: &Attempt,
@@ -133,12 +140,12 @@ impl UpstreamRequest<'_> {
         }
     }
 
-    /// Takes in the grant of an answer, heard `now`, to what was sent at `asked`; says whether the
-    /// node has heard this isolate's counts. One that does not know the sale, or not yet, has kept
-    /// nothing.
+    /// Caches the grant of a response, received `now`, to what was sent at `asked`; returns whether
+    /// the node has received this isolate's counts. One that does not serve the sale, or not yet,
+    /// has kept nothing.
     fn observe(&self, reply: &Response, asked: UnixMillis, now: UnixMillis) -> bool {
-        let told = bindings::grant(reply).and_then(|text| Grant::parse(&text));
-        if let Some(grant) = &told {
+        let grant_seen = bindings::grant(reply).and_then(|text| Grant::parse(&text));
+        if let Some(grant) = &grant_seen {
             self.isolate.observe(self.sale, grant, asked, now);
             if grant.supply == Supply::Unknown
                 && let Some(names) = bindings::sales(reply)
@@ -146,7 +153,7 @@ impl UpstreamRequest<'_> {
                 self.isolate.list(&names);
             }
         }
-        told.is_some_and(|grant| grant.version > 0)
+        grant_seen.is_some_and(|grant| grant.version > 0)
     }
 }
 

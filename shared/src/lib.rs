@@ -1,7 +1,7 @@
 //! The rules of lastseat, shared by the edge (Wasm) and the origin (native).
 //!
 //! Nothing here reads a clock, rolls a die, waits or does I/O: time and chance come in as
-//! arguments. What decides whether a buyer hears "no" or "ask" lives here, so that edge, origin
+//! arguments. What decides whether a buyer is refused or may ask lives here, so that edge, origin
 //! and the tests run the same code.
 
 #![warn(missing_docs)]

@@ -34,19 +34,19 @@ pub const BODY_MAX: usize = 4 * 1024;
 pub const BATCH_MAX: usize = 1_024;
 /// Most due holds that one round of a ledger script sweeps.
 pub const SWEEP_MAX: usize = 1_024;
-/// Orders that may wait in one origin for one sale; the next one is told `busy`.
+/// Orders that may wait in one origin for one sale; the next one is refused with `busy`.
 pub const QUEUE_MAX: usize = 8_192;
 /// Sales that one origin serves at the same time.
 pub const SALES_MAX: usize = 4_096;
 /// Sales that one edge isolate remembers.
 pub const EDGE_SALES_MAX: usize = 1_024;
-/// Orders that one edge isolate has under way at origins; the next one is told `busy`. What an
-/// isolate holds for those that wait, and how long each waits for those before it, is bounded by
+/// Orders that one edge isolate has under way at origins; the next one is refused with `busy`. What
+/// an isolate holds for those that wait, and how long each waits for those before it, is bounded by
 /// this. At 150 ms to the origins it is 3,400 a second.
 pub const EDGE_UNDER_WAY_MAX: u32 = 512;
 /// Longest header `Lastseat-Edge-Counts`, in bytes: eleven numbers of ten digits with their signs.
 pub const EDGE_COUNTS_HEADER_MAX: usize = 128;
-/// Edge isolates that an origin tells apart for its estimate of live edges.
+/// Edge isolates that an origin distinguishes for its estimate of live edges.
 pub const EDGES_MAX: usize = 65_536;
 /// An edge counts as live for this long after its last request, in milliseconds.
 pub const EDGE_LIVE_MS: u64 = 5_000;
@@ -64,11 +64,11 @@ pub const SHOWN_SALES_MAX: usize = 64;
 pub const SALES_HEADER_MAX: usize = 2_048;
 /// Sales that have series of their own in one node's `/metrics`, those asked for last.
 pub const METRICS_SALES_MAX: usize = 64;
-/// Happenings (opened, sold out, node lost ...) that a node remembers and publishes.
+/// Timeline events (opened, sold out, node lost ...) that a node keeps and publishes.
 pub const HAPPENINGS_MAX: usize = 24;
-/// Longest status of one node, in bytes; a longer one is not believed.
+/// Longest status of one node, in bytes; a longer one is rejected.
 pub const STATUS_BYTES_MAX: usize = 64 * 1_024;
-/// Dashboards that one node feeds at the same time.
+/// Dashboards that one node streams to at the same time.
 pub const STATUS_STREAMS_MAX: usize = 32;
 
 /// Acknowledged changes of orders that a node keeps in memory and in its file: two segments of this
@@ -82,10 +82,10 @@ pub const RESTORE_BATCH_MAX: usize = 512;
 /// logged.
 pub const UNRESTORED_MAX: usize = 10_000;
 /// How long the nodes that live wait for one that was alive when the ledger changed and has fallen
-/// silent, in milliseconds of its silence. A node that beats is waited for ...
+/// silent, in milliseconds of its silence. A node whose heartbeat comes is waited for ...
 pub const HEAL_PATIENCE_MS: u64 = NODE_LIVE_MS + 2_000;
-/// ... but no longer than this after the ledger changed, in milliseconds: a node that beats and
-/// does nothing else must not stop all sales for ever.
+/// ... but no longer than this after the ledger changed, in milliseconds: a node whose heartbeat
+/// comes and that does nothing else must not stop all sales for ever.
 pub const HEAL_LONGEST_MS: u64 = 60_000;
 /// What Redis wrote so long before it was replaced is taken to be on its disk or at its replica, in
 /// milliseconds: what a node listed as unrestored since then it lists again.
@@ -96,7 +96,7 @@ pub const HEALS_MAX: usize = 16;
 /// Calls with which one node looks at sales at the same time: a look only reads.
 pub const LOOKS_MAX: usize = 64;
 /// Listed sales that a node looks at when Redis was restarted or replaced, beside those that it
-/// knows; the others go on when somebody asks for them.
+/// serves; the others go on when somebody asks for them.
 pub const SALES_LOOKED_AT_MAX: usize = 16 * SALES_MAX;
 /// Histories of Redis that a node says that it is done with; in a Redis Cluster all that its
 /// masters write.
@@ -127,14 +127,14 @@ pub const LOOK_MS: u64 = 200;
 /// How long an origin is spared that said `busy` or that it is stopping, in milliseconds.
 pub const SHED_MS: u64 = 500;
 
-/// Requests that an edge isolate forwards for a sale of which it knows nothing yet.
+/// Requests that an edge isolate forwards for a sale of which it has no grant yet.
 pub const COLD_BUDGET: u32 = 4;
 /// Length of a round in which an edge has no grant, in milliseconds.
 pub const COLD_ROUND_MS: u64 = 250;
-/// One beat that an arrival waits for the first grant, in milliseconds.
-pub const BEAT_MS: u64 = 25;
-/// Beats that an arrival waits at most before it is told `busy`.
-pub const BEATS_MAX: u32 = 12;
+/// One wait of an arrival for the first grant, in milliseconds.
+pub const COLD_WAIT_MS: u64 = 25;
+/// Waits of an arrival at most before it is refused with `busy`.
+pub const COLD_WAITS_MAX: u32 = 12;
 /// Arrivals with a client's key that pass a latched gate in [`RECHECK_EVERY_MS`], so that a buyer
 /// whose answer was lost finds the order even after the last ticket went.
 pub const RECHECK_BUDGET: u32 = 4;
@@ -170,7 +170,7 @@ pub const REPOLL_MS: u64 = 100;
 /// A client that waits for an opening looks again at least this often, in milliseconds: the opening
 /// may be moved.
 pub const OPENING_LOOK_MS: u64 = 60_000;
-/// An edge that knows when a sale opens asks at most this often whether that still holds, in
+/// An edge that has the moment when a sale opens asks at most this often whether it still holds, in
 /// milliseconds.
 pub const OPENING_PROBE_MS: u64 = 3_000;
 /// Clients that wait for an opening come back spread over this many milliseconds.
@@ -185,9 +185,9 @@ pub const BUYER_TOKEN_MAX: usize = 320;
 /// Most requests of one client address in a second or minute that a rate can name, and the largest
 /// burst.
 pub const CLIENT_RATE_MAX: u32 = 100_000;
-/// Client addresses that an edge isolate tells apart, where it limits them: 128 KiB.
+/// Client addresses that an edge isolate distinguishes, where it limits them: 128 KiB.
 pub const EDGE_CLIENTS_MAX: usize = 8_192;
-/// Client addresses that an origin tells apart, where it limits them: 2 MiB.
+/// Client addresses that an origin distinguishes, where it limits them: 2 MiB.
 pub const ORIGIN_CLIENTS_MAX: usize = 131_072;
 
 /// Shortest window of a grant, in milliseconds.
@@ -206,8 +206,8 @@ pub const OPENING_BUDGET_MAX: f64 = 1.0;
 pub const COUNTED_MS: u64 = 500;
 /// Largest part of what can be granted that an edge gets before that with its first request.
 pub const EARLY_SHARE_MAX: f64 = 0.25;
-/// Share by which stock and budget exceed what is free, so that refused and repeated orders do
-/// not leave tickets behind.
+/// Share by which the budgets of nodes and edges exceed what is free, so that refused and repeated
+/// orders do not leave tickets behind.
 pub const HEADROOM: f64 = 0.1;
 
 /// Ended orders (cancelled or expired) that one buyer may have in one sale before new orders are
@@ -221,7 +221,7 @@ pub const CANCELLED_EARLY_MAX: u64 = 4_096;
 /// `HOLD_TIMES_MAX` in `prelude.lua`.
 pub const HOLD_TIMES_MAX: usize = 16;
 
-/// Exact stock is public at or above this number of free tickets only.
+/// The exact number of free tickets is public at or above this number only.
 pub const PUBLIC_STOCK_FLOOR: u32 = 100;
 
 const _: () = assert!(2 * LEDGER_DEADLINE_MS < ORIGIN_DEADLINE_MS, "an origin can resend once");
@@ -239,10 +239,14 @@ const _: () = assert!(
 const _: () = assert!(BATCH_MAX * 2 < 7_900, "Lua can unpack the widest call");
 const _: () =
     assert!(RESTORE_BATCH_MAX * 2 + 8 < 7_900, "Lua can unpack the widest call of restore.lua");
-const _: () =
-    assert!(HEAL_PATIENCE_MS < HEAL_LONGEST_MS, "a silent node is given up before one that beats");
+const _: () = assert!(
+    HEAL_PATIENCE_MS < HEAL_LONGEST_MS,
+    "a silent node is given up before one with a heartbeat"
+);
 const _: () = assert!(BATCH_MAX <= QUEUE_MAX, "a full batch can gather");
 const _: () = assert!(WINDOW_MIN_MS <= WINDOW_MAX_MS && COLD_ROUND_MS <= WINDOW_MAX_MS);
-const _: () =
-    assert!(BEAT_MS * (BEATS_MAX as u64) > COLD_ROUND_MS, "waiting outlasts a cold round");
+const _: () = assert!(
+    COLD_WAIT_MS * (COLD_WAITS_MAX as u64) > COLD_ROUND_MS,
+    "waiting outlasts a cold round"
+);
 const _: () = assert!(ORDER_ID_MIN <= ORDER_ID_MAX && ORDER_ID_MAX <= 255);

@@ -79,19 +79,19 @@ pub fn is_in(lost: &[(u64, u64)], commit_seq: u64) -> bool {
     lost.iter().any(inside)
 }
 
-/// What the ledger knows of one node.
+/// What the ledger has of one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     /// Its weight; 0 = it fell silent, or left while it still had something to restore.
     pub weight: u32,
-    /// Its last beat, by the ledger's clock.
+    /// Its last heartbeat, by the ledger's clock.
     pub beat: UnixMillis,
     /// The histories of which it has declared that it registered everything that it may have to
     /// restore.
     pub declared: BTreeSet<String>,
 }
 
-/// What the ledger knows of the nodes, read in one step.
+/// What the ledger has of the nodes, read in one step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nodes {
     /// When, by the ledger's clock.
@@ -107,12 +107,12 @@ pub struct Nodes {
 #[derive(Clone, Copy, Debug)]
 struct Lived {
     beat: UnixMillis,
-    /// When this beat was seen first.
+    /// When this heartbeat was seen first.
     seen: u64,
 }
 
 /// Which nodes are waited for. A node is waited for if it lived when the history began, for as long
-/// as it beats, but no longer than [`HEAL_PATIENCE_MS`] after it fell silent and
+/// as its heartbeat comes, but no longer than [`HEAL_PATIENCE_MS`] after it fell silent and
 /// [`HEAL_LONGEST_MS`] in all.
 #[derive(Clone, Debug, Default)]
 pub struct AwaitedNodes {
@@ -126,13 +126,13 @@ pub struct AwaitedNodes {
 }
 
 impl AwaitedNodes {
-    /// The roster that node `me` keeps; `None` = a caller that is no node.
+    /// The list that node `me` keeps; `None` = a caller that is no node.
     #[must_use]
     pub fn new(me: Option<u16>) -> Self {
         Self { me, ..Self::default() }
     }
 
-    /// `history` was seen; the nodes in `lived` lived at the last beat before. Answers whether it
+    /// `history` was seen; the nodes in `lived` lived at the heartbeat before. Answers whether it
     /// is new.
     pub fn begin(&mut self, history: &str, lived: &BTreeSet<u16>, now: u64) -> bool {
         if self.since.contains_key(history) {
@@ -147,8 +147,8 @@ impl AwaitedNodes {
     }
 
     /// A sale has less than was received in a history that is no new one, as after all keys were
-    /// deleted: the list of nodes may be lost, too, and whoever in `lived` beat a moment ago is
-    /// waited for.
+    /// deleted: the list of nodes may be lost, too, and whoever in `lived` had a heartbeat a moment
+    /// ago is waited for.
     pub fn doubt(&mut self, lived: &BTreeSet<u16>, now: u64) {
         for node in lived {
             let beat = UnixMillis(0);
@@ -167,7 +167,7 @@ impl AwaitedNodes {
         self.declared = histories.collect();
     }
 
-    /// Takes in what the ledger knows.
+    /// Updates from what the ledger has.
     pub fn receive(&mut self, nodes: Nodes, now: u64) {
         // A node that is not in the ledger's list any more left with nothing to restore.
         let before = &self.nodes.known;
@@ -224,8 +224,8 @@ impl AwaitedNodes {
         view
     }
 
-    /// Nodes that beat and are not waited for any longer, because they have not declared `history`
-    /// for too long.
+    /// Nodes with a heartbeat that are not waited for any longer, because they have not declared
+    /// `history` for too long.
     #[must_use]
     pub fn overdue(&self, history: &str, now: u64) -> Vec<u16> {
         let view = self.view(history, now);
@@ -387,56 +387,58 @@ mod tests {
 
     #[test]
     fn a_node_is_waited_for_while_it_beats_and_no_longer_than_the_patience_after_its_silence() {
-        let mut roster = AwaitedNodes::new(Some(1));
-        assert!(roster.begin(H, &BTreeSet::from([1, 2, 3]), 1_000));
-        assert!(!roster.begin(H, &BTreeSet::new(), 2_000));
+        let mut nodes_awaited = AwaitedNodes::new(Some(1));
+        assert!(nodes_awaited.begin(H, &BTreeSet::from([1, 2, 3]), 1_000));
+        assert!(!nodes_awaited.begin(H, &BTreeSet::new(), 2_000));
         let mut now = 1_000;
-        // Node 2 beats each second and does not declare; node 3 never beats.
+        // Node 2 has a heartbeat each second and does not declare; node 3 has none.
         while now < 1_000 + HEAL_LONGEST_MS {
             let list = [(1, known(1, now, &[H])), (2, known(1, now, &[])), (3, known(1, 500, &[]))];
-            roster.receive(nodes(now, &list), now);
-            let view = roster.view(H, now);
+            nodes_awaited.receive(nodes(now, &list), now);
+            let view = nodes_awaited.view(H, now);
             let three = view.awaited.contains(&(3, false));
             assert_eq!(three, now < 1_000 + HEAL_PATIENCE_MS, "at {now}");
             assert!(view.awaited.contains(&(2, false)), "at {now}");
             assert!(!view.is_declared());
-            assert!(roster.overdue(H, now).is_empty());
+            assert!(nodes_awaited.overdue(H, now).is_empty());
             now += 1_000;
         }
-        let view = roster.view(H, now);
+        let view = nodes_awaited.view(H, now);
         assert_eq!(view.awaited, [(1, true)]);
         assert_eq!(view.missing, [(2, false), (3, false)]);
-        assert_eq!(roster.overdue(H, now), [2], "it beats and is named");
+        assert_eq!(nodes_awaited.overdue(H, now), [2], "it has a heartbeat and is named");
         assert!(view.is_declared());
     }
 
     #[test]
     fn silence_is_counted_from_the_last_beat_and_not_from_the_beginning() {
-        let mut roster = AwaitedNodes::new(Some(1));
-        roster.begin(H, &BTreeSet::from([1, 2]), 0);
-        roster.receive(nodes(9_000, &[(2, known(1, 9_000, &[]))]), 9_000);
-        let waits = |roster: &AwaitedNodes, now| roster.view(H, now).awaited.contains(&(2, false));
-        assert!(waits(&roster, 9_000 + HEAL_PATIENCE_MS - 1));
-        assert!(!waits(&roster, 9_000 + HEAL_PATIENCE_MS));
+        let mut nodes_awaited = AwaitedNodes::new(Some(1));
+        nodes_awaited.begin(H, &BTreeSet::from([1, 2]), 0);
+        nodes_awaited.receive(nodes(9_000, &[(2, known(1, 9_000, &[]))]), 9_000);
+        let waits = |nodes_awaited: &AwaitedNodes, now| {
+            nodes_awaited.view(H, now).awaited.contains(&(2, false))
+        };
+        assert!(waits(&nodes_awaited, 9_000 + HEAL_PATIENCE_MS - 1));
+        assert!(!waits(&nodes_awaited, 9_000 + HEAL_PATIENCE_MS));
         // The ledger's clock leaps: nobody has fallen silent by that.
-        let mut roster = AwaitedNodes::new(Some(1));
-        roster.begin(H, &BTreeSet::from([1, 2]), 0);
-        roster.receive(nodes(100, &[(2, known(1, 90, &[]))]), 100);
-        roster.receive(nodes(900_000, &[(2, known(1, 90, &[]))]), 200);
-        assert!(waits(&roster, 300));
+        let mut nodes_awaited = AwaitedNodes::new(Some(1));
+        nodes_awaited.begin(H, &BTreeSet::from([1, 2]), 0);
+        nodes_awaited.receive(nodes(100, &[(2, known(1, 90, &[]))]), 100);
+        nodes_awaited.receive(nodes(900_000, &[(2, known(1, 90, &[]))]), 200);
+        assert!(waits(&nodes_awaited, 300));
     }
 
     #[test]
     fn a_node_that_fell_silent_long_ago_is_missing_at_once_and_one_that_left_is_not() {
-        let mut roster = AwaitedNodes::new(Some(1));
-        roster.begin(H, &BTreeSet::from([1]), 0);
+        let mut nodes_awaited = AwaitedNodes::new(Some(1));
+        nodes_awaited.begin(H, &BTreeSet::from([1]), 0);
         let list =
             [(1, known(1, 99_000, &[H])), (2, known(0, 1_000, &[])), (3, known(1, 99_000, &[H]))];
-        roster.receive(nodes(100_000, &list), 0);
-        assert_eq!(roster.view(H, 0).missing, [(2, false)]);
+        nodes_awaited.receive(nodes(100_000, &list), 0);
+        assert_eq!(nodes_awaited.view(H, 0).missing, [(2, false)]);
         // Node 3 stops and leaves.
-        roster.receive(nodes(100_500, &list[..2]), 500);
-        let view = roster.view(H, 500);
+        nodes_awaited.receive(nodes(100_500, &list[..2]), 500);
+        let view = nodes_awaited.view(H, 500);
         assert_eq!(view.awaited, [(1, true)]);
         assert_eq!(view.missing, [(2, false)]);
         assert!(view.is_declared());
@@ -445,10 +447,10 @@ mod tests {
     #[test]
     fn one_that_another_node_found_silent_a_moment_ago_is_waited_for_by_a_node_that_has_just_started()
      {
-        let mut roster = AwaitedNodes::new(Some(1));
-        roster.begin(H, &BTreeSet::from([1]), 0);
-        roster.receive(nodes(10_000, &[(2, known(0, 6_500, &[]))]), 0);
-        assert!(roster.view(H, 0).awaited.contains(&(2, false)));
+        let mut nodes_awaited = AwaitedNodes::new(Some(1));
+        nodes_awaited.begin(H, &BTreeSet::from([1]), 0);
+        nodes_awaited.receive(nodes(10_000, &[(2, known(0, 6_500, &[]))]), 0);
+        assert!(nodes_awaited.view(H, 0).awaited.contains(&(2, false)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use shared::admission::gate::{Arrival, GateDecision, come_back_ms};
 use shared::admission::sale_hint::retry_after_ms;
 use shared::auth::buyer_token::TokenError;
 use shared::domain::order::KeySource;
-use shared::limits::{BEAT_MS, BODY_MAX, EDGE_ATTEMPT_MS};
+use shared::limits::{BODY_MAX, COLD_WAIT_MS, EDGE_ATTEMPT_MS};
 use shared::upstream::forwarding::LostRequest;
 use shared::wire::messages::OrderRequest;
 use shared::{BuyerId, Code, Problem, Refusal, SaleId, UnixMillis};
@@ -52,7 +52,7 @@ pub(crate) async fn place(
                 return response::problem(&problem.for_order(&id));
             }
             GateDecision::Wait => {
-                runtime::sleep(BEAT_MS).await;
+                runtime::sleep(COLD_WAIT_MS).await;
                 ask = ask.after_a_retry_interval();
                 now = runtime::now();
             }

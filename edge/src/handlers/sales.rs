@@ -7,7 +7,7 @@ use crate::runtime::bindings;
 use crate::runtime::{self, Watch};
 use crate::upstream::UpstreamRequest;
 use shared::admission::sale_cache::CacheLookup;
-use shared::limits::{BEAT_MS, EDGE_ATTEMPT_MS};
+use shared::limits::{COLD_WAIT_MS, EDGE_ATTEMPT_MS};
 use shared::upstream::forwarding::LostRequest;
 use shared::{Problem, Refusal, SaleId, UnixMillis};
 use wasm_bindgen::JsValue;
@@ -23,18 +23,18 @@ pub(crate) async fn show(
     route: &Route,
     sale: &SaleId,
 ) -> Result<Response, JsValue> {
-    let mut beats: u32 = 0;
+    let mut waits: u32 = 0;
     loop {
         let now = runtime::now();
-        match isolate.lookup(sale, beats, now) {
+        match isolate.lookup(sale, waits, now) {
             CacheLookup::Show(body, age_ms) => return response::view(&body, age_ms, "edge", None),
             CacheLookup::Ask => return ask(isolate, request, route, sale, now).await,
             CacheLookup::Busy(ms) => {
                 return response::problem(&Problem::refusal(Refusal::Busy(ms)));
             }
             CacheLookup::Wait => {
-                runtime::sleep(BEAT_MS).await;
-                beats = beats.saturating_add(1);
+                runtime::sleep(COLD_WAIT_MS).await;
+                waits = waits.saturating_add(1);
             }
         }
     }

@@ -1,12 +1,13 @@
 // What the edge asks of its runtime in JavaScript rather than through generated bindings: everything here is
 // on the way of each order, and one call that makes a whole object costs a fraction of ten that fill one.
 //
-// No rules live here. Those that take `number` and `settled` call `settled(number, value)` later: with what came of
-// it, with undefined if it failed, or with the promise itself if it takes longer than `ms`, to be waited for again or left
+// No rules live here. Those that take `number` and `settled` call `settled(number, value)` later: with what came of it,
+// with undefined if it failed, or with the promise itself if it takes longer than `ms`, to be waited for again or left
 // behind: then it ends with the client's request. Only the first such call counts (task.rs).
 
-// A request's watch: one timer for whatever it waits for at the moment. It runs on when that has come, because a timer that
-// is set and stopped for each wait costs more than all rules together, and ends with the request. So it may ring early.
+// A request's watch: one timer for whatever it waits for at the moment. It runs on when that has come, because a timer
+// that is set and stopped for each wait costs more than all rules together, and ends with the request. So it may ring
+// early.
 export const watch = () => ({ number: 0, settled: undefined, promise: undefined, timer: undefined, rings: Infinity });
 
 const ring = (watch) => {
@@ -54,8 +55,8 @@ export function discard(answer) {
   answer.body?.cancel().catch(() => {});
 }
 
-// The part of a subrequest that does not depend on the origin. Its headers come as lines, a name and its value by turns:
-// one text crosses at a fraction of the cost of ten.
+// The part of a subrequest that does not depend on the origin. Its headers come as lines, a name and its value by
+// turns: one text crosses at a fraction of the cost of ten.
 export function init(method, body, lines) {
   const parts = lines.split("\n");
   const headers = {};
@@ -63,7 +64,7 @@ export function init(method, body, lines) {
   return { method, headers, body, redirect: "manual" };
 }
 
-// An origin has heard the counts: the same subrequest to another one goes without them.
+// An origin has received the counts: the same subrequest to another one goes without them.
 export function forgetCounts(init) {
   delete init.headers["lastseat-edge-counts"];
 }
@@ -93,7 +94,7 @@ export function respond(status, body, type, retryAfter, allow, challenge, limite
   return new Response(body, { status, headers });
 }
 
-// An origin's answer without what it told the edge; the body stays a stream.
+// An origin's response without the headers for the edge; the body stays a stream.
 export function strip(answer) {
   const changeable = new Response(answer.body, answer);
   changeable.headers.delete("lastseat-grant");
@@ -107,8 +108,8 @@ export const challenge = (answer) => answer.headers.get("www-authenticate") ?? u
 export const limited = (answer) => answer.headers.get("lastseat-limited") ?? undefined;
 export const answeredBy = (answer) => answer.headers.get("lastseat-answered-by") ?? undefined;
 
-// The client's own key, after a "1" if it is sent again, a "0" if not, and a "2" if the header that says so was sent more
-// than once: one crossing for both headers.
+// The client's own key, after a "1" if it is sent again, a "0" if not, and a "2" if the header that says so was sent
+// more than once: one crossing for both headers.
 export const sentKey = (request) => {
   const { headers } = request;
   const key = headers.get("idempotency-key");

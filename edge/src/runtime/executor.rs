@@ -19,7 +19,7 @@ use wasm_bindgen::{JsCast, JsValue};
 type Outcome = Result<JsValue, JsValue>;
 type Work = Pin<Box<dyn Future<Output = Outcome>>>;
 
-/// Work that waits, and what tells its request the outcome.
+/// Pending work, and the callback that gives its request the outcome.
 struct WaitingWork {
     work: Work,
     resolve: Function,
@@ -37,7 +37,7 @@ thread_local! {
 }
 
 /// Does `work` up to its first wait. If it is done then, this is its outcome; if not, a promise of
-/// it, which `stay` is told of.
+/// it, which `stay` receives.
 ///
 /// # Errors
 /// Those of `work`.

@@ -22,9 +22,9 @@ extern "C" {
     pub type RequestContext;
 
     /// Until `promise` settles, Cloudflare lets the request's work go on although its client left
-    /// (for up to 30 s): an origin that was asked is heard, and what the work holds is freed
-    /// instead of waiting for ever for timers and answers of a dead request. Local workerd lets it
-    /// go on anyway.
+    /// (for up to 30 s): the response of an origin that was asked is received, and what the work
+    /// holds is freed instead of waiting for ever for timers and answers of a dead request. Local
+    /// workerd lets it go on anyway.
     #[wasm_bindgen(method, catch, js_name = waitUntil)]
     pub(crate) fn wait_until(this: &RequestContext, promise: &Promise) -> Result<(), JsValue>;
 }

@@ -10,7 +10,7 @@
 --       4 the history in which it did so, empty = it has nothing to restore and says nothing
 --       5 to 11 what the caller received of the sale at ARGV 1: capacity, state, opens_at, closes_at, hold_ms,
 --         buyer_limit, order_limit; empty where it received nothing
---       12 the history of which the rest tells; in another one nothing ends
+--       12 the history that the rest is about; in another one nothing ends
 --       13 how many nodes are waited for; of each its number and 1 if it has declared the history, else 0; then in the same
 --         way the nodes that are known and not waited for
 -- Reply nil when there is no such sale, else
@@ -70,7 +70,7 @@ local function take_over()
 end
 
 local function jump()
-  sale.commit_seq = math.max(sale.commit_seq, HEARD) + SKIP
+  sale.commit_seq = math.max(sale.commit_seq, LAST_SEEN) + SKIP
   sale.version = sale.version + SKIP
   record.jumped = sale.commit_seq
   table.insert(events, 1, 'H ' .. record.found)
@@ -86,18 +86,18 @@ record.found, record.jumped = tonumber(record.found), tonumber(record.jumped)
 local fell_behind = sale.history == HISTORY
 if fell_behind then
   -- The same server has less than it had, as where a sale that was lost is created again: from now on every other
-  -- caller is told so, too, and who has declared looks again.
+  -- caller is told so, too, and a node that has declared reads again.
   sale.history = '-'
   record.marks = 1
   dirty = true
 end
 -- What the recovery itself went on to says nothing of what was before it.
-local before_it = record.jumped == 0 or HEARD < record.jumped
-if before_it and HEARD > record.found and HEARD > tonumber(record.heard) then
-  record.heard = HEARD
+local before_it = record.jumped == 0 or LAST_SEEN < record.jumped
+if before_it and LAST_SEEN > record.found and LAST_SEEN > tonumber(record.heard) then
+  record.heard = LAST_SEEN
   take_over()
 end
-if HEARD > sale.commit_seq then jump() end
+if LAST_SEEN > sale.commit_seq then jump() end
 if node ~= '' and done_in == HISTORY then record['node:' .. node] = step end
 
 -- The pass that the node at ARGV i has made.

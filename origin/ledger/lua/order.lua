@@ -1,4 +1,4 @@
--- Reads one order, behind the fence as every change of it: while a sale may lack what was acknowledged, nobody is told
+-- Reads one order, behind the fence as every change of it: while a sale may lack what was acknowledged, no caller is told
 -- how an order stands. Writes nothing.
 --
 -- ARGV  2 id

@@ -1,10 +1,10 @@
 -- Put before every script of the ledger: reads the sale, keeps the rules, writes the changes.
 --
 -- KEYS 1 sale (hash)  2 orders (hash)  3 buyers (hash)  4 holds (zset)  5 log (stream)
--- ARGV 1 the highest commit_seq that the caller has heard of this sale; a script's own follow
+-- ARGV 1 the highest commit_seq that the caller has seen of this sale; a script's own follow
 --
 -- The fence: a sale belongs to one history of Redis. After a restart or a failover Redis has another one and may
--- lack what was acknowledged; so it may when it is behind what the caller heard. Such a sale changes only
+-- lack what was acknowledged; so it may when it is behind what the caller has seen. Such a sale changes only
 -- by restore.lua and heal.lua; every other script answers `{ snapshot, 'y' }`: nothing happened.
 --
 -- Order of work in every script: read, check, decide on tables, and only then write (`commit`).
@@ -16,7 +16,7 @@
 -- Numbers stay below 10^14, so that Lua's tostring (%.14g) writes them in full.
 
 local SALE, ORDERS, BUYERS, HOLDS, LOG = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local HEARD = tonumber(ARGV[1])
+local LAST_SEEN = tonumber(ARGV[1])
 local SWEEP_MAX = 1024
 -- A buyer's ended orders (cancelled or expired) in one sale; with more, the buyer gets no new ones.
 local ENDED_MAX = 64
@@ -115,7 +115,7 @@ local function open_sale(still)
     corrupt('the log has entry ' .. ahead[1][2][1][1] .. ', the sale is at ' .. sale.commit_seq
       .. ': a script was carried out by half. lastseat audit --repair-plan says how to finish it')
   end
-  healing = sale.history ~= HISTORY or sale.commit_seq < HEARD
+  healing = sale.history ~= HISTORY or sale.commit_seq < LAST_SEEN
   if healing or still then return true end
   if sale.state == 'scheduled' and sale.opens_at > 0 and now >= sale.opens_at then enter('open') end
   if sale.state ~= 'closed' and sale.closes_at > 0 and now >= sale.closes_at then enter('closed') end

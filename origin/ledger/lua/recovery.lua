@@ -1,5 +1,5 @@
 -- A node declares the histories of Redis under which it has registered every sale that it may have to restore (see
--- heal.lua), and is told what the others have declared and when they beat last.
+-- heal.lua), and gets what the others have declared and their last heartbeats.
 --
 -- KEYS  1 nodes (hash, as in beat.lua)
 --       2 recovery (hash: node id -> the histories that it declared last, separated by spaces; behind -> how often a sale was
@@ -8,7 +8,7 @@
 --       3 1 = a sale was found behind, else 0
 -- Reply 1 the ledger's clock in milliseconds
 --       2 how often a sale was found behind
---       3 of each node that is known: its number, its weight, its last beat, what it declared
+--       3 of each node that is known: its number, its weight, its last heartbeat, what it declared
 --       4 the history of this Redis
 
 local clock = redis.call('TIME')

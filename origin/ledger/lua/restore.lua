@@ -1,4 +1,4 @@
--- Brings orders that were acknowledged to where they were told to be, where the ledger is behind that. Repeating
+-- Brings orders to the state in which they were acknowledged, where the ledger is behind that. Repeating
 -- it is harmless.
 --
 -- KEYS  1 to 5 as in prelude.lua  6 unrestored (hash: order id -> "<letter> <node> <time> <record>")
@@ -18,16 +18,16 @@ local UNRESTORED = KEYS[6]
 local node, pass = ARGV[2], tonumber(ARGV[3])
 local last = pass == 3
 
-local ids, tolds, buyers = {}, {}, {}
+local ids, acked_orders, buyers = {}, {}, {}
 for i = 1, (#ARGV - 4) / 2 do
-  local told = read_record(ARGV[2 * i + 4])
-  if not told then corrupt('the acknowledged record of order ' .. ARGV[2 * i + 3] .. ' is none') end
-  ids[i], tolds[i], buyers[i] = ARGV[2 * i + 3], told, told.buyer
+  local acked = read_record(ARGV[2 * i + 4])
+  if not acked then corrupt('the acknowledged record of order ' .. ARGV[2 * i + 3] .. ' is none') end
+  ids[i], acked_orders[i], buyers[i] = ARGV[2 * i + 3], acked, acked.buyer
 end
 load_orders(ids)
 load_buyers(buyers)
 load_ended(buyers)
--- Not before: a hold that is due here may have been confirmed or extended, as another node knows.
+-- Not before: a hold that is due here may have been confirmed or extended through another node.
 if pass > 1 then sweep() end
 
 local function becomes(id, order, name, ...)
@@ -47,50 +47,50 @@ local function hold(id, order, deadline)
   held_until[id] = deadline
 end
 
-local function insert(id, told)
-  if told.state == 'h' and told.deadline <= now then told.state = 'e' end
-  if told.state == 'h' or told.state == 'c' then
-    if not fits(told.taken) or (told.state == 'h' and not last) then return 'n' end
-    take(told.state, told.buyer, told.taken)
-    if told.state == 'h' then hold(id, told, told.deadline) end
-  elseif told.asked > 0 then
-    ends(told.buyer, 1)
+local function insert(id, acked)
+  if acked.state == 'h' and acked.deadline <= now then acked.state = 'e' end
+  if acked.state == 'h' or acked.state == 'c' then
+    if not fits(acked.taken) or (acked.state == 'h' and not last) then return 'n' end
+    take(acked.state, acked.buyer, acked.taken)
+    if acked.state == 'h' then hold(id, acked, acked.deadline) end
+  elseif acked.asked > 0 then
+    ends(acked.buyer, 1)
   else
     more_fields.cancelled_early = cancelled_early() + 1
   end
-  return becomes(id, told, 'R', pack(told))
+  return becomes(id, acked, 'R', pack(acked))
 end
 
-local function as_held(id, order, told)
-  if told.deadline <= order.deadline then return 'r' end
+local function as_held(id, order, acked)
+  if acked.deadline <= order.deadline then return 'r' end
   if order.state == 'h' then
-    hold(id, order, told.deadline)
-    return becomes(id, order, 'd', told.deadline)
+    hold(id, order, acked.deadline)
+    return becomes(id, order, 'd', acked.deadline)
   end
   -- It was extended, the ledger forgot that and let it expire.
-  if order.state ~= 'e' or told.deadline <= now then return 'r' end
+  if order.state ~= 'e' or acked.deadline <= now then return 'r' end
   if not last or not fits(order.taken) then return 'n' end
   retake('h', order.buyer, order.taken)
-  hold(id, order, told.deadline)
+  hold(id, order, acked.deadline)
   return becomes(id, order, 'R', pack(order))
 end
 
-local function as_confirmed(id, order, told)
+local function as_confirmed(id, order, acked)
   if order.state == 'x' then return 'r' end
-  if order.state == 'c' then return order.taken == told.taken and 'r' or 'k' end
-  if order.state == 'l' or told.taken > order.taken then return 'k' end
+  if order.state == 'c' then return order.taken == acked.taken and 'r' or 'k' end
+  if order.state == 'l' or acked.taken > order.taken then return 'k' end
   if order.state == 'e' then
-    if not fits(told.taken) then return 'n' end
-    retake('c', order.buyer, told.taken)
-    order.state, order.taken = 'c', told.taken
-    return becomes(id, order, 't', told.taken)
+    if not fits(acked.taken) then return 'n' end
+    retake('c', order.buyer, acked.taken)
+    order.state, order.taken = 'c', acked.taken
+    return becomes(id, order, 't', acked.taken)
   end
   take('h', order.buyer, -order.taken)
-  take('c', order.buyer, told.taken)
-  if told.taken < order.taken then bump() end
+  take('c', order.buyer, acked.taken)
+  if acked.taken < order.taken then bump() end
   unhold(id)
-  order.state, order.taken = 'c', told.taken
-  return becomes(id, order, 'c', told.taken)
+  order.state, order.taken = 'c', acked.taken
+  return becomes(id, order, 'c', acked.taken)
 end
 
 local function as_cancelled(id, order)
@@ -110,14 +110,14 @@ local function as_refused_late(id, order)
   return becomes(id, order, 'l')
 end
 
-local function restore(id, told)
+local function restore(id, acked)
   local order = orders[id]
-  if not order then return insert(id, told) end
-  if order.buyer ~= told.buyer or order.asked ~= told.asked then return 'k' end
-  if told.state == 'h' then return as_held(id, order, told) end
-  if told.state == 'c' then return as_confirmed(id, order, told) end
-  if told.state == 'x' then return as_cancelled(id, order) end
-  if told.state == 'l' then return as_refused_late(id, order) end
+  if not order then return insert(id, acked) end
+  if order.buyer ~= acked.buyer or order.asked ~= acked.asked then return 'k' end
+  if acked.state == 'h' then return as_held(id, order, acked) end
+  if acked.state == 'c' then return as_confirmed(id, order, acked) end
+  if acked.state == 'x' then return as_cancelled(id, order) end
+  if acked.state == 'l' then return as_refused_late(id, order) end
   return 'r'
 end
 
@@ -125,7 +125,7 @@ end
 local list_length = redis.call('HLEN', UNRESTORED)
 local letters, listed, settled = {}, { 'HSET', UNRESTORED }, { 'HDEL', UNRESTORED }
 for i = 1, #ids do
-  local letter = restore(ids[i], tolds[i])
+  local letter = restore(ids[i], acked_orders[i])
   letters[i] = letter
   if letter == 'd' or letter == 'r' then
     settled[#settled + 1] = ids[i]

@@ -39,8 +39,8 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn ack(&self, sale: &SaleId, commit_seq: u64) -> Reply<SaleChange> {
         let script = &self.scripts().ack;
-        let command = |heard| {
-            let mut command = script.on(sale, heard);
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
             command.arg(commit_seq);
             command
         };

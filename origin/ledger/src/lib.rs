@@ -72,7 +72,7 @@ pub struct Ledger {
     acknowledged: AckJournal,
     recovering: Arc<Recovering>,
     /// Where changes wait for replicas, if they do.
-    lanes: Option<Arc<ReplicaConnections>>,
+    replica_connections: Option<Arc<ReplicaConnections>>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl Ledger {
             observer: Arc::new(NoObserver),
             acknowledged: AckJournal::default(),
             recovering: Arc::default(),
-            lanes: None,
+            replica_connections: None,
         })
     }
 
@@ -114,12 +114,12 @@ impl Ledger {
         servers.map_err(|(place, why)| Fault::NotSent(format!("{place}: {why}")))
     }
 
-    /// The same ledger, where nobody hears "yes" before so many replicas have the change.
+    /// The same ledger, where no change is confirmed before so many replicas have it.
     #[must_use]
     pub fn waiting_for(self, replicas: Option<Replicas>) -> Self {
-        let lanes =
+        let replica_connections =
             replicas.map(|replicas| Arc::new(ReplicaConnections::new(&self.link, replicas)));
-        Self { lanes, ..self }
+        Self { replica_connections, ..self }
     }
 
     /// The same ledger with other script texts. For tests that plant faults.
@@ -169,8 +169,8 @@ impl Ledger {
         self.link.server(&key)
     }
 
-    /// A number that rises whenever [`Ledger::server`] may answer differently; told before anything
-    /// is sent over a new connection.
+    /// A number that rises whenever [`Ledger::server`] may answer differently; raised before
+    /// anything is sent over a new connection.
     #[must_use]
     pub fn server_changes(&self) -> watch::Receiver<u64> {
         self.link.server_changes()
@@ -192,7 +192,7 @@ impl Ledger {
         assert!((1..=BATCH_MAX).contains(&batch.len()), "a batch has 1 to {BATCH_MAX} orders");
         let script = &self.scripts().reserve;
         let (begun, sent) = (Instant::now(), self.acknowledged.now());
-        let command = |heard| reserve_batch::command(script, sale, heard, batch);
+        let command = |last_seen| reserve_batch::command(script, sale, last_seen, batch);
         let reply = self.change(sale, script, command).await;
         self.observer.batch_done(batch.len(), begun.elapsed());
         let (Some(parts), safe) = reply? else {
@@ -205,11 +205,11 @@ impl Ledger {
         if verdicts.iter().any(granted) {
             self.counted(safe)?;
         }
-        let granted = batch.iter().zip(&verdicts).filter_map(|(wish, verdict)| {
+        let granted = batch.iter().zip(&verdicts).filter_map(|(request, verdict)| {
             let Verdict::Granted { order, .. } = verdict else {
                 return None;
             };
-            acknowledges(order).then_some((&wish.id, order))
+            acknowledges(order).then_some((&request.id, order))
         });
         self.acknowledged.note(sale, &snapshot, granted, sent).map_err(|TooLate| replaced())?;
         self.observer.batch_decided(sale, &verdicts);
@@ -232,8 +232,8 @@ impl Ledger {
         self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str())).await?;
         let script = &self.scripts().create;
         let state = if open { SaleState::Open } else { SaleState::Scheduled };
-        let command = |heard| {
-            let mut command = script.on(sale, heard);
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
             command.arg(capacity.get()).arg(terms.opens_at.0).arg(terms.closes_at.0);
             command.arg(terms.hold_ms).arg(terms.buyer_limit).arg(terms.order_limit);
             command.arg(state.as_str());
@@ -301,14 +301,14 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn sweep(&self, sale: &SaleId) -> Reply<u64> {
         let script = &self.scripts().snapshot;
-        let heard = || self.acknowledged.commit_seq(sale);
+        let last_seen = || self.acknowledged.commit_seq(sale);
         let stands_still =
             |parts: &[Value]| part(parts, 2).and_then(reply::text).map(|word| word == FENCED);
-        let Some(mut parts) = self.run(script, &script.on(sale, heard())).await? else {
+        let Some(mut parts) = self.run(script, &script.on(sale, last_seen())).await? else {
             return Ok(None);
         };
         if stands_still(&parts)? && self.may_adopt(sale).await? {
-            let again = self.run(script, &script.on(sale, heard())).await?;
+            let again = self.run(script, &script.on(sale, last_seen())).await?;
             parts = again.unwrap_or(parts);
         }
         let snapshot = self.observed(sale, &parts)?;
@@ -336,14 +336,14 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
         let script = &self.scripts().order;
-        let command = |heard| {
-            let mut command = script.on(sale, heard);
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
             command.arg(id.as_str());
             command
         };
         let read = async || {
-            let heard = self.acknowledged.commit_seq(sale);
-            self.run(script, &command(heard)).await
+            let last_seen = self.acknowledged.commit_seq(sale);
+            self.run(script, &command(last_seen)).await
         };
         let mut parts = read().await?;
         if parts.as_deref().is_some_and(is_fenced) && self.goes_on(sale).await? {
@@ -381,8 +381,8 @@ impl Ledger {
     ) -> Reply<Verdict> {
         let script = &self.scripts().confirm;
         let quantity = quantity.map_or(0, Quantity::get);
-        let command = |heard| {
-            let mut command = script.on(sale, heard);
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
             command.arg(id.as_str()).arg(quantity);
             command
         };
@@ -395,8 +395,8 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
         let script = &self.scripts().cancel;
-        let command = |heard| {
-            let mut command = script.on(sale, heard);
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
             command.arg(id.as_str());
             command
         };
@@ -409,8 +409,8 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
         let script = &self.scripts().extend;
-        let command = |heard| {
-            let mut command = script.on(sale, heard);
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
             command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
             command
         };
@@ -429,8 +429,8 @@ impl Ledger {
     ) -> Reply<SaleChange> {
         let script = &self.scripts().restock;
         let seen = seen.map_or(-1, |c| i64::from(c.get()));
-        let command = |heard| {
-            let mut command = script.on(sale, heard);
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
             command.arg(capacity.get()).arg(seen);
             command
         };
@@ -443,8 +443,8 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
         let script = &self.scripts().state;
-        let command = |heard| {
-            let mut command = script.on(sale, heard);
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
             command.arg(state.as_str());
             command
         };
@@ -458,8 +458,8 @@ impl Ledger {
     pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
         let script = &self.scripts().terms;
         let word = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
-        let command = |heard| {
-            let mut command = script.on(sale, heard);
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
             command
                 .arg(word(change.opens_at.map(|t| t.0)))
                 .arg(word(change.closes_at.map(|t| t.0)));
@@ -529,7 +529,7 @@ impl Ledger {
         self.counted(reply)
     }
 
-    /// Runs a script that changes a sale; `command` makes it for the `commit_seq` that was heard of
+    /// Runs a script that changes a sale; `command` makes it for the `commit_seq` last seen of
     /// the sale. A sale that may lack acknowledged orders does not change: a node has it healed and
     /// nothing happened; anybody else waits for that and asks again. The second part is as of
     /// [`Ledger::commit`].
@@ -540,10 +540,10 @@ impl Ledger {
         command: impl Fn(u64) -> Cmd,
     ) -> Result<(Option<Vec<Value>>, Result<(), Fault>), Fault> {
         let fenced = |parts: &Option<Vec<Value>>| parts.as_deref().is_some_and(is_fenced);
-        let heard = || self.acknowledged.commit_seq(sale);
-        let (mut parts, mut safe) = self.commit(sale, script, &command(heard())).await?;
+        let last_seen = || self.acknowledged.commit_seq(sale);
+        let (mut parts, mut safe) = self.commit(sale, script, &command(last_seen())).await?;
         if fenced(&parts) && self.goes_on(sale).await? {
-            (parts, safe) = self.commit(sale, script, &command(heard())).await?;
+            (parts, safe) = self.commit(sale, script, &command(last_seen())).await?;
         }
         if fenced(&parts) {
             self.recovering.want(sale);
@@ -567,7 +567,7 @@ impl Ledger {
         Ok(self.recovering.has_healer() && self.adopt(sale).await?)
     }
 
-    /// Runs a script that changes what people were told, and waits for replicas where that is asked
+    /// Runs a script that changes what was acknowledged, and waits for replicas where that is asked
     /// for; the second part is the fault where too few have it.
     async fn commit(
         &self,
@@ -575,11 +575,13 @@ impl Ledger {
         script: &Script,
         command: &Cmd,
     ) -> Result<(Option<Vec<Value>>, Result<(), Fault>), Fault> {
-        let Some((lanes, link)) = self.lanes.as_ref().and_then(|l| Some((l, l.of(sale)?))) else {
+        let Some((replica_connections, link)) =
+            self.replica_connections.as_ref().and_then(|l| Some((l, l.of(sale)?)))
+        else {
             return Ok((self.run(script, command).await?, Ok(())));
         };
         self.observer.script_called(script.name);
-        let fence = lanes.fence(sale);
+        let fence = replica_connections.fence(sale);
         let running = link.commit(script, command, &fence);
         let reply = running.instrument(span::of_ledger_call(script.name)).await;
         let reply = reply.and_then(|(value, safe)| Ok((reply::parts(value)?, safe)));
@@ -588,7 +590,7 @@ impl Ledger {
             return Ok((parts, Ok(())));
         }
         self.observer.unreplicated();
-        Ok((parts, Err(lanes.too_few())))
+        Ok((parts, Err(replica_connections.too_few())))
     }
 
     /// Sends a command that is not a script.
@@ -636,9 +638,9 @@ impl Ledger {
             || verdict == Verdict::Refused(Refusal::HoldExpired)
         {
             let order = reply::order(id, record)?;
-            let told = acknowledges(&order).then_some((id, &order));
+            let acked = acknowledges(&order).then_some((id, &order));
             self.acknowledged
-                .note(sale, &snapshot, told.into_iter(), sent)
+                .note(sale, &snapshot, acked.into_iter(), sent)
                 .map_err(|TooLate| replaced())?;
         }
         Ok(Some((snapshot, verdict)))
@@ -688,7 +690,7 @@ fn is_fenced(parts: &[Value]) -> bool {
     parts.get(1).is_some_and(|word| reply::text(word) == Ok(FENCED))
 }
 
-/// Whether a ledger that does not know of `order` breaks what was told. That a hold ended, the
+/// Whether a ledger without `order` breaks what was acknowledged. That a hold ended, the
 /// clock says.
 const fn acknowledges(order: &Order) -> bool {
     order.refused_late || !matches!(order.state, OrderState::Expired)

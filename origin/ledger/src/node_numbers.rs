@@ -20,7 +20,7 @@ pub enum RenewalPoint {
     /// It has not had the number yet.
     Start,
     /// With a heartbeat.
-    Beat,
+    Heartbeat,
     /// It gives the number back.
     Leave,
 }
@@ -35,7 +35,7 @@ pub enum Claimed {
         /// Since when.
         since: UnixMillis,
         /// Its last heartbeat.
-        beat: UnixMillis,
+        heartbeat: UnixMillis,
         /// The ledger's clock.
         now: UnixMillis,
     },
@@ -69,7 +69,7 @@ impl Ledger {
         command.arg(number).arg(&who.token).arg(&who.process);
         command.arg(match moment {
             RenewalPoint::Start => "start",
-            RenewalPoint::Beat => "beat",
+            RenewalPoint::Heartbeat => "beat",
             RenewalPoint::Leave => "leave",
         });
         // Whoever is still waited for when orders are restored keeps its number.
@@ -79,7 +79,7 @@ impl Ledger {
             |at| -> Result<UnixMillis, Fault> { Ok(UnixMillis(reply::number(part(&parts, at)?)?)) };
         match reply::text(part(&parts, 0)?)? {
             "y" => Ok(Claimed::Ours),
-            "n" => Ok(Claimed::Taken { since: time(1)?, beat: time(2)?, now: time(3)? }),
+            "n" => Ok(Claimed::Taken { since: time(1)?, heartbeat: time(2)?, now: time(3)? }),
             _ => Err(reply::strange("y or n", part(&parts, 0)?)),
         }
     }

@@ -56,7 +56,7 @@ impl Ledger {
     }
 
     /// The nodes whose heartbeat counts; one that fell silent stays for as long as it takes another
-    /// one's next beat to notice.
+    /// one's next heartbeat to notice.
     ///
     /// # Errors
     /// See [`Fault`].

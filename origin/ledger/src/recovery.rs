@@ -55,7 +55,7 @@ pub struct Unrestored {
     pub node: u16,
     /// When it was tried last.
     pub at: UnixMillis,
-    /// How it was told to be.
+    /// Its state as acknowledged.
     pub order: Order,
 }
 
@@ -260,16 +260,16 @@ impl Ledger {
     /// See [`Fault`]; after three times [`HEAL_PATIENCE_MS`] that the sale still recovers.
     pub async fn heal_alone(&self, sale: &SaleId) -> Result<(), Fault> {
         let begun = Instant::now();
-        let mut roster = AwaitedNodes::new(None);
+        let mut awaited = AwaitedNodes::new(None);
         let Some(look) = self.lookup(sale, None).await? else {
             return Ok(());
         };
         let mut history = look.history;
         loop {
             let now = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            roster.begin(&history, &BTreeSet::new(), now);
-            roster.receive(self.declare(None, &[], false).await?, now);
-            let view = roster.view(&history, now);
+            awaited.begin(&history, &BTreeSet::new(), now);
+            awaited.receive(self.declare(None, &[], false).await?, now);
+            let view = awaited.view(&history, now);
             let says = NodeDeclaration { node: None, made: None, history: "", view: &view };
             let Some(heal) = self.heal(sale, &says).await? else {
                 return Ok(());
@@ -306,8 +306,8 @@ impl Ledger {
         command.arg(&script.hash).arg(6).arg(&redis_keys::of_sale(sale));
         command.arg(redis_keys::unrestored(sale)).arg(0).arg(node);
         command.arg(pass as u8).arg(UNRESTORED_MAX);
-        for (id, told) in orders {
-            command.arg(id.as_str()).arg(told.order.pack());
+        for (id, acked) in orders {
+            command.arg(id.as_str()).arg(acked.order.pack());
         }
         let Some(parts) = self.run(script, &command).await? else {
             return Ok(None);
@@ -365,7 +365,7 @@ impl Ledger {
     }
 }
 
-/// What a caller hears while a sale heals.
+/// The error of calls while a sale recovers.
 pub(super) fn healing(sale: &SaleId) -> Fault {
     Fault::NotSent(format!("sale {sale} is being made whole after Redis was restarted or replaced"))
 }

@@ -6,7 +6,7 @@ use super::{Fault, redis_keys};
 use shared::SaleId;
 
 /// Connections that batches wait on. WAIT holds up all that is sent after it, so sales share a few.
-const LANES: usize = 4;
+const CONNECTIONS: usize = 4;
 
 /// The connections for changes that wait for replicas.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct ReplicaConnections {
 
 impl ReplicaConnections {
     pub(super) fn new(link: &Connection, replicas: Replicas) -> Self {
-        Self { links: (0..LANES).map(|_| link.another()).collect(), replicas }
+        Self { links: (0..CONNECTIONS).map(|_| link.another()).collect(), replicas }
     }
 
     /// The connections of a sale: always the same ones, so that one slow sale holds up few others.

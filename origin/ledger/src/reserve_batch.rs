@@ -6,11 +6,11 @@ use redis::{Cmd, Value};
 use shared::domain::order::{Reserve, Verdict};
 use shared::{Order, OrderState, SaleId, Snapshot, UnixMillis};
 
-/// The command that asks for tickets for each order of `batch`, for a caller that has heard of
-/// `heard` entries of the sale's log.
+/// The command that asks for tickets for each order of `batch`, for a caller that has seen
+/// `last_seen` entries of the sale's log.
 #[must_use]
-pub fn command(script: &Script, sale: &SaleId, heard: u64, batch: &[Reserve]) -> Cmd {
-    let mut command = script.on(sale, heard);
+pub fn command(script: &Script, sale: &SaleId, last_seen: u64, batch: &[Reserve]) -> Cmd {
+    let mut command = script.on(sale, last_seen);
     for order in batch {
         command.arg(order.id.as_str()).arg(order.buyer.as_str()).arg(order.quantity.get());
     }

@@ -12,7 +12,7 @@ pub struct Script {
     pub name: &'static str,
     /// Its whole text.
     pub text: String,
-    /// SHA-1 of the text, by which Redis knows it.
+    /// SHA-1 of the text, by which Redis names it.
     pub hash: String,
 }
 
@@ -24,11 +24,11 @@ impl Script {
         Self { name, text, hash }
     }
 
-    /// The command that runs it on `sale` for a caller that has heard of `heard` entries of its
+    /// The command that runs it on `sale` for a caller that has seen `last_seen` entries of its
     /// log; arguments of its own follow.
-    pub(super) fn on(&self, sale: &SaleId, heard: u64) -> Cmd {
+    pub(super) fn on(&self, sale: &SaleId, last_seen: u64) -> Cmd {
         let mut command = self.reads(sale);
-        command.arg(heard);
+        command.arg(last_seen);
         command
     }
 

@@ -6,7 +6,7 @@ use crate::clock;
 use redis::Value;
 use std::collections::HashMap;
 
-/// Times that the clock is asked for; the quickest answer tells most exactly.
+/// Times that the clock is asked for; the quickest answer is the most exact one.
 const CLOCK_LOOKS: usize = 5;
 
 /// Fields of `INFO`, settings, and the distance to its clock.
@@ -85,7 +85,7 @@ impl Facts {
     async fn read_clock(&mut self, wire: &Stream) -> Result<(), Fault> {
         let asked = clock::now().0;
         let answer = wire.send(&redis::cmd("TIME")).await?;
-        let heard = clock::now().0;
+        let answered = clock::now().0;
         let Value::Array(parts) = &answer else {
             return Err(reply::strange("a time", &answer));
         };
@@ -93,7 +93,7 @@ impl Facts {
             return Err(reply::strange("a time", &answer));
         };
         let theirs = reply::number(seconds)? * 1_000 + reply::number(micros)? / 1_000;
-        let round_trip_ms = heard.saturating_sub(asked);
+        let round_trip_ms = answered.saturating_sub(asked);
         if round_trip_ms < self.round_trip_ms {
             let ours = asked + round_trip_ms / 2;
             self.round_trip_ms = round_trip_ms;

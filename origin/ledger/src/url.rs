@@ -12,7 +12,7 @@ const SENTINEL: &str = "redis+sentinel://";
 /// * `redis://[user:password@]host:port/[db]` or `unix:/path/of.sock`: one server
 /// * `redis+cluster://[user:password@]host:port,host:port`: some nodes of a Redis Cluster
 /// * `redis+sentinel://[user:password@]host:port,host:port/name[/db]`: Sentinels, and the name by
-///   which they know the primary. The credentials are those of Redis; Sentinels that ask for some
+///   which they name the primary. The credentials are those of Redis; Sentinels that ask for some
 ///   get `?sentinel-user=...&sentinel-password=...`
 #[derive(Clone)]
 pub struct LedgerUrl {
@@ -30,7 +30,7 @@ pub(super) enum Topology {
     /// The one that Sentinels name.
     Sentinel {
         sentinels: Vec<ConnectionInfo>,
-        /// The name by which they know the primary.
+        /// The name of the primary there.
         primary: String,
         /// How to introduce oneself to it.
         settings: RedisConnectionInfo,
@@ -122,7 +122,7 @@ fn sentinel(rest: &str) -> Result<Topology, String> {
         ("", "") => String::new(),
         (user, password) => format!("{user}:{password}@"),
     };
-    // The host is not used: the Sentinels know it.
+    // The host is not used: the Sentinels name it.
     let settings = one(&format!("redis://{user}primary/{db}"))?;
     Ok(Topology::Sentinel {
         sentinels: each(SENTINEL, &credentials, hosts)?,

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument, Span};
 
-/// Readers of a sale hear what the ledger said at most this long ago.
+/// Readers of a sale get what the ledger replied at most this long ago.
 const RECENT: Duration = Duration::from_millis(100);
 
 pub use shared::domain::order::NewOrder;
@@ -48,7 +48,7 @@ impl Waiter for Buyer {
     }
 }
 
-/// A sale's sale handle: what the node knows of the sale, and the queue to its committer.
+/// Sale handle: the node's cached view of one sale, and the queue to its committer.
 #[derive(Debug)]
 pub(crate) struct SaleHandle {
     queue: mpsc::Sender<Work>,
@@ -57,12 +57,12 @@ pub(crate) struct SaleHandle {
     nodes: Arc<Nodes>,
     sale: SaleId,
     counts: Arc<SaleCounts>,
-    happenings: Arc<Timeline>,
+    timeline: Arc<Timeline>,
     /// The last time that readers had the ledger asked; held while one of them asks.
     refresh: tokio::sync::Mutex<Option<Refresh>>,
 }
 
-/// What a sale handle knows of its sale at one moment.
+/// The cached view of a sale at one moment.
 #[derive(Clone, Debug)]
 pub struct SaleHandleView {
     /// The sale.
@@ -84,12 +84,12 @@ struct Refresh {
     outcome: Result<Snapshot, Fault>,
 }
 
-/// What the node knows of the sale. Hints.
+/// The cached view of the sale: hints, not facts.
 #[derive(Debug)]
 struct Known {
     hint: SaleHint,
-    /// When the ledger was last heard, by the clock of this process.
-    heard: Instant,
+    /// When the ledger replied last, by the clock of this process.
+    seen_at: Instant,
     /// Orders that were granted through this sale handle.
     granted: RecentOrders,
 }
@@ -99,13 +99,13 @@ impl SaleHandle {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in what the ledger said, unless something newer was heard meanwhile.
+    /// Updates from a ledger reply, unless a newer one came meanwhile.
     pub(crate) fn observe(&self, snapshot: &Snapshot) {
         let mut known = self.known();
         let old = *known.hint.snapshot();
         if known.hint.observe(snapshot) {
-            self.happenings.compare(&self.sale, &old, snapshot);
-            known.heard = Instant::now();
+            self.timeline.compare(&self.sale, &old, snapshot);
+            known.seen_at = Instant::now();
         }
     }
 
@@ -114,7 +114,7 @@ impl SaleHandle {
         &self.counts
     }
 
-    /// What is known of the sale now.
+    /// The cached view of the sale now.
     pub(crate) fn view(&self) -> SaleHandleView {
         let queued = self.queue.max_capacity() - self.queue.capacity();
         let known = self.known();
@@ -127,7 +127,7 @@ impl SaleHandle {
         }
     }
 
-    /// The "no" that needs no ledger: nothing was free when it was last heard. Asks the ledger in
+    /// The refusal that needs no ledger: nothing was free at its last reply. Polls the ledger in
     /// the background whether that still stands.
     pub(crate) fn refuse_from_memory(&self, order: &NewOrder, now: UnixMillis) -> Option<Refusal> {
         let mut known = self.known();
@@ -135,7 +135,7 @@ impl SaleHandle {
         let received = known.hint.receive(order.key, granted, now, fastrand::f64());
         drop(known);
         if received.poll {
-            // A full queue hears the ledger anyway.
+            // A full queue leads to a ledger reply anyway.
             let _ = self.queue.try_send(Work::Poll(None));
         }
         received.refusal
@@ -171,7 +171,7 @@ impl SaleHandle {
         Some(receiver)
     }
 
-    /// When one who is told `busy` should ask again.
+    /// When a client that is refused with `busy` should ask again.
     pub(crate) fn retry_after_ms(&self) -> u32 {
         sale_hint::retry_after_ms(fastrand::f64())
     }
@@ -198,10 +198,10 @@ impl SaleHandle {
 
     fn observed_lately(&self) -> Option<Snapshot> {
         let known = self.known();
-        (known.heard.elapsed() < RECENT).then(|| *known.hint.snapshot())
+        (known.seen_at.elapsed() < RECENT).then(|| *known.hint.snapshot())
     }
 
-    /// Hears the ledger now.
+    /// Polls the ledger now.
     async fn fresh_snapshot(&self) -> Result<Snapshot, Fault> {
         let (answer, receiver) = oneshot::channel();
         if self.queue.try_send(Work::Poll(Some(answer))).is_err() {
@@ -247,13 +247,13 @@ impl Committer {
         ledger: Ledger,
         nodes: Arc<Nodes>,
         counters: Arc<Counters>,
-        happenings: Arc<Timeline>,
+        timeline: Arc<Timeline>,
         snapshot: Snapshot,
     ) -> Arc<SaleHandle> {
         let (queue, work) = mpsc::channel(QUEUE_MAX);
         let known = Known {
             hint: SaleHint::new(snapshot),
-            heard: Instant::now(),
+            seen_at: Instant::now(),
             granted: RecentOrders::default(),
         };
         let handle = Arc::new(SaleHandle {
@@ -263,7 +263,7 @@ impl Committer {
             nodes,
             sale: sale.clone(),
             counts: counters.of_sale(&sale),
-            happenings,
+            timeline,
             refresh: tokio::sync::Mutex::default(),
         });
         let committer = Self {
@@ -306,7 +306,8 @@ impl Committer {
         }
     }
 
-    /// Puts one piece of work where it belongs, and tells a buyer who is refused from memory.
+    /// Puts one piece of work where it belongs, and answers a buyer who is refused from the cached
+    /// view.
     fn sort(&mut self, work: Work, round: &mut Round) {
         let now = self.handle.ledger.now();
         let known = self.handle.known();
@@ -324,9 +325,9 @@ impl Committer {
             self.commit(round.batch).await;
         }
         if round.poll {
-            let heard = self.poll().await;
+            let verdict = self.poll().await;
             for answer in round.polls {
-                let _ = answer.send(heard.clone());
+                let _ = answer.send(verdict.clone());
             }
         }
         for done in round.finished {
@@ -334,7 +335,7 @@ impl Committer {
         }
     }
 
-    /// Sends one batch, as often as [`Sending`] says, and tells everybody what became of it.
+    /// Sends one batch, as often as [`Sending`] says, and answers every order of it.
     async fn commit(&mut self, batch: Vec<Waiting>) {
         let orders: Vec<Reserve> = batch.iter().map(|waiting| waiting.order.reserve()).collect();
         self.counters.batched_orders.fetch_add(orders.len() as u64, Ordering::Relaxed);
@@ -359,16 +360,16 @@ impl Committer {
         // are woken: what they write would hold it back.
         let counters = Arc::clone(&self.counters);
         tokio::spawn(async move {
-            for (waiting, heard) in rounds::answers(batch, verdicts) {
-                if let Ok(verdict) = &heard {
+            for (waiting, verdict) in rounds::answers(batch, verdicts) {
+                if let Ok(verdict) = &verdict {
                     count(decided(&counters, verdict));
                 }
-                report_progress(waiting, heard, Tier::Ledger);
+                report_progress(waiting, verdict, Tier::Ledger);
             }
         });
     }
 
-    /// Hears the ledger and expires due holds, page by page.
+    /// Polls the ledger and expires due holds, page by page.
     async fn poll(&mut self) -> Result<Snapshot, Fault> {
         loop {
             let reply = self.handle.ledger.sweep(&self.sale).await;
@@ -395,7 +396,7 @@ fn decided<'a>(counters: &'a Counters, verdict: &Verdict) -> &'a AtomicU64 {
     }
 }
 
-fn report_progress(waiting: Waiting, heard: Result<Verdict, Fault>, by: Tier) {
-    let placed = heard.map(|verdict| Placed { verdict, by });
+fn report_progress(waiting: Waiting, verdict: Result<Verdict, Fault>, by: Tier) {
+    let placed = verdict.map(|verdict| Placed { verdict, by });
     let _ = waiting.waiter.answer.send(placed);
 }

@@ -30,7 +30,7 @@ pub struct ServeConfig {
     pub shop_token: Option<Secret>,
     /// Which edges it trusts.
     pub trust: TrustLevel,
-    /// By which it knows the shop's buyer tokens, where orders need one.
+    /// Verifies the shop's buyer tokens, where orders need one.
     pub buyer_keys: Option<KeyRing>,
     /// What one client may ask.
     pub client_rate: Option<Rate>,

@@ -113,9 +113,9 @@ struct Tally {
 struct Recovery {
     hands: Hands,
     nodes: Arc<Nodes>,
-    /// The clock that the roster goes by counts from here.
+    /// The clock of the list of awaited nodes counts from here.
     zero: Instant,
-    roster: AwaitedNodes,
+    awaited: AwaitedNodes,
     /// The histories that this node has declared, those of the moment first.
     declared: Vec<String>,
     present: BTreeSet<String>,
@@ -131,7 +131,7 @@ struct Recovery {
     share_done: Option<Instant>,
     /// When the others' shares were looked through last.
     others_read: Option<Instant>,
-    /// Nodes that beat and were given up, so that each is named once.
+    /// Nodes with a heartbeat that were given up, so that each is named once.
     named: BTreeSet<u16>,
 }
 
@@ -142,7 +142,7 @@ impl Recovery {
             hands: Hands { ledger, node, counters },
             nodes,
             zero: Instant::now(),
-            roster: AwaitedNodes::new(Some(node)),
+            awaited: AwaitedNodes::new(Some(node)),
             declared: Vec::new(),
             present: BTreeSet::new(),
             reading: None,
@@ -250,13 +250,13 @@ impl Recovery {
         let new = self.begin(&histories);
         let now = self.now();
         let peers = self.nodes.peers();
-        self.roster.receive(nodes, now);
+        self.awaited.receive(nodes, now);
         if looks.iter().any(Looked::fell_behind) {
-            self.roster.doubt(&peers, now);
+            self.awaited.doubt(&peers, now);
         }
         if all {
             self.looked_under = None;
-            self.roster.keep(&histories);
+            self.awaited.keep(&histories);
             self.present = histories;
             self.work.clear();
             self.tally.begun.get_or_insert_with(Instant::now);
@@ -298,11 +298,11 @@ impl Recovery {
         let peers = self.nodes.peers();
         let mut new = false;
         for history in histories {
-            new |= self.roster.begin(history, &peers, now);
+            new |= self.awaited.begin(history, &peers, now);
         }
         if new {
             // What was written last may be lost once more, the list of unrestored orders too, of
-            // which no number of the log tells.
+            // which no number of the log shows.
             let kept = Duration::from_millis(HEAL_KEPT_MS);
             self.restored_lost.retain(|_, done| done.at.elapsed() > kept);
         }
@@ -377,7 +377,7 @@ impl Recovery {
         let known = look.lost.last().map_or(0, |(_, jumped)| *jumped);
         let lost_done = self.restored_lost.get(sale).map(|done| done.last) >= Some(known);
         let in_lost = |seq| !lost_done && is_in(&look.lost, seq);
-        let noted = of_sale.into_iter().flatten().map(|(_, told)| told.commit_seq);
+        let noted = of_sale.into_iter().flatten().map(|(_, acked)| acked.commit_seq);
         let received =
             if look.whole { *received } else { self.ack_journal().commit_seq(sale).max(*received) };
         let mine = Mine {
@@ -394,14 +394,14 @@ impl Recovery {
         // restored may be lost.
         let open = |seq| (!look.whole || looked.fell_behind()) && seq > look.found;
         let lacking =
-            |told: &AckedOrder| open(told.commit_seq) || is_in(&look.lost, told.commit_seq);
+            |acked: &AckedOrder| open(acked.commit_seq) || is_in(&look.lost, acked.commit_seq);
         let left = of_sale.into_iter().flatten();
         let mut left: Vec<(OrderId, AckedOrder)> = left
-            .filter(|(_, told)| duty != Duty::Adopt && lacking(told))
-            .map(|(id, told)| (id.clone(), told.clone()))
+            .filter(|(_, acked)| duty != Duty::Adopt && lacking(acked))
+            .map(|(id, acked)| (id.clone(), acked.clone()))
             .collect();
         // As they came, so that where room is short the first ones get it.
-        left.sort_by_key(|(_, told)| told.commit_seq);
+        left.sort_by_key(|(_, acked)| acked.commit_seq);
         let lacks = duty == Duty::Restore && mine.received.max(mine.noted) > look.found;
         Some(Item::new(duty, look, left, (lacks, touched)))
     }
@@ -465,17 +465,17 @@ impl Recovery {
             self.present.iter().cloned().chain(earlier).take(room).collect();
         let node = Some(self.hands.node);
         let nodes = self.ledger().declare(node, &declared, behind).await?;
-        self.roster.declare(declared.iter().cloned());
+        self.awaited.declare(declared.iter().cloned());
         self.declared = declared;
         let now = self.now();
-        self.roster.receive(nodes, now);
+        self.awaited.receive(nodes, now);
         self.publish();
         Ok(())
     }
 
     fn views(&self) -> BTreeMap<String, View> {
         let now = self.now();
-        let view = |history: &String| (history.clone(), self.roster.view(history, now));
+        let view = |history: &String| (history.clone(), self.awaited.view(history, now));
         self.present.iter().map(view).collect()
     }
 
@@ -483,11 +483,11 @@ impl Recovery {
         let views = self.views();
         let now = self.now();
         for history in &self.present {
-            for node in self.roster.overdue(history, now) {
+            for node in self.awaited.overdue(history, now) {
                 if self.named.insert(node) {
                     tracing::warn!(
-                        "node {node} beats and has not said what it acknowledged; sales go on \
-                         without it"
+                        "node {node} has a heartbeat and has not said what it acknowledged; sales \
+                         go on without it"
                     );
                 }
             }
@@ -508,7 +508,7 @@ impl Recovery {
             Err(_) => return tokio::time::sleep(AWAY).await,
         };
         let now = self.now();
-        self.roster.receive(nodes, now);
+        self.awaited.receive(nodes, now);
         self.publish();
         self.drop_adopted().await;
         let views = self.views();
@@ -618,7 +618,7 @@ impl Recovery {
         }
     }
 
-    /// No sale stands still any more, as far as this node knows.
+    /// No sale stands still any more, as far as this node can see.
     fn has_ended(&mut self) {
         self.share_done = None;
         self.others_read = None;

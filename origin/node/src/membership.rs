@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Time between two beats of a node.
-const BEAT: Duration = Duration::from_secs(1);
-/// The same while the ledger does not answer: its return must not wait for the next beat.
-const BEAT_AWAY: Duration = Duration::from_millis(100);
-/// Beats in which a node may be missing before nobody waits for what it acknowledged.
+/// Time between two heartbeats of a node.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The same while the ledger does not answer: its return must not wait for the next heartbeat.
+const INTERVAL_AWAY: Duration = Duration::from_millis(100);
+/// Heartbeats in which a node may be missing before nobody waits for what it acknowledged.
 const MISSED_MAX: u32 = (NODE_LIVE_MS / 1_000) as u32 + 1;
 
 /// Who a node is.
@@ -25,7 +25,7 @@ pub struct NodeIdentity {
     pub weight: u32,
 }
 
-/// What this node knows of the others.
+/// What this node has observed of the others.
 #[derive(Debug)]
 pub(crate) struct Nodes {
     me: NodeIdentity,
@@ -35,15 +35,15 @@ pub(crate) struct Nodes {
     number: Option<NodeNumber>,
     live_weight: AtomicU32,
     trouble: Mutex<Option<String>>,
-    /// Nodes that live or lived a moment ago, and in how many beats each was missing.
+    /// Nodes that live or lived a moment ago, and in how many heartbeats each was missing.
     peers: Mutex<BTreeMap<u16, u32>>,
-    /// The history of Redis at the last beat.
+    /// The history of Redis at the last heartbeat.
     history: Mutex<String>,
-    /// How often a sale had been found behind at the last beat.
+    /// How often a sale had been found behind at the last heartbeat.
     behind: AtomicU64,
     /// The history of Redis in which this node has nothing left to restore; empty = none.
     settled: Mutex<String>,
-    /// It stops: no beat may follow its last one.
+    /// It stops: no heartbeat may follow its last one.
     leaving: AtomicBool,
 }
 
@@ -60,17 +60,17 @@ impl Nodes {
             counters,
             number,
             live_weight: AtomicU32::new(me.weight),
-            trouble: Mutex::new(Some("the ledger has not been heard yet".into())),
+            trouble: Mutex::new(Some("the ledger has not replied yet".into())),
             peers: Mutex::new(BTreeMap::from([(me.id, 0)])),
             history: Mutex::default(),
             behind: AtomicU64::new(0),
             settled: Mutex::default(),
             leaving: AtomicBool::new(false),
         });
-        let beating = Arc::downgrade(&nodes);
+        let heartbeats = Arc::downgrade(&nodes);
         tokio::spawn(async move {
-            while let Some(nodes) = beating.upgrade() {
-                let pause = if nodes.heartbeat().await { BEAT } else { BEAT_AWAY };
+            while let Some(nodes) = heartbeats.upgrade() {
+                let pause = if nodes.heartbeat().await { INTERVAL } else { INTERVAL_AWAY };
                 drop(nodes);
                 tokio::time::sleep(pause).await;
             }
@@ -86,15 +86,15 @@ impl Nodes {
         }
         let outcome = match self.renew_number().await {
             Ok(true) => self.ledger.heartbeat(self.me.id, self.me.weight).await,
-            // The other one beats under this number.
+            // The other one has heartbeats under this number.
             Ok(false) => return true,
             Err(fault) => Err(fault),
         };
         let answered = outcome.is_ok();
         let trouble = match outcome {
-            Ok(beat) => {
-                self.live_weight.store(beat.live_weight, Ordering::Relaxed);
-                self.observe(beat);
+            Ok(heartbeat) => {
+                self.live_weight.store(heartbeat.live_weight, Ordering::Relaxed);
+                self.observe(heartbeat);
                 self.counters.clear_trouble();
                 None
             }
@@ -119,7 +119,7 @@ impl Nodes {
         }
     }
 
-    /// Whether this node may beat under its number.
+    /// Whether this node may send heartbeats under its number.
     async fn renew_number(&self) -> Result<bool, Fault> {
         let Some(number) = &self.number else {
             return Ok(true);
@@ -143,20 +143,20 @@ impl Nodes {
         self.number.as_ref().is_none_or(ours).then_some(self.me.id)
     }
 
-    fn observe(&self, beat: Heartbeat) {
+    fn observe(&self, heartbeat: Heartbeat) {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
         for missed in peers.values_mut() {
             *missed += 1;
         }
-        peers.extend(beat.nodes.into_iter().map(|node| (node, 0)));
+        peers.extend(heartbeat.nodes.into_iter().map(|node| (node, 0)));
         peers.insert(self.me.id, 0);
         peers.retain(|_, missed| *missed < MISSED_MAX);
         drop(peers);
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = std::mem::replace(&mut *history, beat.history);
+        let known = std::mem::replace(&mut *history, heartbeat.history);
         let replaced = !known.is_empty() && known != *history;
         drop(history);
-        let behind = self.behind.swap(beat.behind, Ordering::Relaxed) != beat.behind;
+        let behind = self.behind.swap(heartbeat.behind, Ordering::Relaxed) != heartbeat.behind;
         if replaced || (behind && !known.is_empty()) {
             self.ledger.recovering().want_all();
         }
@@ -174,7 +174,7 @@ impl Nodes {
         self.me.id
     }
 
-    /// The nodes, this one among them, that lived when the ledger was last heard or a moment
+    /// The nodes, this one among them, that lived at the ledger's last reply or a moment
     /// before: what they acknowledged is waited for.
     pub(crate) fn peers(&self) -> BTreeSet<u16> {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -194,7 +194,7 @@ impl Nodes {
         trouble.clone().map_or(Ok(()), Err)
     }
 
-    /// Tells the others that this node stops; if that fails they notice by its silence.
+    /// Announces that this node stops; if that fails they notice by its silence.
     pub(crate) async fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
         if let Some(number) = &self.number {

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(200);
 /// A silent node keeps its number for [`HEAL_PATIENCE_MS`]; a ledger that answers slowly gets as
 /// much again.
-const PATIENCE: Duration = Duration::from_millis(2 * HEAL_PATIENCE_MS);
+const LONGEST_WAIT: Duration = Duration::from_millis(2 * HEAL_PATIENCE_MS);
 // A node that was frozen stops to use its number before anybody else can get it.
 const _: () = assert!(NODE_LIVE_MS < HEAL_PATIENCE_MS);
 /// Bytes of a token, written in twice as many hexadecimal digits.
@@ -74,8 +74,8 @@ impl NodeNumber {
     }
 
     /// Takes the number before anything is served. If a process of another directory had it and
-    /// beats no more, this waits until nobody would wait for what that one acknowledged,
-    /// [`HEAL_PATIENCE_MS`] after its last beat.
+    /// has no more heartbeats, this waits until nobody would wait for what that one acknowledged,
+    /// [`HEAL_PATIENCE_MS`] after its last heartbeat.
     ///
     /// # Errors
     /// Another process has the number and lives; a sentence that says what to do.
@@ -88,10 +88,10 @@ impl NodeNumber {
                     self.observed(Claimed::Ours);
                     return Ok(());
                 }
-                Ok(Claimed::Taken { since, beat, now }) => {
-                    let first = *first.get_or_insert(beat);
-                    if beat != first || begun.elapsed() > PATIENCE {
-                        return Err(self.taken(since, beat, now));
+                Ok(Claimed::Taken { since, heartbeat, now }) => {
+                    let first = *first.get_or_insert(heartbeat);
+                    if heartbeat != first || begun.elapsed() > LONGEST_WAIT {
+                        return Err(self.taken(since, heartbeat, now));
                     }
                 }
                 // The heartbeat repeats it, and reports a ledger that is away.
@@ -107,7 +107,7 @@ impl NodeNumber {
     /// See [`Fault`]; what was known last stands.
     pub(crate) async fn renew(&self, ledger: &Ledger) -> Result<bool, Fault> {
         let moment = match *self.held() {
-            Some(_) => RenewalPoint::Beat,
+            Some(_) => RenewalPoint::Heartbeat,
             None => RenewalPoint::Start,
         };
         self.observed(ledger.claim(self.number, &self.who, moment).await?);
@@ -127,7 +127,7 @@ impl NodeNumber {
                 *self.held() = Some(Instant::now());
                 None
             }
-            Claimed::Taken { since, beat, now } => Some(self.taken(since, beat, now)),
+            Claimed::Taken { since, heartbeat, now } => Some(self.taken(since, heartbeat, now)),
         };
         let before = self.clashes.swap(clash.is_some(), Ordering::Relaxed);
         match &clash {
@@ -160,9 +160,9 @@ impl NodeNumber {
         !self.clashes() && self.held().is_some_and(|at| at.elapsed() < counts)
     }
 
-    fn taken(&self, since: UnixMillis, beat: UnixMillis, now: UnixMillis) -> String {
+    fn taken(&self, since: UnixMillis, heartbeat: UnixMillis, now: UnixMillis) -> String {
         let number = self.number;
-        let ago = now.0.saturating_sub(beat.0);
+        let ago = now.0.saturating_sub(heartbeat.0);
         let since = Rfc3339(since);
         format!(
             "node number {number} is in use by another process since {since}, whose last \

@@ -1,8 +1,8 @@
 //! Sale name cache: the names of the sales that the ledger lists.
 //!
-//! Nodes use the list to tell a real sale from an invented name without asking: under a flood of
-//! invented names, real sales are looked up all the same. Edges get a part of it for the same
-//! reason (`Lastseat-Sales`).
+//! Nodes use the list to distinguish a real sale from an invented name without asking: under a
+//! flood of invented names, real sales are looked up all the same. Edges get a part of it for the
+//! same reason (`Lastseat-Sales`).
 
 use axum::http::HeaderValue;
 use lastseat_ledger::Ledger;
@@ -19,13 +19,13 @@ const READ_EVERY: Duration = Duration::from_secs(2);
 const PAUSE_FACTOR: u32 = 100;
 /// Names that a node keeps of the list.
 const NAMES_MAX: usize = 65_536;
-/// How long a name that the ledger did not know is taken to be unknown, where there is no place to
+/// How long a name that the ledger did not have is taken to be unknown, where there is no place to
 /// ask again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 /// Such names that are kept.
 const UNKNOWN_MAX: usize = 4_096;
 
-/// What a node knows of names.
+/// The names that a node has seen.
 #[derive(Debug, Default)]
 pub(crate) struct SaleNames {
     listed: RwLock<Listed>,
@@ -95,7 +95,7 @@ impl SaleNames {
         self.unknown().remove(sale);
     }
 
-    /// The ledger does not know `sale`.
+    /// The ledger does not have `sale`.
     pub(crate) fn is_unknown(&self, sale: &SaleId) {
         let mut unknown = self.unknown();
         if unknown.len() >= UNKNOWN_MAX {
@@ -106,7 +106,7 @@ impl SaleNames {
         }
     }
 
-    /// Whether the ledger did not know `sale` a moment ago.
+    /// Whether the ledger did not have `sale` a moment ago.
     pub(crate) fn was_unknown(&self, sale: &SaleId) -> bool {
         let unknown = self.unknown();
         let since = unknown.get(sale);

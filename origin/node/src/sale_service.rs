@@ -54,12 +54,12 @@ struct Inner {
     listed_lookups: Semaphore,
     names: Arc<SaleNames>,
     redis: Arc<RedisWatch>,
-    happenings: Arc<Timeline>,
+    timeline: Arc<Timeline>,
     draining: AtomicBool,
 }
 
 impl Sales {
-    /// Begins to serve: opens a sale handle for each sale that the ledger knows and starts the
+    /// Begins to serve: opens a sale handle for each sale that the ledger has and starts the
     /// heartbeat.
     pub fn start(ledger: Ledger, node: NodeIdentity, counters: Arc<Counters>) -> Self {
         Self::start_as(ledger, node, None, counters)
@@ -87,7 +87,7 @@ impl Sales {
             listed_lookups: Semaphore::new(LISTED_LOOKUPS_MAX),
             names,
             redis,
-            happenings: Arc::default(),
+            timeline: Arc::default(),
             draining: AtomicBool::new(false),
         }));
         let opener = sales.clone();
@@ -122,7 +122,7 @@ impl Sales {
     /// Looks whether the ledger still has the sales that this node serves and that it does not list
     /// any more.
     async fn find_lost(&self) {
-        // A lost one that was created again is to be healed by every node that knows it, also one
+        // A lost one that was created again is to be healed by every node that serves it, also one
         // that nobody asks.
         let mut sales = self.0.names.lost_sales();
         sales.truncate(LOST_LOOKS_MAX);
@@ -138,7 +138,7 @@ impl Sales {
         }
     }
 
-    /// Places one order: takes it from the local stock, then to the ledger. Once it waits in the
+    /// Places one order: takes it from the node budget, then to the ledger. Once it waits in the
     /// queue it is carried out whether or not the caller still waits.
     ///
     /// # Errors
@@ -210,8 +210,8 @@ impl Sales {
     }
 
     /// `found`, which the ledger said of `sale`. That it has no such sale is no answer where this
-    /// node knows the sale: then it was lost with all its orders, and nobody is told that nothing
-    /// was sold.
+    /// node serves the sale: then it was lost with all its orders, and no client is told that
+    /// nothing was sold.
     ///
     /// # Errors
     /// The ledger has lost the sale.
@@ -226,15 +226,15 @@ impl Sales {
     }
 
     /// The ledger has `sale`. One that it had lost lacks what this node acknowledged, also where
-    /// other nodes have healed it meanwhile and did not know of this one.
+    /// other nodes have healed it meanwhile without this one.
     fn is_back(&self, sale: &SaleId) {
         if self.0.names.is_back(sale) {
             self.0.ledger.recovering().want(sale);
         }
     }
 
-    /// Whether the ledger had `sale` once, as far as this node knows: it serves it, or its journal
-    /// names it.
+    /// Whether the ledger had `sale` once, as far as this node can see: it serves it, or its
+    /// journal names it.
     fn knows(&self, sale: &SaleId) -> bool {
         self.open_sale_handle(sale).is_some() || self.0.ledger.ack_journal().last(sale).is_some()
     }
@@ -244,7 +244,7 @@ impl Sales {
         self.0.redis.write(page);
         page.gauge(
             "sales_gone",
-            "Sales that this node knows and that the ledger has lost.",
+            "Sales that this node serves and that the ledger has lost.",
             self.0.names.gone(),
         );
     }
@@ -319,15 +319,20 @@ impl Sales {
         &self.0.ledger
     }
 
-    /// The grant for the edge that asked for `sale` and tells what it has counted; `None` before
-    /// anything was heard of the sale.
+    /// The grant for the edge that asked for `sale` and reports its counts; `None` before
+    /// the first ledger reply on the sale.
     #[must_use]
-    pub fn grant(&self, sale: &SaleId, edge: &EdgeId, told: Option<&EdgeCounts>) -> Option<Grant> {
+    pub fn grant(
+        &self,
+        sale: &SaleId,
+        edge: &EdgeId,
+        reported: Option<&EdgeCounts>,
+    ) -> Option<Grant> {
         let handle = self.open_sale_handle(sale);
         match handle {
             Some(handle) => {
-                if let Some(told) = told {
-                    handle.counts().observe_edge(told);
+                if let Some(reported) = reported {
+                    handle.counts().observe_edge(reported);
                 }
                 Some(handle.grant(edge, fastrand::f64()))
             }
@@ -361,7 +366,7 @@ impl Sales {
         self.0.nodes.clash().is_some()
     }
 
-    /// From now on new orders are told that nothing happened here, so that an edge asks another
+    /// From now on new orders are refused, nothing happened here, so that an edge asks another
     /// node.
     pub fn take_no_more(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
@@ -393,7 +398,7 @@ impl Sales {
     /// What has happened to the sales of this node, and to the other nodes.
     #[must_use]
     pub fn timeline(&self) -> &Timeline {
-        &self.0.happenings
+        &self.0.timeline
     }
 
     /// Takes no more orders, finishes those that wait, and leaves the list of live nodes.
@@ -468,7 +473,7 @@ impl Sales {
                 self.0.ledger.clone(),
                 Arc::clone(&self.0.nodes),
                 Arc::clone(&self.0.counters),
-                Arc::clone(&self.0.happenings),
+                Arc::clone(&self.0.timeline),
                 *snapshot,
             )
         });

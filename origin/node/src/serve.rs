@@ -92,7 +92,7 @@ impl Node {
             clients: config.client_rate.map(Clients::new),
             demo: config.demo,
             audits: Audits::default(),
-            feed: StatusStream::default(),
+            status_stream: StatusStream::default(),
             connections: Arc::default(),
             draining: AtomicBool::new(false),
         });
@@ -110,26 +110,26 @@ impl Node {
         let app = self.app;
         info!("node {} serves {}", self.entry.id, self.entry.url);
         let (end, ending) = watch::channel(false);
-        let intake = |listener, door, connections, connections_max| {
+        let http_server = |listener, fast_path, connections, connections_max| {
             let mut ending = ending.clone();
-            let intake = HttpServer {
+            let http_server = HttpServer {
                 listener,
-                door,
+                fast_path,
                 node: app.node_header(),
                 connections,
                 connections_max,
             };
             // The sender lives until both servers have ended.
-            let told = async move { drop(ending.wait_for(|ending| *ending).await) };
-            tokio::spawn(intake.run(told, FINISH))
+            let stopping = async move { drop(ending.wait_for(|ending| *ending).await) };
+            tokio::spawn(http_server.run(stopping, FINISH))
         };
         let publisher = Publisher::start(&app);
         let orders = Arc::clone(&app.connections);
-        let door = FastPath::public(Arc::clone(&app));
-        let public = intake(self.public, door, orders, self.connections_max);
+        let fast_path = FastPath::public(Arc::clone(&app));
+        let public = http_server(self.public, fast_path, orders, self.connections_max);
         let operators = Arc::<Connections>::default();
-        let door = FastPath::operators(Arc::clone(&app));
-        let admin = intake(self.admin, door, operators, OPERATORS_MAX);
+        let fast_path = FastPath::operators(Arc::clone(&app));
+        let admin = http_server(self.admin, fast_path, operators, OPERATORS_MAX);
 
         stop.await;
         info!("node {} stops: finishing what was begun", self.entry.id);
@@ -137,8 +137,8 @@ impl Node {
         app.sales.take_no_more();
         publisher.nudge();
         end.send_replace(true);
-        for intake in [public, admin] {
-            if let Err(e) = intake.await {
+        for http_server in [public, admin] {
+            if let Err(e) = http_server.await {
                 warn!("an accept loop ended badly: {e}");
             }
         }

@@ -15,8 +15,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 /// Time between two publications.
-const BEAT: Duration = Duration::from_secs(1);
-/// Beats that percentiles look back.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Publications that percentiles look back.
 const WINDOW: usize = 10;
 /// Longest sentence on what is failing, in characters.
 const TROUBLE_MAX: usize = 200;
@@ -35,10 +35,10 @@ impl Publisher {
     pub(crate) fn start(app: &Arc<App>) -> Self {
         let at_once = Arc::<Notify>::default();
         let (last, mut ending) = oneshot::channel();
-        let mut beat = Publication::new(app);
+        let mut publication = Publication::new(app);
         let (weak, nudged) = (Arc::downgrade(app), Arc::clone(&at_once));
         let task = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(BEAT);
+            let mut ticks = tokio::time::interval(INTERVAL);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 let ended = tokio::select! {
@@ -56,8 +56,8 @@ impl Publisher {
                     }
                     continue;
                 }
-                // The heartbeat reports a ledger that is away; here it is only not told.
-                let _ = beat.publish(&app, ended).await;
+                // The heartbeat reports a ledger that is away; here it is ignored.
+                let _ = publication.publish(&app, ended).await;
                 if ended {
                     return;
                 }
@@ -84,9 +84,9 @@ struct Publication {
     started: UnixMillis,
     /// What this node had published before it was started; `None` = not read yet.
     before: Option<BTreeMap<String, SaleTotals>>,
-    /// Readings of the last beats: orders, commits, batches.
+    /// Readings of the last publications: orders, commits, batches.
     window: VecDeque<[Reading; 3]>,
-    /// The nodes that lived at the last beat, and those that were lost.
+    /// The nodes that lived at the last publication, and those that were lost.
     live: BTreeSet<u16>,
     lost: BTreeSet<u16>,
 }
@@ -125,7 +125,7 @@ impl Publication {
         let last = last.and_then(|text| serde_json::from_str::<NodeStatus>(&text).ok());
         let mut before = BTreeMap::new();
         if let Some(last) = last {
-            last.happenings.into_iter().for_each(|happening| app.sales.timeline().note(happening));
+            last.happenings.into_iter().for_each(|event| app.sales.timeline().note(event));
             for mut totals in last.sales.into_iter().take(STATUS_SALES_MAX) {
                 totals.queue = 0;
                 before.insert(totals.sale.clone(), totals);
@@ -142,8 +142,8 @@ impl Publication {
         let live = self.ledger.live_nodes().await?;
         let now = self.ledger.now();
         let note = |kind, node| {
-            let happening = TimelineEvent::of_node(now, kind, node);
-            app.sales.timeline().note(happening);
+            let event = TimelineEvent::of_node(now, kind, node);
+            app.sales.timeline().note(event);
         };
         for node in self.live.difference(&live) {
             if *node != app.node.id && !self.has_left(*node).await? {
@@ -225,7 +225,7 @@ impl Publication {
         all
     }
 
-    /// Percentiles over the last beats.
+    /// Percentiles over the last publications.
     fn spreads(&mut self, app: &App) -> [Spread; 3] {
         let counters = &app.counters;
         let now = [

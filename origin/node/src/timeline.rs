@@ -38,11 +38,11 @@ pub enum TimelineEventKind {
     NodeStopped,
     /// A node fell silent.
     NodeLost,
-    /// A node that was lost is heard again.
+    /// A node that was lost is back.
     NodeBack,
 }
 
-/// One happening.
+/// One timeline event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Happening)]
 pub struct TimelineEvent {
@@ -84,7 +84,7 @@ impl TimelineEvent {
     }
 }
 
-/// The last happenings that one node has noticed.
+/// The last events that one node has noticed.
 #[derive(Debug, Default)]
 pub struct Timeline(Mutex<VecDeque<TimelineEvent>>);
 
@@ -94,12 +94,12 @@ impl Timeline {
     }
 
     /// Notes one.
-    pub fn note(&self, happening: TimelineEvent) {
+    pub fn note(&self, event: TimelineEvent) {
         let mut list = self.list();
         if list.len() == HAPPENINGS_MAX {
             list.pop_front();
         }
-        list.push_back(happening);
+        list.push_back(event);
     }
 
     /// All of them, the oldest first.
@@ -148,16 +148,16 @@ impl Timeline {
     }
 }
 
-/// The happenings that several nodes have noticed as one list, the newest first, at most `max`.
+/// The events that several nodes have noticed as one list, the newest first, at most `max`.
 #[must_use]
 pub fn merge(lists: impl Iterator<Item = Vec<TimelineEvent>>, max: usize) -> Vec<TimelineEvent> {
     let mut all: Vec<TimelineEvent> = lists.flatten().collect();
     // The first to notice it is nearest to the truth.
-    all.sort_by_key(|happening| happening.at);
+    all.sort_by_key(|event| event.at);
     let mut merged: Vec<TimelineEvent> = Vec::with_capacity(all.len().min(max));
-    for happening in all {
-        if !merged.iter().rev().any(|known| known.is(&happening)) {
-            merged.push(happening);
+    for event in all {
+        if !merged.iter().rev().any(|known| known.is(&event)) {
+            merged.push(event);
         }
     }
     merged.reverse();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn kinds(list: &Timeline) -> Vec<TimelineEventKind> {
-        list.read().iter().map(|happening| happening.kind).collect()
+        list.read().iter().map(|event| event.kind).collect()
     }
 
     #[test]

@@ -39,9 +39,9 @@ pub struct QueuedOrder<W> {
 pub enum Work<W, P, F> {
     /// An order.
     Order(QueuedOrder<W>),
-    /// Hear the ledger again: somebody wants to know whether the last "no" still stands.
+    /// Poll the ledger again: a caller asks whether the last refusal still holds.
     Poll(Option<P>),
-    /// Tell when everything before this is done.
+    /// Report when everything before this is done.
     Finish(F),
 }
 
@@ -50,7 +50,7 @@ pub enum Work<W, P, F> {
 pub struct BatchRound<W, P, F> {
     /// Orders for the ledger, at most [`BATCH_MAX`].
     pub batch: Vec<QueuedOrder<W>>,
-    /// Whether the ledger is to be heard.
+    /// Whether the ledger is to be polled.
     pub poll: bool,
     /// Who waits for that.
     pub polls: Vec<P>,
@@ -67,21 +67,21 @@ impl<W, P, F> Default for BatchRound<W, P, F> {
 /// Forms the rounds of one sale at one node.
 #[derive(Debug)]
 pub struct Committer<W> {
-    stock: NodeBudget,
-    /// An order that the last batch had no stock for.
+    budget: NodeBudget,
+    /// An order that the last batch had no budget for.
     left_over: Option<QueuedOrder<W>>,
 }
 
 impl<W: Waiter> Committer<W> {
-    /// A committer that may ask for `stock` before it hears the ledger.
+    /// A committer that may ask for `budget` before the next ledger reply.
     #[must_use]
-    pub const fn new(stock: NodeBudget) -> Self {
-        Self { stock, left_over: None }
+    pub const fn new(budget: NodeBudget) -> Self {
+        Self { budget, left_over: None }
     }
 
-    /// The ledger was heard, and this follows from it.
-    pub const fn restock(&mut self, stock: NodeBudget) {
-        self.stock = stock;
+    /// The ledger replied, and this budget follows from it.
+    pub const fn restock(&mut self, budget: NodeBudget) {
+        self.budget = budget;
     }
 
     /// The order that opens the next round before anything new does.
@@ -115,7 +115,7 @@ impl<W: Waiter> Committer<W> {
             Work::Order(waiting) => {
                 let (key, quantity) = (waiting.order.key, waiting.order.quantity);
                 let first = round.batch.is_empty();
-                match hint.admit(&mut self.stock, key, quantity, first, now) {
+                match hint.admit(&mut self.budget, key, quantity, first, now) {
                     Admission::Send => round.batch.push(waiting),
                     Admission::Later => self.left_over = Some(waiting),
                     Admission::Refuse(refusal) => return Some((waiting, refusal)),
@@ -154,7 +154,8 @@ impl Sending {
     }
 }
 
-/// Who hears what: the verdicts are in the order of the batch, a fault is everybody's.
+/// Which order gets which verdict: verdicts are in the order of the batch, a fault is for all of
+/// them.
 pub fn answers<W>(
     batch: Vec<QueuedOrder<W>>,
     outcome: Result<Vec<Verdict>, Fault>,
@@ -261,7 +262,7 @@ mod tests {
         let mut round = BatchRound::default();
         committer.sort(order(0, KeySource::Made), &hint, UnixMillis(1), &mut round);
         committer.sort(order(1, KeySource::Made), &hint, UnixMillis(1), &mut round);
-        assert_eq!(round.batch.len(), 2, "the stock is new");
+        assert_eq!(round.batch.len(), 2, "the budget is new");
     }
 
     #[test]

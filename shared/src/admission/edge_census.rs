@@ -123,7 +123,7 @@ impl EdgeCensus {
     }
 
     /// Notes that `edge`, seen just now, may send `budget` requests. As long as it has not sent
-    /// what it was promised in this slot, it does not hear of another budget.
+    /// what it was promised in this slot, it gets no other budget.
     pub fn promise(&mut self, edge: &EdgeId, budget: u32) {
         if let Some(seen) = self.present.get_mut(&fingerprint(edge))
             && (seen.slot != self.slot || seen.promised == 0)

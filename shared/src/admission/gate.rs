@@ -8,7 +8,7 @@ use crate::domain::order::KeySource;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::UnixMillis;
 use crate::limits::{
-    BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, OPENING_JITTER_MS, OPENING_LOOK_MS,
+    COLD_BUDGET, COLD_ROUND_MS, COLD_WAITS_MAX, EDGE_SALES_MAX, OPENING_JITTER_MS, OPENING_LOOK_MS,
     OPENING_PROBE_MS, RECHECK_BUDGET, RECHECK_EVERY_MS, SALES_HEADER_MAX, WINDOW_MAX_MS,
     WINDOW_MIN_MS,
 };
@@ -19,25 +19,25 @@ use std::collections::HashMap;
 pub struct Arrival {
     /// Where its order id comes from.
     pub key: KeySource,
-    /// How many beats it has waited already.
-    pub beats: u32,
+    /// How many times it has waited already.
+    pub waits: u32,
 }
 
 impl Arrival {
     /// An arrival that has just come.
     #[must_use]
     pub const fn new(key: KeySource) -> Self {
-        Self { key, beats: 0 }
+        Self { key, waits: 0 }
     }
 
-    /// The same, one beat later.
+    /// The same, after one more wait.
     #[must_use]
     pub const fn after_a_retry_interval(self) -> Self {
-        Self { beats: self.beats.saturating_add(1), ..self }
+        Self { waits: self.waits.saturating_add(1), ..self }
     }
 }
 
-/// When a grant was heard, by the edge's clock.
+/// When a grant was received, by the edge's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation {
     /// When the question was sent: things stood so no earlier than this.
@@ -54,13 +54,14 @@ pub struct Observation {
 pub enum GateDecision {
     /// Ask an origin.
     Forward,
-    /// Wait one beat on a timer of one's own and ask the gate again.
+    /// Wait [`COLD_WAIT_MS`](crate::limits::COLD_WAIT_MS) on a timer of one's own and ask the gate
+    /// again.
     Wait,
     /// No; the edge answers by itself.
     Refuse(Refusal),
 }
 
-/// What one edge isolate knows of one sale.
+/// What one edge isolate caches of one sale.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     version: u64,
@@ -77,7 +78,7 @@ pub struct Gate {
     latch: Option<Latch>,
 }
 
-/// A "no" that is kept until something newer is heard.
+/// A refusal that is cached until something newer is received.
 #[derive(Clone, Copy, Debug)]
 struct Latch {
     supply: Supply,
@@ -96,7 +97,7 @@ struct Latch {
 
 impl Gate {
     /// Decides on one arrival. `now` is the edge's clock, `chance` a random number in `0.0..1.0`
-    /// that spreads the return of those who are told `busy`.
+    /// that spreads the return of those who are refused with `busy`.
     pub fn decide(&mut self, ask: Arrival, now: UnixMillis, chance: f64) -> GateDecision {
         if ask.key == KeySource::Known {
             return GateDecision::Forward;
@@ -111,7 +112,7 @@ impl Gate {
             }
         }
         if now >= self.round_ends {
-            // A gate that has heard of its sale asks as much as it was granted last, within the
+            // A gate that has a grant of its sale asks as much as it was granted last, within the
             // cold budget: thousands of edges must not each send four requests after the last
             // ticket.
             let known = self.version > 0;
@@ -121,7 +122,7 @@ impl Gate {
         if self.spent < self.budget {
             self.spent += 1;
             GateDecision::Forward
-        } else if self.cold && ask.beats < BEATS_MAX {
+        } else if self.cold && ask.waits < COLD_WAITS_MAX {
             GateDecision::Wait
         } else {
             GateDecision::Refuse(Refusal::Busy(spread(self.round_ends.since(now), chance)))
@@ -145,7 +146,8 @@ impl Gate {
         }
     }
 
-    /// Within one version, stock only falls: "none" stands until a newer version is heard.
+    /// Within one version, the free tickets only fall: "none" holds until a newer version is
+    /// received.
     fn observe_free(&mut self, grant: &Grant, when: Observation, newer: bool) {
         if self.latch.is_some() {
             return;
@@ -156,7 +158,7 @@ impl Gate {
         if asked_anew || (newer && self.spent >= self.budget) {
             // What the cold round sent belongs to this window already.
             let sent = if self.cold { self.spent } else { 0 };
-            // A far edge can use its budget for as long as a near one, but what it knows must not
+            // A far edge can use its budget for as long as a near one, but what it caches must not
             // get old.
             let trip = when.now.since(when.asked);
             let longest = WINDOW_MAX_MS.saturating_sub(trip).max(1);
@@ -286,18 +288,18 @@ pub fn come_back_ms(refusal: Refusal, now: UnixMillis, chance: f64) -> Option<u3
 
 /// The gates of one edge isolate, bounded.
 ///
-/// Only sales that an origin knows get a gate of their own; all others share one, so that a flood
+/// Only sales that an origin serves get a gate of their own; all others share one, so that a flood
 /// of invented names neither fills the memory nor asks an origin more often than one sale may.
 #[derive(Debug, Default)]
 pub struct Gates {
     known: HashMap<SaleId, Gate>,
-    strangers: Gate,
+    unknown_sales: Gate,
 }
 
 impl Gates {
     /// The gate for an arrival that names `sale`.
     pub fn of(&mut self, sale: &SaleId) -> &mut Gate {
-        self.known.get_mut(sale).unwrap_or(&mut self.strangers)
+        self.known.get_mut(sale).unwrap_or(&mut self.unknown_sales)
     }
 
     /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each gets a
@@ -354,8 +356,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const MADE: Arrival = Arrival { key: KeySource::Made, beats: 0 };
-    const SENT: Arrival = Arrival { key: KeySource::Sent, beats: 0 };
+    const MADE: Arrival = Arrival { key: KeySource::Made, waits: 0 };
+    const SENT: Arrival = Arrival { key: KeySource::Sent, waits: 0 };
 
     fn grant(version: u64, at: u64, budget: u32, supply: Supply) -> Grant {
         Grant {
@@ -368,7 +370,7 @@ mod tests {
         }
     }
 
-    /// Heard at once.
+    /// Received at once.
     fn at(now: u64) -> Observation {
         Observation { asked: UnixMillis(now), now: UnixMillis(now), chance: 0.0 }
     }
@@ -384,7 +386,7 @@ mod tests {
         let mut gate = Gate::default();
         assert_eq!(forwarded(&mut gate, MADE, 1_000, 1), 1);
         assert_eq!(gate.decide(MADE, UnixMillis(1_000), 0.0), GateDecision::Wait);
-        let patient = Arrival { beats: BEATS_MAX, ..MADE };
+        let patient = Arrival { waits: COLD_WAITS_MAX, ..MADE };
         assert!(matches!(
             gate.decide(patient, UnixMillis(1_000), 0.0),
             GateDecision::Refuse(Refusal::Busy(1..=250))
@@ -439,7 +441,7 @@ mod tests {
             gates.of(&name).decide(MADE, UnixMillis(1_000), 0.0)
         };
         assert_eq!(invent(&mut gates, 0), GateDecision::Forward);
-        // Before anything was heard nobody can tell it from an invented name.
+        // Before the first grant it cannot be distinguished from an invented name.
         let asked = gates.of(&spring).decide(MADE, UnixMillis(1_000), 0.0);
         assert_eq!(asked, GateDecision::Wait);
         gates.list("autumn spring winter");
@@ -529,13 +531,13 @@ mod tests {
             gate.decide(SENT, UnixMillis(1_002), 0.0),
             GateDecision::Refuse(Refusal::SoldOut)
         );
-        let repeated = Arrival { key: KeySource::Repeated, beats: 0 };
+        let repeated = Arrival { key: KeySource::Repeated, waits: 0 };
         assert_eq!(forwarded(&mut gate, repeated, 1_002, 100), RECHECK_BUDGET);
         assert!(matches!(
             gate.decide(repeated, UnixMillis(1_002), 0.0),
             GateDecision::Refuse(Refusal::Busy(_))
         ));
-        let known = Arrival { key: KeySource::Known, beats: 0 };
+        let known = Arrival { key: KeySource::Known, waits: 0 };
         assert_eq!(forwarded(&mut gate, known, 1_003, 100), 100);
     }
 

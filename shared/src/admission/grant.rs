@@ -1,4 +1,4 @@
-//! Grant: what an origin's response tells an edge about one sale.
+//! Grant: what an origin's response says to an edge about one sale.
 //!
 //! It travels in the header `Lastseat-Grant` and reserves nothing.
 
@@ -79,7 +79,7 @@ pub struct Grant {
     pub budget: u32,
     /// What can be had.
     pub supply: Supply,
-    /// When the sale opens by the ledger's clock, 0 when it is open or nobody knows.
+    /// When the sale opens by the ledger's clock, 0 when it is open or the moment is not set.
     pub opens_at: UnixMillis,
 }
 
@@ -134,7 +134,7 @@ impl Grant {
     }
 }
 
-/// What an origin knows when it makes a grant.
+/// What an origin needs to make a grant.
 #[derive(Clone, Copy, Debug)]
 pub struct Offer {
     /// The edge among the others.

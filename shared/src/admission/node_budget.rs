@@ -12,7 +12,7 @@ pub struct NodeBudget {
 }
 
 impl NodeBudget {
-    /// The stock of a node that just heard that `free` tickets are free: its share by weight,
+    /// The budget of a node after a ledger reply with `free` free tickets: its share by weight,
     /// a headroom above it, rounded up, so that every node may ask while anything is free.
     ///
     /// `weight` is the node's own, `live_weight` the sum over live nodes (at least `weight`).
@@ -23,8 +23,8 @@ impl NodeBudget {
         Self { left: (f64::from(free) * share * (1.0 + HEADROOM)).ceil() as u32 }
     }
 
-    /// Takes `quantity`, or says that the ledger has to be heard first. The last order may take
-    /// more than is left: otherwise a large order would wait for ever on a small share.
+    /// Takes `quantity`, or says that the next ledger reply has to come first. The last order may
+    /// take more than is left: otherwise a large order would wait for ever on a small share.
     pub fn take(&mut self, quantity: Quantity) -> bool {
         let some = self.left > 0;
         self.left = self.left.saturating_sub(quantity.get());
@@ -53,9 +53,9 @@ mod tests {
 
     #[test]
     fn the_last_order_may_ask_for_more_than_the_share() {
-        let mut stock = NodeBudget::of(1, 1, 10);
-        assert!(stock.take(Quantity::new(5).unwrap()));
-        assert!(!stock.take(Quantity::ONE));
+        let mut budget = NodeBudget::of(1, 1, 10);
+        assert!(budget.take(Quantity::new(5).unwrap()));
+        assert!(!budget.take(Quantity::ONE));
     }
 
     proptest! {

@@ -5,8 +5,9 @@
 //! and an address belongs to one set. A newcomer to a full set takes the slot that is nearest to
 //! full, *with what it owes*: so a flood of invented addresses costs no memory, and no address ever
 //! gets more than a bucket of its own would give it, also not by being forgotten and coming back.
-//! What a flood can do is to use up a whole set; honest addresses that share it then hear `busy`
-//! more often than they should. Which addresses share a set nobody outside can know.
+//! What a flood can do is to use up a whole set; honest addresses that share it are then refused
+//! with `busy` more often than they should. Which addresses share a set cannot be found out from
+//! outside.
 
 use crate::domain::time::UnixMillis;
 use crate::limits::CLIENT_RATE_MAX;
@@ -111,7 +112,7 @@ struct Slot {
 
 impl RateLimiter {
     /// Buckets for at most `addresses` at a time, rounded up to whole sets. `seed` must be a secret
-    /// of this process: who knows it can find addresses that share a set with a chosen one.
+    /// of this process: with it one could find addresses that share a set with a chosen one.
     #[must_use]
     pub fn new(rate: Rate, addresses: usize, seed: u64) -> Self {
         let cost_us = rate.cost_us();

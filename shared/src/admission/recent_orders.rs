@@ -30,7 +30,7 @@ impl RecentOrders {
     }
 
     /// Whether `id` is remembered. Two ids share a fingerprint once in 2^64; the ledger is asked
-    /// then, and knows better.
+    /// then, and decides.
     #[must_use]
     pub fn has(&self, id: &OrderId) -> bool {
         self.known.contains(&fingerprint(id))

@@ -8,7 +8,7 @@ use crate::admission::gate::listed;
 use crate::domain::ids::SaleId;
 use crate::domain::time::UnixMillis;
 use crate::limits::{
-    BEAT_MS, BEATS_MAX, COLD_BUDGET, COLD_ROUND_MS, EDGE_SALES_MAX, VIEW_FRESH_MS,
+    COLD_BUDGET, COLD_ROUND_MS, COLD_WAIT_MS, COLD_WAITS_MAX, EDGE_SALES_MAX, VIEW_FRESH_MS,
 };
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -16,11 +16,11 @@ use std::rc::Rc;
 /// What is done for one who wants to see a sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CacheLookup {
-    /// Show this answer, heard so many milliseconds ago.
+    /// Show this answer, received so many milliseconds ago.
     Show(Rc<str>, u64),
     /// Ask an origin.
     Ask,
-    /// Somebody asks at this moment: wait one beat on a timer of one's own and look again.
+    /// Another request is asking: wait once on a timer of one's own and look it up again.
     Wait,
     /// The one who asks takes too long: come back in so many milliseconds.
     Busy(u32),
@@ -31,7 +31,7 @@ pub enum CacheLookup {
 struct View {
     /// When it was asked for: what it says was true then or later.
     at: UnixMillis,
-    heard: UnixMillis,
+    received_at: UnixMillis,
     body: Rc<str>,
     /// When an origin was last asked, whatever came of it.
     asked: UnixMillis,
@@ -45,15 +45,15 @@ pub struct SaleCache {
     shown: HashMap<SaleId, View>,
     round_ends: UnixMillis,
     /// Requests about sales without a view in the present round.
-    strangers: u32,
+    unknown_sales: u32,
 }
 
 impl SaleCache {
-    /// Decides for an arrival that has waited `beats` beats. `now` is the edge's clock.
-    pub fn lookup(&mut self, sale: &SaleId, beats: u32, now: UnixMillis) -> CacheLookup {
+    /// Decides for an arrival that has waited `waits` times. `now` is the edge's clock.
+    pub fn lookup(&mut self, sale: &SaleId, waits: u32, now: UnixMillis) -> CacheLookup {
         let may_ask = if let Some(view) = self.shown.get_mut(sale) {
             if now.since(view.at) < VIEW_FRESH_MS {
-                return CacheLookup::Show(Rc::clone(&view.body), now.since(view.heard));
+                return CacheLookup::Show(Rc::clone(&view.body), now.since(view.received_at));
             }
             let first = now.since(view.asked) >= VIEW_FRESH_MS;
             if first {
@@ -65,10 +65,10 @@ impl SaleCache {
         };
         if may_ask {
             CacheLookup::Ask
-        } else if beats < BEATS_MAX {
+        } else if waits < COLD_WAITS_MAX {
             CacheLookup::Wait
         } else {
-            CacheLookup::Busy(BEAT_MS as u32 * BEATS_MAX)
+            CacheLookup::Busy(COLD_WAIT_MS as u32 * COLD_WAITS_MAX)
         }
     }
 
@@ -81,7 +81,7 @@ impl SaleCache {
                 let never = UnixMillis(0);
                 self.shown.entry(sale).or_insert_with(|| View {
                     at: never,
-                    heard: never,
+                    received_at: never,
                     body: "".into(),
                     asked: never,
                 });
@@ -92,16 +92,16 @@ impl SaleCache {
     fn unknown_sale(&mut self, now: UnixMillis) -> bool {
         if now >= self.round_ends {
             self.round_ends = now.plus(COLD_ROUND_MS);
-            self.strangers = 0;
+            self.unknown_sales = 0;
         }
-        let left = self.strangers < COLD_BUDGET;
-        self.strangers += u32::from(left);
+        let left = self.unknown_sales < COLD_BUDGET;
+        self.unknown_sales += u32::from(left);
         left
     }
 
-    /// Remembers what an origin, asked at `asked`, said of `sale` at `heard`.
-    pub fn keep(&mut self, sale: &SaleId, asked: UnixMillis, heard: UnixMillis, body: &str) {
-        let view = View { at: asked, heard, body: body.into(), asked };
+    /// Caches what an origin, asked at `asked`, answered of `sale` at `received_at`.
+    pub fn keep(&mut self, sale: &SaleId, asked: UnixMillis, received_at: UnixMillis, body: &str) {
+        let view = View { at: asked, received_at, body: body.into(), asked };
         if let Some(known) = self.shown.get_mut(sale) {
             // An answer that took long does not replace a younger one.
             if asked >= known.at {
@@ -169,7 +169,7 @@ mod tests {
         views.keep(&sale("a"), at(10_000), at(10_000), "open");
         let asked: u32 = (11_000..21_000).map(|ms| asking(&mut views, "a", ms, 3)).sum();
         assert_eq!(asked, 10);
-        let patient = views.lookup(&sale("a"), BEATS_MAX, at(20_999));
+        let patient = views.lookup(&sale("a"), COLD_WAITS_MAX, at(20_999));
         assert_eq!(patient, CacheLookup::Busy(300));
     }
 

@@ -30,7 +30,7 @@ pub struct SaleHint {
 pub struct Received {
     /// The "no" that needs no ledger; without one the order is queued.
     pub refusal: Option<Refusal>,
-    /// Whether the ledger is to be heard in the background: the "no" may be out of date.
+    /// Whether the ledger is to be polled in the background: the refusal may be out of date.
     pub poll: bool,
 }
 
@@ -39,7 +39,7 @@ pub struct Received {
 pub enum Admission {
     /// It is part of this batch.
     Send,
-    /// It waits: the stock is spent, the ledger has to be heard first.
+    /// It waits: the budget is spent, the next ledger reply has to come first.
     Later,
     /// No, from memory.
     Refuse(Refusal),
@@ -59,7 +59,7 @@ pub struct NodeLoad {
 }
 
 impl SaleHint {
-    /// The sale hint of a node that has just heard of a sale.
+    /// The sale hint of a node after its first ledger reply on a sale.
     #[must_use]
     pub fn new(snapshot: Snapshot) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl SaleHint {
         self.edges.live_at(now)
     }
 
-    /// Whether the ledger is to be heard every [`REPOLL_MS`] although nobody asks: holds may come
+    /// Whether the ledger is to be polled every [`REPOLL_MS`] although nobody asks: holds may come
     /// due.
     #[must_use]
     pub const fn is_to_be_swept(&self) -> bool {
@@ -132,7 +132,7 @@ impl SaleHint {
     /// Decides on the next order of the queue; `first` = the batch is empty yet.
     pub fn admit(
         &self,
-        stock: &mut NodeBudget,
+        budget: &mut NodeBudget,
         key: KeySource,
         quantity: Quantity,
         first: bool,
@@ -142,7 +142,7 @@ impl SaleHint {
             Some(refusal) if key == KeySource::Made => Admission::Refuse(refusal),
             // An id that a client sent may be in the ledger, even now that nothing is free.
             Some(_) => Admission::Send,
-            None if stock.take(quantity) || first => Admission::Send,
+            None if budget.take(quantity) || first => Admission::Send,
             None => Admission::Later,
         }
     }
@@ -202,7 +202,8 @@ impl NodeLoad {
     }
 }
 
-/// When one whom a node tells `busy` should ask again: after the next window began, spread over it.
+/// When a client that a node refuses with `busy` should ask again: after the next window began,
+/// spread over it.
 #[must_use]
 pub fn retry_after_ms(chance: f64) -> u32 {
     (WINDOW_MIN_MS as f64 * (1.0 + chance)) as u32

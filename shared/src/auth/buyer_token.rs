@@ -183,8 +183,8 @@ mod tests {
         let at = UnixMillis(9_999_999_999_999);
         let token = make(&keys, &sale("spring"), &longest, at);
         assert!(token.len() <= BUYER_TOKEN_MAX, "{}", token.len());
-        let heard = check(&keys, Some(&token), &sale("spring"), UnixMillis(at.0 - 1));
-        assert_eq!(heard, Ok(longest));
+        let verdict = check(&keys, Some(&token), &sale("spring"), UnixMillis(at.0 - 1));
+        assert_eq!(verdict, Ok(longest));
     }
 
     proptest! {

@@ -32,7 +32,7 @@ pub struct Signed<'a> {
     pub buyer_token: &'a str,
 }
 
-/// Why a request is not believed to come from an edge.
+/// Why the signature of an edge's request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Untrusted {
     /// It has no signature.
@@ -100,7 +100,7 @@ pub fn sign(keys: &KeyRing, request: &Signed<'_>, now: UnixMillis) -> String {
 /// Checks a signature that arrived `now`. Whether it is of this moment is said only of a right one.
 ///
 /// # Errors
-/// Why the request is not believed.
+/// Why the signature is rejected.
 pub fn verify(
     keys: &KeyRing,
     signature: Option<&str>,
@@ -215,8 +215,8 @@ mod tests {
             Signed { order: "", client: "0123456789abcdef10.1.2.3", ..ORDER },
         ];
         for request in changed {
-            let heard = verify(&keys, Some(&signature), &request, NOW);
-            assert_eq!(heard, Err(Untrusted::Wrong), "{request:?}");
+            let verdict = verify(&keys, Some(&signature), &request, NOW);
+            assert_eq!(verdict, Err(Untrusted::Wrong), "{request:?}");
         }
         let (head, code) = signature.rsplit_once('.').unwrap();
         let later = head.replace("000000", "000001");
@@ -251,8 +251,8 @@ mod tests {
         let fewer = &signature[..signature.len() - 1];
         let next = signature.replacen("1.", "2.", 1);
         for text in ["", "1", "1.1.x.y", &upper, &more, fewer, &next] {
-            let heard = verify(&ring(A), Some(text), &ORDER, NOW);
-            assert_eq!(heard, Err(Untrusted::Malformed), "{text}");
+            let verdict = verify(&ring(A), Some(text), &ORDER, NOW);
+            assert_eq!(verdict, Err(Untrusted::Malformed), "{text}");
         }
     }
 
@@ -268,8 +268,8 @@ mod tests {
             }
             let keys = ring(A);
             let signature = sign(&keys, &of(&one), NOW);
-            let heard = verify(&keys, Some(&signature), &of(&two), NOW);
-            prop_assert_eq!(heard.is_ok(), one == two);
+            let verdict = verify(&keys, Some(&signature), &of(&two), NOW);
+            prop_assert_eq!(verdict.is_ok(), one == two);
         }
 
         #[test]

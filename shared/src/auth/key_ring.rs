@@ -9,7 +9,7 @@ use core::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// What stands in `.dev.vars.example` in the place of a secret. Everybody knows it, so no ring
+/// What stands in `.dev.vars.example` in the place of a secret. It is public, so no ring
 /// takes it.
 pub const SAMPLE: &str = "replace-me";
 /// The id of a key that was given without one.
@@ -23,7 +23,7 @@ pub enum KeyError {
     Absent,
     /// The sample of the documentation.
     #[error(
-        "this is the sample text, which everybody knows; put the output of `openssl rand -hex 32` \
+        "this is the sample text, which is public; put the output of `openssl rand -hex 32` \
          in its place"
     )]
     Sample,

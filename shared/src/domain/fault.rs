@@ -8,7 +8,7 @@ pub enum Fault {
     /// Nothing happened; the same call may be made again at will.
     #[error("the ledger is away, nothing happened: {0}")]
     NotSent(String),
-    /// It may have happened; only a call with the same order ids tells.
+    /// It may have happened; only a call with the same order ids shows it.
     #[error("the ledger did not answer in time, the outcome is unknown: {0}")]
     Unknown(String),
     /// The ledger's data or an answer is not what lastseat writes.

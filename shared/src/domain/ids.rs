@@ -7,7 +7,7 @@ use crate::limits;
 use core::fmt;
 use std::sync::Arc;
 
-/// Why a name or an amount was not accepted; the text tells the sender what to do.
+/// Why a name or an amount was not accepted; the text says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// A sale id has the wrong length or a character that it may not have.
@@ -45,7 +45,7 @@ macro_rules! text_id {
             /// Checks length and characters.
             ///
             /// # Errors
-            /// The sentence that tells the sender what a valid one looks like.
+            /// The sentence that says what a valid one looks like.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 let valid: fn(u8) -> bool = $valid;
                 if ($min..=$max).contains(&text.len()) && text.bytes().all(valid) {
@@ -94,7 +94,7 @@ text_id!(
 );
 text_id!(
     /// Names one order and is its idempotency key: 16 to 128 visible ASCII characters. Whoever
-    /// knows it may read and cancel the order.
+    /// has it may read and cancel the order.
     OrderId, limits::ORDER_ID_MIN, limits::ORDER_ID_MAX, visible, IdError::Order
 );
 text_id!(

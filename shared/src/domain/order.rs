@@ -13,8 +13,9 @@ pub enum KeySource {
     Made,
     /// The client sent it.
     Sent,
-    /// An earlier answer was lost: the client says so (`Lastseat-Retry: 1`), or the edge knows
-    /// because it asked another origin before. Such an order never hears "sold out" from a hint.
+    /// An earlier answer was lost: the client says so (`Lastseat-Retry: 1`), or the edge did it
+    /// itself, because it asked another origin before. Such an order is never refused as sold out
+    /// from a hint.
     Repeated,
     /// The client sent it, and this isolate saw it granted: the ledger is asked, whatever the hints
     /// say.
@@ -110,7 +111,7 @@ impl fmt::Display for Record<'_> {
     }
 }
 
-/// A wish for tickets: one order of a batch.
+/// A request for tickets: one order of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reserve {
     /// Its id, which makes repeating it harmless.
@@ -157,7 +158,7 @@ pub enum Verdict {
 }
 
 /// A pass over all that was acknowledged. All nodes make one before any makes the next, because of
-/// an order that several nodes changed each knows one end only: an older one that asks for more
+/// of an order that several nodes changed, each has one end only: an older one that asks for more
 /// tickets than the order has must not take the place of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pass {
@@ -172,7 +173,7 @@ pub enum Pass {
 }
 
 impl Pass {
-    /// Reads the number that `heal.lua` knows it by; 0 and what is above 3 are none.
+    /// Reads its number in `heal.lua`; 0 and what is above 3 are none.
     #[must_use]
     pub const fn of(number: u8) -> Option<Self> {
         Some(match number {
@@ -200,7 +201,7 @@ pub enum Restored {
     Done,
     /// The ledger had it, or what came after it.
     Present,
-    /// Its tickets are not free, or no longer; before the last [`Pass`] a hold hears this always.
+    /// Its tickets are not free, or no longer; before the last [`Pass`] a hold always gets this.
     NoRoom,
     /// The ledger has an order under its id with another buyer, number of tickets or end.
     Conflict,

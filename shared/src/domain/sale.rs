@@ -108,7 +108,7 @@ pub enum SaleChange {
     ChangedMeanwhile,
 }
 
-/// What became of the wish to create a sale.
+/// Outcome of creating a sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
     /// It is new.

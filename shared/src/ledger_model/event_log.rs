@@ -74,7 +74,7 @@ pub enum Event {
         /// The last entry that it had.
         found: u64,
     },
-    /// An order that was acknowledged and that the ledger had lost is as it was told.
+    /// An order that was acknowledged and that the ledger had lost is restored as acknowledged.
     Restored {
         /// The order.
         id: OrderId,

@@ -137,8 +137,8 @@ impl Sale {
             }
             ModelCommand::State(state) => ModelReply::Sale(step.set_state(*state)),
             ModelCommand::Terms(change) => ModelReply::Sale(step.set_terms(change)),
-            ModelCommand::Restore(told, pass) => ModelReply::Restored(
-                told.iter().map(|(id, told)| step.restore(id, told, *pass)).collect(),
+            ModelCommand::Restore(acked, pass) => ModelReply::Restored(
+                acked.iter().map(|(id, acked)| step.restore(id, acked, *pass)).collect(),
             ),
         };
         let events = step.events;
@@ -277,11 +277,11 @@ impl Step<'_> {
         due.len() as u64
     }
 
-    fn reserve(&mut self, wish: &Reserve) -> Verdict {
-        let quantity = wish.quantity.get();
+    fn reserve(&mut self, order_request: &Reserve) -> Verdict {
+        let quantity = order_request.quantity.get();
         let sale = &mut *self.sale;
-        if let Some(order) = sale.orders.get(&wish.id) {
-            let same = order.buyer == wish.buyer && order.asked == quantity;
+        if let Some(order) = sale.orders.get(&order_request.id) {
+            let same = order.buyer == order_request.buyer && order.asked == quantity;
             return if same || order.is_tombstone() {
                 Verdict::Granted { order: order.clone(), replayed: true }
             } else {
@@ -296,10 +296,12 @@ impl Step<'_> {
             SaleState::Paused => Some(Refusal::Paused),
             SaleState::Closed => Some(Refusal::Closed),
             SaleState::Open if quantity > sale.terms.order_limit => Some(Refusal::OrderLimit),
-            SaleState::Open if !sale.within_buyer_limit(&wish.buyer, quantity) => {
+            SaleState::Open if !sale.within_buyer_limit(&order_request.buyer, quantity) => {
                 Some(Refusal::BuyerLimit)
             }
-            SaleState::Open if sale.too_many_ended(&wish.buyer) => Some(Refusal::EndedLimit),
+            SaleState::Open if sale.too_many_ended(&order_request.buyer) => {
+                Some(Refusal::EndedLimit)
+            }
             SaleState::Open if sale.fits(quantity) => None,
             SaleState::Open if sale.free() > 0 => Some(Refusal::NotEnough),
             SaleState::Open if sale.held > 0 => Some(Refusal::AllHeld),
@@ -310,7 +312,7 @@ impl Step<'_> {
         }
         let at_once = sale.terms.hold_ms == 0;
         let order = Order {
-            buyer: wish.buyer.clone(),
+            buyer: order_request.buyer.clone(),
             state: if at_once { OrderState::Confirmed } else { OrderState::Held },
             asked: quantity,
             taken: quantity,
@@ -318,13 +320,13 @@ impl Step<'_> {
             deadline: if at_once { UnixMillis(0) } else { self.now.plus(sale.terms.hold_ms) },
             refused_late: false,
         };
-        sale.take(at_once, &wish.buyer, quantity);
-        sale.orders.insert(wish.id.clone(), order.clone());
+        sale.take(at_once, &order_request.buyer, quantity);
+        sale.orders.insert(order_request.id.clone(), order.clone());
         self.events.push(Event::Granted {
-            id: wish.id.clone(),
+            id: order_request.id.clone(),
             quantity,
             deadline: order.deadline,
-            buyer: wish.buyer.clone(),
+            buyer: order_request.buyer.clone(),
         });
         Verdict::Granted { order, replayed: false }
     }
@@ -486,7 +488,7 @@ impl Step<'_> {
 mod tests {
     use super::*;
 
-    fn wish(n: u32, quantity: u64) -> Reserve {
+    fn order_request(n: u32, quantity: u64) -> Reserve {
         Reserve {
             id: OrderId::parse(&format!("order-{n:016}")).unwrap(),
             buyer: BuyerId::parse(&format!("buyer-{n}")).unwrap(),
@@ -499,7 +501,7 @@ mod tests {
     }
 
     fn granted(sale: &mut Sale, orders: std::ops::Range<u32>) -> usize {
-        let batch = orders.map(|n| wish(n, 1)).collect();
+        let batch = orders.map(|n| order_request(n, 1)).collect();
         let (ModelReply::Orders(verdicts), _) =
             sale.apply(&ModelCommand::Reserve(batch), UnixMillis(2))
         else {
@@ -520,17 +522,17 @@ mod tests {
     fn a_late_payment_gets_its_tickets_again_only_while_some_are_free() {
         for (others, paid) in [(0, true), (1, false)] {
             let mut sale = sale(1, Terms { hold_ms: 100, ..Terms::default() });
-            sale.apply(&ModelCommand::Reserve(vec![wish(1, 1)]), UnixMillis(10));
+            sale.apply(&ModelCommand::Reserve(vec![order_request(1, 1)]), UnixMillis(10));
             let later = UnixMillis(110);
             for n in 0..others {
-                sale.apply(&ModelCommand::Reserve(vec![wish(100 + n, 1)]), later);
+                sale.apply(&ModelCommand::Reserve(vec![order_request(100 + n, 1)]), later);
             }
-            let confirm = ModelCommand::Confirm(wish(1, 1).id, None);
+            let confirm = ModelCommand::Confirm(order_request(1, 1).id, None);
             let (answer, _) = sale.apply(&confirm, later);
             let is_paid = matches!(answer, ModelReply::Order(Verdict::Granted { .. }));
             assert_eq!(is_paid, paid);
             if !paid {
-                sale.apply(&ModelCommand::Cancel(wish(100, 1).id), later);
+                sale.apply(&ModelCommand::Cancel(order_request(100, 1).id), later);
                 let again = sale.apply(&confirm, later).0;
                 assert_eq!(again, answer, "the shop may have refunded already");
             }

@@ -7,56 +7,56 @@ use super::{Order, OrderId, OrderState, Pass, Restored, Step};
 use crate::ledger_model::event_log::Event;
 
 impl Step<'_> {
-    pub(super) fn restore(&mut self, id: &OrderId, told: &Order, pass: Pass) -> Restored {
+    pub(super) fn restore(&mut self, id: &OrderId, acked: &Order, pass: Pass) -> Restored {
         let Some(order) = self.sale.orders.get(id).cloned() else {
-            return self.insert(id, told.clone(), pass);
+            return self.insert(id, acked.clone(), pass);
         };
-        if order.buyer != told.buyer || order.asked != told.asked {
+        if order.buyer != acked.buyer || order.asked != acked.asked {
             return Restored::Conflict;
         }
-        match told.state {
-            OrderState::Held => self.as_held(id, order, told, pass),
-            OrderState::Confirmed => self.as_confirmed(id, order, told.taken),
+        match acked.state {
+            OrderState::Held => self.as_held(id, order, acked, pass),
+            OrderState::Confirmed => self.as_confirmed(id, order, acked.taken),
             OrderState::Cancelled => self.as_cancelled(id, order),
-            OrderState::Expired if told.refused_late => self.as_refused_late(id, order),
+            OrderState::Expired if acked.refused_late => self.as_refused_late(id, order),
             OrderState::Expired => Restored::Present,
         }
     }
 
-    fn insert(&mut self, id: &OrderId, mut told: Order, pass: Pass) -> Restored {
-        if told.state == OrderState::Held && told.deadline <= self.now {
-            told.state = OrderState::Expired;
+    fn insert(&mut self, id: &OrderId, mut acked: Order, pass: Pass) -> Restored {
+        if acked.state == OrderState::Held && acked.deadline <= self.now {
+            acked.state = OrderState::Expired;
         }
-        if told.state.takes() {
-            let confirmed = told.state == OrderState::Confirmed;
-            if !self.sale.fits(told.taken) || !(confirmed || pass == Pass::Last) {
+        if acked.state.takes() {
+            let confirmed = acked.state == OrderState::Confirmed;
+            if !self.sale.fits(acked.taken) || !(confirmed || pass == Pass::Last) {
                 return Restored::NoRoom;
             }
-            self.sale.take(confirmed, &told.buyer, told.taken);
-        } else if told.is_tombstone() {
+            self.sale.take(confirmed, &acked.buyer, acked.taken);
+        } else if acked.is_tombstone() {
             self.sale.cancelled_early += 1;
         } else {
-            self.sale.ended_more(&told.buyer);
+            self.sale.ended_more(&acked.buyer);
         }
-        self.is_now(id, told)
+        self.is_now(id, acked)
     }
 
-    fn as_held(&mut self, id: &OrderId, mut order: Order, told: &Order, pass: Pass) -> Restored {
-        let longer = told.deadline > order.deadline;
+    fn as_held(&mut self, id: &OrderId, mut order: Order, acked: &Order, pass: Pass) -> Restored {
+        let longer = acked.deadline > order.deadline;
         match order.state {
             OrderState::Held if longer => {
-                order.deadline = told.deadline;
-                let (id, deadline) = (id.clone(), told.deadline);
+                order.deadline = acked.deadline;
+                let (id, deadline) = (id.clone(), acked.deadline);
                 self.becomes(order, Event::Extended { id, deadline })
             }
             // It was extended, the ledger forgot that and let it expire.
-            OrderState::Expired if longer && !order.refused_late && told.deadline > self.now => {
+            OrderState::Expired if longer && !order.refused_late && acked.deadline > self.now => {
                 if !self.sale.fits(order.taken) || pass < Pass::Last {
                     return Restored::NoRoom;
                 }
                 self.sale.retake(false, &order.buyer, order.taken);
                 order.state = OrderState::Held;
-                order.deadline = told.deadline;
+                order.deadline = acked.deadline;
                 self.is_now(id, order)
             }
             _ => Restored::Present,
@@ -190,15 +190,15 @@ mod tests {
             Verdict::Granted { order, .. } => order,
             Verdict::Refused(_) => sale.orders.get(id).filter(|order| order.refused_late)?,
         };
-        let told = order.refused_late || order.state != OrderState::Expired;
-        told.then(|| (id.clone(), order.clone()))
+        let acked = order.refused_late || order.state != OrderState::Expired;
+        acked.then(|| (id.clone(), order.clone()))
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
         /// A replica that was behind is promoted, and each node asserts what it acknowledged:
-        /// whatever was lost and whoever comes first, everything that was told is so again.
+        /// whatever was lost and whoever comes first, everything that was acknowledged is so again.
         #[test]
         fn whatever_tail_of_a_history_is_lost_all_that_was_acknowledged_is_restored(
             steps in proptest::collection::vec(
@@ -212,7 +212,7 @@ mod tests {
             let mut now = UnixMillis(1_000);
             let (mut sale, _) = Sale::create(Capacity::new(capacity).unwrap(), terms, true, now);
             let mut behind = sale.clone();
-            let mut told: HashMap<OrderId, Order> = HashMap::new();
+            let mut acked: HashMap<OrderId, Order> = HashMap::new();
             let mut journals = vec![HashMap::new(); NODES];
             let cut = (kept * steps.len() as f64) as usize;
             for (step, (what, n, quantity, node, pause)) in steps.iter().enumerate() {
@@ -220,7 +220,7 @@ mod tests {
                 let command = command(*what, *n, *quantity);
                 let (answer, _) = sale.apply(&command, now);
                 if let Some((id, order)) = acknowledged(&sale, &command, &answer) {
-                    told.insert(id.clone(), order.clone());
+                    acked.insert(id.clone(), order.clone());
                     journals[*node].insert(id, (sale.commit_seq, order));
                 }
                 if step + 1 == cut {
@@ -249,7 +249,7 @@ mod tests {
             prop_assert!(left.iter().all(Vec::is_empty), "{left:?}");
             behind.apply(&ModelCommand::Sweep, now);
             sale.apply(&ModelCommand::Sweep, now);
-            for id in told.keys() {
+            for id in acked.keys() {
                 let (was, is) = (&sale.orders[id], &behind.orders[id]);
                 let same_state = was.state == is.state && was.taken == is.taken;
                 let same_end = same_state && was.refused_late == is.refused_late;

@@ -38,7 +38,7 @@ pub enum AttemptOutcome {
 /// than this.
 const BLINK_MS: u64 = LOOK_MS + 50;
 
-/// The origins of one edge isolate and what it knows of their health.
+/// The origins of one edge isolate and what it has observed of their health.
 #[derive(Debug)]
 pub struct Router {
     balance: Balance,
@@ -167,7 +167,7 @@ impl Router {
     }
 
     /// Chooses the origin for a request, leaving out those in `tried`; `None` only when all were
-    /// tried. What became of the request must be told by [`Router::report`].
+    /// tried. The outcome of the request must be given to [`Router::report`].
     pub fn pick(&mut self, sender: &RouteKey<'_>, tried: Tried, now: UnixMillis) -> Option<usize> {
         let now = self.tick(now);
         let open = self.open(tried, now)?;

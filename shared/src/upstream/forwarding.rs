@@ -21,8 +21,8 @@ pub trait UpstreamResponse {
     fn is_ours(&self) -> bool;
     /// Whether it says that this client, and not the origin, has had enough.
     fn limits_the_client(&self) -> bool;
-    /// Whether it says that the origin does not believe this edge.
-    fn doubts_the_edge(&self) -> bool;
+    /// Whether it says that the origin rejected this edge's signature.
+    fn rejects_the_edge(&self) -> bool;
 }
 
 /// How far an origin got with a request.
@@ -34,9 +34,9 @@ pub enum AttemptVerdict {
     Busy,
     /// It could not, and nothing happened: another one may.
     NothingHappened,
-    /// It does not believe this edge, and nothing happened: another one may.
-    Doubted,
-    /// It does not know what became of the order: another one may be able to tell, under the same
+    /// It rejected this edge's signature, and nothing happened: another one may accept it.
+    EdgeRejected,
+    /// It cannot say what became of the order: another one may be able to, under the same
     /// id.
     Unknown,
     /// It did not answer, or something else did in its place.
@@ -55,7 +55,7 @@ impl AttemptVerdict {
             // The origin has room, but not for this client.
             Some((429, answer)) if answer.limits_the_client() => Self::Decided,
             Some((429, answer)) if answer.is_ours() => Self::Busy,
-            Some((401, answer)) if answer.doubts_the_edge() => Self::Doubted,
+            Some((401, answer)) if answer.rejects_the_edge() => Self::EdgeRejected,
             Some(_) => Self::Decided,
         }
     }
@@ -66,13 +66,13 @@ impl AttemptVerdict {
 pub enum LostRequest {
     /// None was asked.
     NotSent,
-    /// One may have got the request: workerd does not tell a refused connection from one that was
-    /// reset after the request was read.
+    /// One may have got the request: workerd does not distinguish a refused connection from one
+    /// that was reset after the request was read.
     Unknown,
 }
 
 impl LostRequest {
-    /// What the client hears.
+    /// The response to the client.
     #[must_use]
     pub const fn code(self) -> Code {
         match self {
@@ -207,9 +207,9 @@ impl<R> Forwarding<R> {
             AttemptVerdict::NothingHappened => {
                 std::mem::replace(&mut self.nothing_happened, answer)
             }
-            AttemptVerdict::Doubted => answer,
+            AttemptVerdict::EdgeRejected => answer,
             AttemptVerdict::Unknown | AttemptVerdict::Failed => {
-                // Two that do not know: the ledger is away, and to ask a third would only add to
+                // Two that cannot say: the ledger is away, and to ask a third would only add to
                 // its load.
                 self.over = verdict == AttemptVerdict::Unknown && self.lost == LostRequest::Unknown;
                 self.lost = LostRequest::Unknown;
@@ -237,7 +237,7 @@ mod tests {
         status: u16,
         ours: bool,
         limits: bool,
-        doubts: bool,
+        rejects: bool,
     }
 
     impl UpstreamResponse for Reply {
@@ -250,13 +250,13 @@ mod tests {
         fn limits_the_client(&self) -> bool {
             self.limits
         }
-        fn doubts_the_edge(&self) -> bool {
-            self.doubts
+        fn rejects_the_edge(&self) -> bool {
+            self.rejects
         }
     }
 
     const fn reply(status: u16) -> Reply {
-        Reply { status, ours: true, limits: false, doubts: false }
+        Reply { status, ours: true, limits: false, rejects: false }
     }
 
     const NOBODY: RouteKey<'_> = RouteKey { ip: None, buyer: None, chance: [0.0; 2] };
@@ -296,8 +296,8 @@ mod tests {
         let limits = Reply { limits: true, ..reply(429) };
         assert_eq!(of(limits), AttemptVerdict::Decided);
         assert_eq!(of(reply(401)), AttemptVerdict::Decided);
-        let doubts = Reply { doubts: true, ..reply(401) };
-        assert_eq!(of(doubts), AttemptVerdict::Doubted);
+        let rejects = Reply { rejects: true, ..reply(401) };
+        assert_eq!(of(rejects), AttemptVerdict::EdgeRejected);
     }
 
     #[test]
@@ -324,7 +324,7 @@ mod tests {
     fn where_nothing_happened_anywhere_the_last_origin_says_so() {
         let all = [AttemptVerdict::NothingHappened; 3];
         assert_eq!(run(&all), (3, Ok(AttemptVerdict::NothingHappened)));
-        assert_eq!(run(&[AttemptVerdict::Doubted; 3]), (3, Err(LostRequest::NotSent)));
+        assert_eq!(run(&[AttemptVerdict::EdgeRejected; 3]), (3, Err(LostRequest::NotSent)));
     }
 
     #[test]
@@ -333,7 +333,7 @@ mod tests {
             (AttemptVerdict::Failed, true),
             (AttemptVerdict::Unknown, true),
             (AttemptVerdict::NothingHappened, false),
-            (AttemptVerdict::Doubted, false),
+            (AttemptVerdict::EdgeRejected, false),
         ] {
             let (mut router, now) = (router(), UnixMillis(1_000));
             let mut forwarding = Forwarding::<()>::new(now);
@@ -357,7 +357,7 @@ mod tests {
         let mut forwarding = Forwarding::<()>::new(since);
         let first = forwarding.next(&mut router, &NOBODY, since).unwrap();
         let over = since.plus(EDGE_ATTEMPT_MS);
-        // Alone in its silence it is waited for to the end: the router was not told of other
+        // Alone in its silence it is waited for to the end: the router has no report of other
         // events.
         assert_eq!(first.ends(&mut router, UnixMillis(1_001)), None);
         assert_eq!(first.ends(&mut router, over), Some(Wait::Over));

@@ -11,7 +11,7 @@ use crate::limits::{EDGE_DEADLINE_MS, LOOK_MS, SHED_MS, STALL_MS};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     pub(super) at: UnixMillis,
-    /// Milliseconds in which the edge saw events. An origin is silent only while others are heard.
+    /// Milliseconds in which the edge saw events. An origin is silent only while others answer.
     pub(super) awake_ms: u64,
 }
 

@@ -45,7 +45,7 @@ impl Balance {
 pub struct RouteKey<'a> {
     /// The client's address.
     pub ip: Option<IpAddr>,
-    /// The buyer, where the edge knows it.
+    /// The buyer, where the edge has it.
     pub buyer: Option<&'a BuyerId>,
     /// Two random numbers in `0.0..1.0`.
     pub chance: [f64; 2],

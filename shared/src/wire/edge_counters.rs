@@ -38,7 +38,7 @@ pub struct EdgeCounts {
 }
 
 impl EdgeCounts {
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to report.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -105,7 +105,7 @@ impl EdgeCounts {
     }
 }
 
-/// The counts of one isolate that no origin has heard yet, bounded in sales.
+/// The counts of one isolate that no origin has received yet, bounded in sales.
 #[derive(Debug, Default)]
 pub struct EdgeTally(HashMap<SaleId, EdgeCounts>);
 
@@ -139,12 +139,12 @@ impl EdgeTally {
         counts.failed = counts.failed.saturating_add(1);
     }
 
-    /// Takes out what an origin is about to hear; `None` when there is nothing.
+    /// Takes out what is about to be reported to an origin; `None` when there is nothing.
     pub fn take(&mut self, sale: &SaleId) -> Option<EdgeCounts> {
         self.0.remove(sale).filter(|counts| !counts.is_empty())
     }
 
-    /// Puts back what no origin heard.
+    /// Puts back what no origin received.
     pub fn put_back(&mut self, sale: &SaleId, counts: &EdgeCounts) {
         self.of(sale).add(counts);
     }
@@ -180,7 +180,7 @@ mod tests {
         tally.forwarded(&sale("a"));
         let counts = tally.take(&sale("a")).unwrap();
         assert_eq!(counts.to_header(), "1.14.1.0.s12b1");
-        assert_eq!(tally.take(&sale("a")), None, "told once");
+        assert_eq!(tally.take(&sale("a")), None, "reported once");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub mod header {
     pub const SALES: &str = "lastseat-sales";
     /// Edge to origin: the isolate's id.
     pub const EDGE: &str = "lastseat-edge";
-    /// Edge to origin: what the isolate has counted since an origin last heard from it, see
+    /// Edge to origin: what the isolate has counted since its last report to an origin, see
     /// [`crate::wire::edge_counters`].
     pub const EDGE_COUNTS: &str = "lastseat-edge-counts";
     /// Edge to origin: where the order id comes from, see [`super::key_source`].
@@ -40,7 +40,7 @@ pub mod header {
     pub const LIMITED: &str = "lastseat-limited";
     /// To the client: the tier that decided, `edge`, `origin` or `ledger`.
     pub const ANSWERED_BY: &str = "lastseat-answered-by";
-    /// To the client: how long ago an edge heard what it shows of a sale, in milliseconds; `Age`
+    /// To the client: how long ago an edge received what it shows of a sale, in milliseconds; `Age`
     /// has whole seconds.
     pub const AGE_MS: &str = "lastseat-age-ms";
     /// To the client: the node that answered.
@@ -94,7 +94,7 @@ impl OrderRequest {
     /// The valid content.
     ///
     /// # Errors
-    /// The sentence that tells the sender what to change.
+    /// The sentence that says what to change.
     pub fn parse(&self) -> Result<(BuyerId, Quantity), IdError> {
         Ok((BuyerId::parse(&self.buyer)?, Quantity::new(self.quantity)?))
     }
@@ -104,7 +104,7 @@ impl OrderRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderView {
-    /// Its id: whoever knows it may read and cancel it.
+    /// Its id: whoever has it may read and cancel it.
     #[cfg_attr(feature = "openapi", schema(value_type = OrderId))]
     pub order_id: String,
     /// The sale.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// Media type of a problem body.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Scheme of the challenge by which an origin tells an edge that it does not believe it.
+/// Scheme of the challenge by which an origin says that it rejected an edge's signature.
 pub const EDGE_CHALLENGE: &str = "Lastseat-Edge";
 
 macro_rules! codes {

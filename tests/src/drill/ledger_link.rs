@@ -7,7 +7,7 @@ use super::script::{Script, ms};
 use crate::harness::proxy::{AfterFault, Direction, LinkFault, LostLink};
 use anyhow::{Result, bail};
 use lastseat_ledger::scripts::SCRIPTS;
-use shared::limits::{BEAT_MS, BEATS_MAX, LEDGER_DEADLINE_MS};
+use shared::limits::{COLD_WAIT_MS, COLD_WAITS_MAX, LEDGER_DEADLINE_MS};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -104,7 +104,7 @@ pub(super) async fn slow(scene: &mut Scene) -> Result<()> {
             // At the edge one waits for a grant, at the node for the batch that is under way and
             // then for its own: two round trips, and twice that on a busy machine.
             let bound = 8 * Duration::from_millis(DELAYS_MS[2])
-                + Duration::from_millis(BEAT_MS * u64::from(BEATS_MAX));
+                + Duration::from_millis(COLD_WAIT_MS * u64::from(COLD_WAITS_MAX));
             let p99 = outcomes.tally.granted_us.value_at_quantile(0.99);
             let p99 = Duration::from_micros(p99);
             scene.record.borrow_mut().demand(p99 <= bound, || {

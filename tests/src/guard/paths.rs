@@ -88,7 +88,7 @@ fn gate(supply: Supply, budget: u32, wanted: GateDecision) -> Ready {
     let when = Observation { asked: NOW, now: NOW, chance: 0.0 };
     let grant = a_grant(supply, budget);
     gates.observe(&sale, &grant, when);
-    let ask = Arrival { key: KeySource::Made, beats: 0 };
+    let ask = Arrival { key: KeySource::Made, waits: 0 };
     Box::new(move || {
         let decision = gates.of(black_box(&sale)).decide(black_box(ask), NOW, 0.0);
         assert_eq!(decision, wanted);

@@ -11,7 +11,7 @@ use shared::admission::grant::Supply;
 use shared::admission::recent_orders::RecentOrders;
 use shared::domain::order::KeySource;
 use shared::domain::time::Steady;
-use shared::limits::{BEAT_MS, BEATS_MAX, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS, LOOK_MS};
+use shared::limits::{COLD_WAIT_MS, COLD_WAITS_MAX, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS, LOOK_MS};
 use shared::upstream::balancer::{RouteKey, Router};
 use shared::upstream::forwarding::{Attempt, AttemptVerdict, Forwarding, Wait};
 use shared::wire::messages::key_source;
@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// An edge answers within its deadline, the beats before it and one look more, in microseconds.
-const ANSWERS_WITHIN: u64 = (EDGE_DEADLINE_MS + BEAT_MS * BEATS_MAX as u64 + 2 * LOOK_MS) * 1_000;
+const ANSWERS_WITHIN: u64 =
+    (EDGE_DEADLINE_MS + COLD_WAIT_MS * COLD_WAITS_MAX as u64 + 2 * LOOK_MS) * 1_000;
 
 /// An isolate.
 #[derive(Debug)]
@@ -140,12 +141,12 @@ impl SimulatedWorld<'_> {
                 self.edge_answers(iso, &passing, RequestOutcome::Refused(refusal));
             }
             GateDecision::Wait => {
-                let done = passing.ask.beats >= BEATS_MAX;
+                let done = passing.ask.waits >= COLD_WAITS_MAX;
                 self.require(!done, "a request waits for too many beats");
                 passing.ask = passing.ask.after_a_retry_interval();
                 self.isolates[iso].passing.insert(pass, passing);
                 if !self.has(Planted::BeatForgotten) {
-                    self.push(BEAT_MS * 1_000, WorldEvent::Beat { iso, pass });
+                    self.push(COLD_WAIT_MS * 1_000, WorldEvent::Beat { iso, pass });
                 }
             }
         }

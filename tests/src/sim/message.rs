@@ -119,7 +119,7 @@ impl forwarding::UpstreamResponse for SimulatedReply {
         false
     }
 
-    fn doubts_the_edge(&self) -> bool {
+    fn rejects_the_edge(&self) -> bool {
         false
     }
 }

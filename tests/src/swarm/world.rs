@@ -10,7 +10,7 @@ use super::scenario::ScaleScenario;
 use fastrand::Rng;
 use shared::admission::gate::{Arrival, GateDecision, Observation, come_back_ms};
 use shared::admission::grant::Supply;
-use shared::limits::BEAT_MS;
+use shared::limits::COLD_WAIT_MS;
 use shared::upstream::balancer::{AttemptOutcome, RouteKey, Tried};
 use shared::{Grant, Refusal, SaleId, Snapshot, UnixMillis};
 use std::cmp::Reverse;
@@ -30,7 +30,7 @@ enum Event {
     /// A buyer asks, at an isolate that is chosen then.
     Come { buyer: u32 },
     /// A buyer waited a beat at an isolate.
-    Beat { buyer: u32, isolate: u32, beats: u32 },
+    Beat { buyer: u32, isolate: u32, waits: u32 },
     /// A request reaches its node.
     Arrive { request: u32 },
     /// The node has read it.
@@ -196,9 +196,9 @@ impl<'a> World<'a> {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Come { buyer } => self.come(buyer),
-            Event::Beat { buyer, isolate, beats } => {
+            Event::Beat { buyer, isolate, waits } => {
                 self.isolates[isolate as usize].busy -= 1;
-                self.ask(buyer, isolate, beats);
+                self.ask(buyer, isolate, waits);
             }
             Event::Arrive { request } => {
                 let node = self.requests[request as usize].node;
@@ -233,16 +233,16 @@ impl<'a> World<'a> {
         self.ask(buyer, if idler { two } else { one }, 0);
     }
 
-    fn ask(&mut self, buyer: u32, isolate: u32, beats: u32) {
+    fn ask(&mut self, buyer: u32, isolate: u32, waits: u32) {
         let index = isolate as usize;
         let free = self.ledger.free();
-        if beats == 0 {
+        if waits == 0 {
             let latched = self.isolates[index].gates.of(&self.sale).is_latched();
             let version = self.ledger.version();
             self.measures.ask(index, latched, free, version, self.now);
         }
         let now = self.edge_time(isolate);
-        let ask = Arrival { key: self.scenario.key, beats };
+        let ask = Arrival { key: self.scenario.key, waits };
         let chance = self.rng.f64();
         let mut decision = self.isolates[index].gates.of(&self.sale).decide(ask, now, chance);
         if decision == GateDecision::Forward && self.take_word(isolate) {
@@ -252,8 +252,8 @@ impl<'a> World<'a> {
             GateDecision::Forward => self.forward(buyer, isolate),
             GateDecision::Wait => {
                 self.isolates[index].busy += 1;
-                let beats = beats + 1;
-                self.after(BEAT_MS * 1_000, Event::Beat { buyer, isolate, beats });
+                let waits = waits + 1;
+                self.after(COLD_WAIT_MS * 1_000, Event::Beat { buyer, isolate, waits });
             }
             GateDecision::Refuse(refusal) => self.refused(buyer, refusal, now, true),
         }

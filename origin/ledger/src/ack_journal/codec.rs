@@ -19,7 +19,7 @@ const DIGITS: usize = 8;
 pub struct AckedOrder {
     /// The position of the log that it was acknowledged with.
     pub commit_seq: u64,
-    /// How it was told to be.
+    /// Its state as acknowledged.
     pub order: Order,
 }
 
@@ -232,12 +232,12 @@ mod tests {
         let mut text = Vec::new();
         write(&mut text, &sale, &said, orders.iter().map(|(id, order)| (id, order)));
         write(&mut text, &sale, &said, std::iter::empty());
-        let mut heard = Vec::new();
+        let mut found = Vec::new();
         read(&text, |of, snapshot, id, order| {
             assert_eq!((of, snapshot), (&sale, &said));
-            heard.push((id, order));
+            found.push((id, order));
         });
-        assert_eq!(heard, orders);
+        assert_eq!(found, orders);
         assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 1 + records.len());
     }
 }

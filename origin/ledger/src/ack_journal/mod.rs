@@ -1,6 +1,6 @@
 //! Ack journal: snapshots seen and orders acknowledged by this process, for recovery.
 //!
-//! What this process heard of each sale and which orders it acknowledged: what a ledger that has
+//! What this process has seen of each sale and which orders it acknowledged: what a ledger that has
 //! lost its last moments is healed from. Bounded, in memory and in a file of the node.
 
 mod codec;
@@ -33,7 +33,7 @@ pub struct AckJournal(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     sales: RwLock<HashMap<SaleId, Arc<LastSeen>>>,
-    /// `None` in a process that only heard, such as a command.
+    /// `None` in a process that only reads, such as a command.
     journal: Option<Mutex<Segments>>,
     /// How often the journal was read: an answer to a call that was sent before is not given.
     readings: AtomicU64,
@@ -60,8 +60,8 @@ impl AckJournal {
         let mut sales = HashMap::new();
         segments.copy().read(|sale, snapshot, _, _| {
             if sales.len() < SALES_MAX || sales.contains_key(sale) {
-                let heard: &mut Arc<LastSeen> = sales.entry(sale.clone()).or_default();
-                heard.observe(snapshot);
+                let last_seen: &mut Arc<LastSeen> = sales.entry(sale.clone()).or_default();
+                last_seen.observe(snapshot);
             }
         });
         Ok(Self(Arc::new(Inner {
@@ -71,17 +71,17 @@ impl AckJournal {
         })))
     }
 
-    /// The highest `commit_seq` that was heard of `sale`, and what was heard with it.
+    /// The highest `commit_seq` seen of `sale`, and what came with it.
     pub fn last(&self, sale: &SaleId) -> Option<Snapshot> {
         self.of(sale)?.last()
     }
 
-    /// The highest `commit_seq` that was heard of `sale`.
+    /// The highest `commit_seq` seen of `sale`.
     pub fn commit_seq(&self, sale: &SaleId) -> u64 {
-        self.of(sale).map_or(0, |heard| heard.commit_seq())
+        self.of(sale).map_or(0, |last_seen| last_seen.commit_seq())
     }
 
-    /// The sales of which anything was heard.
+    /// The sales of which anything was seen.
     pub fn sales(&self) -> Vec<SaleId> {
         let sales = self.0.sales.read().unwrap_or_else(PoisonError::into_inner);
         sales.keys().cloned().collect()
@@ -94,8 +94,8 @@ impl AckJournal {
 
     /// Updates the last seen snapshot of `sale`.
     pub fn observe(&self, sale: &SaleId, snapshot: &Snapshot) {
-        if let Some(heard) = self.of(sale) {
-            return heard.observe(snapshot);
+        if let Some(last_seen) = self.of(sale) {
+            return last_seen.observe(snapshot);
         }
         let mut sales = self.0.sales.write().unwrap_or_else(PoisonError::into_inner);
         if sales.len() < SALES_MAX || sales.contains_key(sale) {
@@ -109,7 +109,7 @@ impl AckJournal {
         SentMark(self.0.readings.load(Ordering::Acquire))
     }
 
-    /// Notes orders as they are acknowledged, before anybody hears of it. They were asked for at
+    /// Notes orders as they are acknowledged, before any response is sent. They were asked for at
     /// `sent`.
     ///
     /// # Errors
@@ -131,8 +131,8 @@ impl AckJournal {
         }
         let noted = journal.append(sale, snapshot, orders);
         drop(journal);
-        if let (Some(noted), Some(heard)) = (noted, self.of(sale)) {
-            heard.note_at(noted);
+        if let (Some(noted), Some(last_seen)) = (noted, self.of(sale)) {
+            last_seen.note_at(noted);
         }
         Ok(())
     }
@@ -157,7 +157,7 @@ impl AckJournal {
         drop(journal);
         let mut orders = AckedOrders::new();
         copy.read(|sale, snapshot, id, order| {
-            let told = AckedOrder { commit_seq: snapshot.commit_seq, order };
+            let acked = AckedOrder { commit_seq: snapshot.commit_seq, order };
             if !orders.contains_key(sale) {
                 orders.insert(sale.clone(), HashMap::new());
             }
@@ -165,9 +165,9 @@ impl AckJournal {
                 // Two answers that came at once may be noted in either sequence.
                 let newest = of_sale
                     .get(&id)
-                    .is_none_or(|known: &AckedOrder| known.commit_seq <= told.commit_seq);
+                    .is_none_or(|known: &AckedOrder| known.commit_seq <= acked.commit_seq);
                 if newest {
-                    of_sale.insert(id, told);
+                    of_sale.insert(id, acked);
                 }
             }
         });
@@ -185,7 +185,7 @@ impl AckJournal {
 
     /// Whether anything of `sale` was noted after so much had been noted.
     pub fn noted_since(&self, sale: &SaleId, noted: u64) -> bool {
-        self.of(sale).is_some_and(|heard| heard.noted() > noted)
+        self.of(sale).is_some_and(|last_seen| last_seen.noted() > noted)
     }
 }
 
@@ -248,14 +248,14 @@ mod tests {
         assert_eq!(journal.commit_seq(&sale), 8);
         note(&journal, 9, 4, &held);
         let (_, orders) = journal.read(false);
-        let mut told: Vec<_> = orders[&sale]
+        let mut acked: Vec<_> = orders[&sale]
             .iter()
-            .map(|(id, told)| (id.to_string(), told.commit_seq, told.order.state.as_str()))
+            .map(|(id, acked)| (id.to_string(), acked.commit_seq, acked.order.state.as_str()))
             .collect();
-        told.sort();
+        acked.sort();
         let name = |n| id(n).to_string();
         let wanted = [(name(1), 5, "confirmed"), (name(2), 8, "confirmed"), (name(4), 9, "held")];
-        assert_eq!(told, wanted);
+        assert_eq!(acked, wanted);
     }
 
     /// Written by lastseat before its lines had checksums; the process died on the way with the
@@ -282,8 +282,8 @@ mod tests {
             let (_, orders) = journal.read(false);
             let mut read = Vec::new();
             for (sale, orders) in &orders {
-                for (id, told) in orders {
-                    let (record, seq) = (told.order.record().to_string(), told.commit_seq);
+                for (id, acked) in orders {
+                    let (record, seq) = (acked.order.record().to_string(), acked.commit_seq);
                     read.push((sale.to_string(), id.to_string(), seq, record));
                 }
             }

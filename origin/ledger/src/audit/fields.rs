@@ -79,7 +79,7 @@ pub(super) fn check_fields(look: &SaleRead, found: &mut Found) {
         if !known {
             found.not_checked(
                 format!("field {} of the sale", shown(name)),
-                "this lastseat does not know it".into(),
+                "this version of lastseat does not have it".into(),
                 false,
             );
         }

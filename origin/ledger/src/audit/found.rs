@@ -100,7 +100,7 @@ kinds! {
     /// The log has entries after the sale's commit_seq: a script was carried out by half.
     LogAhead "`lastseat audit --repair-plan` finishes what the entry says; with `--ahead undo` it \
         takes it back";
-    /// The log gave a higher number than it has and the sale knows: its next entry would be
+    /// The log gave a higher number than it has and the sale has: its next entry would be
     /// refused.
     LogNumberAhead "`lastseat audit --repair-plan` sets the number back";
     /// After an entry of the log more tickets were taken than existed.

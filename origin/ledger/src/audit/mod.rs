@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, HashMap};
 /// Times that an audit begins anew because the log was trimmed faster than it was read.
 const ATTEMPTS: u32 = 3;
 
-/// Hears how far an audit is: of what, how many, of how many.
+/// Receives how far an audit is: of what, how many, of how many.
 pub type AuditProgress<'a> = dyn Fn(&'static str, u64, u64) + Send + Sync + 'a;
 
 /// What a recount found.
@@ -98,16 +98,16 @@ impl Ledger {
         self.audit_telling(sale, &|_, _, _| {}).await
     }
 
-    /// As [`Ledger::audit`], telling `tell` how far it is: of what, how many, of how many.
+    /// As [`Ledger::audit`], reporting to `progress` how far it is: of what, how many, of how many.
     ///
     /// # Errors
     /// As [`Ledger::audit`].
     pub async fn audit_telling(
         &self,
         sale: &SaleId,
-        tell: &AuditProgress<'_>,
+        progress: &AuditProgress<'_>,
     ) -> Result<Option<AuditReport>, Fault> {
-        let recount = self.recount(sale, tell).await?;
+        let recount = self.recount(sale, progress).await?;
         Ok(recount.map(|recount| recount.report()))
     }
 
@@ -120,19 +120,19 @@ impl Ledger {
         &self,
         sale: &SaleId,
         choices: &Choices,
-        tell: &AuditProgress<'_>,
+        progress: &AuditProgress<'_>,
     ) -> Result<Option<(AuditReport, RepairPlan)>, Fault> {
-        let recount = self.recount(sale, tell).await?;
+        let recount = self.recount(sale, progress).await?;
         Ok(recount.map(|recount| (recount.report(), RepairPlan::new(&recount, choices))))
     }
 
     async fn recount(
         &self,
         sale: &SaleId,
-        tell: &AuditProgress<'_>,
+        progress: &AuditProgress<'_>,
     ) -> Result<Option<Recount>, Fault> {
         for _ in 0..ATTEMPTS {
-            if let Ok(recount) = Recount::make(self, sale, tell).await? {
+            if let Ok(recount) = Recount::make(self, sale, progress).await? {
                 return Ok(recount);
             }
         }

@@ -48,7 +48,7 @@ impl Recount {
     pub(super) async fn make(
         ledger: &Ledger,
         sale: &SaleId,
-        tell: &AuditProgress<'_>,
+        progress: &AuditProgress<'_>,
     ) -> Step<Option<Self>> {
         let look = ledger.read_raw(sale, &[], &[]).await?;
         if look.is_nothing() {
@@ -56,7 +56,7 @@ impl Recount {
         }
         let mut found = Found::default();
         let records = if look.reads(ORDERS) {
-            let scanned = ledger.scan_records(sale, tell).await;
+            let scanned = ledger.scan_records(sale, progress).await;
             or_nothing(scanned, ":orders", &mut found)?
         } else {
             Records::default()
@@ -75,7 +75,7 @@ impl Recount {
             log: Log::default(),
             found,
         };
-        if let Err(trimmed) = recount.catch_up(ledger, tell).await? {
+        if let Err(trimmed) = recount.catch_up(ledger, progress).await? {
             return Ok(Err(trimmed));
         }
         if recount.look.reads(BUYERS) {
@@ -112,7 +112,7 @@ impl Recount {
 
     /// Applies what the log has gained, as far as the last look says; to its end where it says
     /// nothing or the log is ahead of it.
-    async fn catch_up(&mut self, ledger: &Ledger, tell: &AuditProgress<'_>) -> Step<()> {
+    async fn catch_up(&mut self, ledger: &Ledger, progress: &AuditProgress<'_>) -> Step<()> {
         if !self.look.reads(LOG) || self.look.is_missing(LOG) {
             return Ok(Ok(()));
         }
@@ -147,7 +147,7 @@ impl Recount {
             }
             let position = self.log.position();
             let all = commit_seq.unwrap_or(position).max(position);
-            tell("entries of the log", position, all);
+            progress("entries of the log", position, all);
         }
         Ok(Ok(()))
     }
@@ -335,8 +335,8 @@ impl Recount {
         }
     }
 
-    /// Orders whose whole life the log still has must be there as the log tells it, and no order
-    /// may be there that a whole log does not know.
+    /// Orders whose whole life the log still has must be there as the log has it, and no order
+    /// may be there that a whole log does not have.
     fn compare_with_log(&mut self) {
         for (id, logged) in self.log.orders.whole() {
             let what = format!("order {id}");

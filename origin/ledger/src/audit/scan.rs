@@ -65,7 +65,7 @@ impl Ledger {
     pub(super) async fn scan_records(
         &self,
         sale: &SaleId,
-        tell: &AuditProgress<'_>,
+        progress: &AuditProgress<'_>,
     ) -> Result<Records, Fault> {
         let [_, key, ..] = redis_keys::of_sale(sale);
         let all = self.orders_granted(sale).await?;
@@ -87,7 +87,7 @@ impl Ledger {
             }
             let done = records.orders.len();
             if done % PAGE == 0 {
-                tell("orders", done as u64, all);
+                progress("orders", done as u64, all);
             }
             Ok(())
         })

@@ -2,7 +2,7 @@
 //!
 //! redis-rs has a client for clusters. This is not it, because a sending has a verdict here (that
 //! client sends again by itself), because each connection must say which run of the server it leads
-//! to, and because a script has to be loaded on the very node that does not know it. All that is
+//! to, and because a script has to be loaded on the very node that does not have it. All that is
 //! left to do is this table: a sale has one slot.
 
 use super::backoff::Backoff;
@@ -34,7 +34,7 @@ struct Inner {
     known: watch::Receiver<Known>,
     wires: Arc<Wires>,
     /// The task that learns who has which slot, until it is started.
-    learner: Mutex<Option<TopologyRefresh>>,
+    refresh: Mutex<Option<TopologyRefresh>>,
 }
 
 enum Known {
@@ -68,9 +68,9 @@ impl Masters {
             doubt: Arc::default(),
             open: Mutex::default(),
         });
-        let learner =
+        let refresh =
             TopologyRefresh { seeds: seeds.to_vec(), wires: Arc::clone(&wires), state, turn: 0 };
-        Self(Arc::new(Inner { known, wires, learner: Mutex::new(Some(learner)) }))
+        Self(Arc::new(Inner { known, wires, refresh: Mutex::new(Some(refresh)) }))
     }
 
     /// The connection to the master that has `slot`.
@@ -153,10 +153,10 @@ impl Masters {
     }
 
     fn spawn_task(&self) {
-        let learner = &self.0.learner;
-        let mut learner = learner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(learner) = learner.take() {
-            tokio::spawn(learner.learn());
+        let refresh = &self.0.refresh;
+        let mut refresh = refresh.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(refresh) = refresh.take() {
+            tokio::spawn(refresh.learn());
         }
     }
 }
@@ -165,7 +165,7 @@ impl Masters {
 struct Wires {
     settings: RedisConnectionInfo,
     servers: Arc<Servers>,
-    /// Told when the map may be wrong.
+    /// Notified when the map may be wrong.
     doubt: Arc<Notify>,
     open: Mutex<HashMap<Arc<str>, Stream>>,
 }
@@ -249,8 +249,8 @@ impl TopologyRefresh {
         }
     }
 
-    /// Takes a new map; with `at_once`, connects to its masters before somebody needs them, to hear
-    /// who they are.
+    /// Takes a new map; with `at_once`, connects to its masters before somebody needs them, to
+    /// learn who they are.
     fn apply(&self, ranges: &[Range], at_once: bool) {
         let masters = cluster_slots::masters(ranges);
         self.wires.keep(&masters);

@@ -74,7 +74,7 @@ pub(super) fn read(answer: &Value, host: &str) -> Result<Vec<Range>, String> {
         let (Some(name), Some(port)) = (master.first(), master.get(1)) else {
             return Err(strange());
         };
-        // A node that does not know how it is reached means: as you have reached me.
+        // A node that has no address of its own to announce means: as you have reached me.
         let name = match reply::text(name) {
             Ok("") | Err(_) => host,
             Ok(name) => name,

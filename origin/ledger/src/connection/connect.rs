@@ -85,7 +85,7 @@ async fn in_time<T>(
     done.unwrap_or_else(|_| Err(late().into()))
 }
 
-/// The stream is opened here and not by redis-rs, so that the end of the connection is heard at
+/// The stream is opened here and not by redis-rs, so that the end of the connection is noticed at
 /// once and not with the next order.
 async fn open(
     info: &ConnectionInfo,

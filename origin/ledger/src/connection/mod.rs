@@ -100,7 +100,7 @@ impl Connection {
         Ok(reply?.value)
     }
 
-    /// Runs a script by its hash, loading it first where the server does not know it (a new or
+    /// Runs a script by its hash, loading it first where the server does not have it (a new or
     /// restarted server, or after SCRIPT FLUSH).
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 /// How long the key lives that a fence writes, in seconds.
 const FENCE_LIFE_S: u64 = 10;
 
-/// How many replicas must have a change before its buyer hears "yes".
+/// How many replicas must have a change before its buyer gets a confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replicas {
     /// So many, at least one.

@@ -45,8 +45,8 @@ impl Default for Servers {
 }
 
 impl Servers {
-    /// A connection to `place` was opened and `server` was there. Told before anything is sent over
-    /// it.
+    /// A connection to `place` was opened and `server` was there. Called before anything is sent
+    /// over it.
     pub(super) fn found(&self, place: &Arc<str>, server: &RunId) {
         let before = self.known().insert(Arc::clone(place), server.clone());
         if before.as_ref() != Some(server) {

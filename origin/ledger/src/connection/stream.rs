@@ -20,7 +20,7 @@ const ATTEMPT: Duration = Duration::from_millis(LEDGER_DEADLINE_MS);
 /// A connection that held for this long was a good one: the next one may come at once.
 const CALM: Duration = Duration::from_secs(1);
 /// Whoever wants to send waits for the next attempt if it comes within this time after a connection
-/// broke: nobody should hear of a link that is cut and at once made again.
+/// broke: a connection that is cut and at once made again is not reported.
 const SOON: Duration = Duration::from_millis(100);
 
 /// Where a connection leads.
@@ -44,7 +44,7 @@ struct Inner {
     /// The last connection that somebody found broken.
     broken: watch::Sender<u64>,
     /// The task, until it is started.
-    keeper: Mutex<Option<Reconnect>>,
+    reconnect: Mutex<Option<Reconnect>>,
 }
 
 enum State {
@@ -57,7 +57,7 @@ enum State {
 
 /// A connection that is open.
 pub(super) struct Live {
-    /// Tells it from the ones before it.
+    /// Distinguishes it from the ones before it.
     generation: u64,
     connection: MultiplexedConnection,
 }
@@ -78,7 +78,7 @@ impl fmt::Debug for Stream {
 
 impl Stream {
     /// A connection to `place`, which `name` stands for among the `servers`. It connects when it is
-    /// first used. `away` hears of each attempt that failed.
+    /// first used. `away` is called for each attempt that failed.
     pub(super) fn new(
         name: Arc<str>,
         place: Place,
@@ -86,10 +86,15 @@ impl Stream {
         away: Option<Arc<Notify>>,
     ) -> Self {
         let (state, reader) = watch::channel(State::Trying);
-        let (broken, heard) = watch::channel(0);
-        let keeper =
-            Reconnect { name: Arc::clone(&name), place, servers, away, state, broken: heard };
-        Self(Arc::new(Inner { name, state: reader, broken, keeper: Mutex::new(Some(keeper)) }))
+        let (broken, watched) = watch::channel(0);
+        let reconnect =
+            Reconnect { name: Arc::clone(&name), place, servers, away, state, broken: watched };
+        Self(Arc::new(Inner {
+            name,
+            state: reader,
+            broken,
+            reconnect: Mutex::new(Some(reconnect)),
+        }))
     }
 
     pub(super) fn name(&self) -> &str {
@@ -167,9 +172,9 @@ impl Stream {
 
     /// Starts the task when it is first needed: only then it is sure that there is a runtime.
     pub(super) fn spawn_task(&self) {
-        let mut keeper = self.0.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keeper) = keeper.take() {
-            tokio::spawn(keeper.keep());
+        let mut reconnect = self.0.reconnect.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reconnect) = reconnect.take() {
+            tokio::spawn(reconnect.keep());
         }
     }
 }
@@ -231,7 +236,8 @@ impl Reconnect {
     /// it any more.
     async fn serve(&mut self, dialled: Connected, generation: u64) -> Option<&'static str> {
         let Connected { connection, mut end, server, .. } = dialled;
-        // Before anything is sent: who hears of another server may want to stop the sale first.
+        // Before anything is sent: whoever is notified of another server may have to stop the sale
+        // first.
         self.servers.found(&self.name, &server);
         self.state.send_replace(State::Up(Arc::new(Live { generation, connection })));
         let elsewhere = async {

@@ -50,7 +50,7 @@ pub struct EventLine {
     #[schema(nullable = false)]
     pub deadline: Option<UnixMillis>,
     /// True where the order was acknowledged before, the ledger had lost it, and it is as it was
-    /// told again. It may have been in the log before, under a number that is gone.
+    /// acknowledged. It may have been in the log before, under a number that is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub restored: Option<bool>,

@@ -16,7 +16,7 @@ const TRIES: usize = 16;
 /// When to ask again after that, in milliseconds.
 const AGAIN_MS: u32 = 250;
 
-/// A wish to change how many tickets there are. Body of `POST .../restock`.
+/// A request to change how many tickets there are. Body of `POST .../restock`.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestockRequest {
@@ -87,7 +87,7 @@ impl RestockRequest {
     }
 }
 
-/// A wish to change some terms. Body of `PATCH /v1/admin/sales/{sale}`, flags of `lastseat sale
+/// A request to change some terms. Body of `PATCH /v1/admin/sales/{sale}`, flags of `lastseat sale
 /// set`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_is_no_wish() {
+    fn no_value_is_no_request() {
         for body in [r#"{"opens_at":null}"#, r#"{"order_limit":null}"#] {
             assert!(serde_json::from_str::<TermsRequest>(body).is_err());
         }
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_are_checked_before_the_ledger_hears_of_them() {
+    fn terms_are_checked_before_the_ledger_is_asked() {
         let read = |body| serde_json::from_str::<TermsRequest>(body).unwrap().check();
         assert_eq!(read(r#"{"closes_at":5}"#).unwrap().closes_at, Some(UnixMillis(5)));
         assert_eq!(read(r#"{"opens_at":5}"#).unwrap().closes_at, None);

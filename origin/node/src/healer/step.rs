@@ -198,7 +198,7 @@ impl Hands {
         Ok(())
     }
 
-    /// No line of the log names an order: its id opens it to whoever knows it. The ledger's list
+    /// No line of the log names an order: its id opens it to whoever has it. The ledger's list
     /// does.
     fn cannot(&self, sale: &SaleId, item: &mut Item, why: Restored) {
         count(&self.counters.orders_unrestored);
@@ -217,7 +217,7 @@ impl Hands {
     }
 }
 
-/// In which of `of` shares `sale` is: the same at every node, whatever other sales it knows.
+/// In which of `of` shares `sale` is: the same at every node, whatever other sales it serves.
 pub(super) fn place_of(sale: &SaleId, of: usize) -> usize {
     let bytes = sale.as_str().bytes();
     let sum = bytes.fold(0_u64, |sum, byte| sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte));

@@ -1,4 +1,4 @@
-//! Cached refusals: response bodies prepared once, with a gap for the order id.
+//! Cached refusals: response bodies made once, with a gap for the order id.
 
 use super::json;
 use axum::body::Body;
@@ -9,7 +9,7 @@ use shared::wire::problem::PROBLEM_JSON;
 use shared::{OrderId, Problem, Refusal};
 use std::sync::LazyLock;
 
-/// What most buyers of a rush hear, the most frequent first. None says when to ask again.
+/// The responses of most buyers of a rush, the most frequent first. None says when to ask again.
 const FINAL: [Refusal; 4] =
     [Refusal::SoldOut, Refusal::NotEnough, Refusal::BuyerLimit, Refusal::Closed];
 /// Stands where the id will.
@@ -23,15 +23,15 @@ struct CachedRefusal {
     after: String,
 }
 
-static PREPARED: LazyLock<[CachedRefusal; FINAL.len()]> =
+static CACHED: LazyLock<[CachedRefusal; FINAL.len()]> =
     LazyLock::new(|| FINAL.map(CachedRefusal::new));
 
-/// The answer to the order `id`, if one is prepared that fits.
+/// The answer to the order `id`, if one is cached that fits.
 pub(super) fn refused(refusal: Refusal, id: &OrderId) -> Option<Response> {
-    let prepared = PREPARED.iter().find(|p| p.refusal == refusal)?;
+    let cached = CACHED.iter().find(|p| p.refusal == refusal)?;
     // What JSON writes in another way is rare.
     let plain = !id.as_str().bytes().any(|b| b == b'"' || b == b'\\');
-    plain.then(|| prepared.with(id.as_str()))
+    plain.then(|| cached.with(id.as_str()))
 }
 
 impl CachedRefusal {
@@ -79,8 +79,8 @@ mod tests {
         let id = OrderId::parse("01a206a1-4986-71b9-82fc-1638e7e87c78").unwrap();
         for refusal in FINAL {
             let anew = response::problem(&Problem::refusal(refusal).for_order(&id));
-            let prepared = refused(refusal, &id).unwrap();
-            assert_eq!(read(prepared).await, read(anew).await, "{refusal:?}");
+            let cached = refused(refusal, &id).unwrap();
+            assert_eq!(read(cached).await, read(anew).await, "{refusal:?}");
         }
     }
 

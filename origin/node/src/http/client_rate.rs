@@ -15,7 +15,7 @@ impl Clients {
     /// Full buckets.
     #[must_use]
     pub fn new(rate: Rate) -> Self {
-        // Whoever knows it could choose addresses that share a set.
+        // With it one could choose addresses that share a set.
         let seed = getrandom::u64().unwrap_or_else(|_| fastrand::u64(..));
         Self(Mutex::new(RateLimiter::new(rate, ORIGIN_CLIENTS_MAX, seed)))
     }

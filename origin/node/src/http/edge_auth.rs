@@ -1,6 +1,6 @@
 //! Edge authentication: verifies the signature of an edge, or admits a direct client.
 //!
-//! What an edge says of itself and of its client (`Lastseat-*`) is believed with its signature
+//! What an edge says of itself and of its client (`Lastseat-*`) is accepted with its signature
 //! only. Every public route that touches a sale stands behind [`admit`].
 
 use super::{App, response};
@@ -18,7 +18,7 @@ use shared::{EdgeCounts, EdgeId, KeyRing, Refusal};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Whom a node believes.
+/// Whose headers a node accepts.
 #[derive(Debug)]
 pub struct TrustLevel {
     /// The keys of its edges.
@@ -40,9 +40,9 @@ pub(super) enum EdgeAuth {
         id: Option<EdgeId>,
         /// Where the order id comes from.
         key: KeySource,
-        /// Whose request it forwards, as far as it knows.
+        /// Whose request it forwards, as far as it is known.
         client: Option<IpAddr>,
-        /// What it has counted since it was last heard.
+        /// What it has counted since its last report.
         counts: Option<EdgeCounts>,
     },
     /// A client, without an edge between, at this address.
@@ -58,7 +58,7 @@ pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: N
             parts.extensions.insert(sender);
             next.run(Request::from_parts(parts, body)).await
         }
-        Err(barred) => barred.answer(),
+        Err(rejected) => rejected.answer(),
     }
 }
 
@@ -128,7 +128,7 @@ impl EdgeAuth {
         }
     }
 
-    /// What the edge tells of its counts.
+    /// The counts that the edge reports.
     pub(super) const fn counts(&self) -> Option<&EdgeCounts> {
         match self {
             Self::Edge { counts, .. } => counts.as_ref(),
@@ -148,7 +148,7 @@ impl<S: Send + Sync> FromRequestParts<S> for EdgeAuth {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        // A route that does not stand behind `admit` believes nobody.
+        // A route that does not stand behind `admit` accepts no edge's headers.
         let sender = parts.extensions.remove::<Self>();
         sender.ok_or_else(|| response::untrusted(Untrusted::Absent))
     }

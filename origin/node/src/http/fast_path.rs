@@ -25,12 +25,12 @@ pub struct FastPath {
 }
 
 impl FastPath {
-    /// The door of the public listener.
+    /// The entry point of the public listener.
     pub fn public(app: Arc<App>) -> Self {
         Self { router: super::public(Arc::clone(&app)), orders: Some(app) }
     }
 
-    /// The door of the operators' listener.
+    /// The entry point of the operators' listener.
     pub fn operators(app: Arc<App>) -> Self {
         Self { router: super::operators(app), orders: None }
     }
@@ -46,7 +46,7 @@ impl FastPath {
             let (parts, body) = request.into_parts();
             return match edge_auth::admitted(app, &parts, Some(peer)) {
                 Ok(sender) => orders::answer(app, &sale, &sender, &parts.headers, body).await,
-                Err(barred) => barred.answer(),
+                Err(rejected) => rejected.answer(),
             };
         }
         request.extensions_mut().insert(peer);

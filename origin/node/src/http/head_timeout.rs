@@ -7,8 +7,8 @@
 //!
 //! So hyper gets a timer of ours. For each head hyper asks it for one deadline, and after each read
 //! that gave no whole head it looks at that deadline, in the same poll. Ours stays far while
-//! nothing was heard, and moves to 5 s after the first byte. Whether something was heard, the
-//! stream below it tells.
+//! nothing was received, and moves to 5 s after the first byte. Whether something was received, the
+//! stream below it records.
 //!
 //! hyper drops the deadline with each whole head and asks for the next one. To put every one of
 //! them among the runtime's timers and to take it out again costs more than to parse the head, so a
@@ -37,7 +37,7 @@ pub(super) struct HeadTimeout(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     /// Whether a byte of the head has come that is waited for.
-    heard: AtomicBool,
+    received: AtomicBool,
     waits: Mutex<Waits>,
 }
 
@@ -56,7 +56,7 @@ impl HeadTimeout {
     pub(super) fn new() -> Self {
         let timer = Box::pin(tokio::time::sleep(IDLE));
         Self(Arc::new(Shared {
-            heard: AtomicBool::new(false),
+            received: AtomicBool::new(false),
             waits: Mutex::new(Waits { until: timer.deadline().into_std(), begun: false, timer }),
         }))
     }
@@ -68,7 +68,7 @@ impl HeadTimeout {
 
     /// `stream`, watched for the first byte of each head.
     pub(super) fn watch<S>(&self, stream: S) -> Watched<S> {
-        Watched { stream, patience: self.clone() }
+        Watched { stream, timeout: self.clone() }
     }
 }
 
@@ -77,9 +77,9 @@ impl Timer for HeadTimeout {
         self.sleep_until(self.now() + duration)
     }
 
-    /// hyper asks when it begins to wait for a head, with [`IDLE`] as its patience.
+    /// hyper asks when it begins to wait for a head, with [`IDLE`] as its timeout.
     fn sleep_until(&self, until: Instant) -> Pin<Box<dyn Sleep>> {
-        self.0.heard.store(false, Ordering::Relaxed);
+        self.0.received.store(false, Ordering::Relaxed);
         let mut waits = self.waits();
         waits.until = until;
         waits.begun = false;
@@ -98,12 +98,12 @@ impl Future for HeadDeadline {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let patience = &self.0;
-        let mut waits = patience.waits();
+        let timeout = &self.0;
+        let mut waits = timeout.waits();
         let Waits { until, begun, timer } = &mut *waits;
-        if !*begun && patience.0.heard.load(Ordering::Relaxed) {
+        if !*begun && timeout.0.received.load(Ordering::Relaxed) {
             *begun = true;
-            *until = patience.now() + HEAD;
+            *until = timeout.now() + HEAD;
             timer.as_mut().reset((*until).into());
         }
         while timer.as_mut().poll(cx).is_ready() {
@@ -122,7 +122,7 @@ impl Sleep for HeadDeadline {}
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     stream: S,
-    patience: HeadTimeout,
+    timeout: HeadTimeout,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -134,7 +134,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if buf.filled().len() > before {
-            self.patience.0.heard.store(true, Ordering::Relaxed);
+            self.timeout.0.received.store(true, Ordering::Relaxed);
         }
         Poll::Ready(Ok(()))
     }
@@ -183,12 +183,12 @@ mod tests {
 
     fn connect() -> DuplexStream {
         let (client, server) = tokio::io::duplex(4_096);
-        let patience = HeadTimeout::new();
-        let io = TokioIo::new(patience.watch(server));
+        let timeout = HeadTimeout::new();
+        let io = TokioIo::new(timeout.watch(server));
         let hello =
             |_: Request<Incoming>| async { Ok::<_, Infallible>(Response::new("hello".to_owned())) };
         let connection = hyper::server::conn::http1::Builder::new()
-            .timer(patience)
+            .timer(timeout)
             .header_read_timeout(IDLE)
             .serve_connection(io, hyper::service::service_fn(hello));
         tokio::spawn(connection);

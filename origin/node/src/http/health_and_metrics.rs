@@ -82,8 +82,8 @@ async fn show_metrics(State(app): State<Arc<App>>) -> Response {
         ("connections", "Open connections of the public listener.", app.connections.open()),
         ("queue_orders", "Orders that wait for the ledger in this node.", queued),
         ("edges_live", "Edges that asked this node lately.", edges),
-        ("dashboard_streams", "Dashboards that this node feeds.", app.feed.open()),
-        ("sales_served", "Sales that this node has a desk for.", views.len()),
+        ("dashboard_streams", "Dashboards that this node streams to.", app.status_stream.open()),
+        ("sales_served", "Sales that this node serves.", views.len()),
     ] {
         page.gauge(name, help, value);
     }
@@ -97,10 +97,13 @@ async fn show_metrics(State(app): State<Arc<App>>) -> Response {
     response::text(METRICS, page.into_text())
 }
 
-/// The sales that this node was asked for last, as it knows them without asking the ledger.
+/// The sales that this node was asked for last, as it has them without asking the ledger.
 fn write_sales(page: &mut Page, views: &[SaleHandleView]) {
-    let mut tickets =
-        page.begin("sale_tickets", "gauge", "Tickets of a sale by state, as this node last heard.");
+    let mut tickets = page.begin(
+        "sale_tickets",
+        "gauge",
+        "Tickets of a sale by state, by the last ledger reply.",
+    );
     for SaleHandleView { sale, snapshot, .. } in views {
         for (state, count) in
             [("free", snapshot.free()), ("held", snapshot.held), ("confirmed", snapshot.confirmed)]
@@ -108,7 +111,7 @@ fn write_sales(page: &mut Page, views: &[SaleHandleView]) {
             tickets.add(&[("sale", sale.as_str()), ("state", state)], count);
         }
     }
-    let help = "Tickets that a sale has, as this node last heard.";
+    let help = "Tickets that a sale has, by the last ledger reply.";
     let mut capacity = page.begin("sale_capacity_tickets", "gauge", help);
     for SaleHandleView { sale, snapshot, .. } in views {
         capacity.add(&[("sale", sale.as_str())], snapshot.capacity);
@@ -139,18 +142,18 @@ fn write_sales(page: &mut Page, views: &[SaleHandleView]) {
     for (name, help, counter) in [
         (
             "edge_orders_asked_total",
-            "Orders that came to an edge, as edges told this node.",
+            "Orders that came to an edge, as edges reported to this node.",
             (|edge| &edge.asked) as fn(&EdgeTotals) -> &AtomicU64,
         ),
         (
             "edge_orders_forwarded_total",
-            "Orders that an edge sent to an origin, as edges told this node.",
+            "Orders that an edge sent to an origin, as edges reported to this node.",
             |edge| &edge.forwarded,
         ),
         (
             "edge_origin_failures_total",
-            "Origins that an edge asked for an order and that gave no answer, as edges told this \
-             node.",
+            "Origins that an edge asked for an order and that gave no answer, as edges reported to \
+             this node.",
             |edge| &edge.failed,
         ),
     ] {
@@ -162,7 +165,7 @@ fn write_sales(page: &mut Page, views: &[SaleHandleView]) {
     let mut refused = page.begin(
         "edge_orders_refused_total",
         "counter",
-        "Orders refused at an edge without an origin, by reason, as edges told this node.",
+        "Orders refused at an edge without an origin, by reason, as edges reported to this node.",
     );
     for SaleHandleView { sale, counts, .. } in views {
         for ((code, _), counter) in REASONS.iter().zip(&counts.edge.refused) {

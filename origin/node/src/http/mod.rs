@@ -67,7 +67,7 @@ pub struct App {
     /// The last audits that were made through this node.
     pub audits: Audits,
     /// What the dashboards of this node share.
-    pub feed: StatusStream,
+    pub status_stream: StatusStream,
     /// Connections of the public listener.
     pub connections: Arc<Connections>,
     /// Whether the node was told to stop.

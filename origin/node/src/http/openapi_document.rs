@@ -14,7 +14,7 @@ pub(super) fn of_the_public() -> Router<Arc<App>> {
     serving(&PUBLIC)
 }
 
-/// Open to all: it tells nothing of any sale, and it is in the repository.
+/// Open to all: it says nothing of any sale, and it is in the repository.
 pub(super) fn of_operators() -> Router<Arc<App>> {
     serving(&OPERATORS)
 }

@@ -97,8 +97,8 @@ pub(super) async fn show(
     response
 }
 
-/// Every answer to an edge about a sale carries what the edge may forward next. It also tells the
-/// edge that its counts were heard.
+/// Every answer to an edge about a sale carries what the edge may forward next. It also confirms to
+/// the edge that its counts were received.
 pub(super) fn with_grant(app: &App, sale: &SaleId, sender: &EdgeAuth, response: &mut Response) {
     let edge = sender.edge();
     let grant = edge.and_then(|edge| app.sales.grant(sale, edge, sender.counts()));

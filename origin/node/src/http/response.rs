@@ -118,7 +118,7 @@ pub fn found<T>(
     response
 }
 
-/// A fault as the client hears it.
+/// The response for a fault.
 #[must_use]
 pub fn fault(fault: &Fault) -> Problem {
     let problem = Problem::new(fault.code());
@@ -143,7 +143,7 @@ pub fn problem(problem: &Problem) -> Response {
     response
 }
 
-/// The client asked more than its address may. The header tells an edge that the node itself has
+/// The client asked more than its address may. The header says to an edge that the node itself has
 /// room.
 #[must_use]
 pub fn client_busy(busy: Refusal) -> Response {
@@ -153,7 +153,7 @@ pub fn client_busy(busy: Refusal) -> Response {
     response
 }
 
-/// The request is not believed to come from an edge. The challenge says why in a word, for the log
+/// The request's signature is not that of an edge. The challenge says why in a word, for the log
 /// of the edge.
 #[must_use]
 pub fn untrusted(why: Untrusted) -> Response {
@@ -193,7 +193,7 @@ pub fn text(media_type: &'static str, text: impl Into<Body>) -> Response {
     response
 }
 
-/// Tells the edge how much it may forward.
+/// Says how much the edge may forward.
 pub fn add_grant(response: &mut Response, grant: &Grant) {
     if let Ok(value) = HeaderValue::try_from(grant.to_header()) {
         response.headers_mut().insert(&header_names::GRANT, value);
@@ -207,11 +207,11 @@ mod tests {
     #[test]
     fn a_fault_is_never_reported_as_sold_out() {
         let why = || "redis went away".to_owned();
-        let heard = [Fault::NotSent(why()), Fault::Unknown(why()), Fault::Corrupt(why())]
+        let problems = [Fault::NotSent(why()), Fault::Unknown(why()), Fault::Corrupt(why())]
             .map(|trouble| fault(&trouble));
-        let codes = heard.each_ref().map(|problem| problem.code);
+        let codes = problems.each_ref().map(|problem| problem.code);
         assert_eq!(codes, [Code::Unavailable, Code::OutcomeUnknown, Code::Corrupt]);
-        assert!(heard.iter().all(|problem| problem.status >= 500));
+        assert!(problems.iter().all(|problem| problem.status >= 500));
     }
 
     #[test]

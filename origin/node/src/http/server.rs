@@ -27,8 +27,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{Instrument, debug, warn};
 
-/// Connections that a node keeps open unless it is told another number. Each costs about 20 KiB at
-/// most; an edge location keeps a few, a load generator thousands.
+/// Connections that a node keeps open unless another number is configured. Each costs about 20 KiB
+/// at most; an edge location keeps a few, a load generator thousands.
 pub const CONNECTIONS_MAX: usize = 20_000;
 /// Most bytes of a request head; hyper takes at most 100 headers.
 const HEAD_MAX: usize = 16 * 1024;
@@ -36,7 +36,7 @@ const HEAD_MAX: usize = 16 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// What a connection above the limit hears before it is closed.
+/// The response to a connection above the limit, before it is closed.
 const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/problem+json\r\nretry-after: 1\r\nconnection: close\r\n\
     lastseat-answered-by: origin\r\ncontent-length: 189\r\n\r\n\
@@ -45,8 +45,8 @@ const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Ask again after Retry-After.\"}\n";
 
 /// A node that stops goes on to accept and answer for this long, with a "no" for each new order and
-/// the request to close the connection: edges so hear that they should ask another node before they
-/// find this one gone. Only then are the listener and idle connections closed.
+/// the request to close the connection: so edges learn that they should ask another node before
+/// they find this one gone. Only then are the listener and idle connections closed.
 const LINGER: Duration = Duration::from_millis(250);
 /// How long a connection that is turned away is listened to. Closed with unread bytes, it would be
 /// reset, and its client might never read why.
@@ -75,7 +75,7 @@ impl Connections {
         self.turned_away.load(Ordering::Relaxed)
     }
 
-    /// Tells a connection why it cannot stay, unless many are being told already.
+    /// Answers a connection that it cannot stay, unless many are being answered so already.
     fn turn_away(&self, mut stream: TcpStream) {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
         let Some(place) = Place::take(&self.leaving, LINGERING_MAX) else {
@@ -99,7 +99,7 @@ pub struct HttpServer {
     /// Where connections come in.
     pub listener: TcpListener,
     /// What answers them.
-    pub door: FastPath,
+    pub fast_path: FastPath,
     /// The value of `Lastseat-Node` in every answer.
     pub node: HeaderValue,
     /// Counts the connections.
@@ -155,11 +155,11 @@ impl HttpServer {
         if let Err(e) = stream.set_nodelay(true) {
             debug!("TCP_NODELAY: {e}");
         }
-        let patience = HeadTimeout::new();
+        let head_timeout = HeadTimeout::new();
         let stream = Lingering::new(stream, Arc::clone(&self.connections.leaving));
-        let io = TokioIo::new(patience.watch(stream));
+        let io = TokioIo::new(head_timeout.watch(stream));
         let line = Arc::new(Line {
-            door: self.door.clone(),
+            fast_path: self.fast_path.clone(),
             node: self.node.clone(),
             connections: Arc::clone(&self.connections),
             peer,
@@ -170,7 +170,7 @@ impl HttpServer {
             Box::pin(async move { Ok::<_, Infallible>(line.answer(request).await) })
         });
         let connection = http1::Builder::new()
-            .timer(patience)
+            .timer(head_timeout)
             .header_read_timeout(IDLE)
             .max_buf_size(HEAD_MAX)
             // A client may end its side once its request is sent, and wait for the answer. On the
@@ -193,7 +193,7 @@ impl HttpServer {
 
 /// What the requests of one connection need.
 struct Line {
-    door: FastPath,
+    fast_path: FastPath,
     node: HeaderValue,
     connections: Arc<Connections>,
     peer: Peer,
@@ -205,7 +205,7 @@ impl Line {
         let span = spans::of_request(&request);
         // What follows the call for a tunnel was meant for the tunnel, and is no request.
         let tunnel = request.method() == Method::CONNECT;
-        let answering = self.door.answer(request, self.peer);
+        let answering = self.fast_path.answer(request, self.peer);
         let mut response =
             if span.is_none() { answering.await } else { answering.instrument(span.clone()).await };
         spans::answered(&span, response.status());

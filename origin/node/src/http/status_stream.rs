@@ -1,6 +1,6 @@
 //! Status stream: the cluster status once or each second, for dashboard and scripts.
 //!
-//! Exact stock is for operators: both calls need the admin token.
+//! Exact numbers are for operators: both calls need the admin token.
 
 use super::token_auth::Operator;
 use super::{App, response};
@@ -26,7 +26,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::MissedTickBehavior;
 
 /// Time between two events of a stream.
-const BEAT: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
 /// Readers share what was read at most this long ago.
 const FRESH: Duration = Duration::from_millis(500);
 /// A reader that takes nothing for this long is cut off.
@@ -81,7 +81,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 
 /// `GET /v1/admin/status`
 async fn once(_: Operator, State(app): State<Arc<App>>) -> Response {
-    match app.feed.status(&app).await {
+    match app.status_stream.status(&app).await {
         Ok(status) => response::text("application/json", status),
         Err(fault) => response::problem(&response::fault(&fault)),
     }
@@ -90,10 +90,10 @@ async fn once(_: Operator, State(app): State<Arc<App>>) -> Response {
 /// `GET /v1/admin/status/stream`: server-sent events, one a second. Each carries everything, so
 /// whoever was cut off asks again and has missed nothing; `Last-Event-ID` only goes on counting.
 async fn stream(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let Ok(place) = Arc::clone(&app.feed.places).try_acquire_owned() else {
+    let Ok(place) = Arc::clone(&app.status_stream.places).try_acquire_owned() else {
         return response::problem(&Problem {
             detail: format!(
-                "This node feeds {STATUS_STREAMS_MAX} dashboards already. Close one, or ask \
+                "This node streams to {STATUS_STREAMS_MAX} dashboards already. Close one, or ask \
                  another node."
             ),
             ..Problem::new(Code::Busy).retry_after(5_000)
@@ -118,14 +118,14 @@ async fn send_statuses(
     seen: u64,
     place: OwnedSemaphorePermit,
 ) {
-    let mut ticks = tokio::time::interval(BEAT);
+    let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for id in seen.saturating_add(1).. {
         ticks.tick().await;
         if app.draining.load(Ordering::Relaxed) {
             break;
         }
-        let event = match app.feed.status(&app).await {
+        let event = match app.status_stream.status(&app).await {
             Ok(status) => event("status", id, &status),
             Err(fault) => {
                 let sentence = json!({"sentence": format!("The ledger does not answer: {fault}.")});

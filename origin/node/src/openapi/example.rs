@@ -102,7 +102,7 @@ pub(super) fn event() -> EventLine {
     }
 }
 
-/// What a client hears with `code`.
+/// The response with `code`.
 pub(super) fn problem(code: Code) -> Problem {
     let problem = Problem::new(code);
     match code {

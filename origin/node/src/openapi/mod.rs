@@ -1,6 +1,6 @@
 //! The documents of the API (OpenAPI 3.1), made from the types that travel and the codes that are
-//! answered: one of what a node tells the public, which is what the edge passes on, and one of the
-//! operators' listener.
+//! answered: one of what a node answers to the public, which is what the edge passes on, and one of
+//! the operators' listener.
 //!
 //! A route without its `Call` here, or a call without its route, fails the tests below and in
 //! `tests/openapi`.
@@ -27,7 +27,7 @@ pub fn public() -> OpenApi {
         harmless: the order id is the idempotency key.\n\n\
         A client that lost an answer repeats the call with the same `Idempotency-Key` and \
         `Lastseat-Retry: 1`; it \
-        then hears the outcome, or `busy`.";
+        then gets the outcome, or `busy`.";
     let servers =
         [Server::builder().url("http://127.0.0.1:8787").description(Some("The edge of `make up`"))];
     let schemes = [("shop", "The token of the shop (`--shop-token`). Not needed with `--demo`.")];

@@ -10,7 +10,7 @@ use shared::{SaleId, Snapshot, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
-/// Happenings that are shown.
+/// Timeline events that are shown.
 const HAPPENINGS_SHOWN: usize = 50;
 
 /// How everything stands.
@@ -50,7 +50,7 @@ pub struct NodeView {
 pub enum Health {
     /// It takes orders.
     Live,
-    /// It is heard, but cannot serve orders.
+    /// It answers, but cannot serve orders.
     Trouble,
     /// It finishes what was begun.
     Stopping,
@@ -85,7 +85,7 @@ pub struct SaleStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub stock: Option<SaleReport>,
-    /// Why its numbers cannot be believed.
+    /// Why its numbers are wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub damage: Option<String>,
@@ -114,14 +114,14 @@ pub struct Funnel {
 }
 
 impl ClusterStatus {
-    /// Reads it. `wanted` is shown in any case; `hear` is told how each sale stands.
+    /// Reads it. `wanted` is shown in any case; `observe` gets how each sale stands.
     ///
     /// # Errors
     /// See [`Fault`]; a sale with damaged data is no fault of the whole.
     pub async fn read(
         ledger: &Ledger,
         wanted: Option<&SaleId>,
-        mut hear: impl FnMut(&SaleId, &Snapshot),
+        mut observe: impl FnMut(&SaleId, &Snapshot),
     ) -> Result<Self, Fault> {
         let now = ledger.time().await?;
         let mut statuses = Vec::new();
@@ -137,7 +137,7 @@ impl ClusterStatus {
         for sale in shown {
             let (stock, damage) = match ledger.snapshot(&sale).await {
                 Ok(Some(snapshot)) => {
-                    hear(&sale, &snapshot);
+                    observe(&sale, &snapshot);
                     (Some(SaleReport::new(&sale, &snapshot)), None)
                 }
                 // It is listed before it is created.

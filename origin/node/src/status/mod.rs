@@ -113,7 +113,7 @@ pub struct SaleTotals {
     pub granted: u64,
     /// Orders whose earlier outcome was repeated.
     pub replayed: u64,
-    /// What the edges told.
+    /// What the edges reported.
     pub edge: EdgeSums,
     /// The last audit.
     #[serde(default, skip_serializing_if = "Option::is_none")]

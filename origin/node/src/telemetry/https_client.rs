@@ -14,7 +14,7 @@ pub type HttpsClient =
 /// A client for addresses of http or, where `tls`, also https.
 ///
 /// # Errors
-/// This machine knows no certificates to check the other side with.
+/// This machine has no certificates to check the other side with.
 pub fn client(tls: bool) -> io::Result<HttpsClient> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);

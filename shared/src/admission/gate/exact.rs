@@ -19,12 +19,12 @@ fn grant(version: u64, budget: u32, supply: Supply) -> Grant {
     }
 }
 
-fn heard(asked: u64, now: u64, chance: f64) -> Observation {
+fn received(asked: u64, now: u64, chance: f64) -> Observation {
     Observation { asked: UnixMillis(asked), now: UnixMillis(now), chance }
 }
 
 fn at(now: u64) -> Observation {
-    heard(now, now, 0.0)
+    received(now, now, 0.0)
 }
 
 fn forwarded(gate: &mut Gate, ask: Arrival, now: u64) -> usize {
@@ -32,7 +32,7 @@ fn forwarded(gate: &mut Gate, ask: Arrival, now: u64) -> usize {
     (0..100).filter(decide).count()
 }
 
-/// How long one who is told `busy` is to wait.
+/// How long a client that is refused with `busy` is to wait.
 fn busy_ms(gate: &mut Gate, ask: Arrival, now: u64, chance: f64) -> u32 {
     match gate.decide(ask, UnixMillis(now), chance) {
         GateDecision::Refuse(Refusal::Busy(ms)) => ms,
@@ -55,7 +55,7 @@ fn an_arrival_waits_twelve_beats_and_no_more() {
     let mut gate = Gate::default();
     let mut ask = MADE;
     assert_eq!(gate.decide(ask, UnixMillis(1_000), 0.0), GateDecision::Forward);
-    for _ in 0..BEATS_MAX {
+    for _ in 0..COLD_WAITS_MAX {
         assert_eq!(gate.decide(ask, UnixMillis(1_000), 0.0), GateDecision::Wait);
         ask = ask.after_a_retry_interval();
     }
@@ -87,21 +87,21 @@ fn a_window_counts_from_the_answer_and_shrinks_by_chance_and_by_the_trip() {
         gate.observe(&grant, when);
         gate.round_ends.0
     };
-    assert_eq!(ends(heard(1_000, 1_100, 0.0), 250), 1_350);
-    assert_eq!(ends(heard(1_000, 1_100, 1.0), 250), 1_319);
-    assert_eq!(ends(heard(1_000, 1_100, 0.5), 400), 1_475);
-    assert_eq!(ends(heard(1_000, 1_600, 0.0), 250), 1_700);
-    assert_eq!(ends(heard(1_000, 1_700, 0.0), 250), 1_701);
-    assert_eq!(ends(heard(1_000, 9_000, 0.0), 250), 9_001);
+    assert_eq!(ends(received(1_000, 1_100, 0.0), 250), 1_350);
+    assert_eq!(ends(received(1_000, 1_100, 1.0), 250), 1_319);
+    assert_eq!(ends(received(1_000, 1_100, 0.5), 400), 1_475);
+    assert_eq!(ends(received(1_000, 1_600, 0.0), 250), 1_700);
+    assert_eq!(ends(received(1_000, 1_700, 0.0), 250), 1_701);
+    assert_eq!(ends(received(1_000, 9_000, 0.0), 250), 9_001);
 }
 
 #[test]
 fn an_answer_to_what_was_asked_within_the_window_is_no_new_share() {
     let mut gate = Gate::default();
     gate.observe(&grant(1, 5, Supply::Free), at(1_000));
-    gate.observe(&grant(1, 9, Supply::Free), heard(1_249, 1_249, 0.0));
+    gate.observe(&grant(1, 9, Supply::Free), received(1_249, 1_249, 0.0));
     assert_eq!(forwarded(&mut gate, MADE, 1_249), 5);
-    gate.observe(&grant(1, 9, Supply::Free), heard(1_250, 1_260, 0.0));
+    gate.observe(&grant(1, 9, Supply::Free), received(1_250, 1_260, 0.0));
     assert_eq!(forwarded(&mut gate, MADE, 1_260), 9);
 }
 
@@ -125,7 +125,7 @@ fn what_a_window_sent_is_no_part_of_the_next_and_a_cold_round_may_send_all_of_it
     assert_eq!(forwarded(&mut gate, MADE, 1_000), 4);
     gate.observe(&grant(1, 4, Supply::Free), at(1_250));
     assert_eq!(forwarded(&mut gate, MADE, 1_250), 4);
-    // A cold round sends four, and the share that is heard is two.
+    // A cold round sends four, and the share that is granted is two.
     assert_eq!(forwarded(&mut gate, MADE, 1_500), 4);
     gate.observe(&grant(1, 2, Supply::Free), at(1_500));
     assert_eq!((gate.spent, gate.budget), (2, 2));
@@ -134,11 +134,11 @@ fn what_a_window_sent_is_no_part_of_the_next_and_a_cold_round_may_send_all_of_it
 #[test]
 fn a_latch_is_probed_a_period_after_the_question_but_not_before_the_answer() {
     let mut gate = Gate::default();
-    gate.observe(&grant(1, 0, Supply::SoldOut), heard(1_000, 1_100, 0.0));
+    gate.observe(&grant(1, 0, Supply::SoldOut), received(1_000, 1_100, 0.0));
     assert_eq!(forwarded(&mut gate, MADE, 1_249), 0);
     assert_eq!(forwarded(&mut gate, MADE, 1_250), 1);
     let mut gate = Gate::default();
-    gate.observe(&grant(1, 0, Supply::SoldOut), heard(1_000, 1_400, 0.0));
+    gate.observe(&grant(1, 0, Supply::SoldOut), received(1_000, 1_400, 0.0));
     assert_eq!(forwarded(&mut gate, MADE, 1_399), 0);
     assert_eq!(forwarded(&mut gate, MADE, 1_400), 1);
 }

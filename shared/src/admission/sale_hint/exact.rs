@@ -91,15 +91,15 @@ fn who_may_have_an_order_is_asked_for_at_the_ledger_a_bounded_number_of_times() 
 #[test]
 fn an_order_is_sent_while_stock_lasts_or_as_the_first_of_its_batch() {
     let hint = SaleHint::new(snapshot(9, 0, 8));
-    let admit = |stock: &mut NodeBudget, first| {
-        hint.admit(stock, KeySource::Made, Quantity::ONE, first, UnixMillis(10_000))
+    let admit = |budget: &mut NodeBudget, first| {
+        hint.admit(budget, KeySource::Made, Quantity::ONE, first, UnixMillis(10_000))
     };
-    let mut stock = NodeBudget::of(1, 1, 2);
-    assert_eq!(admit(&mut stock, false), Admission::Send);
-    assert_eq!(admit(&mut stock, false), Admission::Later);
-    assert_eq!(admit(&mut stock, true), Admission::Send);
+    let mut budget = NodeBudget::of(1, 1, 2);
+    assert_eq!(admit(&mut budget, false), Admission::Send);
+    assert_eq!(admit(&mut budget, false), Admission::Later);
+    assert_eq!(admit(&mut budget, true), Admission::Send);
     let none = SaleHint::new(snapshot(9, 0, 9));
-    let mut admit = |key| none.admit(&mut stock, key, Quantity::ONE, true, UnixMillis(10_000));
+    let mut admit = |key| none.admit(&mut budget, key, Quantity::ONE, true, UnixMillis(10_000));
     assert_eq!(admit(KeySource::Made), Admission::Refuse(Refusal::SoldOut));
     for key in [KeySource::Sent, KeySource::Repeated, KeySource::Known] {
         assert_eq!(admit(key), Admission::Send);
@@ -116,7 +116,7 @@ fn edges_that_ask_are_counted_and_hear_their_part_of_what_is_free() {
     let alone = hint.grant(&edge(1), load(1, 1), now, 0.5);
     assert_eq!(hint.live_edges(now), 1);
     assert_eq!((alone.version, alone.supply), (1, Supply::Free));
-    // An edge that asks again in its window hears also what others leave ([`EdgeCensus`]).
+    // An edge that asks again in its window also gets what others leave ([`EdgeCensus`]).
     let mut half = SaleHint::new(snapshot(1_000, 0, 0));
     let first = half.grant(&edge(1), load(2, 4), now, 0.5);
     let second = half.grant(&edge(2), load(2, 4), now, 0.5);

@@ -85,7 +85,7 @@ impl Draft<'_> {
         }
     }
 
-    /// What the log is told, without the state of the sale.
+    /// What is added to the log, without the state of the sale.
     fn events(&self, state: &State, target: &Target, is_behind: bool) -> Vec<Event> {
         let says = self.says();
         let mut events = Vec::new();
@@ -101,10 +101,11 @@ impl Draft<'_> {
             events.push(Event::Terms(state.terms));
         }
         // What gives tickets back comes first, so that no entry says that too many were taken.
-        let mut told: Vec<_> = target.told.iter().collect();
-        told.sort_by_key(|(_, order)| order.state.takes());
+        let mut restated: Vec<_> = target.restated.iter().collect();
+        restated.sort_by_key(|(_, order)| order.state.takes());
         events.extend(
-            told.into_iter()
+            restated
+                .into_iter()
                 .map(|(id, order)| Event::Restored { id: id.clone(), order: order.clone() }),
         );
         events

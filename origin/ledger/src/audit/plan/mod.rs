@@ -85,7 +85,7 @@ pub struct RepairPlan {
     pub contradictions: Vec<Contradiction>,
     /// How many there are in all.
     pub contradictions_in_all: u64,
-    /// What the plan does, and what to know of it.
+    /// What the plan does, and what an operator must know of it.
     pub notes: Vec<String>,
     /// `HMGET :sale commit_seq version held confirmed` as it must still be when the plan is run.
     pub expects: Option<[String; 4]>,

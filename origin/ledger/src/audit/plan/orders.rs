@@ -11,8 +11,8 @@ const CONTRADICTIONS_MAX: usize = 1_000;
 /// What the orders are to be.
 pub(super) struct Target {
     pub orders: HashMap<OrderId, Order>,
-    /// Orders of which the log does not say what they are to be: it is told so.
-    pub told: BTreeMap<OrderId, Order>,
+    /// Orders of which the log does not say what they are to be: an entry is added.
+    pub restated: BTreeMap<OrderId, Order>,
 }
 
 impl Target {
@@ -31,7 +31,7 @@ impl Draft<'_> {
         let records = recount.orders.whole();
         let mut target = Target {
             orders: records.map(|(id, o)| (id.clone(), o.clone())).collect(),
-            told: BTreeMap::new(),
+            restated: BTreeMap::new(),
         };
         self.decide_ahead(&mut target);
         let mut ids: Vec<&OrderId> = recount.log.orders.whole().map(|(id, _)| id).collect();
@@ -119,7 +119,7 @@ impl Draft<'_> {
             let mut order = logged.clone();
             if excepted && order.state.takes() {
                 order.state = OrderState::Cancelled;
-                target.told.insert(id.clone(), order.clone());
+                target.restated.insert(id.clone(), order.clone());
             }
             target.orders.insert(id.clone(), order);
             return;
@@ -153,7 +153,7 @@ impl Draft<'_> {
                 target.orders.remove(id);
             }
             (Some(PlanTrust::Records), _, Some(record)) => {
-                target.told.insert(id.clone(), record);
+                target.restated.insert(id.clone(), record);
             }
             _ => {}
         }

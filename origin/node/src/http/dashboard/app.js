@@ -167,7 +167,7 @@ async function change(sale, verb, body, done) {
     if (answer.ok) say(done(await answer.json()), true);
     else say(await sentence(answer), false);
   } catch {
-    say("This node does not answer; whether the change was made, the numbers above will tell.", false);
+    say("This node does not answer; whether the change was made, the numbers above will show.", false);
   }
 }
 
@@ -237,7 +237,7 @@ addEventListener("hashchange", () => {
   enter(linked);
 });
 
-// For tests and for the console: what the page believes now.
+// For tests and for the console: what the page shows now.
 window.lastseat = { status: () => status, adds_up: () => chosen() && adds_up(chosen()) };
 
 start();

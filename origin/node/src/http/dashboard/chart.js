@@ -1,11 +1,11 @@
 // Lines over time on a canvas.
 
-// What is shown: as long as something was heard, within these bounds.
+// What is shown: as long as data came, within these bounds.
 const SPAN_MIN_MS = 30_000;
 const SPAN_MAX_MS = 180_000;
 const LEFT = 46;
 const BOTTOM = 18;
-// Told apart by people who see few colours, on white and on black.
+// Distinguishable for people who see few colours, on white and on black.
 export const COLORS = ["#1c7ed6", "#e8590c", "#2b8a3e", "#9c36b5", "#c2255c", "#0b7285", "#846358", "#5c7cfa"];
 
 // Draws `lines`: [{ color, points: [[milliseconds, value]] }], up to `now`; `unit` writes a value at the axis.
@@ -54,7 +54,7 @@ export function draw(canvas, lines, now, unit) {
     let before;
     for (const [at, value] of points) {
       if (at < now - span) continue;
-      // Where nothing was heard there is no line.
+      // Where no data came there is no line.
       if (before === undefined || at - before > 5000) pen.moveTo(x(at), y(value));
       else pen.lineTo(x(at), y(value));
       before = at;

@@ -128,7 +128,7 @@ function show_funnel(sale, rates) {
     ...STAGES.map(([stage, label, name]) => {
       const row = document.createElement("tr");
       row.dataset.stage = stage;
-      // Stock is read now, counts are up to a second old: for a moment more seems to be sold than was asked for.
+      // Tickets are read now, counts are up to a second old: for a moment more seems to be sold than was asked for.
       const part = flow.asked > 0 ? Math.min(1, flow[name] / flow.asked) : 0;
       row.append(head(label), cell(number(flow[name]), "num total"), cell(per_second(rates.now(name)), "num rate"));
       row.append(bar_cell(part, undefined, flow.asked > 0 ? percent(part) : "–"));
@@ -140,7 +140,7 @@ function show_funnel(sale, rates) {
   const text = [
     reasons.length > 0 ? `at the edge: ${reasons.join(", ")}` : "",
     `edges forwarded ${number(edge.forwarded)}, ${number(edge.failed)} without an answer`,
-    "stock is read now, the nodes' counts are up to a second old",
+    "tickets are read now, the nodes' counts are up to a second old",
     `the ledger refused ${number(refused_by_ledger)}, repeated ${number(replayed)}`,
   ];
   put($("reasons"), text.filter(Boolean).join(" · "));

@@ -20,12 +20,12 @@ pub struct SaleCounts {
     pub granted: AtomicU64,
     /// Orders whose earlier outcome was repeated.
     pub replayed: AtomicU64,
-    /// What the edges told this node.
+    /// What the edges reported to this node.
     pub edge: EdgeTotals,
     asked_at: AtomicU64,
 }
 
-/// What edges have counted and told this node.
+/// What edges have counted and reported to this node.
 #[derive(Debug, Default)]
 pub struct EdgeTotals {
     /// Orders that came to an edge.
@@ -63,15 +63,15 @@ impl SaleCounts {
         }
     }
 
-    /// Takes in what an edge tells.
-    pub fn observe_edge(&self, told: &EdgeCounts) {
+    /// Adds what an edge reports.
+    pub fn observe_edge(&self, reported: &EdgeCounts) {
         let edge = &self.edge;
         let sums = [
-            (&edge.asked, told.asked),
-            (&edge.forwarded, told.forwarded),
-            (&edge.failed, told.failed),
+            (&edge.asked, reported.asked),
+            (&edge.forwarded, reported.forwarded),
+            (&edge.failed, reported.failed),
         ];
-        let refused = edge.refused.iter().zip(told.refused);
+        let refused = edge.refused.iter().zip(reported.refused);
         for (sum, more) in sums.into_iter().chain(refused) {
             sum.fetch_add(more.into(), Ordering::Relaxed);
         }
