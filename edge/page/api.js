@@ -3,7 +3,7 @@
 // Longer than the edge takes at most to answer (EDGE_DEADLINE_MS).
 const DEADLINE_MS = 9_000;
 
-// { lost: true }, or { status, body, age, asked, heard } where `body` is the order, the sale or the problem.
+// { lost: true }, or { status, body, age, asked, received } where `body` is the order, the sale or the problem.
 export async function ask(path, { method = "GET", body, headers = {} } = {}) {
   const asked = performance.now();
   try {
@@ -16,11 +16,11 @@ export async function ask(path, { method = "GET", body, headers = {} } = {}) {
       redirect: "error",
       signal: AbortSignal.timeout(DEADLINE_MS),
     });
-    const heard = performance.now();
+    const received = performance.now();
     const age = Number(answer.headers.get("lastseat-age-ms"));
     const read = await answer.json();
     if (!answer.ok && typeof read.code !== "string") return { lost: true };
-    return { status: answer.status, body: read, age, asked, heard };
+    return { status: answer.status, body: read, age, asked, received };
   } catch {
     return { lost: true };
   }

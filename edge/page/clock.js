@@ -7,11 +7,11 @@ const ORIGIN_MEMORY_MS = 150;
 export class Clock {
   #ahead = null;
 
-  // An answer that was asked for and heard at these readings of performance.now() says `time`, which was `age` ago.
+  // An answer that was asked for and received at these readings of performance.now() says `time`, which was `age` ago.
   // The ledger's time now is at least `low` and at most `high`: the best guess is the largest of all `low`, so that a
   // slow answer does not turn the clock back and no button opens before the sale does.
-  hear(time, age, asked, heard) {
-    const low = time + age - heard;
+  update(time, age, asked, received) {
+    const low = time + age - received;
     const high = time + age + ORIGIN_MEMORY_MS - asked;
     if (this.#ahead === null || this.#ahead < low || this.#ahead > high) this.#ahead = low;
   }

@@ -66,7 +66,7 @@ async function look() {
   looked = performance.now();
   const answer = await ask(saleAt(sale));
   if (answer.status === 200) {
-    hear(answer);
+    receive(answer);
   } else if (!answer.lost && answer.status < 429) {
     Object.assign(known, { view: null, missing: true });
   } else {
@@ -77,9 +77,9 @@ async function look() {
   next = setTimeout(look, pauseMs());
 }
 
-function hear({ body, age, asked, heard }) {
+function receive({ body, age, asked, received }) {
   failures = 0;
-  clock.hear(body.now, age, asked, heard);
+  clock.update(body.now, age, asked, received);
   Object.assign(known, { view: body, missing: false, unreachable: false });
   // A refusal was true when it was said. A later look at the sale knows better, and shows the form again.
   const { phase } = purchase;

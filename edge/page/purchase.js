@@ -1,4 +1,4 @@
-// The life of one order on this page. Whatever happens to the page, the connection or the patience of the buyer, an
+// The life of one order on this page. Whatever happens to the page, the connection or how long the buyer waits, an
 // order is asked for under one key, and only a new order gets a new one.
 //
 // `phase` is what the page shows:
@@ -44,7 +44,7 @@ export class Purchase {
     addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible" && this.phase.name === "order") this.#refresh();
     });
-    store.watch(() => this.#heardFromOtherTab());
+    store.watch(() => this.#syncFromOtherTab());
   }
 
   // Takes up what an earlier visit began.
@@ -182,10 +182,10 @@ export class Purchase {
     return ask(orderAt(this.#sale, key), { headers: this.#headers });
   }
 
-  // Shows an order as the ledger has just told it.
+  // Shows an order as the ledger has just answered.
   #keep(order, note) {
     this.#clock.isPast(order.created_at);
-    // `state` tells other tabs that there is something new to ask the ledger.
+    // `state` signals other tabs that there is something new to ask the ledger for.
     this.#store.note({ sent: true, wanted: false, open: false, lost: false, state: order.state });
     this.#enter({ name: "order", order, note });
     if (order.state !== "held") return;
@@ -198,7 +198,7 @@ export class Purchase {
     }, ms);
   }
 
-  #heardFromOtherTab() {
+  #syncFromOtherTab() {
     const { key, sent, state } = this.#store.order;
     const shown = this.phase.order;
     if (this.phase.name === "asking") return;

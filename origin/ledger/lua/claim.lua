@@ -2,7 +2,7 @@
 --
 -- KEYS  1 numbers (hash: node id -> "<token> <process> <since> <time of its last heartbeat>"; refused:<node id> -> "<token> <time>",
 --         who was refused the number last)
--- ARGV  1 node id  2 the token of its data directory  3 a word of the process, another one after each start
+-- ARGV  1 node id  2 the token of its data directory  3 a mark of the process, another one after each start
 --       4 start, beat or leave  5 how long a heartbeat counts, in milliseconds
 --       6 how long a refusal is remembered, in milliseconds
 -- Reply 1 y the number is the caller's, n it is another one's

@@ -86,7 +86,7 @@ record.found, record.jumped = tonumber(record.found), tonumber(record.jumped)
 local fell_behind = sale.history == HISTORY
 if fell_behind then
   -- The same server has less than it had, as where a sale that was lost is created again: from now on every other
-  -- caller is told so, too, and a node that has declared reads again.
+  -- caller gets this, too, and a node that has declared reads again.
   sale.history = '-'
   record.marks = 1
   dirty = true

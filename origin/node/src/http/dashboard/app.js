@@ -47,7 +47,7 @@ async function enter(given) {
   $("gate").hidden = true;
   $("leave").hidden = false;
   set_link("connecting", undefined);
-  const refused = await follow("/v1/admin/status/stream", token, { event: hear, state: set_link }, following.signal);
+  const refused = await follow("/v1/admin/status/stream", token, { event: receive, state: set_link }, following.signal);
   if (refused) {
     sessionStorage.removeItem(KEY);
     ask_for_token("That is not the admin token of this node.");
@@ -61,7 +61,7 @@ function set_link(text, ok) {
   else link.dataset.ok = String(ok);
 }
 
-function hear(name, data) {
+function receive(name, data) {
   if (name === "away") return set_link(data.sentence, false);
   if (name !== "status") return;
   status = data;
