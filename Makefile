@@ -7,6 +7,7 @@ TICKETS ?= 10000
 ROUNDS  ?= 3
 SEEDS   ?= 20000
 SECONDS ?= 3600
+CUTS    ?= all
 
 # Of the whole workspace, also where one program is wanted: then cargo chooses the same features everywhere, and what
 # `make up` compiled `make test` does not compile again.
@@ -59,8 +60,8 @@ drill: setup build ## kill, freeze, cut off and flood every part under load, aud
 	@$(RELEASE) --bin drill
 	@exec ./target/release/drill --long --write-docs --edge $(EDGE) --rounds $(ROUNDS)
 
-torn: setup build ## cut the append-only file at every byte of every script and start Redis on each three times (two hours)
-	@LASTSEAT_TORN=all cargo test --release --locked --workspace --test torn -- --nocapture
+torn: setup build ## cut the append-only file at every byte and start Redis on each three times (CUTS=all: two hours; CUTS=last: of the last five scripts)
+	@LASTSEAT_TORN=$(CUTS) cargo test --release --locked --workspace --test torn -- --nocapture
 
 screens: setup-tests ## take the pictures of the buyer page anew (docs/screens) while `make up` runs
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/page/screens.mjs

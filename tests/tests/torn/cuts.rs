@@ -21,6 +21,12 @@ pub(crate) fn all(story: &Story) -> Vec<usize> {
     (story.begin()..=story.bytes.len()).collect()
 }
 
+/// Every byte of the last five scripts.
+pub(crate) fn last(story: &Story) -> Vec<usize> {
+    let ends = story.ends();
+    (ends[ends.len().saturating_sub(6)]..=story.bytes.len()).collect()
+}
+
 /// `few` of them, evenly over the file, each beginning elsewhere between two; and those around the
 /// end of each script.
 pub(crate) fn some(story: &Story, few: usize) -> Vec<usize> {

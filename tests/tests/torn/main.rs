@@ -9,7 +9,7 @@ mod own;
 mod stage;
 mod story;
 
-use cuts::{Cut, all, some};
+use cuts::{Cut, all, last, some};
 use lastseat_tests::harness::paths::repository;
 use stage::{Server, Way};
 use std::process::Command;
@@ -27,11 +27,14 @@ fn story() -> &'static Story {
     STORY.get_or_init(|| cuts::runtime().block_on(Story::tell()))
 }
 
-/// All of them with `LASTSEAT_TORN=all`, as `make torn` does.
+/// All of them with `LASTSEAT_TORN=all`, as `make torn` does; with `last`, every byte of the last
+/// five scripts.
 fn chosen(few: usize) -> Vec<usize> {
     match std::env::var("LASTSEAT_TORN").as_deref() {
         Ok("all") => all(story()),
-        _ => some(story(), few),
+        Ok("last") => last(story()),
+        Ok(other) => panic!("LASTSEAT_TORN is {other:?}; it may be all or last"),
+        Err(_) => some(story(), few),
     }
 }
 
