@@ -1,5 +1,6 @@
 //! Ledger URL: single server, Sentinel, Cluster or Unix socket.
 
+use super::connection::tls::{Tls, TlsFiles};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 use std::fmt;
 
@@ -14,6 +15,10 @@ const SENTINEL: &str = "redis+sentinel://";
 /// * `redis+sentinel://[user:password@]host:port,host:port/name[/db]`: Sentinels, and the name by
 ///   which they name the primary. The credentials are those of Redis; Sentinels that ask for some
 ///   get `?sentinel-user=...&sentinel-password=...`
+///
+/// With `rediss` instead of `redis` every connection is encrypted. Trusted are the authorities of
+/// the system, or those of `?ca=/path/of/ca.pem`; a server that asks for a certificate gets
+/// `&cert=/path/of/cert.pem&key=/path/of/key.pem`. The files are read once.
 #[derive(Clone)]
 pub struct LedgerUrl {
     topology: Topology,
@@ -24,17 +29,57 @@ pub struct LedgerUrl {
 #[derive(Clone)]
 pub(super) enum Topology {
     /// Always the same one.
-    One(ConnectionInfo),
+    One(ServerAddress),
     /// Each master has some of the slots.
-    Cluster(Vec<ConnectionInfo>),
+    Cluster(Vec<ServerAddress>),
     /// The one that Sentinels name.
     Sentinel {
-        sentinels: Vec<ConnectionInfo>,
+        sentinels: Vec<ServerAddress>,
         /// The name of the primary there.
         primary: String,
-        /// How to introduce oneself to it.
-        settings: RedisConnectionInfo,
+        /// How to log in to it.
+        access: Access,
     },
+}
+
+/// How to log in to a server, wherever it is.
+#[derive(Clone, Default)]
+pub(super) struct Access {
+    /// User, password, database.
+    pub(super) settings: RedisConnectionInfo,
+    /// `None` = unencrypted.
+    pub(super) tls: Option<Tls>,
+}
+
+impl Access {
+    /// The same login at another place, written `host:port`; `None` where that is no address.
+    pub(super) fn at(&self, place: &str) -> Option<ServerAddress> {
+        let (host, port) = place.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let address = ConnectionAddr::Tcp(host.to_owned(), port.parse().ok()?);
+        let info = address.into_connection_info().ok()?;
+        let info = no_delay(info.set_redis_settings(self.settings.clone()));
+        Some(ServerAddress { info, tls: self.tls.clone() })
+    }
+}
+
+/// One server: where it is, and how to log in.
+#[derive(Clone)]
+pub(super) struct ServerAddress {
+    pub(super) info: ConnectionInfo,
+    /// `None` = unencrypted.
+    pub(super) tls: Option<Tls>,
+}
+
+impl ServerAddress {
+    pub(super) fn addr(&self) -> &ConnectionAddr {
+        self.info.addr()
+    }
+
+    /// The login, for other servers that take the same.
+    pub(super) fn access(&self) -> Access {
+        Access { settings: self.info.redis_settings().clone(), tls: self.tls.clone() }
+    }
 }
 
 impl LedgerUrl {
@@ -43,12 +88,23 @@ impl LedgerUrl {
     /// # Errors
     /// A sentence that shows what a valid one looks like.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let topology = if let Some(rest) = text.strip_prefix(CLUSTER) {
-            cluster(rest)?
-        } else if let Some(rest) = text.strip_prefix(SENTINEL) {
-            sentinel(rest)?
+        let (plain, tls) = match text.strip_prefix("rediss") {
+            Some(rest) if rest.starts_with(['+', ':']) => {
+                let (plain, files) = without_files(&format!("redis{rest}"))?;
+                (plain, Some(Tls::read(&files)?))
+            }
+            _ => (text.to_owned(), None),
+        };
+        let topology = if let Some(rest) = plain.strip_prefix(CLUSTER) {
+            cluster(rest, tls)?
+        } else if let Some(rest) = plain.strip_prefix(SENTINEL) {
+            sentinel(rest, tls)?
         } else {
-            Topology::One(one(text)?)
+            let info = one(&plain)?;
+            if tls.is_some() && !matches!(info.addr(), ConnectionAddr::Tcp(..)) {
+                return Err("a Unix socket needs no TLS: write unix:/path/of.sock".to_owned());
+            }
+            Topology::One(ServerAddress { info, tls })
         };
         Ok(Self { topology, shown: without_passwords(text) })
     }
@@ -78,23 +134,47 @@ fn one(text: &str) -> Result<ConnectionInfo, String> {
         format!(
             "not an address of a Redis: {e}. Write redis://127.0.0.1:6379/0, \
              redis://user:password@host:6379/0, unix:/run/redis/redis.sock, \
-             {CLUSTER}host:6379,host:6379 or {SENTINEL}host:26379,host:26379/name"
+             {CLUSTER}host:6379,host:6379 or {SENTINEL}host:26379,host:26379/name; with TLS \
+             rediss://host:6379/0?ca=/path/of/ca.pem"
         )
     })?;
     Ok(no_delay(info))
 }
 
-fn cluster(rest: &str) -> Result<Topology, String> {
+/// The address without the names of TLS files in its query, and these.
+fn without_files(text: &str) -> Result<(String, TlsFiles), String> {
+    let (front, query) = text.split_once('?').unwrap_or((text, ""));
+    let mut files = TlsFiles::default();
+    let mut left = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let file = match pair.split_once('=') {
+            Some(("ca", file)) => (&mut files.ca, file),
+            Some(("cert", file)) => (&mut files.cert, file),
+            Some(("key", file)) => (&mut files.key, file),
+            _ => {
+                left.push(pair);
+                continue;
+            }
+        };
+        if file.1.is_empty() || file.0.replace(file.1.into()).is_some() {
+            return Err("ca=, cert= and key= each name one file of the form PEM".to_owned());
+        }
+    }
+    let query = if left.is_empty() { String::new() } else { format!("?{}", left.join("&")) };
+    Ok((format!("{front}{query}"), files))
+}
+
+fn cluster(rest: &str, tls: Option<Tls>) -> Result<Topology, String> {
     let (user, hosts) = user_and_hosts(rest.trim_end_matches('/'));
     if hosts.contains(['/', '?']) {
         return Err(format!(
             "{CLUSTER} takes hosts and ports only: a Redis Cluster has no databases"
         ));
     }
-    Ok(Topology::Cluster(each(CLUSTER, user, hosts)?))
+    Ok(Topology::Cluster(each(CLUSTER, user, hosts, tls.as_ref())?))
 }
 
-fn sentinel(rest: &str) -> Result<Topology, String> {
+fn sentinel(rest: &str, tls: Option<Tls>) -> Result<Topology, String> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (servers, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (primary, db) = path.split_once('/').unwrap_or((path, "0"));
@@ -125,9 +205,9 @@ fn sentinel(rest: &str) -> Result<Topology, String> {
     // The host is not used: the Sentinels name it.
     let settings = one(&format!("redis://{user}primary/{db}"))?;
     Ok(Topology::Sentinel {
-        sentinels: each(SENTINEL, &credentials, hosts)?,
+        sentinels: each(SENTINEL, &credentials, hosts, tls.as_ref())?,
         primary: primary.to_owned(),
-        settings: settings.redis_settings().clone(),
+        access: Access { settings: settings.redis_settings().clone(), tls },
     })
 }
 
@@ -137,7 +217,12 @@ fn user_and_hosts(text: &str) -> (&str, &str) {
     text.split_at(user)
 }
 
-fn each(scheme: &str, user: &str, hosts: &str) -> Result<Vec<ConnectionInfo>, String> {
+fn each(
+    scheme: &str,
+    user: &str,
+    hosts: &str,
+    tls: Option<&Tls>,
+) -> Result<Vec<ServerAddress>, String> {
     let hosts: Vec<&str> = hosts.split(',').map(str::trim).collect();
     let named = |host: &&str| {
         let port = host.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
@@ -149,22 +234,16 @@ fn each(scheme: &str, user: &str, hosts: &str) -> Result<Vec<ConnectionInfo>, St
              {scheme}host:port,host:port"
         ));
     }
-    let infos = hosts.iter().map(|host| one(&format!("redis://{user}{host}")));
-    infos.collect()
+    let server = |host| {
+        let info = one(&format!("redis://{user}{host}"))?;
+        Ok(ServerAddress { info, tls: tls.cloned() })
+    };
+    hosts.iter().map(server).collect()
 }
 
 fn no_delay(info: ConnectionInfo) -> ConnectionInfo {
     let settings = info.tcp_settings().clone().set_nodelay(true);
     info.set_tcp_settings(settings)
-}
-
-/// The same way of introducing oneself at another place, written `host:port`.
-pub(super) fn at(settings: &RedisConnectionInfo, place: &str) -> Option<ConnectionInfo> {
-    let (host, port) = place.rsplit_once(':')?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let address = ConnectionAddr::Tcp(host.to_owned(), port.parse().ok()?);
-    let info = address.into_connection_info().ok()?;
-    Some(no_delay(info.set_redis_settings(settings.clone())))
 }
 
 fn without_passwords(text: &str) -> String {
@@ -236,27 +315,28 @@ mod tests {
         };
         let places: Vec<String> = seeds.iter().map(|s| s.addr().to_string()).collect();
         assert_eq!(places, ["10.0.0.1:7000", "::1:7001"]);
-        assert_eq!(seeds[1].redis_settings().password(), Some("p@ss"));
+        assert_eq!(seeds[1].access().settings.password(), Some("p@ss"));
     }
 
     #[test]
     fn sentinels_have_credentials_of_their_own() {
         let url = "redis+sentinel://shop:key@a:26379,b:26379/tickets/2?sentinel-password=other";
-        let Topology::Sentinel { sentinels, primary, settings } =
+        let Topology::Sentinel { sentinels, primary, access } =
             LedgerUrl::parse(url).unwrap().topology
         else {
             panic!("no Sentinels");
         };
         assert_eq!((sentinels.len(), primary.as_str()), (2, "tickets"));
-        let asked = sentinels[1].redis_settings();
+        let asked = sentinels[1].access().settings;
         assert_eq!((asked.username(), asked.password()), (None, Some("other")));
+        let settings = access.settings;
         assert_eq!(settings.username(), Some("shop"));
         assert_eq!((settings.password(), settings.db()), (Some("key"), 2));
         let plain = LedgerUrl::parse("redis+sentinel://shop:key@a:26379/tickets").unwrap();
         let Topology::Sentinel { sentinels, .. } = plain.topology else {
             panic!("no Sentinels");
         };
-        assert_eq!(sentinels[0].redis_settings().password(), None);
+        assert_eq!(sentinels[0].access().settings.password(), None);
     }
 
     #[test]
@@ -267,6 +347,11 @@ mod tests {
             ("redis+cluster://a:7000/1", "no databases"),
             ("redis+sentinel://a:26379", "name"),
             ("redis+sentinel://a:26379/tickets?password=x", "sentinel-user"),
+            ("rediss://a:6379/0?ca=/nowhere/ca.pem", "/nowhere/ca.pem"),
+            ("rediss://a:6379/0?cert=/c.pem", "name both files"),
+            ("rediss://a:6379/0?ca=", "one file"),
+            ("rediss+unix:///run/redis.sock", "needs no TLS"),
+            ("redisss://a:6379", "rediss://"),
         ] {
             let why = LedgerUrl::parse(text).unwrap_err();
             assert!(why.contains(said), "{text}: {why}");

@@ -10,8 +10,8 @@ use super::cluster_slots::{self, Range};
 use super::connect::ask;
 use super::server_identity::{RunId, Servers};
 use super::stream::{Place, Stream};
-use crate::url::at;
-use redis::{Cmd, ConnectionAddr, ConnectionInfo, RedisConnectionInfo};
+use crate::url::{Access, ServerAddress};
+use redis::{Cmd, ConnectionAddr};
 use shared::limits::{LEDGER_DEADLINE_MS, LEDGER_MASTERS_MAX};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,11 +59,11 @@ impl Map {
 }
 
 impl Masters {
-    pub(super) fn new(seeds: &[ConnectionInfo], servers: Arc<Servers>) -> Self {
+    pub(super) fn new(seeds: &[ServerAddress], servers: Arc<Servers>) -> Self {
         let (state, known) = watch::channel(Known::Nothing);
-        let settings = seeds.first().map(|seed| seed.redis_settings().clone());
+        let access = seeds.first().map(ServerAddress::access);
         let wires = Arc::new(Wires {
-            settings: settings.unwrap_or_default(),
+            access: access.unwrap_or_default(),
             servers,
             doubt: Arc::default(),
             open: Mutex::default(),
@@ -163,7 +163,7 @@ impl Masters {
 
 /// The connections by place, `host:port`.
 struct Wires {
-    settings: RedisConnectionInfo,
+    access: Access,
     servers: Arc<Servers>,
     /// Notified when the map may be wrong.
     doubt: Arc<Notify>,
@@ -184,7 +184,7 @@ impl Wires {
         let name: Arc<str> = place.into();
         let wire = Stream::new(
             Arc::clone(&name),
-            Place::Primary(at(&self.settings, place)?),
+            Place::Primary(self.access.at(place)?),
             Arc::clone(&self.servers),
             Some(Arc::clone(&self.doubt)),
         );
@@ -203,7 +203,7 @@ impl Wires {
 
 /// The task that learns who has which slot: when it starts, and whenever that is in doubt.
 struct TopologyRefresh {
-    seeds: Vec<ConnectionInfo>,
+    seeds: Vec<ServerAddress>,
     wires: Arc<Wires>,
     state: watch::Sender<Known>,
     /// Which node is asked first the next time: one may have missed the news.
@@ -217,7 +217,7 @@ impl TopologyRefresh {
         loop {
             let looked = Instant::now();
             let answer = tokio::select! {
-                answer = lookup(&self.seeds, &self.wires.settings, &present, self.turn) => answer,
+                answer = lookup(&self.seeds, &self.wires.access, &present, self.turn) => answer,
                 () = self.state.closed() => return,
             };
             self.turn = self.turn.wrapping_add(1);
@@ -269,13 +269,13 @@ impl TopologyRefresh {
 
 /// Asks one node after the other who has which slot.
 async fn lookup(
-    seeds: &[ConnectionInfo],
-    settings: &RedisConnectionInfo,
+    seeds: &[ServerAddress],
+    access: &Access,
     present: &[Range],
     turn: usize,
 ) -> Result<Vec<Range>, String> {
-    let mut nodes: Vec<ConnectionInfo> =
-        cluster_slots::masters(present).iter().filter_map(|place| at(settings, place)).collect();
+    let mut nodes: Vec<ServerAddress> =
+        cluster_slots::masters(present).iter().filter_map(|place| access.at(place)).collect();
     if let Some(turns) = turn.checked_rem(nodes.len()) {
         nodes.rotate_left(turns);
     }
@@ -304,7 +304,7 @@ fn question() -> &'static Cmd {
     &QUESTION
 }
 
-fn host(node: &ConnectionInfo) -> String {
+fn host(node: &ServerAddress) -> String {
     match node.addr() {
         ConnectionAddr::Tcp(host, _) => host.clone(),
         other => other.to_string(),

@@ -2,8 +2,9 @@
 
 use super::seal::seal;
 use super::server_identity::RunId;
+use crate::url::ServerAddress;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, RedisConnectionInfo};
+use redis::{AsyncConnectionConfig, ConnectionAddr, RedisConnectionInfo};
 use redis::{RedisError, Value};
 use shared::limits::LEDGER_DEADLINE_MS;
 use std::io;
@@ -27,11 +28,11 @@ pub(super) struct Connected {
 /// Opens a connection, asks who is there, and sees to it that nothing is written behind a half
 /// script.
 pub(super) async fn open_stream(
-    info: &ConnectionInfo,
+    server: &ServerAddress,
     within: Duration,
 ) -> Result<Connected, RedisError> {
     let work = async {
-        let (mut connection, end) = open(info).await?;
+        let (mut connection, end) = open(server).await?;
         let mut questions = redis::pipe();
         for section in ["server", "replication", "persistence"] {
             questions.cmd("INFO").arg(section);
@@ -64,12 +65,12 @@ pub(super) async fn open_stream(
 
 /// Opens a connection, asks one thing and closes it.
 pub(super) async fn ask(
-    info: &ConnectionInfo,
+    server: &ServerAddress,
     question: &redis::Cmd,
     within: Duration,
 ) -> Result<Value, RedisError> {
     let work = async {
-        let (mut connection, _) = open(info).await?;
+        let (mut connection, _) = open(server).await?;
         let answer = connection.send_packed_command(question).await?;
         answer.extract_error()
     };
@@ -88,19 +89,22 @@ async fn in_time<T>(
 /// The stream is opened here and not by redis-rs, so that the end of the connection is noticed at
 /// once and not with the next order.
 async fn open(
-    info: &ConnectionInfo,
+    server: &ServerAddress,
 ) -> Result<(MultiplexedConnection, JoinHandle<()>), RedisError> {
-    let settings = info.redis_settings();
-    match info.addr() {
+    let settings = server.info.redis_settings();
+    match server.addr() {
         ConnectionAddr::Tcp(host, port) => {
             let stream = TcpStream::connect((host.as_str(), *port)).await?;
             stream.set_nodelay(true)?;
-            multiplexed(settings, stream).await
+            match &server.tls {
+                Some(tls) => multiplexed(settings, tls.connect(host, stream).await?).await,
+                None => multiplexed(settings, stream).await,
+            }
         }
         ConnectionAddr::Unix(path) => multiplexed(settings, UnixStream::connect(path).await?).await,
         other => Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            format!("no connection to {other} can be made: TLS is not built in"),
+            format!("no connection to {other} can be made"),
         )
         .into()),
     }

@@ -15,6 +15,7 @@ mod seal;
 mod sentinel;
 mod server_identity;
 mod stream;
+pub(crate) mod tls;
 
 pub use server_identity::RunId;
 
@@ -77,8 +78,8 @@ impl Connection {
         let one = |place| Path::One(Stream::new(ONLY.into(), place, Arc::clone(&servers), None));
         let path = match &*topology {
             Topology::One(info) => one(Place::Server(info.clone())),
-            Topology::Sentinel { sentinels, primary, settings } => {
-                let sentinels = Sentinels::new(sentinels, primary, settings);
+            Topology::Sentinel { sentinels, primary, access } => {
+                let sentinels = Sentinels::new(sentinels, primary, access);
                 one(Place::Named(Arc::new(sentinels)))
             }
             Topology::Cluster(seeds) => Path::Cluster(Masters::new(seeds, Arc::clone(&servers))),

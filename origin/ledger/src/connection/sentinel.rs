@@ -5,8 +5,8 @@
 
 use super::connect::ask;
 use crate::reply;
-use crate::url::at;
-use redis::{Cmd, ConnectionInfo, RedisConnectionInfo, Value};
+use crate::url::{Access, ServerAddress};
+use redis::{Cmd, Value};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -20,10 +20,10 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// The Sentinels of one primary.
 pub(super) struct Sentinels {
-    sentinels: Vec<ConnectionInfo>,
+    sentinels: Vec<ServerAddress>,
     question: Cmd,
     primary: String,
-    settings: RedisConnectionInfo,
+    access: Access,
     /// The one that answered last.
     good: AtomicUsize,
     /// What it said.
@@ -31,30 +31,28 @@ pub(super) struct Sentinels {
 }
 
 impl Sentinels {
-    pub(super) fn new(
-        sentinels: &[ConnectionInfo],
-        primary: &str,
-        settings: &RedisConnectionInfo,
-    ) -> Self {
+    pub(super) fn new(sentinels: &[ServerAddress], primary: &str, access: &Access) -> Self {
         let mut question = redis::cmd("SENTINEL");
         question.arg("get-master-addr-by-name").arg(primary);
         Self {
             sentinels: sentinels.to_vec(),
             question,
             primary: primary.to_owned(),
-            settings: settings.clone(),
+            access: access.clone(),
             good: AtomicUsize::new(0),
             named: Mutex::default(),
         }
     }
 
     /// How to reach the server that they call the primary now.
-    pub(super) async fn primary(&self) -> Result<ConnectionInfo, String> {
+    pub(super) async fn primary(&self) -> Result<ServerAddress, String> {
         let place = self.name().await?;
-        let info = at(&self.settings, &place)
+        let server = self
+            .access
+            .at(&place)
             .ok_or_else(|| format!("the Sentinels name {place:?}, which is no address"))?;
         *self.named.lock().unwrap_or_else(PoisonError::into_inner) = place;
-        Ok(info)
+        Ok(server)
     }
 
     /// Comes back when they call another server the primary than the last time.

@@ -7,8 +7,9 @@ use super::backoff::Backoff;
 use super::connect::{Connected, open_stream};
 use super::sentinel::Sentinels;
 use super::server_identity::Servers;
+use crate::url::ServerAddress;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ConnectionInfo, Pipeline, RedisError, Value};
+use redis::{Cmd, Pipeline, RedisError, Value};
 use shared::limits::LEDGER_DEADLINE_MS;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,9 +28,9 @@ const SOON: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(super) enum Place {
     /// To this server, whatever it is.
-    Server(ConnectionInfo),
+    Server(ServerAddress),
     /// To this server, as long as it is no replica.
-    Primary(ConnectionInfo),
+    Primary(ServerAddress),
     /// To the server that Sentinels name.
     Named(Arc<Sentinels>),
 }
