@@ -16,7 +16,7 @@ use shared::admission::batcher::{self as rounds, Sending, Waiter};
 use shared::admission::recent_orders::RecentOrders;
 use shared::admission::sale_hint::{self, NodeLoad, SaleHint};
 use shared::limits::{QUEUE_MAX, REPOLL_MS};
-use shared::{EdgeId, Grant, NodeBudget, Refusal, SaleId, Snapshot, UnixMillis};
+use shared::{EdgeId, Grant, NodeBudget, Refusal, SaleId, SaleState, Snapshot, UnixMillis};
 use shared::{Placed, Tier};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,18 +48,25 @@ impl Waiter for Buyer {
     }
 }
 
-/// Sale handle: the node's cached view of one sale, and the queue to its committer.
+/// Sale handle: the node's cached view of one sale, and the queue to its committer, which ends when
+/// the last handle is gone.
 #[derive(Debug)]
 pub(crate) struct SaleHandle {
     queue: mpsc::Sender<Work>,
+    cached: Arc<CachedSale>,
+    /// The last time that readers had the ledger asked; held while one of them asks.
+    refresh: tokio::sync::Mutex<Option<Refresh>>,
+}
+
+/// What a sale handle and its committer share.
+#[derive(Debug)]
+struct CachedSale {
     known: Mutex<Known>,
     ledger: Ledger,
     nodes: Arc<Nodes>,
     sale: SaleId,
     counts: Arc<SaleCounts>,
     timeline: Arc<Timeline>,
-    /// The last time that readers had the ledger asked; held while one of them asks.
-    refresh: tokio::sync::Mutex<Option<Refresh>>,
 }
 
 /// The cached view of a sale at one moment.
@@ -96,22 +103,32 @@ struct Known {
 
 impl SaleHandle {
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.cached.known()
     }
 
     /// Updates from a ledger reply, unless a newer one came meanwhile.
     pub(crate) fn observe(&self, snapshot: &Snapshot) {
-        let mut known = self.known();
-        let old = *known.hint.snapshot();
-        if known.hint.observe(snapshot) {
-            self.timeline.compare(&self.sale, &old, snapshot);
-            known.seen_at = Instant::now();
-        }
+        self.cached.observe(snapshot);
+    }
+
+    /// Whether the handle can be closed until somebody asks for the sale again: no hold can come
+    /// due, nothing waits, and no order came within `idle_ms`.
+    pub(crate) fn is_idle(&self, idle_ms: u64) -> bool {
+        let waits = self.queue.capacity() < self.queue.max_capacity();
+        let known = self.known();
+        let last = known.hint.snapshot().at.0.max(self.cached.counts.asked_at());
+        let quiet = self.cached.ledger.now().0.saturating_sub(last) >= idle_ms;
+        quiet && !waits && !known.hint.is_to_be_swept()
+    }
+
+    /// Whether the sale was closed at the last ledger reply.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.known().hint.snapshot().state == SaleState::Closed
     }
 
     /// What is counted for the sale.
     pub(crate) fn counts(&self) -> &SaleCounts {
-        &self.counts
+        &self.cached.counts
     }
 
     /// The cached view of the sale now.
@@ -119,11 +136,11 @@ impl SaleHandle {
         let queued = self.queue.max_capacity() - self.queue.capacity();
         let known = self.known();
         SaleHandleView {
-            sale: self.sale.clone(),
+            sale: self.cached.sale.clone(),
             snapshot: *known.hint.snapshot(),
             queued,
-            live_edges: known.hint.live_edges(self.ledger.now()),
-            counts: Arc::clone(&self.counts),
+            live_edges: known.hint.live_edges(self.cached.ledger.now()),
+            counts: Arc::clone(&self.cached.counts),
         }
     }
 
@@ -139,21 +156,6 @@ impl SaleHandle {
             let _ = self.queue.try_send(Work::Poll(None));
         }
         received.refusal
-    }
-
-    /// What this node may ask the ledger for, now that things stand so.
-    fn budget(&self, snapshot: &Snapshot) -> NodeBudget {
-        let (own, live) = self.nodes.weights();
-        NodeBudget::of(snapshot.free(), own, live)
-    }
-
-    fn remember(&self, batch: &[Waiting], verdicts: &[Verdict]) {
-        let mut known = self.known();
-        for (waiting, verdict) in batch.iter().zip(verdicts) {
-            if matches!(verdict, Verdict::Granted { .. }) {
-                known.granted.add(&waiting.order.id);
-            }
-        }
     }
 
     /// Hands an order to the committer; `None` when the queue is full.
@@ -212,9 +214,9 @@ impl SaleHandle {
 
     /// The grant for an edge that asked just now.
     pub(crate) fn grant(&self, edge: &EdgeId, chance: f64) -> Grant {
-        let now = self.ledger.now();
+        let now = self.cached.ledger.now();
         let room = self.queue.capacity();
-        let (weight, live_weight) = self.nodes.weights();
+        let (weight, live_weight) = self.cached.nodes.weights();
         let load =
             NodeLoad { waiting: self.queue.max_capacity() - room, room, weight, live_weight };
         self.known().hint.grant(edge, load, now, chance)
@@ -229,11 +231,41 @@ impl SaleHandle {
     }
 }
 
+impl CachedSale {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Updates from a ledger reply, unless a newer one came meanwhile.
+    fn observe(&self, snapshot: &Snapshot) {
+        let mut known = self.known();
+        let old = *known.hint.snapshot();
+        if known.hint.observe(snapshot) {
+            self.timeline.compare(&self.sale, &old, snapshot);
+            known.seen_at = Instant::now();
+        }
+    }
+
+    /// What this node may ask the ledger for, now that things stand so.
+    fn budget(&self, snapshot: &Snapshot) -> NodeBudget {
+        let (own, live) = self.nodes.weights();
+        NodeBudget::of(snapshot.free(), own, live)
+    }
+
+    fn remember(&self, batch: &[Waiting], verdicts: &[Verdict]) {
+        let mut known = self.known();
+        for (waiting, verdict) in batch.iter().zip(verdicts) {
+            if matches!(verdict, Verdict::Granted { .. }) {
+                known.granted.add(&waiting.order.id);
+            }
+        }
+    }
+}
+
 /// The task behind a sale handle.
 #[derive(Debug)]
 pub(crate) struct Committer {
-    sale: SaleId,
-    handle: Arc<SaleHandle>,
+    cached: Arc<CachedSale>,
     counters: Arc<Counters>,
     rounds: rounds::Committer<Buyer>,
     /// Batches that were sent, which numbers them in spans.
@@ -256,25 +288,17 @@ impl Committer {
             seen_at: Instant::now(),
             granted: RecentOrders::default(),
         };
-        let handle = Arc::new(SaleHandle {
-            queue,
-            known: Mutex::new(known),
-            ledger,
-            nodes,
-            sale: sale.clone(),
-            counts: counters.of_sale(&sale),
-            timeline,
-            refresh: tokio::sync::Mutex::default(),
-        });
+        let counts = counters.of_sale(&sale);
+        let cached = CachedSale { known: Mutex::new(known), ledger, nodes, sale, counts, timeline };
+        let cached = Arc::new(cached);
         let committer = Self {
-            sale,
-            rounds: rounds::Committer::new(handle.budget(&snapshot)),
-            handle: Arc::clone(&handle),
+            rounds: rounds::Committer::new(cached.budget(&snapshot)),
+            cached: Arc::clone(&cached),
             counters,
             batches: 0,
         };
         tokio::spawn(committer.run(work));
-        handle
+        Arc::new(SaleHandle { queue, cached, refresh: tokio::sync::Mutex::default() })
     }
 
     async fn run(mut self, mut work: mpsc::Receiver<Work>) {
@@ -289,7 +313,7 @@ impl Committer {
                         Some(received) => received,
                         None => return,
                     },
-                    _ = sweep.tick(), if self.handle.known().hint.is_to_be_swept() => {
+                    _ = sweep.tick(), if self.cached.known().hint.is_to_be_swept() => {
                         Work::Poll(None)
                     }
                 },
@@ -309,13 +333,13 @@ impl Committer {
     /// Puts one piece of work where it belongs, and answers a buyer who is refused from the cached
     /// view.
     fn sort(&mut self, work: Work, round: &mut Round) {
-        let now = self.handle.ledger.now();
-        let known = self.handle.known();
+        let now = self.cached.ledger.now();
+        let known = self.cached.known();
         let refused = self.rounds.sort(work, &known.hint, now, round);
         drop(known);
         if let Some((waiting, refusal)) = refused {
             count(&self.counters.refused_by_origin);
-            count(&self.handle.counts.refused_by_origin);
+            count(&self.cached.counts.refused_by_origin);
             report_progress(waiting, Ok(Verdict::Refused(refusal)), Tier::Origin);
         }
     }
@@ -341,19 +365,19 @@ impl Committer {
         self.counters.batched_orders.fetch_add(orders.len() as u64, Ordering::Relaxed);
         self.batches += 1;
         let waiting = batch.iter().map(|waiting| &waiting.waiter.span);
-        let span = spans::of_batch(&self.sale, self.batches, waiting);
+        let span = spans::of_batch(&self.cached.sale, self.batches, waiting);
         let mut sending = Sending::default();
         let outcome = loop {
-            let reserving = self.handle.ledger.reserve(&self.sale, &orders);
+            let reserving = self.cached.ledger.reserve(&self.cached.sale, &orders);
             let reply = reserving.instrument(span.clone()).await;
-            if let Some(outcome) = sending.observed(reply, &self.sale) {
+            if let Some(outcome) = sending.observed(reply, &self.cached.sale) {
                 break outcome;
             }
         };
         spans::decided(&span, outcome.as_ref().err());
         let verdicts = outcome.map(|(snapshot, verdicts)| {
             self.observe(&snapshot);
-            self.handle.remember(&batch, &verdicts);
+            self.cached.remember(&batch, &verdicts);
             verdicts
         });
         // In a task of its own, so that the next batch is on its way before the buyers of this one
@@ -372,8 +396,8 @@ impl Committer {
     /// Polls the ledger and expires due holds, page by page.
     async fn poll(&mut self) -> Result<Snapshot, Fault> {
         loop {
-            let reply = self.handle.ledger.sweep(&self.sale).await;
-            let (snapshot, more) = rounds::swept(reply, &self.sale)?;
+            let reply = self.cached.ledger.sweep(&self.cached.sale).await;
+            let (snapshot, more) = rounds::swept(reply, &self.cached.sale)?;
             self.observe(&snapshot);
             if !more {
                 return Ok(snapshot);
@@ -382,8 +406,8 @@ impl Committer {
     }
 
     fn observe(&mut self, snapshot: &Snapshot) {
-        self.handle.observe(snapshot);
-        self.rounds.restock(self.handle.budget(snapshot));
+        self.cached.observe(snapshot);
+        self.rounds.restock(self.cached.budget(snapshot));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::telemetry::metrics::{Counters, count};
 use crate::timeline::Timeline;
 use axum::http::HeaderValue;
 use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
-use shared::limits::{ORIGIN_DEADLINE_MS, SALES_MAX};
+use shared::limits::{ORIGIN_DEADLINE_MS, SALES_LOOKED_AT_MAX, SALES_MAX};
 use shared::{
     EdgeCounts, EdgeId, Grant, Order, OrderId, Placed, Quantity, Refusal, SaleId, SaleState,
     Snapshot, Tier,
@@ -37,6 +37,11 @@ const LISTED_LOOKUPS_MAX: usize = 32;
 /// Time between two looks for sales that the ledger has lost, and how many are asked for in one.
 const LOST_LOOK: Duration = Duration::from_secs(2);
 const LOST_LOOKS_MAX: usize = 64;
+
+/// A full table closes handles that nobody asked for so long, in milliseconds, at most
+/// [`CLOSED_AT_ONCE`] at a time, so that the table is not searched for each new sale.
+const IDLE_MS: u64 = 10_000;
+const CLOSED_AT_ONCE: usize = SALES_MAX / 16;
 
 /// The sales of one node.
 #[derive(Clone, Debug)]
@@ -105,15 +110,23 @@ impl Sales {
         sales
     }
 
-    /// Opens sale handles for the sales that exist, so that their holds expire on time although
-    /// nobody asks for them.
+    /// Opens handles for the sales that have not ended, so that their holds expire on time although
+    /// nobody asks for them. One that has ended is opened when somebody does.
     async fn open_known_sales(&self) {
         let known = match self.0.ledger.sales().await {
             Ok(known) => known,
             Err(fault) => return tracing::warn!("the list of sales could not be read: {fault}"),
         };
-        for sale in known.iter().take(SALES_MAX) {
-            if let Err(fault) = self.sale_handle(sale).await {
+        for sale in known.iter().take(SALES_LOOKED_AT_MAX) {
+            let found = self.0.ledger.snapshot(sale).await;
+            let opened = match found.and_then(|found| self.there(sale, found)) {
+                Ok(Some(snapshot)) if has_ended(&snapshot) => continue,
+                Ok(Some(snapshot)) => self.open(sale, &snapshot).map(drop),
+                // Listed before it was created.
+                Ok(None) => continue,
+                Err(fault) => Err(fault),
+            };
+            if let Err(fault) = opened {
                 tracing::warn!("sale {sale} could not be read: {fault}");
             }
         }
@@ -465,6 +478,9 @@ impl Sales {
     fn open(&self, sale: &SaleId, snapshot: &Snapshot) -> Result<Arc<SaleHandle>, Fault> {
         let mut handles = self.0.handles.write().unwrap_or_else(PoisonError::into_inner);
         if handles.len() >= SALES_MAX && !handles.contains_key(sale) {
+            self.close_idle(&mut handles);
+        }
+        if handles.len() >= SALES_MAX && !handles.contains_key(sale) {
             return Err(Fault::NotSent(format!("this node serves {SALES_MAX} sales already")));
         }
         let handle = handles.entry(sale.clone()).or_insert_with(|| {
@@ -479,4 +495,25 @@ impl Sales {
         });
         Ok(Arc::clone(handle))
     }
+
+    /// Closes handles that nobody uses, those of closed sales first, then those that were asked for
+    /// longest ago. Whoever asks again opens them again.
+    fn close_idle(&self, handles: &mut HashMap<SaleId, Arc<SaleHandle>>) {
+        let idle = handles.iter().filter(|(_, handle)| handle.is_idle(IDLE_MS));
+        let mut idle: Vec<(bool, u64, SaleId)> = idle
+            .map(|(sale, handle)| (!handle.is_closed(), handle.counts().asked_at(), sale.clone()))
+            .collect();
+        idle.sort_unstable();
+        for (sells, _, sale) in idle.into_iter().take(CLOSED_AT_ONCE) {
+            handles.remove(&sale);
+            if !sells {
+                self.0.counters.forget_sale(&sale);
+            }
+        }
+    }
+}
+
+/// Whether no order can come and no hold can end any more.
+fn has_ended(snapshot: &Snapshot) -> bool {
+    snapshot.state == SaleState::Closed && snapshot.held == 0
 }

@@ -4,6 +4,7 @@
 
 mod flood;
 mod gone;
+mod past;
 mod requests;
 mod watch;
 mod wire;

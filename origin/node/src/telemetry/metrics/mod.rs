@@ -150,6 +150,11 @@ impl Counters {
         Arc::clone(sales.entry(sale.clone()).or_default())
     }
 
+    /// The counts of a sale that has ended are not published any more.
+    pub(crate) fn forget_sale(&self, sale: &SaleId) {
+        self.sales.write().unwrap_or_else(PoisonError::into_inner).remove(sale);
+    }
+
     /// An order has its outcome, so long after it came in.
     pub(crate) fn order_done(&self, outcome: &Result<Placed, Fault>, after: Duration) {
         self.order_duration.record_duration(after);
