@@ -5,8 +5,9 @@ use super::ledger::{outage, outage_of, unready};
 use super::rig::Rig;
 use super::scene::{Load, SALE, Scene};
 use super::script::{Script, ms};
-use crate::harness::{TcpRedis, ledger};
+use crate::harness::{RedisSetup, ledger};
 use anyhow::{Result, bail};
+use redis::Value;
 use shared::OrderId;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -70,23 +71,23 @@ const SLOWLY: [&str; 4] =
 /// A Redis that starts and reads its file answers everything with LOADING, and knows no scripts.
 pub(super) async fn loading(scene: &mut Scene) -> Result<()> {
     let mut rig = Rig::start().await?;
-    rig.redis.command(&["EVAL", OTHER_KEYS, "0"]).await?;
+    let _: Value = rig.redis.try_ask(&["EVAL", OTHER_KEYS, "0"]).await?;
     rig.redis.rewrite().await?;
     let Rig { redis, cluster, .. } = &mut rig;
     outage_of(scene, cluster, Duration::from_secs(4), async |script: &Script| {
         script.act("kill -9 of Redis");
-        redis.kill()?;
-        redis.start_again(&SLOWLY)?;
+        redis.kill();
+        redis.spawn_again(&SLOWLY);
         let since = Instant::now();
         let mut seen = false;
-        while let Err(why) = redis.command(&["PING"]).await {
-            if !seen && format!("{why:#}").to_lowercase().contains("loading") {
+        while let Err(why) = redis.try_ask::<Value>(&["PING"]).await {
+            if !seen && why.to_string().to_lowercase().contains("loading") {
                 seen = true;
                 script.act("Redis runs and says LOADING");
                 unready(script).await?;
             }
             if since.elapsed() > Duration::from_secs(20) {
-                bail!("Redis did not load its file: {why:#}");
+                bail!("Redis did not load its file: {why}");
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -131,7 +132,7 @@ async fn told(scene: &mut Scene, this: &[&str], and_back: &[&str]) -> Result<()>
 /// The disk of the append-only file is full: Redis ends rather than acknowledge what it cannot
 /// keep.
 pub(super) async fn disk_full(scene: &mut Scene) -> Result<()> {
-    let mut rig = Rig::on(TcpRedis::start_on_small_disk(24).await?).await?;
+    let mut rig = Rig::on(RedisSetup::default().on_small_disk(24)).await?;
     let Rig { redis, cluster, .. } = &mut rig;
     let away = away(scene);
     outage_of(scene, cluster, away, async |script: &Script| {
@@ -153,7 +154,7 @@ pub(super) async fn disk_full(scene: &mut Scene) -> Result<()> {
             disk.empty()?;
         }
         script.act("there is room again, and Redis is started");
-        redis.start_again(&[])?;
+        redis.spawn_again(&[]);
         redis.answers().await
     })
     .await?;
@@ -178,26 +179,27 @@ pub(super) async fn tail_cut(scene: &mut Scene) -> Result<()> {
         .under_load(cluster, load, async |script: &Script| {
             for part in POWER_FAILS {
                 script.sold(part).await;
-                redis.kill()?;
-                let whole = redis.copy()?;
+                redis.kill();
+                let whole = redis.files().copy();
                 let bytes = script.chance.borrow_mut().u64(2_000..20_000);
-                let bytes = redis.cut_inside_a_script(bytes.min(redis.tail_length()? / 2))?;
+                let bytes = bytes.min(redis.files().length() / 2);
+                let bytes = redis.files().cut_inside_a_script(bytes);
                 script.act(format!(
                     "kill -9 of Redis, and the last {bytes} bytes of its file are gone, up to \
                      inside a script"
                 ));
-                let (before, after) = (orders(whole).await?, orders(redis.copy()?).await?);
+                let (before, after) = (orders(whole).await?, orders(redis.files().copy()).await?);
                 lost.extend(before.difference(&after).cloned());
                 script.record.borrow_mut().excused.clone_from(&lost);
-                redis.start_again(&[])?;
+                redis.spawn_again(&[]);
                 redis.answers().await?;
                 script.act("Redis runs again");
             }
             // What was written since the last cut is read once more.
             script.sold(0.8).await;
-            redis.kill()?;
+            redis.kill();
             script.act("kill -9 of Redis");
-            redis.start_again(&[])?;
+            redis.spawn_again(&[]);
             redis.answers().await?;
             script.act("Redis runs again");
             Ok(())
@@ -217,7 +219,7 @@ pub(super) async fn tail_cut(scene: &mut Scene) -> Result<()> {
 
 /// The orders in a copy of Redis's files.
 async fn orders(copy: TempDir) -> Result<BTreeSet<String>> {
-    let redis = TcpRedis::start_on(copy).await?;
+    let redis = RedisSetup::default().on(copy).try_start()?;
     let orders = ledger::orders(&redis.url(), SALE).await?;
     Ok(orders.keys().map(OrderId::to_string).collect())
 }

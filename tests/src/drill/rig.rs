@@ -1,7 +1,7 @@
 //! A system whose links go through proxies of ours: each edge to each node, and the nodes to Redis.
 
 use crate::harness::proxy::Proxy;
-use crate::harness::{Cluster, Edge, LoneEdge, Setup, TcpRedis};
+use crate::harness::{Cluster, Edge, LoneEdge, PrivateRedis, RedisSetup, Setup};
 use anyhow::{Context, Result};
 use shared::upstream::balancer::OriginRow;
 
@@ -20,17 +20,18 @@ pub(super) struct Rig {
     pub(super) cluster: Cluster,
     /// Before Redis; all nodes use it.
     pub(super) to_ledger: Proxy,
-    pub(super) redis: TcpRedis,
+    pub(super) redis: PrivateRedis,
 }
 
 impl Rig {
     /// Starts one with a Redis of its own.
     pub(super) async fn start() -> Result<Self> {
-        Self::on(TcpRedis::start().await?).await
+        Self::on(RedisSetup::default()).await
     }
 
-    /// Starts one on this Redis.
-    pub(super) async fn on(redis: TcpRedis) -> Result<Self> {
+    /// Starts one on such a Redis.
+    pub(super) async fn on(redis: RedisSetup) -> Result<Self> {
+        let redis = redis.with_port().try_start()?;
         let to_ledger = Proxy::start(redis.address())?;
         let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let cluster = Cluster::start(&Setup {

@@ -2,7 +2,7 @@
 
 use super::scene::{Record, SALE};
 use crate::harness::system::SystemNode;
-use crate::harness::{HttpClient, System, stat_log, tcp_redis};
+use crate::harness::{HttpClient, System, redis, stat_log};
 use crate::rush::stage::LoadStage;
 use anyhow::{Context, Result, bail};
 use lastseat_cluster::state_file::{ClusterState, EdgeEntry};
@@ -141,8 +141,8 @@ impl Script {
 
     /// Sends the ledger's Redis a command, past everything that is between it and the nodes.
     pub(super) async fn redis_command(&self, words: &[&str]) -> Result<()> {
-        let redis = self.system.redis.as_ref().context("no Redis is known")?;
-        tcp_redis::command(&redis.url, words).await.map(drop)
+        let at = self.system.redis.as_ref().context("no Redis is known")?;
+        redis::command(&at.url, words).await.map(drop)
     }
 
     /// Asks `url` for `path`: the status and the text.

@@ -3,7 +3,7 @@
 
 use super::wait::PATIENCE;
 use anyhow::{Context, Result};
-use redis::{AsyncConnectionConfig, Client, cmd};
+use redis::{AsyncConnectionConfig, Client, RedisResult, cmd};
 use shared::{Order, OrderId};
 use std::collections::HashMap;
 
@@ -12,10 +12,22 @@ const PAGE: usize = 2_000;
 
 /// How a test waits for Redis: for as long as a busy machine needs. The crate's own patience is
 /// half a second.
-pub(super) fn patient() -> AsyncConnectionConfig {
+fn patient() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE))
+}
+
+/// A client of the Redis at `url`: lastseat also takes `unix:/path`, which the redis crate does not
+/// know.
+///
+/// # Errors
+/// It is no address.
+pub fn client(url: &str) -> RedisResult<Client> {
+    match url.strip_prefix("unix:") {
+        Some(path) => Client::open(format!("redis+unix://{}", path.trim_start_matches("//"))),
+        None => Client::open(url),
+    }
 }
 
 /// All orders of `sale`, by id.
@@ -23,12 +35,7 @@ pub(super) fn patient() -> AsyncConnectionConfig {
 /// # Errors
 /// Redis does not answer, or holds a record that lastseat does not write.
 pub async fn orders(redis_url: &str, sale: &str) -> Result<HashMap<OrderId, Order>> {
-    // lastseat also takes `unix:/path`, which the redis crate does not know.
-    let url = match redis_url.strip_prefix("unix:") {
-        Some(path) => format!("redis+unix://{}", path.trim_start_matches("//")),
-        None => redis_url.to_owned(),
-    };
-    let client = Client::open(url).with_context(|| format!("the Redis at {redis_url}"))?;
+    let client = client(redis_url).with_context(|| format!("the Redis at {redis_url}"))?;
     let mut connection = client
         .get_multiplexed_async_connection_with_config(&patient())
         .await

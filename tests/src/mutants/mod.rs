@@ -129,7 +129,7 @@ impl Trial {
                 && redis_says(&self.redis, &["SCRIPT", "FLUSH"]).is_ok();
             if !ends {
                 // Redis runs the mutant for ever, and would not end by itself.
-                drop(mem::replace(&mut self.redis, start()).kill());
+                mem::replace(&mut self.redis, start()).kill();
             } else if SILENCE.iter().any(|words| difference.contains(words)) {
                 // The machine was slow, and nothing was seen.
                 continue;

@@ -138,7 +138,7 @@ impl Sale<'_> {
         let directory = self.stage.redis.directory();
         let file = directory.join(format!("{}.sh", self.id));
         fs::write(&file, plan.to_string()).unwrap();
-        let socket = directory.join("redis.sock");
+        let socket = self.stage.redis.socket();
         let output = Command::new("sh")
             .arg(&file)
             .env("REDIS_CLI", format!("{} -s {}", tool("redis-cli").display(), socket.display()))

@@ -2,7 +2,7 @@
 
 use crate::stage::{Stage, wish};
 use lastseat_ledger::{Ledger, LedgerUrl};
-use lastseat_tests::harness::redis_users::with_passwords;
+use lastseat_tests::harness::redis::users::with_passwords;
 use shared::SaleId;
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn the_user_of_the_published_list_may_do_all_that_an_audit_does() {
     sale.says(&["XSETID", ":log", "99-0"]).await;
     sale.says(&["DEL", ":buyers"]).await;
     sale.says(&["SET", ":buyers", "x"]).await;
-    let socket = stage.redis.directory().join("redis.sock");
+    let socket = stage.redis.socket();
     let url = format!("redis+unix://{}?user=lastseat&pass=secret-of-lastseat", socket.display());
     let ledger = Ledger::connect(&LedgerUrl::parse(&url).unwrap()).await.unwrap();
     let report = ledger.audit(&sale.id).await.unwrap().unwrap();

@@ -6,7 +6,7 @@ use crowd::Crowd;
 use lastseat_ledger::Ledger;
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Durability, PrivateRedis};
+use lastseat_tests::harness::{Durability, PrivateRedis, RedisSetup};
 use shared::OrderState;
 use std::fs;
 use std::path::Path;
@@ -32,8 +32,7 @@ fn run(redis: &PrivateRedis, arguments: &[&str]) -> Output {
 
 fn backup(redis: &PrivateRedis, to: &Path) {
     let mut command = Command::new(repository().join("deploy/redis/backup"));
-    let socket = redis.directory().join("redis.sock");
-    command.arg(to).arg("-s").arg(socket);
+    command.arg(to).arg("-s").arg(redis.socket());
     ended_well("backup", &command.output().expect("backup runs"));
 }
 
@@ -51,7 +50,7 @@ fn restore(from: &Path) -> PrivateRedis {
     command.arg(from).arg(directory.path());
     let said = ended_well("restore", &command.output().expect("restore runs"));
     assert!(said.contains("holds 1 sales"), "{said}");
-    PrivateRedis::start_on(directory, Durability::Always, &[])
+    RedisSetup::default().on(directory).start()
 }
 
 async fn sold(ledger: &Ledger) -> u32 {
@@ -113,16 +112,8 @@ async fn a_copy_of_the_append_only_file_has_every_order_that_was_told_before_it(
     crowd.buy(FEW).await;
     let before = crowd.told();
     // As docs/DEPLOY.md says: no rewrite while the files are copied.
-    let client = redis::Client::open(redis.url()).unwrap();
-    let mut link = client.get_multiplexed_async_connection().await.unwrap();
-    let hold = ["CONFIG", "SET", "auto-aof-rewrite-percentage", "0"];
-    let mut command = redis::cmd(hold[0]);
-    command.arg(&hold[1..]);
-    command.exec_async(&mut link).await.unwrap();
-    let copy = scratch().unwrap();
-    let mut cp = Command::new("cp");
-    cp.arg("-a").arg(redis.directory().join("appendonlydir")).arg(copy.path());
-    ended_well("cp", &cp.output().unwrap());
+    let _: () = redis.ask(&["CONFIG", "SET", "auto-aof-rewrite-percentage", "0"]).await;
+    let copy = redis.files().copy();
     crowd.buy(FEW).await;
     crowd.stop().await;
     drop(redis);
@@ -133,7 +124,7 @@ async fn a_copy_of_the_append_only_file_has_every_order_that_was_told_before_it(
     for start in ["first", "second", "third"] {
         make_whole(copy.path());
         let whole = ["--aof-load-truncated", "no"];
-        let redis = PrivateRedis::start_on(copy, Durability::Always, &whole);
+        let redis = RedisSetup::default().on(copy).options(&whole).start();
         let ledger = crowd::ledger(&redis).await;
         ended_well(start, &run(&redis, &["audit", "--sale", crowd::SALE]));
         for id in before.orders.keys() {
@@ -143,7 +134,7 @@ async fn a_copy_of_the_append_only_file_has_every_order_that_was_told_before_it(
         let crowd = Crowd::start(&redis).await;
         crowd.buy(FEW).await;
         crowd.stop().await;
-        copy = redis.kill();
+        copy = redis.into_directory();
     }
 }
 

@@ -60,14 +60,14 @@ async fn from_journals_cut_anywhere_is_restored_exactly_what_they_have() {
         let buyer = Buyer::new(stage.nodes[0].client(), &told);
         assert!(buyer.in_sale(sale_of(n)).buys(&format!("kept-order-{n:05}"), 1).await);
     }
-    let length = usize::try_from(stage.primary.length()).expect("short");
+    let length = usize::try_from(stage.primary.files().length()).expect("short");
     for n in 0..12 {
         let node = &stage.nodes[n as usize / 2 % 2];
         let buyer = Buyer::new(node.client(), &told);
         assert!(buyer.in_sale(sale_of(n)).buys(&format!("lost-order-{n:05}"), 1).await);
     }
     stage.kill_all();
-    let ledger = stage.primary.bytes();
+    let ledger = stage.primary.files().bytes();
     let journals = [1, 2].map(|node| fs::read(journal(&stage, node)).expect("a journal"));
     let ends = journals.each_ref().map(Vec::len);
     // From the end: the line end, the checksum, the order, its head, the answers before; and
@@ -82,8 +82,8 @@ async fn from_journals_cut_anywhere_is_restored_exactly_what_they_have() {
             fs::write(journal(&stage, node as u16 + 1), &text[..cut]).expect("it is cut");
             has.extend(noted(text, cut));
         }
-        stage.primary.replace(&ledger[..length]);
-        stage.primary.start(&[]);
+        stage.primary.files().replace(&ledger[..length]);
+        stage.primary.start_again(&[]);
         for node in 0..2 {
             stage.start_again(node);
         }
@@ -125,7 +125,7 @@ async fn after_a_full_disk_every_order_is_in_the_journal_and_none_in_another_sal
     open_sales(&stage);
     let told = [(); 2].map(|()| Arc::<Mutex<Told>>::default());
     let both = [&told[0], &told[1]];
-    let length = stage.primary.length();
+    let length = stage.primary.files().length();
     buy(&stage, both, "before", 5).await;
     stage.disk.as_ref().expect("a disk").fill().expect("it is full");
     // What is left of the last page of the file takes a part of an answer.
@@ -141,8 +141,8 @@ async fn after_a_full_disk_every_order_is_in_the_journal_and_none_in_another_sal
     let unsaved_then = stage.sum("lastseat_acknowledged_unsaved_bytes").await;
 
     stage.kill_all();
-    stage.primary.cut(length);
-    stage.primary.start(&[]);
+    stage.primary.files().cut(length);
+    stage.primary.start_again(&[]);
     stage.start_again(0);
     until_async("orders are restored", async || {
         let restored = stage.sum("lastseat_orders_restored_total").await;

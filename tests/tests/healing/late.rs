@@ -23,7 +23,7 @@ async fn a_node_dies_with_its_ledger(tickets: u32) -> (Stage, Told) {
     }
     // All nodes have heard of each other.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let length = stage.primary.length();
+    let length = stage.primary.files().length();
     let mut first = Buyer::new(stage.nodes[0].client(), &told);
     for n in 0..20 {
         assert!(first.buys(&format!("lost-order-{n:06}"), 1).await);
@@ -32,8 +32,8 @@ async fn a_node_dies_with_its_ledger(tickets: u32) -> (Stage, Told) {
     assert!(first.does("confirm", "kept-order-000003", "").await);
     stage.nodes[0].kill();
     stage.primary.kill();
-    stage.primary.cut(length);
-    stage.primary.start(&[]);
+    stage.primary.files().cut(length);
+    stage.primary.start_again(&[]);
     let told = told.lock().unwrap().clone();
     (stage, told)
 }
@@ -116,14 +116,14 @@ async fn others_take_its_tickets(stage: &Stage) -> Arc<Mutex<Told>> {
 async fn what_was_listed_is_listed_again_where_redis_lost_the_list_too() {
     let (mut stage, _) = a_node_dies_with_its_ledger(TICKETS).await;
     others_take_its_tickets(&stage).await;
-    let before = stage.primary.length();
+    let before = stage.primary.files().length();
     stage.start_again(0);
     let listed = until("the orders are listed", || {
         Some(unrestored(&stage)).filter(|listed| listed.len() >= 20)
     });
     stage.primary.kill();
-    stage.primary.cut(before);
-    stage.primary.start(&[]);
+    stage.primary.files().cut(before);
+    stage.primary.start_again(&[]);
     stage.is_whole().await;
     let again = until("the orders are listed again", || {
         Some(unrestored(&stage)).filter(|listed| listed.len() >= 20)

@@ -38,11 +38,11 @@ async fn orders_whose_end_of_the_append_only_file_was_lost_are_there_again() {
     open_sale(&stage, 1_000_000);
     let crowd = Crowd::start(&stage, 2, true, "crowd");
     crowd.buy(SOME).await;
-    let length = stage.primary.length();
+    let length = stage.primary.files().length();
     crowd.buy(SOME).await;
     stage.primary.kill();
-    stage.primary.cut(length);
-    stage.primary.start(&[]);
+    stage.primary.files().cut(length);
+    stage.primary.start_again(&[]);
     let took = sells_again(&stage).await;
     // Buyers whose answers were lost find their orders under the same keys.
     crowd.buy(SOME).await;
@@ -193,7 +193,7 @@ async fn a_plain_restart_of_redis_under_load_is_a_short_pause_in_which_nothing_i
     let mut pauses = Vec::new();
     for _ in 0..3 {
         stage.primary.kill();
-        stage.primary.start(&[]);
+        stage.primary.start_again(&[]);
         pauses.push(sells_again(&stage).await);
         crowd.buy(SOME).await;
     }
@@ -215,14 +215,14 @@ async fn while_a_sale_recovers_no_buyer_is_told_that_there_is_no_such_order() {
     let told = Arc::<Mutex<Told>>::default();
     let mut buyer = Buyer::new(stage.nodes[0].client(), &told);
     assert!(buyer.buys("kept-order-00000001", 1).await);
-    let length = stage.primary.length();
+    let length = stage.primary.files().length();
     let lost = "lost-order-00000001";
     assert!(buyer.buys(lost, 1).await);
     // The other node is waited for, so that the sale stands still for as long as it is frozen.
     stage.nodes[1].signal(Signal::STOP);
     stage.primary.kill();
-    stage.primary.cut(length);
-    stage.primary.start(&[]);
+    stage.primary.files().cut(length);
+    stage.primary.start_again(&[]);
     let path = format!("/v1/sales/{SALE}/orders/{lost}");
     let mut client = stage.nodes[0].client();
     let mut stood_still = 0;

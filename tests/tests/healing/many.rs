@@ -135,12 +135,12 @@ fn numbers(stage: &Stage, sale: usize) -> String {
 async fn a_cut_file(sales: usize) {
     let mut stage = with_sales(sales).await;
     one_each(&stage.nodes, sales, sales, "kept").await;
-    let length = stage.primary.length();
+    let length = stage.primary.files().length();
     let orders = ORDERS.max(sales);
     one_each(&stage.nodes, sales, orders, "lost").await;
     stage.primary.kill();
-    stage.primary.cut(length);
-    stage.primary.start(&[]);
+    stage.primary.files().cut(length);
+    stage.primary.start_again(&[]);
     let took = one_each(&stage.nodes, sales, sales, "afterwards").await;
     stage.is_whole().await;
     println!("{sales} sales, {orders} orders lost: every sale sold again after {took:?}");
@@ -173,7 +173,7 @@ async fn after_a_plain_kill_of_redis_four_hundred_sales_sell_again_at_once_and_n
     one_each(&stage.nodes, sales, sales, "kept").await;
     let before: Vec<String> = [0, 7, 399].map(|sale| numbers(&stage, sale)).into();
     stage.primary.kill();
-    stage.primary.start(&[]);
+    stage.primary.start_again(&[]);
     until_all_is_well(&stage, 4);
     stage.is_whole().await;
     let after: Vec<String> = [0, 7, 399].map(|sale| numbers(&stage, sale)).into();
@@ -192,7 +192,7 @@ async fn when_everything_is_stopped_and_started_again_nothing_is_said_to_be_lost
     let before: Vec<String> = (0..sales).map(|sale| numbers(&stage, sale)).collect();
     stage.stop_nodes();
     stage.primary.stop();
-    stage.primary.start(&[]);
+    stage.primary.start_again(&[]);
     for place in 0..4 {
         stage.start_again(place);
     }
@@ -210,12 +210,12 @@ async fn a_node_that_is_slow_is_waited_for_and_nothing_of_it_is_missing() {
     let sales = 40;
     let mut stage = with_sales(sales).await;
     one_each(&stage.nodes, sales, sales, "kept").await;
-    let length = stage.primary.length();
+    let length = stage.primary.files().length();
     one_each(&stage.nodes, sales, 2 * sales, "lost").await;
     stage.nodes[3].signal(Signal::STOP);
     stage.primary.kill();
-    stage.primary.cut(length);
-    stage.primary.start(&[]);
+    stage.primary.files().cut(length);
+    stage.primary.start_again(&[]);
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     // All of them stand still while it may still come.
     let mut client = stage.nodes[0].client();
@@ -237,12 +237,12 @@ async fn a_node_that_stays_frozen_holds_all_sales_up_once_and_not_one_after_the_
     let sales = 40;
     let mut stage = with_sales(sales).await;
     one_each(&stage.nodes, sales, sales, "kept").await;
-    let length = stage.primary.length();
+    let length = stage.primary.files().length();
     one_each(&stage.nodes, sales, 2 * sales, "lost").await;
     stage.nodes[3].signal(Signal::STOP);
     stage.primary.kill();
-    stage.primary.cut(length);
-    stage.primary.start(&[]);
+    stage.primary.files().cut(length);
+    stage.primary.start_again(&[]);
     let took = one_each(&stage.nodes[..3], sales, sales, "afterwards").await;
     println!("without the frozen node {sales} sales went on after {took:?}");
     assert!(took < Duration::from_secs(12), "{took:?}");
@@ -261,15 +261,15 @@ async fn two_changes_of_redis_within_a_second_and_a_node_started_in_the_middle_l
     let sales = 40;
     let mut stage = with_sales(sales).await;
     one_each(&stage.nodes, sales, sales, "kept").await;
-    let length = stage.primary.length();
+    let length = stage.primary.files().length();
     one_each(&stage.nodes, sales, 2 * sales, "lost").await;
     stage.primary.kill();
-    stage.primary.cut(length);
-    stage.primary.start(&[]);
+    stage.primary.files().cut(length);
+    stage.primary.start_again(&[]);
     tokio::time::sleep(Duration::from_millis(fastrand::u64(20..300))).await;
     stage.nodes[2].kill();
     stage.primary.kill();
-    stage.primary.start(&[]);
+    stage.primary.start_again(&[]);
     stage.start_again(2);
     one_each(&stage.nodes, sales, sales, "afterwards").await;
     stage.is_whole().await;

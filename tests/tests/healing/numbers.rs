@@ -145,7 +145,7 @@ async fn nobody_else_ends_a_recovery_under_the_number_of_a_frozen_node() {
     open_sale(&stage, "1");
     // All nodes have heard of each other.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let length = stage.primary.length();
+    let length = stage.primary.files().length();
     let told = Arc::<Mutex<Told>>::default();
     let mut buyer = Buyer::new(stage.nodes[1].client(), &told);
     assert!(buyer.buys("the-only-ticket-01", 1).await);
@@ -155,8 +155,8 @@ async fn nobody_else_ends_a_recovery_under_the_number_of_a_frozen_node() {
     let _ = second.line(Duration::from_secs(3));
     stage.nodes[1].signal(Signal::STOP);
     stage.primary.kill();
-    stage.primary.cut(length);
-    stage.primary.start(&[]);
+    stage.primary.files().cut(length);
+    stage.primary.start_again(&[]);
     let others = Arc::<Mutex<Told>>::default();
     let mut other = Buyer::new(stage.nodes[0].client(), &others);
     let buying = tokio::spawn(async move { other.buys("somebody-elses-01", 1).await });

@@ -1,14 +1,13 @@
 //! A Redis whose last moments can be lost, with a replica if wanted, and nodes of their own
 //! processes.
 
-use lastseat_cluster::process::free_port;
 use lastseat_tests::harness::metrics::Metrics;
-use lastseat_tests::harness::paths::{lastseat, scratch, tool};
+use lastseat_tests::harness::paths::{lastseat, scratch};
 use lastseat_tests::harness::small_disk::SmallDisk;
-use lastseat_tests::harness::wait::{until, until_async};
-use lastseat_tests::harness::{HttpClient, Program};
+use lastseat_tests::harness::wait::until_async;
+use lastseat_tests::harness::{HttpClient, PrivateRedis, Program, RedisSetup};
 use rustix::process::Signal;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -16,105 +15,6 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub(crate) const SHOP: &str = "0123456789abcdef0123456789abcdef-shop";
-
-/// One redis-server and its files.
-pub(crate) struct Server {
-    program: Option<Program>,
-    directory: PathBuf,
-    port: u16,
-}
-
-impl Server {
-    fn new(directory: PathBuf, more: &[&str]) -> Self {
-        fs::create_dir_all(&directory).expect("room");
-        let mut server = Self { program: None, directory, port: free_port().expect("a port") };
-        server.start(more);
-        server
-    }
-
-    pub(crate) fn socket(&self) -> PathBuf {
-        self.directory.join("redis.sock")
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("redis+unix://{}", self.socket().display())
-    }
-
-    /// Starts it on its files and waits until it has read them.
-    pub(crate) fn start(&mut self, more: &[&str]) {
-        let mut command = Command::new(tool("redis-server"));
-        command
-            .current_dir(&self.directory)
-            .args(["--port", &self.port.to_string(), "--unixsocket"])
-            .arg(self.socket())
-            .args(["--save", "", "--daemonize", "no", "--dir"])
-            .arg(&self.directory)
-            .args(["--appendonly", "yes", "--appendfsync", "always"])
-            .args(["--repl-diskless-sync-delay", "0"])
-            .args(more);
-        self.program = Some(Program::start("redis-server", command).expect("redis-server"));
-        until("redis-server answers", || (self.says(&["PING"]).trim() == "PONG").then_some(()));
-    }
-
-    /// What it answers.
-    pub(crate) fn says(&self, words: &[&str]) -> String {
-        let mut command = Command::new(tool("redis-cli"));
-        command.arg("-s").arg(self.socket()).args(words);
-        let output = command.output().expect("redis-cli runs");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    pub(crate) fn kill(&mut self) {
-        self.end(Signal::KILL);
-    }
-
-    /// Stops it as an operator does.
-    pub(crate) fn stop(&mut self) {
-        self.end(Signal::TERM);
-    }
-
-    fn end(&mut self, signal: Signal) {
-        if let Some(mut program) = self.program.take() {
-            let ended = program.stop_after(|program| program.signal(signal));
-            ended.expect("it is gone");
-        }
-        let _ = fs::remove_file(self.socket());
-    }
-
-    fn file(&self) -> PathBuf {
-        let directory = self.directory.join("appendonlydir");
-        let files = fs::read_dir(directory).expect("an append-only file");
-        let files = files.map(|file| file.expect("a file").path());
-        let appended = files.filter(|path| path.to_string_lossy().ends_with(".incr.aof"));
-        // While an older one is rewritten there are two; they are numbered.
-        let last = appended.max_by_key(|path| {
-            let name = path.to_string_lossy();
-            (name.len(), name.into_owned())
-        });
-        last.expect("the file that grows")
-    }
-
-    /// How long its append-only file is.
-    pub(crate) fn length(&self) -> u64 {
-        fs::metadata(self.file()).expect("its length").len()
-    }
-
-    /// What its append-only file has.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        fs::read(self.file()).expect("the file")
-    }
-
-    /// Replaces that. The server must be dead.
-    pub(crate) fn replace(&self, bytes: &[u8]) {
-        fs::write(self.file(), bytes).expect("the file is written");
-    }
-
-    /// Cuts the file, as a disk does that forgot its last writes. The server must be dead.
-    pub(crate) fn cut(&self, length: u64) {
-        let file = OpenOptions::new().write(true).open(self.file());
-        file.expect("the file").set_len(length).expect("it is cut");
-    }
-}
 
 /// One node.
 pub(crate) struct Node {
@@ -172,8 +72,8 @@ impl Node {
 /// Everything.
 pub(crate) struct Stage {
     pub(crate) nodes: Vec<Node>,
-    pub(crate) primary: Server,
-    pub(crate) replica: Option<Server>,
+    pub(crate) primary: PrivateRedis,
+    pub(crate) replica: Option<PrivateRedis>,
     /// The disk of the nodes, if that is a small one.
     pub(crate) disk: Option<SmallDisk>,
     directory: TempDir,
@@ -192,18 +92,13 @@ impl Stage {
 
     fn with(nodes: u16, with_replica: bool, disk_mib: Option<u32>) -> Self {
         let directory = scratch().expect("room");
-        let primary = Server::new(directory.path().join("primary"), &[]);
-        let replica = with_replica.then(|| {
-            let port = primary.port.to_string();
-            let options = ["--replicaof", &format!("127.0.0.1 {port}")];
-            Server::new(directory.path().join("replica"), &options)
-        });
-        if let Some(replica) = &replica {
-            until("the replica has all", || {
-                let said = replica.says(&["INFO", "replication"]);
-                said.contains("master_link_status:up").then_some(())
-            });
-        }
+        let server = || {
+            let setup = RedisSetup::default().with_port();
+            setup.options(&["--repl-diskless-sync-delay", "0"])
+        };
+        let primary = server().start();
+        let replica = with_replica.then(|| server().replica_of(&primary).start());
+        replica.iter().for_each(PrivateRedis::has_caught_up);
         let mut stage = Self { nodes: Vec::new(), primary, replica, disk: None, directory };
         fs::create_dir_all(stage.nodes_directory()).expect("room");
         stage.disk = disk_mib

@@ -4,7 +4,8 @@ use crate::{SALE, until};
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::metrics::Metrics;
-use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Setup, tcp_redis};
+use lastseat_tests::harness::redis;
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Setup};
 use shared::Code;
 
 const ADA: &str = r#"{"buyer":"ada"}"#;
@@ -27,7 +28,7 @@ async fn a_sale_that_the_ledger_has_lost_is_a_fault_until_it_is_created_again_an
         assert_eq!(client.order(SALE, Some(key), ADA).await.unwrap().status, 201);
     }
     let redis = &cluster.redis.as_ref().unwrap().url;
-    tcp_redis::command(redis, &["FLUSHALL"]).await.unwrap();
+    redis::command(redis, &["FLUSHALL"]).await.unwrap();
 
     let fault = |what: String, answer: &HttpReply| {
         let code = answer.problem().map(|problem| problem.code);

@@ -4,12 +4,13 @@ use crate::{SALE, start, until};
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::metrics::Metrics;
-use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, tcp_redis};
+use lastseat_tests::harness::redis;
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply};
 use shared::Code;
 
 async fn redis(cluster: &Cluster, words: &[&str]) {
     let url = &cluster.redis.as_ref().unwrap().url;
-    tcp_redis::command(url, words).await.unwrap();
+    redis::command(url, words).await.unwrap();
 }
 
 async fn get(url: &str, path: &str) -> HttpReply {

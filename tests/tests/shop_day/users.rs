@@ -1,10 +1,9 @@
 //! A Redis with the users of `deploy/redis/users.acl`.
 
-use lastseat_tests::harness::paths::{repository, scratch, tool};
-use lastseat_tests::harness::redis_users::{USERS, password, with_passwords};
-use lastseat_tests::harness::{Durability, PrivateRedis};
+use lastseat_tests::harness::paths::repository;
+use lastseat_tests::harness::redis::users::USERS;
+use lastseat_tests::harness::{PrivateRedis, RedisSetup};
 use std::fs;
-use std::process::Command;
 
 /// An audit looks at holds again that changed while it counted.
 const BY_CHANCE: [&str; 1] = ["zmscore"];
@@ -20,26 +19,17 @@ pub(crate) struct GuardedRedis {
 
 impl GuardedRedis {
     pub(crate) fn start() -> Self {
-        let directory = scratch().unwrap();
-        let file = directory.path().join("users.acl");
-        fs::write(&file, with_passwords()).unwrap();
-        let options = ["--aclfile", file.to_str().unwrap()];
-        let redis = PrivateRedis::start_on(directory, Durability::Always, &options);
-        Self { redis }
+        Self { redis: RedisSetup::default().with_users().start() }
     }
 
     /// The address with what lastseat needs to get in.
     pub(crate) fn url(&self) -> String {
-        format!("{}?user=lastseat&pass={}", self.redis.url(), password("lastseat"))
+        self.redis.url()
     }
 
     /// What a user hears; `words` are one command.
     pub(crate) fn hears(&self, user: &str, words: &[&str]) -> String {
-        let mut command = Command::new(tool("redis-cli"));
-        command.arg("-s").arg(self.redis.directory().join("redis.sock"));
-        command.args(["--no-auth-warning", "--user", user, "--pass"]);
-        command.arg(password(user)).args(words);
-        String::from_utf8(command.output().unwrap().stdout).unwrap()
+        self.redis.says_to(user, words)
     }
 
     /// The commands that were refused since it started.

@@ -102,7 +102,7 @@ async fn twelve_sales_on_three_masters_sell_exactly_while_slots_move_between_the
     let listed = run(&url, &["sale", "list"]);
     assert!(sales.iter().all(|name| listed.contains(name)), "{listed}");
     let said = run(&url, &["doctor"]);
-    assert!(redis.masters.iter().all(|m| said.contains(&m.place())), "{said}");
+    assert!(redis.masters.iter().all(|m| said.contains(&m.address().to_string())), "{said}");
     system.stop().expect("it stops");
 }
 

@@ -51,7 +51,7 @@ async fn a_master_that_is_killed_and_started_again_loses_nothing_that_was_acknow
     redis.masters[1].kill();
     let before = others.told().sold(other);
     others.until("the others go on while it is away", |told| told.sold(other) > before + 3).await;
-    redis.masters[1].start_again();
+    redis.masters[1].start_again(&[]);
     // A master that comes back waits for at least two seconds before it takes writes.
     let end = Instant::now() + REJOIN_WITHIN;
     while !redis.serves(1).await {

@@ -4,8 +4,8 @@ use crate::ledger::{audit, connect, open, order, sale};
 use lastseat_ledger::{Ledger, Verdict};
 use lastseat_node::sale_service::{NodeIdentity, Sales};
 use lastseat_node::telemetry::metrics::Counters;
-use lastseat_tests::harness::TcpRedis;
 use lastseat_tests::harness::proxy::{AfterFault, LostLink, Proxy};
+use lastseat_tests::harness::{PrivateRedis, RedisSetup};
 use shared::Placed;
 use shared::domain::order::KeySource;
 use shared::domain::order::NewOrder;
@@ -28,12 +28,12 @@ struct Node {
     /// The same Redis, not through the proxy.
     beside: Ledger,
     link: Proxy,
-    _redis: TcpRedis,
+    _redis: PrivateRedis,
 }
 
 impl Node {
     async fn start(tickets: u32) -> Self {
-        let redis = TcpRedis::start().await.expect("a Redis");
+        let redis = RedisSetup::default().with_port().start();
         let link = Proxy::start(redis.address()).expect("a proxy");
         let beside = connect(&redis.url()).await;
         open(&beside, "spring", tickets, 0).await;

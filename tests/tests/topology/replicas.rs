@@ -4,7 +4,7 @@ use crate::ledger::{audit, buy, connect, nodes, open, sale};
 use hyper::StatusCode;
 use lastseat_ledger::{Fault, Ledger, Replicas, Verdict};
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{HttpClient, PortRedis};
+use lastseat_tests::harness::{HttpClient, PrivateRedis, RedisSetup};
 use rustix::process::Signal;
 
 const SALE: &str = "spring";
@@ -12,14 +12,11 @@ const SALE: &str = "spring";
 const WAIT_MS: u64 = 500;
 
 /// A primary, and a replica that follows it.
-async fn pair() -> [PortRedis; 2] {
-    let primary = PortRedis::start(&["--repl-diskless-sync-delay", "0"]);
-    let of = format!("127.0.0.1 {}", primary.port());
-    let replica = PortRedis::start(&["--replicaof", &of]);
-    until_async("the replica follows", async || {
-        (replica.info("master_link_status").await == "up").then_some(())
-    })
-    .await;
+fn pair() -> [PrivateRedis; 2] {
+    let server = || RedisSetup::default().with_port().with_users();
+    let primary = server().options(&["--repl-diskless-sync-delay", "0"]).start();
+    let replica = server().replica_of(&primary).start();
+    replica.has_caught_up();
     [primary, replica]
 }
 
@@ -29,7 +26,7 @@ async fn waiting(url: &str) -> Ledger {
 
 #[tokio::test]
 async fn an_order_that_replicas_lack_is_unknown_however_often_and_wherever_it_is_repeated() {
-    let [primary, replica] = pair().await;
+    let [primary, replica] = pair();
     let ledger = waiting(&primary.url()).await;
     open(&ledger, SALE, 2, 0).await;
     let granted = |verdict: &Result<Verdict, Fault>, again| match verdict {
@@ -63,7 +60,7 @@ async fn an_order_that_replicas_lack_is_unknown_however_often_and_wherever_it_is
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_buyer_whose_order_replicas_lack_is_told_to_ask_again_and_it_is_counted() {
-    let [primary, replica] = pair().await;
+    let [primary, replica] = pair();
     let ledger = connect(&primary.url()).await;
     open(&ledger, SALE, 10, 0).await;
     let arguments = ["--wait-replicas", "1", "--wait-ms", &WAIT_MS.to_string()];

@@ -1,9 +1,11 @@
 //! Cuts of the story's file: three starts on each, with sales in between, counted by somebody
 //! outside.
 
-use crate::stage::{Server, Way};
+use crate::stage::{self, Way};
 use crate::story::{Counted, Sales, Story, count, wish};
 use lastseat_ledger::{Ledger, Reserve, Verdict};
+use lastseat_tests::harness::PrivateRedis;
+use lastseat_tests::harness::redis::NotStarted;
 use shared::{Capacity, OrderId, SaleId, SaleState};
 use std::collections::BTreeSet;
 use tempfile::TempDir;
@@ -82,12 +84,12 @@ pub(crate) fn run(story: &Story, cuts: &[usize], way: Way) -> Vec<Cut> {
 async fn three_starts(story: &Story, length: usize, way: Way) -> Result<(), String> {
     let mut sales = Counting::of(story, length);
     let server = start(story.cut(length), way)?;
-    let ledger = server.ledger().await?;
+    let ledger = stage::ledger(&server).await?;
     sales.agree(&ledger).await?;
     sales.sell(&ledger, "first").await?;
 
-    let server = start(server.kill(), way)?;
-    let ledger = server.ledger().await?;
+    let server = start(server.into_directory(), way)?;
+    let ledger = stage::ledger(&server).await?;
     sales.agree(&ledger).await?;
     // Those who had no answer ask again, with the same ids.
     for (sale, wish) in story.torn(length) {
@@ -95,17 +97,19 @@ async fn three_starts(story: &Story, length: usize, way: Way) -> Result<(), Stri
     }
     sales.sell(&ledger, "second").await?;
 
-    let server = start(server.kill(), way)?;
-    let ledger = server.ledger().await?;
+    let server = start(server.into_directory(), way)?;
+    let ledger = stage::ledger(&server).await?;
     sales.agree(&ledger).await?;
     sales.audit(&ledger).await
 }
 
 /// One that refuses to start is started again, as a supervisor does, once.
-fn start(directory: TempDir, way: Way) -> Result<Server, String> {
-    Server::start(directory, way)
-        .or_else(|(directory, _)| Server::start(directory, way))
-        .map_err(|(_, why)| why)
+fn start(directory: TempDir, way: Way) -> Result<PrivateRedis, String> {
+    let again = |refused: NotStarted| {
+        let directory = refused.directory.ok_or(refused.said)?;
+        stage::start(directory, way).map_err(|refused| refused.said)
+    };
+    stage::start(directory, way).or_else(again)
 }
 
 /// The sales as somebody counts them who knows what the whole scripts had and what buyers heard

@@ -10,8 +10,10 @@ mod stage;
 mod story;
 
 use cuts::{Cut, all, last, some};
+use lastseat_tests::harness::RedisSetup;
 use lastseat_tests::harness::paths::repository;
-use stage::{Server, Way};
+use lastseat_tests::harness::redis::Deployed;
+use stage::Way;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -55,17 +57,17 @@ fn demand_that_all_agree(way: Way) {
 
 #[test]
 fn three_starts_on_a_file_cut_anywhere_sell_no_ticket_twice_with_our_settings() {
-    demand_that_all_agree(Way::Conf);
+    demand_that_all_agree(Way::By(Deployed::Conf));
 }
 
 #[test]
 fn three_starts_on_a_file_cut_anywhere_sell_no_ticket_twice_in_a_container() {
-    demand_that_all_agree(Way::Compose);
+    demand_that_all_agree(Way::By(Deployed::Compose));
 }
 
 #[test]
 fn three_starts_on_a_file_cut_anywhere_sell_no_ticket_twice_in_a_pod() {
-    demand_that_all_agree(Way::Kubernetes);
+    demand_that_all_agree(Way::By(Deployed::Kubernetes));
 }
 
 #[test]
@@ -126,27 +128,26 @@ fn a_crash_while_the_file_is_sealed_delays_a_start_and_sells_nothing_twice() {
 /// Whether the start after the crash was refused, once.
 async fn crash_while_sealing(story: &Story, length: usize) -> bool {
     let slow = ["--rdb-key-save-delay", "1000000"];
-    let server = Server::start_with(story.cut(length), Way::Plain, &slow);
-    let server = server.map_err(|(_, why)| why).expect("it starts on a torn file");
+    let server = RedisSetup::default().on(story.cut(length)).options(&slow).start();
     let mut sales = cuts::Counting::of(story, length);
-    let ledger = server.ledger().await.unwrap();
+    let ledger = stage::ledger(&server).await.unwrap();
     sales.sell(&ledger, "first").await.unwrap();
     let info = server.says(&["info", "persistence"]);
     assert!(info.contains("aof_rewrite_in_progress:1"), "{info}");
-    let (mut directory, refused) = match Server::start(server.kill(), Way::Plain) {
-        Ok(server) => (server.kill(), false),
-        Err((directory, why)) => {
+    let (mut directory, refused) = match stage::start(server.into_directory(), Way::Plain) {
+        Ok(server) => (server.into_directory(), false),
+        Err(refused) => {
             let why_it_shall = "the truncated file is not the last file";
-            assert!(why.contains(why_it_shall), "cut at {length}: {why}");
-            (directory, true)
+            assert!(refused.said.contains(why_it_shall), "cut at {length}: {}", refused.said);
+            (refused.directory.expect("its files"), true)
         }
     };
     for name in ["second", "third"] {
-        let server = Server::start(directory, Way::Plain).map_err(|(_, why)| why).expect(name);
-        let ledger = server.ledger().await.unwrap();
+        let server = stage::start(directory, Way::Plain).expect(name);
+        let ledger = stage::ledger(&server).await.unwrap();
         sales.agree(&ledger).await.unwrap();
         sales.sell(&ledger, name).await.unwrap();
-        directory = server.kill();
+        directory = server.into_directory();
     }
     refused
 }

@@ -1,10 +1,13 @@
 //! An append-only file that every script has written to, and what the ledger had after each of
 //! them.
 
-use crate::stage::{FILES, Server, Way};
+use crate::stage::{self, Way};
 use lastseat_ledger::ack_journal::AckedOrder;
 use lastseat_ledger::{Ledger, Reserve, TermsChange, Verdict};
+use lastseat_tests::harness::PrivateRedis;
 use lastseat_tests::harness::paths::scratch;
+use lastseat_tests::harness::redis::Deployed;
+use lastseat_tests::harness::redis::append_only::{AppendOnlyFiles, DIRECTORY};
 use shared::UnixMillis;
 use shared::domain::order::Pass;
 use shared::{BuyerId, Capacity, Order, OrderId, OrderState, Quantity, SaleId, SaleState, Terms};
@@ -90,14 +93,8 @@ impl Story {
 
     /// A directory with the first `length` bytes of the file.
     pub(crate) fn cut(&self, length: usize) -> TempDir {
-        let copy = scratch().expect("room");
-        let (from, to) = (self.directory.path().join(FILES), copy.path().join(FILES));
-        fs::create_dir(&to).expect("a directory");
-        for entry in fs::read_dir(from).expect("files") {
-            let entry = entry.expect("a file");
-            fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
-        }
-        fs::write(to.join(APPENDED), &self.bytes[..length]).expect("a file");
+        let copy = AppendOnlyFiles::of(self.directory.path()).copy();
+        AppendOnlyFiles::of(copy.path()).cut(length as u64);
         copy
     }
 
@@ -129,13 +126,12 @@ impl Story {
 
     /// Has every script write something.
     pub(crate) async fn tell() -> Self {
-        let server = Server::start(scratch().expect("room"), Way::Conf);
-        let mut server = server.map_err(|(_, why)| why).expect("a Redis");
-        let mut teller = Teller::new(server.ledger().await.expect("a ledger"));
+        let conf = Way::By(Deployed::Conf);
+        let mut server = stage::start(scratch().expect("room"), conf).expect("a Redis");
+        let mut teller = Teller::new(stage::ledger(&server).await.expect("a ledger"));
         teller.make_sales().await;
-        let directory = server.kill();
-        server = Server::start(directory, Way::Conf).map_err(|(_, why)| why).expect("a Redis");
-        teller.ledger = server.ledger().await.expect("a ledger");
+        server = stage::start(server.into_directory(), conf).expect("a Redis");
+        teller.ledger = stage::ledger(&server).await.expect("a ledger");
         for sale in teller.sales() {
             // This is heal.lua.
             teller.ledger.heal_alone(&sale).await.expect("it is whole");
@@ -145,8 +141,8 @@ impl Story {
         teller.change_terms(&server).await;
         teller.sell_the_last(&server).await;
         let Teller { after, wishes, .. } = teller;
-        let directory = server.kill();
-        let bytes = fs::read(directory.path().join(FILES).join(APPENDED)).expect("the file");
+        let directory = server.into_directory();
+        let bytes = left(directory.path());
         Self { directory, bytes, after, wishes }
     }
 }
@@ -176,10 +172,10 @@ impl Teller {
         [self.holds.clone(), self.finals.clone()]
     }
 
-    async fn note(&mut self, server: &Server) {
-        let length = fs::metadata(server.files().join(APPENDED)).expect("the file").len();
+    async fn note(&mut self, server: &PrivateRedis) {
+        let length = left(server.directory()).len();
         let sales = count(&self.ledger, &self.sales()).await.expect("the sales");
-        self.after.push((usize::try_from(length).expect("a length"), sales));
+        self.after.push((length, sales));
     }
 
     async fn make_sales(&mut self) {
@@ -209,7 +205,7 @@ impl Teller {
         wishes.into_iter().map(|wish| wish.id).collect()
     }
 
-    async fn sell(&mut self, server: &Server) {
+    async fn sell(&mut self, server: &PrivateRedis) {
         let (holds, finals) = (self.holds.clone(), self.finals.clone());
         let [a, b, c, d] =
             self.reserve("batch", &holds, &[1, 3, 1, 1]).await.try_into().expect("four");
@@ -248,7 +244,7 @@ impl Teller {
         vec![(wish.id, AckedOrder { commit_seq: 0, order })]
     }
 
-    async fn change_terms(&mut self, server: &Server) {
+    async fn change_terms(&mut self, server: &PrivateRedis) {
         let (holds, finals) = (self.holds.clone(), self.finals.clone());
         let terms = TermsChange { buyer_limit: Some(5), ..TermsChange::default() };
         self.ledger.set_terms(&holds, &terms).await.expect("other terms");
@@ -266,7 +262,7 @@ impl Teller {
     }
 
     /// The last scripts are those that give tickets: one order and several, held and sold at once.
-    async fn sell_the_last(&mut self, server: &Server) {
+    async fn sell_the_last(&mut self, server: &PrivateRedis) {
         let (holds, finals) = (self.holds.clone(), self.finals.clone());
         let held = self.reserve("held", &holds, &[1]).await;
         self.note(server).await;
@@ -305,5 +301,5 @@ pub(crate) async fn count(ledger: &Ledger, sales: &[SaleId]) -> Result<Sales, St
 
 /// What is left of the file in `directory`.
 pub(crate) fn left(directory: &std::path::Path) -> Vec<u8> {
-    fs::read(directory.join(FILES).join(APPENDED)).expect("the file")
+    fs::read(directory.join(DIRECTORY).join(APPENDED)).expect("the file")
 }

@@ -1,9 +1,9 @@
 //! A Redis Cluster of one test's own.
 
-use super::ledger;
-use super::redis_port::PortRedis;
-use super::redis_users::password;
-use super::wait::until_async;
+use super::users::password;
+use super::{PrivateRedis, RedisSetup};
+use crate::harness::ledger;
+use crate::harness::wait::until_async;
 use anyhow::{Context, Result};
 use lastseat_cluster::process::free_port;
 use redis::Value;
@@ -19,9 +19,9 @@ const NODE_TIMEOUT_MS: &str = "2000";
 #[derive(Debug)]
 pub struct RedisCluster {
     /// The masters, as it was started.
-    pub masters: Vec<PortRedis>,
+    pub masters: Vec<PrivateRedis>,
     /// The replicas that were added.
-    pub replicas: Vec<PortRedis>,
+    pub replicas: Vec<PrivateRedis>,
 }
 
 impl RedisCluster {
@@ -61,10 +61,7 @@ impl RedisCluster {
         }
         let id: String = self.masters[of].ask(&["CLUSTER", "MYID"]).await;
         let _: () = replica.ask(&["CLUSTER", "REPLICATE", &id]).await;
-        until_async("the replica follows", async || {
-            (replica.info("master_link_status").await == "up").then_some(())
-        })
-        .await;
+        replica.has_caught_up();
         self.replicas.push(replica);
     }
 
@@ -103,7 +100,7 @@ impl RedisCluster {
             if (*first..=*last).contains(&slot.into()) {
                 let port = Value::Int(0);
                 let port = master.get(1).unwrap_or(&port);
-                let ports = |m: &PortRedis| *port == Value::Int(m.port().into());
+                let ports = |m: &PrivateRedis| *port == Value::Int(m.address().port().into());
                 return self.masters.iter().position(ports).expect("a master");
             }
         }
@@ -127,7 +124,7 @@ impl RedisCluster {
         let source = &self.masters[from];
         let keys: Vec<String> = source.ask(&["CLUSTER", "GETKEYSINSLOT", &slot, &count]).await;
         if !keys.is_empty() {
-            let port = self.masters[to].port().to_string();
+            let port = self.masters[to].address().port().to_string();
             let password = password("admin");
             let mut words = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000"];
             words.extend(["AUTH2", "admin", &password, "KEYS"]);
@@ -166,7 +163,7 @@ impl RedisCluster {
         Err(last.context("no node runs")?)
     }
 
-    async fn settled(&self, node: &PortRedis, nodes: usize) {
+    async fn settled(&self, node: &PrivateRedis, nodes: usize) {
         until_async("the nodes come together", async || {
             let info: String = node.ask(&["CLUSTER", "INFO"]).await;
             let has = |line: &str| info.lines().any(|l| l == line);
@@ -177,30 +174,25 @@ impl RedisCluster {
     }
 }
 
-async fn id(node: &PortRedis) -> String {
+async fn id(node: &PrivateRedis) -> String {
     node.ask(&["CLUSTER", "MYID"]).await
 }
 
-fn node() -> PortRedis {
+fn node() -> PrivateRedis {
     let bus = free_port().expect("a port").to_string();
-    PortRedis::start(&[
-        "--cluster-enabled",
-        "yes",
-        "--cluster-port",
-        &bus,
-        "--cluster-node-timeout",
-        NODE_TIMEOUT_MS,
-        "--cluster-require-full-coverage",
-        "no",
-        "--cluster-replica-validity-factor",
-        "0",
-        "--repl-diskless-sync-delay",
-        "0",
-    ])
+    let options = [
+        ["--cluster-enabled", "yes"],
+        ["--cluster-port", &bus],
+        ["--cluster-node-timeout", NODE_TIMEOUT_MS],
+        ["--cluster-require-full-coverage", "no"],
+        ["--cluster-replica-validity-factor", "0"],
+        ["--repl-diskless-sync-delay", "0"],
+    ];
+    RedisSetup::default().with_port().with_users().options(options.as_flattened()).start()
 }
 
-async fn meet(one: &PortRedis, other: &PortRedis) {
+async fn meet(one: &PrivateRedis, other: &PrivateRedis) {
     let bus: Vec<String> = other.ask(&["CONFIG", "GET", "cluster-port"]).await;
-    let port = other.port().to_string();
+    let port = other.address().port().to_string();
     let _: () = one.ask(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus[1]]).await;
 }

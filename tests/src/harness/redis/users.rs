@@ -1,6 +1,6 @@
 //! The users of `deploy/redis/users.acl` as an operator writes them: each with a password.
 
-use super::paths::repository;
+use crate::harness::paths::repository;
 use std::fs;
 
 /// The file with the users, in the repository.

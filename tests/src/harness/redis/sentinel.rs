@@ -1,12 +1,11 @@
 //! A primary, replicas and Sentinels of one test's own.
 
-use super::paths::{scratch, tool};
-use super::program::Program;
-use super::redis_port::PortRedis;
-use super::redis_users::password;
-use super::wait::until_async;
+use super::users::password;
+use super::{PrivateRedis, RedisSetup, try_ask};
+use crate::harness::paths::{scratch, tool};
+use crate::harness::program::Program;
+use crate::harness::wait::until_async;
 use lastseat_cluster::process::free_port;
-use redis::{Client, cmd};
 use std::fs;
 use std::process::Command;
 use tempfile::TempDir;
@@ -20,7 +19,7 @@ const DOWN_AFTER_MS: u32 = 500;
 #[derive(Debug)]
 pub struct RedisSentinel {
     /// The servers; the first one is the primary, as they were started.
-    pub servers: Vec<PortRedis>,
+    pub servers: Vec<PrivateRedis>,
     sentinels: Vec<Sentinel>,
 }
 
@@ -38,20 +37,15 @@ impl RedisSentinel {
     /// # Panics
     /// redis-server is missing, or they do not find each other.
     pub async fn start(replicas: usize) -> Self {
-        let undelayed = ["--repl-diskless-sync-delay", "0"];
-        let primary = PortRedis::start(&undelayed);
-        let of = format!("127.0.0.1 {}", primary.port());
-        let mut servers = vec![primary];
+        let server = || {
+            let setup = RedisSetup::default().with_port().with_users();
+            setup.options(&["--repl-diskless-sync-delay", "0"])
+        };
+        let mut servers = vec![server().start()];
         for _ in 0..replicas {
-            let [name, delay] = undelayed;
-            servers.push(PortRedis::start(&[name, delay, "--replicaof", &of]));
+            servers.push(server().replica_of(&servers[0]).start());
         }
-        for replica in &servers[1..] {
-            until_async("a replica follows", async || {
-                (replica.info("master_link_status").await == "up").then_some(())
-            })
-            .await;
-        }
+        servers[1..].iter().for_each(PrivateRedis::has_caught_up);
         let sentinels = (0..3).map(|_| Sentinel::start(&servers[0])).collect();
         let all = Self { servers, sentinels };
         let (others, followers) = (2, replicas);
@@ -83,12 +77,12 @@ impl RedisSentinel {
     /// The server that is the primary now, by what the Sentinels say: its place among the servers.
     pub async fn primary(&self) -> Option<usize> {
         let port = self.sentinels[0].primary().await?;
-        self.servers.iter().position(|s| s.port() == port)
+        self.servers.iter().position(|s| s.address().port() == port)
     }
 }
 
 impl Sentinel {
-    fn start(primary: &PortRedis) -> Self {
+    fn start(primary: &PrivateRedis) -> Self {
         let directory = scratch().expect("room for a Sentinel");
         let port = free_port().expect("a port");
         let file = directory.path().join("sentinel.conf");
@@ -100,7 +94,7 @@ impl Sentinel {
              sentinel auth-user {NAME} sentinel\n\
              sentinel auth-pass {NAME} {}\n",
             directory.path().display(),
-            primary.port(),
+            primary.address().port(),
             password("sentinel")
         );
         fs::write(&file, lines).expect("a file");
@@ -111,9 +105,7 @@ impl Sentinel {
     }
 
     async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
-        let client = Client::open(format!("redis://127.0.0.1:{}", self.port))?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
-        cmd("SENTINEL").arg(words).query_async(&mut connection).await
+        try_ask(&format!("redis://127.0.0.1:{}", self.port), &[&["SENTINEL"], words].concat()).await
     }
 
     async fn about(&self) -> Option<Vec<String>> {
