@@ -214,29 +214,9 @@ pub struct ServeFlags {
     /// Share of this node beside the others
     #[arg(long, env = "LASTSEAT_WEIGHT", default_value = "1", value_name = "1..1000")]
     pub weight: String,
-    /// Bearer token of the admin calls; without it they are refused
-    #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "TOKEN")]
-    pub admin_token: Option<Secret>,
-    /// Bearer token of the shop's call, which confirms orders; without it that call is refused
-    #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "TOKEN")]
-    pub shop_token: Option<Secret>,
-    /// Key of the edges, the same as theirs; several as id:secret,id:secret while one replaces
-    /// another
-    #[arg(long, env = "LASTSEAT_EDGE_KEY", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "KEYS")]
-    pub edge_key: Option<Secret>,
-    /// Serve clients without an edge, too: whoever reaches the address is served
-    #[arg(long)]
-    pub insecure_direct: bool,
-    /// Key of the shop's buyer tokens; if given, an order needs a token
-    #[arg(long, env = "LASTSEAT_BUYER_KEY", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "KEYS")]
-    pub buyer_key: Option<Secret>,
-    /// What one client address may ask of this node, such as "5/s burst 20" or "30/m burst 10"
-    #[arg(long, env = "LASTSEAT_CLIENT_RATE", value_name = "RATE")]
-    pub client_rate: Option<String>,
+    /// Who may ask for what.
+    #[command(flatten)]
+    pub access: AccessFlags,
     /// Let anybody make the shop's calls; for a demonstration on one machine
     #[arg(long)]
     pub demo: bool,
@@ -291,29 +271,9 @@ pub struct ClusterFlags {
     /// Let the Redis of the cluster also listen on this port of 127.0.0.1
     #[arg(long, env = "LASTSEAT_REDIS_PORT", value_name = "PORT")]
     pub redis_port: Option<String>,
-    /// Bearer token of the admin calls; made once and kept in admin.token when absent
-    #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "TOKEN")]
-    pub admin_token: Option<Secret>,
-    /// Bearer token of the shop's call; made once and kept in shop.token when absent
-    #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "TOKEN")]
-    pub shop_token: Option<Secret>,
-    /// Key by which the nodes know the edges; from .dev.vars or edge.key when absent
-    #[arg(long, env = "LASTSEAT_EDGE_KEY", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "KEYS")]
-    pub edge_key: Option<Secret>,
-    /// Serve clients without an edge, too: whoever reaches the nodes is served
-    #[arg(long)]
-    pub insecure_direct: bool,
-    /// Key of the shop's buyer tokens; if given, an order needs a token
-    #[arg(long, env = "LASTSEAT_BUYER_KEY", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "KEYS")]
-    pub buyer_key: Option<Secret>,
-    /// What one client address may ask of each node and each edge, such as "5/s burst 20" or "30/m
-    /// burst 10"
-    #[arg(long, env = "LASTSEAT_CLIENT_RATE", value_name = "RATE")]
-    pub client_rate: Option<String>,
+    /// Who may ask for what.
+    #[command(flatten)]
+    pub access: AccessFlags,
     /// Create the sale "demo", and let anybody make the shop's calls
     #[arg(long)]
     pub demo: bool,
@@ -332,6 +292,37 @@ pub struct ClusterFlags {
     /// Port of the first edge, the others follow; 0 takes any free ones
     #[arg(long, env = "LASTSEAT_EDGE_PORT", default_value = "8787", value_name = "PORT")]
     pub edge_port: String,
+}
+
+/// Who may ask nodes for what: the flags that `serve` and `cluster` share.
+#[derive(Debug, Args)]
+pub struct AccessFlags {
+    /// Bearer token of the admin calls; when absent, "serve" refuses them and "cluster" makes one,
+    /// kept in admin.token
+    #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "TOKEN")]
+    pub admin_token: Option<Secret>,
+    /// Bearer token of the shop's call, which confirms orders; when absent, "serve" refuses that
+    /// call and "cluster" makes one, kept in shop.token
+    #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "TOKEN")]
+    pub shop_token: Option<Secret>,
+    /// Key of the edges, the same as theirs; several as id:secret,id:secret while one replaces
+    /// another. When absent, "cluster" takes that of .dev.vars or edge.key
+    #[arg(long, env = "LASTSEAT_EDGE_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub edge_key: Option<Secret>,
+    /// Serve clients without an edge, too: whoever reaches a node is served
+    #[arg(long)]
+    pub insecure_direct: bool,
+    /// Key of the shop's buyer tokens; if given, an order needs a token
+    #[arg(long, env = "LASTSEAT_BUYER_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub buyer_key: Option<Secret>,
+    /// What one client address may ask of each node and of each edge of "cluster", such as
+    /// "5/s burst 20" or "30/m burst 10"
+    #[arg(long, env = "LASTSEAT_CLIENT_RATE", value_name = "RATE")]
+    pub client_rate: Option<String>,
 }
 
 /// `lastseat audit`

@@ -1,69 +1,46 @@
 //! RFC 3339 timestamps.
 
 use core::fmt;
+use core::str::FromStr;
+use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimeParser;
+use jiff::tz::Disambiguation;
 use shared::UnixMillis;
 
+/// A moment that a clock shows twice or never is an error: nobody can know which one is meant.
+const PARSER: DateTimeParser = DateTimeParser::new().disambiguation(Disambiguation::Reject);
+
 /// A moment in UTC: `2026-11-23T03:00:00.123Z` (RFC 3339).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rfc3339(pub UnixMillis);
 
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, ms) = (self.0.0 / 1_000, self.0.0 % 1_000);
-        let (days, second) = (seconds / 86_400, seconds % 86_400);
-        let (year, month, day) = civil(days);
-        let (h, m, s) = (second / 3_600, second / 60 % 60, second % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z")
+        let ms = self.0.0;
+        let at = i64::try_from(ms).map(Timestamp::from_millisecond);
+        match at {
+            Ok(Ok(at)) => write!(f, "{at:.3}"),
+            // Only damaged data names a year after 9999.
+            _ => write!(f, "{ms} ms"),
+        }
     }
 }
 
-impl Rfc3339 {
-    /// Reads a moment in UTC, with or without milliseconds; `None` for anything else and for days
-    /// that the calendar does not have.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<UnixMillis> {
-        let whole = match text.len() {
-            20 => format!("{}.000Z", text.strip_suffix('Z')?),
-            24 => text.to_owned(),
-            _ => return None,
+/// Reads a moment with `Z`, with an offset (`2026-11-23T04:00+01:00`) or with a time zone
+/// (`2026-11-23T04:00[Europe/Berlin]`, RFC 9557).
+impl FromStr for Rfc3339 {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let at = if text.ends_with(']') {
+            PARSER.parse_zoned_datetime(text).map(|at| at.timestamp())
+        } else {
+            PARSER.parse_timestamp(text)
         };
-        let number = |from, to| whole.get(from..to)?.parse::<u64>().ok();
-        let days = days(number(0, 4)?, number(5, 7)?, number(8, 10)?)?;
-        let minutes = (days * 24 + number(11, 13)?) * 60 + number(14, 16)?;
-        let at = UnixMillis((minutes * 60 + number(17, 19)?) * 1_000 + number(20, 23)?);
-        // What reads back differently has signs, other separators, or a 30th of February.
-        (Self(at).to_string() == whole).then_some(at)
+        let ms = at.map_err(|e| e.to_string())?.as_millisecond();
+        let ms = u64::try_from(ms).map_err(|_| "it is before 1970".to_owned())?;
+        Ok(Self(UnixMillis(ms)))
     }
-}
-
-/// The inverse of [`civil`]: days from 1970-01-01 (Hinnant's `days_from_civil`).
-const fn days(year: u64, month: u64, day: u64) -> Option<u64> {
-    if year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 {
-        return None;
-    }
-    let (year, month_from_march) =
-        if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let (era, year_of_era) = (year / 400, year % 400);
-    let of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
-    Some(era * 146_097 + of_era - 719_468)
-}
-
-/// Year, month and day of the day `days` after 1970-01-01 in the Gregorian calendar
-/// (Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`).
-const fn civil(days: u64) -> (u64, u64, u64) {
-    // Counted from 0000-03-01, so that the leap day ends its year.
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let (month, carry) = match month_from_march {
-        0..=9 => (month_from_march + 3, 0),
-        _ => (month_from_march - 9, 1),
-    };
-    (era * 400 + year_of_era + carry, month, day)
 }
 
 #[cfg(test)]
@@ -79,16 +56,24 @@ mod tests {
             (1_763_862_000_123, "2025-11-23T01:40:00.123Z"),
             (4_102_444_800_000, "2100-01-01T00:00:00.000Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (UnixMillis::LAST.0, "5138-11-16T09:46:39.999Z"),
         ] {
-            assert_eq!(Rfc3339(UnixMillis(ms)).to_string(), text);
+            let moment = Rfc3339(UnixMillis(ms));
+            assert_eq!(moment.to_string(), text);
+            assert_eq!(text.parse(), Ok(moment));
         }
+        assert_eq!(Rfc3339(UnixMillis(u64::MAX)).to_string(), "18446744073709551615 ms");
     }
 
     #[test]
-    fn each_day_of_five_centuries_reads_back() {
-        for day in 0..180_000 {
-            let at = UnixMillis(day * 86_400_000 + 12_345_678);
-            assert_eq!(Rfc3339::parse(&Rfc3339(at).to_string()), Some(at));
+    fn a_moment_may_have_an_offset_or_a_time_zone() {
+        for text in [
+            "2026-11-23T03:00:00Z",
+            "2026-11-23T04:00:00+01:00",
+            "2026-11-23T04:00[Europe/Berlin]",
+            "2026-11-22T22:00:00-05:00[America/New_York]",
+        ] {
+            assert_eq!(text.parse(), Ok(Rfc3339(UnixMillis(1_795_402_800_000))), "{text}");
         }
     }
 
@@ -98,18 +83,19 @@ mod tests {
             "2026-02-30T00:00:00Z",
             "2026-13-01T00:00:00Z",
             "2026-01-01T24:00:00Z",
-            "2026-01-01 00:00:00Z",
-            "2026-01-01T00:00:00z",
             "2026-01-01T00:00:+1Z",
             "1969-12-31T23:59:59Z",
             "2026-01-01T00:00:00",
+            "2026-01-01",
             "éééééééééé",
+            // An offset that this zone does not have then, and a zone that nobody knows.
+            "2026-11-23T04:00+05:00[Europe/Berlin]",
+            "2026-11-23T04:00[Europe/Berlinn]",
+            // The clocks of Berlin never show this, and this twice.
+            "2026-03-29T02:30[Europe/Berlin]",
+            "2026-10-25T02:30[Europe/Berlin]",
         ] {
-            assert_eq!(Rfc3339::parse(text), None, "{text}");
+            assert!(text.parse::<Rfc3339>().is_err(), "{text}");
         }
-        let short = Rfc3339::parse("2000-02-29T00:00:00Z");
-        assert_eq!(short, Some(UnixMillis(951_782_400_000)));
-        let last = Rfc3339::parse("5138-11-16T09:46:39.999Z");
-        assert_eq!(last, Some(UnixMillis::LAST));
     }
 }

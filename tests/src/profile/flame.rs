@@ -1,6 +1,10 @@
 //! Draws stacks as a flame graph: a box for each call, as wide as the samples in which it was on
 //! the way, its callers below it. After Brendan Gregg, "The Flame Graph", Communications of the ACM
 //! 59(6), 2016.
+//!
+//! Without inferno (0.12): its licence, CDDL-1.0, is none that `deny.toml` allows, and its pictures
+//! have no legend, which is what tells the kinds of frames apart. It would be 8 crates for the 100
+//! lines below.
 
 use super::stacks::{CallStack, FrameKind};
 use std::collections::BTreeMap;

@@ -24,8 +24,6 @@ const LONG_LINES: &[(&str, usize, &str)] = &[
 /// Functions that are longer: file, name, reason.
 const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     ("edge/src/handlers/orders.rs", "place", "the life of an order at the edge, step by step"),
-    ("origin/cli/src/config/mod.rs", "cluster_config", "one check a flag"),
-    ("origin/cli/src/config/mod.rs", "serve_config", "one check a flag"),
     ("origin/ledger/src/audit/plan/script.rs", "fmt", "the text of a shell script"),
     ("origin/node/src/http/health_and_metrics.rs", "write_sales", "a table of metrics"),
     ("origin/node/src/telemetry/metrics/mod.rs", "write", "a table of metrics"),

@@ -1,15 +1,15 @@
 //! Validation of single flags, each with the sentence for what is wrong.
 
 use super::ADMIN_PORT_OFFSET;
-use crate::cli::Common;
+use crate::cli::{AccessFlags, Common};
 use crate::failure::Failure;
 use lastseat_ledger::{LedgerUrl, Replicas};
 use lastseat_node::http::TrustLevel;
 use lastseat_node::secret::{Secret, given, key_ring};
-use shared::Capacity;
 use shared::admission::rate_limit::Rate;
 use shared::limits::LEDGER_DEADLINE_MS;
 use shared::upstream::balancer::is_zone;
+use shared::{Capacity, KeyRing};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -32,14 +32,10 @@ impl Wrong {
         checked.map_err(|sentence| self.say(sentence)).ok()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<Wrong> for Failure {
-    fn from(wrong: Wrong) -> Self {
-        Self::usage(wrong.0)
+    /// What `build` makes of the parts, or everything that is wrong with them.
+    pub(super) fn into_result<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Failure> {
+        let config = if self.0.is_empty() { build() } else { None };
+        config.ok_or_else(|| Failure::usage(self.0))
     }
 }
 
@@ -116,8 +112,38 @@ pub(crate) fn replicas(common: &Common) -> Result<Option<Replicas>, String> {
     Ok((count > 0).then_some(Replicas { count, within_ms }))
 }
 
+/// Who may ask a node for what, checked.
+pub(super) struct Access {
+    pub(super) admin_token: Option<Secret>,
+    pub(super) shop_token: Option<Secret>,
+    /// Which edges a node trusts, and whether it serves everybody.
+    pub(super) trust: TrustLevel,
+    pub(super) buyer_keys: Option<KeyRing>,
+    /// What one client may ask; `None` = all it wants.
+    pub(super) client_rate: Option<Rate>,
+}
+
+pub(super) fn access(wrong: &mut Wrong, flags: &AccessFlags) -> Option<Access> {
+    let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
+    let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
+    let edge_keys =
+        wrong.note(key_ring("--edge-key or LASTSEAT_EDGE_KEY", flags.edge_key.as_ref()));
+    let buyer_keys =
+        wrong.note(key_ring("--buyer-key or LASTSEAT_BUYER_KEY", flags.buyer_key.as_ref()));
+    let rate = Rate::parse(flags.client_rate.as_deref().unwrap_or_default());
+    let rate = rate.map_err(|e| format!("--client-rate or LASTSEAT_CLIENT_RATE: {e}"));
+    let client_rate = wrong.note(rate);
+    Some(Access {
+        admin_token: admin_token?,
+        shop_token: shop_token?,
+        trust: TrustLevel { edge_keys: edge_keys?, direct: flags.insecure_direct },
+        buyer_keys: buyer_keys?,
+        client_rate: client_rate?,
+    })
+}
+
 /// The token of `--<name>-token`.
-pub(super) fn token(name: &str, token: Option<&Secret>) -> Result<Option<Secret>, String> {
+fn token(name: &str, token: Option<&Secret>) -> Result<Option<Secret>, String> {
     let token = given(token).cloned();
     match &token {
         Some(text) if !text.reveal().bytes().all(|byte| byte.is_ascii_graphic()) => Err(format!(
@@ -127,27 +153,6 @@ pub(super) fn token(name: &str, token: Option<&Secret>) -> Result<Option<Secret>
         )),
         _ => Ok(token),
     }
-}
-
-/// Whom a node believes: edges with one of these keys, and everybody if it was told so.
-pub(super) fn trust(edge_key: Option<&Secret>, direct: bool) -> Result<TrustLevel, String> {
-    let edge_keys = key_ring("--edge-key or LASTSEAT_EDGE_KEY", edge_key)?;
-    if edge_keys.is_none() && !direct {
-        return Err(
-            "--edge-key or LASTSEAT_EDGE_KEY is missing: a node takes orders from edges only and \
-             knows \
-             them by this key. Make one with `openssl rand -hex 32` and give it to edge and nodes \
-             (docs/SECURITY.md), or serve everybody without an edge with --insecure-direct"
-                .to_owned(),
-        );
-    }
-    Ok(TrustLevel { edge_keys, direct })
-}
-
-/// What one client may ask; nothing = all it wants.
-pub(super) fn client_rate(text: Option<&str>) -> Result<Option<Rate>, String> {
-    let rate = Rate::parse(text.unwrap_or_default());
-    rate.map_err(|e| format!("--client-rate or LASTSEAT_CLIENT_RATE: {e}"))
 }
 
 /// Child processes and later commands may run elsewhere.

@@ -1,6 +1,6 @@
 //! Configuration: validates flags and environment and reports everything that is wrong at once.
 //!
-//! Everything that is wrong is reported at once, in words.
+//! That is why no clap value parser checks them: clap stops at the first that fails.
 
 pub(crate) mod check;
 
@@ -9,14 +9,13 @@ pub(crate) use check::replicas;
 use crate::cli::{ClusterFlags, Common, ServeFlags};
 use crate::failure::Failure;
 use check::{
-    Wrong, absolute, address, client_rate, demo_tickets, distinct, ledger, number, token, trust,
-    zones,
+    Access, Wrong, absolute, access, address, demo_tickets, distinct, ledger, number, zones,
 };
 use lastseat_cluster::SHARES_PORTS;
 use lastseat_cluster::plan::{ClusterConfig, EdgeKind, EdgePlan, NodePlan};
 use lastseat_node::config::ServeConfig;
 use lastseat_node::membership::NodeIdentity;
-use lastseat_node::secret::{given, key_ring};
+use lastseat_node::secret::given;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
 
@@ -43,8 +42,7 @@ pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, F
     let mut wrong = Wrong::default();
     let node = wrong.note(number("--node", &flags.node, 1..=u64::from(u16::MAX)));
     let weight = wrong.note(number("--weight", &flags.weight, WEIGHTS));
-    let connections = number("--connections", &flags.connections, CONNECTIONS);
-    let connections_max = wrong.note(connections);
+    let connections_max = wrong.note(number("--connections", &flags.connections, CONNECTIONS));
     let threads = wrong.note(threads(flags.threads.as_deref(), processors()));
     let listen = wrong.note(address("--listen", &flags.listen));
     let admin_listen = wrong.note(address("--admin-listen", &flags.admin_listen));
@@ -56,71 +54,47 @@ pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, F
     });
     let replicas = wrong.note(replicas(common));
     let data_dir = wrong.note(absolute(&common.data_dir));
-    let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
-    let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
-    let trust = wrong.note(trust(flags.edge_key.as_ref(), flags.insecure_direct));
-    let buyer_keys =
-        wrong.note(key_ring("--buyer-key or LASTSEAT_BUYER_KEY", flags.buyer_key.as_ref()));
-    let client_rate = wrong.note(client_rate(flags.client_rate.as_deref()));
+    let access = access(&mut wrong, &flags.access);
+    if access
+        .as_ref()
+        .is_some_and(|Access { trust, .. }| trust.edge_keys.is_none() && !trust.direct)
+    {
+        wrong.say(
+            "--edge-key or LASTSEAT_EDGE_KEY is missing: a node takes orders from edges only and \
+             knows them by this key. Make one with `openssl rand -hex 32` and give it to edge and \
+             nodes (docs/SECURITY.md), or serve everybody without an edge with --insecure-direct"
+                .to_owned(),
+        );
+    }
     if let (Some(a), Some(b)) = (listen, admin_listen)
         && a == b
         && a.port() != 0
     {
         wrong.say(format!("--listen and --admin-listen are both {a}"));
     }
-    let parts = (
-        node,
-        weight,
-        connections_max,
-        threads,
-        listen,
-        admin_listen,
-        ledger,
-        replicas,
-        data_dir,
-        admin_token,
-        shop_token,
-        trust,
-        buyer_keys,
-        client_rate,
-    );
-    match parts {
-        (
-            Some(id),
-            Some(weight),
-            Some(connections_max),
-            Some(threads),
-            Some(listen),
-            Some(admin_listen),
-            Some(ledger),
-            Some(replicas),
-            Some(data_dir),
-            Some(admin_token),
-            Some(shop_token),
-            Some(trust),
-            Some(buyer_keys),
-            Some(client_rate),
-        ) if wrong.is_empty() => Ok(ServeConfig {
-            node: NodeIdentity { id, weight },
-            listen,
-            admin_listen,
-            ledger,
-            replicas,
+    wrong.into_result(|| {
+        let (id, data_dir, access) = (node?, data_dir?, access?);
+        Some(ServeConfig {
+            node: NodeIdentity { id, weight: weight? },
+            listen: listen?,
+            admin_listen: admin_listen?,
+            ledger: ledger?,
+            replicas: replicas?,
             directory: data_dir.join(format!("node-{id}")),
-            admin_token,
-            shop_token,
-            trust,
-            buyer_keys,
-            client_rate,
+            admin_token: access.admin_token,
+            shop_token: access.shop_token,
+            trust: access.trust,
+            buyer_keys: access.buyer_keys,
+            client_rate: access.client_rate,
             demo: flags.demo,
-            connections_max,
-            threads,
+            connections_max: connections_max?,
+            threads: threads?,
             stop_with_stdin: flags.stop_with_stdin,
             json: common.json,
-        }),
-        _ => Err(wrong.into()),
-    }
+        })
+    })
 }
+
 /// Checks the flags of `lastseat cluster`.
 ///
 /// # Errors
@@ -144,8 +118,7 @@ pub fn cluster_config(common: &Common, flags: ClusterFlags) -> Result<ClusterCon
     if redis_url.is_none() && replicas.is_some() {
         wrong.say(
             "--wait-replicas is for a Redis with replicas, named with --redis-url or REDIS_URL: \
-             the one \
-             that the cluster starts has none"
+             the one that the cluster starts has none"
                 .to_owned(),
         );
     }
@@ -160,42 +133,34 @@ pub fn cluster_config(common: &Common, flags: ClusterFlags) -> Result<ClusterCon
     }
     let tickets = wrong.note(demo_tickets(&flags.demo_tickets));
     let edges = edges(&mut wrong, &flags, &zones);
-    let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
-    let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
-    let edge_key = given(flags.edge_key.as_ref()).cloned();
-    wrong.note(key_ring("--edge-key or LASTSEAT_EDGE_KEY", edge_key.as_ref()));
-    wrong.note(key_ring("--buyer-key or LASTSEAT_BUYER_KEY", flags.buyer_key.as_ref()));
-    wrong.note(client_rate(flags.client_rate.as_deref()));
+    let access = access(&mut wrong, &flags.access);
     let data_dir = wrong.note(absolute(&common.data_dir));
     let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
     let ports = ports.chain(edges.iter().flat_map(|(_, plans)| plans.iter().map(|e| e.port)));
     wrong.note(distinct(ports.chain(redis_port)));
-    match (data_dir, admin_token, shop_token, threads) {
-        (Some(data_dir), Some(admin_token), Some(shop_token), Some(threads))
-            if wrong.is_empty() =>
-        {
-            Ok(ClusterConfig {
-                nodes,
-                threads,
-                redis_url,
-                replicas,
-                redis_port,
-                data_dir,
-                admin_token,
-                shop_token,
-                edge_key,
-                direct: flags.insecure_direct,
-                buyer_key: given(flags.buyer_key.as_ref()).cloned(),
-                client_rate: flags.client_rate,
-                demo: tickets.filter(|_| flags.demo),
-                edges,
-                json: common.json,
-                log_format: common.log_format,
-            })
-        }
-        _ => Err(wrong.into()),
-    }
+    wrong.into_result(|| {
+        let access = access?;
+        Some(ClusterConfig {
+            nodes,
+            threads: threads?,
+            redis_url,
+            replicas,
+            redis_port,
+            data_dir: data_dir?,
+            admin_token: access.admin_token,
+            shop_token: access.shop_token,
+            edge_key: given(flags.access.edge_key.as_ref()).cloned(),
+            direct: flags.access.insecure_direct,
+            buyer_key: given(flags.access.buyer_key.as_ref()).cloned(),
+            client_rate: flags.access.client_rate,
+            demo: tickets.filter(|_| flags.demo),
+            edges,
+            json: common.json,
+            log_format: common.log_format,
+        })
+    })
 }
+
 fn threads(given: Option<&str>, otherwise: usize) -> Result<usize, String> {
     given.map_or(Ok(otherwise), |text| number("--threads", text, THREADS))
 }

@@ -8,19 +8,13 @@ use super::{App, response};
 use crate::api::order_bodies::{ConfirmRequest, Nothing};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use lastseat_ledger::{Reply, Verdict};
 use serde::de::DeserializeOwned;
 use shared::{Problem, Quantity};
 use std::sync::Arc;
 
-/// What the caller wants of an order.
-enum Change {
-    /// All of its tickets, or so many while the rest returns.
-    Confirm(Option<Quantity>),
-    Cancel,
-    Extend,
-}
-
-/// `POST /v1/sales/{sale}/orders/{order}/confirm`: the payment came.
+/// `POST /v1/sales/{sale}/orders/{order}/confirm`: the payment came, for all of its tickets or for
+/// so many while the rest returns.
 pub(super) async fn confirm(
     _: Shop,
     State(app): State<Arc<App>>,
@@ -28,13 +22,12 @@ pub(super) async fn confirm(
     sender: EdgeAuth,
     request: Request,
 ) -> Response {
-    let wanted = read::<ConfirmRequest>(request).await;
-    let change = wanted.and_then(|ConfirmRequest { quantity }| {
-        let quantity = quantity.map(Quantity::new).transpose();
-        let quantity = quantity.map_err(Problem::invalid)?;
-        Ok(Change::Confirm(quantity))
-    });
-    carry_out(&app, of, &sender, change).await
+    let change = async {
+        let ConfirmRequest { quantity } = read(request).await?;
+        let quantity = quantity.map(Quantity::new).transpose().map_err(Problem::invalid)?;
+        Ok(app.sales.confirm(&of.0, &of.1, quantity).await)
+    };
+    respond(&app, &of, &sender, change).await
 }
 
 /// `POST /v1/sales/{sale}/orders/{order}/cancel`: its tickets return.
@@ -44,8 +37,11 @@ pub(super) async fn cancel(
     sender: EdgeAuth,
     request: Request,
 ) -> Response {
-    let wanted = read::<Nothing>(request).await;
-    carry_out(&app, of, &sender, wanted.map(|_| Change::Cancel)).await
+    let change = async {
+        let Nothing {} = read(request).await?;
+        Ok(app.sales.cancel(&of.0, &of.1).await)
+    };
+    respond(&app, &of, &sender, change).await
 }
 
 /// `POST /v1/sales/{sale}/orders/{order}/extend`: its hold lasts a hold time from now.
@@ -55,8 +51,11 @@ pub(super) async fn extend(
     sender: EdgeAuth,
     request: Request,
 ) -> Response {
-    let wanted = read::<Nothing>(request).await;
-    carry_out(&app, of, &sender, wanted.map(|_| Change::Extend)).await
+    let change = async {
+        let Nothing {} = read(request).await?;
+        Ok(app.sales.extend(&of.0, &of.1).await)
+    };
+    respond(&app, &of, &sender, change).await
 }
 
 async fn read<T: Default + DeserializeOwned>(request: Request) -> Result<T, Problem> {
@@ -64,23 +63,16 @@ async fn read<T: Default + DeserializeOwned>(request: Request) -> Result<T, Prob
     request::json_or_default(&parts.headers, body).await
 }
 
-async fn carry_out(
+async fn respond(
     app: &App,
-    OfOrder(sale, id): OfOrder,
+    OfOrder(sale, id): &OfOrder,
     sender: &EdgeAuth,
-    change: Result<Change, Problem>,
+    change: impl Future<Output = Result<Reply<Verdict>, Problem>>,
 ) -> Response {
-    let sales = &app.sales;
-    let reply = match change {
-        Ok(Change::Confirm(quantity)) => Ok(sales.confirm(&sale, &id, quantity).await),
-        Ok(Change::Cancel) => Ok(sales.cancel(&sale, &id).await),
-        Ok(Change::Extend) => Ok(sales.extend(&sale, &id).await),
-        Err(problem) => Err(problem),
+    let mut response = match change.await {
+        Ok(reply) => response::order_changed(sale, id, &reply),
+        Err(problem) => response::problem(&problem.for_order(id)),
     };
-    let mut response = match reply {
-        Ok(reply) => response::order_changed(&sale, &id, &reply),
-        Err(problem) => response::problem(&problem.for_order(&id)),
-    };
-    with_grant(app, &sale, sender, &mut response);
+    with_grant(app, sale, sender, &mut response);
     response
 }

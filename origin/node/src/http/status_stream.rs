@@ -6,14 +6,13 @@ use super::token_auth::Operator;
 use super::{App, response};
 use crate::status::ClusterStatus;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bytes::Bytes;
-use http_body_util::channel::{Channel, Sender};
+use futures_util::stream;
 use lastseat_ledger::Fault;
 use serde_json::json;
 use shared::limits::STATUS_STREAMS_MAX;
@@ -22,6 +21,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::MissedTickBehavior;
 
@@ -34,11 +34,13 @@ const STUCK: Duration = Duration::from_secs(15);
 /// Events that may wait for a slow reader; whoever falls behind misses some and none is late.
 const WAITING: usize = 2;
 
+type StatusJson = Result<Arc<str>, Fault>;
+
 /// What all readers share, so that many cost the ledger no more than one.
 #[derive(Debug)]
 pub struct StatusStream {
     places: Arc<Semaphore>,
-    last: Mutex<Option<(Instant, Result<Bytes, Fault>)>>,
+    last: Mutex<Option<(Instant, StatusJson)>>,
 }
 
 impl Default for StatusStream {
@@ -55,7 +57,7 @@ impl StatusStream {
     }
 
     /// The status as JSON, read now or a moment ago.
-    async fn status(&self, app: &App) -> Result<Bytes, Fault> {
+    async fn status(&self, app: &App) -> StatusJson {
         let mut last = self.last.lock().await;
         if let Some((read, outcome)) = last.as_ref().filter(|(read, _)| read.elapsed() < FRESH) {
             let _ = read;
@@ -66,8 +68,8 @@ impl StatusStream {
             ClusterStatus::read(ledger, None, |sale, snapshot| app.sales.observe(sale, snapshot))
                 .await
                 .and_then(|status| {
-                    serde_json::to_vec(&status)
-                        .map(Bytes::from)
+                    serde_json::to_string(&status)
+                        .map(Arc::from)
                         .map_err(|e| Fault::Corrupt(e.to_string()))
                 });
         *last = Some((Instant::now(), outcome.clone()));
@@ -76,20 +78,20 @@ impl StatusStream {
 }
 
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/v1/admin/status", get(once)).route("/v1/admin/status/stream", get(stream))
+    Router::new().route("/v1/admin/status", get(once)).route("/v1/admin/status/stream", get(follow))
 }
 
 /// `GET /v1/admin/status`
 async fn once(_: Operator, State(app): State<Arc<App>>) -> Response {
     match app.status_stream.status(&app).await {
-        Ok(status) => response::text("application/json", status),
+        Ok(status) => response::text("application/json", status.to_string()),
         Err(fault) => response::problem(&response::fault(&fault)),
     }
 }
 
 /// `GET /v1/admin/status/stream`: server-sent events, one a second. Each carries everything, so
 /// whoever was cut off asks again and has missed nothing; `Last-Event-ID` only goes on counting.
-async fn stream(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+async fn follow(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Ok(place) = Arc::clone(&app.status_stream.places).try_acquire_owned() else {
         return response::problem(&Problem {
             detail: format!(
@@ -101,23 +103,18 @@ async fn stream(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) ->
     };
     let seen = headers.get("last-event-id");
     let seen = seen.and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
-    let (sender, body) = Channel::<Bytes, Infallible>::new(WAITING);
+    let (sender, events) = mpsc::channel(WAITING);
     tokio::spawn(send_statuses(app, sender, seen.unwrap_or(0), place));
-    let mut response = Response::new(Body::new(body));
-    *response.status_mut() = StatusCode::OK;
-    for (name, value) in [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
+    let events = stream::unfold(events, |mut events| async {
+        Some((Ok::<Event, Infallible>(events.recv().await?), events))
+    });
+    let mut response = Sse::new(events).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 /// Sends until the reader leaves or the node stops.
-async fn send_statuses(
-    app: Arc<App>,
-    mut to: Sender<Bytes>,
-    seen: u64,
-    place: OwnedSemaphorePermit,
-) {
+async fn send_statuses(app: Arc<App>, to: Sender<Event>, seen: u64, place: OwnedSemaphorePermit) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for id in seen.saturating_add(1).. {
@@ -126,23 +123,15 @@ async fn send_statuses(
             break;
         }
         let event = match app.status_stream.status(&app).await {
-            Ok(status) => event("status", id, &status),
+            Ok(status) => Event::default().event("status").id(id.to_string()).data(&*status),
             Err(fault) => {
                 let sentence = json!({"sentence": format!("The ledger does not answer: {fault}.")});
-                event("away", id, sentence.to_string().as_bytes())
+                Event::default().event("away").id(id.to_string()).data(sentence.to_string())
             }
         };
-        if !matches!(tokio::time::timeout(STUCK, to.send_data(event)).await, Ok(Ok(()))) {
+        if to.send_timeout(event, STUCK).await.is_err() {
             break;
         }
     }
     drop(place);
-}
-
-/// JSON has no line ends, so one `data` line is enough.
-fn event(name: &str, id: u64, data: &[u8]) -> Bytes {
-    let mut text = format!("event: {name}\nid: {id}\ndata: ").into_bytes();
-    text.extend_from_slice(data);
-    text.extend_from_slice(b"\n\n");
-    Bytes::from(text)
 }

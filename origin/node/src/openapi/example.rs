@@ -1,11 +1,13 @@
 //! OpenAPI examples, made by the types themselves.
 
-use crate::api::event_line::EventLine;
+use crate::api::event_line::{self, EventLine};
 use crate::api::sale_bodies::SaleReport;
 use crate::status::ClusterStatus;
 use lastseat_ledger::AuditReport;
+use shared::ledger_model::event_log::{Entry, Event};
 use shared::wire::messages::{OrderView, SaleView};
-use shared::{Code, OrderState, Problem, Refusal, SaleId, SaleState, Snapshot, Terms, UnixMillis};
+use shared::{BuyerId, Code, OrderId, OrderState, Problem, Refusal, SaleId, SaleState};
+use shared::{Snapshot, Terms, UnixMillis};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use utoipa::openapi::example::Example;
@@ -80,26 +82,15 @@ pub(super) fn status() -> ClusterStatus {
 
 /// An event of the log.
 pub(super) fn event() -> EventLine {
-    EventLine {
-        sale: "demo".to_owned(),
-        commit_seq: 7,
-        index: 0,
-        at: UnixMillis(NOW),
-        version: 1,
-        kind: "held",
-        order_id: Some(ORDER.to_owned()),
-        buyer: Some("ada".to_owned()),
-        quantity: Some(1),
-        deadline: Some(UnixMillis(NOW).plus(HOLD_MS)),
-        restored: None,
-        state: None,
-        capacity: None,
-        opens_at: None,
-        closes_at: None,
-        hold_ms: None,
-        buyer_limit: None,
-        order_limit: None,
-    }
+    let (sale, _) = demo(SaleState::Open);
+    let held = Event::Granted {
+        id: OrderId::parse(ORDER).expect("a UUID"),
+        quantity: 1,
+        deadline: UnixMillis(NOW).plus(HOLD_MS),
+        buyer: BuyerId::parse("ada").expect("a word of letters"),
+    };
+    let entry = Entry { commit_seq: 7, at: UnixMillis(NOW), version: 1, events: vec![held] };
+    event_line::export(&sale, &entry).remove(0)
 }
 
 /// The response with `code`.
