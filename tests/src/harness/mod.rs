@@ -1,6 +1,7 @@
 //! What every test of the running system needs. Whatever is started here is gone when its value is
 //! dropped, with all its children; ports are chosen by the operating system.
 
+pub mod certificates;
 pub mod cluster;
 pub mod ending;
 pub mod http;

@@ -3,6 +3,7 @@
 
 use lastseat_cluster::process::free_port;
 use lastseat_tests::harness::Program;
+use lastseat_tests::harness::certificates::openssl;
 use lastseat_tests::harness::paths::{repository, scratch, tool};
 use lastseat_tests::harness::wait::until;
 use std::fs;
@@ -72,26 +73,10 @@ fn node() -> (u16, Receiver<Seen>) {
 
 /// A certificate for a day.
 fn certificate(directory: &Path) {
-    let mut command = Command::new(tool("openssl"));
-    command.current_dir(directory).args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "1",
-        "-subj",
-        "/CN=origin-1.example.com",
-        "-keyout",
-        "origin.key",
-        "-out",
-        "origin.pem",
-    ]);
-    let made = command.output().expect("openssl runs");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    openssl(
+        directory,
+        "req -x509 -nodes -days 1 -subj /CN=origin-1.example.com -keyout origin.key -out origin.pem",
+    );
 }
 
 /// The configuration with the addresses of this test.

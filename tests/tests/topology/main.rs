@@ -9,3 +9,4 @@ mod lost_reply;
 mod replicas;
 mod restart;
 mod sentinel;
+mod tls;
