@@ -27,6 +27,7 @@ mod rights;
 pub mod scripts;
 mod server_info;
 mod span;
+mod tls;
 mod url;
 
 pub use audit::AuditReport;

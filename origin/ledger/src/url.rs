@@ -1,6 +1,6 @@
 //! Ledger URL: single server, Sentinel, Cluster or Unix socket.
 
-use super::connection::tls::{Tls, TlsFiles};
+use super::tls::{Tls, TlsFiles};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 use std::fmt;
 

@@ -75,7 +75,8 @@ fn node() -> (u16, Receiver<Seen>) {
 fn certificate(directory: &Path) {
     openssl(
         directory,
-        "req -x509 -nodes -days 1 -subj /CN=origin-1.example.com -keyout origin.key -out origin.pem",
+        "req -x509 -nodes -days 1 -subj /CN=origin-1.example.com \
+         -keyout origin.key -out origin.pem",
     );
 }
 

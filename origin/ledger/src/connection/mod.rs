@@ -15,7 +15,6 @@ mod seal;
 mod sentinel;
 mod server_identity;
 mod stream;
-pub(crate) mod tls;
 
 pub use server_identity::RunId;
 

@@ -60,7 +60,7 @@ impl Tls {
     ///
     /// # Errors
     /// The other side speaks no TLS, or its certificate is not trusted or is for another name.
-    pub(super) async fn connect(
+    pub(crate) async fn connect(
         &self,
         host: &str,
         stream: TcpStream,
