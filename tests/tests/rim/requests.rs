@@ -3,7 +3,7 @@
 
 use crate::wire::{Heard, send};
 use crate::{SALE, start};
-use lastseat_tests::harness::{Cluster, Edge};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient};
 use shared::wire::repeated_headers::ONCE;
 use shared::{Code, Problem};
 use std::time::Duration;
@@ -188,4 +188,26 @@ async fn an_edge_refuses_two_keys_two_retries_and_two_tokens_as_a_node_does() {
         assert_eq!(heard.status(), 400, "{url}: {:?}", heard.text);
     }
     assert_eq!(cluster.audit(SALE).await.unwrap().confirmed, 0);
+}
+
+#[tokio::test]
+async fn no_answer_but_the_view_of_a_sale_may_be_kept_by_a_cache() {
+    let cluster = start(Edge::Workerd, &[]).await;
+    for url in [&cluster.edges[0], &cluster.nodes[0].url] {
+        let mut client = HttpClient::new(url).unwrap();
+        let key = format!("cached-{}", url.len());
+        let sold = client.order(SALE, Some(&format!("{key:0>32}")), ADA).await.unwrap();
+        let order = sold.header("location").to_owned();
+        let unknown = format!("/v1/sales/{SALE}/orders/0123456789abcdef");
+        for (path, status) in
+            [(&*order, 200), (&*unknown, 404), ("/v1/sales/nobody", 404), ("/v1/nowhere", 404)]
+        {
+            let answer = client.get(path).await.unwrap();
+            let kept = answer.header("cache-control");
+            assert_eq!((answer.status.as_u16(), kept), (status, "no-store"), "{url}{path}");
+        }
+    }
+    let mut client = HttpClient::new(&cluster.edges[0]).unwrap();
+    let view = client.get(&format!("/v1/sales/{SALE}")).await.unwrap();
+    assert_eq!(view.header("cache-control"), "public, max-age=1");
 }

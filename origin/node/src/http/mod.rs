@@ -33,7 +33,9 @@ use crate::telemetry::decision_log::DecisionLog;
 use crate::telemetry::metrics::Counters;
 use axum::Router;
 use axum::http::HeaderValue;
-use axum::middleware::from_fn_with_state;
+use axum::http::header::CACHE_CONTROL;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use server::Connections;
 use shared::{Code, KeyRing, Problem};
@@ -100,12 +102,17 @@ fn public(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(&app), edge_auth::admit))
         .merge(for_all().method_not_allowed_fallback(wrong_method))
+        .layer(map_response(not_cached))
         .with_state(app)
 }
 
 /// The routes of the operators' listener.
 fn operators(app: Arc<App>) -> Router {
-    for_operators().fallback(nowhere).method_not_allowed_fallback(wrong_method).with_state(app)
+    for_operators()
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(map_response(not_cached))
+        .with_state(app)
 }
 
 /// Each of the routes below is described in [`crate::openapi`].
@@ -133,11 +140,20 @@ pub(crate) fn for_operators() -> Router<Arc<App>> {
         .merge(openapi_document::of_operators())
 }
 
-async fn nowhere() -> axum::response::Response {
+/// What does not say how long it may be kept is not kept: orders are private, and caches keep a 404
+/// or 410 without being asked. Answers to `POST .../orders` are not cached in any case and do not
+/// pass here.
+async fn not_cached(mut response: Response) -> Response {
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
+    response
+}
+
+async fn nowhere() -> Response {
     response::problem(&Problem::new(Code::NotFound))
 }
 
 /// axum adds the header `Allow`.
-async fn wrong_method() -> axum::response::Response {
+async fn wrong_method() -> Response {
     response::problem(&Problem::new(Code::MethodNotAllowed))
 }
