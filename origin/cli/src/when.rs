@@ -5,7 +5,8 @@ use lastseat_node::timestamp::Rfc3339;
 use shared::UnixMillis;
 use std::str::FromStr;
 
-/// A duration in milliseconds: `90s`, `10m`, `1h30m`, `1d`, `500ms` or `500`.
+/// A duration in milliseconds: `90s`, `10m`, `1h30m`, `1d` or `500ms`. A number needs its unit: what is meant by
+/// `10`, milliseconds or seconds, cannot be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(pub u64);
 
@@ -13,13 +14,17 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let ms = text.parse().ok().or_else(|| {
+        let number = text.parse::<u64>();
+        if let Ok(number @ 1..) = number {
+            return Err(format!("{number} has no unit: write {number}s or {number}ms"));
+        }
+        let ms = number.ok().or_else(|| {
             let days_are_24_hours = SpanRelativeTo::days_are_24_hours();
             let span = text.parse::<jiff::Span>().ok()?.to_duration(days_are_24_hours).ok()?;
             let whole = span.subsec_nanos() % 1_000_000 == 0;
             u64::try_from(span.as_millis()).ok().filter(|_| whole)
         });
-        let wrong = || format!("write 90s, 10m, 1h30m, 1d or milliseconds, not {text:?}");
+        let wrong = || format!("write 90s, 10m, 1h30m, 1d or 500ms, not {text:?}");
         ms.map(Self).ok_or_else(wrong)
     }
 }
@@ -77,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_has_a_unit_or_is_in_milliseconds() {
+    fn a_duration_has_a_unit() {
         for (text, ms) in [("90s", 90_000), ("10m", 600_000), ("2h", 7_200_000), ("0", 0)] {
             assert_eq!(text.parse(), Ok(Span(ms)), "{text}");
         }
@@ -86,6 +91,7 @@ mod tests {
         for (text, ms) in [("1h30m", 5_400_000), ("1.5h", 5_400_000), ("1d 2h", 93_600_000)] {
             assert_eq!(text.parse(), Ok(Span(ms)), "{text}");
         }
+        assert!("10".parse::<Span>().unwrap_err().contains("10s or 10ms"));
         for text in ["", "s", "-1s", "1h ago", "10x", "1us", "1mo", "99999999999999999d", "é"] {
             assert!(text.parse::<Span>().unwrap_err().contains("10m"), "{text}");
         }

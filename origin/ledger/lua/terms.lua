@@ -4,7 +4,8 @@
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed (nothing differs), or a refusal:
---         z bad_transition (closed), v invalid (it would close before it opens)
+--         z bad_transition (closed), v invalid (it would close before it opens), p it would close in the past,
+--         o it has been open already and would open at a moment
 
 if not open_sale() then return nil end
 if healing then return fenced() end
@@ -19,6 +20,8 @@ local function decide()
     differs = differs or wanted[name] ~= sale[name]
   end
   if wanted.closes_at > 0 and wanted.closes_at <= wanted.opens_at then return 'v' end
+  if wanted.closes_at > 0 and wanted.closes_at <= now then return 'p' end
+  if wanted.opens_at > 0 and wanted.opens_at ~= sale.opens_at and sale.state ~= 'scheduled' then return 'o' end
   if not differs then return 'r' end
   set_hold_ms(wanted.hold_ms)
   for name, value in pairs(wanted) do sale[name] = value end

@@ -664,6 +664,8 @@ impl Ledger {
             b'z' => SaleChange::BadTransition,
             b'v' => SaleChange::Invalid,
             b'm' => SaleChange::ChangedMeanwhile,
+            b'p' => SaleChange::ClosesInThePast,
+            b'o' => SaleChange::OpenedAlready,
             other => return Err(strange_letter(script, other)),
         };
         Ok(Some((self.observed(sale, &parts)?, change)))

@@ -104,6 +104,10 @@ pub enum SaleChange {
     BadTransition,
     /// The terms contradict each other, or the log is shorter than that.
     Invalid,
+    /// It would close at a moment that has passed.
+    ClosesInThePast,
+    /// It would open at a moment although it has been open already.
+    OpenedAlready,
     /// The capacity is not the one that the caller saw.
     ChangedMeanwhile,
 }

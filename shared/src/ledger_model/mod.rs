@@ -468,6 +468,13 @@ impl Step<'_> {
             SaleChange::BadTransition
         } else if new.closes_at.0 > 0 && new.closes_at <= new.opens_at {
             SaleChange::Invalid
+        } else if new.closes_at.0 > 0 && new.closes_at <= self.now {
+            SaleChange::ClosesInThePast
+        } else if new.opens_at.0 > 0
+            && new.opens_at != old.opens_at
+            && self.sale.state != SaleState::Scheduled
+        {
+            SaleChange::OpenedAlready
         } else if new == old {
             SaleChange::Unchanged
         } else {

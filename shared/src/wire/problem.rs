@@ -9,7 +9,11 @@ use crate::domain::outcome::{Placed, Tier};
 use crate::domain::refusal::Refusal;
 use crate::domain::sale::Terms;
 use crate::domain::time::UnixMillis;
+use crate::limits::MOMENT_MIN_MS;
 use serde::{Deserialize, Serialize};
+
+/// Milliseconds of a mean year.
+const MS_A_YEAR: u64 = 31_556_952_000;
 
 /// Media type of a problem body.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -315,8 +319,24 @@ impl Terms {
         if self.closes_at.0 != 0 && self.closes_at <= self.opens_at {
             return Err(Problem::new(Code::BadTerms));
         }
-        self.check_bounds().map_err(Problem::invalid)
+        self.check_bounds().map_err(Problem::invalid)?;
+        is_a_moment("opens_at", self.opens_at)?;
+        is_a_moment("closes_at", self.closes_at)
     }
+}
+
+/// Whether `at` is 0 or in this century. Earlier ones are seconds in the place of milliseconds: a
+/// sale would open, or close for good, at once.
+fn is_a_moment(field: &str, at: UnixMillis) -> Result<(), Problem> {
+    if at.0 == 0 || at.0 >= MOMENT_MIN_MS {
+        return Ok(());
+    }
+    let (wrong, year) = (at.0, 1970 + at.0 / MS_A_YEAR);
+    let meant = wrong.saturating_mul(1_000);
+    Err(Problem::invalid(format!(
+        "\"{field}\" is in Unix milliseconds, and {wrong} of them are in the year {year}. If they \
+         are seconds, write {meant}."
+    )))
 }
 
 /// The word for what became of an order, and who decided.

@@ -141,13 +141,43 @@ async fn terms_change_while_the_sale_is_open_and_orders_that_exist_keep_theirs()
     ] {
         assert_no(&set(body).await, Code::Invalid);
     }
-    assert_eq!(set(r#"{"opens_at":8000000000000}"#).await.status, StatusCode::OK);
-    for body in [r#"{"opens_at":5,"closes_at":4}"#, r#"{"closes_at":7000000000000}"#] {
+    for body in [r#"{"opens_at":5,"closes_at":4}"#, r#"{"closes_at":1700000000000}"#] {
         assert_no(&set(body).await, Code::BadTerms);
     }
+    let opened = set(r#"{"opens_at":8000000000000}"#).await;
+    assert_no(&opened, Code::BadTerms);
+    assert!(opened.text().contains("pause it"), "{}", opened.text());
     shop.admin(Method::POST, "/terms/close", "{}").await;
     assert_no(&set(r#"{"hold_ms":0}"#).await, Code::BadTransition);
     assert!(shop.audit("terms").await.unwrap().ok);
+}
+
+#[tokio::test]
+async fn moments_that_make_no_sense_are_refused_with_what_was_meant() {
+    let shop = Shop::open();
+    let create =
+        async |sale: &str, body: &str| shop.admin(Method::PUT, &format!("/{sale}"), body).await;
+    for (body, code, said) in [
+        (r#"{"capacity":1,"opens_at":1795428000}"#, Code::Invalid, "write 1795428000000"),
+        (r#"{"capacity":1,"closes_at":1795428000}"#, Code::Invalid, "in the year 1970"),
+        (r#"{"capacity":1,"closes_at":1700000000000}"#, Code::BadTerms, "has passed"),
+    ] {
+        let answer = create("wrong", body).await;
+        assert_no(&answer, code);
+        assert!(answer.text().contains(said), "{}", answer.text());
+    }
+    assert_no(&shop.admin(Method::GET, "/wrong", "").await, Code::UnknownSale);
+
+    // Whoever creates a sale once more after it has closed is answered as before.
+    let soon = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let body = format!(r#"{{"capacity":1,"closes_at":{}}}"#, soon.as_millis() + 700);
+    assert_eq!(create("short", &body).await.status, StatusCode::CREATED);
+    until_async("it closes", async || {
+        (shop.report("short").await["state"] == "closed").then_some(())
+    })
+    .await;
+    let again = create("short", &body).await;
+    assert_eq!(again.status, StatusCode::OK, "{}", again.text());
 }
 
 #[tokio::test]

@@ -79,17 +79,17 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         name: "a lost order is restored beyond the capacity",
-        find: "    if not fits(told.taken) or (told",
-        replace: "    if (told",
+        find: "    if not fits(acked.taken) or (acked",
+        replace: "    if (acked",
     },
     Mutation {
         name: "a lost hold takes its tickets before all confirmed orders have theirs",
-        find: "    if not fits(told.taken) or (told.state == 'h' and not last) then",
-        replace: "    if not fits(told.taken) then",
+        find: "    if not fits(acked.taken) or (acked.state == 'h' and not last) then",
+        replace: "    if not fits(acked.taken) then",
     },
     Mutation {
         name: "a restored hold lasts for ever",
-        find: "    if told.state == 'h' then hold(id, told, told.deadline) end",
+        find: "    if acked.state == 'h' then hold(id, acked, acked.deadline) end",
         replace: "",
     },
     Mutation {
@@ -104,7 +104,7 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         name: "an order under another buyer's id is restored as if it were the same",
-        find: "  if order.buyer ~= told.buyer or order.asked ~= told.asked then return 'k' end",
+        find: "  if order.buyer ~= acked.buyer or order.asked ~= acked.asked then return 'k' end",
         replace: "",
     },
     Mutation {

@@ -176,6 +176,18 @@ pub async fn restock(ledger: &Ledger, sale: &SaleId, wanted: Restock) -> Reply<S
     Ok(Some((snapshot, SaleChange::ChangedMeanwhile)))
 }
 
+/// The "no" to a sale that would close at a moment before `now`.
+#[must_use]
+pub fn closes_in_the_past(now: UnixMillis) -> Problem {
+    Problem {
+        detail: format!(
+            "\"closes_at\" has passed: by the ledger's clock it is {now}, in Unix milliseconds. To \
+             end a sale now, close it; a closed sale stays closed."
+        ),
+        ..Problem::new(Code::BadTerms)
+    }
+}
+
 /// The "no" that a change of a sale ended with, if it did.
 #[must_use]
 pub fn refused(change: SaleChange, sale: &Snapshot) -> Option<Problem> {
@@ -200,6 +212,15 @@ pub fn refused(change: SaleChange, sale: &Snapshot) -> Option<Problem> {
             ),
         ),
         SaleChange::Invalid => Problem::new(Code::BadTerms),
+        SaleChange::ClosesInThePast => closes_in_the_past(sale.at),
+        SaleChange::OpenedAlready => say(
+            Code::BadTerms,
+            format!(
+                "The sale is {}: it has opened already, so \"opens_at\" would do nothing. To stop \
+                 it until then, pause it.",
+                sale.state
+            ),
+        ),
         SaleChange::ChangedMeanwhile => Problem::refusal(Refusal::Busy(AGAIN_MS)),
     })
 }
@@ -230,13 +251,16 @@ mod tests {
     #[test]
     fn terms_are_checked_before_the_ledger_is_asked() {
         let read = |body| serde_json::from_str::<TermsRequest>(body).unwrap().check();
-        assert_eq!(read(r#"{"closes_at":5}"#).unwrap().closes_at, Some(UnixMillis(5)));
-        assert_eq!(read(r#"{"opens_at":5}"#).unwrap().closes_at, None);
+        let at = UnixMillis(1_795_428_000_000);
+        assert_eq!(read(r#"{"closes_at":1795428000000}"#).unwrap().closes_at, Some(at));
+        assert_eq!(read(r#"{"opens_at":1795428000000}"#).unwrap().closes_at, None);
         for (body, word) in [
             ("{}", "at least one"),
             (r#"{"order_limit":0}"#, "order_limit"),
             (r#"{"hold_ms":604800001}"#, "hold_ms"),
             (r#"{"opens_at":9,"closes_at":8}"#, "closes_at"),
+            (r#"{"opens_at":1795428000}"#, "write 1795428000000"),
+            (r#"{"closes_at":1795428000}"#, "in the year 1970"),
         ] {
             assert!(read(body).unwrap_err().detail.contains(word), "{body}");
         }

@@ -9,6 +9,7 @@ use super::request::{self, OfOrder, OfSale};
 use super::token_auth::Operator;
 use super::{App, response};
 use crate::api::sale_bodies::{NewSale, SaleList, SaleReport};
+use crate::api::sale_changes::closes_in_the_past;
 use crate::status::AuditMark;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -18,7 +19,7 @@ use axum::routing::{get, post};
 use lastseat_ledger::Created;
 use serde::Deserialize;
 use shared::wire::messages::OrderView;
-use shared::{Code, Problem, Refusal, SaleId, SaleState};
+use shared::{Code, Problem, Refusal, SaleId, SaleState, UnixMillis};
 use std::sync::Arc;
 
 /// All routes under `/v1/admin`.
@@ -56,6 +57,15 @@ async fn create(
     };
     let (capacity, terms, open) = (wanted.capacity, wanted.terms, wanted.open);
     let ledger = app.sales.ledger();
+    // Not where it is there: whoever repeats the call later is answered that nothing differs.
+    let now = ledger.now();
+    if (UnixMillis(1)..=now).contains(&terms.closes_at) {
+        match ledger.snapshot(&sale).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return response::problem(&closes_in_the_past(now)),
+            Err(trouble) => return response::problem(&response::fault(&trouble)),
+        }
+    }
     let (snapshot, created) = match ledger.create_sale(&sale, capacity, &terms, open).await {
         Ok(done) => done,
         Err(trouble) => return response::problem(&response::fault(&trouble)),
