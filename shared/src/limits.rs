@@ -22,8 +22,8 @@ pub const HOLD_MS_MAX: u64 = 7 * 24 * 3_600_000;
 /// A hold can be extended until it is this many times as old as its sale's hold time.
 pub const HOLD_LIFE_FACTOR: u64 = 3;
 
-/// Earliest moment of an opening or closing, in Unix milliseconds: 2001-01-01. Earlier ones are seconds
-/// in the place of milliseconds.
+/// Earliest moment of an opening or closing, in Unix milliseconds: 2001-01-01. Earlier ones are
+/// seconds in the place of milliseconds.
 pub const MOMENT_MIN_MS: u64 = 978_307_200_000;
 /// The last moment that a sale can open or close at, in the year 5138: Lua in Redis writes numbers
 /// of 14 digits in full, longer ones with an exponent.

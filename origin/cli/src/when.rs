@@ -5,8 +5,8 @@ use lastseat_node::timestamp::Rfc3339;
 use shared::UnixMillis;
 use std::str::FromStr;
 
-/// A duration in milliseconds: `90s`, `10m`, `1h30m`, `1d` or `500ms`. A number needs its unit: what is meant by
-/// `10`, milliseconds or seconds, cannot be seen.
+/// A duration in milliseconds: `90s`, `10m`, `1h30m`, `1d` or `500ms`. A number needs its unit:
+/// whether `10` means seconds or milliseconds cannot be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(pub u64);
 
