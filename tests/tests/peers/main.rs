@@ -1,15 +1,14 @@
 //! The peers of the bench that are written in JavaScript (`tests/bench/peers/js`): a comparison
 //! with them means something only while they do what the edge does.
 
-use lastseat_tests::harness::paths::{repository, workerd};
+use lastseat_cluster::process::free_port;
+use lastseat_tests::bench::system::{KEY, by_workerd};
+use lastseat_tests::harness::paths::repository;
 use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Program, Setup};
 use shared::wire::messages::header;
 use shared::{Code, Problem};
-use std::net::TcpListener;
-use std::process::Command;
 
-const KEY: &str = "peers:0123456789abcdef0123456789abcdef";
 const SALE: &str = "spring";
 const ADA: &str = r#"{"buyer":"ada"}"#;
 const FOLDER: &str = "tests/bench/peers/js";
@@ -27,19 +26,10 @@ impl Peer {
             .iter()
             .map(|node| serde_json::json!({ "url": node.url, "weight": node.weight }))
             .collect();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let mut command = Command::new(workerd().unwrap());
-        command
-            .arg("serve")
-            .arg(format!("{FOLDER}/workerd.capnp"))
-            .args([name, "--socket-addr", &format!("http={address}")])
-            .env("ORIGINS", serde_json::to_string(&rows).unwrap())
-            .env("LASTSEAT_EDGE_KEY", KEY)
-            .current_dir(repository());
-        let program = Program::start(name, command).unwrap();
-        let url = format!("http://{address}");
+        let port = free_port().unwrap();
+        let origins = serde_json::to_string(&rows).unwrap();
+        let program = Program::start(name, by_workerd(name, port, &origins).unwrap()).unwrap();
+        let url = format!("http://127.0.0.1:{port}");
         let client = until_async("the peer listens", async || {
             let mut client = HttpClient::new(&url).unwrap();
             client.get("/nothing").await.ok().map(|_| client)
