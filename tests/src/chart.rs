@@ -12,7 +12,7 @@ const STYLE: &str = "text{font:14px system-ui,sans-serif;fill:#1f2328}.n{font-we
     .a{fill:#1f6feb}.b{fill:#3fb950}.c{fill:#d29922}.d{fill:#6e7681}.goal{stroke:#f85149}}";
 const WIDTH: f64 = 880.0;
 /// Where bars begin and end, and the height of a row.
-const BARS: [f64; 3] = [330.0, 800.0, 44.0];
+const BARS: [f64; 3] = [330.0, 780.0, 44.0];
 /// Left, right, top and bottom edge of the plot of lines.
 const PLOT: [f64; 4] = [90.0, 850.0, 56.0, 250.0];
 
@@ -174,8 +174,8 @@ mod tests {
             parts: vec![("a", length), ("b", length)],
         };
         let drawn = bars("t", &[bar(1.0), bar(2.0)], None, &[], "");
-        assert_eq!(drawn.matches("width=\"117.5\"").count(), 2, "{drawn}");
-        assert_eq!(drawn.matches("width=\"235.0\"").count(), 2, "{drawn}");
+        assert_eq!(drawn.matches("width=\"112.5\"").count(), 2, "{drawn}");
+        assert_eq!(drawn.matches("width=\"225.0\"").count(), 2, "{drawn}");
         let ticks = [1.0, 10.0, 100.0].map(|ms| (ms, format!("{ms} ms")));
         let curve = ChartLine { name: "p".to_owned(), class: "ours", points: vec![(5.0, 10.0)] };
         let drawn = lines("t", &[curve], &[(10.0, "10".to_owned())], &ticks);

@@ -4,15 +4,18 @@
 
 use super::run::{Expect, Run};
 use super::subject::{Nginx, Peer, Subject, WORKERS};
-use crate::harness::paths::{repository, scratch, workerd};
+use crate::harness::paths::{repository, scratch};
 use crate::harness::processes::cpu_by_name;
-use crate::harness::{Cluster, Durability, Edge, HttpClient, PrivateRedis, Program, Setup};
+use crate::harness::{
+    Cluster, Durability, Edge, HttpClient, LoneEdge, PrivateRedis, Program, Setup,
+};
 use crate::load::{Buyers, CrowdLoad, LoadRequest, Pace, send, verdict};
 use crate::rush::run::{LEDGER_CALLS, ORDERS_RECEIVED, RESERVE};
 use anyhow::{Context, Result, bail, ensure};
 use lastseat_cluster::process::free_port;
+use shared::upstream::balancer::OriginRow;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -21,8 +24,8 @@ use tempfile::TempDir;
 pub const SALE: &str = "bench";
 /// More tickets than can be sold in a measure.
 pub const PLENTY: u64 = 100_000_000;
-/// Time that anything may take until it listens; `wrangler dev` needs most of it.
-const READY_WITHIN: Duration = Duration::from_secs(90);
+/// Time that a program may take until it listens.
+const READY_WITHIN: Duration = Duration::from_secs(20);
 /// The shares of the four nodes of a stack.
 const WEIGHTS: [u32; 4] = [1, 2, 3, 4];
 /// Each of a peer's nodes lets this part of the tickets through to Redis: as much as the heaviest
@@ -30,7 +33,7 @@ const WEIGHTS: [u32; 4] = [1, 2, 3, 4];
 /// intend.
 const LOCAL_PART: f64 = 0.4;
 /// The key of the edges in JavaScript, made up.
-pub const KEY: &str = "bench-bench-bench-bench-bench-bench-bench";
+const KEY: &str = "bench-bench-bench-bench-bench-bench-bench";
 
 /// A Redis over TCP, with the settings that every service gets.
 #[derive(Debug)]
@@ -72,6 +75,7 @@ pub struct RunningSubject {
     /// Tickets that went in earlier runs.
     sold: u64,
     // In the order in which they are stopped.
+    workers: Vec<LoneEdge>,
     programs: Vec<Program>,
     cluster: Option<Cluster>,
     store: Option<Store>,
@@ -91,6 +95,7 @@ impl RunningSubject {
             tickets,
             seed: 1,
             sold: 0,
+            workers: Vec::new(),
             programs: Vec::new(),
             cluster: None,
             store: None,
@@ -162,7 +167,6 @@ impl RunningSubject {
     }
 
     async fn start_workers(&mut self, name: &str, edge: Edge, processes: u16) -> Result<()> {
-        let mut origins = "[]".to_owned();
         if self.subject.sells() {
             let setup = Setup {
                 weights: vec![1],
@@ -170,19 +174,13 @@ impl RunningSubject {
                 ..Setup::with_edge(Edge::None)
             };
             self.start_cluster(setup, false).await?;
-            origins = format!(r#"[{{"url":"{}","weight":1}}]"#, self.to[0]);
         }
-        self.to.clear();
+        let to = std::mem::take(&mut self.to).into_iter();
+        let origins: Vec<OriginRow> = to.map(|url| OriginRow::new(url, 1)).collect();
         for _ in 0..processes {
-            let port = free_port()?;
-            let command = match edge {
-                Edge::Wrangler => {
-                    self.directories.push(scratch()?);
-                    by_wrangler(name, port, &origins, self.directories[0].path())?
-                }
-                _ => by_workerd(name, port, &origins)?,
-            };
-            self.listens(Program::start(&format!("{name}.js"), command)?, port).await?;
+            let worker = LoneEdge::peer(name, edge, &origins, KEY).await?;
+            self.to.push(worker.url.clone());
+            self.workers.push(worker);
         }
         Ok(())
     }
@@ -256,7 +254,8 @@ impl RunningSubject {
 
     /// The processes that belong to it.
     pub fn roots(&self) -> Vec<u32> {
-        let programs = self.programs.iter().map(Program::pid);
+        let workers = self.workers.iter().map(|worker| &worker.program);
+        let programs = workers.chain(&self.programs).map(Program::pid);
         let cluster = self.cluster.iter().map(Cluster::pid);
         programs.chain(cluster).chain(self.ledger()).collect()
     }
@@ -401,33 +400,4 @@ pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     folders.map(|folder| folder.join(name)).find(|path| path.is_file())
-}
-
-/// A worker of `tests/bench/peers/js` on bare workerd.
-pub fn by_workerd(name: &str, port: u16, origins: &str) -> Result<Command> {
-    let mut command = Command::new(workerd()?);
-    command.current_dir(repository());
-    command.args(["serve", "tests/bench/peers/js/workerd.capnp", name]);
-    command.args(["--socket-addr", &format!("http=127.0.0.1:{port}")]);
-    command.env("ORIGINS", origins).env("LASTSEAT_EDGE_KEY", KEY);
-    Ok(command)
-}
-
-/// The same as `lastseat cluster` starts wrangler for the edge.
-fn by_wrangler(name: &str, port: u16, origins: &str, directory: &Path) -> Result<Command> {
-    let modules = repository().join("node_modules");
-    let secrets = directory.join("secrets.env");
-    std::fs::write(&secrets, format!("LASTSEAT_EDGE_KEY=\"{KEY}\"\n"))?;
-    let mut command = Command::new(modules.join(".bin/node"));
-    command.current_dir(repository());
-    command.arg(modules.join("wrangler/bin/wrangler.js")).arg("dev");
-    command.args(["--config", "tests/bench/peers/js/wrangler.toml", "--env", name]);
-    command.args(["--ip", "127.0.0.1", "--port", &port.to_string()]);
-    command.args(["--inspector-port", &free_port()?.to_string(), "--log-level", "error"]);
-    command.arg("--show-interactive-dev-session=false");
-    command.arg("--persist-to").arg(directory.join("state"));
-    command.args(["--var", &format!("ORIGINS:{origins}")]).arg("--env-file").arg(secrets);
-    command.env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
-    command.env("WRANGLER_SEND_METRICS", "false").env("CI", "1");
-    Ok(command)
 }
