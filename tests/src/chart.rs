@@ -1,5 +1,8 @@
 //! The charts of the reports: bars and lines as SVG in the look of the project's other pictures,
 //! readable in light and dark.
+//!
+//! Without plotters (0.3): its SVG has each colour as an attribute and no classes, so that a
+//! picture would be readable in one of the two; and it draws no labelled or stacked bars.
 
 use std::fmt::Write;
 
