@@ -3,8 +3,8 @@
 
 use super::Bench;
 use super::measure::Measure;
-use super::row::{BenchRound, BenchRow, Better, Draft};
-use super::service::Store;
+use super::row::{BenchRound, BenchRow};
+use super::system::{Store, find};
 use crate::cost::fill::Filling;
 use anyhow::{Context, Result, ensure};
 use lastseat_ledger::redis_keys;
@@ -14,7 +14,6 @@ use lastseat_node::telemetry::metrics::Counters;
 use redis::Client;
 use shared::domain::order::KeySource;
 use shared::{BuyerId, OrderId, Quantity, SaleId, UnixMillis};
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,9 +52,6 @@ struct Found {
 }
 
 /// The measure.
-///
-/// # Errors
-/// Redis or redis-benchmark cannot be run.
 pub(super) async fn engine(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let time = bench.options.run_time(Measure::M5);
     let mut found = [const { Vec::<Found>::new() }; BATCHES.len()];
@@ -75,14 +71,14 @@ pub(super) async fn engine(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     }
     let audit = format!("{} runs audited", rounds as usize * (2 * BATCHES.len() + 1));
     let draft = |row: &str, name: &str| {
-        Draft::new(Measure::M5, row, name, "orders/s", Better::Higher).audited(audit.as_str(), 0)
+        BenchRow::new(Measure::M5, row, name, "orders/s").audited(audit.as_str(), 0)
     };
     let mut rows = Vec::new();
     for (batch, found) in BATCHES.into_iter().zip(&found) {
         let name = format!("orders in batches of {batch}, against redis-benchmark");
         let mut row = draft(&format!("{batch}-r"), &name);
         if batch == GOAL_AT {
-            row = row.goal(0.85).limit(LIMIT_R);
+            row = row.goal(0.85, LIMIT_R);
         }
         let row = row.note(
             "One batch in flight for both, over TCP, append-only file synced \
@@ -93,14 +89,14 @@ pub(super) async fn engine(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let at = |size: u32| BATCHES.iter().position(|batch| *batch == size).map(|index| &found[index]);
     let (large, single) = (at(GOAL_AT).context("a size")?, at(1).context("a size")?);
     let name = format!("orders in batches of {GOAL_AT}, against one order a call");
-    let row = draft(&format!("{GOAL_AT}-1"), &name).goal(12.0).limit(LIMIT_CAP);
+    let row = draft(&format!("{GOAL_AT}-1"), &name).goal(12.0, LIMIT_CAP);
     let pairs = large.iter().zip(single);
     rows.push(row.rounds(pairs.map(|(large, single)| round(large.ours, single.ours)).collect()));
     let name = format!(
         "orders through a committer with {CALLERS} who wait, against redis-benchmark in batches \
          of {GOAL_AT}"
     );
-    let row = draft("committer-r", &name).goal(0.85).limit(LIMIT_COMMITTER);
+    let row = draft("committer-r", &name).goal(0.85, LIMIT_COMMITTER);
     let pairs = committer.iter().zip(large);
     rows.push(row.rounds(pairs.map(|(ours, r)| round(*ours, r.peer)).collect()));
     Ok(rows)
@@ -116,17 +112,17 @@ async fn ours(store: &Store, batch: u32, time: Duration) -> Result<(f64, u32)> {
     let begun = Instant::now();
     let mut batches = 0;
     while begun.elapsed() < time {
-        sale.add_by(batch, batch).await?;
+        sale.add(batch, batch).await?;
         batches += 1;
     }
     let took = begun.elapsed();
-    audit(&sale, u64::from(sale.orders())).await?;
-    Ok((f64::from(sale.orders()) / took.as_secs_f64(), batches))
+    audit(&sale, u64::from(sale.orders)).await?;
+    Ok((f64::from(sale.orders) / took.as_secs_f64(), batches))
 }
 
 /// Holds the ledger against the number of winners.
 async fn audit(sale: &Filling, winners: u64) -> Result<()> {
-    let audit = sale.ledger().audit(sale.sale()).await?;
+    let audit = sale.ledger.audit(&sale.sale).await?;
     let audit = audit.context("the sale is gone")?;
     ensure!(
         audit.confirmed == winners && audit.differences.is_empty(),
@@ -144,7 +140,9 @@ async fn peer(store: &Store, batch: u32, batches: u32) -> Result<f64> {
     let mut load = redis::cmd("SCRIPT");
     let hash: String = load.arg("LOAD").arg(&script.text).query_async(&mut connection).await?;
     let (_, port) = store.address.split_once(':').context("an address has a port")?;
-    let mut command = Command::new(program()?);
+    let mut command = Command::new(
+        find("redis-benchmark").context("redis-benchmark is missing. Run 'make setup'")?,
+    );
     command.args([
         "-p",
         port,
@@ -157,7 +155,7 @@ async fn peer(store: &Store, batch: u32, batches: u32) -> Result<f64> {
         "--csv",
         "EVALSHA",
     ]);
-    let names = redis_keys::of_sale(sale.sale());
+    let names = redis_keys::of_sale(&sale.sale);
     // Nothing has been heard of the sale's log.
     command.arg(hash).arg(names.len().to_string()).args(names);
     command.arg("0");
@@ -173,18 +171,10 @@ async fn peer(store: &Store, batch: u32, batches: u32) -> Result<f64> {
         String::from_utf8_lossy(&output.stderr)
     );
     let calls = calls_per_second(&said).with_context(|| format!("redis-benchmark said {said}"))?;
-    let snapshot = sale.ledger().snapshot(sale.sale()).await?;
+    let snapshot = sale.ledger.snapshot(&sale.sale).await?;
     let winners = u64::from(snapshot.context("the sale is gone")?.confirmed);
     audit(&sale, winners).await?;
     Ok(winners as f64 * calls / f64::from(batches))
-}
-
-fn program() -> Result<std::path::PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|directory: std::path::PathBuf| Path::new(&directory).join("redis-benchmark"))
-        .find(|path| path.is_file())
-        .context("redis-benchmark is missing. Run 'make setup'")
 }
 
 /// The second column of redis-benchmark's CSV; the first one is the whole command.
@@ -198,14 +188,14 @@ fn calls_per_second(csv: &str) -> Option<f64> {
 async fn through_committer(store: &Store, time: Duration) -> Result<f64> {
     let sale = Filling::begin(&store.url(), "committer", PLENTY, 0).await?;
     let node = NodeIdentity { id: 1, weight: 1 };
-    let sales = Sales::start(sale.ledger().clone(), node, Arc::<Counters>::default());
+    let sales = Sales::start(sale.ledger.clone(), node, Arc::<Counters>::default());
     // The first order opens the desk of the sale.
-    let mut winners = buy(&sales, sale.sale(), CALLERS, Instant::now() + FIRST).await?;
+    let mut winners = buy(&sales, &sale.sale, CALLERS, Instant::now() + FIRST).await?;
     let before = winners;
     let begun = Instant::now();
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
-        let (sales, id) = (sales.clone(), sale.sale().clone());
+        let (sales, id) = (sales.clone(), sale.sale.clone());
         callers.spawn(async move { buy(&sales, &id, caller, begun + time).await });
     }
     while let Some(bought) = callers.join_next().await {

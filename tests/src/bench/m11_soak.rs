@@ -3,24 +3,22 @@
 //! buyers are refused at the edge, some get a ticket.
 
 use super::Bench;
-use super::load::{CrowdLoad, Pace};
 use super::measure::Measure;
 use super::report::Slice;
-use super::row::{BenchRow, Better, Draft, median};
-use super::service::{Expect, Run};
-use super::stack::{RunningStack, ServiceStack};
+use super::row::{BenchRow, median};
+use super::run::{Expect, Run};
+use super::subject::Subject;
+use super::system::RunningSubject;
 use crate::harness::processes::{Held, descendants, held};
+use crate::load::{CrowdLoad, LoadTimes, Pace};
 use crate::rush::report::thousands;
 use anyhow::{Context, Result};
-use hdrhistogram::Histogram;
 use shared::limits::{ACKNOWLEDGED_SEGMENT_BYTES, RECENT_MAX};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 const LOAD: f64 = 0.7;
 const CONNECTIONS: u32 = 256;
-const SEED: u64 = 11;
-const PEAK_SEED: u64 = 12;
 /// Tickets that come back on sale with each restock.
 const RESTOCK: u64 = 100;
 /// Slices in which the run is looked at: the first tenth is left out, because caches and histories
@@ -44,36 +42,26 @@ const LIMIT_FILES: &str = "Connections between the tiers are opened when a burst
 type Look = BTreeMap<String, Held>;
 
 /// The measure.
-///
-/// # Errors
-/// The stack cannot be run.
 pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>)> {
     let time = bench.options.run_time(Measure::M11);
     bench.step(Measure::M11, "the peak of the stack");
-    let mut running = RunningStack::start(ServiceStack::Ours, RESTOCK, PEAK_SEED).await?;
-    let doors = running.doors()?;
-    let short = Duration::from_secs(5).min(time);
-    let mut load =
-        CrowdLoad::new(doors[0], running.ask(), CONNECTIONS, Pace::AsFastAsItGoes(short));
-    load.to.clone_from(&doors);
-    let peak = running
-        .run(&load.clone().warmed_up(bench.options.warm_up()), Expect::Anything, false)
-        .await?;
-    let rate = (peak.tally.rate() * LOAD).max(1.0) as u32;
-    let Some(peak) = bench.accept(Measure::M11, "the peak of the stack", peak) else {
+    let mut running = RunningSubject::start(Subject::Stack, RESTOCK).await?;
+    let short = Pace::AsFastAsItGoes(Duration::from_secs(5).min(time));
+    let load = running.load(CONNECTIONS, short, bench.options.warm_up());
+    let peak = running.run(&load, Expect::Anything).await?;
+    let rate = (peak.outcomes.rate() * LOAD).max(1.0) as u32;
+    if bench.accept(Measure::M11, "the peak of the stack", peak).is_none() {
         return Ok((Vec::new(), Vec::new()));
-    };
+    }
 
     bench.step(Measure::M11, &format!("{} s at {rate} requests/s", time.as_secs()));
-    running.goes_on(SEED, peak.tally.winners());
     let slice = time / SLICES;
-    load = CrowdLoad::new(doors[0], running.ask(), CONNECTIONS, Pace::Rate(rate, time));
-    load.to = doors;
-    load.slice = Some(slice);
+    let load = running.load(CONNECTIONS, Pace::Rate(rate, time), Duration::ZERO);
+    let load = CrowdLoad { slice: Some(slice), ..load };
     let mut looks = Vec::new();
     let begun = Instant::now();
     let found = {
-        let (load, running) = (&load, &running);
+        let running = &running;
         let beside = async {
             let mut second = tokio::time::interval(Duration::from_secs(1));
             for number in 1.. {
@@ -86,11 +74,11 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>
             anyhow::Ok(())
         };
         tokio::select! {
-            run = running.send(load) => run,
+            run = running.send(&load) => run,
             failed = beside => Err(failed.err().context("the restocks ended")?),
         }
     }?;
-    let found = running.judge(found, Expect::Anything, false).await?;
+    let found = running.judge(found, Expect::Anything).await?;
     let Some(run) = bench.accept(Measure::M11, "the soak", found) else {
         return Ok((Vec::new(), Vec::new()));
     };
@@ -110,8 +98,8 @@ fn lookup(roots: &[u32]) -> Look {
 
 /// p99 of each slice.
 fn slices(run: &Run, slice: Duration) -> Vec<Slice> {
-    let slices = run.tally.slices.iter().zip(1u32..);
-    let one = |(found, number): (&Histogram<u64>, u32)| Slice {
+    let slices = run.outcomes.tally.slices.iter().zip(1u32..);
+    let one = |(found, number): (&LoadTimes, u32)| Slice {
         seconds: (slice * number).as_secs_f64(),
         p99: found.value_at_quantile(0.99) as f64 / 1_000.0,
     };
@@ -124,27 +112,25 @@ fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<BenchRow> {
          every second, {} sold; {} answered.",
         time.as_secs(),
         LOAD * 100.0,
-        run.tally.granted,
-        run.tally.answers()
+        run.outcomes.tally.granted,
+        run.outcomes.tally.requests
     );
-    let draft = |word: &str, name: &str| {
-        Draft::new(Measure::M11, word, name, "times", Better::Lower)
-            .goal(DRIFT_MAX)
-            .note(note.as_str())
-            .audited("1 run audited, order by order", 0)
+    let row = |word: &str, name: &str, limit: &str, values: &[f64]| {
+        let row = BenchRow::new(Measure::M11, word, name, "times").goal(DRIFT_MAX, limit);
+        let row = row.note(note.as_str()).audited("1 run audited, order by order", 0);
+        drift(values).map(|drift| row.value(drift))
     };
-    let p99: Vec<f64> =
-        run.tally.slices.iter().map(|slice| slice.value_at_quantile(0.99) as f64).collect();
+    let p99: Vec<f64> = run
+        .outcomes
+        .tally
+        .slices
+        .iter()
+        .map(|slice| slice.value_at_quantile(0.99) as f64)
+        .collect();
     let mut rows = Vec::new();
-    if let Some(drift) = drift(&p99) {
-        rows.push(
-            draft("p99", "p99 of the last third over that of the first")
-                .limit(LIMIT_P99)
-                .value(drift),
-        );
-    }
+    rows.extend(row("p99", "p99 of the last third over that of the first", LIMIT_P99, &p99));
     for (program, name, why) in [
-        ("lastseat", "nodes", limit_nodes(looks, run.tally.granted)),
+        ("lastseat", "nodes", limit_nodes(looks, run.outcomes.tally.granted)),
         ("workerd", "edges", LIMIT_EDGES.into()),
     ] {
         let of = |what: fn(&Held) -> u64| -> Vec<f64> {
@@ -155,10 +141,8 @@ fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<BenchRow> {
             ("rss", "memory", of(|held| held.memory), why.as_str()),
             ("files", "open files", of(|held| held.files), LIMIT_FILES),
         ] {
-            if let Some(drift) = drift(&values) {
-                let name = format!("{what} of the {name}, the last third over the first");
-                rows.push(draft(&format!("{word}-{name}"), &name).limit(limit).value(drift));
-            }
+            let name_of = format!("{what} of the {name}, the last third over the first");
+            rows.extend(row(&format!("{word}-{name}"), &name_of, limit, &values));
         }
     }
     rows

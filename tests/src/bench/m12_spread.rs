@@ -3,7 +3,7 @@
 
 use super::Bench;
 use super::measure::Measure;
-use super::row::{BenchRound, BenchRow, Better, Draft};
+use super::row::{BenchRound, BenchRow};
 use crate::harness::{Cluster, Edge};
 use crate::rush::{self, Progress};
 use anyhow::Result;
@@ -12,9 +12,6 @@ const ORDERS: u32 = 1_000;
 const EXACT: [u64; 4] = [100, 200, 300, 400];
 
 /// The measure.
-///
-/// # Errors
-/// The cluster cannot be run.
 pub(super) async fn spread(bench: &mut Bench) -> Result<Vec<BenchRow>> {
     let mut rounds = Vec::new();
     for round in 1..=bench.options.rounds(Measure::M12) {
@@ -34,19 +31,11 @@ pub(super) async fn spread(bench: &mut Bench) -> Result<Vec<BenchRow>> {
         rounds.push(BenchRound { ours: Some(off as f64), peer: None });
     }
     let audit = format!("{} runs audited", rounds.len());
-    let draft = Draft::new(
-        Measure::M12,
-        "off",
-        "orders that went to another node than the \
-        weights say",
-        "orders",
-        Better::Lower,
-    )
-    .goal(0.0)
-    .note(
-        "1,000 orders at concurrency 100 over weights 1:2:3:4 through one isolate reach \
-            exactly 100, 200, 300 and 400.",
-    )
-    .audited(audit, 0);
-    Ok(vec![draft.rounds(rounds)])
+    let name = "orders that went to another node than the weights say";
+    let row = BenchRow::new(Measure::M12, "off", name, "orders").goal(0.0, "").audited(audit, 0);
+    let row = row.note(
+        "1,000 orders at concurrency 100 over weights 1:2:3:4 through one isolate reach exactly \
+         100, 200, 300 and 400.",
+    );
+    Ok(vec![row.rounds(rounds)])
 }

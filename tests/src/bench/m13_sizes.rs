@@ -2,7 +2,7 @@
 
 use super::Bench;
 use super::measure::Measure;
-use super::row::{BenchRound, BenchRow, Better, Draft};
+use super::row::{BenchRound, BenchRow};
 use crate::harness::paths::{repository, scratch};
 use crate::harness::upload::{dry_run, gzip_kib, start};
 use crate::harness::{Cluster, Edge, Setup};
@@ -11,12 +11,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The measure.
-///
-/// # Errors
-/// Something does not start.
 pub(super) async fn sizes(bench: &mut Bench) -> Result<Vec<BenchRow>> {
-    let draft =
-        |row: &str, name: &str, unit| Draft::new(Measure::M13, row, name, unit, Better::Lower);
+    let draft = |row: &str, name: &str, unit| BenchRow::new(Measure::M13, row, name, unit);
     let rounds = bench.options.rounds(Measure::M13);
     bench.step(Measure::M13, "the upload");
     let to = scratch()?;

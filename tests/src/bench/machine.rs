@@ -1,6 +1,6 @@
 //! On what it was measured: what a reader needs to repeat it.
 
-use super::stack::nginx_program;
+use super::system::nginx_program;
 use crate::harness::paths::{repository, workerd};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -24,7 +24,6 @@ pub struct Machine {
 
 impl Machine {
     /// This one.
-    #[must_use]
     pub fn this() -> Self {
         let kib: u64 = field("/proc/meminfo", "MemTotal")
             .and_then(|text| text.trim_end_matches(" kB").parse().ok())

@@ -1,20 +1,13 @@
 //! `make bench`: lastseat measured against other services on the same machine, in turn, each run
 //! audited.
 //!
-//! [`measure`] is the plan, one file beside it for each group of measures; [`load`] is the
-//! generator; [`service`] starts what is measured; [`row`] is what comes out, [`report`] the files
-//! that are written from it.
+//! [`measure`] is the plan, [`table`] the scenarios with their rows, and beside it one file for
+//! each measure that has steps of its own; [`system`] starts what is measured; [`row`] is what
+//! comes out, [`report`] the files that are written from it.
 
-pub mod chart;
-mod js;
-pub mod load;
-mod m01_edge;
-mod m03_one_origin;
 mod m05_engine;
-mod m06_rush;
 pub mod m08_latency;
-mod m09_processor;
-mod m10_growth;
+mod m10_history;
 mod m11_soak;
 mod m12_spread;
 mod m13_sizes;
@@ -22,13 +15,15 @@ pub mod machine;
 pub mod measure;
 pub mod options;
 pub mod page;
+pub mod pictures;
 mod progress;
 pub mod report;
 pub mod row;
-pub mod scenes;
-pub mod service;
-pub mod stack;
-mod turns;
+pub mod run;
+mod scenario;
+pub mod subject;
+pub mod system;
+mod table;
 
 pub use measure::Measure;
 pub use options::BenchOptions;
@@ -39,9 +34,10 @@ use m08_latency::Point;
 use progress::Progress;
 use report::{Failed, Slice};
 use row::BenchRow;
-use service::Service;
-use stack::nginx_program;
 use std::time::Instant;
+use subject::Peer;
+use system::{nginx_program, peer_program};
+use table::scenarios;
 
 /// A run of the bench.
 #[derive(Debug)]
@@ -73,28 +69,20 @@ impl Bench {
 
     /// Runs one measure, and those that are measured in the same runs.
     async fn measure(&mut self, measure: Measure) -> Result<Vec<BenchRow>> {
-        match measure {
-            Measure::M1 => m01_edge::refusals(self).await,
-            Measure::M2 => m01_edge::forwards(self).await,
-            Measure::M3 => m03_one_origin::orders(self).await,
-            Measure::M4 => m03_one_origin::refusals(self).await,
-            Measure::M5 => m05_engine::engine(self).await,
-            Measure::M6 | Measure::M7 => m06_rush::rush(self).await,
-            Measure::M8 => {
-                let (rows, points) = m08_latency::latency(self).await?;
-                self.points = points;
-                Ok(rows)
-            }
-            Measure::M9 => m09_processor::processor(self).await,
-            Measure::M10 => m10_growth::growth(self).await,
-            Measure::M11 => {
-                let (rows, slices) = m11_soak::soak(self).await?;
-                self.slices = slices;
-                Ok(rows)
-            }
-            Measure::M12 => m12_spread::spread(self).await,
-            Measure::M13 => m13_sizes::sizes(self).await,
+        let mut rows = Vec::new();
+        for scenario in scenarios(measure, self.options.quick) {
+            rows.extend(self.compare(&scenario).await?);
         }
+        match measure {
+            Measure::M5 => rows = m05_engine::engine(self).await?,
+            Measure::M8 => (rows, self.points) = m08_latency::latency(self).await?,
+            Measure::M10 => rows.extend(m10_history::history(self).await?),
+            Measure::M11 => (rows, self.slices) = m11_soak::soak(self).await?,
+            Measure::M12 => rows = m12_spread::spread(self).await?,
+            Measure::M13 => rows = m13_sizes::sizes(self).await?,
+            _ => {}
+        }
+        Ok(rows)
     }
 }
 
@@ -105,9 +93,8 @@ impl Bench {
 pub async fn run(options: &BenchOptions) -> Result<BenchReport> {
     let wanted = options.measures();
     if let Some(measure) = wanted.iter().find(|measure| measure.plan().peers) {
-        for peer in [Service::S0, Service::S1, Service::S2] {
-            let built = peer.program();
-            built.with_context(|| format!("{measure} cannot be run"))?;
+        for peer in [Peer::S0, Peer::S1, Peer::S2] {
+            peer_program(peer).with_context(|| format!("{measure} cannot be run"))?;
         }
         nginx_program()?;
     }
@@ -140,6 +127,7 @@ pub async fn run(options: &BenchOptions) -> Result<BenchReport> {
         report.soak.append(&mut bench.slices);
         // Whatever ends a later measure, this one is kept.
         report.write(&options.out)?;
+        page::write_page(&report, &options.out)?;
     }
     bench.progress.end();
     Ok(report)

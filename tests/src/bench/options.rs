@@ -43,14 +43,12 @@ pub struct BenchOptions {
 
 impl BenchOptions {
     /// The measures that are wanted, in their order.
-    #[must_use]
     pub fn measures(&self) -> Vec<Measure> {
         let wanted = |measure: &Measure| self.only.is_empty() || self.only.contains(measure);
-        Measure::ALL.into_iter().filter(wanted).collect()
+        Measure::all().filter(wanted).collect()
     }
 
     /// How long one timed run of `measure` is.
-    #[must_use]
     pub fn run_time(&self, measure: Measure) -> Duration {
         match self.seconds {
             Some(seconds) => Duration::from_secs(u64::from(seconds)),
@@ -62,7 +60,6 @@ impl BenchOptions {
     }
 
     /// How often each thing of `measure` is measured.
-    #[must_use]
     pub fn rounds(&self, measure: Measure) -> u32 {
         match self.rounds {
             Some(rounds) => rounds,
@@ -72,7 +69,6 @@ impl BenchOptions {
     }
 
     /// Time before a run in which its answers do not count.
-    #[must_use]
     pub const fn warm_up(&self) -> Duration {
         Duration::from_millis(if self.quick { 100 } else { 500 })
     }

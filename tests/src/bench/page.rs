@@ -1,11 +1,13 @@
 //! docs/evidence/BENCHMARKS.md.
 
-use super::chart::Picture;
 use super::measure::{LIMIT, Measure};
-use super::report::{BenchReport, number};
+use super::pictures::{self, Picture};
+use super::report::{BenchReport, number, write};
 use super::row::{BenchRow, Better};
 use crate::rush::report::thousands;
+use anyhow::Result;
 use std::fmt::Write;
+use std::path::Path;
 
 const INTRO: &str = "\
 # Benchmarks
@@ -30,7 +32,7 @@ signs what passes between its tiers.
 ";
 
 const GENERATOR: &str = "\
-The load comes from a generator of our own (`tests/src/bench/load`) on one thread: raw HTTP/1.1 \
+The load comes from a generator of our own (`tests/src/load`) on one thread: raw HTTP/1.1 \
 over connections that stay open, each answer
 read and checked. Its open loop sends at intended times and counts from them, whatever the \
 answers do, so what a server delays while
@@ -39,14 +41,21 @@ it stalls is in the latencies. It is the same for all. Compared once with wrk on
 busy machine): 17.8 microseconds of processor time a request, wrk 17.2, and the same rate.
 ";
 
-/// The page of `report`, beside its pictures.
-#[must_use]
-pub fn page(report: &BenchReport, pictures: &[Picture]) -> String {
+/// Writes the page of `report` and its pictures into `to`.
+pub fn write_page(report: &BenchReport, to: &Path) -> Result<()> {
+    let pictures = pictures::all(report);
+    for picture in &pictures {
+        write(&to.join(picture.file), &picture.svg)?;
+    }
+    write(&to.join("BENCHMARKS.md"), &page(report, &pictures))
+}
+
+fn page(report: &BenchReport, pictures: &[Picture]) -> String {
     let mut out = INTRO.to_owned();
     out += &made(report);
     out += "\n## At a glance\n\n";
     out += &glance(report);
-    for measure in Measure::ALL {
+    for measure in Measure::all() {
         let id = measure.to_string();
         let rows: Vec<&BenchRow> = report.measures.iter().filter(|row| row.id == id).collect();
         if rows.is_empty() {
@@ -76,7 +85,7 @@ fn made(report: &BenchReport) -> String {
     commits.dedup();
     let last = report.made.values().map(|made| made.at.as_str()).max();
     // What was measured in the runs of another took no time of its own.
-    let own = Measure::ALL.iter().filter(|measure| measure.runs() == **measure);
+    let own = Measure::all().filter(|measure| measure.runs() == *measure);
     let made = own.filter_map(|measure| report.made.get(&measure.to_string()));
     let seconds: f64 = made.map(|made| made.seconds).sum();
     let mut out = format!(
@@ -202,7 +211,7 @@ const fn met(row: &BenchRow) -> &'static str {
 
 /// The anchor of a measure's section, as GitHub makes it.
 fn anchor(id: &str) -> String {
-    let measure = Measure::ALL.into_iter().find(|measure| measure.to_string() == id);
+    let measure = Measure::all().find(|measure| measure.to_string() == id);
     let title = measure.map_or(String::new(), |measure| format!("{id}: {}", measure.plan().title));
     let kept = title
         .to_lowercase()
@@ -219,15 +228,14 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::row::{BenchRound, Draft};
+    use crate::bench::row::{BenchRound, BenchRow};
 
     fn report() -> BenchReport {
         let round = |ours, peer| BenchRound { ours: Some(ours), peer: Some(peer) };
-        let orders =
-            Draft::new(Measure::M3, "64-s2", "orders, against S2", "orders/s", Better::Higher);
-        let orders = orders.goal(3.0).limit("The disk.").rounds(vec![round(30_000.0, 13_500.0)]);
-        let rush = Draft::new(Measure::M6, "s0", "rush, against S0", "s", Better::Lower);
-        let rush = rush.goal(4.0).audited("4 runs audited", 1);
+        let orders = BenchRow::new(Measure::M3, "64-s2", "orders, against S2", "orders/s");
+        let orders = orders.goal(3.0, "The disk.").rounds(vec![round(30_000.0, 13_500.0)]);
+        let rush = BenchRow::new(Measure::M6, "s0", "rush, against S0", "s");
+        let rush = rush.goal(4.0, "").audited("4 runs audited", 1);
         let rush = rush.rounds(vec![round(10.0, 50.0), round(10.0, 60.0)]);
         BenchReport { measures: vec![orders, rush], ..BenchReport::default() }
     }

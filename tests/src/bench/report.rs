@@ -1,11 +1,9 @@
 //! The report: JSON for programs, a table for people, and the page that is kept in the repository.
 
-use super::chart;
 use super::m08_latency::Point;
 use super::machine::Machine;
 use super::measure::Measure;
 use super::options::BenchOptions;
-use super::page;
 use super::row::BenchRow;
 use crate::harness::paths::commit;
 use crate::rush::report::thousands;
@@ -16,7 +14,7 @@ use shared::UnixMillis;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// All that was measured.
@@ -75,7 +73,6 @@ pub struct Failed {
 
 impl Failed {
     /// A measure that could not be run.
-    #[must_use]
     pub fn could_not_run(measure: Measure, error: &anyhow::Error) -> Self {
         Self {
             id: measure.to_string(),
@@ -89,7 +86,6 @@ impl Failed {
 impl BenchReport {
     /// The report that lies in `from`, to which a run of some measures adds; an empty one if there
     /// is none.
-    #[must_use]
     pub fn before(from: &Path) -> Self {
         let text = fs::read_to_string(from.join("report.json")).unwrap_or_default();
         let before: Self = serde_json::from_str(&text).unwrap_or_default();
@@ -128,51 +124,28 @@ impl BenchReport {
             self.measures.push(row);
         }
         let place =
-            |row: &BenchRow| Measure::ALL.iter().position(|measure| measure.to_string() == row.id);
+            |row: &BenchRow| Measure::all().position(|measure| measure.to_string() == row.id);
         self.measures.sort_by_key(place);
     }
 
     /// Whether every measure is in it, measured in full: then it is worth a page.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         let made = |measure: &Measure| self.made.get(&measure.to_string());
-        Measure::ALL.iter().all(|measure| made(measure).is_some_and(|made| !made.quick))
+        Measure::all().all(|measure| made(&measure).is_some_and(|made| !made.quick))
     }
 
     /// As JSON.
-    ///
-    /// # Errors
-    /// Never: all keys are strings.
     pub fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
-    /// Writes report.json, BENCHMARKS.md and the pictures into `to`.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn write(&self, to: &Path) -> Result<PathBuf> {
+    /// Writes report.json into `to`.
+    pub fn write(&self, to: &Path) -> Result<()> {
         fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
-        let path = to.join("report.json");
-        write(&path, &(self.to_json()? + "\n"))?;
-        self.write_page(to)?;
-        Ok(path)
-    }
-
-    /// Writes the page and its pictures into `to`.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn write_page(&self, to: &Path) -> Result<()> {
-        let pictures = chart::all(self);
-        for picture in &pictures {
-            write(&to.join(picture.file), &picture.svg)?;
-        }
-        write(&to.join("BENCHMARKS.md"), &page::page(self, &pictures))
+        write(&to.join("report.json"), &(self.to_json()? + "\n"))
     }
 
     /// The exit code: see the options.
-    #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.failed.iter().map(|failed| failed.could_run).min() {
             None => 0,
@@ -188,12 +161,12 @@ fn now() -> String {
     Rfc3339(UnixMillis(since.as_secs() * 1_000)).to_string().replace(".000Z", "Z")
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
+/// Writes `text` to `path`.
+pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A value as people read it: three digits that matter.
-#[must_use]
 pub fn number(value: Option<f64>) -> String {
     match value {
         None => "–".to_owned(),
@@ -232,19 +205,22 @@ impl fmt::Display for BenchReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::row::{BenchRound, Better, Draft};
+    use crate::bench::row::{BenchRound, BenchRow};
     use clap::Parser;
     use serde_json::Value;
 
     fn report(measure: Measure) -> BenchReport {
         let round = BenchRound { ours: Some(30.0), peer: Some(10.0) };
-        let row = Draft::new(measure, "x", "orders", "orders/s", Better::Higher)
-            .goal(12.0)
-            .limit("why")
-            .rounds(vec![round]);
+        let row =
+            BenchRow::new(measure, "x", "orders", "orders/s").goal(12.0, "why").rounds(vec![round]);
         let mut report = BenchReport::default();
         let options = BenchOptions::parse_from(["bench"]);
-        report.take(vec![row], &Measure::ALL, Duration::from_secs(1), &options);
+        report.take(
+            vec![row],
+            &Measure::all().collect::<Vec<_>>(),
+            Duration::from_secs(1),
+            &options,
+        );
         report
     }
 

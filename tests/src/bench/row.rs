@@ -62,122 +62,85 @@ pub struct BenchRow {
     pub limit: Option<String>,
 }
 
-/// A row before its rounds are known.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    measure: Measure,
-    row: String,
-    name: String,
-    unit: &'static str,
-    better: Better,
-    goal: Option<f64>,
-    note: String,
-    limit: Option<String>,
-    audit: String,
-    oversold: u64,
-}
-
-impl Draft {
-    /// A row `row` of `measure`, called `name`, whose values have this unit and are better this
-    /// way.
-    #[must_use]
-    pub fn new(
-        measure: Measure,
-        row: &str,
-        name: &str,
-        unit: &'static str,
-        better: Better,
-    ) -> Self {
+impl BenchRow {
+    /// A row `row` of `measure`, called `name`, whose values have this unit, before its rounds are
+    /// known.
+    pub fn new(measure: Measure, row: &str, name: &str, unit: &str) -> Self {
         Self {
-            measure,
+            id: measure.to_string(),
             row: row.to_owned(),
             name: name.to_owned(),
-            unit,
-            better,
+            unit: unit.to_owned(),
+            ours: None,
+            peer: None,
+            ratio: None,
+            ratio_range: None,
             goal: None,
-            note: String::new(),
-            limit: None,
+            better: Better::of(unit),
+            met: None,
+            rounds: Vec::new(),
             audit: "nothing is sold here".to_owned(),
             oversold: 0,
+            note: String::new(),
+            limit: None,
         }
     }
 
-    /// With a goal.
-    #[must_use]
-    pub const fn goal(mut self, goal: f64) -> Self {
-        self.goal = Some(goal);
+    /// With a goal, and what stands in the way of it, told when it is missed.
+    pub fn goal(mut self, goal: f64, limit: impl Into<String>) -> Self {
+        (self.goal, self.limit) = (Some(goal), Some(limit.into()).filter(|why| !why.is_empty()));
         self
     }
 
     /// With a sentence on how it was measured.
-    #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.note = note.into();
         self
     }
 
-    /// With what stands in the way of the goal, told when it is missed.
-    #[must_use]
-    pub fn limit(mut self, limit: impl Into<String>) -> Self {
-        self.limit = Some(limit.into());
-        self
-    }
-
     /// With what the audits said.
-    #[must_use]
     pub fn audited(mut self, audit: impl Into<String>, oversold: u64) -> Self {
         (self.audit, self.oversold) = (audit.into(), oversold);
         self
     }
 
-    /// The row of these rounds. A round counts for the ratio when it has both values.
-    #[must_use]
-    pub fn rounds(self, rounds: Vec<BenchRound>) -> BenchRow {
+    /// With these rounds. A round counts for the ratio when it has both values.
+    pub fn rounds(mut self, rounds: Vec<BenchRound>) -> Self {
         let values = |of: fn(&BenchRound) -> Option<f64>| rounds.iter().filter_map(of).collect();
-        let (ours, peer) = (median(values(|r| r.ours)), median(values(|r| r.peer)));
-        let ratios: Vec<f64> =
-            rounds.iter().filter_map(|round| self.better.ratio(round.ours?, round.peer?)).collect();
-        let range = ratios.iter().copied().reduce(f64::min);
-        let range = range.zip(ratios.iter().copied().reduce(f64::max));
-        let ratio = median(ratios);
-        let met = match (self.goal, ratio, ours) {
+        (self.ours, self.peer) = (median(values(|r| r.ours)), median(values(|r| r.peer)));
+        let better = self.better;
+        let ratio = |round: &BenchRound| better.ratio(round.ours?, round.peer?);
+        let ratios: Vec<f64> = rounds.iter().filter_map(ratio).collect();
+        let least = ratios.iter().copied().reduce(f64::min);
+        let range = least.zip(ratios.iter().copied().reduce(f64::max));
+        self.ratio_range = range.map(|(least, most)| [least, most]);
+        self.ratio = median(ratios);
+        self.met = match (self.goal, self.ratio, self.ours) {
             (Some(goal), Some(ratio), _) => Some(ratio >= goal),
-            (Some(goal), None, Some(ours)) => Some(match self.better {
+            (Some(goal), None, Some(ours)) => Some(match better {
                 Better::Higher => ours >= goal,
                 Better::Lower => ours <= goal,
             }),
             _ => None,
         };
-        BenchRow {
-            id: self.measure.to_string(),
-            row: self.row,
-            name: self.name,
-            unit: self.unit.to_owned(),
-            ours,
-            peer,
-            ratio,
-            ratio_range: range.map(|(least, most)| [least, most]),
-            goal: self.goal,
-            better: self.better,
-            met,
-            rounds,
-            audit: self.audit,
-            oversold: self.oversold,
-            note: self.note,
-            limit: self.limit.filter(|_| met == Some(false)),
-        }
+        self.limit = self.limit.filter(|_| self.met == Some(false));
+        self.rounds = rounds;
+        self
     }
 
-    /// The row of a value that is measured once or counted, without a peer.
-    #[must_use]
-    pub fn value(self, ours: f64) -> BenchRow {
+    /// With a value that is measured once or counted, without a peer.
+    pub fn value(self, ours: f64) -> Self {
         self.rounds(vec![BenchRound { ours: Some(ours), peer: None }])
     }
 }
 
 impl Better {
+    /// More a second is better; of time, drift and requests less is.
+    fn of(unit: &str) -> Self {
+        if unit.ends_with("/s") { Self::Higher } else { Self::Lower }
+    }
+
     /// How many times better `ours` is than `peer`.
-    #[must_use]
     pub fn ratio(self, ours: f64, peer: f64) -> Option<f64> {
         let (over, under) = match self {
             Self::Higher => (ours, peer),
@@ -188,7 +151,6 @@ impl Better {
 }
 
 /// The middle value, or the mean of the two in the middle.
-#[must_use]
 pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -208,13 +170,13 @@ mod tests {
         pairs.iter().map(round).collect()
     }
 
-    fn draft(better: Better) -> Draft {
-        Draft::new(Measure::M3, "x", "x", "orders/s", better)
+    fn draft(unit: &str) -> BenchRow {
+        BenchRow::new(Measure::M3, "x", "x", unit)
     }
 
     #[test]
     fn a_ratio_is_the_median_of_what_each_round_found_and_not_of_medians() {
-        let row = draft(Better::Higher).goal(2.0).rounds(rounds(&[
+        let row = draft("orders/s").goal(2.0, "").rounds(rounds(&[
             (30.0, 10.0),
             (20.0, 10.0),
             (90.0, 10.0),
@@ -225,12 +187,12 @@ mod tests {
 
     #[test]
     fn where_less_is_better_the_ratio_is_turned_round() {
-        let row = draft(Better::Lower).goal(2.0).limit("why").rounds(rounds(&[(10.0, 15.0)]));
+        let row = draft("us").goal(2.0, "why").rounds(rounds(&[(10.0, 15.0)]));
         assert_eq!(
             (row.ratio, row.met, row.limit.as_deref()),
             (Some(1.5), Some(false), Some("why"))
         );
-        let met = draft(Better::Lower).goal(1.2).limit("why").value(1.1);
+        let met = draft("us").goal(1.2, "why").value(1.1);
         assert_eq!((met.ratio, met.met, met.limit), (None, Some(true), None));
     }
 
@@ -238,9 +200,9 @@ mod tests {
     fn a_round_without_both_values_is_no_ratio() {
         let mut half = rounds(&[(10.0, 10.0)]);
         half.push(BenchRound { ours: Some(50.0), peer: None });
-        let row = draft(Better::Higher).goal(1.0).rounds(half);
+        let row = draft("orders/s").goal(1.0, "").rounds(half);
         assert_eq!(row.ratio, Some(1.0));
-        let none = draft(Better::Higher).goal(1.0).rounds(Vec::new());
+        let none = draft("orders/s").goal(1.0, "").rounds(Vec::new());
         assert_eq!((none.ours, none.ratio, none.met), (None, None, None));
         assert_eq!(Better::Higher.ratio(1.0, 0.0), None);
     }

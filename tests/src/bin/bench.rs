@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Parser;
+use lastseat_tests::bench::page::write_page;
 use lastseat_tests::bench::{BenchOptions, BenchReport, Measure, run};
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let options = BenchOptions::parse();
     if options.list {
-        for measure in Measure::ALL {
+        for measure in Measure::all() {
             let plan = measure.plan();
             println!("{measure:4} {:4} s  {}", plan.budget, plan.title);
         }
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
 fn bench(options: &BenchOptions) -> Result<BenchReport> {
     let report = until_ended(run(options))?;
     if report.is_whole() {
-        report.write_page(&repository().join("docs/evidence"))?;
+        write_page(&report, &repository().join("docs/evidence"))?;
     }
     if options.json {
         println!("{}", report.to_json()?);

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, value_parser};
-use lastseat_tests::cost::{measure, report::HEADING};
+use lastseat_tests::cost::{HEADING, measure};
 
 /// Fills sales of growing sizes, each on a Redis of its own (without append-only file), and prints
 /// the bytes and the CPU time that an order costs there.

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Parser;
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
+use lastseat_tests::rush::picture::write;
 use lastseat_tests::rush::{LoadOptions, LoadReport, Progress, run};
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
 
 fn rush(options: &LoadOptions) -> Result<LoadReport> {
     let report = until_ended(run(options, Progress::new(options.buyers)))?;
-    let path = report.write(&repository())?;
+    let path = write(&report, &repository())?;
     if options.json {
         println!("{}", report.to_json()?);
     } else {

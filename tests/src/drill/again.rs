@@ -1,14 +1,9 @@
 //! Winners ask once more under their own keys, at another edge: one key, one outcome.
 
-use crate::harness::HttpClient;
-use crate::rush::buyers::Buyers;
-use crate::rush::order::{CrowdOrders, LastReply, REPEAT_AFTER_MS, observed};
-use crate::rush::tally::{LoadTally, OrderOutcome};
+use crate::load::{Buyers, LastReply, LoadConnection, LoadRequest, LoadTally, OrderOutcome};
 use anyhow::Result;
 use shared::{Order, OrderId};
 use std::collections::HashMap;
-use std::time::Duration;
-use tokio::time::sleep;
 
 /// Winners that ask again. An edge that has latched a sale lets four unknown keys a second through.
 const ASKED: usize = 6;
@@ -23,7 +18,7 @@ pub(super) async fn winners(
     tally: &LoadTally,
     ledger: &HashMap<OrderId, Order>,
 ) -> Result<Vec<String>> {
-    let orders = CrowdOrders::new(buyers, sale)?;
+    let orders = LoadRequest::orders(sale, buyers);
     let in_ledger = |number: u32| {
         let id = OrderId::parse(&buyers.key(number));
         id.is_ok_and(|id| ledger.contains_key(&id))
@@ -36,22 +31,8 @@ pub(super) async fn winners(
     let mut changed = Vec::new();
     let step = winners.len().div_ceil(ASKED).max(1);
     for (number, edge) in winners.iter().step_by(step).zip(edges.iter().cycle().skip(1)) {
-        let mut client = HttpClient::new(edge)?;
-        let mut last = None;
-        for _ in 0..TIMES {
-            let answer = client.send(orders.request(*number, true)).await;
-            match observed(&answer, || buyers.key(*number)) {
-                LastReply::Later { wait_ms, .. } => {
-                    sleep(Duration::from_millis(wait_ms.into())).await;
-                }
-                LastReply::Lost(_) => sleep(Duration::from_millis(REPEAT_AFTER_MS.into())).await,
-                settled => {
-                    last = Some(settled);
-                    break;
-                }
-            }
-        }
-        if last != Some(LastReply::Granted) {
+        let last = LoadConnection::to(edge)?.settle(&orders, *number, TIMES).await;
+        if last != LastReply::Granted {
             let key = buyers.key(*number);
             changed.push(format!("{key} had a yes and, asked again, hears {last:?}"));
         }

@@ -4,14 +4,12 @@
 use super::memory::Memory;
 use super::scene::{Record, Scene};
 use super::script::ms;
-use crate::bench::load::{BenchAsk, BenchTally, CrowdLoad, Pace, send};
-use crate::bench::service::address_of;
-use crate::harness::{Cluster, Edge, HttpClient, Setup};
-use crate::rush::buyers::Buyers;
-use crate::rush::order::{CrowdOrders, LastReply, observed};
+use crate::harness::{Cluster, Edge, Setup};
+use crate::load::{
+    Buyers, CrowdLoad, CrowdOutcomes, LastReply, LoadConnection, LoadRequest, LoadTally, LoadTimes,
+    OrderOutcome, Pace, send, verdict,
+};
 use crate::rush::report::thousands;
-use crate::rush::tally::OrderOutcome;
-use crate::rush::verdict;
 use anyhow::{Context, Result, bail};
 use lastseat_cluster::state_file::ClusterState;
 use shared::limits::{BATCH_MAX, EDGE_DEADLINE_MS, EDGE_UNDER_WAY_MAX, QUEUE_MAX};
@@ -47,7 +45,7 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
     let hall = Hall { cluster: &cluster, seed: scene.seed };
     let closed = Pace::AsFastAsItGoes(if long { 2 * short } else { short });
     let sustained = hall.sell("sustained", SUSTAINED_BY, closed, None).await?;
-    let rate = sustained.granted as f64 / sustained.took.as_secs_f64().max(0.1);
+    let rate = sustained.granted_rate();
     let normal_pace = Pace::Rate((rate * NORMAL) as u32, short);
     let normal = hall.sell("normal", SUSTAINED_BY, normal_pace, None).await?;
 
@@ -76,45 +74,52 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
         thousands(rate as u64)
     ));
     judge(&mut scene.record.borrow_mut(), [&sustained, &normal, &flood, &after], time);
-    memory.judge(&mut scene.record.borrow_mut(), flood.granted);
+    memory.judge(&mut scene.record.borrow_mut(), flood.tally.granted);
     let sales =
         [("sustained", &sustained), ("normal", &normal), ("flood", &flood), ("after", &after)];
     for (sale, tally) in sales {
-        let broken = hall.judge(sale, tally).await?;
+        let broken = hall.judge(sale, &tally.tally).await?;
         scene.record.borrow_mut().violations.extend(broken);
     }
     cluster.stop()
 }
 
 /// Holds a flood that lasted for `time` against what came before and after it.
-fn judge(record: &mut Record, [sustained, normal, flood, after]: [&BenchTally; 4], time: Duration) {
-    answers(record, flood, time);
-    latency(record, normal, flood);
-    recovery(record, normal, after, flood.took.saturating_sub(time));
-    for tally in [sustained, normal, after] {
-        record.demand(tally.errors == 0, || {
-            let (errors, samples) = (tally.errors, &tally.samples);
-            format!("outside of the flood {errors} answers were lost: {samples:?}")
+fn judge(
+    record: &mut Record,
+    [sustained, normal, flood, after]: [&CrowdOutcomes; 4],
+    time: Duration,
+) {
+    answers(record, &flood.tally, time);
+    latency(record, &normal.tally, flood);
+    recovery(record, &normal.tally, &after.tally, flood.took.saturating_sub(time));
+    for CrowdOutcomes { tally, .. } in [sustained, normal, after] {
+        let broken = tally.broken();
+        record.demand(broken == 0, || {
+            let (samples, lost) = (&tally.samples, &tally.lost_because);
+            format!("outside of the flood {broken} answers were lost: {samples:?} {lost:?}")
         });
     }
 }
 
 /// What was answered, and that all of it was true.
-fn answers(record: &mut Record, flood: &BenchTally, time: Duration) {
+fn answers(record: &mut Record, flood: &LoadTally, time: Duration) {
     let offered = flood.outcomes.len() as u64;
-    record.came(offered, flood.granted, flood.later - flood.busy, flood.latency.max());
+    let others = flood.other_retries - flood.not_sent;
+    record.came(offered, flood.granted, others, flood.latency_us.max());
     record.measure("granted a second", format!("{:.0}", flood.granted as f64 / time.as_secs_f64()));
-    record.measure("told busy", thousands(flood.busy));
+    record.measure("told busy", thousands(flood.busy_retries));
     record.measure("found no connection free", thousands(flood.unsent));
-    let others = flood.later - flood.busy;
     record.measure("503", others);
     record.measure("answers lost or 504, asked again", flood.unknown.len());
-    record.demand(flood.refused == 0, || {
-        format!("{} buyers heard \"sold out\" while tickets were free", flood.refused)
+    let refused = flood.refused_final;
+    record.demand(refused == 0, || {
+        format!("{refused} buyers heard \"sold out\" while tickets were free")
     });
-    let faults = others + flood.errors;
+    let faults = others + flood.broken();
     record.demand(faults == 0, || {
-        format!("{faults} answers were faults and not \"busy\": {:?}", flood.samples)
+        let (samples, lost) = (&flood.samples, &flood.lost_because);
+        format!("{faults} answers were faults and not \"busy\": {samples:?} {lost:?}")
     });
     record.demand(flood.granted > 0, || "nothing was sold in the flood".to_owned());
 }
@@ -123,14 +128,12 @@ fn answers(record: &mut Record, flood: &BenchTally, time: Duration) {
 /// by Little's law the mean is their number over the rate of answers. One of a hundred may take
 /// four times the mean, as long as nobody is passed over, and wait for the batches that a full
 /// queue of a node holds; never longer than an edge's own deadline.
-fn latency(record: &mut Record, normal: &BenchTally, flood: &BenchTally) {
-    let at = |histogram: &hdrhistogram::Histogram<u64>, q| {
-        Duration::from_micros(histogram.value_at_quantile(q))
-    };
-    let (p50, p99) = (at(&flood.granted_latency, 0.5), at(&flood.granted_latency, 0.99));
-    let (quiet, quiet99) = (at(&normal.granted_latency, 0.5), at(&normal.granted_latency, 0.99));
-    let sent = flood.answers() as f64;
-    let mean = f64::from(CONNECTIONS) / (sent / flood.took.as_secs_f64().max(0.1));
+fn latency(record: &mut Record, normal: &LoadTally, flood: &CrowdOutcomes) {
+    let at = |histogram: &LoadTimes, q| Duration::from_micros(histogram.value_at_quantile(q));
+    let granted = &flood.tally.granted_us;
+    let (p50, p99) = (at(granted, 0.5), at(granted, 0.99));
+    let (quiet, quiet99) = (at(&normal.granted_us, 0.5), at(&normal.granted_us, 0.99));
+    let mean = f64::from(CONNECTIONS) / flood.rate();
     let batches = (QUEUE_MAX / BATCH_MAX) as u32;
     let bound = GOES_AWAY + Duration::from_secs_f64(4.0 * mean) + batches * quiet99;
     let bound = bound.min(Duration::from_millis(EDGE_DEADLINE_MS));
@@ -145,13 +148,12 @@ fn latency(record: &mut Record, normal: &BenchTally, flood: &BenchTally) {
     });
 }
 
-fn recovery(record: &mut Record, normal: &BenchTally, after: &BenchTally, late: Duration) {
-    let usual = normal.at(0.99) * NORMAL_TIMES;
+fn recovery(record: &mut Record, normal: &LoadTally, after: &LoadTally, late: Duration) {
+    let usual = normal.latency_us.value_at_quantile(0.99) as f64 * NORMAL_TIMES;
     let usual = Duration::from_micros(usual as u64).max(QUICK);
-    let p99 =
-        |slice: &hdrhistogram::Histogram<u64>| Duration::from_micros(slice.value_at_quantile(0.99));
+    let p99 = |slice: &LoadTimes| Duration::from_micros(slice.value_at_quantile(0.99));
     // Two in a row: one may be luck. A slow one later has another reason than the flood.
-    let usual_again = |two: &[hdrhistogram::Histogram<u64>]| two.iter().all(|s| p99(s) <= usual);
+    let usual_again = |two: &[LoadTimes]| two.iter().all(|s| p99(s) <= usual);
     let found = after.slices.windows(2).position(usual_again);
     let slices = found.unwrap_or(after.slices.len()) as u32;
     let recovered = late + slices * SLICE;
@@ -174,31 +176,26 @@ impl Hall<'_> {
         sale: &str,
         connections: u32,
         pace: Pace,
-        patience: Option<Duration>,
-    ) -> Result<BenchTally> {
+        goes_away: Option<Duration>,
+    ) -> Result<CrowdOutcomes> {
         self.cluster.create_sale(sale, PLENTY).await?;
-        let mut to = Vec::new();
-        for url in &self.cluster.edges {
-            to.push(address_of(url)?);
-        }
-        let door = *to.first().context("an edge")?;
+        let orders = LoadRequest::orders(sale, Buyers::new(self.seed));
         let load = CrowdLoad {
-            to,
-            patience,
+            goes_away,
             slice: Some(SLICE),
             // Before that an edge does not know how much it may ask.
             warm_up: match pace {
                 Pace::AsFastAsItGoes(_) => WARM_UP,
                 _ => Duration::ZERO,
             },
-            ..CrowdLoad::new(door, BenchAsk::orders(sale, self.seed), connections, pace)
+            ..CrowdLoad::new(&self.cluster.edges, orders, connections, pace)
         };
-        send(&load).await
+        send(&load, |_| {}).await
     }
 
     /// A sentence for each way in which the ledger differs from what buyers heard. Who heard
     /// nothing asks again.
-    async fn judge(&self, sale: &str, tally: &BenchTally) -> Result<Vec<String>> {
+    async fn judge(&self, sale: &str, tally: &LoadTally) -> Result<Vec<String>> {
         let buyers = Buyers::new(self.seed);
         let mut outcomes = tally.outcomes.clone();
         for number in &tally.unknown {
@@ -226,20 +223,13 @@ impl Hall<'_> {
 
     async fn ask_again(&self, sale: &str, number: u32) -> Result<bool> {
         let buyers = Buyers::new(self.seed);
-        let orders = CrowdOrders::new(buyers, sale)?;
-        let mut client = HttpClient::new(self.cluster.edges.first().context("an edge")?)?;
-        for _ in 0..TIMES_ASKED {
-            let answer = client.send(orders.request(number, true)).await;
-            match observed(&answer, || buyers.key(number)) {
-                LastReply::Granted => return Ok(true),
-                LastReply::Refused => return Ok(false),
-                LastReply::Later { wait_ms, .. } => {
-                    sleep(Duration::from_millis(wait_ms.into())).await
-                }
-                LastReply::Lost(_) => sleep(LOOK).await,
-                LastReply::Wrong(what) => bail!("asked again: {what}"),
-            }
+        let orders = LoadRequest::orders(sale, buyers);
+        let edge = self.cluster.edges.first().context("an edge")?;
+        let last = LoadConnection::to(edge)?.settle(&orders, number, TIMES_ASKED).await;
+        match last {
+            LastReply::Granted => Ok(true),
+            LastReply::Refused => Ok(false),
+            last => bail!("the outcome of {} stays unknown: {last:?}", buyers.key(number)),
         }
-        bail!("the outcome of {} stays unknown", buyers.key(number))
     }
 }

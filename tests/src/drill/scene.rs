@@ -5,11 +5,10 @@ use super::options::{FaultTestOptions, Name};
 use super::report::CheckOutcome;
 use super::script::Script;
 use crate::harness::{Cluster, Edge, Setup};
-use crate::rush::buyers::Buyers;
-use crate::rush::crowd::{self, CrowdOutcomes, CrowdPlan};
-use crate::rush::stage::LoadStage;
-use crate::rush::tally::{self, LoadTally, Percentiles};
-use crate::rush::verdict;
+use crate::load::{
+    Buyers, CrowdLoad, CrowdOutcomes, LoadRequest, LoadStage, LoadTally, OrderOutcome, Pace,
+    Percentiles, send, verdict,
+};
 use anyhow::{Context, Result};
 use shared::OrderId;
 use shared::limits::EDGE_ATTEMPT_MS;
@@ -176,14 +175,11 @@ impl Scene {
     ) -> Result<CrowdOutcomes> {
         cluster.create_sale(SALE, u64::from(load.tickets)).await?;
         let stage = Rc::<LoadStage>::default();
-        let plan = CrowdPlan {
-            urls: cluster.edges.clone(),
-            sale: SALE.to_owned(),
-            buyers: load.buyers(),
-            connections: CONNECTIONS,
-            seed: self.seed,
-            rate: Some(load.rate),
-            stage: Rc::clone(&stage),
+        let orders = LoadRequest::orders(SALE, Buyers::new(self.seed));
+        let pace = Pace::Buyers { count: load.buyers(), a_second: Some(load.rate) };
+        let plan = CrowdLoad {
+            stage: Some(Rc::clone(&stage)),
+            ..CrowdLoad::new(&cluster.edges, orders, CONNECTIONS, pace)
         };
         let told = Script {
             data_dir: cluster.data_dir().to_owned(),
@@ -194,8 +190,7 @@ impl Scene {
             chance: RefCell::new(fastrand::Rng::with_seed(self.seed)),
             record: Rc::clone(&self.record),
         };
-        let (outcomes, scripted) =
-            tokio::join!(crowd::send(plan, |_| {}), async { script(&told).await });
+        let (outcomes, scripted) = tokio::join!(send(&plan, |_| {}), async { script(&told).await });
         let outcomes = outcomes?;
         scripted?;
         self.judge(cluster, load, &outcomes).await?;
@@ -216,8 +211,8 @@ impl Scene {
                 let absent = OrderId::parse(&key).is_ok_and(|id| !orders.contains_key(&id));
                 absent && record.excused.contains(&key)
             };
-            if *outcome == tally::OrderOutcome::Granted && lost(buyers.key(number)) {
-                *outcome = tally::OrderOutcome::Open;
+            if *outcome == OrderOutcome::Granted && lost(buyers.key(number)) {
+                *outcome = OrderOutcome::Open;
                 record.missing += 1;
             }
         }

@@ -3,7 +3,7 @@
 use super::scene::{Record, SALE};
 use crate::harness::system::SystemNode;
 use crate::harness::{HttpClient, System, redis, stat_log};
-use crate::rush::stage::LoadStage;
+use crate::load::LoadStage;
 use anyhow::{Context, Result, bail};
 use lastseat_cluster::state_file::{ClusterState, EdgeEntry};
 use lastseat_node::ready_line::NodeEntry;

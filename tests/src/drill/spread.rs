@@ -3,12 +3,10 @@
 use super::scene::{SALE, Scene};
 use super::script::ms;
 use crate::harness::{Cluster, stat_log};
-use crate::rush::crowd::{self, CrowdPlan};
-use crate::rush::stage::LoadStage;
+use crate::load::{Buyers, CrowdLoad, LoadRequest, Pace, send};
 use anyhow::{Context, Result};
 use shared::limits::STALL_MS;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 const ORDERS: u32 = 1_000;
@@ -40,16 +38,10 @@ async fn try_once(scene: &mut Scene) -> Result<Duration> {
     let mut seed = scene.seed;
     for url in &cluster.edges {
         seed = seed.wrapping_add(1);
-        let plan = CrowdPlan {
-            urls: vec![url.clone()],
-            sale: SALE.to_owned(),
-            buyers: ORDERS,
-            connections: CONNECTIONS,
-            seed,
-            rate: None,
-            stage: Rc::<LoadStage>::default(),
-        };
-        let outcomes = crowd::send(plan, |_| {}).await?;
+        let orders = LoadRequest::orders(SALE, Buyers::new(seed));
+        let pace = Pace::Buyers { count: ORDERS, a_second: None };
+        let load = CrowdLoad::new(std::slice::from_ref(url), orders, CONNECTIONS, pace);
+        let outcomes = send(&load, |_| {}).await?;
         let granted = outcomes.tally.granted;
         slowest = slowest.max(outcomes.tally.slowest);
         let mut record = scene.record.borrow_mut();

@@ -4,12 +4,10 @@ use super::scene::{Load, SALE, Scene};
 use super::script::{Script, ms, signal};
 use super::spread::by_edge;
 use crate::harness::Cluster;
-use crate::rush::crowd::{self, CrowdPlan};
-use crate::rush::stage::LoadStage;
+use crate::load::{Buyers, CrowdLoad, LoadRequest, Pace, send};
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -67,16 +65,10 @@ async fn kill_one(script: &Script) -> Result<()> {
 /// People who come later, over new connections.
 async fn sell_later(scene: &Scene, cluster: &Cluster) -> Result<()> {
     cluster.create_sale(LATER, u64::from(BUYERS)).await?;
-    let plan = CrowdPlan {
-        urls: cluster.edges.clone(),
-        sale: LATER.to_owned(),
-        buyers: BUYERS,
-        connections: CONNECTIONS,
-        seed: scene.seed,
-        rate: None,
-        stage: Rc::<LoadStage>::default(),
-    };
-    let tally = crowd::send(plan, |_| {}).await?.tally;
+    let orders = LoadRequest::orders(LATER, Buyers::new(scene.seed));
+    let pace = Pace::Buyers { count: BUYERS, a_second: None };
+    let load = CrowdLoad::new(&cluster.edges, orders, CONNECTIONS, pace);
+    let tally = send(&load, |_| {}).await?.tally;
     let mut record = scene.record.borrow_mut();
     record.sent(BUYERS, &tally);
     record.demand(tally.granted == u64::from(BUYERS), || {

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 
 /// `wrangler dev` on a busy machine needs most of it.
 const READY_WITHIN: Duration = Duration::from_secs(90);
+/// The workers in JavaScript that the edge is compared with.
+const PEERS: [&str; 2] =
+    ["tests/bench/peers/js/workerd.capnp", "tests/bench/peers/js/wrangler.toml"];
 
 /// A running edge.
 #[derive(Debug)]
@@ -29,6 +32,20 @@ impl LoneEdge {
     /// # Errors
     /// It does not come up; the message has what it said.
     pub async fn start(kind: Edge, origins: &[OriginRow], key: &str) -> Result<Self> {
+        Self::serve(None, kind, origins, key).await
+    }
+
+    /// The same with the worker `name` of `tests/bench/peers/js` in place of the edge.
+    pub async fn peer(name: &str, kind: Edge, origins: &[OriginRow], key: &str) -> Result<Self> {
+        Self::serve(Some(name), kind, origins, key).await
+    }
+
+    async fn serve(
+        peer: Option<&str>,
+        kind: Edge,
+        origins: &[OriginRow],
+        key: &str,
+    ) -> Result<Self> {
         let table = serde_json::to_string(origins)?;
         let (port, inspector) = (free_port()?, free_port()?);
         let directory = scratch()?;
@@ -36,8 +53,11 @@ impl LoneEdge {
         let mut command = match kind {
             Edge::Workerd => {
                 let mut command = Command::new(workerd()?);
-                command.args(["serve", "edge/workerd.capnp", "--socket-addr"]);
-                command.arg(format!("http=127.0.0.1:{port}"));
+                match peer {
+                    None => command.args(["serve", "edge/workerd.capnp"]),
+                    Some(name) => command.args(["serve", PEERS[0], name]),
+                };
+                command.args(["--socket-addr", &format!("http=127.0.0.1:{port}")]);
                 command.env("ORIGINS", table);
                 command.env("LASTSEAT_EDGE_KEY", key);
                 command
@@ -48,6 +68,9 @@ impl LoneEdge {
                 let mut command = Command::new(modules.join(".bin/node"));
                 command.arg(modules.join("wrangler/bin/wrangler.js"));
                 command.args(["dev", "--ip", "127.0.0.1", "--port", &port.to_string()]);
+                if let Some(name) = peer {
+                    command.args(["--config", PEERS[1], "--env", name]);
+                }
                 command.args(["--inspector-port", &inspector.to_string()]);
                 command.args(["--show-interactive-dev-session=false", "--log-level", "error"]);
                 command.arg("--persist-to").arg(directory.path().join("state"));

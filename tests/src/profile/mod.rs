@@ -3,11 +3,13 @@
 //! docs/evidence/PROFILES.md is written from it.
 
 pub mod flame;
+pub mod scene;
 pub mod stacks;
 
-use crate::bench::scenes::{Scene, Under};
+use crate::bench::run::Value;
 use crate::harness::paths::{repository, scratch};
 use anyhow::{Context, Result, ensure};
+use scene::Scene;
 use stacks::{CallStack, FrameKind};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -65,11 +67,11 @@ pub async fn run(only: &[String]) -> Result<()> {
 async fn take(scene: Scene) -> Result<Profile> {
     let directory = scratch()?;
     let data = directory.path().join("perf.data");
-    let under = Under::start(scene).await?;
-    let load = under.load(BEFORE + LOOKS + Duration::from_secs(1));
+    let mut running = scene.start().await?;
+    let load = scene.load(&running, BEFORE + LOOKS + Duration::from_secs(1));
     let looks = async {
         tokio::time::sleep(BEFORE).await;
-        let pids = under.pids()?;
+        let pids = scene.pids(&running)?;
         let ids: Vec<String> = pids.iter().map(u32::to_string).collect();
         let mut command = Command::new("perf");
         command.args(["record", "-e", "cpu-clock", "-F", "997", "-p", &ids.join(",")]);
@@ -87,11 +89,12 @@ async fn take(scene: Scene) -> Result<Profile> {
         Ok(())
     };
     let (run, looked) = tokio::join!(load, looks);
-    let (run, ()) = (run?, looked?);
+    looked?;
+    let run = scene.judge(&mut running, run?).await?;
     ensure!(run.problems.is_empty(), "{}", run.problems.join("; "));
     let stacks = read(&data, scene.programs() == ["workerd"])?;
     ensure!(stacks.len() > 200, "perf saw {} samples only", stacks.len());
-    Ok(Profile { scene, us: run.cpu_of(scene.programs()), stacks })
+    Ok(Profile { scene, us: run.value(Value::CpuOf(scene.programs())), stacks })
 }
 
 fn read(data: &Path, compiles: bool) -> Result<Vec<CallStack>> {

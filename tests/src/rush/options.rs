@@ -73,7 +73,6 @@ fn fraction(text: &str) -> Result<f64, String> {
 
 impl LoadOptions {
     /// The defaults, for tests that change a few.
-    #[must_use]
     pub fn of(buyers: u32, tickets: u32, edge: Edge) -> Self {
         let mut options = Self::parse_from(["rush"]);
         (options.buyers, options.tickets, options.edge) = (buyers, tickets, edge);
@@ -81,20 +80,17 @@ impl LoadOptions {
     }
 
     /// How many connections carry the buyers: never more than there are buyers.
-    #[must_use]
     pub fn connections(&self) -> u32 {
         let default = if self.edge == Edge::Wrangler { 64 } else { 256 };
         u32::from(self.connections.unwrap_or(default)).min(self.buyers)
     }
 
     /// The seed that was given, or a random one.
-    #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed.unwrap_or_else(random)
     }
 
     /// The name of the sale.
-    #[must_use]
     pub fn sale(&self) -> String {
         match &self.sale {
             Some(sale) => sale.clone(),

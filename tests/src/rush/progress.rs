@@ -2,7 +2,7 @@
 //! elsewhere. Without colour, so `NO_COLOR` needs no care. Notes go to standard error; data is on
 //! standard output.
 
-use super::tally::LoadTally;
+use crate::load::LoadTally;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -27,7 +27,6 @@ pub enum Progress {
 
 impl Progress {
     /// The right kind for where standard error goes.
-    #[must_use]
     pub fn new(buyers: u32) -> Self {
         if !std::io::stderr().is_terminal() {
             let next = Instant::now() + LINE_EVERY;

@@ -1,14 +1,11 @@
-//! The report of one rush: `target/rush/report.json`, and a table for people.
+//! The report of one rush: JSON for programs, and a table for people.
 
-use super::order::AnsweredBy;
-use super::picture;
-use super::tally::{LoadTally, Percentiles};
 use crate::harness::{AuditRun, Edge};
-use anyhow::{Context, Result};
+use crate::load::reply::AnsweredBy;
+use crate::load::{LoadTally, Percentiles};
+use anyhow::Result;
 use serde::Serialize;
 use std::fmt::{self, Display};
-use std::fs;
-use std::path::{Path, PathBuf};
 
 /// All that is known about one rush.
 #[derive(Clone, Debug, Serialize)]
@@ -96,7 +93,6 @@ pub struct Latency {
 
 impl Latency {
     /// From the histograms of a tally.
-    #[must_use]
     pub fn of(tally: &LoadTally) -> Self {
         Self {
             granted: Percentiles::of(&tally.granted_us),
@@ -122,7 +118,6 @@ pub struct NodeReport {
 }
 
 /// `part / whole`, 0 when there is no whole.
-#[must_use]
 pub fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         return 0.0;
@@ -132,31 +127,13 @@ pub fn ratio(part: u64, whole: u64) -> f64 {
 
 impl LoadReport {
     /// Whether the promise was kept.
-    #[must_use]
     pub const fn is_good(&self) -> bool {
         self.more.violations.is_empty()
     }
 
     /// The report as JSON.
-    ///
-    /// # Errors
-    /// Never: all keys are strings.
     pub fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)?)
-    }
-
-    /// Writes `target/rush/report.json` and `report.svg` below `root`.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn write(&self, root: &Path) -> Result<PathBuf> {
-        let directory = root.join("target/rush");
-        let path = directory.join("report.json");
-        fs::create_dir_all(&directory)
-            .and_then(|()| fs::write(&path, self.to_json().unwrap_or_default() + "\n"))
-            .and_then(|()| fs::write(directory.join("report.svg"), picture::svg(self)))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(path)
     }
 
     fn rows(&self) -> Vec<(&'static str, String)> {
@@ -228,7 +205,6 @@ impl Display for LoadReport {
 }
 
 /// `1234567` as `1,234,567`.
-#[must_use]
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);

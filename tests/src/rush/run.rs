@@ -1,16 +1,13 @@
 //! One rush from beginning to end.
 
-use super::buyers::Buyers;
-use super::crowd::{self, CrowdOutcomes, CrowdPlan};
 use super::options::LoadOptions;
 use super::progress::Progress;
 use super::report::{Latency, LoadReport, More, NodeReport, ratio};
-use super::stage::LoadStage;
-use super::verdict;
 use crate::harness::metrics::Metrics;
 use crate::harness::paths::commit;
 use crate::harness::system::{RedisAt, SystemNode};
 use crate::harness::{Cluster, Edge, Setup, System};
+use crate::load::{Buyers, CrowdLoad, CrowdOutcomes, LoadRequest, LoadStage, Pace, send, verdict};
 use anyhow::{Context, Result, bail};
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -82,21 +79,19 @@ pub async fn against(
     system.create_sale(&sale, u64::from(options.tickets)).await?;
     let before = system.metrics().await?;
     let (stage, killed) = (Rc::<LoadStage>::default(), Cell::new(None));
-    let plan = CrowdPlan {
-        urls: urls(options, system)?,
-        sale: sale.clone(),
-        buyers: options.buyers,
-        connections: options.connections(),
-        seed,
-        rate: None,
-        stage: Rc::clone(&stage),
+    let urls = urls(options, system)?;
+    let orders = LoadRequest::orders(&sale, Buyers::new(seed));
+    let pace = Pace::Buyers { count: options.buyers, a_second: None };
+    let load = CrowdLoad {
+        stage: Some(Rc::clone(&stage)),
+        ..CrowdLoad::new(&urls, orders, options.connections(), pace)
     };
     progress.note(&format!(
         "{} buyers for {} tickets over {} connections",
-        plan.buyers, options.tickets, plan.connections
+        options.buyers, options.tickets, load.connections
     ));
     let outcomes = tokio::select! {
-        outcomes = crowd::send(plan, |tally| progress.show(tally)) => outcomes?,
+        outcomes = send(&load, |tally| progress.show(tally)) => outcomes?,
         never = kill_a_node(options, system, &stage, &killed) => match never {},
     };
     progress.end();

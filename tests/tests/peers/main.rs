@@ -1,13 +1,12 @@
 //! The peers of the bench that are written in JavaScript (`tests/bench/peers/js`): a comparison
 //! with them means something only while they do what the edge does.
 
-use lastseat_tests::harness::paths::{repository, workerd};
+use lastseat_tests::harness::paths::repository;
 use lastseat_tests::harness::wait::until_async;
-use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Program, Setup};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, LoneEdge, Setup};
+use shared::upstream::balancer::OriginRow;
 use shared::wire::messages::header;
 use shared::{Code, Problem};
-use std::net::TcpListener;
-use std::process::Command;
 
 const KEY: &str = "peers:0123456789abcdef0123456789abcdef";
 const SALE: &str = "spring";
@@ -16,35 +15,17 @@ const FOLDER: &str = "tests/bench/peers/js";
 
 /// One of the peers, in front of all nodes of a cluster.
 struct Peer {
-    _program: Program,
+    _worker: LoneEdge,
     client: HttpClient,
 }
 
 impl Peer {
     async fn start(name: &str, cluster: &Cluster) -> Self {
-        let rows: Vec<_> = cluster
-            .nodes
-            .iter()
-            .map(|node| serde_json::json!({ "url": node.url, "weight": node.weight }))
-            .collect();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let mut command = Command::new(workerd().unwrap());
-        command
-            .arg("serve")
-            .arg(format!("{FOLDER}/workerd.capnp"))
-            .args([name, "--socket-addr", &format!("http={address}")])
-            .env("ORIGINS", serde_json::to_string(&rows).unwrap())
-            .env("LASTSEAT_EDGE_KEY", KEY)
-            .current_dir(repository());
-        let program = Program::start(name, command).unwrap();
-        let url = format!("http://{address}");
-        let client = until_async("the peer listens", async || {
-            let mut client = HttpClient::new(&url).unwrap();
-            client.get("/nothing").await.ok().map(|_| client)
-        });
-        Self { client: client.await, _program: program }
+        let nodes = cluster.nodes.iter();
+        let rows: Vec<_> =
+            nodes.map(|node| OriginRow::new(node.url.clone(), node.weight)).collect();
+        let worker = LoneEdge::peer(name, Edge::Workerd, &rows, KEY).await.unwrap();
+        Self { client: HttpClient::new(&worker.url).unwrap(), _worker: worker }
     }
 }
 

@@ -35,13 +35,7 @@ const FOREIGN: [(&str, &[&str]); 3] = [
 ];
 
 /// Circles that stay for now: crate, module whose parts they are between, the parts, the reason.
-const CIRCLES: [(&str, &str, &[&str], &str); 5] = [
-    (
-        "tests",
-        "bench",
-        &["chart", "page", "report"],
-        "charts draw a report, and the page of a report shows charts",
-    ),
+const CIRCLES: [(&str, &str, &[&str], &str); 3] = [
     (
         "tests",
         "drill",
@@ -54,7 +48,6 @@ const CIRCLES: [(&str, &str, &[&str], &str); 5] = [
         &["origin", "paths"],
         "the table of paths names those of the origin, which share its constants",
     ),
-    ("tests", "rush", &["picture", "report"], "a report has a picture, which shows the report"),
     (
         "tests",
         "sim",

@@ -27,7 +27,6 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     ("origin/ledger/src/audit/plan/script.rs", "fmt", "the text of a shell script"),
     ("origin/node/src/http/health_and_metrics.rs", "write_sales", "a table of metrics"),
     ("origin/node/src/telemetry/metrics/mod.rs", "write", "a table of metrics"),
-    ("tests/src/bench/load/crowd.rs", "run", "one loop with its state"),
     ("tests/src/drill/options.rs", "sentence", "a table of sentences"),
     ("tests/src/profile/flame.rs", "draw", "the text of a picture"),
     ("tests/src/sim/heal_rules.rs", "heal", "the same steps as heal.lua, in their order"),

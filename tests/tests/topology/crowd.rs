@@ -1,9 +1,9 @@
 //! Buyers who buy through the nodes, ask again with the same key until they know, and remember what
 //! they were told.
 
-use hyper::StatusCode;
-use lastseat_tests::harness::{ConnectionLost, HttpClient, System};
-use shared::OrderId;
+use lastseat_tests::harness::System;
+use lastseat_tests::load::{Buyers, LastReply, LoadConnection, LoadRequest};
+use shared::{Code, OrderId};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -13,8 +13,6 @@ use tokio::task::JoinHandle;
 const PAUSE: Duration = Duration::from_millis(10);
 /// A moment between two purchases: the tests are about faults, not about load.
 const BREATH: Duration = Duration::from_millis(2);
-/// Nothing is to be had for as long as a test runs.
-const NONE_LEFT: [&str; 2] = ["sold_out", "all_held"];
 /// Nobody waits longer for anything.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -37,6 +35,32 @@ impl Told {
     pub(crate) fn sold(&self, sale: &str) -> usize {
         self.granted.get(sale).map_or(0, Vec::len)
     }
+
+    /// Whether this reply to the buyer of `key` was the last one.
+    fn observe(&mut self, sale: &str, key: &str, reply: LastReply) -> bool {
+        match reply {
+            LastReply::Granted => {
+                let id = OrderId::parse(key).expect("a key");
+                self.granted.entry(sale.to_owned()).or_default().push((id, Instant::now()));
+                return true;
+            }
+            // Nothing is to be had for as long as a test runs.
+            LastReply::Refused | LastReply::Later { code: Code::AllHeld, .. } => {
+                self.sold_out.insert(sale.to_owned());
+                return true;
+            }
+            LastReply::Later { code: Code::Busy, .. } => {}
+            LastReply::NotSent(_) | LastReply::Later { code: Code::Unavailable, .. } => {
+                self.unavailable += 1;
+            }
+            LastReply::Lost(_) => self.unknown += 1,
+            strange => {
+                self.strange.push(format!("{sale}: {strange:?}"));
+                return true;
+            }
+        }
+        false
+    }
 }
 
 /// Buyers who buy until everything is sold, or until they are told to stop.
@@ -51,11 +75,11 @@ impl Crowd {
     pub(crate) fn start(system: &System, sales: &[String], buyers: usize) -> Self {
         let told = Arc::<Mutex<Told>>::default();
         let over = Arc::<Mutex<bool>>::default();
-        let nodes: Vec<String> = system.nodes.iter().map(|node| node.url.clone()).collect();
         let buyers = (0..buyers).map(|number| {
+            let nodes = system.nodes.iter();
             let buyer = Buyer {
                 number,
-                clients: nodes.iter().map(|url| HttpClient::new(url).expect("a node")).collect(),
+                nodes: nodes.map(|node| LoadConnection::to(&node.url).expect("a node")).collect(),
                 sales: sales.to_vec(),
                 told: Arc::clone(&told),
                 over: Arc::clone(&over),
@@ -100,7 +124,7 @@ impl Crowd {
 
 struct Buyer {
     number: usize,
-    clients: Vec<HttpClient>,
+    nodes: Vec<LoadConnection>,
     sales: Vec<String>,
     told: Arc<Mutex<Told>>,
     over: Arc<Mutex<bool>>,
@@ -108,67 +132,35 @@ struct Buyer {
 
 impl Buyer {
     async fn buy(mut self) {
-        for turn in self.number.. {
+        let buyers = Buyers::new(self.number as u64);
+        for turn in 0u32.. {
             if *self.over.lock().expect("no panic") {
                 return;
             }
             let Some(sale) = self.choose(turn) else {
                 return;
             };
-            let key = format!("{sale}-{:04}-{turn:08}-key", self.number);
-            self.place(&sale, &key).await;
+            self.place(&sale, buyers, turn).await;
             tokio::time::sleep(BREATH).await;
         }
     }
 
     /// A sale that is not sold out.
-    fn choose(&self, turn: usize) -> Option<String> {
+    fn choose(&self, turn: u32) -> Option<String> {
         let told = self.told();
         let sales: Vec<&String> =
             self.sales.iter().filter(|sale| !told.sold_out.contains(*sale)).collect();
-        sales.get(turn % sales.len().max(1)).map(|&sale| sale.clone())
+        sales.get((self.number + turn as usize) % sales.len().max(1)).map(|&sale| sale.clone())
     }
 
-    /// Asks until the outcome is known.
-    async fn place(&mut self, sale: &str, key: &str) {
-        let body = format!(r#"{{"buyer":"b{}","quantity":1}}"#, self.number);
-        let nodes = self.clients.len();
+    /// Asks until the outcome is known, one node after the other.
+    async fn place(&mut self, sale: &str, buyers: Buyers, turn: u32) {
+        let orders = LoadRequest::orders(sale, buyers);
+        let nodes = self.nodes.len();
         for attempt in self.number.. {
-            let client = &mut self.clients[attempt % nodes];
-            let answer = client.order(sale, Some(key), &body).await;
-            let answer = match answer.map_err(|e| e.downcast::<ConnectionLost>()) {
-                Ok(answer) => answer,
-                Err(Ok(ConnectionLost::NotSent(_))) => {
-                    self.told().unavailable += 1;
-                    continue;
-                }
-                Err(_) => {
-                    self.told().unknown += 1;
-                    continue;
-                }
-            };
-            match answer.status {
-                StatusCode::CREATED | StatusCode::OK => {
-                    let id = OrderId::parse(key).expect("a key");
-                    let mut told = self.told();
-                    let orders = told.granted.entry(sale.to_owned()).or_default();
-                    orders.push((id, Instant::now()));
-                    return;
-                }
-                StatusCode::SERVICE_UNAVAILABLE => self.told().unavailable += 1,
-                StatusCode::GATEWAY_TIMEOUT => self.told().unknown += 1,
-                StatusCode::TOO_MANY_REQUESTS => {}
-                StatusCode::CONFLICT
-                    if NONE_LEFT.iter().any(|code| answer.text().contains(code)) =>
-                {
-                    self.told().sold_out.insert(sale.to_owned());
-                    return;
-                }
-                status => {
-                    let strange = format!("{sale}: {status} {}", answer.text());
-                    self.told().strange.push(strange);
-                    return;
-                }
+            let reply = self.nodes[attempt % nodes].send(&orders, turn).await;
+            if self.told().observe(sale, &buyers.key(turn), reply) {
+                return;
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -1,4 +1,5 @@
-//! Whether the rush kept the promise: what the buyers heard against what the ledger has, both ways.
+//! Whether the ledger agrees with what the buyers were told, both ways, and nothing is oversold or
+//! left.
 
 use super::buyers::Buyers;
 use super::tally::{LoadTally, OrderOutcome};
@@ -25,7 +26,6 @@ impl KeyVerdict {
     }
 
     /// How many there are.
-    #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
     }
@@ -47,7 +47,6 @@ pub struct Differences {
 }
 
 /// Compares the orders of the ledger with what the buyers heard.
-#[must_use]
 pub fn compare(
     outcomes: &[OrderOutcome],
     buyers: Buyers,
@@ -76,7 +75,6 @@ pub fn compare(
 }
 
 /// A sentence for each way in which the promise was broken; empty when it was kept.
-#[must_use]
 pub fn violations(
     tickets: u32,
     tally: &LoadTally,
@@ -120,7 +118,7 @@ pub fn violations(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rush::order::AnsweringTier;
+    use crate::load::reply::AnsweringTier;
     use shared::{BuyerId, OrderState, UnixMillis};
     use std::time::Duration;
 
@@ -141,12 +139,12 @@ mod tests {
     }
 
     fn tally(granted: &[u32], refused: &[u32]) -> LoadTally {
-        let mut tally = LoadTally::new(10, 1).unwrap();
+        let mut tally = LoadTally::new(vec![OrderOutcome::Open; 10], 1);
         for number in granted {
-            tally.grant(*number, AnsweringTier::Ledger, Duration::ZERO, Duration::ZERO);
+            tally.grant(*number, Some(AnsweringTier::Ledger), Duration::ZERO, Duration::ZERO);
         }
         for number in refused {
-            tally.refuse(*number, AnsweringTier::Edge, Duration::ZERO);
+            tally.refuse(*number, Some(AnsweringTier::Edge), Duration::ZERO, Duration::ZERO);
         }
         tally
     }
@@ -186,7 +184,7 @@ mod tests {
         let under = judge(4, &heard, &audit(4, 3), &orders(&[1, 2, 3]));
         assert!(under.contains("unsold: 1 tickets"), "{under}");
         let mut failed = tally(&[1, 2], &[]);
-        failed.fail(3, || "gone".to_owned());
+        failed.fail(3, "gone");
         let error = judge(2, &failed, &audit(2, 2), &orders(&[1, 2]));
         assert!(error.contains("errors: 1 buyers") && error.contains("gone"), "{error}");
     }

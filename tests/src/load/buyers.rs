@@ -12,20 +12,17 @@ pub struct Buyers {
 
 impl Buyers {
     /// The buyers of this seed.
-    #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self { seed }
     }
 
     /// The name of buyer `number`.
-    #[must_use]
     pub fn name(self, number: u32) -> String {
         format!("buyer-{number}")
     }
 
     /// The key of buyer `number`: a UUID of version 8 (RFC 9562) that starts with the number, so
     /// that it is unique; the rest cannot be guessed without the seed.
-    #[must_use]
     pub fn key(self, number: u32) -> String {
         let mut hasher = SipHasher13::new_with_keys(self.seed, 0x6c61_7374_7365_6174);
         hasher.write_u32(number);
@@ -36,7 +33,6 @@ impl Buyers {
     }
 
     /// Whose key this is, if it is one of this rush.
-    #[must_use]
     pub fn whose(self, key: &str) -> Option<u32> {
         let number = u32::from_str_radix(key.get(..8)?, 16).ok()?;
         (self.key(number) == key).then_some(number)

@@ -28,8 +28,8 @@ pub(super) struct Pacer {
 
 impl Pacer {
     /// Lets `count` requests go, `rate` a second from `started` on.
-    pub(super) fn start(due: &Arc<Semaphore>, started: Instant, rate: u32, count: u32) -> Self {
-        let (due, stop) = (Arc::clone(due), Arc::<AtomicBool>::default());
+    pub(super) fn start(started: Instant, rate: u32, count: u32) -> Self {
+        let (due, stop) = (Arc::new(Semaphore::new(0)), Arc::<AtomicBool>::default());
         let (permits, ends) = (Arc::clone(&due), Arc::clone(&stop));
         let thread = thread::spawn(move || {
             let mut gone = 0;
@@ -45,6 +45,11 @@ impl Pacer {
             }
         });
         Self { due, stop, thread: Some(thread) }
+    }
+
+    /// The permits.
+    pub(super) fn due(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.due)
     }
 }
 

@@ -15,19 +15,16 @@ pub struct LoadStage {
 
 impl LoadStage {
     /// Tickets that buyers were told they have.
-    #[must_use]
     pub const fn granted(&self) -> u64 {
         self.granted.get()
     }
 
     /// Buyers who were refused for good.
-    #[must_use]
     pub const fn refused(&self) -> u64 {
         self.refused.get()
     }
 
     /// Tickets that each door gave.
-    #[must_use]
     pub fn granted_at(&self) -> Vec<u64> {
         self.granted_at.borrow().clone()
     }

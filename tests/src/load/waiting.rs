@@ -1,72 +1,48 @@
 //! The buyers who wait to ask again, bounded.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
 /// Buyers who may wait at the same time. When they are so many, no new buyer comes until one of
 /// them had a turn: the generator's memory is bounded, and so is how long a buyer waits for a
 /// connection.
-pub const WAITING_MAX: usize = 100_000;
+const WAITING_MAX: usize = 100_000;
 
 /// A buyer's turn to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WaitingTurn {
-    /// Whose it is.
-    pub buyer: u32,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct WaitingTurn {
+    pub(super) buyer: u32,
     /// How often the buyer asked before.
-    pub attempts: u32,
+    pub(super) attempts: u32,
     /// Whether an answer to an earlier attempt was lost.
-    pub repeated: bool,
+    pub(super) repeated: bool,
     /// When the buyer asked first.
-    pub came: Instant,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Waits {
-    until: Instant,
-    turn: WaitingTurn,
-}
-
-impl Ord for Waits {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.until, self.turn.buyer).cmp(&(other.until, other.turn.buyer))
-    }
-}
-
-impl PartialOrd for Waits {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
+    pub(super) came: Instant,
 }
 
 /// Those who wait, the first one due on top.
 #[derive(Debug, Default)]
-pub struct WaitingRequests(BinaryHeap<Reverse<Waits>>);
+pub(super) struct WaitingRequests(BinaryHeap<Reverse<(Instant, WaitingTurn)>>);
 
 impl WaitingRequests {
-    /// Lets a buyer wait.
-    pub fn push(&mut self, until: Instant, turn: WaitingTurn) {
-        self.0.push(Reverse(Waits { until, turn }));
+    pub(super) fn push(&mut self, until: Instant, turn: WaitingTurn) {
+        self.0.push(Reverse((until, turn)));
     }
 
     /// The next one who has waited long enough.
-    pub fn due(&mut self, now: Instant) -> Option<WaitingTurn> {
-        if self.next_at()? > now {
-            return None;
-        }
-        self.0.pop().map(|Reverse(waits)| waits.turn)
+    pub(super) fn due(&mut self, now: Instant) -> Option<WaitingTurn> {
+        self.next_at().filter(|at| *at <= now)?;
+        self.0.pop().map(|Reverse((_, turn))| turn)
     }
 
     /// When the next one is due.
-    #[must_use]
-    pub fn next_at(&self) -> Option<Instant> {
-        self.0.peek().map(|Reverse(waits)| waits.until)
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        self.0.peek().map(|Reverse((until, _))| *until)
     }
 
     /// Whether no new buyer should come.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.0.len() >= WAITING_MAX
     }
 }
