@@ -1,5 +1,8 @@
 //! The pictures of the page: SVG in the look of the project's other pictures, readable in light and
 //! dark.
+//!
+//! Without plotters (0.3): its SVG has each colour as an attribute and no classes, so that a
+//! picture would be readable in one of the two.
 
 mod frame;
 mod growth;
