@@ -75,7 +75,8 @@ fn refused_order(no: Refusal, id: &OrderId) -> Response {
     cached_refusals::refused(no, id).unwrap_or_else(|| problem(&Problem::refusal(no).for_order(id)))
 }
 
-fn mark_replayed(response: &mut Response, replayed: bool) {
+/// Says that the call found things as it would have made them.
+pub fn mark_replayed(response: &mut Response, replayed: bool) {
     if replayed {
         let yes = HeaderValue::from_static("true");
         response.headers_mut().insert(&header_names::IDEMPOTENCY_REPLAYED, yes);
