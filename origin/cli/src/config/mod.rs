@@ -55,7 +55,7 @@ pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, F
             .to_owned()),
     });
     let replicas = wrong.note(replicas(common));
-    let data_dir = wrong.note(absolute(&common.data_dir));
+    let data_dir = wrong.note(absolute(common.data_dir()));
     let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
     let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
     let trust = wrong.note(trust(flags.edge_key.as_ref(), flags.insecure_direct));
@@ -166,7 +166,7 @@ pub fn cluster_config(common: &Common, flags: ClusterFlags) -> Result<ClusterCon
     wrong.note(key_ring("--edge-key or LASTSEAT_EDGE_KEY", edge_key.as_ref()));
     wrong.note(key_ring("--buyer-key or LASTSEAT_BUYER_KEY", flags.buyer_key.as_ref()));
     wrong.note(client_rate(flags.client_rate.as_deref()));
-    let data_dir = wrong.note(absolute(&common.data_dir));
+    let data_dir = wrong.note(absolute(common.data_dir()));
     let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
     let ports = ports.chain(edges.iter().flat_map(|(_, plans)| plans.iter().map(|e| e.port)));
     wrong.note(distinct(ports.chain(redis_port)));

@@ -33,7 +33,7 @@ use crate::telemetry::decision_log::DecisionLog;
 use crate::telemetry::metrics::Counters;
 use axum::Router;
 use axum::http::HeaderValue;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{get, post};
 use server::Connections;
 use shared::{Code, KeyRing, Problem};
@@ -105,7 +105,11 @@ fn public(app: Arc<App>) -> Router {
 
 /// The routes of the operators' listener.
 fn operators(app: Arc<App>) -> Router {
-    for_operators().fallback(nowhere).method_not_allowed_fallback(wrong_method).with_state(app)
+    for_operators()
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(map_response(response::with_cause))
+        .with_state(app)
 }
 
 /// Each of the routes below is described in [`crate::openapi`].

@@ -99,7 +99,7 @@ async fn once(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
     };
     match status {
         Ok(status) => response::text("application/json", status),
-        Err(fault) => response::problem(&response::fault(&fault)),
+        Err(fault) => response::faulty(&fault),
     }
 }
 

@@ -68,7 +68,7 @@ async fn create(
     let ledger = app.sales.ledger();
     let (snapshot, created) = match ledger.create_sale(&sale, capacity, &terms, open).await {
         Ok(done) => done,
-        Err(trouble) => return response::problem(&response::fault(&trouble)),
+        Err(trouble) => return response::faulty(&trouble),
     };
     let status = match created {
         Created::New => StatusCode::CREATED,

@@ -35,7 +35,7 @@ pub(super) async fn retry(
     match unrestored::retry(app.sales.ledger(), &sale).await {
         Ok(Some(snapshot)) => app.sales.observe(&sale, &snapshot),
         Ok(None) => {}
-        Err(trouble) => return response::problem(&response::fault(&trouble)),
+        Err(trouble) => return response::faulty(&trouble),
     }
     listed(&app, &sale).await
 }
@@ -58,7 +58,7 @@ pub(super) async fn settle(
             response::mark_replayed(&mut response, !was_listed);
             response
         }
-        Err(trouble) => response::problem(&response::fault(&trouble)),
+        Err(trouble) => response::faulty(&trouble),
     }
 }
 
