@@ -12,7 +12,7 @@
 #   LASTSEAT_ADMIN_TOKEN  opens the operators' calls      its own
 #   LASTSEAT_SHOP_TOKEN   opens the shop's call           its own
 #   BUYERS, TICKETS       how many                        10000 for 5000
-# The program finds the ledger by LASTSEAT_DATA_DIR, or by REDIS_URL.
+# The program finds the nodes by LASTSEAT_DATA_DIR, or by LASTSEAT_SERVER with LASTSEAT_ADMIN_TOKEN.
 set -euo pipefail
 
 # --- where things are -------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ expect() {
 
 # Recounts everything. Exit code 0 = all agrees, 1 = differences, 2 = could not check.
 audit_is_clean() {
-    "$LASTSEAT" audit --sale "$SALE" >"$work/audit" 2>&1 || fail "the audit: $(cat "$work/audit")"
+    "$LASTSEAT" audit "$SALE" >"$work/audit" 2>&1 || fail "the audit: $(cat "$work/audit")"
     echo "   audit: clean; $(number free) free, $(number held) held, $(number confirmed) confirmed"
 }
 
@@ -128,7 +128,7 @@ came() {
 orders() { seq -f "$RUN-$1-%06.0f" "$2"; }
 # The orders of all events of one type so far.
 orders_that_were() {
-    "$LASTSEAT" orders export --sale "$SALE" | grep "\"type\":\"$1\"" |
+    "$LASTSEAT" orders export "$SALE" | grep "\"type\":\"$1\"" |
         sed -n 's/.*"order_id":"\([^"]*\)".*/\1/p'
 }
 
@@ -228,7 +228,7 @@ pay 200 confirmed "$(sed -n "$((PAID + 2))p" "$work/holders")"
 audit_is_clean
 
 step "the books: every change of the day, in order, without a gap"
-"$LASTSEAT" orders export --sale "$SALE" >"$work/events.ndjson"
+"$LASTSEAT" orders export "$SALE" >"$work/events.ndjson"
 sed -n 's/.*"type":"\([a-z_]*\)".*/\1/p' "$work/events.ndjson" | sort | uniq -c | sed 's/^/ /'
 last=$(sed -n 's/.*"commit_seq":\([0-9]*\).*/\1/p' "$work/events.ndjson" | awk '
     $1 != seq && $1 != seq + 1 { print "a gap before " $1; exit } { seq = $1 } END { print seq }')
@@ -236,7 +236,7 @@ last=$(sed -n 's/.*"commit_seq":\([0-9]*\).*/\1/p' "$work/events.ndjson" | awk '
 to_refund=$(orders_that_were refused_late)
 [ "$to_refund" = "$RUN-ben-000001" ] || fail "to refund: $to_refund"
 echo "   to refund: $to_refund"
-"$LASTSEAT" orders ack --sale "$SALE" --to "$last" >/dev/null # The books have it; the log may forget it.
+"$LASTSEAT" orders ack "$SALE" --to "$last" >/dev/null # The books have it; the log may forget it.
 expect confirmed $((PAID + 2 + 1 + 1 + 1 + 1))
 audit_is_clean
 

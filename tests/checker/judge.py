@@ -107,7 +107,7 @@ class Judge:
     # Rule 6: audit says the same.
     def _audit(self, name, whole):
         url = f"redis+unix://{self.stage.socket}"
-        words = [self.stage.program, "audit", "--sale", name, "--json", "--redis-url", url]
+        words = [self.stage.program, "audit", name, "--ledger", "--json", "--redis-url", url]
         done = subprocess.run(words, capture_output=True, timeout=60, check=False)
         try:
             said = json.loads(done.stdout)

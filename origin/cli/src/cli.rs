@@ -3,13 +3,18 @@
 //! Values that need more than a glance are checked in [`crate::config`], which reports all that is
 //! wrong at once.
 
+mod context;
 mod doctor;
+mod groups;
 mod orders;
 mod ready;
 mod relay;
 mod sale;
+mod sale_option;
+mod server;
 mod token;
 
+pub use context::{ContextCommand, ContextFlags, ContextSetFlags};
 pub use doctor::DoctorFlags;
 pub use orders::{
     AckFlags, ExportFlags, OrderConfirmFlags, OrderFlags, OrdersCommand, ReplayFlags,
@@ -19,8 +24,10 @@ pub use ready::ReadyFlags;
 pub use relay::RelayFlags;
 pub use sale::{SaleCommand, SaleCreateFlags, SaleFlags, SaleRestockFlags, SaleSetFlags};
 pub use sale::{SaleWatchFlags, TermsFlags};
+pub use server::{LedgerFlag, ServerFlags};
 pub use token::TokenFlags;
 
+use crate::failure::{self, Failure};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lastseat_node::http::server::CONNECTIONS_MAX;
@@ -28,7 +35,7 @@ use lastseat_node::secret::Secret;
 use lastseat_node::telemetry::logging::{FORMAT, LogFormat};
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,15 +44,24 @@ Examples:
   lastseat sale create spring --capacity 500  a sale of 500 tickets, open at once
   lastseat sale watch spring                  how it sells, a line a second
   lastseat top                                the whole cluster live
-  lastseat audit --sale spring                recounts it
+  lastseat audit spring                       recounts it
 
-Exit codes: 0 done, 1 refused or it did not work, 2 wrong flags
-(audit: 1 differences, 2 could not check).
+Exit codes: 0 done, 1 refused or it did not work, 2 wrong flags, 3 no such sale or order,
+4 no server or no ledger answers (audit: 1 differences, 2 could not check; doctor: 2 not checked).
+With --json an error is one line on stderr: {\"error\":{\"code\",\"detail\",\"exit\"}}
 Log level: LASTSEAT_LOG or RUST_LOG, for example info or lastseat=debug, which also shows spans.";
+
+/// Heading of the options of all commands.
+const EVERYWHERE: &str = "All commands";
+/// Heading of the options that say where the ledger is.
+const LEDGER: &str = "Ledger";
+/// Where a cluster keeps its files when nothing says where.
+const DATA_DIR: &str = ".lastseat";
 
 /// Sells the last seat to exactly one buyer.
 #[derive(Debug, Parser)]
 #[command(name = "lastseat", version, after_help = EXAMPLES)]
+#[command(help_template = groups::template())]
 pub struct Cli {
     /// What all commands understand.
     #[command(flatten)]
@@ -53,23 +69,21 @@ pub struct Cli {
     /// What to do; `cluster` when absent.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Whether no command was named.
+    #[arg(skip)]
+    pub without_command: bool,
 }
 
 /// What all commands understand.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
-    /// Print data as JSON on stdout
-    #[arg(long, global = true)]
+    /// Print data as JSON on stdout, and errors as JSON on stderr
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
-    /// Where nodes, logs and the Redis of the cluster keep their files
-    #[arg(
-        long,
-        global = true,
-        env = "LASTSEAT_DATA_DIR",
-        default_value = ".lastseat",
-        value_name = "DIR"
-    )]
-    pub data_dir: PathBuf,
+    /// Where nodes, logs and the Redis of the cluster keep their files; .lastseat when absent
+    #[arg(long, global = true, env = "LASTSEAT_DATA_DIR", value_name = "DIR")]
+    #[arg(help_heading = EVERYWHERE)]
+    pub data_dir: Option<PathBuf>,
     /// How lines of the log on stderr look
     #[arg(
         long,
@@ -78,6 +92,7 @@ pub struct Common {
         value_parser = log_format(),
         default_value = "text",
         hide_possible_values = true,
+        help_heading = EVERYWHERE,
         value_name = "text|json"
     )]
     pub log_format: LogFormat,
@@ -85,7 +100,7 @@ pub struct Common {
     /// Cluster as redis+cluster://host:port,host:port, or what Sentinels name as
     /// redis+sentinel://host:port,host:port/name
     #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "URL")]
+    #[arg(value_parser = secret, value_name = "URL", help_heading = LEDGER)]
     pub redis_url: Option<Secret>,
     /// Replicas of Redis that must have a change before anybody hears "yes"; 0 = none is waited for
     #[arg(
@@ -93,6 +108,7 @@ pub struct Common {
         global = true,
         env = "LASTSEAT_WAIT_REPLICAS",
         default_value = "0",
+        help_heading = LEDGER,
         value_name = "0..16"
     )]
     pub wait_replicas: String,
@@ -102,9 +118,18 @@ pub struct Common {
         global = true,
         env = "LASTSEAT_WAIT_MS",
         default_value = "500",
+        help_heading = LEDGER,
         value_name = "10..800"
     )]
     pub wait_ms: String,
+}
+
+impl Common {
+    /// Where the cluster keeps its files.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        self.data_dir.as_deref().unwrap_or(Path::new(DATA_DIR))
+    }
 }
 
 /// The commands.
@@ -116,12 +141,18 @@ pub enum Command {
     Serve(ServeFlags),
     /// Create, change, show and watch sales
     Sale {
+        /// Whom to ask.
+        #[command(flatten)]
+        server: ServerFlags,
         /// What to do with sales.
         #[command(subcommand)]
         command: SaleCommand,
     },
     /// Show, confirm, cancel, export orders
     Orders {
+        /// Whom to ask.
+        #[command(flatten)]
+        server: ServerFlags,
         /// What to do with orders.
         #[command(subcommand)]
         command: OrdersCommand,
@@ -132,7 +163,7 @@ Keys: n shows the next sale, q or Ctrl-C ends. Where stdout is no terminal: a li
 
 Examples:
   lastseat top
-  lastseat top --sale spring --once
+  lastseat top spring --once
   lastseat top --json | jq .nodes")]
     Top(TopFlags),
     /// Recount a sale and compare with its counters
@@ -144,17 +175,26 @@ then run it.
 
 Exit codes: 0 all agrees, 1 differences or something that matters could not be checked (with \
 --repair-plan: there is
-something to repair), 2 could not check.
+something to repair), 2 could not check, whatever the reason.
+
+A node makes the audit; with --ledger it is made here. --repair-plan is always made here, on the \
+ledger itself.
 
 Examples:
-  lastseat audit --sale demo --json
-  lastseat audit --sale demo --repair-plan > plan.sh
-  lastseat audit --sale demo --repair-plan --trust records > plan.sh")]
+  lastseat audit demo --json
+  lastseat audit demo --repair-plan > plan.sh
+  lastseat audit demo --repair-plan --trust records > plan.sh")]
     Audit(AuditFlags),
     /// Deliver each change of a sale to a webhook, in order, at least once
     Relay(RelayFlags),
     /// Make a buyer token, as the shop does where orders need one
     Token(TokenFlags),
+    /// Keep servers and tokens of clusters under names
+    Context {
+        /// What to do with contexts.
+        #[command(subcommand)]
+        command: ContextCommand,
+    },
     /// Ask a node whether it can serve orders
     Ready(ReadyFlags),
     /// Say what on this machine and its Redis is not as it should be, and what to do
@@ -329,8 +369,13 @@ pub struct AccessFlags {
 #[derive(Debug, Args)]
 pub struct AuditFlags {
     /// The sale
-    #[arg(long)]
     pub sale: String,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub server: ServerFlags,
+    /// Where it is counted.
+    #[command(flatten)]
+    pub on: LedgerFlag,
     /// Print which commands of redis-cli would repair it, instead of the report; nothing is done
     #[arg(long)]
     pub repair_plan: bool,
@@ -353,8 +398,13 @@ pub struct AuditFlags {
 #[derive(Debug, Args)]
 pub struct TopFlags {
     /// The sale to show first; the busiest when absent
-    #[arg(long)]
     pub sale: Option<String>,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub server: ServerFlags,
+    /// Where it is read.
+    #[command(flatten)]
+    pub on: LedgerFlag,
     /// Print it once and end
     #[arg(long)]
     pub once: bool,
@@ -413,14 +463,44 @@ impl Cli {
     /// Reads the command line of this process; explains and exits when it makes no sense.
     #[must_use]
     pub fn read() -> Self {
-        let cli = Self::parse();
+        let mut words: Vec<OsString> = std::env::args_os().collect();
+        if let Some((rewritten, instead)) = sale_option::rewritten(&words) {
+            eprintln!(
+                "lastseat: --sale is deprecated and goes with the next version; write: {instead}"
+            );
+            words = rewritten;
+        }
+        let cli = Self::parse_or_exit(&words);
         if cli.command.is_some() {
             return cli;
         }
         // No command: `cluster` with its defaults and the flags that all commands understand.
-        let mut words: Vec<OsString> = std::env::args_os().collect();
         words.insert(1.min(words.len()), "cluster".into());
-        Self::parse_from(words)
+        Self { without_command: true, ..Self::parse_or_exit(&words) }
+    }
+
+    fn parse_or_exit(words: &[OsString]) -> Self {
+        let error = match Self::try_parse_from(words) {
+            Ok(cli) => return cli,
+            Err(error) => error,
+        };
+        // Help and the version are no errors.
+        if error.use_stderr() && words.iter().any(|word| word == "--json") {
+            let failure = Failure::usage(vec![error.to_string().trim_end().to_owned()]);
+            eprintln!("{}", failure.to_json());
+            std::process::exit(failure::USAGE.into());
+        }
+        error.exit()
+    }
+
+    /// Whether an error is one line of JSON on stderr. Servers write it into their log.
+    #[must_use]
+    pub const fn has_json_errors(&self) -> bool {
+        let server = matches!(
+            self.command,
+            Some(Command::Cluster(_) | Command::Serve(_) | Command::Relay(_))
+        );
+        self.common.json && !server
     }
 
     /// The number of the node that this is the command of, if it is one.

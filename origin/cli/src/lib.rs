@@ -3,11 +3,14 @@
 
 #![warn(missing_docs)]
 
+pub mod api_client;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod contexts;
 pub mod doctor;
 pub mod failure;
+mod http_address;
 pub mod journal;
 pub mod relay;
 pub mod when;

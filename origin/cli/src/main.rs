@@ -7,11 +7,15 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = cli::Cli::read();
     let log = logging::start(cli.common.log_format, cli.node());
-    match commands::run(cli) {
-        Ok(code) => code,
-        Err(failure) => {
-            log.failed(&failure);
-            failure.exit_code()
-        }
+    let json = cli.has_json_errors();
+    let failure = match commands::run(cli) {
+        Ok(code) => return code,
+        Err(failure) => failure,
+    };
+    if json {
+        eprintln!("{}", failure.to_json());
+    } else {
+        log.failed(&failure);
     }
+    failure.exit_code()
 }

@@ -19,7 +19,7 @@ pub use shared_port::SHARES_PORTS;
 
 use edge::EdgeMember;
 use keys::Keys;
-use lastseat_ledger::{Created, Ledger, LedgerUrl};
+use lastseat_ledger::{Ledger, LedgerUrl};
 use lastseat_node::directory_lock;
 use lastseat_node::ready_line::NodeEntry;
 use lastseat_node::secret::Secret;
@@ -291,18 +291,17 @@ async fn prepare_ledger(url: &Secret, config: &ClusterConfig) -> Result<Option<S
         return Ok(None);
     };
     let sale = SaleId::parse(DEMO).map_err(|e| e.to_string())?;
-    let (snapshot, created) = ledger
-        .create_sale(&sale, tickets, &Terms::default(), true)
-        .await
-        .map_err(|e| e.to_string())?;
-    let (capacity, free) = (snapshot.capacity, snapshot.free());
-    Ok(Some(match created {
-        Created::New => format!("{DEMO}: {capacity} tickets, created now"),
-        Created::Unchanged | Created::Differs => format!(
+    // Read first: a sale of an earlier start changes only after the nodes have recovered it.
+    if let Some(there) = ledger.snapshot(&sale).await.map_err(|e| e.to_string())? {
+        let (capacity, free) = (there.capacity, there.free());
+        return Ok(Some(format!(
             "{DEMO}: was there already, {free} of {capacity} tickets are free (a new data \
              directory begins anew)"
-        ),
-    }))
+        )));
+    }
+    let created = ledger.create_sale(&sale, tickets, &Terms::default(), true).await;
+    let (snapshot, _) = created.map_err(|e| e.to_string())?;
+    Ok(Some(format!("{DEMO}: {} tickets, created now", snapshot.capacity)))
 }
 
 /// All taken ports at once, before anything is started.

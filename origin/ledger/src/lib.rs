@@ -308,7 +308,7 @@ impl Ledger {
         let Some(mut parts) = self.run(script, &script.on(sale, last_seen())).await? else {
             return Ok(None);
         };
-        if stands_still(&parts)? && self.may_adopt(sale).await? {
+        if stands_still(&parts)? && self.adopt(sale).await? {
             let again = self.run(script, &script.on(sale, last_seen())).await?;
             parts = again.unwrap_or(parts);
         }
@@ -347,7 +347,7 @@ impl Ledger {
             self.run(script, &command(last_seen)).await
         };
         let mut parts = read().await?;
-        if parts.as_deref().is_some_and(is_fenced) && self.goes_on(sale).await? {
+        if parts.as_deref().is_some_and(is_fenced) && self.adopt(sale).await? {
             parts = read().await?;
         }
         let Some(parts) = parts else {
@@ -531,9 +531,9 @@ impl Ledger {
     }
 
     /// Runs a script that changes a sale; `command` makes it for the `commit_seq` last seen of
-    /// the sale. A sale that may lack acknowledged orders does not change: a node has it healed and
-    /// nothing happened; anybody else waits for that and asks again. The second part is as of
-    /// [`Ledger::commit`].
+    /// the sale. A sale that may lack acknowledged orders does not change: nothing happened, and a
+    /// node recovers it. Where that takes no waiting it is done at once, so that the first buyer is
+    /// answered. The second part is as of [`Ledger::commit`].
     async fn change(
         &self,
         sale: &SaleId,
@@ -543,7 +543,7 @@ impl Ledger {
         let fenced = |parts: &Option<Vec<Value>>| parts.as_deref().is_some_and(is_fenced);
         let last_seen = || self.acknowledged.commit_seq(sale);
         let (mut parts, mut safe) = self.commit(sale, script, &command(last_seen())).await?;
-        if fenced(&parts) && self.goes_on(sale).await? {
+        if fenced(&parts) && self.adopt(sale).await? {
             (parts, safe) = self.commit(sale, script, &command(last_seen())).await?;
         }
         if fenced(&parts) {
@@ -551,21 +551,6 @@ impl Ledger {
             return Err(recovery::healing(sale));
         }
         Ok((parts, safe))
-    }
-
-    /// What is done for a caller that found `sale` standing still: a node lets it go on where that
-    /// takes no waiting, so that its first buyer is answered; anybody else waits. Whether to ask
-    /// again.
-    async fn goes_on(&self, sale: &SaleId) -> Result<bool, Fault> {
-        if self.recovering.has_healer() {
-            return self.may_adopt(sale).await;
-        }
-        self.heal_alone(sale).await?;
-        Ok(true)
-    }
-
-    async fn may_adopt(&self, sale: &SaleId) -> Result<bool, Fault> {
-        Ok(self.recovering.has_healer() && self.adopt(sale).await?)
     }
 
     /// Runs a script that changes what was acknowledged, and waits for replicas where that is asked

@@ -252,13 +252,13 @@ impl Ledger {
         }
     }
 
-    /// Waits for the recovery of `sale`, and ends it where no node does: for a caller that has
-    /// nothing to restore, such as a command. Nodes that live are waited for as they wait for each
-    /// other.
+    /// Ends the recovery of `sale` where no node runs that would: for a restored backup, into which
+    /// the shop's copy of the log is to be replayed before any node sells. Nodes that live are
+    /// waited for as they wait for each other.
     ///
     /// # Errors
     /// See [`Fault`]; after three times [`HEAL_PATIENCE_MS`] that the sale still recovers.
-    pub async fn heal_alone(&self, sale: &SaleId) -> Result<(), Fault> {
+    pub async fn recover_without_nodes(&self, sale: &SaleId) -> Result<(), Fault> {
         let begun = Instant::now();
         let mut awaited = AwaitedNodes::new(None);
         let Some(look) = self.lookup(sale, None).await? else {

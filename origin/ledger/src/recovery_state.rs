@@ -7,7 +7,6 @@ use shared::SaleId;
 use shared::limits::SALES_MAX;
 use shared::recovery::View;
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -16,8 +15,6 @@ use tokio::sync::Notify;
 pub struct Recovering {
     /// By history of Redis: one, or in a Cluster one for each master.
     views: Mutex<BTreeMap<String, View>>,
-    /// Whether somebody here recovers what is [`Recovering::want`]ed.
-    healer: AtomicBool,
     requested: Mutex<Wanted>,
     wanted_wake: Notify,
     ended: Mutex<Ended>,
@@ -40,16 +37,6 @@ pub struct Wanted {
 }
 
 impl Recovering {
-    /// From now on a recovery task runs in this process.
-    pub fn healer_is_here(&self) {
-        self.healer.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether a recovery task runs in this process.
-    pub fn has_healer(&self) -> bool {
-        self.healer.load(Ordering::Relaxed)
-    }
-
     fn wanted(&self) -> MutexGuard<'_, Wanted> {
         self.requested.lock().unwrap_or_else(PoisonError::into_inner)
     }

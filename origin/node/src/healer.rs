@@ -59,7 +59,6 @@ impl Drop for Healer {
 impl Healer {
     /// Begins. All sales are looked at once, for this node may have been away when they recovered.
     pub(crate) fn start(ledger: Ledger, nodes: Arc<Nodes>, counters: Arc<Counters>) -> Self {
-        ledger.recovering().healer_is_here();
         ledger.recovering().want_all();
         let recovering = Arc::clone(ledger.recovering());
         let mut changes = ledger.server_changes();

@@ -326,6 +326,14 @@ impl Sales {
         self.changed(sale, self.0.ledger.set_terms(sale, change).await).await
     }
 
+    /// Acknowledges the log of a sale up to `to`, so that it may be forgotten.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn ack(&self, sale: &SaleId, to: u64) -> Reply<SaleChange> {
+        self.changed(sale, self.0.ledger.ack(sale, to).await).await
+    }
+
     /// The ledger itself, for what needs no sale handle.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {

@@ -134,7 +134,7 @@ impl SimulatedWorld<'_> {
         self.watch_recovery();
     }
 
-    /// An operator's command goes straight to the ledger, as `lastseat sale` does.
+    /// An operator's change that no node has in its journal, as of a program that writes by itself.
     pub(super) fn operate(&mut self, act: &Act) {
         let sale = self.redis.sale();
         let command = match act {

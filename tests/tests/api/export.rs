@@ -28,7 +28,7 @@ fn seqs(lines: &[Value]) -> Vec<u64> {
 #[tokio::test]
 async fn an_export_tells_each_change_once_and_in_order() {
     let shop = with_history().await;
-    let ran = shop.run(&["orders", "export", "--sale", "told"]);
+    let ran = shop.run(&["orders", "export", "told"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
     let told = lines(&ran.stdout);
     assert_eq!(seqs(&told), [1, 2, 3, 4, 5]);
@@ -42,16 +42,15 @@ async fn an_export_tells_each_change_once_and_in_order() {
     // The same lines as the API gives.
     let page = shop.admin(Method::GET, "/told/log", "").await;
     assert_eq!(page.text(), ran.stdout);
-    let rest = shop.run(&["orders", "export", "--sale", "told", "--from", "4"]);
+    let rest = shop.run(&["orders", "export", "told", "--from", "4"]);
     assert_eq!(seqs(&lines(&rest.stdout)), [4, 5]);
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_is_forgotten_and_nothing_else() {
     let shop = with_history().await;
-    let ack = |to: &str| shop.run(&["orders", "ack", "--sale", "told", "--to", to, "--json"]);
-    let export =
-        |words: &[&str]| shop.run(&[&["orders", "export", "--sale", "told"], words].concat());
+    let ack = |to: &str| shop.run(&["orders", "ack", "told", "--to", to, "--json"]);
+    let export = |words: &[&str]| shop.run(&[&["orders", "export", "told"], words].concat());
     let acked: Value = serde_json::from_str(&ack("3").stdout).unwrap();
     assert_eq!((&acked["to"], &acked["commit_seq"]), (&3.into(), &5.into()));
     assert_eq!(seqs(&lines(&export(&[]).stdout)), [4, 5]);
@@ -67,7 +66,7 @@ async fn what_was_acknowledged_is_forgotten_and_nothing_else() {
 #[tokio::test]
 async fn a_follower_hears_of_new_changes_and_ends_with_0_on_ctrl_c() {
     let shop = with_history().await;
-    let words = ["orders", "export", "--sale", "told", "--follow", "--from", "5"];
+    let words = ["orders", "export", "told", "--follow", "--from", "5"];
     let mut program = Program::start("lastseat orders export", shop.command(&words)).unwrap();
     let next = |program: &Program| -> Value {
         serde_json::from_str(&program.line(PATIENCE).unwrap()).unwrap()
@@ -88,7 +87,7 @@ async fn an_export_whose_reader_has_left_ends_quietly_with_0() {
     let program = lastseat().unwrap();
     for follow in ["", "--follow"] {
         let line = format!(
-            "'{}' orders export --sale told {follow} | head -n 1; exit ${{PIPESTATUS[0]}}",
+            "'{}' orders export told {follow} | head -n 1; exit ${{PIPESTATUS[0]}}",
             program.display()
         );
         let mut command = shop.command(&[]);

@@ -9,5 +9,6 @@ mod holds;
 mod operators;
 mod returns;
 mod shop;
+mod targets;
 mod terminal;
 mod tokens;

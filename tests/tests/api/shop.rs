@@ -139,7 +139,10 @@ impl Shop {
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(lastseat().unwrap());
         command.current_dir(repository()).args(words);
-        command.env("REDIS_URL", &self.redis.as_ref().unwrap().url);
+        command.env("LASTSEAT_DATA_DIR", self.data_dir());
+        for other in ["REDIS_URL", "LASTSEAT_SERVER", "LASTSEAT_CONTEXT", "LASTSEAT_ADMIN_TOKEN"] {
+            command.env_remove(other);
+        }
         command.stdin(Stdio::null());
         command
     }

@@ -57,12 +57,12 @@ async fn a_sale_is_run_from_the_terminal_and_stdout_is_pure_json() {
     assert_eq!(list["sales"][0]["sale"], "spring");
 
     let (paid, given_up) = (shop.buy("spring", ADA).await, shop.buy("spring", ADA).await);
-    let order = |verb: &str, id: &str| data(&run(&format!("orders {verb} {id} --sale spring")));
+    let order = |verb: &str, id: &str| data(&run(&format!("orders {verb} spring {id}")));
     assert_eq!(order("show", &paid.order_id)["state"], "held");
     assert!(order("extend", &paid.order_id)["expires_at"].is_u64());
     assert_eq!(order("confirm --quantity 1", &paid.order_id)["quantity"], 1);
     assert_eq!(order("cancel", &given_up.order_id)["state"], "cancelled");
-    let audit = data(&run("audit --sale spring"));
+    let audit = data(&run("audit spring"));
     assert_eq!((&audit["ok"], &audit["confirmed"]), (&true.into(), &1.into()));
     assert_eq!(data(&run("sale close spring"))["state"], "closed");
     let watched = data(&run("sale watch spring"));
@@ -70,23 +70,23 @@ async fn a_sale_is_run_from_the_terminal_and_stdout_is_pure_json() {
 }
 
 #[tokio::test]
-async fn a_command_that_is_refused_ends_with_1_and_one_that_makes_no_sense_with_2() {
+async fn each_command_that_fails_ends_with_an_exit_code_that_says_how() {
     let shop = Shop::open();
     shop.create("small", r#"{"capacity":2,"hold_ms":60000}"#).await;
     let held = shop.buy("small", ADA).await;
     let id = held.order_id.as_str();
     for (line, code, word) in [
-        ("sale show none", 1, "no sale none"),
-        ("sale open none", 1, "no sale none"),
+        ("sale show none", 3, "unknown_sale"),
+        ("sale open none", 3, "unknown_sale"),
         ("sale restock small --capacity 1", 1, "capacity_taken"),
         ("sale restock small --add -1", 1, "capacity_taken"),
         ("sale create small --capacity 3", 1, "sale_exists"),
-        ("orders confirm 0123456789abcdef --sale small", 1, "unknown_order"),
-        ("orders show 0123456789abcdef --sale small", 1, "no order"),
-        (&format!("orders confirm {id} --sale small --quantity 3"), 1, "wrong_state"),
-        ("orders ack --sale small --to 99", 1, "ends at 2"),
-        ("orders export --sale none", 1, "no sale none"),
-        ("audit --sale none", 2, "no sale none"),
+        ("orders confirm small 0123456789abcdef", 3, "unknown_order"),
+        ("orders show small 0123456789abcdef", 3, "unknown_order"),
+        (&format!("orders confirm small {id} --quantity 3"), 1, "wrong_state"),
+        ("orders ack small --to 99", 1, "ends at 2"),
+        ("orders export none", 3, "unknown_sale"),
+        ("audit none", 2, "unknown_sale"),
         ("sale restock small", 2, "--capacity"),
         ("sale restock small --capacity 1 --add 1", 2, "--add"),
         ("sale set small", 2, "at least one"),
@@ -94,11 +94,13 @@ async fn a_command_that_is_refused_ends_with_1_and_one_that_makes_no_sense_with_
         ("sale set small --opens-at tomorrow", 2, "2026-11-23T10:00:00Z"),
         ("sale set small --order-limit 0", 2, "order_limit"),
         ("sale show a{b", 2, "sale id"),
-        ("orders cancel short --sale small", 2, "order id"),
-        (&format!("orders confirm {id} --sale small --quantity 0"), 2, "quantity"),
-        ("sale list --redis-url nonsense", 2, "redis://"),
-        ("sale list --redis-url redis://127.0.0.1:1/", 1, "no Redis answers"),
-        ("audit --sale small --redis-url redis://127.0.0.1:1/", 2, "no Redis answers"),
+        ("orders cancel small short", 2, "order id"),
+        (&format!("orders confirm small {id} --quantity 0"), 2, "quantity"),
+        ("audit small --ledger --redis-url nonsense", 2, "redis://"),
+        ("sale list --redis-url redis://127.0.0.1:1/", 2, "--server or --context"),
+        ("orders replay small --from x", 2, "--ledger"),
+        ("orders export small --ledger --redis-url redis://127.0.0.1:1/", 4, "no Redis answers"),
+        ("audit small --ledger --redis-url redis://127.0.0.1:1/", 2, "no Redis answers"),
         ("completions powershell", 2, "fish"),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
@@ -152,7 +154,7 @@ async fn top_shows_the_whole_cluster_once_each_second_and_as_json() {
         assert_eq!(sale["stock"]["held"], 2);
         (nodes.len() == 4 && live && counted).then_some(())
     });
-    let top = shop.command(&["top", "--sale", "watched"]);
+    let top = shop.command(&["top", "watched"]);
     let mut program = Program::start("lastseat top", top).unwrap();
     let patience = Duration::from_secs(5);
     let first = program.line(patience).unwrap();
@@ -164,7 +166,7 @@ async fn top_shows_the_whole_cluster_once_each_second_and_as_json() {
     assert!(!first.contains('\x1b') && !second.contains('\x1b'));
     let ended = program.stop_after(|program| program.signal(Signal::INT));
     assert!(ended.unwrap().success());
-    let none = shop.run(&["top", "--once", "--sale", "none"]);
+    let none = shop.run(&["top", "--once", "none"]);
     assert!(none.stdout.contains("no sale"), "{}", none.stdout);
 }
 

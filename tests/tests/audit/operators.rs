@@ -9,7 +9,8 @@ use std::process::{Command, Output};
 
 fn run(stage: &Stage, words: &[&str]) -> Output {
     let mut command = Command::new(lastseat().unwrap());
-    command.arg("audit").args(words).args(["--redis-url", &stage.redis.url()]);
+    command.args(["audit", "--ledger"]).args(words);
+    command.args(["--redis-url", &stage.redis.url()]);
     command.output().unwrap()
 }
 
@@ -22,34 +23,34 @@ async fn from_the_terminal_damage_ends_with_1_is_named_with_its_remedy_and_is_pl
     let stage = Stage::new().await;
     let sale = stage.sale().await;
     let id = sale.id.to_string();
-    let clean = run(&stage, &["--sale", &id]);
+    let clean = run(&stage, &[&id]);
     assert_eq!(clean.status.code(), Some(0), "{}", text(&clean.stderr));
     assert!(
         text(&clean.stdout).contains("1 cancelled, 2 confirmed, 5 held"),
         "{}",
         text(&clean.stdout)
     );
-    let nothing = run(&stage, &["--sale", &id, "--repair-plan"]);
+    let nothing = run(&stage, &[&id, "--repair-plan"]);
     assert_eq!(nothing.status.code(), Some(0));
 
     sale.says(&["DEL", ":log"]).await;
-    let damaged = run(&stage, &["--sale", &id]);
+    let damaged = run(&stage, &[&id]);
     let shown = text(&damaged.stdout);
     assert_eq!(damaged.status.code(), Some(1), "{shown}");
     assert!(
         shown.contains("DIFFERS  the log is missing") && shown.contains("  do     find out who"),
         "{shown}"
     );
-    let json = run(&stage, &["--sale", &id, "--json"]);
+    let json = run(&stage, &[&id, "--json"]);
     let report: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(report["findings"][0]["kind"], "log_missing");
     assert_eq!(report["kinds"]["log_missing"], 1);
     assert_eq!(report["differences"][0], "the log is missing");
 
-    let plan = run(&stage, &["--sale", &id, "--repair-plan"]);
+    let plan = run(&stage, &[&id, "--repair-plan"]);
     assert_eq!(plan.status.code(), Some(1), "there is something to repair");
     assert!(text(&plan.stdout).starts_with("#!/bin/sh"), "{}", text(&plan.stdout));
-    let json = run(&stage, &["--sale", &id, "--repair-plan", "--json"]);
+    let json = run(&stage, &[&id, "--repair-plan", "--json"]);
     let planned: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert!(planned["repair_plan"]["commands"][0].as_str().unwrap().contains("state paused"));
     assert_eq!(planned["findings"][0]["kind"], "log_missing");
@@ -64,7 +65,7 @@ async fn a_wrong_choice_is_refused_with_what_it_may_be() {
         (["--except", "x"], "order id"),
         (["--capacity", "many"], "whole number"),
     ] {
-        let all = ["--sale", "s", "--repair-plan", words[0], words[1]];
+        let all = ["s", "--repair-plan", words[0], words[1]];
         let refused = run(&stage, &all);
         assert_eq!(refused.status.code(), Some(2), "{words:?}");
         assert!(text(&refused.stderr).contains(named), "{}", text(&refused.stderr));

@@ -1,6 +1,6 @@
 //! Buyers who hold, pay and give back while the ledger is copied, and what each was told.
 
-use lastseat_ledger::{Ledger, LedgerUrl, Reserve, Verdict};
+use lastseat_ledger::{Fault, Ledger, LedgerUrl, Reply, Reserve, Verdict};
 use lastseat_tests::harness::PrivateRedis;
 use lastseat_tests::harness::wait::until_async;
 use shared::{BuyerId, Capacity, OrderId, OrderState, Quantity, SaleId, Terms};
@@ -50,6 +50,8 @@ impl Crowd {
         let ledger = ledger(redis).await;
         let terms = Terms { hold_ms: 600_000, ..Terms::default() };
         let capacity = Capacity::new(CAPACITY.into()).expect("a capacity");
+        // No node runs that would, where Redis was started again.
+        ledger.recover_without_nodes(&sale()).await.expect("a whole sale");
         let made = ledger.create_sale(&sale(), capacity, &terms, true).await;
         made.expect("a sale");
         let told = Arc::<Mutex<Told>>::default();
@@ -85,6 +87,18 @@ impl Crowd {
     }
 }
 
+/// Makes a call once more where the sale stands still: a backup reads Redis as a replica does, with
+/// the first one a new history begins, and here no node runs that recovers the sale in it.
+async fn ask<T, F: Future<Output = Reply<T>>>(ledger: &Ledger, call: impl Fn() -> F) -> Reply<T> {
+    match call().await {
+        Err(Fault::NotSent(_)) => {
+            ledger.recover_without_nodes(&sale()).await?;
+            call().await
+        }
+        answer => answer,
+    }
+}
+
 /// One batch: all hold, half of them pay, an eighth gives back.
 async fn buy(ledger: &Ledger, batch: u32, told: &Mutex<Told>) {
     let tell = |id: &OrderId, state| {
@@ -100,7 +114,9 @@ async fn buy(ledger: &Ledger, batch: u32, told: &Mutex<Told>) {
         }
     });
     let wishes: Vec<Reserve> = wishes.collect();
-    let reply = ledger.reserve(&sale(), &wishes).await.expect("an answer");
+    let drop = sale();
+    let reply = ask(ledger, || ledger.reserve(&drop, &wishes));
+    let reply = reply.await.expect("an answer");
     let (_, verdicts) = reply.expect("the sale");
     for (place, (wish, verdict)) in wishes.iter().zip(verdicts).enumerate() {
         if !matches!(verdict, Verdict::Granted { .. }) {
@@ -108,13 +124,13 @@ async fn buy(ledger: &Ledger, batch: u32, told: &Mutex<Told>) {
         }
         tell(&wish.id, OrderState::Held);
         if place % 2 == 0 {
-            let paid = ledger.confirm(&sale(), &wish.id, None).await;
-            paid.expect("an answer");
+            let paid = ask(ledger, || ledger.confirm(&drop, &wish.id, None));
+            paid.await.expect("an answer");
             tell(&wish.id, OrderState::Confirmed);
         }
         if place % 8 == 0 {
-            let back = ledger.cancel(&sale(), &wish.id).await;
-            back.expect("an answer");
+            let back = ask(ledger, || ledger.cancel(&drop, &wish.id));
+            back.await.expect("an answer");
             tell(&wish.id, OrderState::Cancelled);
         }
     }

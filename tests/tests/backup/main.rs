@@ -7,7 +7,7 @@ use lastseat_ledger::Ledger;
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Durability, PrivateRedis, RedisSetup};
-use shared::OrderState;
+use shared::{OrderState, SaleState};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -70,19 +70,19 @@ async fn a_backup_taken_while_it_sells_restores_and_the_journal_brings_back_what
     crowd.buy(FEW).await;
     let told = crowd.stop().await;
     let journal = room.path().join("events.ndjson");
-    let events = ended_well("export", &run(&redis, &["orders", "export", "--sale", crowd::SALE]));
+    let events = ended_well("export", &run(&redis, &["orders", "export", crowd::SALE, "--ledger"]));
     fs::write(&journal, events).unwrap();
     drop(redis); // With its disk.
 
     let redis = restore(&copy);
-    let audit = ["audit", "--sale", crowd::SALE];
+    let audit = ["audit", crowd::SALE, "--ledger"];
     ended_well("audit of the backup", &run(&redis, &audit));
     let ledger = crowd::ledger(&redis).await;
     let had = sold(&ledger).await;
     assert!(had >= FEW && had < told.tickets(), "{had} of {}", told.tickets());
 
     let path = journal.to_str().unwrap();
-    let replay = ["--json", "orders", "replay", "--sale", crowd::SALE, "--from", path];
+    let replay = ["--json", "orders", "replay", crowd::SALE, "--ledger", "--from", path];
     let said = ended_well("replay", &run(&redis, &replay));
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert!(said["restored"].as_u64().unwrap() > 0 && said["failed"] == 0, "{said}");
@@ -126,7 +126,8 @@ async fn a_copy_of_the_append_only_file_has_every_order_that_was_told_before_it(
         let whole = ["--aof-load-truncated", "no"];
         let redis = RedisSetup::default().on(copy).options(&whole).start();
         let ledger = crowd::ledger(&redis).await;
-        ended_well(start, &run(&redis, &["audit", "--sale", crowd::SALE]));
+        ended_well(start, &run(&redis, &["audit", crowd::SALE, "--ledger"]));
+        ledger.recover_without_nodes(&crowd::sale()).await.expect("a whole sale");
         for id in before.orders.keys() {
             let known = ledger.order(&crowd::sale(), id).await.unwrap();
             assert!(known.is_some(), "{id} was told and is gone");
@@ -147,7 +148,7 @@ async fn a_replay_says_what_it_cannot_do_and_changes_nothing_else() {
     let told = crowd.stop().await;
     let journal = room.path().join("events.ndjson");
     let path = journal.to_str().unwrap();
-    let replay = ["orders", "replay", "--sale", crowd::SALE, "--from", path];
+    let replay = ["orders", "replay", crowd::SALE, "--ledger", "--from", path];
     let refused = |word: &str| {
         let output = run(&redis, &replay);
         let notes = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -160,9 +161,9 @@ async fn a_replay_says_what_it_cannot_do_and_changes_nothing_else() {
     let stranger = r#"{"sale":"drop","commit_seq":9000,"index":0,"type":"confirmed","order_id":"#;
     fs::write(&journal, format!("{stranger}\"0123456789abcdef\",\"quantity\":1}}\n")).unwrap();
     refused("0123456789abcdef: unknown_order");
-    ended_well("pause", &run(&redis, &["sale", "pause", crowd::SALE]));
-    refused("lastseat sale open");
     let ledger = crowd::ledger(&redis).await;
+    ledger.set_state(&crowd::sale(), SaleState::Paused).await.expect("it is paused");
+    refused("lastseat sale open");
     until_async("the pause is known", async || {
         (sold(&ledger).await == told.tickets()).then_some(())
     })

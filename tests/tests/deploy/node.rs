@@ -45,6 +45,11 @@ fn at_home(variables: &mut Variables, redis: &PrivateRedis, data_dir: &Path) {
         let known = variables.insert(name.to_owned(), value);
         assert!(known.is_some(), "the example does not name {name}");
     }
+    let admin = variables["LASTSEAT_ADMIN_LISTEN"].clone();
+    if let Some(server) = variables.get_mut("LASTSEAT_SERVER") {
+        assert_eq!(server, "http://127.0.0.1:3101", "the port of LASTSEAT_ADMIN_LISTEN");
+        *server = format!("http://{admin}");
+    }
 }
 
 fn command(words: &[String], variables: &Variables) -> Command {
@@ -59,6 +64,12 @@ fn lives_and_ends(start: &[String], ready: &[String], variables: &Variables) {
     let asked = command(ready, variables).output().expect("lastseat ready");
     let said = String::from_utf8_lossy(&asked.stderr).into_owned();
     assert!(asked.status.success(), "{said}\n{}", node.notes());
+    // A command that is run in the container asks its node.
+    if variables.contains_key("LASTSEAT_SERVER") {
+        let listed = command(&words("lastseat sale list"), variables).output();
+        let listed = listed.expect("lastseat sale list");
+        assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    }
     node.signal(Signal::TERM);
     let status = node.wait(ENDS_WITHIN).expect("it ends in time");
     assert_eq!(status.code(), Some(0), "{}", node.notes());
@@ -119,6 +130,7 @@ fn the_image_starts_a_node_that_its_own_health_check_finds_ready() {
     assert!(dockerfile.contains(&image), "the image builds with {channel}");
     let mut set = variables(&words(last("ENV ")).join("\n"));
     assert_eq!(set["LASTSEAT_LISTEN"], "0.0.0.0:3001");
+    assert!(set.contains_key("LASTSEAT_SERVER"));
     // Secrets and the ledger are given to the container.
     set.extend(variables(&read("deploy/systemd/lastseat.env.example")));
     let redis = PrivateRedis::start(Durability::Always);

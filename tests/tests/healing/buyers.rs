@@ -167,7 +167,7 @@ pub(crate) async fn all_is_well(stage: &Stage, told: &Told) {
     let missing = missing(&stage.redis_url(), told).await;
     let notes: Vec<String> = stage.nodes.iter().map(|node| node.notes()).collect();
     assert!(missing.is_empty(), "{missing:#?}\n{}", notes.join("\n---\n"));
-    let report = stage.says(&["--json", "audit", "--sale", SALE]);
+    let report = stage.says(&["--json", "audit", SALE, "--ledger"]);
     let report: serde_json::Value = serde_json::from_str(&report).expect("a report");
     assert_eq!(report["ok"], true, "{report}");
     assert!(report["free"].as_i64().expect("a number") >= 0, "{report}");

@@ -36,7 +36,7 @@ async fn orders(stage: &Stage, sale: &str, prefix: &str) -> BTreeSet<String> {
 
 fn audits_agree(stage: &Stage) {
     for sale in [SALE, OTHER] {
-        let report = stage.says(&["--json", "audit", "--sale", sale]);
+        let report = stage.says(&["--json", "audit", sale, "--ledger"]);
         assert!(report.contains(r#""ok":true"#), "{report}");
     }
 }

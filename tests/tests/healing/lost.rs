@@ -146,7 +146,7 @@ fn until_replica_has(stage: &Stage, entries: u64) {
 }
 
 fn deadline(stage: &Stage, key: &str) -> String {
-    let shown = stage.says(&["--json", "orders", "show", key, "--sale", SALE]);
+    let shown = stage.says(&["--json", "orders", "show", SALE, key]);
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
     shown["expires_at"].to_string()
 }
@@ -202,7 +202,7 @@ async fn a_plain_restart_of_redis_under_load_is_a_short_pause_in_which_nothing_i
     assert!(pauses.iter().all(|pause| *pause < Duration::from_secs(3)), "{pauses:?}");
     assert_eq!(stage.sum("lastseat_orders_restored_total").await, 0);
     all_is_well(&stage, &told).await;
-    let events = stage.says(&["orders", "export", "--sale", SALE]);
+    let events = stage.says(&["orders", "export", SALE]);
     assert!(!events.contains("sale_healed"), "nothing was lost, so no number is");
 }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub(crate) const SHOP: &str = "0123456789abcdef0123456789abcdef-shop";
+const ADMIN: &str = "0123456789abcdef0123456789abcdef-admin";
 
 /// One node.
 pub(crate) struct Node {
@@ -195,6 +196,7 @@ impl Stage {
             .args(["--redis-url", &self.redis_url()])
             .arg("--data-dir")
             .arg(directory)
+            .env("LASTSEAT_ADMIN_TOKEN", ADMIN)
             .env("LASTSEAT_SHOP_TOKEN", SHOP);
         command
     }
@@ -211,10 +213,13 @@ impl Stage {
         self.nodes[place] = self.node(number);
     }
 
-    /// `lastseat` on the Redis of the moment.
+    /// `lastseat` at the nodes that live, or on the Redis of the moment.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let live = self.nodes.iter().filter(|node| node.program.is_some());
+        let servers: Vec<&str> = live.map(|node| node.admin.as_str()).collect();
         let mut command = Command::new(lastseat().expect("the program"));
-        command.env("REDIS_URL", self.redis_url()).args(arguments);
+        command.env("REDIS_URL", self.redis_url()).env("LASTSEAT_SERVER", servers.join(","));
+        command.env("LASTSEAT_ADMIN_TOKEN", ADMIN).args(arguments);
         command.output().expect("lastseat runs")
     }
 

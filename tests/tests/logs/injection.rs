@@ -162,11 +162,12 @@ async fn what_is_stored_does_not_speak_to_an_operators_terminal() {
     write("HSET", &key("buyers"), &[&evil, "1"]).await;
     write("SADD", "lastseat:sales", &[&evil]).await;
     let looks: &[&[&str]] = &[
-        &["orders", "show", "--sale", "demo", id],
-        &["orders", "cancel", "--sale", "demo", id],
-        &["orders", "show", "--sale", "demo", &evil],
-        &["audit", "--sale", "demo"],
-        &["audit", "--sale", "demo", "--json"],
+        &["orders", "show", "demo", id],
+        &["orders", "cancel", "demo", id],
+        &["orders", "show", "demo", &evil],
+        &["audit", "demo"],
+        &["audit", "demo", "--json"],
+        &["audit", "demo", "--ledger"],
         &["sale", "list"],
         &["sale", "show", "demo"],
         &["sale", "show", &evil],

@@ -67,7 +67,6 @@ fn a_relay_without_secret_or_with_a_wrong_address_says_all_that_is_wrong() {
     let mut command = Command::new(lastseat().unwrap());
     command.env_remove("LASTSEAT_WEBHOOK_SECRET").args([
         "relay",
-        "--sale",
         "s",
         "--to",
         "http://127.0.0.1:1/",
@@ -79,7 +78,6 @@ fn a_relay_without_secret_or_with_a_wrong_address_says_all_that_is_wrong() {
     let mut command = Command::new(lastseat().unwrap());
     command.env("LASTSEAT_WEBHOOK_SECRET", "0123456789abcdef").args([
         "relay",
-        "--sale",
         "s",
         "--to",
         "127.0.0.1:9000",

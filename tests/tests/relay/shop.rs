@@ -78,7 +78,7 @@ impl Shop {
         command
             .env("LASTSEAT_WEBHOOK_SECRET", SECRET)
             .env("REDIS_URL", self.redis.url())
-            .args(["relay", "--json", "--sale", self.sale.as_str()])
+            .args(["relay", "--json", self.sale.as_str()])
             .args(["--to", receiver.url()])
             .args(flags);
         Program::start("lastseat relay", command).expect("a relay")

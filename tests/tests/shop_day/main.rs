@@ -37,8 +37,7 @@ fn a_shops_day_can_be_scripted_with_curl_and_needs_no_more_of_redis_than_its_use
     assert!(said.contains("== a good day: 3006 tickets sold"), "{said}");
 
     // What the day does not show: webhooks, and the check of the server.
-    let relayed =
-        run(&cluster, &["relay", "--sale", "demo", "--once", "--to", "http://127.0.0.1:9/"]);
+    let relayed = run(&cluster, &["relay", "demo", "--once", "--to", "http://127.0.0.1:9/"]);
     assert!(relayed.contains("demo"), "{relayed}");
     let checked = run(&cluster, &["doctor"]);
     assert!(checked.contains("0 to change"), "{checked}");

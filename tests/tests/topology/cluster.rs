@@ -3,8 +3,8 @@
 use crate::crowd::Crowd;
 use crate::ledger::{audit, buy, connect, nodes, open, sale};
 use lastseat_ledger::Verdict;
-use lastseat_tests::harness::RedisCluster;
 use lastseat_tests::harness::paths::lastseat;
+use lastseat_tests::harness::{Cluster, RedisCluster};
 use std::collections::HashSet;
 use std::process::Command;
 use std::time::Duration;
@@ -15,10 +15,11 @@ const TICKETS: u32 = 200;
 const HELD: &str = "sale-00";
 const HOLD_MS: u64 = 600_000;
 
-/// `lastseat` on the ledger at `url`.
-fn run(url: &str, arguments: &[&str]) -> String {
+/// `lastseat` beside the nodes of `system`.
+fn run(system: &Cluster, arguments: &[&str]) -> String {
     let mut command = Command::new(lastseat().expect("the program"));
-    let output = command.env("REDIS_URL", url).args(arguments).output();
+    command.env_remove("REDIS_URL").env("LASTSEAT_DATA_DIR", system.data_dir());
+    let output = command.args(arguments).output();
     let output = output.expect("lastseat runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let notes = String::from_utf8_lossy(&output.stderr);
@@ -97,11 +98,11 @@ async fn twelve_sales_on_three_masters_sell_exactly_while_slots_move_between_the
     assert!(sold_out.clone().all(|name| told.sold(name) == TICKETS as usize));
 
     // Commands, too.
-    let said = run(&url, &["audit", "--sale", HELD, "--json"]);
+    let said = run(&system, &["audit", HELD, "--ledger", "--json"]);
     assert!(said.contains(r#""ok":true"#), "{said}");
-    let listed = run(&url, &["sale", "list"]);
+    let listed = run(&system, &["sale", "list"]);
     assert!(sales.iter().all(|name| listed.contains(name)), "{listed}");
-    let said = run(&url, &["doctor"]);
+    let said = run(&system, &["doctor"]);
     assert!(redis.masters.iter().all(|m| said.contains(&m.address().to_string())), "{said}");
     system.stop().expect("it stops");
 }

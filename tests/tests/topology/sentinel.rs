@@ -109,6 +109,8 @@ async fn no_order_goes_to_a_primary_that_sentinels_have_given_up() {
     assert_ne!(named, 0);
     assert_ne!(book.server(&sale(SALE)), before);
     redis.servers[0].signal(Signal::CONT);
+    let whole = book.recover_without_nodes(&sale(SALE)).await;
+    whole.expect("no node has anything to restore");
     let verdict = buy(&book, SALE, "ada").await;
     assert!(matches!(verdict, Ok(Verdict::Granted { .. })), "{verdict:?}");
     let orders = ledger::orders(&redis.servers[named].url(), SALE).await;

@@ -126,7 +126,7 @@ impl Counting {
     /// The ledger has every order that was counted, and no other.
     pub(crate) async fn agree(&self, ledger: &Ledger) -> Result<(), String> {
         for sale in self.sales.keys() {
-            ledger.heal_alone(sale).await.map_err(|e| e.to_string())?;
+            ledger.recover_without_nodes(sale).await.map_err(|e| e.to_string())?;
         }
         let ids: Vec<SaleId> = self.sales.keys().cloned().collect();
         let found = count(ledger, &ids).await?;

@@ -134,7 +134,7 @@ impl Story {
         teller.ledger = stage::ledger(&server).await.expect("a ledger");
         for sale in teller.sales() {
             // This is heal.lua.
-            teller.ledger.heal_alone(&sale).await.expect("it is whole");
+            teller.ledger.recover_without_nodes(&sale).await.expect("it is whole");
         }
         teller.note(&server).await;
         teller.sell(&server).await;

@@ -22,7 +22,7 @@ fn token(key: &str, sale: &str, expires: UnixMillis) -> String {
 /// As a shop's operator makes one to try it.
 fn token_of_the_command() -> String {
     let made = Command::new(lastseat().unwrap())
-        .args(["token", "--json", "--sale", SALE, "--buyer", "ada", "--for", "15m"])
+        .args(["token", "--json", SALE, "--buyer", "ada", "--for", "15m"])
         .env("LASTSEAT_BUYER_KEY", B)
         .output()
         .unwrap();

@@ -10,12 +10,13 @@ use lastseat_node::secret::Secret;
 Examples:
   lastseat doctor                                        this machine, and the Redis of its cluster
   lastseat doctor --redis-url redis://10.0.0.5:6379/0 --tickets 500000
-  lastseat doctor --sale spring --json
+  lastseat doctor spring --json
+
+It works on this machine and on the ledger itself (--redis-url), and asks no node.
 
 Exit codes: 0 nothing failed, 1 something must be changed, 2 something could not be checked.")]
 pub struct DoctorFlags {
     /// See whether what is left of this sale fits into the memory of Redis
-    #[arg(long)]
     pub sale: Option<String>,
     /// See whether so many tickets fit into the memory of Redis
     #[arg(long, value_name = "NUMBER", conflicts_with = "sale")]

@@ -1,5 +1,6 @@
 //! Flags of `lastseat orders`.
 
+use super::server::LedgerFlag;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -7,34 +8,32 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub enum OrdersCommand {
     /// Show one order
-    #[command(
-        after_help = "Example: lastseat orders show 01890a5d-ac96-774b-bcce-b302099a8057 --sale s"
-    )]
+    #[command(after_help = "Example: lastseat orders show s 01890a5d-ac96-774b-bcce-b302099a8057")]
     Show(OrderFlags),
     /// The payment came: confirm an order
     #[command(after_help = "\
 Examples:
-  lastseat orders confirm 01890a5d-ac96-774b-bcce-b302099a8057 --sale s
-  lastseat orders confirm 01890a5d-ac96-774b-bcce-b302099a8057 --sale s --quantity 1
+  lastseat orders confirm s 01890a5d-ac96-774b-bcce-b302099a8057
+  lastseat orders confirm s 01890a5d-ac96-774b-bcce-b302099a8057 --quantity 1
 
-After the deadline it takes the tickets again if any are free. Exit code 1: refused; with
+After the deadline it takes the tickets again if any are free. Where it is refused with
 hold_expired the payment has to be refunded.")]
     Confirm(OrderConfirmFlags),
     /// Give the tickets of an order back
     #[command(
-        after_help = "Example: lastseat orders cancel 01890a5d-ac96-774b-bcce-b302099a8057 --sale s"
+        after_help = "Example: lastseat orders cancel s 01890a5d-ac96-774b-bcce-b302099a8057"
     )]
     Cancel(OrderFlags),
     /// Make a hold last another hold time from now
     #[command(
-        after_help = "Example: lastseat orders extend 01890a5d-ac96-774b-bcce-b302099a8057 --sale s"
+        after_help = "Example: lastseat orders extend s 01890a5d-ac96-774b-bcce-b302099a8057"
     )]
     Extend(OrderFlags),
     /// Print each change of a sale and its orders as a line of JSON
     #[command(after_help = "\
 Examples:
-  lastseat orders export --sale s > events.ndjson
-  lastseat orders export --sale s --from 1042 --follow
+  lastseat orders export s > events.ndjson
+  lastseat orders export s --from 1042 --follow
 
 Each line has commit_seq (1, 2, 3 ... without gaps), index (its place in that commit), at, version
 and type: held, confirmed, cancelled, expired, extended, retaken (paid late, got tickets again),
@@ -44,30 +43,32 @@ are gone).
 With restored: true an order that Redis had lost is as it was told again.")]
     Export(ExportFlags),
     /// Say that all up to a position was taken over, so that the log may forget it
-    #[command(after_help = "Example: lastseat orders ack --sale s --to 1041")]
+    #[command(after_help = "Example: lastseat orders ack s --to 1041")]
     Ack(AckFlags),
     /// After a restore from a backup: bring back the orders that the backup lacks
     #[command(after_help = "\
 Examples:
-  lastseat orders replay --sale s --from events.ndjson
-  cat monday.ndjson tuesday.ndjson | lastseat orders replay --sale s --from -
+  lastseat orders replay s --ledger --from events.ndjson
+  cat monday.ndjson tuesday.ndjson | lastseat orders replay s --ledger --from -
 
 The file is what `lastseat orders export --follow` wrote elsewhere while the sale sold. Orders \
 are placed
 again under their own ids, confirmed where they were paid for, and given back where they were; it \
 can be
-repeated. Stop the nodes first, so that nobody else buys meanwhile, and run `lastseat audit` \
-afterwards.
+repeated. It works on the ledger itself, while no node runs: stop the nodes first, so that nobody \
+else
+buys meanwhile, and run `lastseat audit --ledger` afterwards.
 
-Exit codes: 0 all orders are as the file says, 1 some are not or the file has gaps.")]
+Exit codes: 0 all orders are as the file says, 1 some are not or the file has gaps; else those \
+of `lastseat --help`.")]
     Replay(ReplayFlags),
     /// List acknowledged orders that could not be restored after Redis lost them
     #[command(after_help = "\
 Examples:
-  lastseat orders unrestored --sale s
-  lastseat orders unrestored --sale s --json | jq -r .buyer
-  lastseat orders unrestored --sale s --retry
-  lastseat orders unrestored --sale s --settled 01890a5d-ac96-774b-bcce-b302099a8057
+  lastseat orders unrestored s
+  lastseat orders unrestored s --json | jq -r .buyer
+  lastseat orders unrestored s --retry
+  lastseat orders unrestored s --settled 01890a5d-ac96-774b-bcce-b302099a8057
 
 After a failover the nodes restore by themselves what they acknowledged. Here is what came too \
 late: no_room = the
@@ -82,11 +83,10 @@ Exit codes: 0, or with --retry 1 when some are left.")]
 /// One order.
 #[derive(Debug, Args)]
 pub struct OrderFlags {
+    /// The sale
+    pub sale: String,
     /// Its id, which is its Idempotency-Key
     pub order: String,
-    /// The sale
-    #[arg(long)]
-    pub sale: String,
 }
 
 /// `lastseat orders confirm`
@@ -104,7 +104,6 @@ pub struct OrderConfirmFlags {
 #[derive(Debug, Args)]
 pub struct ExportFlags {
     /// The sale
-    #[arg(long)]
     pub sale: String,
     /// First commit_seq; the oldest that the log still has when absent
     #[arg(long, value_name = "SEQ")]
@@ -112,24 +111,28 @@ pub struct ExportFlags {
     /// Go on with new changes until Ctrl-C
     #[arg(long)]
     pub follow: bool,
+    /// Where the log is read.
+    #[command(flatten)]
+    pub on: LedgerFlag,
 }
 
 /// `lastseat orders replay`
 #[derive(Debug, Args)]
 pub struct ReplayFlags {
     /// The sale
-    #[arg(long)]
     pub sale: String,
     /// File with the lines of `lastseat orders export`; - reads them from stdin
     #[arg(long, value_name = "FILE")]
     pub from: PathBuf,
+    /// Required: this is no call of a node.
+    #[command(flatten)]
+    pub on: LedgerFlag,
 }
 
 /// `lastseat orders unrestored`
 #[derive(Debug, Args)]
 pub struct UnrestoredFlags {
     /// The sale
-    #[arg(long)]
     pub sale: String,
     /// Try to restore them once more
     #[arg(long)]
@@ -143,7 +146,6 @@ pub struct UnrestoredFlags {
 #[derive(Debug, Args)]
 pub struct AckFlags {
     /// The sale
-    #[arg(long)]
     pub sale: String,
     /// The last commit_seq that was taken over
     #[arg(long, value_name = "SEQ")]

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   openssl rand -hex 32 > webhook.secret
-  lastseat relay --sale spring --to https://shop.example/hooks/lastseat --secret-file webhook.secret
-  lastseat relay --sale spring --to http://127.0.0.1:9000/ --secret-file webhook.secret --once
+  lastseat relay spring --to https://shop.example/hooks/lastseat --secret-file webhook.secret
+  lastseat relay spring --to http://127.0.0.1:9000/ --secret-file webhook.secret --once
 
 Each change is one POST of JSON: {\"sale\", \"commit_seq\", \"events\": [...]}, with the events as
 `lastseat orders export` prints them. Changes come in order and at least once: a receiver remembers
@@ -20,13 +20,14 @@ but a 2xx within 10 s is tried again, after 100 ms at first and 30 s at last, fo
 
 Header Lastseat-Signature: t=<unix seconds>,v1=<hex HMAC-SHA-256 of \"<t>.<body>\">.
 
+It reads the ledger itself (--redis-url), so it needs no node and no token.
+
 SIGTERM or Ctrl-C finishes the delivery under way. The position is kept in Redis, one for each name;
 after a kill -9 the next relay waits up to 5 s for the lease of the dead one, then goes on.
 
 https is checked against the certificates of this machine, or those in the file SSL_CERT_FILE.")]
 pub struct RelayFlags {
     /// The sale
-    #[arg(long)]
     pub sale: String,
     /// Where changes are posted to, http:// or https://
     #[arg(long, value_name = "URL")]

@@ -1,5 +1,6 @@
 //! Flags of `lastseat sale`.
 
+use super::server::LedgerFlag;
 use crate::when::{MomentArg, Span};
 use clap::{Args, Subcommand};
 
@@ -14,7 +15,8 @@ Examples:
   lastseat sale create night --capacity 500 --opens-at 2026-11-27T10:00:00Z --closes-at +7d
 
 Moments: 2026-11-27T10:00:00Z, Unix milliseconds, or from now by the ledger's clock: +90s, +10m.
-Repeating it changes nothing. With other capacity or terms it is refused: exit code 1.")]
+Repeating it changes nothing. With other capacity or terms it is refused: exit code 1.
+Where no node runs yet, on the ledger itself: lastseat sale create demo --capacity 10000 --ledger")]
     Create(SaleCreateFlags),
     /// Show a sale with all its numbers
     #[command(after_help = "Example: lastseat sale show demo --json")]
@@ -74,6 +76,9 @@ pub struct SaleCreateFlags {
     /// Do not open it now
     #[arg(long)]
     pub closed: bool,
+    /// Where it is created.
+    #[command(flatten)]
+    pub on: LedgerFlag,
 }
 
 /// `lastseat sale set`

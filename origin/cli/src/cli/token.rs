@@ -9,14 +9,13 @@ use lastseat_node::secret::Secret;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  lastseat token --sale spring --buyer ada@example.org --for 15m
+  lastseat token spring --buyer ada@example.org --for 15m
   curl http://127.0.0.1:8787/v1/sales/spring/orders -d '{\"buyer\":\"ada@example.org\"}' \\
-    -H \"Lastseat-Buyer-Token: $(lastseat token --sale spring --buyer ada@example.org)\"
+    -H \"Lastseat-Buyer-Token: $(lastseat token spring --buyer ada@example.org)\"
 
 A shop makes tokens itself, for buyers that it knows: docs/SECURITY.md has the few lines.")]
 pub struct TokenFlags {
     /// The sale at which it is good
-    #[arg(long)]
     pub sale: String,
     /// The buyer for whom it is good
     #[arg(long)]

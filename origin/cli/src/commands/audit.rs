@@ -1,8 +1,9 @@
 //! Command `lastseat audit`.
 
 use super::progress::Progress;
-use super::sale_id;
-use super::{fault, ledger, print, print_text};
+use super::target::{api, ledger};
+use super::{fault, no_sale, print, print_text, sale_id};
+use crate::api_client::ApiCall;
 use crate::cli::{AuditFlags, Common};
 use crate::failure::Failure;
 use lastseat_ledger::AuditReport;
@@ -11,6 +12,10 @@ use lastseat_ledger::audit::plan::{Ahead, Choices, PlanTrust, RepairPlan};
 use serde::Serialize;
 use shared::{Capacity, OrderId, SaleId};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// Time for an audit by a node: it takes seconds for millions of orders.
+const DEADLINE: Duration = Duration::from_secs(600);
 
 /// Exit codes: 0 all agrees, 1 differences, 2 could not check.
 pub(super) async fn run(common: &Common, flags: &AuditFlags) -> Result<ExitCode, Failure> {
@@ -23,12 +28,12 @@ async fn check(common: &Common, flags: &AuditFlags) -> Result<ExitCode, Failure>
         let choices = choices(flags)?;
         return plan(common, &ledger(common).await?, &sale, &choices).await;
     }
-    let ledger = ledger(common).await?;
-    let progress = Progress::start();
-    let tell = |what, done, all| progress.report(what, done, all);
-    let report = ledger.audit_telling(&sale, &tell).await.map_err(fault)?;
-    drop(progress);
-    let report = report.ok_or_else(|| unknown(&sale))?;
+    let report = if flags.on.ledger {
+        recount(&ledger(common).await?, &sale).await?
+    } else {
+        let call = ApiCall::get(&sale, "/audit").within(DEADLINE);
+        api(common, &flags.server)?.read(&call).await?
+    };
     if common.json {
         print(common, &report)?;
     } else {
@@ -36,6 +41,15 @@ async fn check(common: &Common, flags: &AuditFlags) -> Result<ExitCode, Failure>
         print_text(&details(&report))?;
     }
     Ok(verdict(&sale, &report))
+}
+
+/// Audits it here, without a node.
+async fn recount(ledger: &Ledger, sale: &SaleId) -> Result<AuditReport, Failure> {
+    let progress = Progress::start();
+    let tell = |what, done, all| progress.report(what, done, all);
+    let report = ledger.audit_telling(sale, &tell).await.map_err(fault)?;
+    drop(progress);
+    report.ok_or_else(|| no_sale(sale))
 }
 
 /// Prints the plan; the report goes to stderr in short, so that stdout can become a file.
@@ -55,7 +69,7 @@ async fn plan(
     let tell = |what, done, all| progress.report(what, done, all);
     let planned = ledger.plan_repair(sale, choices, &tell).await;
     drop(progress);
-    let (report, repair_plan) = planned.map_err(fault)?.ok_or_else(|| unknown(sale))?;
+    let (report, repair_plan) = planned.map_err(fault)?.ok_or_else(|| no_sale(sale))?;
     if common.json {
         let planned = Planned { report: report.clone(), repair_plan };
         print(common, &planned)?;
@@ -68,10 +82,6 @@ async fn plan(
     }
     verdict(sale, &report);
     Ok(if nothing { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn unknown(sale: &SaleId) -> Failure {
-    Failure::runtime(format!("there is no sale {sale}"))
 }
 
 fn choices(flags: &AuditFlags) -> Result<Choices, Failure> {

@@ -1,7 +1,7 @@
 //! Command `lastseat doctor`.
 
-use super::sale_id;
-use super::{ledger_url, print, print_text};
+use super::target::ledger_url;
+use super::{print, print_text, sale_id};
 use crate::cli::{Common, DoctorFlags};
 use crate::config::replicas;
 use crate::doctor::{self, Level, Patient};
@@ -21,7 +21,7 @@ pub(super) async fn run(common: &Common, flags: &DoctorFlags) -> Result<ExitCode
         tickets: flags.tickets,
         edge_key: given(&flags.edge_key),
         buyer_key: given(&flags.buyer_key),
-        data_dir: common.data_dir.clone(),
+        data_dir: common.data_dir().to_owned(),
         repository: lastseat_cluster::repository(),
     })
     .await;

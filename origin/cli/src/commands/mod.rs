@@ -4,6 +4,7 @@ mod audit;
 mod bound;
 mod cluster;
 mod completions;
+mod context;
 mod doctor;
 mod export;
 mod man;
@@ -15,20 +16,19 @@ mod relay;
 mod replay;
 mod sale;
 mod serve;
+mod target;
 mod token;
 mod top;
 mod unrestored;
 mod watch;
 
 use crate::cli::{Cli, Command, Common};
-use crate::config::replicas;
-use crate::failure::Failure;
-use lastseat_cluster::state_file::ClusterState;
-use lastseat_ledger::{Fault, Ledger, LedgerUrl};
+use crate::failure::{Failure, NOT_FOUND, REFUSED, UNREACHABLE};
+use lastseat_ledger::Fault;
 use lastseat_node::timestamp::Rfc3339;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
-use shared::{Problem, SaleId, UnixMillis};
+use shared::{Code, OrderId, SaleId, UnixMillis};
 use std::future::Future;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -39,13 +39,24 @@ use tokio::runtime::Builder;
 /// # Errors
 /// Why it was not done.
 pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    if cli.without_command {
+        tracing::info!(
+            "no command: this starts a cluster here, as `lastseat cluster` does; `lastseat --help` \
+             lists all commands"
+        );
+    }
     let common = cli.common;
     match cli.command {
         Some(Command::Serve(flags)) => serve::run(&common, flags),
         // The main thread only: see `process::bound`.
         Some(Command::Cluster(flags)) => block_on(1, cluster::run(&common, flags)),
-        Some(Command::Sale { command }) => block_on(1, sale::run(&common, command)),
-        Some(Command::Orders { command }) => block_on(1, orders::run(&common, command)),
+        Some(Command::Sale { server, command }) => {
+            block_on(1, sale::run(&common, &server, command))
+        }
+        Some(Command::Orders { server, command }) => {
+            block_on(1, orders::run(&common, &server, command))
+        }
+        Some(Command::Context { command }) => context::run(&common, &command),
         Some(Command::Audit(flags)) => block_on(1, audit::run(&common, &flags)),
         Some(Command::OpenApi(flags)) => openapi::run(&flags),
         Some(Command::Completions(flags)) => completions::run(&flags),
@@ -76,68 +87,37 @@ fn block_on(
     runtime.block_on(work)
 }
 
-/// The ledger that the flags, the environment or a running cluster name, in this order.
-async fn ledger(common: &Common) -> Result<Ledger, Failure> {
-    let url = ledger_url(common)?.ok_or_else(|| {
-        Failure::runtime(format!(
-            "no cluster runs in {}, so the ledger is not known. Start one with \
-             `lastseat cluster`, or name it with --data-dir, --redis-url or REDIS_URL",
-            common.data_dir.display()
-        ))
-    })?;
-    let replicas = replicas(common).map_err(|wrong| Failure::usage(vec![wrong]))?;
-    let ledger = Ledger::connect(&url).await.map_err(Failure::runtime)?;
-    Ok(ledger.waiting_for(replicas))
-}
-
-/// Where that ledger is; `None` = nothing names one.
-fn ledger_url(common: &Common) -> Result<Option<LedgerUrl>, Failure> {
-    let given = common.redis_url.as_ref().map(|url| url.reveal().to_owned());
-    let url = match given.filter(|url| !url.is_empty()) {
-        Some(url) => url,
-        None => match ClusterState::read(&common.data_dir) {
-            Ok(Some(roster)) => roster.redis.url,
-            Ok(None) => return Ok(None),
-            Err(e) => {
-                let data_dir = common.data_dir.display();
-                let why = format!("{data_dir}/cluster.json cannot be read: {e}");
-                return Err(Failure::runtime(why));
-            }
-        },
-    };
-    let url = LedgerUrl::parse(&url)
-        .map_err(|e| Failure::usage(vec![format!("--redis-url or REDIS_URL: {e}")]))?;
-    Ok(Some(url))
-}
-
 fn sale_id(text: &str) -> Result<SaleId, Failure> {
     SaleId::parse(text).map_err(|e| Failure::usage(vec![format!("{text:?}: {e}")]))
 }
 
+fn order_id(text: &str) -> Result<OrderId, Failure> {
+    OrderId::parse(text).map_err(|e| Failure::usage(vec![format!("{text:?}: {e}")]))
+}
+
+/// What a ledger that was asked without a node does not have.
 fn no_sale(sale: &SaleId) -> Failure {
-    Failure::runtime(format!(
-        "there is no sale {sale}; `lastseat sale list` names those that there are"
-    ))
+    let code = Code::UnknownSale.as_str();
+    Failure::new(NOT_FOUND, code, format!("{code}: the ledger has no sale {sale}"))
 }
 
-/// A fault as an operator hears it, with its cause.
+/// A fault of a ledger that was asked without a node.
 fn fault(fault: Fault) -> Failure {
-    Failure::runtime(fault)
-}
-
-/// A "no" as an operator hears it, with its code. Exit code 1.
-fn refused(problem: &Problem) -> Failure {
-    Failure::runtime(format!("{}: {}", problem.code.as_str(), problem.detail))
+    let exit = match fault {
+        Fault::NotSent(_) | Fault::Unknown(_) => UNREACHABLE,
+        Fault::Corrupt(_) => REFUSED,
+    };
+    Failure::new(exit, fault.code().as_str(), fault)
 }
 
 /// Data for people as lines of name and value, moments also as the calendar has them; for programs
 /// as one line of JSON.
-fn print(common: &Common, data: &impl Serialize) -> Result<(), Failure> {
-    let mut text = String::new();
+fn print<T: Serialize>(common: &Common, data: &T) -> Result<(), Failure> {
     if common.json {
-        text = serde_json::to_string(data).map_err(Failure::runtime)?;
-        text.push('\n');
-    } else if let serde_json::Value::Object(fields) =
+        return print_json(data);
+    }
+    let mut text = String::new();
+    if let serde_json::Value::Object(fields) =
         serde_json::to_value(data).map_err(Failure::runtime)?
     {
         for (name, value) in fields {
@@ -151,6 +131,12 @@ fn print(common: &Common, data: &impl Serialize) -> Result<(), Failure> {
             text.push_str(&format!("{name:17} {value}\n"));
         }
     }
+    print_text(&text)
+}
+
+fn print_json(data: &impl Serialize) -> Result<(), Failure> {
+    let mut text = serde_json::to_string(data).map_err(Failure::runtime)?;
+    text.push('\n');
     print_text(&text)
 }
 

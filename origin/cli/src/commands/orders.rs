@@ -1,110 +1,91 @@
 //! Command `lastseat orders`, except `export`, `replay` and `unrestored`.
 
-use super::{export, fault, ledger, print, refused, replay, unrestored};
-use super::{no_sale, sale_id};
-use crate::cli::{AckFlags, Common, OrderConfirmFlags, OrderFlags, OrdersCommand};
+use super::target::api;
+use super::{export, order_id, print, replay, sale_id, unrestored};
+use crate::api_client::{self, ApiCall};
+use crate::cli::{AckFlags, Common, OrderConfirmFlags, OrderFlags, OrdersCommand, ServerFlags};
 use crate::failure::Failure;
-use lastseat_ledger::{Reply, SaleChange, Verdict};
-use serde::Serialize;
+use lastseat_node::api::order_bodies::{AckRequest, ConfirmRequest, LogPosition};
 use shared::wire::messages::OrderView;
-use shared::{OrderId, Problem, Quantity, SaleId};
+use shared::{OrderId, Quantity, SaleId};
 use std::process::ExitCode;
 
-pub(super) async fn run(common: &Common, command: OrdersCommand) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    common: &Common,
+    server: &ServerFlags,
+    command: OrdersCommand,
+) -> Result<ExitCode, Failure> {
     match command {
-        OrdersCommand::Show(flags) => show(common, &flags).await,
-        OrdersCommand::Confirm(flags) => confirm(common, &flags).await,
-        OrdersCommand::Cancel(flags) => {
+        OrdersCommand::Show(flags) => {
             let (sale, id) = named(&flags)?;
-            let reply = ledger(common).await?.cancel(&sale, &id).await;
-            changed(common, &sale, &id, reply)
+            let call = ApiCall::get(&sale, &path(&id, ""));
+            let order: OrderView = api(common, server)?.read(&call).await?;
+            print(common, &order)?;
+            Ok(ExitCode::SUCCESS)
         }
-        OrdersCommand::Extend(flags) => {
-            let (sale, id) = named(&flags)?;
-            let reply = ledger(common).await?.extend(&sale, &id).await;
-            changed(common, &sale, &id, reply)
-        }
-        OrdersCommand::Export(flags) => export::run(common, &flags).await,
-        OrdersCommand::Ack(flags) => ack(common, &flags).await,
+        OrdersCommand::Confirm(flags) => confirm(common, server, &flags).await,
+        OrdersCommand::Cancel(flags) => change(common, server, &flags, "/cancel").await,
+        OrdersCommand::Extend(flags) => change(common, server, &flags, "/extend").await,
+        OrdersCommand::Export(flags) => export::run(common, server, &flags).await,
+        OrdersCommand::Ack(flags) => ack(common, server, &flags).await,
         OrdersCommand::Replay(flags) => replay::run(common, &flags).await,
-        OrdersCommand::Unrestored(flags) => unrestored::run(common, &flags).await,
+        OrdersCommand::Unrestored(flags) => unrestored::run(common, server, &flags).await,
     }
 }
 
 fn named(flags: &OrderFlags) -> Result<(SaleId, OrderId), Failure> {
-    let order = &flags.order;
-    let id = OrderId::parse(order).map_err(|e| Failure::usage(vec![format!("{order:?}: {e}")]))?;
-    Ok((sale_id(&flags.sale)?, id))
+    Ok((sale_id(&flags.sale)?, order_id(&flags.order)?))
 }
 
-async fn show(common: &Common, flags: &OrderFlags) -> Result<ExitCode, Failure> {
+fn path(id: &OrderId, verb: &str) -> String {
+    format!("/orders/{}{verb}", id.in_path())
+}
+
+async fn confirm(
+    common: &Common,
+    server: &ServerFlags,
+    flags: &OrderConfirmFlags,
+) -> Result<ExitCode, Failure> {
+    let (sale, id) = named(&flags.order)?;
+    let quantity = flags.quantity;
+    quantity.map(Quantity::new).transpose().map_err(|e| Failure::usage(vec![e.to_string()]))?;
+    let call = ApiCall::post(&sale, &path(&id, "/confirm")).with(&ConfirmRequest { quantity })?;
+    changed(common, server, &id, call).await
+}
+
+async fn change(
+    common: &Common,
+    server: &ServerFlags,
+    flags: &OrderFlags,
+    verb: &str,
+) -> Result<ExitCode, Failure> {
     let (sale, id) = named(flags)?;
-    let ledger = ledger(common).await?;
-    // Heard first, so that a hold past its deadline is told by the ledger's clock and not by ours.
-    let known = ledger.snapshot(&sale).await.map_err(fault)?;
-    known.ok_or_else(|| no_sale(&sale))?;
-    let found = ledger.order(&sale, &id).await.map_err(fault)?;
-    let order = found.ok_or_else(|| {
-        Failure::runtime(format!("sale {sale} has no order {id}; nothing was sold under that id"))
-    })?;
-    print(common, &OrderView::new(&sale, &id, &order))?;
+    changed(common, server, &id, ApiCall::post(&sale, &path(&id, verb))).await
+}
+
+/// Makes a change of an order and says what became of it.
+async fn changed(
+    common: &Common,
+    server: &ServerFlags,
+    id: &OrderId,
+    call: ApiCall,
+) -> Result<ExitCode, Failure> {
+    let answer = api(common, server)?.call(&call).await?;
+    let order: OrderView = api_client::read(&answer)?;
+    if answer.replayed {
+        eprintln!("order {id} was {} already", order.state);
+    }
+    print(common, &order)?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn confirm(common: &Common, flags: &OrderConfirmFlags) -> Result<ExitCode, Failure> {
-    let (sale, id) = named(&flags.order)?;
-    let quantity = flags.quantity.map(Quantity::new).transpose();
-    let quantity = quantity.map_err(|e| Failure::usage(vec![e.to_string()]))?;
-    let reply = ledger(common).await?.confirm(&sale, &id, quantity).await;
-    changed(common, &sale, &id, reply)
-}
-
-/// Says what became of a change of an order.
-fn changed(
-    common: &Common,
-    sale: &SaleId,
-    id: &OrderId,
-    reply: Reply<Verdict>,
-) -> Result<ExitCode, Failure> {
-    let (_, verdict) = reply.map_err(fault)?.ok_or_else(|| no_sale(sale))?;
-    match verdict {
-        Verdict::Refused(no) => Err(refused(&Problem::refusal(no))),
-        Verdict::Granted { order, replayed } => {
-            if replayed {
-                eprintln!("order {id} was {} already", order.state);
-            }
-            print(common, &OrderView::new(sale, id, &order))?;
-            Ok(ExitCode::SUCCESS)
-        }
-    }
-}
-
-/// What `orders ack` prints.
-#[derive(Debug, Serialize)]
-struct RelayPosition {
-    sale: String,
-    /// The position that was named.
-    to: u64,
-    /// The end of the log.
-    commit_seq: u64,
-}
-
-async fn ack(common: &Common, flags: &AckFlags) -> Result<ExitCode, Failure> {
+async fn ack(common: &Common, server: &ServerFlags, flags: &AckFlags) -> Result<ExitCode, Failure> {
     let sale = sale_id(&flags.sale)?;
-    let reply = ledger(common).await?.ack(&sale, flags.to).await;
-    let (snapshot, change) = reply.map_err(fault)?.ok_or_else(|| no_sale(&sale))?;
-    match change {
-        SaleChange::Invalid => {
-            return Err(Failure::runtime(format!(
-                "the log of sale {sale} ends at {}; {} cannot have been taken over yet",
-                snapshot.commit_seq, flags.to
-            )));
-        }
-        SaleChange::Unchanged => eprintln!("that was acknowledged already"),
-        _ => {}
+    let call = ApiCall::post(&sale, "/log/ack").with(&AckRequest { to: flags.to })?;
+    let answer = api(common, server)?.call(&call).await?;
+    if answer.replayed {
+        eprintln!("that was acknowledged already");
     }
-    let acknowledged =
-        RelayPosition { sale: sale.to_string(), to: flags.to, commit_seq: snapshot.commit_seq };
-    print(common, &acknowledged)?;
+    print::<LogPosition>(common, &api_client::read(&answer)?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! Command `lastseat relay`.
 
-use super::sale_id;
-use super::{ledger, print};
+use super::target::ledger;
+use super::{print, sale_id};
 use crate::cli::{Common, RelayFlags};
 use crate::failure::Failure;
 use crate::relay::{self, RelayPlan, Stop, Webhook, name_of};

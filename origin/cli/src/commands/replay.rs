@@ -1,7 +1,7 @@
 //! Command `lastseat orders replay`.
 
-use super::{fault, ledger, print};
-use super::{no_sale, sale_id};
+use super::target::ledger;
+use super::{fault, no_sale, print, sale_id};
 use crate::cli::{Common, ReplayFlags};
 use crate::failure::Failure;
 use crate::journal::{ExportedLog, ExportedOrder, Fate};
@@ -38,8 +38,16 @@ struct Replayed {
 /// repeated.
 pub(super) async fn run(common: &Common, flags: &ReplayFlags) -> Result<ExitCode, Failure> {
     let sale = sale_id(&flags.sale)?;
+    if !flags.on.ledger {
+        return Err(Failure::usage(vec![
+            "a replay works on the ledger itself, while no node sells: stop the nodes and add \
+             --ledger"
+                .to_owned(),
+        ]));
+    }
     let journal = read(&sale, flags)?;
     let ledger = ledger(common).await?;
+    ledger.recover_without_nodes(&sale).await.map_err(fault)?;
     let mut replay = Replay {
         done: Replayed { sale: sale.to_string(), journal_end: journal.end, ..Replayed::default() },
         ledger,
@@ -101,9 +109,8 @@ impl Replay {
         let snapshot = known.ok_or_else(|| no_sale(sale))?;
         if snapshot.state != SaleState::Open {
             return Err(Failure::runtime(format!(
-                "sale {sale} is {}, so the ledger takes no orders. Stop the nodes, so that nobody \
-                 else \
-                 can buy, then: lastseat sale open {sale}",
+                "sale {sale} is {}, so the ledger takes no orders. Start a node that no edge \
+                 reaches, `lastseat sale open {sale}`, stop it and replay again",
                 snapshot.state
             )));
         }

@@ -1,46 +1,127 @@
 //! Command `lastseat sale`, except `watch`.
 
-use super::{fault, ledger, no_sale, print, refused, sale_id, watch};
+use super::target::{api, ledger};
+use super::{fault, print, sale_id, watch};
+use crate::api_client::{self, ApiCall, ApiClient, of_sale};
 use crate::cli::{
-    Common, SaleCommand, SaleCreateFlags, SaleRestockFlags, SaleSetFlags, TermsFlags,
+    Common, SaleCommand, SaleCreateFlags, SaleRestockFlags, SaleSetFlags, ServerFlags, TermsFlags,
 };
-use crate::failure::Failure;
-use lastseat_ledger::{Created, Ledger, Reply, SaleChange};
+use crate::failure::{Failure, REFUSED};
+use crate::when::MomentArg;
+use hyper::{Method, StatusCode};
+use lastseat_ledger::{Created, Ledger};
 use lastseat_node::api::sale_bodies::{NewSale, SaleList, SaleReport};
-use lastseat_node::api::sale_changes::{self, RestockRequest, TermsRequest};
-use shared::{Code, Problem, SaleId, SaleState};
+use lastseat_node::api::sale_changes::{RestockRequest, TermsRequest};
+use serde::Deserialize;
+use shared::{Code, SaleId, UnixMillis};
 use std::process::ExitCode;
 
-pub(super) async fn run(common: &Common, command: SaleCommand) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    common: &Common,
+    server: &ServerFlags,
+    command: SaleCommand,
+) -> Result<ExitCode, Failure> {
     match command {
-        SaleCommand::Create(flags) => create(common, &flags).await,
-        SaleCommand::Show(flags) => show(common, &flags.sale).await,
-        SaleCommand::List => list(common).await,
-        SaleCommand::Open(flags) => change_state(common, &flags.sale, SaleState::Open).await,
-        SaleCommand::Pause(flags) => change_state(common, &flags.sale, SaleState::Paused).await,
-        SaleCommand::Close(flags) => change_state(common, &flags.sale, SaleState::Closed).await,
-        SaleCommand::Restock(flags) => restock(common, &flags).await,
-        SaleCommand::Set(flags) => set(common, &flags).await,
-        SaleCommand::Watch(flags) => watch::run(common, &flags).await,
+        SaleCommand::Create(flags) => create(common, server, &flags).await,
+        SaleCommand::Show(flags) => {
+            let call = ApiCall::get(&sale_id(&flags.sale)?, "");
+            let report: SaleReport = api(common, server)?.read(&call).await?;
+            print(common, &report)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        SaleCommand::List => list(common, server).await,
+        SaleCommand::Open(flags) => change_state(common, server, &flags.sale, "/open").await,
+        SaleCommand::Pause(flags) => change_state(common, server, &flags.sale, "/pause").await,
+        SaleCommand::Close(flags) => change_state(common, server, &flags.sale, "/close").await,
+        SaleCommand::Restock(flags) => restock(common, server, &flags).await,
+        SaleCommand::Set(flags) => set(common, server, &flags).await,
+        SaleCommand::Watch(flags) => watch::run(common, server, &flags).await,
+    }
+}
+
+/// Who knows the ledger's clock.
+enum Clock<'a> {
+    Node(&'a ApiClient),
+    Ledger(&'a Ledger),
+}
+
+/// What is read of a status.
+#[derive(Deserialize)]
+struct StatusTime {
+    at: UnixMillis,
+}
+
+impl Clock<'_> {
+    async fn now(&self) -> Result<UnixMillis, Failure> {
+        match self {
+            Self::Ledger(ledger) => ledger.time().await.map_err(fault),
+            Self::Node(api) => {
+                let call = ApiCall::of(Method::GET, "/v1/admin/status".to_owned());
+                let status: StatusTime = api.read(&call).await?;
+                Ok(status.at)
+            }
+        }
     }
 }
 
 /// The flags as the API writes them, relative moments by the ledger's clock.
-async fn terms(flags: &TermsFlags, ledger: &Ledger) -> Result<TermsRequest, Failure> {
-    let now = ledger.time().await.map_err(fault)?;
+async fn terms(flags: &TermsFlags, clock: Clock<'_>) -> Result<TermsRequest, Failure> {
+    let moments = [flags.opens_at, flags.closes_at];
+    let relative = moments.iter().any(|moment| matches!(moment, Some(MomentArg::In(_))));
+    let now = if relative { clock.now().await? } else { UnixMillis(0) };
+    let [opens_at, closes_at] = moments.map(|moment| moment.map(|moment| moment.from(now).0));
     Ok(TermsRequest {
-        opens_at: flags.opens_at.map(|moment| moment.from(now).0),
-        closes_at: flags.closes_at.map(|moment| moment.from(now).0),
+        opens_at,
+        closes_at,
         hold_ms: flags.hold.map(|span| span.0),
         buyer_limit: flags.buyer_limit,
         order_limit: flags.order_limit,
     })
 }
 
-async fn create(common: &Common, flags: &SaleCreateFlags) -> Result<ExitCode, Failure> {
+async fn create(
+    common: &Common,
+    server: &ServerFlags,
+    flags: &SaleCreateFlags,
+) -> Result<ExitCode, Failure> {
     let sale = sale_id(&flags.sale)?;
-    let ledger = ledger(common).await?;
-    let terms = terms(&flags.terms, &ledger).await?;
+    let (report, new) = if flags.on.ledger {
+        create_on(&ledger(common).await?, &sale, flags).await?
+    } else {
+        let api = api(common, server)?;
+        let wanted = new_sale(flags, Clock::Node(&api)).await?;
+        let call = ApiCall::of(Method::PUT, of_sale(&sale, "")).with(&wanted)?;
+        let answer = api.call(&call).await?;
+        (api_client::read(&answer)?, answer.status == StatusCode::CREATED)
+    };
+    if new {
+        eprintln!("sale {sale} was created");
+    } else {
+        eprintln!("sale {sale} was there already, with these terms");
+    }
+    print::<SaleReport>(common, &report)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Creates it where no node runs yet.
+async fn create_on(
+    ledger: &Ledger,
+    sale: &SaleId,
+    flags: &SaleCreateFlags,
+) -> Result<(SaleReport, bool), Failure> {
+    let wanted = new_sale(flags, Clock::Ledger(ledger)).await?;
+    let wanted = wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
+    let created = ledger.create_sale(sale, wanted.capacity, &wanted.terms, wanted.open).await;
+    let (snapshot, created) = created.map_err(fault)?;
+    if created == Created::Differs {
+        let (code, detail) = (Code::SaleExists.as_str(), Code::SaleExists.detail());
+        return Err(Failure::new(REFUSED, code, format!("{code}: {detail}")));
+    }
+    Ok((SaleReport::new(sale, &snapshot), created == Created::New))
+}
+
+async fn new_sale(flags: &SaleCreateFlags, clock: Clock<'_>) -> Result<NewSale, Failure> {
+    let terms = terms(&flags.terms, clock).await?;
     let wanted = NewSale {
         capacity: flags.capacity,
         opens_at: terms.opens_at,
@@ -50,36 +131,21 @@ async fn create(common: &Common, flags: &SaleCreateFlags) -> Result<ExitCode, Fa
         order_limit: terms.order_limit,
         open: flags.closed.then_some(false),
     };
-    let wanted = wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
-    let (snapshot, created) = ledger
-        .create_sale(&sale, wanted.capacity, &wanted.terms, wanted.open)
-        .await
-        .map_err(fault)?;
-    match created {
-        Created::New => eprintln!("sale {sale} was created"),
-        Created::Unchanged => eprintln!("sale {sale} was there already, with these terms"),
-        Created::Differs => return Err(refused(&Problem::new(Code::SaleExists))),
-    }
-    print(common, &SaleReport::new(&sale, &snapshot))?;
-    Ok(ExitCode::SUCCESS)
+    wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
+    Ok(wanted)
 }
 
-async fn show(common: &Common, sale: &str) -> Result<ExitCode, Failure> {
-    let sale = sale_id(sale)?;
-    let snapshot = ledger(common).await?.snapshot(&sale).await.map_err(fault)?;
-    let snapshot = snapshot.ok_or_else(|| no_sale(&sale))?;
-    print(common, &SaleReport::new(&sale, &snapshot))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn list(common: &Common) -> Result<ExitCode, Failure> {
-    let ledger = ledger(common).await?;
-    let mut list = SaleList::read(&ledger, None).await.map_err(fault)?;
+async fn list(common: &Common, server: &ServerFlags) -> Result<ExitCode, Failure> {
+    let api = api(common, server)?;
+    let page = async |after: Option<String>| -> Result<SaleList, Failure> {
+        let after = after.map_or_else(String::new, |sale| format!("?after={sale}"));
+        api.read(&ApiCall::of(Method::GET, format!("/v1/admin/sales{after}"))).await
+    };
+    let mut list = page(None).await?;
     while let Some(last) = list.next_after.take() {
-        let page = SaleList::read(&ledger, Some(&sale_id(&last)?)).await;
-        let page = page.map_err(fault)?;
-        list.sales.extend(page.sales);
-        list.next_after = page.next_after;
+        let SaleList { sales, next_after } = page(Some(last)).await?;
+        list.sales.extend(sales);
+        list.next_after = next_after;
     }
     if common.json {
         print(common, &list)?;
@@ -103,38 +169,52 @@ fn table(list: &SaleList) -> String {
     text
 }
 
-async fn change_state(common: &Common, sale: &str, to: SaleState) -> Result<ExitCode, Failure> {
+async fn change_state(
+    common: &Common,
+    server: &ServerFlags,
+    sale: &str,
+    verb: &str,
+) -> Result<ExitCode, Failure> {
     let sale = sale_id(sale)?;
-    let reply = ledger(common).await?.set_state(&sale, to).await;
-    changed(common, &sale, reply)
+    changed(common, server, &sale, ApiCall::post(&sale, verb)).await
 }
 
-async fn restock(common: &Common, flags: &SaleRestockFlags) -> Result<ExitCode, Failure> {
+async fn restock(
+    common: &Common,
+    server: &ServerFlags,
+    flags: &SaleRestockFlags,
+) -> Result<ExitCode, Failure> {
     let sale = sale_id(&flags.sale)?;
     let wanted = RestockRequest { capacity: flags.capacity, add: flags.add };
-    let wanted = wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
-    let reply = sale_changes::restock(&ledger(common).await?, &sale, wanted).await;
-    changed(common, &sale, reply)
+    wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
+    let call = ApiCall::post(&sale, "/restock").with(&wanted)?;
+    let call = if flags.add.is_some() { call.once() } else { call };
+    changed(common, server, &sale, call).await
 }
 
-async fn set(common: &Common, flags: &SaleSetFlags) -> Result<ExitCode, Failure> {
+async fn set(
+    common: &Common,
+    server: &ServerFlags,
+    flags: &SaleSetFlags,
+) -> Result<ExitCode, Failure> {
     let sale = sale_id(&flags.sale)?;
-    let ledger = ledger(common).await?;
-    let wanted = terms(&flags.terms, &ledger).await?;
-    let change = wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
-    let reply = ledger.set_terms(&sale, &change).await;
-    changed(common, &sale, reply)
+    let wanted = terms(&flags.terms, Clock::Node(&api(common, server)?)).await?;
+    wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
+    let call = ApiCall::of(Method::PATCH, of_sale(&sale, "")).with(&wanted)?;
+    changed(common, server, &sale, call).await
 }
 
-/// Says what became of a change of a sale.
-fn changed(common: &Common, sale: &SaleId, reply: Reply<SaleChange>) -> Result<ExitCode, Failure> {
-    let (snapshot, change) = reply.map_err(fault)?.ok_or_else(|| no_sale(sale))?;
-    if let Some(problem) = sale_changes::refused(change, &snapshot) {
-        return Err(refused(&problem));
-    }
-    if change == SaleChange::Unchanged {
+/// Makes a change of a sale and says what became of it.
+async fn changed(
+    common: &Common,
+    server: &ServerFlags,
+    sale: &SaleId,
+    call: ApiCall,
+) -> Result<ExitCode, Failure> {
+    let answer = api(common, server)?.call(&call).await?;
+    if answer.replayed {
         eprintln!("sale {sale} was so already");
     }
-    print(common, &SaleReport::new(sale, &snapshot))?;
+    print::<SaleReport>(common, &api_client::read(&answer)?)?;
     Ok(ExitCode::SUCCESS)
 }

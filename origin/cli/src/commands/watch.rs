@@ -1,14 +1,15 @@
 //! Command `lastseat sale watch`.
 
-use super::{fault, ledger, print_text, reader_left};
-use super::{no_sale, sale_id};
-use crate::cli::{Common, SaleWatchFlags};
+use super::target::api;
+use super::{print_text, reader_left, sale_id};
+use crate::api_client::ApiCall;
+use crate::cli::{Common, SaleWatchFlags, ServerFlags};
 use crate::failure::Failure;
 use lastseat_cluster::process::StopSignals;
-use lastseat_ledger::{Fault, Ledger};
+use lastseat_node::api::sale_bodies::SaleReport;
 use lastseat_node::timestamp::Rfc3339;
 use serde::Serialize;
-use shared::{SaleId, SaleState, Snapshot, UnixMillis};
+use shared::{SaleState, UnixMillis};
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -36,9 +37,13 @@ struct Line {
 }
 
 /// Prints a line a second until Ctrl-C, until the sale is closed, or until nobody reads any more.
-pub(super) async fn run(common: &Common, flags: &SaleWatchFlags) -> Result<ExitCode, Failure> {
-    let sale = sale_id(&flags.sale)?;
-    let ledger = ledger(common).await?;
+pub(super) async fn run(
+    common: &Common,
+    server: &ServerFlags,
+    flags: &SaleWatchFlags,
+) -> Result<ExitCode, Failure> {
+    let call = ApiCall::get(&sale_id(&flags.sale)?, "");
+    let api = api(common, server)?;
     let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
     let mut beat = tokio::time::interval(SECOND);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -50,17 +55,17 @@ pub(super) async fn run(common: &Common, flags: &SaleWatchFlags) -> Result<ExitC
             _ = beat.tick() => {}
             () = signals.next() => break,
         }
-        let line = match read_line(&ledger, &sale, last.as_ref()).await {
-            Ok(line) => line.ok_or_else(|| no_sale(&sale))?,
+        let line = match api.read::<SaleReport>(&call).await {
+            Ok(report) => Line::new(report, last.as_ref()),
             // Whoever watches wants to see the end of an outage, too.
-            Err(trouble @ (Fault::NotSent(_) | Fault::Unknown(_))) if !flags.once => {
+            Err(trouble) if trouble.is_unreachable() && !flags.once => {
                 if !away {
-                    eprintln!("lastseat: {trouble}; trying again each second");
+                    eprintln!("{trouble}; trying again each second");
                 }
                 away = true;
                 continue;
             }
-            Err(trouble) => return Err(fault(trouble)),
+            Err(trouble) => return Err(trouble),
         };
         away = false;
         print_text(&show(&line, common.json, rewrites)?)?;
@@ -76,36 +81,25 @@ pub(super) async fn run(common: &Common, flags: &SaleWatchFlags) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-async fn read_line(
-    ledger: &Ledger,
-    sale: &SaleId,
-    last: Option<&Line>,
-) -> Result<Option<Line>, Fault> {
-    let Some(snapshot) = ledger.snapshot(sale).await? else {
-        return Ok(None);
-    };
-    let orders = ledger.orders_granted(sale).await?;
-    Ok(Some(Line::new(sale, &snapshot, orders, last)))
-}
-
 impl Line {
-    fn new(sale: &SaleId, snapshot: &Snapshot, orders: u64, last: Option<&Self>) -> Self {
+    fn new(report: SaleReport, last: Option<&Self>) -> Self {
+        let orders = report.orders.unwrap_or_default();
         let rate = |last: &Self| {
-            let seconds = snapshot.at.since(last.at).max(1) as f64 / 1_000.0;
+            let seconds = report.now.since(last.at).max(1) as f64 / 1_000.0;
             (orders.saturating_sub(last.orders) as f64 / seconds * 10.0).round() / 10.0
         };
         Self {
-            sale: sale.to_string(),
-            at: snapshot.at,
-            state: snapshot.state,
-            capacity: snapshot.capacity,
-            free: snapshot.free(),
-            held: snapshot.held,
-            confirmed: snapshot.confirmed,
+            at: report.now,
+            state: report.state,
+            capacity: report.capacity,
+            free: report.free,
+            held: report.held,
+            confirmed: report.confirmed,
             orders,
             orders_per_second: last.map(rate),
-            version: snapshot.version,
-            commit_seq: snapshot.commit_seq,
+            version: report.version,
+            commit_seq: report.commit_seq,
+            sale: report.sale,
         }
     }
 }

@@ -53,7 +53,7 @@ pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, F
             .to_owned()),
     });
     let replicas = wrong.note(replicas(common));
-    let data_dir = wrong.note(absolute(&common.data_dir));
+    let data_dir = wrong.note(absolute(common.data_dir()));
     let access = access(&mut wrong, &flags.access);
     if access
         .as_ref()
@@ -134,7 +134,7 @@ pub fn cluster_config(common: &Common, flags: ClusterFlags) -> Result<ClusterCon
     let tickets = wrong.note(demo_tickets(&flags.demo_tickets));
     let edges = edges(&mut wrong, &flags, &zones);
     let access = access(&mut wrong, &flags.access);
-    let data_dir = wrong.note(absolute(&common.data_dir));
+    let data_dir = wrong.note(absolute(common.data_dir()));
     let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
     let ports = ports.chain(edges.iter().flat_map(|(_, plans)| plans.iter().map(|e| e.port)));
     wrong.note(distinct(ports.chain(redis_port)));

@@ -1,6 +1,7 @@
 //! Webhook client: posts deliveries to one receiver.
 
 use super::sign::signature;
+use crate::http_address::{address, causes, no_certificates, shown};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
@@ -8,7 +9,6 @@ use hyper::{Method, Request, Uri};
 use lastseat_ledger::clock;
 use lastseat_node::secret::Secret;
 use lastseat_node::telemetry::https_client::{self, HttpsClient};
-use std::error::Error;
 use std::time::Duration;
 
 /// Header with the signature of a delivery, see [`signature`].
@@ -37,14 +37,9 @@ impl Webhook {
     /// A sentence that says what a good address looks like, or that this machine knows no
     /// certificates.
     pub fn new(url: &str, secret: Secret) -> Result<Self, String> {
-        let uri = address(url)?;
-        let client = https_client::client(uri.scheme_str() == Some("https")).map_err(|e| {
-            format!(
-                "this machine knows no certificates to check {} with: {e}. Install the package \
-                 ca-certificates, or name a file of them with SSL_CERT_FILE",
-                shown(&uri)
-            )
-        })?;
+        let uri = address("--to", url, "https://shop.example/hooks/lastseat")?;
+        let client = https_client::client(uri.scheme_str() == Some("https"));
+        let client = client.map_err(|e| no_certificates(&uri, &e))?;
         Ok(Self { client, uri, secret })
     }
 
@@ -91,56 +86,9 @@ impl Webhook {
     }
 }
 
-fn address(url: &str) -> Result<Uri, String> {
-    let wrong = |what: &str| {
-        format!("--to {what}; write an address such as https://shop.example/hooks/lastseat")
-    };
-    let uri: Uri = url.parse().map_err(|e| wrong(&format!("is no URL ({e})")))?;
-    match (uri.scheme_str(), uri.authority()) {
-        (Some("http" | "https"), Some(authority)) if authority.as_str().contains('@') => {
-            Err(wrong("has a user name, which is not sent; the signature says who we are"))
-        }
-        (Some("http" | "https"), Some(_)) => Ok(uri),
-        _ => Err(wrong("needs http:// or https:// and a host")),
-    }
-}
-
-fn shown(uri: &Uri) -> String {
-    let scheme = uri.scheme_str().unwrap_or_default();
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    format!("{scheme}://{authority}")
-}
-
-/// An error with its causes: the outermost one of a client only says that it did not work.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_address_that_cannot_be_posted_to_is_told_why() {
-        for (url, word) in [
-            ("shop.example/hook", "no URL"),
-            ("ftp://shop.example/hook", "http://"),
-            ("/hook", "http://"),
-            ("http://a b/", "no URL"),
-            ("http://shop:pass@shop.example/", "user name"),
-        ] {
-            let error = address(url).unwrap_err();
-            assert!(error.contains(word), "{url}: {error}");
-        }
-        assert!(address("https://shop.example:8443/hook?x=1").is_ok());
-    }
 
     #[test]
     fn a_path_that_may_be_a_secret_is_not_shown() {

@@ -1,6 +1,6 @@
 //! Audit findings by kind, and what could not be checked.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Findings of one kind that a report names; more are only counted.
@@ -11,7 +11,8 @@ const NOT_CHECKED_MAX: usize = 50;
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident $remedy:literal;)*) => {
         /// What kind of damage a finding is.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        #[derive(Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum FindingKind {
             $($(#[$doc])* $kind,)*
@@ -114,7 +115,7 @@ kinds! {
 }
 
 /// One thing that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Finding {
     /// What kind of damage it is.
     pub kind: FindingKind,
@@ -131,7 +132,7 @@ pub struct Finding {
 }
 
 /// Something that an audit could not check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NotChecked {
     /// What was not checked.
     pub what: String,

@@ -23,7 +23,7 @@ pub use found::{Finding, FindingKind, NotChecked};
 use super::{Fault, Ledger, redis_keys, reply};
 use plan::{Choices, RepairPlan};
 use recount::Recount;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::{Order, OrderId, SaleId};
 use std::collections::{BTreeMap, HashMap};
 
@@ -34,7 +34,7 @@ const ATTEMPTS: u32 = 3;
 pub type AuditProgress<'a> = dyn Fn(&'static str, u64, u64) + Send + Sync + 'a;
 
 /// What a recount found.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditReport {
     /// The sale.
     pub sale: String,
@@ -47,7 +47,7 @@ pub struct AuditReport {
     /// Tickets in confirmed orders, recounted.
     pub confirmed: u64,
     /// Orders by state, recounted.
-    pub orders: BTreeMap<&'static str, u64>,
+    pub orders: BTreeMap<String, u64>,
     /// Position of the log that the recount stands for.
     pub commit_seq: u64,
     /// First position that the log still has, 0 where it has none; what is before was acknowledged

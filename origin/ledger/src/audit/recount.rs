@@ -385,7 +385,7 @@ impl Recount {
             free: signed(self.capacity()) - signed(count.held + count.confirmed),
             held: count.held,
             confirmed: count.confirmed,
-            orders: count.states,
+            orders: count.states.into_iter().map(|(state, n)| (state.to_owned(), n)).collect(),
             commit_seq: self.look.commit_seq().unwrap_or(self.log.position()),
             log_from: self.log.from.unwrap_or(0),
             orders_in_log: self.log.orders.whole().count() as u64,

@@ -2,6 +2,8 @@
 //! shops send and receive.
 
 pub mod event_line;
-pub(crate) mod order_bodies;
+pub mod log_page;
+pub mod order_bodies;
 pub mod sale_bodies;
 pub mod sale_changes;
+pub mod unrestored;

@@ -1,7 +1,8 @@
-//! The bodies of the calls that change an order.
+//! The bodies of the calls that change an order, or acknowledge the log.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use shared::Quantity;
+use shared::wire::json_integer;
 use utoipa::ToSchema;
 
 /// The body of a call that takes none: absent, or `{}`.
@@ -10,11 +11,32 @@ use utoipa::ToSchema;
 pub(crate) struct Nothing {}
 
 /// Body of `confirm`.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ConfirmRequest {
+pub struct ConfirmRequest {
     /// Confirm so many tickets, the rest returns; all when absent.
-    #[serde(default, deserialize_with = "shared::wire::json_integer::number_or_null")]
+    #[serde(default, deserialize_with = "json_integer::number_or_null")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Quantity>)]
-    pub(crate) quantity: Option<u64>,
+    pub quantity: Option<u64>,
+}
+
+/// Body of `POST /v1/admin/sales/{sale}/log/ack`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AckRequest {
+    /// The last `commit_seq` that was taken over.
+    #[serde(deserialize_with = "json_integer::number")]
+    pub to: u64,
+}
+
+/// What was acknowledged of a log.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LogPosition {
+    /// The sale.
+    pub sale: String,
+    /// The position that was named.
+    pub to: u64,
+    /// The end of the log.
+    pub commit_seq: u64,
 }

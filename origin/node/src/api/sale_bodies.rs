@@ -8,8 +8,8 @@ use shared::wire::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
 use shared::{Capacity, Problem, SaleId, SaleState, Snapshot, UnixMillis};
 use utoipa::ToSchema;
 
-/// A sale to be created. Body of `PUT /v1/admin/sales/{sale}`, flags of `lastseat sale create`.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+/// A sale to be created. Body of `PUT /v1/admin/sales/{sale}`, what `lastseat sale create` sends.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSale {
     /// Tickets that exist.
@@ -18,25 +18,31 @@ pub struct NewSale {
     pub capacity: u64,
     /// When it opens by itself, in Unix milliseconds.
     #[serde(default, deserialize_with = "json_integer::number_or_null")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Moment>)]
     pub opens_at: Option<u64>,
     /// When it closes by itself, in Unix milliseconds.
     #[serde(default, deserialize_with = "json_integer::number_or_null")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Moment>)]
     pub closes_at: Option<u64>,
     /// How long a hold lasts, in milliseconds; absent or 0 = orders are confirmed at once.
     #[serde(default, deserialize_with = "json_integer::number_or_null")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<HoldMs>)]
     pub hold_ms: Option<u64>,
     /// Most tickets of one buyer; absent or 0 = no limit.
     #[serde(default, deserialize_with = "json_integer::number_or_null")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BuyerLimit>)]
     pub buyer_limit: Option<u32>,
     /// Most tickets in one order.
     #[serde(default, deserialize_with = "json_integer::number_or_null")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<OrderLimit>)]
     pub order_limit: Option<u32>,
     /// Whether it is open from the start. When absent: yes, unless it has a time to open at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<bool>,
 }
 
@@ -75,12 +81,12 @@ impl NewSale {
 }
 
 /// Many sales, a page of them.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SaleList {
     /// By id.
     pub sales: Vec<SaleReport>,
     /// The last id of the page, if there are more behind it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub next_after: Option<String>,
 }
@@ -110,7 +116,7 @@ impl SaleList {
 }
 
 /// A sale with all its numbers.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SaleReport {
     /// The sale.
     #[schema(value_type = SaleId)]
@@ -126,6 +132,10 @@ pub struct SaleReport {
     pub held: u32,
     /// Tickets that are sold.
     pub confirmed: u32,
+    /// Orders that were ever granted; only where one sale is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub orders: Option<u64>,
     /// Rises whenever tickets may have become available or the state changed.
     pub version: u64,
     /// Number of state changes in the log.
@@ -159,6 +169,7 @@ impl SaleReport {
             free: snapshot.free(),
             held: snapshot.held,
             confirmed: snapshot.confirmed,
+            orders: None,
             version: snapshot.version,
             commit_seq: snapshot.commit_seq,
             opens_at: terms.opens_at,

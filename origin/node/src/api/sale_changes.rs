@@ -1,7 +1,7 @@
-//! Changes of a sale by operators, over HTTP and on the command line.
+//! Changes of a sale by operators.
 
 use lastseat_ledger::{Ledger, Reply, SaleChange, TermsChange};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use shared::domain::sale::Terms;
 use shared::limits::CAPACITY_MAX;
 use shared::wire::json_integer;
@@ -17,14 +17,16 @@ const TRIES: usize = 16;
 const AGAIN_MS: u32 = 250;
 
 /// A request to change how many tickets there are. Body of `POST .../restock`.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestockRequest {
     /// So many from now on; safe to repeat.
     #[serde(default, deserialize_with = "json_integer::given")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u64>,
     /// So many more than now, or fewer; each repeat changes it again.
     #[serde(default, deserialize_with = "json_integer::given")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub add: Option<i64>,
 }
 
@@ -87,30 +89,35 @@ impl RestockRequest {
     }
 }
 
-/// A request to change some terms. Body of `PATCH /v1/admin/sales/{sale}`, flags of `lastseat sale
-/// set`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+/// A request to change some terms. Body of `PATCH /v1/admin/sales/{sale}`, what `lastseat sale set`
+/// sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(min_properties = 1)]
 pub struct TermsRequest {
     /// When it opens by itself, in Unix milliseconds; 0 = not by itself.
     #[serde(default, deserialize_with = "json_integer::given")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Moment>, nullable = false)]
     pub opens_at: Option<u64>,
     /// When it closes by itself, in Unix milliseconds; 0 = not by itself.
     #[serde(default, deserialize_with = "json_integer::given")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Moment>, nullable = false)]
     pub closes_at: Option<u64>,
     /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
     #[serde(default, deserialize_with = "json_integer::given")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<HoldMs>, nullable = false)]
     pub hold_ms: Option<u64>,
     /// Most tickets of one buyer; 0 = no limit.
     #[serde(default, deserialize_with = "json_integer::given")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BuyerLimit>, nullable = false)]
     pub buyer_limit: Option<u32>,
     /// Most tickets in one order.
     #[serde(default, deserialize_with = "json_integer::given")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<OrderLimit>, nullable = false)]
     pub order_limit: Option<u32>,
 }

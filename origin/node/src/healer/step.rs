@@ -210,8 +210,7 @@ impl Hands {
             };
             tracing::error!(
                 "an acknowledged order of sale {sale} cannot be restored: {why}. lastseat orders \
-                 unrestored --sale \
-                 {sale} names it"
+                 unrestored {sale} names it"
             );
         }
     }
@@ -260,7 +259,7 @@ async fn audit(ledger: &Ledger, sale: &SaleId) {
         }
         Ok(None) => {}
         Err(fault) => tracing::error!(
-            "sale {sale} recovered but was not audited: {fault}; run lastseat audit --sale {sale}"
+            "sale {sale} recovered but was not audited: {fault}; run lastseat audit {sale}"
         ),
     }
 }

@@ -111,6 +111,7 @@ fn operators(app: Arc<App>) -> Router {
     for_operators()
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
+        .layer(map_response(response::with_cause))
         .layer(map_response(not_cached))
         .with_state(app)
 }

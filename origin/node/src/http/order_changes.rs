@@ -3,18 +3,27 @@
 use super::edge_auth::EdgeAuth;
 use super::orders::with_grant;
 use super::request::{self, OfOrder};
-use super::token_auth::Shop;
+use super::token_auth::{Operator, Shop};
 use super::{App, response};
 use crate::api::order_bodies::{ConfirmRequest, Nothing};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use lastseat_ledger::{Reply, Verdict};
 use serde::de::DeserializeOwned;
 use shared::{Problem, Quantity};
 use std::sync::Arc;
 
-/// `POST /v1/sales/{sale}/orders/{order}/confirm`: the payment came, for all of its tickets or for
-/// so many while the rest returns.
+/// What the caller wants of an order.
+#[derive(Clone, Copy)]
+pub(super) enum OrderVerb {
+    /// The payment came: all of its tickets, or so many while the rest returns.
+    Confirm,
+    /// Its tickets return.
+    Cancel,
+    /// Its hold lasts a hold time from now.
+    Extend,
+}
+
+/// `POST /v1/sales/{sale}/orders/{order}/confirm`
 pub(super) async fn confirm(
     _: Shop,
     State(app): State<Arc<App>>,
@@ -22,57 +31,85 @@ pub(super) async fn confirm(
     sender: EdgeAuth,
     request: Request,
 ) -> Response {
-    let change = async {
-        let ConfirmRequest { quantity } = read(request).await?;
-        let quantity = quantity.map(Quantity::new).transpose().map_err(Problem::invalid)?;
-        Ok(app.sales.confirm(&of.0, &of.1, quantity).await)
-    };
-    respond(&app, &of, &sender, change).await
+    for_edge(&app, &of, &sender, OrderVerb::Confirm, request).await
 }
 
-/// `POST /v1/sales/{sale}/orders/{order}/cancel`: its tickets return.
+/// `POST /v1/sales/{sale}/orders/{order}/cancel`
 pub(super) async fn cancel(
     State(app): State<Arc<App>>,
     of: OfOrder,
     sender: EdgeAuth,
     request: Request,
 ) -> Response {
-    let change = async {
-        let Nothing {} = read(request).await?;
-        Ok(app.sales.cancel(&of.0, &of.1).await)
-    };
-    respond(&app, &of, &sender, change).await
+    for_edge(&app, &of, &sender, OrderVerb::Cancel, request).await
 }
 
-/// `POST /v1/sales/{sale}/orders/{order}/extend`: its hold lasts a hold time from now.
+/// `POST /v1/sales/{sale}/orders/{order}/extend`
 pub(super) async fn extend(
     State(app): State<Arc<App>>,
     of: OfOrder,
     sender: EdgeAuth,
     request: Request,
 ) -> Response {
-    let change = async {
-        let Nothing {} = read(request).await?;
-        Ok(app.sales.extend(&of.0, &of.1).await)
+    for_edge(&app, &of, &sender, OrderVerb::Extend, request).await
+}
+
+/// `POST /v1/admin/sales/{sale}/orders/{order}/confirm`, `/cancel`, `/extend`
+pub(super) async fn for_operator(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    of: OfOrder,
+    request: Request,
+    verb: OrderVerb,
+) -> Response {
+    carry_out(&app, &of, verb, request).await
+}
+
+async fn for_edge(
+    app: &App,
+    of: &OfOrder,
+    sender: &EdgeAuth,
+    verb: OrderVerb,
+    request: Request,
+) -> Response {
+    let mut response = carry_out(app, of, verb, request).await;
+    with_grant(app, &of.0, sender, &mut response);
+    response
+}
+
+async fn carry_out(
+    app: &App,
+    OfOrder(sale, id): &OfOrder,
+    verb: OrderVerb,
+    request: Request,
+) -> Response {
+    let sales = &app.sales;
+    let reply = match verb {
+        OrderVerb::Confirm => match confirmed_quantity(request).await {
+            Ok(quantity) => Ok(sales.confirm(sale, id, quantity).await),
+            Err(problem) => Err(problem),
+        },
+        OrderVerb::Cancel => match read::<Nothing>(request).await {
+            Ok(Nothing {}) => Ok(sales.cancel(sale, id).await),
+            Err(problem) => Err(problem),
+        },
+        OrderVerb::Extend => match read::<Nothing>(request).await {
+            Ok(Nothing {}) => Ok(sales.extend(sale, id).await),
+            Err(problem) => Err(problem),
+        },
     };
-    respond(&app, &of, &sender, change).await
+    match reply {
+        Ok(reply) => response::order_changed(sale, id, &reply),
+        Err(problem) => response::problem(&problem.for_order(id)),
+    }
+}
+
+async fn confirmed_quantity(request: Request) -> Result<Option<Quantity>, Problem> {
+    let ConfirmRequest { quantity } = read(request).await?;
+    quantity.map(Quantity::new).transpose().map_err(Problem::invalid)
 }
 
 async fn read<T: Default + DeserializeOwned>(request: Request) -> Result<T, Problem> {
     let (parts, body) = request.into_parts();
     request::json_or_default(&parts.headers, body).await
-}
-
-async fn respond(
-    app: &App,
-    OfOrder(sale, id): &OfOrder,
-    sender: &EdgeAuth,
-    change: impl Future<Output = Result<Reply<Verdict>, Problem>>,
-) -> Response {
-    let mut response = match change.await {
-        Ok(reply) => response::order_changed(sale, id, &reply),
-        Err(problem) => response::problem(&problem.for_order(id)),
-    };
-    with_grant(app, sale, sender, &mut response);
-    response
 }

@@ -25,7 +25,7 @@ const AWAY_MS: u32 = 1_000;
 pub fn placed(sale: &SaleId, id: &OrderId, outcome: &Result<Placed, Fault>) -> Response {
     let placed = match outcome {
         Ok(placed) => placed,
-        Err(trouble) => return problem(&fault(trouble).for_order(id)),
+        Err(trouble) => return of_fault(trouble, Some(id)),
     };
     let mut response = match &placed.verdict {
         Verdict::Granted { order, replayed } => granted(sale, id, order, *replayed),
@@ -39,7 +39,7 @@ pub fn placed(sale: &SaleId, id: &OrderId, outcome: &Result<Placed, Fault>) -> R
 #[must_use]
 pub fn order_changed(sale: &SaleId, id: &OrderId, reply: &Reply<Verdict>) -> Response {
     let mut response = match reply {
-        Err(trouble) => return problem(&fault(trouble).for_order(id)),
+        Err(trouble) => return of_fault(trouble, Some(id)),
         Ok(None) => problem(&Problem::refusal(Refusal::UnknownSale).for_order(id)),
         Ok(Some((_, Verdict::Refused(no)))) => problem(&Problem::refusal(*no).for_order(id)),
         Ok(Some((_, Verdict::Granted { order, replayed }))) => {
@@ -56,7 +56,7 @@ pub fn order_changed(sale: &SaleId, id: &OrderId, reply: &Reply<Verdict>) -> Res
 #[must_use]
 pub fn sale_changed(sale: &SaleId, reply: &Reply<SaleChange>) -> Response {
     let mut response = match reply {
-        Err(trouble) => return problem(&fault(trouble)),
+        Err(trouble) => return faulty(trouble),
         Ok(None) => problem(&Problem::refusal(Refusal::UnknownSale)),
         Ok(Some((snapshot, change))) => match refused(*change, snapshot) {
             Some(no) => problem(&no),
@@ -75,7 +75,8 @@ fn refused_order(no: Refusal, id: &OrderId) -> Response {
     cached_refusals::refused(no, id).unwrap_or_else(|| problem(&Problem::refusal(no).for_order(id)))
 }
 
-fn mark_replayed(response: &mut Response, replayed: bool) {
+/// Says that the call found things as it would have made them.
+pub fn mark_replayed(response: &mut Response, replayed: bool) {
     if replayed {
         let yes = HeaderValue::from_static("true");
         response.headers_mut().insert(&header_names::IDEMPOTENCY_REPLAYED, yes);
@@ -112,15 +113,45 @@ pub fn found<T>(
     let mut response = match asked {
         Ok(Some(thing)) => view(thing),
         Ok(None) => problem(&Problem::refusal(missing)),
-        Err(trouble) => return problem(&fault(&trouble)),
+        Err(trouble) => return faulty(&trouble),
     };
     answered_by(&mut response, Tier::Ledger);
     response
 }
 
-/// The response for a fault.
+/// A fault of the ledger.
 #[must_use]
-pub fn fault(fault: &Fault) -> Problem {
+pub fn faulty(trouble: &Fault) -> Response {
+    of_fault(trouble, None)
+}
+
+fn of_fault(trouble: &Fault, id: Option<&OrderId>) -> Response {
+    let told = match id {
+        Some(id) => fault(trouble).for_order(id),
+        None => fault(trouble),
+    };
+    let mut response = problem(&told);
+    response.extensions_mut().insert(FaultCause { told, cause: trouble.to_string() });
+    response
+}
+
+/// What the public is told of a fault, and why it came: that names keys and what lies in them.
+#[derive(Clone)]
+struct FaultCause {
+    told: Problem,
+    cause: String,
+}
+
+/// Adds the cause of a fault, for the operators' listener.
+pub async fn with_cause(response: Response) -> Response {
+    let Some(FaultCause { told, cause }) = response.extensions().get() else {
+        return response;
+    };
+    problem(&Problem { detail: format!("{} {cause}", told.detail), ..told.clone() })
+}
+
+/// A fault as the client hears it.
+fn fault(fault: &Fault) -> Problem {
     let problem = Problem::new(fault.code());
     match fault {
         Fault::NotSent(_) | Fault::Unknown(_) => problem.retry_after(AWAY_MS),

@@ -3,20 +3,21 @@
 //! Exact numbers are for operators: both calls need the admin token.
 
 use super::token_auth::Operator;
-use super::{App, response};
+use super::{App, request, response};
 use crate::status::ClusterStatus;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::stream;
 use lastseat_ledger::Fault;
+use serde::Deserialize;
 use serde_json::json;
 use shared::limits::STATUS_STREAMS_MAX;
-use shared::{Code, Problem};
+use shared::{Code, Problem, SaleId, Snapshot};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -63,29 +64,44 @@ impl StatusStream {
             let _ = read;
             return outcome.clone();
         }
-        let ledger = app.sales.ledger();
-        let outcome =
-            ClusterStatus::read(ledger, None, |sale, snapshot| app.sales.observe(sale, snapshot))
-                .await
-                .and_then(|status| {
-                    serde_json::to_string(&status)
-                        .map(Arc::from)
-                        .map_err(|e| Fault::Corrupt(e.to_string()))
-                });
+        let outcome = read(app, None).await;
         *last = Some((Instant::now(), outcome.clone()));
         outcome
     }
+}
+
+async fn read(app: &App, wanted: Option<&SaleId>) -> Result<Arc<str>, Fault> {
+    let note = |sale: &SaleId, snapshot: &Snapshot| app.sales.observe(sale, snapshot);
+    let status = ClusterStatus::read(app.sales.ledger(), wanted, note).await?;
+    let text = serde_json::to_string(&status).map_err(|e| Fault::Corrupt(e.to_string()))?;
+    Ok(text.into())
 }
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/v1/admin/status", get(once)).route("/v1/admin/status/stream", get(follow))
 }
 
+/// Query of `GET /v1/admin/status`.
+#[derive(Debug, Deserialize)]
+struct StatusQuery {
+    /// A sale that is shown in any case.
+    sale: Option<String>,
+}
+
 /// `GET /v1/admin/status`
-async fn once(_: Operator, State(app): State<Arc<App>>) -> Response {
-    match app.status_stream.status(&app).await {
+async fn once(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let wanted = request::query::<StatusQuery>(&uri).and_then(|wanted| {
+        let sale = wanted.sale.as_deref().map(SaleId::parse).transpose();
+        sale.map_err(Problem::invalid)
+    });
+    let status = match wanted {
+        Ok(None) => app.status_stream.status(&app).await,
+        Ok(Some(sale)) => read(&app, Some(&sale)).await,
+        Err(problem) => return response::problem(&problem),
+    };
+    match status {
         Ok(status) => response::text("application/json", status.to_string()),
-        Err(fault) => response::problem(&response::fault(&fault)),
+        Err(fault) => response::faulty(&fault),
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) fn audit() -> AuditReport {
         free: snapshot.free().into(),
         held: snapshot.held.into(),
         confirmed: snapshot.confirmed.into(),
-        orders: BTreeMap::from(states),
+        orders: states.map(|(state, n)| (state.to_owned(), n)).into(),
         commit_seq: snapshot.commit_seq,
         log_from: 1,
         orders_in_log: 5_482,

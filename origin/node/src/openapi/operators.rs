@@ -5,9 +5,10 @@ use super::example;
 use super::headers::REPLAYED;
 use crate::api::event_line::EventLine;
 use crate::api::event_line::LOG_LINES_MAX;
-use crate::api::order_bodies::Nothing;
+use crate::api::order_bodies::{AckRequest, ConfirmRequest, LogPosition, Nothing};
 use crate::api::sale_bodies::{NewSale, SaleList};
 use crate::api::sale_changes::{RestockRequest, TermsRequest};
+use crate::api::unrestored::{UnrestoredList, UnrestoredOrder, UnrestoredReason};
 use serde_json::{Value, json};
 use shared::{Code, OrderState, SaleId, SaleState};
 use utoipa::PartialSchema;
@@ -30,7 +31,30 @@ pub(super) fn calls() -> Vec<Call> {
         restock(),
         audit(),
         log(),
+        ack(),
         order(),
+        change_order(
+            "/v1/admin/sales/{sale}/orders/{order}/confirm",
+            ("confirmAnyOrder", "Confirm an order"),
+            OrderState::Confirmed,
+        )
+        .takes::<ConfirmRequest>(Required::False, json!({"quantity": 1})),
+        change_order(
+            "/v1/admin/sales/{sale}/orders/{order}/cancel",
+            ("cancelAnyOrder", "Cancel an order"),
+            OrderState::Cancelled,
+        )
+        .takes::<Nothing>(Required::False, json!({})),
+        change_order(
+            "/v1/admin/sales/{sale}/orders/{order}/extend",
+            ("extendAnyOrder", "Make a hold last longer"),
+            OrderState::Held,
+        )
+        .takes::<Nothing>(Required::False, json!({}))
+        .no(&[Code::HoldLimit]),
+        unrestored(),
+        retry_unrestored(),
+        settle_unrestored(),
         state(
             "/v1/admin/sales/{sale}/close",
             "closeSale",
@@ -60,7 +84,9 @@ fn status() -> Call {
             dashboard shows.",
         )
         .curl(&curl("GET", path, None))
+        .parameter(query("sale", "A sale that is shown in any case.", SaleId::schema()))
         .yes(200, "The status.", &example::status(), &[])
+        .no(&[Code::Invalid])
 }
 
 fn status_stream() -> Call {
@@ -214,4 +240,68 @@ fn order() -> Call {
         .curl(&curl("GET", "/v1/admin/sales/demo/orders/$KEY", None))
         .yes(200, "The order.", &example::order(OrderState::Held), &[])
         .no(&[Code::UnknownOrder])
+}
+
+fn ack() -> Call {
+    let path = "/v1/admin/sales/{sale}/log/ack";
+    let body = json!({"to": 1});
+    let position = LogPosition { sale: "demo".to_owned(), to: 1, commit_seq: 912 };
+    Call::new(HttpMethod::Post, path, "acknowledgeLog", "Let the log forget what was taken over")
+        .about("All entries up to a `commit_seq`. The audit needs none of them.")
+        .curl(&curl("POST", "/v1/admin/sales/demo/log/ack", Some(body.clone())))
+        .takes::<AckRequest>(Required::True, body)
+        .yes(200, "They may be forgotten.", &position, &[REPLAYED])
+        .no(&[Code::UnknownSale])
+}
+
+fn change_order(path: &'static str, (id, title): (&str, &str), to: OrderState) -> Call {
+    let shown = path.replace("{sale}", "demo").replace("{order}", "$KEY");
+    Call::new(HttpMethod::Post, path, id, title)
+        .about("As the public call of the same name, with the operators' token.")
+        .curl(&curl("POST", &shown, None))
+        .yes(200, "The order.", &example::order(to), &[REPLAYED])
+        .no(&[Code::UnknownSale, Code::UnknownOrder, Code::WrongState, Code::HoldExpired])
+}
+
+fn unrestored() -> Call {
+    let path = "/v1/admin/sales/{sale}/unrestored";
+    let order = example::order(OrderState::Held);
+    let order = UnrestoredOrder {
+        order_id: order.order_id,
+        buyer: order.buyer,
+        state: order.state,
+        quantity: order.quantity,
+        why: UnrestoredReason::NoRoom,
+        node: 2,
+        at: order.created_at,
+    };
+    Call::new(HttpMethod::Get, path, "listUnrestored", "Acknowledged orders that are not restored")
+        .about(
+            "After Redis lost its last changes the nodes restore what they had acknowledged. Here \
+             is what came too late: `no_room` = its tickets were sold to others meanwhile, \
+             `conflict` = it ended differently.",
+        )
+        .curl(&curl("GET", "/v1/admin/sales/demo/unrestored", None))
+        .yes(200, "The orders.", &UnrestoredList { orders: vec![order] }, &[])
+        .no(&[Code::UnknownSale])
+}
+
+fn retry_unrestored() -> Call {
+    let path = "/v1/admin/sales/{sale}/unrestored/retry";
+    Call::new(HttpMethod::Post, path, "retryUnrestored", "Try to restore them once more")
+        .about("After a restock has made room.")
+        .curl(&curl("POST", "/v1/admin/sales/demo/unrestored/retry", None))
+        .takes::<Nothing>(Required::False, json!({}))
+        .yes(200, "Those that are left.", &UnrestoredList::default(), &[])
+        .no(&[Code::UnknownSale])
+}
+
+fn settle_unrestored() -> Call {
+    let path = "/v1/admin/sales/{sale}/unrestored/{order}/settle";
+    Call::new(HttpMethod::Post, path, "settleUnrestored", "Take an order off that list")
+        .about("The buyer was refunded.")
+        .curl(&curl("POST", "/v1/admin/sales/demo/unrestored/$KEY/settle", None))
+        .takes::<Nothing>(Required::False, json!({}))
+        .yes(200, "Those that are left.", &UnrestoredList::default(), &[REPLAYED])
+        .no(&[Code::UnknownSale])
 }

@@ -4,7 +4,7 @@ use super::{AuditMark, NodeState, NodeStatus, SaleTotals};
 use crate::api::sale_bodies::SaleReport;
 use crate::timeline::{self, TimelineEvent};
 use lastseat_ledger::{Fault, Ledger};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::limits::{NODE_FORGET_MS, NODE_LIVE_MS, SHOWN_SALES_MAX, STATUS_BYTES_MAX};
 use shared::{SaleId, Snapshot, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 const HAPPENINGS_SHOWN: usize = 50;
 
 /// How everything stands.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ClusterStatus {
     /// The ledger's clock.
     pub at: UnixMillis,
@@ -31,7 +31,7 @@ pub struct ClusterStatus {
 }
 
 /// One node.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NodeView {
     /// How it is.
     pub health: Health,
@@ -45,7 +45,7 @@ pub struct NodeView {
 }
 
 /// How a node is, seen from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// It takes orders.
@@ -77,7 +77,7 @@ impl Health {
 }
 
 /// One sale.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SaleStatus {
     /// The sale.
     pub sale: String,

@@ -6,6 +6,10 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use std::io;
+use std::time::Duration;
+
+/// Time until a connection stands; a server that is away is noticed before the call's own deadline.
+const CONNECT: Duration = Duration::from_secs(3);
 
 /// A client that keeps connections open.
 pub type HttpsClient =
@@ -19,6 +23,7 @@ pub fn client(tls: bool) -> io::Result<HttpsClient> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT));
     let connector = HttpsConnectorBuilder::new();
     let connector = if tls {
         connector.with_native_roots()?

@@ -1,14 +1,17 @@
-//! `lastseat top`: the whole cluster in a terminal, read from the ledger as any node reads it.
+//! `lastseat top`: the whole cluster in a terminal, as any node, or the ledger, reports it.
 
 mod keys;
 mod screen;
 
-use super::{fault, ledger, print_text, reader_left};
+use super::target::{api, ledger};
+use super::{fault, print_text, reader_left};
+use crate::api_client::{ApiCall, ApiClient};
 use crate::cli::{Common, TopFlags};
 use crate::failure::Failure;
+use hyper::Method;
 use keys::{Key, Terminal};
 use lastseat_cluster::process::StopSignals;
-use lastseat_ledger::{Fault, Ledger};
+use lastseat_ledger::Ledger;
 use lastseat_node::status::ClusterStatus;
 use screen::View;
 use shared::SaleId;
@@ -23,7 +26,11 @@ const SECOND: Duration = Duration::from_secs(1);
 /// stdout is no terminal, a line a second.
 pub(super) async fn run(common: &Common, flags: &TopFlags) -> Result<ExitCode, Failure> {
     let sale = flags.sale.as_deref().map(super::sale_id).transpose()?;
-    let ledger = ledger(common).await?;
+    let source = if flags.on.ledger {
+        StatusSource::Ledger(ledger(common).await?)
+    } else {
+        StatusSource::Node(api(common, &flags.server)?)
+    };
     let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
     let full = !common.json && !flags.once && io::stdout().is_terminal();
     let mut terminal = full.then(Terminal::enter);
@@ -55,19 +62,19 @@ pub(super) async fn run(common: &Common, flags: &TopFlags) -> Result<ExitCode, F
                 Key::Other => continue,
             },
         }
-        let status = match read(&ledger, sale.as_ref()).await {
+        let status = match source.read(sale.as_ref()).await {
             Ok(status) => status,
-            Err(trouble @ (Fault::NotSent(_) | Fault::Unknown(_))) if !flags.once => {
+            Err(trouble) if trouble.is_unreachable() && !flags.once => {
                 if let Some(terminal) = &terminal {
                     let note = format!("{trouble}; trying again each second");
                     print_text(&terminal.frame(&[screen::Line::bad(note)], top.color))?;
                 } else if !away {
-                    eprintln!("lastseat: {trouble}; trying again each second");
+                    eprintln!("{trouble}; trying again each second");
                 }
                 away = true;
                 continue;
             }
-            Err(trouble) => return Err(fault(trouble)),
+            Err(trouble) => return Err(trouble),
         };
         away = false;
         let text = match &terminal {
@@ -88,8 +95,25 @@ pub(super) async fn run(common: &Common, flags: &TopFlags) -> Result<ExitCode, F
     Ok(ExitCode::SUCCESS)
 }
 
-async fn read(ledger: &Ledger, sale: Option<&SaleId>) -> Result<ClusterStatus, Fault> {
-    ClusterStatus::read(ledger, sale, |_, _| {}).await
+/// Who says how the cluster stands.
+enum StatusSource {
+    Node(ApiClient),
+    Ledger(Ledger),
+}
+
+impl StatusSource {
+    async fn read(&self, sale: Option<&SaleId>) -> Result<ClusterStatus, Failure> {
+        match self {
+            Self::Node(api) => {
+                let wanted = sale.map_or_else(String::new, |sale| format!("?sale={sale}"));
+                let path = format!("/v1/admin/status{wanted}");
+                api.read(&ApiCall::of(Method::GET, path)).await
+            }
+            Self::Ledger(ledger) => {
+                ClusterStatus::read(ledger, sale, |_, _| {}).await.map_err(fault)
+            }
+        }
+    }
 }
 
 /// What is kept from one picture to the next.

@@ -84,8 +84,7 @@ impl fmt::Display for RepairPlan {
              # 3. Run it against the Redis of the sale, as a user that may write:\n\
              #      REDIS_CLI='redis-cli -u redis://127.0.0.1:6379' sh plan.sh\n\
              #    In a Redis Cluster that is the master that has the sale's slot.\n\
-             # Afterwards: lastseat audit --sale {sale}; when it is clean, lastseat sale open \
-             {sale}.\n\
+             # Afterwards: lastseat audit {sale}; when it is clean, lastseat sale open {sale}.\n\
              set -eu\n\
              : \"${{REDIS_CLI:=redis-cli}}\""
         )?;

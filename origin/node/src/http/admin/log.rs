@@ -1,22 +1,20 @@
-//! Operator handler of the event log, page by page.
+//! Operator handlers of the event log: read page by page, and acknowledged.
 
-use crate::api::event_line::{self, LOG_LINES_MAX};
+use crate::api::event_line::LOG_LINES_MAX;
+use crate::api::log_page::{self, LOG_LINES};
+use crate::api::order_bodies::{AckRequest, LogPosition};
 use crate::http::request::{self, OfSale};
 use crate::http::token_auth::Operator;
 use crate::http::{App, response};
-use axum::extract::State;
-use axum::http::Uri;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use lastseat_ledger::{Fault, Ledger};
+use lastseat_ledger::SaleChange;
 use serde::Deserialize;
-use shared::{Problem, Refusal, SaleId};
+use shared::{Problem, Refusal};
 use std::sync::Arc;
 
 const NDJSON: &str = "application/x-ndjson";
-/// Lines of a page when the caller names no number.
-const LIMIT: usize = 1_000;
-/// Log entries that one call reads; each may hold the events of a whole batch.
-const ENTRIES: usize = 16;
 
 /// Query of the call.
 #[derive(Debug, Deserialize)]
@@ -41,40 +39,38 @@ pub(super) async fn read(
         Ok(wanted) => wanted,
         Err(problem) => return response::problem(&problem),
     };
-    let limit = wanted.limit.unwrap_or(LIMIT);
+    let limit = wanted.limit.unwrap_or(LOG_LINES);
     if !(1..=LOG_LINES_MAX).contains(&limit) {
         let wrong = format!("\"limit\" is a whole number from 1 to {LOG_LINES_MAX}.");
         return response::problem(&Problem::invalid(wrong));
     }
-    let page = page(app.sales.ledger(), &sale, wanted.from, limit).await;
+    let page = log_page::read(app.sales.ledger(), &sale, wanted.from, limit).await;
     let page = page.and_then(|found| app.sales.there(&sale, found));
     response::found(page, Refusal::UnknownSale, |lines| response::text(NDJSON, lines))
 }
 
-async fn page(
-    ledger: &Ledger,
-    sale: &SaleId,
-    from: u64,
-    limit: usize,
-) -> Result<Option<Vec<u8>>, Fault> {
-    let (mut next, mut count, mut lines) = (from, 0, Vec::new());
-    while count < limit {
-        let entries = ledger.log(sale, next, ENTRIES).await?;
-        let Some(last) = entries.last() else { break };
-        next = last.commit_seq + 1;
-        for entry in &entries {
-            if count >= limit {
-                break;
-            }
-            for line in event_line::export(sale, entry) {
-                line.write_to(&mut lines).map_err(|e| Fault::Corrupt(e.to_string()))?;
-                count += 1;
-            }
+/// `POST /v1/admin/sales/{sale}/log/ack`: what was taken over up to a position may be forgotten.
+pub(super) async fn ack(
+    _: Operator,
+    State(app): State<Arc<App>>,
+    OfSale(sale): OfSale,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let AckRequest { to } = match request::json(&parts.headers, body).await {
+        Ok(wanted) => wanted,
+        Err(problem) => return response::problem(&problem),
+    };
+    response::found(app.sales.ack(&sale, to).await, Refusal::UnknownSale, |(snapshot, change)| {
+        let commit_seq = snapshot.commit_seq;
+        if change == SaleChange::Invalid {
+            return response::problem(&Problem::invalid(format!(
+                "The log of sale {sale} ends at {commit_seq}; {to} cannot have been taken over yet."
+            )));
         }
-    }
-    // Only an empty page leaves open whether the sale exists.
-    if lines.is_empty() && ledger.snapshot(sale).await?.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(lines))
+        let position = LogPosition { sale: sale.to_string(), to, commit_seq };
+        let mut response = response::json(StatusCode::OK, &position);
+        response::mark_replayed(&mut response, change == SaleChange::Unchanged);
+        response
+    })
 }

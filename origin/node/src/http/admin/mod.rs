@@ -1,10 +1,10 @@
 //! Operator API. Each call needs the admin token.
-//!
-//! Each needs the admin token.
 
 mod change;
 mod log;
+mod unrestored;
 
+use super::order_changes::{OrderVerb, for_operator};
 use super::request::{self, OfOrder, OfSale};
 use super::token_auth::Operator;
 use super::{App, response};
@@ -16,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
-use lastseat_ledger::Created;
+use lastseat_ledger::{Created, Fault};
 use serde::Deserialize;
 use shared::wire::messages::OrderView;
 use shared::{Code, Problem, Refusal, SaleId, SaleState, UnixMillis};
@@ -27,6 +27,9 @@ pub(super) fn routes() -> Router<Arc<App>> {
     let state = |to| {
         post(move |operator, app, sale, request| change::state(operator, app, sale, request, to))
     };
+    let change_order = |verb| {
+        post(move |operator, app, of, request| for_operator(operator, app, of, request, verb))
+    };
     Router::new()
         .route("/v1/admin/sales", get(list))
         .route("/v1/admin/sales/{sale}", get(show).put(create).patch(change::terms))
@@ -36,7 +39,14 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/admin/sales/{sale}/restock", post(change::restock))
         .route("/v1/admin/sales/{sale}/audit", get(audit))
         .route("/v1/admin/sales/{sale}/log", get(log::read))
+        .route("/v1/admin/sales/{sale}/log/ack", post(log::ack))
         .route("/v1/admin/sales/{sale}/orders/{order}", get(order))
+        .route("/v1/admin/sales/{sale}/orders/{order}/confirm", change_order(OrderVerb::Confirm))
+        .route("/v1/admin/sales/{sale}/orders/{order}/cancel", change_order(OrderVerb::Cancel))
+        .route("/v1/admin/sales/{sale}/orders/{order}/extend", change_order(OrderVerb::Extend))
+        .route("/v1/admin/sales/{sale}/unrestored", get(unrestored::list))
+        .route("/v1/admin/sales/{sale}/unrestored/retry", post(unrestored::retry))
+        .route("/v1/admin/sales/{sale}/unrestored/{order}/settle", post(unrestored::settle))
 }
 
 /// `PUT /v1/admin/sales/{sale}`: 201 when it was created, 200 when it is there with these terms.
@@ -63,12 +73,12 @@ async fn create(
         match ledger.snapshot(&sale).await {
             Ok(Some(_)) => {}
             Ok(None) => return response::problem(&closes_in_the_past(now)),
-            Err(trouble) => return response::problem(&response::fault(&trouble)),
+            Err(trouble) => return response::faulty(&trouble),
         }
     }
     let (snapshot, created) = match ledger.create_sale(&sale, capacity, &terms, open).await {
         Ok(done) => done,
-        Err(trouble) => return response::problem(&response::fault(&trouble)),
+        Err(trouble) => return response::faulty(&trouble),
     };
     let status = match created {
         Created::New => StatusCode::CREATED,
@@ -105,10 +115,16 @@ async fn list(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
 
 /// `GET /v1/admin/sales/{sale}`
 async fn show(_: Operator, State(app): State<Arc<App>>, OfSale(sale): OfSale) -> Response {
-    let asked = app.sales.snapshot_now(&sale).await;
-    response::found(asked, Refusal::UnknownSale, |snapshot| {
-        response::json(StatusCode::OK, &SaleReport::new(&sale, &snapshot))
-    })
+    let asked = report(&app, &sale).await;
+    response::found(asked, Refusal::UnknownSale, |report| response::json(StatusCode::OK, &report))
+}
+
+async fn report(app: &App, sale: &SaleId) -> Result<Option<SaleReport>, Fault> {
+    let Some(snapshot) = app.sales.snapshot_now(sale).await? else {
+        return Ok(None);
+    };
+    let orders = Some(app.sales.ledger().orders_granted(sale).await?);
+    Ok(Some(SaleReport { orders, ..SaleReport::new(sale, &snapshot) }))
 }
 
 /// `GET /v1/admin/sales/{sale}/orders/{order}`
