@@ -57,8 +57,8 @@ const CIRCLES: [(&str, &str, &[&str], &str); 5] = [
     ("tests", "rush", &["picture", "report"], "a report has a picture, which shows the report"),
     (
         "tests",
-        "sim",
-        &["client", "isolate", "judge", "node", "recovering", "world"],
+        "simulator",
+        &["isolate", "judge", "node", "recovering", "world"],
         "the parts of the simulated world send each other events through it",
     ),
 ];
