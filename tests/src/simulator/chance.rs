@@ -4,7 +4,6 @@
 use fastrand::Rng;
 
 /// The stream that belongs to `parts` in the run of `seed`.
-#[must_use]
 pub fn stream(seed: u64, parts: &[u64]) -> Rng {
     let mixed = parts
         .iter()

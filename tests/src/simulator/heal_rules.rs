@@ -43,7 +43,6 @@ struct Record {
 /// What a node hands to `heal.lua`.
 #[derive(Clone, Debug)]
 pub struct HealReport {
-    /// The node.
     pub node: u16,
     /// The pass that it made last.
     pub made: Option<Pass>,
@@ -58,13 +57,10 @@ pub struct HealReport {
 /// What `heal.lua` answers.
 #[derive(Clone, Debug)]
 pub struct Healed {
-    /// How the sale stands.
     pub snapshot: Snapshot,
     /// Where its recovery is.
     pub stage: RecoveryStage,
-    /// The history of this Redis.
     pub history: String,
-    /// What was lost.
     pub lost: LostRanges,
     /// Whether this call found it behind.
     pub fell_behind: bool,

@@ -15,19 +15,16 @@ use shared::limits::{BEAT_MS, BEATS_MAX, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS, LO
 use shared::upstream::balancer::{RouteKey, Router};
 use shared::upstream::forwarding::{Attempt, AttemptVerdict, Forwarding, Wait};
 use shared::wire::messages::key_source;
-use shared::{EdgeId, OrderId, Refusal, UnixMillis};
+use shared::{EdgeId, NewOrder, OrderId, Refusal, UnixMillis};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// An edge answers within its deadline, the beats before it and one look more, in microseconds.
 const ANSWERS_WITHIN: u64 = (EDGE_DEADLINE_MS + BEAT_MS * BEATS_MAX as u64 + 2 * LOOK_MS) * 1_000;
 
-/// An isolate.
 #[derive(Debug)]
 pub struct SimulatedIsolate {
-    /// Its edge.
     pub edge: usize,
-    /// Its name.
     pub id: EdgeId,
     /// Whether its memory is gone: it does nothing more.
     pub dead: bool,
@@ -54,8 +51,6 @@ struct Passing {
 }
 
 impl SimulatedIsolate {
-    /// A new isolate.
-    #[must_use]
     pub fn new(edge: usize, id: EdgeId, router: Router) -> Self {
         Self {
             edge,
@@ -86,7 +81,6 @@ impl SimulatedWorld {
         self.isolates[iso].clock.at(wall)
     }
 
-    /// A client's request arrives.
     pub(super) fn at_edge(&mut self, edge: usize, request: Request) {
         let iso = self.edges[edge];
         let (pass, passing) = self.take_in(iso, request);
@@ -204,13 +198,9 @@ impl SimulatedWorld {
             passing.id.clone()
         };
         let key = self.key_of(&passing, &attempt);
-        let request = Rc::new(Forwarded {
-            op: passing.request.op,
-            id,
-            key,
-            buyer: passing.request.buyer.clone(),
-            quantity: passing.request.quantity,
-        });
+        let Request { op, ref buyer, quantity, .. } = passing.request;
+        let order = NewOrder { id, buyer: buyer.clone(), quantity, key };
+        let request = Rc::new(Forwarded { op, order });
         let edge = self.isolates[iso].edge;
         let back = Back { isolate: iso, pass, attempt: passing.attempts };
         self.note(|| {
@@ -244,7 +234,7 @@ impl SimulatedWorld {
         }
         let life = self.nodes[n].life;
         if copies.len() > 1 {
-            self.judge.doubled(&request.id);
+            self.judge.doubled(&request.order.id);
         }
         for after in copies {
             let request = Rc::clone(request);

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 /// An order as it was acknowledged, and the number of the log that came with it.
 pub type SimulatedAck = (u64, Order);
 
-/// The journal of one node.
 #[derive(Clone, Debug, Default)]
 pub struct SimulatedJournal {
     /// The last word on each order.
@@ -17,7 +16,6 @@ pub struct SimulatedJournal {
     noted: Option<Snapshot>,
     /// How often it was read: an answer to a call that was sent before is not acknowledged.
     pub readings: u64,
-    /// Entries so far.
     pub entries: u64,
 }
 
@@ -28,7 +26,6 @@ impl SimulatedJournal {
     }
 
     /// The highest number that was received.
-    #[must_use]
     pub fn received(&self) -> u64 {
         self.last.map_or(0, |last| last.commit_seq)
     }
@@ -43,7 +40,6 @@ impl SimulatedJournal {
         newer(&mut self.noted, snapshot);
     }
 
-    /// The node was killed.
     pub const fn kill(&mut self) {
         self.last = self.noted;
         self.readings += 1;
@@ -51,7 +47,6 @@ impl SimulatedJournal {
 }
 
 /// Whether an answer with this order acknowledges anything: that a hold ended promises nothing.
-#[must_use]
 pub fn acknowledges(order: &Order) -> bool {
     order.refused_late || order.state != OrderState::Expired
 }

@@ -20,7 +20,6 @@ const ASKED_WITHIN: u64 = 700_000;
 /// Whoever asked while a sale stood still has an answer so many microseconds after it went on.
 const RECOVERED: u64 = 5_000_000;
 
-/// A rule.
 const FAULTLESS: &str = "a fault is reported although nothing is wrong";
 
 /// A broken rule.
@@ -30,11 +29,9 @@ pub struct Violation {
     pub at: u64,
     /// Which rule, the same words for the same rule.
     pub rule: String,
-    /// What was seen.
     pub seen: String,
 }
 
-/// What a run counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Events of the simulation.
@@ -52,7 +49,6 @@ pub struct Stats {
     /// Orders that an older, delayed sending brought in after their buyers had heard a "no" of the
     /// ledger.
     pub late: u64,
-    /// Buyers who were served.
     pub served: u64,
 }
 
@@ -81,7 +77,6 @@ pub struct Asker<'a> {
     pub quiet: bool,
     /// Whether no earlier request of it may have been carried out.
     pub sure: bool,
-    /// Whether it asked for tickets.
     pub ordered: bool,
     /// The order that it was granted before.
     pub granted: Option<&'a OrderId>,
@@ -90,9 +85,7 @@ pub struct Asker<'a> {
 /// What is known for judging.
 #[derive(Debug, Default)]
 pub struct Judge {
-    /// The first broken rule.
     pub violation: Option<Violation>,
-    /// What was counted.
     pub stats: Stats,
     /// Orders that the ledger lost at some time with the end of its file.
     pub lost: BTreeSet<OrderId>,
@@ -146,7 +139,6 @@ impl Judge {
         }
     }
 
-    /// Whether tickets are free.
     pub fn has_free(&self) -> bool {
         matches!(self.supply, Some((Supply::Free, _)))
     }
@@ -172,7 +164,6 @@ impl SimulatedWorld {
         }
     }
 
-    /// Notes a broken rule.
     pub(super) fn broken(&mut self, rule: &str, seen: String) {
         if self.judge.violation.is_none() {
             self.note(|| format!("BROKEN: {rule} {seen}"));

@@ -16,8 +16,8 @@ use shared::domain::order::KeySource;
 use shared::ledger_model::{self, ModelCommand};
 use shared::limits::{BATCH_MAX, ORIGIN_DEADLINE_MS, QUEUE_MAX, REPOLL_MS};
 use shared::{
-    EdgeId, Fault, Grant, NewOrder, NodeBudget, Order, OrderState, Refusal, Reserve, Snapshot,
-    UnixMillis, Verdict,
+    EdgeId, Fault, Grant, NodeBudget, Order, OrderState, Refusal, Reserve, Snapshot, UnixMillis,
+    Verdict,
 };
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -41,12 +41,10 @@ impl Waiter for Waits {
     }
 }
 
-/// A node.
 #[derive(Debug)]
 pub struct SimulatedNode {
     pub(super) weight: u32,
     pub(super) live_weight: u32,
-    /// Whether it runs.
     pub up: bool,
     /// Rises when it is started anew.
     pub life: u64,
@@ -67,7 +65,7 @@ pub struct SimulatedNode {
     pub(super) connected: u64,
     /// The life of the Redis that it was connected to last.
     pub(super) server: u64,
-    pub(super) handle: Option<Desk>,
+    pub(super) handle: Option<NodeSale>,
     /// What it acknowledged; survives a kill.
     pub(super) journal: SimulatedJournal,
     pub(super) healer: Healer,
@@ -82,7 +80,7 @@ type Pending = (Back, Rc<Forwarded>, Rc<Cell<bool>>);
 
 /// What a node has for the sale.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct NodeSale {
     pub(super) hint: SaleHint,
     pub(super) granted: RecentOrders,
     pub(super) rounds: Committer<Waits>,
@@ -97,7 +95,6 @@ pub(super) enum Busy {
     Poll,
 }
 
-/// One call of the ledger.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) purpose: Purpose,
@@ -109,12 +106,11 @@ pub(super) struct Call {
     pub(super) reading: u64,
 }
 
-/// What a call is for.
 #[derive(Clone, Debug)]
 pub(super) enum Purpose {
     Batch,
     Poll,
-    /// The desk is not open yet.
+    /// The sale is not known yet.
     Lookup(Back, Rc<Forwarded>),
     Open,
     Change(Back, Rc<Forwarded>),
@@ -131,8 +127,6 @@ pub(super) enum Step {
 }
 
 impl SimulatedNode {
-    /// A node that is about to start.
-    #[must_use]
     pub fn new(number: usize, weight: u32, rng: Rng) -> Self {
         Self {
             number,
@@ -200,7 +194,7 @@ impl SimulatedNode {
 }
 
 impl SimulatedWorld {
-    /// A node starts: it opens the desks of the sales that it finds in the ledger, and beats.
+    /// A node starts: it looks up the sale in the ledger, and beats.
     pub(super) fn start_node(&mut self, n: usize) {
         self.nodes[n].up = true;
         let life = self.nodes[n].life;
@@ -210,7 +204,6 @@ impl SimulatedWorld {
         self.push(REPOLL_MS * 1_000, WorldEvent::Sweep { node: n, life });
     }
 
-    /// The node's own clock.
     pub(super) fn node_wall(&self, n: usize) -> UnixMillis {
         self.wall(self.nodes[n].clock_ms)
     }
@@ -272,7 +265,7 @@ impl SimulatedWorld {
             }
             return;
         }
-        let id = request.id.clone();
+        let id = request.order.id.clone();
         let command = match request.op {
             Op::Confirm | Op::Order => ModelCommand::Confirm(id, None),
             Op::Cancel => ModelCommand::Cancel(id),
@@ -294,8 +287,8 @@ impl SimulatedWorld {
         let Some(handle) = &mut node.handle else {
             return;
         };
-        let known = handle.granted.has(&request.id);
-        let received = handle.hint.receive(request.key, known, now, chance);
+        let known = handle.granted.has(&request.order.id);
+        let received = handle.hint.receive(request.order.key, known, now, chance);
         if received.poll && !silent && handle.queue.len() < QUEUE_MAX {
             handle.queue.push_back(Work::Poll(None));
         }
@@ -313,15 +306,7 @@ impl SimulatedWorld {
         }
         let left = Rc::new(Cell::new(false));
         let waiter = Waits { token, left: Rc::clone(&left) };
-        handle.queue.push_back(Work::Order(QueuedOrder {
-            order: NewOrder {
-                id: request.id.clone(),
-                buyer: request.buyer.clone(),
-                quantity: request.quantity,
-                key: request.key,
-            },
-            waiter,
-        }));
+        handle.queue.push_back(Work::Order(QueuedOrder { order: request.order.clone(), waiter }));
         let request = Rc::clone(request);
         if early {
             let order = order_of(&request, now);
@@ -383,13 +368,13 @@ impl SimulatedWorld {
         let id = self.isolates[back.isolate].id.clone();
         let grant = self.grant(n, &id);
         let answer = SimulatedReply {
-            id: request.id.clone(),
+            id: request.order.id.clone(),
             outcome,
             by,
-            ledger_had_it: self.redis.audit().order(&request.id).is_some(),
+            ledger_had_it: self.redis.audit().order(&request.order.id).is_some(),
             grant: Some(grant),
         };
-        self.decided(request.op, request.key, &answer);
+        self.decided(request.op, request.order.key, &answer);
         self.note(|| format!("node {n} -> edge {edge}: {}", super::trace::answer(&answer)));
         let node = &mut self.nodes[n];
         let link = Link::EdgeNode(edge, n);
@@ -417,7 +402,7 @@ impl SimulatedWorld {
     pub(super) fn open_sale_handle(&mut self, n: usize, snapshot: &Snapshot) {
         let node = &mut self.nodes[n];
         let stock = node.stock(snapshot);
-        node.handle.get_or_insert_with(|| Desk {
+        node.handle.get_or_insert_with(|| NodeSale {
             hint: SaleHint::new(*snapshot),
             granted: RecentOrders::default(),
             rounds: Committer::new(stock),
@@ -446,10 +431,10 @@ impl SimulatedWorld {
 /// An order as it would look, for a node that does not wait for the ledger.
 fn order_of(request: &Forwarded, now: UnixMillis) -> Order {
     Order {
-        buyer: request.buyer.clone(),
+        buyer: request.order.buyer.clone(),
         state: OrderState::Confirmed,
-        asked: request.quantity.get(),
-        taken: request.quantity.get(),
+        asked: request.order.quantity.get(),
+        taken: request.order.quantity.get(),
         created_at: now,
         deadline: UnixMillis(0),
         refused_late: false,

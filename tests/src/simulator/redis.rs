@@ -17,11 +17,9 @@ use std::rc::Rc;
 /// What a node asks of Redis.
 #[derive(Clone, Debug)]
 pub enum RedisAsk {
-    /// A script of the ledger.
     Script(Rc<ModelCommand>),
     /// `SCRIPT LOAD`.
     Load,
-    /// A node's heartbeat: its number and weight.
     Beat(usize, u32),
     /// `recovery.lua`: what a node declares, and whether a sale was found behind.
     Recovery(Option<(u16, BTreeSet<String>)>, bool),
@@ -34,7 +32,6 @@ pub enum RedisAsk {
 }
 
 impl RedisAsk {
-    /// How many orders it brings.
     pub fn orders(&self) -> usize {
         match self {
             Self::Script(command) => match &**command {
@@ -54,7 +51,6 @@ pub struct CallId {
     pub sent: u32,
 }
 
-/// A call on its way to Redis.
 #[derive(Clone, Debug)]
 pub struct RedisCall {
     pub id: CallId,
@@ -65,20 +61,14 @@ pub struct RedisCall {
     pub ask: RedisAsk,
 }
 
-/// What Redis answers.
 #[derive(Clone, Debug)]
 pub enum RedisReply {
-    /// The script ran.
     Done(Snapshot, ModelReply),
-    /// The scripts are loaded.
     Loaded,
     /// The sum of the weights of live nodes, who they are, and how often a sale was found behind.
     Live(u32, BTreeSet<u16>, u64),
-    /// To `recovery.lua`.
     Nodes(Nodes),
-    /// To `look.lua`.
     Look(RecoveryLookup),
-    /// To `heal.lua`.
     Healed(Healed),
     /// The sale stands still and nothing happened: the fence.
     Fenced,
@@ -93,20 +83,15 @@ pub enum RedisReply {
 /// When a planted fault may touch the sale.
 #[derive(Clone, Copy, Debug)]
 pub enum RedisMoment<'a> {
-    /// Before a script runs.
     Before,
     /// After it ran; with what it wrote into the log.
     After(Option<&'a Entry>),
 }
 
-/// Whether Redis answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedisHealth {
-    /// It does.
     Up,
-    /// It reads its file.
     Loading,
-    /// Nobody is there.
     Down,
 }
 
@@ -132,16 +117,12 @@ pub struct Redis {
     /// Writes that are in the file for sure.
     durable: usize,
     has_scripts: bool,
-    /// Batches that the reserve script has run.
     pub batches: u64,
     beats: BTreeMap<usize, (u32, UnixMillis)>,
 }
 
 impl Redis {
     /// A server with a new sale.
-    ///
-    /// # Errors
-    /// The log breaks a rule.
     pub fn new(sale: Sale, first: Entry) -> Result<Self, String> {
         let mut audit = SimulatedAudit::default();
         audit.read(&first)?;
@@ -162,26 +143,21 @@ impl Redis {
         })
     }
 
-    /// The sale as it is.
-    #[must_use]
     pub const fn sale(&self) -> &Sale {
         &self.sale
     }
 
     /// The sale as its log tells it.
-    #[must_use]
     pub const fn audit(&self) -> &SimulatedAudit {
         &self.audit
     }
 
     /// Whether the sale may lack acknowledged orders.
-    #[must_use]
     pub fn stands_still(&self) -> bool {
         self.kept.is_healing(&self.sale, &history(self.life), 0)
     }
 
     /// Acknowledged orders that could not be restored.
-    #[must_use]
     pub const fn unrestored(&self) -> &BTreeSet<OrderId> {
         &self.kept.unrestored
     }
@@ -189,9 +165,6 @@ impl Redis {
     /// Carries out one call of somebody who has received entry `heard`; `alter` is for planted
     /// faults and sees the sale before and after. Answers with the entry of the log, if there is
     /// one.
-    ///
-    /// # Errors
-    /// A rule is broken.
     pub fn run(
         &mut self,
         (ask, heard): (&RedisAsk, u64),
@@ -273,7 +246,6 @@ impl Redis {
         (RedisReply::Done(self.sale.snapshot(now), answer), entry)
     }
 
-    /// Appends to the file what a call changed.
     fn write(&mut self, entry: Option<&Entry>) -> Result<(), String> {
         if let Some(entry) = entry {
             self.audit.read(entry)?;
@@ -334,12 +306,16 @@ impl Redis {
         self.life += 1;
     }
 
-    /// Started again: the file is read. Answers with the orders that the ledger had and has no
+    /// Started again, it begins to read its file.
+    pub fn load(&mut self) {
+        if self.health == RedisHealth::Down {
+            self.health = RedisHealth::Loading;
+        }
+    }
+
+    /// The file is read. Answers with the orders that the ledger had and has no
     /// more, or has as they were before. It writes a new history, so that nothing is sold before
     /// the nodes have restored what they acknowledged.
-    ///
-    /// # Errors
-    /// The log breaks a rule.
     pub fn restart(&mut self) -> Result<Vec<OrderId>, String> {
         self.file.truncate(self.durable);
         let entries = self.file.iter().filter_map(|(entry, _)| entry.as_ref());
@@ -350,7 +326,7 @@ impl Redis {
         let gone = was.filter(|(id, order)| audit.order(id) != Some(*order));
         let mut gone: Vec<_> = gone.map(|(id, _)| id.clone()).collect();
         gone.sort();
-        self.sale = audit.rebuild().ok_or("the log is empty")?;
+        self.sale = audit.rebuild();
         self.audit = audit;
         self.health = RedisHealth::Up;
         Ok(gone)

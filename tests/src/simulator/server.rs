@@ -110,7 +110,7 @@ impl SimulatedWorld {
     }
 
     pub(super) fn restart_redis(&mut self) {
-        if self.redis.health != RedisHealth::Down {
+        if self.redis.health == RedisHealth::Up {
             return;
         }
         match self.redis.restart() {

@@ -10,7 +10,6 @@ fn short(id: &OrderId) -> &str {
 }
 
 /// A client's request.
-#[must_use]
 pub fn request(request: &Request) -> String {
     let id = request.id.as_ref().map_or("no key", short);
     let (op, key, n) = (request.op, request.key, request.quantity.get());
@@ -18,14 +17,12 @@ pub fn request(request: &Request) -> String {
 }
 
 /// A request as an edge sends it on.
-#[must_use]
-pub fn forwarded(request: &Forwarded) -> String {
-    let (op, key, n) = (request.op, request.key, request.quantity.get());
-    format!("{op:?} {} ({key:?}) {n} for {}", short(&request.id), request.buyer)
+pub fn forwarded(Forwarded { op, order }: &Forwarded) -> String {
+    let (id, key, n) = (short(&order.id), order.key, order.quantity.get());
+    format!("{op:?} {id} ({key:?}) {n} for {}", order.buyer)
 }
 
 /// An answer.
-#[must_use]
 pub fn answer(answer: &SimulatedReply) -> String {
     let id = short(&answer.id);
     let by = match answer.by {

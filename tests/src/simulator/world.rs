@@ -100,6 +100,7 @@ pub enum WorldEvent {
     Recovers { node: usize, life: u64 },
     CallEnds { call: CallId, reply: Box<Result<RedisReply, LedgerFault>> },
     AtRedis(Box<RedisCall>),
+    RedisLoads,
     Written { call: CallId, life: u64, reply: Box<RedisReply> },
 }
 
@@ -272,6 +273,7 @@ impl SimulatedWorld {
             WorldEvent::Pulse { node, life } => self.pulse(node, life),
             WorldEvent::Recovers { node, life } => self.recovers(node, life),
             WorldEvent::CallEnds { call, reply } => self.call_ends(call, *reply),
+            WorldEvent::RedisLoads => self.redis.load(),
             WorldEvent::AtRedis(call) => self.at_redis(call),
             WorldEvent::Written { call, life, reply } => self.written(call, life, &reply),
         }

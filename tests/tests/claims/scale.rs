@@ -34,7 +34,7 @@ fn row(report: &ScaleReport) -> String {
         thousands(report.tickets.into()),
         report.locations,
         report.isolates,
-        report.requests_per_ticket,
+        report.requests_per_ticket(),
         thousands(report.ledger_round_trips),
         thousands(report.sold_out_ms.expect("it sells out")),
         thousands(report.unaware_ms),

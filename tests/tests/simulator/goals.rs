@@ -26,7 +26,9 @@ fn a_million_buyers_at_six_thousand_isolates_cost_two_requests_a_ticket() {
 fn every_goal_is_met_whatever_the_seed() {
     for seed in 1..=6 {
         let key = if seed % 2 == 0 { KeySource::Made } else { KeySource::Sent };
-        let report = run(&ScaleScenario { seed, key, ..fifth() });
+        // Without late messages nothing is disturbed, and no fault may be reported.
+        let late = if seed % 3 == 0 { 0.0 } else { 0.02 };
+        let report = run(&ScaleScenario { seed, key, late, ..fifth() });
         assert_eq!(report.missed(), Vec::<String>::new(), "{report}");
         assert_eq!(report.sold, 2_040, "{report}");
     }
@@ -56,5 +58,5 @@ fn a_scheduled_opening_sells_everything_and_nobody_is_refused() {
     assert_eq!(report.gave_up, 0, "{report}");
     assert!(report.sold_out_ms.is_some_and(|ms| ms < 4_000), "{report}");
     // Each isolate asks once before the opening (0.6 a ticket); then it is as in any other rush.
-    assert!(report.requests_per_ticket_before <= 2.0, "{report}");
+    assert!(report.requests_per_ticket_before() <= 2.0, "{report}");
 }

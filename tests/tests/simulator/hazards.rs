@@ -41,7 +41,7 @@ fn more_isolates_in_a_location_do_not_each_get_the_quota_of_an_edge() {
     for isolates in [1, 5, 20] {
         let report = run(&ScaleScenario { isolates, ..fifth() });
         assert_eq!(report.unsold, 0, "{report}");
-        let before = report.requests_per_ticket_before;
+        let before = report.requests_per_ticket_before();
         assert!(before < 1.3, "{isolates} isolates: {report}");
     }
 }

@@ -25,20 +25,16 @@ pub enum End {
     Lost,
 }
 
-/// A buyer.
 #[derive(Debug)]
 pub struct SimulatedClient {
     /// The item of the scenario.
     pub number: u64,
-    /// What is planned.
     pub plan: FaultPlan,
     /// Whether it comes when nothing is disturbed.
     pub quiet: bool,
-    /// Who it is.
     pub buyer: BuyerId,
     /// Its key, once it has one.
     pub id: Option<OrderId>,
-    /// How it ended.
     pub end: Option<End>,
     /// When it ended, in microseconds.
     pub ended_at: u64,
@@ -69,8 +65,6 @@ pub(super) struct FaultRun<'a> {
 }
 
 impl SimulatedClient {
-    /// A buyer who arrives at `now`.
-    #[must_use]
     pub fn new(
         number: u64,
         plan: FaultPlan,

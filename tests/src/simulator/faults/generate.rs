@@ -142,9 +142,8 @@ impl Items<'_> {
             10 => (Breakage::Reset { edge }, 0),
             11 => (Breakage::RedisStall, ms.min(4_000)),
             12 => {
-                // Killed, and then it reads its file.
                 let loading_ms = one(rng, &[0, 50, 500]).min(most / 4);
-                (Breakage::RedisCrash, ms.min(3_000) + loading_ms)
+                (Breakage::RedisCrash { loading_ms }, ms.min(3_000) + loading_ms)
             }
             13 => (Breakage::ScriptsLost, 0),
             14 => {

@@ -28,7 +28,10 @@ impl SimulatedWorld {
                 let until = self.now + ms * 1_000;
                 self.redis.busy_until = self.redis.busy_until.max(until);
             }
-            Breakage::RedisCrash => self.crash_redis(0),
+            Breakage::RedisCrash { loading_ms } => {
+                self.crash_redis(0);
+                self.push((ms - loading_ms) * 1_000, WorldEvent::RedisLoads);
+            }
             Breakage::RedisTailCut { writes } => self.crash_redis(writes),
             Breakage::ScriptsLost => self.redis.forget_scripts(),
             Breakage::Clock { whose, by_ms } => match whose {
@@ -55,7 +58,7 @@ impl SimulatedWorld {
             }
             Breakage::NodeSlow { node, by_ms } => self.nodes[node].slow_us -= by_ms * 1_000,
             Breakage::NodeFull { node } => self.nodes[node].full -= 1,
-            Breakage::RedisCrash | Breakage::RedisTailCut { .. } => self.restart_redis(),
+            Breakage::RedisCrash { .. } | Breakage::RedisTailCut { .. } => self.restart_redis(),
             _ => {}
         }
     }

@@ -21,9 +21,7 @@ const STEPS_MAX: u64 = 400_000;
 /// What came of a run.
 #[derive(Clone, Debug)]
 pub struct RunOutcome {
-    /// The first broken rule.
     pub violation: Option<Violation>,
-    /// What was counted.
     pub stats: Stats,
     /// Acknowledged orders that could not be restored, by name.
     pub lost: Vec<OrderId>,
@@ -32,9 +30,6 @@ pub struct RunOutcome {
 }
 
 /// Runs a scenario to its end or to the first broken rule.
-///
-/// # Panics
-/// The scenario is not one that [`super::scenario`] makes.
 pub fn run(scenario: &FaultScenario, planted: Option<Planted>, traced: bool) -> RunOutcome {
     let world = SimulatedWorld::new(scenario.setup(), planted, traced);
     let to_come = scenario.items.len();

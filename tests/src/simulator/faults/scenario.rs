@@ -181,8 +181,11 @@ pub enum Breakage {
     },
     /// Redis stands still.
     RedisStall,
-    /// Redis is killed and started again with its append-only file.
-    RedisCrash,
+    /// Redis is killed and started again with its append-only file, which it loads for so long at
+    /// the end.
+    RedisCrash {
+        loading_ms: u64,
+    },
     /// The same, and so many writes at the end of the file are gone: acknowledged ones, too.
     RedisTailCut {
         writes: usize,

@@ -24,9 +24,6 @@ pub struct Soak {
 }
 
 /// Runs `seeds`, if it `stops` until one breaks a rule. The seed that is found is the smallest one.
-///
-/// # Panics
-/// A run panics.
 pub fn search(seeds: Range<u64>, classes: Classes, planted: Option<Planted>, stops: bool) -> Soak {
     let next = AtomicU64::new(seeds.start);
     let first_failed = AtomicU64::new(u64::MAX);

@@ -13,7 +13,6 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Draws the moments at which buyers come.
     pub fn new(scenario: &ScaleScenario, rng: &mut Rng) -> Self {
         let (burst, tail) = (scenario.burst_ms * 1_000, scenario.tail_ms * 1_000);
         let mut times: Vec<u64> = (0..scenario.buyers)

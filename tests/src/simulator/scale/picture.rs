@@ -1,8 +1,7 @@
 //! A simulated rush as a picture: what was asked at the edges, what reached an origin and what was
 //! sold, over time.
 
-use super::measures::{MeasureSlot, SLOT_US};
-use super::report::ScaleReport;
+use super::report::{MeasureSlot, SLOT_US, ScaleReport};
 use std::fmt::Write;
 
 const WIDTH: f64 = 880.0;

@@ -1,23 +1,31 @@
-//! What a simulated rush showed: a table for people, JSON for programs.
+//! Report: what a simulated rush showed: a table for people, JSON for programs.
 
-use super::super::world::SimulatedWorld;
-use super::measures::{MeasureSlot, Measures};
-use super::scenario::ScaleScenario;
 use serde::Serialize;
 use std::fmt;
 
+/// Length of one slot of the timeline, in microseconds.
+pub const SLOT_US: u64 = 50_000;
+
+/// What happened within one slot.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MeasureSlot {
+    /// Buyers who came, for the first time or again.
+    pub asked: u32,
+    /// Requests that reached a node.
+    pub reached: u32,
+    /// Tickets sold.
+    pub sold: u32,
+}
+
 /// All that is known about one simulated rush.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ScaleReport {
-    /// Locations and isolates in each.
     pub locations: u32,
-    /// See [`ScaleReport::locations`].
+    /// Isolates in each location.
     pub isolates: u32,
-    /// How many buyers came.
     pub buyers: u32,
     /// How many tickets there were at the start.
     pub tickets: u32,
-    /// The seed.
     pub seed: u64,
     /// Tickets sold, resold ones each time.
     pub sold: u64,
@@ -27,82 +35,53 @@ pub struct ScaleReport {
     pub asked: u64,
     /// Requests to origins.
     pub origin_requests: u64,
-    /// The same for each ticket sold.
-    pub requests_per_ticket: f64,
-    /// Of these, sent before the last ticket went.
-    pub requests_per_ticket_before: f64,
+    /// Of these, sent before the last ticket went for the first time.
+    pub origin_requests_before: u64,
     /// Requests that each node served.
     pub by_node: Vec<u64>,
     /// Calls of the reserve script.
     pub ledger_round_trips: u64,
-    /// The rule of the simulator that broke, if one did.
-    pub broken: Option<String>,
     /// Answers `busy` while tickets were free; those buyers came back.
     pub early_busy: u64,
     /// Final refusals although tickets had been free for more than a second, or had never run out.
     pub wrong_refusals: u64,
-    /// Final refusals within the second after a return.
+    /// Final refusals within the second after a return, from an older word.
     pub refusals_by_old_news: u64,
-    /// Buyers who gave up.
     pub gave_up: u64,
-    /// When the last ticket went for the first time, in milliseconds.
+    /// When the last ticket went for the first time.
     pub sold_out_ms: Option<u64>,
-    /// Time from the sell-out until the last isolate with buyers knew, in milliseconds.
+    /// Longest time from a sell-out, or an edge's first buyer after it, until the edge knew.
     pub unaware_ms: u64,
-    /// Time from a return until the last isolate with buyers knew, in milliseconds.
+    /// Longest time from a return, or an edge's first buyer after it, until the edge knew.
     pub unaware_of_return_ms: u64,
-    /// Time from a return until the ticket was sold again: the longest, in milliseconds.
+    /// Longest time from a return until the ticket was sold again.
     pub resold_ms: Option<u64>,
     /// Returned tickets that were not sold again.
     pub unsold_returns: usize,
-    /// Part of the buyers and of the sales that were at far locations.
+    /// Part of the buyers, and of the sales, that were at far locations.
     pub far_share_of_buyers: f64,
-    /// See [`ScaleReport::far_share_of_buyers`].
     pub far_share_of_sales: f64,
     /// Until the last event.
     pub seconds: f64,
-    /// What happened when, in slots of 50 ms.
+    /// The rule of the simulator that broke, if one did.
+    pub broken: Option<String>,
     #[serde(skip)]
     pub timeline: Vec<MeasureSlot>,
 }
 
 impl ScaleReport {
-    pub(super) fn new(
-        scenario: &ScaleScenario,
-        world: &SimulatedWorld,
-        measures: Measures,
-    ) -> Self {
-        let violation = world.judge.violation.as_ref();
-        let each = |n: u64| n as f64 / measures.sold.max(1) as f64;
-        Self {
-            locations: scenario.locations,
-            isolates: scenario.isolates,
-            buyers: scenario.buyers,
-            tickets: scenario.tickets,
-            seed: scenario.seed,
-            sold: measures.sold,
-            unsold: 0,
-            asked: measures.asked,
-            origin_requests: world.forwarded,
-            requests_per_ticket: each(world.forwarded),
-            requests_per_ticket_before: each(measures.forwarded_before),
-            by_node: world.nodes.iter().map(|node| node.served).collect(),
-            ledger_round_trips: world.redis.batches,
-            broken: violation.map(|broken| format!("{}: {}", broken.rule, broken.seen)),
-            early_busy: measures.early_busy,
-            wrong_refusals: measures.wrong_refusals,
-            refusals_by_old_news: measures.old_news,
-            gave_up: measures.gave_up,
-            sold_out_ms: measures.sold_out.map(|us| us / 1_000),
-            unaware_ms: measures.unaware / 1_000,
-            unaware_of_return_ms: measures.unaware_of_return / 1_000,
-            resold_ms: measures.resold.iter().max().map(|us| us / 1_000),
-            unsold_returns: measures.unsold_returns(),
-            far_share_of_buyers: 0.0,
-            far_share_of_sales: 0.0,
-            seconds: 0.0,
-            timeline: measures.timeline,
-        }
+    fn for_each_ticket(&self, count: u64) -> f64 {
+        count as f64 / self.sold.max(1) as f64
+    }
+
+    /// Requests to origins for each ticket sold.
+    pub fn requests_per_ticket(&self) -> f64 {
+        self.for_each_ticket(self.origin_requests)
+    }
+
+    /// Of these, sent before the last ticket went.
+    pub fn requests_per_ticket_before(&self) -> f64 {
+        self.for_each_ticket(self.origin_requests_before)
     }
 
     /// The goals that were missed, each as a sentence.
@@ -113,7 +92,7 @@ impl ScaleReport {
                 missed.push(text);
             }
         };
-        let per_ticket = self.requests_per_ticket;
+        let per_ticket = self.requests_per_ticket();
         check(
             per_ticket <= 2.0,
             format!("{per_ticket:.2} requests to origins a ticket, the goal is 2"),
@@ -144,10 +123,10 @@ impl fmt::Display for ScaleReport {
             ("tickets sold, unsold", format!("{}, {}", self.sold, self.unsold)),
             ("attempts of buyers", self.asked.to_string()),
             ("requests to origins", self.origin_requests.to_string()),
-            ("  a ticket", format!("{:.2}", self.requests_per_ticket)),
+            ("  a ticket", format!("{:.2}", self.requests_per_ticket())),
             (
                 "  of these before the last ticket went",
-                format!("{:.2}", self.requests_per_ticket_before),
+                format!("{:.2}", self.requests_per_ticket_before()),
             ),
             ("  by node", format!("{:?}", self.by_node)),
             ("ledger round trips", self.ledger_round_trips.to_string()),

@@ -382,7 +382,7 @@ impl<'a> Rush<'a> {
     fn refused(&mut self, buyer: u32, refusal: Refusal, iso: usize, hint: bool) {
         let (free, now) = (self.free(), self.time());
         if matches!(refusal, Refusal::Busy(_)) && free > 0 {
-            self.measures.early_busy += 1;
+            self.measures.report.early_busy += 1;
         }
         let edge_time = self.world.edge_now(iso);
         let Some(ms) = come_back_ms(refusal, edge_time, self.rng.f64()) else {
@@ -397,7 +397,7 @@ impl<'a> Rush<'a> {
         if *attempts < ATTEMPTS_MAX {
             self.push(u64::from(ms) * 1_000, Outside::Comes { client: buyer as usize });
         } else {
-            self.measures.gave_up += 1;
+            self.measures.report.gave_up += 1;
             self.open -= 1;
         }
     }
@@ -405,14 +405,14 @@ impl<'a> Rush<'a> {
     /// Tickets are given back or added, through one of the nodes.
     fn change(&mut self, index: usize) {
         self.open -= 1;
-        let (_, tickets, restock) = self.changes[index];
+        let (_, mut tickets, restock) = self.changes[index];
         if restock {
             let capacity = self.world.redis.sale().capacity + tickets;
             let capacity = Capacity::new(u64::from(capacity)).expect("a capacity");
             self.world.operate(ModelCommand::Restock(capacity, None));
         } else {
-            let kept = self.granted.len().saturating_sub(tickets as usize);
-            for id in self.granted.split_off(kept) {
+            tickets = tickets.min(self.granted.len() as u32);
+            for id in self.granted.split_off(self.granted.len() - tickets as usize) {
                 self.world.operate(ModelCommand::Cancel(id));
             }
         }
@@ -438,12 +438,27 @@ impl<'a> Rush<'a> {
     }
 
     fn report(self) -> ScaleReport {
-        let mut report = ScaleReport::new(self.scenario, &self.world, self.measures);
-        report.unsold = self.world.redis.sale().snapshot(UnixMillis(0)).free();
-        report.seconds = self.world.now.saturating_sub(WARM_UP) as f64 / 1e6;
-        report.far_share_of_sales = self.far_sold as f64 / report.sold.max(1) as f64;
-        report.far_share_of_buyers =
-            self.far_buyers as f64 / f64::from(self.scenario.buyers.max(1));
-        report
+        let ScaleScenario { locations, isolates, buyers, tickets, seed, .. } = *self.scenario;
+        let SimulatedWorld { redis, judge, nodes, forwarded, now, .. } = self.world;
+        let broken = judge.violation.map(|broken| format!("{}: {}", broken.rule, broken.seen));
+        let unsold_returns = self.measures.unsold_returns();
+        let counted = self.measures.report;
+        ScaleReport {
+            locations,
+            isolates,
+            buyers,
+            tickets,
+            seed,
+            unsold: redis.sale().snapshot(UnixMillis(0)).free(),
+            origin_requests: forwarded,
+            by_node: nodes.iter().map(|node| node.served).collect(),
+            ledger_round_trips: redis.batches,
+            unsold_returns,
+            far_share_of_buyers: self.far_buyers as f64 / f64::from(buyers.max(1)),
+            far_share_of_sales: self.far_sold as f64 / counted.sold.max(1) as f64,
+            seconds: now.saturating_sub(WARM_UP) as f64 / 1e6,
+            broken,
+            ..counted
+        }
     }
 }
