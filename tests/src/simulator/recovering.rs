@@ -167,10 +167,15 @@ impl SimulatedWorld {
             return self.recovery(n, Step::Asks, RedisAsk::Recovery(None, false));
         }
         if healer.item.is_some() {
-            let declares = declares(n, healer.declared.as_ref());
-            let behind = std::mem::take(&mut healer.behind);
-            self.recovery(n, Step::Refreshes, RedisAsk::Recovery(declares, behind));
+            self.refresh(n);
         }
+    }
+
+    fn refresh(&mut self, n: usize) {
+        let healer = &mut self.nodes[n].healer;
+        let declares = declares(n, healer.declared.as_ref());
+        let behind = std::mem::take(&mut healer.behind);
+        self.recovery(n, Step::Refreshes, RedisAsk::Recovery(declares, behind));
     }
 
     /// A call of the recovery has ended.
@@ -198,7 +203,14 @@ impl SimulatedWorld {
             (Step::Declares, Ok(RedisReply::Nodes(nodes))) => {
                 healer.roster.declare(healer.declared.iter().cloned());
                 healer.roster.receive(nodes, now);
-                self.recover_in(n, 0);
+                // One step is made before what is wanted meanwhile is taken up: a sale that stands
+                // still is asked for all the time.
+                let steps = healer.item.is_some();
+                if steps && !self.has(Planted::BegunAnewByEachRequest) {
+                    self.refresh(n);
+                } else {
+                    self.recover_in(n, 0);
+                }
             }
             (Step::Refreshes, Ok(RedisReply::Nodes(nodes))) => {
                 healer.roster.receive(nodes, now);
