@@ -71,12 +71,12 @@ film: setup-tests ## film the dashboard during a rush (docs/screens/rush.webp) w
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/dashboard/film.mjs
 
 swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
-	@$(RELEASE) --quiet --bin swarm
-	@exec ./target/release/swarm
+	@$(RELEASE) --quiet --bin simulator
+	@exec ./target/release/simulator scale
 
 sim: ## simulate every fault, one run a seed: SEEDS=20000, SEED=7 shows one run, PLANTED=1, TAIL_CUT=1 (no servers)
-	@$(RELEASE) --quiet --bin sim
-	@exec ./target/release/sim --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted) $(if $(TAIL_CUT),--tail-cut)
+	@$(RELEASE) --quiet --bin simulator
+	@exec ./target/release/simulator faults --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted) $(if $(TAIL_CUT),--tail-cut)
 
 pause: setup build ## how long 1, 40, 400 and 4,000 sales stand still after Redis was killed, and that none lacks an order
 	@exec python3 tests/checker/pause.py --most 2 --write-docs

@@ -5,8 +5,8 @@
 //! rush` does with it and [`bench`] what is measured with it; [`cost`] measures what an order costs
 //! in Redis; [`guard`] counts what the hot paths cost; [`fuzz`] has what is fuzzed; [`histories`]
 //! and [`plays`] hold the ledger's scripts to their rules, and [`mutants`] tries whether they do;
-//! [`profile`] draws where the processor time goes; [`swarm`] simulates more edges than fit on a
-//! machine, and [`sim`] everything that can break. The tests themselves are in `tests/tests`, one
+//! [`profile`] draws where the processor time goes; [`simulator`] simulates everything that can
+//! break, and more edges than fit on a machine. The tests themselves are in `tests/tests`, one
 //! binary per tier.
 
 pub mod bench;
@@ -22,5 +22,4 @@ pub mod mutants;
 pub mod plays;
 pub mod profile;
 pub mod rush;
-pub mod sim;
-pub mod swarm;
+pub mod simulator;

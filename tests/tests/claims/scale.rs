@@ -2,9 +2,8 @@
 //! it; the test simulates the smaller rows again, because one seed has one history.
 
 use crate::documents::root;
-use clap::Parser;
 use lastseat_tests::rush::report::thousands;
-use lastseat_tests::swarm::{ScaleOptions, ScaleReport, run};
+use lastseat_tests::simulator::scale::{ScaleReport, ScaleScenario, run};
 use std::env;
 use std::fs;
 
@@ -23,15 +22,7 @@ const ROWS: [[u32; 4]; 3] =
 const AGAIN: usize = 2;
 
 fn simulate([buyers, tickets, locations, isolates]: [u32; 4]) -> ScaleReport {
-    let flag = |name: &str, value: u32| format!("--{name}={value}");
-    let flags = [
-        "swarm".to_owned(),
-        flag("buyers", buyers),
-        flag("tickets", tickets),
-        flag("locations", locations),
-        flag("isolates", isolates),
-    ];
-    run(&ScaleOptions::parse_from(flags).scenario())
+    run(&ScaleScenario { buyers, tickets, locations, isolates, ..ScaleScenario::default() })
 }
 
 fn row(report: &ScaleReport) -> String {
@@ -43,7 +34,7 @@ fn row(report: &ScaleReport) -> String {
         thousands(report.tickets.into()),
         report.locations,
         report.isolates,
-        report.requests_per_ticket,
+        report.requests_per_ticket(),
         thousands(report.ledger_round_trips),
         thousands(report.sold_out_ms.expect("it sells out")),
         thousands(report.unaware_ms),

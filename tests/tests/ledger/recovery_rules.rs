@@ -1,10 +1,10 @@
-//! The simulator's rules of recovery (`sim::heal_rules`) held against `heal.lua` and `look.lua`:
-//! what the simulator says of recovery is worth as much as they agree.
+//! The simulator's rules of recovery (`heal_rules`) held against `heal.lua` and `look.lua`: what
+//! the simulator says of recovery is worth as much as they agree.
 
 use crate::world::scripts;
 use lastseat_ledger::read_snapshot;
 use lastseat_tests::harness::{Durability, PrivateRedis};
-use lastseat_tests::sim::heal_rules::{HealReport, Healed, Kept};
+use lastseat_tests::simulator::heal_rules::{HealReport, Healed, Kept};
 use redis::{Connection, Value};
 use shared::domain::order::Reserve;
 use shared::ledger_model::event_log::Entry;

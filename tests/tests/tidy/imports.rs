@@ -50,8 +50,8 @@ const CIRCLES: [(&str, &str, &[&str], &str); 3] = [
     ),
     (
         "tests",
-        "sim",
-        &["client", "isolate", "judge", "node", "recovering", "world"],
+        "simulator",
+        &["isolate", "judge", "node", "recovering", "world"],
         "the parts of the simulated world send each other events through it",
     ),
 ];

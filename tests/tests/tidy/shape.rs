@@ -29,7 +29,7 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     ("origin/node/src/telemetry/metrics/mod.rs", "write", "a table of metrics"),
     ("tests/src/drill/options.rs", "sentence", "a table of sentences"),
     ("tests/src/profile/flame.rs", "draw", "the text of a picture"),
-    ("tests/src/sim/heal_rules.rs", "heal", "the same steps as heal.lua, in their order"),
+    ("tests/src/simulator/heal_rules.rs", "heal", "the same steps as heal.lua, in their order"),
     ("tests/tests/audit/damages.rs", "of_records", "a table of cases"),
     ("tests/tests/audit/damages.rs", "of_tallies_and_holds", "a table of cases"),
     ("tests/tests/audit/damages.rs", "of_the_log", "a table of cases"),

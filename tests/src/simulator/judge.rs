@@ -1,0 +1,434 @@
+//! The invariants, checked at every step, and what is counted on the way.
+
+use super::message::{By, Op, Request, RequestOutcome, SimulatedReply};
+use super::node::may_hear_hints;
+use super::world::SimulatedWorld;
+use shared::admission::grant::Supply;
+use shared::domain::order::KeySource;
+use shared::ledger_model::event_log::{Entry, Event};
+use shared::limits::OPENING_PROBE_MS;
+use shared::{BuyerId, Code, Order, OrderId, OrderState, Quantity, Refusal};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A node checks its "no" with the ledger while somebody asks: after so many microseconds it must
+/// have heard of a ticket that returned.
+const NODE_HEARS_WITHIN: u64 = 300_000;
+
+/// Whoever is not asked for so many microseconds may know what is old.
+const ASKED_WITHIN: u64 = 700_000;
+
+/// Whoever asked while a sale stood still has an answer so many microseconds after it went on.
+const RECOVERED: u64 = 5_000_000;
+
+const FAULTLESS: &str = "a fault is reported although nothing is wrong";
+
+/// A broken rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When, in microseconds after the start.
+    pub at: u64,
+    /// Which rule, the same words for the same rule.
+    pub rule: String,
+    pub seen: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events of the simulation.
+    pub steps: u64,
+    /// Orders in the ledger.
+    pub orders: u64,
+    /// Answers that a client saw.
+    pub answers: u64,
+    /// Of these, `outcome_unknown`.
+    pub unknown: u64,
+    /// Orders that the ledger lost with the tail of its file, restored or not.
+    pub cut: u64,
+    /// Acknowledged orders that could not be restored.
+    pub lost: u64,
+    /// Orders that an older, delayed sending brought in after their buyers had heard a "no" of the
+    /// ledger.
+    pub late: u64,
+    pub served: u64,
+}
+
+/// Who asked for an order.
+#[derive(Clone, Debug)]
+struct Issued {
+    client: usize,
+    number: u64,
+    buyer: BuyerId,
+    quantity: Quantity,
+    /// The network brought a request for it twice, or brought an earlier one after the ledger's
+    /// "no" was told: then what was said is not true of the other one.
+    unruly: bool,
+    /// Its buyer heard "no".
+    told_no: bool,
+    /// Somebody stopped to wait for what was sent: it may arrive at any time.
+    abandoned: bool,
+}
+
+/// A client who sees an answer.
+#[derive(Debug)]
+pub struct Asker<'a> {
+    pub client: usize,
+    pub number: u64,
+    /// Whether it came when nothing was disturbed.
+    pub quiet: bool,
+    /// Whether no earlier request of it may have been carried out.
+    pub sure: bool,
+    pub ordered: bool,
+    /// The order that it was granted before.
+    pub granted: Option<&'a OrderId>,
+}
+
+/// What is known for judging.
+#[derive(Debug, Default)]
+pub struct Judge {
+    pub violation: Option<Violation>,
+    pub stats: Stats,
+    /// Orders that the ledger lost at some time with the end of its file.
+    pub lost: BTreeSet<OrderId>,
+    issued: BTreeMap<OrderId, Issued>,
+    bought: BTreeMap<usize, OrderId>,
+    /// What nodes acknowledged: the last word on each order, with its number of the log.
+    told: BTreeMap<OrderId, (u64, Order)>,
+    /// The highest of these numbers.
+    number: u64,
+    /// Since when the sale does not stand still; `None` = it does.
+    whole_since: Option<u64>,
+    /// Whether it went on without a node that may have had more.
+    pub went_without: bool,
+    pub(super) supply: Option<(Supply, u64)>,
+    supplies: Vec<Supply>,
+    /// Who said no since tickets are free: for the first time since somebody asks all the time, and
+    /// for the last time.
+    first_no: BTreeMap<(u8, usize), (u64, u64)>,
+}
+
+impl Judge {
+    /// A node acknowledges an order, with the number of the log that came with it.
+    pub fn acknowledged(&mut self, id: &OrderId, order: Order, number: u64) {
+        self.number = self.number.max(number);
+        let told = self.told.entry(id.clone());
+        let told = told.or_insert_with(|| (number, order.clone()));
+        if told.0 <= number {
+            *told = (number, order);
+        }
+    }
+
+    /// Somebody asks under this id.
+    pub fn issue(&mut self, id: &OrderId, request: &Request) {
+        let issued = self.issued.entry(id.clone());
+        let asked_again = issued.and_modify(|issued| issued.told_no = false);
+        asked_again.or_insert_with(|| Issued {
+            client: request.client,
+            number: request.number,
+            buyer: request.buyer.clone(),
+            quantity: request.quantity,
+            unruly: false,
+            told_no: false,
+            abandoned: false,
+        });
+    }
+
+    /// Nobody waits any more for what was sent under this id.
+    pub fn abandon(&mut self, id: &OrderId) {
+        if let Some(issued) = self.issued.get_mut(id) {
+            issued.abandoned = true;
+        }
+    }
+
+    pub fn has_free(&self) -> bool {
+        matches!(self.supply, Some((Supply::Free, _)))
+    }
+
+    fn is_unruly(&self, id: &OrderId) -> bool {
+        self.issued.get(id).is_some_and(|issued| issued.unruly)
+    }
+
+    /// The network brings a request for this order twice: what is said of the first is not true of
+    /// the second.
+    pub fn doubled(&mut self, id: &OrderId) {
+        if let Some(issued) = self.issued.get_mut(id) {
+            issued.unruly = true;
+        }
+    }
+}
+
+impl SimulatedWorld {
+    /// Notes a broken rule unless `holds`.
+    pub(super) fn require(&mut self, holds: bool, rule: &str) {
+        if !holds {
+            self.broken(rule, String::new());
+        }
+    }
+
+    pub(super) fn broken(&mut self, rule: &str, seen: String) {
+        if self.judge.violation.is_none() {
+            self.note(|| format!("BROKEN: {rule} {seen}"));
+            self.judge.violation = Some(Violation { at: self.now, rule: rule.to_owned(), seen });
+        }
+    }
+
+    /// The ledger has changed.
+    pub(super) fn committed(&mut self, entry: &Entry) {
+        if entry.commit_seq <= self.judge.number {
+            let seen = format!("{} after {}", entry.commit_seq, self.judge.number);
+            self.broken("a number that was acknowledged is given again", seen);
+        }
+        for event in &entry.events {
+            let Event::Granted { id, quantity, buyer, .. } = event else {
+                continue;
+            };
+            self.judge.stats.orders += 1;
+            if let Some(issued) = self.judge.issued.get_mut(id) {
+                issued.unruly |= issued.told_no;
+                self.judge.stats.late += u64::from(issued.told_no);
+            }
+            let Some(issued) = self.judge.issued.get(id).cloned() else {
+                self.broken("an order was asked for by nobody", id.to_string());
+                continue;
+            };
+            if issued.buyer != *buyer || issued.quantity.get() != *quantity {
+                self.broken("an order is not the one that was asked for", id.to_string());
+            }
+            if let Some(other) = self.judge.bought.insert(issued.client, id.clone())
+                && other != *id
+                && !issued.unruly
+                && !self.judge.is_unruly(&other)
+                && !self.judge.lost.contains(&other)
+            {
+                let number = issued.number;
+                self.broken(
+                    "a buyer has two orders for one wish",
+                    format!("client {number}: {other} and {id}"),
+                );
+            }
+        }
+    }
+
+    /// The sale may have begun to stand still, or to go on.
+    pub(super) fn watch_recovery(&mut self) {
+        if self.redis.stands_still() {
+            self.judge.whole_since = None;
+        } else {
+            self.judge.whole_since.get_or_insert(self.now);
+        }
+    }
+
+    /// Whether no recovery went on in the last seconds.
+    fn has_recovered(&self) -> bool {
+        let since = self.judge.whole_since;
+        since.is_some_and(|since| since == 0 || self.now > since + RECOVERED)
+    }
+
+    /// Whether nothing is wrong: not any more, or not at all in this run.
+    fn is_undisturbed(&self) -> bool {
+        (self.setup.calm || self.now > self.setup.settled) && self.has_recovered()
+    }
+
+    /// How long a "no" from memory may hide a ticket: a second, and where few ask, each node has to
+    /// be asked once before it looks.
+    pub(super) fn edges_know_within(&self) -> u64 {
+        1_000_000 + self.nodes.len() as u64 * 300_000 + 4_000 * self.setup.far_ms
+    }
+
+    /// What the sale offers may have changed.
+    pub(super) fn watch_supply(&mut self) {
+        let sale = self.redis.sale();
+        let supply = Supply::of(&sale.snapshot(shared::UnixMillis(0)));
+        let judge = &mut self.judge;
+        if judge.supply.is_none_or(|(old, _)| old != supply) {
+            judge.supply = Some((supply, self.now));
+            judge.first_no.clear();
+            if !judge.supplies.contains(&supply) {
+                judge.supplies.push(supply);
+            }
+        }
+    }
+
+    /// A node or the ledger decides.
+    pub(super) fn decided(&mut self, op: Op, key: KeySource, answer: &SimulatedReply) {
+        match answer.by {
+            By::Node(n) => self.hint(op, key, answer, (1, n), NODE_HEARS_WITHIN),
+            By::Ledger | By::Edge => {}
+        }
+        if matches!(answer.outcome, RequestOutcome::Trouble(_)) && self.is_undisturbed() {
+            self.broken(FAULTLESS, answer.id.to_string());
+        }
+    }
+
+    /// An edge decides from memory.
+    pub(super) fn decided_at_edge(
+        &mut self,
+        iso: usize,
+        op: Op,
+        key: KeySource,
+        answer: &SimulatedReply,
+    ) {
+        self.hint(op, key, answer, (0, iso), self.edges_know_within());
+    }
+
+    /// A "no" from memory has a ground, does not go to those who may have an order, and does not
+    /// outlive its ground.
+    fn hint(
+        &mut self,
+        op: Op,
+        key: KeySource,
+        answer: &SimulatedReply,
+        who: (u8, usize),
+        within: u64,
+    ) {
+        let RequestOutcome::Refused(refusal) = answer.outcome else {
+            return;
+        };
+        let ground = match refusal {
+            Refusal::SoldOut => Supply::SoldOut,
+            Refusal::AllHeld => Supply::AllHeld,
+            Refusal::NotOpen(_) => Supply::NotOpen,
+            Refusal::Paused => Supply::Paused,
+            Refusal::Closed => Supply::Closed,
+            Refusal::Busy(_) => return,
+            _ => Supply::Unknown,
+        };
+        let text = || format!("{} {refusal:?}", answer.id);
+        // An opening that is known is looked at every three seconds.
+        let within = if ground == Supply::NotOpen {
+            within + self.nodes.len() as u64 * OPENING_PROBE_MS * 1_100
+        } else {
+            within
+        };
+        if op != Op::Order || !self.judge.supplies.contains(&ground) {
+            return self.broken("a no from memory has no ground", text());
+        }
+        if !may_hear_hints(key) {
+            self.broken("a repeated order hears a no from memory", text());
+        }
+        let settled = self.setup.settled;
+        let free_since = match self.judge.supply {
+            Some((Supply::Free, since)) if self.now > settled => since.max(settled),
+            _ => return,
+        };
+        let now = self.now;
+        let (first, last) = self.judge.first_no.entry(who).or_insert((now, now));
+        if now > *last + ASKED_WITHIN {
+            *first = now;
+        }
+        *last = now;
+        let first = *first;
+        if now > first.max(free_since) + within && !self.setup.cuts_the_tail {
+            self.broken("a no from memory hides a ticket that returned", text());
+        }
+    }
+
+    /// A client sees an answer.
+    pub(super) fn told(&mut self, client: &Asker, answer: &SimulatedReply) {
+        self.judge.stats.answers += 1;
+        let Asker { number, sure, ordered, .. } = *client;
+        let by_ledger = answer.by == By::Ledger;
+        match &answer.outcome {
+            RequestOutcome::Granted(order, _) => {
+                let other = client.granted.filter(|id| **id != answer.id);
+                if let Some(other) = other {
+                    self.broken(
+                        "a buyer has two orders for one wish",
+                        format!("client {number}: {other} and {}", answer.id),
+                    );
+                }
+                let is_there = self.redis.audit().order(&answer.id);
+                let same = is_there
+                    .is_some_and(|own| own.buyer == order.buyer && own.asked == order.asked);
+                let mine = self.judge.issued.get(&answer.id);
+                let mine = mine.is_some_and(|issued| issued.client == client.client);
+                if !mine || (!same && !self.judge.lost.contains(&answer.id)) {
+                    self.broken(
+                        "a yes is not in the ledger",
+                        format!("client {number}: {}", answer.id),
+                    );
+                }
+            }
+            RequestOutcome::Trouble(Code::Corrupt) => {
+                self.broken("damage is reported where there is none", answer.id.to_string());
+            }
+            RequestOutcome::Trouble(code) => {
+                let known = *code != Code::OutcomeUnknown;
+                self.judge.stats.unknown += u64::from(!known);
+                let had = answer.ledger_had_it && !self.judge.is_unruly(&answer.id);
+                if ordered && sure && known && had {
+                    self.broken(
+                        "a buyer whose order is in the ledger hears that nothing happened",
+                        format!("client {number}: {}", answer.id),
+                    );
+                }
+                if client.quiet && self.has_recovered() {
+                    self.broken(FAULTLESS, format!("client {number}: {code:?}"));
+                }
+            }
+            RequestOutcome::Refused(refusal) => {
+                let refusal = *refusal;
+                let ordered = ordered && refusal != Refusal::KeyReused;
+                // What was sent before may have come in between the ledger's "no" and now.
+                if let Some(issued) = self.judge.issued.get_mut(&answer.id) {
+                    issued.told_no |= by_ledger;
+                    issued.unruly |= by_ledger && issued.abandoned;
+                }
+                let had = answer.ledger_had_it && !self.judge.is_unruly(&answer.id);
+                if ordered && had && (sure || !matches!(refusal, Refusal::Busy(_))) {
+                    self.broken(
+                        "a buyer whose order is in the ledger hears no",
+                        format!("client {number}: {} {refusal:?}", answer.id),
+                    );
+                }
+            }
+        }
+    }
+
+    /// What must be true at the end, whoever came.
+    pub(super) fn conclude(&mut self) {
+        if let Err(seen) = self.redis.audit().compare_all(self.redis.sale()) {
+            self.broken("the log is not the ledger", seen);
+        }
+        for (rule, seen) in self.missing() {
+            self.broken(rule, seen);
+        }
+    }
+
+    /// Whether the clock of Redis was set back: holds that had ended last once more, and orders
+    /// whose place came from them may have to wait, listed (docs/FAILOVER.md, "Clocks").
+    const fn clock_was_set_back(&self) -> bool {
+        self.redis.clock_was_set_back
+    }
+
+    /// Whatever a node acknowledged is as it was told, or what came after it; only where the sale
+    /// went on without a node may its orders be missing, and then each is listed.
+    fn missing(&self) -> Vec<(&'static str, String)> {
+        let mut missing = Vec::new();
+        for (id, (number, told)) in &self.judge.told {
+            let is = self.redis.audit().order(id);
+            if is.is_some_and(|is| is_as_told(told, is)) {
+                continue;
+            }
+            let seen = format!("{id}: {number} {told:?}, is {is:?}");
+            if !self.redis.unrestored().contains(id) {
+                missing.push(("an acknowledged order is missing and not listed", seen));
+            } else if !self.judge.went_without && !self.clock_was_set_back() {
+                missing.push(("an acknowledged order is missing although no node was", seen));
+            }
+        }
+        missing
+    }
+}
+
+/// Whether an order is as it was told to be, or as it became after that.
+fn is_as_told(told: &Order, is: &Order) -> bool {
+    let same = told.buyer == is.buyer && told.asked == is.asked;
+    same && match told.state {
+        OrderState::Held | OrderState::Expired => true,
+        OrderState::Confirmed => {
+            is.state == OrderState::Cancelled
+                || is.state == OrderState::Confirmed && is.taken == told.taken
+        }
+        OrderState::Cancelled => !is.state.takes(),
+    }
+}

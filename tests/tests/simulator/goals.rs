@@ -1,0 +1,62 @@
+//! What the protocol is held to, at a fifth of the size of `make swarm` and at its full size.
+
+use lastseat_tests::simulator::scale::{ScaleScenario, run};
+use shared::domain::order::KeySource;
+
+/// A fifth of everything: buyers, tickets, edges.
+fn fifth() -> ScaleScenario {
+    ScaleScenario {
+        locations: 60,
+        buyers: 200_000,
+        tickets: 2_000,
+        returns: vec![(650, 20)],
+        restocks: vec![(800, 20)],
+        ..ScaleScenario::default()
+    }
+}
+
+#[test]
+fn a_million_buyers_at_six_thousand_isolates_cost_two_requests_a_ticket() {
+    let report = run(&ScaleScenario::default());
+    assert_eq!(report.missed(), Vec::<String>::new(), "{report}");
+    assert_eq!(report.sold, 10_000, "{report}");
+}
+
+#[test]
+fn every_goal_is_met_whatever_the_seed() {
+    for seed in 1..=6 {
+        let key = if seed % 2 == 0 { KeySource::Made } else { KeySource::Sent };
+        // Without late messages nothing is disturbed, and no fault may be reported.
+        let late = if seed % 3 == 0 { 0.0 } else { 0.02 };
+        let report = run(&ScaleScenario { seed, key, late, ..fifth() });
+        assert_eq!(report.missed(), Vec::<String>::new(), "{report}");
+        assert_eq!(report.sold, 2_040, "{report}");
+    }
+}
+
+#[test]
+fn keys_of_the_edge_and_of_the_clients_cost_the_same_where_there_are_many_edges() {
+    let cost = |key| {
+        let scenario = ScaleScenario { key, ..fifth() };
+        run(&scenario).origin_requests as f64
+    };
+    let (made, sent) = (cost(KeySource::Made), cost(KeySource::Sent));
+    assert!(sent < made * 1.1, "{sent} against {made} requests");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_history() {
+    let figures = || run(&fifth()).to_string();
+    assert_eq!(figures(), figures());
+}
+
+#[test]
+fn a_scheduled_opening_sells_everything_and_nobody_is_refused() {
+    let report = run(&ScaleScenario { opens_ms: 2_000, burst_ms: 4_000, ..fifth() });
+    assert_eq!(report.unsold, 0, "{report}");
+    assert_eq!(report.wrong_refusals, 0, "{report}");
+    assert_eq!(report.gave_up, 0, "{report}");
+    assert!(report.sold_out_ms.is_some_and(|ms| ms < 4_000), "{report}");
+    // Each isolate asks once before the opening (0.6 a ticket); then it is as in any other rush.
+    assert!(report.requests_per_ticket_before() <= 2.0, "{report}");
+}
