@@ -68,7 +68,7 @@ pub const SALES_HEADER_MAX: usize = 2_048;
 /// Sales that have series of their own in one node's `/metrics`, those asked for last.
 pub const METRICS_SALES_MAX: usize = 64;
 /// Timeline events (opened, sold out, node lost ...) that a node keeps and publishes.
-pub const HAPPENINGS_MAX: usize = 24;
+pub const TIMELINE_MAX: usize = 24;
 /// Longest status of one node, in bytes; a longer one is rejected.
 pub const STATUS_BYTES_MAX: usize = 64 * 1_024;
 /// Dashboards that one node streams to at the same time.
@@ -86,7 +86,7 @@ pub const RESTORE_BATCH_MAX: usize = 512;
 pub const UNRESTORED_MAX: usize = 10_000;
 /// How long the nodes that live wait for one that was alive when the ledger changed and has fallen
 /// silent, in milliseconds of its silence. A node whose heartbeat comes is waited for ...
-pub const HEAL_PATIENCE_MS: u64 = NODE_LIVE_MS + 2_000;
+pub const HEAL_SILENCE_MS: u64 = NODE_LIVE_MS + 2_000;
 /// ... but no longer than this after the ledger changed, in milliseconds: a node whose heartbeat
 /// comes and that does nothing else must not stop all sales for ever.
 pub const HEAL_LONGEST_MS: u64 = 60_000;
@@ -126,7 +126,7 @@ pub const EDGE_ATTEMPTS_MAX: usize = 3;
 pub const STALL_MS: u64 = 800;
 /// How often an order that waits for an origin looks whether that one has gone silent, in
 /// milliseconds. Most answers are there before the first look.
-pub const LOOK_MS: u64 = 200;
+pub const SILENCE_POLL_MS: u64 = 200;
 /// How long an origin is spared that said `busy` or that it is stopping, in milliseconds.
 pub const SHED_MS: u64 = 500;
 
@@ -172,7 +172,7 @@ pub const REPOLL_MS: u64 = 100;
 
 /// A client that waits for an opening looks again at least this often, in milliseconds: the opening
 /// may be moved.
-pub const OPENING_LOOK_MS: u64 = 60_000;
+pub const OPENING_RECHECK_MS: u64 = 60_000;
 /// An edge that has the moment when a sale opens asks at most this often whether it still holds, in
 /// milliseconds.
 pub const OPENING_PROBE_MS: u64 = 3_000;
@@ -225,7 +225,7 @@ pub const CANCELLED_EARLY_MAX: u64 = 4_096;
 pub const HOLD_TIMES_MAX: usize = 16;
 
 /// The exact number of free tickets is public at or above this number only.
-pub const PUBLIC_STOCK_FLOOR: u32 = 100;
+pub const PUBLIC_FREE_FLOOR: u32 = 100;
 
 const _: () = assert!(2 * LEDGER_DEADLINE_MS < ORIGIN_DEADLINE_MS, "an origin can resend once");
 const _: () = assert!(ORIGIN_DEADLINE_MS < EDGE_ATTEMPT_MS, "the origin gives up before the edge");
@@ -236,14 +236,14 @@ const _: () = assert!(
     "one signature serves all attempts, also between clocks that differ by some seconds"
 );
 const _: () = assert!(
-    STALL_MS + LOOK_MS <= 1_000 && 2 * LOOK_MS <= STALL_MS,
+    STALL_MS + SILENCE_POLL_MS <= 1_000 && 2 * SILENCE_POLL_MS <= STALL_MS,
     "silence is noticed within a second, and not by one look alone"
 );
 const _: () = assert!(BATCH_MAX * 2 < 7_900, "Lua can unpack the widest call");
 const _: () =
     assert!(RESTORE_BATCH_MAX * 2 + 8 < 7_900, "Lua can unpack the widest call of restore.lua");
 const _: () = assert!(
-    HEAL_PATIENCE_MS < HEAL_LONGEST_MS,
+    HEAL_SILENCE_MS < HEAL_LONGEST_MS,
     "a silent node is given up before one with a heartbeat"
 );
 const _: () = assert!(BATCH_MAX <= QUEUE_MAX, "a full batch can gather");

@@ -7,7 +7,7 @@
 use crate::domain::order::Pass;
 use crate::domain::sale::SaleState;
 use crate::domain::time::UnixMillis;
-use crate::limits::{HEAL_LONGEST_MS, HEAL_PATIENCE_MS};
+use crate::limits::{HEAL_LONGEST_MS, HEAL_SILENCE_MS};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Ranges of the log that earlier failovers lost: entries after the first number up to the second.
@@ -174,7 +174,7 @@ impl AwaitedNodes {
         self.lived.retain(|node, _| nodes.known.contains_key(node) || !before.contains_key(node));
         for (node, known) in &nodes.known {
             // One that another node just found silent may have lived when the history began.
-            let fresh = nodes.at.since(known.beat) < HEAL_PATIENCE_MS;
+            let fresh = nodes.at.since(known.beat) < HEAL_SILENCE_MS;
             match self.lived.get_mut(node) {
                 Some(lived) if lived.beat != known.beat => {
                     let first = lived.beat == UnixMillis(0);
@@ -212,7 +212,7 @@ impl AwaitedNodes {
             let known = self.nodes.known.get(&node);
             let declared = own || known.is_some_and(|known| known.declared.contains(history));
             let awaited = self.lived.get(&node).is_some_and(|lived| {
-                now.saturating_sub(lived.seen.max(since)) < HEAL_PATIENCE_MS
+                now.saturating_sub(lived.seen.max(since)) < HEAL_SILENCE_MS
                     && now.saturating_sub(since) < HEAL_LONGEST_MS
             });
             if awaited || self.me == Some(node) {
@@ -234,7 +234,7 @@ impl AwaitedNodes {
             .map(|(node, _)| *node)
             .filter(|node| {
                 let lived = self.lived.get(node);
-                lived.is_some_and(|lived| now.saturating_sub(lived.seen) < HEAL_PATIENCE_MS)
+                lived.is_some_and(|lived| now.saturating_sub(lived.seen) < HEAL_SILENCE_MS)
             })
             .collect()
     }
@@ -397,7 +397,7 @@ mod tests {
             nodes_awaited.receive(nodes(now, &list), now);
             let view = nodes_awaited.view(H, now);
             let three = view.awaited.contains(&(3, false));
-            assert_eq!(three, now < 1_000 + HEAL_PATIENCE_MS, "at {now}");
+            assert_eq!(three, now < 1_000 + HEAL_SILENCE_MS, "at {now}");
             assert!(view.awaited.contains(&(2, false)), "at {now}");
             assert!(!view.is_declared());
             assert!(nodes_awaited.overdue(H, now).is_empty());
@@ -418,8 +418,8 @@ mod tests {
         let waits = |nodes_awaited: &AwaitedNodes, now| {
             nodes_awaited.view(H, now).awaited.contains(&(2, false))
         };
-        assert!(waits(&nodes_awaited, 9_000 + HEAL_PATIENCE_MS - 1));
-        assert!(!waits(&nodes_awaited, 9_000 + HEAL_PATIENCE_MS));
+        assert!(waits(&nodes_awaited, 9_000 + HEAL_SILENCE_MS - 1));
+        assert!(!waits(&nodes_awaited, 9_000 + HEAL_SILENCE_MS));
         // The ledger's clock leaps: nobody has fallen silent by that.
         let mut nodes_awaited = AwaitedNodes::new(Some(1));
         nodes_awaited.begin(H, &BTreeSet::from([1, 2]), 0);

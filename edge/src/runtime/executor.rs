@@ -31,7 +31,7 @@ thread_local! {
     /// The number of the last wait that began.
     static NUMBER: Cell<u32> = const { Cell::new(0) };
     /// What the work that runs now has waited for; undefined if nothing came of it.
-    static HEARD: Cell<Option<JsValue>> = const { Cell::new(None) };
+    static OUTCOME: Cell<Option<JsValue>> = const { Cell::new(None) };
     /// One for all waits. It refuses to be called by what an earlier instance began.
     static SETTLED: Closure<dyn Fn(u32, JsValue)> = Closure::new(settled);
 }
@@ -61,7 +61,7 @@ fn settled(number: u32, value: JsValue) {
     let Some(mut waiting_work) = WAITING.with_borrow_mut(|waiting| waiting.remove(&number)) else {
         return;
     };
-    HEARD.set(Some(value));
+    OUTCOME.set(Some(value));
     match poll(&mut waiting_work.work) {
         Poll::Ready(outcome) => {
             let outcome = outcome.unwrap_or_else(|error| Promise::reject(&error).into());
@@ -103,7 +103,7 @@ where
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(begin) = self.begin.take() else {
-            return Poll::Ready(HEARD.take().filter(|value| !value.is_undefined()));
+            return Poll::Ready(OUTCOME.take().filter(|value| !value.is_undefined()));
         };
         let number = NUMBER.get().wrapping_add(1);
         NUMBER.set(number);

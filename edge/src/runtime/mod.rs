@@ -9,7 +9,7 @@ use executor::wait;
 use js_sys::{Function, Object, Promise};
 use shared::UnixMillis;
 use shared::domain::time::Steady;
-use shared::limits::LOOK_MS;
+use shared::limits::SILENCE_POLL_MS;
 use std::cell::Cell;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -30,7 +30,7 @@ extern "C" {
 }
 
 /// A watch that is set for a body rings for the first look at an origin, too.
-const LOOK: u32 = LOOK_MS as u32;
+const SILENCE_POLL: u32 = SILENCE_POLL_MS as u32;
 
 thread_local! {
     static STEADY: Cell<Steady> = const { Cell::new(Steady::new()) };
@@ -97,16 +97,18 @@ impl Watch {
     /// The whole body of `request`; `None` when it is not there by `until`.
     pub(crate) async fn body(&self, request: &Request, until: UnixMillis) -> Option<JsValue> {
         let Self(watch) = self;
-        let begin =
-            |number, settled: &Function| bindings::body(watch, request, LOOK, number, settled);
+        let begin = |number, settled: &Function| {
+            bindings::body(watch, request, SILENCE_POLL, number, settled)
+        };
         self.whole(wait(begin).await, until).await
     }
 
     /// The whole body of an origin's answer; `None` when it is not there by `until`.
     pub(crate) async fn text(&self, answer: &Response, until: UnixMillis) -> Option<String> {
         let Self(watch) = self;
-        let begin =
-            |number, settled: &Function| bindings::text(watch, answer, LOOK, number, settled);
+        let begin = |number, settled: &Function| {
+            bindings::text(watch, answer, SILENCE_POLL, number, settled)
+        };
         self.whole(wait(begin).await, until).await?.as_string()
     }
 

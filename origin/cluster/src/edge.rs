@@ -19,7 +19,7 @@ use tokio::process::{ChildStdout, Command};
 /// wrangler builds the edge first, which takes minutes the first time.
 const READY: Duration = Duration::from_secs(600);
 /// One look whether the edge answers; wrangler holds requests back while it builds.
-const LOOK: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
 /// Most that is read of its answer, in bytes.
 const ANSWER_MAX: u64 = 16 * 1024;
@@ -48,7 +48,7 @@ pub(super) struct EdgeMember {
     /// The data centre that it stands in.
     pub(super) zone: Option<String>,
     /// Where its entry goes, whenever it has started.
-    pub(super) board: Arc<StateFile>,
+    pub(super) state_file: Arc<StateFile>,
     /// What one client may ask of it, if that was given.
     pub(super) client_rate: Option<String>,
 }
@@ -163,11 +163,11 @@ impl EdgeMember {
             pid,
             zone: self.zone.clone(),
         };
-        self.board.change(|roster| {
+        self.state_file.change(|state| {
             let place = |edge: &EdgeEntry| (edge.number, edge.worker);
-            roster.edges.retain(|edge| place(edge) != place(&entry));
-            roster.edges.push(entry);
-            roster.edges.sort_by_key(place);
+            state.edges.retain(|edge| place(edge) != place(&entry));
+            state.edges.push(entry);
+            state.edges.sort_by_key(place);
         });
     }
 
@@ -179,7 +179,7 @@ impl EdgeMember {
             listens(control).await;
         }
         loop {
-            match tokio::time::timeout(LOOK, said(self.port)).await {
+            match tokio::time::timeout(PROBE_TIMEOUT, said(self.port)).await {
                 Ok(Ok(Said::Ready)) => return Ok(()),
                 Ok(Ok(Said::Misconfigured(why))) => return Err(why),
                 Ok(Ok(Said::NotHttp) | Err(_)) | Err(_) => tokio::time::sleep(PAUSE).await,

@@ -21,7 +21,7 @@ pub(super) struct Keys {
     pub(super) edge: Secret,
     /// The ring of `LASTSEAT_BUYER_KEY`, where orders need a buyer token.
     pub(super) buyer: Option<Secret>,
-    /// Whether `npx wrangler dev` has the same one without being told.
+    /// Whether `npx wrangler dev` has the same one without a setting.
     pub(super) known_to_wrangler: bool,
 }
 

@@ -83,7 +83,7 @@ pub async fn run(config: ClusterConfig) -> Result<(), String> {
         Ok(None) => Ok(()),
         Err(why) => Err(why),
     };
-    cluster.board.retract();
+    cluster.state_file.retract();
     cluster.stop(&mut signals).await;
     ended
 }
@@ -92,12 +92,12 @@ struct Cluster {
     redis: MemberGroup,
     nodes: MemberGroup,
     edges: MemberGroup,
-    board: Arc<StateFile>,
+    state_file: Arc<StateFile>,
 }
 
 impl Cluster {
     fn new(config: &ClusterConfig, tokens: &Tokens) -> Self {
-        let roster = ClusterState {
+        let state = ClusterState {
             edges: Vec::new(),
             nodes: Vec::new(),
             redis: RedisEntry { url: String::new(), pid: None },
@@ -108,7 +108,7 @@ impl Cluster {
             redis: MemberGroup::new(),
             nodes: MemberGroup::new(),
             edges: MemberGroup::new(),
-            board: Arc::new(StateFile::new(roster, config.data_dir.clone())),
+            state_file: Arc::new(StateFile::new(state, config.data_dir.clone())),
         }
     }
 
@@ -123,7 +123,7 @@ impl Cluster {
             Some(url) => url.clone(),
             None => self.start_redis(config).await?,
         };
-        self.board.change(|roster| redis_url.reveal().clone_into(&mut roster.redis.url));
+        self.state_file.change(|state| redis_url.reveal().clone_into(&mut state.redis.url));
         let demo = prepare_ledger(&redis_url, config).await?;
         let setting = Arc::new(NodeSetting {
             redis_url,
@@ -141,7 +141,7 @@ impl Cluster {
         let nodes = config.nodes.iter().map(|plan| NodeMember {
             plan: plan.clone(),
             setting: Arc::clone(&setting),
-            board: Arc::clone(&self.board),
+            state_file: Arc::clone(&self.state_file),
         });
         self.nodes.add_all(nodes).await?;
         if let Some((kind, plans)) = &config.edges {
@@ -151,8 +151,8 @@ impl Cluster {
     }
 
     async fn start_redis(&mut self, config: &ClusterConfig) -> Result<Secret, String> {
-        let board = Arc::clone(&self.board);
-        let redis = RedisServer::prepare(&config.data_dir, config.redis_port, board)?;
+        let state_file = Arc::clone(&self.state_file);
+        let redis = RedisServer::prepare(&config.data_dir, config.redis_port, state_file)?;
         redis.stop_leftover().await?;
         let url = Secret::new(redis.url());
         self.redis.add_all([redis]).await?;
@@ -191,7 +191,7 @@ impl Cluster {
                     origins: origins.clone(),
                     keys: keys.clone(),
                     zone: plan.zone.clone(),
-                    board: Arc::clone(&self.board),
+                    state_file: Arc::clone(&self.state_file),
                     client_rate: config.client_rate.clone(),
                 });
             }
@@ -201,25 +201,25 @@ impl Cluster {
 
     /// The edge's table of origins.
     fn origins(&self) -> String {
-        let roster = self.board.read();
+        let state = self.state_file.read();
         let row = |node: &NodeEntry| OriginRow {
             zone: node.zone.clone(),
             ..OriginRow::new(&node.url, node.weight)
         };
-        let rows: Vec<OriginRow> = roster.nodes.iter().map(row).collect();
+        let rows: Vec<OriginRow> = state.nodes.iter().map(row).collect();
         serde_json::json!(rows).to_string()
     }
 
     /// Says what runs where, to people and programs.
     fn announce(&self, config: &ClusterConfig, keys: &Keys, demo: Option<&str>) -> io::Result<()> {
-        self.board.publish()?;
-        let roster = self.board.read();
+        self.state_file.publish()?;
+        let state = self.state_file.read();
         let data_dir = &config.data_dir;
         let summary = ClusterSummary {
-            roster: &roster,
+            state: &state,
             data_dir,
             demo,
-            door: entry_point(&roster, config, keys),
+            entry_point_url: entry_point(&state, config, keys),
         };
         match config.log_format {
             LogFormat::Text => eprintln!("{summary}"),
@@ -227,7 +227,7 @@ impl Cluster {
         }
         if config.json {
             let mut stdout = io::stdout().lock();
-            writeln!(stdout, "{}", serde_json::to_string(&*roster)?)?;
+            writeln!(stdout, "{}", serde_json::to_string(&*state)?)?;
             stdout.flush()?;
         }
         Ok(())
@@ -235,7 +235,7 @@ impl Cluster {
 
     /// Edges first, so that nobody asks nodes that are gone; Redis last, so that nodes can finish.
     async fn stop(&mut self, signals: &mut StopSignals) {
-        let wishes = [&self.edges, &self.nodes, &self.redis].map(MemberGroup::shutdown_signal);
+        let groups = [&self.edges, &self.nodes, &self.redis].map(MemberGroup::shutdown_signal);
         let stopping = async {
             self.edges.stop().await;
             self.nodes.stop().await;
@@ -246,8 +246,8 @@ impl Cluster {
             () = &mut stopping => return,
             () = signals.next() => warn!("ending everything at once"),
         }
-        for wish in wishes {
-            wish.send_replace(ShutdownSignal::Kill);
+        for signal in groups {
+            signal.send_replace(ShutdownSignal::Kill);
         }
         stopping.await;
     }
@@ -266,13 +266,9 @@ fn edge_port(plan: &EdgePlan) -> io::Result<(u16, Option<Arc<SharedPort>>)> {
 }
 
 /// Where a buyer can go.
-fn entry_point<'a>(
-    roster: &'a ClusterState,
-    config: &ClusterConfig,
-    keys: &Keys,
-) -> EntryPoint<'a> {
-    let node = roster.nodes.first().filter(|_| config.direct);
-    let edge = roster.edges.first().map(|edge| &edge.url);
+fn entry_point<'a>(state: &'a ClusterState, config: &ClusterConfig, keys: &Keys) -> EntryPoint<'a> {
+    let node = state.nodes.first().filter(|_| config.direct);
+    let edge = state.edges.first().map(|edge| &edge.url);
     let open = edge.or(node.map(|node| &node.url));
     let in_table = |nodes: &[NodePlan]| nodes.iter().map(|node| node.port).eq(TABLE_PORTS);
     match open {

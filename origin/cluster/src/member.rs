@@ -44,15 +44,15 @@ pub trait Member: Send + 'static {
 /// Members that stop together.
 #[derive(Debug)]
 pub struct MemberGroup {
-    wish: watch::Sender<ShutdownSignal>,
-    keepers: Vec<JoinHandle<()>>,
+    signal: watch::Sender<ShutdownSignal>,
+    supervisors: Vec<JoinHandle<()>>,
 }
 
 impl MemberGroup {
     /// A tier without members.
     #[must_use]
     pub fn new() -> Self {
-        Self { wish: watch::Sender::new(ShutdownSignal::Run), keepers: Vec::new() }
+        Self { signal: watch::Sender::new(ShutdownSignal::Run), supervisors: Vec::new() }
     }
 
     /// Starts `members` side by side, waits until all are ready, and keeps them running from then
@@ -73,32 +73,32 @@ impl MemberGroup {
         }
         while let Some(started) = starting.join_next().await {
             let (member, launched) = started.map_err(|e| e.to_string())?;
-            let wish = self.wish.subscribe();
-            self.keepers.push(tokio::spawn(keep(member, launched?, wish)));
+            let signal = self.signal.subscribe();
+            self.supervisors.push(tokio::spawn(keep(member, launched?, signal)));
         }
         Ok(())
     }
 
     /// Stops all members and waits for their end.
     pub async fn stop(&mut self) {
-        self.wish.send_if_modified(|wish| {
-            let stop = *wish == ShutdownSignal::Run;
+        self.signal.send_if_modified(|signal| {
+            let stop = *signal == ShutdownSignal::Run;
             if stop {
-                *wish = ShutdownSignal::Stop;
+                *signal = ShutdownSignal::Stop;
             }
             stop
         });
-        for keeper in self.keepers.drain(..) {
-            if let Err(e) = keeper.await {
-                warn!("a keeper ended badly: {e}");
+        for supervisor in self.supervisors.drain(..) {
+            if let Err(e) = supervisor.await {
+                warn!("a supervisor task failed: {e}");
             }
         }
     }
 
-    /// Where others can wish this tier dead.
+    /// Where others can send this tier a signal.
     #[must_use]
     pub fn shutdown_signal(&self) -> watch::Sender<ShutdownSignal> {
-        self.wish.clone()
+        self.signal.clone()
     }
 }
 
@@ -116,7 +116,11 @@ async fn launch(member: &mut impl Member) -> Result<Running, String> {
     Ok(running)
 }
 
-async fn keep(mut member: impl Member, first: Running, mut wish: watch::Receiver<ShutdownSignal>) {
+async fn keep(
+    mut member: impl Member,
+    first: Running,
+    mut signal: watch::Receiver<ShutdownSignal>,
+) {
     let mut running = Some(first);
     let mut pause = PAUSE;
     loop {
@@ -124,7 +128,7 @@ async fn keep(mut member: impl Member, first: Running, mut wish: watch::Receiver
         if let Some(mut process) = running.take() {
             let status = tokio::select! {
                 status = process.wait() => status,
-                _ = stopping(&mut wish) => return process.stop(STOP, &mut wish).await,
+                _ = stopping(&mut signal) => return process.stop(STOP, &mut signal).await,
             };
             let how = status.map_or_else(|e| e.to_string(), |status| status.to_string());
             if begun.elapsed() > LIVED {
@@ -134,12 +138,12 @@ async fn keep(mut member: impl Member, first: Running, mut wish: watch::Receiver
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            _ = stopping(&mut wish) => return,
+            _ = stopping(&mut signal) => return,
         }
         pause = (pause * 2).min(PAUSE_MAX);
         let launched = tokio::select! {
             launched = launch(&mut member) => launched,
-            _ = stopping(&mut wish) => return,
+            _ = stopping(&mut signal) => return,
         };
         match launched {
             Ok(process) => {
@@ -152,6 +156,6 @@ async fn keep(mut member: impl Member, first: Running, mut wish: watch::Receiver
 }
 
 /// Ready when the tier shall stop; also when nobody is left to say so.
-async fn stopping(wish: &mut watch::Receiver<ShutdownSignal>) {
-    let _ = wish.wait_for(|wish| *wish != ShutdownSignal::Run).await;
+async fn stopping(signal: &mut watch::Receiver<ShutdownSignal>) {
+    let _ = signal.wait_for(|signal| *signal != ShutdownSignal::Run).await;
 }

@@ -53,7 +53,7 @@ pub(super) struct NodeMember {
     /// What it has in common with the others.
     pub(super) setting: Arc<NodeSetting>,
     /// Where its entry goes, whenever it has started.
-    pub(super) board: Arc<StateFile>,
+    pub(super) state_file: Arc<StateFile>,
 }
 
 impl Member for NodeMember {
@@ -117,10 +117,10 @@ impl Member for NodeMember {
         self.plan.port = port(&entry.url).unwrap_or(self.plan.port);
         self.plan.admin_port = port(&entry.admin).unwrap_or(self.plan.admin_port);
         entry.zone.clone_from(&self.plan.zone);
-        self.board.change(|roster| {
-            roster.nodes.retain(|node| node.id != entry.id);
-            roster.nodes.push(entry);
-            roster.nodes.sort_by_key(|node| node.id);
+        self.state_file.change(|state| {
+            state.nodes.retain(|node| node.id != entry.id);
+            state.nodes.push(entry);
+            state.nodes.sort_by_key(|node| node.id);
         });
         Ok(())
     }

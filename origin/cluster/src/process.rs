@@ -1,6 +1,6 @@
 //! Child processes: each in its own process group, asked to stop before it is killed.
 //!
-//! Child processes without surprises: each has a process group of its own, is told to stop before
+//! Child processes without surprises: each has a process group of its own, is asked to stop before
 //! it is made to, and does not outlive us.
 
 use rustix::process::{
@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::warn;
 
-/// What a child is told to do.
+/// The signal to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ShutdownSignal {
     /// Go on.
@@ -107,18 +107,18 @@ impl Running {
         status
     }
 
-    /// Tells it to stop, and kills its group if it has not after `patience` or when the wish
+    /// Asks it to stop, and kills its group if it has not after `timeout` or when the signal
     /// becomes to kill.
-    pub async fn stop(mut self, patience: Duration, wish: &mut watch::Receiver<ShutdownSignal>) {
+    pub async fn stop(mut self, timeout: Duration, signal: &mut watch::Receiver<ShutdownSignal>) {
         self.signal(Signal::TERM);
         let name = self.name.clone();
         tokio::select! {
             _ = self.wait() => return,
-            () = tokio::time::sleep(patience) => {
-                warn!("{name} did not stop within {patience:?} and is killed");
+            () = tokio::time::sleep(timeout) => {
+                warn!("{name} did not stop within {timeout:?} and is killed");
             }
-            // A closed channel says nothing more; the patience decides.
-            Ok(_) = wish.wait_for(|wish| *wish == ShutdownSignal::Kill) => {}
+            // A closed channel says nothing more; the timeout decides.
+            Ok(_) = signal.wait_for(|signal| *signal == ShutdownSignal::Kill) => {}
         }
         self.kill_group();
         let _ = self.child.wait().await;

@@ -29,7 +29,7 @@ const CHECKED: Duration = Duration::from_secs(60);
 /// A Redis that was left behind gets this long to end.
 const LEAVE: Duration = Duration::from_secs(20);
 /// Time between two looks at something that is about to happen.
-const LOOK: Duration = Duration::from_millis(20);
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Programs that will do, the first one found is taken.
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
@@ -48,7 +48,7 @@ pub struct RedisServer {
     directory: PathBuf,
     socket: PathBuf,
     port: Option<u16>,
-    board: Arc<StateFile>,
+    state_file: Arc<StateFile>,
 }
 
 impl RedisServer {
@@ -60,7 +60,7 @@ impl RedisServer {
     pub fn prepare(
         data_dir: &Path,
         port: Option<u16>,
-        board: Arc<StateFile>,
+        state_file: Arc<StateFile>,
     ) -> Result<Self, String> {
         let program = installed().ok_or(
             "redis-server is not installed. Install it with `apt-get install redis-server` \
@@ -68,13 +68,13 @@ impl RedisServer {
              --redis-url or REDIS_URL",
         )?;
         let directory = data_dir.join("redis");
-        let prepared = std::fs::create_dir_all(&directory)
+        let created = std::fs::create_dir_all(&directory)
             .and_then(|()| directory.canonicalize())
             .and_then(|directory| keep_private(&directory).map(|()| directory))
             .and_then(|directory| Ok((socket_in(&directory)?, directory)));
         let (socket, directory) =
-            prepared.map_err(|e| format!("{} cannot be used: {e}", directory.display()))?;
-        Ok(Self { program, directory, socket, port, board })
+            created.map_err(|e| format!("{} cannot be used: {e}", directory.display()))?;
+        Ok(Self { program, directory, socket, port, state_file })
     }
 
     /// Its address.
@@ -89,7 +89,7 @@ impl RedisServer {
     /// Stops the Redis that an earlier run left behind on the same data, if there is one.
     ///
     /// # Errors
-    /// Somebody holds the socket or the data and cannot be told to go.
+    /// Somebody holds the socket or the data and cannot be stopped.
     pub async fn stop_leftover(&self) -> Result<(), String> {
         let pid = match self.who_answers().await {
             Some((directory, pid)) if directory == self.directory => pid,
@@ -108,17 +108,17 @@ impl RedisServer {
             },
         };
         info!("stopping the Redis {pid} that an earlier run left behind");
-        let told = process::terminate(pid);
+        let asked = process::terminate(pid);
         let begun = Instant::now();
         while process::runs(pid) {
-            if begun.elapsed() > LEAVE || told.is_err() {
+            if begun.elapsed() > LEAVE || asked.is_err() {
                 return Err(format!(
                     "the Redis {pid} of an earlier run still has {} and does not stop. End it \
                      with: kill -9 {pid}",
                     self.directory.display()
                 ));
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
         Ok(())
     }
@@ -185,7 +185,7 @@ impl RedisServer {
                     return;
                 }
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
 }
@@ -227,7 +227,7 @@ impl Member for RedisServer {
             return Err(format!("Redis {why}. The end of {}:{end}", log.display()));
         }
         let pid = running.pid();
-        self.board.change(|roster| roster.redis.pid = Some(pid));
+        self.state_file.change(|state| state.redis.pid = Some(pid));
         Ok(())
     }
 }

@@ -58,10 +58,10 @@ impl ClusterState {
         data_dir.join("cluster.json")
     }
 
-    /// Reads the roster of the cluster that runs in `data_dir`, if one does.
+    /// Reads the state of the cluster that runs in `data_dir`, if one does.
     ///
     /// # Errors
-    /// The file cannot be read or is not a roster.
+    /// The file cannot be read or is not a state file.
     pub fn read(data_dir: &Path) -> io::Result<Option<Self>> {
         match std::fs::read(Self::path(data_dir)) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
@@ -70,7 +70,7 @@ impl ClusterState {
         }
     }
 
-    /// Keeps the roster in `data_dir`; whole or not at all, readable by its owner only.
+    /// Writes the state to `data_dir`; whole or not at all, readable by its owner only.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -82,32 +82,32 @@ impl ClusterState {
     }
 }
 
-/// The roster of a running cluster. Once published, `cluster.json` follows each change.
+/// The state of a running cluster. Once published, `cluster.json` follows each change.
 #[derive(Debug)]
 pub struct StateFile {
-    roster: Mutex<ClusterState>,
+    state: Mutex<ClusterState>,
     data_dir: PathBuf,
     published: AtomicBool,
 }
 
 impl StateFile {
-    /// A board for the cluster in `data_dir`.
+    /// A state file for the cluster in `data_dir`.
     #[must_use]
-    pub const fn new(roster: ClusterState, data_dir: PathBuf) -> Self {
-        Self { roster: Mutex::new(roster), data_dir, published: AtomicBool::new(false) }
+    pub const fn new(state: ClusterState, data_dir: PathBuf) -> Self {
+        Self { state: Mutex::new(state), data_dir, published: AtomicBool::new(false) }
     }
 
     /// What runs now.
     pub fn read(&self) -> MutexGuard<'_, ClusterState> {
-        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a change.
     pub fn change(&self, change: impl FnOnce(&mut ClusterState)) {
-        let mut roster = self.read();
-        change(&mut roster);
+        let mut state = self.read();
+        change(&mut state);
         if self.published.load(Ordering::Relaxed)
-            && let Err(e) = roster.write(&self.data_dir)
+            && let Err(e) = state.write(&self.data_dir)
         {
             warn!("cluster.json cannot be written: {e}");
         }
@@ -140,17 +140,17 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     options.open(path)?.write_all(content)
 }
 
-/// The roster for people, with a line to buy the first ticket.
+/// The state for people, with a line to buy the first ticket.
 #[derive(Debug)]
 pub struct ClusterSummary<'a> {
     /// What runs.
-    pub roster: &'a ClusterState,
+    pub state: &'a ClusterState,
     /// Where.
     pub data_dir: &'a Path,
     /// What is said of the sale `demo`, if there is one.
     pub demo: Option<&'a str>,
     /// Where buyers go.
-    pub door: EntryPoint<'a>,
+    pub entry_point_url: EntryPoint<'a>,
 }
 
 /// Where orders are taken.
@@ -169,9 +169,9 @@ const WRANGLER: &str = "http://127.0.0.1:8787";
 
 impl fmt::Display for ClusterSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let roster = self.roster;
+        let state = self.state;
         writeln!(f)?;
-        for workers in roster.edges.chunk_by(|a, b| a.number == b.number) {
+        for workers in state.edges.chunk_by(|a, b| a.number == b.number) {
             let EdgeEntry { number, url, zone, .. } = &workers[0];
             write!(f, "  edge {number}  {url}{}", InZone(zone.as_deref()))?;
             match workers.len() {
@@ -179,13 +179,13 @@ impl fmt::Display for ClusterSummary<'_> {
                 several => writeln!(f, "  {several} workers")?,
             }
         }
-        for node in &roster.nodes {
+        for node in &state.nodes {
             let NodeEntry { id, weight, url, admin, zone, .. } = node;
             let zone = InZone(zone.as_deref());
             writeln!(f, "  node {id}  {url}  weight {weight}{zone}  admin and metrics {admin}")?;
         }
-        if let Some(node) = roster.nodes.first() {
-            let token = self.demo.map(|_| roster.admin_token.as_str());
+        if let Some(node) = state.nodes.first() {
+            let token = self.demo.map(|_| state.admin_token.as_str());
             writeln!(f, "  dashboard  {}", dashboard(&node.admin, token))?;
         }
         writeln!(
@@ -196,7 +196,7 @@ impl fmt::Display for ClusterSummary<'_> {
         if let Some(demo) = self.demo {
             writeln!(f, "  sale    {demo}")?;
         }
-        let door = match self.door {
+        let entry_point_url = match self.entry_point_url {
             EntryPoint::Open(url) => url,
             EntryPoint::Wrangler => {
                 writeln!(
@@ -219,7 +219,7 @@ impl fmt::Display for ClusterSummary<'_> {
         };
         if self.demo.is_some() {
             writeln!(f, "\nBuy a ticket:\n")?;
-            if let Some(edge) = roster.edges.first() {
+            if let Some(edge) = state.edges.first() {
                 writeln!(f, "  {url}/s/demo  in a browser, or", url = edge.url)?;
             }
         } else {
@@ -232,7 +232,7 @@ impl fmt::Display for ClusterSummary<'_> {
         }
         writeln!(
             f,
-            "  curl -i {door}/v1/sales/demo/orders \
+            "  curl -i {entry_point_url}/v1/sales/demo/orders \
              -H 'content-type: application/json' -d '{{\"buyer\":\"ada\"}}'\n\n\
              Ctrl-C stops everything."
         )
@@ -271,7 +271,7 @@ mod tests {
         let directory =
             std::env::temp_dir().join(format!("lastseat-roster-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        let roster = ClusterState {
+        let state = ClusterState {
             edges: vec![],
             nodes: vec![],
             redis: RedisEntry { url: "unix:/x".to_owned(), pid: None },
@@ -279,8 +279,8 @@ mod tests {
             shop_token: "secret".to_owned(),
         };
         assert_eq!(ClusterState::read(&directory).unwrap(), None);
-        roster.write(&directory).unwrap();
-        assert_eq!(ClusterState::read(&directory).unwrap(), Some(roster));
+        state.write(&directory).unwrap();
+        assert_eq!(ClusterState::read(&directory).unwrap(), Some(state));
         let mode = std::fs::metadata(ClusterState::path(&directory)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         std::fs::remove_dir_all(directory).unwrap();

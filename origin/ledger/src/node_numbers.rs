@@ -3,7 +3,7 @@
 use super::{Fault, Ledger, part, redis_keys, reply};
 use redis::Value;
 use shared::UnixMillis;
-use shared::limits::{HEAL_PATIENCE_MS, NODE_FORGET_MS};
+use shared::limits::{HEAL_SILENCE_MS, NODE_FORGET_MS};
 
 /// Who claims a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Ledger {
             RenewalPoint::Leave => "leave",
         });
         // Whoever is still waited for when orders are restored keeps its number.
-        command.arg(HEAL_PATIENCE_MS).arg(NODE_FORGET_MS);
+        command.arg(HEAL_SILENCE_MS).arg(NODE_FORGET_MS);
         let parts = self.run(script, &command).await?.unwrap_or_default();
         let time =
             |at| -> Result<UnixMillis, Fault> { Ok(UnixMillis(reply::number(part(&parts, at)?)?)) };

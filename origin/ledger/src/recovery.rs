@@ -4,7 +4,7 @@
 use super::{Fault, Ledger, Reply, letter, part, redis_keys, reply, strange_letter};
 use crate::ack_journal::AckedOrder;
 use redis::Value;
-use shared::limits::{HEAL_PATIENCE_MS, RESTORE_BATCH_MAX, UNRESTORED_MAX};
+use shared::limits::{HEAL_SILENCE_MS, RESTORE_BATCH_MAX, UNRESTORED_MAX};
 use shared::recovery::{
     AwaitedNodes, Known, LostRanges, Nodes, RecoveryLookup, RecoveryStage, View,
 };
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Pause before somebody who has nothing to restore looks again.
-const LOOK: Duration = Duration::from_millis(50);
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a node says when it takes part in the recovery of a sale.
 #[derive(Clone, Debug)]
@@ -280,11 +280,11 @@ impl Ledger {
             if matches!(heal.stage, RecoveryStage::Whole { .. }) {
                 return Ok(());
             }
-            if begun.elapsed() > Duration::from_millis(3 * HEAL_PATIENCE_MS) {
+            if begun.elapsed() > Duration::from_millis(3 * HEAL_SILENCE_MS) {
                 return Err(healing(sale));
             }
             history = heal.history;
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
 

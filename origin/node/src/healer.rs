@@ -28,7 +28,7 @@ use step::{Hands, Item, Outcome};
 use tokio::task::AbortHandle;
 
 /// Pause between two looks at what the others do.
-const LOOK: Duration = Duration::from_millis(25);
+const RETRY_INTERVAL: Duration = Duration::from_millis(25);
 /// Pause while the ledger does not answer.
 const AWAY: Duration = Duration::from_millis(100);
 /// So long after its own share is done a node adopts what others have not: one of them may be slow.
@@ -534,7 +534,7 @@ impl Recovery {
         }
         self.count();
         if !moved {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
 

@@ -8,7 +8,7 @@ use crate::timestamp::Rfc3339;
 use lastseat_ledger::node_numbers::{Claimant, Claimed, RenewalPoint};
 use lastseat_ledger::{Fault, Ledger};
 use shared::UnixMillis;
-use shared::limits::{HEAL_PATIENCE_MS, NODE_LIVE_MS};
+use shared::limits::{HEAL_SILENCE_MS, NODE_LIVE_MS};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -18,12 +18,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Pause between two looks at whether the one that has the number still lives.
-const LOOK: Duration = Duration::from_millis(200);
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// A silent node keeps its number for [`HEAL_PATIENCE_MS`]; a ledger that answers slowly gets as
 /// much again.
-const LONGEST_WAIT: Duration = Duration::from_millis(2 * HEAL_PATIENCE_MS);
+const LONGEST_WAIT: Duration = Duration::from_millis(2 * HEAL_SILENCE_MS);
 // A node that was frozen stops to use its number before anybody else can get it.
-const _: () = assert!(NODE_LIVE_MS < HEAL_PATIENCE_MS);
+const _: () = assert!(NODE_LIVE_MS < HEAL_SILENCE_MS);
 /// Bytes of a token, written in twice as many hexadecimal digits.
 const TOKEN_BYTES: usize = 16;
 
@@ -97,7 +97,7 @@ impl NodeNumber {
                 // The heartbeat repeats it, and reports a ledger that is away.
                 Err(_) => return Ok(()),
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Time between two looks.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Servers that have samples of their own in metrics.
 const SERVERS_SHOWN_MAX: usize = 64;
 
@@ -50,7 +50,7 @@ impl RedisWatch {
                     watch.see(servers);
                 }
                 drop(watch);
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         });
         watch

@@ -35,8 +35,8 @@ const LOOKUPS_MAX: usize = 32;
 const LISTED_LOOKUPS_MAX: usize = 32;
 
 /// Time between two looks for sales that the ledger has lost, and how many are asked for in one.
-const LOST_LOOK: Duration = Duration::from_secs(2);
-const LOST_LOOKS_MAX: usize = 64;
+const LOST_RECHECK: Duration = Duration::from_secs(2);
+const LOST_RECHECKS_MAX: usize = 64;
 
 /// A full table closes handles that nobody asked for so long, in milliseconds, at most
 /// [`CLOSED_AT_ONCE`] at a time, so that the table is not searched for each new sale.
@@ -100,7 +100,7 @@ impl Sales {
         let serving = Arc::downgrade(&sales.0);
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(LOST_LOOK).await;
+                tokio::time::sleep(LOST_RECHECK).await;
                 match serving.upgrade() {
                     Some(inner) => Self(inner).find_lost().await,
                     None => return,
@@ -138,11 +138,11 @@ impl Sales {
         // A lost one that was created again is to be healed by every node that serves it, also one
         // that nobody asks.
         let mut sales = self.0.names.lost_sales();
-        sales.truncate(LOST_LOOKS_MAX);
+        sales.truncate(LOST_RECHECKS_MAX);
         let unlisted: Vec<SaleId> = {
             let handles = self.0.handles.read().unwrap_or_else(PoisonError::into_inner);
             let unlisted = handles.keys().filter(|sale| !self.0.names.lists(sale));
-            unlisted.take(LOST_LOOKS_MAX).cloned().collect()
+            unlisted.take(LOST_RECHECKS_MAX).cloned().collect()
         };
         sales.extend(unlisted);
         for sale in sales {

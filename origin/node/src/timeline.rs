@@ -3,7 +3,7 @@
 //! A bounded list in memory; each node publishes its own with its status.
 
 use serde::{Deserialize, Serialize};
-use shared::limits::HAPPENINGS_MAX;
+use shared::limits::TIMELINE_MAX;
 use shared::{SaleId, SaleState, Snapshot, UnixMillis};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -96,7 +96,7 @@ impl Timeline {
     /// Notes one.
     pub fn note(&self, event: TimelineEvent) {
         let mut list = self.list();
-        if list.len() == HAPPENINGS_MAX {
+        if list.len() == TIMELINE_MAX {
             list.pop_front();
         }
         list.push_back(event);
@@ -250,6 +250,6 @@ mod tests {
         for i in 0..1_000 {
             list.note(TimelineEvent::of_node(UnixMillis(i), TimelineEventKind::NodeLost, 1));
         }
-        assert_eq!(list.read().len(), HAPPENINGS_MAX);
+        assert_eq!(list.read().len(), TIMELINE_MAX);
     }
 }

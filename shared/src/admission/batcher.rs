@@ -166,13 +166,13 @@ pub fn answers<W>(
     };
     let mut verdicts = verdicts.into_iter();
     batch.into_iter().map(move |waiting| {
-        let heard = match &fault {
+        let outcome = match &fault {
             Some(fault) => Err(fault.clone()),
             None => {
                 verdicts.next().ok_or_else(|| Fault::Corrupt("the ledger left an order out".into()))
             }
         };
-        (waiting, heard)
+        (waiting, outcome)
     })
 }
 
@@ -324,8 +324,8 @@ mod tests {
 
     #[test]
     fn a_sale_that_is_gone_is_a_fault_in_which_nothing_happened_and_no_refusal() {
-        let heard = Sending::default().observed(Ok(None::<u8>), &sale());
-        assert!(matches!(heard, Some(Err(Fault::NotSent(_)))));
+        let outcome = Sending::default().observed(Ok(None::<u8>), &sale());
+        assert!(matches!(outcome, Some(Err(Fault::NotSent(_)))));
         assert!(matches!(swept(Ok(None), &sale()), Err(Fault::NotSent(_))));
     }
 
@@ -348,14 +348,14 @@ mod tests {
                 .collect()
         };
         let verdicts = vec![Verdict::Refused(Refusal::SoldOut), Verdict::Refused(Refusal::Paused)];
-        let heard: Vec<_> = answers(batch(), Ok(verdicts.clone())).collect();
-        assert_eq!(heard.len(), 2);
-        for (n, ((waiting, heard), verdict)) in heard.into_iter().zip(verdicts).enumerate() {
+        let outcome: Vec<_> = answers(batch(), Ok(verdicts.clone())).collect();
+        assert_eq!(outcome.len(), 2);
+        for (n, ((waiting, outcome), verdict)) in outcome.into_iter().zip(verdicts).enumerate() {
             assert_eq!(waiting.order.id.as_str(), format!("order-{n:016}"));
-            assert_eq!(heard, Ok(verdict));
+            assert_eq!(outcome, Ok(verdict));
         }
         let fault = Fault::Unknown("late".into());
-        let heard = answers(batch(), Err(fault.clone())).map(|(_, heard)| heard);
-        assert_eq!(heard.collect::<Vec<_>>(), [Err(fault.clone()), Err(fault)]);
+        let outcome = answers(batch(), Err(fault.clone())).map(|(_, outcome)| outcome);
+        assert_eq!(outcome.collect::<Vec<_>>(), [Err(fault.clone()), Err(fault)]);
     }
 }

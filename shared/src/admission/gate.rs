@@ -8,9 +8,9 @@ use crate::domain::order::KeySource;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::UnixMillis;
 use crate::limits::{
-    COLD_BUDGET, COLD_ROUND_MS, COLD_WAITS_MAX, EDGE_SALES_MAX, OPENING_JITTER_MS, OPENING_LOOK_MS,
-    OPENING_PROBE_MS, RECHECK_BUDGET, RECHECK_EVERY_MS, SALES_HEADER_MAX, WINDOW_MAX_MS,
-    WINDOW_MIN_MS,
+    COLD_BUDGET, COLD_ROUND_MS, COLD_WAITS_MAX, EDGE_SALES_MAX, OPENING_JITTER_MS,
+    OPENING_PROBE_MS, OPENING_RECHECK_MS, RECHECK_BUDGET, RECHECK_EVERY_MS, SALES_HEADER_MAX,
+    WINDOW_MAX_MS, WINDOW_MIN_MS,
 };
 use std::collections::HashMap;
 
@@ -279,7 +279,7 @@ pub fn come_back_ms(refusal: Refusal, now: UnixMillis, chance: f64) -> Option<u3
     match refusal {
         Refusal::Busy(ms) => Some(ms),
         Refusal::NotOpen(Some(opens_at)) => {
-            let wait = opens_at.since(now).min(OPENING_LOOK_MS);
+            let wait = opens_at.since(now).min(OPENING_RECHECK_MS);
             Some((wait as f64 + chance * OPENING_JITTER_MS) as u32)
         }
         _ => None,

@@ -7,7 +7,7 @@ pub use crate::upstream::origin_table::{ORIGINS_MAX, OriginRow, TableError, WEIG
 pub use crate::upstream::strategy::{Balance, RouteKey};
 
 use crate::domain::time::UnixMillis;
-use crate::limits::LOOK_MS;
+use crate::limits::SILENCE_POLL_MS;
 use crate::upstream::health::{Health, Moment};
 use crate::upstream::strategy::{hash_ip, rendezvous};
 use std::net::IpAddr;
@@ -36,7 +36,7 @@ pub enum AttemptOutcome {
 /// A longer time between two events of a router is not counted as time in which origins could have
 /// answered: the edge itself slept, or nobody came. While a request is out, it looks more often
 /// than this.
-const BLINK_MS: u64 = LOOK_MS + 50;
+const BLINK_MS: u64 = SILENCE_POLL_MS + 50;
 
 /// The origins of one edge isolate and what it has observed of their health.
 #[derive(Debug)]
@@ -190,7 +190,7 @@ impl Router {
     #[must_use]
     pub fn silence_limit_ms(&self, index: usize) -> u64 {
         let origin = self.origins.get(index);
-        origin.map_or(LOOK_MS, |origin| origin.health.silence_limit_ms(self.last))
+        origin.map_or(SILENCE_POLL_MS, |origin| origin.health.silence_limit_ms(self.last))
     }
 
     /// Whether a request that waits for origin `index` should go to another one: this one answers

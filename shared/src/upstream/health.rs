@@ -5,7 +5,7 @@
 
 use super::origin_table::OriginRow;
 use crate::domain::time::UnixMillis;
-use crate::limits::{EDGE_DEADLINE_MS, LOOK_MS, SHED_MS, STALL_MS};
+use crate::limits::{EDGE_DEADLINE_MS, SHED_MS, SILENCE_POLL_MS, STALL_MS};
 
 /// A moment by the clock, and how long the edge had been at work by then.
 #[derive(Clone, Copy, Debug)]
@@ -83,8 +83,8 @@ impl Health {
     /// look is a timer of each request.
     pub(super) fn silence_limit_ms(&self, now: Moment) -> u64 {
         match (STALL_MS + 1).saturating_sub(self.silence(now)) {
-            0 => LOOK_MS,
-            left => left.min(LOOK_MS),
+            0 => SILENCE_POLL_MS,
+            left => left.min(SILENCE_POLL_MS),
         }
     }
 

@@ -204,7 +204,7 @@ impl SaleView {
         let availability = match free {
             0 if snapshot.held > 0 => Availability::AllHeld,
             0 => Availability::SoldOut,
-            1..crate::limits::PUBLIC_STOCK_FLOOR => Availability::Few,
+            1..crate::limits::PUBLIC_FREE_FLOOR => Availability::Few,
             _ => Availability::Available,
         };
         let set = |at: UnixMillis| (at.0 > 0).then_some(at);

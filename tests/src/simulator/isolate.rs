@@ -11,7 +11,9 @@ use shared::admission::grant::Supply;
 use shared::admission::recent_orders::RecentOrders;
 use shared::domain::order::KeySource;
 use shared::domain::time::Steady;
-use shared::limits::{COLD_WAIT_MS, COLD_WAITS_MAX, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS, LOOK_MS};
+use shared::limits::{
+    COLD_WAIT_MS, COLD_WAITS_MAX, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS, SILENCE_POLL_MS,
+};
 use shared::upstream::balancer::{RouteKey, Router};
 use shared::upstream::forwarding::{Attempt, AttemptVerdict, Forwarding, Wait};
 use shared::wire::messages::key_source;
@@ -21,7 +23,7 @@ use std::rc::Rc;
 
 /// An edge answers within its deadline, the beats before it and one look more, in microseconds.
 const ANSWERS_WITHIN: u64 =
-    (EDGE_DEADLINE_MS + COLD_WAIT_MS * COLD_WAITS_MAX as u64 + 2 * LOOK_MS) * 1_000;
+    (EDGE_DEADLINE_MS + COLD_WAIT_MS * COLD_WAITS_MAX as u64 + 2 * SILENCE_POLL_MS) * 1_000;
 
 #[derive(Debug)]
 pub struct SimulatedIsolate {

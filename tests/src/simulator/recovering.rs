@@ -8,7 +8,7 @@ use super::planted::Planted;
 use super::redis::{RedisAsk, RedisReply};
 use super::world::{SimulatedWorld, WorldEvent};
 use shared::ledger_model::ModelReply;
-use shared::limits::{HEAL_KEPT_MS, HEAL_PATIENCE_MS};
+use shared::limits::{HEAL_KEPT_MS, HEAL_SILENCE_MS};
 use shared::recovery::{
     AwaitedNodes, Duty, Mine, Next, Nodes, RecoveryLookup, RecoveryStage, Turn, View, duty, is_in,
 };
@@ -305,7 +305,7 @@ impl SimulatedWorld {
         let now = self.now / 1_000;
         let healer = &self.nodes[n].healer;
         let mut view = healer.roster.view(history, now);
-        let over = now.saturating_sub(healer.since_ms) >= HEAL_PATIENCE_MS;
+        let over = now.saturating_sub(healer.since_ms) >= HEAL_SILENCE_MS;
         if over && self.has(Planted::PatienceFromTheBeginning) {
             let others = std::mem::take(&mut view.awaited).into_iter();
             let (own, others): (Vec<_>, Vec<_>) =

@@ -23,11 +23,11 @@ pub(super) async fn run(common: &Common, flags: RelayFlags) -> Result<ExitCode, 
         let whither = plan.webhook.shown();
         warn!("{whither} is not https: buyers' ids cross the network in the clear");
     }
-    let (wish, stop) = Stop::new();
+    let (signal, stop) = Stop::new();
     let listening = tokio::spawn(async move {
         signals.next().await;
         info!("stopping after the delivery under way");
-        wish.send_replace(true);
+        signal.send_replace(true);
         // Kept: its end would be a wish, too.
         signals.next().await;
     });

@@ -47,12 +47,12 @@ fn list(ports: &[u16]) -> String {
 }
 
 fn ports_of_cluster(data_dir: &Path) -> Vec<u16> {
-    let Ok(Some(roster)) = ClusterState::read(data_dir) else {
+    let Ok(Some(state)) = ClusterState::read(data_dir) else {
         return Vec::new();
     };
-    let nodes = roster.nodes.iter().flat_map(|node| [&node.url, &node.admin]);
+    let nodes = state.nodes.iter().flat_map(|node| [&node.url, &node.admin]);
     nodes
-        .chain(roster.edges.iter().map(|edge| &edge.url))
+        .chain(state.edges.iter().map(|edge| &edge.url))
         .filter_map(|url| url.rsplit(':').next()?.parse().ok())
         .collect()
 }

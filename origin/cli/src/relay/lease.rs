@@ -44,7 +44,7 @@ impl Lease {
         Self { ledger, sale, name, token, ends: now, renew: now }
     }
 
-    /// Waits for the lease; the last position that was kept, or `None` when told to stop before.
+    /// Waits for the lease; the last position that was kept, or `None` when asked to stop before.
     pub(super) async fn claim(&mut self, stop: &mut Stop) -> Result<Option<Option<u64>>, Unleased> {
         let mut said = false;
         loop {

@@ -32,7 +32,7 @@ impl Log {
         Self { ledger, sale }
     }
 
-    /// The page that begins with entry `next`, tried until the ledger answers; `None` = told to
+    /// The page that begins with entry `next`, tried until the ledger answers; `None` = asked to
     /// stop before.
     pub(super) async fn page(
         &self,

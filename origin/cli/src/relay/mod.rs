@@ -92,7 +92,7 @@ impl From<Unleased> for Broken {
     }
 }
 
-/// Delivers until told to stop, or with [`RelayPlan::once`] until the log's end.
+/// Delivers until asked to stop, or with [`RelayPlan::once`] until the log's end.
 ///
 /// # Errors
 /// See [`RelayError`]. A ledger or a receiver that is away is waited for.
@@ -184,7 +184,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Posts one entry until it is taken; false = told to stop before.
+    /// Posts one entry until it is taken; false = asked to stop before.
     async fn post(&mut self, lease: &mut Lease, entry: &Entry) -> Result<bool, Broken> {
         if self.stop.wished() {
             return Ok(false);

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// A wish, and where to utter it.
+    /// A shutdown signal, and where to send it.
     #[must_use]
     pub fn new() -> (watch::Sender<bool>, Self) {
         let (send, receive) = watch::channel(false);
@@ -20,12 +20,12 @@ impl Stop {
         *self.0.borrow()
     }
 
-    /// Waits, but not longer than until the wish; whether it was uttered.
+    /// Waits, but not longer than until the signal; whether it came.
     pub(super) async fn sleep(&mut self, pause: Duration) -> bool {
         tokio::select! {
             () = tokio::time::sleep(pause) => false,
-            // Nobody is left who could wish anything: that is a wish, too.
-            _ = self.0.wait_for(|wish| *wish) => true,
+            // A dropped sender also means shut down.
+            _ = self.0.wait_for(|signal| *signal) => true,
         }
     }
 }

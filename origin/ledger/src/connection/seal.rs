@@ -13,7 +13,7 @@ use std::time::Duration;
 use tracing::warn;
 
 /// Time between two looks at a rewrite that waits for a snapshot to end.
-const LOOK: Duration = Duration::from_millis(10);
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Begins a rewrite of the append-only file, unless one was begun since the server was started;
 /// `persistence` is that section of its `INFO`, `load_truncated` the answer to
@@ -53,7 +53,7 @@ pub(super) async fn seal(
         if rewrite.is_err() && field(&persistence, "aof_rewrite_scheduled") != Some("1") {
             return rewrite;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
 }
 

@@ -16,7 +16,7 @@ const ANSWER: Duration = Duration::from_millis(250);
 /// How often Sentinels are asked whether the primary is still the same one. A primary that was cut
 /// off from them and not from us goes on selling, and what it sells is lost: this bounds for how
 /// long.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The Sentinels of one primary.
 pub(super) struct Sentinels {
@@ -58,7 +58,7 @@ impl Sentinels {
     /// Comes back when they call another server the primary than the last time.
     pub(super) async fn names_another(&self) {
         loop {
-            tokio::time::sleep(LOOK.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
+            tokio::time::sleep(POLL_INTERVAL.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
             // While none of them answers there is no other one.
             if let Ok(place) = self.name().await
                 && *self.named.lock().unwrap_or_else(PoisonError::into_inner) != place

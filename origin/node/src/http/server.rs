@@ -83,12 +83,12 @@ impl Connections {
         };
         tokio::spawn(async move {
             let _place = place;
-            let told = async {
+            let answered = async {
                 stream.write_all(TURNED_AWAY).await?;
                 linger::read_out(stream).await
             };
             // Whoever does not take it in time, does without.
-            let _ = tokio::time::timeout(TURN_AWAY, told).await;
+            let _ = tokio::time::timeout(TURN_AWAY, answered).await;
         });
     }
 }
@@ -111,8 +111,8 @@ pub struct HttpServer {
 impl HttpServer {
     /// Serves until `stop` is ready and for `LINGER` after it, then closes the listener and idle
     /// connections, and lets the others finish the request that they are in, for at most
-    /// `patience`.
-    pub async fn run(self, stop: impl Future<Output = ()>, patience: Duration) {
+    /// `timeout`.
+    pub async fn run(self, stop: impl Future<Output = ()>, timeout: Duration) {
         let graceful = GracefulShutdown::new();
         let connections = Arc::clone(&self.connections);
         let stop = async {
@@ -142,8 +142,8 @@ impl HttpServer {
             }
         }
         drop(self.listener);
-        if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
-            warn!("some connections did not finish within {patience:?} and are cut");
+        if tokio::time::timeout(timeout, graceful.shutdown()).await.is_err() {
+            warn!("some connections did not finish within {timeout:?} and are cut");
         }
     }
 
@@ -174,8 +174,8 @@ impl HttpServer {
             .header_read_timeout(IDLE)
             .max_buf_size(HEAD_MAX)
             // A client may end its side once its request is sent, and wait for the answer. On the
-            // wire this is not to be told from a client that has left: its order is carried out,
-            // too, if its turn comes in time.
+            // wire this cannot be distinguished from a client that has left: its order is carried
+            // out, too, if its turn comes in time.
             .half_close(true)
             // Heads and bodies are small: to copy a body behind its head costs less than a vector
             // of two.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// Timeline events that are shown.
-const HAPPENINGS_SHOWN: usize = 50;
+const TIMELINE_SHOWN: usize = 50;
 
 /// How everything stands.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -148,7 +148,7 @@ impl ClusterStatus {
             sales.push(SaleStatus::new(&sale, stock, damage, &statuses));
         }
         let lists = statuses.iter_mut().map(|s| std::mem::take(&mut s.happenings));
-        let happenings = timeline::merge(lists, HAPPENINGS_SHOWN);
+        let happenings = timeline::merge(lists, TIMELINE_SHOWN);
         let nodes = node_views(statuses, now);
         let edges = nodes.iter().filter(|node| node.health.counts());
         Ok(Self {

@@ -432,5 +432,5 @@ fn while_all_origins_are_silent_a_request_looks_no_oftener_than_usual() {
         assert!(!router.should_leave(0, tried, UnixMillis(now)));
         looks += 1;
     }
-    assert!(looks <= EDGE_ATTEMPT_MS / LOOK_MS + 2, "{looks} looks");
+    assert!(looks <= EDGE_ATTEMPT_MS / SILENCE_POLL_MS + 2, "{looks} looks");
 }
