@@ -12,8 +12,8 @@ use tokio::time::sleep;
 
 /// Winners that ask again. An edge that has latched a sale lets four unknown keys a second through.
 const ASKED: usize = 6;
-/// How often each of them asks while it hears "later".
-const TIMES: u32 = 60;
+/// How often each of them asks while it is told to wait.
+const TIMES: u32 = 100;
 
 /// A sentence for each of some winners whose key has another outcome now.
 pub(super) async fn winners(
@@ -23,7 +23,6 @@ pub(super) async fn winners(
     tally: &LoadTally,
     ledger: &HashMap<OrderId, Order>,
 ) -> Result<Vec<String>> {
-    let orders = CrowdOrders::new(buyers, sale)?;
     let in_ledger = |number: u32| {
         let id = OrderId::parse(&buyers.key(number));
         id.is_ok_and(|id| ledger.contains_key(&id))
@@ -36,25 +35,32 @@ pub(super) async fn winners(
     let mut changed = Vec::new();
     let step = winners.len().div_ceil(ASKED).max(1);
     for (number, edge) in winners.iter().step_by(step).zip(edges.iter().cycle().skip(1)) {
-        let mut client = HttpClient::new(edge)?;
-        let mut last = None;
-        for _ in 0..TIMES {
-            let answer = client.send(orders.request(*number, true)).await;
-            match observed(&answer, || buyers.key(*number)) {
-                LastReply::Later { wait_ms, .. } => {
-                    sleep(Duration::from_millis(wait_ms.into())).await;
-                }
-                LastReply::Lost(_) => sleep(Duration::from_millis(REPEAT_AFTER_MS.into())).await,
-                settled => {
-                    last = Some(settled);
-                    break;
-                }
-            }
-        }
-        if last != Some(LastReply::Granted) {
+        let heard = outcome(edge, sale, buyers, *number).await?;
+        if heard != Some(LastReply::Granted) {
             let key = buyers.key(*number);
-            changed.push(format!("{key} had a yes and, asked again, hears {last:?}"));
+            changed.push(format!("{key} had a yes and, asked again, hears {heard:?}"));
         }
     }
     Ok(changed)
+}
+
+/// What a buyer is told who asks again until the outcome is known; `None` when it stays unknown.
+pub(super) async fn outcome(
+    edge: &str,
+    sale: &str,
+    buyers: Buyers,
+    number: u32,
+) -> Result<Option<LastReply>> {
+    let orders = CrowdOrders::new(buyers, sale)?;
+    let mut client = HttpClient::new(edge)?;
+    for _ in 0..TIMES {
+        let answer = client.send(orders.request(number, true)).await;
+        let wait_ms = match observed(&answer, || buyers.key(number)) {
+            LastReply::Later { wait_ms, .. } => wait_ms,
+            LastReply::Lost(_) => REPEAT_AFTER_MS,
+            settled => return Ok(Some(settled)),
+        };
+        sleep(Duration::from_millis(wait_ms.into())).await;
+    }
+    Ok(None)
 }

@@ -1,20 +1,20 @@
 //! Three times what the system can sell comes for a minute: it says "busy", keeps its memory and
 //! its answers bounded, and is as quick as before when it is over.
 
+use super::again;
 use super::memory::Memory;
-use super::scene::{Record, Scene};
+use super::scene::{Record, Scene, address};
 use super::script::ms;
 use crate::bench::load::{BenchAsk, BenchTally, CrowdLoad, Pace, send};
-use crate::bench::service::address_of;
-use crate::harness::{Cluster, Edge, HttpClient, Setup};
 use crate::rush::buyers::Buyers;
-use crate::rush::order::{CrowdOrders, LastReply, observed};
+use crate::rush::order::LastReply;
 use crate::rush::report::thousands;
 use crate::rush::tally::OrderOutcome;
 use crate::rush::verdict;
 use anyhow::{Context, Result, bail};
 use lastseat_cluster::state_file::ClusterState;
 use shared::limits::{BATCH_MAX, EDGE_DEADLINE_MS, EDGE_UNDER_WAY_MAX, QUEUE_MAX};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -38,26 +38,22 @@ const RECOVERED: Duration = Duration::from_secs(2);
 const SLICE: Duration = Duration::from_millis(250);
 const WARM_UP: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(100);
-/// How long the outcome of an order may stay unknown after the flood.
-const TIMES_ASKED: u32 = 100;
 
-pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
-    let cluster = Cluster::start(&Setup::with_edge(Edge::Workerd))?;
-    let (short, long) = (Duration::from_secs(2), scene.long);
-    let hall = Hall { cluster: &cluster, seed: scene.seed };
-    let closed = Pace::AsFastAsItGoes(if long { 2 * short } else { short });
-    let sustained = hall.sell("sustained", SUSTAINED_BY, closed, None).await?;
+pub(super) async fn three_times(scene: &Scene) -> Result<()> {
+    let short = Duration::from_secs(2);
+    let closed = Pace::AsFastAsItGoes(if scene.long { 2 * short } else { short });
+    let sustained = sell(scene, "sustained", SUSTAINED_BY, closed, None).await?;
     let rate = sustained.granted as f64 / sustained.took.as_secs_f64().max(0.1);
     let normal_pace = Pace::Rate((rate * NORMAL) as u32, short);
-    let normal = hall.sell("normal", SUSTAINED_BY, normal_pace, None).await?;
+    let normal = sell(scene, "normal", SUSTAINED_BY, normal_pace, None).await?;
 
-    let time = Duration::from_secs(if long { 60 } else { 5 });
+    let time = scene.time;
     let offered = (rate * TIMES) as u32;
-    let roster = ClusterState::read(cluster.data_dir())?.context("cluster.json")?;
-    let mut memory = Memory::of(&roster);
+    let state = ClusterState::read(scene.cluster.data_dir())?.context("cluster.json")?;
+    let mut memory = Memory::of(&state);
     let flood = {
         let pace = Pace::Rate(offered, time);
-        let flood = hall.sell("flood", CONNECTIONS, pace, Some(GOES_AWAY));
+        let flood = sell(scene, "flood", CONNECTIONS, pace, Some(GOES_AWAY));
         tokio::pin!(flood);
         loop {
             tokio::select! {
@@ -67,23 +63,23 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
         }
     };
     let after_pace = Pace::Rate((rate * NORMAL) as u32, 2 * RECOVERED);
-    let after = hall.sell("after", SUSTAINED_BY, after_pace, None).await?;
+    let after = sell(scene, "after", SUSTAINED_BY, after_pace, None).await?;
 
-    scene.record.borrow_mut().actions.push(format!(
+    scene.record().actions.push(format!(
         "{} orders a second for {time:?}, {TIMES} times the {} that a closed loop of \
          {SUSTAINED_BY} connections sells",
         thousands(offered.into()),
         thousands(rate as u64)
     ));
-    judge(&mut scene.record.borrow_mut(), [&sustained, &normal, &flood, &after], time);
-    memory.judge(&mut scene.record.borrow_mut(), flood.granted);
+    judge(&mut scene.record(), [&sustained, &normal, &flood, &after], time);
+    memory.judge(&mut scene.record(), flood.granted);
     let sales =
         [("sustained", &sustained), ("normal", &normal), ("flood", &flood), ("after", &after)];
     for (sale, tally) in sales {
-        let broken = hall.judge(sale, tally).await?;
-        scene.record.borrow_mut().violations.extend(broken);
+        let broken = differs(scene, sale, tally).await?;
+        scene.record().violations.extend(broken);
     }
-    cluster.stop()
+    Ok(())
 }
 
 /// Holds a flood that lasted for `time` against what came before and after it.
@@ -102,7 +98,8 @@ fn judge(record: &mut Record, [sustained, normal, flood, after]: [&BenchTally; 4
 /// What was answered, and that all of it was true.
 fn answers(record: &mut Record, flood: &BenchTally, time: Duration) {
     let offered = flood.outcomes.len() as u64;
-    record.came(offered, flood.granted, flood.later - flood.busy, flood.latency.max());
+    let slowest = Duration::from_micros(flood.latency.max());
+    record.came(offered, flood.granted, flood.later - flood.busy, slowest);
     record.measure("granted a second", format!("{:.0}", flood.granted as f64 / time.as_secs_f64()));
     record.measure("told busy", thousands(flood.busy));
     record.measure("found no connection free", thousands(flood.unsent));
@@ -161,85 +158,61 @@ fn recovery(record: &mut Record, normal: &BenchTally, after: &BenchTally, late: 
     });
 }
 
-/// Where orders go, and what they are held against.
-struct Hall<'a> {
-    cluster: &'a Cluster,
-    seed: u64,
+/// Makes a sale with plenty of tickets and sends a load at it.
+async fn sell(
+    scene: &Scene,
+    sale: &str,
+    connections: u32,
+    pace: Pace,
+    gives_up_after: Option<Duration>,
+) -> Result<BenchTally> {
+    scene.cluster.create_sale(sale, PLENTY).await?;
+    let to = scene.cluster.edges.iter().map(|url| address(url));
+    let to: Vec<SocketAddr> = to.collect::<Result<_>>()?;
+    let first = *to.first().context("an edge")?;
+    let load = CrowdLoad {
+        to,
+        patience: gives_up_after,
+        slice: Some(SLICE),
+        // Before that an edge does not know how much it may ask.
+        warm_up: match pace {
+            Pace::AsFastAsItGoes(_) => WARM_UP,
+            _ => Duration::ZERO,
+        },
+        ..CrowdLoad::new(first, BenchAsk::orders(sale, scene.seed), connections, pace)
+    };
+    send(&load).await
 }
 
-impl Hall<'_> {
-    /// Makes a sale with plenty of tickets and sends a load at it.
-    async fn sell(
-        &self,
-        sale: &str,
-        connections: u32,
-        pace: Pace,
-        patience: Option<Duration>,
-    ) -> Result<BenchTally> {
-        self.cluster.create_sale(sale, PLENTY).await?;
-        let mut to = Vec::new();
-        for url in &self.cluster.edges {
-            to.push(address_of(url)?);
-        }
-        let door = *to.first().context("an edge")?;
-        let load = CrowdLoad {
-            to,
-            patience,
-            slice: Some(SLICE),
-            // Before that an edge does not know how much it may ask.
-            warm_up: match pace {
-                Pace::AsFastAsItGoes(_) => WARM_UP,
-                _ => Duration::ZERO,
-            },
-            ..CrowdLoad::new(door, BenchAsk::orders(sale, self.seed), connections, pace)
+/// A sentence for each way in which the ledger differs from what buyers heard. Who heard nothing
+/// asks again.
+async fn differs(scene: &Scene, sale: &str, tally: &BenchTally) -> Result<Vec<String>> {
+    let (cluster, buyers) = (&scene.cluster, Buyers::new(scene.seed));
+    let edge = cluster.edges.first().context("an edge")?;
+    let mut outcomes = tally.outcomes.clone();
+    for number in &tally.unknown {
+        let granted = match again::outcome(edge, sale, buyers, *number).await? {
+            Some(LastReply::Granted) => true,
+            Some(LastReply::Refused) => false,
+            other => bail!("{}, asked again: {other:?}", buyers.key(*number)),
         };
-        send(&load).await
+        if let Some(outcome) = outcomes.get_mut(*number as usize).filter(|_| granted) {
+            *outcome = OrderOutcome::Granted;
+        }
     }
-
-    /// A sentence for each way in which the ledger differs from what buyers heard. Who heard
-    /// nothing asks again.
-    async fn judge(&self, sale: &str, tally: &BenchTally) -> Result<Vec<String>> {
-        let buyers = Buyers::new(self.seed);
-        let mut outcomes = tally.outcomes.clone();
-        for number in &tally.unknown {
-            let granted = self.ask_again(sale, *number).await?;
-            if let Some(outcome) = outcomes.get_mut(*number as usize).filter(|_| granted) {
-                *outcome = OrderOutcome::Granted;
-            }
-        }
-        let (audit, orders) = (self.cluster.audit(sale).await?, self.cluster.orders(sale).await?);
-        let differences = verdict::compare(&outcomes, buyers, &orders);
-        let granted = outcomes.iter().filter(|outcome| **outcome == OrderOutcome::Granted);
-        let granted = granted.count() as u64;
-        let mut broken = Vec::new();
-        let (missing, unheard) = (differences.missing.count(), differences.unheard.count());
-        if missing + unheard > 0 {
-            broken.push(format!(
-                "{sale}: {missing} have a yes and no order, {unheard} orders and no yes"
-            ));
-        }
-        if !audit.ok || audit.confirmed != granted {
-            broken.push(format!("{sale}: {granted} have a yes, the audit says {audit:?}"));
-        }
-        Ok(broken)
+    let (audit, orders) = (cluster.audit(sale).await?, cluster.orders(sale).await?);
+    let differences = verdict::compare(&outcomes, buyers, &orders);
+    let granted = outcomes.iter().filter(|outcome| **outcome == OrderOutcome::Granted);
+    let granted = granted.count() as u64;
+    let mut broken = Vec::new();
+    let (missing, unheard) = (differences.missing.count(), differences.unheard.count());
+    if missing + unheard > 0 {
+        broken.push(format!(
+            "{sale}: {missing} have a yes and no order, {unheard} orders and no yes"
+        ));
     }
-
-    async fn ask_again(&self, sale: &str, number: u32) -> Result<bool> {
-        let buyers = Buyers::new(self.seed);
-        let orders = CrowdOrders::new(buyers, sale)?;
-        let mut client = HttpClient::new(self.cluster.edges.first().context("an edge")?)?;
-        for _ in 0..TIMES_ASKED {
-            let answer = client.send(orders.request(number, true)).await;
-            match observed(&answer, || buyers.key(number)) {
-                LastReply::Granted => return Ok(true),
-                LastReply::Refused => return Ok(false),
-                LastReply::Later { wait_ms, .. } => {
-                    sleep(Duration::from_millis(wait_ms.into())).await
-                }
-                LastReply::Lost(_) => sleep(LOOK).await,
-                LastReply::Wrong(what) => bail!("asked again: {what}"),
-            }
-        }
-        bail!("the outcome of {} stays unknown", buyers.key(number))
+    if !audit.ok || audit.confirmed != granted {
+        broken.push(format!("{sale}: {granted} have a yes, the audit says {audit:?}"));
     }
+    Ok(broken)
 }

@@ -35,18 +35,12 @@ const FOREIGN: [(&str, &[&str]); 3] = [
 ];
 
 /// Circles that stay for now: crate, module whose parts they are between, the parts, the reason.
-const CIRCLES: [(&str, &str, &[&str], &str); 5] = [
+const CIRCLES: [(&str, &str, &[&str], &str); 4] = [
     (
         "tests",
         "bench",
         &["chart", "page", "report"],
         "charts draw a report, and the page of a report shows charts",
-    ),
-    (
-        "tests",
-        "drill",
-        &["scene", "script"],
-        "a scene runs its script, which records into the scene",
     ),
     (
         "tests",
