@@ -1,9 +1,9 @@
 //! `make drill`: see [`lastseat_tests::drill`].
 
 use anyhow::Result;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use lastseat_tests::drill::{CheckOutcome, FaultTestOptions, FaultTestReport, Name, page, run};
+use lastseat_tests::drill::{CheckOutcome, DRILLS, FaultTestOptions, FaultTestReport, page, run};
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
 use std::process::ExitCode;
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 fn main() -> ExitCode {
     let options = FaultTestOptions::parse();
     if options.list {
-        for name in Name::value_variants() {
-            println!("{:14}  {}", name.word(), name.sentence());
+        for drill in &DRILLS {
+            println!("{:14}  {}: {}", drill.name, drill.done, drill.holds);
         }
         return ExitCode::SUCCESS;
     }
@@ -46,8 +46,8 @@ fn drill(options: &FaultTestOptions) -> Result<FaultTestReport> {
 
 async fn all(options: &FaultTestOptions) -> Result<FaultTestReport> {
     let mut report = FaultTestReport::begin(options.long);
-    let names = options.names();
-    let total = names.len() as u64 * u64::from(options.rounds);
+    let drills = options.drills();
+    let total = drills.len() as u64 * u64::from(options.rounds);
     let bar = ProgressBar::new(total);
     let style = ProgressStyle::with_template("{elapsed_precise} [{bar:20}] {pos} of {len}, {msg}");
     if let Ok(style) = style {
@@ -56,18 +56,18 @@ async fn all(options: &FaultTestOptions) -> Result<FaultTestReport> {
     bar.enable_steady_tick(Duration::from_secs(1));
     let mut seed = options.seed();
     for round in 1..=options.rounds {
-        for name in &names {
-            bar.set_message(format!("round {round}: {}", name.word()));
+        for drill in &drills {
+            bar.set_message(format!("round {round}: {}", drill.name));
             if bar.is_hidden() {
-                eprintln!("drill: round {round}: {}", name.word());
+                eprintln!("drill: round {round}: {}", drill.name);
             }
             let begun = Instant::now();
             // The others still have something to show.
-            let outcome = run(*name, options, seed).await.unwrap_or_else(|error| {
-                CheckOutcome::not_run(*name, options.edge, seed, begun.elapsed(), &error)
+            let outcome = run(drill, options, seed).await.unwrap_or_else(|error| {
+                CheckOutcome::not_run(drill, options.edge, seed, begun.elapsed(), &error)
             });
             for violation in &outcome.violations {
-                bar.suspend(|| eprintln!("drill: {}: {violation}", name.word()));
+                bar.suspend(|| eprintln!("drill: {}: {violation}", drill.name));
             }
             report.drills.push(outcome);
             seed = seed.wrapping_add(1);

@@ -1,7 +1,7 @@
 //! Connections that do nothing, and connections that come and go: buyers notice neither.
 
-use super::scene::{EDGES, Load, SALE, Scene};
-use super::script::{Script, ms};
+use super::scene::{Scene, address};
+use super::script::{HEAVIEST, ms};
 use crate::harness::http::HttpClient;
 use crate::harness::processes::held;
 use crate::rush::report::thousands;
@@ -22,118 +22,91 @@ const OTHER_FILES: u64 = 500;
 /// Normal is three times what it was before, or quick.
 const NORMAL_TIMES: u32 = 3;
 const QUICK: Duration = Duration::from_millis(100);
-/// One of a hundred tickets may take so long beside those that come and go, on a busy machine.
-const BESIDE: Duration = Duration::from_secs(1);
 /// Connections that come and go.
 const COME_AND_GO: usize = 500;
 /// Descriptors may be open a little longer than connections, and edges keep some to nodes.
 const MORE_FILES: u64 = 64;
-/// The node with the largest share.
-const NODE: u16 = 4;
 
 pub(super) async fn idle(scene: &mut Scene) -> Result<()> {
     let count: usize = if scene.long { 10_000 } else { 2_000 };
-    let hold = Duration::from_secs(if scene.long { 6 } else { 1 });
     allow_files(count as u64 + OTHER_FILES)?;
-    let cluster = scene.cluster(&["--insecure-direct"])?;
-    cluster.create_sale(TIMED, 1_000_000).await?;
-    let load =
-        Load::lasting(2 * hold.as_secs() as u32 + if scene.long { 10 } else { 6 }, scene.rate);
-    scene
-        .under_load(&cluster, load, async |script: &Script| {
-            script.sold(0.02).await;
-            let (node, edge) = (script.node(NODE)?, script.edge(1)?);
-            let mut first = 0;
-            let edges = (1..=EDGES).map(|number| script.edge(number));
-            let edges: Vec<_> = edges.collect::<Result<_>>()?;
-            let doors = edges.iter().map(|edge| edge.url.clone()).collect();
-            for (name, urls, url, pid) in [
-                ("node 4", vec![node.url.clone()], &node.url, node.pid),
-                ("the edges", doors, &edge.url, edge.pid),
-            ] {
-                let before = timed(url, &mut first).await?;
-                let held_before = held(pid);
-                let idle = open(&urls, count).await?;
-                script.act(format!("{} idle connections at {name}", thousands(count as u64)));
-                sleep(hold).await;
-                let while_idle = timed(url, &mut first).await?;
-                let (with, here) = (held(pid), (count / urls.len()) as u64);
-                script.demand(with.files >= here, || {
-                    format!("at {name} {} files are open and not {here} connections", with.files)
-                });
-                drop(idle);
-                script.measure(
-                    &format!("a ticket at {name} before, and while they idle (p99)"),
-                    format!("{}, {}", ms(before), ms(while_idle)),
-                );
-                let each = with.memory.saturating_sub(held_before.memory) / here / 1_024;
-                script.measure(&format!("memory of {name} for each"), format!("{each} KiB"));
-                let bound = (NORMAL_TIMES * before).max(QUICK);
-                script.demand(while_idle <= bound, || {
-                    format!(
-                        "beside idle connections a ticket at {name} took {while_idle:?}, not \
-                        {bound:?}"
-                    )
-                });
-                closed(script, name, pid, held_before.files).await;
-            }
-            let same = script.node(NODE)?.pid == node.pid && script.edge(1)?.pid == edge.pid;
-            script.demand(same, || "a node or an edge had to be started again".to_owned());
-            Ok(())
-        })
-        .await?;
-    let audit = cluster.audit(TIMED).await?;
-    let mut record = scene.record.borrow_mut();
-    record.demand(audit.ok && audit.confirmed == u64::from(4 * TIMED_ORDERS), || {
+    scene.cluster.create_sale(TIMED, 1_000_000).await?;
+    let (node, edge) = (scene.node(HEAVIEST)?, scene.edge(1)?);
+    let mut first = 0;
+    let nodes = std::slice::from_ref(&node.url);
+    idle_at(scene, "node 4", nodes, node.pid, count, &mut first).await?;
+    idle_at(scene, "the edges", &scene.cluster.edges, edge.pid, count, &mut first).await?;
+    let same = scene.node(HEAVIEST)?.pid == node.pid && scene.edge(1)?.pid == edge.pid;
+    scene.demand(same, || "a node or an edge had to be started again".to_owned());
+    scene.over().await?;
+    let audit = scene.cluster.audit(TIMED).await?;
+    scene.demand(audit.ok && audit.confirmed == u64::from(first), || {
         format!("the audit of the timed orders says {audit:?}")
     });
-    drop(record);
-    cluster.stop()
+    Ok(())
 }
 
-pub(super) async fn come_and_go(scene: &mut Scene) -> Result<()> {
-    let time = Duration::from_secs(if scene.long { 10 } else { 3 });
-    allow_files(COME_AND_GO as u64 + OTHER_FILES)?;
-    let cluster = scene.cluster(&[])?;
-    let load = Load::lasting(time.as_secs() as u32 + 4, scene.rate);
-    let outcomes = scene
-        .under_load(&cluster, load, async |script: &Script| {
-            script.sold(0.1).await;
-            let (node, edge) = (script.node(NODE)?, script.edge(1)?);
-            let before = [held(node.pid).files, held(edge.pid).files];
-            script.act(format!("{COME_AND_GO} connections open and close"));
-            let until = Instant::now() + time;
-            let mut coming = JoinSet::new();
-            for number in 0..COME_AND_GO {
-                let url = if number % 2 == 0 { &node.url } else { &edge.url };
-                let address = address(url)?;
-                let path = if number % 2 == 0 { "/livez" } else { "/nothing" };
-                coming.spawn(again_and_again(address, path, number, until));
-            }
-            let (mut came, mut failed) = (0, 0);
-            while let Some(one) = coming.join_next().await {
-                let (good, bad) = one.context("a visitor")?;
-                (came, failed) = (came + good, failed + bad);
-            }
-            script.act("they are gone");
-            script.measure("connections that came and went", thousands(came));
-            script.measure("of them without an answer that was waited for", failed);
-            script.demand(failed * 100 <= came, || {
-                format!("{failed} of {came} connections got no answer")
-            });
-            closed(script, "node 4", node.pid, before[0]).await;
-            closed(script, "edge 1", edge.pid, before[1]).await;
-            Ok(())
-        })
-        .await?;
-    let p99 = Duration::from_micros(outcomes.tally.granted_us.value_at_quantile(0.99));
-    let mut record = scene.record.borrow_mut();
-    let bound = BESIDE;
-    record.demand(p99 <= bound, || {
-        format!("one ticket of a hundred took longer than {p99:?} beside them, not {bound:?}")
+/// Idle connections spread over `urls`, of which process `pid` serves the first one.
+async fn idle_at(
+    scene: &Scene,
+    name: &str,
+    urls: &[String],
+    pid: u32,
+    count: usize,
+    first: &mut u32,
+) -> Result<()> {
+    let before = timed(&urls[0], first).await?;
+    let held_before = held(pid);
+    let mut idle = Vec::with_capacity(count);
+    for url in urls.iter().cycle().take(count) {
+        idle.push(TcpStream::connect(address(url)?).await?);
+    }
+    scene.act(format!("{} idle connections at {name}", thousands(count as u64)));
+    sleep(scene.time / 2).await;
+    let while_idle = timed(&urls[0], first).await?;
+    let (with, here) = (held(pid), (count / urls.len()) as u64);
+    scene.demand(with.files >= here, || {
+        format!("at {name} {} files are open and not {here} connections", with.files)
     });
-    drop(record);
-    cluster.stop()
+    drop(idle);
+    scene.measure(
+        &format!("a ticket at {name} before, and while they idle (p99)"),
+        format!("{}, {}", ms(before), ms(while_idle)),
+    );
+    let each = with.memory.saturating_sub(held_before.memory) / here / 1_024;
+    scene.measure(&format!("memory of {name} for each"), format!("{each} KiB"));
+    let bound = (NORMAL_TIMES * before).max(QUICK);
+    scene.demand(while_idle <= bound, || {
+        format!("beside idle connections a ticket at {name} took {while_idle:?}, not {bound:?}")
+    });
+    closed(scene, name, pid, held_before.files).await;
+    Ok(())
+}
+
+pub(super) async fn come_and_go(scene: &Scene) -> Result<()> {
+    allow_files(COME_AND_GO as u64 + OTHER_FILES)?;
+    let (node, edge) = (scene.node(HEAVIEST)?, scene.edge(1)?);
+    let before = [held(node.pid).files, held(edge.pid).files];
+    scene.act(format!("{COME_AND_GO} connections open and close"));
+    let until = Instant::now() + scene.time;
+    let mut coming = JoinSet::new();
+    for number in 0..COME_AND_GO {
+        let (url, path) =
+            if number % 2 == 0 { (&node.url, "/livez") } else { (&edge.url, "/nothing") };
+        coming.spawn(again_and_again(address(url)?, path, number, until));
+    }
+    let (mut came, mut failed) = (0, 0);
+    while let Some(one) = coming.join_next().await {
+        let (good, bad) = one.context("a visitor")?;
+        (came, failed) = (came + good, failed + bad);
+    }
+    scene.act("they are gone");
+    scene.measure("connections that came and went", thousands(came));
+    scene.measure("of them without an answer that was waited for", failed);
+    scene.demand(failed * 100 <= came, || format!("{failed} of {came} connections got no answer"));
+    closed(scene, "node 4", node.pid, before[0]).await;
+    closed(scene, "edge 1", edge.pid, before[1]).await;
+    Ok(())
 }
 
 /// Opens, asks or not, closes or resets, and so on. How many were answered as they should, and how
@@ -170,14 +143,14 @@ async fn again_and_again(
 }
 
 /// Demands that a process soon has about as many files open as before.
-async fn closed(script: &Script, name: &str, pid: u32, before: u64) {
+async fn closed(scene: &Scene, name: &str, pid: u32, before: u64) {
     let begun = Instant::now();
     while held(pid).files > before + MORE_FILES && begun.elapsed() < Duration::from_secs(5) {
         sleep(Duration::from_millis(50)).await;
     }
     let after = held(pid).files;
-    script.measure(&format!("files of {name} before and after"), format!("{before}, {after}"));
-    script.demand(after <= before + MORE_FILES, || {
+    scene.measure(&format!("files of {name} before and after"), format!("{before}, {after}"));
+    scene.demand(after <= before + MORE_FILES, || {
         format!("{name} had {before} files open before and has {after} after")
     });
 }
@@ -198,20 +171,6 @@ fn allow_files(wanted: u64) -> Result<()> {
     setrlimit(Resource::Nofile, more).context("the limit of open files")
 }
 
-fn address(url: &str) -> Result<SocketAddr> {
-    let address = url.strip_prefix("http://").context("an address")?;
-    Ok(address.parse()?)
-}
-
-/// So many connections, spread over `urls`.
-async fn open(urls: &[String], count: usize) -> Result<Vec<TcpStream>> {
-    let mut open = Vec::with_capacity(count);
-    for url in urls.iter().cycle().take(count) {
-        open.push(TcpStream::connect(address(url)?).await?);
-    }
-    Ok(open)
-}
-
 /// Orders one ticket after the other at `url`; what 99 of 100 took at most. Numbers begin with
 /// `first`.
 async fn timed(url: &str, first: &mut u32) -> Result<Duration> {
@@ -228,7 +187,7 @@ async fn timed(url: &str, first: &mut u32) -> Result<Duration> {
             sleep(Duration::from_millis(20)).await;
             answer = client.order(TIMED, Some(&key), &body).await?;
         }
-        ensure!(answer.status.is_success(), "{SALE}: {}", answer.text());
+        ensure!(answer.status.is_success(), "{TIMED}: {}", answer.text());
         times.push(asked.elapsed());
     }
     times.sort_unstable();

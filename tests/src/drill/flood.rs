@@ -4,7 +4,7 @@
 use super::memory::Memory;
 use super::scene::{Record, Scene};
 use super::script::ms;
-use crate::harness::{Cluster, Edge, Setup};
+use crate::harness::Cluster;
 use crate::load::{
     Buyers, CrowdLoad, CrowdOutcomes, LastReply, LoadConnection, LoadRequest, LoadTally, LoadTimes,
     OrderOutcome, Pace, send, verdict,
@@ -39,17 +39,16 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long the outcome of an order may stay unknown after the flood.
 const TIMES_ASKED: u32 = 100;
 
-pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
-    let cluster = Cluster::start(&Setup::with_edge(Edge::Workerd))?;
-    let (short, long) = (Duration::from_secs(2), scene.long);
-    let hall = Hall { cluster: &cluster, seed: scene.seed };
-    let closed = Pace::AsFastAsItGoes(if long { 2 * short } else { short });
+pub(super) async fn three_times(scene: &Scene) -> Result<()> {
+    let (cluster, short) = (&scene.cluster, Duration::from_secs(2));
+    let hall = Hall { cluster, seed: scene.seed };
+    let closed = Pace::AsFastAsItGoes(if scene.long { 2 * short } else { short });
     let sustained = hall.sell("sustained", SUSTAINED_BY, closed, None).await?;
     let rate = sustained.granted_rate();
     let normal_pace = Pace::Rate((rate * NORMAL) as u32, short);
     let normal = hall.sell("normal", SUSTAINED_BY, normal_pace, None).await?;
 
-    let time = Duration::from_secs(if long { 60 } else { 5 });
+    let time = scene.time;
     let offered = (rate * TIMES) as u32;
     let roster = ClusterState::read(cluster.data_dir())?.context("cluster.json")?;
     let mut memory = Memory::of(&roster);
@@ -67,21 +66,21 @@ pub(super) async fn three_times(scene: &mut Scene) -> Result<()> {
     let after_pace = Pace::Rate((rate * NORMAL) as u32, 2 * RECOVERED);
     let after = hall.sell("after", SUSTAINED_BY, after_pace, None).await?;
 
-    scene.record.borrow_mut().actions.push(format!(
+    scene.record().actions.push(format!(
         "{} orders a second for {time:?}, {TIMES} times the {} that a closed loop of \
          {SUSTAINED_BY} connections sells",
         thousands(offered.into()),
         thousands(rate as u64)
     ));
-    judge(&mut scene.record.borrow_mut(), [&sustained, &normal, &flood, &after], time);
-    memory.judge(&mut scene.record.borrow_mut(), flood.tally.granted);
+    judge(&mut scene.record(), [&sustained, &normal, &flood, &after], time);
+    memory.judge(&mut scene.record(), flood.tally.granted);
     let sales =
         [("sustained", &sustained), ("normal", &normal), ("flood", &flood), ("after", &after)];
     for (sale, tally) in sales {
         let broken = hall.judge(sale, &tally.tally).await?;
-        scene.record.borrow_mut().violations.extend(broken);
+        scene.record().violations.extend(broken);
     }
-    cluster.stop()
+    Ok(())
 }
 
 /// Holds a flood that lasted for `time` against what came before and after it.
@@ -106,7 +105,8 @@ fn judge(
 fn answers(record: &mut Record, flood: &LoadTally, time: Duration) {
     let offered = flood.outcomes.len() as u64;
     let others = flood.other_retries - flood.not_sent;
-    record.came(offered, flood.granted, others, flood.latency_us.max());
+    let slowest = Duration::from_micros(flood.latency_us.max());
+    record.came(offered, flood.granted, others, slowest);
     record.measure("granted a second", format!("{:.0}", flood.granted as f64 / time.as_secs_f64()));
     record.measure("told busy", thousands(flood.busy_retries));
     record.measure("found no connection free", thousands(flood.unsent));

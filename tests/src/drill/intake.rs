@@ -1,6 +1,6 @@
 //! What a node's accept loop is for: nobody can hold it up, and nobody is cut off who may stay.
 
-use super::scene::Scene;
+use super::scene::{Scene, address};
 use crate::harness::{HttpClient, http};
 use anyhow::{Context, Result};
 use hyper::Method;
@@ -13,42 +13,37 @@ use tokio::time::{sleep, timeout};
 
 /// Connections that each node of this drill takes.
 const CONNECTIONS: usize = 16;
+pub(super) const ENVIRONMENT: [(&str, &str); 1] = [("LASTSEAT_CONNECTIONS", "16")];
 /// A head that was begun has to be whole after 5 s.
 const HEAD: Duration = Duration::from_secs(5);
 /// A busy machine may notice that late.
 const LATE: Duration = Duration::from_secs(5);
 
-pub(super) async fn guards(scene: &mut Scene) -> Result<()> {
-    let most = CONNECTIONS.to_string();
-    let cluster = scene.cluster_with(&["--insecure-direct"], &[("LASTSEAT_CONNECTIONS", &most)])?;
-    let url = cluster.nodes[0].url.clone();
-    let idle = Duration::from_secs(if scene.long { 65 } else { 8 });
+pub(super) async fn guards(scene: &Scene) -> Result<()> {
+    let url = scene.cluster.nodes[0].url.clone();
     // Side by side: each waits for time to pass.
-    let (slow, kept) = tokio::join!(slow_head(&url), keeps_alive(&url, idle));
-    let (slow, kept) = (slow?, kept?);
-    let body = large_body(&url).await?;
-    let turned_away = one_too_many(&url).await?;
-
-    let mut record = scene.record.borrow_mut();
-    record.measure("a head that stays unfinished is cut after", format!("{slow:.1?}"));
-    record.demand(slow >= HEAD - Duration::from_millis(100) && slow <= HEAD + LATE, || {
+    let (slow, kept) = tokio::join!(slow_head(&url), keeps_alive(&url, scene.time));
+    let (slow, kept, idle) = (slow?, kept?, scene.time);
+    scene.measure("a head that stays unfinished is cut after", format!("{slow:.1?}"));
+    scene.demand(slow >= HEAD - Duration::from_millis(100) && slow <= HEAD + LATE, || {
         format!("a connection with half a head was closed after {slow:?}, not 5 s")
     });
-    record.measure("an idle connection answers after", format!("{idle:.0?}"));
-    record.demand(kept, || format!("a connection that idled for {idle:?} was closed"));
-    record.measure("a body of one byte too many", format!("{body}"));
-    record.demand(body == 413, || format!("a large body was answered {body}, not 413"));
-    record.measure("connection above the limit", &turned_away);
-    record.demand(turned_away.starts_with("503 "), || {
+    scene.measure("an idle connection answers after", format!("{idle:.0?}"));
+    scene.demand(kept, || format!("a connection that idled for {idle:?} was closed"));
+    let body = large_body(&url).await?;
+    scene.measure("a body of one byte too many", body);
+    scene.demand(body == 413, || format!("a large body was answered {body}, not 413"));
+    let turned_away = one_too_many(&url).await?;
+    scene.measure("connection above the limit", &turned_away);
+    scene.demand(turned_away.starts_with("503 "), || {
         format!("a connection above the limit heard {turned_away}")
     });
-    drop(record);
-    cluster.stop()
+    Ok(())
 }
 
 /// Sends half a head, a byte a second; how long the node puts up with it.
 async fn slow_head(url: &str) -> Result<Duration> {
-    let mut stream = connect(url).await?;
+    let mut stream = TcpStream::connect(address(url)?).await?;
     let begun = Instant::now();
     stream.write_all(b"GET /livez HTTP/1.1\r\nhost: ").await?;
     while begun.elapsed() < HEAD + 2 * LATE {
@@ -83,7 +78,7 @@ async fn large_body(url: &str) -> Result<u16> {
 async fn one_too_many(url: &str) -> Result<String> {
     let mut held = Vec::new();
     for _ in 0..4 * CONNECTIONS {
-        let mut stream = connect(url).await?;
+        let mut stream = TcpStream::connect(address(url)?).await?;
         // The whole request at once, as clients send it: the answer must survive that nobody reads
         // it.
         let ask = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -105,9 +100,4 @@ async fn one_too_many(url: &str) -> Result<String> {
         ));
     }
     Ok(format!("nothing: all {} were taken", held.len()))
-}
-
-async fn connect(url: &str) -> Result<TcpStream> {
-    let authority = url.trim_start_matches("http://");
-    Ok(TcpStream::connect(authority).await?)
 }

@@ -1,8 +1,7 @@
 //! The ledger goes away and comes back: honest faults, no false "sold out", no restart.
 
-use super::scene::{Faults, Load, Scene};
-use super::script::{Script, ms, signal};
-use crate::harness::Cluster;
+use super::scene::Scene;
+use super::script::{ask, ms, signal};
 use anyhow::{Result, bail};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
@@ -11,109 +10,69 @@ use tokio::time::sleep;
 /// A node that has its ledger back says so within this time.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
-/// A beat comes once a second and waits for its reply for a second.
+/// A heartbeat comes once a second and waits for its reply for a second.
 const UNREADY_WITHIN: Duration = Duration::from_secs(2);
 
-pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
-    let away = Duration::from_secs(if scene.long { 10 } else { 4 });
-    outage(scene, away, async |script: &Script| {
-        let pid = script.redis()?;
-        script.act("SIGSTOP of Redis");
-        signal(pid, Signal::STOP)?;
-        sleep(away).await;
-        unready(script).await?;
-        script.act("SIGCONT of Redis");
-        signal(pid, Signal::CONT)
-    })
-    .await
+pub(super) async fn frozen(scene: &Scene) -> Result<()> {
+    let pid = scene.redis()?;
+    scene.act("SIGSTOP of Redis");
+    signal(pid, Signal::STOP)?;
+    sleep(scene.time).await;
+    unready(scene).await?;
+    scene.act("SIGCONT of Redis");
+    signal(pid, Signal::CONT)
 }
 
-pub(super) async fn killed(scene: &mut Scene) -> Result<()> {
-    outage(scene, Duration::from_secs(2), async |script: &Script| {
-        let pid = script.redis()?;
-        script.act("kill -9 of Redis");
-        signal(pid, Signal::KILL)?;
-        script.replaced(pid, || script.redis()).await?;
-        script.act("Redis runs again");
-        Ok(())
-    })
-    .await
-}
-
-pub(super) async fn outage(
-    scene: &mut Scene,
-    away: Duration,
-    fault: impl AsyncFnOnce(&Script) -> Result<()>,
-) -> Result<()> {
-    let cluster = scene.cluster(&[])?;
-    outage_of(scene, &cluster, away, fault).await?;
-    cluster.stop()
-}
-
-/// The ledger is away for about so long, as `fault` makes it: nobody hears "sold out", and when it
-/// is back everything goes on without a restart.
-pub(super) async fn outage_of(
-    scene: &mut Scene,
-    cluster: &Cluster,
-    away: Duration,
-    fault: impl AsyncFnOnce(&Script) -> Result<()>,
-) -> Result<()> {
-    let more = if scene.long { 8 } else { 4 };
-    let load = Load {
-        faults: Faults::LedgerAway,
-        ..Load::lasting(away.as_secs() as u32 + more, scene.rate)
-    };
-    scene
-        .under_load(cluster, load, async |script: &Script| {
-            script.sold(0.2).await;
-            let nodes = pids(script)?;
-            fault(script).await?;
-            let since = Instant::now();
-            let refused = script.stage.refused();
-            script.demand(refused == 0, || {
-                format!("{refused} buyers heard \"sold out\" while tickets were free")
-            });
-            let sold = script.stage.granted();
-            script.stage.sold(sold + 1).await;
-            script.measure("sells again after", ms(since.elapsed()));
-            ready(script, since).await?;
-            script.demand(pids(script)? == nodes, || "a node had to be started again".to_owned());
-            Ok(())
-        })
-        .await
-        .map(drop)
-}
-
-fn pids(script: &Script) -> Result<Vec<u32>> {
-    (1..=4).map(|id| Ok(script.node(id)?.pid)).collect()
-}
-
-/// Each node says that it is not ready, and why, as soon as its next beat has failed.
-pub(super) async fn unready(script: &Script) -> Result<()> {
-    let begun = Instant::now();
-    for node in &script.system.nodes {
-        let (mut status, mut text) = script.ask(&node.url, "/readyz").await?;
-        while status == 200 && begun.elapsed() < UNREADY_WITHIN {
-            sleep(Duration::from_millis(50)).await;
-            (status, text) = script.ask(&node.url, "/readyz").await?;
-        }
-        let named = text.contains("ledger") || text.contains("Redis");
-        script.demand(status == 503 && named, || {
-            format!("node {} says {status} {text} while the ledger is away", node.id)
-        });
-    }
+pub(super) async fn killed(scene: &Scene) -> Result<()> {
+    let pid = scene.redis()?;
+    scene.act("kill -9 of Redis");
+    signal(pid, Signal::KILL)?;
+    scene.replaced(pid, || scene.redis()).await?;
+    scene.act("Redis runs again");
     Ok(())
 }
 
-async fn ready(script: &Script, since: Instant) -> Result<()> {
-    for node in &script.system.nodes {
-        while script.ask(&node.url, "/readyz").await?.0 != 200 {
+/// The ledger is back, whatever kept it away: nobody was told "sold out", and everything goes on
+/// without a restart of the processes that the nodes were before.
+pub(super) async fn back(scene: &Scene, nodes: Vec<u32>) -> Result<()> {
+    let since = Instant::now();
+    let refused = scene.crowd.refused();
+    scene.demand(refused == 0, || {
+        format!("{refused} buyers heard \"sold out\" while tickets were free")
+    });
+    scene.crowd.sold(scene.crowd.granted() + 1).await;
+    scene.measure("sells again after", ms(since.elapsed()));
+    for node in &scene.cluster.nodes {
+        while ask(&node.url, "/readyz").await?.0 != 200 {
             if since.elapsed() > READY_WITHIN {
                 bail!("node {} is not ready after {READY_WITHIN:?}", node.id);
             }
             sleep(Duration::from_millis(50)).await;
         }
     }
-    script.measure("all nodes ready again after", ms(since.elapsed()));
+    scene.measure("all nodes ready again after", ms(since.elapsed()));
+    scene.demand(pids(scene)? == nodes, || "a node had to be started again".to_owned());
+    Ok(())
+}
+
+/// The processes of the nodes.
+pub(super) fn pids(scene: &Scene) -> Result<Vec<u32>> {
+    (1..=4).map(|id| Ok(scene.node(id)?.pid)).collect()
+}
+
+/// Each node says that it is not ready, and why, as soon as its next heartbeat has failed.
+pub(super) async fn unready(scene: &Scene) -> Result<()> {
+    let begun = Instant::now();
+    for node in &scene.cluster.nodes {
+        let (mut status, mut text) = ask(&node.url, "/readyz").await?;
+        while status == 200 && begun.elapsed() < UNREADY_WITHIN {
+            sleep(Duration::from_millis(50)).await;
+            (status, text) = ask(&node.url, "/readyz").await?;
+        }
+        let named = text.contains("ledger") || text.contains("Redis");
+        scene.demand(status == 503 && named, || {
+            format!("node {} says {status} {text} while the ledger is away", node.id)
+        });
+    }
     Ok(())
 }

@@ -16,10 +16,10 @@ const ORDER_BYTES: u64 = 700;
 pub(super) struct Memory(Vec<(String, u32, u64, u64)>);
 
 impl Memory {
-    pub(super) fn of(roster: &ClusterState) -> Self {
-        let nodes = roster.nodes.iter().map(|node| (format!("node {}", node.id), node.pid));
-        let edges = roster.edges.iter().map(|edge| (format!("edge {}", edge.number), edge.pid));
-        let redis = roster.redis.pid.map(|pid| ("Redis".to_owned(), pid));
+    pub(super) fn of(state: &ClusterState) -> Self {
+        let nodes = state.nodes.iter().map(|node| (format!("node {}", node.id), node.pid));
+        let edges = state.edges.iter().map(|edge| (format!("edge {}", edge.number), edge.pid));
+        let redis = state.redis.pid.map(|pid| ("Redis".to_owned(), pid));
         let all = nodes.chain(edges).chain(redis);
         Self(all.map(|(name, pid)| (name, pid, held(pid).memory, 0)).collect())
     }

@@ -2,9 +2,8 @@
 //! with the list of promises that were broken. Real processes, real signals, every answer compared
 //! with the ledger.
 //!
-//! A drill is a sentence, a load, and a script of what is done to the system meanwhile (`script.rs`
-//! has what scripts can do). Limits on time are those that users are promised, not what this
-//! machine happens to reach.
+//! `table.rs` has a row for each drill: the system, the crowd, the fault, what must hold. Limits on
+//! time are those that users are promised, not what this machine happens to reach.
 
 mod again;
 mod connections;
@@ -23,65 +22,69 @@ mod overload;
 pub mod page;
 pub mod report;
 mod restock;
-mod rig;
 mod scene;
 mod script;
 mod slow_clients;
 mod spread;
+pub mod table;
 mod workers;
 mod zones;
 
-pub use options::{FaultTestOptions, Name};
+pub use options::FaultTestOptions;
 pub use report::{CheckOutcome, FaultTestReport};
+pub use table::{DRILLS, Drill};
 
 use anyhow::Result;
-use scene::Scene;
-use std::time::Instant;
+use scene::{Form, Scene};
+use std::time::{Duration, Instant};
+use table::Expect;
 
 /// Runs one drill once, on a system of its own.
 ///
 /// # Errors
 /// It could not be run to its end. A broken promise is no error: see [`CheckOutcome::violations`].
-pub async fn run(name: Name, options: &FaultTestOptions, seed: u64) -> Result<CheckOutcome> {
+pub async fn run(drill: &Drill, options: &FaultTestOptions, seed: u64) -> Result<CheckOutcome> {
     let begun = Instant::now();
-    let mut scene = Scene::new(name, options, seed);
-    match name {
-        Name::Spread => spread::one_two_three_four(&mut scene).await,
-        Name::NodeKilled => nodes::killed(&mut scene).await,
-        Name::NodeFrozen => nodes::frozen(&mut scene).await,
-        Name::NodeRestarted => nodes::restarted(&mut scene).await,
-        Name::EdgeKilled => edges::killed(&mut scene).await,
-        Name::EdgeFrozen => edges::frozen(&mut scene).await,
-        Name::EdgeRestarted => edges::restarted(&mut scene).await,
-        Name::WorkerKilled => workers::killed(&mut scene).await,
-        Name::Restock => restock::sold_again(&mut scene).await,
-        Name::ZoneFrozen => zones::frozen(&mut scene).await,
-        Name::ZoneKilled => zones::killed(&mut scene).await,
-        Name::Overload => overload::spills(&mut scene).await,
-        Name::LedgerFrozen => ledger::frozen(&mut scene).await,
-        Name::LedgerKilled => ledger::killed(&mut scene).await,
-        Name::Intake => intake::guards(&mut scene).await,
-        Name::ReplyLost => ledger_link::replies_lost(&mut scene).await,
-        Name::LedgerSlow => ledger_link::slow(&mut scene).await,
-        Name::LedgerLate => ledger_link::late(&mut scene).await,
-        Name::LedgerCut => ledger_link::cut(&mut scene).await,
-        Name::LedgerHalfOpen => ledger_link::half_open(&mut scene).await,
-        Name::LedgerPaused => ledger_state::paused(&mut scene).await,
-        Name::LedgerKicks => ledger_state::connections_killed(&mut scene).await,
-        Name::LedgerLoading => ledger_state::loading(&mut scene).await,
-        Name::LedgerFull => ledger_state::out_of_memory(&mut scene).await,
-        Name::LedgerReadOnly => ledger_state::read_only(&mut scene).await,
-        Name::DiskFull => ledger_state::disk_full(&mut scene).await,
-        Name::TailCut => ledger_state::tail_cut(&mut scene).await,
-        Name::AnswerLost => node_link::answers_lost(&mut scene).await,
-        Name::NodeSlow => node_link::slow(&mut scene).await,
-        Name::NodeCut => node_link::cut(&mut scene).await,
-        Name::NodeHalfOpen => node_link::half_open(&mut scene).await,
-        Name::Descriptors => descriptors::exhausted(&mut scene).await,
-        Name::SlowClients => slow_clients::hold_nobody_up(&mut scene).await,
-        Name::Flood => flood::three_times(&mut scene).await,
-        Name::Idle => connections::idle(&mut scene).await,
-        Name::ComeAndGo => connections::come_and_go(&mut scene).await,
-    }?;
-    Ok(scene.outcome(begun.elapsed()))
+    let FaultTestOptions { edge, rate, long, .. } = *options;
+    let form = Form { edge, rate, long, seed };
+    let mut scene = Scene::set(drill.stage, drill.time_s, drill.load, form).await?;
+    let crowd = scene.comes().await?;
+    tokio::try_join!(crowd, play(drill, &mut scene))?;
+    let record = scene.stop()?;
+    Ok(CheckOutcome::of(drill, edge, seed, begun.elapsed(), record))
+}
+
+async fn play(drill: &Drill, scene: &mut Scene) -> Result<()> {
+    if let Some(part) = drill.after {
+        scene.sold(part).await;
+    }
+    let nodes = ledger::pids(scene)?;
+    (drill.fault)(scene).await?;
+    if drill.expect.iter().any(|expect| matches!(expect, Expect::LedgerBack)) {
+        ledger::back(scene, nodes).await?;
+    }
+    let Some(outcomes) = scene.over().await? else {
+        return Ok(());
+    };
+    let tally = &outcomes.tally;
+    let (slowest, granted_at) = (tally.slowest, tally.granted_at.clone());
+    let ticket = Duration::from_micros(tally.granted_us.value_at_quantile(0.99));
+    for expect in drill.expect {
+        match expect {
+            Expect::Answer(most) => scene.demand(slowest <= *most, || {
+                format!("a buyer waited {slowest:?} for an answer, not {most:?}")
+            }),
+            Expect::Ticket(most) => scene.demand(ticket <= *most, || {
+                format!("one of a hundred tickets took longer than {ticket:?}, not {most:?}")
+            }),
+            Expect::EveryEdgeSold => {
+                scene.measure("tickets by edge", format!("{granted_at:?}"));
+                scene.demand(granted_at.iter().all(|granted| *granted > 0), || {
+                    format!("an edge sold nothing: {granted_at:?}")
+                });
+            }
+            Expect::LedgerBack => {}
+        }
+    }
+    Ok(())
 }

@@ -1,14 +1,17 @@
 //! docs/evidence/DRILLS.md, and the table of faults in docs/GUARANTEES.md.
 
 use super::report::{CheckOutcome, FaultTestReport};
+use super::table::DRILLS;
 use crate::rush::report::thousands;
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const PAGE: &str = "docs/evidence/DRILLS.md";
 const GUARANTEES: &str = "docs/GUARANTEES.md";
+const TESTS: &str = "tests/tests/drills/main.rs";
 /// Between these the table of faults stands.
 const BEGIN: &str = "<!-- drills: written by make drill -->";
 const END: &str = "<!-- /drills -->";
@@ -49,7 +52,7 @@ of all are in `make test`.
 pub fn write(report: &FaultTestReport, root: &Path) -> Result<Vec<PathBuf>> {
     let (drills, guarantees) = (root.join(PAGE), root.join(GUARANTEES));
     let old = fs::read_to_string(&guarantees).with_context(|| GUARANTEES.to_owned())?;
-    let new = with_table(&old, report)?;
+    let new = with_table(&old, report, &tests(root)?)?;
     for (path, text) in [(&drills, page(report)), (&guarantees, new)] {
         fs::write(path, text).with_context(|| path.display().to_string())?;
     }
@@ -87,7 +90,7 @@ pub fn page(report: &FaultTestReport) -> String {
         let _ = writeln!(
             out,
             "| [`{0}`](#{0}) | {done} | {holds} | {1} | {2} | {3} | {4} | {5} ms | {6} |",
-            drill.name.word(),
+            drill.name,
             drill.seed,
             thousands(drill.buyers),
             thousands(drill.granted),
@@ -99,11 +102,11 @@ pub fn page(report: &FaultTestReport) -> String {
     out += "\n## What was done and measured\n";
     let mut told = Vec::new();
     for drill in &report.drills {
-        if told.contains(&drill.name.word()) {
+        if told.contains(&drill.name) {
             let _ = write!(out, "\nAgain, seed {}:\n\n", drill.seed);
         } else {
-            let _ = write!(out, "\n### {}\n\n", drill.name.word());
-            told.push(drill.name.word());
+            let _ = write!(out, "\n### {}\n\n", drill.name);
+            told.push(drill.name);
         }
         for action in &drill.actions {
             let _ = writeln!(out, "- {action}");
@@ -118,27 +121,43 @@ pub fn page(report: &FaultTestReport) -> String {
     out
 }
 
+/// The test that runs the short form of each drill, by the drill's name.
+///
+/// # Errors
+/// The tests cannot be read.
+pub fn tests(root: &Path) -> Result<BTreeMap<String, String>> {
+    let text = fs::read_to_string(root.join(TESTS)).context(TESTS)?;
+    let (mut tests, mut test) = (BTreeMap::new(), "");
+    for line in text.lines() {
+        if let Some((name, _)) = line.strip_prefix("async fn ").and_then(|f| f.split_once('(')) {
+            test = name;
+        }
+        if let Some((drill, _)) =
+            line.trim().strip_prefix("kept(\"").and_then(|d| d.split_once('"'))
+        {
+            tests.insert(drill.to_owned(), test.to_owned());
+        }
+    }
+    Ok(tests)
+}
+
 /// `old` with the table of faults of `report` in its place.
 ///
 /// # Errors
 /// It has no place for it.
-pub fn with_table(old: &str, report: &FaultTestReport) -> Result<String> {
+fn with_table(
+    old: &str,
+    report: &FaultTestReport,
+    tests: &BTreeMap<String, String>,
+) -> Result<String> {
     let place = || format!("{GUARANTEES} has no lines {BEGIN} and {END}");
     let (head, rest) = old.split_once(BEGIN).with_context(place)?;
     let (_, tail) = rest.split_once(END).with_context(place)?;
     let mut table = String::from(
         "\n\n| fault | promise | scope | test | last result |\n|---|---|---|---|---|\n",
     );
-    let mut told = Vec::new();
-    // The last round.
-    for drill in report.drills.iter().rev() {
-        let word = drill.name.word();
-        if !told.contains(&word) {
-            told.push(word);
-        }
-    }
-    for word in told.iter().rev() {
-        let runs = report.drills.iter().filter(|drill| drill.name.word() == *word);
+    for name in DRILLS.iter().map(|drill| drill.name) {
+        let runs = report.drills.iter().filter(|drill| drill.name == name);
         let runs: Vec<&CheckOutcome> = runs.collect();
         let Some(last) = runs.last() else { continue };
         let (done, holds) = halves(last);
@@ -149,10 +168,10 @@ pub fn with_table(old: &str, report: &FaultTestReport) -> Result<String> {
         let _ = writeln!(
             table,
             "| {done} | {holds} | {} buyers, edges of {} | `{}` | [{good} of {} \
-             kept](evidence/DRILLS.md#{word}); {} heard a 5xx, longest answer {} ms |",
+             kept](evidence/DRILLS.md#{name}); {} heard a 5xx, longest answer {} ms |",
             thousands(buyers),
             last.edge.as_str(),
-            last.name.test(),
+            tests.get(name).with_context(|| format!("{TESTS} has no test of {name}"))?,
             runs.len(),
             thousands(faults),
             thousands(longest),
@@ -167,39 +186,40 @@ fn kept(drill: &CheckOutcome) -> bool {
 
 /// What is done, and what must hold.
 fn halves(drill: &CheckOutcome) -> (&str, &str) {
-    drill.sentence.split_once(": ").unwrap_or((drill.sentence, ""))
+    drill.sentence.split_once(": ").unwrap_or((&drill.sentence, ""))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drill::Name;
+    use crate::drill::Drill;
+    use crate::drill::scene::Record;
     use crate::harness::Edge;
+    use crate::harness::paths::repository;
+    use std::time::Duration;
 
-    fn outcome(name: Name, seed: u64, violations: &[&str]) -> CheckOutcome {
-        CheckOutcome {
-            name,
-            sentence: name.sentence(),
-            seed,
-            edge: Edge::Workerd,
-            seconds: 60.0,
+    fn outcome(name: &str, seed: u64, violations: &[&str]) -> CheckOutcome {
+        let noted = Record {
             buyers: 2_500,
             granted: 2_250,
-            faults_seen: 3,
-            slowest_ms: 1_234,
+            faults: 3,
+            slowest: Duration::from_millis(1_234),
             actions: vec!["1.0 s, 7 sold: kill -9 of node 2".to_owned()],
             measures: vec![("serves again after".to_owned(), "900 ms".to_owned())],
             violations: violations.iter().map(|word| (*word).to_owned()).collect(),
-        }
+            ..Record::default()
+        };
+        let drill = Drill::named(name).unwrap();
+        CheckOutcome::of(drill, Edge::Workerd, seed, Duration::from_secs(60), noted)
     }
 
     #[test]
     fn a_broken_promise_is_on_the_page_with_its_seed_and_its_reason() {
         let report = FaultTestReport {
             drills: vec![
-                outcome(Name::NodeKilled, 7, &[]),
-                outcome(Name::TailCut, 8, &["oversold: 2 of 1"]),
-                outcome(Name::NodeKilled, 9, &[]),
+                outcome("node-killed", 7, &[]),
+                outcome("tail-cut", 8, &["oversold: 2 of 1"]),
+                outcome("node-killed", 9, &[]),
             ],
             ..FaultTestReport::default()
         };
@@ -215,11 +235,12 @@ mod tests {
             assert!(page.contains(part), "{part} is missing in\n{page}");
         }
         let old = format!("before\n{BEGIN}\nstale\n{END}\nafter\n");
-        let new = with_table(&old, &report).unwrap();
+        let tests = tests(&repository()).unwrap();
+        let new = with_table(&old, &report, &tests).unwrap();
         assert!(new.starts_with("before\n") && new.ends_with("\nafter\n"));
         assert!(!new.contains("stale"));
         assert!(new.contains("[2 of 2 kept](evidence/DRILLS.md#node-killed)"), "{new}");
         assert!(new.contains("[0 of 1 kept](evidence/DRILLS.md#tail-cut)"), "{new}");
-        assert!(with_table("nothing", &report).is_err());
+        assert!(with_table("nothing", &report, &tests).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! What came of the drills: `target/drill/report.json`, and a table for people.
 
-use super::options::Name;
+use super::scene::Record;
+use super::table::Drill;
 use crate::bench::machine::Machine;
 use crate::harness::Edge;
 use crate::harness::paths::commit;
@@ -18,9 +19,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckOutcome {
     /// Which drill.
-    pub name: Name,
+    pub name: &'static str,
     /// What was done, and what had to hold.
-    pub sentence: &'static str,
+    pub sentence: String,
     /// What its moments and keys followed from.
     pub seed: u64,
     /// What ran the edges.
@@ -49,23 +50,30 @@ fn as_map<S: Serializer>(pairs: &[(String, String)], to: S) -> Result<S::Ok, S::
 }
 
 impl CheckOutcome {
-    /// Of a drill that could not be run to its end: that keeps no promise.
-    #[must_use]
-    pub fn not_run(name: Name, edge: Edge, seed: u64, took: Duration, why: &Error) -> Self {
+    /// What was noted in a run of so long.
+    pub(super) fn of(drill: &Drill, edge: Edge, seed: u64, took: Duration, noted: Record) -> Self {
         Self {
-            name,
-            sentence: name.sentence(),
+            name: drill.name,
+            sentence: format!("{}: {}", drill.done, drill.holds),
             seed,
             edge,
             seconds: took.as_secs_f64(),
-            buyers: 0,
-            granted: 0,
-            faults_seen: 0,
-            slowest_ms: 0,
-            actions: Vec::new(),
-            measures: Vec::new(),
-            violations: vec![format!("could not be run: {why:#}").replace('\n', " ")],
+            buyers: noted.buyers,
+            granted: noted.granted,
+            faults_seen: noted.faults,
+            slowest_ms: noted.slowest.as_millis() as u64,
+            actions: noted.actions,
+            measures: noted.measures,
+            violations: noted.violations,
         }
+    }
+
+    /// Of a drill that could not be run to its end: that keeps no promise.
+    #[must_use]
+    pub fn not_run(drill: &Drill, edge: Edge, seed: u64, took: Duration, why: &Error) -> Self {
+        let mut noted = Record::default();
+        noted.violations.push(format!("could not be run: {why:#}").replace('\n', " "));
+        Self::of(drill, edge, seed, took, noted)
     }
 }
 
@@ -132,8 +140,8 @@ impl FaultTestReport {
 impl fmt::Display for CheckOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.violations.is_empty() { "kept  " } else { "BROKEN" };
-        let name = self.name.word();
-        writeln!(f, "  {verdict}  {name:14}  {}", self.sentence)?;
+        let (name, sentence) = (self.name, &self.sentence);
+        writeln!(f, "  {verdict}  {name:14}  {sentence}")?;
         let (buyers, granted) = (thousands(self.buyers), thousands(self.granted));
         writeln!(
             f,

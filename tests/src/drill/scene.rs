@@ -1,21 +1,22 @@
-//! One drill's stage: the system, the load on it, and what is noted on the way.
+//! One drill's scene: the system, the crowd that buys on it, and what is noted on the way.
 
 use super::again;
-use super::options::{FaultTestOptions, Name};
-use super::report::CheckOutcome;
-use super::script::Script;
-use crate::harness::{Cluster, Edge, Setup};
+use crate::harness::proxy::Proxy;
+use crate::harness::{Cluster, Edge, LoneEdge, PrivateRedis, RedisSetup, Setup};
 use crate::load::{
     Buyers, CrowdLoad, CrowdOutcomes, LoadRequest, LoadStage, LoadTally, OrderOutcome, Pace,
     Percentiles, send, verdict,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use futures_util::future::LocalBoxFuture;
 use shared::OrderId;
-use shared::limits::EDGE_ATTEMPT_MS;
-use std::cell::RefCell;
+use shared::upstream::balancer::OriginRow;
+use std::cell::{RefCell, RefMut};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// The sale of a drill.
 pub(super) const SALE: &str = "drill";
@@ -23,19 +24,36 @@ pub(super) const SALE: &str = "drill";
 const CONNECTIONS: u32 = 48;
 /// Edges of a drill that does not say otherwise.
 pub(super) const EDGES: usize = 3;
+/// Edges where every link is breakable.
+const LINKED_EDGES: usize = 2;
+/// What nodes and edges share there.
+const KEY: &str = "drill:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
 
-/// A buyer whose request went to somebody who never answers waits for so long, if that one answers
-/// others meanwhile: an edge gives up one attempt, and a busy machine is late.
-pub(super) const ONE_ATTEMPT_LATER: Duration = Duration::from_millis(EDGE_ATTEMPT_MS + 1_000);
+/// The system of a drill: four nodes of the weights 1 to 4, and ...
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stage {
+    /// ... three edges, with more arguments and variables.
+    Cluster(&'static [&'static str], &'static [(&'static str, &'static str)]),
+    /// ... so many edges of so many workers, of bare workerd whatever runs the edges of the others.
+    Workerd { edges: usize, workers: u16 },
+    /// ... two such edges, and proxies of ours between each edge and each node, and between the
+    /// nodes and Redis, whose disk has so many MiB if it is a small one.
+    Links(Option<u32>),
+}
 
-/// One run of a drill.
-pub(super) struct Scene {
-    name: Name,
-    edge: Edge,
-    pub(super) seed: u64,
-    pub(super) rate: u32,
-    pub(super) long: bool,
-    pub(super) record: Rc<RefCell<Record>>,
+/// A crowd that comes while the fault lasts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    /// How much longer than the fault buyers come, in seconds: in the short form, in the long one.
+    pub(super) rest_s: [u32; 2],
+    /// How many times the rate that was asked for.
+    pub(super) times: u32,
+    /// Tickets for so many buyers: the sale sells while the fault lasts and is sold out at the end.
+    pub(super) tickets: (u32, u32),
+    /// Tickets that are added meanwhile.
+    pub(super) added: u32,
+    /// Whether buyers may see a 5xx, in the two honest ways: that the ledger is away.
+    pub(super) may_see_faults: bool,
 }
 
 /// What is noted while a drill runs.
@@ -49,36 +67,15 @@ pub(super) struct Record {
     pub(super) excused: BTreeSet<String>,
     /// How many of those buyers there were.
     pub(super) missing: u64,
-    buyers: u64,
-    granted: u64,
-    faults: u64,
-    slowest: Duration,
+    pub(super) buyers: u64,
+    pub(super) granted: u64,
+    pub(super) faults: u64,
+    pub(super) slowest: Duration,
 }
 
 impl Record {
     pub(super) fn measure(&mut self, what: &str, value: impl ToString) {
         self.measures.push((what.to_owned(), value.to_string()));
-    }
-
-    /// Forgets the last violations: they showed nothing.
-    pub(super) fn forget(&mut self, kept: usize) {
-        self.violations.truncate(kept);
-    }
-
-    /// Notes what became of a crowd.
-    pub(super) fn sent(&mut self, buyers: u32, tally: &LoadTally) {
-        self.buyers += u64::from(buyers);
-        self.granted += tally.granted;
-        self.faults += tally.faults.values().sum::<u64>();
-        self.slowest = self.slowest.max(tally.slowest);
-    }
-
-    /// Notes what became of a crowd that was counted in another way.
-    pub(super) fn came(&mut self, buyers: u64, granted: u64, faults: u64, slowest_us: u64) {
-        self.buyers += buyers;
-        self.granted += granted;
-        self.faults += faults;
-        self.slowest = self.slowest.max(Duration::from_micros(slowest_us));
     }
 
     /// Notes a broken promise unless it was kept.
@@ -87,123 +84,182 @@ impl Record {
             self.violations.push(otherwise());
         }
     }
+
+    /// Notes what became of a crowd.
+    pub(super) fn came(&mut self, buyers: u64, granted: u64, faults: u64, slowest: Duration) {
+        self.buyers += buyers;
+        self.granted += granted;
+        self.faults += faults;
+        self.slowest = self.slowest.max(slowest);
+    }
 }
 
-/// A crowd that comes while the script runs.
+/// The links of a system, each breakable.
+#[derive(Debug)]
+pub(super) struct Links {
+    // In the order in which they are stopped.
+    edges: Vec<LoneEdge>,
+    /// Before each node.
+    pub(super) to_nodes: Vec<Proxy>,
+    /// Before Redis; all nodes use it.
+    pub(super) to_ledger: Proxy,
+    pub(super) redis: PrivateRedis,
+}
+
+/// How a drill is run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Load {
-    /// How long buyers come.
-    pub(super) seconds: u32,
-    /// How many come each second.
+pub(super) struct Form {
+    pub(super) edge: Edge,
     pub(super) rate: u32,
-    /// Tickets at the beginning.
-    pub(super) tickets: u32,
-    /// Tickets that the script adds.
-    pub(super) added: u32,
-    /// Whether a buyer may see a 5xx.
-    pub(super) faults: Faults,
+    pub(super) long: bool,
+    pub(super) seed: u64,
 }
 
-/// Which 5xx answers buyers may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Faults {
-    /// None: something that can serve them lives.
-    None,
-    /// That the ledger is away, in the two honest ways.
-    LedgerAway,
-}
-
-impl Load {
-    /// Buyers come for so long, and nine of ten get a ticket: the sale sells while the script runs
-    /// and is sold out at the end.
-    pub(super) const fn lasting(seconds: u32, rate: u32) -> Self {
-        Self { seconds, rate, tickets: seconds * rate / 10 * 9, added: 0, faults: Faults::None }
-    }
-
-    const fn buyers(self) -> u32 {
-        self.seconds * self.rate
-    }
+/// One run of a drill.
+pub(super) struct Scene {
+    edge: Edge,
+    stage: Stage,
+    pub(super) seed: u64,
+    pub(super) rate: u32,
+    pub(super) long: bool,
+    /// How long the fault lasts.
+    pub(super) time: Duration,
+    load: Option<Load>,
+    pub(super) cluster: Cluster,
+    links: Option<Links>,
+    /// When the crowd set out.
+    pub(super) begun: Instant,
+    /// What it has so far.
+    pub(super) crowd: Rc<LoadStage>,
+    coming: Option<oneshot::Receiver<CrowdOutcomes>>,
+    outcomes: Option<CrowdOutcomes>,
+    pub(super) chance: RefCell<fastrand::Rng>,
+    record: RefCell<Record>,
 }
 
 impl Scene {
-    pub(super) fn new(name: Name, options: &FaultTestOptions, seed: u64) -> Self {
-        Self {
-            name,
-            edge: options.edge,
+    /// Starts the system.
+    pub(super) async fn set(
+        stage: Stage,
+        time_s: [u32; 2],
+        load: Option<Load>,
+        Form { edge, rate, long, seed }: Form,
+    ) -> Result<Self> {
+        let (cluster, links) = start(stage, edge).await?;
+        Ok(Self {
+            edge,
+            stage,
             seed,
-            rate: options.rate,
-            long: options.long,
-            record: Rc::default(),
-        }
-    }
-
-    /// Starts a cluster for this drill: four nodes and three edges.
-    pub(super) fn cluster(&self, arguments: &[&str]) -> Result<Cluster> {
-        self.cluster_with(arguments, &[])
-    }
-
-    /// The same, with variables in its environment.
-    pub(super) fn cluster_with(
-        &self,
-        arguments: &[&str],
-        environment: &[(&str, &str)],
-    ) -> Result<Cluster> {
-        Cluster::start(&Setup {
-            edges: EDGES,
-            arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
-            environment: environment
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-            ..Setup::with_edge(self.edge)
+            rate,
+            long,
+            time: Duration::from_secs(time_s[usize::from(long)].into()),
+            load,
+            cluster,
+            links,
+            begun: Instant::now(),
+            crowd: Rc::default(),
+            coming: None,
+            outcomes: None,
+            chance: RefCell::new(fastrand::Rng::with_seed(seed)),
+            record: RefCell::default(),
         })
     }
 
-    /// Starts four nodes and one edge of two workers; of bare workerd, whatever runs the edges of
-    /// the other drills.
-    pub(super) fn cluster_of_workers(&self) -> Result<Cluster> {
-        Cluster::start(&Setup { workers: 2, ..Setup::with_edge(Edge::Workerd) })
+    /// Starts another system like the first, in its place.
+    pub(super) async fn set_again(&mut self) -> Result<()> {
+        (self.cluster, self.links) = start(self.stage, self.edge).await?;
+        Ok(())
     }
 
-    /// Sends the crowd, runs `script` beside it, and judges: nothing oversold, unsold or lost, no
-    /// fault that must not be.
-    pub(super) async fn under_load(
-        &mut self,
-        cluster: &Cluster,
-        load: Load,
-        script: impl AsyncFnOnce(&Script) -> Result<()>,
-    ) -> Result<CrowdOutcomes> {
-        cluster.create_sale(SALE, u64::from(load.tickets)).await?;
-        let stage = Rc::<LoadStage>::default();
+    pub(super) fn links(&self) -> Result<&Links> {
+        self.links.as_ref().context("a system whose links are breakable")
+    }
+
+    pub(super) fn links_mut(&mut self) -> Result<&mut Links> {
+        self.links.as_mut().context("a system whose links are breakable")
+    }
+
+    pub(super) fn record(&self) -> RefMut<'_, Record> {
+        self.record.borrow_mut()
+    }
+
+    /// Buyers that come in all.
+    fn buyers(&self, load: Load) -> u32 {
+        let seconds = self.time.as_secs() as u32 + load.rest_s[usize::from(self.long)];
+        seconds * load.times * self.rate
+    }
+
+    /// Tickets at the beginning.
+    pub(super) fn tickets(&self) -> u32 {
+        let tickets = |load: Load| self.buyers(load) / load.tickets.1 * load.tickets.0;
+        self.load.map_or(0, tickets)
+    }
+
+    /// The crowd of the drill, which sets out when it is polled.
+    pub(super) async fn comes(&mut self) -> Result<LocalBoxFuture<'static, Result<()>>> {
+        let Some(load) = self.load else {
+            return Ok(Box::pin(std::future::ready(Ok(()))));
+        };
+        self.cluster.create_sale(SALE, self.tickets().into()).await?;
         let orders = LoadRequest::orders(SALE, Buyers::new(self.seed));
-        let pace = Pace::Buyers { count: load.buyers(), a_second: Some(load.rate) };
+        let a_second = Some(load.times * self.rate);
+        let pace = Pace::Buyers { count: self.buyers(load), a_second };
         let plan = CrowdLoad {
-            stage: Some(Rc::clone(&stage)),
-            ..CrowdLoad::new(&cluster.edges, orders, CONNECTIONS, pace)
+            stage: Some(Rc::clone(&self.crowd)),
+            ..CrowdLoad::new(&self.cluster.edges, orders, CONNECTIONS, pace)
         };
-        let told = Script {
-            data_dir: cluster.data_dir().to_owned(),
-            system: cluster.system().clone(),
-            tickets: load.tickets,
-            stage,
-            begun: Instant::now(),
-            chance: RefCell::new(fastrand::Rng::with_seed(self.seed)),
-            record: Rc::clone(&self.record),
-        };
-        let (outcomes, scripted) = tokio::join!(send(&plan, |_| {}), async { script(&told).await });
-        let outcomes = outcomes?;
-        scripted?;
-        self.judge(cluster, load, &outcomes).await?;
-        Ok(outcomes)
+        let (done, receive) = oneshot::channel();
+        self.coming = Some(receive);
+        self.begun = Instant::now();
+        Ok(Box::pin(async move {
+            let outcomes = send(&plan, |_| {}).await?;
+            done.send(outcomes).map_err(|_| anyhow!("the drill has ended before its crowd"))
+        }))
     }
 
-    async fn judge(&self, cluster: &Cluster, load: Load, outcomes: &CrowdOutcomes) -> Result<()> {
-        let tally = &outcomes.tally;
-        let audit = cluster.audit(SALE).await.context("the audit")?;
-        let orders = cluster.orders(SALE).await.context("the orders in Redis")?;
+    /// As many buyers as there are tickets come as fast as `connections` carry them, when nothing
+    /// else is done; what they heard.
+    pub(super) async fn sells_out(
+        &self,
+        (urls, sale): (&[String], &str),
+        buyers: u32,
+        connections: u32,
+        seed: u64,
+    ) -> Result<LoadTally> {
+        let orders = LoadRequest::orders(sale, Buyers::new(seed));
+        let pace = Pace::Buyers { count: buyers, a_second: None };
+        let load = CrowdLoad::new(urls, orders, connections, pace);
+        let tally = send(&load, |_| {}).await?.tally;
+        self.came(buyers, &tally);
+        let granted = tally.granted;
+        self.record().demand(granted == u64::from(buyers), || {
+            format!("{granted} of {buyers} got a ticket of {sale} at {urls:?}")
+        });
+        Ok(tally)
+    }
+
+    fn came(&self, buyers: u32, tally: &LoadTally) {
+        let faults = tally.faults.values().sum();
+        self.record().came(buyers.into(), tally.granted, faults, tally.slowest);
+    }
+
+    /// Waits for the end of the crowd, and judges: nothing oversold, unsold or lost, no fault that
+    /// must not be.
+    pub(super) async fn over(&mut self) -> Result<Option<&CrowdOutcomes>> {
+        if let (Some(coming), Some(load)) = (self.coming.take(), self.load) {
+            let outcomes = coming.await.context("the crowd came to no end")?;
+            self.judge(load, &outcomes.tally).await?;
+            self.outcomes = Some(outcomes);
+        }
+        Ok(self.outcomes.as_ref())
+    }
+
+    async fn judge(&self, load: Load, tally: &LoadTally) -> Result<()> {
+        let audit = self.cluster.audit(SALE).await.context("the audit")?;
+        let orders = self.cluster.orders(SALE).await.context("the orders in Redis")?;
         let buyers = Buyers::new(self.seed);
-        let asked = again::winners(&cluster.edges, SALE, buyers, tally, &orders).await?;
-        let mut record = self.record.borrow_mut();
+        let asked = again::winners(&self.cluster.edges, SALE, buyers, tally, &orders).await?;
+        let mut record = self.record();
         record.violations.extend(asked);
         let mut outcomes = tally.outcomes.clone();
         for (number, outcome) in (0u32..).zip(&mut outcomes) {
@@ -217,20 +273,17 @@ impl Scene {
             }
         }
         let differences = verdict::compare(&outcomes, buyers, &orders);
-        let tickets = load.tickets + load.added;
+        let tickets = self.tickets() + load.added;
         let broken = verdict::violations(tickets, tally, &audit, Some(&differences));
         record.violations.extend(broken);
         for (fault, count) in &tally.faults {
-            let allowed = load.faults == Faults::LedgerAway
-                && ["503 unavailable ", "504 outcome_unknown "]
-                    .iter()
-                    .any(|honest| fault.starts_with(honest));
-            record.demand(allowed, || format!("buyers saw {count} times {fault}"));
-            if allowed {
+            let honest = ["503 unavailable ", "504 outcome_unknown "];
+            if load.may_see_faults && honest.iter().any(|honest| fault.starts_with(honest)) {
                 record.measure(&format!("answers {fault}"), count);
+            } else {
+                record.violations.push(format!("buyers saw {count} times {fault}"));
             }
         }
-        record.sent(load.buyers(), tally);
         let p = Percentiles::of(&tally.granted_us);
         record.measure(
             "a ticket's answer",
@@ -239,24 +292,74 @@ impl Scene {
         if tally.lost_answers > 0 {
             record.measure("answers lost, asked again", tally.lost_answers);
         }
+        drop(record);
+        self.came(self.buyers(load), tally);
         Ok(())
     }
 
-    pub(super) fn outcome(self, took: Duration) -> CheckOutcome {
-        let record = self.record.take();
-        CheckOutcome {
-            name: self.name,
-            sentence: self.name.sentence(),
-            seed: self.seed,
-            edge: self.edge,
-            seconds: took.as_secs_f64(),
-            buyers: record.buyers,
-            granted: record.granted,
-            faults_seen: record.faults,
-            slowest_ms: record.slowest.as_millis() as u64,
-            actions: record.actions,
-            measures: record.measures,
-            violations: record.violations,
-        }
+    /// Stops the system, edges first, Redis last; what was noted.
+    pub(super) fn stop(self) -> Result<Record> {
+        let links = self.links.map(|links| {
+            drop((links.edges, links.to_nodes));
+            (links.to_ledger, links.redis)
+        });
+        self.cluster.stop()?;
+        drop(links);
+        Ok(self.record.into_inner())
     }
+}
+
+async fn start(stage: Stage, edge: Edge) -> Result<(Cluster, Option<Links>)> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let setup = match stage {
+        Stage::Cluster(arguments, environment) => Setup {
+            edges: EDGES,
+            arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+            environment: environment.iter().map(owned).collect(),
+            ..Setup::with_edge(edge)
+        },
+        Stage::Workerd { edges, workers } => {
+            Setup { edges, workers, ..Setup::with_edge(Edge::Workerd) }
+        }
+        Stage::Links(disk_mib) => return start_links(disk_mib).await,
+    };
+    Ok((Cluster::start(&setup)?, None))
+}
+
+async fn start_links(disk_mib: Option<u32>) -> Result<(Cluster, Option<Links>)> {
+    let redis = RedisSetup::default().with_port();
+    let redis = match disk_mib {
+        Some(mib) => redis.on_small_disk(mib),
+        None => redis,
+    };
+    let redis = redis.try_start()?;
+    let to_ledger = Proxy::start(redis.address())?;
+    let redis_url = format!("redis://{}", to_ledger.address());
+    let cluster = Cluster::start(&Setup {
+        direct: false,
+        environment: vec![
+            ("REDIS_URL".to_owned(), redis_url),
+            ("LASTSEAT_EDGE_KEY".to_owned(), KEY.to_owned()),
+        ],
+        ..Setup::with_edge(Edge::None)
+    })?;
+    let (mut to_nodes, mut table) = (Vec::new(), Vec::new());
+    for node in &cluster.nodes {
+        let proxy = Proxy::start(address(&node.url)?)?;
+        table.push(OriginRow::new(proxy.url(), node.weight));
+        to_nodes.push(proxy);
+    }
+    let mut edges = Vec::with_capacity(LINKED_EDGES);
+    for _ in 0..LINKED_EDGES {
+        edges.push(LoneEdge::start(Edge::Workerd, &table, KEY).await?);
+    }
+    let urls = edges.iter().map(|edge| edge.url.clone()).collect();
+    let cluster = cluster.reached_by(urls, &redis.url());
+    Ok((cluster, Some(Links { edges, to_nodes, to_ledger, redis })))
+}
+
+/// The address in a URL of HTTP.
+pub(super) fn address(url: &str) -> Result<SocketAddr> {
+    let address = url.strip_prefix("http://").context("an address")?;
+    Ok(address.parse()?)
 }

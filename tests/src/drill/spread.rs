@@ -3,7 +3,6 @@
 use super::scene::{SALE, Scene};
 use super::script::ms;
 use crate::harness::{Cluster, stat_log};
-use crate::load::{Buyers, CrowdLoad, LoadRequest, Pace, send};
 use anyhow::{Context, Result};
 use shared::limits::STALL_MS;
 use std::collections::BTreeMap;
@@ -18,53 +17,42 @@ const TRIES: u32 = 5;
 /// fresh edges.
 pub(super) async fn one_two_three_four(scene: &mut Scene) -> Result<()> {
     for _ in 1..TRIES {
-        let broken = scene.record.borrow().violations.len();
+        let broken = scene.record().violations.len();
         let slowest = try_once(scene).await?;
-        let mut record = scene.record.borrow_mut();
-        if record.violations.len() == broken || (slowest.as_millis() as u64) < STALL_MS {
+        let stalled = slowest.as_millis() as u64 >= STALL_MS;
+        if scene.record().violations.len() == broken || !stalled {
             return Ok(());
         }
-        record.forget(broken);
-        record.measure("tried in vain: a node was silent for", ms(slowest));
+        scene.record().violations.truncate(broken);
+        scene.measure("tried in vain: a node was silent for", ms(slowest));
+        scene.set_again().await?;
     }
     try_once(scene).await.map(drop)
 }
 
 /// The longest that an answer took.
-async fn try_once(scene: &mut Scene) -> Result<Duration> {
-    let mut slowest = Duration::ZERO;
-    let cluster = scene.cluster(&[])?;
+async fn try_once(scene: &Scene) -> Result<Duration> {
+    let (cluster, mut slowest) = (&scene.cluster, Duration::ZERO);
     cluster.create_sale(SALE, 1_000_000).await?;
-    let mut seed = scene.seed;
-    for url in &cluster.edges {
-        seed = seed.wrapping_add(1);
-        let orders = LoadRequest::orders(SALE, Buyers::new(seed));
-        let pace = Pace::Buyers { count: ORDERS, a_second: None };
-        let load = CrowdLoad::new(std::slice::from_ref(url), orders, CONNECTIONS, pace);
-        let outcomes = send(&load, |_| {}).await?;
-        let granted = outcomes.tally.granted;
-        slowest = slowest.max(outcomes.tally.slowest);
-        let mut record = scene.record.borrow_mut();
-        record.demand(granted == u64::from(ORDERS), || format!("{url} sold {granted} of {ORDERS}"));
-        record.sent(ORDERS, &outcomes.tally);
+    for (url, number) in cluster.edges.chunks(1).zip(1..) {
+        let seed = scene.seed.wrapping_add(number);
+        let tally = scene.sells_out((url, SALE), ORDERS, CONNECTIONS, seed).await?;
+        slowest = slowest.max(tally.slowest);
     }
-    let total = u64::from(ORDERS) * cluster.edges.len() as u64;
-    let by_edge = by_edge(&cluster, SALE, total)?;
-    let audit = cluster.audit(SALE).await?;
-    let mut record = scene.record.borrow_mut();
     let edges = cluster.edges.len();
-    record.demand(by_edge.len() == edges, || {
+    let total = u64::from(ORDERS) * edges as u64;
+    let by_edge = by_edge(cluster, SALE, total)?;
+    scene.demand(by_edge.len() == edges, || {
         format!("{edges} edges, but orders came from {by_edge:?}")
     });
     for (edge, counts) in &by_edge {
-        record.measure(&format!("orders of {edge} by node"), format!("{counts:?}"));
-        record.demand(*counts == [100, 200, 300, 400], || {
+        scene.measure(&format!("orders of {edge} by node"), format!("{counts:?}"));
+        scene.demand(*counts == [100, 200, 300, 400], || {
             format!("the orders of {edge} reached the nodes {counts:?}, not 1:2:3:4")
         });
     }
-    record.demand(audit.ok && audit.confirmed == total, || format!("the audit says {audit:?}"));
-    drop(record);
-    cluster.stop()?;
+    let audit = cluster.audit(SALE).await?;
+    scene.demand(audit.ok && audit.confirmed == total, || format!("the audit says {audit:?}"));
     Ok(slowest)
 }
 

@@ -1,7 +1,7 @@
 //! The loss of a zone: its edges go to the nodes of the other one, and come back slowly.
 
-use super::scene::{Load, Scene};
-use super::script::{CATCH_UP, Script, ms, signal};
+use super::scene::Scene;
+use super::script::{CATCH_UP, ms, signal};
 use anyhow::{Result, bail};
 use lastseat_ledger::clock;
 use rustix::process::Signal;
@@ -11,97 +11,74 @@ use tokio::time::sleep;
 
 /// Nodes 1 and 2 (weights 1 and 2) against 3 and 4 (weights 3 and 4); edges 1 and 3 stand in the
 /// east, 2 in the west.
-const ZONES: [&str; 2] = ["--zones", "east,east,west,west"];
+pub(super) const ZONES: [&str; 2] = ["--zones", "east,east,west,west"];
 const EAST: [u16; 2] = [1, 2];
+const WEST: [u16; 2] = [3, 4];
 const BACK: Duration = Duration::from_secs(10);
 const SECOND: Duration = Duration::from_secs(1);
 /// A decision is in the log after this time.
 const WRITTEN: Duration = Duration::from_millis(500);
 
-pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
-    lost(scene, true, async |script: &Script, down: Duration| {
-        let nodes = [script.node(EAST[0])?, script.node(EAST[1])?];
-        script.act("SIGSTOP of both nodes in the east");
-        for node in &nodes {
-            signal(node.pid, Signal::STOP)?;
-        }
-        sleep(down).await;
-        script.act("SIGCONT of both");
-        for node in &nodes {
-            signal(node.pid, Signal::CONT)?;
-        }
-        Ok(())
-    })
-    .await
+pub(super) async fn frozen(scene: &Scene) -> Result<()> {
+    asked_first(scene)?;
+    let nodes = [scene.node(EAST[0])?, scene.node(EAST[1])?];
+    scene.act("SIGSTOP of both nodes in the east");
+    for node in &nodes {
+        signal(node.pid, Signal::STOP)?;
+    }
+    sleep(scene.time).await;
+    scene.act("SIGCONT of both");
+    for node in &nodes {
+        signal(node.pid, Signal::CONT)?;
+    }
+    back(scene, true).await
 }
 
-pub(super) async fn killed(scene: &mut Scene) -> Result<()> {
-    lost(scene, false, async |script: &Script, down: Duration| {
-        script.act("kill -9 of both nodes in the east, again whenever they start");
-        let until = Instant::now() + down;
-        let mut dead = [0; 2];
-        while Instant::now() < until {
-            for (id, dead) in EAST.iter().zip(&mut dead) {
-                let pid = script.node(*id)?.pid;
-                if pid != *dead {
-                    signal(pid, Signal::KILL)?;
-                    *dead = pid;
-                }
+pub(super) async fn killed(scene: &Scene) -> Result<()> {
+    asked_first(scene)?;
+    scene.act("kill -9 of both nodes in the east, again whenever they start");
+    let until = Instant::now() + scene.time;
+    let mut dead = [0; 2];
+    while Instant::now() < until {
+        for (id, dead) in EAST.iter().zip(&mut dead) {
+            let pid = scene.node(*id)?.pid;
+            if pid != *dead {
+                signal(pid, Signal::KILL)?;
+                *dead = pid;
             }
-            sleep(Duration::from_millis(20)).await;
         }
-        script.act("left alone");
-        Ok(())
-    })
-    .await
+        sleep(Duration::from_millis(20)).await;
+    }
+    scene.act("left alone");
+    // Nodes that start one after the other are back one after the other, whatever the edges do.
+    back(scene, false).await
 }
 
-async fn lost(
-    scene: &mut Scene,
-    at_once: bool,
-    take_down: impl AsyncFnOnce(&Script, Duration) -> Result<()>,
-) -> Result<()> {
-    let down = Duration::from_secs(if scene.long { 15 } else { 4 });
-    let cluster = scene.cluster(&ZONES)?;
-    let load = Load::lasting(down.as_secs() as u32 + 20, scene.rate);
-    let outcomes = scene
-        .under_load(&cluster, load, async |script: &Script| {
-            script.sold(0.1).await;
-            let (east, west) = (served(script, &EAST)?, served(script, &[3, 4])?);
-            script.measure(
-                "served before, east and west",
-                format!("{east} and {west} (2 of 3 edges are in the east)"),
-            );
-            // Two edges of three ask the east first.
-            script.demand(east > west, || {
-                format!(
-                    "before the loss the east served {east} and the west {west}: edges do not ask \
-                     their own zone first"
-                )
-            });
-            take_down(script, down).await?;
-            back(script, at_once).await
-        })
-        .await?;
-    let tally = &outcomes.tally;
-    let mut record = scene.record.borrow_mut();
-    record.measure("longest wait for an answer", ms(tally.slowest));
-    drop(record);
-    cluster.stop()
-}
-
-fn served(script: &Script, nodes: &[u16]) -> Result<u64> {
-    nodes.iter().map(|id| script.decisions(*id)).sum()
+/// Two edges of three ask the east first.
+fn asked_first(scene: &Scene) -> Result<()> {
+    let served = |nodes: [u16; 2]| nodes.iter().map(|id| scene.decisions(*id)).sum::<Result<u64>>();
+    let (east, west) = (served(EAST)?, served(WEST)?);
+    scene.measure(
+        "served before, east and west",
+        format!("{east} and {west} (2 of 3 edges are in the east)"),
+    );
+    scene.demand(east > west, || {
+        format!(
+            "before the loss the east served {east} and the west {west}: edges do not ask their \
+             own zone first"
+        )
+    });
+    Ok(())
 }
 
 /// The zone serves again, first less and then all of its load. Which decision belongs to which
 /// second is read from the nodes' own logs: whoever looks on may be late.
-async fn back(script: &Script, at_once: bool) -> Result<()> {
+async fn back(scene: &Scene, at_once: bool) -> Result<()> {
     let (since, resumed) = (Instant::now(), clock::now());
     let caught_up = resumed.plus(CATCH_UP.as_millis() as u64);
     let first = loop {
         sleep(Duration::from_millis(50)).await;
-        if let Some(first) = served_since(script, caught_up)?.into_iter().min() {
+        if let Some(first) = served_since(scene, caught_up)?.into_iter().min() {
             break first;
         }
         if since.elapsed() > BACK {
@@ -109,30 +86,29 @@ async fn back(script: &Script, at_once: bool) -> Result<()> {
         }
     };
     let after = Duration::from_millis(first.since(resumed));
-    script.measure("serves again after", ms(after));
+    scene.measure("serves again after", ms(after));
     // Slow start takes two seconds; a node that was killed often may come a little later than the
     // other.
     sleep(6 * SECOND + WRITTEN).await;
-    let served = served_since(script, first)?;
+    let served = served_since(scene, first)?;
     let in_second = |number: u64| {
         let ages = served.iter().map(|at| at.since(first) / 1_000);
         ages.filter(|second| *second == number).count()
     };
     let (slow, full) = (in_second(0), in_second(5));
-    script.measure("served there in the first second, in the sixth", format!("{slow}, {full}"));
-    script.demand(full > 0, || "the zone does not serve".to_owned());
-    // Nodes that start one after the other are back one after the other, whatever the edges do.
-    script.demand(!at_once || slow * 4 <= full * 3, || {
+    scene.measure("served there in the first second, in the sixth", format!("{slow}, {full}"));
+    scene.demand(full > 0, || "the zone does not serve".to_owned());
+    scene.demand(!at_once || slow * 4 <= full * 3, || {
         format!("the zone took {slow} orders in its first second and {full} later: no slow start")
     });
     Ok(())
 }
 
 /// When the east decided, from `from` on.
-fn served_since(script: &Script, from: UnixMillis) -> Result<Vec<UnixMillis>> {
+fn served_since(scene: &Scene, from: UnixMillis) -> Result<Vec<UnixMillis>> {
     let mut times = Vec::new();
     for id in EAST {
-        times.extend(script.times(id)?);
+        times.extend(scene.times(id)?);
     }
     times.retain(|at| *at >= from);
     Ok(times)

@@ -1,189 +1,190 @@
 //! Each drill of `make drill` once, in its short form, at fixed moments.
 
-use lastseat_tests::drill::{FaultTestOptions, Name, run};
+use lastseat_tests::drill::{Drill, FaultTestOptions, run};
 
-async fn kept(name: Name) {
-    let outcome = run(name, &FaultTestOptions::short(), 1).await.unwrap();
+async fn kept(name: &str) {
+    let drill = Drill::named(name).unwrap();
+    let outcome = run(drill, &FaultTestOptions::short(), 1).await.unwrap();
     assert!(outcome.violations.is_empty(), "\n{outcome}");
 }
 
 #[tokio::test]
 async fn three_edges_that_know_nothing_of_each_other_each_send_exactly_1_2_3_4() {
-    kept(Name::Spread).await;
+    kept("spread").await;
 }
 
 #[tokio::test]
 async fn a_node_killed_under_load_costs_no_ticket_and_no_buyer_sees_a_fault() {
-    kept(Name::NodeKilled).await;
+    kept("node-killed").await;
 }
 
 #[tokio::test]
 async fn a_frozen_node_is_left_alone_within_a_second_and_serves_again_within_ten() {
-    kept(Name::NodeFrozen).await;
+    kept("node-frozen").await;
 }
 
 #[tokio::test]
 async fn a_node_restarted_under_load_drops_no_buyer() {
-    kept(Name::NodeRestarted).await;
+    kept("node-restarted").await;
 }
 
 #[tokio::test]
 async fn the_buyers_of_an_edge_that_is_killed_go_on_at_the_others() {
-    kept(Name::EdgeKilled).await;
+    kept("edge-killed").await;
 }
 
 #[tokio::test]
 async fn a_frozen_edge_delays_its_own_buyers_and_loses_none() {
-    kept(Name::EdgeFrozen).await;
+    kept("edge-frozen").await;
 }
 
 #[tokio::test]
 async fn the_buyers_of_an_edge_that_is_restarted_go_on_at_the_others() {
-    kept(Name::EdgeRestarted).await;
+    kept("edge-restarted").await;
 }
 
 #[tokio::test]
 async fn workers_share_a_port_and_it_keeps_answering_when_one_of_them_is_killed() {
-    kept(Name::WorkerKilled).await;
+    kept("worker-killed").await;
 }
 
 #[tokio::test]
 async fn a_hundred_tickets_more_after_the_sell_out_are_sold_within_a_second_through_all_edges() {
-    kept(Name::Restock).await;
+    kept("restock").await;
 }
 
 #[tokio::test]
 async fn a_frozen_zone_costs_no_fault_and_comes_back_slowly() {
-    kept(Name::ZoneFrozen).await;
+    kept("zone-frozen").await;
 }
 
 #[tokio::test]
 async fn a_zone_that_stays_dead_costs_no_fault_and_comes_back_slowly() {
-    kept(Name::ZoneKilled).await;
+    kept("zone-killed").await;
 }
 
 #[tokio::test]
 async fn a_node_without_free_connections_sheds_its_load_and_has_not_failed() {
-    kept(Name::Overload).await;
+    kept("overload").await;
 }
 
 #[tokio::test]
 async fn while_the_ledger_is_frozen_nobody_hears_sold_out_and_nodes_recover_by_themselves() {
-    kept(Name::LedgerFrozen).await;
+    kept("ledger-frozen").await;
 }
 
 #[tokio::test]
 async fn redis_killed_under_load_loses_nothing_that_was_acknowledged() {
-    kept(Name::LedgerKilled).await;
+    kept("ledger-killed").await;
 }
 
 #[tokio::test]
 async fn a_node_cuts_slow_heads_refuses_large_bodies_and_keeps_idle_connections() {
-    kept(Name::Intake).await;
+    kept("intake").await;
 }
 
 #[tokio::test]
 async fn a_reply_that_is_lost_after_redis_has_sold_costs_no_fault_and_sells_nothing_twice() {
-    kept(Name::ReplyLost).await;
+    kept("reply-lost").await;
 }
 
 #[tokio::test]
 async fn a_ledger_that_is_far_away_makes_orders_wait_and_nothing_else() {
-    kept(Name::LedgerSlow).await;
+    kept("ledger-slow").await;
 }
 
 #[tokio::test]
 async fn replies_that_all_come_too_late_are_honest_faults_and_each_order_is_sold_once() {
-    kept(Name::LedgerLate).await;
+    kept("ledger-late").await;
 }
 
 #[tokio::test]
 async fn a_link_to_redis_that_is_cut_again_and_again_sells_in_between() {
-    kept(Name::LedgerCut).await;
+    kept("ledger-cut").await;
 }
 
 #[tokio::test]
 async fn a_half_open_link_to_redis_is_as_if_redis_were_frozen() {
-    kept(Name::LedgerHalfOpen).await;
+    kept("ledger-half-open").await;
 }
 
 #[tokio::test]
 async fn while_redis_is_paused_nobody_hears_sold_out() {
-    kept(Name::LedgerPaused).await;
+    kept("ledger-paused").await;
 }
 
 #[tokio::test]
 async fn killed_connections_and_flushed_scripts_cost_no_order() {
-    kept(Name::LedgerKicks).await;
+    kept("ledger-kicks").await;
 }
 
 #[tokio::test]
 async fn a_redis_that_reads_a_slow_file_is_waited_for_without_a_restart() {
-    kept(Name::LedgerLoading).await;
+    kept("ledger-loading").await;
 }
 
 #[tokio::test]
 async fn a_redis_without_memory_sells_nothing_loses_nothing_and_goes_on() {
-    kept(Name::LedgerFull).await;
+    kept("ledger-full").await;
 }
 
 #[tokio::test]
 async fn a_redis_that_was_made_a_replica_sells_nothing_and_goes_on_as_a_primary() {
-    kept(Name::LedgerReadOnly).await;
+    kept("ledger-read-only").await;
 }
 
 #[tokio::test]
 async fn a_full_disk_loses_nothing_that_was_acknowledged() {
-    kept(Name::DiskFull).await;
+    kept("disk-full").await;
 }
 
 #[tokio::test]
 async fn a_lost_tail_of_the_append_only_file_is_brought_back_by_the_nodes_and_nothing_is_oversold()
 {
-    kept(Name::TailCut).await;
+    kept("tail-cut").await;
 }
 
 #[tokio::test]
 async fn an_answer_that_is_lost_after_a_node_has_sold_costs_no_fault_and_sells_nothing_twice() {
-    kept(Name::AnswerLost).await;
+    kept("answer-lost").await;
 }
 
 #[tokio::test]
 async fn a_long_way_to_a_node_costs_no_fault() {
-    kept(Name::NodeSlow).await;
+    kept("node-slow").await;
 }
 
 #[tokio::test]
 async fn a_way_to_a_node_that_is_cut_again_and_again_costs_no_fault() {
-    kept(Name::NodeCut).await;
+    kept("node-cut").await;
 }
 
 #[tokio::test]
 async fn a_half_open_way_to_a_node_costs_no_fault() {
-    kept(Name::NodeHalfOpen).await;
+    kept("node-half-open").await;
 }
 
 #[tokio::test]
 async fn a_node_without_file_descriptors_costs_no_fault_does_not_spin_and_serves_again() {
-    kept(Name::Descriptors).await;
+    kept("descriptors").await;
 }
 
 #[tokio::test]
 async fn clients_that_send_half_of_an_order_hold_nobody_up_and_buy_nothing() {
-    kept(Name::SlowClients).await;
+    kept("slow-clients").await;
 }
 
 #[tokio::test]
 async fn three_times_what_can_be_sold_is_told_busy_in_bounded_memory_and_time() {
-    kept(Name::Flood).await;
+    kept("flood").await;
 }
 
 #[tokio::test]
 async fn thousands_of_idle_connections_are_not_noticed_by_buyers() {
-    kept(Name::Idle).await;
+    kept("idle").await;
 }
 
 #[tokio::test]
 async fn five_hundred_connections_that_come_and_go_leak_no_descriptor() {
-    kept(Name::ComeAndGo).await;
+    kept("come-and-go").await;
 }

@@ -16,7 +16,6 @@ const LONG_LINES: &[(&str, usize, &str)] = &[
     ("shared/src/auth/buyer_token.rs", 1, "one token"),
     ("shared/src/recovery.rs", 1, "the name of a test is a sentence"),
     ("tests/src/bench/m05_engine.rs", 1, "a line of redis-benchmark"),
-    ("tests/src/drill/options.rs", 3, "names of tests"),
     ("tests/tests/audit/damages.rs", 2, "a record, and the name of a test"),
     ("tests/tests/healing/many.rs", 1, "the name of a test is a sentence"),
 ];
@@ -27,7 +26,6 @@ const LONG_FUNCTIONS: &[(&str, &str, &str)] = &[
     ("origin/ledger/src/audit/plan/script.rs", "fmt", "the text of a shell script"),
     ("origin/node/src/http/health_and_metrics.rs", "write_sales", "a table of metrics"),
     ("origin/node/src/telemetry/metrics/mod.rs", "write", "a table of metrics"),
-    ("tests/src/drill/options.rs", "sentence", "a table of sentences"),
     ("tests/src/profile/flame.rs", "draw", "the text of a picture"),
     ("tests/src/simulator/heal_rules.rs", "heal", "the same steps as heal.lua, in their order"),
     ("tests/tests/audit/damages.rs", "of_records", "a table of cases"),
