@@ -158,7 +158,7 @@ async fn a_failure_has_a_code_and_an_exit_code_that_say_how_it_failed() {
     for (line, exit, code, word) in [
         ("sale restock small --capacity 1", 1, "capacity_taken", "2 tickets"),
         ("sale create small --capacity 9", 1, "sale_exists", "other terms"),
-        ("orders ack small --to 99", 1, "invalid", "ends at 2"),
+        ("orders ack small --to 99", 1, "bad_terms", "ends at 2"),
         ("sale show small --token wrong", 1, "unauthorized", "--token"),
         ("sale show none", 3, "unknown_sale", "lastseat sale list"),
         ("orders show small 0123456789abcdef", 3, "unknown_order", "No order"),

@@ -147,6 +147,7 @@ impl Counting {
     /// Sells out, with one ticket more than there was, to buyers named after `name`; then audits.
     pub(crate) async fn sell(&mut self, ledger: &Ledger, name: &str) -> Result<(), String> {
         for (sale, counted) in &mut self.sales {
+            ledger.recover_without_nodes(sale).await.map_err(|e| e.to_string())?;
             let open = ledger.set_state(sale, SaleState::Open).await;
             open.map_err(|e| e.to_string())?;
             counted.capacity += 1;

@@ -146,7 +146,7 @@ fn show() -> Call {
 }
 
 fn terms() -> Call {
-    let body = json!({"buyer_limit": 6});
+    let body = json!({"buyer_limit": 60});
     Call::new(HttpMethod::Patch, SALE, "changeTerms", "Change the terms of a sale")
         .about(
             "Also while it is open; orders that exist keep theirs. What is absent stays as it is.",
@@ -251,7 +251,7 @@ fn ack() -> Call {
         .curl(&curl("POST", "/v1/admin/sales/demo/log/ack", Some(body.clone())))
         .takes::<AckRequest>(Required::True, body)
         .yes(200, "They may be forgotten.", &position, &[REPLAYED])
-        .no(&[Code::UnknownSale])
+        .no(&[Code::UnknownSale, Code::BadTerms])
 }
 
 fn change_order(path: &'static str, (id, title): (&str, &str), to: OrderState) -> Call {

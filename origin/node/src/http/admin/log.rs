@@ -11,7 +11,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use lastseat_ledger::SaleChange;
 use serde::Deserialize;
-use shared::{Problem, Refusal};
+use shared::{Code, Problem, Refusal};
 use std::sync::Arc;
 
 const NDJSON: &str = "application/x-ndjson";
@@ -64,9 +64,10 @@ pub(super) async fn ack(
     response::found(app.sales.ack(&sale, to).await, Refusal::UnknownSale, |(snapshot, change)| {
         let commit_seq = snapshot.commit_seq;
         if change == SaleChange::Invalid {
-            return response::problem(&Problem::invalid(format!(
+            let detail = format!(
                 "The log of sale {sale} ends at {commit_seq}; {to} cannot have been taken over yet."
-            )));
+            );
+            return response::problem(&Problem { detail, ..Problem::new(Code::BadTerms) });
         }
         let position = LogPosition { sale: sale.to_string(), to, commit_seq };
         let mut response = response::json(StatusCode::OK, &position);
