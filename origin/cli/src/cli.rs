@@ -98,11 +98,12 @@ pub struct Common {
     pub log_format: LogFormat,
     /// The Redis that is the ledger: redis://user:password@host:6379/0 or unix:/path, a Redis
     /// Cluster as redis+cluster://host:port,host:port, or what Sentinels name as
-    /// redis+sentinel://host:port,host:port/name
+    /// redis+sentinel://host:port,host:port/name; with TLS rediss instead of redis, and
+    /// ?ca=/path/of/ca.pem
     #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "URL", help_heading = LEDGER)]
     pub redis_url: Option<Secret>,
-    /// Replicas of Redis that must have a change before anybody hears "yes"; 0 = none is waited for
+    /// Replicas of Redis that must have a change before it is confirmed; 0 = none is waited for
     #[arg(
         long,
         global = true,
@@ -157,7 +158,7 @@ pub enum Command {
         #[command(subcommand)]
         command: OrdersCommand,
     },
-    /// Show the whole cluster live: stock, funnel, nodes, events
+    /// Show the whole cluster live: tickets, funnel, nodes, events
     #[command(after_help = "\
 Keys: n shows the next sale, q or Ctrl-C ends. Where stdout is no terminal: a line a second.
 

@@ -14,7 +14,8 @@ Examples:
   lastseat sale create spring --capacity 500 --hold 10m --buyer-limit 4
   lastseat sale create night --capacity 500 --opens-at 2026-11-27T10:00:00Z --closes-at +7d
 
-Moments: 2026-11-27T10:00:00Z, Unix milliseconds, or from now by the ledger's clock: +90s, +10m.
+Moments: 2026-11-27T10:00:00Z, 2026-11-27T11:00+01:00, 2026-11-27T11:00[Europe/Berlin], Unix \
+milliseconds, or from now by the ledger's clock: +90s, +10m.
 Repeating it changes nothing. With other capacity or terms it is refused: exit code 1.
 Where no node runs yet, on the ledger itself: lastseat sale create demo --capacity 10000 --ledger")]
     Create(SaleCreateFlags),
