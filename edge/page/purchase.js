@@ -18,7 +18,7 @@ const UNDECIDED = new Set(["busy", "unavailable", "outcome_unknown"]);
 
 const BACKOFF_MAX_MS = 15_000;
 // A held order is looked at this often: the shop may confirm it.
-const LOOK_MS = 10_000;
+const SILENCE_POLL_MS = 10_000;
 
 export class Purchase {
   phase = { name: "idle" };
@@ -191,7 +191,7 @@ export class Purchase {
     if (order.state !== "held") return;
     const left = order.expires_at - this.#clock.now();
     const soon = left > 0 ? left + 300 : 1_000;
-    const ms = Math.min(soon, LOOK_MS * (0.8 + 0.4 * Math.random()));
+    const ms = Math.min(soon, SILENCE_POLL_MS * (0.8 + 0.4 * Math.random()));
     this.#timer = setTimeout(() => {
       const seen = document.visibilityState === "visible";
       if (this.phase.name === "order" && seen) this.#refresh();

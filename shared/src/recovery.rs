@@ -112,7 +112,7 @@ struct Lived {
 }
 
 /// Which nodes are waited for. A node is waited for if it lived when the history began, for as long
-/// as its heartbeat comes, but no longer than [`HEAL_PATIENCE_MS`] after it fell silent and
+/// as its heartbeat comes, but no longer than [`HEAL_SILENCE_MS`] after it fell silent and
 /// [`HEAL_LONGEST_MS`] in all.
 #[derive(Clone, Debug, Default)]
 pub struct AwaitedNodes {

@@ -257,7 +257,7 @@ impl Ledger {
     /// waited for as they wait for each other.
     ///
     /// # Errors
-    /// See [`Fault`]; after three times [`HEAL_PATIENCE_MS`] that the sale still recovers.
+    /// See [`Fault`]; after three times [`HEAL_SILENCE_MS`] that the sale still recovers.
     pub async fn recover_without_nodes(&self, sale: &SaleId) -> Result<(), Fault> {
         let begun = Instant::now();
         let mut awaited = AwaitedNodes::new(None);

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// Pause between two looks at whether the one that has the number still lives.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
-/// A silent node keeps its number for [`HEAL_PATIENCE_MS`]; a ledger that answers slowly gets as
+/// A silent node keeps its number for [`HEAL_SILENCE_MS`]; a ledger that answers slowly gets as
 /// much again.
 const LONGEST_WAIT: Duration = Duration::from_millis(2 * HEAL_SILENCE_MS);
 // A node that was frozen stops to use its number before anybody else can get it.
@@ -75,7 +75,7 @@ impl NodeNumber {
 
     /// Takes the number before anything is served. If a process of another directory had it and
     /// has no more heartbeats, this waits until nobody would wait for what that one acknowledged,
-    /// [`HEAL_PATIENCE_MS`] after its last heartbeat.
+    /// [`HEAL_SILENCE_MS`] after its last heartbeat.
     ///
     /// # Errors
     /// Another process has the number and lives; a sentence that says what to do.
@@ -115,7 +115,7 @@ impl NodeNumber {
     }
 
     /// Gives the number back; if that fails it is free when this node has been silent for
-    /// [`HEAL_PATIENCE_MS`].
+    /// [`HEAL_SILENCE_MS`].
     pub(crate) async fn leave(&self, ledger: &Ledger) {
         let _: Result<Claimed, Fault> =
             ledger.claim(self.number, &self.who, RenewalPoint::Leave).await;

@@ -148,7 +148,7 @@ impl OrderView {
 pub enum Availability {
     /// Many are free; the number is in `free`.
     Available,
-    /// Fewer than [`crate::limits::PUBLIC_STOCK_FLOOR`] are free.
+    /// Fewer than [`crate::limits::PUBLIC_FREE_FLOOR`] are free.
     Few,
     /// None is free, some are held.
     AllHeld,

@@ -1,7 +1,7 @@
 //! `make bench`: lastseat measured against other services on the same machine, in turn, each run
 //! audited.
 //!
-//! [`measure`] is the plan, [`table`] the scenarios with their rows, and beside it one file for
+//! [`measure`] is the plan, `table` the scenarios with their rows, and beside it one file for
 //! each measure that has steps of its own; [`system`] starts what is measured; [`row`] is what
 //! comes out, [`report`] the files that are written from it.
 

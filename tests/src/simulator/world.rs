@@ -2,7 +2,7 @@
 //! time. One thread, no clock of the machine, no map whose order depends on anything but the run.
 //!
 //! A scenario drives it: it takes event by event from the queue, hands those of the system back to
-//! [`SimulatedWorld::step`], and acts on its own ([`Outside`]).
+//! `SimulatedWorld::step`, and acts on its own ([`Outside`]).
 
 use super::chance;
 use super::isolate::SimulatedIsolate;

@@ -129,3 +129,21 @@ fn nothing_that_only_describes_the_api_is_in_the_wasm() {
     assert!(ran.status.success() && tree.contains("lastseat-shared"), "{tree}");
     assert!(!tree.contains("utoipa"), "{tree}");
 }
+
+/// A fault that cannot be planted any more would be one that the checker need not find.
+#[test]
+fn each_fault_that_the_checker_has_to_find_still_fits_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let faults: Vec<_> = fs::read_dir(root.join("tests/checker/planted")).unwrap().collect();
+    let faults = faults.into_iter().map(|fault| fault.unwrap().path());
+    let faults: Vec<_> =
+        faults.filter(|path| path.extension().is_some_and(|e| e == "patch")).collect();
+    assert_eq!(faults.len(), 6, "{faults:?}");
+    for fault in faults {
+        let mut check = std::process::Command::new("git");
+        let checked = check.current_dir(&root).args(["apply", "--check"]).arg(&fault).output();
+        let checked = checked.expect("git runs");
+        let said = String::from_utf8_lossy(&checked.stderr);
+        assert!(checked.status.success(), "{}: {said}", fault.display());
+    }
+}

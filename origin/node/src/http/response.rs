@@ -126,31 +126,31 @@ pub fn faulty(trouble: &Fault) -> Response {
 }
 
 fn of_fault(trouble: &Fault, id: Option<&OrderId>) -> Response {
-    let told = match id {
+    let public = match id {
         Some(id) => fault(trouble).for_order(id),
         None => fault(trouble),
     };
-    let mut response = problem(&told);
-    response.extensions_mut().insert(FaultCause { told, cause: trouble.to_string() });
+    let mut response = problem(&public);
+    response.extensions_mut().insert(FaultCause { public, cause: trouble.to_string() });
     response
 }
 
-/// What the public is told of a fault, and why it came: that names keys and what lies in them.
+/// The public response for a fault, and its cause, which names keys and what lies in them.
 #[derive(Clone)]
 struct FaultCause {
-    told: Problem,
+    public: Problem,
     cause: String,
 }
 
 /// Adds the cause of a fault, for the operators' listener.
 pub async fn with_cause(response: Response) -> Response {
-    let Some(FaultCause { told, cause }) = response.extensions().get() else {
+    let Some(FaultCause { public, cause }) = response.extensions().get() else {
         return response;
     };
-    problem(&Problem { detail: format!("{} {cause}", told.detail), ..told.clone() })
+    problem(&Problem { detail: format!("{} {cause}", public.detail), ..public.clone() })
 }
 
-/// A fault as the client hears it.
+/// The public problem of a fault.
 fn fault(fault: &Fault) -> Problem {
     let problem = Problem::new(fault.code());
     match fault {
