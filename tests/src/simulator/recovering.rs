@@ -203,10 +203,10 @@ impl SimulatedWorld {
             (Step::Declares, Ok(RedisReply::Nodes(nodes))) => {
                 healer.roster.declare(healer.declared.iter().cloned());
                 healer.roster.receive(nodes, now);
-                // One step is made before what is wanted meanwhile is taken up: a sale that stands
-                // still is asked for all the time.
-                let steps = healer.item.is_some();
-                if steps && !self.has(Planted::BegunAnewByEachRequest) {
+                // A sale to be adopted is asked for all the time: one step is made before it is
+                // looked up again. One to be restored is not looked up again at all.
+                let adopts = healer.item.as_ref().is_some_and(|item| item.duty == Duty::Adopt);
+                if adopts {
                     self.refresh(n);
                 } else {
                     self.recover_in(n, 0);
