@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_sale_is_open_from_the_start_unless_it_has_a_time_to_open_at() {
         assert!(check(r#"{"capacity":1}"#).unwrap().open);
-        assert!(!check(r#"{"capacity":1,"opens_at":5}"#).unwrap().open);
+        assert!(!check(r#"{"capacity":1,"opens_at":8000000000000}"#).unwrap().open);
         assert!(check(r#"{"capacity":1,"opens_at":0}"#).unwrap().open);
         assert!(!check(r#"{"capacity":1,"open":false}"#).unwrap().open);
     }
