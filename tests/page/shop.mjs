@@ -52,7 +52,7 @@ test("the page leaves the payment to the shop, and shows it when it has come", a
   await accessible(ada);
   await change(sale, await ada.key(), "confirm", shopToken());
   await ada.sees("The ticket is yours");
-  await ada.page.locator("#detail", { hasText: "Nobody else has this order" }).waitFor();
+  await ada.page.locator("#detail", { hasText: "This order is yours alone" }).waitFor();
   await ada.leave();
 });
 

@@ -87,8 +87,8 @@ export function refuse(status, body, retryAfter) {
 // An answer of the edge's own.
 export function respond(status, body, type, retryAfter, allow, challenge, limited) {
   const headers = { "content-type": type, "lastseat-answered-by": "edge" };
-  // Without it caches may keep a 404 or 410 for as long as they like.
-  if (status >= 400) headers["cache-control"] = "no-store";
+  // Caches may keep these for as long as they like, where nothing is said.
+  if (status === 404 || status === 405 || status === 410) headers["cache-control"] = "no-store";
   if (retryAfter !== undefined) headers["retry-after"] = retryAfter;
   if (allow !== undefined) headers.allow = allow;
   if (challenge !== undefined) headers["www-authenticate"] = challenge;

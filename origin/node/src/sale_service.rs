@@ -38,8 +38,8 @@ const LISTED_LOOKUPS_MAX: usize = 32;
 const LOST_RECHECK: Duration = Duration::from_secs(2);
 const LOST_RECHECKS_MAX: usize = 64;
 
-/// A full table closes handles that nobody asked for so long, in milliseconds, at most
-/// [`CLOSED_AT_ONCE`] at a time, so that the table is not searched for each new sale.
+/// A full table closes handles of closed sales, and of others that nobody asked for so long, in
+/// milliseconds; at most [`CLOSED_AT_ONCE`] at a time, so that it is not searched for each new one.
 const IDLE_MS: u64 = 10_000;
 const CLOSED_AT_ONCE: usize = SALES_MAX / 16;
 
@@ -507,7 +507,8 @@ impl Sales {
     /// Closes handles that nobody uses, those of closed sales first, then those that were asked for
     /// longest ago. Whoever asks again opens them again.
     fn close_idle(&self, handles: &mut HashMap<SaleId, Arc<SaleHandle>>) {
-        let idle = handles.iter().filter(|(_, handle)| handle.is_idle(IDLE_MS));
+        let idle_ms = |handle: &SaleHandle| if handle.is_closed() { 0 } else { IDLE_MS };
+        let idle = handles.iter().filter(|(_, handle)| handle.is_idle(idle_ms(handle)));
         let mut idle: Vec<(bool, u64, SaleId)> = idle
             .map(|(sale, handle)| (!handle.is_closed(), handle.counts().asked_at(), sale.clone()))
             .collect();

@@ -6,7 +6,7 @@
 use crate::domain::ids::{BuyerId, Capacity, OrderId, Quantity, SaleId};
 use crate::limits;
 use crate::wire::problem::Code;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -79,13 +79,31 @@ pub struct OrderLimit;
 numbers! {
     Quantity: 1, limits::QUANTITY_MAX, "A number of tickets in one order.";
     Capacity: 0, limits::CAPACITY_MAX, "A number of tickets of a sale.";
-    Moment: 0, limits::MOMENT_MAX_MS, "Milliseconds since 1970-01-01T00:00:00Z; 0 = not set.";
     HoldMs: 0, limits::HOLD_MS_MAX, "How long a hold lasts, in milliseconds; 0 = orders are \
         confirmed at once.";
     BuyerLimit: 0, limits::CAPACITY_MAX, "Most tickets that one buyer can hold or own at a time; \
         0 = no limit.";
     OrderLimit: 1, limits::QUANTITY_MAX, "Most tickets in one order.";
 }
+
+impl PartialSchema for Moment {
+    fn schema() -> RefOr<Schema> {
+        let range = |from: usize, to: usize| {
+            let number = ObjectBuilder::new().schema_type(Type::Integer);
+            number.minimum(Some(from)).maximum(Some(to))
+        };
+        let (from, to) = (limits::MOMENT_MIN_MS as usize, limits::MOMENT_MAX_MS as usize);
+        OneOfBuilder::new()
+            .description(Some(
+                "Milliseconds since 1970-01-01T00:00:00Z, from 2001 to 5138; 0 = not set.",
+            ))
+            .item(range(0, 0))
+            .item(range(from, to))
+            .into()
+    }
+}
+
+impl ToSchema for Moment {}
 
 /// The words of the API, which a derived schema would miss.
 impl PartialSchema for Code {

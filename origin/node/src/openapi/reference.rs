@@ -137,8 +137,13 @@ fn describe(page: &mut String, name: &str, schema: &Value) {
         say!(page, "{about}\n");
     }
     if let Some(choices) = schema["oneOf"].as_array() {
-        say!(page, "One of these:");
-        choices.iter().for_each(|choice| fields(page, choice));
+        say!(page, "One of these:\n");
+        for choice in choices {
+            match choice.get("properties") {
+                Some(_) => fields(page, choice),
+                None => say!(page, "- {}", kind(choice)),
+            }
+        }
     } else if let Some(parts) = schema["allOf"].as_array() {
         for part in parts {
             match part["$ref"].as_str() {
