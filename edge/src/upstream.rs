@@ -96,8 +96,8 @@ impl UpstreamRequest<'_> {
             let (reply, wait) = self.ask_one(&attempt, &url, &asks).await;
             let verdict = AttemptVerdict::of(reply.as_ref().map(OfOrigin).as_ref());
             let received_at = runtime::now();
-            let grant_seen = reply.as_ref().is_some_and(|r| self.observe(r, now, received_at));
-            if grant_seen && unreported.take().is_some() {
+            let counts_received = reply.as_ref().is_some_and(|r| self.observe(r, now, received_at));
+            if counts_received && unreported.take().is_some() {
                 // A second origin must not count it again.
                 bindings::forget_counts(&asks);
             }
@@ -144,8 +144,8 @@ impl UpstreamRequest<'_> {
     /// the node has received this isolate's counts. One that does not serve the sale, or not yet,
     /// has kept nothing.
     fn observe(&self, reply: &Response, asked: UnixMillis, now: UnixMillis) -> bool {
-        let grant_seen = bindings::grant(reply).and_then(|text| Grant::parse(&text));
-        if let Some(grant) = &grant_seen {
+        let grant = bindings::grant(reply).and_then(|text| Grant::parse(&text));
+        if let Some(grant) = &grant {
             self.isolate.observe(self.sale, grant, asked, now);
             if grant.supply == Supply::Unknown
                 && let Some(names) = bindings::sales(reply)
@@ -153,7 +153,7 @@ impl UpstreamRequest<'_> {
                 self.isolate.list(&names);
             }
         }
-        grant_seen.is_some_and(|grant| grant.version > 0)
+        grant.is_some_and(|grant| grant.version > 0)
     }
 }
 

@@ -261,7 +261,7 @@ pub struct ServeFlags {
     /// Let anybody make the shop's calls; for a demonstration on one machine
     #[arg(long)]
     pub demo: bool,
-    /// Most connections of buyers and edges at a time; those above are told to come again (503)
+    /// Most connections of buyers and edges at a time; those above are answered 503
     #[arg(
         long,
         env = "LASTSEAT_CONNECTIONS",

@@ -142,10 +142,10 @@ impl ExportedLog {
             self.orders.push(ExportedOrder { id, grant: None, fate });
             self.orders.len() - 1
         });
-        let told = &mut self.orders[place];
-        told.fate = fate;
+        let exported = &mut self.orders[place];
+        exported.fate = fate;
         if let (Some(buyer), Some(quantity)) = (buyer, quantity) {
-            told.grant = Some((buyer, quantity));
+            exported.grant = Some((buyer, quantity));
         }
         Ok(())
     }
@@ -175,10 +175,10 @@ mod tests {
             + &line(2, "held", ADA)
             + &line(3, "confirmed", PAID);
         let journal = read(&text).unwrap();
-        let [told] = &journal.orders[..] else { panic!("{:?}", journal.orders) };
+        let [exported] = &journal.orders[..] else { panic!("{:?}", journal.orders) };
         let two = Quantity::new(2).unwrap();
-        assert_eq!(told.grant, Some((BuyerId::parse("ada").unwrap(), two)));
-        assert_eq!(told.fate, Fate::Confirmed(Quantity::new(1).unwrap()));
+        assert_eq!(exported.grant, Some((BuyerId::parse("ada").unwrap(), two)));
+        assert_eq!(exported.fate, Fate::Confirmed(Quantity::new(1).unwrap()));
         assert_eq!((journal.capacity, journal.end), (Some(9), 3));
         let over = read(&(text + &line(4, "cancelled", OVER))).unwrap();
         assert_eq!(over.orders[0].fate, Fate::Over);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_come_twice_count_once_and_gaps_are_told() {
+    fn lines_that_come_twice_count_once_and_gaps_are_named() {
         let text = line(2, "held", ADA) + &line(3, "cancelled", OVER);
         let journal = read(&(text.clone() + &text + &line(7, "expired", OVER))).unwrap();
         assert_eq!(journal.orders[0].fate, Fate::Expired);

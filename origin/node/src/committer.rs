@@ -349,9 +349,9 @@ impl Committer {
             self.commit(round.batch).await;
         }
         if round.poll {
-            let verdict = self.poll().await;
+            let reply = self.poll().await;
             for answer in round.polls {
-                let _ = answer.send(verdict.clone());
+                let _ = answer.send(reply.clone());
             }
         }
         for done in round.finished {

@@ -315,6 +315,9 @@ fn a_sale_is_created_read_and_audited_on_a_ledger_without_a_node() {
     let create = "sale create first --capacity 5 --hold 10m --opens-at +1h --ledger";
     assert_eq!(operator.data(create)["state"], "scheduled");
     operator.fails("sale create first --capacity 6 --ledger", 1, "sale_exists");
+    let past = "sale create past --capacity 5 --closes-at 2001-09-09T01:46:40Z --ledger";
+    assert!(operator.fails(past, 1, "bad_terms").contains("has passed"));
+    operator.fails("audit past --ledger", 2, "unknown_sale");
     assert_eq!(operator.data("audit first --ledger")["capacity"], 5);
     assert_eq!(operator.data("top --once --ledger")["sales"][0]["sale"], "first");
     let exported = operator.run("orders export first --ledger");

@@ -1,8 +1,8 @@
-//! Sales that have ended: they take no place from those that sell.
+//! Sales that have ended, and sales that nobody asks for: they take no place from those that sell.
 
 use crate::{SALE, start, until};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use lastseat_ledger::{Ledger, LedgerUrl};
+use lastseat_ledger::{Fault, Ledger, LedgerUrl};
 use lastseat_tests::harness::metrics::Metrics;
 
 use lastseat_tests::harness::{Cluster, Edge, HttpClient};
@@ -25,29 +25,41 @@ async fn buy(cluster: &Cluster, sale: &str) -> u16 {
     client.order(sale, None, ADA).await.map_or(0, |answer| answer.status.as_u16())
 }
 
-#[tokio::test]
-async fn ten_thousand_past_sales_take_no_place_from_those_that_sell() {
+/// A node with so many more sales, made without it and closed if wanted; each named after `name`.
+async fn start_with(name: &str, count: usize, closed: bool) -> Cluster {
     let cluster = start(Edge::None, &[]).await;
     let url = &cluster.redis.as_ref().unwrap().url;
     let ledger = &Ledger::connect(&LedgerUrl::parse(url).unwrap()).await.unwrap();
-    let past = |n: usize| SaleId::parse(&format!("past-{n}")).unwrap();
-    let made = stream::iter(0..10_000).map(|n| async move {
+    let made = stream::iter(0..count).map(|n| async move {
+        let sale = SaleId::parse(&format!("{name}-{n}")).unwrap();
         let capacity = Capacity::new(1).unwrap();
-        ledger.create_sale(&past(n), capacity, &Terms::default(), true).await?;
-        ledger.set_state(&past(n), SaleState::Closed).await
+        ledger.create_sale(&sale, capacity, &Terms::default(), true).await?;
+        if closed {
+            ledger.set_state(&sale, SaleState::Closed).await?;
+        }
+        Ok::<_, Fault>(())
     });
-    let made: Vec<_> = made.buffer_unordered(32).try_collect().await.unwrap();
-    assert_eq!(made.len(), 10_000);
+    let made: Vec<()> = made.buffer_unordered(32).try_collect().await.unwrap();
+    assert_eq!(made.len(), count);
+    cluster
+}
 
-    // Somebody looks at more of them than a node serves at the same time.
+/// Looks at as many of them as a node serves at the same time.
+async fn fill_the_table(cluster: &Cluster, name: &str) {
     let mut client = HttpClient::new(&cluster.nodes[0].url).unwrap();
     for n in 0..SALES_MAX {
-        client.get(&format!("/v1/sales/past-{n}")).await.unwrap();
+        let shown = client.get(&format!("/v1/sales/{name}-{n}")).await.unwrap();
+        assert!([200, 503].contains(&shown.status.as_u16()), "{}", shown.text());
     }
-    assert!(served(&cluster).await > SALES_MAX as u64 / 2);
+    assert!(served(cluster).await > SALES_MAX as u64 / 2);
+}
+
+#[tokio::test]
+async fn ten_thousand_past_sales_take_no_place_from_those_that_sell() {
+    let cluster = start_with("past", 10_000, true).await;
+    fill_the_table(&cluster, "past").await;
     cluster.create_sale("autumn", 10).await.unwrap();
-    until("a new sale sells", || async { buy(&cluster, "autumn").await == 201 }).await;
-    assert!(served(&cluster).await <= SALES_MAX as u64);
+    assert_eq!(buy(&cluster, "autumn").await, 201);
     assert_eq!(buy(&cluster, SALE).await, 201, "one that sold before sells on");
     assert_eq!(buy(&cluster, "past-0").await, 410, "one that has ended says so");
 
@@ -55,4 +67,13 @@ async fn ten_thousand_past_sales_take_no_place_from_those_that_sell() {
     cluster.kill_heaviest_node().unwrap();
     until("the node is back", || async { buy(&cluster, "autumn").await == 201 }).await;
     assert!(served(&cluster).await <= 3, "{}", served(&cluster).await);
+}
+
+#[tokio::test]
+async fn open_sales_that_nobody_asks_for_give_way_to_new_ones_and_sell_when_asked_again() {
+    let cluster = start_with("open", SALES_MAX, false).await;
+    fill_the_table(&cluster, "open").await;
+    cluster.create_sale("autumn", 10).await.unwrap();
+    until("a new sale sells", || async { buy(&cluster, "autumn").await == 201 }).await;
+    assert_eq!(buy(&cluster, "open-0").await, 201, "its handle was closed, the sale is not");
 }

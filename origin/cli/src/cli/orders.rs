@@ -40,7 +40,7 @@ and type: held, confirmed, cancelled, expired, extended, retaken (paid late, got
 refused_late (paid late: refund), sale_created, sale_opened, sale_paused, sale_closed,
 sale_restocked, sale_changed, sale_healed (Redis lost the end of the log: the numbers before it \
 are gone).
-With restored: true an order that Redis had lost is as it was told again.")]
+With restored: true an order that Redis had lost is again as it was acknowledged.")]
     Export(ExportFlags),
     /// Say that all up to a position was taken over, so that the log may forget it
     #[command(after_help = "Example: lastseat orders ack s --to 1041")]

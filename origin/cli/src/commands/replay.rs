@@ -54,10 +54,10 @@ pub(super) async fn run(common: &Common, flags: &ReplayFlags) -> Result<ExitCode
         sale,
     };
     replay.capacity(&journal).await?;
-    for told in journal.orders.iter().filter(|told| told.fate == Fate::Over) {
-        replay.take_back(&told.id).await?;
+    for order in journal.orders.iter().filter(|order| order.fate == Fate::Over) {
+        replay.take_back(&order.id).await?;
     }
-    let live = |told: &&ExportedOrder| matches!(told.fate, Fate::Held | Fate::Confirmed(_));
+    let live = |order: &&ExportedOrder| matches!(order.fate, Fate::Held | Fate::Confirmed(_));
     let live: Vec<&ExportedOrder> = journal.orders.iter().filter(live).collect();
     for batch in live.chunks(BATCH_MAX) {
         replay.give(batch).await?;
@@ -142,9 +142,9 @@ impl Replay {
     /// Orders that have tickets: placed again under the same ids, which is harmless for those that
     /// the ledger knows, and confirmed where they were.
     async fn give(&mut self, batch: &[&ExportedOrder]) -> Result<(), Failure> {
-        let known = batch.iter().filter_map(|told| {
-            let (buyer, quantity) = told.grant.clone()?;
-            Some(Reserve { id: told.id.clone(), buyer, quantity })
+        let known = batch.iter().filter_map(|order| {
+            let (buyer, quantity) = order.grant.clone()?;
+            Some(Reserve { id: order.id.clone(), buyer, quantity })
         });
         let wishes: Vec<Reserve> = known.collect();
         let mut verdicts = Vec::new();
@@ -153,26 +153,26 @@ impl Replay {
             verdicts = reply.map_err(fault)?.ok_or_else(|| no_sale(&self.sale))?.1;
         }
         let mut verdicts = verdicts.into_iter();
-        for told in batch {
-            let fresh = match told.grant.as_ref().and_then(|_| verdicts.next()) {
+        for order in batch {
+            let fresh = match order.grant.as_ref().and_then(|_| verdicts.next()) {
                 Some(Verdict::Granted { replayed, .. }) => !replayed,
                 Some(Verdict::Refused(no)) => {
-                    self.failed(&told.id, no.code().as_str());
+                    self.failed(&order.id, no.code().as_str());
                     continue;
                 }
                 // Granted before the journal begins: the backup has it, or nobody.
                 None => false,
             };
-            self.settle(told, fresh).await?;
+            self.settle(order, fresh).await?;
         }
         Ok(())
     }
 
     /// Brings an order that the ledger knows to the state that the journal tells.
-    async fn settle(&mut self, told: &ExportedOrder, fresh: bool) -> Result<(), Failure> {
-        let (sale, id) = (&self.sale, &told.id);
+    async fn settle(&mut self, order: &ExportedOrder, fresh: bool) -> Result<(), Failure> {
+        let (sale, id) = (&self.sale, &order.id);
         self.done.restored += u64::from(fresh);
-        let Fate::Confirmed(tickets) = told.fate else {
+        let Fate::Confirmed(tickets) = order.fate else {
             self.done.unchanged += u64::from(!fresh);
             return Ok(());
         };

@@ -9,11 +9,11 @@ use crate::cli::{
 use crate::failure::{Failure, REFUSED};
 use crate::when::MomentArg;
 use hyper::{Method, StatusCode};
-use lastseat_ledger::{Created, Ledger};
+use lastseat_ledger::Ledger;
 use lastseat_node::api::sale_bodies::{NewSale, SaleList, SaleReport};
 use lastseat_node::api::sale_changes::{RestockRequest, TermsRequest};
 use serde::Deserialize;
-use shared::{Code, SaleId, UnixMillis};
+use shared::{Problem, SaleId, UnixMillis};
 use std::process::ExitCode;
 
 pub(super) async fn run(
@@ -39,7 +39,7 @@ pub(super) async fn run(
     }
 }
 
-/// Who knows the ledger's clock.
+/// Where the ledger's clock is read.
 enum Clock<'a> {
     Node(&'a ApiClient),
     Ledger(&'a Ledger),
@@ -111,13 +111,13 @@ async fn create_on(
 ) -> Result<(SaleReport, bool), Failure> {
     let wanted = new_sale(flags, Clock::Ledger(ledger)).await?;
     let wanted = wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
-    let created = ledger.create_sale(sale, wanted.capacity, &wanted.terms, wanted.open).await;
-    let (snapshot, created) = created.map_err(fault)?;
-    if created == Created::Differs {
-        let (code, detail) = (Code::SaleExists.as_str(), Code::SaleExists.detail());
-        return Err(Failure::new(REFUSED, code, format!("{code}: {detail}")));
+    match wanted.create(ledger, sale).await.map_err(fault)? {
+        Ok((snapshot, new)) => Ok((SaleReport::new(sale, &snapshot), new)),
+        Err(Problem { code, detail, .. }) => {
+            let code = code.as_str();
+            Err(Failure::new(REFUSED, code, format!("{code}: {detail}")))
+        }
     }
-    Ok((SaleReport::new(sale, &snapshot), created == Created::New))
 }
 
 async fn new_sale(flags: &SaleCreateFlags, clock: Clock<'_>) -> Result<NewSale, Failure> {

@@ -45,14 +45,14 @@ pub(super) async fn run(
     let call = ApiCall::get(&sale_id(&flags.sale)?, "");
     let api = api(common, server)?;
     let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
-    let mut beat = tokio::time::interval(SECOND);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = tokio::time::interval(SECOND);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let rewrites = !common.json && !flags.once && io::stdout().is_terminal();
     let mut last: Option<Line> = None;
     let mut away = false;
     loop {
         tokio::select! {
-            _ = beat.tick() => {}
+            _ = ticks.tick() => {}
             () = signals.next() => break,
         }
         let line = match api.read::<SaleReport>(&call).await {

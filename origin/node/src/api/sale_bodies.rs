@@ -1,11 +1,12 @@
 //! Request and response bodies of sales for operators.
 
-use lastseat_ledger::{Fault, Ledger};
+use super::sale_changes;
+use lastseat_ledger::{Created, Fault, Ledger};
 use serde::{Deserialize, Serialize};
 use shared::domain::sale::Terms;
 use shared::wire::json_integer;
 use shared::wire::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
-use shared::{Capacity, Problem, SaleId, SaleState, Snapshot, UnixMillis};
+use shared::{Capacity, Code, Problem, SaleId, SaleState, Snapshot, UnixMillis};
 use utoipa::ToSchema;
 
 /// A sale to be created. Body of `PUT /v1/admin/sales/{sale}`, what `lastseat sale create` sends.
@@ -55,6 +56,33 @@ pub struct CheckedSale {
     pub terms: Terms,
     /// Whether it is open from the start.
     pub open: bool,
+}
+
+impl CheckedSale {
+    /// Creates the sale, or finds it as it was created; whether it is new. The inner error is a
+    /// refusal: it is there with other terms, or would close at a moment that has passed.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn create(
+        &self,
+        ledger: &Ledger,
+        sale: &SaleId,
+    ) -> Result<Result<(Snapshot, bool), Problem>, Fault> {
+        // Not where it is there: whoever repeats the call later is answered that nothing differs.
+        let now = ledger.now();
+        let closes_in_the_past = (UnixMillis(1)..=now).contains(&self.terms.closes_at);
+        if closes_in_the_past && ledger.snapshot(sale).await?.is_none() {
+            return Ok(Err(sale_changes::closes_in_the_past(now)));
+        }
+        let (snapshot, created) =
+            ledger.create_sale(sale, self.capacity, &self.terms, self.open).await?;
+        Ok(match created {
+            Created::New => Ok((snapshot, true)),
+            Created::Unchanged => Ok((snapshot, false)),
+            Created::Differs => Err(Problem::new(Code::SaleExists)),
+        })
+    }
 }
 
 impl NewSale {

@@ -23,7 +23,7 @@ pub struct UnrestoredOrder {
     pub order_id: String,
     /// Whose it is.
     pub buyer: String,
-    /// How it was told to be.
+    /// Its state as acknowledged.
     pub state: OrderState,
     /// Its tickets.
     pub quantity: u32,

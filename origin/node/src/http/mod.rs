@@ -72,7 +72,7 @@ pub struct App {
     pub status_stream: StatusStream,
     /// Connections of the public listener.
     pub connections: Arc<Connections>,
-    /// Whether the node was told to stop.
+    /// Whether the node is stopping.
     pub draining: AtomicBool,
 }
 

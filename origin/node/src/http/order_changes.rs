@@ -8,7 +8,6 @@ use super::{App, response};
 use crate::api::order_bodies::{ConfirmRequest, Nothing};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use serde::de::DeserializeOwned;
 use shared::{Problem, Quantity};
 use std::sync::Arc;
 
@@ -89,11 +88,11 @@ async fn carry_out(
             Ok(quantity) => Ok(sales.confirm(sale, id, quantity).await),
             Err(problem) => Err(problem),
         },
-        OrderVerb::Cancel => match read::<Nothing>(request).await {
+        OrderVerb::Cancel => match request::body_or_default::<Nothing>(request).await {
             Ok(Nothing {}) => Ok(sales.cancel(sale, id).await),
             Err(problem) => Err(problem),
         },
-        OrderVerb::Extend => match read::<Nothing>(request).await {
+        OrderVerb::Extend => match request::body_or_default::<Nothing>(request).await {
             Ok(Nothing {}) => Ok(sales.extend(sale, id).await),
             Err(problem) => Err(problem),
         },
@@ -105,11 +104,6 @@ async fn carry_out(
 }
 
 async fn confirmed_quantity(request: Request) -> Result<Option<Quantity>, Problem> {
-    let ConfirmRequest { quantity } = read(request).await?;
+    let ConfirmRequest { quantity } = request::body_or_default(request).await?;
     quantity.map(Quantity::new).transpose().map_err(Problem::invalid)
-}
-
-async fn read<T: Default + DeserializeOwned>(request: Request) -> Result<T, Problem> {
-    let (parts, body) = request.into_parts();
-    request::json_or_default(&parts.headers, body).await
 }

@@ -4,7 +4,7 @@ use super::edge_auth::EdgeAuth;
 use super::{App, response};
 use crate::header_names;
 use axum::body::HttpBody;
-use axum::extract::{FromRequestParts, Query, RawPathParams};
+use axum::extract::{FromRequestParts, Query, RawPathParams, Request};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
@@ -129,12 +129,18 @@ pub(super) async fn json<T: DeserializeOwned>(
     parse(&bytes)
 }
 
-/// The body as JSON of type `T`; the default where it is empty.
-pub(super) async fn json_or_default<T: Default + DeserializeOwned>(
-    headers: &HeaderMap,
-    body: impl Incoming,
+/// The body of a request as JSON of type `T`.
+pub(super) async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    let (parts, body) = request.into_parts();
+    json(&parts.headers, body).await
+}
+
+/// The body of a request as JSON of type `T`; the default where it is empty.
+pub(super) async fn body_or_default<T: Default + DeserializeOwned>(
+    request: Request,
 ) -> Result<T, Problem> {
-    let bytes = read(headers, body).await?;
+    let (parts, body) = request.into_parts();
+    let bytes = read(&parts.headers, body).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }

@@ -39,8 +39,8 @@ pub(super) async fn run(common: &Common, flags: &TopFlags) -> Result<ExitCode, F
         before: None,
         color: full && std::env::var_os("NO_COLOR").is_none(),
     };
-    let mut beat = tokio::time::interval(SECOND);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = tokio::time::interval(SECOND);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut away = false;
     loop {
         let key = async {
@@ -50,13 +50,13 @@ pub(super) async fn run(common: &Common, flags: &TopFlags) -> Result<ExitCode, F
             }
         };
         tokio::select! {
-            _ = beat.tick() => {}
+            _ = ticks.tick() => {}
             () = signals.next() => break,
             key = key => match key {
                 Key::Quit => break,
                 Key::Next => {
                     top.next_sale();
-                    beat.reset_immediately();
+                    ticks.reset_immediately();
                     continue;
                 }
                 Key::Other => continue,

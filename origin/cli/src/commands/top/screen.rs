@@ -283,27 +283,27 @@ const fn word(health: Health) -> &'static str {
     }
 }
 
-fn timeline_event(happening: &TimelineEvent) -> Line {
-    let (sale, node) = (happening.sale.as_deref().unwrap_or("?"), happening.node.unwrap_or(0));
-    let text = match happening.kind {
+fn timeline_event(event: &TimelineEvent) -> Line {
+    let (sale, node) = (event.sale.as_deref().unwrap_or("?"), event.node.unwrap_or(0));
+    let text = match event.kind {
         TimelineEventKind::Opened => format!("{sale} opened"),
         TimelineEventKind::Paused => format!("{sale} paused"),
         TimelineEventKind::Closed => format!("{sale} closed"),
         TimelineEventKind::SoldOut => format!("{sale} sold out"),
         TimelineEventKind::Returned => format!("{sale} has free tickets again"),
         TimelineEventKind::Restocked => {
-            format!("{sale} restocked to {}", happening.capacity.unwrap_or(0))
+            format!("{sale} restocked to {}", event.capacity.unwrap_or(0))
         }
         TimelineEventKind::NodeStarted => format!("node {node} started"),
         TimelineEventKind::NodeStopped => format!("node {node} stopped"),
         TimelineEventKind::NodeLost => format!("node {node} lost"),
         TimelineEventKind::NodeBack => format!("node {node} is back"),
     };
-    let look = match happening.kind {
+    let look = match event.kind {
         TimelineEventKind::NodeLost => TextStyle::Bad,
         _ => TextStyle::Plain,
     };
-    Line::new(look, format!("{}  {text}", Rfc3339(happening.at)))
+    Line::new(look, format!("{}  {text}", Rfc3339(event.at)))
 }
 
 fn pair(spread: &Spread, show: impl Fn(Option<u64>) -> String) -> String {

@@ -21,8 +21,7 @@ pub(super) async fn state(
     request: Request,
     to: SaleState,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    match request::json_or_default::<Nothing>(&parts.headers, body).await {
+    match request::body_or_default::<Nothing>(request).await {
         Ok(Nothing {}) => response::sale_changed(&sale, &app.sales.set_state(&sale, to).await),
         Err(problem) => response::problem(&problem),
     }
@@ -58,7 +57,6 @@ async fn checked<B: DeserializeOwned, T>(
     request: Request,
     check: fn(&B) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
-    let (parts, body) = request.into_parts();
-    let wanted: B = request::json(&parts.headers, body).await?;
+    let wanted: B = request::body(request).await?;
     check(&wanted)
 }

@@ -56,8 +56,7 @@ pub(super) async fn ack(
     OfSale(sale): OfSale,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let AckRequest { to } = match request::json(&parts.headers, body).await {
+    let AckRequest { to } = match request::body(request).await {
         Ok(wanted) => wanted,
         Err(problem) => return response::problem(&problem),
     };

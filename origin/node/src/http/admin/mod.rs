@@ -9,17 +9,16 @@ use super::request::{self, OfOrder, OfSale};
 use super::token_auth::Operator;
 use super::{App, response};
 use crate::api::sale_bodies::{NewSale, SaleList, SaleReport};
-use crate::api::sale_changes::closes_in_the_past;
 use crate::status::AuditMark;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
-use lastseat_ledger::{Created, Fault};
+use lastseat_ledger::Fault;
 use serde::Deserialize;
 use shared::wire::messages::OrderView;
-use shared::{Code, Problem, Refusal, SaleId, SaleState, UnixMillis};
+use shared::{Problem, Refusal, SaleId, SaleState};
 use std::sync::Arc;
 
 /// All routes under `/v1/admin`.
@@ -56,36 +55,18 @@ async fn create(
     OfSale(sale): OfSale,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    let wanted = match request::json::<NewSale>(&parts.headers, body).await {
-        Ok(wanted) => wanted.check(),
-        Err(problem) => return response::problem(&problem),
-    };
+    let wanted = request::body::<NewSale>(request).await.and_then(|wanted| wanted.check());
     let wanted = match wanted {
         Ok(wanted) => wanted,
         Err(wrong) => return response::problem(&wrong),
     };
-    let (capacity, terms, open) = (wanted.capacity, wanted.terms, wanted.open);
-    let ledger = app.sales.ledger();
-    // Not where it is there: whoever repeats the call later is answered that nothing differs.
-    let now = ledger.now();
-    if (UnixMillis(1)..=now).contains(&terms.closes_at) {
-        match ledger.snapshot(&sale).await {
-            Ok(Some(_)) => {}
-            Ok(None) => return response::problem(&closes_in_the_past(now)),
-            Err(trouble) => return response::faulty(&trouble),
-        }
-    }
-    let (snapshot, created) = match ledger.create_sale(&sale, capacity, &terms, open).await {
-        Ok(done) => done,
+    let (snapshot, new) = match wanted.create(app.sales.ledger(), &sale).await {
+        Ok(Ok(created)) => created,
+        Ok(Err(refusal)) => return response::problem(&refusal),
         Err(trouble) => return response::faulty(&trouble),
     };
-    let status = match created {
-        Created::New => StatusCode::CREATED,
-        Created::Unchanged => StatusCode::OK,
-        Created::Differs => return response::problem(&Problem::new(Code::SaleExists)),
-    };
     app.sales.observe(&sale, &snapshot);
+    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     response::json(status, &SaleReport::new(&sale, &snapshot))
 }
 

@@ -28,8 +28,7 @@ pub(super) async fn retry(
     OfSale(sale): OfSale,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    if let Err(problem) = request::json_or_default::<Nothing>(&parts.headers, body).await {
+    if let Err(problem) = request::body_or_default::<Nothing>(request).await {
         return response::problem(&problem);
     }
     match unrestored::retry(app.sales.ledger(), &sale).await {
@@ -48,8 +47,7 @@ pub(super) async fn settle(
     OfOrder(sale, id): OfOrder,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    if let Err(problem) = request::json_or_default::<Nothing>(&parts.headers, body).await {
+    if let Err(problem) = request::body_or_default::<Nothing>(request).await {
         return response::problem(&problem);
     }
     match app.sales.ledger().settle_unrestored(&sale, &id).await {
