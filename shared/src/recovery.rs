@@ -13,6 +13,24 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Ranges of the log that earlier failovers lost: entries after the first number up to the second.
 pub type LostRanges = Vec<(u64, u64)>;
 
+/// How far numbers of the log and versions go on at least where some may have been given that are
+/// not known any more.
+const NUMBERS_SKIPPED: u64 = 1_000_000;
+/// ... and they go on to so many for each millisecond since 1970,
+const NUMBERS_A_MS: u64 = 10;
+/// as long as that is a number that Lua still writes in full after many entries (until 2255).
+const CLOCK_NUMBER_MAX: u64 = 90_000_000_000_000;
+
+/// The number with which a sale goes on where `number` is the last one that is known and later ones
+/// may have been given, at `now` by the clock of the ledger: one that was not given before, unless
+/// a sale had more than 10 entries in each millisecond since it went on by this rule, or the clock
+/// was set back. `heal.lua` has the same rule.
+#[must_use]
+pub fn beyond(number: u64, now: UnixMillis) -> u64 {
+    let by_the_clock = now.0.saturating_mul(NUMBERS_A_MS).min(CLOCK_NUMBER_MAX);
+    (number + NUMBERS_SKIPPED).max(by_the_clock)
+}
+
 /// A sale as a node found it: nothing was changed to learn this.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoveryLookup {
@@ -470,6 +488,19 @@ mod tests {
         let mut quick = Turn::default();
         quick.has_made(Pass::First, false);
         assert_eq!(quick.made(), Some(Pass::Last));
+    }
+
+    #[test]
+    fn numbers_go_on_beyond_all_that_may_have_been_given_and_never_back() {
+        let now = UnixMillis(1_795_951_445_049);
+        let first = beyond(12, now);
+        assert_eq!(first, 17_959_514_450_490);
+        // A second later, after the recovery before was lost with all that was given since.
+        assert!(beyond(12, UnixMillis(now.0 + 1_000)) > first + 9_999);
+        // A clock that was set back.
+        assert_eq!(beyond(first, UnixMillis(5)), first + 1_000_000);
+        // Lua writes numbers below 10^14 in full, and a clock may be wrong by centuries.
+        assert!(beyond(0, UnixMillis::LAST) < 100_000_000_000_000);
     }
 
     #[test]

@@ -97,7 +97,15 @@ class Faults:
         end = time.monotonic() + 20
         while time.monotonic() < end and self._rewrites():
             time.sleep(0.1)
+        self._read_unrestored()
         self.history.fault("-recovered" if whole else "-not-recovered-within-60-s")
+
+    def _read_unrestored(self):
+        """Which orders this recovery lists as not restored: a later one may restore them and take them off the list."""
+        with self.stage.connect() as redis:
+            for sale in self.sales:
+                listed = redis.call("HKEYS", "lastseat:{%s}:unrestored" % sale.name)
+                sale.unrestored |= {order.decode() for order in listed}
 
     def _rewrites(self):
         try:

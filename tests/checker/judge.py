@@ -78,7 +78,7 @@ class Judge:
     def _answers(self, sale, kept):
         told = counted = 0
         # Give-backs that a node in its bound acknowledged may be gone. Then an order that was sold these tickets does not
-        # fit any more, and FAILOVER.md has it listed by name.
+        # fit any more, and FAILOVER.md has it listed by name, until a later recovery finds room for it.
         gone = any(c["op"] in ("cancel", "confirm") and self.forgiven([c])
                    for (s, _), calls in self.history.by_order.items() if s == sale.name for c in calls)
         for order in {o for s, o in self.history.by_order if s == sale.name} | kept.records.keys():
@@ -89,7 +89,7 @@ class Judge:
                 continue
             for sentence in order_faults(calls, record, sale.asked.get(order)):
                 rule, words = sentence
-                excused = self.forgiven(calls) or (gone and order in kept.unrestored)
+                excused = self.forgiven(calls) or (gone and order in sale.unrestored | kept.unrestored.keys())
                 if rule in MAY_BE_LOST and excused:
                     continue
                 if rule == "lost" and order in kept.unrestored:

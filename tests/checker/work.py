@@ -16,6 +16,8 @@ class Sale:
         self.keys, self.granted = [], []
         self.asked = {}
         self.spoilt = False
+        # Orders that a recovery listed as not restored.
+        self.unrestored = set()
 
 
 def make_sales(random, number):

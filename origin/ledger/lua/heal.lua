@@ -23,12 +23,12 @@
 --       6 1 if this call found it behind in a history that nodes may have declared already, else 0
 -- A node that has declared a history has registered each sale that it may have to restore, with pass 0: where it has no
 -- mark in the sale's record it is done. heal:marks = only marks count, for the sale was not there when nodes looked.
--- Numbers that were given once are not given again: where somebody received more than there is, or somebody who may
--- have is missing, commit_seq and version go on SKIP further, and an entry of the log says so.
+-- Numbers that were given once are not given again: see `skip_numbers`. They are skipped where somebody received more than
+-- there is, or somebody who may have is missing, or an earlier recovery that skipped was lost in part.
 
 if not open_sale(true) then return nil end
 local HEAL = 'heal:'
-local SKIP, LOST_MAX = 1000000, 16
+local LOST_MAX = 16
 local DONE = 3
 local node, step, done_in = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
@@ -70,15 +70,20 @@ local function take_over()
 end
 
 local function jump()
-  sale.commit_seq = math.max(sale.commit_seq, LAST_SEEN) + SKIP
-  sale.version = sale.version + SKIP
+  skip_numbers(record.found)
   record.jumped = sale.commit_seq
-  table.insert(events, 1, 'H ' .. record.found)
-  dirty = true
 end
 
+-- What the caller received last was lost: no entry of the log has its number.
+local function is_lost(number)
+  return #redis.call('XRANGE', LOG, number .. '-0', number .. '-0') == 0
+end
+
+local skipped = false
 if record.history ~= HISTORY then
-  -- One that began in another history goes on in this one, from what was found then.
+  -- One that began in another history goes on in this one, from what was found then. Entries that were written after it
+  -- skipped may be lost, and whoever received them may be missing.
+  skipped = record.jumped and record.jumped ~= '0'
   record = { history = HISTORY, since = now, found = record.found or sale.commit_seq,
     jumped = record.jumped or 0, heard = record.heard or 0, lost = record.lost }
 end
@@ -91,9 +96,8 @@ if fell_behind then
   record.marks = 1
   dirty = true
 end
--- What the recovery itself went on to says nothing of what was before it.
-local before_it = record.jumped == 0 or LAST_SEEN < record.jumped
-if before_it and LAST_SEEN > record.found and LAST_SEEN > tonumber(record.heard) then
+if skipped then jump() end
+if LAST_SEEN > record.found and LAST_SEEN > tonumber(record.heard) and is_lost(LAST_SEEN) then
   record.heard = LAST_SEEN
   take_over()
 end

@@ -11,9 +11,17 @@
 --       1 snapshot
 --       2 a letter for each order: d done, r it was there already, n it does not fit (yet), k it is there with another
 --         buyer, number of tickets or end
+--       or `fenced()`: the sale recovers, and nobody has registered with it since Redis was replaced once more. What the
+--       caller has to restore was decided before that.
 -- The buyer limit and the sale's state are not asked: what was acknowledged stands.
 
 if not open_sale(true) then return nil end
+local found, jumped
+if healing then
+  local fields = redis.call('HMGET', SALE, 'heal:history', 'heal:found', 'heal:jumped')
+  if fields[1] ~= HISTORY then return fenced() end
+  found, jumped = fields[2], tonumber(fields[3])
+end
 local UNRESTORED = KEYS[6]
 local node, pass = ARGV[2], tonumber(ARGV[3])
 local last = pass == 3
@@ -133,6 +141,11 @@ for i = 1, #ids do
     listed[#listed + 1] = ids[i]
     listed[#listed + 1] = table.concat({ letter, node, now, ARGV[2 * i + 4] }, ' ')
   end
+end
+-- Whoever has received more than there is may not have registered yet.
+if jumped == 0 and #events > 0 then
+  skip_numbers(found)
+  more_fields['heal:jumped'] = sale.commit_seq
 end
 if last and #listed > 2 and list_length < tonumber(ARGV[4]) then also(unpack(listed)) end
 if list_length > 0 and #settled > 2 then also(unpack(settled)) end

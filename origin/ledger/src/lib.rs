@@ -312,11 +312,13 @@ impl Ledger {
             let again = self.run(script, &script.on(sale, last_seen())).await?;
             parts = again.unwrap_or(parts);
         }
-        let snapshot = self.observed(sale, &parts)?;
         let expired = reply::number(part(&parts, 1)?)?;
-        if stands_still(&parts)? {
+        let snapshot = if stands_still(&parts)? {
             self.recovering.want(sale);
-        }
+            self.snapshot_in_recovery(&parts)?
+        } else {
+            self.observed(sale, &parts)?
+        };
         self.observer.holds_expired(expired);
         Ok(Some((snapshot, expired)))
     }
@@ -589,9 +591,16 @@ impl Ledger {
     }
 
     fn observed(&self, sale: &SaleId, parts: &[Value]) -> Result<Snapshot, Fault> {
+        let snapshot = self.snapshot_in_recovery(parts)?;
+        self.acknowledged.observe(sale, &snapshot);
+        Ok(snapshot)
+    }
+
+    /// How a sale stands that may lack orders. It is not kept as the newest: what this process
+    /// received before is what the sale is to be again.
+    fn snapshot_in_recovery(&self, parts: &[Value]) -> Result<Snapshot, Fault> {
         let snapshot = reply::snapshot(part(parts, 0)?)?;
         self.clock.observe(snapshot.at);
-        self.acknowledged.observe(sale, &snapshot);
         Ok(snapshot)
     }
 

@@ -97,13 +97,16 @@ impl Ledger {
         let Some(parts) = self.run(script, &command).await? else {
             return Ok(None);
         };
-        let snapshot = self.observed(sale, &parts)?;
         let found = reply::number(part(&parts, 3)?)?;
         let stage = match letter(&parts)? {
             b'w' => RecoveryStage::Whole { by_us: false },
             b'd' => RecoveryStage::Whole { by_us: true },
             letter @ b'0'..=b'3' => RecoveryStage::Heals { found, made: Pass::of(letter - b'0') },
             other => return Err(strange_letter(script, other)),
+        };
+        let snapshot = match stage {
+            RecoveryStage::Whole { .. } => self.observed(sale, &parts)?,
+            RecoveryStage::Heals { .. } => self.snapshot_in_recovery(&parts)?,
         };
         let Value::Array(numbers) = part(&parts, 4)? else {
             return Err(reply::strange("a list of numbers", part(&parts, 4)?));
@@ -292,7 +295,8 @@ impl Ledger {
     /// order. In the last pass those that cannot be restored are listed for the operator.
     ///
     /// # Errors
-    /// See [`Fault`]. It can be repeated.
+    /// See [`Fault`]; [`Fault::NotSent`] where Redis was replaced and no node has registered with the
+    /// sale since. It can be repeated.
     pub async fn restore(
         &self,
         sale: &SaleId,
@@ -313,10 +317,13 @@ impl Ledger {
             return Ok(None);
         };
         let letters = reply::text(part(&parts, 1)?)?.as_bytes();
+        if letters == b"y" {
+            return Err(healing(sale));
+        }
         if letters.len() != orders.len() {
             return Err(reply::strange("a letter for each order", part(&parts, 1)?));
         }
-        let snapshot = self.observed(sale, &parts)?;
+        let snapshot = self.snapshot_in_recovery(&parts)?;
         let became =
             |letter: &u8| Restored::of(*letter).ok_or_else(|| strange_letter(script, *letter));
         let became: Result<_, Fault> = letters.iter().map(became).collect();

@@ -5,12 +5,10 @@ use super::planted::Planted;
 use shared::ledger_model::Sale;
 use shared::ledger_model::event_log::{Entry, Event};
 use shared::limits::HOLD_TIMES_MAX;
-use shared::recovery::{LostRanges, RecoveryLookup, RecoveryStage, View};
+use shared::recovery::{LostRanges, RecoveryLookup, RecoveryStage, View, beyond};
 use shared::{OrderId, Pass, Snapshot, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So far numbers go on where some that were given may be missing: `SKIP` of `heal.lua`.
-const SKIP: u64 = 1_000_000;
 /// The mark of a node that has made its last pass.
 const DONE: u8 = Pass::Last as u8;
 
@@ -98,6 +96,33 @@ impl Kept {
         self.history != history || sale.commit_seq < heard
     }
 
+    /// Whether `restore.lua` refuses: nobody has registered since Redis was replaced.
+    #[must_use]
+    pub fn is_unregistered(&self, sale: &Sale, history: &str) -> bool {
+        let record = self.record.as_ref();
+        self.is_healing(sale, history, 0) && record.is_none_or(|r| r.history != history)
+    }
+
+    /// What `restore.lua` wrote skips numbers where nobody has yet: whoever has received more may
+    /// not have registered.
+    pub fn skip_before(
+        &mut self,
+        sale: &mut Sale,
+        entry: &mut Entry,
+        history: &str,
+        planted: Option<Planted>,
+    ) {
+        if !self.is_healing(sale, history, 0) || planted == Some(Planted::NumbersGivenAgain) {
+            return;
+        }
+        if let Some(record) = self.record.as_mut().filter(|record| record.jumped == 0) {
+            sale.commit_seq -= 1;
+            jump(sale, record, (0, entry.at), &mut entry.events);
+            sale.commit_seq += 1;
+            (entry.commit_seq, entry.version) = (sale.commit_seq, sale.version);
+        }
+    }
+
     /// `look.lua`
     #[must_use]
     pub fn lookup(&self, sale: &Sale, history: &str, node: u16) -> RecoveryLookup {
@@ -121,7 +146,7 @@ impl Kept {
         sale: &mut Sale,
         says: &HealReport,
         history: &str,
-        now: UnixMillis,
+        (now, has_entry): (UnixMillis, impl Fn(u64) -> bool),
         planted: Option<Planted>,
     ) -> (Healed, Option<Entry>) {
         let heard = says.last.map_or(0, |last| last.commit_seq);
@@ -140,29 +165,30 @@ impl Kept {
             .record
             .take()
             .unwrap_or_else(|| Record { found: sale.commit_seq, ..Record::default() });
+        let skips = planted != Some(Planted::NumbersGivenAgain);
+        let mut events = Vec::new();
         if record.history != history {
             record.history = history.to_owned();
             record.marks.clear();
             record.marks_only = false;
+            if record.jumped > 0 && skips {
+                jump(sale, &mut record, (heard, now), &mut events);
+            }
         }
-        let mut events = Vec::new();
         if self.history == history {
             self.history = "-".into();
             record.marks_only = true;
             healed.fell_behind = true;
         }
-        // What the recovery itself went on to says nothing of what was before it.
-        let before_it = record.jumped == 0 || heard < record.jumped;
         if let Some(last) = says.last
-            && before_it
             && heard > record.found.max(record.heard)
+            && !has_entry(heard)
         {
             record.heard = heard;
             take_over(sale, &last, now, &mut events);
         }
-        let skips = planted != Some(Planted::NumbersGivenAgain);
         if heard > sale.commit_seq && skips {
-            jump(sale, &mut record, heard, &mut events);
+            jump(sale, &mut record, (heard, now), &mut events);
         }
         if says.done_in.as_deref() == Some(history) {
             record.marks.insert(says.node, says.made.map_or(0, |pass| pass as u8));
@@ -174,7 +200,7 @@ impl Kept {
         if made == DONE {
             healed.without_all = record.lacks(&says.view);
             if record.jumped == 0 && healed.without_all && skips {
-                jump(sale, &mut record, heard, &mut events);
+                jump(sale, &mut record, (heard, now), &mut events);
             }
             self.history = history.to_owned();
             healed.stage = RecoveryStage::Whole { by_us: true };
@@ -194,9 +220,14 @@ impl Kept {
     }
 }
 
-fn jump(sale: &mut Sale, record: &mut Record, heard: u64, events: &mut Vec<Event>) {
-    sale.commit_seq = sale.commit_seq.max(heard) + SKIP;
-    sale.version += SKIP;
+fn jump(
+    sale: &mut Sale,
+    record: &mut Record,
+    (heard, now): (u64, UnixMillis),
+    events: &mut Vec<Event>,
+) {
+    sale.commit_seq = beyond(sale.commit_seq.max(heard), now);
+    sale.version = beyond(sale.version, now);
     record.jumped = sale.commit_seq;
     let found = record.found;
     events.insert(0, Event::Healed { found });

@@ -91,6 +91,7 @@ impl SimulatedWorld {
         };
         let fenced_wants = anew || !node.healer.is_restoring();
         let mut wants = false;
+        let mut still = false;
         let heard: Heard = match (call.step, reply) {
             (Step::First, Ok(RedisReply::NoScript)) => {
                 call.step = Step::Load;
@@ -115,6 +116,7 @@ impl SimulatedWorld {
             }
             (_, Ok(RedisReply::Still(snapshot))) => {
                 wants = fenced_wants;
+                still = true;
                 Ok(Some((snapshot, ledger_model::ModelReply::Swept(0))))
             }
             (_, Ok(_)) => Err(Fault::NotSent("turned away".into())),
@@ -130,7 +132,8 @@ impl SimulatedWorld {
         if wants {
             self.want(n);
         }
-        let heard = self.acknowledged(n, &call, heard);
+        // What the node received before is what the sale is to be again.
+        let heard = if still { heard } else { self.acknowledged(n, &call, heard) };
         self.returned(n, call.purpose, heard);
     }
 

@@ -192,7 +192,7 @@ impl SimulatedWorld {
                 self.looked(n, nodes, received, &look);
             }
             (Step::Registers, Ok(RedisReply::Healed(healed))) => {
-                self.nodes[n].journal.receive(&healed.snapshot);
+                self.receive_whole(n, &healed);
                 let healer = &mut self.nodes[n].healer;
                 healer.behind |= healed.fell_behind;
                 if healer.item.as_ref().is_none_or(|item| item.history != healed.history) {
@@ -217,11 +217,7 @@ impl SimulatedWorld {
                 self.go_on(n);
             }
             (Step::Heals, Ok(RedisReply::Healed(healed))) => self.healed(n, &healed),
-            (
-                Step::Passes(pass, lost),
-                Ok(RedisReply::Done(snapshot, ModelReply::Restored(became))),
-            ) => {
-                self.nodes[n].journal.receive(&snapshot);
+            (Step::Passes(pass, lost), Ok(RedisReply::Done(_, ModelReply::Restored(became)))) => {
                 let healer = &mut self.nodes[n].healer;
                 if let Some(item) = &mut healer.item {
                     let mut became = became.into_iter();
@@ -346,8 +342,15 @@ impl SimulatedWorld {
         self.recovery(n, Step::Passes(pass, lost), ask);
     }
 
+    /// While a sale recovers, what the node received before is what it is to be again.
+    fn receive_whole(&mut self, n: usize, healed: &Healed) {
+        if matches!(healed.stage, RecoveryStage::Whole { .. }) {
+            self.nodes[n].journal.receive(&healed.snapshot);
+        }
+    }
+
     fn healed(&mut self, n: usize, healed: &Healed) {
-        self.nodes[n].journal.receive(&healed.snapshot);
+        self.receive_whole(n, healed);
         let skips = self.has(Planted::PassSkipped);
         let healer = &mut self.nodes[n].healer;
         healer.behind |= healed.fell_behind;

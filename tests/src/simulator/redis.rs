@@ -204,10 +204,16 @@ impl Redis {
             }
             RedisAsk::Heal(says) => {
                 let sale = &mut self.sale;
-                let (healed, entry) = self.kept.heal(sale, says, &history, now, planted);
+                let log = self.file.iter().filter_map(|(entry, _)| entry.as_ref());
+                let has_entry = |number| log.clone().any(|entry| entry.commit_seq == number);
+                let (healed, entry) =
+                    self.kept.heal(sale, says, &history, (now, has_entry), planted);
                 (RedisReply::Healed(healed), entry)
             }
-            RedisAsk::Restore(orders, pass) => self.restore(orders, *pass, now),
+            RedisAsk::Restore(_, _) if self.kept.is_unregistered(&self.sale, &history) => {
+                (RedisReply::Fenced, None)
+            }
+            RedisAsk::Restore(orders, pass) => self.restore(orders, *pass, now, planted),
         };
         self.write(entry.as_ref())?;
         Ok((reply, entry))
@@ -231,9 +237,13 @@ impl Redis {
         orders: &[(OrderId, Order)],
         pass: Pass,
         now: UnixMillis,
+        planted: Option<Planted>,
     ) -> (RedisReply, Option<Entry>) {
         let command = ModelCommand::Restore(orders.to_vec(), pass);
-        let (answer, entry) = self.sale.apply(&command, now);
+        let (answer, mut entry) = self.sale.apply(&command, now);
+        if let Some(entry) = &mut entry {
+            self.kept.skip_before(&mut self.sale, entry, &history(self.life), planted);
+        }
         if let ModelReply::Restored(became) = &answer {
             for ((id, _), became) in orders.iter().zip(became) {
                 if became.is_settled() {
@@ -314,9 +324,9 @@ impl Redis {
     }
 
     /// The file is read. Answers with the orders that the ledger had and has no
-    /// more, or has as they were before. It writes a new history, so that nothing is sold before
+    /// more, or has as they were before; each as it was. It writes a new history, so that nothing is sold before
     /// the nodes have restored what they acknowledged.
-    pub fn restart(&mut self) -> Result<Vec<OrderId>, String> {
+    pub fn restart(&mut self) -> Result<Vec<(OrderId, Order)>, String> {
         self.file.truncate(self.durable);
         let entries = self.file.iter().filter_map(|(entry, _)| entry.as_ref());
         let audit = SimulatedAudit::of(entries)?;
@@ -324,8 +334,8 @@ impl Redis {
         self.kept = kept.ok_or("the file is empty")?;
         let was = self.audit.orders();
         let gone = was.filter(|(id, order)| audit.order(id) != Some(*order));
-        let mut gone: Vec<_> = gone.map(|(id, _)| id.clone()).collect();
-        gone.sort();
+        let mut gone: Vec<_> = gone.map(|(id, order)| (id.clone(), order.clone())).collect();
+        gone.sort_by(|(a, _), (b, _)| a.cmp(b));
         self.sale = audit.rebuild();
         self.audit = audit;
         self.health = RedisHealth::Up;

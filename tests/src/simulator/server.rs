@@ -116,10 +116,10 @@ impl SimulatedWorld {
         match self.redis.restart() {
             Ok(gone) => {
                 let cut = self.setup.cuts_the_tail;
-                for id in gone {
+                for (id, was) in gone {
                     self.note(|| format!("redis has no order {id} any more"));
                     if cut {
-                        self.judge.lost.insert(id);
+                        self.judge.has_lost(id, &was);
                     }
                 }
             }

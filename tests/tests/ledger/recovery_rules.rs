@@ -8,9 +8,12 @@ use lastseat_tests::simulator::heal_rules::{HealReport, Healed, Kept};
 use redis::{Connection, Value};
 use shared::domain::order::Reserve;
 use shared::ledger_model::event_log::Entry;
-use shared::ledger_model::{ModelCommand, Sale};
+use shared::ledger_model::{ModelCommand, ModelReply, Sale};
 use shared::recovery::{RecoveryStage, View};
-use shared::{BuyerId, Capacity, OrderId, Pass, Quantity, SaleState, Snapshot, Terms, UnixMillis};
+use shared::{
+    BuyerId, Capacity, Order, OrderId, Pass, Quantity, SaleState, Snapshot, Terms, UnixMillis,
+};
+use std::collections::BTreeSet;
 
 const SALES: u64 = 400;
 const STEPS: u32 = 40;
@@ -27,6 +30,8 @@ struct Pair<'a> {
     kept: Kept,
     history: String,
     orders: u64,
+    /// The numbers of the log.
+    entries: BTreeSet<u64>,
 }
 
 /// By which Redis knows the scripts.
@@ -35,6 +40,7 @@ struct Hashes {
     reserve: String,
     heal: String,
     look: String,
+    restore: String,
 }
 
 fn history(redis: &mut Connection) -> String {
@@ -87,7 +93,8 @@ impl Pair<'_> {
         let hashes = self.hashes;
         self.call(&hashes.reserve, 5, &words);
         let wish = Reserve { id, buyer, quantity: Quantity::new(1).unwrap() };
-        self.sale.apply(&ModelCommand::Reserve(vec![wish]), NOW);
+        let (_, entry) = self.sale.apply(&ModelCommand::Reserve(vec![wish]), NOW);
+        self.entries.extend(entry.map(|entry| entry.commit_seq));
     }
 
     /// Redis begins another history, as after a start or a promotion.
@@ -153,7 +160,9 @@ impl Pair<'_> {
         let before = self.sale.commit_seq;
         let reply = self.call(&hashes.heal, 5, &words);
         let history = self.history.clone();
-        let (healed, entry) = self.kept.heal(&mut self.sale, &says, &history, NOW, None);
+        let clock_and_log = (NOW, |number| self.entries.contains(&number));
+        let (healed, entry) = self.kept.heal(&mut self.sale, &says, &history, clock_and_log, None);
+        self.entries.extend(entry.as_ref().map(|entry| entry.commit_seq));
         let found = answered(&reply);
         let wanted = (
             healed.snapshot,
@@ -174,6 +183,47 @@ impl Pair<'_> {
             Ok(())
         } else {
             Err(format!("{says:?}\n  the entries of the log differ"))
+        }
+    }
+
+    /// A pass over one confirmed order, by a node that may have decided on it before.
+    fn restore(&mut self) -> Result<(), String> {
+        self.orders += 1;
+        let id = OrderId::parse(&format!("order-{:016}", self.orders)).unwrap();
+        let record = format!("1c:1:1:{NOW}:0:buyer-{}", self.orders);
+        let order = Order::unpack(&id, &record).unwrap();
+        let pass = [Pass::First, Pass::Last][self.chance.usize(..2)];
+        let words = ["0", "1", &(pass as u8).to_string(), "100", id.as_str(), &record];
+        let words = words.map(str::to_owned);
+        let unrestored = format!("lastseat:{{{}}}:unrestored", self.name);
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.hashes.restore).arg(6).arg(&self.keys()).arg(unrestored);
+        let reply: Vec<Value> = command.arg(&words).query(self.redis).unwrap();
+        let text = |at: usize| -> String { redis::from_redis_value_ref(&reply[at]).unwrap() };
+        let found = (read_snapshot(&text(0)).expect("a snapshot"), text(1));
+        let history = self.history.clone();
+        let wanted = if self.kept.is_unregistered(&self.sale, &history) {
+            (self.sale.snapshot(NOW), "y".to_owned())
+        } else {
+            let command = ModelCommand::Restore(vec![(id.clone(), order)], pass);
+            let (answer, mut entry) = self.sale.apply(&command, NOW);
+            if let Some(entry) = &mut entry {
+                self.kept.skip_before(&mut self.sale, entry, &history, None);
+                self.entries.insert(entry.commit_seq);
+                if self.last_entry().as_ref() != Some(entry) {
+                    return Err(format!("{id} is restored, the entries of the log differ"));
+                }
+            }
+            let ModelReply::Restored(became) = answer else {
+                return Err("no answer to a restore".to_owned());
+            };
+            let done = became.iter().map(|became| if became.is_settled() { 'd' } else { 'n' });
+            (self.sale.snapshot(NOW), done.collect())
+        };
+        if found == wanted {
+            Ok(())
+        } else {
+            Err(format!("the rules say {wanted:?}\n  restore.lua says {found:?}"))
         }
     }
 
@@ -222,7 +272,8 @@ impl Pair<'_> {
         match self.chance.u8(..10) {
             0 => self.begin_history(),
             1 | 2 => self.reserve(),
-            3 | 4 => return self.look(),
+            3 => return self.look(),
+            4 => return self.restore(),
             _ => return self.heal(),
         }
         Ok(())
@@ -306,10 +357,11 @@ fn the_rules_of_recovery_that_the_simulator_goes_by_are_those_of_the_scripts() {
         reserve: load(&scripts.reserve.text),
         heal: load(&scripts.heal.text),
         look: load(&scripts.look.text),
+        restore: load(&scripts.restore.text),
     };
     let first = fastrand::u64(..1 << 40);
     for seed in first..first + SALES {
-        let (sale, _) = Sale::create(Capacity::new(50).unwrap(), Terms::default(), true, NOW);
+        let (sale, created) = Sale::create(Capacity::new(50).unwrap(), Terms::default(), true, NOW);
         let history = history(&mut connection);
         let mut pair = Pair {
             redis: &mut connection,
@@ -320,6 +372,7 @@ fn the_rules_of_recovery_that_the_simulator_goes_by_are_those_of_the_scripts() {
             kept: Kept::new(history.clone()),
             history,
             orders: 0,
+            entries: BTreeSet::from([created.commit_seq]),
         };
         pair.create();
         for step in 0..STEPS {

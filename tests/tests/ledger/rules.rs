@@ -1,11 +1,13 @@
 //! Single rules of the ledger on a real Redis, one sentence each.
 
 use crate::world::{ledger, redis_says, scripts};
+use lastseat_ledger::recovery::NodeDeclaration;
 use lastseat_ledger::redis_keys;
 use lastseat_ledger::scripts::{SCRIPTS, Script};
 use lastseat_ledger::{Fault, Ledger, LedgerUrl, Reserve, Verdict, refusal};
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use shared::ledger_model::event_log::Event;
+use shared::recovery::{View, beyond};
 use shared::{BuyerId, Capacity, OrderId, Quantity, Refusal, SaleId, Terms, UnixMillis};
 
 fn wish(n: u32) -> Reserve {
@@ -285,10 +287,38 @@ async fn where_no_node_lives_a_sale_stands_still_until_it_is_recovered_by_hand()
     assert_eq!(granted(&buy(&ledger, &sale, 1..2).await), 1);
     let log = ledger.log(&sale, 1, 10).await.unwrap();
     let seqs: Vec<u64> = log.iter().map(|entry| entry.commit_seq).collect();
-    assert_eq!(seqs, [1_000_003, 1_000_004], "{log:?}");
+    let first = beyond(2, log[0].at) + 1;
+    assert_eq!(seqs, [first, first + 1], "{log:?}");
     assert_eq!(log[0].events, [Event::Healed { found: 1 }]);
     let report = ledger.audit(&sale).await.unwrap().unwrap();
     assert!(report.ok, "{report:?}");
+}
+
+#[tokio::test]
+async fn what_an_operator_set_is_taken_over_from_a_node_that_reads_the_sale_while_it_recovers() {
+    let redis = PrivateRedis::start(Durability::Off);
+    let (first, second) = (real(&redis).await, real(&redis).await);
+    let sale = open(&first, "s", 3, Terms::default()).await;
+    assert_eq!(granted(&buy(&first, &sale, 0..1).await), 1);
+    second.restock(&sale, Capacity::new(12).unwrap(), None).await.unwrap().unwrap();
+    // Redis was replaced by one that has the creation of the sale only.
+    redis_says(&redis, &["DEL", "lastseat:{s}:orders", "lastseat:{s}:buyers"]).await;
+    redis_says(&redis, &["XDEL", "lastseat:{s}:log", "2-0", "3-0"]).await;
+    let fields = ["capacity", "3", "confirmed", "0", "commit_seq", "1", "version", "1"];
+    redis_says(&redis, &[&["HSET", FIELDS, "history", "other"][..], &fields].concat()).await;
+    let history = first.lookup(&sale, None).await.unwrap().unwrap().history;
+    let registers = |node| NodeDeclaration {
+        node: Some(node),
+        made: None,
+        history: &history,
+        view: const { &View { history: String::new(), awaited: vec![], missing: vec![] } },
+    };
+    let heal = first.heal(&sale, &registers(1)).await.unwrap().unwrap();
+    assert_eq!(heal.snapshot.capacity, 3, "{heal:?}");
+    let (still, _) = second.sweep(&sale).await.unwrap().unwrap();
+    assert_eq!(still.capacity, 3);
+    let heal = second.heal(&sale, &registers(2)).await.unwrap().unwrap();
+    assert_eq!(heal.snapshot.capacity, 12, "{heal:?}");
 }
 
 #[tokio::test]

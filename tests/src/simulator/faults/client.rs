@@ -40,6 +40,8 @@ pub struct SimulatedClient {
     pub ended_at: u64,
     /// Whether a "yes" was heard.
     pub granted: Option<OrderId>,
+    /// It was told that its hold had ended, which promises nothing.
+    pub expired: bool,
     /// Whether the payment was acknowledged.
     pub confirmed: bool,
     /// What it asks for now.
@@ -83,6 +85,7 @@ impl SimulatedClient {
             end: None,
             ended_at: 0,
             granted: None,
+            expired: false,
             confirmed: false,
             op: Op::Order,
             call: 0,
@@ -242,6 +245,7 @@ impl FaultRun<'_> {
                 client.unsure = false;
                 client.id = Some(answer.id.clone());
                 client.granted = Some(answer.id.clone());
+                client.expired = order.state == OrderState::Expired;
                 let (op, ms) = match (order.state, client.plan.then) {
                     (OrderState::Held, FaultAftermath::Pay(ms)) => (Op::Confirm, ms),
                     (OrderState::Held, FaultAftermath::Extend(ms)) => (Op::Extend, ms),

@@ -154,7 +154,8 @@ impl FaultRun<'_> {
             let redis = &self.world.redis;
             let order = redis.audit().order(id);
             let lost = redis.unrestored().contains(id);
-            if client.granted.is_some() && order.is_none() && !lost {
+            let promised = client.granted.is_some() && !client.expired;
+            if promised && order.is_none() && !lost {
                 broken.push(("a yes is not in the ledger", format!("client {}", client.number)));
             }
             let kept = order.is_some_and(|order| order.state == OrderState::Confirmed);

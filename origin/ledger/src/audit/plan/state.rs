@@ -6,10 +6,8 @@ use super::orders::Target;
 use super::{Ahead, Draft, NAMED};
 use shared::domain::sale::Terms;
 use shared::ledger_model::order_book::OrderCount;
+use shared::recovery::beyond;
 use shared::{OrderId, SaleState, UnixMillis};
-
-/// How far numbers go on where it is not known which were given, as in `heal.lua`.
-const SKIP: u64 = 1_000_000;
 
 /// The sale as it is to be, without what is counted from the orders.
 pub(super) struct State {
@@ -57,7 +55,7 @@ impl Draft<'_> {
         let base = match look.commit_seq() {
             Some(commit_seq) => commit_seq.max(log_last),
             None if log.last.is_some() => log_last,
-            None => log_last + SKIP,
+            None => beyond(log_last, look.at),
         };
         let mut acked_seq = acked.unwrap_or(log.from.map_or(base, |from| from - 1));
         if let Some(from) = log.from
@@ -71,7 +69,10 @@ impl Draft<'_> {
             capacity,
             state: self.decide_life(says),
             terms,
-            version: says.version.max(look.number("version").unwrap_or(0)) + 1,
+            version: match look.number("version") {
+                Some(version) => says.version.max(version) + 1,
+                None => beyond(says.version, look.at),
+            },
             base,
             log_last,
             commit_seq: base,
