@@ -58,6 +58,7 @@ use shared::{Capacity, Order, OrderId, OrderState, Quantity, Refusal, SaleId, Sa
 use shared::{Snapshot, UnixMillis};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tokio::sync::watch;
 use tracing::Instrument;
@@ -71,6 +72,8 @@ pub struct Ledger {
     clock: Arc<LedgerClock>,
     observer: Arc<dyn LedgerObserver>,
     acknowledged: AckJournal,
+    /// Whether this process had a heartbeat as a node: others wait only for nodes that they know.
+    joined: Arc<AtomicBool>,
     recovering: Arc<Recovering>,
     /// Where changes wait for replicas, if they do.
     replica_connections: Option<Arc<ReplicaConnections>>,
@@ -100,6 +103,7 @@ impl Ledger {
             clock: Arc::default(),
             observer: Arc::new(NoObserver),
             acknowledged: AckJournal::default(),
+            joined: Arc::new(AtomicBool::new(true)),
             recovering: Arc::default(),
             replica_connections: None,
         })
@@ -135,10 +139,12 @@ impl Ledger {
         Self { observer, ..self }
     }
 
-    /// The same ledger, noting in `acknowledged` what it acknowledges.
+    /// The same ledger as a node's: it notes in `acknowledged` what it acknowledges, and changes
+    /// nothing before its first heartbeat. In a recovery nobody waits for a node that is not
+    /// listed.
     #[must_use]
     pub fn keeping(self, acknowledged: AckJournal) -> Self {
-        Self { acknowledged, ..self }
+        Self { acknowledged, joined: Arc::default(), ..self }
     }
 
     /// The ack journal of this process.
@@ -478,7 +484,9 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn heartbeat(&self, node: u16, weight: u32) -> Result<Heartbeat, Fault> {
-        self.heartbeat_or_leave(node, weight, "").await
+        let heartbeat = self.heartbeat_or_leave(node, weight, "").await?;
+        self.joined.store(true, Ordering::Release);
+        Ok(heartbeat)
     }
 
     /// Reports that `node` stops. Where it has restored all that it had to in `settled`, the
@@ -542,6 +550,9 @@ impl Ledger {
         script: &Script,
         command: impl Fn(u64) -> Cmd,
     ) -> Result<(Option<Vec<Value>>, Result<(), Fault>), Fault> {
+        if !self.joined.load(Ordering::Acquire) {
+            return Err(Fault::NotSent("this node has had no heartbeat yet".into()));
+        }
         let fenced = |parts: &Option<Vec<Value>>| parts.as_deref().is_some_and(is_fenced);
         let last_seen = || self.acknowledged.commit_seq(sale);
         let (mut parts, mut safe) = self.commit(sale, script, &command(last_seen())).await?;

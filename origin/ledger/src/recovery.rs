@@ -295,8 +295,8 @@ impl Ledger {
     /// order. In the last pass those that cannot be restored are listed for the operator.
     ///
     /// # Errors
-    /// See [`Fault`]; [`Fault::NotSent`] where Redis was replaced and no node has registered with the
-    /// sale since. It can be repeated.
+    /// See [`Fault`]; [`Fault::NotSent`] where Redis was replaced and no node has registered with
+    /// the sale since. It can be repeated.
     pub async fn restore(
         &self,
         sale: &SaleId,

@@ -41,6 +41,9 @@ impl SimulatedWorld {
         let ask = if call.step == Step::Load { RedisAsk::Load } else { call.ask.clone() };
         let id = CallId { node: n, call: number, sent };
         let ended = |fault| WorldEvent::CallEnds { call: id, reply: Box::new(Err(fault)) };
+        if !node.joined && matches!(call.purpose, Purpose::Batch | Purpose::Change(..)) {
+            return self.push(0, ended(Fault::NotSent("no heartbeat yet".into())));
+        }
         let heard = node.journal.received();
         let mut connecting = node.slow_us;
         let mut found_another = false;
@@ -106,6 +109,7 @@ impl SimulatedWorld {
             (_, Ok(RedisReply::Done(snapshot, answer))) => Ok(Some((snapshot, answer))),
             (_, Ok(RedisReply::Live(weight, nodes, behind))) => {
                 node.live_weight = weight;
+                node.joined = true;
                 node.healer.peers = nodes;
                 wants = node.healer.has_missed(behind);
                 Ok(None)

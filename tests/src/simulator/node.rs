@@ -45,6 +45,8 @@ impl Waiter for Waits {
 pub struct SimulatedNode {
     pub(super) weight: u32,
     pub(super) live_weight: u32,
+    /// Whether it had a heartbeat; before that it changes nothing.
+    pub(super) joined: bool,
     pub up: bool,
     /// Rises when it is started anew.
     pub life: u64,
@@ -134,6 +136,7 @@ impl SimulatedNode {
             healer: Healer::new(number),
             weight,
             live_weight: weight,
+            joined: false,
             up: true,
             life: 1,
             frozen: None,
@@ -160,6 +163,7 @@ impl SimulatedNode {
         self.ahead_ms = 0;
         self.connected = 0;
         self.live_weight = self.weight;
+        self.joined = false;
         self.handle = None;
         self.journal.kill();
         self.healer = Healer::new(self.number);

@@ -323,8 +323,8 @@ impl Redis {
         }
     }
 
-    /// The file is read. Answers with the orders that the ledger had and has no
-    /// more, or has as they were before; each as it was. It writes a new history, so that nothing is sold before
+    /// The file is read. Answers with the orders that the ledger had and has no more, or has as
+    /// they were before; each as it was. It writes a new history, so that nothing is sold before
     /// the nodes have restored what they acknowledged.
     pub fn restart(&mut self) -> Result<Vec<(OrderId, Order)>, String> {
         self.file.truncate(self.durable);

@@ -1,14 +1,16 @@
 //! Single rules of the ledger on a real Redis, one sentence each.
 
 use crate::world::{ledger, redis_says, scripts};
+use lastseat_ledger::ack_journal::AckJournal;
 use lastseat_ledger::recovery::NodeDeclaration;
 use lastseat_ledger::redis_keys;
 use lastseat_ledger::scripts::{SCRIPTS, Script};
-use lastseat_ledger::{Fault, Ledger, LedgerUrl, Reserve, Verdict, refusal};
+use lastseat_ledger::{Fault, Ledger, LedgerUrl, NoObserver, Reserve, Verdict, refusal};
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use shared::ledger_model::event_log::Event;
 use shared::recovery::{View, beyond};
 use shared::{BuyerId, Capacity, OrderId, Quantity, Refusal, SaleId, Terms, UnixMillis};
+use std::sync::Arc;
 
 fn wish(n: u32) -> Reserve {
     Reserve {
@@ -319,6 +321,22 @@ async fn what_an_operator_set_is_taken_over_from_a_node_that_reads_the_sale_whil
     assert_eq!(still.capacity, 3);
     let heal = second.heal(&sale, &registers(2)).await.unwrap().unwrap();
     assert_eq!(heal.snapshot.capacity, 12, "{heal:?}");
+}
+
+#[tokio::test]
+async fn a_node_acknowledges_nothing_before_the_others_can_know_of_it() {
+    let redis = PrivateRedis::start(Durability::Off);
+    let operator = real(&redis).await;
+    let sale = open(&operator, "s", 3, Terms::default()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let journal = AckJournal::open(directory.path(), Arc::new(NoObserver)).unwrap();
+    let node = real(&redis).await.keeping(journal);
+    let refused = node.reserve(&sale, &[wish(1)]).await;
+    assert!(matches!(refused, Err(Fault::NotSent(_))), "{refused:?}");
+    let refused = node.cancel(&sale, &wish(1).id).await;
+    assert!(matches!(refused, Err(Fault::NotSent(_))), "{refused:?}");
+    node.heartbeat(7, 1).await.unwrap();
+    assert_eq!(granted(&buy(&node, &sale, 1..2).await), 1);
 }
 
 #[tokio::test]
