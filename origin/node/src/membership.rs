@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Time between two heartbeats of a node.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -45,6 +46,8 @@ pub(crate) struct Nodes {
     settled: Mutex<String>,
     /// It stops: no heartbeat may follow its last one.
     leaving: AtomicBool,
+    /// Whether the first heartbeat was answered or failed.
+    tried: watch::Sender<bool>,
 }
 
 impl Nodes {
@@ -66,16 +69,24 @@ impl Nodes {
             behind: AtomicU64::new(0),
             settled: Mutex::default(),
             leaving: AtomicBool::new(false),
+            tried: watch::Sender::new(false),
         });
         let heartbeats = Arc::downgrade(&nodes);
         tokio::spawn(async move {
             while let Some(nodes) = heartbeats.upgrade() {
                 let pause = if nodes.heartbeat().await { INTERVAL } else { INTERVAL_AWAY };
+                nodes.tried.send_replace(true);
                 drop(nodes);
                 tokio::time::sleep(pause).await;
             }
         });
         nodes
+    }
+
+    /// Waits until the first heartbeat was answered or has failed: before it the ledger changes
+    /// nothing for this node.
+    pub(crate) async fn first_heartbeat(&self) {
+        let _ = self.tried.subscribe().wait_for(|tried| *tried).await;
     }
 
     /// Says whether the ledger answered.

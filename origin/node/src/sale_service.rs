@@ -70,6 +70,11 @@ impl Sales {
         Self::start_as(ledger, node, None, counters)
     }
 
+    /// Waits until the first heartbeat was answered or has failed.
+    pub async fn first_heartbeat(&self) {
+        self.0.nodes.first_heartbeat().await;
+    }
+
     /// As [`Sales::start`], for a node that has claimed its number.
     pub fn start_as(
         ledger: Ledger,

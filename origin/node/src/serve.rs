@@ -27,6 +27,8 @@ use tracing::{info, warn};
 const BACKLOG: u32 = 4_096;
 /// Connections of operators and scrapers.
 const OPERATORS_MAX: usize = 1_024;
+/// Longest wait for the first heartbeat before requests are taken.
+const FIRST_HEARTBEAT: Duration = Duration::from_secs(2);
 /// Requests in flight may take this long to finish when the node stops ...
 const FINISH: Duration = Duration::from_secs(5);
 /// ... and what waits for the ledger after that. Together below the 10 s that a supervisor waits.
@@ -80,8 +82,12 @@ impl Node {
             stat_log: config.directory.join("stat.log"),
             zone: None,
         };
+        let sales = Sales::start_as(ledger, config.node, Some(number), Arc::clone(&counters));
+        // Orders that come before it are answered that nothing happened. Where the ledger is away,
+        // so they are without waiting.
+        let _ = tokio::time::timeout(FIRST_HEARTBEAT, sales.first_heartbeat()).await;
         let app = Arc::new(App {
-            sales: Sales::start_as(ledger, config.node, Some(number), Arc::clone(&counters)),
+            sales,
             counters,
             stat_log,
             node: config.node,

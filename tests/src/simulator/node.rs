@@ -136,7 +136,7 @@ impl SimulatedNode {
             healer: Healer::new(number),
             weight,
             live_weight: weight,
-            joined: false,
+            joined: true,
             up: true,
             life: 1,
             frozen: None,

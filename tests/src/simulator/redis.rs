@@ -122,10 +122,11 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// A server with a new sale.
-    pub fn new(sale: Sale, first: Entry) -> Result<Self, String> {
+    /// A server with a new sale, and nodes with these weights that have lived before it.
+    pub fn new(sale: Sale, first: Entry, weights: &[u32]) -> Result<Self, String> {
         let mut audit = SimulatedAudit::default();
         audit.read(&first)?;
+        let at = first.at;
         Ok(Self {
             health: RedisHealth::Up,
             busy_until: 0,
@@ -139,7 +140,7 @@ impl Redis {
             durable: 1,
             has_scripts: false,
             batches: 0,
-            beats: BTreeMap::new(),
+            beats: weights.iter().map(|weight| (*weight, at)).enumerate().collect(),
         })
     }
 

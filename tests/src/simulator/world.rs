@@ -178,7 +178,7 @@ impl SimulatedWorld {
             queue: EventQueue::default(),
             sale: SaleId::parse("sim").expect("a sale id"),
             network: Network::new(setup.delays.clone()),
-            redis: Redis::new(sale, first).expect("a new sale keeps all rules"),
+            redis: Redis::new(sale, first, &setup.weights).expect("a new sale keeps all rules"),
             nodes: nodes.collect(),
             edges: vec![0; edges],
             edge_clocks: vec![0; edges],
