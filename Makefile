@@ -53,12 +53,12 @@ up: setup build ## run everything here: Redis, 4 origins, edge, a sale of 10,000
 	@exec ./target/release/lastseat cluster --demo --edge $(EDGE) --edges $(EDGES) --workers $(WORKERS)
 
 rush: setup build ## a million buyers for ten thousand tickets, then the audit
-	@$(RELEASE) --bin rush
-	@exec ./target/release/rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE) --edges $(EDGES) --workers $(WORKERS)
+	@$(RELEASE) --bin tools
+	@exec ./target/release/tools rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE) --edges $(EDGES) --workers $(WORKERS)
 
 drill: setup build ## kill, freeze, cut off and flood every part under load, audit it, write docs/evidence/DRILLS.md (12 minutes a round)
-	@$(RELEASE) --bin drill
-	@exec ./target/release/drill --long --write-docs --edge $(EDGE) --rounds $(ROUNDS)
+	@$(RELEASE) --bin tools
+	@exec ./target/release/tools drill --long --write-docs --edge $(EDGE) --rounds $(ROUNDS)
 
 torn: setup build ## cut the append-only file at every byte and start Redis on each three times (CUTS=all: two hours; CUTS=last: of the last five scripts)
 	@LASTSEAT_TORN=$(CUTS) cargo test --release --locked --workspace --test torn -- --nocapture
@@ -67,16 +67,16 @@ screens: setup-tests ## take the pictures of the buyer page anew (docs/screens) 
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/page/screens.mjs
 
 film: setup-tests ## film the dashboard during a rush (docs/screens/rush.webp) while `make up EDGE=workerd` runs
-	@$(RELEASE) --bin rush
+	@$(RELEASE) --bin tools
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/dashboard/film.mjs
 
 swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
-	@$(RELEASE) --quiet --bin simulator
-	@exec ./target/release/simulator scale
+	@$(RELEASE) --quiet --bin tools
+	@exec ./target/release/tools simulator scale
 
 sim: ## simulate every fault, one run a seed: SEEDS=20000, SEED=7 shows one run, PLANTED=1, TAIL_CUT=1 (no servers)
-	@$(RELEASE) --quiet --bin simulator
-	@exec ./target/release/simulator faults --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted) $(if $(TAIL_CUT),--tail-cut)
+	@$(RELEASE) --quiet --bin tools
+	@exec ./target/release/tools simulator faults --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted) $(if $(TAIL_CUT),--tail-cut)
 
 pause: setup build ## how long 1, 40, 400 and 4,000 sales stand still after Redis was killed, and that none lacks an order
 	@exec python3 tests/checker/pause.py --most 2 --write-docs
@@ -85,26 +85,26 @@ soak: setup build ## check answers, records, log and counters of random buyers u
 	@exec python3 tests/checker/main.py --seed $(SEED) --seconds $(SECONDS)
 
 bench: setup-bench build dist ## measure lastseat against other services on this machine, in turn, each run audited (< 40 minutes)
-	@$(RELEASE) --bin bench
-	@LASTSEAT_BIN=$(CURDIR)/target/dist/lastseat exec ./target/release/bench $(foreach measure,$(ONLY),--only $(measure))
+	@$(RELEASE) --bin tools
+	@LASTSEAT_BIN=$(CURDIR)/target/dist/lastseat exec ./target/release/tools bench $(foreach measure,$(ONLY),--only $(measure))
 
 profile: build dist ## draw where the processor time of edge, node and Redis goes (docs/evidence/PROFILES.md; needs perf)
-	@$(RELEASE) --bin profile
-	@LASTSEAT_BIN=$(CURDIR)/target/dist/lastseat exec ./target/release/profile $(foreach scene,$(ONLY),--only $(scene))
+	@$(RELEASE) --bin tools
+	@LASTSEAT_BIN=$(CURDIR)/target/dist/lastseat exec ./target/release/tools profile $(foreach scene,$(ONLY),--only $(scene))
 
 test: setup-tests ## everything that CI checks
 	@scripts/test
 
 guard: edge ## count the instructions of the hot paths and compare with tests/instructions.toml
-	@$(RELEASE) --quiet --bin guard
-	@exec ./target/release/guard
+	@$(RELEASE) --quiet --bin tools
+	@exec ./target/release/tools guard
 
 guard-accept: edge ## ... and write what they are now into that file
-	@$(RELEASE) --quiet --bin guard
-	@exec ./target/release/guard --accept
+	@$(RELEASE) --quiet --bin tools
+	@exec ./target/release/tools guard --accept
 
 mutants: ## change one place of the scripts and of the gate after the other: which changes does no test see? (30 minutes)
-	@$(RELEASE) --quiet --bin mutants
+	@$(RELEASE) --quiet --bin tools
 	@scripts/mutants
 
 api: ## write the documents of the API anew (docs/openapi.json, docs/API.md)

@@ -19,8 +19,8 @@ const browser = await launch();
 await operator("PUT", `${SALE}-before`, { capacity: TICKETS });
 const desk = await Desk.open(browser, { viewport: { width: 1180, height: 720 } });
 const crowd = spawn(
-  `${root}target/release/rush`,
-  ["--sale", SALE, "--buyers", BUYERS, "--tickets", TICKETS, "--redis-url", redis.url, "--token", token()]
+  `${root}target/release/tools`,
+  ["rush", "--sale", SALE, "--buyers", BUYERS, "--tickets", TICKETS, "--redis-url", redis.url, "--token", token()]
     .concat(edges.flatMap(({ url }) => ["--target", url]), nodes.flatMap(({ admin }) => ["--admin", admin]))
     .map(String),
   { stdio: "inherit" },

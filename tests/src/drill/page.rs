@@ -40,8 +40,8 @@ reply to a request that it has handed on.
 const AGAIN: &str = "\
 A seed gives the moments, the nodes and the buyers' keys; what the machine does in between is its \
 own.
-One again: `./target/release/drill --long --only NAME --seed SEED`. All: `make drill` (`ROUNDS=1` \
-for one round). Short forms
+One again: `./target/release/tools drill --long --only NAME --seed SEED`. All: `make drill` \
+(`ROUNDS=1` for one round). Short forms
 of all are in `make test`.
 ";
 

@@ -21,6 +21,7 @@ pub(super) fn count() -> Result<BTreeMap<String, u64>> {
         .arg(format!("--dump-after={MEASURED}"))
         .arg(format!("--callgrind-out-file={}", dumps.display()))
         .arg(std::env::current_exe()?)
+        .arg("guard")
         .arg("--perform")
         .output()
         .context("valgrind is missing. Run 'make setup-tests', or: apt-get install valgrind")?;

@@ -4,14 +4,15 @@
 use lastseat_tests::harness::paths::{repository, scratch};
 use serde_json::Value;
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Output};
 
 #[test]
 fn a_run_of_two_measures_is_audited_and_leaves_a_report_that_any_program_can_read() {
     let to = scratch().unwrap();
     let page = repository().join("docs/evidence/BENCHMARKS.md");
     let before = fs::read_to_string(&page).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_bench"))
+    let output = Command::new(env!("CARGO_BIN_EXE_tools"))
+        .arg("bench")
         .args("--quick --rounds 1 --only M5 --only m12 --json --out".split(' '))
         .arg(to.path())
         .output()
@@ -44,11 +45,16 @@ fn a_run_of_two_measures_is_audited_and_leaves_a_report_that_any_program_can_rea
     assert_eq!(fs::read_to_string(&page).unwrap(), before, "a trial is not published");
 }
 
+fn bench(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tools"));
+    command.arg("bench").args(arguments).output().unwrap()
+}
+
 #[test]
 fn the_list_names_each_measure_with_its_time() {
-    let output = Command::new(env!("CARGO_BIN_EXE_bench")).arg("--list").output().unwrap();
+    let output = bench(&["--list"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(text.lines().count(), 13, "{text}");
-    let wrong = Command::new(env!("CARGO_BIN_EXE_bench")).args(["--only", "M99"]).output().unwrap();
+    let wrong = bench(&["--only", "M99"]);
     assert_eq!(wrong.status.code(), Some(2));
 }

@@ -4,7 +4,7 @@ use super::report::DoctorFinding;
 use lastseat_ledger::Facts;
 
 /// Bytes that one order of a ticket takes in Redis, hold, buyer and log included, with ids as the
-/// edge makes them. Measured: `cargo run --release -p lastseat-tests --bin ledger_cost`.
+/// edge makes them. Measured: `cargo run --release -p lastseat-tests --bin tools -- ledger-cost`.
 pub const BYTES_PER_ORDER: u64 = 450;
 /// A rewrite of the append-only file may copy much of the memory once more while a sale goes on.
 const REWRITE_FACTOR: u64 = 2;

@@ -1,7 +1,6 @@
 //! `make drill`: see [`lastseat_tests::drill`].
 
 use anyhow::Result;
-use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use lastseat_tests::drill::{CheckOutcome, DRILLS, FaultTestOptions, FaultTestReport, page, run};
 use lastseat_tests::harness::ending::until_ended;
@@ -9,15 +8,14 @@ use lastseat_tests::harness::paths::repository;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-fn main() -> ExitCode {
-    let options = FaultTestOptions::parse();
+pub(super) fn main(options: &FaultTestOptions) -> ExitCode {
     if options.list {
         for drill in &DRILLS {
             println!("{:14}  {}: {}", drill.name, drill.done, drill.holds);
         }
         return ExitCode::SUCCESS;
     }
-    match drill(&options) {
+    match drill(options) {
         Ok(report) if report.is_good() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
         Err(error) => {

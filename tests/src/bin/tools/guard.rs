@@ -1,7 +1,7 @@
 //! `make guard`: see [`lastseat_tests::guard`].
 
 use anyhow::Result;
-use clap::Parser;
+use clap::Args;
 use lastseat_tests::guard::{accept, check, perform};
 use std::process::ExitCode;
 
@@ -9,9 +9,8 @@ use std::process::ExitCode;
 /// with tests/instructions.toml.
 ///
 /// Exit codes: 0 all as held; 1 a figure has changed; 2 wrong flags; 3 something is missing.
-#[derive(Debug, Parser)]
-#[command(name = "guard")]
-struct Options {
+#[derive(Args, Debug)]
+pub(super) struct Options {
     /// Write what is measured now into the file.
     #[arg(long)]
     accept: bool,
@@ -20,8 +19,8 @@ struct Options {
     perform: bool,
 }
 
-fn main() -> ExitCode {
-    match guard(&Options::parse()) {
+pub(super) fn main(options: &Options) -> ExitCode {
+    match guard(options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {

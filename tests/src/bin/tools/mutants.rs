@@ -1,7 +1,7 @@
 //! `make mutants`: see [`lastseat_tests::mutants`].
 
 use anyhow::Result;
-use clap::Parser;
+use clap::Args;
 use lastseat_tests::mutants::reasons::{Fit, Reason, Reasons};
 use lastseat_tests::mutants::{Seen, Trial, of_the_scripts, page, rust};
 use std::path::PathBuf;
@@ -13,9 +13,8 @@ use std::time::Instant;
 ///
 /// Exit codes: 0 each survivor has its reason in tests/mutants.toml; 1 one has none, or a reason is
 /// stale; 2 wrong flags; 3 something is missing.
-#[derive(Debug, Parser)]
-#[command(name = "mutants")]
-struct Options {
+#[derive(Args, Debug)]
+pub(super) struct Options {
     /// Only mutants whose name begins with one of these words, such as `reserve:`.
     #[arg(long, value_name = "WORD")]
     only: Vec<String>,
@@ -30,9 +29,8 @@ struct Options {
     write: bool,
 }
 
-fn main() -> ExitCode {
-    let options = Options::parse();
-    let fit = if options.rust.is_empty() { try_scripts(&options) } else { judge_rust(&options) };
+pub(super) fn main(options: &Options) -> ExitCode {
+    let fit = if options.rust.is_empty() { try_scripts(options) } else { judge_rust(options) };
     match fit {
         Ok(fit) => {
             for id in &fit.unexplained {

@@ -1,6 +1,6 @@
 //! Command line of the simulator: `make sim` and `make swarm`, see [`lastseat_tests::simulator`].
 
-use clap::{Args, Parser};
+use clap::{Args, Subcommand};
 use lastseat_tests::simulator::faults::{
     Classes, Planted, Soak, run as run_faults, scenario, search, shortest,
 };
@@ -9,15 +9,15 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 /// Simulates lastseat in virtual time, without servers.
-#[derive(Debug, Parser)]
-enum Scenario {
+#[derive(Debug, Subcommand)]
+pub(super) enum Scenario {
     Faults(FaultOptions),
     Scale(ScaleOptions),
 }
 
 /// Simulates lastseat under faults, one run a seed, and checks every step of it.
 #[derive(Args, Debug)]
-struct FaultOptions {
+pub(super) struct FaultOptions {
     /// How many seeds.
     #[arg(long, default_value_t = 20_000)]
     seeds: u64,
@@ -41,10 +41,10 @@ struct FaultOptions {
     traces: bool,
 }
 
-fn main() -> ExitCode {
-    match Scenario::parse() {
-        Scenario::Faults(options) => faults(&options),
-        Scenario::Scale(options) => scale(&options),
+pub(super) fn main(scenario: &Scenario) -> ExitCode {
+    match scenario {
+        Scenario::Faults(options) => faults(options),
+        Scenario::Scale(options) => scale(options),
     }
 }
 

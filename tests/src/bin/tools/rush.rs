@@ -1,16 +1,14 @@
 //! `make rush`: see [`lastseat_tests::rush`].
 
 use anyhow::Result;
-use clap::Parser;
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
 use lastseat_tests::rush::picture::write;
 use lastseat_tests::rush::{LoadOptions, LoadReport, Progress, run};
 use std::process::ExitCode;
 
-fn main() -> ExitCode {
-    let options = LoadOptions::parse();
-    match rush(&options) {
+pub(super) fn main(options: &LoadOptions) -> ExitCode {
+    match rush(options) {
         Ok(report) if report.is_good() => ExitCode::SUCCESS,
         Ok(report) => {
             for violation in &report.more.violations {

@@ -1,6 +1,6 @@
 //! `make profile`: see [`lastseat_tests::profile`].
 
-use clap::Parser;
+use clap::Args;
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::profile::run;
 use std::process::ExitCode;
@@ -9,17 +9,15 @@ use std::process::ExitCode;
 /// docs/evidence/PROFILES.md.
 ///
 /// Exit codes: 0 written; 2 wrong flags; 3 something is missing or could not be run.
-#[derive(Debug, Parser)]
-#[command(name = "profile")]
-struct Options {
+#[derive(Args, Debug)]
+pub(super) struct Options {
     /// Take this one only (may be repeated): edge-refusal, edge-order, node-refusal, node-order,
     /// ledger-order.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
 }
 
-fn main() -> ExitCode {
-    let options = Options::parse();
+pub(super) fn main(options: &Options) -> ExitCode {
     match until_ended(run(&options.only)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,15 +1,13 @@
 //! `make bench`: see [`lastseat_tests::bench`].
 
 use anyhow::Result;
-use clap::Parser;
 use lastseat_tests::bench::page::write_page;
 use lastseat_tests::bench::{BenchOptions, BenchReport, Measure, run};
 use lastseat_tests::harness::ending::until_ended;
 use lastseat_tests::harness::paths::repository;
 use std::process::ExitCode;
 
-fn main() -> ExitCode {
-    let options = BenchOptions::parse();
+pub(super) fn main(options: &BenchOptions) -> ExitCode {
     if options.list {
         for measure in Measure::all() {
             let plan = measure.plan();
@@ -17,7 +15,7 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    match bench(&options) {
+    match bench(options) {
         Ok(report) => ExitCode::from(report.exit_code()),
         Err(error) => {
             eprintln!("bench: {error:#}");
