@@ -1,6 +1,6 @@
 //! The ledger as a test sees it: in this process, over the same servers as the nodes.
 
-use lastseat_ledger::{Fault, Ledger, LedgerUrl, Reserve, Verdict};
+use lastseat_ledger::{Fault, Ledger, LedgerUrl, Reserve, SaleChange, Verdict};
 use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Cluster, Edge, Setup};
 use shared::{BuyerId, Capacity, OrderId, Quantity, SaleId, Terms};
@@ -47,6 +47,19 @@ pub(crate) fn nodes(url: &str, arguments: &[&str]) -> Cluster {
         ..Setup::with_edge(Edge::None)
     };
     Cluster::start(&setup).expect("the nodes come up")
+}
+
+/// Takes tickets out of a sale that is selling, so that about `rest` are left; its capacity then.
+pub(crate) async fn leave(ledger: &Ledger, name: &str, rest: u32) -> u32 {
+    let sale = sale(name);
+    let restocked = async || {
+        let now = ledger.snapshot(&sale).await.ok()??;
+        let capacity = now.held + now.confirmed + rest;
+        let wanted = Capacity::new(capacity.into()).expect("a capacity");
+        let (_, change) = ledger.restock(&sale, wanted, None).await.ok()??;
+        (change == SaleChange::Done).then_some(capacity)
+    };
+    until_async("the rest of the tickets is known", restocked).await
 }
 
 /// Counters, orders and log of a sale agree.
