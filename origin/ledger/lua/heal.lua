@@ -76,7 +76,8 @@ end
 
 -- What the caller received last was lost: no entry of the log has its number.
 local function is_lost(number)
-  return #redis.call('XRANGE', LOG, number .. '-0', number .. '-0') == 0
+  local from = redis.call('XREAD', 'COUNT', 1, 'STREAMS', LOG, (number - 1) .. '-0')
+  return not from or from[1][2][1][1] ~= number .. '-0'
 end
 
 local skipped = false

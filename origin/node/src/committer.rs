@@ -88,7 +88,7 @@ pub struct SaleHandleView {
 #[derive(Debug)]
 struct Refresh {
     begun: Instant,
-    outcome: Result<Snapshot, Fault>,
+    outcome: Result<(Snapshot, Tier), Fault>,
 }
 
 /// The cached view of the sale: hints, not facts.
@@ -187,7 +187,7 @@ impl SaleHandle {
         let came = Instant::now();
         let mut refresh = self.refresh.lock().await;
         if let Some(last) = refresh.as_ref().filter(|last| last.begun >= came) {
-            return last.outcome.clone().map(|snapshot| (snapshot, Tier::Ledger));
+            return last.outcome.clone();
         }
         if let Some(snapshot) = self.observed_lately() {
             return Ok((snapshot, Tier::Origin));
@@ -195,7 +195,7 @@ impl SaleHandle {
         let begun = Instant::now();
         let outcome = self.fresh_snapshot().await;
         *refresh = Some(Refresh { begun, outcome: outcome.clone() });
-        outcome.map(|snapshot| (snapshot, Tier::Ledger))
+        outcome
     }
 
     fn observed_lately(&self) -> Option<Snapshot> {
@@ -203,13 +203,15 @@ impl SaleHandle {
         (known.seen_at.elapsed() < RECENT).then(|| *known.hint.snapshot())
     }
 
-    /// Polls the ledger now.
-    async fn fresh_snapshot(&self) -> Result<Snapshot, Fault> {
+    /// Polls the ledger now; where the queue is full, what was received last.
+    async fn fresh_snapshot(&self) -> Result<(Snapshot, Tier), Fault> {
         let (answer, receiver) = oneshot::channel();
         if self.queue.try_send(Work::Poll(Some(answer))).is_err() {
-            return Ok(*self.known().hint.snapshot());
+            return Ok((*self.known().hint.snapshot(), Tier::Origin));
         }
-        receiver.await.unwrap_or_else(|_| Err(Fault::NotSent("the committer stopped".into())))
+        let polled = receiver.await;
+        let polled = polled.unwrap_or_else(|_| Err(Fault::NotSent("the committer stopped".into())));
+        polled.map(|snapshot| (snapshot, Tier::Ledger))
     }
 
     /// The grant for an edge that asked just now.

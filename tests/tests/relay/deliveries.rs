@@ -44,6 +44,26 @@ async fn every_change_arrives_in_order_and_signed_at_a_receiver_that_fails_now_a
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_is_taken_when_its_status_says_so_though_the_answer_never_ends() {
+    let shop = Shop::open().await;
+    let end = shop.end().await;
+    let receiver = Receiver::start(|_| Mood::Stalls).await;
+    let said = summary(&mut shop.relay(&receiver, &["--once"]));
+    assert_eq!((&said["position"], &said["failed_attempts"]), (&end.into(), &0.into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_is_asked_again_when_its_retry_after_says_so() {
+    let shop = Shop::open().await;
+    let later = |attempt| if attempt == 0 { Mood::Later(2) } else { AT_ONCE };
+    let receiver = Receiver::start(later).await;
+    let mut relay = shop.relay(&receiver, &["--once"]);
+    let said = summary(&mut relay);
+    assert_eq!(said["failed_attempts"], 1);
+    assert!(relay.notes().contains("attempt 1, next in 2s"), "{}", relay.notes());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_that_is_killed_and_started_again_leaves_no_gap() {
     let shop = Shop::open().await;
     let end = shop.day(20).await;

@@ -50,6 +50,14 @@ async fn a_position_beyond_the_log_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_runs_once_ends_while_the_receiver_is_away() {
+    let shop = Shop::open().await;
+    let receiver = Receiver::start(|_| Mood::Breaks).await;
+    let relay = shop.relay(&receiver, &["--once"]);
+    assert_ends(relay, 1, &["entry 1 was not taken by", "in 8 attempts", "run the same command"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_delivered_is_acknowledged_only_when_wanted() {
     let shop = Shop::open().await;
     let end = shop.day(2).await;

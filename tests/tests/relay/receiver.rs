@@ -1,15 +1,19 @@
 //! A receiver of webhooks as a shop would write one, with moods.
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use hmac::{Hmac, KeyInit, Mac};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{CONTENT_LENGTH, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use sha2::Sha256;
+use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,6 +31,10 @@ pub(crate) enum Mood {
     Says(u16),
     /// Breaks the connection without a word.
     Breaks,
+    /// Takes it, and never ends its answer.
+    Stalls,
+    /// Wants to be asked again in so many seconds.
+    Later(u64),
 }
 
 /// One delivery as it came.
@@ -91,13 +99,13 @@ async fn receive(
     request: Request<Incoming>,
     kept: &Mutex<Vec<Delivery>>,
     mood: &(impl Fn(usize) -> Mood + Sync),
-) -> io::Result<Response<Full<Bytes>>> {
+) -> io::Result<Response<BoxBody<Bytes, Infallible>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     assert_eq!(head.uri.path_and_query().map(|p| p.as_str()), Some("/hook?key=1"));
     let delivery = verify(&head.headers, &body);
     let mood = mood(kept.lock().expect("deliveries").len());
-    let taken = matches!(mood, Mood::Takes(_));
+    let taken = matches!(mood, Mood::Takes(_) | Mood::Stalls);
     if let Mood::Takes(after) = mood {
         tokio::time::sleep(after).await;
     }
@@ -107,10 +115,22 @@ async fn receive(
         Mood::Takes(_) => 204,
         Mood::Says(status) => status,
         Mood::Breaks => return Err(io::ErrorKind::ConnectionReset.into()),
+        Mood::Stalls => 200,
+        Mood::Later(_) => 503,
     };
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = status.try_into().expect("a status");
-    Ok(response)
+    let mut response = Response::builder().status(status);
+    if let Mood::Later(seconds) = mood {
+        response = response.header(RETRY_AFTER, seconds);
+    }
+    let body = match mood {
+        Mood::Stalls => {
+            response = response.header(CONTENT_LENGTH, 5);
+            let begun = stream::once(async { Ok(Frame::data(Bytes::from_static(b"ab"))) });
+            BodyExt::boxed(StreamBody::new(begun.chain(stream::pending())))
+        }
+        _ => BodyExt::boxed(Full::default()),
+    };
+    Ok(response.body(body).expect("an answer"))
 }
 
 /// Checks all that a receiver should check.

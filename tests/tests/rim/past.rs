@@ -3,12 +3,14 @@
 use crate::{SALE, start, until};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lastseat_ledger::{Fault, Ledger, LedgerUrl};
+use lastseat_node::api::sale_bodies::SaleList;
 use lastseat_tests::harness::metrics::Metrics;
-
+use lastseat_tests::harness::proxy::{LinkFault, Proxy};
 use lastseat_tests::harness::{Cluster, Edge, HttpClient};
 use shared::domain::sale::Terms;
 use shared::limits::SALES_MAX;
 use shared::{Capacity, SaleId, SaleState};
+use std::time::{Duration, Instant};
 
 const ADA: &str = r#"{"buyer":"ada"}"#;
 
@@ -52,6 +54,21 @@ async fn fill_the_table(cluster: &Cluster, name: &str) {
         assert!([200, 503].contains(&shown.status.as_u16()), "{}", shown.text());
     }
     assert!(served(cluster).await > SALES_MAX as u64 / 2);
+}
+
+#[tokio::test]
+async fn a_page_of_the_list_of_sales_costs_no_round_trip_for_each_sale() {
+    let cluster = start_with("listed", 300, true).await;
+    let url = &cluster.redis.as_ref().unwrap().url;
+    let to_redis = Proxy::start(url.trim_start_matches("redis://").parse().unwrap()).unwrap();
+    let far = LedgerUrl::parse(&format!("redis://{}", to_redis.address())).unwrap();
+    let far = Ledger::connect(&far).await.unwrap();
+    to_redis.switch_both(LinkFault::Delay(Duration::from_millis(20)));
+    let begun = Instant::now();
+    let list = SaleList::read(&far, None).await.unwrap();
+    assert_eq!(list.sales.len(), 301);
+    // One after the other it takes 12 s.
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

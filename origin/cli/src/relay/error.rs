@@ -40,6 +40,21 @@ pub enum RelayError {
         /// The entry after it.
         begin: u64,
     },
+    /// The receiver did not take an entry, and only what was there was to be delivered.
+    #[error(
+        "entry {entry} was not taken by {to} in {attempts} attempts: {why}. What was delivered \
+         before it is kept; run the same command again when the receiver works"
+    )]
+    NotTaken {
+        /// The entry.
+        entry: u64,
+        /// The receiver.
+        to: String,
+        /// How often it was tried.
+        attempts: u64,
+        /// Why the last attempt failed.
+        why: String,
+    },
     /// What lies in Redis is not ours.
     #[error("the ledger's data is damaged: {0}")]
     Corrupt(String),

@@ -32,6 +32,9 @@ use tracing::{info, warn};
 
 /// Pause between two looks at a log that has nothing new.
 const IDLE: Duration = Duration::from_millis(100);
+/// With [`RelayPlan::once`], attempts to deliver an entry before the relay gives up: about ten
+/// seconds.
+const ONCE_ATTEMPTS_MAX: u64 = 8;
 
 /// What a relay does.
 #[derive(Debug)]
@@ -95,7 +98,8 @@ impl From<Unleased> for Broken {
 /// Delivers until asked to stop, or with [`RelayPlan::once`] until the log's end.
 ///
 /// # Errors
-/// See [`RelayError`]. A ledger or a receiver that is away is waited for.
+/// See [`RelayError`]. A ledger that is away is waited for, and so is a receiver, except with
+/// [`RelayPlan::once`].
 pub async fn run(
     ledger: &Ledger,
     plan: &RelayPlan,
@@ -193,14 +197,16 @@ impl Turn<'_> {
         let (body, events) = body(&self.plan.sale, entry)?;
         let mut backoff = Backoff::new();
         let mut failed = 0_u64;
-        while let Err(why) = lease.during(webhook.post(entry.commit_seq, &body)).await? {
+        while let Err(refused) = lease.during(webhook.post(entry.commit_seq, &body)).await? {
             failed += 1;
             self.summary.failed_attempts += 1;
-            let pause = backoff.next(fastrand::f64());
-            let (seq, whither) = (entry.commit_seq, webhook.shown());
-            warn!(
-                "entry {seq} was not taken by {whither}: {why}; attempt {failed}, next in {pause:?}"
-            );
+            let (seq, to, why) = (entry.commit_seq, webhook.shown(), refused.why);
+            if self.plan.once && failed >= ONCE_ATTEMPTS_MAX {
+                let error = RelayError::NotTaken { entry: seq, to, attempts: failed, why };
+                return Err(Broken::Failed(error));
+            }
+            let pause = backoff.next(fastrand::f64()).max(refused.retry_after.unwrap_or_default());
+            warn!("entry {seq} was not taken by {to}: {why}; attempt {failed}, next in {pause:?}");
             if lease.during(self.stop.sleep(pause)).await? {
                 return Ok(false);
             }

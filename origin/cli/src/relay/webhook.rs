@@ -4,8 +4,9 @@ use super::sign::signature;
 use crate::http_address::{address, causes, no_certificates, shown};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::{CONTENT_TYPE, USER_AGENT};
-use hyper::{Method, Request, Uri};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use hyper::{Method, Request, Response, Uri};
 use lastseat_ledger::clock;
 use lastseat_node::secret::Secret;
 use lastseat_node::telemetry::https_client::{self, HttpsClient};
@@ -16,11 +17,29 @@ pub const SIGNATURE: &str = "lastseat-signature";
 /// Header with the `commit_seq` of a delivery.
 pub const SEQUENCE: &str = "lastseat-sequence";
 
-/// Time for a whole exchange, from the connection to the end of the answer.
+/// Time for an exchange, from the connection to the head of the answer.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are read, so that the connection can be used again; a longer one costs
 /// the connection and nothing else.
 const ANSWER_MAX: usize = 64 * 1024;
+/// Time for that.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(1);
+/// A receiver is not left alone for longer, whatever its `Retry-After` says.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
+/// Why a delivery does not count as taken.
+#[derive(Debug)]
+pub(super) struct NotTaken {
+    pub(super) why: String,
+    /// When the receiver wants to be asked again, if it says so in seconds.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl From<String> for NotTaken {
+    fn from(why: String) -> Self {
+        Self { why, retry_after: None }
+    }
+}
 
 /// A receiver of webhooks.
 #[derive(Debug)]
@@ -61,13 +80,23 @@ impl Webhook {
     ///
     /// # Errors
     /// Why it does not count as delivered.
-    pub(super) async fn post(&self, commit_seq: u64, body: &Bytes) -> Result<(), String> {
-        tokio::time::timeout(DEADLINE, self.exchange(commit_seq, body))
-            .await
-            .unwrap_or_else(|_| Err(format!("no answer within {DEADLINE:?}")))
+    pub(super) async fn post(&self, commit_seq: u64, body: &Bytes) -> Result<(), NotTaken> {
+        let response = tokio::time::timeout(DEADLINE, self.exchange(commit_seq, body)).await;
+        let response = response.map_err(|_| format!("no answer within {DEADLINE:?}"))??;
+        let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = retry_after.map(|s| Duration::from_secs(s).min(RETRY_AFTER_MAX));
+        // What counts is the status, whatever the body says, and whether it ever ends.
+        let rest = Limited::new(response.into_body(), ANSWER_MAX).collect();
+        let _ = tokio::time::timeout(ANSWER_DEADLINE, rest).await;
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(NotTaken { why: format!("the answer was {status}"), retry_after })
     }
 
-    async fn exchange(&self, commit_seq: u64, body: &Bytes) -> Result<(), String> {
+    async fn exchange(&self, commit_seq: u64, body: &Bytes) -> Result<Response<Incoming>, String> {
         let signed = signature(&self.secret, clock::now().0 / 1_000, body);
         let request = Request::builder()
             .method(Method::POST)
@@ -78,11 +107,7 @@ impl Webhook {
             .header(SEQUENCE, commit_seq)
             .body(Full::new(body.clone()))
             .map_err(|e| e.to_string())?;
-        let response = self.client.request(request).await.map_err(|e| causes(&e))?;
-        let status = response.status();
-        // Whatever it says; what counts is the status.
-        let _ = Limited::new(response.into_body(), ANSWER_MAX).collect().await;
-        if status.is_success() { Ok(()) } else { Err(format!("the answer was {status}")) }
+        self.client.request(request).await.map_err(|e| causes(&e))
     }
 }
 

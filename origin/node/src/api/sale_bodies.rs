@@ -1,6 +1,7 @@
 //! Request and response bodies of sales for operators.
 
 use super::sale_changes;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use lastseat_ledger::{Created, Fault, Ledger};
 use serde::{Deserialize, Serialize};
 use shared::domain::sale::Terms;
@@ -121,6 +122,8 @@ pub struct SaleList {
 
 /// Sales on one page of a list; each costs a call to the ledger.
 const LIST_PAGE: usize = 1_000;
+/// Of these, so many are read at a time.
+const LIST_AT_ONCE: usize = 32;
 
 impl SaleList {
     /// The sales whose ids come after `after`, at most a page.
@@ -130,15 +133,16 @@ impl SaleList {
     pub async fn read(ledger: &Ledger, after: Option<&SaleId>) -> Result<Self, Fault> {
         let known = ledger.sales().await?;
         let mut rest = known.iter().filter(|sale| after.is_none_or(|after| *sale > after));
-        let page: Vec<&SaleId> = rest.by_ref().take(LIST_PAGE).collect();
+        let page: Vec<SaleId> = rest.by_ref().take(LIST_PAGE).cloned().collect();
         let last = page.last().map(ToString::to_string);
-        let mut sales = Vec::with_capacity(page.len());
-        for sale in page {
-            // A sale is listed before it is created.
-            if let Some(snapshot) = ledger.snapshot(sale).await? {
-                sales.push(SaleReport::new(sale, &snapshot));
-            }
-        }
+        let reports = page.into_iter().map(|sale| async move {
+            let snapshot = ledger.snapshot(&sale).await?;
+            Ok::<_, Fault>(snapshot.map(|snapshot| SaleReport::new(&sale, &snapshot)))
+        });
+        let reports: Vec<Option<SaleReport>> =
+            stream::iter(reports).buffered(LIST_AT_ONCE).try_collect().await?;
+        // A sale is listed before it is created.
+        let sales = reports.into_iter().flatten().collect();
         Ok(Self { sales, next_after: rest.next().and(last) })
     }
 }
