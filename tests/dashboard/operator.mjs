@@ -175,3 +175,37 @@ test("it fits a phone, in light and in dark", async () => {
     await desk.leave();
   }
 });
+
+test("what is hidden is not shown by any rule of the style", async () => {
+  const desk = await Desk.open(browser);
+  await desk.sees("link", "live");
+  const shown = await desk.page.evaluate(() => {
+    const all = [...document.querySelectorAll("body *")];
+    const seen = (element) => {
+      const before = element.hasAttribute("hidden");
+      element.setAttribute("hidden", "");
+      const { display } = getComputedStyle(element);
+      element.toggleAttribute("hidden", before);
+      return display !== "none";
+    };
+    return all.filter(seen).map((element) => element.outerHTML);
+  });
+  assert.deepEqual(shown, []);
+  await desk.leave();
+});
+
+test("in a browser that keeps nothing the dashboard works until it is closed", async () => {
+  const desk = await Desk.open(browser, { link: "" });
+  await desk.page.addInitScript(() => {
+    const denied = { get: () => { throw new DOMException("", "SecurityError"); } };
+    Object.defineProperty(window, "sessionStorage", denied);
+  });
+  await desk.page.reload();
+  await desk.sees("gate", "Operators only");
+  await desk.page.fill("#token", token());
+  await desk.page.keyboard.press("Enter");
+  await desk.sees("link", "live");
+  await desk.page.click("#leave");
+  await desk.sees("gate", "Operators only");
+  await desk.leave();
+});
