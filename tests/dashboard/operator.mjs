@@ -48,7 +48,11 @@ test("a sale is paused, opened and restocked only after a question, and a refusa
   await desk.sees("n-confirmed", "4");
   const state = async () => (await operator("GET", "matinee")).state;
 
+  // Only the question about the capacity has a field for it.
+  const field = () => desk.page.locator("#ask-number").isVisible();
   await desk.page.click("#do-pause");
+  assert.equal(await field(), false);
+  assert.equal(await desk.page.evaluate(() => document.activeElement.id), "ask-no");
   await desk.accessible();
   await desk.answer("no");
   assert.equal(await state(), "open");
@@ -67,11 +71,13 @@ test("a sale is paused, opened and restocked only after a question, and a refusa
   await desk.sees("events", "matinee paused");
 
   await desk.page.click("#do-open");
+  assert.equal(await field(), false);
   await desk.answer("yes");
   await desk.sees("outcome", "matinee is open");
   assert.equal(await state(), "open");
 
   await desk.page.click("#do-restock");
+  assert.equal(await field(), true);
   await desk.page.fill("#ask-value", "25");
   await desk.answer("yes");
   await desk.sees("outcome", "matinee has 25 tickets, 21 of them free");
