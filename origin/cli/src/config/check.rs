@@ -5,7 +5,7 @@ use crate::cli::{AccessFlags, Common};
 use crate::failure::Failure;
 use lastseat_ledger::{LedgerUrl, Replicas};
 use lastseat_node::http::TrustLevel;
-use lastseat_node::secret::{Secret, given, key_ring};
+use lastseat_node::secret::{Secret, key_ring, token};
 use shared::admission::rate_limit::Rate;
 use shared::limits::LEDGER_DEADLINE_MS;
 use shared::upstream::balancer::is_zone;
@@ -124,8 +124,10 @@ pub(super) struct Access {
 }
 
 pub(super) fn access(wrong: &mut Wrong, flags: &AccessFlags) -> Option<Access> {
-    let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
-    let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
+    let admin_token =
+        wrong.note(token("--admin-token or LASTSEAT_ADMIN_TOKEN", flags.admin_token.as_ref()));
+    let shop_token =
+        wrong.note(token("--shop-token or LASTSEAT_SHOP_TOKEN", flags.shop_token.as_ref()));
     let edge_keys =
         wrong.note(key_ring("--edge-key or LASTSEAT_EDGE_KEY", flags.edge_key.as_ref()));
     let buyer_keys =
@@ -140,19 +142,6 @@ pub(super) fn access(wrong: &mut Wrong, flags: &AccessFlags) -> Option<Access> {
         buyer_keys: buyer_keys?,
         client_rate: client_rate?,
     })
-}
-
-/// The token of `--<name>-token`.
-fn token(name: &str, token: Option<&Secret>) -> Result<Option<Secret>, String> {
-    let token = given(token).cloned();
-    match &token {
-        Some(text) if !text.reveal().bytes().all(|byte| byte.is_ascii_graphic()) => Err(format!(
-            "--{name}-token or LASTSEAT_{}_TOKEN has characters that a header cannot carry: use \
-             visible ASCII characters, for example from `openssl rand -hex 32`",
-            name.to_ascii_uppercase()
-        )),
-        _ => Ok(token),
-    }
 }
 
 /// Child processes and later commands may run elsewhere.
