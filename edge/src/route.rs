@@ -108,7 +108,7 @@ pub(crate) fn path_of(url: &str) -> &str {
 /// An order id as it stands in an address: it may hold any visible character, written as `%2F`.
 fn order_id(part: &str) -> Result<OrderId, IdError> {
     if !part.contains('%') {
-        return OrderId::parse(part);
+        return OrderId::of_request(part);
     }
     let mut text = String::new();
     let mut rest = part;
@@ -119,7 +119,7 @@ fn order_id(part: &str) -> Result<OrderId, IdError> {
         rest = escape.get(2..).unwrap_or_default();
     }
     text.push_str(rest);
-    OrderId::parse(&text)
+    OrderId::of_request(&text)
 }
 
 #[cfg(test)]
@@ -192,6 +192,13 @@ mod tests {
         let path = order.path();
         assert!(path.ends_with("..%5C..%5C..%5Cadmin%2Fsales%3Fx%23y%25z%2B"), "{path}");
         assert_eq!(Route::of(&path), Ok(Some(order)));
+    #[test]
+    fn a_uuid_in_an_address_is_written_in_lower_case() {
+        let path = "/v1/sales/Demo/orders/01A206A1-4986-71B9-82FC-1638E7E87C78/cancel";
+        let right = "POST /v1/sales/Demo/orders/01a206a1-4986-71b9-82fc-1638e7e87c78/cancel";
+        assert_eq!(of(path), Ok(Some(right.to_owned())));
+    }
+
         let raw = Route::of(r"/v1/sales/demo/orders/..\..\..\..\v1\admin").unwrap();
         assert!(raw.unwrap().path().ends_with("..%5C..%5C..%5C..%5Cv1%5Cadmin"));
     }

@@ -111,11 +111,11 @@ export const limited = (answer) => answer.headers.get("lastseat-limited") ?? und
 export const answeredBy = (answer) => answer.headers.get("lastseat-answered-by") ?? undefined;
 
 // The client's own key, after a "1" if it is sent again, a "0" if not, and a "2" if the header that says so was sent
-// more than once: one crossing for both headers.
+// more than once: one crossing for both headers. A "3" alone is a key under a name that nobody reads.
 export const sentKey = (request) => {
   const { headers } = request;
   const key = headers.get("idempotency-key");
-  if (key === null) return undefined;
+  if (key === null) return headers.has("x-idempotency-key") ? "3" : undefined;
   const retry = headers.get("lastseat-retry");
   return (retry === "1" ? "1" : retry?.includes(", ") ? "2" : "0") + key;
 };

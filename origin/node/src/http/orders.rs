@@ -86,7 +86,7 @@ async fn decide(
 /// `GET /v1/sales/{sale}/orders/{order}`
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    OfOrder(sale, id): OfOrder,
+    OfOrder { sale, id, .. }: OfOrder,
     sender: EdgeAuth,
 ) -> Response {
     let asked = app.sales.order(&sale, &id).await;

@@ -109,10 +109,11 @@ async fn report(app: &App, sale: &SaleId) -> Result<Option<SaleReport>, Fault> {
 }
 
 /// `GET /v1/admin/sales/{sale}/orders/{order}`
-async fn order(_: Operator, State(app): State<Arc<App>>, OfOrder(sale, id): OfOrder) -> Response {
-    let asked = app.sales.order(&sale, &id).await;
+async fn order(_: Operator, State(app): State<Arc<App>>, of: OfOrder) -> Response {
+    let id = of.stored(&app).await;
+    let asked = app.sales.order(&of.sale, id).await;
     response::found(asked, Refusal::UnknownOrder, |order| {
-        response::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
+        response::json(StatusCode::OK, &OrderView::new(&of.sale, id, &order))
     })
 }
 
