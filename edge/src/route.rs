@@ -105,6 +105,13 @@ pub(crate) fn path_of(url: &str) -> &str {
     path.find(['?', '#']).and_then(|end| path.get(..end)).unwrap_or(path)
 }
 
+/// The host and the port of an absolute URL.
+pub(crate) fn host_of(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = after_scheme.find(['/', '?', '#']);
+    end.and_then(|end| after_scheme.get(..end)).unwrap_or(after_scheme)
+}
+
 /// An order id as it stands in an address: it may hold any visible character, written as `%2F`.
 fn order_id(part: &str) -> Result<OrderId, IdError> {
     if !part.contains('%') {
@@ -175,6 +182,13 @@ mod tests {
     }
 
     #[test]
+    fn a_uuid_in_an_address_is_written_in_lower_case() {
+        let path = "/v1/sales/Demo/orders/01A206A1-4986-71B9-82FC-1638E7E87C78/cancel";
+        let right = "POST /v1/sales/Demo/orders/01a206a1-4986-71b9-82fc-1638e7e87c78/cancel";
+        assert_eq!(of(path), Ok(Some(right.to_owned())));
+    }
+
+    #[test]
     fn a_bad_id_is_invalid_rather_than_missing() {
         assert_eq!(of("/v1/sales//orders"), Err(IdError::Sale));
         assert_eq!(of("/v1/sales/a%7Db/orders"), Err(IdError::Sale));
@@ -192,15 +206,19 @@ mod tests {
         let path = order.path();
         assert!(path.ends_with("..%5C..%5C..%5Cadmin%2Fsales%3Fx%23y%25z%2B"), "{path}");
         assert_eq!(Route::of(&path), Ok(Some(order)));
-    #[test]
-    fn a_uuid_in_an_address_is_written_in_lower_case() {
-        let path = "/v1/sales/Demo/orders/01A206A1-4986-71B9-82FC-1638E7E87C78/cancel";
-        let right = "POST /v1/sales/Demo/orders/01a206a1-4986-71b9-82fc-1638e7e87c78/cancel";
-        assert_eq!(of(path), Ok(Some(right.to_owned())));
-    }
-
         let raw = Route::of(r"/v1/sales/demo/orders/..\..\..\..\v1\admin").unwrap();
         assert!(raw.unwrap().path().ends_with("..%5C..%5C..%5C..%5Cv1%5Cadmin"));
+    }
+
+    #[test]
+    fn the_host_of_a_url_has_its_port_and_nothing_else() {
+        for (url, host) in [
+            ("http://127.0.0.1:8787/v1/sales/a?x=//y", "127.0.0.1:8787"),
+            ("https://shop.example", "shop.example"),
+            ("https://[::1]:8787?x", "[::1]:8787"),
+        ] {
+            assert_eq!(host_of(url), host);
+        }
     }
 
     #[test]

@@ -5,19 +5,39 @@ use crate::handlers::orders;
 use crate::handlers::sales;
 use crate::handlers::static_files;
 use crate::isolate::Isolate;
+use crate::page_origin;
 use crate::request_headers;
 use crate::response;
 use crate::route::{Route, path_of};
+use crate::runtime::bindings;
 use shared::{Code, Problem};
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 use worker::console_error;
 
-/// Answers any request.
+/// Answers any request; a page of an allowed origin may read the answer.
 ///
 /// # Errors
 /// The runtime refuses to make a response.
 pub(crate) async fn answer(
+    isolate: &Isolate,
+    request: &Request,
+    url: &str,
+    method: &str,
+) -> Result<Response, JsValue> {
+    if isolate.allowed_origins.is_empty() {
+        return carry_out(isolate, request, url, method).await;
+    }
+    let page = page_origin::allowed(isolate, request);
+    let answer = if method == "OPTIONS" && page.is_some() && bindings::asks_permission(request) {
+        response::preflight()
+    } else {
+        carry_out(isolate, request, url, method).await
+    };
+    Ok(response::with_cors(answer?, page.as_deref()))
+}
+
+async fn carry_out(
     isolate: &Isolate,
     request: &Request,
     url: &str,
@@ -30,6 +50,9 @@ pub(crate) async fn answer(
     };
     if !route.takes(method) {
         return response::method_not_allowed(route.allow());
+    }
+    if let Err(code) = page_origin::check(isolate, request, url, method) {
+        return response::problem(&Problem::new(code));
     }
     if route.is_of_a_sale()
         && let Err(wait_ms) = request_headers::within_rate(isolate, request)

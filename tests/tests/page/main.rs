@@ -2,6 +2,7 @@
 //! real headless Chromium (`tests/page/*.mjs`). Each state is made by the real system.
 
 use hyper::{Method, StatusCode};
+use lastseat_cluster::process::free_port;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::repository;
 use lastseat_tests::harness::system::SystemNode;
@@ -27,6 +28,7 @@ fn in_chromium(setup: &Setup, script: &str) {
     command
         .current_dir(repository().join("tests/page"))
         .env("LASTSEAT_CLUSTER", cluster.data_dir().join("cluster.json"))
+        .envs(setup.environment.iter().map(|(name, value)| (name, value)))
         .envs([("BUYER_KEY_ID", "shop"), ("BUYER_SECRET", BUYER_SECRET)])
         .args(["--test", "--test-reporter", "spec"])
         .args(["--test-reporter-destination", "stderr", script]);
@@ -62,6 +64,16 @@ fn in_a_crowd_that_is_too_large_the_page_waits_visibly_and_gets_its_turn() {
     let rate = ("LASTSEAT_CLIENT_RATE".into(), "4/s burst 8".into());
     let setup = Setup { environment: vec![rate], ..Setup::with_edge(Edge::Workerd) };
     in_chromium(&setup, "crowd.mjs");
+}
+
+#[test]
+fn a_page_of_another_website_orders_nothing_in_a_browser_unless_its_origin_is_allowed() {
+    let port = free_port().unwrap();
+    let origins = ("LASTSEAT_ALLOWED_ORIGINS".into(), format!("http://localhost:{port}"));
+    let allowed_port = ("ALLOWED_PORT".into(), port.to_string());
+    let setup =
+        Setup { environment: vec![origins, allowed_port], ..Setup::with_edge(Edge::Workerd) };
+    in_chromium(&setup, "foreign.mjs");
 }
 
 #[test]
