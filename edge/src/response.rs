@@ -52,6 +52,11 @@ pub(crate) fn with_cors(answer: Response, origin: Option<&str>) -> Response {
     answer
 }
 
+/// The page is at `location`, an address of this host.
+pub(crate) fn moved(location: &str) -> Result<Response, JsValue> {
+    bindings::moved(308, location)
+}
+
 /// What this is, for a person who opens the address in a browser.
 pub(crate) fn home() -> Result<Response, JsValue> {
     const TEXT: &str = "lastseat: the last seat goes to exactly one buyer.\n\n\

@@ -8,7 +8,7 @@ use crate::isolate::Isolate;
 use crate::page_origin;
 use crate::request_headers;
 use crate::response;
-use crate::route::{Route, path_of};
+use crate::route::{Route, path_of, without_slash};
 use crate::runtime::bindings;
 use shared::{Code, Problem};
 use wasm_bindgen::JsValue;
@@ -45,8 +45,8 @@ async fn carry_out(
 ) -> Result<Response, JsValue> {
     let route = match Route::of(path_of(url)) {
         Ok(Some(route)) => route,
-        Ok(None) => return response::problem(&Problem::new(Code::NotFound)),
-        Err(error) => return response::problem(&Problem::invalid(error)),
+        Ok(None) => return no_route(request, url, method, &Problem::new(Code::NotFound)),
+        Err(error) => return no_route(request, url, method, &Problem::invalid(error)),
     };
     if !route.takes(method) {
         return response::method_not_allowed(route.allow());
@@ -74,4 +74,24 @@ async fn carry_out(
         console_error!("lastseat edge: {error:?}");
         response::problem(&Problem::new(Code::Unavailable))
     })
+}
+
+/// Answers where no route is: a page for people, who may have mistyped the address of a sale, and
+/// `problem` for programs.
+fn no_route(
+    request: &Request,
+    url: &str,
+    method: &str,
+    problem: &Problem,
+) -> Result<Response, JsValue> {
+    if !matches!(method, "GET" | "HEAD") {
+        return response::problem(problem);
+    }
+    if let Some(location) = without_slash(url) {
+        return response::moved(&location);
+    }
+    if !static_files::wants_page(request) {
+        return response::problem(problem);
+    }
+    static_files::show_nothing(problem.status, path_of(url).starts_with("/s/"))
 }

@@ -96,6 +96,11 @@ export function respond(status, body, type, retryAfter, allow, challenge, limite
   return new Response(body, { status, headers });
 }
 
+// The address has another spelling, at which the answer is.
+export function moved(status, location) {
+  return new Response(null, { status, headers: { location, "lastseat-answered-by": "edge" } });
+}
+
 // An origin's response without the headers for the edge; the body stays a stream.
 export function strip(answer) {
   const changeable = new Response(answer.body, answer);

@@ -67,6 +67,8 @@ extern "C" {
         limited: bool,
     ) -> Result<Response, JsValue>;
     #[wasm_bindgen(catch)]
+    pub(crate) fn moved(status: u16, location: &str) -> Result<Response, JsValue>;
+    #[wasm_bindgen(catch)]
     pub(crate) fn strip(answer: &Response) -> Result<Response, JsValue>;
 
     #[wasm_bindgen(catch)]

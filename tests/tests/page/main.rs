@@ -147,6 +147,39 @@ async fn the_page_is_one_light_file_that_costs_no_origin_request() {
 }
 
 #[tokio::test]
+async fn a_person_who_mistyped_an_address_gets_a_page_and_a_program_a_problem() {
+    let cluster = Cluster::with_edge(Edge::Workerd);
+    let mut client = HttpClient::new(&cluster.edges[0]).unwrap();
+    let browser = [("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")];
+    for (path, status, says) in [
+        ("/s/no%20sale", StatusCode::BAD_REQUEST, "There is no such sale"),
+        ("/s/", StatusCode::BAD_REQUEST, "There is no such sale"),
+        ("/s/demo/more", StatusCode::BAD_REQUEST, "There is no such sale"),
+        ("/s", StatusCode::NOT_FOUND, "There is no such page"),
+        ("/livez", StatusCode::NOT_FOUND, "There is no such page"),
+        ("/v1/sales/demo/", StatusCode::NOT_FOUND, "There is no such page"),
+    ] {
+        let page = get(&mut client, path, &browser).await;
+        assert_eq!(page.status, status, "{path}");
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8", "{path}");
+        let text = page.text();
+        assert!(text.contains(says) && text.contains("lang=\"zh-Hans\""), "{path}: {text}");
+        assert!(text.contains("--paper") && !text.contains("<script"), "the page's style");
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("style-src 'sha256-") && !policy.contains("script"), "{policy}");
+        assert_eq!(page.header("cache-control"), "no-store");
+
+        let problem = get(&mut client, path, &[]).await;
+        assert_eq!(problem.status, status, "{path}");
+        assert_eq!(problem.header("content-type"), "application/problem+json", "{path}");
+    }
+    // Links get a slash at their end on the way through chats and letters.
+    let moved = get(&mut client, "/s/demo/?from=letter", &browser).await;
+    assert_eq!(moved.status, StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(moved.header("location"), "/s/demo?from=letter");
+}
+
+#[tokio::test]
 async fn thousands_of_open_pages_ask_an_origin_once_a_second() {
     let cluster = Cluster::with_edge(Edge::Workerd);
     cluster.create_sale("watched", 500).await.unwrap();
