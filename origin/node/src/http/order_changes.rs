@@ -8,7 +8,7 @@ use super::{App, response};
 use crate::api::order_bodies::{ConfirmRequest, Nothing};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use shared::{OrderId, Problem, Quantity, SaleId};
+use shared::{Problem, Quantity};
 use std::sync::Arc;
 
 /// What the caller wants of an order.
@@ -61,7 +61,7 @@ pub(super) async fn for_operator(
     request: Request,
     verb: OrderVerb,
 ) -> Response {
-    carry_out(&app, &of.sale, of.stored(&app).await, verb, request).await
+    carry_out(&app, &of, verb, request).await
 }
 
 async fn for_edge(
@@ -71,19 +71,17 @@ async fn for_edge(
     verb: OrderVerb,
     request: Request,
 ) -> Response {
-    let mut response = carry_out(app, &of.sale, &of.id, verb, request).await;
+    let mut response = carry_out(app, of, verb, request).await;
     with_grant(app, &of.sale, sender, &mut response);
     response
 }
 
-async fn carry_out(
-    app: &App,
-    sale: &SaleId,
-    id: &OrderId,
-    verb: OrderVerb,
-    request: Request,
-) -> Response {
-    let sales = &app.sales;
+async fn carry_out(app: &App, of: &OfOrder, verb: OrderVerb, request: Request) -> Response {
+    let (sales, sale) = (&app.sales, &of.sale);
+    let id = match of.stored(app).await {
+        Ok(id) => id,
+        Err(trouble) => return response::faulty(&trouble),
+    };
     let reply = match verb {
         OrderVerb::Confirm => match confirmed_quantity(request).await {
             Ok(quantity) => Ok(sales.confirm(sale, id, quantity).await),

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use lastseat_ledger::clock;
+use lastseat_ledger::{Fault, clock};
 use serde::de::DeserializeOwned;
 use shared::auth::buyer_token::{self, TokenError};
 use shared::domain::ids::IdError;
@@ -52,12 +52,16 @@ pub(super) struct OfOrder {
 
 impl OfOrder {
     /// The id under which the ledger has the order: the spelling that was sent where an earlier
-    /// version has stored that one. For operators: what they name is seldom, and already there.
-    pub(super) async fn stored(&self, app: &App) -> &OrderId {
-        match &self.sent {
-            Some(sent) if matches!(app.sales.order(&self.sale, sent).await, Ok(Some(_))) => sent,
-            _ => &self.id,
-        }
+    /// version has stored that one.
+    ///
+    /// # Errors
+    /// The ledger does not say.
+    pub(super) async fn stored(&self, app: &App) -> Result<&OrderId, Fault> {
+        let Some(sent) = &self.sent else {
+            return Ok(&self.id);
+        };
+        let order = app.sales.order(&self.sale, sent).await?;
+        Ok(if order.is_some() { sent } else { &self.id })
     }
 }
 
