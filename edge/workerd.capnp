@@ -15,6 +15,7 @@
 #                   started again, as `lastseat cluster` does.
 # Limits, both off by default: LASTSEAT_BUYER_KEY asks buyers for a token of the shop, CLIENT_RATE='5/s burst 20'
 #                   bounds what one client address may ask of this process (docs/SECURITY.md).
+# Pages elsewhere:  ALLOWED_ORIGINS='https://shop.example' lets pages of that origin order (docs/howto/embed-the-page.md).
 
 using Workerd = import "/workerd/workerd.capnp";
 
@@ -47,6 +48,7 @@ const edge :Workerd.Worker = (
     (name = "LASTSEAT_EDGE_KEY", fromEnvironment = "LASTSEAT_EDGE_KEY"),
     (name = "LASTSEAT_BUYER_KEY", fromEnvironment = "LASTSEAT_BUYER_KEY"),
     (name = "CLIENT_RATE", fromEnvironment = "CLIENT_RATE"),
+    (name = "ALLOWED_ORIGINS", fromEnvironment = "ALLOWED_ORIGINS"),
     (name = "TRACE_SHARE", fromEnvironment = "TRACE_SHARE"),
     # The nodes that `lastseat cluster` starts.
     (name = "LOCAL_ORIGINS", text =

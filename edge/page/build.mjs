@@ -4,6 +4,7 @@
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
+import { tags, words } from "./words.js";
 
 const here = (name) => new URL(name, import.meta.url).pathname;
 
@@ -32,6 +33,17 @@ const body = html
   .replace("<style></style>", () => `<style>${style}</style>`)
   .replace('<script type="module"></script>', () => `<script type="module">${script}</script>`);
 
+// Where nothing is: a page for people who mistyped an address, in both languages, without a script. It shares the
+// style, which is put in when the worker starts.
+const frame = (await readFile(here("nothing.html"), "utf8")).replace(/>\s+</g, "> <").replace(/\s*\n\s*/g, " ").trim();
+const nothing = (headline) => {
+  const said = (language) => {
+    const { [headline]: title, [`${headline}_detail`]: detail } = words[language];
+    return `<div class="said" lang="${tags[language]}"><h1 class="headline">${title}</h1><p class="detail">${detail}</p></div>`;
+  };
+  return frame.replace("<title></title>", `<title>${words.en[headline]}</title>`).replace("<p></p>", said("en") + said("zh"));
+};
+
 const policy = [
   "default-src 'none'",
   `script-src 'sha256-${sha256(script, "base64")}'`,
@@ -44,6 +56,15 @@ const policy = [
   "require-trusted-types-for 'script'",
 ].join("; ");
 
-const made = { body, policy, tag: `"${sha256(body, "hex").slice(0, 16)}"` };
+const stylePolicy = policy.split("; ").filter((part) => !/^(script|connect)-src|^require/.test(part)).join("; ");
+const made = {
+  body,
+  policy,
+  tag: `"${sha256(body, "hex").slice(0, 16)}"`,
+  style,
+  stylePolicy,
+  noSale: nothing("unknown_sale"),
+  noPage: nothing("no_page"),
+};
 const module = Object.entries(made).map(([name, text]) => `export const ${name} = ${JSON.stringify(text)};\n`);
 await writeFile(process.argv[2], module.join(""));

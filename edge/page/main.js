@@ -105,6 +105,8 @@ function draw() {
   const now = clock.known ? clock.now() : 0;
   const shown = scene({ ...known, phase: purchase.phase, now, opensAt: opensAt() });
   view.show(shown);
+  // It may keep nothing from the start, or nothing more from some moment on.
+  if (!store.keeps) view.warn("forgetful");
   if (!shown.clock) return;
   const { at, until, of } = shown.clock;
   view.tick(at ? at - now : until - performance.now(), of);
@@ -119,7 +121,6 @@ addEventListener("online", look);
 addEventListener("hashchange", () => location.reload());
 
 view.fill(store.buyer, pass ? buyerOf(pass) : null);
-if (!store.keeps) view.warn("forgetful");
 view.speak(language);
 draw();
 setInterval(draw, 200);

@@ -67,18 +67,22 @@ export class Store {
     });
   }
 
-  // A browser that keeps nothing gets a page that works until it is closed.
+  // A browser that keeps nothing, or nothing more, gets a page that works until it is closed. What could not be kept is
+  // newer than what the browser has under that name: it is read first.
   #get(name) {
+    const noted = this.#memory.get(name);
+    if (noted !== undefined) return noted;
     try {
       return localStorage.getItem(name);
     } catch {
-      return this.#memory.get(name) ?? null;
+      return null;
     }
   }
 
   #set(name, text) {
     try {
       localStorage.setItem(name, text);
+      this.#memory.delete(name);
     } catch {
       this.#memory.set(name, text);
     }

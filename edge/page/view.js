@@ -43,7 +43,10 @@ export class View {
 
   // Says `name` where the page promises that a reload does no harm.
   warn(name) {
-    at("promise").dataset.say = name;
+    const promise = at("promise");
+    if (promise.dataset.say === name) return;
+    promise.dataset.say = name;
+    if (this.#language) promise.textContent = this.say(name);
   }
 
   speak(language) {

@@ -17,6 +17,8 @@ export const words = {
     stale: "The sale cannot be reached at the moment. You see its last known state.",
     unknown_sale: "There is no such sale",
     unknown_sale_detail: "No sale has this address. Please check it.",
+    no_page: "There is no such page",
+    no_page_detail: "Nothing has this address. Please check it, or come from the shop again.",
 
     opens: "Not open yet",
     opens_detail: (time) => `On ${time}. You can fill in everything now.`,
@@ -132,6 +134,8 @@ export const words = {
     stale: "暂时无法连接。所示为最近一次得知的情况。",
     unknown_sale: "没有这场售票",
     unknown_sale_detail: "此网址没有对应的售票活动，请核对网址。",
+    no_page: "没有此页面",
+    no_page_detail: "此网址没有内容。请核对网址，或从商家页面重新进入。",
 
     opens: "尚未开售",
     opens_detail: (time) => `${time}开售。您可以先填好信息。`,

@@ -2,6 +2,7 @@
 //! per isolate and checked as a whole.
 
 use shared::KeyRing;
+use shared::admission::browser_origin::AllowedOrigins;
 use shared::admission::rate_limit::Rate;
 use shared::upstream::balancer::{Balance, OriginRow, Router};
 
@@ -14,6 +15,8 @@ pub(crate) struct Config {
     pub(crate) keys: KeyRing,
     /// Verifies the shop's buyer tokens, where orders need one.
     pub(crate) buyer_keys: Option<KeyRing>,
+    /// Pages of other hosts that may call this edge.
+    pub(crate) allowed_origins: AllowedOrigins,
     /// How much one client address may ask, where that is limited.
     pub(crate) client_rate: Option<Rate>,
     /// Of requests that name no trace, the share for which one is started.
@@ -30,8 +33,8 @@ pub(crate) enum ClientIp {
 }
 
 impl Config {
-    /// Reads `ORIGINS`, `BALANCE`, `ZONE`, `CLIENT_IP`, `CLIENT_RATE`, `TRACE_SHARE` and the
-    /// secrets `LASTSEAT_EDGE_KEY` and `LASTSEAT_BUYER_KEY` through `var`.
+    /// Reads `ORIGINS`, `BALANCE`, `ZONE`, `CLIENT_IP`, `CLIENT_RATE`, `ALLOWED_ORIGINS`,
+    /// `TRACE_SHARE` and the secrets `LASTSEAT_EDGE_KEY` and `LASTSEAT_BUYER_KEY` through `var`.
     ///
     /// # Errors
     /// A sentence that names the variable and what it must look like.
@@ -77,6 +80,8 @@ impl Config {
         })?;
         let client_rate = Rate::parse(&var("CLIENT_RATE").unwrap_or_default())
             .map_err(|error| format!("the variable CLIENT_RATE is wrong: {error}"))?;
+        let allowed_origins = AllowedOrigins::parse(&var("ALLOWED_ORIGINS").unwrap_or_default())
+            .map_err(|error| format!("the variable ALLOWED_ORIGINS is wrong: {error}"))?;
         let trace_share = match var("TRACE_SHARE").filter(|text| !text.is_empty()) {
             None => 0.0,
             Some(text) => {
@@ -88,7 +93,7 @@ impl Config {
         let zone = var("ZONE").filter(|zone| !zone.is_empty());
         let router = Router::new(rows, balance, zone.as_deref())
             .map_err(|error| format!("the variable ORIGINS is wrong: {error}"))?;
-        Ok(Self { router, client_ip, keys, buyer_keys, client_rate, trace_share })
+        Ok(Self { router, client_ip, keys, buyer_keys, allowed_origins, client_rate, trace_share })
     }
 }
 
@@ -114,6 +119,7 @@ mod tests {
         assert_eq!(config.router.len(), 2);
         assert_eq!(config.client_ip, ClientIp::Header);
         assert!(config.buyer_keys.is_none() && config.client_rate.is_none());
+        assert!(config.allowed_origins.is_empty());
     }
 
     #[test]
@@ -137,6 +143,7 @@ mod tests {
             (vec![("ORIGINS", TWO), ("TRACE_SHARE", "1%")], "from 0 to 1"),
             (vec![("ORIGINS", TWO), ("CLIENT_IP", "x-real-ip")], "header or connection"),
             (vec![("ORIGINS", TWO), ("CLIENT_RATE", "5")], "5/s burst 20"),
+            (vec![("ORIGINS", TWO), ("ALLOWED_ORIGINS", "shop.example")], "https://shop.example"),
             (vec![("ORIGINS", TWO), ("LASTSEAT_BUYER_KEY", "short")], "LASTSEAT_BUYER_KEY"),
             (vec![("ORIGINS", TWO), ("LASTSEAT_EDGE_KEY", "")], "wrangler secret put"),
             (vec![("ORIGINS", TWO), ("LASTSEAT_EDGE_KEY", "replace-me: with a key")], "sample"),

@@ -6,6 +6,7 @@
 use crate::config::{ClientIp, Config};
 use crate::runtime;
 use js_sys::{JSON, Object, Reflect};
+use shared::admission::browser_origin::AllowedOrigins;
 use shared::admission::gate::{Arrival, GateDecision, Gates, Observation};
 use shared::admission::rate_limit::RateLimiter;
 use shared::admission::recent_orders::RecentOrders;
@@ -32,6 +33,8 @@ pub(crate) struct Isolate {
     pub(crate) keys: KeyRing,
     /// Verifies the shop's buyer tokens, where orders need one.
     pub(crate) buyer_keys: Option<KeyRing>,
+    /// Pages of other hosts that may call this edge.
+    pub(crate) allowed_origins: AllowedOrigins,
     /// What each client address may still ask, where that is limited.
     clients: Option<RefCell<RateLimiter>>,
     trace_share: f64,
@@ -103,6 +106,7 @@ impl Isolate {
             client_ip: config.client_ip,
             keys: config.keys,
             buyer_keys: config.buyer_keys,
+            allowed_origins: config.allowed_origins,
             clients: clients.map(RefCell::new),
             trace_share: config.trace_share,
             gates: RefCell::default(),

@@ -17,6 +17,7 @@
 mod config;
 mod handlers;
 mod isolate;
+mod page_origin;
 mod request_headers;
 mod response;
 mod route;

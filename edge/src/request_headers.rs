@@ -9,6 +9,7 @@ use shared::auth::buyer_token;
 use shared::auth::edge_signature::{self, Signed};
 use shared::domain::order::KeySource;
 use shared::limits::BODY_MAX;
+use shared::wire::idempotency_key;
 use shared::wire::messages::{header, key_source};
 use shared::wire::repeated_headers;
 use shared::{BuyerId, Code, EdgeCounts, OrderId, Problem, SaleId, TraceParent, UnixMillis};
@@ -25,7 +26,8 @@ const AUTHORIZATION: &str = "authorization";
 /// The order id that a client sent, and whether it repeats it.
 ///
 /// # Errors
-/// The header is there but is no order id, or one of the two was sent more than once.
+/// The header is there but is no order id, or one of the two was sent more than once, or the key
+/// has another name.
 pub(crate) fn sent_key(request: &Request) -> Result<Option<(OrderId, KeySource)>, Problem> {
     let Some(text) = bindings::sent_key(request) else {
         return Ok(None);
@@ -33,10 +35,11 @@ pub(crate) fn sent_key(request: &Request) -> Result<Option<(OrderId, KeySource)>
     let (key, id) = match text.split_at_checked(1) {
         Some(("1", id)) => (KeySource::Repeated, id),
         Some(("2", _)) => return Err(repeated_headers::repeated(header::RETRY)),
+        Some(("3", _)) => return Err(idempotency_key::misnamed()),
         Some((_, id)) => (KeySource::Sent, id),
         None => return Ok(None),
     };
-    match OrderId::parse(id) {
+    match OrderId::of_request(id) {
         Ok(id) => Ok(Some((id, key))),
         Err(_) if repeated_headers::is_joined(id) => {
             Err(repeated_headers::repeated(header::IDEMPOTENCY_KEY))
@@ -245,6 +248,7 @@ mod tests {
             header::EDGE_COUNTS,
             header::GRANT,
             header::IDEMPOTENCY_KEY,
+            idempotency_key::MISNAMED,
             header::LIMITED,
             header::NODE,
             header::RETRY,

@@ -3,6 +3,7 @@
 //! The one file here that speaks HTTP statuses.
 
 use crate::runtime::bindings;
+use shared::admission::browser_origin::cors;
 use shared::upstream::forwarding::LostRequest;
 use shared::upstream::forwarding::UpstreamResponse;
 use shared::wire::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
@@ -37,6 +38,23 @@ pub(crate) fn misconfigured(fault: &str) -> Result<Response, JsValue> {
         detail: format!("This edge is not set up: {fault}"),
         ..Problem::new(Code::Unavailable)
     })
+}
+
+/// What a page of an allowed origin may send.
+pub(crate) fn preflight() -> Result<Response, JsValue> {
+    bindings::preflight(cors::METHODS, cors::HEADERS, cors::MAX_AGE_S)
+}
+
+/// Lets the page of an allowed `origin` read `answer`, and says to caches that it depends on that.
+pub(crate) fn with_cors(answer: Response, origin: Option<&str>) -> Response {
+    // An answer whose headers cannot be changed goes without: its page then reads nothing.
+    let _ = bindings::add_cors(&answer, origin, cors::EXPOSED);
+    answer
+}
+
+/// The page is at `location`, an address of this host.
+pub(crate) fn moved(location: &str) -> Result<Response, JsValue> {
+    bindings::moved(308, location)
 }
 
 /// What this is, for a person who opens the address in a browser.

@@ -105,7 +105,26 @@ pub(crate) fn path_of(url: &str) -> &str {
     path.find(['?', '#']).and_then(|end| path.get(..end)).unwrap_or(path)
 }
 
-/// An order id as it stands in an address: it may hold any visible character, written as `%2F`.
+/// Where the page of a sale is whose address was written with slashes at its end.
+pub(crate) fn without_slash(url: &str) -> Option<String> {
+    let path = path_of(url);
+    let trimmed = path.trim_end_matches('/');
+    if trimmed == path || !matches!(Route::of(trimmed), Ok(Some(Route::Page(_)))) {
+        return None;
+    }
+    let query = url.split_once('?').map(|(_, rest)| rest.split('#').next().unwrap_or_default());
+    Some(query.map_or_else(|| trimmed.to_owned(), |query| format!("{trimmed}?{query}")))
+}
+
+/// The host and the port of an absolute URL.
+pub(crate) fn host_of(url: &str) -> &str {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = after_scheme.find(['/', '?', '#']);
+    end.and_then(|end| after_scheme.get(..end)).unwrap_or(after_scheme)
+}
+
+/// An order id as it stands in an address: it may hold any visible character, written as `%2F`. It
+/// goes on in the spelling in which it came: the ledger knows which one it has.
 fn order_id(part: &str) -> Result<OrderId, IdError> {
     if !part.contains('%') {
         return OrderId::parse(part);
@@ -194,6 +213,32 @@ mod tests {
         assert_eq!(Route::of(&path), Ok(Some(order)));
         let raw = Route::of(r"/v1/sales/demo/orders/..\..\..\..\v1\admin").unwrap();
         assert!(raw.unwrap().path().ends_with("..%5C..%5C..%5C..%5Cv1%5Cadmin"));
+    }
+
+    #[test]
+    fn only_the_page_of_a_sale_is_found_behind_a_slash() {
+        for (url, location) in [
+            ("https://a.example/s/demo/", Some("/s/demo")),
+            ("https://a.example/s/demo//?x=/1", Some("/s/demo?x=/1")),
+            ("https://a.example/s/demo", None),
+            ("https://a.example/s/", None),
+            ("https://a.example/s/no%20sale/", None),
+            ("https://a.example//evil.example/", None),
+            ("https://a.example/v1/sales/demo/", None),
+        ] {
+            assert_eq!(without_slash(url).as_deref(), location, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_a_url_has_its_port_and_nothing_else() {
+        for (url, host) in [
+            ("http://127.0.0.1:8787/v1/sales/a?x=//y", "127.0.0.1:8787"),
+            ("https://shop.example", "shop.example"),
+            ("https://[::1]:8787?x", "[::1]:8787"),
+        ] {
+            assert_eq!(host_of(url), host);
+        }
     }
 
     #[test]

@@ -152,6 +152,10 @@ pub const RECENT_MAX: usize = 32_768;
 /// Orders of a latched sale that one origin looks up in the ledger per second for the same reason.
 pub const ORIGIN_RECHECKS_PER_SECOND: u32 = 512;
 
+/// Origins of pages on other hosts that may call the API: each request of a browser is compared
+/// with all of them.
+pub const ALLOWED_ORIGINS_MAX: usize = 32;
+
 /// Keys of one ring: the one that signs, and those that are on their way in or out.
 pub const KEYS_MAX: usize = 4;
 /// Longest key id, in bytes.

@@ -48,7 +48,11 @@ test("a sale is paused, opened and restocked only after a question, and a refusa
   await desk.sees("n-confirmed", "4");
   const state = async () => (await operator("GET", "matinee")).state;
 
+  // Only the question about the capacity has a field for it.
+  const field = () => desk.page.locator("#ask-number").isVisible();
   await desk.page.click("#do-pause");
+  assert.equal(await field(), false);
+  assert.equal(await desk.page.evaluate(() => document.activeElement.id), "ask-no");
   await desk.accessible();
   await desk.answer("no");
   assert.equal(await state(), "open");
@@ -67,11 +71,13 @@ test("a sale is paused, opened and restocked only after a question, and a refusa
   await desk.sees("events", "matinee paused");
 
   await desk.page.click("#do-open");
+  assert.equal(await field(), false);
   await desk.answer("yes");
   await desk.sees("outcome", "matinee is open");
   assert.equal(await state(), "open");
 
   await desk.page.click("#do-restock");
+  assert.equal(await field(), true);
   await desk.page.fill("#ask-value", "25");
   await desk.answer("yes");
   await desk.sees("outcome", "matinee has 25 tickets, 21 of them free");
@@ -174,4 +180,38 @@ test("it fits a phone, in light and in dark", async () => {
     await desk.accessible();
     await desk.leave();
   }
+});
+
+test("what is hidden is not shown by any rule of the style", async () => {
+  const desk = await Desk.open(browser);
+  await desk.sees("link", "live");
+  const shown = await desk.page.evaluate(() => {
+    const all = [...document.querySelectorAll("body *")];
+    const seen = (element) => {
+      const before = element.hasAttribute("hidden");
+      element.setAttribute("hidden", "");
+      const { display } = getComputedStyle(element);
+      element.toggleAttribute("hidden", before);
+      return display !== "none";
+    };
+    return all.filter(seen).map((element) => element.outerHTML);
+  });
+  assert.deepEqual(shown, []);
+  await desk.leave();
+});
+
+test("in a browser that keeps nothing the dashboard works until it is closed", async () => {
+  const desk = await Desk.open(browser, { link: "" });
+  await desk.page.addInitScript(() => {
+    const denied = { get: () => { throw new DOMException("", "SecurityError"); } };
+    Object.defineProperty(window, "sessionStorage", denied);
+  });
+  await desk.page.reload();
+  await desk.sees("gate", "Operators only");
+  await desk.page.fill("#token", token());
+  await desk.page.keyboard.press("Enter");
+  await desk.sees("link", "live");
+  await desk.page.click("#leave");
+  await desk.sees("gate", "Operators only");
+  await desk.leave();
 });

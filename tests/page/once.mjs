@@ -148,6 +148,50 @@ test("when every node is killed the page keeps asking and buys once", async () =
   await ada.leave();
 });
 
+// What a browser does with what the page wants to keep. `full` fills it when the test says so.
+const storages = {
+  denied: () => Object.defineProperty(window, "localStorage", { get: () => { throw new DOMException("", "SecurityError"); } }),
+  null: () => Object.defineProperty(window, "localStorage", { value: null }),
+  full: () => (Storage.prototype.setItem = () => { throw new DOMException("", "QuotaExceededError"); }),
+  "full while open": () => {
+    const { setItem } = Storage.prototype;
+    Storage.prototype.setItem = function (...both) {
+      if (window.isFull) throw new DOMException("", "QuotaExceededError");
+      setItem.apply(this, both);
+    };
+  },
+};
+
+for (const [name, storage] of Object.entries(storages)) {
+  test(`with a storage that is ${name} the button works, and the page remembers its order until it is closed`, async () => {
+    const sale = await newSale({ capacity: 10, hold_ms: 60_000 });
+    const ada = await come(sale);
+    await ada.page.addInitScript(storage);
+    await ada.page.reload();
+    await ada.sees("On sale now");
+    await ada.page.evaluate(() => (window.isFull = true));
+    const sent = ada.counting();
+    // The first answer is lost: the order is asked for again, under the same key.
+    let lost = 0;
+    await ada.page.route(/orders$/, (route) => (lost++ === 0 ? route.fetch().then(() => route.abort()) : route.continue()));
+    await ada.buys("ada");
+    await ada.sees("1 ticket held for you");
+    assert.equal(sent.length, 2);
+    assert.equal(keys(sent).size, 1);
+    await ada.page.locator("#promise", { hasText: "This browser keeps nothing" }).waitFor();
+    await ada.act("extend");
+    await ada.givesBack();
+    await ada.sees("Given back");
+    // Another order has another key, although nothing could be noted.
+    await ada.act("another");
+    await ada.buys("ada");
+    await ada.sees("1 ticket held for you");
+    assert.equal(keys(sent).size, 2);
+    assert.equal((await operator("GET", sale)).held, 1);
+    await ada.leave();
+  });
+}
+
 test("a browser that keeps nothing is told not to reload, and buys", async () => {
   const sale = await newSale({ capacity: 1 });
   const ada = await come("no-such-sale");

@@ -289,6 +289,23 @@ describe("the page", { concurrency: 4 }, () => {
     await ada.leave();
   });
 
+  test("what is hidden is not shown by any rule of the style", async () => {
+    const ada = await come(await newSale(HELD));
+    await ada.sees("On sale now");
+    const shown = await ada.page.evaluate(() => {
+      const seen = (element) => {
+        const before = element.hasAttribute("hidden");
+        element.setAttribute("hidden", "");
+        const { display } = getComputedStyle(element);
+        element.toggleAttribute("hidden", before);
+        return display !== "none";
+      };
+      return [...document.querySelectorAll("body *")].filter(seen).map((element) => element.outerHTML);
+    });
+    assert.deepEqual(shown, []);
+    await ada.leave();
+  });
+
   test("a status is announced when it changes and not each second", async () => {
     const ada = await come(await newSale({ capacity: 5, opens_at: Date.now() + 600_000 }));
     await ada.sees("Not open yet");

@@ -16,7 +16,7 @@ test("both languages say the same things", () => {
 
 test("every text that the page asks for by name is there, and none is there in vain", () => {
   const read = (name) => readFileSync(new URL(`../../edge/page/${name}`, import.meta.url), "utf8");
-  const code = ["index.html", "view.js", "scene.js", "main.js", "purchase.js"].map(read).join("\n");
+  const code = ["index.html", "view.js", "scene.js", "main.js", "purchase.js", "build.mjs"].map(read).join("\n");
   // Names that are put together from a state, a code or an action.
   const made = /^(state_|note_|name$)|_(doing|detail|wait)$/;
   for (const name of Object.keys(words.en)) {

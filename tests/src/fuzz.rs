@@ -82,7 +82,7 @@ pub fn order_body_with(
 
 /// The ids of paths and headers.
 pub fn ids(bytes: &[u8]) {
-    ids_with(bytes, |text| OrderId::parse(text).ok());
+    ids_with(bytes, |text| OrderId::of_request(text).ok());
 }
 
 /// The same, with order ids read by `parse`.

@@ -96,6 +96,11 @@ export function respond(status, body, type, retryAfter, allow, challenge, limite
   return new Response(body, { status, headers });
 }
 
+// The address has another spelling, at which the answer is.
+export function moved(status, location) {
+  return new Response(null, { status, headers: { location, "lastseat-answered-by": "edge" } });
+}
+
 // An origin's response without the headers for the edge; the body stays a stream.
 export function strip(answer) {
   const changeable = new Response(answer.body, answer);
@@ -111,14 +116,43 @@ export const limited = (answer) => answer.headers.get("lastseat-limited") ?? und
 export const answeredBy = (answer) => answer.headers.get("lastseat-answered-by") ?? undefined;
 
 // The client's own key, after a "1" if it is sent again, a "0" if not, and a "2" if the header that says so was sent
-// more than once: one crossing for both headers.
+// more than once: one crossing for both headers. A "3" alone is a key under a name that nobody reads.
 export const sentKey = (request) => {
   const { headers } = request;
   const key = headers.get("idempotency-key");
-  if (key === null) return undefined;
+  if (key === null) return headers.has("x-idempotency-key") ? "3" : undefined;
   const retry = headers.get("lastseat-retry");
   return (retry === "1" ? "1" : retry?.includes(", ") ? "2" : "0") + key;
 };
+// What a browser says of the page that asks: its origin, and on a second line how it relates to this site. Undefined
+// where no browser asks: one crossing for both headers.
+export const pageMarks = ({ headers }) => {
+  const origin = headers.get("origin");
+  const site = headers.get("sec-fetch-site");
+  return origin === null && site === null ? undefined : `${origin ?? ""}\n${site ?? ""}`;
+};
+export const asksPermission = (request) => request.headers.has("access-control-request-method");
+
+// Lets the page of `origin` read an answer of ours, if there is one; either way caches hear that it depends on that. A
+// node may have said so already.
+export function addCors(answer, origin, exposed) {
+  if (!answer.headers.get("vary")?.includes("Origin")) answer.headers.append("vary", "Origin");
+  if (origin === undefined) return;
+  answer.headers.set("access-control-allow-origin", origin);
+  answer.headers.set("access-control-expose-headers", exposed);
+}
+
+// What the page of an allowed origin may send.
+export function preflight(methods, names, maxAge) {
+  const headers = {
+    "access-control-allow-methods": methods,
+    "access-control-allow-headers": names,
+    "access-control-max-age": maxAge,
+    "lastseat-answered-by": "edge",
+  };
+  return new Response(null, { status: 204, headers });
+}
+
 export const contentLength = (request) => request.headers.get("content-length") ?? undefined;
 export const contentType = (request) => request.headers.get("content-type") ?? undefined;
 export const traceparent = (request) => request.headers.get("traceparent") ?? undefined;

@@ -67,6 +67,8 @@ extern "C" {
         limited: bool,
     ) -> Result<Response, JsValue>;
     #[wasm_bindgen(catch)]
+    pub(crate) fn moved(status: u16, location: &str) -> Result<Response, JsValue>;
+    #[wasm_bindgen(catch)]
     pub(crate) fn strip(answer: &Response) -> Result<Response, JsValue>;
 
     #[wasm_bindgen(catch)]
@@ -88,6 +90,19 @@ extern "C" {
 
     #[wasm_bindgen(js_name = sentKey)]
     pub(crate) fn sent_key(request: &Request) -> Option<String>;
+    #[wasm_bindgen(js_name = pageMarks)]
+    pub(crate) fn page_marks(request: &Request) -> Option<String>;
+    #[wasm_bindgen(js_name = asksPermission)]
+    pub(crate) fn asks_permission(request: &Request) -> bool;
+    #[wasm_bindgen(catch, js_name = addCors)]
+    pub(crate) fn add_cors(
+        answer: &Response,
+        origin: Option<&str>,
+        exposed: &str,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
+    pub(crate) fn preflight(methods: &str, names: &str, max_age: &str)
+    -> Result<Response, JsValue>;
     #[wasm_bindgen(js_name = contentLength)]
     pub(crate) fn content_length(request: &Request) -> Option<String>;
     #[wasm_bindgen(js_name = contentType)]

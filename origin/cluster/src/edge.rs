@@ -51,6 +51,8 @@ pub(super) struct EdgeMember {
     pub(super) state_file: Arc<StateFile>,
     /// What one client may ask of it, if that was given.
     pub(super) client_rate: Option<String>,
+    /// Pages of other hosts that may call it.
+    pub(super) allowed_origins: Option<String>,
 }
 
 impl EdgeMember {
@@ -99,6 +101,9 @@ impl EdgeMember {
         if let Some(rate) = &self.client_rate {
             command.args(["--var", &format!("CLIENT_RATE:{rate}")]);
         }
+        if let Some(origins) = &self.allowed_origins {
+            command.args(["--var", &format!("ALLOWED_ORIGINS:{origins}")]);
+        }
         let secrets = self.directory.join("secrets.env");
         self.keys.write_env_file(&secrets).map_err(failed)?;
         command.arg("--env-file").arg(secrets);
@@ -132,6 +137,9 @@ impl EdgeMember {
         command.env("ORIGINS", &self.origins);
         if let Some(rate) = &self.client_rate {
             command.env("CLIENT_RATE", rate);
+        }
+        if let Some(origins) = &self.allowed_origins {
+            command.env("ALLOWED_ORIGINS", origins);
         }
         self.keys.give(&mut command);
         // None, whatever our own environment says: without zones all nodes are near.

@@ -134,6 +134,7 @@ impl Cluster {
             threads: config.threads,
             direct: config.direct,
             client_rate: config.client_rate.clone(),
+            allowed_origins: config.allowed_origins.clone(),
             log_format: config.log_format,
             data_dir: config.data_dir.clone(),
             demo: config.demo.is_some(),
@@ -193,6 +194,7 @@ impl Cluster {
                     zone: plan.zone.clone(),
                     state_file: Arc::clone(&self.state_file),
                     client_rate: config.client_rate.clone(),
+                    allowed_origins: config.allowed_origins.clone(),
                 });
             }
         }

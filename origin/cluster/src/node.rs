@@ -37,6 +37,8 @@ pub(super) struct NodeSetting {
     pub(super) direct: bool,
     /// What one client may ask of it, if that is limited.
     pub(super) client_rate: Option<String>,
+    /// Pages of other hosts that may call it.
+    pub(super) allowed_origins: Option<String>,
     /// How lines of the log look.
     pub(super) log_format: LogFormat,
     /// Where everything is kept.
@@ -79,6 +81,9 @@ impl Member for NodeMember {
             }
             if let Some(rate) = &self.setting.client_rate {
                 command.args(["--client-rate", rate]);
+            }
+            if let Some(origins) = &self.setting.allowed_origins {
+                command.args(["--allowed-origins", origins]);
             }
             if let Some(Replicas { count, within_ms }) = self.setting.replicas {
                 command.args(["--wait-replicas", &count.to_string()]);

@@ -68,6 +68,8 @@ pub struct ClusterConfig {
     pub buyer_key: Option<Secret>,
     /// What one client may ask of each node and edge, if that was given.
     pub client_rate: Option<String>,
+    /// Origins of pages on other hosts that may call nodes and edges, if some were given.
+    pub allowed_origins: Option<String>,
     /// Tickets of the sale `demo`, if there is to be one.
     pub demo: Option<Capacity>,
     /// Kind of the edges, and what is planned for each.

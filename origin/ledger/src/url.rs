@@ -2,6 +2,7 @@
 
 use super::tls::{Tls, TlsFiles};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+use shared::auth::secret_rules::{self, SecretError};
 use std::fmt;
 
 /// Servers that one address can name.
@@ -88,6 +89,9 @@ impl LedgerUrl {
     /// # Errors
     /// A sentence that shows what a valid one looks like.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if secret_rules::is_sample(text) {
+            return Err(SecretError::Sample.to_string());
+        }
         let (plain, tls) = match text.strip_prefix("rediss") {
             Some(rest) if rest.starts_with(['+', ':']) => {
                 let (plain, files) = without_files(&format!("redis{rest}"))?;

@@ -5,6 +5,7 @@ use crate::membership::NodeIdentity;
 use crate::secret::Secret;
 use lastseat_ledger::{LedgerUrl, Replicas};
 use shared::KeyRing;
+use shared::admission::browser_origin::AllowedOrigins;
 use shared::admission::rate_limit::Rate;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -32,6 +33,8 @@ pub struct ServeConfig {
     pub trust: TrustLevel,
     /// Verifies the shop's buyer tokens, where orders need one.
     pub buyer_keys: Option<KeyRing>,
+    /// Pages of other hosts that may call it.
+    pub allowed_origins: AllowedOrigins,
     /// What one client may ask.
     pub client_rate: Option<Rate>,
     /// Whether anybody may make the shop's calls.

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use shared::KeyRing;
+use shared::auth::secret_rules;
 use subtle::ConstantTimeEq;
 
 /// A secret text. `Debug` hides it.
@@ -59,6 +60,17 @@ pub fn key_ring(name: &str, text: Option<&Secret>) -> Result<Option<KeyRing>, St
     let text = given(text);
     let ring = text.map(|text| KeyRing::parse(text.reveal())).transpose();
     ring.map_err(|e| format!("{name}: {e}"))
+}
+
+/// The bearer token or other single secret in the variable `name`, which is also a flag.
+///
+/// # Errors
+/// A sentence that names the variable, says what is wrong and how to make one.
+pub fn token(name: &str, text: Option<&Secret>) -> Result<Option<Secret>, String> {
+    let text = given(text);
+    let checked = text.map(|text| secret_rules::check(text.reveal())).transpose();
+    checked.map_err(|e| format!("{name}: {e}"))?;
+    Ok(text.cloned())
 }
 
 #[cfg(test)]

@@ -95,6 +95,7 @@ impl Node {
             shop_token: config.shop_token,
             trust: config.trust,
             buyer_keys: config.buyer_keys,
+            allowed_origins: config.allowed_origins,
             clients: config.client_rate.map(Clients::new),
             demo: config.demo,
             audits: Audits::default(),

@@ -1,6 +1,7 @@
 //! Admission: what edge and node decide from memory about an order, without asking the ledger.
 
 pub mod batcher;
+pub mod browser_origin;
 pub mod edge_census;
 pub mod gate;
 pub mod grant;

@@ -4,14 +4,12 @@
 //! signs, all verify. `hmac` and `sha2` do the work: they compile to Wasm, compare in constant time
 //! and let the state of a key be computed once.
 
-use crate::limits::{KEY_ID_MAX, KEYS_MAX, SECRET_MAX, SECRET_MIN};
+use crate::auth::secret_rules::{self, SecretError};
+use crate::limits::{KEY_ID_MAX, KEYS_MAX};
 use core::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// What stands in `.dev.vars.example` in the place of a secret. It is public, so no ring
-/// takes it.
-pub const SAMPLE: &str = "replace-me";
 /// The id of a key that was given without one.
 const BARE_ID: &str = "1";
 
@@ -21,22 +19,9 @@ pub enum KeyError {
     /// Nothing was given.
     #[error("no key is given; make one with `openssl rand -hex 32`")]
     Absent,
-    /// The sample of the documentation.
-    #[error(
-        "this is the sample text, which is public; put the output of `openssl rand -hex 32` \
-         in its place"
-    )]
-    Sample,
-    /// A secret is too short to be one.
-    #[error(
-        "a secret has {0} characters and needs at least {min}; make one with `openssl rand -hex \
-         32`",
-        min = SECRET_MIN
-    )]
-    Short(usize),
-    /// A secret is too long.
-    #[error("a secret has more than {max} characters", max = SECRET_MAX)]
-    Long,
+    /// One of its secrets is none.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// A character that a secret may not have.
     #[error(
         "a secret has visible ASCII characters except ',' and ':'; make one with `openssl rand \
@@ -77,8 +62,9 @@ impl KeyRing {
         if text.trim().is_empty() {
             return Err(KeyError::Absent);
         }
-        if text.contains(SAMPLE) {
-            return Err(KeyError::Sample);
+        // Before it is taken apart: a sample may have a ':' of its own.
+        if secret_rules::is_sample(text) {
+            return Err(SecretError::Sample.into());
         }
         let mut words = text.split(',');
         let first = Key::parse(words.next().unwrap_or_default())?;
@@ -147,16 +133,12 @@ impl Key {
         if !(1..=KEY_ID_MAX).contains(&id.len()) || !id.bytes().all(is_id) {
             return Err(KeyError::Id);
         }
-        if !secret.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
+        if secret.contains(':') {
             return Err(KeyError::Characters);
         }
-        match secret.len() {
-            0..SECRET_MIN => return Err(KeyError::Short(secret.len())),
-            SECRET_MIN..=SECRET_MAX => {}
-            _ => return Err(KeyError::Long),
-        }
+        secret_rules::check(secret)?;
         // HMAC takes keys of any length; the error is one of other algorithms.
-        let state = Hmac::new_from_slice(secret.as_bytes()).map_err(|_| KeyError::Long)?;
+        let state = Hmac::new_from_slice(secret.as_bytes()).map_err(|_| SecretError::Long)?;
         Ok(Self { id: id.into(), state })
     }
 
@@ -199,16 +181,16 @@ mod tests {
         for (text, error) in [
             ("", KeyError::Absent),
             (" ", KeyError::Absent),
-            ("replace-me: openssl rand -hex 32", KeyError::Sample),
-            ("0123456789abcdef0123456789abcde", KeyError::Short(31)),
-            (&format!("1:{A},"), KeyError::Short(0)),
-            (&format!("1:{A}é"), KeyError::Characters),
+            ("replace-me: openssl rand -hex 32", SecretError::Sample.into()),
+            ("0123456789abcdef0123456789abcde", SecretError::Short(31).into()),
+            (&format!("1:{A},"), SecretError::Short(0).into()),
+            (&format!("1:{A}é"), SecretError::Characters.into()),
             (&format!("1:{A}:x"), KeyError::Characters),
-            (&format!("{A} {A}"), KeyError::Characters),
+            (&format!("{A} {A}"), SecretError::Characters.into()),
             (&format!(":{A}"), KeyError::Id),
             (&format!("a.b:{A}"), KeyError::Id),
             (&format!("1:{A},1:{B}"), KeyError::SameId),
-            (&A.repeat(9), KeyError::Long),
+            (&A.repeat(9), SecretError::Long.into()),
         ] {
             assert_eq!(ids(text), Err(error), "{text}");
             assert!(!error.to_string().contains("0123456789"));
@@ -222,7 +204,7 @@ mod tests {
         let values: Vec<&str> = lines.map(|(_, value)| value.trim_matches('"')).collect();
         assert!(!values.is_empty());
         for value in values {
-            assert_eq!(ids(value), Err(KeyError::Sample), "{value}");
+            assert_eq!(ids(value), Err(SecretError::Sample.into()), "{value}");
         }
     }
 

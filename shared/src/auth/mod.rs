@@ -3,3 +3,4 @@
 pub mod buyer_token;
 pub mod edge_signature;
 pub mod key_ring;
+pub mod secret_rules;

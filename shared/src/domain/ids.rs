@@ -102,6 +102,15 @@ text_id!(
     EdgeId, 1, limits::EDGE_ID_MAX, |b| b.is_ascii_alphanumeric(), IdError::Edge
 );
 
+/// Whether `text` is a UUID as most write it: 32 hexadecimal digits and four hyphens.
+fn is_uuid(text: &str) -> bool {
+    let is_in_place = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(is_in_place)
+}
+
 impl BuyerId {
     /// Whom the record of an order names that was cancelled before it came.
     #[must_use]
@@ -111,6 +120,23 @@ impl BuyerId {
 }
 
 impl OrderId {
+    /// Reads the id that a request names. A UUID means the same in upper and in lower case (RFC
+    /// 9562, section 4), and as the quoted string that the IETF's draft of `Idempotency-Key` wants;
+    /// here it is bare and in lower case. Any other id is what it is, byte by byte.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn of_request(text: &str) -> Result<Self, IdError> {
+        let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        match [quoted, Some(text)].into_iter().flatten().find(|text| is_uuid(text)) {
+            Some(uuid) if uuid.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                Self::parse(&uuid.to_ascii_lowercase())
+            }
+            Some(uuid) => Self::parse(uuid),
+            None => Self::parse(text),
+        }
+    }
+
     /// The id as it stands in an address: what means something in a path is written as `%2F` (RFC
     /// 3986, section 2.1). An edge and an origin must write it alike, because the edge signs the
     /// path.
@@ -194,6 +220,30 @@ mod tests {
         assert_eq!(OrderId::parse(&"x".repeat(129)), Err(IdError::Order));
         assert_eq!(OrderId::parse("0123456789abcde f"), Err(IdError::Order));
         assert_eq!(OrderId::parse("0123456789abcdé"), Err(IdError::Order));
+    }
+
+    #[test]
+    fn a_uuid_is_one_id_however_it_is_written_and_any_other_id_is_what_it_is() {
+        const ID: &str = "01a206a1-4986-71b9-82fc-1638e7e87c78";
+        let read = |text: &str| OrderId::of_request(text).map(|id| id.to_string());
+        let upper = ID.to_uppercase();
+        for text in [ID, &upper, &format!("\"{ID}\""), &format!("\"{upper}\"")] {
+            assert_eq!(read(text).as_deref(), Ok(ID), "{text}");
+        }
+        for other in [
+            "ORDER-0123456789ABCDEF",
+            "\"0123456789abcdef\"",
+            &format!("\"{ID}"),
+            &format!("{upper}0"),
+            "01A206A1498671B982FC1638E7E87C78",
+            "01A206A1-4986-71B9-82FC-1638E7E87C7X",
+            "01A206A14-986-71B9-82FC-1638E7E87C78",
+        ] {
+            assert_eq!(read(other).as_deref(), Ok(other));
+        }
+        assert_eq!(read("short"), Err(IdError::Order));
+        // What is stored keeps the spelling under which it was stored.
+        assert_eq!(OrderId::parse(&upper).unwrap().as_str(), upper);
     }
 
     #[test]

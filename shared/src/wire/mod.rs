@@ -1,6 +1,7 @@
 //! The wire: messages, headers, problems and counters that travel between buyer, edge and node.
 
 pub mod edge_counters;
+pub mod idempotency_key;
 pub mod json_integer;
 pub mod messages;
 #[cfg(feature = "openapi")]

@@ -60,7 +60,8 @@ texts! {
         "01a206a1-4986-71b9-82fc-1638e7e87c78",
         "Names one order and is its idempotency key. It is a capability: whoever knows it may \
          read and cancel \
-         the order. Use a random one, such as a UUID.";
+         the order. Use a random one, such as a UUID. A UUID is the same in upper and lower case, \
+         any other id is what it is.";
 }
 
 /// A moment that can be set.

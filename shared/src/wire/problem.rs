@@ -150,6 +150,14 @@ codes! {
     /// The shop says nothing of the buyer, or something else.
     BuyerToken "buyer_token" 401 "Buyer token needed"
         "An order of this sale needs a buyer token of the shop in the header Lastseat-Buyer-Token.";
+    /// A page of another website makes the browser ask.
+    ForeignOrigin "foreign_origin" 403 "Page of another website"
+        "A page of another website cannot make this call. The operator can allow its origin \
+         (ALLOWED_ORIGINS).";
+    /// A browser sends something else than JSON.
+    MediaType "media_type" 415 "Not marked as JSON"
+        "A page sends the body of this call as JSON, with the header Content-Type: \
+         application/json.";
     /// Too many at this moment.
     Busy "busy" 429 "Busy"
         "Too many are asking at this moment. This request was not carried out. Ask again after \

@@ -110,6 +110,7 @@ impl Cluster {
             .env_remove("LASTSEAT_EDGE_KEY")
             .env_remove("LASTSEAT_BUYER_KEY")
             .env_remove("LASTSEAT_CLIENT_RATE")
+            .env_remove("LASTSEAT_ALLOWED_ORIGINS")
             .envs(setup.environment.iter().map(|(name, value)| (name, value)))
             .args(["cluster", "--json", "--ports", "0", "--edge-port", "0"])
             .args(["--weights", &weights.join(",")])

@@ -12,7 +12,7 @@ use std::ops::Deref;
 use std::process::{Command, Stdio};
 
 /// The token of the shop in these tests.
-pub(crate) const SHOP_TOKEN: &str = "shop-0123456789abcdef";
+pub(crate) const SHOP_TOKEN: &str = "shop-0123456789abcdef0123456789abcdef";
 
 /// A running cluster.
 pub(crate) struct Shop(Cluster);

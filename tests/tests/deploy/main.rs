@@ -4,6 +4,7 @@
 mod files;
 mod node;
 mod proxy;
+mod samples;
 
 use lastseat_tests::harness::paths::scratch;
 use lastseat_tests::harness::upload::{dry_run, gzip_kib, start};

@@ -5,7 +5,7 @@ use lastseat_tests::harness::{Cluster, Edge, Setup};
 use serde_json::Value;
 use std::process::Command;
 
-const SHOP_TOKEN: &str = "shop-0123456789abcdef";
+const SHOP_TOKEN: &str = "shop-0123456789abcdef0123456789abcdef";
 
 /// A call's name and its line for a shell.
 struct Example {

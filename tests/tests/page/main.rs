@@ -2,6 +2,7 @@
 //! real headless Chromium (`tests/page/*.mjs`). Each state is made by the real system.
 
 use hyper::{Method, StatusCode};
+use lastseat_cluster::process::free_port;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::repository;
 use lastseat_tests::harness::system::SystemNode;
@@ -27,6 +28,7 @@ fn in_chromium(setup: &Setup, script: &str) {
     command
         .current_dir(repository().join("tests/page"))
         .env("LASTSEAT_CLUSTER", cluster.data_dir().join("cluster.json"))
+        .envs(setup.environment.iter().map(|(name, value)| (name, value)))
         .envs([("BUYER_KEY_ID", "shop"), ("BUYER_SECRET", BUYER_SECRET)])
         .args(["--test", "--test-reporter", "spec"])
         .args(["--test-reporter-destination", "stderr", script]);
@@ -62,6 +64,16 @@ fn in_a_crowd_that_is_too_large_the_page_waits_visibly_and_gets_its_turn() {
     let rate = ("LASTSEAT_CLIENT_RATE".into(), "4/s burst 8".into());
     let setup = Setup { environment: vec![rate], ..Setup::with_edge(Edge::Workerd) };
     in_chromium(&setup, "crowd.mjs");
+}
+
+#[test]
+fn a_page_of_another_website_orders_nothing_in_a_browser_unless_its_origin_is_allowed() {
+    let port = free_port().unwrap();
+    let origins = ("LASTSEAT_ALLOWED_ORIGINS".into(), format!("http://localhost:{port}"));
+    let allowed_port = ("ALLOWED_PORT".into(), port.to_string());
+    let setup =
+        Setup { environment: vec![origins, allowed_port], ..Setup::with_edge(Edge::Workerd) };
+    in_chromium(&setup, "foreign.mjs");
 }
 
 #[test]
@@ -132,6 +144,39 @@ async fn the_page_is_one_light_file_that_costs_no_origin_request() {
     let wrong = get(&mut client, "/s/no%20sale", &[]).await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
     drop(frozen);
+}
+
+#[tokio::test]
+async fn a_person_who_mistyped_an_address_gets_a_page_and_a_program_a_problem() {
+    let cluster = Cluster::with_edge(Edge::Workerd);
+    let mut client = HttpClient::new(&cluster.edges[0]).unwrap();
+    let browser = [("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")];
+    for (path, status, says) in [
+        ("/s/no%20sale", StatusCode::BAD_REQUEST, "There is no such sale"),
+        ("/s/", StatusCode::BAD_REQUEST, "There is no such sale"),
+        ("/s/demo/more", StatusCode::BAD_REQUEST, "There is no such sale"),
+        ("/s", StatusCode::NOT_FOUND, "There is no such page"),
+        ("/livez", StatusCode::NOT_FOUND, "There is no such page"),
+        ("/v1/sales/demo/", StatusCode::NOT_FOUND, "There is no such page"),
+    ] {
+        let page = get(&mut client, path, &browser).await;
+        assert_eq!(page.status, status, "{path}");
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8", "{path}");
+        let text = page.text();
+        assert!(text.contains(says) && text.contains("lang=\"zh-Hans\""), "{path}: {text}");
+        assert!(text.contains("--paper") && !text.contains("<script"), "the page's style");
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("style-src 'sha256-") && !policy.contains("script"), "{policy}");
+        assert_eq!(page.header("cache-control"), "no-store");
+
+        let problem = get(&mut client, path, &[]).await;
+        assert_eq!(problem.status, status, "{path}");
+        assert_eq!(problem.header("content-type"), "application/problem+json", "{path}");
+    }
+    // Links get a slash at their end on the way through chats and letters.
+    let moved = get(&mut client, "/s/demo/?from=letter", &browser).await;
+    assert_eq!(moved.status, StatusCode::PERMANENT_REDIRECT);
+    assert_eq!(moved.header("location"), "/s/demo?from=letter");
 }
 
 #[tokio::test]

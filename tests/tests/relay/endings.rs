@@ -84,12 +84,15 @@ fn a_relay_without_secret_or_with_a_wrong_address_says_all_that_is_wrong() {
     let relay = Program::start("lastseat relay", command).unwrap();
     assert_ends(relay, 2, &["a secret is missing", "openssl", "--name"]);
     let mut command = Command::new(lastseat().unwrap());
-    command.env("LASTSEAT_WEBHOOK_SECRET", "0123456789abcdef").args([
-        "relay",
-        "s",
-        "--to",
-        "127.0.0.1:9000",
-    ]);
+    let secret = "0123456789abcdef0123456789abcdef";
+    command.env("LASTSEAT_WEBHOOK_SECRET", secret).args(["relay", "s", "--to", "127.0.0.1:9000"]);
     let relay = Program::start("lastseat relay", command).unwrap();
     assert_ends(relay, 2, &["--to", "http://"]);
+    for weak in [&secret[1..], "FROM-OPENSSL"] {
+        let mut command = Command::new(lastseat().unwrap());
+        let to = ["relay", "s", "--to", "http://127.0.0.1:1/"];
+        command.env("LASTSEAT_WEBHOOK_SECRET", weak).args(to);
+        let relay = Program::start("lastseat relay", command).unwrap();
+        assert_ends(relay, 2, &["LASTSEAT_WEBHOOK_SECRET", "openssl rand -hex 32"]);
+    }
 }

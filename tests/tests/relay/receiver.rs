@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// The secret that it shares with the relay.
-pub(crate) const SECRET: &str = "a secret of both sides";
+pub(crate) const SECRET: &str = "a-secret-of-both-sides-0123456789";
 
 /// What it does with a delivery.
 #[derive(Clone, Copy, Debug)]

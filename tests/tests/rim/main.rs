@@ -4,6 +4,7 @@
 
 mod flood;
 mod gone;
+mod keys;
 mod past;
 mod requests;
 mod watch;

@@ -50,7 +50,7 @@ fn run(cluster: &Cluster, words: &[&str]) -> String {
     let mut command = Command::new(lastseat().unwrap());
     command.current_dir(repository()).args(words);
     command.env_remove("REDIS_URL").env("LASTSEAT_DATA_DIR", cluster.data_dir());
-    command.env("LASTSEAT_WEBHOOK_SECRET", "a secret of sixteen characters");
+    command.env("LASTSEAT_WEBHOOK_SECRET", "a-secret-of-thirty-two-characters");
     let Output { stdout, stderr, .. } = command.output().unwrap();
     format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr))
 }

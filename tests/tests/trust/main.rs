@@ -5,6 +5,7 @@
 mod buyers;
 mod capture;
 mod keys;
+mod pages;
 mod passes;
 mod rates;
 mod scalpers;

@@ -6,12 +6,10 @@ use crate::cli::{Common, RelayFlags};
 use crate::failure::Failure;
 use crate::relay::{self, RelayPlan, Stop, Webhook, name_of};
 use lastseat_cluster::process::StopSignals;
-use lastseat_node::secret::Secret;
+use lastseat_node::secret::{Secret, token};
 use std::process::ExitCode;
 use tracing::{info, warn};
 
-/// Shortest secret, in characters: 16 hexadecimal ones are 64 bits.
-const SECRET_MIN: usize = 16;
 /// Longest name of a relay: it is a part of two keys.
 const NAME_MAX: usize = 64;
 
@@ -71,26 +69,20 @@ fn name(given: Option<&str>, url: &str) -> Result<String, String> {
 }
 
 fn secret(flags: &RelayFlags) -> Result<Secret, String> {
-    let secret = match (&flags.secret_file, &flags.secret) {
-        (Some(file), _) => std::fs::read_to_string(file)
-            .map(|text| Secret::new(text.trim().to_owned()))
-            .map_err(|e| format!("--secret-file {}: {e}", file.display()))?,
-        (None, Some(secret)) => secret.clone(),
-        (None, None) => Secret::new(String::new()),
+    let (name, secret) = match (&flags.secret_file, &flags.secret) {
+        (Some(file), _) => {
+            let name = format!("--secret-file {}", file.display());
+            let text = std::fs::read_to_string(file).map_err(|e| format!("{name}: {e}"))?;
+            (name, Some(Secret::new(text.trim().to_owned())))
+        }
+        (None, secret) => ("--secret or LASTSEAT_WEBHOOK_SECRET".to_owned(), secret.clone()),
     };
-    match secret.reveal().len() {
-        0 => Err(
-            "a secret is missing, with which receivers tell our deliveries from forged ones. Make \
-             one with `openssl rand -hex 32 > webhook.secret` and name it with --secret-file, or \
-             set LASTSEAT_WEBHOOK_SECRET"
-                .to_owned(),
-        ),
-        1..SECRET_MIN => Err(format!(
-            "the secret has fewer than {SECRET_MIN} characters: it can be guessed. Make one with \
-             `openssl rand -hex 32`"
-        )),
-        _ => Ok(secret),
-    }
+    token(&name, secret.as_ref())?.ok_or_else(|| {
+        "a secret is missing, with which receivers tell our deliveries from forged ones. Make \
+         one with `openssl rand -hex 32 > webhook.secret` and name it with --secret-file, or \
+         set LASTSEAT_WEBHOOK_SECRET"
+            .to_owned()
+    })
 }
 
 #[cfg(test)]

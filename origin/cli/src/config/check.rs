@@ -5,7 +5,8 @@ use crate::cli::{AccessFlags, Common};
 use crate::failure::Failure;
 use lastseat_ledger::{LedgerUrl, Replicas};
 use lastseat_node::http::TrustLevel;
-use lastseat_node::secret::{Secret, given, key_ring};
+use lastseat_node::secret::{Secret, key_ring, token};
+use shared::admission::browser_origin::AllowedOrigins;
 use shared::admission::rate_limit::Rate;
 use shared::limits::LEDGER_DEADLINE_MS;
 use shared::upstream::balancer::is_zone;
@@ -119,17 +120,25 @@ pub(super) struct Access {
     /// Which edges a node trusts, and whether it serves everybody.
     pub(super) trust: TrustLevel,
     pub(super) buyer_keys: Option<KeyRing>,
+    /// Pages of other hosts that may call.
+    pub(super) allowed_origins: AllowedOrigins,
     /// What one client may ask; `None` = all it wants.
     pub(super) client_rate: Option<Rate>,
 }
 
 pub(super) fn access(wrong: &mut Wrong, flags: &AccessFlags) -> Option<Access> {
-    let admin_token = wrong.note(token("admin", flags.admin_token.as_ref()));
-    let shop_token = wrong.note(token("shop", flags.shop_token.as_ref()));
+    let admin_token =
+        wrong.note(token("--admin-token or LASTSEAT_ADMIN_TOKEN", flags.admin_token.as_ref()));
+    let shop_token =
+        wrong.note(token("--shop-token or LASTSEAT_SHOP_TOKEN", flags.shop_token.as_ref()));
     let edge_keys =
         wrong.note(key_ring("--edge-key or LASTSEAT_EDGE_KEY", flags.edge_key.as_ref()));
     let buyer_keys =
         wrong.note(key_ring("--buyer-key or LASTSEAT_BUYER_KEY", flags.buyer_key.as_ref()));
+    let origins = AllowedOrigins::parse(flags.allowed_origins.as_deref().unwrap_or_default());
+    let origins =
+        origins.map_err(|e| format!("--allowed-origins or LASTSEAT_ALLOWED_ORIGINS: {e}"));
+    let allowed_origins = wrong.note(origins);
     let rate = Rate::parse(flags.client_rate.as_deref().unwrap_or_default());
     let rate = rate.map_err(|e| format!("--client-rate or LASTSEAT_CLIENT_RATE: {e}"));
     let client_rate = wrong.note(rate);
@@ -138,21 +147,9 @@ pub(super) fn access(wrong: &mut Wrong, flags: &AccessFlags) -> Option<Access> {
         shop_token: shop_token?,
         trust: TrustLevel { edge_keys: edge_keys?, direct: flags.insecure_direct },
         buyer_keys: buyer_keys?,
+        allowed_origins: allowed_origins?,
         client_rate: client_rate?,
     })
-}
-
-/// The token of `--<name>-token`.
-fn token(name: &str, token: Option<&Secret>) -> Result<Option<Secret>, String> {
-    let token = given(token).cloned();
-    match &token {
-        Some(text) if !text.reveal().bytes().all(|byte| byte.is_ascii_graphic()) => Err(format!(
-            "--{name}-token or LASTSEAT_{}_TOKEN has characters that a header cannot carry: use \
-             visible ASCII characters, for example from `openssl rand -hex 32`",
-            name.to_ascii_uppercase()
-        )),
-        _ => Ok(token),
-    }
 }
 
 /// Child processes and later commands may run elsewhere.

@@ -1,6 +1,7 @@
 //! Doctor check: `wrangler.toml` names origins that an edge can route to.
 
 use super::report::DoctorFinding;
+use shared::admission::browser_origin::AllowedOrigins;
 use shared::admission::rate_limit::Rate;
 use shared::upstream::balancer::{Balance, OriginRow, Router};
 use std::path::Path;
@@ -38,6 +39,8 @@ fn judge_vars(vars: Option<&toml::Value>) -> Result<usize, String> {
         Some(word) => Balance::parse(word)
             .ok_or_else(|| format!("BALANCE is {word:?}; it must be {}", Balance::EXPECTED))?,
     };
+    AllowedOrigins::parse(var("ALLOWED_ORIGINS").unwrap_or_default())
+        .map_err(|e| format!("ALLOWED_ORIGINS: {e}"))?;
     Rate::parse(var("CLIENT_RATE").unwrap_or_default()).map_err(|e| format!("CLIENT_RATE: {e}"))?;
     let zone = var("ZONE").filter(|zone| !zone.is_empty());
     let router = Router::new(rows, balance, zone).map_err(|e| format!("ORIGINS: {e}"))?;
@@ -70,6 +73,10 @@ mod tests {
             (
                 "[vars]\nCLIENT_RATE='5'\nORIGINS='[{\"url\":\"http://a\"}]'".to_owned(),
                 "5/s burst 20",
+            ),
+            (
+                "[vars]\nALLOWED_ORIGINS='*'\nORIGINS='[{\"url\":\"http://a\"}]'".to_owned(),
+                "ALLOWED_ORIGINS",
             ),
         ] {
             let error = judge(&text).unwrap_err();

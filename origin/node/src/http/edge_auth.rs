@@ -3,7 +3,7 @@
 //! What an edge says of itself and of its client (`Lastseat-*`) is accepted with its signature
 //! only. Every public route that touches a sale stands behind [`admit`].
 
-use super::{App, response};
+use super::{App, page_origin, response};
 use crate::header_names;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderName;
@@ -14,7 +14,7 @@ use lastseat_ledger::clock;
 use shared::auth::edge_signature::{self, Signed, Untrusted};
 use shared::domain::order::KeySource;
 use shared::wire::messages::key_source;
-use shared::{EdgeCounts, EdgeId, KeyRing, Refusal};
+use shared::{Code, EdgeCounts, EdgeId, KeyRing, Problem, Refusal};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -53,8 +53,11 @@ pub(super) enum EdgeAuth {
 pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let peer = parts.extensions.get().copied();
-    match admitted(&app, &parts, peer) {
+    match admitted(&app, &parts, peer, page_origin::has_body(&body)) {
         Ok(sender) => {
+            if let Some(permission) = page_origin::preflight(&app, &parts) {
+                return permission;
+            }
             parts.extensions.insert(sender);
             next.run(Request::from_parts(parts, body)).await
         }
@@ -65,6 +68,8 @@ pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: N
 /// Why a request is not let in.
 pub(super) enum Rejected {
     Untrusted(Untrusted),
+    /// The page that makes its browser ask may not, or not so.
+    Page(Code),
     /// Its client asks too much.
     Busy(Refusal),
 }
@@ -73,14 +78,23 @@ impl Rejected {
     pub(super) fn answer(self) -> Response {
         match self {
             Self::Untrusted(why) => response::untrusted(why),
+            Self::Page(code) => response::problem(&Problem::new(code)),
             Self::Busy(busy) => response::client_busy(busy),
         }
     }
 }
 
 /// The sender of a request that came from `peer`, or why it is not let in.
-pub(super) fn admitted(app: &App, parts: &Parts, peer: Option<Peer>) -> Result<EdgeAuth, Rejected> {
+pub(super) fn admitted(
+    app: &App,
+    parts: &Parts,
+    peer: Option<Peer>,
+    has_body: bool,
+) -> Result<EdgeAuth, Rejected> {
     let sender = app.trust.authenticate(parts, peer).map_err(Rejected::Untrusted)?;
+    if let EdgeAuth::Client(_) = sender {
+        page_origin::check(app, parts, has_body).map_err(Rejected::Page)?;
+    }
     match app.clients.as_ref().map(|clients| clients.take(&sender)) {
         Some(Err(busy)) => Err(Rejected::Busy(busy)),
         _ => Ok(sender),

@@ -5,7 +5,7 @@
 //! read, decide and answer it (docs/evidence/PERFORMANCE.md).
 
 use super::edge_auth::{self, Peer};
-use super::{App, orders, response};
+use super::{App, orders, page_origin, response};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
@@ -36,7 +36,17 @@ impl FastPath {
     }
 
     /// Answers `request`, which came from `peer`.
-    pub(super) async fn answer(&self, mut request: Request<Incoming>, peer: Peer) -> Response {
+    pub(super) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response {
+        let Some(app) = self.orders.as_ref().filter(|app| !app.allowed_origins.is_empty()) else {
+            return self.carry_out(request, peer).await;
+        };
+        let page = page_origin::allowed(app, request.headers());
+        let mut response = self.carry_out(request, peer).await;
+        response::add_cors(&mut response, page);
+        response
+    }
+
+    async fn carry_out(&self, mut request: Request<Incoming>, peer: Peer) -> Response {
         if let Some(name) = repeated(request.headers()) {
             return response::problem(&repeated_headers::repeated(name));
         }
@@ -44,7 +54,8 @@ impl FastPath {
             && let Some(sale) = ordered(&request)
         {
             let (parts, body) = request.into_parts();
-            return match edge_auth::admitted(app, &parts, Some(peer)) {
+            let has_body = page_origin::has_body(&body);
+            return match edge_auth::admitted(app, &parts, Some(peer), has_body) {
                 Ok(sender) => orders::answer(app, &sale, &sender, &parts.headers, body).await,
                 Err(rejected) => rejected.answer(),
             };

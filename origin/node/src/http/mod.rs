@@ -13,6 +13,7 @@ mod linger;
 mod openapi_document;
 mod order_changes;
 mod orders;
+mod page_origin;
 mod place;
 mod request;
 pub mod response;
@@ -38,6 +39,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 use server::Connections;
+use shared::admission::browser_origin::AllowedOrigins;
 use shared::{Code, KeyRing, Problem};
 use status_stream::StatusStream;
 use std::sync::Arc;
@@ -64,6 +66,8 @@ pub struct App {
     pub trust: TrustLevel,
     /// By which the shop's buyer tokens are known, where orders need one.
     pub buyer_keys: Option<KeyRing>,
+    /// Pages of other hosts that may call this node.
+    pub allowed_origins: AllowedOrigins,
     /// What each client may still ask, where that is limited.
     pub clients: Option<Clients>,
     /// The last audits that were made through this node.

@@ -72,17 +72,16 @@ async fn for_edge(
     request: Request,
 ) -> Response {
     let mut response = carry_out(app, of, verb, request).await;
-    with_grant(app, &of.0, sender, &mut response);
+    with_grant(app, &of.sale, sender, &mut response);
     response
 }
 
-async fn carry_out(
-    app: &App,
-    OfOrder(sale, id): &OfOrder,
-    verb: OrderVerb,
-    request: Request,
-) -> Response {
-    let sales = &app.sales;
+async fn carry_out(app: &App, of: &OfOrder, verb: OrderVerb, request: Request) -> Response {
+    let (sales, sale) = (&app.sales, &of.sale);
+    let id = match of.stored(app).await {
+        Ok(id) => id,
+        Err(trouble) => return response::faulty(&trouble),
+    };
     let reply = match verb {
         OrderVerb::Confirm => match confirmed_quantity(request).await {
             Ok(quantity) => Ok(sales.confirm(sale, id, quantity).await),

@@ -84,17 +84,22 @@ async fn decide(
 }
 
 /// `GET /v1/sales/{sale}/orders/{order}`
-pub(super) async fn show(
-    State(app): State<Arc<App>>,
-    OfOrder(sale, id): OfOrder,
-    sender: EdgeAuth,
-) -> Response {
-    let asked = app.sales.order(&sale, &id).await;
-    let mut response = response::found(asked, Refusal::UnknownOrder, |order| {
-        response::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
-    });
-    with_grant(&app, &sale, &sender, &mut response);
+pub(super) async fn show(State(app): State<Arc<App>>, of: OfOrder, sender: EdgeAuth) -> Response {
+    let mut response = lookup(&app, &of).await;
+    with_grant(&app, &of.sale, &sender, &mut response);
     response
+}
+
+/// The order as it stands.
+pub(super) async fn lookup(app: &App, of: &OfOrder) -> Response {
+    let id = match of.stored(app).await {
+        Ok(id) => id,
+        Err(trouble) => return response::faulty(&trouble),
+    };
+    let asked = app.sales.order(&of.sale, id).await;
+    response::found(asked, Refusal::UnknownOrder, |order| {
+        response::json(StatusCode::OK, &OrderView::new(&of.sale, id, &order))
+    })
 }
 
 /// Every answer to an edge about a sale carries what the edge may forward next. It also confirms to

@@ -11,12 +11,13 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use lastseat_ledger::clock;
+use lastseat_ledger::{Fault, clock};
 use serde::de::DeserializeOwned;
 use shared::auth::buyer_token::{self, TokenError};
 use shared::domain::ids::IdError;
 use shared::domain::order::KeySource;
 use shared::limits::BODY_MAX;
+use shared::wire::idempotency_key;
 use shared::{BuyerId, Code, OrderId, Problem, SaleId};
 use std::time::Duration;
 
@@ -42,7 +43,27 @@ impl<S: Send + Sync> FromRequestParts<S> for OfSale {
 }
 
 /// The sale and the order in the path.
-pub(super) struct OfOrder(pub(super) SaleId, pub(super) OrderId);
+pub(super) struct OfOrder {
+    pub(super) sale: SaleId,
+    pub(super) id: OrderId,
+    /// As it was sent, where that is another spelling of the id.
+    pub(super) sent: Option<OrderId>,
+}
+
+impl OfOrder {
+    /// The id under which the ledger has the order: the spelling that was sent where an earlier
+    /// version has stored that one.
+    ///
+    /// # Errors
+    /// The ledger does not say.
+    pub(super) async fn stored(&self, app: &App) -> Result<&OrderId, Fault> {
+        let Some(sent) = &self.sent else {
+            return Ok(&self.id);
+        };
+        let order = app.sales.order(&self.sale, sent).await?;
+        Ok(if order.is_some() { sent } else { &self.id })
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for OfOrder {
     type Rejection = Response;
@@ -50,8 +71,13 @@ impl<S: Send + Sync> FromRequestParts<S> for OfOrder {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let path = path(parts, state).await?;
         let sale = named(&path, "sale", SaleId::parse, IdError::Sale);
-        let order = named(&path, "order", OrderId::parse, IdError::Order);
-        let both = sale.and_then(|sale| Ok(Self(sale, order?)));
+        let id = named(&path, "order", OrderId::of_request, IdError::Order);
+        let sent = named(&path, "order", OrderId::parse, IdError::Order).ok();
+        let both = sale.and_then(|sale| {
+            let id = id?;
+            let sent = sent.filter(|sent| *sent != id);
+            Ok(Self { sale, id, sent })
+        });
         both.map_err(invalid)
     }
 }
@@ -81,10 +107,13 @@ pub(super) fn order_key(
     sender: &EdgeAuth,
 ) -> Result<(OrderId, KeySource), Problem> {
     let Some(sent) = headers.get(&header_names::IDEMPOTENCY_KEY) else {
+        if headers.contains_key(idempotency_key::MISNAMED) {
+            return Err(idempotency_key::misnamed());
+        }
         return Ok((new_order_id()?, KeySource::Made));
     };
     let id = sent.to_str().map_err(|_| IdError::Order);
-    let id = id.and_then(OrderId::parse);
+    let id = id.and_then(OrderId::of_request);
     let id = id.map_err(Problem::invalid)?;
     let repeats = || headers.get(&header_names::RETRY).is_some_and(|value| value == "1");
     let key = match sender {

@@ -6,11 +6,16 @@ use crate::api::sale_bodies::SaleReport;
 use crate::api::sale_changes::refused;
 use crate::header_names;
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE, LOCATION, RETRY_AFTER,
+    VARY, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use lastseat_ledger::{Fault, Reply, SaleChange, Verdict};
 use serde::Serialize;
+use shared::admission::browser_origin::cors;
 use shared::auth::edge_signature::Untrusted;
 use shared::wire::messages::OrderView;
 use shared::wire::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
@@ -172,6 +177,33 @@ pub fn problem(problem: &Problem) -> Response {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+/// What a page of an allowed origin may send.
+#[must_use]
+pub fn preflight() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_METHODS, cors::METHODS),
+        (ACCESS_CONTROL_ALLOW_HEADERS, cors::HEADERS),
+        (ACCESS_CONTROL_MAX_AGE, cors::MAX_AGE_S),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Lets `page` read an answer, if that is an allowed origin, and says to caches that the answer
+/// depends on it.
+pub fn add_cors(response: &mut Response, page: Option<HeaderValue>) {
+    let headers = response.headers_mut();
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    if let Some(page) = page {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, page);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(cors::EXPOSED));
+    }
 }
 
 /// The client asked more than its address may. The header says to an edge that the node itself has

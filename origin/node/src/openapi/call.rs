@@ -121,6 +121,12 @@ impl Call {
         self.no(&[Code::Invalid, Code::TooLarge])
     }
 
+    /// It changes something, so a page of another website may not make it, and a browser sends its
+    /// body as JSON.
+    pub(super) fn not_for_foreign_pages(self) -> Self {
+        self.no(&[Code::ForeignOrigin, Code::MediaType])
+    }
+
     /// A good answer with `example` as its body, and the headers of the component's names.
     pub(super) fn yes<T: ToSchema + Serialize>(
         mut self,

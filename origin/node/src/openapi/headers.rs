@@ -78,7 +78,8 @@ pub(super) fn idempotency_key() -> Parameter {
         "Idempotency-Key",
         "The id of the order, chosen by the client before it asks. Without one an id is made, and \
          a client that \
-         loses the answer cannot ask again for the same order.",
+         loses the answer cannot ask again for the same order. A UUID may also stand in double \
+         quotes, as a structured field. `X-Idempotency-Key` alone is refused.",
         OrderId::schema(),
     )
 }

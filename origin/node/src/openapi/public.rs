@@ -9,7 +9,9 @@ use shared::{Code, OrderState};
 use utoipa::openapi::{HttpMethod, Required};
 
 pub(super) fn calls() -> Vec<Call> {
-    let calls = [place(), show(), confirm(), cancel(), extend()];
+    let writes = [place(), confirm(), cancel(), extend()].map(Call::not_for_foreign_pages);
+    let [place, confirm, cancel, extend] = writes;
+    let calls = [place, show(), confirm, cancel, extend];
     let orders = calls.into_iter().map(|call| call.tag("orders"));
     let calls: Vec<Call> = [sale()].into_iter().chain(orders).collect();
     let common = |call: Call| {

@@ -5,6 +5,7 @@ mod log;
 mod unrestored;
 
 use super::order_changes::{OrderVerb, for_operator};
+use super::orders;
 use super::request::{self, OfOrder, OfSale};
 use super::token_auth::Operator;
 use super::{App, response};
@@ -17,7 +18,6 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use lastseat_ledger::Fault;
 use serde::Deserialize;
-use shared::wire::messages::OrderView;
 use shared::{Problem, Refusal, SaleId, SaleState};
 use std::sync::Arc;
 
@@ -109,11 +109,8 @@ async fn report(app: &App, sale: &SaleId) -> Result<Option<SaleReport>, Fault> {
 }
 
 /// `GET /v1/admin/sales/{sale}/orders/{order}`
-async fn order(_: Operator, State(app): State<Arc<App>>, OfOrder(sale, id): OfOrder) -> Response {
-    let asked = app.sales.order(&sale, &id).await;
-    response::found(asked, Refusal::UnknownOrder, |order| {
-        response::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
-    })
+async fn order(_: Operator, State(app): State<Arc<App>>, of: OfOrder) -> Response {
+    orders::lookup(&app, &of).await
 }
 
 /// `GET /v1/admin/sales/{sale}/audit`

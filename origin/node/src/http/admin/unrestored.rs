@@ -44,13 +44,19 @@ pub(super) async fn retry(
 pub(super) async fn settle(
     _: Operator,
     State(app): State<Arc<App>>,
-    OfOrder(sale, id): OfOrder,
+    OfOrder { sale, id, sent }: OfOrder,
     request: Request,
 ) -> Response {
     if let Err(problem) = request::body_or_default::<Nothing>(request).await {
         return response::problem(&problem);
     }
-    match app.sales.ledger().settle_unrestored(&sale, &id).await {
+    let ledger = app.sales.ledger();
+    let mut settled = ledger.settle_unrestored(&sale, &id).await;
+    // One of an earlier version may be listed in the spelling that was sent.
+    if let (Ok(false), Some(sent)) = (&settled, &sent) {
+        settled = ledger.settle_unrestored(&sale, sent).await;
+    }
+    match settled {
         Ok(was_listed) => {
             let mut response = listed(&app, &sale).await;
             response::mark_replayed(&mut response, !was_listed);

@@ -22,10 +22,28 @@ function token_of_link() {
   return found[1];
 }
 
+// A browser that keeps nothing asks for the token again after a reload.
+function keep(text) {
+  try {
+    if (text === undefined) sessionStorage.removeItem(KEY);
+    else sessionStorage.setItem(KEY, text);
+  } catch {
+    // The token is in this page all the same.
+  }
+}
+
+function kept() {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
 function start() {
   const linked = token_of_link();
-  if (linked) sessionStorage.setItem(KEY, linked);
-  const known = sessionStorage.getItem(KEY);
+  if (linked) keep(linked);
+  const known = linked ?? kept();
   if (known) enter(known);
   else ask_for_token("");
 }
@@ -49,7 +67,7 @@ async function enter(given) {
   set_link("connecting", undefined);
   const refused = await follow("/v1/admin/status/stream", token, { event: receive, state: set_link }, following.signal);
   if (refused) {
-    sessionStorage.removeItem(KEY);
+    keep(undefined);
     ask_for_token("That is not the admin token of this node.");
   }
 }
@@ -196,14 +214,14 @@ $("enter").addEventListener("click", () => {
   const given = $("token").value.trim();
   if (given === "") return ask_for_token("Type the admin token.");
   $("token").value = "";
-  sessionStorage.setItem(KEY, given);
+  keep(given);
   enter(given);
 });
 $("token").addEventListener("keydown", (event) => {
   if (event.key === "Enter") $("enter").click();
 });
 $("leave").addEventListener("click", () => {
-  sessionStorage.removeItem(KEY);
+  keep(undefined);
   ask_for_token("");
 });
 $("sale").addEventListener("change", () => {
@@ -233,7 +251,7 @@ addEventListener("resize", () => status && render());
 addEventListener("hashchange", () => {
   const linked = token_of_link();
   if (!linked) return;
-  sessionStorage.setItem(KEY, linked);
+  keep(linked);
   enter(linked);
 });
 
