@@ -379,12 +379,14 @@ impl Step<'_> {
         let Some(mut order) = self.sale.orders.get(id).cloned() else {
             return self.cancel_early(id);
         };
-        if !order.state.takes() {
+        // That a late payment was refused stays: the shop refunds on it.
+        if order.state == OrderState::Cancelled || order.refused_late {
             return Verdict::Granted { order, replayed: true };
         }
-        let confirmed = order.state == OrderState::Confirmed;
-        self.sale.end(confirmed, &order.buyer, order.taken);
-        self.sale.version += 1;
+        // The tickets of a hold that has ended returned when it ended.
+        if order.state.takes() {
+            self.free_tickets_of(&order);
+        }
         order.state = OrderState::Cancelled;
         self.events.push(Event::Cancelled(id.clone()));
         self.done(id, order)

@@ -101,6 +101,30 @@ async fn a_late_payment_without_a_ticket_is_refused_for_good() {
     assert!(shop.audit("gone").await.unwrap().ok);
 }
 
+/// Who gave back, even late, has given back.
+#[tokio::test]
+async fn an_order_given_back_after_its_hold_has_ended_takes_no_ticket_again() {
+    let shop = Shop::open();
+    shop.create("regret", SHORT).await;
+    let held = shop.buy("regret", ADA).await;
+    shop.expired(&held).await;
+    let cancelled = shop.change(0, &held, "cancel", "").await;
+    assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text());
+    assert_eq!(cancelled.header(header::IDEMPOTENCY_REPLAYED), "");
+    assert_eq!(cancelled.json::<OrderView>().unwrap().state, OrderState::Cancelled);
+    assert_no(&shop.change(1, &held, "confirm", "").await, Code::WrongState);
+    let again = shop.change(2, &held, "cancel", "").await;
+    assert_eq!(again.header(header::IDEMPOTENCY_REPLAYED), "true");
+    let mut client = HttpClient::new(&shop.nodes[3].url).unwrap();
+    let repeat = client.order("regret", Some(&held.order_id), ADA).await.unwrap();
+    assert_eq!(repeat.json::<OrderView>().unwrap().state, OrderState::Cancelled);
+    let report = shop.report("regret").await;
+    assert_eq!((&report["free"], &report["confirmed"]), (&1.into(), &0.into()));
+    let events = shop.events("regret").await;
+    assert_eq!(events, ["sale_created", "held", "expired", "cancelled"]);
+    assert!(shop.audit("regret").await.unwrap().ok);
+}
+
 #[tokio::test]
 async fn a_hold_is_extended_until_it_is_three_hold_times_old() {
     let shop = Shop::open();
