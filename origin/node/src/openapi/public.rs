@@ -114,6 +114,7 @@ fn confirm() -> Call {
             Code::UnknownOrder,
             Code::UnknownSale,
             Code::WrongState,
+            Code::QuantityHeld,
             Code::HoldExpired,
             Code::LengthRequired,
         ])
