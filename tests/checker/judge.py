@@ -197,6 +197,9 @@ def while_running(calls):
             if back:
                 yield "stale", f"get at {call['from']} shows {call['view']['state']}, it was given back before"
                 return
+        if call["op"] == "confirm" and outcome(call) == "yes" and any(c["op"] == "cancel" for c in known):
+            yield "answers", f"confirm at {call['from']} answers {call['status']}, it was given back before"
+            return
         if call["op"] == "order" and call["replayed"]:
             others = [c for c in calls if c["op"] == "order" and c is not call and c["from"] < call["to"]]
             false = [c for c in others if c.get("code") == "corrupt"]

@@ -4,7 +4,7 @@
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed, or a refusal: u unknown_order, v wrong_state,
---         e hold_expired
+--         q quantity_held, e hold_expired
 --       3 the packed record, empty when there is none
 
 if not open_sale() then return nil end
@@ -15,10 +15,11 @@ local order = load_order(id)
 
 local function decide()
   if not order then return 'u' end
-  local tickets = wanted > 0 and wanted or order.taken
-  if order.state == 'c' then return wanted == 0 and 'r' or (wanted == order.taken and 'r' or 'v') end
-  if order.state == 'x' or tickets > order.taken then return 'v' end
+  if order.state == 'x' then return 'v' end
   if order.state == 'l' then return 'e' end
+  local tickets = wanted > 0 and wanted or order.taken
+  if order.state == 'c' then return tickets == order.taken and 'r' or 'q' end
+  if tickets > order.taken then return 'q' end
   if order.state == 'e' then
     if fits(tickets) and within_buyer_limit(order.buyer, tickets) then
       retake('c', order.buyer, tickets)

@@ -39,7 +39,7 @@ pub use preflight::{Concern, ConnectError, Found};
 pub use redis_error::Fault;
 pub use relay_lease::{LeaseAct, LeaseReply};
 pub use reply::read_snapshot;
-pub use reply::refusal;
+pub use reply::{refusal, refused_change};
 pub use server_info::Facts;
 pub use shared::domain::order::{Reserve, Verdict};
 pub use shared::domain::sale::{Created, SaleChange, TermsChange};
@@ -395,7 +395,7 @@ impl Ledger {
             command.arg(id.as_str()).arg(quantity);
             command
         };
-        self.change_order(sale, script, command, id).await
+        self.change_order(sale, script, command, (id, quantity)).await
     }
 
     /// Gives an order's tickets back.
@@ -409,7 +409,7 @@ impl Ledger {
             command.arg(id.as_str());
             command
         };
-        self.change_order(sale, script, command, id).await
+        self.change_order(sale, script, command, (id, 0)).await
     }
 
     /// Makes a hold last a hold time from now, at most [`HOLD_LIFE_FACTOR`] hold times in all.
@@ -423,7 +423,7 @@ impl Ledger {
             command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
             command
         };
-        self.change_order(sale, script, command, id).await
+        self.change_order(sale, script, command, (id, 0)).await
     }
 
     /// Changes how many tickets there are; with `seen`, only if that is the present capacity.
@@ -615,12 +615,13 @@ impl Ledger {
         Ok(snapshot)
     }
 
+    /// Runs a script that changes the order `id`; the call names `asked` tickets of it.
     async fn change_order(
         &self,
         sale: &SaleId,
         script: &Script,
         command: impl Fn(u64) -> Cmd,
-        id: &OrderId,
+        (id, asked): (&OrderId, u32),
     ) -> Reply<Verdict> {
         let sent = self.acknowledged.now();
         let (Some(parts), safe) = self.change(sale, script, command).await? else {
@@ -629,21 +630,25 @@ impl Ledger {
         // Also a "no": that a payment came too late is kept.
         self.counted(safe)?;
         let snapshot = self.observed(sale, &parts)?;
-        let verdict = match letter(&parts)? {
-            b'd' => {
-                Verdict::Granted { order: reply::order(id, part(&parts, 2)?)?, replayed: false }
+        let letter = letter(&parts)?;
+        let record = part(&parts, 2)?;
+        let order = match reply::text(record)? {
+            "" => None,
+            _ => Some(reply::order(id, record)?),
+        };
+        let verdict = match (letter, &order) {
+            (b'd' | b'r', Some(order)) => {
+                Verdict::Granted { order: order.clone(), replayed: letter == b'r' }
             }
-            b'r' => Verdict::Granted { order: reply::order(id, part(&parts, 2)?)?, replayed: true },
-            other => Verdict::Refused(
-                refusal(other, &snapshot).ok_or_else(|| strange_letter(script, other))?,
+            _ => Verdict::Refused(
+                refused_change(letter, order.as_ref(), asked)
+                    .ok_or_else(|| strange_letter(script, letter))?,
             ),
         };
         // Also the "no" to a late payment, which must stay: the shop refunds on it.
-        let record = part(&parts, 2)?;
-        if matches!(verdict, Verdict::Granted { .. })
-            || verdict == Verdict::Refused(Refusal::HoldExpired)
-        {
-            let order = reply::order(id, record)?;
+        let stays = matches!(verdict, Verdict::Granted { .. })
+            || verdict == Verdict::Refused(Refusal::HoldExpired);
+        if let Some(order) = order.filter(|_| stays) {
             let acked = acknowledges(&order).then_some((id, &order));
             self.acknowledged
                 .note(sale, &snapshot, acked.into_iter(), sent)

@@ -60,8 +60,7 @@ pub fn read_snapshot(text: &str) -> Option<Snapshot> {
     exact.then_some(Snapshot { capacity, held, confirmed, version, commit_seq, state, terms, at })
 }
 
-/// The refusal that a letter of `reserve.lua`, `confirm.lua`, `cancel.lua` or `extend.lua` stands
-/// for.
+/// The refusal that a letter of `reserve.lua` stands for.
 pub fn refusal(letter: u8, snapshot: &Snapshot) -> Option<Refusal> {
     Some(match letter {
         b'k' => Refusal::KeyReused,
@@ -77,10 +76,20 @@ pub fn refusal(letter: u8, snapshot: &Snapshot) -> Option<Refusal> {
         b'n' => Refusal::NotEnough,
         b'a' => Refusal::AllHeld,
         b's' => Refusal::SoldOut,
-        b'u' => Refusal::UnknownOrder,
-        b'v' => Refusal::WrongState,
-        b'e' => Refusal::HoldExpired,
-        b'm' => Refusal::HoldLimit,
+        _ => return None,
+    })
+}
+
+/// The refusal that a letter of `confirm.lua`, `cancel.lua` or `extend.lua` stands for. `order` is
+/// as it stands, if it is there; the call named `asked` tickets.
+pub fn refused_change(letter: u8, order: Option<&Order>, asked: u32) -> Option<Refusal> {
+    Some(match (letter, order) {
+        (b'u', None) => Refusal::UnknownOrder,
+        (b'v', Some(order)) => Refusal::WrongState(order.state),
+        (b'q', Some(order)) => Refusal::QuantityHeld { has: order.taken, asked },
+        (b'e', Some(order)) if order.refused_late => Refusal::HoldExpired,
+        (b'e', Some(_)) => Refusal::HoldEnded,
+        (b'm', Some(_)) => Refusal::HoldLimit,
         _ => return None,
     })
 }

@@ -33,7 +33,8 @@ impl KeySource {
     }
 }
 
-/// `held -> confirmed | cancelled | expired`, `confirmed -> cancelled`.
+/// `held -> confirmed | cancelled | expired`, `confirmed -> cancelled`, and of what has expired
+/// `expired -> confirmed` (paid late) or `expired -> cancelled` (given back late).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -42,7 +43,7 @@ pub enum OrderState {
     Held,
     /// Sold.
     Confirmed,
-    /// Given back by the buyer or the shop.
+    /// Given back by the buyer or the shop, for good.
     Cancelled,
     /// Its deadline passed before it was paid.
     Expired,

@@ -1,5 +1,6 @@
 //! Refusal: a business "no", a value and never an error.
 
+use crate::domain::order::OrderState;
 use crate::domain::time::UnixMillis;
 
 /// Why an order, or a change of one, was refused.
@@ -25,12 +26,21 @@ pub enum Refusal {
     OrderLimit,
     /// The order id already stands for another buyer or quantity.
     KeyReused,
-    /// The hold ended before the payment came, and its tickets are gone.
+    /// The hold ended before the payment came, and its tickets were gone: refused for good.
     HoldExpired,
+    /// The hold has ended and cannot be made longer. A payment may still get tickets.
+    HoldEnded,
     /// The hold cannot be made longer.
     HoldLimit,
-    /// The order is not in a state in which this can be done to it.
-    WrongState,
+    /// The order is in this state, in which this cannot be done to it.
+    WrongState(OrderState),
+    /// The order is for another number of tickets than the call confirms.
+    QuantityHeld {
+        /// Tickets of the order.
+        has: u32,
+        /// Tickets that the call names.
+        asked: u32,
+    },
     /// No order has this id.
     UnknownOrder,
     /// No sale has this id.

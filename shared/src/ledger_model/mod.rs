@@ -336,17 +336,17 @@ impl Step<'_> {
             return Verdict::Refused(Refusal::UnknownOrder);
         };
         let tickets = wanted.map_or(order.taken, Quantity::get);
+        let differs = Refusal::QuantityHeld { has: order.taken, asked: tickets };
         match order.state {
-            OrderState::Confirmed if tickets == order.taken => {
-                return Verdict::Granted { order, replayed: true };
-            }
-            OrderState::Confirmed | OrderState::Cancelled => {
-                return Verdict::Refused(Refusal::WrongState);
-            }
-            _ if tickets > order.taken => return Verdict::Refused(Refusal::WrongState),
+            OrderState::Cancelled => return Verdict::Refused(Refusal::WrongState(order.state)),
             OrderState::Expired if order.refused_late => {
                 return Verdict::Refused(Refusal::HoldExpired);
             }
+            OrderState::Confirmed if tickets == order.taken => {
+                return Verdict::Granted { order, replayed: true };
+            }
+            OrderState::Confirmed => return Verdict::Refused(differs),
+            _ if tickets > order.taken => return Verdict::Refused(differs),
             OrderState::Expired => return self.confirm_late(id, order, tickets),
             OrderState::Held => {}
         }
@@ -379,12 +379,14 @@ impl Step<'_> {
         let Some(mut order) = self.sale.orders.get(id).cloned() else {
             return self.cancel_early(id);
         };
-        if !order.state.takes() {
+        // That a late payment was refused stays: the shop refunds on it.
+        if order.state == OrderState::Cancelled || order.refused_late {
             return Verdict::Granted { order, replayed: true };
         }
-        let confirmed = order.state == OrderState::Confirmed;
-        self.sale.end(confirmed, &order.buyer, order.taken);
-        self.sale.version += 1;
+        // The tickets of a hold that has ended returned when it ended.
+        if order.state.takes() {
+            self.free_tickets_of(&order);
+        }
         order.state = OrderState::Cancelled;
         self.events.push(Event::Cancelled(id.clone()));
         self.done(id, order)
@@ -406,8 +408,11 @@ impl Step<'_> {
         };
         match order.state {
             OrderState::Held => {}
-            OrderState::Expired => return Verdict::Refused(Refusal::HoldExpired),
-            _ => return Verdict::Refused(Refusal::WrongState),
+            OrderState::Expired if order.refused_late => {
+                return Verdict::Refused(Refusal::HoldExpired);
+            }
+            OrderState::Expired => return Verdict::Refused(Refusal::HoldEnded),
+            state => return Verdict::Refused(Refusal::WrongState(state)),
         }
         let hold_ms = self.sale.hold_ms_of(&order);
         let longest = order.created_at.plus(HOLD_LIFE_FACTOR * hold_ms);

@@ -103,7 +103,10 @@ codes! {
         "This hold has reached its longest life. Confirm it or let it go.";
     /// The order cannot do that now.
     WrongState "wrong_state" 409 "Not possible in this state"
-        "The order is in a state in which this cannot be done. Ask for the order to see its state.";
+        "The order is in a state in which this cannot be done. Nothing was changed.";
+    /// Another number of tickets than the order's.
+    QuantityHeld "quantity_held" 409 "Not the order's number of tickets"
+        "The order is for another number of tickets than the call confirms. Nothing was changed.";
     /// No such order.
     UnknownOrder "unknown_order" 404 "No such order"
         "No order has this id in this sale now. If a request for it may still be on its way, \
@@ -255,6 +258,21 @@ impl Problem {
             Refusal::Busy(ms) => problem.retry_after_ms = Some(ms),
             Refusal::AllHeld | Refusal::Paused => problem.retry_after_ms = Some(1_000),
             Refusal::NotOpen(opens_at) => problem.opens_at = opens_at,
+            Refusal::HoldEnded => {
+                problem.detail = "The hold has ended and cannot be extended. A payment that comes \
+                                  now still gets tickets while some are free: confirm the order."
+                    .to_owned();
+            }
+            Refusal::WrongState(state) => {
+                problem.detail =
+                    format!("The order is {state}, so this cannot be done. Nothing was changed.");
+            }
+            Refusal::QuantityHeld { has, asked } => {
+                problem.detail = format!(
+                    "The order is for {has} tickets and the call confirms {asked}. Nothing was \
+                     changed."
+                );
+            }
             _ => {}
         }
         problem
@@ -308,9 +326,10 @@ impl Refusal {
             Self::OrderLimit => Code::OrderLimit,
             Self::EndedLimit => Code::EndedLimit,
             Self::KeyReused => Code::KeyReused,
-            Self::HoldExpired => Code::HoldExpired,
+            Self::HoldExpired | Self::HoldEnded => Code::HoldExpired,
             Self::HoldLimit => Code::HoldLimit,
-            Self::WrongState => Code::WrongState,
+            Self::WrongState(_) => Code::WrongState,
+            Self::QuantityHeld { .. } => Code::QuantityHeld,
             Self::UnknownOrder => Code::UnknownOrder,
             Self::UnknownSale => Code::UnknownSale,
             Self::Busy(_) => Code::Busy,

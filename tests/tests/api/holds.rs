@@ -101,6 +101,30 @@ async fn a_late_payment_without_a_ticket_is_refused_for_good() {
     assert!(shop.audit("gone").await.unwrap().ok);
 }
 
+/// Who gave back, even late, has given back.
+#[tokio::test]
+async fn an_order_given_back_after_its_hold_has_ended_takes_no_ticket_again() {
+    let shop = Shop::open();
+    shop.create("regret", SHORT).await;
+    let held = shop.buy("regret", ADA).await;
+    shop.expired(&held).await;
+    let cancelled = shop.change(0, &held, "cancel", "").await;
+    assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text());
+    assert_eq!(cancelled.header(header::IDEMPOTENCY_REPLAYED), "");
+    assert_eq!(cancelled.json::<OrderView>().unwrap().state, OrderState::Cancelled);
+    assert_no(&shop.change(1, &held, "confirm", "").await, Code::WrongState);
+    let again = shop.change(2, &held, "cancel", "").await;
+    assert_eq!(again.header(header::IDEMPOTENCY_REPLAYED), "true");
+    let mut client = HttpClient::new(&shop.nodes[3].url).unwrap();
+    let repeat = client.order("regret", Some(&held.order_id), ADA).await.unwrap();
+    assert_eq!(repeat.json::<OrderView>().unwrap().state, OrderState::Cancelled);
+    let report = shop.report("regret").await;
+    assert_eq!((&report["free"], &report["confirmed"]), (&1.into(), &0.into()));
+    let events = shop.events("regret").await;
+    assert_eq!(events, ["sale_created", "held", "expired", "cancelled"]);
+    assert!(shop.audit("regret").await.unwrap().ok);
+}
+
 #[tokio::test]
 async fn a_hold_is_extended_until_it_is_three_hold_times_old() {
     let shop = Shop::open();
@@ -124,7 +148,7 @@ async fn a_part_of_an_order_is_confirmed_and_the_rest_returns() {
     let shop = Shop::open();
     shop.create("part", r#"{"capacity":3,"hold_ms":60000}"#).await;
     let held = shop.buy("part", r#"{"buyer":"ada","quantity":3}"#).await;
-    assert_no(&shop.change(0, &held, "confirm", r#"{"quantity":4}"#).await, Code::WrongState);
+    assert_no(&shop.change(0, &held, "confirm", r#"{"quantity":4}"#).await, Code::QuantityHeld);
     let confirmed = shop.change(0, &held, "confirm", r#"{"quantity":1}"#).await;
     assert_eq!(confirmed.json::<OrderView>().unwrap().quantity, 1);
     let report = shop.report("part").await;
@@ -132,6 +156,49 @@ async fn a_part_of_an_order_is_confirmed_and_the_rest_returns() {
     assert_eq!(numbers, [2, 0, 1]);
     shop.buy("part", r#"{"buyer":"bob","quantity":2}"#).await;
     assert!(shop.audit("part").await.unwrap().ok);
+}
+
+/// A shop refunds on `wrong_state`: what is no reason to refund has another code.
+#[tokio::test]
+async fn a_refused_change_of_an_order_names_its_state_or_both_numbers() {
+    let shop = Shop::open();
+    shop.create("why", r#"{"capacity":9,"hold_ms":60000}"#).await;
+    let held = shop.buy("why", r#"{"buyer":"ada","quantity":4}"#).await;
+    let says = async |verb: &str, body: &str, code: Code, words: [&str; 2]| {
+        let answer = shop.change(0, &held, verb, body).await;
+        assert_no(&answer, code);
+        let detail = answer.problem().unwrap().detail;
+        assert!(words.iter().all(|word| detail.contains(word)), "{verb} {body}: {detail}");
+    };
+    let numbers = |asked| ["for 4 tickets", asked];
+    says("confirm", r#"{"quantity":5}"#, Code::QuantityHeld, numbers("confirms 5")).await;
+    assert_eq!(shop.lookup(&held).await, held);
+    shop.change(0, &held, "confirm", "").await;
+    says("confirm", r#"{"quantity":3}"#, Code::QuantityHeld, numbers("confirms 3")).await;
+    says("confirm", r#"{"quantity":5}"#, Code::QuantityHeld, numbers("confirms 5")).await;
+    says("extend", "", Code::WrongState, ["confirmed", "Nothing"]).await;
+    let path = format!("/why/orders/{}/cancel", held.order_id);
+    shop.admin(Method::POST, &path, "").await;
+    let cancelled = ["cancelled", "Nothing"];
+    says("confirm", r#"{"quantity":5}"#, Code::WrongState, cancelled).await;
+    says("extend", "", Code::WrongState, cancelled).await;
+    assert!(shop.audit("why").await.unwrap().ok);
+}
+
+#[tokio::test]
+async fn a_hold_that_has_ended_is_not_extended_and_not_yet_to_be_refunded() {
+    let shop = Shop::open();
+    shop.create("soon", SHORT).await;
+    let held = shop.buy("soon", ADA).await;
+    shop.expired(&held).await;
+    let extended = shop.change(0, &held, "extend", "").await;
+    assert_no(&extended, Code::HoldExpired);
+    let detail = extended.problem().unwrap().detail;
+    assert!(detail.contains("confirm the order") && !detail.contains("Refund"), "{detail}");
+    let more = shop.change(0, &held, "confirm", r#"{"quantity":2}"#).await;
+    assert_no(&more, Code::QuantityHeld);
+    let paid = shop.change(0, &held, "confirm", "").await;
+    assert_eq!(paid.status, StatusCode::OK, "{}", paid.text());
 }
 
 #[tokio::test]

@@ -176,7 +176,7 @@ async fn a_failure_has_a_code_and_an_exit_code_that_say_how_it_failed() {
         assert!(detail.contains(word), "{line}: {word:?} is missing in: {detail}");
     }
     let over = format!("orders confirm small {held} --quantity 3");
-    known.fails(&over, 1, "wrong_state");
+    known.fails(&over, 1, "quantity_held");
     let public = &shop.nodes[0].url;
     let wrong_door = known.fails(&format!("sale show small --server {public}"), 1, "not_found");
     assert!(wrong_door.contains("operators' listener"), "{wrong_door}");

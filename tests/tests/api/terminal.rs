@@ -83,7 +83,7 @@ async fn each_command_that_fails_ends_with_an_exit_code_that_says_how() {
         ("sale create small --capacity 3", 1, "sale_exists"),
         ("orders confirm small 0123456789abcdef", 3, "unknown_order"),
         ("orders show small 0123456789abcdef", 3, "unknown_order"),
-        (&format!("orders confirm small {id} --quantity 3"), 1, "wrong_state"),
+        (&format!("orders confirm small {id} --quantity 3"), 1, "quantity_held"),
         ("orders ack small --to 99", 1, "ends at 2"),
         ("orders export none", 3, "unknown_sale"),
         ("audit none", 2, "unknown_sale"),

@@ -44,6 +44,29 @@ fn describe(command: &mut Command, name: &str, page: &mut String) {
     }
 }
 
+/// The codes in a column of the rows of `table` that begin with a status.
+fn codes(table: &str, column: usize) -> BTreeSet<String> {
+    let cells = table.lines().filter_map(|line| line.strip_prefix("| ")?.split('|').nth(column));
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_how_to_says_what_a_shop_does_for_each_code_of_a_changed_order() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
+    let api = read("docs/API.md");
+    let mut answered = BTreeSet::new();
+    for title in ["The payment came", "Give tickets back", "Hold longer"] {
+        let (_, call) = api.split_once(&format!("\n### {title}\n")).expect(title);
+        let call = call.split("\n### ").next().unwrap_or_default();
+        let (_, refused) = call.split_once("\n| 400 ").expect(title);
+        answered.extend(codes(&format!("| 400 {refused}"), 1));
+    }
+    let guide = read("docs/howto/holds-and-payments.md");
+    let (_, table) = guide.split_once("\n| 200 to `confirm`").expect("the table of answers");
+    let table = table.split("\n\n").next().unwrap_or_default();
+    assert_eq!(codes(table, 0), answered);
+}
+
 #[test]
 fn the_page_of_commands_is_what_the_program_prints() {
     let mut cli = Cli::command();

@@ -33,6 +33,7 @@ const SCENES: &[Scene] = &[
     Scene { script: "snapshot", setup: SALE, act: "snapshot 0" },
     Scene { script: "confirm", setup: SALE, act: "confirm 0 order-2 1" },
     Scene { script: "cancel", setup: SALE, act: "cancel 0 order-3" },
+    Scene { script: "cancel", setup: SALE, act: "cancel 0 order-1" },
     Scene { script: "cancel", setup: SALE, act: "cancel 0 order-9" },
     Scene { script: "extend", setup: SALE, act: "extend 0 order-3 3" },
     Scene { script: "restock", setup: SALE, act: "restock 0 20 -1" },

@@ -5,11 +5,13 @@ use lastseat_ledger::ack_journal::AckJournal;
 use lastseat_ledger::recovery::NodeDeclaration;
 use lastseat_ledger::redis_keys;
 use lastseat_ledger::scripts::{SCRIPTS, Script};
-use lastseat_ledger::{Fault, Ledger, LedgerUrl, NoObserver, Reserve, Verdict, refusal};
+use lastseat_ledger::{
+    Fault, Ledger, LedgerUrl, NoObserver, Reserve, Verdict, refusal, refused_change,
+};
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use shared::ledger_model::event_log::Event;
 use shared::recovery::{View, beyond};
-use shared::{BuyerId, Capacity, OrderId, Quantity, Refusal, SaleId, Terms, UnixMillis};
+use shared::{BuyerId, Capacity, Order, OrderId, Quantity, Refusal, SaleId, Terms, UnixMillis};
 use std::sync::Arc;
 
 fn wish(n: u32) -> Reserve {
@@ -379,6 +381,7 @@ fn every_script_has_a_header_and_known_refusal_letters() {
     )
     .0
     .snapshot(UnixMillis(1));
+    let order = Order::tombstone(UnixMillis(1));
     for script in SCRIPTS.all() {
         let own = script
             .text
@@ -402,7 +405,12 @@ fn every_script_has_a_header_and_known_refusal_letters() {
                     && letter.len() == 1
                     && word.contains('_')
                 {
-                    let read = refusal(letter.as_bytes()[0], &at).map(|r| r.code().as_str());
+                    let byte = letter.as_bytes()[0];
+                    let of_change = [None, Some(&order)]
+                        .into_iter()
+                        .find_map(|order| refused_change(byte, order, 2));
+                    let of_order = refusal(byte, &at).filter(|_| script.name == "reserve");
+                    let read = of_order.or(of_change).map(|r| r.code().as_str());
                     assert_eq!(read, Some(*word), "{}: letter {letter}", script.name);
                 }
             }

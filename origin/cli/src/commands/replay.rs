@@ -8,7 +8,7 @@ use crate::journal::{ExportedLog, ExportedOrder, Fate};
 use lastseat_ledger::{Ledger, Reserve, Verdict};
 use serde::Serialize;
 use shared::limits::BATCH_MAX;
-use shared::{Capacity, OrderId, SaleId, SaleState};
+use shared::{Capacity, Order, OrderId, OrderState, SaleId, SaleState};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::process::ExitCode;
@@ -124,10 +124,14 @@ impl Replay {
         Ok(())
     }
 
-    /// An order that was given back must not have tickets.
+    /// An order that was given back must not have tickets, nor take them again with a late payment.
     async fn take_back(&mut self, id: &OrderId) -> Result<(), Failure> {
         let known = self.ledger.order(&self.sale, id).await.map_err(fault)?;
-        if !known.is_some_and(|order| order.state.takes()) {
+        let may_sell = |order: Order| {
+            let paid_late = order.state == OrderState::Expired && !order.refused_late;
+            order.state.takes() || paid_late
+        };
+        if !known.is_some_and(may_sell) {
             self.done.unchanged += 1;
             return Ok(());
         }

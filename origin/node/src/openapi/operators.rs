@@ -38,7 +38,8 @@ pub(super) fn calls() -> Vec<Call> {
             ("confirmAnyOrder", "Confirm an order"),
             OrderState::Confirmed,
         )
-        .takes::<ConfirmRequest>(Required::False, json!({"quantity": 1})),
+        .takes::<ConfirmRequest>(Required::False, json!({"quantity": 1}))
+        .no(&[Code::QuantityHeld]),
         change_order(
             "/v1/admin/sales/{sale}/orders/{order}/cancel",
             ("cancelAnyOrder", "Cancel an order"),

@@ -116,6 +116,7 @@ fn confirm() -> Call {
             Code::UnknownOrder,
             Code::UnknownSale,
             Code::WrongState,
+            Code::QuantityHeld,
             Code::HoldExpired,
             Code::LengthRequired,
         ])
@@ -126,9 +127,9 @@ fn cancel() -> Call {
     Call::new(HttpMethod::Post, path, "cancelOrder", "Give tickets back")
         .about(
             "For whoever knows the order's id. Another buyer can have the tickets at once. An \
-             order that is not there \
-             yet is cancelled, too (quantity 0): a request for it that is still on its way sells \
-             nothing.",
+             order whose hold has ended is cancelled, too: a later payment takes no ticket again. \
+             So is one that is not there yet (quantity 0): a request for it that is still on its \
+             way sells nothing. One whose late payment was refused stays as it is.",
         )
         .curl(r#"curl -sS -X POST "$URL/v1/sales/demo/orders/$KEY/cancel""#)
         .takes::<Nothing>(Required::False, json!({}))
