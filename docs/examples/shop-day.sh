@@ -40,7 +40,8 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# Order ids are capabilities: whoever knows one may read and cancel the order. So they begin with chance.
+# Order ids are capabilities: whoever knows one may read the order, and cancel it while it is not paid. So they begin
+# with chance.
 RUN=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
 SALE=day-${RUN:0:8}
 

@@ -5,7 +5,7 @@
 // button can be pressed and what it says), an `order` and the `actions` that are offered.
 
 const SALE_IS = new Set(["sold_out", "closed", "unknown_sale"]);
-const NOTES = new Set(["key_reused", "hold_expired", "hold_limit", "wrong_state", "unknown_order"]);
+const NOTES = new Set(["key_reused", "hold_expired", "hold_limit", "wrong_state", "paid", "unknown_order"]);
 
 // The state of the sale at `now`, which may be later than the answer: a sale opens and closes by itself.
 export function standing(view, now, opensAt) {
@@ -113,7 +113,11 @@ function refusedScene({ problem, quantity }, view) {
 function orderScene({ order, doing, note, trouble }, view) {
   const shop = note?.code === "unauthorized" && order.state === "held";
   const over = order.state === "cancelled" || order.state === "expired";
-  const actions = { held: shop ? ["extend", "cancel"] : ["confirm", "extend", "cancel"], confirmed: ["another", "cancel"] }[order.state] ?? ["another"];
+  const paid = note?.code === "paid" && order.state === "confirmed";
+  const actions = {
+    held: shop ? ["extend", "cancel"] : ["confirm", "extend", "cancel"],
+    confirmed: paid ? ["another"] : ["another", "cancel"],
+  }[order.state] ?? ["another"];
   return {
     tone: { held: "wait", confirmed: "go" }[order.state] ?? "calm",
     headline: [doing ? `${doing}_doing` : order.state, order.quantity],

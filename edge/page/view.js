@@ -126,7 +126,8 @@ export class View {
     write("ticket-word", this.say("ticket", order.quantity));
     write("ticket-state", this.say(`state_${order.state}`));
     write("ticket-buyer", order.buyer);
-    write("ticket-id", order.order_id);
+    // Not the id, which gives the tickets back. An older node knows no number.
+    write("ticket-id", order.number || order.order_id);
   }
 
   #actions({ actions }) {

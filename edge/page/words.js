@@ -97,6 +97,7 @@ export const words = {
     note_hold_expired: "Too late: the time was over and the tickets are gone.",
     note_hold_limit: "It cannot be held any longer. Confirm it or give it back.",
     note_wrong_state: "That is no longer possible. You see the present state of your order.",
+    note_paid: "This order is paid, so only the shop can give it back. Tell the shop the order number.",
     note_unknown_order: "There is no such order.",
 
     confirm: "Confirm",
@@ -214,6 +215,7 @@ export const words = {
     note_hold_expired: "太迟了：保留时间已过，票已售出。",
     note_hold_limit: "无法再延长保留时间。请确认或退回。",
     note_wrong_state: "此操作已不可行。以下是订单的当前状态。",
+    note_paid: "此订单已付款，只有商店可以退票。请把订单号告知商店。",
     note_unknown_order: "没有此订单。",
 
     confirm: "确认",

@@ -81,7 +81,7 @@ class Web:
     def on_order(self, op, node, sale, key, quantity=None):
         """confirm, cancel or extend."""
         headers = {"Content-Type": "application/json"}
-        if op == "confirm":
+        if op in ("confirm", "cancel"):
             headers["Authorization"] = f"Bearer {SHOP}"
         body = {} if quantity is None else {"quantity": quantity}
         path = f"/v1/sales/{sale}/orders/{key}/{op}"

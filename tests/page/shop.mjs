@@ -53,6 +53,16 @@ test("the page leaves the payment to the shop, and shows it when it has come", a
   await change(sale, await ada.key(), "confirm", shopToken());
   await ada.sees("The ticket is yours");
   await ada.page.locator("#detail", { hasText: "This order is yours alone" }).waitFor();
+  // What is paid only the shop gives back.
+  await ada.givesBack();
+  await ada.page.locator("#detail", { hasText: "only the shop can give it back" }).waitFor();
+  await ada.sees("The ticket is yours");
+  assert.equal(await ada.page.locator("[data-action=cancel]").count(), 0);
+  await accessible(ada);
+  assert.equal((await operator("GET", sale)).confirmed, 1);
+  await change(sale, await ada.key(), "cancel", shopToken());
+  await ada.page.reload();
+  await ada.sees("Given back");
   await ada.leave();
 });
 

@@ -1,7 +1,7 @@
 // Each state of a sale and of an order, made by the real system, and what the page says of it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Visitor, accessible, change, launch, newSale, operator, order, pause } from "./system.mjs";
+import { Visitor, accessible, change, edge, launch, newSale, operator, order, pause } from "./system.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -93,7 +93,12 @@ describe("the page", { concurrency: 4 }, () => {
     await ada.page.waitForFunction((t) => document.getElementById("clock-time").dateTime > t, before);
     await ada.act("confirm");
     await ada.sees("The 3 tickets are yours");
-    assert.equal(await ada.page.textContent("#ticket-id"), await ada.key());
+    // Shown and copied is the number to tell the shop, never the id, which gives the tickets back.
+    const key = await ada.key();
+    const { number } = await (await fetch(`${edge}/v1/sales/${sale}/orders/${key}`)).json();
+    assert.match(number, /^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}$/);
+    assert.equal(await ada.page.textContent("#ticket-id"), number);
+    assert.ok(!(await ada.page.content()).includes(key), "the id is not on the page");
     await accessible(ada);
     await ada.act("cancel");
     await ada.page.locator("#sure[open]").waitFor();

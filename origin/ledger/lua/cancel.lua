@@ -1,13 +1,16 @@
 -- Gives an order's tickets back, held or confirmed. An order whose hold has ended has none any more: it becomes
 -- cancelled, so that no later payment takes them again. An order that is not there yet is cancelled, too: a request for
--- it that is still on its way sells nothing when it comes.
+-- it that is still on its way sells nothing when it comes. What was held and then paid only the shop gives back, unless
+-- the sale says otherwise.
 --
--- ARGV  2 id
+-- ARGV  2 id  3 `shop` for the shop or an operator, anything else for whoever has the id  4 the state in which the order
+--       must be, h or c; empty or absent = any, and it may be one that is not there yet
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed (it was given back before, or a late payment of it was refused for good), or a
---         refusal:
---         u unknown_order (and the sale remembers no more orders that were cancelled before they came)
+--         refusal: v wrong_state, t paid,
+--         u unknown_order (it must be in a state, or the sale remembers no more orders that were cancelled before they
+--         came)
 --       3 the packed record, empty when there is none
 
 if not open_sale() then return nil end
@@ -15,11 +18,11 @@ if healing then return fenced() end
 sweep()
 -- Orders that were cancelled before they came, in one sale.
 local EARLY_MAX = 4096
-local id = ARGV[2]
+local id, by_shop, if_state = ARGV[2], ARGV[3] == 'shop', ARGV[4] or ''
 local order = load_order(id)
 
 local function cancel_early()
-  if cancelled_early() >= EARLY_MAX then return 'u' end
+  if if_state ~= '' or cancelled_early() >= EARLY_MAX then return 'u' end
   order = { state = 'x', asked = 0, taken = 0, created_at = now, deadline = 0, buyer = '-' }
   event('R', id, pack(order))
   change(id, order)
@@ -29,8 +32,14 @@ end
 
 local function decide()
   if not order then return cancel_early() end
+  -- Whatever state was asked for: a repeat of the call that gave it back has lost its answer.
+  if order.state == 'x' then return 'r' end
+  if if_state ~= '' and order.state ~= if_state then return 'v' end
   -- That a late payment was refused stays: the shop refunds on it, and nobody gets these tickets by it any more.
-  if order.state == 'x' or order.state == 'l' then return 'r' end
+  if order.state == 'l' then return 'r' end
+  -- Confirmed at once it has no deadline: nobody has paid for it here.
+  local paid = order.state == 'c' and order.deadline > 0
+  if paid and not by_shop and buyers_cancel() == '0' then return 't' end
   -- The tickets of a hold that has ended returned when it ended, and it was counted then.
   if order.state ~= 'e' then give_back(order.state, order.buyer, order.taken) end
   if order.state == 'h' then unhold(id) end

@@ -1,15 +1,16 @@
 -- Creates a sale, or finds it as it was created.
 --
 -- ARGV  2 capacity  3 opens_at  4 closes_at  5 hold_ms  6 buyer_limit  7 order_limit
---       8 state: scheduled or open
+--       8 state: scheduled or open  9 1 = buyers may give back what is paid; 0 or absent = they may not
 -- Reply snapshot, letter: n new, u unchanged, x exists with other capacity or terms
 
 local wanted = { capacity = tonumber(ARGV[2]), opens_at = tonumber(ARGV[3]),
   closes_at = tonumber(ARGV[4]), hold_ms = tonumber(ARGV[5]), buyer_limit = tonumber(ARGV[6]),
   order_limit = tonumber(ARGV[7]) }
+local buyers_may = ARGV[9] or '0'
 
 if open_sale() then
-  local letter = 'u'
+  local letter = buyers_cancel() == buyers_may and 'u' or 'x'
   for name, value in pairs(wanted) do
     if sale[name] ~= value then letter = 'x' end
   end
@@ -22,6 +23,7 @@ sale.format, sale.held, sale.confirmed, sale.version, sale.commit_seq, sale.acke
 sale.state, sale.history = ARGV[8], HISTORY
 event('C', sale.capacity, sale.opens_at, sale.closes_at, sale.hold_ms, sale.buyer_limit,
   sale.order_limit, sale.state)
+if buyers_may ~= '0' then more_fields.buyers_cancel = buyers_may end
 dirty = true
 commit()
 return { snapshot(), 'n' }

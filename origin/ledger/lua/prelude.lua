@@ -329,6 +329,13 @@ local function cancelled_early()
   return early
 end
 
+-- `1` where buyers may give back what the shop has confirmed, else `0`: so in the sales of an older lastseat.
+local function buyers_cancel()
+  local word = redis.call('HGET', SALE, 'buyers_cancel') or '0'
+  if word ~= '0' and word ~= '1' then corrupt('field buyers_cancel of the sale is neither 0 nor 1') end
+  return word
+end
+
 local function pack(order)
   return '1' .. order.state .. ':' .. digits[order.asked] .. ':' .. digits[order.taken] .. ':'
     .. digits[order.created_at] .. ':' .. digits[order.deadline] .. ':' .. order.buyer

@@ -103,7 +103,7 @@ end
 
 local function as_cancelled(id, order)
   if order.state == 'x' or order.state == 'l' then return 'r' end
-  -- One that expired here was paid late and then given back: its payment must not take tickets again.
+  -- One that expired here was given back late, or paid late and then given back: no payment may take tickets again.
   if order.state ~= 'e' then give_back(order.state, order.buyer, order.taken) end
   if order.state == 'h' then unhold(id) end
   order.state = 'x'

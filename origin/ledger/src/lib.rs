@@ -42,7 +42,7 @@ pub use reply::read_snapshot;
 pub use reply::{refusal, refused_change};
 pub use server_info::Facts;
 pub use shared::domain::order::{Reserve, Verdict};
-pub use shared::domain::sale::{Created, SaleChange, TermsChange};
+pub use shared::domain::sale::{Created, Creation, SaleChange, TermsChange};
 pub use url::LedgerUrl;
 
 use crate::ack_journal::{AckJournal, TooLate};
@@ -54,7 +54,10 @@ use replica_wait::ReplicaConnections;
 use scripts::{SCRIPTS, Script, Scripts};
 use shared::domain::sale::Terms;
 use shared::limits::{BATCH_MAX, HOLD_LIFE_FACTOR, NODE_FORGET_MS, NODE_LIVE_MS};
-use shared::{Capacity, Order, OrderId, OrderState, Quantity, Refusal, SaleId, SaleState};
+use shared::{
+    Cancellation, Capacity, IfState, Order, OrderId, OrderState, Quantity, Refusal, SaleId,
+    SaleState,
+};
 use shared::{Snapshot, UnixMillis};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -234,16 +237,30 @@ impl Ledger {
         terms: &Terms,
         open: bool,
     ) -> Result<(Snapshot, Created), Fault> {
+        let wanted = Creation { capacity, terms: *terms, open, buyers_cancel: false };
+        self.create_sale_as(sale, &wanted).await
+    }
+
+    /// Creates a sale with all that can be said of it; safe to repeat.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn create_sale_as(
+        &self,
+        sale: &SaleId,
+        wanted: &Creation,
+    ) -> Result<(Snapshot, Created), Fault> {
+        let Creation { capacity, terms, open, buyers_cancel } = wanted;
         // Listed first: a listed sale that does not exist is skipped, an unlisted one would be
         // lost.
         self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str())).await?;
         let script = &self.scripts().create;
-        let state = if open { SaleState::Open } else { SaleState::Scheduled };
+        let state = if *open { SaleState::Open } else { SaleState::Scheduled };
         let command = |last_seen| {
             let mut command = script.on(sale, last_seen);
             command.arg(capacity.get()).arg(terms.opens_at.0).arg(terms.closes_at.0);
             command.arg(terms.hold_ms).arg(terms.buyer_limit).arg(terms.order_limit);
-            command.arg(state.as_str());
+            command.arg(state.as_str()).arg(u8::from(*buyers_cancel));
             command
         };
         let (parts, safe) = self.change(sale, script, command).await?;
@@ -290,6 +307,18 @@ impl Ledger {
         let now = UnixMillis(ms).plus(reply::number(micros)? / 1_000);
         self.clock.observe(now);
         Ok(now)
+    }
+
+    /// Whether buyers of a sale may give back what the shop has confirmed.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn buyers_cancel(&self, sale: &SaleId) -> Result<bool, Fault> {
+        let [key, ..] = redis_keys::of_sale(sale);
+        match self.call(redis::cmd("HGET").arg(key).arg("buyers_cancel")).await? {
+            Value::Nil => Ok(false),
+            value => Ok(reply::number(&value)? == 1),
+        }
     }
 
     /// How many orders were ever granted in a sale.
@@ -398,15 +427,34 @@ impl Ledger {
         self.change_order(sale, script, command, (id, quantity)).await
     }
 
-    /// Gives an order's tickets back.
+    /// Gives an order's tickets back, on the word of the shop or an operator.
     ///
     /// # Errors
     /// See [`Fault`].
     pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        self.cancel_as(sale, id, Cancellation::default()).await
+    }
+
+    /// Gives an order's tickets back: on whose word, and in which state it must be, says `how`.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn cancel_as(
+        &self,
+        sale: &SaleId,
+        id: &OrderId,
+        how: Cancellation,
+    ) -> Reply<Verdict> {
         let script = &self.scripts().cancel;
+        let by = if how.by_buyer { "buyer" } else { "shop" };
+        let if_state = match how.if_state {
+            None => "",
+            Some(IfState::Held) => "h",
+            Some(IfState::Confirmed) => "c",
+        };
         let command = |last_seen| {
             let mut command = script.on(sale, last_seen);
-            command.arg(id.as_str());
+            command.arg(id.as_str()).arg(by).arg(if_state);
             command
         };
         self.change_order(sale, script, command, (id, 0)).await
@@ -474,6 +522,7 @@ impl Ledger {
                 .arg(word(change.closes_at.map(|t| t.0)));
             command.arg(word(change.hold_ms)).arg(word(change.buyer_limit.map(u64::from)));
             command.arg(word(change.order_limit.map(u64::from)));
+            command.arg(word(change.buyers_cancel.map(u64::from)));
             command
         };
         self.change_sale(sale, script, command).await

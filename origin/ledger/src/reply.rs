@@ -90,6 +90,7 @@ pub fn refused_change(letter: u8, order: Option<&Order>, asked: u32) -> Option<R
         (b'e', Some(order)) if order.refused_late => Refusal::HoldExpired,
         (b'e', Some(_)) => Refusal::HoldEnded,
         (b'm', Some(_)) => Refusal::HoldLimit,
+        (b't', Some(_)) => Refusal::Paid,
         _ => return None,
     })
 }

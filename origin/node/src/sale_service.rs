@@ -14,8 +14,8 @@ use axum::http::HeaderValue;
 use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_LOOKED_AT_MAX, SALES_MAX};
 use shared::{
-    EdgeCounts, EdgeId, Grant, Order, OrderId, Placed, Quantity, Refusal, SaleId, SaleState,
-    Snapshot, Tier,
+    Cancellation, EdgeCounts, EdgeId, Grant, Order, OrderId, Placed, Quantity, Refusal, SaleId,
+    SaleState, Snapshot, Tier,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -287,14 +287,14 @@ impl Sales {
         self.changed(sale, self.0.ledger.confirm(sale, id, quantity).await).await
     }
 
-    /// Gives an order's tickets back.
+    /// Gives an order's tickets back: on whose word, and in which state it must be, says `how`.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+    pub async fn cancel(&self, sale: &SaleId, id: &OrderId, how: Cancellation) -> Reply<Verdict> {
         self.0.redis.fit()?;
         self.has_its_number()?;
-        self.changed(sale, self.0.ledger.cancel(sale, id).await).await
+        self.changed(sale, self.0.ledger.cancel_as(sale, id, how).await).await
     }
 
     /// Makes a hold last longer.

@@ -94,7 +94,7 @@ text_id!(
 );
 text_id!(
     /// Names one order and is its idempotency key: 16 to 128 visible ASCII characters. Whoever
-    /// has it may read and cancel the order.
+    /// has it may read the order, and give it back while it is not paid.
     OrderId, limits::ORDER_ID_MIN, limits::ORDER_ID_MAX, visible, IdError::Order
 );
 text_id!(

@@ -3,6 +3,8 @@
 pub mod fault;
 pub mod ids;
 pub mod order;
+pub mod order_number;
+pub mod order_state;
 pub mod outcome;
 pub mod refusal;
 pub mod sale;

@@ -1,10 +1,10 @@
 //! Order: what the ledger stores of it, and its requests and outcomes.
 
 use crate::domain::ids::{BuyerId, OrderId, Quantity};
+use crate::domain::order_state::{IfState, OrderState};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::UnixMillis;
 use core::fmt;
-use serde::{Deserialize, Serialize};
 
 /// Where the order id of an arrival comes from. An id that the edge made cannot be in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,45 +33,13 @@ impl KeySource {
     }
 }
 
-/// `held -> confirmed | cancelled | expired`, `confirmed -> cancelled`, and of what has expired
-/// `expired -> confirmed` (paid late) or `expired -> cancelled` (given back late).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum OrderState {
-    /// Waits for payment until its deadline.
-    Held,
-    /// Sold.
-    Confirmed,
-    /// Given back by the buyer or the shop, for good.
-    Cancelled,
-    /// Its deadline passed before it was paid.
-    Expired,
-}
-
-impl OrderState {
-    /// The word of the API.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Held => "held",
-            Self::Confirmed => "confirmed",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// Whether an order in this state has its tickets.
-    #[must_use]
-    pub const fn takes(self) -> bool {
-        matches!(self, Self::Held | Self::Confirmed)
-    }
-}
-
-impl fmt::Display for OrderState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+/// On whose word an order is cancelled, and in which state it must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cancellation {
+    /// Whoever has the id asks, without the authority of the shop or an operator.
+    pub by_buyer: bool,
+    /// The state in which it must be; `None` = any.
+    pub if_state: Option<IfState>,
 }
 
 /// One buyer's order.
@@ -251,6 +219,13 @@ const LETTERS: [(&str, OrderState, bool); 5] = [
 ];
 
 impl Order {
+    /// Whether it was held and then confirmed. One that was confirmed at once has no deadline:
+    /// nobody has paid for it here.
+    #[must_use]
+    pub const fn is_paid(&self) -> bool {
+        matches!(self.state, OrderState::Confirmed) && self.deadline.0 > 0
+    }
+
     /// Tickets that the order has now.
     #[must_use]
     pub const fn taking(&self) -> u32 {

@@ -1,6 +1,6 @@
 //! Refusal: a business "no", a value and never an error.
 
-use crate::domain::order::OrderState;
+use crate::domain::order_state::OrderState;
 use crate::domain::time::UnixMillis;
 
 /// Why an order, or a change of one, was refused.
@@ -41,6 +41,8 @@ pub enum Refusal {
         /// Tickets that the call names.
         asked: u32,
     },
+    /// The order is paid, and only the shop gives such an order back.
+    Paid,
     /// No order has this id.
     UnknownOrder,
     /// No sale has this id.

@@ -1,5 +1,6 @@
 //! Sale: one counted inventory with a life cycle.
 
+use crate::domain::ids::Capacity;
 use crate::domain::time::UnixMillis;
 use crate::limits;
 use core::fmt;
@@ -136,6 +137,21 @@ pub struct TermsChange {
     pub buyer_limit: Option<u32>,
     /// See [`Terms::order_limit`].
     pub order_limit: Option<u32>,
+    /// See [`Creation::buyers_cancel`].
+    pub buyers_cancel: Option<bool>,
+}
+
+/// A sale that is to be created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Creation {
+    /// Tickets that exist.
+    pub capacity: Capacity,
+    /// The terms that every node has to know.
+    pub terms: Terms,
+    /// Whether it is open from the start.
+    pub open: bool,
+    /// Whether buyers may give back what the shop has confirmed. Only the ledger has to know.
+    pub buyers_cancel: bool,
 }
 
 /// What a ledger reply says of its sale. It was true at `at`; later it is a hint.

@@ -8,7 +8,8 @@ pub mod order_book;
 mod restore;
 
 use crate::domain::ids::{BuyerId, Capacity, OrderId, Quantity};
-use crate::domain::order::{Order, OrderState, Pass, Reserve, Restored, Verdict};
+use crate::domain::order::{Cancellation, Order, Pass, Reserve, Restored, Verdict};
+use crate::domain::order_state::OrderState;
 use crate::domain::refusal::Refusal;
 use crate::domain::sale::{SaleChange, SaleState, Snapshot, Terms, TermsChange};
 use crate::domain::time::UnixMillis;
@@ -41,6 +42,8 @@ pub struct Sale {
     pub ended: BTreeMap<BuyerId, u64>,
     /// Orders that were cancelled before they came.
     pub cancelled_early: u64,
+    /// Whether buyers may give back what the shop has confirmed. The log does not have it.
+    pub buyers_cancel: bool,
     /// What the hold time was before each change of it, and when it changed.
     pub hold_times: Vec<(UnixMillis, u64)>,
 }
@@ -53,7 +56,7 @@ pub enum ModelCommand {
     /// `confirm.lua`
     Confirm(OrderId, Option<Quantity>),
     /// `cancel.lua`
-    Cancel(OrderId),
+    Cancel(OrderId, Cancellation),
     /// `extend.lua`
     Extend(OrderId),
     /// `snapshot.lua`
@@ -101,6 +104,7 @@ impl Sale {
             buyers: BTreeMap::new(),
             ended: BTreeMap::new(),
             cancelled_early: 0,
+            buyers_cancel: false,
             hold_times: Vec::new(),
         };
         let events = vec![Event::Created { capacity, terms, state }];
@@ -129,7 +133,7 @@ impl Sale {
                 ModelReply::Orders(batch.iter().map(|order| step.reserve(order)).collect())
             }
             ModelCommand::Confirm(id, quantity) => ModelReply::Order(step.confirm(id, *quantity)),
-            ModelCommand::Cancel(id) => ModelReply::Order(step.cancel(id)),
+            ModelCommand::Cancel(id, how) => ModelReply::Order(step.cancel(id, *how)),
             ModelCommand::Extend(id) => ModelReply::Order(step.extend(id)),
             ModelCommand::Sweep => ModelReply::Swept(expired),
             ModelCommand::Restock(capacity, seen) => {
@@ -375,13 +379,26 @@ impl Step<'_> {
         Verdict::Refused(Refusal::HoldExpired)
     }
 
-    fn cancel(&mut self, id: &OrderId) -> Verdict {
+    fn cancel(&mut self, id: &OrderId, how: Cancellation) -> Verdict {
         let Some(mut order) = self.sale.orders.get(id).cloned() else {
-            return self.cancel_early(id);
+            return match how.if_state {
+                None => self.cancel_early(id),
+                Some(_) => Verdict::Refused(Refusal::UnknownOrder),
+            };
         };
-        // That a late payment was refused stays: the shop refunds on it.
-        if order.state == OrderState::Cancelled || order.refused_late {
+        // Whatever state was asked for: a repeat of the call that gave it back has lost its answer.
+        if order.state == OrderState::Cancelled {
             return Verdict::Granted { order, replayed: true };
+        }
+        if how.if_state.is_some_and(|wanted| !wanted.is(order.state)) {
+            return Verdict::Refused(Refusal::WrongState(order.state));
+        }
+        // That a late payment was refused stays: the shop refunds on it.
+        if order.refused_late {
+            return Verdict::Granted { order, replayed: true };
+        }
+        if order.is_paid() && how.by_buyer && !self.sale.buyers_cancel {
+            return Verdict::Refused(Refusal::Paid);
         }
         // The tickets of a hold that has ended returned when it ended.
         if order.state.takes() {
@@ -469,6 +486,7 @@ impl Step<'_> {
             buyer_limit: change.buyer_limit.unwrap_or(old.buyer_limit),
             order_limit: change.order_limit.unwrap_or(old.order_limit),
         };
+        let buyers_cancel = change.buyers_cancel.unwrap_or(self.sale.buyers_cancel);
         if self.sale.state == SaleState::Closed {
             SaleChange::BadTransition
         } else if new.closes_at.0 > 0 && new.closes_at <= new.opens_at {
@@ -480,9 +498,10 @@ impl Step<'_> {
             && self.sale.state != SaleState::Scheduled
         {
             SaleChange::OpenedAlready
-        } else if new == old {
+        } else if new == old && buyers_cancel == self.sale.buyers_cancel {
             SaleChange::Unchanged
         } else {
+            self.sale.buyers_cancel = buyers_cancel;
             if new.hold_ms != old.hold_ms {
                 self.sale.hold_times.push((self.now, old.hold_ms));
                 let more = self.sale.hold_times.len().saturating_sub(HOLD_TIMES_MAX);
@@ -544,7 +563,8 @@ mod tests {
             let is_paid = matches!(answer, ModelReply::Order(Verdict::Granted { .. }));
             assert_eq!(is_paid, paid);
             if !paid {
-                sale.apply(&ModelCommand::Cancel(order_request(100, 1).id), later);
+                let back = ModelCommand::Cancel(order_request(100, 1).id, Cancellation::default());
+                sale.apply(&back, later);
                 let again = sale.apply(&confirm, later).0;
                 assert_eq!(again, answer, "the shop may have refunded already");
             }

@@ -1,7 +1,8 @@
 //! Order book: orders replayed from the event log.
 
 use crate::domain::ids::{BuyerId, OrderId};
-use crate::domain::order::{Order, OrderState};
+use crate::domain::order::Order;
+use crate::domain::order_state::OrderState;
 use crate::domain::time::UnixMillis;
 use crate::ledger_model::event_log::{Entry, Event};
 use std::collections::{BTreeMap, HashMap};

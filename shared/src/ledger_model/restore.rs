@@ -95,8 +95,8 @@ impl Step<'_> {
         if order.state == OrderState::Cancelled || order.refused_late {
             return Restored::Present;
         }
-        // One that expired here was paid late and then given back: its payment must not take
-        // tickets again.
+        // One that expired here was given back late, or paid late and then given back: no payment
+        // may take tickets again.
         if order.state.takes() {
             self.free_tickets_of(&order);
         }
@@ -144,8 +144,8 @@ impl Step<'_> {
 mod tests {
     use crate::ledger_model::{ModelCommand, ModelReply, Sale};
     use crate::{
-        BuyerId, Capacity, Order, OrderId, OrderState, Pass, Quantity, Reserve, Terms, UnixMillis,
-        Verdict,
+        BuyerId, Cancellation, Capacity, Order, OrderId, OrderState, Pass, Quantity, Reserve,
+        Terms, UnixMillis, Verdict,
     };
     use proptest::prelude::*;
     use std::collections::HashMap;
@@ -165,7 +165,7 @@ mod tests {
             }]),
             5 | 6 => ModelCommand::Confirm(id(n), None),
             7 => ModelCommand::Confirm(id(n), Some(Quantity::ONE)),
-            8 => ModelCommand::Cancel(id(n)),
+            8 => ModelCommand::Cancel(id(n), Cancellation::default()),
             _ => ModelCommand::Extend(id(n)),
         }
     }
@@ -182,7 +182,9 @@ mod tests {
             }
             (
                 ModelReply::Order(verdict),
-                ModelCommand::Confirm(id, _) | ModelCommand::Cancel(id) | ModelCommand::Extend(id),
+                ModelCommand::Confirm(id, _)
+                | ModelCommand::Cancel(id, _)
+                | ModelCommand::Extend(id),
             ) => (verdict, id),
             _ => return None,
         };

@@ -3,7 +3,9 @@
 //! Plain serde; they convert into the types of [`crate::domain::ids`].
 
 use crate::domain::ids::{BuyerId, IdError, OrderId, Quantity, SaleId};
-use crate::domain::order::{Order, OrderState};
+use crate::domain::order::Order;
+use crate::domain::order_number::order_number;
+use crate::domain::order_state::OrderState;
 use crate::domain::sale::{SaleState, Snapshot};
 use crate::domain::time::UnixMillis;
 use serde::{Deserialize, Serialize};
@@ -104,9 +106,17 @@ impl OrderRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderView {
-    /// Its id: whoever has it may read and cancel it.
+    /// Its id, a secret of the buyer and the shop: whoever has it may read the order, extend it and
+    /// give it back while it is not paid.
     #[cfg_attr(feature = "openapi", schema(value_type = OrderId))]
     pub order_id: String,
+    /// Its number, a short name to tell the shop, such as `K3F7-9QXM-2D`. It is derived from the id
+    /// and not secret: nobody can do anything with it. Nothing is found by it, and of a million
+    /// orders two may have the same.
+    // Absent in the answer of an older node.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    pub number: String,
     /// The sale.
     #[cfg_attr(feature = "openapi", schema(value_type = SaleId))]
     pub sale: String,
@@ -131,6 +141,7 @@ impl OrderView {
     pub fn new(sale: &SaleId, id: &OrderId, order: &Order) -> Self {
         Self {
             order_id: id.to_string(),
+            number: order_number(sale, id),
             sale: sale.to_string(),
             buyer: order.buyer.to_string(),
             quantity: order.taken,
@@ -233,6 +244,13 @@ mod tests {
             .map_err(|e| e.to_string())?
             .parse()
             .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_order_of_an_older_node_is_read_without_its_number() {
+        let older = r#"{"order_id":"0123456789abcdef","sale":"demo","buyer":"ada","quantity":1,
+            "state":"confirmed","created_at":1}"#;
+        assert_eq!(serde_json::from_str::<OrderView>(older).unwrap().number, "");
     }
 
     #[test]

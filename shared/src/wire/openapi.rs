@@ -59,9 +59,8 @@ texts! {
     OrderId: limits::ORDER_ID_MIN, limits::ORDER_ID_MAX, VISIBLE,
         "01a206a1-4986-71b9-82fc-1638e7e87c78",
         "Names one order and is its idempotency key. It is a capability: whoever knows it may \
-         read and cancel \
-         the order. Use a random one, such as a UUID. A UUID is the same in upper and lower case, \
-         any other id is what it is.";
+         read the order, extend it, and give it back while it is not paid. Use a random one, such \
+         as a UUID. A UUID is the same in upper and lower case, any other id is what it is.";
 }
 
 /// A moment that can be set.

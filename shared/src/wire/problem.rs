@@ -107,6 +107,10 @@ codes! {
     /// Another number of tickets than the order's.
     QuantityHeld "quantity_held" 409 "Not the order's number of tickets"
         "The order is for another number of tickets than the call confirms. Nothing was changed.";
+    /// Only the shop gives back what is paid.
+    Paid "paid" 409 "Already paid"
+        "The order is paid, and only the shop can give a paid order of this sale back, with its \
+         token. Nothing was changed.";
     /// No such order.
     UnknownOrder "unknown_order" 404 "No such order"
         "No order has this id in this sale now. If a request for it may still be on its way, \
@@ -330,6 +334,7 @@ impl Refusal {
             Self::HoldLimit => Code::HoldLimit,
             Self::WrongState(_) => Code::WrongState,
             Self::QuantityHeld { .. } => Code::QuantityHeld,
+            Self::Paid => Code::Paid,
             Self::UnknownOrder => Code::UnknownOrder,
             Self::UnknownSale => Code::UnknownSale,
             Self::Busy(_) => Code::Busy,

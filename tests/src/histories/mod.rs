@@ -7,8 +7,8 @@ use fastrand::Rng;
 use lastseat_ledger::{Ledger, TermsChange};
 use shared::ledger_model::ModelCommand;
 use shared::{
-    BuyerId, Capacity, Order, OrderId, OrderState, Pass, Quantity, Reserve, SaleState, Terms,
-    UnixMillis,
+    BuyerId, Cancellation, Capacity, IfState, Order, OrderId, OrderState, Pass, Quantity, Reserve,
+    SaleState, Terms, UnixMillis,
 };
 use world::HistoryWorld;
 
@@ -103,7 +103,7 @@ impl History {
                 let quantity = part.then(|| Quantity::new(self.rng.u64(1..5)).expect("small"));
                 ModelCommand::Confirm(self.order(world), quantity)
             }
-            60..=72 => ModelCommand::Cancel(self.order(world)),
+            60..=72 => ModelCommand::Cancel(self.order(world), self.cancellation()),
             73..=80 => ModelCommand::Extend(self.order(world)),
             81..=84 => ModelCommand::Sweep,
             85..=90 => {
@@ -166,6 +166,15 @@ impl History {
         (id, order)
     }
 
+    fn cancellation(&mut self) -> Cancellation {
+        let if_state = match self.rng.u32(0..6) {
+            0 => Some(IfState::Held),
+            1 => Some(IfState::Confirmed),
+            _ => None,
+        };
+        Cancellation { by_buyer: self.rng.bool(), if_state }
+    }
+
     /// An order that holds tickets, most often, one that was granted, or one that was refused or
     /// never asked for.
     fn order(&mut self, world: &HistoryWorld) -> OrderId {
@@ -212,7 +221,8 @@ impl History {
 
     fn terms(&mut self, world: &HistoryWorld) -> ModelCommand {
         let mut change = TermsChange::default();
-        match self.rng.u32(0..5) {
+        match self.rng.u32(0..6) {
+            5 => change.buyers_cancel = Some(self.rng.bool()),
             0 => change.hold_ms = Some(self.rng.u64(0..4_000)),
             1 => change.buyer_limit = Some(self.rng.u32(0..6)),
             2 => change.order_limit = Some(self.rng.u32(1..5)),

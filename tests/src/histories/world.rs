@@ -159,8 +159,8 @@ impl HistoryWorld {
             ModelCommand::Confirm(id, quantity) => {
                 ledger.confirm(sale, id, *quantity).await?.map(|(s, v)| (s, ModelReply::Order(v)))
             }
-            ModelCommand::Cancel(id) => {
-                ledger.cancel(sale, id).await?.map(|(s, v)| (s, ModelReply::Order(v)))
+            ModelCommand::Cancel(id, how) => {
+                ledger.cancel_as(sale, id, *how).await?.map(|(s, v)| (s, ModelReply::Order(v)))
             }
             ModelCommand::Extend(id) => {
                 ledger.extend(sale, id).await?.map(|(s, v)| (s, ModelReply::Order(v)))

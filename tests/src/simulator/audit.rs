@@ -1,7 +1,7 @@
 //! Reads the log beside the ledger: every prefix of it keeps the inventory rule, it has no gap, and
 //! what it says is what the ledger has.
 
-use shared::domain::order::OrderState;
+use shared::domain::order_state::OrderState;
 use shared::domain::sale::Terms;
 use shared::ledger_model::Sale;
 use shared::ledger_model::event_log::{Entry, Event};

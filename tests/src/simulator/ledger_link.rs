@@ -218,7 +218,7 @@ fn told(ask: &RedisAsk, answer: &ledger_model::ModelReply) -> Vec<(OrderId, Orde
             each.filter_map(|(wish, verdict)| granted(&wish.id, verdict)).collect()
         }
         (
-            ModelCommand::Confirm(id, _) | ModelCommand::Cancel(id) | ModelCommand::Extend(id),
+            ModelCommand::Confirm(id, _) | ModelCommand::Cancel(id, _) | ModelCommand::Extend(id),
             ledger_model::ModelReply::Order(verdict),
         ) => granted(id, verdict).into_iter().collect(),
         _ => Vec::new(),

@@ -16,8 +16,8 @@ use shared::domain::order::KeySource;
 use shared::ledger_model::{self, ModelCommand};
 use shared::limits::{BATCH_MAX, ORIGIN_DEADLINE_MS, QUEUE_MAX, REPOLL_MS};
 use shared::{
-    EdgeId, Fault, Grant, NodeBudget, Order, OrderState, Refusal, Reserve, Snapshot, UnixMillis,
-    Verdict,
+    Cancellation, EdgeId, Fault, Grant, NodeBudget, Order, OrderState, Refusal, Reserve, Snapshot,
+    UnixMillis, Verdict,
 };
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -272,7 +272,7 @@ impl SimulatedWorld {
         let id = request.order.id.clone();
         let command = match request.op {
             Op::Confirm | Op::Order => ModelCommand::Confirm(id, None),
-            Op::Cancel => ModelCommand::Cancel(id),
+            Op::Cancel => ModelCommand::Cancel(id, Cancellation::default()),
             Op::Extend => ModelCommand::Extend(id),
         };
         let change = Purpose::Change(back, Rc::clone(request));

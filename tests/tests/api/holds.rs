@@ -48,17 +48,17 @@ async fn a_cancelled_ticket_is_sold_again_to_somebody_else() {
     assert_no(&no, Code::AllHeld);
 
     // Whoever knows the id may give it back: no token.
-    let cancelled = shop.change(0, &held, "cancel", "").await;
+    let cancelled = shop.give_back(0, &held, None).await;
     assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text());
     assert_eq!(cancelled.json::<OrderView>().unwrap().state, OrderState::Cancelled);
-    let again = shop.change(3, &held, "cancel", "").await;
+    let again = shop.give_back(3, &held, None).await;
     assert_eq!(again.header(header::IDEMPOTENCY_REPLAYED), "true");
     assert_no(&shop.change(3, &held, "confirm", "").await, Code::WrongState);
 
     let sold = shop.buy("back", BOB).await;
     let confirmed = shop.change(2, &sold, "confirm", "").await;
     assert_eq!(confirmed.status, StatusCode::OK);
-    // A confirmed one can be given back, too.
+    // A confirmed one can be given back, too, by the shop.
     let refunded = shop.change(1, &sold, "cancel", "").await;
     assert_eq!(refunded.json::<OrderView>().unwrap().state, OrderState::Cancelled);
     let report = shop.report("back").await;
@@ -108,7 +108,7 @@ async fn an_order_given_back_after_its_hold_has_ended_takes_no_ticket_again() {
     shop.create("regret", SHORT).await;
     let held = shop.buy("regret", ADA).await;
     shop.expired(&held).await;
-    let cancelled = shop.change(0, &held, "cancel", "").await;
+    let cancelled = shop.give_back(0, &held, None).await;
     assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text());
     assert_eq!(cancelled.header(header::IDEMPOTENCY_REPLAYED), "");
     assert_eq!(cancelled.json::<OrderView>().unwrap().state, OrderState::Cancelled);
@@ -177,8 +177,7 @@ async fn a_refused_change_of_an_order_names_its_state_or_both_numbers() {
     says("confirm", r#"{"quantity":3}"#, Code::QuantityHeld, numbers("confirms 3")).await;
     says("confirm", r#"{"quantity":5}"#, Code::QuantityHeld, numbers("confirms 5")).await;
     says("extend", "", Code::WrongState, ["confirmed", "Nothing"]).await;
-    let path = format!("/why/orders/{}/cancel", held.order_id);
-    shop.admin(Method::POST, &path, "").await;
+    shop.change(0, &held, "cancel", "").await;
     let cancelled = ["cancelled", "Nothing"];
     says("confirm", r#"{"quantity":5}"#, Code::WrongState, cancelled).await;
     says("extend", "", Code::WrongState, cancelled).await;

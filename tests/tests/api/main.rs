@@ -7,6 +7,7 @@ mod duplicates;
 mod export;
 mod holds;
 mod operators;
+mod paid;
 mod returns;
 mod shop;
 mod targets;

@@ -94,8 +94,18 @@ impl Shop {
         body: &str,
     ) -> HttpReply {
         let path = format!("{}/{verb}", path_of(order));
-        let token = (verb == "confirm").then_some(SHOP_TOKEN);
-        self.send(index, (Method::POST, &path), token, body).await
+        self.send(index, (Method::POST, &path), Some(SHOP_TOKEN), body).await
+    }
+
+    /// Cancels an order at the node at `index`, as whoever knows its id, with this token, if any.
+    pub(crate) async fn give_back(
+        &self,
+        index: usize,
+        order: &OrderView,
+        token: Option<&str>,
+    ) -> HttpReply {
+        let path = format!("{}/cancel", path_of(order));
+        self.send(index, (Method::POST, &path), token, "").await
     }
 
     /// The order as it stands.

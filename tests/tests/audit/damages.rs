@@ -367,6 +367,12 @@ fn of_tallies_and_holds() -> Vec<Damage> {
             &[NOTHING],
         ),
         damage(
+            "a word of buyers' returns that is none",
+            &["HSET :sale buyers_cancel x"],
+            &[(FieldInvalid, "buyers_cancel of the sale is neither 0 nor 1: x")],
+            &[NOTHING],
+        ),
+        damage(
             "a peak that is no number",
             &["HSET :sale ended_peak x"],
             &[(FieldInvalid, "ended_peak")],

@@ -63,7 +63,7 @@ fn entry(rng: &mut Rng) -> Vec<u8> {
 }
 
 fn command(rng: &mut Rng) -> Vec<Vec<u8>> {
-    const FIELDS: [&str; 17] = [
+    const FIELDS: [&str; 18] = [
         "format",
         "capacity",
         "held",
@@ -80,6 +80,7 @@ fn command(rng: &mut Rng) -> Vec<Vec<u8>> {
         "history",
         "ended_peak",
         "cancelled_early",
+        "buyers_cancel",
         "heal:found",
     ];
     const KEYS: [&str; 5] = [":sale", ":orders", ":buyers", ":holds", ":log"];

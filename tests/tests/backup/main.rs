@@ -7,7 +7,7 @@ use lastseat_ledger::Ledger;
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Durability, PrivateRedis, RedisSetup};
-use shared::{OrderState, SaleState};
+use shared::{BuyerId, Capacity, OrderId, OrderState, Quantity, Reserve, SaleState, Terms};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -103,6 +103,45 @@ async fn a_backup_taken_while_it_sells_restores_and_the_journal_brings_back_what
     for done in ["restored", "confirmed", "cancelled", "failed"] {
         assert_eq!(said[done], 0, "{said}");
     }
+}
+
+/// The journal has it held, expired and cancelled, the backup only expired.
+#[tokio::test]
+async fn what_the_journal_says_was_given_back_late_is_not_left_for_a_late_payment() {
+    let room = scratch().unwrap();
+    let redis = PrivateRedis::start(Durability::Always);
+    let (ledger, sale) = (crowd::ledger(&redis).await, crowd::sale());
+    let terms = Terms { hold_ms: 1, ..Terms::default() };
+    ledger.create_sale(&sale, Capacity::new(1).unwrap(), &terms, true).await.unwrap();
+    let id = OrderId::parse("0123456789abcdef").unwrap();
+    let buyer = BuyerId::parse("ada").unwrap();
+    let wish = Reserve { id: id.clone(), buyer, quantity: Quantity::ONE };
+    ledger.reserve(&sale, &[wish]).await.unwrap();
+    let state = async || ledger.order(&sale, &id).await.unwrap().unwrap().state;
+    until_async("the hold ends", async || {
+        ledger.sweep(&sale).await.unwrap();
+        (state().await == OrderState::Expired).then_some(())
+    })
+    .await;
+
+    let line = |seq: u32, kind: &str, more: &str| {
+        let sale = crowd::SALE;
+        format!(
+            "{{\"sale\":\"{sale}\",\"commit_seq\":{seq},\"index\":0,\"at\":1,\"version\":1,\
+             \"type\":\"{kind}\",\"order_id\":\"{id}\"{more}}}\n"
+        )
+    };
+    let events = line(2, "held", r#","buyer":"ada","quantity":1"#)
+        + &line(3, "expired", "")
+        + &line(4, "cancelled", "");
+    let journal = room.path().join("events.ndjson");
+    fs::write(&journal, events).unwrap();
+    let path = journal.to_str().unwrap();
+    let replay = ["--json", "orders", "replay", crowd::SALE, "--ledger", "--from", path];
+    let said = ended_well("replay", &run(&redis, &replay));
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&said["cancelled"], &said["failed"]), (&1.into(), &0.into()), "{said}");
+    assert_eq!(state().await, OrderState::Cancelled);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

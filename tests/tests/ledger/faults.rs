@@ -5,12 +5,12 @@ use crate::world::{Mutation, ledger, scripts};
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use lastseat_tests::histories;
 
-const MUTATIONS: [Mutation; 21] = [
+const MUTATIONS: [Mutation; 24] = [
     Mutation {
         name: "an order that was cancelled before it came is sold when it comes",
-        find: "    order = { state = 'x', asked = 0, taken = 0, created_at = now, deadline = 0, \
+        find: "  order = { state = 'x', asked = 0, taken = 0, created_at = now, deadline = 0, \
             buyer = '-' }",
-        replace: "    return { snapshot(), 'u', '' }",
+        replace: "  do return 'u' end",
     },
     Mutation {
         name: "a hold is made longer by a hold time that changed since",
@@ -54,8 +54,23 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         name: "cancelling an expired order returns its tickets again",
-        find: "elseif order.state == 'h' or order.state == 'c' then\n  give_back(order.state",
-        replace: "elseif order.state ~= 'x' then\n  give_back(order.state",
+        find: "counted then.\n  if order.state ~= 'e' then",
+        replace: "counted then.\n  if true then",
+    },
+    Mutation {
+        name: "an order that is cancelled after its hold has ended can still be paid",
+        find: "counted then.\n  if order.state ~= 'e' then",
+        replace: "counted then.\n  if order.state == 'e' then return 'r' end\n  if true then",
+    },
+    Mutation {
+        name: "a buyer gives back what is paid",
+        find: "  if paid and not by_shop and buyers_cancel() == '0' then return 't' end\n",
+        replace: "",
+    },
+    Mutation {
+        name: "a cancel for one state gives back an order in another one",
+        find: "  if if_state ~= '' and order.state ~= if_state then return 'v' end\n",
+        replace: "",
     },
     Mutation {
         name: "a confirmed order keeps its hold",
@@ -94,13 +109,13 @@ const MUTATIONS: [Mutation; 21] = [
     },
     Mutation {
         name: "an older acknowledgement takes back a cancellation",
-        find: "  if order.state == 'x' then return 'r' end",
-        replace: "",
+        find: "  if order.state == 'x' then return 'r' end\n  if order.state == 'c'",
+        replace: "  if order.state == 'c'",
     },
     Mutation {
         name: "a restored cancellation keeps its tickets",
-        find: "  if order.state ~= 'e' then give_back(order.state, order.buyer, order.taken) end\n",
-        replace: "",
+        find: "take tickets again.\n  if order.state ~= 'e' then",
+        replace: "take tickets again.\n  if false then",
     },
     Mutation {
         name: "an order under another buyer's id is restored as if it were the same",

@@ -1,7 +1,7 @@
 //! Flags of `lastseat orders`.
 
 use super::server::LedgerFlag;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// `lastseat orders`
@@ -20,10 +20,11 @@ After the deadline it takes the tickets again if any are free. Where it is refus
 hold_expired the payment has to be refunded.")]
     Confirm(OrderConfirmFlags),
     /// Give the tickets of an order back
-    #[command(
-        after_help = "Example: lastseat orders cancel s 01890a5d-ac96-774b-bcce-b302099a8057"
-    )]
-    Cancel(OrderFlags),
+    #[command(after_help = "\
+Examples:
+  lastseat orders cancel s 01890a5d-ac96-774b-bcce-b302099a8057
+  lastseat orders cancel s 01890a5d-ac96-774b-bcce-b302099a8057 --if-state held")]
+    Cancel(OrderCancelFlags),
     /// Make a hold last another hold time from now
     #[command(
         after_help = "Example: lastseat orders extend s 01890a5d-ac96-774b-bcce-b302099a8057"
@@ -98,6 +99,26 @@ pub struct OrderConfirmFlags {
     /// Confirm so many of its tickets, the rest returns; all when absent
     #[arg(long, value_name = "NUMBER")]
     pub quantity: Option<u64>,
+}
+
+/// `lastseat orders cancel`
+#[derive(Debug, Args)]
+pub struct OrderCancelFlags {
+    /// Which order.
+    #[command(flatten)]
+    pub order: OrderFlags,
+    /// Only if it is in this state; any when absent
+    #[arg(long, value_name = "STATE")]
+    pub if_state: Option<IfStateArg>,
+}
+
+/// The state in which an order must be.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum IfStateArg {
+    /// It waits for payment
+    Held,
+    /// It is sold
+    Confirmed,
 }
 
 /// `lastseat orders export`

@@ -110,6 +110,10 @@ pub struct TermsFlags {
     /// Most tickets in one order; 10 if it was never set
     #[arg(long, value_name = "NUMBER")]
     pub order_limit: Option<u32>,
+    /// Whether buyers may give back what the shop has confirmed: true or false; false if it was
+    /// never set
+    #[arg(long, value_name = "BOOL")]
+    pub buyers_cancel: Option<bool>,
 }
 
 /// `lastseat sale restock`

@@ -3,11 +3,14 @@
 use super::target::api;
 use super::{export, order_id, print, replay, sale_id, unrestored};
 use crate::api_client::{self, ApiCall};
-use crate::cli::{AckFlags, Common, OrderConfirmFlags, OrderFlags, OrdersCommand, ServerFlags};
+use crate::cli::{
+    AckFlags, Common, IfStateArg, OrderCancelFlags, OrderConfirmFlags, OrderFlags, OrdersCommand,
+    ServerFlags,
+};
 use crate::failure::Failure;
-use lastseat_node::api::order_bodies::{AckRequest, ConfirmRequest, LogPosition};
+use lastseat_node::api::order_bodies::{AckRequest, CancelRequest, ConfirmRequest, LogPosition};
 use shared::wire::messages::OrderView;
-use shared::{OrderId, Quantity, SaleId};
+use shared::{IfState, OrderId, Quantity, SaleId};
 use std::process::ExitCode;
 
 pub(super) async fn run(
@@ -24,8 +27,12 @@ pub(super) async fn run(
             Ok(ExitCode::SUCCESS)
         }
         OrdersCommand::Confirm(flags) => confirm(common, server, &flags).await,
-        OrdersCommand::Cancel(flags) => change(common, server, &flags, "/cancel").await,
-        OrdersCommand::Extend(flags) => change(common, server, &flags, "/extend").await,
+        OrdersCommand::Cancel(flags) => cancel(common, server, &flags).await,
+        OrdersCommand::Extend(flags) => {
+            let (sale, id) = named(&flags)?;
+            let call = ApiCall::post(&sale, &path(&id, "/extend"));
+            changed(common, server, &id, call).await
+        }
         OrdersCommand::Export(flags) => export::run(common, server, &flags).await,
         OrdersCommand::Ack(flags) => ack(common, server, &flags).await,
         OrdersCommand::Replay(flags) => replay::run(common, &flags).await,
@@ -53,14 +60,18 @@ async fn confirm(
     changed(common, server, &id, call).await
 }
 
-async fn change(
+async fn cancel(
     common: &Common,
     server: &ServerFlags,
-    flags: &OrderFlags,
-    verb: &str,
+    flags: &OrderCancelFlags,
 ) -> Result<ExitCode, Failure> {
-    let (sale, id) = named(flags)?;
-    changed(common, server, &id, ApiCall::post(&sale, &path(&id, verb))).await
+    let (sale, id) = named(&flags.order)?;
+    let if_state = flags.if_state.map(|state| match state {
+        IfStateArg::Held => IfState::Held,
+        IfStateArg::Confirmed => IfState::Confirmed,
+    });
+    let call = ApiCall::post(&sale, &path(&id, "/cancel")).with(&CancelRequest { if_state })?;
+    changed(common, server, &id, call).await
 }
 
 /// Makes a change of an order and says what became of it.

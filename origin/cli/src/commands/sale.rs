@@ -76,6 +76,7 @@ async fn terms(flags: &TermsFlags, clock: Clock<'_>) -> Result<TermsRequest, Fai
         hold_ms: flags.hold.map(|span| span.0),
         buyer_limit: flags.buyer_limit,
         order_limit: flags.order_limit,
+        buyers_cancel: flags.buyers_cancel,
     })
 }
 
@@ -129,6 +130,7 @@ async fn new_sale(flags: &SaleCreateFlags, clock: Clock<'_>) -> Result<NewSale, 
         hold_ms: terms.hold_ms,
         buyer_limit: terms.buyer_limit,
         order_limit: terms.order_limit,
+        buyers_cancel: terms.buyers_cancel,
         open: flags.closed.then_some(false),
     };
     wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;

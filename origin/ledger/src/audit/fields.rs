@@ -72,6 +72,12 @@ pub(super) fn check_fields(look: &SaleRead, found: &mut Found) {
             );
         }
     }
+    if let Some(value) = look.text("buyers_cancel").filter(|value| value != "0" && value != "1") {
+        found.note(
+            FindingKind::FieldInvalid,
+            format!("field buyers_cancel of the sale is neither 0 nor 1: {value}"),
+        );
+    }
     check_history(look, found);
     for name in look.fields.keys() {
         let known = NUMBERS.iter().chain(&OTHERS).any(|n| n.as_bytes() == name)

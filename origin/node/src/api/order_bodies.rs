@@ -1,8 +1,8 @@
 //! The bodies of the calls that change an order, or acknowledge the log.
 
 use serde::{Deserialize, Serialize};
-use shared::Quantity;
 use shared::wire::json_integer;
+use shared::{IfState, Quantity};
 use utoipa::ToSchema;
 
 /// The body of a call that takes none: absent, or `{}`.
@@ -19,6 +19,16 @@ pub struct ConfirmRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Quantity>)]
     pub quantity: Option<u64>,
+}
+
+/// Body of `cancel`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelRequest {
+    /// Only if the order is in this state, so that a late word of a payment that failed gives no
+    /// paid order back; any when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_state: Option<IfState>,
 }
 
 /// Body of `POST /v1/admin/sales/{sale}/log/ack`.

@@ -2,7 +2,7 @@
 
 use super::sale_changes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use lastseat_ledger::{Created, Fault, Ledger};
+use lastseat_ledger::{Created, Creation, Fault, Ledger};
 use serde::{Deserialize, Serialize};
 use shared::domain::sale::Terms;
 use shared::wire::json_integer;
@@ -43,6 +43,9 @@ pub struct NewSale {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<OrderLimit>)]
     pub order_limit: Option<u32>,
+    /// Whether buyers may give back what the shop has confirmed; no when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyers_cancel: Option<bool>,
     /// Whether it is open from the start. When absent: yes, unless it has a time to open at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<bool>,
@@ -50,14 +53,7 @@ pub struct NewSale {
 
 /// A [`NewSale`] within its bounds.
 #[derive(Clone, Copy, Debug)]
-pub struct CheckedSale {
-    /// Tickets that exist.
-    pub capacity: Capacity,
-    /// The terms of the sale.
-    pub terms: Terms,
-    /// Whether it is open from the start.
-    pub open: bool,
-}
+pub struct CheckedSale(Creation);
 
 impl CheckedSale {
     /// Creates the sale, or finds it as it was created; whether it is new. The inner error is a
@@ -72,12 +68,11 @@ impl CheckedSale {
     ) -> Result<Result<(Snapshot, bool), Problem>, Fault> {
         // Not where it is there: whoever repeats the call later is answered that nothing differs.
         let now = ledger.now();
-        let closes_in_the_past = (UnixMillis(1)..=now).contains(&self.terms.closes_at);
+        let closes_in_the_past = (UnixMillis(1)..=now).contains(&self.0.terms.closes_at);
         if closes_in_the_past && ledger.snapshot(sale).await?.is_none() {
             return Ok(Err(sale_changes::closes_in_the_past(now)));
         }
-        let (snapshot, created) =
-            ledger.create_sale(sale, self.capacity, &self.terms, self.open).await?;
+        let (snapshot, created) = ledger.create_sale_as(sale, &self.0).await?;
         Ok(match created {
             Created::New => Ok((snapshot, true)),
             Created::Unchanged => Ok((snapshot, false)),
@@ -101,11 +96,12 @@ impl NewSale {
             order_limit: self.order_limit.unwrap_or(standard.order_limit),
         };
         terms.check()?;
-        Ok(CheckedSale {
+        Ok(CheckedSale(Creation {
             capacity: Capacity::new(self.capacity).map_err(Problem::invalid)?,
             terms,
             open: self.open.unwrap_or(terms.opens_at.0 == 0),
-        })
+            buyers_cancel: self.buyers_cancel.unwrap_or(false),
+        }))
     }
 }
 
@@ -185,6 +181,10 @@ pub struct SaleReport {
     /// Most tickets in one order.
     #[schema(value_type = OrderLimit)]
     pub order_limit: u32,
+    /// Whether buyers may give back what the shop has confirmed; only where one sale is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub buyers_cancel: Option<bool>,
     /// The ledger's clock when it answered.
     pub now: UnixMillis,
 }
@@ -209,6 +209,7 @@ impl SaleReport {
             hold_ms: terms.hold_ms,
             buyer_limit: terms.buyer_limit,
             order_limit: terms.order_limit,
+            buyers_cancel: None,
             now: snapshot.at,
         }
     }
@@ -225,10 +226,10 @@ mod tests {
 
     #[test]
     fn a_sale_is_open_from_the_start_unless_it_has_a_time_to_open_at() {
-        assert!(check(r#"{"capacity":1}"#).unwrap().open);
-        assert!(!check(r#"{"capacity":1,"opens_at":8000000000000}"#).unwrap().open);
-        assert!(check(r#"{"capacity":1,"opens_at":0}"#).unwrap().open);
-        assert!(!check(r#"{"capacity":1,"open":false}"#).unwrap().open);
+        assert!(check(r#"{"capacity":1}"#).unwrap().0.open);
+        assert!(!check(r#"{"capacity":1,"opens_at":8000000000000}"#).unwrap().0.open);
+        assert!(check(r#"{"capacity":1,"opens_at":0}"#).unwrap().0.open);
+        assert!(!check(r#"{"capacity":1,"open":false}"#).unwrap().0.open);
     }
 
     #[test]

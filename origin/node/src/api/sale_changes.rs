@@ -1,7 +1,7 @@
 //! Changes of a sale by operators.
 
 use lastseat_ledger::{Ledger, Reply, SaleChange, TermsChange};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use shared::domain::sale::Terms;
 use shared::limits::CAPACITY_MAX;
 use shared::wire::json_integer;
@@ -120,6 +120,15 @@ pub struct TermsRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<OrderLimit>, nullable = false)]
     pub order_limit: Option<u32>,
+    /// Whether buyers may give back what the shop has confirmed.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub buyers_cancel: Option<bool>,
+}
+
+/// A value that may be absent but not null.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    bool::deserialize(from).map(Some)
 }
 
 impl TermsRequest {
@@ -131,7 +140,7 @@ impl TermsRequest {
         if *self == Self::default() {
             return Err(Problem::invalid(
                 "name at least one of \"opens_at\", \"closes_at\", \"hold_ms\", \"buyer_limit\", \
-                 \"order_limit\"",
+                 \"order_limit\", \"buyers_cancel\"",
             ));
         }
         let standard = Terms::default();
@@ -149,6 +158,7 @@ impl TermsRequest {
             hold_ms: self.hold_ms,
             buyer_limit: self.buyer_limit,
             order_limit: self.order_limit,
+            buyers_cancel: self.buyers_cancel,
         })
     }
 }
@@ -249,7 +259,8 @@ mod tests {
 
     #[test]
     fn no_value_is_no_request() {
-        for body in [r#"{"opens_at":null}"#, r#"{"order_limit":null}"#] {
+        for body in [r#"{"opens_at":null}"#, r#"{"order_limit":null}"#, r#"{"buyers_cancel":null}"#]
+        {
             assert!(serde_json::from_str::<TermsRequest>(body).is_err());
         }
         assert!(serde_json::from_str::<RestockRequest>(r#"{"capacity":7,"add":null}"#).is_err());

@@ -3,12 +3,12 @@
 use super::edge_auth::EdgeAuth;
 use super::orders::with_grant;
 use super::request::{self, OfOrder};
-use super::token_auth::{Operator, Shop};
+use super::token_auth::{Operator, PerhapsShop, Shop};
 use super::{App, response};
-use crate::api::order_bodies::{ConfirmRequest, Nothing};
+use crate::api::order_bodies::{CancelRequest, ConfirmRequest, Nothing};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use shared::{Problem, Quantity};
+use shared::{Cancellation, Problem, Quantity};
 use std::sync::Arc;
 
 /// What the caller wants of an order.
@@ -18,6 +18,8 @@ pub(super) enum OrderVerb {
     Confirm,
     /// Its tickets return.
     Cancel,
+    /// The same without the authority of the shop or an operator.
+    CancelByBuyer,
     /// Its hold lasts a hold time from now.
     Extend,
 }
@@ -35,12 +37,14 @@ pub(super) async fn confirm(
 
 /// `POST /v1/sales/{sale}/orders/{order}/cancel`
 pub(super) async fn cancel(
+    PerhapsShop(shop): PerhapsShop,
     State(app): State<Arc<App>>,
     of: OfOrder,
     sender: EdgeAuth,
     request: Request,
 ) -> Response {
-    for_edge(&app, &of, &sender, OrderVerb::Cancel, request).await
+    let verb = if shop { OrderVerb::Cancel } else { OrderVerb::CancelByBuyer };
+    for_edge(&app, &of, &sender, verb, request).await
 }
 
 /// `POST /v1/sales/{sale}/orders/{order}/extend`
@@ -87,10 +91,16 @@ async fn carry_out(app: &App, of: &OfOrder, verb: OrderVerb, request: Request) -
             Ok(quantity) => Ok(sales.confirm(sale, id, quantity).await),
             Err(problem) => Err(problem),
         },
-        OrderVerb::Cancel => match request::body_or_default::<Nothing>(request).await {
-            Ok(Nothing {}) => Ok(sales.cancel(sale, id).await),
-            Err(problem) => Err(problem),
-        },
+        OrderVerb::Cancel | OrderVerb::CancelByBuyer => {
+            match request::body_or_default::<CancelRequest>(request).await {
+                Ok(CancelRequest { if_state }) => {
+                    let by_buyer = matches!(verb, OrderVerb::CancelByBuyer);
+                    let how = Cancellation { by_buyer, if_state };
+                    Ok(sales.cancel(sale, id, how).await)
+                }
+                Err(problem) => Err(problem),
+            }
+        }
         OrderVerb::Extend => match request::body_or_default::<Nothing>(request).await {
             Ok(Nothing {}) => Ok(sales.extend(sale, id).await),
             Err(problem) => Err(problem),

@@ -7,6 +7,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::Response;
 use shared::{Code, Problem};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 /// Proof that the request carries the operators' token.
@@ -14,6 +15,18 @@ pub(super) struct Operator;
 
 /// Proof that the request carries the shop's token, or that this node is a demonstration.
 pub(super) struct Shop;
+
+/// Whether the request has what [`Shop`] asks for. A call that everybody may make is not refused
+/// for a wrong token: it is made without the shop's authority.
+pub(super) struct PerhapsShop(pub(super) bool);
+
+impl FromRequestParts<Arc<App>> for PerhapsShop {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        Ok(Self(Shop::from_request_parts(parts, app).await.is_ok()))
+    }
+}
 
 impl FromRequestParts<Arc<App>> for Operator {
     type Rejection = Response;

@@ -4,6 +4,7 @@ use crate::api::event_line::{self, EventLine};
 use crate::api::sale_bodies::SaleReport;
 use crate::status::ClusterStatus;
 use lastseat_ledger::AuditReport;
+use shared::domain::order_number::order_number;
 use shared::ledger_model::event_log::{Entry, Event};
 use shared::wire::messages::{OrderView, SaleView};
 use shared::{BuyerId, Code, OrderId, OrderState, Problem, Refusal, SaleId, SaleState};
@@ -22,9 +23,11 @@ pub(super) const HOLD_MS: u64 = 600_000;
 /// An order in some state.
 pub(super) fn order(state: OrderState) -> OrderView {
     let now = UnixMillis(NOW);
+    let (sale, _) = demo(SaleState::Open);
     OrderView {
         order_id: ORDER.to_owned(),
-        sale: "demo".to_owned(),
+        number: order_number(&sale, &OrderId::parse(ORDER).expect("a UUID")),
+        sale: sale.to_string(),
         buyer: "ada".to_owned(),
         quantity: 1,
         state,

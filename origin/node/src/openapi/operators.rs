@@ -5,7 +5,7 @@ use super::example;
 use super::headers::REPLAYED;
 use crate::api::event_line::EventLine;
 use crate::api::event_line::LOG_LINES_MAX;
-use crate::api::order_bodies::{AckRequest, ConfirmRequest, LogPosition, Nothing};
+use crate::api::order_bodies::{AckRequest, CancelRequest, ConfirmRequest, LogPosition, Nothing};
 use crate::api::sale_bodies::{NewSale, SaleList};
 use crate::api::sale_changes::{RestockRequest, TermsRequest};
 use crate::api::unrestored::{UnrestoredList, UnrestoredOrder, UnrestoredReason};
@@ -45,7 +45,7 @@ pub(super) fn calls() -> Vec<Call> {
             ("cancelAnyOrder", "Cancel an order"),
             OrderState::Cancelled,
         )
-        .takes::<Nothing>(Required::False, json!({})),
+        .takes::<CancelRequest>(Required::False, json!({"if_state": "held"})),
         change_order(
             "/v1/admin/sales/{sale}/orders/{order}/extend",
             ("extendAnyOrder", "Make a hold last longer"),

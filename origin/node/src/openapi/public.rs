@@ -2,7 +2,7 @@
 
 use super::call::{Call, LEDGER};
 use super::{example, headers};
-use crate::api::order_bodies::{ConfirmRequest, Nothing};
+use crate::api::order_bodies::{CancelRequest, ConfirmRequest, Nothing};
 use serde_json::json;
 use shared::wire::messages::OrderRequest;
 use shared::{Code, OrderState};
@@ -126,20 +126,32 @@ fn cancel() -> Call {
     let path = "/v1/sales/{sale}/orders/{order}/cancel";
     Call::new(HttpMethod::Post, path, "cancelOrder", "Give tickets back")
         .about(
-            "For whoever knows the order's id. Another buyer can have the tickets at once. An \
-             order whose hold has ended is cancelled, too: a later payment takes no ticket again. \
-             So is one that is not there yet (quantity 0): a request for it that is still on its \
-             way sells nothing. One whose late payment was refused stays as it is.",
+            "For whoever knows the order's id, until it is paid; after that for the shop, with \
+             the header `Authorization` as for `confirm`, unless the sale lets buyers do it \
+             (`buyers_cancel`). An order that was confirmed at once, in a sale without holds, \
+             counts as not paid. Another buyer can have the tickets at once. With `if_state` \
+             nothing happens to an order in another state: a late word of a payment that failed \
+             gives no paid order back. An order whose hold has ended is cancelled, too: a later \
+             payment takes no ticket again. So is one that is not there yet (quantity 0): a \
+             request for it that is still on its way sells nothing. One whose late payment was \
+             refused stays as it is.",
         )
         .curl(r#"curl -sS -X POST "$URL/v1/sales/demo/orders/$KEY/cancel""#)
-        .takes::<Nothing>(Required::False, json!({}))
+        // No security scheme: generated clients would ask buyers for a token.
+        .takes::<CancelRequest>(Required::False, json!({"if_state": "held"}))
         .yes(
             200,
             "The order has no tickets any more.",
             &example::order(OrderState::Cancelled),
             &[headers::REPLAYED],
         )
-        .no(&[Code::UnknownOrder, Code::UnknownSale, Code::LengthRequired])
+        .no(&[
+            Code::UnknownOrder,
+            Code::UnknownSale,
+            Code::WrongState,
+            Code::Paid,
+            Code::LengthRequired,
+        ])
 }
 
 fn extend() -> Call {

@@ -18,7 +18,8 @@ use shared::domain::order::KeySource;
 use shared::ledger_model::ModelCommand;
 use shared::limits::COLD_WAIT_MS;
 use shared::{
-    BuyerId, Capacity, Code, Grant, OrderId, Quantity, Refusal, SaleState, Terms, UnixMillis,
+    BuyerId, Cancellation, Capacity, Code, Grant, OrderId, Quantity, Refusal, SaleState, Terms,
+    UnixMillis,
 };
 use std::collections::BTreeMap;
 
@@ -413,7 +414,7 @@ impl<'a> Rush<'a> {
         } else {
             tickets = tickets.min(self.granted.len() as u32);
             for id in self.granted.split_off(self.granted.len() - tickets as usize) {
-                self.world.operate(ModelCommand::Cancel(id));
+                self.world.operate(ModelCommand::Cancel(id, Cancellation::default()));
             }
         }
         let sale = self.world.redis.sale();

@@ -197,6 +197,10 @@ impl Draft<'_> {
         if look.text("cancelled_early").is_some() || count.cancelled_early > 0 {
             fields.push(("cancelled_early", count.cancelled_early.to_string()));
         }
+        if look.text("buyers_cancel").is_some_and(|word| word != "0" && word != "1") {
+            // The careful reading: only the shop gives back what is paid.
+            fields.push(("buyers_cancel", "0".to_owned()));
+        }
         fields.push(("held", count.held.to_string()));
         fields.push(("confirmed", count.confirmed.to_string()));
         fields.push(("commit_seq", state.commit_seq.to_string()));

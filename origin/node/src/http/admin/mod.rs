@@ -105,7 +105,8 @@ async fn report(app: &App, sale: &SaleId) -> Result<Option<SaleReport>, Fault> {
         return Ok(None);
     };
     let orders = Some(app.sales.ledger().orders_granted(sale).await?);
-    Ok(Some(SaleReport { orders, ..SaleReport::new(sale, &snapshot) }))
+    let buyers_cancel = Some(app.sales.ledger().buyers_cancel(sale).await?);
+    Ok(Some(SaleReport { orders, buyers_cancel, ..SaleReport::new(sale, &snapshot) }))
 }
 
 /// `GET /v1/admin/sales/{sale}/orders/{order}`
