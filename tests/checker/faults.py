@@ -10,6 +10,8 @@ from work import Sale
 # A cut reaches at most so far back: within the last orders, as a disk does that forgot its last writes. Where there are
 # many sales, so far that several of them lose orders.
 CUT_BYTES, CUT_BYTES_OF_MANY = 4096, 32768
+# Beyond every number that lastseat gives.
+FAR_AHEAD = "99999999999999-0"
 FAULTS = ("node-kill", "freeze", "redis-kill", "cut", "torn", "torn-pair", "disk", "log-type", "log-ahead", "log-gone",
           "record")
 
@@ -233,10 +235,10 @@ class Faults:
             words = redis.call("XINFO", "STREAM", log)
             fields = dict(zip(words[::2], words[1::2]))
             last.append(fields[b"last-generated-id"])
-            redis.call("XADD", log, "99999999999-0", "e", "foreign")
+            redis.call("XADD", log, FAR_AHEAD, "e", "foreign")
 
         def mend(redis, log):
-            redis.call("XDEL", log, "99999999999-0")
+            redis.call("XDEL", log, FAR_AHEAD)
             # A script may have written between the two calls above.
             top = redis.call("XREVRANGE", log, "+", "-", "COUNT", 1)
             number = lambda text: int(text.split(b"-")[0])
