@@ -365,7 +365,7 @@ pub struct AccessFlags {
     #[arg(long, env = "LASTSEAT_CLIENT_RATE", value_name = "RATE")]
     pub client_rate: Option<String>,
     /// Origins of pages on other hosts that may order here, such as
-    /// "https://shop.example,http://localhost:5173", at each node and each edge of "cluster"
+    /// `https://shop.example,http://localhost:5173`, at each node and each edge of "cluster"
     #[arg(long, env = "LASTSEAT_ALLOWED_ORIGINS", value_name = "ORIGINS")]
     pub allowed_origins: Option<String>,
 }
