@@ -37,8 +37,8 @@ pub(super) enum Stage {
     /// ... so many edges of so many workers, of bare workerd whatever runs the edges of the others.
     Workerd { edges: usize, workers: u16 },
     /// ... two such edges, and proxies of ours between each edge and each node, and between the
-    /// nodes and Redis, whose disk has so many MiB if it is a small one; with more variables.
-    Links(Option<u32>, &'static [(&'static str, &'static str)]),
+    /// nodes and Redis, whose disk has so many MiB if it is a small one.
+    Links(Option<u32>),
 }
 
 /// A crowd that comes while the fault lasts.
@@ -321,17 +321,12 @@ async fn start(stage: Stage, edge: Edge) -> Result<(Cluster, Option<Links>)> {
         Stage::Workerd { edges, workers } => {
             Setup { edges, workers, ..Setup::with_edge(Edge::Workerd) }
         }
-        Stage::Links(disk_mib, environment) => {
-            return start_links(disk_mib, environment.iter().map(owned)).await;
-        }
+        Stage::Links(disk_mib) => return start_links(disk_mib).await,
     };
     Ok((Cluster::start(&setup)?, None))
 }
 
-async fn start_links(
-    disk_mib: Option<u32>,
-    environment: impl Iterator<Item = (String, String)>,
-) -> Result<(Cluster, Option<Links>)> {
+async fn start_links(disk_mib: Option<u32>) -> Result<(Cluster, Option<Links>)> {
     let redis = RedisSetup::default().with_port();
     let redis = match disk_mib {
         Some(mib) => redis.on_small_disk(mib),
@@ -340,11 +335,12 @@ async fn start_links(
     let redis = redis.try_start()?;
     let to_ledger = Proxy::start(redis.address())?;
     let redis_url = format!("redis://{}", to_ledger.address());
-    let own =
-        [("REDIS_URL".to_owned(), redis_url), ("LASTSEAT_EDGE_KEY".to_owned(), KEY.to_owned())];
     let cluster = Cluster::start(&Setup {
         direct: false,
-        environment: own.into_iter().chain(environment).collect(),
+        environment: vec![
+            ("REDIS_URL".to_owned(), redis_url),
+            ("LASTSEAT_EDGE_KEY".to_owned(), KEY.to_owned()),
+        ],
         ..Setup::with_edge(Edge::None)
     })?;
     let (mut to_nodes, mut table) = (Vec::new(), Vec::new());

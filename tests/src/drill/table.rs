@@ -104,9 +104,9 @@ const LEDGER: Drill = Drill {
     expect: &[Expect::LedgerBack],
     ..DRILL
 };
-const LEDGER_LINK: Drill = Drill { stage: Stage::Links(None, &[]), ..LEDGER };
+const LEDGER_LINK: Drill = Drill { stage: Stage::Links(None), ..LEDGER };
 const REPLIES: Drill = Drill {
-    stage: Stage::Links(None, &[]),
+    stage: Stage::Links(None),
     time_s: [4, 12],
     after: Some(0.05),
     load: buyers_for([3, 3]),
@@ -162,7 +162,7 @@ pub const DRILLS: [Drill; 36] = [
         fault: |scene| Box::pin(zones::killed(scene)), ..ZONE },
     Drill { name: "overload", done: "a node has no free connection",
         holds: "its load goes to the others, it has not failed",
-        stage: Stage::Links(None, &overload::ENVIRONMENT),
+        stage: Stage::Cluster(&[], &overload::ENVIRONMENT),
         time_s: [4, 4], load: buyers_for([6, 6]),
         fault: |scene| Box::pin(overload::spills(scene)), ..DRILL },
     Drill { name: "ledger-frozen", done: "Redis frozen for seconds",
@@ -218,11 +218,11 @@ pub const DRILLS: [Drill; 36] = [
         ..LEDGER },
     Drill { name: "disk-full", done: "the disk of the append-only file is full",
         holds: "Redis ends, and nothing acknowledged is lost",
-        stage: Stage::Links(Some(24), &[]),
+        stage: Stage::Links(Some(24)),
         fault: |scene| Box::pin(ledger_state::disk_full(scene)), ..LEDGER },
     Drill { name: "tail-cut", done: "Redis loses its last writes with the power",
         holds: "the nodes bring back each order that was acknowledged",
-        stage: Stage::Links(None, &[]), load: ledger_away_for([6, 10]),
+        stage: Stage::Links(None), load: ledger_away_for([6, 10]),
         fault: |scene| Box::pin(ledger_state::tail_cut(scene)), ..DRILL },
     Drill { name: "answer-lost", done: "a node has sold and its answer to the edge is lost",
         holds: "no fault, each order once",
