@@ -12,7 +12,7 @@ const PAGE: usize = 2_000;
 
 /// How a test waits for Redis: for as long as a busy machine needs. The crate's own patience is
 /// half a second.
-fn patient() -> AsyncConnectionConfig {
+pub(super) fn patient() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE))

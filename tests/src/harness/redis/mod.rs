@@ -15,7 +15,7 @@ pub use deployed::Deployed;
 pub use sentinel::RedisSentinel;
 pub use setup::{NotStarted, RedisSetup};
 
-use super::ledger::client;
+use super::ledger::{client, patient};
 use super::paths::tool;
 use super::program::Program;
 use super::small_disk::SmallDisk;
@@ -350,7 +350,15 @@ impl PrivateRedis {
 /// # Errors
 /// It does not answer, or not as one would like.
 pub async fn command(url: &str, words: &[&str]) -> Result<Value> {
-    try_ask(url, words).await.with_context(|| words.join(" "))
+    let asked = async {
+        let client = client(url)?;
+        let mut connection =
+            client.get_multiplexed_async_connection_with_config(&patient()).await?;
+        redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await
+    };
+    // Not its values: one may have millions of bytes.
+    let answer: RedisResult<Value> = asked.await;
+    answer.with_context(|| words[..words.len().min(2)].join(" "))
 }
 
 async fn try_ask<T: FromRedisValue>(url: &str, words: &[&str]) -> RedisResult<T> {
