@@ -33,15 +33,16 @@ const body = html
   .replace("<style></style>", () => `<style>${style}</style>`)
   .replace('<script type="module"></script>', () => `<script type="module">${script}</script>`);
 
-// Where nothing is: a page for people who mistyped an address, in both languages, without a script. It shares the
-// style, which is put in when the worker starts.
-const frame = (await readFile(here("nothing.html"), "utf8")).replace(/>\s+</g, "> <").replace(/\s*\n\s*/g, " ").trim();
+// Where nothing is: a page for people who mistyped an address, in both languages, without a script. It has the head of
+// the other page, without what belongs to a sale, and its style, which is put in when the worker starts.
+const head = html.split("<main")[0].replace(/<meta name="description"[^>]*>\s*/, "").replace(/<button.*<\/button>\s*/, "");
 const nothing = (headline) => {
   const said = (language) => {
     const { [headline]: title, [`${headline}_detail`]: detail } = words[language];
     return `<div class="said" lang="${tags[language]}"><h1 class="headline">${title}</h1><p class="detail">${detail}</p></div>`;
   };
-  return frame.replace("<title></title>", `<title>${words.en[headline]}</title>`).replace("<p></p>", said("en") + said("zh"));
+  const titled = head.replace(/<title>.*<\/title>/, `<title>${words.en[headline]}</title>`);
+  return `${titled}<main data-tone="stop">${said("en")}${said("zh")}</main></body></html>`;
 };
 
 const policy = [

@@ -1,6 +1,7 @@
 // What an operator does with the dashboard, and what it says when something is wrong.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { shownThoughHidden } from "../page/hidden.mjs";
 import { Desk, POLL, buy, launch, operator, redis, roster, token } from "./system.mjs";
 
 let browser;
@@ -185,18 +186,7 @@ test("it fits a phone, in light and in dark", async () => {
 test("what is hidden is not shown by any rule of the style", async () => {
   const desk = await Desk.open(browser);
   await desk.sees("link", "live");
-  const shown = await desk.page.evaluate(() => {
-    const all = [...document.querySelectorAll("body *")];
-    const seen = (element) => {
-      const before = element.hasAttribute("hidden");
-      element.setAttribute("hidden", "");
-      const { display } = getComputedStyle(element);
-      element.toggleAttribute("hidden", before);
-      return display !== "none";
-    };
-    return all.filter(seen).map((element) => element.outerHTML);
-  });
-  assert.deepEqual(shown, []);
+  assert.deepEqual(await shownThoughHidden(desk.page), []);
   await desk.leave();
 });
 

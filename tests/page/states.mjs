@@ -1,6 +1,7 @@
 // Each state of a sale and of an order, made by the real system, and what the page says of it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { shownThoughHidden } from "./hidden.mjs";
 import { Visitor, accessible, change, edge, launch, newSale, operator, order, pause } from "./system.mjs";
 
 let browser;
@@ -297,17 +298,7 @@ describe("the page", { concurrency: 4 }, () => {
   test("what is hidden is not shown by any rule of the style", async () => {
     const ada = await come(await newSale(HELD));
     await ada.sees("On sale now");
-    const shown = await ada.page.evaluate(() => {
-      const seen = (element) => {
-        const before = element.hasAttribute("hidden");
-        element.setAttribute("hidden", "");
-        const { display } = getComputedStyle(element);
-        element.toggleAttribute("hidden", before);
-        return display !== "none";
-      };
-      return [...document.querySelectorAll("body *")].filter(seen).map((element) => element.outerHTML);
-    });
-    assert.deepEqual(shown, []);
+    assert.deepEqual(await shownThoughHidden(ada.page), []);
     await ada.leave();
   });
 

@@ -133,7 +133,7 @@ export const pageMarks = ({ headers }) => {
 };
 export const asksPermission = (request) => request.headers.has("access-control-request-method");
 
-// Lets the page of `origin` read an answer of ours, if there is one; either way caches hear that it depends on that. A
+// Lets the page of `origin` read an answer of ours, if there is one; either way the answer says to caches that it depends on that. A
 // node may have said so already.
 export function addCors(answer, origin, exposed) {
   if (!answer.headers.get("vary")?.includes("Origin")) answer.headers.append("vary", "Origin");

@@ -17,8 +17,8 @@ mod token;
 pub use context::{ContextCommand, ContextFlags, ContextSetFlags};
 pub use doctor::DoctorFlags;
 pub use orders::{
-    AckFlags, ExportFlags, IfStateArg, OrderCancelFlags, OrderConfirmFlags, OrderFlags,
-    OrdersCommand, ReplayFlags, UnrestoredFlags,
+    AckFlags, ExportFlags, OrderCancelFlags, OrderConfirmFlags, OrderFlags, OrdersCommand,
+    ReplayFlags, UnrestoredFlags,
 };
 pub use ready::ReadyFlags;
 pub use relay::RelayFlags;

@@ -13,6 +13,7 @@ mod event_log;
 pub mod node_numbers;
 mod node_registry;
 mod observer;
+mod order_changes;
 pub mod preflight;
 pub mod private_file;
 pub mod recovery;
@@ -24,6 +25,7 @@ mod replica_wait;
 mod reply;
 pub mod reserve_batch;
 mod rights;
+mod sale_changes;
 pub mod scripts;
 mod server_info;
 mod span;
@@ -52,12 +54,8 @@ use recovery_state::Recovering;
 use redis::{Cmd, Value};
 use replica_wait::ReplicaConnections;
 use scripts::{SCRIPTS, Script, Scripts};
-use shared::domain::sale::Terms;
-use shared::limits::{BATCH_MAX, HOLD_LIFE_FACTOR, NODE_FORGET_MS, NODE_LIVE_MS};
-use shared::{
-    Cancellation, Capacity, IfState, Order, OrderId, OrderState, Quantity, Refusal, SaleId,
-    SaleState,
-};
+use shared::limits::{BATCH_MAX, NODE_FORGET_MS, NODE_LIVE_MS};
+use shared::{Order, OrderState, SaleId};
 use shared::{Snapshot, UnixMillis};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -226,55 +224,6 @@ impl Ledger {
         Ok(Some((snapshot, verdicts)))
     }
 
-    /// Creates a sale; safe to repeat.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn create_sale(
-        &self,
-        sale: &SaleId,
-        capacity: Capacity,
-        terms: &Terms,
-        open: bool,
-    ) -> Result<(Snapshot, Created), Fault> {
-        let wanted = Creation { capacity, terms: *terms, open, buyers_cancel: false };
-        self.create_sale_as(sale, &wanted).await
-    }
-
-    /// Creates a sale with all that can be said of it; safe to repeat.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn create_sale_as(
-        &self,
-        sale: &SaleId,
-        wanted: &Creation,
-    ) -> Result<(Snapshot, Created), Fault> {
-        let Creation { capacity, terms, open, buyers_cancel } = wanted;
-        // Listed first: a listed sale that does not exist is skipped, an unlisted one would be
-        // lost.
-        self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str())).await?;
-        let script = &self.scripts().create;
-        let state = if *open { SaleState::Open } else { SaleState::Scheduled };
-        let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
-            command.arg(capacity.get()).arg(terms.opens_at.0).arg(terms.closes_at.0);
-            command.arg(terms.hold_ms).arg(terms.buyer_limit).arg(terms.order_limit);
-            command.arg(state.as_str()).arg(u8::from(*buyers_cancel));
-            command
-        };
-        let (parts, safe) = self.change(sale, script, command).await?;
-        self.counted(safe)?;
-        let parts = parts.ok_or_else(|| Fault::Corrupt("create.lua answered nil".into()))?;
-        let created = match letter(&parts)? {
-            b'n' => Created::New,
-            b'u' => Created::Unchanged,
-            b'x' => Created::Differs,
-            other => return Err(strange_letter(script, other)),
-        };
-        Ok((self.observed(sale, &parts)?, created))
-    }
-
     /// All sales that were ever created here.
     ///
     /// # Errors
@@ -307,18 +256,6 @@ impl Ledger {
         let now = UnixMillis(ms).plus(reply::number(micros)? / 1_000);
         self.clock.observe(now);
         Ok(now)
-    }
-
-    /// Whether buyers of a sale may give back what the shop has confirmed.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn buyers_cancel(&self, sale: &SaleId) -> Result<bool, Fault> {
-        let [key, ..] = redis_keys::of_sale(sale);
-        match self.call(redis::cmd("HGET").arg(key).arg("buyers_cancel")).await? {
-            Value::Nil => Ok(false),
-            value => Ok(reply::number(&value)? == 1),
-        }
     }
 
     /// How many orders were ever granted in a sale.
@@ -364,168 +301,6 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn snapshot(&self, sale: &SaleId) -> Result<Option<Snapshot>, Fault> {
         Ok(self.sweep(sale).await?.map(|(snapshot, _)| snapshot))
-    }
-
-    /// The order with this id, as it stands: a hold past its deadline counts as expired even if it
-    /// has not been swept yet. Behind the same fence as every change: while a sale may lack what
-    /// was acknowledged, this is a fault and never "no such order".
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
-        let script = &self.scripts().order;
-        let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
-            command.arg(id.as_str());
-            command
-        };
-        let read = async || {
-            let last_seen = self.acknowledged.commit_seq(sale);
-            self.run(script, &command(last_seen)).await
-        };
-        let mut parts = read().await?;
-        if parts.as_deref().is_some_and(is_fenced) && self.adopt(sale).await? {
-            parts = read().await?;
-        }
-        let Some(parts) = parts else {
-            return Ok(None);
-        };
-        if is_fenced(&parts) {
-            self.recovering.want(sale);
-            return Err(recovery::healing(sale));
-        }
-        self.observed(sale, &parts)?;
-        match letter(&parts)? {
-            b'd' => {}
-            b'u' => return Ok(None),
-            other => return Err(strange_letter(script, other)),
-        }
-        let mut order = reply::order(id, part(&parts, 2)?)?;
-        if order.state == OrderState::Held && order.deadline <= self.now() {
-            order.state = OrderState::Expired;
-        }
-        Ok(Some(order))
-    }
-
-    /// Confirms an order, or `quantity` of its tickets while the rest returns.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn confirm(
-        &self,
-        sale: &SaleId,
-        id: &OrderId,
-        quantity: Option<Quantity>,
-    ) -> Reply<Verdict> {
-        let script = &self.scripts().confirm;
-        let quantity = quantity.map_or(0, Quantity::get);
-        let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
-            command.arg(id.as_str()).arg(quantity);
-            command
-        };
-        self.change_order(sale, script, command, (id, quantity)).await
-    }
-
-    /// Gives an order's tickets back, on the word of the shop or an operator.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
-        self.cancel_as(sale, id, Cancellation::default()).await
-    }
-
-    /// Gives an order's tickets back: on whose word, and in which state it must be, says `how`.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn cancel_as(
-        &self,
-        sale: &SaleId,
-        id: &OrderId,
-        how: Cancellation,
-    ) -> Reply<Verdict> {
-        let script = &self.scripts().cancel;
-        let by = if how.by_buyer { "buyer" } else { "shop" };
-        let if_state = match how.if_state {
-            None => "",
-            Some(IfState::Held) => "h",
-            Some(IfState::Confirmed) => "c",
-        };
-        let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
-            command.arg(id.as_str()).arg(by).arg(if_state);
-            command
-        };
-        self.change_order(sale, script, command, (id, 0)).await
-    }
-
-    /// Makes a hold last a hold time from now, at most [`HOLD_LIFE_FACTOR`] hold times in all.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
-        let script = &self.scripts().extend;
-        let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
-            command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
-            command
-        };
-        self.change_order(sale, script, command, (id, 0)).await
-    }
-
-    /// Changes how many tickets there are; with `seen`, only if that is the present capacity.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn restock(
-        &self,
-        sale: &SaleId,
-        capacity: Capacity,
-        seen: Option<Capacity>,
-    ) -> Reply<SaleChange> {
-        let script = &self.scripts().restock;
-        let seen = seen.map_or(-1, |c| i64::from(c.get()));
-        let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
-            command.arg(capacity.get()).arg(seen);
-            command
-        };
-        self.change_sale(sale, script, command).await
-    }
-
-    /// Opens, pauses or closes a sale.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
-        let script = &self.scripts().state;
-        let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
-            command.arg(state.as_str());
-            command
-        };
-        self.change_sale(sale, script, command).await
-    }
-
-    /// Changes some terms of a sale.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
-        let script = &self.scripts().terms;
-        let word = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
-        let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
-            command
-                .arg(word(change.opens_at.map(|t| t.0)))
-                .arg(word(change.closes_at.map(|t| t.0)));
-            command.arg(word(change.hold_ms)).arg(word(change.buyer_limit.map(u64::from)));
-            command.arg(word(change.order_limit.map(u64::from)));
-            command.arg(word(change.buyers_cancel.map(u64::from)));
-            command
-        };
-        self.change_sale(sale, script, command).await
     }
 
     /// Reports that `node` lives with `weight` and receives who else does.
@@ -662,72 +437,6 @@ impl Ledger {
         let snapshot = reply::snapshot(part(parts, 0)?)?;
         self.clock.observe(snapshot.at);
         Ok(snapshot)
-    }
-
-    /// Runs a script that changes the order `id`; the call names `asked` tickets of it.
-    async fn change_order(
-        &self,
-        sale: &SaleId,
-        script: &Script,
-        command: impl Fn(u64) -> Cmd,
-        (id, asked): (&OrderId, u32),
-    ) -> Reply<Verdict> {
-        let sent = self.acknowledged.now();
-        let (Some(parts), safe) = self.change(sale, script, command).await? else {
-            return Ok(None);
-        };
-        // Also a "no": that a payment came too late is kept.
-        self.counted(safe)?;
-        let snapshot = self.observed(sale, &parts)?;
-        let letter = letter(&parts)?;
-        let record = part(&parts, 2)?;
-        let order = match reply::text(record)? {
-            "" => None,
-            _ => Some(reply::order(id, record)?),
-        };
-        let verdict = match (letter, &order) {
-            (b'd' | b'r', Some(order)) => {
-                Verdict::Granted { order: order.clone(), replayed: letter == b'r' }
-            }
-            _ => Verdict::Refused(
-                refused_change(letter, order.as_ref(), asked)
-                    .ok_or_else(|| strange_letter(script, letter))?,
-            ),
-        };
-        // Also the "no" to a late payment, which must stay: the shop refunds on it.
-        let stays = matches!(verdict, Verdict::Granted { .. })
-            || verdict == Verdict::Refused(Refusal::HoldExpired);
-        if let Some(order) = order.filter(|_| stays) {
-            let acked = acknowledges(&order).then_some((id, &order));
-            self.acknowledged
-                .note(sale, &snapshot, acked.into_iter(), sent)
-                .map_err(|TooLate| replaced())?;
-        }
-        Ok(Some((snapshot, verdict)))
-    }
-
-    async fn change_sale(
-        &self,
-        sale: &SaleId,
-        script: &Script,
-        command: impl Fn(u64) -> Cmd,
-    ) -> Reply<SaleChange> {
-        let (Some(parts), safe) = self.change(sale, script, command).await? else {
-            return Ok(None);
-        };
-        self.counted(safe)?;
-        let change = match letter(&parts)? {
-            b'd' => SaleChange::Done,
-            b'r' => SaleChange::Unchanged,
-            b't' => SaleChange::CapacityTaken,
-            b'z' => SaleChange::BadTransition,
-            b'v' => SaleChange::Invalid,
-            b'm' => SaleChange::ChangedMeanwhile,
-            b'p' => SaleChange::ClosesInThePast,
-            b'o' => SaleChange::OpenedAlready,
-            other => return Err(strange_letter(script, other)),
-        };
-        Ok(Some((self.observed(sale, &parts)?, change)))
     }
 }
 

@@ -56,6 +56,24 @@ pub enum IfState {
 }
 
 impl IfState {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::Held, Self::Confirmed];
+
+    /// The word of the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => OrderState::Held.as_str(),
+            Self::Confirmed => OrderState::Confirmed.as_str(),
+        }
+    }
+
+    /// Reads the word of the API.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// Whether an order in `state` is meant.
     #[must_use]
     pub const fn is(self, state: OrderState) -> bool {

@@ -99,9 +99,9 @@ pub struct Judge {
     whole_since: Option<u64>,
     /// Whether it went on without a node that may have had more.
     pub went_without: bool,
-    /// Whether the ledger lost a give-back that no node was told of: then the hold is valid again,
+    /// Whether the ledger lost a give-back that no node acknowledged: then the hold is valid again,
     /// and an order that was sold its tickets is listed (docs/FAILOVER.md, the bound).
-    lost_untold: bool,
+    lost_unacknowledged: bool,
     pub(super) supply: Option<(Supply, u64)>,
     supplies: Vec<Supply>,
     /// Who said no since tickets are free: for the first time since somebody asks all the time, and
@@ -127,7 +127,7 @@ impl Judge {
     /// The ledger lost this order, which was as `was`, with the end of its file.
     pub fn has_lost(&mut self, id: OrderId, was: &Order) {
         let told = self.told.get(&id).map(|(_, told)| told.state);
-        self.lost_untold |= was.state == OrderState::Cancelled && told != Some(was.state);
+        self.lost_unacknowledged |= was.state == OrderState::Cancelled && told != Some(was.state);
         self.lost.insert(id);
     }
 
@@ -428,7 +428,7 @@ impl SimulatedWorld {
             if !self.redis.unrestored().contains(id) {
                 missing.push(("an acknowledged order is missing and not listed", seen));
             } else if !self.judge.went_without
-                && !self.judge.lost_untold
+                && !self.judge.lost_unacknowledged
                 && !self.clock_was_set_back()
             {
                 missing.push(("an acknowledged order is missing although no node was", seen));

@@ -1,7 +1,9 @@
 //! Flags of `lastseat orders`.
 
 use super::server::LedgerFlag;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
+use shared::IfState;
 use std::path::PathBuf;
 
 /// `lastseat orders`
@@ -108,17 +110,14 @@ pub struct OrderCancelFlags {
     #[command(flatten)]
     pub order: OrderFlags,
     /// Only if it is in this state; any when absent
-    #[arg(long, value_name = "STATE")]
-    pub if_state: Option<IfStateArg>,
+    #[arg(long, value_name = "STATE", value_parser = if_state())]
+    pub if_state: Option<IfState>,
 }
 
-/// The state in which an order must be.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum IfStateArg {
-    /// It waits for payment
-    Held,
-    /// It is sold
-    Confirmed,
+fn if_state() -> impl TypedValueParser<Value = IfState> {
+    let words = IfState::ALL.map(IfState::as_str);
+    let parser = PossibleValuesParser::new(words);
+    parser.try_map(|word| IfState::parse(&word).ok_or("no state"))
 }
 
 /// `lastseat orders export`

@@ -4,13 +4,12 @@ use super::target::api;
 use super::{export, order_id, print, replay, sale_id, unrestored};
 use crate::api_client::{self, ApiCall};
 use crate::cli::{
-    AckFlags, Common, IfStateArg, OrderCancelFlags, OrderConfirmFlags, OrderFlags, OrdersCommand,
-    ServerFlags,
+    AckFlags, Common, OrderCancelFlags, OrderConfirmFlags, OrderFlags, OrdersCommand, ServerFlags,
 };
 use crate::failure::Failure;
 use lastseat_node::api::order_bodies::{AckRequest, CancelRequest, ConfirmRequest, LogPosition};
 use shared::wire::messages::OrderView;
-use shared::{IfState, OrderId, Quantity, SaleId};
+use shared::{OrderId, Quantity, SaleId};
 use std::process::ExitCode;
 
 pub(super) async fn run(
@@ -66,10 +65,7 @@ async fn cancel(
     flags: &OrderCancelFlags,
 ) -> Result<ExitCode, Failure> {
     let (sale, id) = named(&flags.order)?;
-    let if_state = flags.if_state.map(|state| match state {
-        IfStateArg::Held => IfState::Held,
-        IfStateArg::Confirmed => IfState::Confirmed,
-    });
+    let if_state = flags.if_state;
     let call = ApiCall::post(&sale, &path(&id, "/cancel")).with(&CancelRequest { if_state })?;
     changed(common, server, &id, call).await
 }

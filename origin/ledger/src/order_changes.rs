@@ -1,0 +1,165 @@
+//! Changes of orders and their reading: the calls of `order.lua`, `confirm.lua`, `cancel.lua` and
+//! `extend.lua`.
+
+use super::ack_journal::TooLate;
+use super::reply::refused_change;
+use super::scripts::Script;
+use super::{
+    Fault, Ledger, Reply, Verdict, acknowledges, is_fenced, letter, part, recovery, replaced,
+    reply, strange_letter,
+};
+use redis::Cmd;
+use shared::limits::HOLD_LIFE_FACTOR;
+use shared::{Cancellation, IfState, Order, OrderId, OrderState, Quantity, Refusal, SaleId};
+
+impl Ledger {
+    /// The order with this id, as it stands: a hold past its deadline counts as expired even if it
+    /// has not been swept yet. Behind the same fence as every change: while a sale may lack what
+    /// was acknowledged, this is a fault and never "no such order".
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
+        let script = &self.scripts().order;
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
+            command.arg(id.as_str());
+            command
+        };
+        let read = async || {
+            let last_seen = self.acknowledged.commit_seq(sale);
+            self.run(script, &command(last_seen)).await
+        };
+        let mut parts = read().await?;
+        if parts.as_deref().is_some_and(is_fenced) && self.adopt(sale).await? {
+            parts = read().await?;
+        }
+        let Some(parts) = parts else {
+            return Ok(None);
+        };
+        if is_fenced(&parts) {
+            self.recovering.want(sale);
+            return Err(recovery::healing(sale));
+        }
+        self.observed(sale, &parts)?;
+        match letter(&parts)? {
+            b'd' => {}
+            b'u' => return Ok(None),
+            other => return Err(strange_letter(script, other)),
+        }
+        let mut order = reply::order(id, part(&parts, 2)?)?;
+        if order.state == OrderState::Held && order.deadline <= self.now() {
+            order.state = OrderState::Expired;
+        }
+        Ok(Some(order))
+    }
+
+    /// Confirms an order, or `quantity` of its tickets while the rest returns.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn confirm(
+        &self,
+        sale: &SaleId,
+        id: &OrderId,
+        quantity: Option<Quantity>,
+    ) -> Reply<Verdict> {
+        let script = &self.scripts().confirm;
+        let quantity = quantity.map_or(0, Quantity::get);
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
+            command.arg(id.as_str()).arg(quantity);
+            command
+        };
+        self.change_order(sale, script, command, (id, quantity)).await
+    }
+
+    /// Gives an order's tickets back, on the word of the shop or an operator.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn cancel(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        self.cancel_as(sale, id, Cancellation::default()).await
+    }
+
+    /// Gives an order's tickets back: on whose word, and in which state it must be, says `how`.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn cancel_as(
+        &self,
+        sale: &SaleId,
+        id: &OrderId,
+        how: Cancellation,
+    ) -> Reply<Verdict> {
+        let script = &self.scripts().cancel;
+        let by = if how.by_buyer { "buyer" } else { "shop" };
+        let if_state = match how.if_state {
+            None => "",
+            Some(IfState::Held) => "h",
+            Some(IfState::Confirmed) => "c",
+        };
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
+            command.arg(id.as_str()).arg(by).arg(if_state);
+            command
+        };
+        self.change_order(sale, script, command, (id, 0)).await
+    }
+
+    /// Makes a hold last a hold time from now, at most [`HOLD_LIFE_FACTOR`] hold times in all.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+        let script = &self.scripts().extend;
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
+            command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
+            command
+        };
+        self.change_order(sale, script, command, (id, 0)).await
+    }
+
+    /// Runs a script that changes the order `id`; the call names `asked` tickets of it.
+    async fn change_order(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        command: impl Fn(u64) -> Cmd,
+        (id, asked): (&OrderId, u32),
+    ) -> Reply<Verdict> {
+        let sent = self.acknowledged.now();
+        let (Some(parts), safe) = self.change(sale, script, command).await? else {
+            return Ok(None);
+        };
+        // Also a "no": that a payment came too late is kept.
+        self.counted(safe)?;
+        let snapshot = self.observed(sale, &parts)?;
+        let letter = letter(&parts)?;
+        let record = part(&parts, 2)?;
+        let order = match reply::text(record)? {
+            "" => None,
+            _ => Some(reply::order(id, record)?),
+        };
+        let verdict = match (letter, &order) {
+            (b'd' | b'r', Some(order)) => {
+                Verdict::Granted { order: order.clone(), replayed: letter == b'r' }
+            }
+            _ => Verdict::Refused(
+                refused_change(letter, order.as_ref(), asked)
+                    .ok_or_else(|| strange_letter(script, letter))?,
+            ),
+        };
+        // Also the "no" to a late payment, which must stay: the shop refunds on it.
+        let stays = matches!(verdict, Verdict::Granted { .. })
+            || verdict == Verdict::Refused(Refusal::HoldExpired);
+        if let Some(order) = order.filter(|_| stays) {
+            let acked = acknowledges(&order).then_some((id, &order));
+            self.acknowledged
+                .note(sale, &snapshot, acked.into_iter(), sent)
+                .map_err(|TooLate| replaced())?;
+        }
+        Ok(Some((snapshot, verdict)))
+    }
+}

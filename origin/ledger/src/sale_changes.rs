@@ -1,0 +1,152 @@
+//! Changes of a sale as a whole: the calls of `create.lua`, `restock.lua`, `state.lua` and
+//! `terms.lua`.
+
+use super::scripts::Script;
+use super::{
+    Created, Creation, Fault, Ledger, Reply, SaleChange, TermsChange, letter, redis_keys, reply,
+    strange_letter,
+};
+use redis::{Cmd, Value};
+use shared::domain::sale::Terms;
+use shared::{Capacity, SaleId, SaleState, Snapshot};
+
+impl Ledger {
+    /// Creates a sale; safe to repeat.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn create_sale(
+        &self,
+        sale: &SaleId,
+        capacity: Capacity,
+        terms: &Terms,
+        open: bool,
+    ) -> Result<(Snapshot, Created), Fault> {
+        let wanted = Creation { capacity, terms: *terms, open, buyers_cancel: false };
+        self.create_sale_as(sale, &wanted).await
+    }
+
+    /// Creates a sale with all that can be said of it; safe to repeat.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn create_sale_as(
+        &self,
+        sale: &SaleId,
+        wanted: &Creation,
+    ) -> Result<(Snapshot, Created), Fault> {
+        let Creation { capacity, terms, open, buyers_cancel } = wanted;
+        // Listed first: a listed sale that does not exist is skipped, an unlisted one would be
+        // lost.
+        self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str())).await?;
+        let script = &self.scripts().create;
+        let state = if *open { SaleState::Open } else { SaleState::Scheduled };
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
+            command.arg(capacity.get()).arg(terms.opens_at.0).arg(terms.closes_at.0);
+            command.arg(terms.hold_ms).arg(terms.buyer_limit).arg(terms.order_limit);
+            command.arg(state.as_str()).arg(u8::from(*buyers_cancel));
+            command
+        };
+        let (parts, safe) = self.change(sale, script, command).await?;
+        self.counted(safe)?;
+        let parts = parts.ok_or_else(|| Fault::Corrupt("create.lua answered nil".into()))?;
+        let created = match letter(&parts)? {
+            b'n' => Created::New,
+            b'u' => Created::Unchanged,
+            b'x' => Created::Differs,
+            other => return Err(strange_letter(script, other)),
+        };
+        Ok((self.observed(sale, &parts)?, created))
+    }
+
+    /// Whether buyers of a sale may give back what the shop has confirmed.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn buyers_cancel(&self, sale: &SaleId) -> Result<bool, Fault> {
+        let [key, ..] = redis_keys::of_sale(sale);
+        match self.call(redis::cmd("HGET").arg(key).arg("buyers_cancel")).await? {
+            Value::Nil => Ok(false),
+            value => Ok(reply::number(&value)? == 1),
+        }
+    }
+
+    /// Changes how many tickets there are; with `seen`, only if that is the present capacity.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn restock(
+        &self,
+        sale: &SaleId,
+        capacity: Capacity,
+        seen: Option<Capacity>,
+    ) -> Reply<SaleChange> {
+        let script = &self.scripts().restock;
+        let seen = seen.map_or(-1, |c| i64::from(c.get()));
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
+            command.arg(capacity.get()).arg(seen);
+            command
+        };
+        self.change_sale(sale, script, command).await
+    }
+
+    /// Opens, pauses or closes a sale.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
+        let script = &self.scripts().state;
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
+            command.arg(state.as_str());
+            command
+        };
+        self.change_sale(sale, script, command).await
+    }
+
+    /// Changes some terms of a sale.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
+        let script = &self.scripts().terms;
+        let word = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
+        let command = |last_seen| {
+            let mut command = script.on(sale, last_seen);
+            command
+                .arg(word(change.opens_at.map(|t| t.0)))
+                .arg(word(change.closes_at.map(|t| t.0)));
+            command.arg(word(change.hold_ms)).arg(word(change.buyer_limit.map(u64::from)));
+            command.arg(word(change.order_limit.map(u64::from)));
+            command.arg(word(change.buyers_cancel.map(u64::from)));
+            command
+        };
+        self.change_sale(sale, script, command).await
+    }
+
+    pub(super) async fn change_sale(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        command: impl Fn(u64) -> Cmd,
+    ) -> Reply<SaleChange> {
+        let (Some(parts), safe) = self.change(sale, script, command).await? else {
+            return Ok(None);
+        };
+        self.counted(safe)?;
+        let change = match letter(&parts)? {
+            b'd' => SaleChange::Done,
+            b'r' => SaleChange::Unchanged,
+            b't' => SaleChange::CapacityTaken,
+            b'z' => SaleChange::BadTransition,
+            b'v' => SaleChange::Invalid,
+            b'm' => SaleChange::ChangedMeanwhile,
+            b'p' => SaleChange::ClosesInThePast,
+            b'o' => SaleChange::OpenedAlready,
+            other => return Err(strange_letter(script, other)),
+        };
+        Ok(Some((self.observed(sale, &parts)?, change)))
+    }
+}
