@@ -20,7 +20,7 @@ rush drill: EDGE ?= workerd
 soak: SEED ?= 7
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build dist up rush drill torn swarm sim pause soak bench profile screens film test guard guard-accept mutants api fmt lint audit docs clean
+.PHONY: help setup setup-tests setup-bench edge build dist up rush drill torn swarm sim pause soak bench profile screens film test valkey guard guard-accept mutants api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -94,6 +94,9 @@ profile: build dist ## draw where the processor time of edge, node and Redis goe
 
 test: setup-tests ## everything that CI checks
 	@scripts/test
+
+valkey: setup build ## run the tests of ledger, recovery, Sentinel and cluster on Valkey (VALKEY=/path/to/valkey-server; default: found or fetched)
+	@VALKEY=$(VALKEY) scripts/valkey
 
 guard: edge ## count the instructions of the hot paths and compare with tests/instructions.toml
 	@$(RELEASE) --quiet --bin tools

@@ -241,7 +241,9 @@ fn obstacle<'a>(
         let version = version.to_owned();
         return Some(ConnectError::TooOld { url, version });
     }
-    if let Some(scheme) = named.other_scheme(field("redis_mode").unwrap_or("standalone")) {
+    // Valkey has its own name for it.
+    let mode = field("redis_mode").or_else(|| field("server_mode"));
+    if let Some(scheme) = named.other_scheme(mode.unwrap_or("standalone")) {
         return Some(ConnectError::OtherKind { url, scheme });
     }
     if field("role") == Some("slave") {

@@ -10,6 +10,19 @@ use shared::ledger_model::event_log::{Entry, Event};
 /// Events in one entry of a repair.
 const EVENTS: usize = 512;
 
+/// Copies the stream KEYS[1] to KEYS[2], whose last id is then ARGV[1] (of an empty one the id
+/// stays).
+const COPY: &str = "local from = '-' \
+    repeat \
+    local entries = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 512) \
+    for _, entry in ipairs(entries) do \
+    redis.call('XADD', KEYS[2], entry[1], unpack(entry[2])) from = '(' .. entry[1] end \
+    until #entries == 0 \
+    if ARGV[1] == '0-0' then return redis.status_reply('OK') end \
+    if redis.call('EXISTS', KEYS[2]) == 0 then \
+    redis.call('XADD', KEYS[2], ARGV[1], 'e', '') redis.call('XDEL', KEYS[2], ARGV[1]) end \
+    return redis.call('XSETID', KEYS[2], ARGV[1])";
+
 impl Draft<'_> {
     /// Plans for the log; `others` says whether something else is changed. Moves `state` behind
     /// what is written.
@@ -58,9 +71,19 @@ impl Draft<'_> {
             let ids = ids.into_iter().map(String::into_bytes).collect();
             self.push_all("XDEL", LOG, ids, 1);
         }
-        if beyond || !self.plan.commands.is_empty() {
-            self.push(&["XSETID", &self.key(LOG), &last]);
+        if beyond {
+            self.copy_log(&last);
         }
+    }
+
+    /// A copy of the log, of which `last` is the last id, in place of the log. Setting the id of
+    /// the log itself back is refused by newer servers (Valkey 9) once an entry behind it was
+    /// deleted.
+    fn copy_log(&mut self, last: &str) {
+        let (log, aside) = (self.key(LOG), self.aside(LOG));
+        self.push(&["RENAME", &log, &aside]);
+        self.push(&["EVAL", COPY, "2", &aside, &log, last]);
+        self.note(format!("the log is copied, to set its last id back; {aside} is what it was"));
     }
 
     fn end_before_breaks(&mut self, state: &State) {

@@ -145,6 +145,12 @@ impl Draft<'_> {
         key(&self.recount.sale, PARTS[part])
     }
 
+    /// Where the key is kept that is replaced.
+    fn aside(&self, part: usize) -> String {
+        let name = format!("aside:{}:{}", PARTS[part], self.recount.look.at);
+        key(&self.recount.sale, &name)
+    }
+
     /// Whether the key is there and of another type.
     fn is_other_type(&self, part: usize) -> bool {
         self.recount.look.errors[part].contains("WRONGTYPE")
@@ -224,8 +230,7 @@ impl Draft<'_> {
     fn set_aside_other_types(&mut self) {
         for (part, name) in PARTS.iter().enumerate() {
             if self.is_other_type(part) {
-                let aside = format!("aside:{name}:{}", self.recount.look.at);
-                let aside = key(&self.recount.sale, &aside);
+                let aside = self.aside(part);
                 self.push(&["RENAME", &self.key(part), &aside]);
                 self.note(format!("key :{name} is set aside as {aside}"));
             }
