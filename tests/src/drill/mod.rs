@@ -48,6 +48,9 @@ pub async fn run(drill: &Drill, options: &FaultTestOptions, seed: u64) -> Result
     let FaultTestOptions { edge, rate, long, .. } = *options;
     let form = Form { edge, rate, long, seed };
     let mut scene = Scene::set(drill.stage, drill.time_s, drill.load, form).await?;
+    if let Some(before) = drill.before {
+        before(&mut scene).await?;
+    }
     let crowd = scene.comes().await?;
     tokio::try_join!(crowd, play(drill, &mut scene))?;
     let record = scene.stop()?;

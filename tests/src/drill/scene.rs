@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 /// The sale of a drill.
@@ -133,6 +134,8 @@ pub(super) struct Scene {
     pub(super) crowd: Rc<LoadStage>,
     coming: Option<oneshot::Receiver<CrowdOutcomes>>,
     outcomes: Option<CrowdOutcomes>,
+    /// Connections that keep a node's places from others.
+    pub(super) places: Vec<TcpStream>,
     pub(super) chance: RefCell<fastrand::Rng>,
     record: RefCell<Record>,
 }
@@ -160,6 +163,7 @@ impl Scene {
             crowd: Rc::default(),
             coming: None,
             outcomes: None,
+            places: Vec::new(),
             chance: RefCell::new(fastrand::Rng::with_seed(seed)),
             record: RefCell::default(),
         })

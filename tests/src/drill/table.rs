@@ -42,7 +42,9 @@ pub struct Drill {
     pub(super) stage: Stage,
     /// How long the fault lasts, or how often it comes: in the short form, in the long one.
     pub(super) time_s: [u32; 2],
-    /// The part of the tickets that is sold before it.
+    /// What is done before the first buyer comes.
+    pub(super) before: Option<Fault>,
+    /// The part of the tickets that is sold before the fault.
     pub(super) after: Option<f64>,
     pub(super) load: Option<Load>,
     pub(super) expect: &'static [Expect],
@@ -83,6 +85,7 @@ const DRILL: Drill = Drill {
     holds: "",
     stage: Stage::Cluster(&[], &[]),
     time_s: [0, 0],
+    before: None,
     after: None,
     load: None,
     expect: &[],
@@ -164,6 +167,7 @@ pub const DRILLS: [Drill; 36] = [
         holds: "its load goes to the others, it has not failed",
         stage: Stage::Cluster(&[], &overload::ENVIRONMENT),
         time_s: [4, 4], load: buyers_for([6, 6]),
+        before: Some(|scene| Box::pin(overload::takes_places(scene))), after: None,
         fault: |scene| Box::pin(overload::spills(scene)), ..DRILL },
     Drill { name: "ledger-frozen", done: "Redis frozen for seconds",
         holds: "honest faults, never \"sold out\", no restart needed",
