@@ -61,7 +61,7 @@ drill: setup build ## kill, freeze, cut off and flood every part under load, aud
 	@exec ./target/release/tools drill --long --write-docs --edge $(EDGE) --rounds $(ROUNDS)
 
 torn: setup build ## cut the append-only file at every byte and start Redis on each three times (CUTS=all: two hours; CUTS=last: of the last five scripts)
-	@LASTSEAT_TORN=$(CUTS) cargo test --release --locked --workspace --test torn -- --nocapture
+	@LASTSEAT_TORN=$(CUTS) cargo test --release --locked --workspace --test ledger -- torn:: --nocapture
 
 screens: setup-tests ## take the pictures of the buyer page anew (docs/screens) while `make up` runs
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/page/screens.mjs
@@ -128,7 +128,7 @@ audit: setup-tests ## ask for known vulnerabilities of all dependencies (needs G
 	@scripts/audit
 
 docs: ## write what documents take from the program anew: docs/CLI.md, the table of docs/SCALE.md
-	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release --locked --workspace --test claims -- reference scale
+	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release --locked --workspace --test rules -- claims::reference claims::scale
 
 clean: ## remove what was built (the tools stay)
 	@cargo clean --quiet

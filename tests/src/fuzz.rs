@@ -1,8 +1,8 @@
 //! What is fuzzed: every place where bytes of somebody else become values. Each target takes any
 //! bytes, must not panic, and holds what it accepts to what the rest of the system relies on.
-//! `tests/tests/fuzz` runs them for a moment over the inputs in `fuzz/corpus`; `fuzz/` has them for
-//! libFuzzer, to run for hours. Those named `..._with` take the reader that they try, so that a
-//! test can plant a wrong one.
+//! `tests/tests/rules/fuzz` runs them for a moment over the inputs in `fuzz/corpus`; `fuzz/` has
+//! them for libFuzzer, to run for hours. Those named `..._with` take the reader that they try, so
+//! that a test can plant a wrong one.
 
 use lastseat::journal::ExportedLog;
 use lastseat_ledger::{LedgerUrl, read_log_entry, reserve_batch};

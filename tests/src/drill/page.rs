@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 const PAGE: &str = "docs/evidence/DRILLS.md";
 const GUARANTEES: &str = "docs/GUARANTEES.md";
-const TESTS: &str = "tests/tests/drills/main.rs";
+const TESTS: &str = "tests/tests/system/drills/mod.rs";
 /// Between these the table of faults stands.
 const BEGIN: &str = "<!-- drills: written by make drill -->";
 const END: &str = "<!-- /drills -->";

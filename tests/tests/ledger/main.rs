@@ -1,12 +1,6 @@
-//! The Lua scripts on a real Redis, held against the model in `shared`.
+//! The ledger by itself: scripts, audit, files and backups on a real Redis.
 
-mod concurrent;
-mod failing;
-mod faults;
-mod history;
-mod mutants;
-mod plays;
-mod recovery_rules;
-mod rules;
-
-use lastseat_tests::histories::world;
+mod audit;
+mod backup;
+mod scripts;
+mod torn;
