@@ -38,8 +38,8 @@ const LIMIT_EDGES: &str = "V8 decides when an edge gives memory back; what the e
 const LIMIT_FILES: &str = "Connections between the tiers are opened when a burst needs them and \
     kept for the next one, up to a fixed number.";
 
-/// One look at the processes, by program.
-type Look = BTreeMap<String, Held>;
+/// One sample at the processes, by program.
+type Sample = BTreeMap<String, Held>;
 
 /// The measure.
 pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>)> {
@@ -58,7 +58,7 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>
     let slice = time / SLICES;
     let load = running.load(CONNECTIONS, Pace::Rate(rate, time), Duration::ZERO);
     let load = CrowdLoad { slice: Some(slice), ..load };
-    let mut looks = Vec::new();
+    let mut samples = Vec::new();
     let begun = Instant::now();
     let found = {
         let running = &running;
@@ -67,8 +67,8 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>
             for number in 1.. {
                 second.tick().await;
                 running.restock(RESTOCK * (number + 1)).await?;
-                if begun.elapsed() >= slice * looks.len() as u32 {
-                    looks.push(lookup(&running.roots()));
+                if begun.elapsed() >= slice * samples.len() as u32 {
+                    samples.push(sample(&running.roots()));
                 }
             }
             anyhow::Ok(())
@@ -82,18 +82,18 @@ pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>
     let Some(run) = bench.accept(Measure::M11, "the soak", found) else {
         return Ok((Vec::new(), Vec::new()));
     };
-    Ok((rows(&run, &looks, rate, time), slices(&run, slice)))
+    Ok((rows(&run, &samples, rate, time), slices(&run, slice)))
 }
 
-fn lookup(roots: &[u32]) -> Look {
-    let mut look = Look::new();
+fn sample(roots: &[u32]) -> Sample {
+    let mut sample = Sample::new();
     for process in roots.iter().flat_map(|pid| descendants(*pid)) {
         let now = held(process.pid.cast_unsigned());
-        let sum = look.entry(process.title()).or_default();
+        let sum = sample.entry(process.title()).or_default();
         sum.memory += now.memory;
         sum.files += now.files;
     }
-    look
+    sample
 }
 
 /// p99 of each slice.
@@ -106,7 +106,7 @@ fn slices(run: &Run, slice: Duration) -> Vec<Slice> {
     slices.map(one).collect()
 }
 
-fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<BenchRow> {
+fn rows(run: &Run, samples: &[Sample], rate: u32, time: Duration) -> Vec<BenchRow> {
     let note = format!(
         "{} s, {rate} requests/s at intended times ({:.0} % of the peak), {RESTOCK} tickets more \
          every second, {} sold; {} answered.",
@@ -130,11 +130,11 @@ fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<BenchRow> {
     let mut rows = Vec::new();
     rows.extend(row("p99", "p99 of the last third over that of the first", LIMIT_P99, &p99));
     for (program, name, why) in [
-        ("lastseat", "nodes", limit_nodes(looks, run.outcomes.tally.granted)),
+        ("lastseat", "nodes", limit_nodes(samples, run.outcomes.tally.granted)),
         ("workerd", "edges", LIMIT_EDGES.into()),
     ] {
         let of = |what: fn(&Held) -> u64| -> Vec<f64> {
-            let held = looks.iter().filter_map(|look| look.get(program));
+            let held = samples.iter().filter_map(|sample| sample.get(program));
             held.map(|held| what(held) as f64).collect()
         };
         for (word, what, values, limit) in [
@@ -149,11 +149,11 @@ fn rows(run: &Run, looks: &[Look], rate: u32, time: Duration) -> Vec<BenchRow> {
 }
 
 /// What the nodes' memory grows by, and what it grows for.
-fn limit_nodes(looks: &[Look], sold: u64) -> String {
-    let held = |look: Option<&Look>| Some(look?.get("lastseat")?.memory as f64);
-    let begin = held(looks.get(SKIPPED)).unwrap_or_default();
-    let grew = held(looks.last()).unwrap_or_default() - begin;
-    let part = looks.len().saturating_sub(SKIPPED + 1) as f64 / looks.len().max(1) as f64;
+fn limit_nodes(samples: &[Sample], sold: u64) -> String {
+    let held = |sample: Option<&Sample>| Some(sample?.get("lastseat")?.memory as f64);
+    let begin = held(samples.get(SKIPPED)).unwrap_or_default();
+    let grew = held(samples.last()).unwrap_or_default() - begin;
+    let part = samples.len().saturating_sub(SKIPPED + 1) as f64 / samples.len().max(1) as f64;
     format!(
         "A node keeps its journal of acknowledged orders in memory, because whoever heals the \
          ledger after a failover asks for \

@@ -2,8 +2,8 @@
 
 use super::scene::{Load, Scene, Stage};
 use super::{
-    connections, descriptors, edges, flood, intake, ledger, ledger_link, ledger_state, node_link,
-    nodes, overload, restock, slow_clients, spread, workers, zones,
+    connections, descriptors, edges, flood, ledger, ledger_link, ledger_state, node_link, nodes,
+    overload, restock, server_limits, slow_clients, spread, workers, zones,
 };
 use crate::harness::proxy::LinkFault;
 use anyhow::Result;
@@ -177,8 +177,8 @@ pub const DRILLS: [Drill; 36] = [
         time_s: [2, 2], fault: |scene| Box::pin(ledger::killed(scene)), ..LEDGER },
     Drill { name: "intake", done: "slow heads, large bodies, too many connections and idle ones",
         holds: "cut, refused, turned away, kept",
-        stage: Stage::Cluster(&["--insecure-direct"], &intake::ENVIRONMENT), time_s: [8, 65],
-        fault: |scene| Box::pin(intake::guards(scene)), ..DRILL },
+        stage: Stage::Cluster(&["--insecure-direct"], &server_limits::ENVIRONMENT), time_s: [8, 65],
+        fault: |scene| Box::pin(server_limits::guards(scene)), ..DRILL },
     Drill { name: "reply-lost",
         done: "Redis has sold and its reply is lost, the link cut or silent",
         holds: "no fault, each order once",

@@ -140,10 +140,10 @@ pub(super) fn batch_note() -> Ready {
     let directory = scratch().expect("room");
     let journal = AckJournal::open(directory.path(), Arc::new(NoObserver)).expect("a journal");
     let (sale, batch, said) = (sale(), batch(), snapshot(5_000));
-    let orders: Vec<Order> = batch.iter().map(|wish| order_of(wish.buyer.clone())).collect();
+    let orders: Vec<Order> = batch.iter().map(|order| order_of(order.buyer.clone())).collect();
     Box::new(move || {
         let _room = &directory;
-        let granted = batch.iter().map(|wish| &wish.id).zip(black_box(&orders));
+        let granted = batch.iter().map(|order| &order.id).zip(black_box(&orders));
         let noted = journal.note(&sale, &said, granted, journal.now());
         noted.expect("nobody reads");
     })

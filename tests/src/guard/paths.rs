@@ -48,7 +48,7 @@ pub(super) const PATHS: &[Path] = &[
     path("signature: sign", sign),
     path("signature: verify", verify),
     path("order id: make", order_id),
-    path("stock: take", stock),
+    path("stock: take", node_budget),
     path("node: refuse from memory", origin::refuse),
     path("node: grant for an edge", origin::grant),
     path("node: read an order", origin::order),
@@ -150,7 +150,7 @@ fn order_id() -> Ready {
     Box::new(|| drop(black_box(OrderId::new_v7(black_box(NOW), [7; 10]))))
 }
 
-fn stock() -> Ready {
-    let mut stock = NodeBudget::of(1_000_000, 1, 10);
-    Box::new(move || assert!(black_box(&mut stock).take(Quantity::ONE)))
+fn node_budget() -> Ready {
+    let mut budget = NodeBudget::of(1_000_000, 1, 10);
+    Box::new(move || assert!(black_box(&mut budget).take(Quantity::ONE)))
 }

@@ -96,7 +96,7 @@ impl History {
             0..=44 => {
                 let size = if self.rng.u32(0..5) == 0 { 12 } else { 2 };
                 let size = self.rng.u32(1..=size);
-                ModelCommand::Reserve((0..size).map(|_| self.wish(world)).collect())
+                ModelCommand::Reserve((0..size).map(|_| self.reserve(world)).collect())
             }
             45..=59 => {
                 let part = self.rng.u32(0..3) == 0;
@@ -192,7 +192,7 @@ impl History {
         id(self.rng.u32(0..self.next_order.max(1) + 1))
     }
 
-    fn wish(&mut self, world: &HistoryWorld) -> Reserve {
+    fn reserve(&mut self, world: &HistoryWorld) -> Reserve {
         let again = self.rng.u32(0..4) == 0;
         if again && let Some(old) = self.granted(world) {
             return old;

@@ -1,7 +1,7 @@
 //! The committer's task at a node: it carries out what [`shared::admission::batcher`] says.
 
 use super::message::{By, RequestOutcome};
-use super::node::{Busy, Heard, Purpose, Waits};
+use super::node::{Busy, Purpose, Received, Waits};
 use super::planted::Planted;
 use super::redis::RedisAsk;
 use super::world::SimulatedWorld;
@@ -82,7 +82,7 @@ impl SimulatedWorld {
         }
     }
 
-    pub(super) fn batch_returned(&mut self, n: usize, heard: Heard) {
+    pub(super) fn batch_returned(&mut self, n: usize, received: Received) {
         let fresh = self.has(Planted::NewIdsOnResend);
         let forgets = self.has(Planted::UnknownBecomesUnavailable);
         let swaps = self.has(Planted::VerdictsSwapped);
@@ -92,7 +92,7 @@ impl SimulatedWorld {
         let Some(Busy::Batch { batch, mut orders, mut sending, poll }) = handle.busy.take() else {
             return;
         };
-        let Some(outcome) = sending.observed(heard, &self.sale) else {
+        let Some(outcome) = sending.observed(received, &self.sale) else {
             if fresh {
                 for order in &mut orders {
                     let id = format!("{}-again", order.id);
@@ -124,8 +124,8 @@ impl SimulatedWorld {
                 }
             }
         }
-        for (waiting, heard) in batcher::answers(batch, verdicts) {
-            self.report_progress(n, waiting.waiter.token, heard);
+        for (waiting, received) in batcher::answers(batch, verdicts) {
+            self.report_progress(n, waiting.waiter.token, received);
         }
         if poll {
             self.poll(n);
@@ -134,8 +134,8 @@ impl SimulatedWorld {
         }
     }
 
-    pub(super) fn poll_returned(&mut self, n: usize, heard: Heard) {
-        let reply = heard.map(|reply| {
+    pub(super) fn poll_returned(&mut self, n: usize, received: Received) {
+        let reply = received.map(|reply| {
             reply.map(|(snapshot, answer)| match answer {
                 ledger_model::ModelReply::Swept(expired) => (snapshot, expired),
                 _ => (snapshot, 0),

@@ -33,7 +33,7 @@ struct Record {
     history: String,
     found: u64,
     jumped: u64,
-    heard: u64,
+    received: u64,
     marks_only: bool,
     marks: BTreeMap<u16, u8>,
 }
@@ -90,10 +90,10 @@ impl Kept {
     }
 
     /// Whether a Redis that writes `history` holds the sale back from a caller that received
-    /// `heard`.
+    /// `received`.
     #[must_use]
-    pub fn is_healing(&self, sale: &Sale, history: &str, heard: u64) -> bool {
-        self.history != history || sale.commit_seq < heard
+    pub fn is_healing(&self, sale: &Sale, history: &str, received: u64) -> bool {
+        self.history != history || sale.commit_seq < received
     }
 
     /// Whether `restore.lua` refuses: nobody has registered since Redis was replaced.
@@ -149,7 +149,7 @@ impl Kept {
         (now, has_entry): (UnixMillis, impl Fn(u64) -> bool),
         planted: Option<Planted>,
     ) -> (Healed, Option<Entry>) {
-        let heard = says.last.map_or(0, |last| last.commit_seq);
+        let received = says.last.map_or(0, |last| last.commit_seq);
         let mut healed = Healed {
             snapshot: sale.snapshot(now),
             stage: RecoveryStage::Whole { by_us: false },
@@ -158,7 +158,7 @@ impl Kept {
             fell_behind: false,
             without_all: false,
         };
-        if !self.is_healing(sale, history, heard) {
+        if !self.is_healing(sale, history, received) {
             return (healed, None);
         }
         let mut record = self
@@ -172,7 +172,7 @@ impl Kept {
             record.marks.clear();
             record.marks_only = false;
             if record.jumped > 0 && skips {
-                jump(sale, &mut record, (heard, now), &mut events);
+                jump(sale, &mut record, (received, now), &mut events);
             }
         }
         if self.history == history {
@@ -181,14 +181,14 @@ impl Kept {
             healed.fell_behind = true;
         }
         if let Some(last) = says.last
-            && heard > record.found.max(record.heard)
-            && !has_entry(heard)
+            && received > record.found.max(record.received)
+            && !has_entry(received)
         {
-            record.heard = heard;
+            record.received = received;
             take_over(sale, &last, now, &mut events);
         }
-        if heard > sale.commit_seq && skips {
-            jump(sale, &mut record, (heard, now), &mut events);
+        if received > sale.commit_seq && skips {
+            jump(sale, &mut record, (received, now), &mut events);
         }
         if says.done_in.as_deref() == Some(history) {
             record.marks.insert(says.node, says.made.map_or(0, |pass| pass as u8));
@@ -200,7 +200,7 @@ impl Kept {
         if made == DONE {
             healed.without_all = record.lacks(&says.view);
             if record.jumped == 0 && healed.without_all && skips {
-                jump(sale, &mut record, (heard, now), &mut events);
+                jump(sale, &mut record, (received, now), &mut events);
             }
             self.history = history.to_owned();
             healed.stage = RecoveryStage::Whole { by_us: true };
@@ -223,10 +223,10 @@ impl Kept {
 fn jump(
     sale: &mut Sale,
     record: &mut Record,
-    (heard, now): (u64, UnixMillis),
+    (received, now): (u64, UnixMillis),
     events: &mut Vec<Event>,
 ) {
-    sale.commit_seq = beyond(sale.commit_seq.max(heard), now);
+    sale.commit_seq = beyond(sale.commit_seq.max(received), now);
     sale.version = beyond(sale.version, now);
     record.jumped = sale.commit_seq;
     let found = record.found;

@@ -157,7 +157,7 @@ impl SimulatedWorld {
                 passing.ask = passing.ask.after_a_retry_interval();
                 self.isolates[iso].passing.insert(pass, passing);
                 if !self.has(Planted::BeatForgotten) {
-                    self.push(COLD_WAIT_MS * 1_000, WorldEvent::Beat { iso, pass });
+                    self.push(COLD_WAIT_MS * 1_000, WorldEvent::Heartbeat { iso, pass });
                 }
             }
         }
@@ -228,10 +228,10 @@ impl SimulatedWorld {
         let link = Link::EdgeNode(self.isolates[back.isolate].edge, n);
         let copies = self.network.send(link, LinkDirection::In, true, rng);
         if !self.nodes[n].up {
-            // Refused, if that can be heard.
+            // Refused, if that can be received.
             let after = copies.first().map(|after| after * 2);
             if let Some(after) = after.filter(|_| self.network.passes(link, LinkDirection::Out)) {
-                self.push(after, WorldEvent::Heard { back, answer: None });
+                self.push(after, WorldEvent::Received { back, answer: None });
             }
             return;
         }
@@ -325,7 +325,7 @@ impl SimulatedWorld {
                 {
                     self.isolates[iso].granted.add(&passing.id);
                 }
-                self.tell_client(iso, &passing, answer);
+                self.answer_client(iso, &passing, answer);
             }
             Err(lost) => {
                 self.edge_answers(iso, &passing, RequestOutcome::Trouble(lost.code()));
@@ -343,10 +343,10 @@ impl SimulatedWorld {
             grant: None,
         };
         self.decided_at_edge(iso, passing.request.op, passing.key, &answer);
-        self.tell_client(iso, passing, answer);
+        self.answer_client(iso, passing, answer);
     }
 
-    fn tell_client(&mut self, iso: usize, passing: &Passing, answer: SimulatedReply) {
+    fn answer_client(&mut self, iso: usize, passing: &Passing, answer: SimulatedReply) {
         let edge = self.isolates[iso].edge;
         let Request { client, number, call, .. } = passing.request;
         self.note(|| {

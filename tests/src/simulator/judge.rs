@@ -1,7 +1,7 @@
 //! The invariants, checked at every step, and what is counted on the way.
 
 use super::message::{By, Op, Request, RequestOutcome, SimulatedReply};
-use super::node::may_hear_hints;
+use super::node::may_receive_hints;
 use super::world::SimulatedWorld;
 use shared::admission::grant::Supply;
 use shared::domain::order::KeySource;
@@ -11,7 +11,7 @@ use shared::{BuyerId, Code, Order, OrderId, OrderState, Quantity, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A node checks its "no" with the ledger while somebody asks: after so many microseconds it must
-/// have heard of a ticket that returned.
+/// have received of a ticket that returned.
 const NODE_HEARS_WITHIN: u64 = 300_000;
 
 /// Whoever is not asked for so many microseconds may know what is old.
@@ -46,7 +46,7 @@ pub struct Stats {
     pub cut: u64,
     /// Acknowledged orders that could not be restored.
     pub lost: u64,
-    /// Orders that an older, delayed sending brought in after their buyers had heard a "no" of the
+    /// Orders that an older, delayed sending brought in after their buyers had received "no" of the
     /// ledger.
     pub late: u64,
     pub served: u64,
@@ -62,7 +62,7 @@ struct Issued {
     /// The network brought a request for it twice, or brought an earlier one after the ledger's
     /// "no" was told: then what was said is not true of the other one.
     unruly: bool,
-    /// Its buyer heard "no".
+    /// Its buyer received "no".
     told_no: bool,
     /// Somebody stopped to wait for what was sent: it may arrive at any time.
     abandoned: bool,
@@ -215,7 +215,7 @@ impl SimulatedWorld {
             {
                 let number = issued.number;
                 self.broken(
-                    "a buyer has two orders for one wish",
+                    "a buyer has two orders for one intention",
                     format!("client {number}: {other} and {id}"),
                 );
             }
@@ -316,7 +316,7 @@ impl SimulatedWorld {
         if op != Op::Order || !self.judge.supplies.contains(&ground) {
             return self.broken("a no from memory has no ground", text());
         }
-        if !may_hear_hints(key) {
+        if !may_receive_hints(key) {
             self.broken("a repeated order hears a no from memory", text());
         }
         let settled = self.setup.settled;
@@ -347,7 +347,7 @@ impl SimulatedWorld {
                 let other = client.granted.filter(|id| **id != answer.id);
                 if let Some(other) = other {
                     self.broken(
-                        "a buyer has two orders for one wish",
+                        "a buyer has two orders for one intention",
                         format!("client {number}: {other} and {}", answer.id),
                     );
                 }

@@ -4,7 +4,7 @@
 use super::journal::acknowledges;
 use super::message::By;
 use super::network::{Link, LinkDirection};
-use super::node::{Call, Heard, Purpose, Step};
+use super::node::{Call, Purpose, Received, Step};
 use super::planted::Planted;
 use super::redis::{CallId, RedisAsk, RedisCall, RedisHealth, RedisReply};
 use super::world::{SimulatedWorld, WorldEvent};
@@ -44,7 +44,7 @@ impl SimulatedWorld {
         if !node.joined && matches!(call.purpose, Purpose::Batch | Purpose::Change(..)) {
             return self.push(0, ended(Fault::NotSent("no heartbeat yet".into())));
         }
-        let heard = node.journal.received();
+        let received = node.journal.received();
         let mut connecting = node.slow_us;
         let mut found_another = false;
         if node.connected != life {
@@ -60,7 +60,7 @@ impl SimulatedWorld {
             node.connected = life;
         }
         for after in self.network.send(link, LinkDirection::In, false, &mut node.rng) {
-            let call = RedisCall { id, life, heard, ask: ask.clone() };
+            let call = RedisCall { id, life, received, ask: ask.clone() };
             self.push(connecting + after, WorldEvent::AtRedis(Box::new(call)));
         }
         self.push(connecting + deadline, ended(Fault::Unknown("no answer".into())));
@@ -95,7 +95,7 @@ impl SimulatedWorld {
         let fenced_wants = anew || !node.healer.is_restoring();
         let mut wants = false;
         let mut still = false;
-        let heard: Heard = match (call.step, reply) {
+        let received: Received = match (call.step, reply) {
             (Step::First, Ok(RedisReply::NoScript)) => {
                 call.step = Step::Load;
                 return self.transmit(n, number);
@@ -129,7 +129,7 @@ impl SimulatedWorld {
         let Some(call) = node.calls.remove(&number) else {
             return;
         };
-        if let Ok(Some((snapshot, _))) = &heard {
+        if let Ok(Some((snapshot, _))) = &received {
             let wall = self.node_wall(n);
             self.nodes[n].ahead_ms = snapshot.at.0 as i64 - wall.0 as i64;
         }
@@ -137,14 +137,14 @@ impl SimulatedWorld {
             self.want(n);
         }
         // What the node received before is what the sale is to be again.
-        let heard = if still { heard } else { self.acknowledged(n, &call, heard) };
-        self.returned(n, call.purpose, heard);
+        let received = if still { received } else { self.acknowledged(n, &call, received) };
+        self.returned(n, call.purpose, received);
     }
 
     /// Notes what an answer acknowledges, before anybody is told.
-    fn acknowledged(&mut self, n: usize, call: &Call, heard: Heard) -> Heard {
-        let (snapshot, answer) = match heard {
-            Ok(Some(heard)) => heard,
+    fn acknowledged(&mut self, n: usize, call: &Call, received: Received) -> Received {
+        let (snapshot, answer) = match received {
+            Ok(Some(received)) => received,
             other => return other,
         };
         let takes_late = self.has(Planted::LateAnswerAcknowledged);
@@ -166,17 +166,17 @@ impl SimulatedWorld {
         Ok(Some((snapshot, answer)))
     }
 
-    pub(super) fn returned(&mut self, n: usize, purpose: Purpose, heard: Heard) {
+    pub(super) fn returned(&mut self, n: usize, purpose: Purpose, received: Received) {
         match purpose {
-            Purpose::Beat | Purpose::Recovery => {}
-            Purpose::Batch => self.batch_returned(n, heard),
-            Purpose::Poll => self.poll_returned(n, heard),
+            Purpose::Heartbeat | Purpose::Recovery => {}
+            Purpose::Batch => self.batch_returned(n, received),
+            Purpose::Poll => self.poll_returned(n, received),
             Purpose::Open => {
-                if let Ok(Some((snapshot, _))) = heard {
+                if let Ok(Some((snapshot, _))) = received {
                     self.open_sale_handle(n, &snapshot);
                 }
             }
-            Purpose::Lookup(back, request) => match heard {
+            Purpose::Lookup(back, request) => match received {
                 Ok(Some((snapshot, _))) => {
                     self.open_sale_handle(n, &snapshot);
                     self.place(n, back, &request);
@@ -188,9 +188,9 @@ impl SimulatedWorld {
                 }
             },
             Purpose::Change(back, request) => {
-                let verdict = match heard {
+                let verdict = match received {
                     Ok(Some((snapshot, ledger_model::ModelReply::Order(verdict)))) => {
-                        self.hear_change(n, &snapshot);
+                        self.observe_change(n, &snapshot);
                         Ok(verdict)
                     }
                     Ok(_) => return,
@@ -215,7 +215,7 @@ fn told(ask: &RedisAsk, answer: &ledger_model::ModelReply) -> Vec<(OrderId, Orde
     match (&**command, answer) {
         (ModelCommand::Reserve(batch), ledger_model::ModelReply::Orders(verdicts)) => {
             let each = batch.iter().zip(verdicts);
-            each.filter_map(|(wish, verdict)| granted(&wish.id, verdict)).collect()
+            each.filter_map(|(order, verdict)| granted(&order.id, verdict)).collect()
         }
         (
             ModelCommand::Confirm(id, _) | ModelCommand::Cancel(id, _) | ModelCommand::Extend(id),

@@ -26,7 +26,7 @@ use std::rc::Rc;
 /// Time between two beats of a node, in microseconds.
 const PULSE: u64 = 1_000_000;
 
-pub(super) type Heard = Result<Option<(Snapshot, ledger_model::ModelReply)>, Fault>;
+pub(super) type Received = Result<Option<(Snapshot, ledger_model::ModelReply)>, Fault>;
 
 /// Who waits for an order at a node.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ pub(super) enum Purpose {
     Lookup(Back, Rc<Forwarded>),
     Open,
     Change(Back, Rc<Forwarded>),
-    Beat,
+    Heartbeat,
     Recovery,
 }
 
@@ -183,16 +183,16 @@ impl SimulatedNode {
         self.calls.iter().map(|(number, call)| (*number, call.sent))
     }
 
-    fn stock(&self, snapshot: &Snapshot) -> NodeBudget {
+    fn node_budget(&self, snapshot: &Snapshot) -> NodeBudget {
         NodeBudget::of(snapshot.free(), self.weight, self.live_weight)
     }
 
     /// Takes in what the ledger said.
     pub(super) fn observe(&mut self, snapshot: &Snapshot) {
-        let stock = self.stock(snapshot);
+        let budget = self.node_budget(snapshot);
         if let Some(handle) = &mut self.handle {
             handle.hint.observe(snapshot);
-            handle.rounds.restock(stock);
+            handle.rounds.restock(budget);
         }
     }
 }
@@ -221,7 +221,7 @@ impl SimulatedWorld {
     pub(super) fn pulse(&mut self, n: usize, life: u64) {
         if self.nodes[n].life == life {
             let weight = self.nodes[n].weight;
-            self.call(n, Purpose::Beat, RedisAsk::Beat(n, weight));
+            self.call(n, Purpose::Heartbeat, RedisAsk::Heartbeat(n, weight));
             self.push(PULSE, WorldEvent::Pulse { node: n, life });
         }
     }
@@ -339,17 +339,22 @@ impl SimulatedWorld {
         }
     }
 
-    pub(super) fn report_progress(&mut self, n: usize, token: u64, heard: Result<Verdict, Fault>) {
+    pub(super) fn report_progress(
+        &mut self,
+        n: usize,
+        token: u64,
+        received: Result<Verdict, Fault>,
+    ) {
         let Some((back, request, left)) = self.nodes[n].waiting.remove(&token) else {
             return;
         };
         left.set(true);
-        let outcome = self.outcome(heard);
+        let outcome = self.outcome(received);
         self.reply(n, back, &request, outcome, By::Ledger);
     }
 
-    pub(super) fn outcome(&self, heard: Result<Verdict, Fault>) -> RequestOutcome {
-        match heard {
+    pub(super) fn outcome(&self, received: Result<Verdict, Fault>) -> RequestOutcome {
+        match received {
             Ok(Verdict::Granted { order, replayed }) => RequestOutcome::Granted(order, replayed),
             Ok(Verdict::Refused(refusal)) => RequestOutcome::Refused(refusal),
             Err(_) if self.has(Planted::FaultIsSoldOut) => {
@@ -384,7 +389,7 @@ impl SimulatedWorld {
         let link = Link::EdgeNode(edge, n);
         for after in self.network.send(link, LinkDirection::Out, false, &mut node.rng) {
             let answer = Some(Box::new(answer.clone()));
-            self.push(after + self.nodes[n].slow_us, WorldEvent::Heard { back, answer });
+            self.push(after + self.nodes[n].slow_us, WorldEvent::Received { back, answer });
         }
     }
 
@@ -405,18 +410,18 @@ impl SimulatedWorld {
 
     pub(super) fn open_sale_handle(&mut self, n: usize, snapshot: &Snapshot) {
         let node = &mut self.nodes[n];
-        let stock = node.stock(snapshot);
+        let budget = node.node_budget(snapshot);
         node.handle.get_or_insert_with(|| NodeSale {
             hint: SaleHint::new(*snapshot),
             granted: RecentOrders::default(),
-            rounds: Committer::new(stock),
+            rounds: Committer::new(budget),
             queue: VecDeque::new(),
             busy: None,
         });
     }
 
     /// A change of an order or of the sale tells how the sale stands.
-    pub(super) fn hear_change(&mut self, n: usize, snapshot: &Snapshot) {
+    pub(super) fn observe_change(&mut self, n: usize, snapshot: &Snapshot) {
         self.open_sale_handle(n, snapshot);
         if let Some(handle) = &mut self.nodes[n].handle {
             handle.hint.observe(snapshot);
@@ -446,6 +451,6 @@ fn order_of(request: &Forwarded, now: UnixMillis) -> Order {
 }
 
 /// Whether a hint may answer an order with this key for good.
-pub(super) const fn may_hear_hints(key: KeySource) -> bool {
+pub(super) const fn may_receive_hints(key: KeySource) -> bool {
     matches!(key, KeySource::Made | KeySource::Sent)
 }

@@ -20,7 +20,7 @@ pub enum RedisAsk {
     Script(Rc<ModelCommand>),
     /// `SCRIPT LOAD`.
     Load,
-    Beat(usize, u32),
+    Heartbeat(usize, u32),
     /// `recovery.lua`: what a node declares, and whether a sale was found behind.
     Recovery(Option<(u16, BTreeSet<String>)>, bool),
     /// `look.lua`
@@ -57,7 +57,7 @@ pub struct RedisCall {
     /// The life of Redis that the node was connected to.
     pub life: u64,
     /// The highest number of the log that the node had received.
-    pub heard: u64,
+    pub received: u64,
     pub ask: RedisAsk,
 }
 
@@ -163,12 +163,12 @@ impl Redis {
         &self.kept.unrestored
     }
 
-    /// Carries out one call of somebody who has received entry `heard`; `alter` is for planted
+    /// Carries out one call of somebody who has received entry `received`; `alter` is for planted
     /// faults and sees the sale before and after. Answers with the entry of the log, if there is
     /// one.
     pub fn run(
         &mut self,
-        (ask, heard): (&RedisAsk, u64),
+        (ask, received): (&RedisAsk, u64),
         now: UnixMillis,
         planted: Option<Planted>,
         alter: impl FnMut(&mut Sale, RedisMoment<'_>),
@@ -182,11 +182,11 @@ impl Redis {
                 self.has_scripts = true;
                 (RedisReply::Loaded, None)
             }
-            RedisAsk::Beat(node, weight) => (self.heartbeat(*node, *weight, now), None),
+            RedisAsk::Heartbeat(node, weight) => (self.heartbeat(*node, *weight, now), None),
             RedisAsk::Script(_) if !self.has_scripts => (RedisReply::NoScript, None),
             RedisAsk::Script(command) => {
                 let open = planted == Some(Planted::FenceIsOpen);
-                if !open && self.kept.is_healing(&self.sale, &history, heard) {
+                if !open && self.kept.is_healing(&self.sale, &history, received) {
                     let still = RedisReply::Still(self.sale.snapshot(now));
                     let looks = matches!(**command, ModelCommand::Sweep);
                     return Ok((if looks { still } else { RedisReply::Fenced }, None));

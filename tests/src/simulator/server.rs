@@ -24,7 +24,7 @@ impl SimulatedWorld {
             let after = self.redis.busy_until - self.now;
             return self.push(after, WorldEvent::AtRedis(call));
         }
-        let (reply, changed) = self.execute(&call.ask, call.heard);
+        let (reply, changed) = self.execute(&call.ask, call.received);
         if changed || !is_routine(&call.ask) {
             self.note(|| format!("redis, node {node}: {}", told(&call.ask, &reply)));
         }
@@ -45,7 +45,7 @@ impl SimulatedWorld {
     }
 
     /// Runs a call; says whether the log has grown.
-    fn execute(&mut self, ask: &RedisAsk, heard: u64) -> (RedisReply, bool) {
+    fn execute(&mut self, ask: &RedisAsk, received: u64) -> (RedisReply, bool) {
         let now = self.wall(self.redis.clock_ms);
         let planted = self.planted;
         let renamed = match ask {
@@ -55,7 +55,7 @@ impl SimulatedWorld {
             _ => None,
         };
         let ask = renamed.as_ref().unwrap_or(ask);
-        let done = self.redis.run((ask, heard), now, planted, |sale, moment| {
+        let done = self.redis.run((ask, received), now, planted, |sale, moment| {
             alter(planted, sale, moment);
         });
         match done {
@@ -169,7 +169,9 @@ fn renamed(command: &ModelCommand, sale: &Sale) -> Option<RedisAsk> {
 fn is_routine(ask: &RedisAsk) -> bool {
     match ask {
         RedisAsk::Heal(_) | RedisAsk::Restore(..) => false,
-        RedisAsk::Beat(..) | RedisAsk::Load | RedisAsk::Recovery(..) | RedisAsk::Look(_) => true,
+        RedisAsk::Heartbeat(..) | RedisAsk::Load | RedisAsk::Recovery(..) | RedisAsk::Look(_) => {
+            true
+        }
         RedisAsk::Script(command) => matches!(**command, ModelCommand::Sweep),
     }
 }

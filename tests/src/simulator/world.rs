@@ -88,10 +88,10 @@ pub enum Outside {
 pub enum WorldEvent {
     Outside(Outside),
     AtEdge { edge: usize, request: Box<Request> },
-    Beat { iso: usize, pass: u64 },
+    Heartbeat { iso: usize, pass: u64 },
     Look { back: Back },
     Due { iso: usize, pass: u64 },
-    Heard { back: Back, answer: Option<Box<SimulatedReply>> },
+    Received { back: Back, answer: Option<Box<SimulatedReply>> },
     AtNode(Box<Arriving>),
     HungUp { node: usize, back: Back },
     Waited { node: usize, token: u64 },
@@ -152,7 +152,7 @@ pub struct SimulatedWorld {
     pub(super) isolates: Vec<SimulatedIsolate>,
     /// Requests that isolates have sent to nodes.
     pub(super) forwarded: u64,
-    /// The newest version that each isolate heard; for a planted fault.
+    /// The newest version that each isolate received; for a planted fault.
     pub(super) newest_grants: Vec<u64>,
     pub(super) judge: Judge,
     pub(super) trace: Option<Vec<String>>,
@@ -262,10 +262,12 @@ impl SimulatedWorld {
         match event {
             WorldEvent::Outside(_) => {}
             WorldEvent::AtEdge { edge, request } => self.at_edge(edge, *request),
-            WorldEvent::Beat { iso, pass } => self.heartbeat(iso, pass),
+            WorldEvent::Heartbeat { iso, pass } => self.heartbeat(iso, pass),
             WorldEvent::Look { back } => self.lookup(back),
             WorldEvent::Due { iso, pass } => self.due(iso, pass),
-            WorldEvent::Heard { back, answer } => self.observed(back, answer.map(|answer| *answer)),
+            WorldEvent::Received { back, answer } => {
+                self.observed(back, answer.map(|answer| *answer))
+            }
             WorldEvent::AtNode(arriving) => self.arrives(arriving),
             WorldEvent::HungUp { node, back } => self.hung_up(node, back),
             WorldEvent::Waited { node, token } => self.waited(node, token),

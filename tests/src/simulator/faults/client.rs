@@ -17,7 +17,7 @@ use shared::{BuyerId, Code, OrderId, OrderState, Problem, Quantity, UnixMillis};
 pub enum End {
     /// Had tickets, and did with them what was planned.
     Served,
-    /// Heard a final "no".
+    /// Received a final "no".
     Refused(Code),
     /// Lost patience before an answer that was final.
     GaveUp,
@@ -38,7 +38,7 @@ pub struct SimulatedClient {
     pub end: Option<End>,
     /// When it ended, in microseconds.
     pub ended_at: u64,
-    /// Whether a "yes" was heard.
+    /// Whether a "yes" was received.
     pub granted: Option<OrderId>,
     /// It was told that its hold had ended, which promises nothing.
     pub expired: bool,

@@ -70,7 +70,7 @@ impl SimulatedWorld {
         for back in self.nodes[n].kill() {
             let link = Link::EdgeNode(self.isolates[back.isolate].edge, n);
             if self.network.passes(link, LinkDirection::Out) {
-                self.push(300, WorldEvent::Heard { back, answer: None });
+                self.push(300, WorldEvent::Received { back, answer: None });
             }
         }
     }

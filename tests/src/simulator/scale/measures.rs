@@ -121,7 +121,7 @@ impl Measures {
                 report.origin_requests_before = forwarded;
             }
             self.free_since = None;
-            // Whoever had not heard of the return by now has nothing to hear.
+            // Whoever had not received of the return by now has nothing to hear.
             self.edges.iter_mut().for_each(|edge| edge.blind_since = NEVER);
         }
         self.slot(now).sold += tickets;

@@ -39,7 +39,7 @@ const REDIS_US: Delay = Delay::from_to(80, 220);
 const REDIS_CALL_US: (u64, u64) = (400, 12);
 /// Time between two rounds of evictions, in microseconds.
 const EVICT_EVERY_US: u64 = 100_000;
-/// A buyer who heard of trouble asks again after this time.
+/// A buyer who received of trouble asks again after this time.
 const TROUBLED_MS: u32 = 500;
 /// A buyer asks this often before giving up.
 const ATTEMPTS_MAX: u32 = 1_000;
@@ -73,9 +73,9 @@ struct Rush<'a> {
     open: u64,
     /// Returns (`false`) and restocks (`true`), in order.
     changes: Vec<(u64, u32, bool)>,
-    /// Orders whose buyers heard "yes".
+    /// Orders whose buyers received "yes".
     granted: Vec<OrderId>,
-    /// Orders of buyers who heard that nobody knows what became of them: they repeat these.
+    /// Orders of buyers who received that nobody knows what became of them: they repeat these.
     unsure: BTreeMap<u32, OrderId>,
     /// Tickets that were taken, and requests that were served, when this was counted last.
     counted: (u32, u64),
@@ -295,12 +295,12 @@ impl<'a> Rush<'a> {
             return false;
         };
         let word = self.locations[(edge / self.scenario.isolates) as usize].word;
-        let fresh = |heard: u64| self.world.now - heard <= fresh_ms * 1_000;
-        let Some((grant, heard)) = word.filter(|(_, heard)| fresh(*heard)) else {
+        let fresh = |received: u64| self.world.now - received <= fresh_ms * 1_000;
+        let Some((grant, received)) = word.filter(|(_, received)| fresh(*received)) else {
             return false;
         };
         let now = self.world.edge_now(iso);
-        let asked = UnixMillis(now.0 - (self.world.now - heard) / 1_000);
+        let asked = UnixMillis(now.0 - (self.world.now - received) / 1_000);
         let when = Observation { asked, now, chance: self.rng.f64() };
         self.world.isolates[iso].gates.observe(&self.world.sale, &grant, when);
         self.observed(edge as usize, iso, grant.version)
@@ -421,7 +421,7 @@ impl<'a> Rush<'a> {
         self.counted.0 = sale.held + sale.confirmed;
         let snapshot = sale.snapshot(self.world.wall(0));
         self.measures.give_back(tickets, self.time());
-        self.world.hear_change(index % self.scenario.weights.len(), &snapshot);
+        self.world.observe_change(index % self.scenario.weights.len(), &snapshot);
     }
 
     fn evict(&mut self) {

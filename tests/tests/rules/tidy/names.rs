@@ -68,7 +68,7 @@ fn code_without_tests(file: &str) -> String {
 
 fn sources() -> impl Iterator<Item = String> {
     let is_test = |file: &String| {
-        file.starts_with("tests/") || file.starts_with("fuzz/") || file.ends_with("exact.rs")
+        file.starts_with("tests/tests/") || file.starts_with("fuzz/") || file.ends_with("exact.rs")
     };
     rust_files().into_iter().filter(move |file| !is_test(file))
 }
