@@ -22,7 +22,7 @@ pub use admission::sale_hint::SaleHint;
 pub use auth::key_ring::{KeyError, KeyRing};
 pub use domain::fault::Fault;
 pub use domain::ids::{BuyerId, Capacity, EdgeId, OrderId, Quantity, SaleId};
-pub use domain::order::{Cancellation, NewOrder, Order, Pass, Reserve, Restored, Verdict};
+pub use domain::order::{Cancellation, Order, Pass, Reserve, Restored, Verdict};
 pub use domain::order_state::{IfState, OrderState};
 pub use domain::outcome::{Placed, Tier};
 pub use domain::refusal::Refusal;

@@ -12,9 +12,11 @@ use crate::telemetry::metrics::{Counters, SaleCounts, count};
 use crate::telemetry::spans;
 use crate::timeline::Timeline;
 use lastseat_ledger::{Fault, Ledger, Reserve, Verdict};
+use shared::OrderId;
 use shared::admission::batcher::{self as rounds, Sending, Waiter};
 use shared::admission::recent_orders::RecentOrders;
 use shared::admission::sale_hint::{self, NodeLoad, SaleHint};
+use shared::domain::order::KeySource;
 use shared::limits::{QUEUE_MAX, REPOLL_MS};
 use shared::{EdgeId, Grant, NodeBudget, Refusal, SaleId, SaleState, Snapshot, UnixMillis};
 use shared::{Placed, Tier};
@@ -26,8 +28,6 @@ use tracing::{Instrument, Span};
 
 /// Readers of a sale get what the ledger replied at most this long ago.
 const RECENT: Duration = Duration::from_millis(100);
-
-pub use shared::domain::order::NewOrder;
 
 type LedgerReply = oneshot::Sender<Result<Snapshot, Fault>>;
 type Work = rounds::Work<Buyer, LedgerReply, oneshot::Sender<()>>;
@@ -146,10 +146,15 @@ impl SaleHandle {
 
     /// The refusal that needs no ledger: nothing was free at its last reply. Polls the ledger in
     /// the background whether that still stands.
-    pub(crate) fn refuse_from_memory(&self, order: &NewOrder, now: UnixMillis) -> Option<Refusal> {
+    pub(crate) fn refuse_from_memory(
+        &self,
+        id: &OrderId,
+        key: KeySource,
+        now: UnixMillis,
+    ) -> Option<Refusal> {
         let mut known = self.known();
-        let granted = known.granted.has(&order.id);
-        let received = known.hint.receive(order.key, granted, now, fastrand::f64());
+        let granted = known.granted.has(id);
+        let received = known.hint.receive(key, granted, now, fastrand::f64());
         drop(known);
         if received.poll {
             // A full queue leads to a ledger reply anyway.
@@ -161,12 +166,14 @@ impl SaleHandle {
     /// Hands an order to the committer; `None` when the queue is full.
     pub(crate) fn queue(
         &self,
-        order: NewOrder,
+        order: Reserve,
+        key: KeySource,
     ) -> Option<oneshot::Receiver<Result<Placed, Fault>>> {
         let (answer, receiver) = oneshot::channel();
         self.queue
             .try_send(Work::Order(Waiting {
                 order,
+                key,
                 waiter: Buyer { answer, span: spans::of_waiting() },
             }))
             .ok()?;
@@ -363,7 +370,7 @@ impl Committer {
 
     /// Sends one batch, as often as [`Sending`] says, and answers every order of it.
     async fn commit(&mut self, batch: Vec<Waiting>) {
-        let orders: Vec<Reserve> = batch.iter().map(|waiting| waiting.order.reserve()).collect();
+        let orders: Vec<Reserve> = batch.iter().map(|waiting| waiting.order.clone()).collect();
         self.counters.batched_orders.fetch_add(orders.len() as u64, Ordering::Relaxed);
         self.batches += 1;
         let waiting = batch.iter().map(|waiting| &waiting.waiter.span);

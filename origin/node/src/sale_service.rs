@@ -12,10 +12,11 @@ use crate::telemetry::metrics::{Counters, count};
 use crate::timeline::Timeline;
 use axum::http::HeaderValue;
 use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
+use shared::domain::order::KeySource;
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_LOOKED_AT_MAX, SALES_MAX};
 use shared::{
-    Cancellation, EdgeCounts, EdgeId, Grant, Order, OrderId, Placed, Quantity, Refusal, SaleId,
-    SaleState, Snapshot, Tier,
+    Cancellation, EdgeCounts, EdgeId, Grant, Order, OrderId, Placed, Quantity, Refusal, Reserve,
+    SaleId, SaleState, Snapshot, Tier,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +24,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-pub use crate::committer::{NewOrder, SaleHandleView};
+pub use crate::committer::SaleHandleView;
 pub use crate::membership::NodeIdentity;
 pub use lastseat_ledger::Verdict;
 
@@ -156,12 +157,17 @@ impl Sales {
         }
     }
 
-    /// Places one order: takes it from the node budget, then to the ledger. Once it waits in the
-    /// queue it is carried out whether or not the caller still waits.
+    /// Places one order, whose id comes from `key`: takes it from the node budget, then to the
+    /// ledger. Once it waits in the queue it is carried out whether or not the caller still waits.
     ///
     /// # Errors
     /// See [`Fault`]. `Unknown` also when the answer takes longer than [`ORIGIN_DEADLINE_MS`].
-    pub async fn place(&self, sale: &SaleId, order: NewOrder) -> Result<Placed, Fault> {
+    pub async fn place(
+        &self,
+        sale: &SaleId,
+        order: Reserve,
+        key: KeySource,
+    ) -> Result<Placed, Fault> {
         count(&self.0.counters.orders_received);
         if self.0.draining.load(Ordering::Relaxed) {
             return Err(Fault::NotSent("this node is stopping".into()));
@@ -176,11 +182,11 @@ impl Sales {
         };
         let now = self.0.ledger.now();
         handle.counts().received(now);
-        if let Some(refusal) = handle.refuse_from_memory(&order, now) {
+        if let Some(refusal) = handle.refuse_from_memory(&order.id, key, now) {
             self.count_refused(&handle);
             return Ok(Placed { verdict: Verdict::Refused(refusal), by: Tier::Origin });
         }
-        let Some(answer) = handle.queue(order) else {
+        let Some(answer) = handle.queue(order, key) else {
             self.count_refused(&handle);
             let busy = Verdict::Refused(Refusal::Busy(handle.retry_after_ms()));
             return Ok(Placed { verdict: busy, by: Tier::Origin });

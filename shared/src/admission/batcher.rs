@@ -12,7 +12,7 @@ use crate::admission::node_budget::NodeBudget;
 use crate::admission::sale_hint::{Admission, SaleHint};
 use crate::domain::fault::Fault;
 use crate::domain::ids::SaleId;
-use crate::domain::order::{NewOrder, Verdict};
+use crate::domain::order::{KeySource, Reserve, Verdict};
 use crate::domain::refusal::Refusal;
 use crate::domain::sale::Snapshot;
 use crate::domain::time::UnixMillis;
@@ -28,7 +28,9 @@ pub trait Waiter {
 #[derive(Debug)]
 pub struct QueuedOrder<W> {
     /// The order.
-    pub order: NewOrder,
+    pub order: Reserve,
+    /// Where its id comes from.
+    pub key: KeySource,
     /// Who waits.
     pub waiter: W,
 }
@@ -113,7 +115,7 @@ impl<W: Waiter> Committer<W> {
             // Nobody waits and nothing was sent: as if it had never come.
             Work::Order(waiting) if waiting.waiter.has_left() => {}
             Work::Order(waiting) => {
-                let (key, quantity) = (waiting.order.key, waiting.order.quantity);
+                let (key, quantity) = (waiting.key, waiting.order.quantity);
                 let first = round.batch.is_empty();
                 match hint.admit(&mut self.budget, key, quantity, first, now) {
                     Admission::Send => round.batch.push(waiting),
@@ -230,12 +232,12 @@ mod tests {
 
     fn order(n: usize, key: KeySource) -> Work<Buyer, u8, u8> {
         Work::Order(QueuedOrder {
-            order: NewOrder {
+            order: Reserve {
                 id: OrderId::parse(&format!("order-{n:016}")).unwrap(),
                 buyer: BuyerId::parse("ada").unwrap(),
                 quantity: Quantity::ONE,
-                key,
             },
+            key,
             waiter: Buyer { left: false },
         })
     }

@@ -91,27 +91,6 @@ pub struct Reserve {
     pub quantity: Quantity,
 }
 
-/// An order as a node takes it.
-#[derive(Clone, Debug)]
-pub struct NewOrder {
-    /// Its id.
-    pub id: OrderId,
-    /// Who buys.
-    pub buyer: BuyerId,
-    /// How many tickets.
-    pub quantity: Quantity,
-    /// Where the id comes from.
-    pub key: KeySource,
-}
-
-impl NewOrder {
-    /// What the ledger is asked for.
-    #[must_use]
-    pub fn reserve(&self) -> Reserve {
-        Reserve { id: self.id.clone(), buyer: self.buyer.clone(), quantity: self.quantity }
-    }
-}
-
 /// What became of one order, or of one change of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -9,11 +9,11 @@ use crate::cost::fill::Filling;
 use anyhow::{Context, Result, ensure};
 use lastseat_ledger::redis_keys;
 use lastseat_ledger::scripts::Scripts;
-use lastseat_node::sale_service::{NewOrder, NodeIdentity, Sales, Verdict};
+use lastseat_node::sale_service::{NodeIdentity, Sales, Verdict};
 use lastseat_node::telemetry::metrics::Counters;
 use redis::Client;
 use shared::domain::order::KeySource;
-use shared::{BuyerId, OrderId, Quantity, SaleId, UnixMillis};
+use shared::{BuyerId, OrderId, Quantity, Reserve, SaleId, UnixMillis};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -214,13 +214,12 @@ async fn buy(sales: &Sales, sale: &SaleId, caller: u32, until: Instant) -> Resul
         let number = (u128::from(caller) << 64 | u128::from(winners)).to_be_bytes();
         let [.., a, b, c, d, e, f, g, h] = number;
         let chance = [number[6], number[7], a, b, c, d, e, f, g, h];
-        let order = NewOrder {
+        let order = Reserve {
             id: OrderId::new_v7(UnixMillis(1_795_575_600_000), chance),
             buyer: BuyerId::parse(&format!("buyer-{caller}-{winners}"))?,
             quantity: Quantity::new(1)?,
-            key: KeySource::Made,
         };
-        let placed = sales.place(sale, order).await?;
+        let placed = sales.place(sale, order, KeySource::Made).await?;
         ensure!(
             matches!(placed.verdict, Verdict::Granted { .. }),
             "an order was refused: {:?}",

@@ -53,7 +53,7 @@ impl SimulatedWorld {
     pub(super) fn carry_out(&mut self, n: usize, round: BatchRound<Waits, (), ()>) {
         self.require(round.batch.len() <= BATCH_MAX, "a batch is too long");
         if !round.batch.is_empty() {
-            let orders = round.batch.iter().map(|waiting| waiting.order.reserve());
+            let orders = round.batch.iter().map(|waiting| waiting.order.clone());
             let orders: Vec<Reserve> = orders.collect();
             let ask = RedisAsk::Script(Rc::new(ModelCommand::Reserve(orders.clone())));
             self.busy(

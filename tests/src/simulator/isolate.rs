@@ -17,7 +17,7 @@ use shared::limits::{
 use shared::upstream::balancer::{RouteKey, Router};
 use shared::upstream::forwarding::{Attempt, AttemptVerdict, Forwarding, Wait};
 use shared::wire::messages::key_source;
-use shared::{EdgeId, NewOrder, OrderId, Refusal, UnixMillis};
+use shared::{EdgeId, OrderId, Refusal, Reserve, UnixMillis};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -202,8 +202,8 @@ impl SimulatedWorld {
         };
         let key = self.key_of(&passing, &attempt);
         let Request { op, ref buyer, quantity, .. } = passing.request;
-        let order = NewOrder { id, buyer: buyer.clone(), quantity, key };
-        let request = Rc::new(Forwarded { op, order });
+        let order = Reserve { id, buyer: buyer.clone(), quantity };
+        let request = Rc::new(Forwarded { op, order, key });
         let edge = self.isolates[iso].edge;
         let back = Back { isolate: iso, pass, attempt: passing.attempts };
         self.note(|| {

@@ -2,7 +2,7 @@
 
 use shared::domain::order::KeySource;
 use shared::upstream::forwarding::UpstreamResponse;
-use shared::{BuyerId, Code, Grant, NewOrder, Order, OrderId, Quantity, Refusal};
+use shared::{BuyerId, Code, Grant, Order, OrderId, Quantity, Refusal, Reserve};
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,9 @@ pub struct Request {
 #[derive(Clone, Debug)]
 pub struct Forwarded {
     pub op: Op,
-    pub order: NewOrder,
+    pub order: Reserve,
+    /// Where its id comes from.
+    pub key: KeySource,
 }
 
 /// Where an origin's answer goes: the isolate, its request, and the how manieth origin it asked.

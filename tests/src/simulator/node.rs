@@ -292,7 +292,7 @@ impl SimulatedWorld {
             return;
         };
         let known = handle.granted.has(&request.order.id);
-        let received = handle.hint.receive(request.order.key, known, now, chance);
+        let received = handle.hint.receive(request.key, known, now, chance);
         if received.poll && !silent && handle.queue.len() < QUEUE_MAX {
             handle.queue.push_back(Work::Poll(None));
         }
@@ -310,7 +310,11 @@ impl SimulatedWorld {
         }
         let left = Rc::new(Cell::new(false));
         let waiter = Waits { token, left: Rc::clone(&left) };
-        handle.queue.push_back(Work::Order(QueuedOrder { order: request.order.clone(), waiter }));
+        handle.queue.push_back(Work::Order(QueuedOrder {
+            order: request.order.clone(),
+            key: request.key,
+            waiter,
+        }));
         let request = Rc::clone(request);
         if early {
             let order = order_of(&request, now);
@@ -383,7 +387,7 @@ impl SimulatedWorld {
             ledger_had_it: self.redis.audit().order(&request.order.id).is_some(),
             grant: Some(grant),
         };
-        self.decided(request.op, request.order.key, &answer);
+        self.decided(request.op, request.key, &answer);
         self.note(|| format!("node {n} -> edge {edge}: {}", super::trace::answer(&answer)));
         let node = &mut self.nodes[n];
         let link = Link::EdgeNode(edge, n);

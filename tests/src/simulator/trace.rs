@@ -17,8 +17,8 @@ pub fn request(request: &Request) -> String {
 }
 
 /// A request as an edge sends it on.
-pub fn forwarded(Forwarded { op, order }: &Forwarded) -> String {
-    let (id, key, n) = (short(&order.id), order.key, order.quantity.get());
+pub fn forwarded(Forwarded { op, order, key }: &Forwarded) -> String {
+    let (id, key, n) = (short(&order.id), key, order.quantity.get());
     format!("{op:?} {id} ({key:?}) {n} for {}", order.buyer)
 }
 

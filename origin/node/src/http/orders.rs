@@ -3,15 +3,16 @@
 use super::edge_auth::EdgeAuth;
 use super::request::{self, Incoming, OfOrder, OfSale};
 use super::{App, response};
-use crate::committer::NewOrder;
 use crate::header_names;
 use crate::telemetry::decision_log::LoggedDecision;
 use crate::telemetry::spans;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use shared::Reserve;
 use shared::admission::grant::Supply;
 use shared::auth::buyer_token::TokenError;
+use shared::domain::order::KeySource;
 use shared::wire::messages::{OrderRequest, OrderView};
 use shared::{EdgeId, Problem, Refusal, SaleId, TraceParent};
 use std::sync::Arc;
@@ -53,7 +54,7 @@ async fn read(
     sender: &EdgeAuth,
     headers: &HeaderMap,
     body: impl Incoming,
-) -> Result<NewOrder, Problem> {
+) -> Result<(Reserve, KeySource), Problem> {
     let (id, key) = request::order_key(headers, sender)?;
     let vouched = request::buyer_by_token(app, headers, sale)
         .map_err(|error| Problem::from(error).for_order(&id))?;
@@ -63,7 +64,7 @@ async fn read(
     if vouched.is_some_and(|vouched| vouched != buyer) {
         return Err(Problem::from(TokenError::OtherBuyer).for_order(&id));
     }
-    Ok(NewOrder { id, buyer, quantity, key })
+    Ok((Reserve { id, buyer, quantity }, key))
 }
 
 /// Once the order is queued it belongs to the sales: a client that leaves only loses the answer.
@@ -72,11 +73,11 @@ async fn decide(
     sale: &SaleId,
     edge: Option<&EdgeId>,
     trace: Option<TraceParent>,
-    order: NewOrder,
+    (order, key): (Reserve, KeySource),
 ) -> Response {
     let (id, quantity) = (order.id.clone(), order.quantity);
     let came = Instant::now();
-    let outcome = app.sales.place(sale, order).await;
+    let outcome = app.sales.place(sale, order, key).await;
     app.counters.order_done(&outcome, came.elapsed());
     app.stat_log
         .record(|| LoggedDecision::new(sale, &id, quantity, edge, &outcome).of_trace(trace));

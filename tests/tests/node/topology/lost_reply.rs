@@ -8,7 +8,6 @@ use lastseat_tests::harness::proxy::{AfterFault, LostLink, Proxy};
 use lastseat_tests::harness::{PrivateRedis, RedisSetup};
 use shared::Placed;
 use shared::domain::order::KeySource;
-use shared::domain::order::NewOrder;
 use shared::limits::LEDGER_DEADLINE_MS;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,15 +56,9 @@ impl Node {
 
     /// Whether the order was granted when the node asked again, and how long that took.
     async fn buys(&self, buyer: &str) -> (bool, Duration) {
-        let reserve = order(buyer);
-        let order = NewOrder {
-            id: reserve.id,
-            buyer: reserve.buyer,
-            quantity: reserve.quantity,
-            key: KeySource::Sent,
-        };
+        let order = order(buyer);
         let begun = Instant::now();
-        let placed = self.sales.place(&sale("spring"), order).await;
+        let placed = self.sales.place(&sale("spring"), order, KeySource::Sent).await;
         match placed {
             Ok(Placed { verdict: Verdict::Granted { replayed, .. }, .. }) => {
                 (replayed, begun.elapsed())
