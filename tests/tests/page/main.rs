@@ -60,6 +60,16 @@ fn the_shop_names_its_buyers_and_confirms_what_they_paid() {
 }
 
 #[test]
+fn a_held_order_leads_to_the_payment_and_the_page_notices_by_itself_what_became_of_it() {
+    in_chromium(&Setup::with_edge(Edge::Workerd), "pay.mjs");
+}
+
+#[test]
+fn the_page_keeps_every_order_of_its_browser_and_shows_what_became_of_each() {
+    in_chromium(&demonstration(), "orders.mjs");
+}
+
+#[test]
 fn in_a_crowd_that_is_too_large_the_page_waits_visibly_and_gets_its_turn() {
     let rate = ("LASTSEAT_CLIENT_RATE".into(), "4/s burst 8".into());
     let setup = Setup { environment: vec![rate], ..Setup::with_edge(Edge::Workerd) };
