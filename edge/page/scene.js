@@ -142,12 +142,12 @@ function refusedScene({ problem, quantity }, view) {
     case "ended_limit":
       return { ...base, actions: ["back"] };
     case "invalid":
-      return { ...base, detail: ["said", problem.detail], form: { ready: true, label: "get", most } };
+      return { ...base, detail: ["fault_detail", code], form: { ready: true, label: "get", most } };
     case "unauthorized":
     case "buyer_token":
       return { ...base, headline: ["unauthorized"], detail: ["unauthorized_detail"] };
     default:
-      return { ...base, headline: ["fault"], detail: ["said", problem.detail] };
+      return { ...base, headline: ["fault"], detail: ["fault_detail", code] };
   }
 }
 
@@ -155,14 +155,14 @@ function limitReached(view) {
   return view?.buyer_limit ? ["limit_reached_detail", view.buyer_limit] : ["limit_reached_unknown"];
 }
 
-// Who confirms an order of this sale: the buyer in a demonstration; else the shop, once it is paid, at the address that
-// the sale names or wherever the buyer finds the shop. Null while that is not known.
+// How an order of this sale is confirmed: by the shop, once it is paid at the address that the sale names; where it names
+// none, by the buyer in a demonstration, else by the shop, wherever the buyer finds it. Null while that is not known.
 function payment(order, note, view) {
   if (note?.code === "unauthorized") return { detail: ["held_shop"] };
   if (!view) return null;
-  if (view.demo) return { verb: "confirm", detail: ["held_detail"] };
   const pay = payAt(view.pay_url, order);
-  return pay ? { verb: "pay", pay, detail: ["held_pay"] } : { detail: ["held_shop"] };
+  if (pay) return { verb: "pay", pay, detail: ["held_pay"] };
+  return view.demo ? { verb: "confirm", detail: ["held_detail"] } : { detail: ["held_shop"] };
 }
 
 function orderScene({ order, doing, note, trouble }, { view, now, opensAt }) {
@@ -205,5 +205,5 @@ function orderScene({ order, doing, note, trouble }, { view, now, opensAt }) {
 // Why the last change did not happen; how the order stands says the rest.
 function noted(note) {
   if (!note || note.code === "unauthorized") return null;
-  return NOTES.has(note.code) ? [`note_${note.code}`] : ["said", note.detail];
+  return NOTES.has(note.code) ? [`note_${note.code}`] : ["fault_detail", note.code];
 }

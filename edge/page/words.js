@@ -9,7 +9,7 @@ export const words = {
     title: (sale) => `${sale}: tickets`,
     footer: "A double click, a reload or a second tab never buys twice.",
     forgetful: "This browser keeps nothing. Do not reload or close this page: it would forget your orders.",
-    clock_note: (zone) => `What counts down here runs by the sale's clock, not by your device's. Times of day are those of your device's time zone (${zone}).`,
+    clock_note: (zone) => `Openings, closings and holds go by the sale's clock, not by your device's. Times of day are those of your device's time zone (${zone}).`,
 
     loading: "Loading the sale",
     unreachable: "The sale cannot be reached",
@@ -95,7 +95,7 @@ export const words = {
     unauthorized: "Please come from the shop",
     unauthorized_detail: "Only buyers who come from the shop can order here. Open this page with the shop's link.",
     fault: "Something is broken here",
-    said: (sentence) => sentence,
+    fault_detail: (code) => `Nothing was changed by this. If it stays so, tell the shop this word: ${code}.`,
 
     held: (n) => `${tickets(n)} held for you`,
     held_detail: "Confirm before the time is over, or give them back.",
@@ -157,7 +157,7 @@ export const words = {
     title: (sale) => `${sale}：购票`,
     footer: "双击、刷新或打开第二个页面，都不会重复购买。",
     forgetful: "此浏览器不保存数据。请勿刷新或关闭本页，否则本页将不记得您的订单。",
-    clock_note: (zone) => `倒计时以售票系统的时钟为准，与您的设备时钟无关。所示时刻为您设备所在时区（${zone}）的时间。`,
+    clock_note: (zone) => `开售、结束和保留时间以售票系统的时钟为准，与您的设备时钟无关。所示时刻为您设备所在时区（${zone}）的时间。`,
 
     loading: "正在查看售票情况",
     unreachable: "暂时无法连接",
@@ -243,7 +243,7 @@ export const words = {
     unauthorized: "请从商店进入",
     unauthorized_detail: "本场售票由商店确认买家身份。请使用商店提供的链接打开本页。",
     fault: "系统出现故障",
-    said: (sentence) => sentence,
+    fault_detail: (code) => `没有因此发生任何改变。如果一直如此，请把这个词告知商店：${code}。`,
 
     held: (n) => `已为您保留 ${n} 张票`,
     held_detail: "请在时间结束前确认，或将其退回。",

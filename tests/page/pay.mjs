@@ -80,6 +80,35 @@ test("who comes back from the shop sees what became of the order meanwhile", asy
   }
 });
 
+test("a page that nobody sees does not ask, and looks at once when it is seen again, whatever tells it so", async () => {
+  const seenAgain = async (event) => {
+    const sale = await paidAtShop();
+    const ada = await holds(sale);
+    const see = (visibilityState) =>
+      ada.page.evaluate(
+        ([value, event]) => {
+          Object.defineProperty(document, "visibilityState", { value, configurable: true });
+          if (value === "visible") dispatchEvent(new Event(event));
+        },
+        [visibilityState, event],
+      );
+    await see("hidden");
+    const key = await ada.key();
+    // The look that was due already is not made; the one after it is not planned.
+    await pause(13_000);
+    const reads = [];
+    ada.page.on("request", (request) => request.url().endsWith(key) && reads.push(request.url()));
+    await change(sale, key, "confirm", shopToken());
+    await pause(12_000);
+    assert.deepEqual(reads, [], event);
+    await ada.sees("2 tickets held for you");
+    await see("visible");
+    await ada.sees("The 2 tickets are yours");
+    await ada.leave();
+  };
+  await Promise.all(["visibilitychange", "pageshow", "focus"].map(seenAgain));
+});
+
 test("a hold that ends while the buyer is at the shop is seen to have ended, and a late payment is noticed", async () => {
   const sale = await newSale({ ...HELD, hold_ms: 4_000, pay_url: template() });
   const ada = await holds(sale);

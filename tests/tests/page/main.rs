@@ -134,9 +134,21 @@ async fn the_page_is_one_light_file_that_costs_no_origin_request() {
 
     // It brings nothing else along, and may not: neither from here nor from elsewhere.
     let policy = page.header("content-security-policy");
-    for part in ["default-src 'none'", "connect-src 'self'", "frame-ancestors 'none'"] {
-        assert!(policy.contains(part), "{policy}");
+    // A link to the payment needs nothing more: no form, no frame, no other host.
+    let parts: Vec<&str> = policy.split("; ").collect();
+    for part in [
+        "default-src 'none'",
+        "connect-src 'self'",
+        "frame-ancestors 'none'",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "img-src data:",
+        "require-trusted-types-for 'script'",
+    ] {
+        assert!(parts.contains(&part), "{policy}");
     }
+    assert_eq!(parts.len(), 9, "{policy}");
+    assert!(!policy.contains("http"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     let text = page.text();
     for outside in [" src=", "@import", "url(", " onclick", " style="] {
