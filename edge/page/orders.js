@@ -41,6 +41,8 @@ export class Orders {
   async refresh(all = false) {
     const loop = ++this.#loop;
     clearTimeout(this.#timer);
+    const keys = new Set(this.#store.earlier.map(({ key }) => key));
+    for (const key of this.#known.keys()) if (!keys.has(key)) this.#known.delete(key);
     for (const order of this.#store.earlier) {
       if (!all && SETTLED.has(this.#knownOf(order)?.state)) continue;
       const { key } = order;

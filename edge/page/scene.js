@@ -15,8 +15,8 @@ const AT_REST = new Set(["idle", "refused", "order", "missing"]);
 // The state of the sale at `now`, which may be later than the answer: a sale opens and closes by itself.
 export function standing(view, now, opensAt) {
   if (view.closes_at && now >= view.closes_at) return "closed";
-  if (view.state === "scheduled") return view.opens_at && now >= opensAt ? "open" : "scheduled";
-  if (view.state !== "open") return view.state;
+  const opened = view.state === "scheduled" && view.opens_at && now >= opensAt;
+  if (view.state !== "open" && !opened) return view.state;
   return view.availability === "sold_out" || view.availability === "all_held"
     ? view.availability
     : "open";

@@ -88,9 +88,18 @@ fn a_page_of_another_website_orders_nothing_in_a_browser_unless_its_origin_is_al
 
 #[test]
 fn the_page_says_the_same_in_both_languages() {
+    without_a_browser("words.mjs");
+}
+
+#[test]
+fn whatever_the_page_knows_it_says_nothing_else_and_offers_only_what_can_work() {
+    without_a_browser("scenes.mjs");
+}
+
+fn without_a_browser(script: &str) {
     let mut command = Command::new(repository().join("node_modules/.bin/node"));
     command.current_dir(repository().join("tests/page"));
-    let ran = command.args(["--test", "words.mjs"]).output().unwrap();
+    let ran = command.args(["--test", script]).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
 }
 
