@@ -52,6 +52,8 @@ async fn a_sale_is_run_from_the_terminal_and_stdout_is_pure_json() {
         ("sale show spring", "buyers_cancel", true.into()),
         ("sale set spring --pay-url https://shop.example/{order_id}", "capacity", 10.into()),
         ("sale show spring", "pay_url", "https://shop.example/{order_id}".into()),
+        ("sale set spring --pay-url=", "capacity", 10.into()),
+        ("sale show spring", "pay_url", Value::Null),
         ("sale show spring", "free", 10.into()),
         ("sale watch spring --once", "orders", 0.into()),
     ] {
