@@ -29,11 +29,18 @@ const views = every({
     { availability: "sold_out", capacity: 0 },
   ],
   opens_at: [undefined, NOW - 1, NOW + 60_000],
-  closes_at: [undefined, NOW - 1, NOW + 120_000],
-  buyer_limit: [undefined, 2],
+  closes_at: [undefined, NOW - 1],
   pay_url: [undefined, PAY],
   lenient: [{}, { demo: true }, { buyers_cancel: true }],
-}).map(({ amounts, lenient, ...view }) => ({ sale: "demo", order_limit: 4, hold_ms: 60_000, ...amounts, ...lenient, ...view }));
+}).map(({ amounts, lenient, ...view }, index) => ({
+  sale: "demo",
+  order_limit: 4,
+  hold_ms: 60_000,
+  ...(index % 2 && { buyer_limit: 2 }),
+  ...amounts,
+  ...lenient,
+  ...view,
+}));
 
 const order = (state, more) => ({
   order_id: "the-secret-id",
@@ -102,7 +109,7 @@ test("every scene has its words in both languages, and none of them has a hole",
   for (const { known, shown } of scenes()) {
     for (const language of ["en", "zh"]) {
       const text = said(shown, language);
-      assert.ok(!/undefined|null|NaN|Infinity|\?\?/.test(text), `${text}: ${JSON.stringify(known)}`);
+      if (/undefined|null|NaN|Infinity|\?\?/.test(text)) assert.fail(`${text}: ${JSON.stringify(known)}`);
     }
   }
 });
@@ -141,7 +148,7 @@ const rules = {
 for (const [name, holds] of Object.entries(rules)) {
   test(`in every scene: ${name}`, () => {
     for (const { known, shown } of scenes()) {
-      assert.ok(holds(known, shown), `${JSON.stringify(shown)} of ${JSON.stringify(known)}`);
+      if (!holds(known, shown)) assert.fail(`${JSON.stringify(shown)} of ${JSON.stringify(known)}`);
     }
   });
 }
