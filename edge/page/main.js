@@ -1,9 +1,10 @@
 // The page on which people buy: watches the sale, carries one order through, and shows how both stand.
 import { ask, saleAt } from "./api.js";
 import { Clock } from "./clock.js";
+import { Orders } from "./orders.js";
 import { buyerOf, takePass } from "./pass.js";
 import { Purchase } from "./purchase.js";
-import { mostOf, scene, standing } from "./scene.js";
+import { scene, standing } from "./scene.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
 import { preferred } from "./words.js";
@@ -31,6 +32,7 @@ const store = new Store(sale);
 const clock = new Clock();
 const pass = takePass(sale);
 const purchase = new Purchase({ sale, store, clock, pass, changed: () => draw() });
+const orders = new Orders({ sale, store, pass, changed: () => draw() });
 const spread = Math.random() * OPENING_SPREAD_MS;
 
 // What is known of the sale.
@@ -46,7 +48,11 @@ const view = new View(sale, {
     purchase.buy(buyer, quantity);
   },
   stop: () => purchase.stop(),
-  another: () => purchase.another(),
+  another: () => leave(() => purchase.another()),
+  to_sale: () => leave(() => purchase.another()),
+  back: () => purchase.forgive(),
+  open: (key) => leave(() => purchase.open(key)),
+  pay: () => purchase.pay(),
   confirm: () => purchase.change("confirm"),
   extend: () => purchase.change("extend"),
   cancel: () => purchase.change("cancel"),
@@ -57,6 +63,14 @@ const view = new View(sale, {
     draw();
   },
 });
+
+// The order on the screen goes to the earlier ones.
+function leave(go) {
+  go();
+  orders.refresh();
+  // What is free has changed by this very order.
+  if (performance.now() - looked > MEMORY_MS) look();
+}
 
 // When the button begins to work here.
 const opensAt = () => (known.view?.opens_at ?? Infinity) + spread;
@@ -103,7 +117,8 @@ function pauseMs() {
 
 function draw() {
   const now = clock.known ? clock.now() : 0;
-  const shown = scene({ ...known, phase: purchase.phase, now, opensAt: opensAt() });
+  const { phase } = purchase;
+  const shown = scene({ ...known, phase, orders: orders.list, keeps: store.keeps, now, opensAt: opensAt() });
   view.show(shown);
   // It may keep nothing from the start, or nothing more from some moment on.
   if (!store.keeps) view.warn("forgetful");
@@ -114,7 +129,9 @@ function draw() {
 
 addEventListener("visibilitychange", () => {
   const visible = document.visibilityState === "visible";
-  if (visible && performance.now() - looked > LOOK_AGAIN_MS.open) look();
+  if (!visible) return;
+  if (performance.now() - looked > LOOK_AGAIN_MS.open) look();
+  orders.refresh(true);
 });
 addEventListener("online", look);
 // The shop's link with a new token, opened in this tab: only what is behind the `#` differs.
@@ -126,3 +143,4 @@ draw();
 setInterval(draw, 200);
 look();
 purchase.resume();
+orders.refresh(true);

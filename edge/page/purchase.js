@@ -9,6 +9,7 @@
 //                                                         (both: `unsure` while an earlier request may have an order)
 //   { name: "refused", problem, quantity, at }            `at` by the clock of the ledger
 //   { name: "order", order, doing, note, trouble }        `doing`: a change under way; `note`: the problem of the last
+//   { name: "missing", number }                           there was an order once, and the ledger has none
 import { ask, orderAt, ordersAt } from "./api.js";
 
 // Refusals that can pass without anybody changing the order, and the fault in which nothing happened.
@@ -17,8 +18,15 @@ const PASSING = new Set(["busy", "all_held", "not_open", "paused", "unavailable"
 const UNDECIDED = new Set(["busy", "unavailable", "outcome_unknown"]);
 
 const BACKOFF_MAX_MS = 15_000;
-// A held order is looked at this often: the shop may confirm it.
+// A held order is looked at this often: the shop may confirm it. So is one whose time is over, this many times: a payment
+// that comes late may still be accepted.
 const SILENCE_POLL_MS = 10_000;
+const LATE_POLLS = 18;
+// Who comes back from the shop waits for the word of the payment: so often, and for so long.
+const EAGER_POLL_MS = 2_000;
+const EAGER_MS = 60_000;
+// Coming back to a page is told by several events at once.
+const READ_APART_MS = 500;
 
 export class Purchase {
   phase = { name: "idle" };
@@ -31,6 +39,9 @@ export class Purchase {
   #loop = 0;
   #wake = () => {};
   #timer;
+  #eagerUntil = 0;
+  #latePolls = 0;
+  #read_at = -Infinity;
 
   constructor({ sale, store, clock, pass, changed }) {
     this.#sale = sale;
@@ -39,17 +50,17 @@ export class Purchase {
     this.#headers = pass ? { "lastseat-buyer-token": pass } : {};
     this.#changed = changed;
     addEventListener("online", () => {
-      if (this.phase.why === "lost" || this.phase.trouble) this.#wake();
+      if (["lost", "look"].includes(this.phase.why) || this.phase.trouble) this.#wake();
     });
-    addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible" && this.phase.name === "order") this.#refresh();
-    });
+    for (const event of ["visibilitychange", "pageshow", "focus"]) addEventListener(event, () => this.#comeBack());
     store.watch(() => this.#syncFromOtherTab());
   }
 
   // Takes up what an earlier visit began.
   resume() {
-    if (this.#store.order.sent) this.#look();
+    const { sent, paying } = this.#store.order;
+    if (paying) this.#eagerUntil = performance.now() + EAGER_MS;
+    if (sent) this.#look();
   }
 
   buy(buyer, quantity) {
@@ -69,6 +80,18 @@ export class Purchase {
     this.#begin();
     this.#store.another();
     this.#enter({ name: "idle" });
+  }
+
+  // An earlier order of this browser.
+  open(key) {
+    this.#begin();
+    this.#store.open(key);
+    this.#look();
+  }
+
+  // The buyer goes to the shop to pay.
+  pay() {
+    this.#store.note({ paying: true });
   }
 
   // What was refused may be possible now.
@@ -144,7 +167,7 @@ export class Purchase {
   // Asks the ledger what became of the key that this browser remembers.
   async #look(note) {
     const loop = this.#begin();
-    const { key, buyer, quantity, wanted } = this.#store.order;
+    const { key, buyer, quantity, wanted, number, state } = this.#store.order;
     this.#enter({ name: "looking" });
     for (let tries = 1; ; tries++) {
       const answer = await this.#read(key);
@@ -152,11 +175,13 @@ export class Purchase {
       if (answer.status === 200) return this.#keep(answer.body, note);
       if (!answer.lost && answer.status < 500 && answer.status !== 429) {
         // Nothing was sold under it, or not yet.
-        return wanted ? this.buy(buyer, quantity) : this.#enter({ name: "idle" });
+        if (wanted) return this.buy(buyer, quantity);
+        if (!state) return this.#enter({ name: "idle" });
+        return this.#miss(key, number);
       }
       const ms = backoff(tries, answer);
       const until = performance.now() + ms;
-      this.#enter({ name: "waiting", quantity, tries, why: "lost", until, unsure: true });
+      this.#enter({ name: "waiting", quantity, tries, why: "look", until, unsure: true });
       await this.#pause(ms);
       if (loop !== this.#loop) return;
     }
@@ -171,14 +196,23 @@ export class Purchase {
       const answer = await this.#read(order.order_id);
       if (loop !== this.#loop) return;
       if (answer.status === 200) return this.#keep(answer.body, note);
-      if (answer.status === 404) return this.#enter({ name: "order", order, note: answer.body });
+      if (answer.status === 404) return this.#miss(order.order_id, order.number);
       this.#enter({ name: "order", order, note, trouble: true });
       await this.#pause(backoff(tries, answer));
       if (loop !== this.#loop) return;
     }
   }
 
+  #comeBack() {
+    if (document.visibilityState !== "visible" || this.phase.name !== "order") return;
+    if (performance.now() - this.#read_at < READ_APART_MS) return;
+    if (this.#store.order.paying) this.#eagerUntil = performance.now() + EAGER_MS;
+    this.#latePolls = 0;
+    this.#refresh();
+  }
+
   #read(key) {
+    this.#read_at = performance.now();
     return ask(orderAt(this.#sale, key), { headers: this.#headers });
   }
 
@@ -186,16 +220,30 @@ export class Purchase {
   #keep(order, note) {
     this.#clock.isPast(order.created_at);
     // `state` signals other tabs that there is something new to ask the ledger for.
-    this.#store.note({ sent: true, wanted: false, open: false, lost: false, state: order.state });
+    const { order_id: key, number, state } = order;
+    this.#note(key, { sent: true, wanted: false, open: false, lost: false, number, state });
     this.#enter({ name: "order", order, note });
-    if (order.state !== "held") return;
-    const left = order.expires_at - this.#clock.now();
+    if (state === "expired" ? ++this.#latePolls > LATE_POLLS : state !== "held") return;
+    const left = (order.expires_at ?? Infinity) - this.#clock.now();
     const soon = left > 0 ? left + 300 : 1_000;
-    const ms = Math.min(soon, SILENCE_POLL_MS * (0.8 + 0.4 * Math.random()));
+    const pause = performance.now() < this.#eagerUntil ? EAGER_POLL_MS : SILENCE_POLL_MS;
+    const ms = Math.min(soon, pause * (0.8 + 0.4 * Math.random()));
     this.#timer = setTimeout(() => {
       const seen = document.visibilityState === "visible";
       if (this.phase.name === "order" && seen) this.#refresh();
     }, ms);
+  }
+
+  // The ledger, which lacks nothing that it acknowledged, has no such order.
+  #miss(key, number) {
+    this.#note(key, { number, state: "unknown" });
+    this.#enter({ name: "missing", number });
+  }
+
+  // Another tab may have gone on to another order meanwhile.
+  #note(key, changes) {
+    if (this.#store.order.key === key) this.#store.note(changes);
+    else this.#store.noteEarlier(key, { number: changes.number, state: changes.state });
   }
 
   #syncFromOtherTab() {

@@ -1,16 +1,23 @@
 // What this browser remembers of one sale: the key of the order, written before it is first sent, so that a double
-// click, a reload, a second tab and a lost answer all mean the same order. What became of the order it does not
-// remember: the ledger knows.
+// click, a reload, a second tab and a lost answer all mean the same order; and the keys of the orders before it. What
+// became of an order it does not remember: the ledger knows.
 
 const BUYER = "lastseat:buyer";
 const LANGUAGE = "lastseat:language";
 
+// Orders that are remembered beside the one on the screen. Of more, those that have ended are forgotten first, then the
+// oldest.
+const EARLIER_MAX = 20;
+const ENDED = new Set(["cancelled", "expired", "unknown"]);
+
 export class Store {
   #name;
+  #list;
   #memory = new Map();
 
   constructor(sale) {
     this.#name = `lastseat:order:${sale}`;
+    this.#list = `lastseat:orders:${sale}`;
     this.#set("lastseat:here", "1");
   }
 
@@ -20,15 +27,23 @@ export class Store {
   }
 
   // The record of the order: `key`; `sent` once it may be in the ledger; `wanted` while the buyer waits for an outcome;
-  // `open` while an answer is out; `lost` when one was lost; `buyer` and `quantity`, what was asked for.
+  // `open` while an answer is out; `lost` when one was lost; `buyer` and `quantity`, what was asked for; `state` and
+  // `number` once the ledger has shown it; `paying` when the buyer went to the shop to pay.
   get order() {
-    try {
-      const record = JSON.parse(this.#get(this.#name));
-      if (typeof record?.key === "string") return record;
-    } catch {
-      // Not ours, or damaged: as if there were none.
-    }
-    return this.another();
+    return this.#record ?? this.another();
+  }
+
+  // Damaged, or not ours: as if there were none.
+  get #record() {
+    const record = this.#read(this.#name);
+    return typeof record?.key === "string" ? record : null;
+  }
+
+  // The orders before it, the newest first: `key`, and `number` and `state` as they were last seen.
+  get earlier() {
+    const list = this.#read(this.#list);
+    if (!Array.isArray(list)) return [];
+    return list.filter((order) => typeof order?.key === "string").slice(0, EARLIER_MAX);
   }
 
   note(changes) {
@@ -37,9 +52,35 @@ export class Store {
     return record;
   }
 
-  // A new order with a new key.
+  // A new order with a new key. The one on the screen goes to the earlier ones.
   another() {
-    const record = { key: newKey() };
+    return this.#goOn({ key: newKey() });
+  }
+
+  // Puts an earlier order on the screen.
+  open(key) {
+    const { number, state } = this.earlier.find((order) => order.key === key) ?? {};
+    return this.#goOn({ key, sent: true, number, state });
+  }
+
+  noteEarlier(key, changes) {
+    const list = this.earlier;
+    const known = list.find((order) => order.key === key);
+    if (!known || Object.entries(changes).every(([name, value]) => known[name] === value)) return;
+    Object.assign(known, changes);
+    this.#set(this.#list, JSON.stringify(list));
+  }
+
+  #goOn(record) {
+    const now = this.#record;
+    const list = this.earlier.filter(({ key }) => key !== record.key && key !== now?.key);
+    // One under whose key nothing was asked for, or a "no" was the answer, is none.
+    if (now?.state || now?.open || now?.lost || now?.wanted) list.unshift({ key: now.key, number: now.number, state: now.state });
+    while (list.length > EARLIER_MAX) {
+      const ended = list.findLastIndex(({ state }) => ENDED.has(state));
+      list.splice(ended, 1);
+    }
+    this.#set(this.#list, JSON.stringify(list));
     this.#set(this.#name, JSON.stringify(record));
     return record;
   }
@@ -60,11 +101,19 @@ export class Store {
     this.#set(LANGUAGE, language);
   }
 
-  // Calls `changed` when another tab has changed the record.
+  // Calls `changed` when another tab has changed what is remembered of the orders.
   watch(changed) {
     addEventListener("storage", (event) => {
-      if (event.key === this.#name || event.key === null) changed();
+      if ([this.#name, this.#list, null].includes(event.key)) changed();
     });
+  }
+
+  #read(name) {
+    try {
+      return JSON.parse(this.#get(name));
+    } catch {
+      return null;
+    }
   }
 
   // A browser that keeps nothing, or nothing more, gets a page that works until it is closed. What could not be kept is

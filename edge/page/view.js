@@ -9,8 +9,11 @@ export class View {
   #acts;
   #shown = null;
   #most = 1;
+  #keys = "";
+  // What is wrong with the buyer: null, or a text and its arguments.
+  #problem = null;
 
-  // `acts` has what the buttons do: get(buyer, quantity), early(), language(), cancel() and one for each action.
+  // `acts` has what the buttons do: get(buyer, quantity), language(), open(key) and one for each action.
   constructor(sale, acts) {
     this.sale = sale;
     this.#acts = acts;
@@ -24,7 +27,7 @@ export class View {
     at("more").addEventListener("click", () => this.#step(1));
     at("quantity").addEventListener("input", () => this.#label());
     at("quantity").addEventListener("change", () => this.#step(0));
-    at("buyer").addEventListener("input", () => this.#wrong(false));
+    at("buyer").addEventListener("input", () => this.#wrong(null));
     at("copy").addEventListener("click", () => this.#copy());
     at("sure").addEventListener("close", () => at("sure").returnValue === "yes" && acts.cancel());
     at("quantity").value = 1;
@@ -57,13 +60,13 @@ export class View {
     at("language").textContent = words[other].name;
     at("language").lang = tags[other];
     for (const element of document.querySelectorAll("[data-say]")) {
-      element.textContent = this.say(element.dataset.say);
+      element.textContent = this.say(element.dataset.say, zone());
     }
     at("buyer-hint").textContent = this.say(at("buyer").readOnly ? "buyer_given" : "buyer_hint");
     at("fewer").setAttribute("aria-label", this.say("fewer"));
     at("more").setAttribute("aria-label", this.say("more"));
     at("copy").textContent = this.say("copy");
-    this.#wrong(at("buyer").getAttribute("aria-invalid") === "true", false);
+    this.#wrong(this.#problem, false);
     this.#shown = null;
   }
 
@@ -79,6 +82,7 @@ export class View {
     this.#form(scene.form);
     this.#ticket(scene.order);
     this.#actions(scene);
+    this.#orders(scene);
     // What had the focus is gone: go on from what has happened, not from the top of the page.
     if (hadFocus.getClientRects().length === 0) at("headline").focus();
   }
@@ -91,12 +95,13 @@ export class View {
   }
 
   #sentence([name, ...args]) {
-    return this.say(name, ...(name === "opens_detail" ? [this.#moment(args[0])] : args));
+    return this.say(name, ...(name.startsWith("opens_") ? [this.#moment(args[0])] : args));
   }
 
   #moment(time) {
-    const format = new Intl.DateTimeFormat(tags[this.#language], { dateStyle: "medium", timeStyle: "short" });
-    return format.format(time);
+    const day = { weekday: "short", year: "numeric", month: "short", day: "numeric" };
+    const hour = { hour: "numeric", minute: "2-digit", timeZoneName: "short" };
+    return new Intl.DateTimeFormat(tags[this.#language], { ...day, ...hour }).format(time);
   }
 
   #clock(clock) {
@@ -127,25 +132,60 @@ export class View {
     write("ticket-state", this.say(`state_${order.state}`));
     write("ticket-buyer", order.buyer);
     // Not the id, which gives the tickets back. An older node knows no number.
-    write("ticket-id", order.number || order.order_id);
+    const number = order.number || order.order_id;
+    if (at("ticket-id").textContent !== number) write("copy", this.say("copy"));
+    write("ticket-id", number);
   }
 
-  #actions({ actions }) {
+  #actions({ actions, pay }) {
     // The same buttons stay, and with them the focus.
-    const offered = [this.#language, ...actions].join();
+    const offered = [this.#language, pay, ...actions].join();
     if (offered === at("actions").dataset.offered) return;
     at("actions").dataset.offered = offered;
     at("actions").replaceChildren(
       ...actions.map((name, index) => {
-        const button = document.createElement("button");
-        button.type = "button";
+        const button = document.createElement(name === "pay" ? "a" : "button");
+        if (name === "pay") button.href = pay;
+        else button.type = "button";
         button.dataset.action = name;
-        button.className = name === "confirm" ? "main" : index === 0 ? "plain" : "quiet";
+        button.className = name === "confirm" || name === "pay" ? "main" : index === 0 ? "plain" : "quiet";
         button.textContent = this.say(name);
         button.addEventListener("click", () => (name === "cancel" ? this.#sure() : this.#acts[name]()));
         return button;
       }),
     );
+  }
+
+  #orders({ orders, order }) {
+    at("orders").hidden = orders.length === 0;
+    write("orders-title", this.say(order ? "orders_other" : "orders"));
+    // As long as it is the same orders, their buttons stay, and with them the focus.
+    const keys = orders.map(({ key }) => key).join();
+    if (this.#keys !== keys) {
+      this.#keys = keys;
+      at("orders-list").replaceChildren(...orders.map(({ key }) => this.#entry(key)));
+    }
+    for (const [index, { number, quantity, state }] of orders.entries()) {
+      const parts = at("orders-list").children[index].firstElementChild.children;
+      const texts = [number ?? "", state && quantity ? this.say("count", quantity) : "", this.say(`state_${state ?? "unread"}`)];
+      texts.forEach((text, part) => parts[part].textContent !== text && (parts[part].textContent = text));
+      parts[2].dataset.state = state ?? "unread";
+    }
+  }
+
+  #entry(key) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...["number", "count", "state"].map((name) => {
+      const part = document.createElement("span");
+      part.className = name;
+      if (name === "number") part.translate = false;
+      return part;
+    }));
+    button.addEventListener("click", () => this.#acts.open(key));
+    const item = document.createElement("li");
+    item.append(button);
+    return item;
   }
 
   #sure() {
@@ -176,15 +216,17 @@ export class View {
   #submit() {
     this.#step(0);
     const buyer = at("buyer").value.trim();
-    if (!/^[!-~]{1,128}$/.test(buyer)) return this.#wrong(true);
+    const problem = wrongIn(buyer);
+    if (problem) return this.#wrong(problem);
     if (at("get").getAttribute("aria-disabled") === "true") return write("detail", this.say("not_yet"));
     this.#acts.get(buyer, this.#quantity);
   }
 
-  #wrong(is, focus = is) {
-    at("buyer").setAttribute("aria-invalid", String(is));
-    write("buyer-wrong", is ? this.say("buyer_wrong") : "");
-    if (focus) at("buyer").focus();
+  #wrong(problem, focus = true) {
+    this.#problem = problem;
+    at("buyer").setAttribute("aria-invalid", String(problem !== null));
+    write("buyer-wrong", problem ? this.say(...problem) : "");
+    if (problem && focus) at("buyer").focus();
   }
 
   async #copy() {
@@ -200,6 +242,20 @@ export class View {
 
 function write(id, text) {
   if (at(id).textContent !== text) at(id).textContent = text;
+}
+
+// What keeps a buyer's name from being sent: it goes through addresses and lists of shops, so it is 1 to 128 characters of
+// those between `!` and `~` of ASCII.
+function wrongIn(buyer) {
+  if (buyer === "") return ["buyer_empty"];
+  const wrong = [...buyer].find((character) => !/[!-~]/.test(character));
+  if (wrong) return ["buyer_sign", /\s/.test(wrong) ? " " : wrong];
+  return buyer.length > 128 ? ["buyer_long", buyer.length] : null;
+}
+
+// The time zone in which the device writes times.
+function zone() {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
 }
 
 // Hours, minutes and seconds, with days in front where there are any. What is left of a second counts as one, but

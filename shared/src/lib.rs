@@ -25,6 +25,7 @@ pub use domain::ids::{BuyerId, Capacity, EdgeId, OrderId, Quantity, SaleId};
 pub use domain::order::{Cancellation, Order, Pass, Reserve, Restored, Verdict};
 pub use domain::order_state::{IfState, OrderState};
 pub use domain::outcome::{Placed, Tier};
+pub use domain::pay_url::PayUrl;
 pub use domain::refusal::Refusal;
 pub use domain::sale::{SaleChange, SaleState, Snapshot, Terms};
 pub use domain::time::UnixMillis;

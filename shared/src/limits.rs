@@ -228,8 +228,14 @@ pub const CANCELLED_EARLY_MAX: u64 = 4_096;
 /// `HOLD_TIMES_MAX` in `prelude.lua`.
 pub const HOLD_TIMES_MAX: usize = 16;
 
-/// The exact number of free tickets is public at or above this number only.
+/// The exact number of free tickets is public at or above this number ...
 pub const PUBLIC_FREE_FLOOR: u32 = 100;
+/// ... and where it is this part of the capacity or more: of a sale of 6 tickets, 6 are not few.
+pub const PUBLIC_FREE_PART: u32 = 10;
+
+/// Bytes of the template of a sale's pay URL. Each page that watches the sale receives it with each
+/// answer, and each edge keeps it with its view of the sale.
+pub const PAY_URL_MAX: usize = 512;
 
 const _: () = assert!(2 * LEDGER_DEADLINE_MS < ORIGIN_DEADLINE_MS, "an origin can resend once");
 const _: () = assert!(ORIGIN_DEADLINE_MS < EDGE_ATTEMPT_MS, "the origin gives up before the edge");

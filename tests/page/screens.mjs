@@ -2,7 +2,7 @@
 // The system must be new (another data directory): the ids of the sales are on the pictures.
 // A machine without the fonts Inter and Noto Sans CJK takes them with others.
 import { mkdirSync } from "node:fs";
-import { Visitor, change, launch, operator, order } from "./system.mjs";
+import { Visitor, change, launch, operator, order, shopToken } from "./system.mjs";
 
 const folder = new URL("../../docs/screens/", import.meta.url).pathname;
 mkdirSync(folder, { recursive: true });
@@ -25,7 +25,8 @@ async function take(name, id, options, act) {
 }
 
 const dark = { colorScheme: "dark" };
-const concert = await sale("concert", { capacity: 500, hold_ms: 600_000, buyer_limit: 4 });
+const pay_url = "https://shop.example/pay?order={order_id}&number={number}";
+const concert = await sale("concert", { capacity: 500, hold_ms: 600_000, buyer_limit: 4, pay_url });
 const drop = await sale("drop", { capacity: 500, opens_at: Date.now() + 754_000 });
 const last = await sale("last-seats", { capacity: 1, hold_ms: 600_000 });
 const { order_id: lasts } = await order(last);
@@ -42,7 +43,8 @@ await take("all-held", last, dark, async (visitor) => {
 await change(last, lasts, "cancel");
 await take("confirmed-zh", concert, { ...dark, locale: "zh-CN" }, async (visitor) => {
   await visitor.buys("mei@example.org");
-  await visitor.act("confirm");
+  await visitor.page.locator("[data-action=pay]").waitFor();
+  await change(concert, await visitor.key(), "confirm", shopToken());
   await visitor.sees("已归您所有");
 });
 await browser.close();

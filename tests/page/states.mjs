@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { shownThoughHidden } from "./hidden.mjs";
-import { Visitor, accessible, change, edge, launch, newSale, operator, order, pause } from "./system.mjs";
+import { Visitor, accessible, change, edge, launch, newSale, operator, order, pause, says } from "./system.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -154,7 +154,7 @@ describe("the page", { concurrency: 4 }, () => {
     const sale = await newSale({ capacity: 1 });
     const ada = await come(sale);
     await ada.sees("On sale now");
-    await ada.page.locator("#detail", { hasText: "Only a few" }).waitFor();
+    await ada.page.locator("#detail", { hasText: "1 of 1 ticket is available." }).waitFor();
     await ada.page.fill("#buyer", "ada");
     await order(sale);
     await ada.presses();
@@ -196,17 +196,19 @@ describe("the page", { concurrency: 4 }, () => {
 
   test("each limit is named, and the page offers what is possible", async () => {
     const sale = await newSale({ ...HELD, buyer_limit: 3, order_limit: 3 });
-    await order(sale, { buyer: "ada", quantity: 2 });
+    await order(sale, { buyer: "ada", quantity: 1 });
     const ada = await come(sale);
     await ada.sees("On sale now");
     await ada.page.fill("#quantity", "9");
     await ada.page.keyboard.press("Tab");
     assert.equal(await ada.page.inputValue("#quantity"), "3");
-    await ada.buys("ada", 2);
+    await ada.buys("ada", 3);
     await ada.sees("more than one buyer may have");
+    await ada.page.locator("#detail", { hasText: "One buyer may have 3 in this sale. With 3 more" }).waitFor();
+    assert.equal(await ada.page.textContent("#get"), "Get 2 tickets");
     await accessible(ada);
-    await ada.buys("ada", 1);
-    await ada.sees("1 ticket held for you");
+    await ada.page.click("#get");
+    await ada.sees("2 tickets held for you");
     await ada.leave();
 
     const bob = await come(sale);
@@ -216,12 +218,103 @@ describe("the page", { concurrency: 4 }, () => {
     await operator("PATCH", sale, { order_limit: 1 });
     await bob.buys("bob", 2);
     await bob.sees("more than one order may have");
+    assert.equal(await bob.page.textContent("#get"), "Get 1 ticket");
     await accessible(bob);
     await bob.leave();
   });
 
+  test("who has all that one buyer may have is told so, sees the orders, and is not told to ask for fewer", async () => {
+    const sale = await newSale({ ...HELD, buyer_limit: 2 });
+    const ada = await come(sale);
+    await ada.buys("ada", 2);
+    await ada.sees("2 tickets held for you");
+    const number = await ada.page.textContent("#ticket-id");
+    await ada.act("confirm");
+    await ada.act("another");
+    await ada.buys("ada", 1);
+    await ada.sees("You have as many as one buyer may have");
+    await ada.page.locator("#detail", { hasText: "One buyer may have 2 tickets in this sale" }).waitFor();
+    assert.ok(!(await says(ada.page)).includes("fewer"), "fewer is no way out");
+    assert.equal(await ada.page.locator("#form").isVisible(), false);
+    await ada.page.locator("#orders-list", { hasText: number }).waitFor();
+    await ada.page.locator("#orders-list", { hasText: "2 tickets" }).waitFor();
+    await accessible(ada);
+    await ada.act("back");
+    await ada.sees("On sale now");
+    await ada.leave();
+  });
+
+  test("how much is left is said in proportion: of six that are new six, and few only where few are", async () => {
+    const small = await come(await newSale({ ...HELD, capacity: 6 }));
+    await small.page.locator("#detail", { hasText: "6 of 6 tickets are available." }).waitFor();
+    await small.page.locator("#quantity-hint", { hasText: "At most 6" }).waitFor();
+    await accessible(small);
+    await small.leave();
+
+    const sale = await newSale({ capacity: 40, hold_ms: 600_000, order_limit: 37 });
+    const { order_id: id } = await order(sale, { quantity: 37 });
+    const ada = await come(sale);
+    // What is held may come back: few are free, which is not few are left.
+    await ada.page.locator("#detail", { hasText: "Others are held for buyers who have not paid yet" }).waitFor();
+    await accessible(ada);
+    await change(sale, id, "confirm");
+    await ada.page.locator("#detail", { hasText: "Only a few tickets are left." }).waitFor();
+    await accessible(ada);
+    await ada.leave();
+  });
+
+  test("a sale without any ticket does not say that all are sold", async () => {
+    const sale = await newSale({ capacity: 0 });
+    const ada = await come(sale);
+    await ada.sees("No tickets");
+    assert.ok(!/sold/i.test(await says(ada.page)));
+    const later = await come(await newSale({ capacity: 0, opens_at: Date.now() + 600_000 }));
+    await later.page.locator("#detail", { hasText: "There are no tickets in it yet" }).waitFor();
+    assert.equal(await later.page.locator("#form").isVisible(), false);
+    await accessible(later);
+    await later.leave();
+    await accessible(ada);
+    await operator("POST", `${sale}/restock`, { capacity: 20 });
+    await ada.page.reload();
+    await ada.page.locator("#detail", { hasText: "20 of 20 tickets are available." }).waitFor();
+    await ada.leave();
+  });
+
+  test("a time of day is written with its zone, and the page says whose zone and whose clock it uses", async () => {
+    const opens_at = Date.UTC(2038, 0, 15, 11, 30);
+    const sale = await newSale({ capacity: 5, opens_at });
+    for (const [timezoneId, time, zone] of [
+      ["America/New_York", "6:30 AM EST", "America/New_York"],
+      ["Asia/Shanghai", "7:30 PM GMT+8", "Asia/Shanghai"],
+    ]) {
+      const ada = await come(sale, { timezoneId });
+      await ada.sees("Not open yet");
+      const said = (await says(ada.page)).replaceAll("\u202f", " ");
+      assert.ok(said.includes(`Fri, Jan 15, 2038, ${time}`), said);
+      assert.ok(said.includes(`your device's time zone (${zone})`), said);
+      await accessible(ada);
+      await ada.leave();
+    }
+  });
+
+  test("after an order the page offers another only while the sale sells", async () => {
+    const sale = await newSale({ ...HELD, capacity: 1 });
+    const ada = await come(sale);
+    await ada.buys();
+    await ada.sees("1 ticket held for you");
+    await ada.act("confirm");
+    await ada.sees("The ticket is yours");
+    await ada.page.reload();
+    await ada.page.locator("[data-action=to_sale]").waitFor();
+    await accessible(ada);
+    await ada.act("to_sale");
+    await ada.sees("Sold out");
+    await ada.leave();
+  });
+
   test("when fewer are free than asked for, fewer can be asked for", async () => {
-    const sale = await newSale({ ...HELD, capacity: 2 });
+    const sale = await newSale({ ...HELD, capacity: 3 });
+    await order(sale);
     const ada = await come(sale);
     await ada.buys("ada", 3);
     await ada.sees("Not that many are left");
@@ -252,7 +345,7 @@ describe("the page", { concurrency: 4 }, () => {
     await ada.sees("1 ticket held for you");
     await ada.context.setOffline(true);
     await ada.act("confirm");
-    await ada.page.locator("#detail", { hasText: "connection is lost" }).waitFor();
+    await ada.page.locator("#detail", { hasText: "cannot be read at the moment" }).waitFor();
     await accessible(ada);
     // The hold ends, and somebody else is given the ticket.
     for (let asked = 0; (await order(sale)).state === undefined; asked++) {
@@ -269,13 +362,23 @@ describe("the page", { concurrency: 4 }, () => {
   test("a wrong buyer is told what is wrong before anything is sent", async () => {
     const ada = await come(await newSale(HELD));
     const sent = ada.counting();
-    for (const buyer of ["", "two words", "名字"]) {
+    for (const [buyer, told] of [
+      ["", "enter your e-mail"],
+      ["two words", "A space cannot be used here"],
+      ["josé@example.org", "“é” cannot be used here. Only the letters A to Z and a to z without accents"],
+      ["名字", "“名” cannot be used here"],
+      ["ada😀", "“😀” cannot be used here"],
+      ["a".repeat(140), "At most 128 characters can be used here. These are 140."],
+    ]) {
       await ada.buys(buyer);
-      await ada.page.locator("#buyer-wrong", { hasText: "without spaces" }).waitFor();
+      await ada.page.locator("#buyer-wrong", { hasText: told }).waitFor();
       assert.equal(await ada.page.evaluate(() => document.activeElement.id), "buyer");
     }
     await accessible(ada);
     assert.equal(sent.length, 0);
+    // What the text names is what is taken.
+    await ada.buys("!AZ.az+09_-~@x");
+    await ada.sees("1 ticket held for you");
     await ada.leave();
   });
 

@@ -1,7 +1,7 @@
 // The running system and a real browser, for the tests of the page. Nothing here answers in place of the system.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
@@ -10,6 +10,8 @@ const roster = () => JSON.parse(readFileSync(process.env.LASTSEAT_CLUSTER, "utf8
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+// Where pictures of each state go, if it is set: for people, who see what no rule finds.
+const { STATE_PICTURES } = process.env;
 // How long the page may take for what it should show at once, on a machine that is busy.
 export const PATIENCE = 30_000;
 
@@ -182,9 +184,21 @@ export async function accessible({ page }) {
         };
       });
       const where = `${found.headline} (${found.lang}, ${colorScheme})`;
+      if (STATE_PICTURES) await picture(page, where);
       assert.deepEqual(found.violations, [], where);
       assert.equal(found.wide, false, `${where} is wider than the screen`);
     }
     await page.evaluate(() => document.getElementById("language").click());
   }
 }
+
+let pictures = 0;
+
+async function picture(page, where) {
+  mkdirSync(STATE_PICTURES, { recursive: true });
+  const name = `${process.pid}-${String(++pictures).padStart(3, "0")}-${where.replace(/\W+/gu, "-")}`;
+  await page.screenshot({ path: `${STATE_PICTURES}/${name}.png`, fullPage: true, animations: "disabled" });
+}
+
+// What every text of the page says while it is in this state.
+export const says = (page) => page.evaluate(() => document.body.innerText);

@@ -18,7 +18,7 @@ test("every text that the page asks for by name is there, and none is there in v
   const read = (name) => readFileSync(new URL(`../../edge/page/${name}`, import.meta.url), "utf8");
   const code = ["index.html", "view.js", "scene.js", "main.js", "purchase.js", "build.mjs"].map(read).join("\n");
   // Names that are put together from a state, a code or an action.
-  const made = /^(state_|note_|name$)|_(doing|detail|wait)$/;
+  const made = /^(state_|note_|name$|cancelled$)|_(doing|detail|wait)$/;
   for (const name of Object.keys(words.en)) {
     if (!made.test(name)) assert.match(code, new RegExp(`["'\`]?\\b${name}\\b`), name);
   }

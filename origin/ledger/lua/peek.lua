@@ -17,7 +17,7 @@ local SALE, ORDERS, BUYERS, HOLDS, LOG = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEY
 local FIELDS_MAX = 1024
 local FIELDS = { 'format', 'capacity', 'held', 'confirmed', 'version', 'commit_seq', 'opens_at',
   'closes_at', 'hold_ms', 'buyer_limit', 'order_limit', 'acked_seq', 'state', 'history', 'ended_peak',
-  'hold_times', 'cancelled_early', 'buyers_cancel' }
+  'hold_times', 'cancelled_early', 'buyers_cancel', 'pay_url' }
 
 local function failed(reply)
   return type(reply) == 'table' and reply.err

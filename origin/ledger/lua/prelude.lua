@@ -336,6 +336,12 @@ local function buyers_cancel()
   return word
 end
 
+-- Where a held order is paid, as the operator has set it; empty where that is nowhere, as in the sales of an older
+-- lastseat. No script decides by it.
+local function pay_url()
+  return redis.call('HGET', SALE, 'pay_url') or ''
+end
+
 local function pack(order)
   return '1' .. order.state .. ':' .. digits[order.asked] .. ':' .. digits[order.taken] .. ':'
     .. digits[order.created_at] .. ':' .. digits[order.deadline] .. ':' .. order.buyer

@@ -2,6 +2,7 @@
 --
 -- ARGV  2 opens_at  3 closes_at  4 hold_ms  5 buyer_limit  6 order_limit; '' = as it is
 --       7 buyers_cancel, 0 or 1; '' or absent = as it is. The log says only that terms changed
+--       8 pay_url, - = none; '' or absent = as it is. Of this, too, the log says only that terms changed
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed (nothing differs), or a refusal:
@@ -22,11 +23,15 @@ local function decide()
   end
   local buyers_may = ARGV[7] or ''
   local buyers_differ = buyers_may ~= '' and buyers_may ~= buyers_cancel()
+  local pay_at = ARGV[8] or ''
+  if pay_at == '' then pay_at = pay_url() elseif pay_at == '-' then pay_at = '' end
+  local pay_differs = pay_at ~= pay_url()
   if wanted.closes_at > 0 and wanted.closes_at <= wanted.opens_at then return 'v' end
   if wanted.closes_at > 0 and wanted.closes_at <= now then return 'p' end
   if wanted.opens_at > 0 and wanted.opens_at ~= sale.opens_at and sale.state ~= 'scheduled' then return 'o' end
-  if not differs and not buyers_differ then return 'r' end
+  if not differs and not buyers_differ and not pay_differs then return 'r' end
   if buyers_differ then more_fields.buyers_cancel = buyers_may end
+  if pay_differs then more_fields.pay_url = pay_at end
   set_hold_ms(wanted.hold_ms)
   for name, value in pairs(wanted) do sale[name] = value end
   event('T', sale.opens_at, sale.closes_at, sale.hold_ms, sale.buyer_limit, sale.order_limit)

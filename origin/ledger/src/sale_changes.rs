@@ -7,8 +7,8 @@ use super::{
     strange_letter,
 };
 use redis::{Cmd, Value};
-use shared::domain::sale::Terms;
-use shared::{Capacity, SaleId, SaleState, Snapshot};
+use shared::domain::sale::{PageTerms, Terms};
+use shared::{Capacity, PayUrl, SaleId, SaleState, Snapshot};
 
 impl Ledger {
     /// Creates a sale; safe to repeat.
@@ -22,7 +22,7 @@ impl Ledger {
         terms: &Terms,
         open: bool,
     ) -> Result<(Snapshot, Created), Fault> {
-        let wanted = Creation { capacity, terms: *terms, open, buyers_cancel: false };
+        let wanted = Creation { capacity, terms: *terms, open, page: PageTerms::default() };
         self.create_sale_as(sale, &wanted).await
     }
 
@@ -35,7 +35,7 @@ impl Ledger {
         sale: &SaleId,
         wanted: &Creation,
     ) -> Result<(Snapshot, Created), Fault> {
-        let Creation { capacity, terms, open, buyers_cancel } = wanted;
+        let Creation { capacity, terms, open, page } = wanted;
         // Listed first: a listed sale that does not exist is skipped, an unlisted one would be
         // lost.
         self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str())).await?;
@@ -45,7 +45,8 @@ impl Ledger {
             let mut command = script.on(sale, last_seen);
             command.arg(capacity.get()).arg(terms.opens_at.0).arg(terms.closes_at.0);
             command.arg(terms.hold_ms).arg(terms.buyer_limit).arg(terms.order_limit);
-            command.arg(state.as_str()).arg(u8::from(*buyers_cancel));
+            command.arg(state.as_str()).arg(u8::from(page.buyers_cancel));
+            command.arg(page.pay_url.as_str());
             command
         };
         let (parts, safe) = self.change(sale, script, command).await?;
@@ -60,16 +61,25 @@ impl Ledger {
         Ok((self.observed(sale, &parts)?, created))
     }
 
-    /// Whether buyers of a sale may give back what the shop has confirmed.
+    /// The terms of a sale that its snapshot does not have. A pay URL that is none, which the audit
+    /// names, counts as absent: no buyer is sent there.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn buyers_cancel(&self, sale: &SaleId) -> Result<bool, Fault> {
+    pub async fn page_terms(&self, sale: &SaleId) -> Result<PageTerms, Fault> {
         let [key, ..] = redis_keys::of_sale(sale);
-        match self.call(redis::cmd("HGET").arg(key).arg("buyers_cancel")).await? {
-            Value::Nil => Ok(false),
-            value => Ok(reply::number(&value)? == 1),
-        }
+        let asked = redis::cmd("HMGET").arg(key).arg("buyers_cancel").arg("pay_url").to_owned();
+        let (buyers_cancel, pay_url): (Value, Option<Vec<u8>>) =
+            redis::from_redis_value(self.call(&asked).await?)
+                .map_err(|e| Fault::Corrupt(format!("terms of {sale}: {e}")))?;
+        let pay_url = pay_url.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        Ok(PageTerms {
+            buyers_cancel: match buyers_cancel {
+                Value::Nil => false,
+                value => reply::number(&value)? == 1,
+            },
+            pay_url: PayUrl::parse(&pay_url).unwrap_or_default(),
+        })
     }
 
     /// Changes how many tickets there are; with `seen`, only if that is the present capacity.
@@ -121,6 +131,9 @@ impl Ledger {
             command.arg(word(change.hold_ms)).arg(word(change.buyer_limit.map(u64::from)));
             command.arg(word(change.order_limit.map(u64::from)));
             command.arg(word(change.buyers_cancel.map(u64::from)));
+            // Empty is as it is, and `-` is none.
+            let pay_url = change.pay_url.as_ref().map(|url| url.get().unwrap_or("-"));
+            command.arg(pay_url.unwrap_or_default());
             command
         };
         self.change_sale(sale, script, command).await

@@ -17,6 +17,7 @@ use shared::admission::batcher::{self as rounds, Sending, Waiter};
 use shared::admission::recent_orders::RecentOrders;
 use shared::admission::sale_hint::{self, NodeLoad, SaleHint};
 use shared::domain::order::KeySource;
+use shared::domain::sale::PageTerms;
 use shared::limits::{QUEUE_MAX, REPOLL_MS};
 use shared::{EdgeId, Grant, NodeBudget, Refusal, SaleId, SaleState, Snapshot, UnixMillis};
 use shared::{Placed, Tier};
@@ -28,6 +29,8 @@ use tracing::{Instrument, Span};
 
 /// Readers of a sale get what the ledger replied at most this long ago.
 const RECENT: Duration = Duration::from_millis(100);
+/// How long the terms that only the page shows are kept while the sale's version stays the same.
+const PAGE_TERMS_KEPT: Duration = Duration::from_secs(5);
 
 type LedgerReply = oneshot::Sender<Result<Snapshot, Fault>>;
 type Work = rounds::Work<Buyer, LedgerReply, oneshot::Sender<()>>;
@@ -56,6 +59,16 @@ pub(crate) struct SaleHandle {
     cached: Arc<CachedSale>,
     /// The last time that readers had the ledger asked; held while one of them asks.
     refresh: tokio::sync::Mutex<Option<Refresh>>,
+    /// The terms that only the page shows, as they were read last; held while they are read.
+    page: tokio::sync::Mutex<Option<KnownPage>>,
+}
+
+/// The terms of the page at one version of the sale.
+#[derive(Debug)]
+struct KnownPage {
+    version: u64,
+    read: Instant,
+    terms: PageTerms,
 }
 
 /// What a sale handle and its committer share.
@@ -205,6 +218,28 @@ impl SaleHandle {
         outcome
     }
 
+    /// The terms that only the page shows, for a snapshot of this version: each change of them is a
+    /// new one. Read again after [`PAGE_TERMS_KEPT`], too: a sale that was lost and created again
+    /// counts its versions from the start.
+    pub(crate) async fn page_terms(&self, version: u64) -> Result<PageTerms, Fault> {
+        let mut known = self.page.lock().await;
+        if let Some(known) = known.as_ref()
+            && known.version == version
+            && known.read.elapsed() < PAGE_TERMS_KEPT
+        {
+            return Ok(known.terms.clone());
+        }
+        match (self.cached.ledger.page_terms(&self.cached.sale).await, known.as_ref()) {
+            (Ok(terms), _) => {
+                *known = Some(KnownPage { version, read: Instant::now(), terms: terms.clone() });
+                Ok(terms)
+            }
+            // A template of some seconds ago is better than a page that shows nothing.
+            (Err(_), Some(last)) => Ok(last.terms.clone()),
+            (Err(fault), None) => Err(fault),
+        }
+    }
+
     fn observed_lately(&self) -> Option<Snapshot> {
         let known = self.known();
         (known.seen_at.elapsed() < RECENT).then(|| *known.hint.snapshot())
@@ -307,7 +342,8 @@ impl Committer {
             batches: 0,
         };
         tokio::spawn(committer.run(work));
-        Arc::new(SaleHandle { queue, cached, refresh: tokio::sync::Mutex::default() })
+        let (refresh, page) = Default::default();
+        Arc::new(SaleHandle { queue, cached, refresh, page })
     }
 
     async fn run(mut self, mut work: mpsc::Receiver<Work>) {

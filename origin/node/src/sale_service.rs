@@ -13,6 +13,7 @@ use crate::timeline::Timeline;
 use axum::http::HeaderValue;
 use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use shared::domain::order::KeySource;
+use shared::domain::sale::PageTerms;
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_LOOKED_AT_MAX, SALES_MAX};
 use shared::{
     Cancellation, EdgeCounts, EdgeId, Grant, Order, OrderId, Placed, Quantity, Refusal, Reserve,
@@ -209,6 +210,22 @@ impl Sales {
             return Ok(None);
         };
         handle.recent_snapshot().await.map(Some)
+    }
+
+    /// The same with the terms that the buyer page shows.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn for_page(
+        &self,
+        sale: &SaleId,
+    ) -> Result<Option<(Snapshot, PageTerms, Tier)>, Fault> {
+        let Some(handle) = self.sale_handle(sale).await? else {
+            return Ok(None);
+        };
+        let (snapshot, tier) = handle.recent_snapshot().await?;
+        let page = handle.page_terms(snapshot.version).await?;
+        Ok(Some((snapshot, page, tier)))
     }
 
     /// How a sale stands, straight from the ledger.

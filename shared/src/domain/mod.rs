@@ -6,6 +6,7 @@ pub mod order;
 pub mod order_number;
 pub mod order_state;
 pub mod outcome;
+pub mod pay_url;
 pub mod refusal;
 pub mod sale;
 pub mod time;

@@ -1,6 +1,7 @@
 //! Sale: one counted inventory with a life cycle.
 
 use crate::domain::ids::Capacity;
+use crate::domain::pay_url::PayUrl;
 use crate::domain::time::UnixMillis;
 use crate::limits;
 use core::fmt;
@@ -125,7 +126,7 @@ pub enum Created {
 }
 
 /// New values for some of a sale's terms; `None` = as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TermsChange {
     /// See [`Terms::opens_at`].
     pub opens_at: Option<UnixMillis>,
@@ -137,12 +138,14 @@ pub struct TermsChange {
     pub buyer_limit: Option<u32>,
     /// See [`Terms::order_limit`].
     pub order_limit: Option<u32>,
-    /// See [`Creation::buyers_cancel`].
+    /// See [`PageTerms::buyers_cancel`].
     pub buyers_cancel: Option<bool>,
+    /// See [`PageTerms::pay_url`]; an empty one takes it away.
+    pub pay_url: Option<PayUrl>,
 }
 
 /// A sale that is to be created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Creation {
     /// Tickets that exist.
     pub capacity: Capacity,
@@ -150,8 +153,18 @@ pub struct Creation {
     pub terms: Terms,
     /// Whether it is open from the start.
     pub open: bool,
-    /// Whether buyers may give back what the shop has confirmed. Only the ledger has to know.
+    /// The terms that only the ledger and the buyer page have to know.
+    pub page: PageTerms,
+}
+
+/// Terms of a sale that no node decides by: the ledger keeps them, and the buyer page shows what
+/// follows from them. Neither the log nor the ack journal has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageTerms {
+    /// Whether buyers may give back what the shop has confirmed.
     pub buyers_cancel: bool,
+    /// Where the buyer of a held order pays.
+    pub pay_url: PayUrl,
 }
 
 /// What a ledger reply says of its sale. It was true at `at`; later it is a hint.

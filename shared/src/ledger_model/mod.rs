@@ -11,7 +11,7 @@ use crate::domain::ids::{BuyerId, Capacity, OrderId, Quantity};
 use crate::domain::order::{Cancellation, Order, Pass, Reserve, Restored, Verdict};
 use crate::domain::order_state::OrderState;
 use crate::domain::refusal::Refusal;
-use crate::domain::sale::{SaleChange, SaleState, Snapshot, Terms, TermsChange};
+use crate::domain::sale::{PageTerms, SaleChange, SaleState, Snapshot, Terms, TermsChange};
 use crate::domain::time::UnixMillis;
 use crate::ledger_model::event_log::{Entry, Event};
 use crate::limits::{CANCELLED_EARLY_MAX, ENDED_ORDERS_MAX, HOLD_LIFE_FACTOR, HOLD_TIMES_MAX};
@@ -42,8 +42,8 @@ pub struct Sale {
     pub ended: BTreeMap<BuyerId, u64>,
     /// Orders that were cancelled before they came.
     pub cancelled_early: u64,
-    /// Whether buyers may give back what the shop has confirmed. The log does not have it.
-    pub buyers_cancel: bool,
+    /// The terms that the log does not have.
+    pub page: PageTerms,
     /// What the hold time was before each change of it, and when it changed.
     pub hold_times: Vec<(UnixMillis, u64)>,
 }
@@ -104,7 +104,7 @@ impl Sale {
             buyers: BTreeMap::new(),
             ended: BTreeMap::new(),
             cancelled_early: 0,
-            buyers_cancel: false,
+            page: PageTerms::default(),
             hold_times: Vec::new(),
         };
         let events = vec![Event::Created { capacity, terms, state }];
@@ -397,7 +397,7 @@ impl Step<'_> {
         if order.refused_late {
             return Verdict::Granted { order, replayed: true };
         }
-        if order.is_paid() && how.by_buyer && !self.sale.buyers_cancel {
+        if order.is_paid() && how.by_buyer && !self.sale.page.buyers_cancel {
             return Verdict::Refused(Refusal::Paid);
         }
         // The tickets of a hold that has ended returned when it ended.
@@ -486,7 +486,10 @@ impl Step<'_> {
             buyer_limit: change.buyer_limit.unwrap_or(old.buyer_limit),
             order_limit: change.order_limit.unwrap_or(old.order_limit),
         };
-        let buyers_cancel = change.buyers_cancel.unwrap_or(self.sale.buyers_cancel);
+        let page = PageTerms {
+            buyers_cancel: change.buyers_cancel.unwrap_or(self.sale.page.buyers_cancel),
+            pay_url: change.pay_url.as_ref().unwrap_or(&self.sale.page.pay_url).clone(),
+        };
         if self.sale.state == SaleState::Closed {
             SaleChange::BadTransition
         } else if new.closes_at.0 > 0 && new.closes_at <= new.opens_at {
@@ -498,10 +501,10 @@ impl Step<'_> {
             && self.sale.state != SaleState::Scheduled
         {
             SaleChange::OpenedAlready
-        } else if new == old && buyers_cancel == self.sale.buyers_cancel {
+        } else if new == old && page == self.sale.page {
             SaleChange::Unchanged
         } else {
-            self.sale.buyers_cancel = buyers_cancel;
+            self.sale.page = page;
             if new.hold_ms != old.hold_ms {
                 self.sale.hold_times.push((self.now, old.hold_ms));
                 let more = self.sale.hold_times.len().saturating_sub(HOLD_TIMES_MAX);

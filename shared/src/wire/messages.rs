@@ -6,8 +6,9 @@ use crate::domain::ids::{BuyerId, IdError, OrderId, Quantity, SaleId};
 use crate::domain::order::Order;
 use crate::domain::order_number::order_number;
 use crate::domain::order_state::OrderState;
-use crate::domain::sale::{SaleState, Snapshot};
+use crate::domain::sale::{PageTerms, SaleState, Snapshot};
 use crate::domain::time::UnixMillis;
+use crate::limits::{PUBLIC_FREE_FLOOR, PUBLIC_FREE_PART};
 use serde::{Deserialize, Serialize};
 
 /// Header names, in lower case as HTTP libraries want them.
@@ -129,6 +130,11 @@ pub struct OrderView {
     pub state: OrderState,
     /// When it was granted.
     pub created_at: UnixMillis,
+    /// Whether it was held and then confirmed: after that only the shop gives it back, unless the
+    /// sale has `buyers_cancel`. Absent = no.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub paid: bool,
     /// When its hold ends; absent unless it is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
@@ -147,6 +153,7 @@ impl OrderView {
             quantity: order.taken,
             state: order.state,
             created_at: order.created_at,
+            paid: order.is_paid(),
             expires_at: (order.state == OrderState::Held).then_some(order.deadline),
         }
     }
@@ -157,9 +164,9 @@ impl OrderView {
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Availability {
-    /// Many are free; the number is in `free`.
+    /// Some are free; the number is in `free`.
     Available,
-    /// Fewer than [`crate::limits::PUBLIC_FREE_FLOOR`] are free.
+    /// Few are free: fewer than 100, and fewer than a tenth of the capacity.
     Few,
     /// None is free, some are held.
     AllHeld,
@@ -178,10 +185,14 @@ pub struct SaleView {
     pub state: SaleState,
     /// How much is left.
     pub availability: Availability,
-    /// Free tickets, when they are many.
+    /// Free tickets, unless they are few.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub free: Option<u32>,
+    /// Whether tickets are held, which may come back. Absent = none is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub some_held: bool,
     /// Tickets that exist.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::Capacity))]
     pub capacity: u32,
@@ -203,33 +214,63 @@ pub struct SaleView {
     /// How long a hold lasts, in milliseconds; 0 = orders are confirmed at once.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::wire::openapi::HoldMs))]
     pub hold_ms: u64,
+    /// Where the buyer of a held order pays, if the shop has said so: a template in which
+    /// `{order_id}`, `{number}` and `{sale}` stand for those of the order, percent-encoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub pay_url: Option<String>,
+    /// Whether buyers may give back what the shop has confirmed. Absent = no.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub buyers_cancel: bool,
+    /// Whether anybody may make the shop's calls: a demonstration on one machine. Absent = no.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub demo: bool,
     /// The ledger's clock when it answered.
     pub now: UnixMillis,
 }
 
-impl SaleView {
-    /// What the public may see of `snapshot`.
-    #[must_use]
-    pub fn new(sale: &SaleId, snapshot: &Snapshot) -> Self {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(is: &bool) -> bool {
+    !*is
+}
+
+impl Availability {
+    /// How much is left of a sale that stands as `snapshot` says.
+    const fn of(snapshot: &Snapshot) -> Self {
         let free = snapshot.free();
-        let availability = match free {
-            0 if snapshot.held > 0 => Availability::AllHeld,
-            0 => Availability::SoldOut,
-            1..crate::limits::PUBLIC_FREE_FLOOR => Availability::Few,
-            _ => Availability::Available,
-        };
+        let few = free < PUBLIC_FREE_FLOOR && free < snapshot.capacity.div_ceil(PUBLIC_FREE_PART);
+        match free {
+            0 if snapshot.held > 0 => Self::AllHeld,
+            0 => Self::SoldOut,
+            _ if few => Self::Few,
+            _ => Self::Available,
+        }
+    }
+}
+
+impl SaleView {
+    /// What the public may see of `snapshot`, and of the terms that the page shows.
+    #[must_use]
+    pub fn new(sale: &SaleId, snapshot: &Snapshot, page: &PageTerms) -> Self {
+        let availability = Availability::of(snapshot);
         let set = |at: UnixMillis| (at.0 > 0).then_some(at);
         Self {
             sale: sale.to_string(),
             state: snapshot.state,
             availability,
-            free: (availability == Availability::Available).then_some(free),
+            free: (availability == Availability::Available).then(|| snapshot.free()),
+            some_held: snapshot.held > 0,
             capacity: snapshot.capacity,
             opens_at: set(snapshot.terms.opens_at),
             closes_at: set(snapshot.terms.closes_at),
             order_limit: snapshot.terms.order_limit,
             buyer_limit: (snapshot.terms.buyer_limit > 0).then_some(snapshot.terms.buyer_limit),
             hold_ms: snapshot.terms.hold_ms,
+            pay_url: page.pay_url.get().map(str::to_owned),
+            buyers_cancel: page.buyers_cancel,
+            demo: false,
             now: snapshot.at,
         }
     }
@@ -251,6 +292,51 @@ mod tests {
         let older = r#"{"order_id":"0123456789abcdef","sale":"demo","buyer":"ada","quantity":1,
             "state":"confirmed","created_at":1}"#;
         assert_eq!(serde_json::from_str::<OrderView>(older).unwrap().number, "");
+    }
+
+    fn snapshot(capacity: u32, held: u32, confirmed: u32) -> Snapshot {
+        Snapshot {
+            capacity,
+            held,
+            confirmed,
+            version: 1,
+            commit_seq: 1,
+            state: SaleState::Open,
+            terms: crate::Terms::default(),
+            at: UnixMillis(1),
+        }
+    }
+
+    #[test]
+    fn few_are_left_of_a_sale_of_many_and_not_of_a_small_one_that_is_new() {
+        use Availability::{AllHeld, Available, Few, SoldOut};
+        for (capacity, held, confirmed, says, free) in [
+            (6, 0, 0, Available, Some(6)),
+            (6, 2, 3, Available, Some(1)),
+            (10, 0, 9, Available, Some(1)),
+            (11, 0, 10, Few, None),
+            (500, 0, 450, Available, Some(50)),
+            (500, 0, 451, Few, None),
+            (10_000, 0, 9_900, Available, Some(100)),
+            (10_000, 0, 9_901, Few, None),
+            (6, 1, 5, AllHeld, None),
+            (6, 0, 6, SoldOut, None),
+            (0, 0, 0, SoldOut, None),
+        ] {
+            let sale = SaleId::parse("demo").unwrap();
+            let view =
+                SaleView::new(&sale, &snapshot(capacity, held, confirmed), &PageTerms::default());
+            let seen = (view.availability, view.free, view.some_held);
+            assert_eq!(seen, (says, free, held > 0), "{capacity} {held} {confirmed}");
+        }
+    }
+
+    #[test]
+    fn a_view_of_an_older_node_is_read_without_what_it_does_not_know() {
+        let older = r#"{"sale":"demo","state":"open","availability":"few","capacity":6,
+            "order_limit":10,"hold_ms":0,"now":1}"#;
+        let view: SaleView = serde_json::from_str(older).unwrap();
+        assert_eq!((view.pay_url, view.some_held, view.demo), (None, false, false));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use fastrand::Rng;
 use lastseat_ledger::{Ledger, TermsChange};
 use shared::ledger_model::ModelCommand;
 use shared::{
-    BuyerId, Cancellation, Capacity, IfState, Order, OrderId, OrderState, Pass, Quantity, Reserve,
-    SaleState, Terms, UnixMillis,
+    BuyerId, Cancellation, Capacity, IfState, Order, OrderId, OrderState, Pass, PayUrl, Quantity,
+    Reserve, SaleState, Terms, UnixMillis,
 };
 use world::HistoryWorld;
 
@@ -221,8 +221,13 @@ impl History {
 
     fn terms(&mut self, world: &HistoryWorld) -> ModelCommand {
         let mut change = TermsChange::default();
-        match self.rng.u32(0..6) {
+        match self.rng.u32(0..7) {
             5 => change.buyers_cancel = Some(self.rng.bool()),
+            6 => {
+                let text = ["", "https://shop.example/{order_id}", "https://a.example/{order_id}"];
+                let text = text[self.rng.usize(0..text.len())];
+                change.pay_url = Some(PayUrl::parse(text).expect("a template"));
+            }
             0 => change.hold_ms = Some(self.rng.u64(0..4_000)),
             1 => change.buyer_limit = Some(self.rng.u32(0..6)),
             2 => change.order_limit = Some(self.rng.u32(1..5)),

@@ -46,7 +46,8 @@ Examples:
 Examples:
   lastseat sale set demo --hold 5m --buyer-limit 2
   lastseat sale set demo --closes-at 2026-11-27T22:00:00Z
-  lastseat sale set demo --closes-at 0          it no longer closes by itself")]
+  lastseat sale set demo --closes-at 0          it no longer closes by itself
+  lastseat sale set demo --pay-url 'https://shop.example/pay?order={order_id}&number={number}'")]
     Set(SaleSetFlags),
     /// Print a line a second until Ctrl-C or until the sale is closed
     #[command(after_help = "\
@@ -114,6 +115,10 @@ pub struct TermsFlags {
     /// never set
     #[arg(long, value_name = "BOOL")]
     pub buyers_cancel: Option<bool>,
+    /// Where the buyer of a held order pays: https, at most 512 bytes, with {order_id} and if you
+    /// like {number} and {sale}, which the page fills in; '' = nowhere
+    #[arg(long, value_name = "TEMPLATE")]
+    pub pay_url: Option<String>,
 }
 
 /// `lastseat sale restock`

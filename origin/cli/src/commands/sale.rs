@@ -77,6 +77,7 @@ async fn terms(flags: &TermsFlags, clock: Clock<'_>) -> Result<TermsRequest, Fai
         buyer_limit: flags.buyer_limit,
         order_limit: flags.order_limit,
         buyers_cancel: flags.buyers_cancel,
+        pay_url: flags.pay_url.clone(),
     })
 }
 
@@ -131,6 +132,7 @@ async fn new_sale(flags: &SaleCreateFlags, clock: Clock<'_>) -> Result<NewSale, 
         buyer_limit: terms.buyer_limit,
         order_limit: terms.order_limit,
         buyers_cancel: terms.buyers_cancel,
+        pay_url: terms.pay_url,
         open: flags.closed.then_some(false),
     };
     wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;

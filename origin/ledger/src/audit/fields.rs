@@ -3,6 +3,7 @@
 use super::found::{FindingKind, Found};
 use super::log::Log;
 use super::sale_read::{KINDS, LOG, NUMBERS, ORDERS, OTHERS, PARTS, SALE, SaleRead, shown};
+use shared::PayUrl;
 use shared::ledger_model::order_book::OrderCount;
 use shared::limits::CAPACITY_MAX;
 
@@ -76,6 +77,12 @@ pub(super) fn check_fields(look: &SaleRead, found: &mut Found) {
         found.note(
             FindingKind::FieldInvalid,
             format!("field buyers_cancel of the sale is neither 0 nor 1: {value}"),
+        );
+    }
+    if let Some(error) = look.text("pay_url").and_then(|value| PayUrl::parse(&value).err()) {
+        found.note(
+            FindingKind::FieldInvalid,
+            format!("field pay_url of the sale is no template of an address: {error}"),
         );
     }
     check_history(look, found);

@@ -26,8 +26,8 @@ pub(super) const NUMBERS: [&str; 12] = [
     "acked_seq",
 ];
 /// Fields that a sale may have beside them; those that begin with `heal:` belong to healing.
-pub(super) const OTHERS: [&str; 6] =
-    ["state", "history", "ended_peak", "hold_times", "cancelled_early", "buyers_cancel"];
+pub(super) const OTHERS: [&str; 7] =
+    ["state", "history", "ended_peak", "hold_times", "cancelled_early", "buyers_cancel", "pay_url"];
 /// Scripts write numbers of at most 14 digits.
 const NUMBER_MAX: u64 = 100_000_000_000_000;
 

@@ -4,10 +4,10 @@ use super::sale_changes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lastseat_ledger::{Created, Creation, Fault, Ledger};
 use serde::{Deserialize, Serialize};
-use shared::domain::sale::Terms;
+use shared::domain::sale::{PageTerms, Terms};
 use shared::wire::json_integer;
 use shared::wire::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
-use shared::{Capacity, Code, Problem, SaleId, SaleState, Snapshot, UnixMillis};
+use shared::{Capacity, Code, PayUrl, Problem, SaleId, SaleState, Snapshot, UnixMillis};
 use utoipa::ToSchema;
 
 /// A sale to be created. Body of `PUT /v1/admin/sales/{sale}`, what `lastseat sale create` sends.
@@ -46,13 +46,17 @@ pub struct NewSale {
     /// Whether buyers may give back what the shop has confirmed; no when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buyers_cancel: Option<bool>,
+    /// Where the buyer of a held order pays: https, at most 512 bytes, a template with
+    /// `{order_id}`, and if you like `{number}` and `{sale}`. Nowhere when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_url: Option<String>,
     /// Whether it is open from the start. When absent: yes, unless it has a time to open at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<bool>,
 }
 
 /// A [`NewSale`] within its bounds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CheckedSale(Creation);
 
 impl CheckedSale {
@@ -100,7 +104,11 @@ impl NewSale {
             capacity: Capacity::new(self.capacity).map_err(Problem::invalid)?,
             terms,
             open: self.open.unwrap_or(terms.opens_at.0 == 0),
-            buyers_cancel: self.buyers_cancel.unwrap_or(false),
+            page: PageTerms {
+                buyers_cancel: self.buyers_cancel.unwrap_or(false),
+                pay_url: PayUrl::parse(self.pay_url.as_deref().unwrap_or_default())
+                    .map_err(Problem::invalid)?,
+            },
         }))
     }
 }
@@ -185,6 +193,11 @@ pub struct SaleReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub buyers_cancel: Option<bool>,
+    /// Where the buyer of a held order pays, a template; only where one sale is asked for and has
+    /// one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub pay_url: Option<String>,
     /// The ledger's clock when it answered.
     pub now: UnixMillis,
 }
@@ -210,6 +223,7 @@ impl SaleReport {
             buyer_limit: terms.buyer_limit,
             order_limit: terms.order_limit,
             buyers_cancel: None,
+            pay_url: None,
             now: snapshot.at,
         }
     }
@@ -242,6 +256,8 @@ mod tests {
             (r#"{"capacity":1,"order_limit":0}"#, "order_limit"),
             (r#"{"capacity":1,"opens_at":9,"closes_at":8}"#, "closes_at"),
             (r#"{"capacity":1,"opens_at":100000000000000}"#, "5138"),
+            (r#"{"capacity":1,"pay_url":"https://shop.example/"}"#, "{order_id}"),
+            (r#"{"capacity":1,"pay_url":7}"#, "string"),
         ] {
             let error = check(body).unwrap_err();
             assert!(error.contains(word), "{body}: {error}");

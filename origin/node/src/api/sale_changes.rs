@@ -6,7 +6,7 @@ use shared::domain::sale::Terms;
 use shared::limits::CAPACITY_MAX;
 use shared::wire::json_integer;
 use shared::wire::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
-use shared::{Capacity, Code, Problem, Refusal, SaleId, Snapshot, UnixMillis};
+use shared::{Capacity, Code, PayUrl, Problem, Refusal, SaleId, Snapshot, UnixMillis};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -91,7 +91,7 @@ impl RestockRequest {
 
 /// A request to change some terms. Body of `PATCH /v1/admin/sales/{sale}`, what `lastseat sale set`
 /// sends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(min_properties = 1)]
 pub struct TermsRequest {
@@ -124,11 +124,16 @@ pub struct TermsRequest {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub buyers_cancel: Option<bool>,
+    /// Where the buyer of a held order pays: https, at most 512 bytes, a template with
+    /// `{order_id}`, and if you like `{number}` and `{sale}`; empty = nowhere.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub pay_url: Option<String>,
 }
 
 /// A value that may be absent but not null.
-fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
-    bool::deserialize(from).map(Some)
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 impl TermsRequest {
@@ -140,7 +145,7 @@ impl TermsRequest {
         if *self == Self::default() {
             return Err(Problem::invalid(
                 "name at least one of \"opens_at\", \"closes_at\", \"hold_ms\", \"buyer_limit\", \
-                 \"order_limit\", \"buyers_cancel\"",
+                 \"order_limit\", \"buyers_cancel\", \"pay_url\"",
             ));
         }
         let standard = Terms::default();
@@ -159,6 +164,10 @@ impl TermsRequest {
             buyer_limit: self.buyer_limit,
             order_limit: self.order_limit,
             buyers_cancel: self.buyers_cancel,
+            pay_url: match &self.pay_url {
+                Some(text) => Some(PayUrl::parse(text).map_err(Problem::invalid)?),
+                None => None,
+            },
         })
     }
 }
@@ -278,6 +287,7 @@ mod tests {
             (r#"{"hold_ms":604800001}"#, "hold_ms"),
             (r#"{"opens_at":9,"closes_at":8}"#, "closes_at"),
             (r#"{"opens_at":1795428000}"#, "write 1795428000000"),
+            (r#"{"pay_url":"http://shop.example/{order_id}"}"#, "https://"),
             (r#"{"closes_at":1795428000}"#, "in the year 1970"),
         ] {
             assert!(read(body).unwrap_err().detail.contains(word), "{body}");

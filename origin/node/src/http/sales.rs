@@ -19,10 +19,11 @@ pub(super) async fn show(
     sender: EdgeAuth,
 ) -> Response {
     let mut tier = Tier::Ledger;
-    let asked = app.sales.snapshot(&sale).await;
-    let mut response = response::found(asked, Refusal::UnknownSale, |(snapshot, by)| {
+    let asked = app.sales.for_page(&sale).await;
+    let mut response = response::found(asked, Refusal::UnknownSale, |(snapshot, page, by)| {
         tier = by;
-        response::json(StatusCode::OK, &SaleView::new(&sale, &snapshot))
+        let view = SaleView::new(&sale, &snapshot, &page);
+        response::json(StatusCode::OK, &SaleView { demo: app.demo, ..view })
     });
     if tier == Tier::Origin {
         response::answered_by(&mut response, tier);

@@ -5,6 +5,7 @@ use crate::api::sale_bodies::SaleReport;
 use crate::status::ClusterStatus;
 use lastseat_ledger::AuditReport;
 use shared::domain::order_number::order_number;
+use shared::domain::sale::PageTerms;
 use shared::ledger_model::event_log::{Entry, Event};
 use shared::wire::messages::{OrderView, SaleView};
 use shared::{BuyerId, Code, OrderId, OrderState, Problem, Refusal, SaleId, SaleState};
@@ -32,6 +33,7 @@ pub(super) fn order(state: OrderState) -> OrderView {
         quantity: 1,
         state,
         created_at: now,
+        paid: state == OrderState::Confirmed,
         expires_at: (state == OrderState::Held).then_some(now.plus(HOLD_MS)),
     }
 }
@@ -39,7 +41,7 @@ pub(super) fn order(state: OrderState) -> OrderView {
 /// A sale for the public.
 pub(super) fn sale() -> SaleView {
     let (id, snapshot) = demo(SaleState::Open);
-    SaleView::new(&id, &snapshot)
+    SaleView::new(&id, &snapshot, &PageTerms::default())
 }
 
 /// A sale for operators.

@@ -127,7 +127,7 @@ impl FaultRun<'_> {
             Act::Pause => ModelCommand::State(SaleState::Paused),
             Act::Open => ModelCommand::State(SaleState::Open),
             Act::Close => ModelCommand::State(SaleState::Closed),
-            Act::Terms(change) => ModelCommand::Terms(*change),
+            Act::Terms(change) => ModelCommand::Terms(change.clone()),
             Act::Restock(by) => {
                 let wanted = sale.capacity.saturating_add_signed(*by);
                 let wanted = wanted.max(sale.held + sale.confirmed);

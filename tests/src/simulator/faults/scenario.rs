@@ -127,7 +127,7 @@ pub enum FaultAftermath {
 }
 
 /// What an operator does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Act {
     Pause,
     Open,

@@ -373,6 +373,12 @@ fn of_tallies_and_holds() -> Vec<Damage> {
             &[NOTHING],
         ),
         damage(
+            "a pay URL that is none",
+            &["HSET :sale pay_url http://shop.example/"],
+            &[(FieldInvalid, "pay_url of the sale is no template of an address")],
+            &[NOTHING],
+        ),
+        damage(
             "a peak that is no number",
             &["HSET :sale ended_peak x"],
             &[(FieldInvalid, "ended_peak")],

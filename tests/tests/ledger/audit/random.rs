@@ -63,7 +63,7 @@ fn entry(rng: &mut Rng) -> Vec<u8> {
 }
 
 fn command(rng: &mut Rng) -> Vec<Vec<u8>> {
-    const FIELDS: [&str; 18] = [
+    const FIELDS: [&str; 19] = [
         "format",
         "capacity",
         "held",
@@ -81,6 +81,7 @@ fn command(rng: &mut Rng) -> Vec<Vec<u8>> {
         "ended_peak",
         "cancelled_early",
         "buyers_cancel",
+        "pay_url",
         "heal:found",
     ];
     const KEYS: [&str; 5] = [":sale", ":orders", ":buyers", ":holds", ":log"];

@@ -8,6 +8,7 @@ mod export;
 mod holds;
 mod operators;
 mod paid;
+mod pay_url;
 mod returns;
 mod shop;
 mod targets;

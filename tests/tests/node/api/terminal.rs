@@ -50,6 +50,10 @@ async fn a_sale_is_run_from_the_terminal_and_stdout_is_pure_json() {
         ("sale set spring --closes-at 0", "closes_at", 0.into()),
         ("sale set spring --buyers-cancel true", "capacity", 10.into()),
         ("sale show spring", "buyers_cancel", true.into()),
+        ("sale set spring --pay-url https://shop.example/{order_id}", "capacity", 10.into()),
+        ("sale show spring", "pay_url", "https://shop.example/{order_id}".into()),
+        ("sale set spring --pay-url=", "capacity", 10.into()),
+        ("sale show spring", "pay_url", Value::Null),
         ("sale show spring", "free", 10.into()),
         ("sale watch spring --once", "orders", 0.into()),
     ] {

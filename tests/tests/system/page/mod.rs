@@ -60,6 +60,16 @@ fn the_shop_names_its_buyers_and_confirms_what_they_paid() {
 }
 
 #[test]
+fn a_held_order_leads_to_the_payment_and_the_page_notices_by_itself_what_became_of_it() {
+    in_chromium(&Setup::with_edge(Edge::Workerd), "pay.mjs");
+}
+
+#[test]
+fn the_page_keeps_every_order_of_its_browser_and_shows_what_became_of_each() {
+    in_chromium(&demonstration(), "orders.mjs");
+}
+
+#[test]
 fn in_a_crowd_that_is_too_large_the_page_waits_visibly_and_gets_its_turn() {
     let rate = ("LASTSEAT_CLIENT_RATE".into(), "4/s burst 8".into());
     let setup = Setup { environment: vec![rate], ..Setup::with_edge(Edge::Workerd) };
@@ -78,9 +88,18 @@ fn a_page_of_another_website_orders_nothing_in_a_browser_unless_its_origin_is_al
 
 #[test]
 fn the_page_says_the_same_in_both_languages() {
+    without_a_browser("words.mjs");
+}
+
+#[test]
+fn whatever_the_page_knows_it_says_nothing_else_and_offers_only_what_can_work() {
+    without_a_browser("scenes.mjs");
+}
+
+fn without_a_browser(script: &str) {
     let mut command = Command::new(repository().join("node_modules/.bin/node"));
     command.current_dir(repository().join("tests/page"));
-    let ran = command.args(["--test", "words.mjs"]).output().unwrap();
+    let ran = command.args(["--test", script]).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
 }
 
@@ -124,9 +143,21 @@ async fn the_page_is_one_light_file_that_costs_no_origin_request() {
 
     // It brings nothing else along, and may not: neither from here nor from elsewhere.
     let policy = page.header("content-security-policy");
-    for part in ["default-src 'none'", "connect-src 'self'", "frame-ancestors 'none'"] {
-        assert!(policy.contains(part), "{policy}");
+    // A link to the payment needs nothing more: no form, no frame, no other host.
+    let parts: Vec<&str> = policy.split("; ").collect();
+    for part in [
+        "default-src 'none'",
+        "connect-src 'self'",
+        "frame-ancestors 'none'",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "img-src data:",
+        "require-trusted-types-for 'script'",
+    ] {
+        assert!(parts.contains(&part), "{policy}");
     }
+    assert_eq!(parts.len(), 9, "{policy}");
+    assert!(!policy.contains("http"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     let text = page.text();
     for outside in [" src=", "@import", "url(", " onclick", " style="] {

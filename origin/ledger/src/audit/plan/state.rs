@@ -7,7 +7,7 @@ use super::{Ahead, Draft, NAMED};
 use shared::domain::sale::Terms;
 use shared::ledger_model::order_book::OrderCount;
 use shared::recovery::beyond;
-use shared::{OrderId, SaleState, UnixMillis};
+use shared::{OrderId, PayUrl, SaleState, UnixMillis};
 
 /// The sale as it is to be, without what is counted from the orders.
 pub(super) struct State {
@@ -200,6 +200,10 @@ impl Draft<'_> {
         if look.text("buyers_cancel").is_some_and(|word| word != "0" && word != "1") {
             // The careful reading: only the shop gives back what is paid.
             fields.push(("buyers_cancel", "0".to_owned()));
+        }
+        if look.text("pay_url").is_some_and(|text| PayUrl::parse(&text).is_err()) {
+            // Nobody is sent there; the operator sets it again.
+            fields.push(("pay_url", String::new()));
         }
         fields.push(("held", count.held.to_string()));
         fields.push(("confirmed", count.confirmed.to_string()));

@@ -105,8 +105,13 @@ async fn report(app: &App, sale: &SaleId) -> Result<Option<SaleReport>, Fault> {
         return Ok(None);
     };
     let orders = Some(app.sales.ledger().orders_granted(sale).await?);
-    let buyers_cancel = Some(app.sales.ledger().buyers_cancel(sale).await?);
-    Ok(Some(SaleReport { orders, buyers_cancel, ..SaleReport::new(sale, &snapshot) }))
+    let page = app.sales.ledger().page_terms(sale).await?;
+    Ok(Some(SaleReport {
+        orders,
+        buyers_cancel: Some(page.buyers_cancel),
+        pay_url: page.pay_url.get().map(str::to_owned),
+        ..SaleReport::new(sale, &snapshot)
+    }))
 }
 
 /// `GET /v1/admin/sales/{sale}/orders/{order}`
