@@ -61,6 +61,11 @@ pub(crate) fn check_authorization(request: &Request) -> Result<(), Problem> {
     }
 }
 
+/// The token that a call carries, as far as it is passed on.
+pub(crate) fn token(request: &Request) -> Option<String> {
+    bindings::authorization(request).filter(|value| is_sane(value))
+}
+
 /// Checks the announced length of a body.
 ///
 /// # Errors
@@ -155,6 +160,7 @@ pub(crate) fn init(
     let content_type = sane(bindings::content_type(request));
     let authorization = sane(bindings::authorization(request));
     let trace = trace(isolate, request).map(|trace| trace.to_string());
+    let calls = counts.and_then(EdgeCounts::to_calls_header);
     let counts = counts.map(EdgeCounts::to_header);
     let headers = [
         (header::EDGE, Some(isolate.id.as_str())),
@@ -167,6 +173,7 @@ pub(crate) fn init(
         (header::KEY, key),
         (header::BUYER_TOKEN, token.as_deref()),
         (header::EDGE_COUNTS, counts.as_deref()),
+        (header::EDGE_CALLS, calls.as_deref()),
     ];
     let none = JsValue::UNDEFINED;
     bindings::init(method, body.unwrap_or(&none), &lines(&headers))
@@ -245,6 +252,7 @@ mod tests {
             header::AGE_MS,
             header::ANSWERED_BY,
             header::BUYER_TOKEN,
+            header::EDGE_CALLS,
             header::EDGE_COUNTS,
             header::GRANT,
             header::IDEMPOTENCY_KEY,

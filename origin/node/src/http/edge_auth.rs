@@ -128,7 +128,9 @@ impl TrustLevel {
             key: key_source::parse(signed.key_source),
             client: signed.client.parse().ok(),
             // Not signed: nothing is decided by them.
-            counts: text(&header_names::EDGE_COUNTS).and_then(EdgeCounts::parse),
+            counts: text(&header_names::EDGE_COUNTS)
+                .and_then(EdgeCounts::parse)
+                .map(|counts| counts.with_calls(text(&header_names::EDGE_CALLS))),
         })
     }
 }

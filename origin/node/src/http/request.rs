@@ -3,6 +3,7 @@
 use super::edge_auth::EdgeAuth;
 use super::{App, response};
 use crate::header_names;
+use crate::sale_service::Sales;
 use axum::body::HttpBody;
 use axum::extract::{FromRequestParts, Query, RawPathParams, Request};
 use axum::http::header::CONTENT_LENGTH;
@@ -51,16 +52,21 @@ pub(super) struct OfOrder {
 }
 
 impl OfOrder {
+    /// How often the ledger is asked for the order.
+    pub(super) const fn lookups(&self) -> u32 {
+        if self.sent.is_some() { 2 } else { 1 }
+    }
+
     /// The id under which the ledger has the order: the spelling that was sent where an earlier
     /// version has stored that one.
     ///
     /// # Errors
     /// The ledger does not say.
-    pub(super) async fn stored(&self, app: &App) -> Result<&OrderId, Fault> {
+    pub(super) async fn stored(&self, sales: &Sales) -> Result<&OrderId, Fault> {
         let Some(sent) = &self.sent else {
             return Ok(&self.id);
         };
-        let order = app.sales.order(&self.sale, sent).await?;
+        let order = sales.order(&self.sale, sent).await?;
         Ok(if order.is_some() { sent } else { &self.id })
     }
 }

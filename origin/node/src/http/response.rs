@@ -5,6 +5,7 @@ use super::json::{HEADERS, status, to_json};
 use crate::api::sale_bodies::SaleReport;
 use crate::api::sale_changes::refused;
 use crate::header_names;
+use crate::sale_service::CallRefused;
 use axum::body::Body;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -214,6 +215,20 @@ pub fn client_busy(busy: Refusal) -> Response {
     let client = HeaderValue::from_static("client");
     response.headers_mut().insert(&header_names::LIMITED, client);
     response
+}
+
+/// Too many make calls about orders. The header says to an edge that the node has room for orders.
+#[must_use]
+pub fn call_refused(refused: &CallRefused, id: &OrderId) -> Response {
+    match refused {
+        CallRefused::Busy(ms) => {
+            let mut response = problem(&Problem::refusal(Refusal::Busy(*ms)).for_order(id));
+            let calls = HeaderValue::from_static("calls");
+            response.headers_mut().insert(&header_names::LIMITED, calls);
+            response
+        }
+        CallRefused::Late(fault) => of_fault(fault, Some(id)),
+    }
 }
 
 /// The request's signature is not that of an edge. The challenge says why in a word, for the log
