@@ -215,6 +215,6 @@ fn refused(refusal: Refusal, now: UnixMillis, chance: f64) -> Problem {
             Some(ms) => problem.retry_after(ms),
             None => problem,
         },
-        _ => problem,
+        _ => problem.spread(chance),
     }
 }

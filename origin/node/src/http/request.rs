@@ -133,7 +133,8 @@ pub(super) fn order_key(
 fn new_order_id() -> Result<OrderId, Problem> {
     let mut random = [0; 10];
     // An order id is a capability: without chance, no order.
-    getrandom::fill(&mut random).map_err(|_| Problem::new(Code::Unavailable).retry_after(1_000))?;
+    getrandom::fill(&mut random)
+        .map_err(|_| Problem::new(Code::Unavailable).retry_after(1_000).spread(fastrand::f64()))?;
     Ok(OrderId::new_v7(clock::now(), random))
 }
 

@@ -23,7 +23,7 @@ use shared::wire::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
 use shared::{Code, Grant, Order, OrderId, Problem, Refusal, SaleId};
 use shared::{Placed, Tier};
 
-/// How long a client waits before it asks again when the ledger is away, in milliseconds.
+/// How long a client waits at least before it asks again when the ledger is away, in milliseconds.
 const AWAY_MS: u32 = 1_000;
 
 /// The outcome of placing an order.
@@ -78,7 +78,8 @@ pub fn sale_changed(sale: &SaleId, reply: &Reply<SaleChange>) -> Response {
 }
 
 fn refused_order(no: Refusal, id: &OrderId) -> Response {
-    cached_refusals::refused(no, id).unwrap_or_else(|| problem(&Problem::refusal(no).for_order(id)))
+    cached_refusals::refused(no, id)
+        .unwrap_or_else(|| problem(&Problem::refusal(no).for_order(id).spread(fastrand::f64())))
 }
 
 /// Says that the call found things as it would have made them.
@@ -160,7 +161,10 @@ pub async fn with_cause(response: Response) -> Response {
 fn fault(fault: &Fault) -> Problem {
     let problem = Problem::new(fault.code());
     match fault {
-        Fault::NotSent(_) | Fault::Unknown(_) => problem.retry_after(AWAY_MS),
+        // All who waited for a ledger that froze are answered in the same moment.
+        Fault::NotSent(_) | Fault::Unknown(_) => {
+            problem.retry_after(AWAY_MS).spread(fastrand::f64())
+        }
         Fault::Corrupt(_) => problem,
     }
 }
@@ -290,6 +294,9 @@ mod tests {
         let codes = problems.each_ref().map(|problem| problem.code);
         assert_eq!(codes, [Code::Unavailable, Code::OutcomeUnknown, Code::Corrupt]);
         assert!(problems.iter().all(|problem| problem.status >= 500));
+        let waits = (0..64).map(|_| fault(&Fault::NotSent(why())).retry_after_ms.unwrap());
+        let waits: std::collections::BTreeSet<u32> = waits.collect();
+        assert!(waits.len() > 1 && waits.iter().all(|ms| (1_000..=3_000).contains(ms)));
     }
 
     #[test]
