@@ -42,6 +42,8 @@ pub(crate) struct Isolate {
     /// What each client address may still ask, where that is limited.
     clients: Option<RefCell<RateLimiter>>,
     trace_share: f64,
+    /// Whether a trace that a client names goes on.
+    pub(crate) takes_client_traces: bool,
     gates: RefCell<Gates>,
     router: RefCell<Router>,
     /// Orders that were granted, read or changed through this isolate.
@@ -127,6 +129,7 @@ impl Isolate {
             allowed_origins: config.allowed_origins,
             clients: clients.map(RefCell::new),
             trace_share: config.trace_share,
+            takes_client_traces: config.takes_client_traces,
             gates: RefCell::default(),
             router: RefCell::new(config.router.starting_at(start)),
             seen: RefCell::default(),

@@ -38,6 +38,9 @@ pub mod header {
     pub const CLIENT_IP: &str = "lastseat-client-ip";
     /// Edge to origin: the edge's signature, see [`crate::auth::edge_signature`].
     pub const SIGNATURE: &str = "lastseat-edge-signature";
+    /// Edge to origin: the hash of the body of a change of an order, see
+    /// [`crate::auth::edge_signature::body_hash`].
+    pub const BODY_HASH: &str = "lastseat-body-hash";
     /// Client to edge to origin: what the shop says of the buyer.
     pub const BUYER_TOKEN: &str = "lastseat-buyer-token";
     /// In an answer `busy` of an origin that has room for orders: `client`, it is this client that

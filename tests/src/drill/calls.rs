@@ -30,6 +30,8 @@ const VIEWS: (u32, u32) = (400, 256);
 const QUIET: Duration = Duration::from_secs(1);
 /// Between two orders.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Longest time that is told apart, in microseconds.
+const LONGEST_US: u64 = 60_000_000;
 /// Who is told "busy" when ordering asks again so often.
 const TRIES: u32 = 50;
 
@@ -186,7 +188,7 @@ impl Default for Watched {
             cancelled: 0,
             again: 0,
             refused: Vec::new(),
-            times_us: Histogram::new(3).expect("three digits"),
+            times_us: Histogram::new_with_bounds(1, LONGEST_US, 3).expect("bounds in order"),
         }
     }
 }

@@ -119,6 +119,7 @@ fn the_corpus_has_what_edge_shop_and_ledger_really_write() {
         edge: "e1",
         key_source: "sent",
         buyer_token: "",
+        ..Signed::NOTHING
     };
     let signature = format!("{}\n{}", sign(&keys, &asked, now), asked.path);
     let (sale, buyer) = (SaleId::parse("spring").unwrap(), BuyerId::parse("ada").unwrap());

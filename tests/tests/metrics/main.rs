@@ -128,6 +128,7 @@ fn from_edge(counts: &str, calls: &str) -> SentRequest {
         edge: "e1",
         key_source: "",
         buyer_token: "",
+        ..Signed::NOTHING
     };
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = UnixMillis(u64::try_from(since.as_millis()).unwrap());

@@ -67,7 +67,10 @@ pub(super) async fn for_operator(
     request: Request,
     verb: OrderVerb,
 ) -> Response {
-    carry_out(&app, of, verb, Caller::Trusted, request).await
+    match request::bytes(request).await {
+        Ok(body) => carry_out(&app, of, verb, Caller::Trusted, &body).await,
+        Err(problem) => response::problem(&problem.for_order(&of.id)),
+    }
 }
 
 async fn for_edge(
@@ -77,9 +80,17 @@ async fn for_edge(
     (verb, shop): (OrderVerb, Option<Shop>),
     request: Request,
 ) -> Response {
+    // Before a place is taken: a body may take seconds.
+    let body = match request::bytes(request).await {
+        Ok(body) => body,
+        Err(problem) => return response::problem(&problem.for_order(&of.id)),
+    };
+    if let Err(why) = sender.check_body(&body) {
+        return response::untrusted(why);
+    }
     let sale = of.sale.clone();
     let caller = Shop::caller(shop.as_ref(), sender);
-    let mut response = carry_out(app, of, verb, caller, request).await;
+    let mut response = carry_out(app, of, verb, caller, &body).await;
     with_grant(app, &sale, sender, &mut response);
     response
 }
@@ -96,10 +107,9 @@ async fn carry_out(
     of: OfOrder,
     verb: OrderVerb,
     caller: Caller,
-    request: Request,
+    body: &[u8],
 ) -> Response {
-    // Before a place is taken: a body may take seconds.
-    let change = match read(verb, request).await {
+    let change = match read(verb, body) {
         Ok(change) => change,
         Err(problem) => return response::problem(&problem.for_order(&of.id)),
     };
@@ -124,22 +134,22 @@ async fn carry_out(
     }
 }
 
-async fn read(verb: OrderVerb, request: Request) -> Result<Change, Problem> {
+fn read(verb: OrderVerb, body: &[u8]) -> Result<Change, Problem> {
     match verb {
-        OrderVerb::Confirm => confirmed_quantity(request).await.map(Change::Confirm),
+        OrderVerb::Confirm => confirmed_quantity(body).map(Change::Confirm),
         OrderVerb::Cancel | OrderVerb::CancelByBuyer => {
-            let CancelRequest { if_state } = request::body_or_default(request).await?;
+            let CancelRequest { if_state } = request::parsed_or_default(body)?;
             let by_buyer = matches!(verb, OrderVerb::CancelByBuyer);
             Ok(Change::Cancel(Cancellation { by_buyer, if_state }))
         }
         OrderVerb::Extend => {
-            let Nothing {} = request::body_or_default(request).await?;
+            let Nothing {} = request::parsed_or_default(body)?;
             Ok(Change::Extend)
         }
     }
 }
 
-async fn confirmed_quantity(request: Request) -> Result<Option<Quantity>, Problem> {
-    let ConfirmRequest { quantity } = request::body_or_default(request).await?;
+fn confirmed_quantity(body: &[u8]) -> Result<Option<Quantity>, Problem> {
+    let ConfirmRequest { quantity } = request::parsed_or_default(body)?;
     quantity.map(Quantity::new).transpose().map_err(Problem::invalid)
 }

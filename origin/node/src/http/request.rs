@@ -171,16 +171,22 @@ pub(super) async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Pro
     json(&parts.headers, body).await
 }
 
+/// The body of a request as it is.
+pub(super) async fn bytes(request: Request) -> Result<Bytes, Problem> {
+    let (parts, body) = request.into_parts();
+    read(&parts.headers, body).await
+}
+
 /// The body of a request as JSON of type `T`; the default where it is empty.
 pub(super) async fn body_or_default<T: Default + DeserializeOwned>(
     request: Request,
 ) -> Result<T, Problem> {
-    let (parts, body) = request.into_parts();
-    let bytes = read(&parts.headers, body).await?;
-    if bytes.is_empty() {
-        return Ok(T::default());
-    }
-    parse(&bytes)
+    parsed_or_default(&bytes(request).await?)
+}
+
+/// A body as JSON of type `T`; the default where it is empty.
+pub(super) fn parsed_or_default<T: Default + DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.is_empty() { Ok(T::default()) } else { parse(bytes) }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
