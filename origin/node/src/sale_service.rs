@@ -176,7 +176,6 @@ impl Sales {
                 by: Tier::Ledger,
             });
         };
-        self.0.calls.ordered(&order.id);
         let now = self.0.ledger.now();
         handle.counts().received(now);
         if let Some(refusal) = handle.refuse_from_memory(&order, now) {

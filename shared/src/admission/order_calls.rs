@@ -12,12 +12,13 @@
 //!   those budgets. A token that was not seen yet has a small budget of its own before it takes
 //!   part in the others, so that a shop's first call does not compete with calls without a token.
 //!
-//! **Orders that the ledger did not have** are remembered for [`ABSENT_MS`] and answered `busy`, not
-//! `unknown_order`, and that is on purpose: an order that was absent a moment ago may have been
-//! granted since, through another edge or node, restored by a recovery, or by a request that was
-//! still on its way. No process learns of that in time, so no 404 from memory is safe, however short
-//! its life; "ask again" is true in each of these cases. It still does what it is for: asking for
-//! one id again and again costs one lookup a second.
+//! **Orders that the ledger did not have** are remembered for [`ABSENT_MS`], in which calls about
+//! them leave half of every budget to others, too: who asks for one id again and again, or for a
+//! list of them, does not take the place of a first question. They are never answered
+//! `unknown_order` from memory: an order that was absent a moment ago may have been granted since,
+//! through another edge or node, restored by a recovery, or by a request that was still on its way.
+//! No process learns of that in time, so no 404 from memory is safe, however short its life. `busy`
+//! is true in each of these cases, and beyond the budget only.
 
 use super::rate_limit::{Rate, RateLimiter};
 use super::recent_orders::fingerprint;
@@ -104,7 +105,7 @@ pub enum CallClass {
 pub enum CallRefusal {
     /// The budget for orders that were not seen is used up.
     Budget,
-    /// The ledger did not have the order a moment ago.
+    /// The same, for an order that the ledger did not have a moment ago.
     Repeated,
 }
 
@@ -197,12 +198,12 @@ impl OrderCalls {
         if token.is_some() && self.new_tokens.take(TOKEN_CALLS_PER_SECOND, 1, 0, now) {
             return Ok(CallClass::Stranger);
         }
-        if !call.known && self.absent.has(call.order, now) {
-            return Err(CallRefusal::Repeated);
-        }
-        let heavy = call.known || self.of_clients.take(call.client, now).is_err();
-        if self.takes(call, heavy, now) {
+        let absent = !call.known && self.absent.has(call.order, now);
+        let heavy = self.of_clients.take(call.client, now).is_err();
+        if self.takes(call, heavy || absent || call.known, now) {
             Ok(CallClass::Stranger)
+        } else if absent {
+            Err(CallRefusal::Repeated)
         } else {
             Err(CallRefusal::Budget)
         }

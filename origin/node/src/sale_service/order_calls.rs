@@ -72,11 +72,6 @@ impl OrderCalls {
         self.rule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The ledger is asked for `id` as a new order: what was absent may be there from now on.
-    pub(super) fn ordered(&self, id: &OrderId) {
-        self.rule().ordered(id);
-    }
-
     /// How many calls were refused, by reason.
     pub(super) fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.refused.iter().map(|count| count.load(Ordering::Relaxed));
@@ -125,8 +120,8 @@ impl Sales {
         };
         match lane.enter().await {
             Ok(place) => Ok(CallPlace(place)),
-            Err(NoPlace::Full) => Err(calls.refuse(2)),
-            Err(NoPlace::Late) => {
+            Err(NoPlace::Full) if matches!(caller, Caller::Client(_)) => Err(calls.refuse(2)),
+            Err(NoPlace::Full | NoPlace::Late) => {
                 let why = "the ledger is slow: no place for the call became free".to_owned();
                 Err(CallRefused::Late(Fault::NotSent(why)))
             }

@@ -129,23 +129,34 @@ fn sales_do_not_share_a_budget_and_invented_ones_share_one() {
 }
 
 #[test]
-fn an_order_that_was_absent_is_asked_for_once_a_second_and_never_said_to_be_unknown() {
-    let mut calls = calls();
+fn an_order_that_was_absent_is_asked_for_again_after_others_and_never_said_to_be_unknown() {
+    let absent = |n: u64| {
+        let mut calls = calls();
+        calls.was_absent(&order(n), UnixMillis(NOW));
+        calls
+    };
+    // Who is alone is not told to wait.
+    let mut calls = absent(1);
     assert_eq!(ask(&mut calls, &ASKED, 1, NOW), Ok(CallClass::Stranger));
-    calls.was_absent(&order(1), UnixMillis(NOW));
-    assert_eq!(ask(&mut calls, &ASKED, 1, NOW + 1), Err(CallRefusal::Repeated));
-    assert_eq!(ask(&mut calls, &ASKED, 1, NOW + ABSENT_MS - 1), Err(CallRefusal::Repeated));
-    assert_eq!(ask(&mut calls, &ASKED, 1, NOW + ABSENT_MS), Ok(CallClass::Stranger));
-    calls.was_absent(&order(1), UnixMillis(NOW));
-    // It was granted, or is ordered now.
-    let mine = Asked { known: true, ..ASKED };
-    assert_eq!(ask(&mut calls, &mine, 1, NOW + 1), Ok(CallClass::Known));
-    calls.ordered(&order(1));
-    assert_eq!(ask(&mut calls, &ASKED, 1, NOW + 1), Ok(CallClass::Stranger));
+    // In a flood the question comes after those about orders of which nothing is known.
+    let asks = |calls: &mut OrderCalls, n, now| {
+        passed(calls, &ASKED, 1_000, now);
+        ask(calls, &Asked { client: ip(1), ..ASKED }, n, now)
+    };
+    assert_eq!(asks(&mut absent(1), 1, NOW), Err(CallRefusal::Repeated));
+    assert_eq!(asks(&mut absent(1), 2, NOW), Ok(CallClass::Stranger));
+    assert_eq!(asks(&mut absent(1), 1, NOW + ABSENT_MS - 1), Err(CallRefusal::Repeated));
+    assert_eq!(asks(&mut absent(1), 1, NOW + ABSENT_MS), Ok(CallClass::Stranger));
     // Nor does a clock that is set back keep it.
-    let mut calls = super::tests::calls();
-    calls.was_absent(&order(2), UnixMillis(NOW));
-    assert_eq!(ask(&mut calls, &ASKED, 2, NOW - 5_000), Ok(CallClass::Stranger));
+    assert_eq!(asks(&mut absent(1), 1, NOW - ABSENT_MS), Ok(CallClass::Stranger));
+    // It is ordered now, or was granted.
+    let mut calls = absent(1);
+    calls.ordered(&order(1));
+    assert_eq!(asks(&mut calls, 1, NOW), Ok(CallClass::Stranger));
+    let mut calls = absent(1);
+    passed(&mut calls, &ASKED, 1_000, NOW);
+    let mine = Asked { known: true, ..ASKED };
+    assert_eq!(ask(&mut calls, &mine, 1, NOW), Ok(CallClass::Known));
 }
 
 #[test]
