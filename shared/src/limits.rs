@@ -178,7 +178,8 @@ pub const TOKEN_CALLS_PER_SECOND: u32 = 50;
 pub const TOKENS_MAX: usize = 8;
 /// How long such a token counts as accepted, in milliseconds.
 pub const TOKEN_SEEN_MS: u64 = 60_000;
-/// Calls about an order that the ledger did not have come after others for so long, in milliseconds.
+/// Calls about an order that the ledger did not have come after others for so long, in
+/// milliseconds.
 pub const ABSENT_MS: u64 = 1_000;
 /// Such orders that are remembered: more than a node's budget lets through meanwhile.
 pub const ABSENT_MAX: usize = 4_096;

@@ -99,7 +99,7 @@ impl SaleNames {
     }
 
     /// Whether a name that is not listed may be looked up now.
-    pub(crate) fn may_look_up(&self) -> bool {
+    pub(crate) fn may_lookup(&self) -> bool {
         let mut budget = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         budget.take(NODE_UNLISTED_LOOKUPS_PER_SECOND, 1, 0, clock::now())
     }

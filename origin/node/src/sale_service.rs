@@ -444,7 +444,7 @@ impl Sales {
             }
             permit.map_err(|_| Fault::NotSent("this node is stopping".into()))?
         } else if let Ok(permit) = self.0.lookups.try_acquire()
-            && names.may_look_up()
+            && names.may_lookup()
         {
             permit
         } else if names.was_unknown(sale) {

@@ -16,8 +16,8 @@ pub const BURST_SECONDS: u64 = 2;
 pub struct TokenBudget(u64);
 
 impl TokenBudget {
-    /// Takes `count` calls out of a bucket that fills with `rate` a second, if more than `left` stay
-    /// in it.
+    /// Takes `count` calls out of a bucket that fills with `rate` a second, if at least `left` of
+    /// them stay in it.
     pub fn take(&mut self, rate: u32, count: u32, left: u64, now: UnixMillis) -> bool {
         let cost = SECOND_US / u64::from(rate.max(1));
         let now = now.0.saturating_mul(US);
