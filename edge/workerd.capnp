@@ -50,6 +50,7 @@ const edge :Workerd.Worker = (
     (name = "CLIENT_RATE", fromEnvironment = "CLIENT_RATE"),
     (name = "ALLOWED_ORIGINS", fromEnvironment = "ALLOWED_ORIGINS"),
     (name = "TRACE_SHARE", fromEnvironment = "TRACE_SHARE"),
+    (name = "CLIENT_TRACES", fromEnvironment = "CLIENT_TRACES"),
     # The nodes that `lastseat cluster` starts.
     (name = "LOCAL_ORIGINS", text =
       `[

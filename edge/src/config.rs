@@ -21,6 +21,8 @@ pub(crate) struct Config {
     pub(crate) client_rate: Option<Rate>,
     /// Of requests that name no trace, the share for which one is started.
     pub(crate) trace_share: f64,
+    /// Whether a trace that a client names goes on.
+    pub(crate) takes_client_traces: bool,
 }
 
 /// Where the client's address is taken from.
@@ -34,7 +36,8 @@ pub(crate) enum ClientIp {
 
 impl Config {
     /// Reads `ORIGINS`, `BALANCE`, `ZONE`, `CLIENT_IP`, `CLIENT_RATE`, `ALLOWED_ORIGINS`,
-    /// `TRACE_SHARE` and the secrets `LASTSEAT_EDGE_KEY` and `LASTSEAT_BUYER_KEY` through `var`.
+    /// `TRACE_SHARE`, `CLIENT_TRACES` and the secrets `LASTSEAT_EDGE_KEY` and `LASTSEAT_BUYER_KEY`
+    /// through `var`.
     ///
     /// # Errors
     /// A sentence that names the variable and what it must look like.
@@ -82,18 +85,42 @@ impl Config {
             .map_err(|error| format!("the variable CLIENT_RATE is wrong: {error}"))?;
         let allowed_origins = AllowedOrigins::parse(&var("ALLOWED_ORIGINS").unwrap_or_default())
             .map_err(|error| format!("the variable ALLOWED_ORIGINS is wrong: {error}"))?;
-        let trace_share = match var("TRACE_SHARE").filter(|text| !text.is_empty()) {
-            None => 0.0,
-            Some(text) => {
-                text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| {
-                    format!("the variable TRACE_SHARE is {text:?}; it must be a number from 0 to 1")
-                })?
-            }
-        };
+        let trace_share = trace_share(var("TRACE_SHARE").as_deref())?;
+        let takes_client_traces = takes_client_traces(var("CLIENT_TRACES").as_deref())?;
         let zone = var("ZONE").filter(|zone| !zone.is_empty());
         let router = Router::new(rows, balance, zone.as_deref())
             .map_err(|error| format!("the variable ORIGINS is wrong: {error}"))?;
-        Ok(Self { router, client_ip, keys, buyer_keys, allowed_origins, client_rate, trace_share })
+        Ok(Self {
+            router,
+            client_ip,
+            keys,
+            buyer_keys,
+            allowed_origins,
+            client_rate,
+            trace_share,
+            takes_client_traces,
+        })
+    }
+}
+
+fn trace_share(text: Option<&str>) -> Result<f64, String> {
+    match text {
+        None | Some("") => Ok(0.0),
+        Some(text) => {
+            text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| {
+                format!("the variable TRACE_SHARE is {text:?}; it must be a number from 0 to 1")
+            })
+        }
+    }
+}
+
+fn takes_client_traces(word: Option<&str>) -> Result<bool, String> {
+    match word {
+        None | Some("" | "ignored") => Ok(false),
+        Some("taken") => Ok(true),
+        Some(word) => {
+            Err(format!("the variable CLIENT_TRACES is {word:?}; it must be ignored or taken"))
+        }
     }
 }
 
@@ -141,6 +168,7 @@ mod tests {
             (vec![("ORIGINS", TWO), ("BALANCE", "random")], "round_robin, ip_hash"),
             (vec![("ORIGINS", TWO), ("ZONE", "east")], "zone"),
             (vec![("ORIGINS", TWO), ("TRACE_SHARE", "1%")], "from 0 to 1"),
+            (vec![("ORIGINS", TWO), ("CLIENT_TRACES", "yes")], "ignored or taken"),
             (vec![("ORIGINS", TWO), ("CLIENT_IP", "x-real-ip")], "header or connection"),
             (vec![("ORIGINS", TWO), ("CLIENT_RATE", "5")], "5/s burst 20"),
             (vec![("ORIGINS", TWO), ("ALLOWED_ORIGINS", "shop.example")], "https://shop.example"),

@@ -8,11 +8,15 @@ use crate::runtime;
 use js_sys::{JSON, Object, Reflect};
 use shared::admission::browser_origin::AllowedOrigins;
 use shared::admission::gate::{Arrival, GateDecision, Gates, Observation};
+use shared::admission::order_calls::{CallClass, CallLimits, CallRefusal, OrderCall, OrderCalls};
 use shared::admission::rate_limit::RateLimiter;
 use shared::admission::recent_orders::RecentOrders;
 use shared::admission::sale_cache::{CacheLookup, SaleCache};
 use shared::domain::order::KeySource;
-use shared::limits::{EDGE_CLIENTS_MAX, EDGE_UNDER_WAY_MAX};
+use shared::limits::{
+    EDGE_CLIENTS_MAX, EDGE_KNOWN_CALLS_MAX, EDGE_SHOP_CALLS_MAX, EDGE_STRANGE_CALLS_MAX,
+    EDGE_UNDER_WAY_MAX,
+};
 use shared::upstream::balancer::{RouteKey, Router};
 use shared::upstream::forwarding::{Attempt, AttemptVerdict, Forwarding, Wait};
 use shared::{BuyerId, EdgeCounts, EdgeId, EdgeTally, Grant, KeyRing, OrderId, Refusal, SaleId};
@@ -38,10 +42,16 @@ pub(crate) struct Isolate {
     /// What each client address may still ask, where that is limited.
     clients: Option<RefCell<RateLimiter>>,
     trace_share: f64,
+    /// Whether a trace that a client names goes on.
+    pub(crate) takes_client_traces: bool,
     gates: RefCell<Gates>,
     router: RefCell<Router>,
-    /// Orders that were granted through this isolate.
-    granted: RefCell<RecentOrders>,
+    /// Orders that were granted, read or changed through this isolate.
+    seen: RefCell<RecentOrders>,
+    /// Calls about orders.
+    calls: RefCell<OrderCalls>,
+    /// Those that wait for origins, by class.
+    calls_under_way: [Rc<Cell<u32>>; 3],
     views: RefCell<SaleCache>,
     /// Orders that wait for origins.
     under_way: Rc<Cell<u32>>,
@@ -52,8 +62,18 @@ pub(crate) struct Isolate {
     doubters: RefCell<HashSet<usize>>,
 }
 
-/// One of the orders under way, until it is dropped, whatever becomes of the order.
+/// One of the requests under way, until it is dropped, whatever becomes of the request.
 pub(crate) struct Place(Rc<Cell<u32>>);
+
+impl Place {
+    fn take(taken: &Rc<Cell<u32>>, max: u32) -> Option<Self> {
+        let before = taken.get();
+        (before < max).then(|| {
+            taken.set(before.saturating_add(1));
+            Self(Rc::clone(taken))
+        })
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -109,9 +129,12 @@ impl Isolate {
             allowed_origins: config.allowed_origins,
             clients: clients.map(RefCell::new),
             trace_share: config.trace_share,
+            takes_client_traces: config.takes_client_traces,
             gates: RefCell::default(),
             router: RefCell::new(config.router.starting_at(start)),
-            granted: RefCell::default(),
+            seen: RefCell::default(),
+            calls: RefCell::new(OrderCalls::new(CallLimits::EDGE, seed)),
+            calls_under_way: Default::default(),
             views: RefCell::default(),
             under_way: Rc::default(),
             tally: RefCell::default(),
@@ -155,11 +178,55 @@ impl Isolate {
 
     /// A place among the orders under way; `None` when there are too many.
     pub(crate) fn enter(&self) -> Option<Place> {
-        let taken = self.under_way.get();
-        (taken < EDGE_UNDER_WAY_MAX).then(|| {
-            self.under_way.set(taken.saturating_add(1));
-            Place(Rc::clone(&self.under_way))
-        })
+        Place::take(&self.under_way, EDGE_UNDER_WAY_MAX)
+    }
+
+    /// A place among the calls about orders under way, if `order` of `sale` may be called about.
+    pub(crate) fn enter_call(
+        &self,
+        sale: &SaleId,
+        order: &OrderId,
+        client: Option<IpAddr>,
+        token: Option<&str>,
+        now: UnixMillis,
+    ) -> Option<Place> {
+        let call = OrderCall {
+            sale,
+            exists: self.gates.borrow().knows(sale),
+            order,
+            known: self.seen.borrow().has(order),
+            client,
+            token,
+            lookups: 1,
+        };
+        let class = self.calls.borrow_mut().decide(&call, now);
+        let [known, shop, strange] = &self.calls_under_way;
+        match class {
+            Ok(CallClass::Known) => Place::take(known, EDGE_KNOWN_CALLS_MAX),
+            Ok(CallClass::Shop) => Place::take(shop, EDGE_SHOP_CALLS_MAX),
+            Ok(CallClass::Stranger) => Place::take(strange, EDGE_STRANGE_CALLS_MAX),
+            Err(CallRefusal::Budget | CallRefusal::Repeated) => None,
+        }
+    }
+
+    /// Counts a call about an order that was refused here.
+    pub(crate) fn count_call_refused(&self, sale: &SaleId) {
+        self.tally.borrow_mut().call_refused(sale);
+    }
+
+    /// An origin did not have `order`.
+    pub(crate) fn saw_absent(&self, order: &OrderId, now: UnixMillis) {
+        self.calls.borrow_mut().was_absent(order, now);
+    }
+
+    /// `order` is asked for: it may be there from now on.
+    pub(crate) fn saw_ordered(&self, order: &OrderId) {
+        self.calls.borrow_mut().ordered(order);
+    }
+
+    /// An origin has accepted a call with `token`, or has refused it for its token.
+    pub(crate) fn saw_token(&self, token: &str, accepted: bool, now: UnixMillis) {
+        self.calls.borrow_mut().saw_token(token, accepted, now);
     }
 
     pub(crate) fn count_refused(&self, sale: &SaleId, refusal: Refusal) {
@@ -190,12 +257,12 @@ impl Isolate {
 
     /// What is to be thought of an order id that a client sent.
     pub(crate) fn recognise(&self, id: &OrderId, key: KeySource) -> KeySource {
-        if self.granted.borrow().has(id) { KeySource::Known } else { key }
+        if self.seen.borrow().has(id) { KeySource::Known } else { key }
     }
 
-    /// Remembers an order that an origin granted.
-    pub(crate) fn saw_granted(&self, id: &OrderId) {
-        self.granted.borrow_mut().add(id);
+    /// Remembers an order that an origin has.
+    pub(crate) fn saw_order(&self, id: &OrderId) {
+        self.seen.borrow_mut().add(id);
     }
 
     /// Takes in the grant of an answer to what was sent at `asked`.

@@ -4,7 +4,7 @@ use crate::config::ClientIp;
 use crate::isolate::Isolate;
 use crate::runtime;
 use crate::runtime::bindings;
-use js_sys::Object;
+use js_sys::{Object, Uint8Array};
 use shared::auth::buyer_token;
 use shared::auth::edge_signature::{self, Signed};
 use shared::domain::order::KeySource;
@@ -59,6 +59,11 @@ pub(crate) fn check_authorization(request: &Request) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
+}
+
+/// The token that a call carries, as far as it is passed on.
+pub(crate) fn token(request: &Request) -> Option<String> {
+    bindings::authorization(request).filter(|value| is_sane(value))
 }
 
 /// Checks the announced length of a body.
@@ -142,6 +147,10 @@ pub(crate) fn init(
     let key = order.map(|(_, key)| key_source::word(key));
     // Only an order has one to show.
     let token = order.and_then(|_| sane(bindings::buyer_token(request)));
+    let authorization = sane(bindings::authorization(request));
+    let trace = trace(isolate, request).map(|trace| trace.to_string());
+    // The body of an order stays on the JavaScript side: to copy and hash it would slow each one.
+    let hash = body.filter(|_| order.is_none()).map(hash_of).filter(|hash| !hash.is_empty());
     let signed = Signed {
         method,
         path,
@@ -150,11 +159,13 @@ pub(crate) fn init(
         edge: isolate.id.as_str(),
         key_source: key.unwrap_or_default(),
         buyer_token: token.as_deref().unwrap_or_default(),
+        authorization: authorization.as_deref().unwrap_or_default(),
+        traceparent: trace.as_deref().unwrap_or_default(),
+        body_hash: hash.as_deref().unwrap_or_default(),
     };
     let signature = edge_signature::sign(&isolate.keys, &signed, now);
     let content_type = sane(bindings::content_type(request));
-    let authorization = sane(bindings::authorization(request));
-    let trace = trace(isolate, request).map(|trace| trace.to_string());
+    let calls = counts.and_then(EdgeCounts::to_calls_header);
     let counts = counts.map(EdgeCounts::to_header);
     let headers = [
         (header::EDGE, Some(isolate.id.as_str())),
@@ -167,9 +178,16 @@ pub(crate) fn init(
         (header::KEY, key),
         (header::BUYER_TOKEN, token.as_deref()),
         (header::EDGE_COUNTS, counts.as_deref()),
+        (header::EDGE_CALLS, calls.as_deref()),
+        (header::BODY_HASH, hash.as_deref()),
     ];
     let none = JsValue::UNDEFINED;
     bindings::init(method, body.unwrap_or(&none), &lines(&headers))
+}
+
+/// The hash that is signed of a body that was read.
+fn hash_of(body: &JsValue) -> String {
+    edge_signature::body_hash(&Uint8Array::new(body).to_vec())
 }
 
 /// The headers that are there as lines, a name and its value by turns. No value has a line break:
@@ -197,10 +215,11 @@ fn is_sane(value: &str) -> bool {
     value.len() <= VALUE_MAX && value.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
 }
 
-/// The trace that the client named, or a new one for the share of requests that the edge is
-/// configured to have traced.
+/// A new trace for the share of requests that the edge is configured to have traced. The one that
+/// a client names counts only where clients are trusted with that: it chooses what is recorded.
 fn trace(isolate: &Isolate, request: &Request) -> Option<TraceParent> {
-    match bindings::traceparent(request) {
+    let sent = bindings::traceparent(request).filter(|_| isolate.takes_client_traces);
+    match sent {
         Some(sent) => TraceParent::parse(&sent),
         None => isolate.start_trace(),
     }
@@ -245,6 +264,7 @@ mod tests {
             header::AGE_MS,
             header::ANSWERED_BY,
             header::BUYER_TOKEN,
+            header::EDGE_CALLS,
             header::EDGE_COUNTS,
             header::GRANT,
             header::IDEMPOTENCY_KEY,

@@ -74,14 +74,6 @@ impl Route {
         matches!(self, Self::Sale(_) | Self::Orders(_) | Self::Order(..) | Self::Change(..))
     }
 
-    /// The order that the address names.
-    pub(crate) const fn order(&self) -> Option<&OrderId> {
-        match self {
-            Self::Order(_, id) | Self::Change(_, id, _) => Some(id),
-            _ => None,
-        }
-    }
-
     /// The same address at an origin, written anew from what was parsed: nothing else gets there.
     pub(crate) fn path(&self) -> String {
         match self {

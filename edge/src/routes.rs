@@ -65,8 +65,8 @@ async fn carry_out(
         Route::Page(_) => return static_files::show(request),
         Route::Orders(sale) => orders::place(isolate, request, &route, sale).await,
         Route::Sale(sale) => sales::show(isolate, request, &route, sale).await,
-        Route::Order(sale, _) | Route::Change(sale, ..) => {
-            orders::ask(isolate, request, &route, sale, method).await
+        Route::Order(sale, id) | Route::Change(sale, id, _) => {
+            orders::call(isolate, request, &route, (sale, id), method).await
         }
     };
     // Only what precedes the first subrequest can end in an error: nothing happened.

@@ -152,6 +152,64 @@ pub const RECENT_MAX: usize = 32_768;
 /// Orders of a latched sale that one origin looks up in the ledger per second for the same reason.
 pub const ORIGIN_RECHECKS_PER_SECOND: u32 = 512;
 
+/// Calls a second about orders that an edge isolate has not seen, in one sale; a burst is twice
+/// that. A page asks for its own order through the isolate that sold it, mostly.
+pub const EDGE_CALLS_PER_SECOND: u32 = 200;
+/// The same in all sales together.
+pub const EDGE_ALL_CALLS_PER_SECOND: u32 = 400;
+/// Calls a second about orders that a node has not seen, in one sale, however many edges ask; a
+/// burst is twice that. A lookup takes some 40 us of Redis: four nodes spend a twelfth of it.
+pub const NODE_CALLS_PER_SECOND: u32 = 500;
+/// The same in all sales together.
+pub const NODE_ALL_CALLS_PER_SECOND: u32 = 1_000;
+/// Calls a second about one order that was seen, and at once: its page asks every 10 s. More count
+/// as calls about an order that was not seen.
+pub const ORDER_CALLS_PER_SECOND: u32 = 4;
+/// See [`ORDER_CALLS_PER_SECOND`].
+pub const ORDER_CALLS_BURST: u32 = 16;
+/// Calls a second about orders that were not seen, and at once, of which one client address has
+/// more than its part: beyond that it leaves half of the budget to others.
+pub const CLIENT_CALLS_PER_SECOND: u32 = 5;
+/// See [`CLIENT_CALLS_PER_SECOND`].
+pub const CLIENT_CALLS_BURST: u32 = 20;
+/// Calls a second with a token that an edge isolate has not seen accepted, and at once.
+pub const TOKEN_CALLS_PER_SECOND: u32 = 50;
+/// Tokens that an edge isolate has seen accepted: those of the shop, old and new.
+pub const TOKENS_MAX: usize = 8;
+/// How long such a token counts as accepted, in milliseconds.
+pub const TOKEN_SEEN_MS: u64 = 60_000;
+/// Calls about an order that the ledger did not have come after others for so long, in
+/// milliseconds.
+pub const ABSENT_MS: u64 = 1_000;
+/// Such orders that are remembered: more than a node's budget lets through meanwhile.
+pub const ABSENT_MAX: usize = 4_096;
+/// Clients whose call about an order is refused come back after this time, in milliseconds ...
+pub const CALL_RETRY_MS: u32 = 1_000;
+/// ... spread over so many milliseconds.
+pub const CALL_SPREAD_MS: f64 = 3_000.0;
+/// Look-ups a second of names of sales that a node does not list; a burst is twice that. Invented
+/// ones cost one each.
+pub const NODE_UNLISTED_LOOKUPS_PER_SECOND: u32 = 200;
+/// Orders that an edge isolate, and an origin, counts calls of: 128 KiB and 512 KiB.
+pub const EDGE_CALLED_ORDERS_MAX: usize = 8_192;
+/// See [`EDGE_CALLED_ORDERS_MAX`].
+pub const ORIGIN_CALLED_ORDERS_MAX: usize = 32_768;
+/// Calls about orders that an edge isolate has under way at origins: of orders that it has seen ...
+pub const EDGE_KNOWN_CALLS_MAX: u32 = 256;
+/// ... with a token that was accepted ...
+pub const EDGE_SHOP_CALLS_MAX: u32 = 128;
+/// ... and all others.
+pub const EDGE_STRANGE_CALLS_MAX: u32 = 64;
+/// Calls about orders that a node has under way at the ledger for clients, and as many for shop and
+/// operators: a batch of orders that comes behind them waits some milliseconds.
+pub const NODE_CALLS_AT_LEDGER: usize = 16;
+/// Calls of clients that wait for such a place; the next one is refused with `busy`.
+pub const NODE_CALLS_WAITING: usize = 256;
+/// The same of shop and operators.
+pub const NODE_SHOP_CALLS_WAITING: usize = 1_024;
+/// How long a call waits for a place, in milliseconds.
+pub const CALL_WAIT_MS: u64 = 1_000;
+
 /// Origins of pages on other hosts that may call the API: each request of a browser is compared
 /// with all of them.
 pub const ALLOWED_ORIGINS_MAX: usize = 32;
@@ -248,6 +306,14 @@ const _: () = assert!(
 const _: () = assert!(
     STALL_MS + SILENCE_POLL_MS <= 1_000 && 2 * SILENCE_POLL_MS <= STALL_MS,
     "silence is noticed within a second, and not by one look alone"
+);
+const _: () = assert!(
+    CALL_WAIT_MS + LEDGER_DEADLINE_MS < EDGE_ATTEMPT_MS,
+    "an origin answers a call that waited before the edge gives up"
+);
+const _: () = assert!(
+    ABSENT_MAX as u64 * 1_000 > 2 * NODE_ALL_CALLS_PER_SECOND as u64 * ABSENT_MS,
+    "no order is forgotten before its time"
 );
 const _: () = assert!(BATCH_MAX * 2 < 7_900, "Lua can unpack the widest call");
 const _: () =

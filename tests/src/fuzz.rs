@@ -155,6 +155,7 @@ pub fn signature_with(bytes: &[u8], believes: impl Fn(&str, &Signed<'_>, UnixMil
         edge: "e1",
         key_source: "sent",
         buyer_token: "",
+        ..Signed::NOTHING
     };
     if believes(header, &signed, NOW) {
         assert_eq!(path, "/v1/sales/spring/orders", "a forged signature");

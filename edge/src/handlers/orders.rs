@@ -8,13 +8,14 @@ use crate::runtime::{self, Watch};
 use crate::upstream::UpstreamRequest;
 use js_sys::{ArrayBuffer, Uint8Array};
 use shared::admission::gate::{Arrival, GateDecision, come_back_ms};
+use shared::admission::order_calls::{self, OrderCallAnswer};
 use shared::admission::sale_hint::retry_after_ms;
 use shared::auth::buyer_token::TokenError;
 use shared::domain::order::KeySource;
 use shared::limits::{BODY_MAX, COLD_WAIT_MS, EDGE_ATTEMPT_MS};
 use shared::upstream::forwarding::LostRequest;
 use shared::wire::messages::OrderRequest;
-use shared::{BuyerId, Code, Problem, Refusal, SaleId, UnixMillis};
+use shared::{BuyerId, Code, OrderId, Problem, Refusal, SaleId, UnixMillis};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, Response};
 
@@ -83,6 +84,7 @@ pub(crate) async fn place(
         return response::problem(&problem.for_order(&id));
     }
     isolate.count_forwarded(sale);
+    isolate.saw_ordered(&id);
     let forwarding = UpstreamRequest {
         isolate,
         request,
@@ -96,7 +98,7 @@ pub(crate) async fn place(
     match forwarding.run(Some((&id, key)), Some(&body)).await {
         Ok(reply) => {
             if reply.ok() {
-                isolate.saw_granted(&id);
+                isolate.saw_order(&id);
             }
             Ok(response::of_origin(reply))
         }
@@ -106,26 +108,35 @@ pub(crate) async fn place(
     }
 }
 
-/// Everything else about a sale or an order: no gate stands before it, since it sells nothing new.
+/// A call about the order `id` that the address names: it reads or changes it. The gate of orders
+/// does not stand before it, since it sells nothing new; that of calls does
+/// ([`shared::admission::order_calls`]).
 ///
 /// # Errors
 /// The runtime failed before any origin was asked.
-pub(crate) async fn ask(
+pub(crate) async fn call(
     isolate: &Isolate,
     request: &Request,
     route: &Route,
-    sale: &SaleId,
+    (sale, id): (&SaleId, &OrderId),
     method: &str,
 ) -> Result<Response, JsValue> {
     let since = runtime::now();
-    let named = |problem: Problem| match route.order() {
-        Some(id) => problem.for_order(id),
-        None => problem,
-    };
+    let named = |problem: Problem| problem.for_order(id);
     let writes = matches!(route, Route::Change(..));
     if writes && let Err(problem) = request_headers::check_authorization(request) {
         return response::problem(&named(problem));
     }
+    // As a key is read: a UUID is one order in any spelling.
+    let canonical = OrderId::of_request(id.as_str());
+    let canonical = canonical.as_ref().unwrap_or(id);
+    let client = request_headers::client_ip(isolate, request);
+    let token = request_headers::token(request);
+    let Some(_place) = isolate.enter_call(sale, canonical, client, token.as_deref(), since) else {
+        isolate.count_call_refused(sale);
+        let busy = Refusal::Busy(order_calls::come_back_ms(isolate.chance()));
+        return response::problem(&named(Problem::refusal(busy)));
+    };
     let watch = Watch::new();
     let mut body = None;
     if writes && request.body().is_some() {
@@ -148,12 +159,32 @@ pub(crate) async fn ask(
         watch: &watch,
     };
     match forwarding.run(None, body.as_ref()).await {
-        Ok(reply) => Ok(response::of_origin(reply)),
+        Ok(reply) => {
+            learn(isolate, route, canonical, token.as_deref(), reply.status());
+            Ok(response::of_origin(reply))
+        }
         Err(lost) => {
             // What only reads has changed nothing, wherever it got lost.
             let lost = if writes { lost } else { LostRequest::NotSent };
             response::problem(&named(response::unanswered(lost, isolate.chance())))
         }
+    }
+}
+
+/// What the status of an answer to a call says of its order and of its token.
+fn learn(isolate: &Isolate, route: &Route, id: &OrderId, token: Option<&str>, status: u16) {
+    let now = runtime::now();
+    match OrderCallAnswer::of(status) {
+        OrderCallAnswer::There => isolate.saw_order(id),
+        OrderCallAnswer::Absent => isolate.saw_absent(id, now),
+        OrderCallAnswer::Other => {}
+    }
+    // Only a confirmation needs the token.
+    if matches!(route, Route::Change(.., "confirm"))
+        && let Some(token) = token
+        && let Some(accepted) = order_calls::accepts_token(status)
+    {
+        isolate.saw_token(token, accepted, now);
     }
 }
 
@@ -184,6 +215,6 @@ fn refused(refusal: Refusal, now: UnixMillis, chance: f64) -> Problem {
             Some(ms) => problem.retry_after(ms),
             None => problem,
         },
-        _ => problem,
+        _ => problem.spread(chance),
     }
 }

@@ -9,6 +9,7 @@ use crate::upstream::UpstreamRequest;
 use shared::admission::sale_cache::CacheLookup;
 use shared::limits::{COLD_WAIT_MS, EDGE_ATTEMPT_MS};
 use shared::upstream::forwarding::LostRequest;
+use shared::wire::problem::spread_ms;
 use shared::{Problem, Refusal, SaleId, UnixMillis};
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
@@ -30,7 +31,8 @@ pub(crate) async fn show(
             CacheLookup::Show(body, age_ms) => return response::view(&body, age_ms, "edge", None),
             CacheLookup::Ask => return ask(isolate, request, route, sale, now).await,
             CacheLookup::Busy(ms) => {
-                return response::problem(&Problem::refusal(Refusal::Busy(ms)));
+                let busy = Refusal::Busy(spread_ms(ms, isolate.chance()));
+                return response::problem(&Problem::refusal(busy));
             }
             CacheLookup::Wait => {
                 runtime::sleep(COLD_WAIT_MS).await;

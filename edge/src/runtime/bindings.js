@@ -67,6 +67,7 @@ export function init(method, body, lines) {
 // An origin has received the counts: the same subrequest to another one goes without them.
 export function forgetCounts(init) {
   delete init.headers["lastseat-edge-counts"];
+  delete init.headers["lastseat-edge-calls"];
 }
 
 // The heads of refusals, as answers without a body: a copy of one costs less than an object that is read anew.

@@ -163,10 +163,14 @@ impl Ledger {
         self.link.has_one_server()
     }
 
-    /// The same ledger over a connection of its own, for calls that must not wait behind orders.
+    /// The same ledger over connections of its own, for calls that must not wait behind orders, nor
+    /// orders behind them. They connect when they are first used.
     #[must_use]
     pub fn aside(&self) -> Self {
-        Self { link: self.link.another(), ..self.clone() }
+        let link = self.link.another();
+        let replica_connections = self.replica_connections.as_ref();
+        let replica_connections = replica_connections.map(|all| Arc::new(all.another(&link)));
+        Self { link, replica_connections, ..self.clone() }
     }
 
     /// The server that `sale` was on when one was last connected to. Another one than before may

@@ -20,6 +20,14 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
+        Ok(self.find_order(sale, id).await?.and_then(|(_, order)| order))
+    }
+
+    /// As [`Ledger::order`], and whether there is such a sale: one call says both.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn find_order(&self, sale: &SaleId, id: &OrderId) -> Reply<Option<Order>> {
         let script = &self.scripts().order;
         let command = |last_seen| {
             let mut command = script.on(sale, last_seen);
@@ -41,17 +49,17 @@ impl Ledger {
             self.recovering.want(sale);
             return Err(recovery::healing(sale));
         }
-        self.observed(sale, &parts)?;
+        let snapshot = self.observed(sale, &parts)?;
         match letter(&parts)? {
             b'd' => {}
-            b'u' => return Ok(None),
+            b'u' => return Ok(Some((snapshot, None))),
             other => return Err(strange_letter(script, other)),
         }
         let mut order = reply::order(id, part(&parts, 2)?)?;
         if order.state == OrderState::Held && order.deadline <= self.now() {
             order.state = OrderState::Expired;
         }
-        Ok(Some(order))
+        Ok(Some((snapshot, Some(order))))
     }
 
     /// Confirms an order, or `quantity` of its tickets while the rest returns.

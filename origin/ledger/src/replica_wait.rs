@@ -20,6 +20,11 @@ impl ReplicaConnections {
         Self { links: (0..CONNECTIONS).map(|_| link.another()).collect(), replicas }
     }
 
+    /// As many connections more, beside `link`.
+    pub(super) fn another(&self, link: &Connection) -> Self {
+        Self::new(link, self.replicas)
+    }
+
     /// The connections of a sale: always the same ones, so that one slow sale holds up few others.
     pub(super) fn of(&self, sale: &SaleId) -> Option<&Connection> {
         let name = sale.as_str().bytes();

@@ -12,14 +12,15 @@ use crate::telemetry::metrics::{Counters, SaleCounts, count};
 use crate::telemetry::spans;
 use crate::timeline::Timeline;
 use lastseat_ledger::{Fault, Ledger, Reserve, Verdict};
-use shared::OrderId;
 use shared::admission::batcher::{self as rounds, Sending, Waiter};
 use shared::admission::recent_orders::RecentOrders;
 use shared::admission::sale_hint::{self, NodeLoad, SaleHint};
 use shared::domain::order::KeySource;
 use shared::domain::sale::PageTerms;
 use shared::limits::{QUEUE_MAX, REPOLL_MS};
-use shared::{EdgeId, Grant, NodeBudget, Refusal, SaleId, SaleState, Snapshot, UnixMillis};
+use shared::{
+    EdgeId, Grant, NodeBudget, OrderId, Refusal, SaleId, SaleState, Snapshot, UnixMillis,
+};
 use shared::{Placed, Tier};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -110,7 +111,7 @@ struct Known {
     hint: SaleHint,
     /// When the ledger replied last, by the clock of this process.
     seen_at: Instant,
-    /// Orders that were granted through this sale handle.
+    /// Orders that were granted through this sale handle, or seen in the ledger.
     granted: RecentOrders,
 }
 
@@ -174,6 +175,16 @@ impl SaleHandle {
             let _ = self.queue.try_send(Work::Poll(None));
         }
         received.refusal
+    }
+
+    /// Whether the order is one that was granted through this handle, or seen in the ledger.
+    pub(crate) fn knows_order(&self, id: &OrderId) -> bool {
+        self.known().granted.has(id)
+    }
+
+    /// The ledger has the order `id`.
+    pub(crate) fn saw_order(&self, id: &OrderId) {
+        self.known().granted.add(id);
     }
 
     /// Hands an order to the committer; `None` when the queue is full.

@@ -5,9 +5,10 @@
 //! same reason (`Lastseat-Sales`).
 
 use axum::http::HeaderValue;
-use lastseat_ledger::Ledger;
+use lastseat_ledger::{Ledger, clock};
 use shared::SaleId;
-use shared::limits::{SALES_HEADER_MAX, SALES_MAX};
+use shared::admission::token_budget::TokenBudget;
+use shared::limits::{NODE_UNLISTED_LOOKUPS_PER_SECOND, SALES_HEADER_MAX, SALES_MAX};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -30,6 +31,8 @@ const UNKNOWN_MAX: usize = 4_096;
 pub(crate) struct SaleNames {
     listed: RwLock<Listed>,
     unknown: Mutex<HashMap<SaleId, Instant>>,
+    /// Look-ups of names that are not listed.
+    lookups: Mutex<TokenBudget>,
     /// Sales that are known here and that the ledger has lost.
     gone: Mutex<BTreeSet<SaleId>>,
 }
@@ -93,6 +96,12 @@ impl SaleNames {
         }
         drop(listed);
         self.unknown().remove(sale);
+    }
+
+    /// Whether a name that is not listed may be looked up now.
+    pub(crate) fn may_lookup(&self) -> bool {
+        let mut budget = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        budget.take(NODE_UNLISTED_LOOKUPS_PER_SECOND, 1, 0, clock::now())
     }
 
     /// The ledger does not have `sale`.

@@ -1,5 +1,7 @@
 //! Sale service: finds the handle of a sale and passes orders to it.
 
+mod order_calls;
+
 use crate::api::sale_changes::{self, Restock};
 use crate::committer::{Committer, SaleHandle};
 use crate::healer::Healer;
@@ -12,12 +14,12 @@ use crate::telemetry::metrics::{Counters, count};
 use crate::timeline::Timeline;
 use axum::http::HeaderValue;
 use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
+use order_calls::OrderCalls;
 use shared::domain::order::KeySource;
 use shared::domain::sale::PageTerms;
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_LOOKED_AT_MAX, SALES_MAX};
 use shared::{
-    Cancellation, EdgeCounts, EdgeId, Grant, Order, OrderId, Placed, Quantity, Refusal, Reserve,
-    SaleId, SaleState, Snapshot, Tier,
+    EdgeCounts, EdgeId, Grant, Placed, Refusal, Reserve, SaleId, SaleState, Snapshot, Tier,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +30,7 @@ use tokio::sync::Semaphore;
 pub use crate::committer::SaleHandleView;
 pub use crate::membership::NodeIdentity;
 pub use lastseat_ledger::Verdict;
+pub use order_calls::{CallPlace, CallRefused, Caller};
 
 /// Look-ups of sales that no sale handle is open for and that are on no list, at the same time.
 /// Invented names cost one each.
@@ -52,6 +55,7 @@ pub struct Sales(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     ledger: Ledger,
+    calls: OrderCalls,
     nodes: Arc<Nodes>,
     /// Works for as long as it is here.
     _healer: Healer,
@@ -90,6 +94,7 @@ impl Sales {
         let names = SaleNames::start(ledger.aside());
         let healer = Healer::start(ledger.aside(), Arc::clone(&nodes), Arc::clone(&counters));
         let sales = Self(Arc::new(Inner {
+            calls: OrderCalls::new(&ledger),
             ledger,
             nodes,
             _healer: healer,
@@ -173,8 +178,7 @@ impl Sales {
         if self.0.draining.load(Ordering::Relaxed) {
             return Err(Fault::NotSent("this node is stopping".into()));
         }
-        self.0.redis.fit()?;
-        self.has_its_number()?;
+        self.takes_changes()?;
         let Some(handle) = self.sale_handle(sale).await? else {
             return Ok(Placed {
                 verdict: Verdict::Refused(Refusal::UnknownSale),
@@ -237,19 +241,6 @@ impl Sales {
         self.there(sale, snapshot)
     }
 
-    /// One order, straight from the ledger.
-    ///
-    /// # Errors
-    /// See [`Fault`]; `NotSent` also when the ledger has lost the sale.
-    pub async fn order(&self, sale: &SaleId, id: &OrderId) -> Result<Option<Order>, Fault> {
-        let order = self.0.ledger.order(sale, id).await?;
-        // That there is no such order may be said of a sale only that is there.
-        if order.is_none() && self.knows(sale) {
-            self.snapshot_now(sale).await?;
-        }
-        Ok(order)
-    }
-
     /// `found`, which the ledger said of `sale`. That it has no such sale is no answer where this
     /// node serves the sale: then it was lost with all its orders, and no client is told that
     /// nothing was sold.
@@ -288,6 +279,19 @@ impl Sales {
             "Sales that this node serves and that the ledger has lost.",
             self.0.names.gone(),
         );
+        page.gauge(
+            "order_calls_waiting",
+            "Reads and changes of orders that wait for a place at the ledger.",
+            self.0.calls.waiting(),
+        );
+        let mut refused = page.begin(
+            "order_calls_refused_total",
+            "counter",
+            "Reads and changes of orders that this node refused with busy, by reason.",
+        );
+        for (reason, count) in self.0.calls.refused() {
+            refused.add(&[("reason", reason)], count);
+        }
     }
 
     /// Names of sales that exist, for an edge that asked for one that this node does not serve.
@@ -295,39 +299,10 @@ impl Sales {
         self.0.names.header()
     }
 
-    /// Confirms an order, wholly or in part.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn confirm(
-        &self,
-        sale: &SaleId,
-        id: &OrderId,
-        quantity: Option<Quantity>,
-    ) -> Reply<Verdict> {
+    /// Whether this node may place and change orders.
+    fn takes_changes(&self) -> Result<(), Fault> {
         self.0.redis.fit()?;
-        self.has_its_number()?;
-        self.changed(sale, self.0.ledger.confirm(sale, id, quantity).await).await
-    }
-
-    /// Gives an order's tickets back: on whose word, and in which state it must be, says `how`.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn cancel(&self, sale: &SaleId, id: &OrderId, how: Cancellation) -> Reply<Verdict> {
-        self.0.redis.fit()?;
-        self.has_its_number()?;
-        self.changed(sale, self.0.ledger.cancel_as(sale, id, how).await).await
-    }
-
-    /// Makes a hold last longer.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
-        self.0.redis.fit()?;
-        self.has_its_number()?;
-        self.changed(sale, self.0.ledger.extend(sale, id).await).await
+        self.has_its_number()
     }
 
     /// Changes a sale's capacity.
@@ -477,7 +452,7 @@ impl Sales {
     }
 
     fn open_sale_handle(&self, sale: &SaleId) -> Option<Arc<SaleHandle>> {
-        self.0.handles.read().unwrap_or_else(PoisonError::into_inner).get(sale).cloned()
+        self.0.open_sale_handle(sale)
     }
 
     /// The sale handle of a sale; opened when the ledger has the sale, `None` when it has not.
@@ -493,7 +468,9 @@ impl Sales {
                 return Ok(Some(handle));
             }
             permit.map_err(|_| Fault::NotSent("this node is stopping".into()))?
-        } else if let Ok(permit) = self.0.lookups.try_acquire() {
+        } else if let Ok(permit) = self.0.lookups.try_acquire()
+            && names.may_lookup()
+        {
             permit
         } else if names.was_unknown(sale) {
             return Ok(None);
@@ -547,6 +524,12 @@ impl Sales {
                 self.0.counters.forget_sale(&sale);
             }
         }
+    }
+}
+
+impl Inner {
+    fn open_sale_handle(&self, sale: &SaleId) -> Option<Arc<SaleHandle>> {
+        self.handles.read().unwrap_or_else(PoisonError::into_inner).get(sale).cloned()
     }
 }
 

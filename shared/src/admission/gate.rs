@@ -302,6 +302,12 @@ impl Gates {
         self.known.get_mut(sale).unwrap_or(&mut self.unknown_sales)
     }
 
+    /// Whether an origin has said that `sale` exists.
+    #[must_use]
+    pub fn knows(&self, sale: &SaleId) -> bool {
+        self.known.contains_key(sale)
+    }
+
     /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each gets a
     /// gate of its own, as far as there is room, and a flood of invented names takes nothing from
     /// them.

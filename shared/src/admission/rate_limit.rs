@@ -44,6 +44,12 @@ enum Unit {
 pub struct RateError;
 
 impl Rate {
+    /// So many requests a second, and so many at once.
+    #[must_use]
+    pub const fn per_second(count: u32, burst: u32) -> Self {
+        Self { count, unit: Unit::Second, burst }
+    }
+
     /// Reads `COUNT/s burst COUNT` or `COUNT/m burst COUNT`; nothing or `off` = no limit.
     ///
     /// # Errors
@@ -130,9 +136,17 @@ impl RateLimiter {
     /// # Errors
     /// It has none; milliseconds until it has, at least 1.
     pub fn take(&mut self, address: Option<IpAddr>, now: UnixMillis) -> Result<(), u32> {
+        self.take_of(&address.map(network), now)
+    }
+
+    /// As [`RateLimiter::take`], out of the bucket of anything.
+    ///
+    /// # Errors
+    /// It has none; milliseconds until it has, at least 1.
+    pub fn take_of(&mut self, whose: &impl Hash, now: UnixMillis) -> Result<(), u32> {
         let now = now.0.saturating_mul(US);
         let (cost, depth) = (self.cost_us, self.depth_us);
-        let Some(slot) = self.slot(address) else {
+        let Some(slot) = self.slot(whose) else {
             return Ok(());
         };
         // Never beyond one whole bucket from now: a clock that was set back must not lock anybody
@@ -148,12 +162,12 @@ impl RateLimiter {
         }
     }
 
-    /// The slot of `address`: its own, or else the one in its set that is nearest to full, which
+    /// The slot of an address: its own, or else the one in its set that is nearest to full, which
     /// becomes its own.
-    fn slot(&mut self, address: Option<IpAddr>) -> Option<&mut Slot> {
+    fn slot(&mut self, whose: &impl Hash) -> Option<&mut Slot> {
         let mut hasher = DefaultHasher::new();
         self.seed.hash(&mut hasher);
-        address.map(network).hash(&mut hasher);
+        whose.hash(&mut hasher);
         let print = hasher.finish().max(1);
         // Set and print come from the same hash; the print is compared whole.
         let index = (print >> 16) as usize % self.sets.len().max(1);

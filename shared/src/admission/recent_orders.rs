@@ -37,7 +37,8 @@ impl RecentOrders {
     }
 }
 
-fn fingerprint(id: &OrderId) -> u64 {
+/// 64 bits of the hash of an order id.
+pub(super) fn fingerprint(id: &OrderId) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
     hasher.finish()

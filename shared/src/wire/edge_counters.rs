@@ -35,6 +35,9 @@ pub struct EdgeCounts {
     pub failed: u32,
     /// Orders refused without an origin, in the order of [`REASONS`].
     pub refused: [u32; REASONS.len()],
+    /// Reads and changes of orders that were refused without an origin. They have a header of their
+    /// own: a node of an earlier version would not read the other one with them in it.
+    pub calls_refused: u32,
 }
 
 impl EdgeCounts {
@@ -50,6 +53,7 @@ impl EdgeCounts {
             (&mut self.asked, other.asked),
             (&mut self.forwarded, other.forwarded),
             (&mut self.failed, other.failed),
+            (&mut self.calls_refused, other.calls_refused),
         ];
         let refused = self.refused.iter_mut().zip(other.refused);
         for (sum, more) in sums.into_iter().chain(refused) {
@@ -71,6 +75,21 @@ impl EdgeCounts {
         text
     }
 
+    /// The value of the header of refused calls, `1.<calls>`; `None` when there were none.
+    #[must_use]
+    pub fn to_calls_header(&self) -> Option<String> {
+        (self.calls_refused > 0).then(|| format!("{FORMAT}.{}", self.calls_refused))
+    }
+
+    /// With what the header of refused calls says, if an edge wrote it.
+    #[must_use]
+    pub fn with_calls(self, header: Option<&str>) -> Self {
+        let count = header.and_then(|header| header.split_once('.'));
+        let count = count.filter(|(format, count)| *format == FORMAT && count.len() <= 10);
+        let calls_refused = count.and_then(|(_, count)| count.parse().ok()).unwrap_or(0);
+        Self { calls_refused, ..self }
+    }
+
     /// Reads the header; `None` for anything that an edge does not write.
     #[must_use]
     pub fn parse(header: &str) -> Option<Self> {
@@ -87,6 +106,7 @@ impl EdgeCounts {
             forwarded: number()?,
             failed: number()?,
             refused: Default::default(),
+            calls_refused: 0,
         };
         let mut rest = fields.next()?;
         if fields.next().is_some() {
@@ -137,6 +157,12 @@ impl EdgeTally {
     pub fn failed(&mut self, sale: &SaleId) {
         let counts = self.of(sale);
         counts.failed = counts.failed.saturating_add(1);
+    }
+
+    /// A read or a change of an order was refused here.
+    pub fn call_refused(&mut self, sale: &SaleId) {
+        let counts = self.of(sale);
+        counts.calls_refused = counts.calls_refused.saturating_add(1);
     }
 
     /// Takes out what is about to be reported to an origin; `None` when there is nothing.
@@ -225,11 +251,14 @@ mod tests {
         #[test]
         fn counts_read_back_from_their_header(
             asked: u32, forwarded: u32, failed: u32, refused: [u32; REASONS.len()],
+            calls_refused: u32,
         ) {
-            let counts = EdgeCounts { asked, forwarded, failed, refused };
+            let counts = EdgeCounts { asked, forwarded, failed, refused, calls_refused };
             let header = counts.to_header();
             prop_assert!(header.len() <= EDGE_COUNTS_HEADER_MAX);
-            prop_assert_eq!(EdgeCounts::parse(&header), Some(counts));
+            let calls = counts.to_calls_header();
+            let read = EdgeCounts::parse(&header).map(|read| read.with_calls(calls.as_deref()));
+            prop_assert_eq!(read, Some(counts));
         }
 
         #[test]
@@ -237,6 +266,7 @@ mod tests {
             text in "(1\\.[0-9]{1,12}\\.[0-9]\\.[0-9]\\.)?.{0,60}",
         ) {
             let _ = EdgeCounts::parse(&text);
+            let _ = EdgeCounts::default().with_calls(Some(&text));
         }
     }
 }

@@ -31,15 +31,21 @@ pub mod header {
     /// Edge to origin: what the isolate has counted since its last report to an origin, see
     /// [`crate::wire::edge_counters`].
     pub const EDGE_COUNTS: &str = "lastseat-edge-counts";
+    /// Edge to origin: the calls about orders that the isolate has refused since then.
+    pub const EDGE_CALLS: &str = "lastseat-edge-calls";
     /// Edge to origin: where the order id comes from, see [`super::key_source`].
     pub const KEY: &str = "lastseat-key";
     /// Edge to origin: the client's address as the edge saw it.
     pub const CLIENT_IP: &str = "lastseat-client-ip";
     /// Edge to origin: the edge's signature, see [`crate::auth::edge_signature`].
     pub const SIGNATURE: &str = "lastseat-edge-signature";
+    /// Edge to origin: the hash of the body of a change of an order, see
+    /// [`crate::auth::edge_signature::body_hash`].
+    pub const BODY_HASH: &str = "lastseat-body-hash";
     /// Client to edge to origin: what the shop says of the buyer.
     pub const BUYER_TOKEN: &str = "lastseat-buyer-token";
-    /// `client` in an answer `busy`: it is this client that asked too much, not all of them.
+    /// In an answer `busy` of an origin that has room for orders: `client`, it is this client that
+    /// asked too much, not all of them; `calls`, too many read and change orders.
     pub const LIMITED: &str = "lastseat-limited";
     /// To the client: the tier that decided, `edge`, `origin` or `ledger`.
     pub const ANSWERED_BY: &str = "lastseat-answered-by";

@@ -296,11 +296,28 @@ impl Problem {
         self
     }
 
+    /// Spreads those who get the same answer at the same moment, who would come back at the same
+    /// moment, too: `chance`, from 0 to 1, makes the wait up to three times as long and never
+    /// shorter. "Busy" and an opening are spread where they are decided.
+    #[must_use]
+    pub fn spread(mut self, chance: f64) -> Self {
+        if !matches!(self.code, Code::Busy | Code::NotOpen) {
+            self.retry_after_ms = self.retry_after_ms.map(|ms| spread_ms(ms, chance));
+        }
+        self
+    }
+
     /// The header `Retry-After`: whole seconds, rounded up, at least 1 (RFC 9110 has no fractions).
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u32> {
         self.retry_after_ms.map(|ms| ms.div_ceil(1_000).max(1))
     }
+}
+
+/// A wait of at least `ms` and at most three times that, in milliseconds.
+#[must_use]
+pub fn spread_ms(ms: u32, chance: f64) -> u32 {
+    ms.saturating_add((f64::from(ms) * 2.0 * chance) as u32)
 }
 
 impl Fault {
@@ -412,6 +429,19 @@ mod tests {
         for text in ["a key is too short", "A key is too short."] {
             assert_eq!(Problem::invalid(text).detail, "A key is too short.");
         }
+    }
+
+    #[test]
+    fn those_who_are_sent_away_in_the_same_moment_come_back_over_seconds_and_never_earlier() {
+        for refusal in [Refusal::AllHeld, Refusal::Paused] {
+            let wait = |chance| Problem::refusal(refusal).spread(chance).retry_after_ms.unwrap();
+            assert_eq!((wait(0.0), wait(0.5)), (1_000, 2_000));
+            assert!((2_990..3_000).contains(&wait(0.999)));
+        }
+        let away = Problem::new(Code::Unavailable).retry_after(1_000).spread(0.75);
+        assert_eq!((away.retry_after_ms, away.retry_after_seconds()), (Some(2_500), Some(3)));
+        assert_eq!(Problem::refusal(Refusal::Busy(40)).spread(0.5).retry_after_ms, Some(40));
+        assert_eq!(Problem::refusal(Refusal::SoldOut).spread(0.5).retry_after_ms, None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::wire::problem::Problem;
 /// The headers of a request that may be sent once, in lower case. RFC 9110 (section 5.3) lets a
 /// header be repeated only where its value is a list, and RFC 9112 (section 3.2) has a server
 /// refuse a second `Host`.
-pub const ONCE: [&str; 10] = [
+pub const ONCE: [&str; 12] = [
     "authorization",
     "host",
     header::IDEMPOTENCY_KEY,
@@ -17,6 +17,8 @@ pub const ONCE: [&str; 10] = [
     header::BUYER_TOKEN,
     header::EDGE,
     header::EDGE_COUNTS,
+    header::EDGE_CALLS,
+    header::BODY_HASH,
     header::KEY,
     header::CLIENT_IP,
     header::SIGNATURE,

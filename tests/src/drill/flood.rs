@@ -1,4 +1,6 @@
-//! Three times what the system can sell comes for a minute: it says "busy", keeps its memory and
+//! Three times what the system can sell is offered for a minute, over more connections than an edge
+//! lets wait; whoever finds none free goes away, so that the drill says how much was sent. The
+//! system says "busy", keeps its memory and
 //! its answers bounded, and is as quick as before when it is over.
 
 use super::memory::Memory;
@@ -89,6 +91,7 @@ fn judge(
     [sustained, normal, flood, after]: [&CrowdOutcomes; 4],
     time: Duration,
 ) {
+    sent(record, sustained, flood, time);
     answers(record, &flood.tally, time);
     latency(record, &normal.tally, flood);
     recovery(record, &normal.tally, &after.tally, flood.took.saturating_sub(time));
@@ -99,6 +102,31 @@ fn judge(
             format!("outside of the flood {broken} answers were lost: {samples:?} {lost:?}")
         });
     }
+}
+
+/// What of the flood was sent: the generator shares its machine with the system, and gives up what
+/// finds no connection. It was a flood if the edge had more to wait for than it lets wait, and if
+/// more came in all than can be sold.
+fn sent(record: &mut Record, sustained: &CrowdOutcomes, flood: &CrowdOutcomes, time: Duration) {
+    let LoadTally { requests, unsent, busy_retries, .. } = flood.tally;
+    let offered = flood.tally.outcomes.len() as u64;
+    let sold = sustained.granted_rate() * time.as_secs_f64();
+    let times = requests as f64 / sold.max(1.0);
+    record.measure(
+        "sent",
+        format!(
+            "{} of {} that were offered, {times:.2} times what a closed loop sells",
+            thousands(requests),
+            thousands(offered)
+        ),
+    );
+    record.demand(requests + unsent == offered, || {
+        format!("{offered} were offered, {requests} sent, {unsent} not: the rest is not known")
+    });
+    record.demand(busy_retries > 0, || "nobody was told busy: it was no flood".to_owned());
+    record.demand(times > 1.0, || {
+        format!("no more was sent than can be sold: {requests} in {time:?}")
+    });
 }
 
 /// What was answered, and that all of it was true.

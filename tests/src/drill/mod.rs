@@ -6,6 +6,7 @@
 //! time are those that users are promised, not what this machine happens to reach.
 
 mod again;
+mod calls;
 mod connections;
 mod descriptors;
 mod edges;

@@ -37,6 +37,8 @@ pub(super) enum Stage {
     Cluster(&'static [&'static str], &'static [(&'static str, &'static str)]),
     /// ... so many edges of so many workers, of bare workerd whatever runs the edges of the others.
     Workerd { edges: usize, workers: u16 },
+    /// ... one such edge, and a shop with this token.
+    Shop(&'static str),
     /// ... two such edges, and proxies of ours between each edge and each node, and between the
     /// nodes and Redis, whose disk has so many MiB if it is a small one.
     Links(Option<u32>),
@@ -325,6 +327,10 @@ async fn start(stage: Stage, edge: Edge) -> Result<(Cluster, Option<Links>)> {
         Stage::Workerd { edges, workers } => {
             Setup { edges, workers, ..Setup::with_edge(Edge::Workerd) }
         }
+        Stage::Shop(token) => Setup {
+            arguments: vec!["--shop-token".to_owned(), token.to_owned()],
+            ..Setup::with_edge(Edge::Workerd)
+        },
         Stage::Links(disk_mib) => return start_links(disk_mib).await,
     };
     Ok((Cluster::start(&setup)?, None))

@@ -2,10 +2,11 @@
 
 use super::scene::{Load, Scene, Stage};
 use super::{
-    connections, descriptors, edges, flood, ledger, ledger_link, ledger_state, node_link, nodes,
-    overload, restock, server_limits, slow_clients, spread, workers, zones,
+    calls, connections, descriptors, edges, flood, ledger, ledger_link, ledger_state, node_link,
+    nodes, overload, restock, server_limits, slow_clients, spread, workers, zones,
 };
 use crate::harness::proxy::LinkFault;
+use crate::load::InventedCall;
 use anyhow::Result;
 use futures_util::future::LocalBoxFuture;
 use rustix::process::Signal;
@@ -116,12 +117,20 @@ const REPLIES: Drill = Drill {
     expect: &[ONE_ATTEMPT],
     ..DRILL
 };
+const CALLS: Drill = Drill {
+    stage: Stage::Shop(calls::TOKEN),
+    time_s: [3, 15],
+    after: Some(0.1),
+    load: buyers_for([8, 8]),
+    holds: "buyers order, read and pay as without it, the ledger is asked within the budget",
+    ..DRILL
+};
 const NODE_LINK: Drill =
     Drill { time_s: [3, 7], after: Some(0.1), load: buyers_for([6, 6]), ..REPLIES };
 
 /// All drills.
 #[rustfmt::skip] // A row is a paragraph.
-pub const DRILLS: [Drill; 36] = [
+pub const DRILLS: [Drill; 41] = [
     Drill { name: "spread", done: "three edges that know nothing of each other",
         holds: "1,000 orders at each reach the four nodes exactly 1:2:3:4",
         fault: |scene| Box::pin(spread::one_two_three_four(scene)), ..DRILL },
@@ -252,10 +261,20 @@ pub const DRILLS: [Drill; 36] = [
         stage: Stage::Cluster(&["--insecure-direct"], &[]), after: Some(0.05),
         load: buyers_for([10, 10]), expect: &[BESIDE],
         fault: |scene| Box::pin(slow_clients::hold_nobody_up(scene)), ..DRILL },
-    Drill { name: "flood", done: "three times what can be sold comes",
+    Drill { name: "flood", done: "three times what can be sold is offered",
         holds: "\"busy\", bounded memory and answers, quick again in 2 s",
         stage: Stage::Workerd { edges: 1, workers: 1 }, time_s: [5, 60],
         fault: |scene| Box::pin(flood::three_times(scene)), ..DRILL },
+    Drill { name: "flood-read", done: "thousands a second read orders that nobody made",
+        fault: |scene| Box::pin(calls::flooded(scene, InventedCall::Read)), ..CALLS },
+    Drill { name: "flood-confirm", done: "thousands a second confirm such orders, without a token",
+        fault: |scene| Box::pin(calls::flooded(scene, InventedCall::Confirm)), ..CALLS },
+    Drill { name: "flood-cancel", done: "thousands a second cancel such orders",
+        fault: |scene| Box::pin(calls::flooded(scene, InventedCall::Cancel)), ..CALLS },
+    Drill { name: "flood-extend", done: "thousands a second extend such orders",
+        fault: |scene| Box::pin(calls::flooded(scene, InventedCall::Extend)), ..CALLS },
+    Drill { name: "flood-view", done: "hundreds a second look at sales that nobody made",
+        fault: |scene| Box::pin(calls::flooded(scene, InventedCall::View)), ..CALLS },
     Drill { name: "idle", done: "10,000 idle connections (2,000 in the short form)",
         holds: "buyers notice nothing",
         stage: Stage::Cluster(&["--insecure-direct"], &[]),

@@ -4,7 +4,7 @@
 use super::origin;
 use shared::admission::gate::{GateDecision, Observation};
 use shared::admission::grant::Supply;
-use shared::auth::edge_signature::{self, Signed};
+use shared::auth::edge_signature::{self, Signed, Version};
 use shared::domain::order::KeySource;
 use shared::upstream::balancer::{AttemptOutcome, Balance, OriginRow, RouteKey, Router, Tried};
 use shared::{
@@ -130,6 +130,7 @@ const SIGNED: Signed<'_> = Signed {
     edge: "0a1b2c3d4e5f",
     key_source: "made",
     buyer_token: "",
+    ..Signed::NOTHING
 };
 
 fn sign() -> Ready {
@@ -142,7 +143,7 @@ fn verify() -> Ready {
     let signature = edge_signature::sign(&keys, &SIGNED, NOW);
     Box::new(move || {
         let heard = edge_signature::verify(&keys, Some(black_box(&signature)), &SIGNED, NOW);
-        assert_eq!(heard, Ok(()));
+        assert_eq!(heard, Ok(Version::Two));
     })
 }
 

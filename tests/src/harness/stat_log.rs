@@ -60,9 +60,23 @@ pub fn by_edge(path: &Path, sale: &str) -> Result<BTreeMap<String, u64>> {
 /// # Errors
 /// It cannot be read, or a line has no time.
 pub fn times(path: &Path, sale: &str) -> Result<Vec<UnixMillis>> {
+    times_of(path, |line| field(line, "sale") == Some(sale))
+}
+
+/// When each order of `sale` in the log at `path` was granted, in order.
+///
+/// # Errors
+/// It cannot be read, or a line has no time.
+pub fn granted(path: &Path, sale: &str) -> Result<Vec<UnixMillis>> {
+    times_of(path, |line| {
+        field(line, "sale") == Some(sale) && field(line, "result") == Some("granted")
+    })
+}
+
+fn times_of(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<UnixMillis>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     text.lines()
-        .filter(|line| field(line, "sale") == Some(sale))
+        .filter(|line| wanted(line))
         .map(|line| {
             let time = line.split(' ').next().unwrap_or_default().parse();
             time.ok().map(|Rfc3339(at)| at).with_context(|| format!("no time in {line:?}"))
@@ -92,5 +106,6 @@ mod tests {
         assert_eq!(count(&path, "a").unwrap(), expected);
         let at = UnixMillis(1_795_402_800_000);
         assert_eq!(times(&path, "a").unwrap(), [at, at]);
+        assert_eq!(granted(&path, "a").unwrap(), [at]);
     }
 }

@@ -118,7 +118,12 @@ impl System {
     }
 
     /// Asks the admin address of the first node that answers.
-    async fn admin(&self, method: Method, path: &str, body: &str) -> Result<super::HttpReply> {
+    pub(crate) async fn admin(
+        &self,
+        method: Method,
+        path: &str,
+        body: &str,
+    ) -> Result<super::HttpReply> {
         let bearer = format!("Bearer {}", self.admin_token);
         let headers = [("authorization", bearer.as_str())];
         let mut last = None;

@@ -8,6 +8,7 @@
 pub mod buyers;
 pub mod connection;
 pub mod crowd;
+pub mod invented;
 mod pacer;
 pub mod reply;
 pub mod request;
@@ -19,6 +20,7 @@ mod waiting;
 pub use buyers::Buyers;
 pub use connection::LoadConnection;
 pub use crowd::{CrowdLoad, CrowdOutcomes, Pace, send};
+pub use invented::InventedCall;
 pub use reply::LastReply;
 pub use request::LoadRequest;
 pub use stage::LoadStage;

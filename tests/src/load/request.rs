@@ -1,6 +1,7 @@
 //! What is asked, and what the answers mean.
 
 use super::buyers::Buyers;
+use super::invented::InventedCall;
 use super::reply::{AnsweringTier, LastReply, of_order};
 use serde::Deserialize;
 use shared::wire::messages::header::{IDEMPOTENCY_KEY, RETRY};
@@ -10,6 +11,8 @@ use shared::wire::messages::header::{IDEMPOTENCY_KEY, RETRY};
 pub enum LoadRequest {
     /// Orders for one ticket of a sale, each of another buyer under a key of its own.
     Orders { sale: String, buyers: Buyers },
+    /// Calls that name, in this sale, the orders of buyers who never came.
+    Invented { call: InventedCall, sale: String, buyers: Buyers },
     /// `GET /buy/ticket`, as the services that lastseat is compared with have it.
     Tickets,
 }
@@ -29,8 +32,16 @@ impl LoadRequest {
     /// Writes request `number` to `host` behind what `out` has; `repeated` when an earlier answer
     /// to it was lost.
     pub(super) fn write(&self, number: u32, repeated: bool, host: &str, out: &mut Vec<u8>) {
-        let Self::Orders { sale, buyers } = self else {
-            return extend(out, &["GET /buy/ticket HTTP/1.1\r\nhost: ", host, "\r\n\r\n"]);
+        let (sale, buyers) = match self {
+            Self::Orders { sale, buyers } => (sale, buyers),
+            Self::Invented { call, sale, buyers } => {
+                let path = call.path(sale, &buyers.key(number));
+                extend(out, &[call.method(), " ", &path, " HTTP/1.1\r\nhost: ", host]);
+                return extend(out, &["\r\ncontent-length: 0\r\n\r\n"]);
+            }
+            Self::Tickets => {
+                return extend(out, &["GET /buy/ticket HTTP/1.1\r\nhost: ", host, "\r\n\r\n"]);
+            }
         };
         let (key, name) = (buyers.key(number), buyers.name(number));
         let length = (r#"{"buyer":"","quantity":1}"#.len() + name.len()).to_string();
@@ -53,6 +64,9 @@ impl LoadRequest {
     ) -> LastReply {
         let wrong =
             |what| LastReply::Wrong(format!("{what}: {status} {}", String::from_utf8_lossy(body)));
+        if let Self::Invented { call, .. } = self {
+            return call.observe(status, body);
+        }
         let Self::Orders { buyers, .. } = self else {
             return match (status, serde_json::from_slice(body)) {
                 (200, Ok(Said { code: 1 })) => LastReply::Granted,
@@ -68,7 +82,7 @@ impl LoadRequest {
 
     /// Whether a request may be sent again when its answer was lost.
     pub(super) const fn is_idempotent(&self) -> bool {
-        matches!(self, Self::Orders { .. })
+        !matches!(self, Self::Tickets)
     }
 }
 

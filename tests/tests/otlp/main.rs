@@ -22,6 +22,7 @@ fn cluster(collector: &Collector) -> Cluster {
         program: Some(PathBuf::from(env!("CARGO_BIN_EXE_lastseat_otlp"))),
         arguments: vec!["--demo".to_owned()],
         environment: vec![
+            setting("CLIENT_TRACES", "taken"),
             setting("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()),
             setting("OTEL_BSP_SCHEDULE_DELAY", "100"),
             // Only what clients ask to have recorded.

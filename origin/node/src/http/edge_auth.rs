@@ -7,11 +7,12 @@ use super::{App, page_origin, response};
 use crate::header_names;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderName;
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use lastseat_ledger::clock;
-use shared::auth::edge_signature::{self, Signed, Untrusted};
+use shared::auth::edge_signature::{self, Signed, Untrusted, Version};
 use shared::domain::order::KeySource;
 use shared::wire::messages::key_source;
 use shared::{Code, EdgeCounts, EdgeId, KeyRing, Problem, Refusal};
@@ -42,6 +43,9 @@ pub(super) enum EdgeAuth {
         key: KeySource,
         /// Whose request it forwards, as far as it is known.
         client: Option<IpAddr>,
+        /// What the edge has signed of the body of a change; `None` where an edge of an earlier
+        /// version says nothing of it.
+        body_hash: Option<Box<str>>,
         /// What it has counted since its last report.
         counts: Option<EdgeCounts>,
     },
@@ -121,14 +125,20 @@ impl TrustLevel {
             edge: said(&header_names::EDGE),
             key_source: said(&header_names::KEY),
             buyer_token: said(&header_names::BUYER_TOKEN),
+            authorization: said(&AUTHORIZATION),
+            traceparent: said(&header_names::TRACEPARENT),
+            body_hash: said(&header_names::BODY_HASH),
         };
-        edge_signature::verify(keys, Some(signature), &signed, clock::now())?;
+        let version = edge_signature::verify(keys, Some(signature), &signed, clock::now())?;
         Ok(EdgeAuth::Edge {
             id: EdgeId::parse(signed.edge).ok(),
             key: key_source::parse(signed.key_source),
             client: signed.client.parse().ok(),
+            body_hash: (version == Version::Two).then(|| signed.body_hash.into()),
             // Not signed: nothing is decided by them.
-            counts: text(&header_names::EDGE_COUNTS).and_then(EdgeCounts::parse),
+            counts: text(&header_names::EDGE_COUNTS)
+                .and_then(EdgeCounts::parse)
+                .map(|counts| counts.with_calls(text(&header_names::EDGE_CALLS))),
         })
     }
 }
@@ -147,6 +157,21 @@ impl EdgeAuth {
         match self {
             Self::Edge { counts, .. } => counts.as_ref(),
             Self::Client(_) => None,
+        }
+    }
+
+    /// Whether the body of a change is the one that was signed.
+    ///
+    /// # Errors
+    /// It is another one.
+    pub(super) fn check_body(&self, body: &[u8]) -> Result<(), Untrusted> {
+        match self {
+            Self::Edge { body_hash: Some(signed), .. }
+                if **signed != *edge_signature::body_hash(body) =>
+            {
+                Err(Untrusted::Wrong)
+            }
+            Self::Edge { .. } | Self::Client(_) => Ok(()),
         }
     }
 

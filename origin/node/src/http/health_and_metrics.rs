@@ -156,6 +156,12 @@ fn write_sales(page: &mut Page, views: &[SaleHandleView]) {
              this node.",
             |edge| &edge.failed,
         ),
+        (
+            "edge_order_calls_refused_total",
+            "Reads and changes of orders that an edge refused with busy, as edges reported to this \
+             node.",
+            |edge| &edge.calls_refused,
+        ),
     ] {
         let mut samples = page.begin(name, "counter", help);
         for SaleHandleView { sale, counts, .. } in views {

@@ -2,13 +2,16 @@
 
 use super::edge_auth::EdgeAuth;
 use super::request::{self, Incoming, OfOrder, OfSale};
+use super::token_auth::{PerhapsShop, Shop};
 use super::{App, response};
 use crate::header_names;
+use crate::sale_service::{CallPlace, Caller};
 use crate::telemetry::decision_log::LoggedDecision;
 use crate::telemetry::spans;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use lastseat_ledger::Fault;
 use shared::Reserve;
 use shared::admission::grant::Supply;
 use shared::auth::buyer_token::TokenError;
@@ -17,6 +20,7 @@ use shared::wire::messages::{OrderRequest, OrderView};
 use shared::{EdgeId, Problem, Refusal, SaleId, TraceParent};
 use std::sync::Arc;
 use std::time::Instant;
+use tracing::Instrument;
 
 /// `POST /v1/sales/{sale}/orders`
 pub(super) async fn place(
@@ -85,22 +89,56 @@ async fn decide(
 }
 
 /// `GET /v1/sales/{sale}/orders/{order}`
-pub(super) async fn show(State(app): State<Arc<App>>, of: OfOrder, sender: EdgeAuth) -> Response {
-    let mut response = lookup(&app, &of).await;
-    with_grant(&app, &of.sale, &sender, &mut response);
+pub(super) async fn show(
+    PerhapsShop(shop): PerhapsShop,
+    State(app): State<Arc<App>>,
+    of: OfOrder,
+    sender: EdgeAuth,
+) -> Response {
+    let sale = of.sale.clone();
+    let mut response = lookup(&app, of, Shop::caller(shop.as_ref(), &sender)).await;
+    with_grant(&app, &sale, &sender, &mut response);
     response
 }
 
 /// The order as it stands.
-pub(super) async fn lookup(app: &App, of: &OfOrder) -> Response {
-    let id = match of.stored(app).await {
-        Ok(id) => id,
-        Err(trouble) => return response::faulty(&trouble),
+pub(super) async fn lookup(app: &App, of: OfOrder, caller: Caller) -> Response {
+    let place = match enter(app, &of, caller).await {
+        Ok(place) => place,
+        Err(refused) => return refused,
     };
-    let asked = app.sales.order(&of.sale, id).await;
-    response::found(asked, Refusal::UnknownOrder, |order| {
-        response::json(StatusCode::OK, &OrderView::new(&of.sale, id, &order))
+    let sales = app.sales.clone();
+    let read = in_place(place, async move {
+        let id = of.stored(&sales).await?.clone();
+        let order = sales.order(&of.sale, &id).await?;
+        Ok((of.sale, id, order))
+    });
+    let found = read.await.and_then(|read| read);
+    let found = found.map(|(sale, id, order)| order.map(|order| (sale, id, order)));
+    response::found(found, Refusal::UnknownOrder, |(sale, id, order)| {
+        response::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
     })
+}
+
+/// A place for a call about an order, or the response that there is none.
+pub(super) async fn enter(app: &App, of: &OfOrder, caller: Caller) -> Result<CallPlace, Response> {
+    let place = app.sales.enter_call(caller, &of.sale, &of.id, of.lookups()).await;
+    place.map_err(|refused| response::call_refused(&refused, &of.id))
+}
+
+/// Carries out a call in its place, in a task of its own: where a client left, its place would be
+/// free while its command is still at the ledger.
+pub(super) async fn in_place<T: Send + 'static>(
+    place: CallPlace,
+    call: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Fault> {
+    let task = async move {
+        let outcome = call.await;
+        drop(place);
+        outcome
+    };
+    let outcome = tokio::spawn(task.in_current_span()).await;
+    outcome.map_err(|_| Fault::Unknown("the call was given up".into()))
 }
 
 /// Every answer to an edge about a sale carries what the edge may forward next. It also confirms to

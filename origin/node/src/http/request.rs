@@ -3,6 +3,7 @@
 use super::edge_auth::EdgeAuth;
 use super::{App, response};
 use crate::header_names;
+use crate::sale_service::Sales;
 use axum::body::HttpBody;
 use axum::extract::{FromRequestParts, Query, RawPathParams, Request};
 use axum::http::header::CONTENT_LENGTH;
@@ -51,16 +52,21 @@ pub(super) struct OfOrder {
 }
 
 impl OfOrder {
+    /// How often the ledger is asked for the order.
+    pub(super) const fn lookups(&self) -> u32 {
+        if self.sent.is_some() { 2 } else { 1 }
+    }
+
     /// The id under which the ledger has the order: the spelling that was sent where an earlier
     /// version has stored that one.
     ///
     /// # Errors
     /// The ledger does not say.
-    pub(super) async fn stored(&self, app: &App) -> Result<&OrderId, Fault> {
+    pub(super) async fn stored(&self, sales: &Sales) -> Result<&OrderId, Fault> {
         let Some(sent) = &self.sent else {
             return Ok(&self.id);
         };
-        let order = app.sales.order(&self.sale, sent).await?;
+        let order = sales.order(&self.sale, sent).await?;
         Ok(if order.is_some() { sent } else { &self.id })
     }
 }
@@ -127,7 +133,8 @@ pub(super) fn order_key(
 fn new_order_id() -> Result<OrderId, Problem> {
     let mut random = [0; 10];
     // An order id is a capability: without chance, no order.
-    getrandom::fill(&mut random).map_err(|_| Problem::new(Code::Unavailable).retry_after(1_000))?;
+    getrandom::fill(&mut random)
+        .map_err(|_| Problem::new(Code::Unavailable).retry_after(1_000).spread(fastrand::f64()))?;
     Ok(OrderId::new_v7(clock::now(), random))
 }
 
@@ -164,16 +171,22 @@ pub(super) async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Pro
     json(&parts.headers, body).await
 }
 
+/// The body of a request as it is.
+pub(super) async fn bytes(request: Request) -> Result<Bytes, Problem> {
+    let (parts, body) = request.into_parts();
+    read(&parts.headers, body).await
+}
+
 /// The body of a request as JSON of type `T`; the default where it is empty.
 pub(super) async fn body_or_default<T: Default + DeserializeOwned>(
     request: Request,
 ) -> Result<T, Problem> {
-    let (parts, body) = request.into_parts();
-    let bytes = read(&parts.headers, body).await?;
-    if bytes.is_empty() {
-        return Ok(T::default());
-    }
-    parse(&bytes)
+    parsed_or_default(&bytes(request).await?)
+}
+
+/// A body as JSON of type `T`; the default where it is empty.
+pub(super) fn parsed_or_default<T: Default + DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.is_empty() { Ok(T::default()) } else { parse(bytes) }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -5,6 +5,7 @@ use super::json::{HEADERS, status, to_json};
 use crate::api::sale_bodies::SaleReport;
 use crate::api::sale_changes::refused;
 use crate::header_names;
+use crate::sale_service::CallRefused;
 use axum::body::Body;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -22,7 +23,7 @@ use shared::wire::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
 use shared::{Code, Grant, Order, OrderId, Problem, Refusal, SaleId};
 use shared::{Placed, Tier};
 
-/// How long a client waits before it asks again when the ledger is away, in milliseconds.
+/// How long a client waits at least before it asks again when the ledger is away, in milliseconds.
 const AWAY_MS: u32 = 1_000;
 
 /// The outcome of placing an order.
@@ -77,7 +78,8 @@ pub fn sale_changed(sale: &SaleId, reply: &Reply<SaleChange>) -> Response {
 }
 
 fn refused_order(no: Refusal, id: &OrderId) -> Response {
-    cached_refusals::refused(no, id).unwrap_or_else(|| problem(&Problem::refusal(no).for_order(id)))
+    cached_refusals::refused(no, id)
+        .unwrap_or_else(|| problem(&Problem::refusal(no).for_order(id).spread(fastrand::f64())))
 }
 
 /// Says that the call found things as it would have made them.
@@ -159,7 +161,10 @@ pub async fn with_cause(response: Response) -> Response {
 fn fault(fault: &Fault) -> Problem {
     let problem = Problem::new(fault.code());
     match fault {
-        Fault::NotSent(_) | Fault::Unknown(_) => problem.retry_after(AWAY_MS),
+        // All who waited for a ledger that froze are answered in the same moment.
+        Fault::NotSent(_) | Fault::Unknown(_) => {
+            problem.retry_after(AWAY_MS).spread(fastrand::f64())
+        }
         Fault::Corrupt(_) => problem,
     }
 }
@@ -214,6 +219,20 @@ pub fn client_busy(busy: Refusal) -> Response {
     let client = HeaderValue::from_static("client");
     response.headers_mut().insert(&header_names::LIMITED, client);
     response
+}
+
+/// Too many make calls about orders. The header says to an edge that the node has room for orders.
+#[must_use]
+pub fn call_refused(refused: &CallRefused, id: &OrderId) -> Response {
+    match refused {
+        CallRefused::Busy(ms) => {
+            let mut response = problem(&Problem::refusal(Refusal::Busy(*ms)).for_order(id));
+            let calls = HeaderValue::from_static("calls");
+            response.headers_mut().insert(&header_names::LIMITED, calls);
+            response
+        }
+        CallRefused::Late(fault) => of_fault(fault, Some(id)),
+    }
 }
 
 /// The request's signature is not that of an edge. The challenge says why in a word, for the log
@@ -275,6 +294,9 @@ mod tests {
         let codes = problems.each_ref().map(|problem| problem.code);
         assert_eq!(codes, [Code::Unavailable, Code::OutcomeUnknown, Code::Corrupt]);
         assert!(problems.iter().all(|problem| problem.status >= 500));
+        let waits = (0..64).map(|_| fault(&Fault::NotSent(why())).retry_after_ms.unwrap());
+        let waits: std::collections::BTreeSet<u32> = waits.collect();
+        assert!(waits.len() > 1 && waits.iter().all(|ms| (1_000..=3_000).contains(ms)));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
+use shared::wire::problem::spread_ms;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -36,13 +37,26 @@ const HEAD_MAX: usize = 16 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// The response to a connection above the limit, before it is closed.
-const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-    content-type: application/problem+json\r\nretry-after: 1\r\nconnection: close\r\n\
-    lastseat-answered-by: origin\r\ncontent-length: 189\r\n\r\n\
-    {\"code\":\"unavailable\",\"title\":\"Unavailable\",\"status\":503,\"retry_after_ms\":1000,\
-    \"detail\":\"This node has too many connections. Nothing was sold under this key. \
-    Ask again after Retry-After.\"}\n";
+/// How long a client waits at least whose connection was turned away, in milliseconds.
+const TURNED_AWAY_MS: u32 = 1_000;
+
+/// The response to a connection above the limit, before it is closed. Those who were turned away
+/// together do not come back together.
+fn turned_away(chance: f64) -> String {
+    let wait_ms = spread_ms(TURNED_AWAY_MS, chance);
+    let body = format!(
+        "{{\"code\":\"unavailable\",\"title\":\"Unavailable\",\"status\":503,\
+         \"retry_after_ms\":{wait_ms},\"detail\":\"This node has too many connections. Nothing was \
+         sold under this key. Ask again after Retry-After.\"}}\n"
+    );
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
+         retry-after: {}\r\nconnection: close\r\nlastseat-answered-by: origin\r\n\
+         content-length: {}\r\n\r\n{body}",
+        wait_ms.div_ceil(1_000),
+        body.len()
+    )
+}
 
 /// A node that stops goes on to accept and answer for this long, with a "no" for each new order and
 /// the request to close the connection: so edges learn that they should ask another node before
@@ -81,10 +95,11 @@ impl Connections {
         let Some(place) = Place::take(&self.leaving, LINGERING_MAX) else {
             return;
         };
+        let answer = turned_away(fastrand::f64());
         tokio::spawn(async move {
             let _place = place;
             let answered = async {
-                stream.write_all(TURNED_AWAY).await?;
+                stream.write_all(answer.as_bytes()).await?;
                 linger::read_out(stream).await
             };
             // Whoever does not take it in time, does without.
@@ -238,7 +253,8 @@ mod tests {
 
     #[test]
     fn a_connection_that_is_turned_away_hears_a_whole_problem() {
-        let text = std::str::from_utf8(TURNED_AWAY).unwrap();
+        let text = turned_away(0.5);
+        assert!(text.contains("\r\nretry-after: 2\r\n"));
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("content-length: {}", body.len())), "{}", body.len());
         let problem: shared::Problem = serde_json::from_str(body).unwrap();

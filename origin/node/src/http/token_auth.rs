@@ -1,6 +1,8 @@
 //! Bearer token authentication of operators and shops.
 
+use super::edge_auth::EdgeAuth;
 use super::{App, response};
+use crate::sale_service::Caller;
 use crate::secret::Secret;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -14,17 +16,20 @@ use std::sync::Arc;
 pub(super) struct Operator;
 
 /// Proof that the request carries the shop's token, or that this node is a demonstration.
-pub(super) struct Shop;
+pub(super) struct Shop {
+    /// Whether it carries the token.
+    pub(super) proven: bool,
+}
 
-/// Whether the request has what [`Shop`] asks for. A call that everybody may make is not refused
+/// What the request has of what [`Shop`] asks for. A call that everybody may make is not refused
 /// for a wrong token: it is made without the shop's authority.
-pub(super) struct PerhapsShop(pub(super) bool);
+pub(super) struct PerhapsShop(pub(super) Option<Shop>);
 
 impl FromRequestParts<Arc<App>> for PerhapsShop {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        Ok(Self(Shop::from_request_parts(parts, app).await.is_ok()))
+        Ok(Self(Shop::from_request_parts(parts, app).await.ok()))
     }
 }
 
@@ -41,11 +46,11 @@ impl FromRequestParts<Arc<App>> for Shop {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        if app.demo {
-            return Ok(Self);
+        match check(parts, app.shop_token.as_ref(), "shop") {
+            Ok(()) => Ok(Self { proven: true }),
+            Err(_) if app.demo => Ok(Self { proven: false }),
+            Err(detail) => Err(unauthorized(detail)),
         }
-        let allowed = check(parts, app.shop_token.as_ref(), "shop");
-        allowed.map(|()| Self).map_err(unauthorized)
     }
 }
 
@@ -76,6 +81,17 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 
 fn unauthorized(detail: String) -> Response {
     response::problem(&Problem { detail, ..Problem::new(Code::Unauthorized) })
+}
+
+impl Shop {
+    /// Whose call it is. At a demonstration anybody may make the shop's calls, but who has no token
+    /// is a client like all others.
+    pub(super) const fn caller(shop: Option<&Self>, sender: &EdgeAuth) -> Caller {
+        match shop {
+            Some(Self { proven: true }) => Caller::Trusted,
+            _ => Caller::Client(sender.client()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -114,8 +114,8 @@ pub(super) fn traceparent() -> Parameter {
         .examples([json!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]);
     of_request(
         "traceparent",
-        "The trace that the call belongs to (W3C Trace Context). One that is not well formed is \
-         ignored.",
+        "The trace that the call belongs to (W3C Trace Context). An edge ignores it unless its \
+         operator has it taken (`CLIENT_TRACES`). One that is not well formed is ignored.",
         RefOr::T(Schema::Object(text.build())),
     )
 }

@@ -23,6 +23,9 @@ fn cluster(arguments: &[&str], environment: &[(&str, &str)]) -> Cluster {
     Cluster::start(&setup).unwrap()
 }
 
+/// Edges that take the trace that a client names.
+const TAKEN: (&str, &str) = ("CLIENT_TRACES", "taken");
+
 /// Orders a ticket of the sale "demo" through the edge.
 async fn order(cluster: &Cluster, key: &str, headers: &[(&str, &str)]) -> HttpReply {
     let headers = [headers, &[(header::IDEMPOTENCY_KEY, key)]].concat();
@@ -45,8 +48,17 @@ fn decision(cluster: &Cluster, key: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_trace_that_a_client_names_is_in_the_line_of_its_order_and_in_no_other() {
+async fn a_trace_that_a_client_names_is_ignored_where_clients_are_not_trusted_with_that() {
     let cluster = cluster(&["--demo"], &[]);
+    let sent = format!("00-{TRACE}-b7ad6b7169203331-01");
+    order(&cluster, "traced-0123456789", &[(header::TRACEPARENT, &sent)]).await;
+    let line = decision(&cluster, "traced-0123456789");
+    assert!(!line.contains("trace="), "{line}");
+}
+
+#[tokio::test]
+async fn the_trace_that_a_client_names_is_in_the_line_of_its_order_and_in_no_other() {
+    let cluster = cluster(&["--demo"], &[TAKEN]);
     let sent = format!("00-{TRACE}-b7ad6b7169203331-01");
     order(&cluster, "traced-0123456789", &[(header::TRACEPARENT, &sent)]).await;
     order(&cluster, "not-traced-0123456789", &[]).await;
@@ -92,7 +104,7 @@ fn line_of(
 
 #[tokio::test]
 async fn each_line_of_the_log_is_json_where_wanted_and_follows_an_order_into_its_batch() {
-    let debug = [("LASTSEAT_LOG", "lastseat=debug")];
+    let debug = [("LASTSEAT_LOG", "lastseat=debug"), TAKEN];
     let mut cluster = cluster(&["--demo", "--log-format", "json"], &debug);
     let sent = format!("00-{TRACE}-b7ad6b7169203331-01");
     let key = "followed-0123456789";

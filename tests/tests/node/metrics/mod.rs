@@ -119,7 +119,7 @@ async fn the_series_of_sales_are_bounded() {
 }
 
 /// An order as an edge sends it, with `counts`.
-fn from_edge(counts: &str) -> SentRequest {
+fn from_edge(counts: &str, calls: &str) -> SentRequest {
     let signed = Signed {
         method: "POST",
         path: ORDERS,
@@ -128,6 +128,7 @@ fn from_edge(counts: &str) -> SentRequest {
         edge: "e1",
         key_source: "",
         buyer_token: "",
+        ..Signed::NOTHING
     };
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = UnixMillis(u64::try_from(since.as_millis()).unwrap());
@@ -136,6 +137,7 @@ fn from_edge(counts: &str) -> SentRequest {
         (header::EDGE, "e1"),
         (header::SIGNATURE, signature.as_str()),
         (header::EDGE_COUNTS, counts),
+        (header::EDGE_CALLS, calls),
     ];
     request(Method::POST, ORDERS, &headers, ADA).unwrap()
 }
@@ -155,9 +157,9 @@ async fn what_an_edge_counted_reaches_the_node_that_answers_it() {
     let told = counts.to_header();
     let claims = [(header::EDGE, "e1"), (header::EDGE_COUNTS, told.as_str())];
     for asked in [
-        from_edge(&told),
+        from_edge(&told, "1.77"),
         // Nonsense is not counted, and costs nobody a ticket.
-        from_edge("1.5.x"),
+        from_edge("1.5.x", "2.5"),
         // Who does not prove to be an edge is not believed.
         request(Method::POST, ORDERS, &claims, ADA).unwrap(),
     ] {
@@ -171,6 +173,8 @@ async fn what_an_edge_counted_reaches_the_node_that_answers_it() {
     assert_eq!(asked.unwrap(), 100);
     let failed = cluster.count("lastseat_edge_origin_failures_total", &[]).await;
     assert_eq!(failed.unwrap(), 1);
+    let calls = cluster.count("lastseat_edge_order_calls_refused_total", &[]).await;
+    assert_eq!(calls.unwrap(), 77);
 }
 
 /// Every word in `text` that looks like one of our metrics, without a histogram's endings.

@@ -9,7 +9,7 @@ use lastseat_tests::fuzz::{KEYS, TARGETS};
 use lastseat_tests::harness::paths::repository;
 use mutatis::Session;
 use shared::auth::buyer_token;
-use shared::auth::edge_signature::{Signed, sign};
+use shared::auth::edge_signature::{Signed, Version, sign_as};
 use shared::ledger_model::event_log::Entry;
 use shared::{BuyerId, KeyRing, SaleId, UnixMillis};
 use std::fs;
@@ -119,11 +119,13 @@ fn the_corpus_has_what_edge_shop_and_ledger_really_write() {
         edge: "e1",
         key_source: "sent",
         buyer_token: "",
+        ..Signed::NOTHING
     };
-    let signature = format!("{}\n{}", sign(&keys, &asked, now), asked.path);
+    let [one, two] = [Version::One, Version::Two]
+        .map(|version| format!("{}\n{}", sign_as(version, &keys, &asked, now), asked.path));
     let (sale, buyer) = (SaleId::parse("spring").unwrap(), BuyerId::parse("ada").unwrap());
     let token = buyer_token::make(&keys, &sale, &buyer, now.plus(60_000));
-    for (target, input) in [("signature", signature), ("buyer_token", token)] {
+    for (target, input) in [("signature", one), ("signature", two), ("buyer_token", token)] {
         let found = corpus(target);
         let there = found.iter().any(|(_, known)| *known == input.as_bytes());
         assert!(there, "fuzz/corpus/{target} lacks {input:?}");

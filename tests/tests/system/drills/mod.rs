@@ -180,6 +180,31 @@ async fn three_times_what_can_be_sold_is_told_busy_in_bounded_memory_and_time() 
 }
 
 #[tokio::test]
+async fn a_flood_of_reads_of_invented_orders_keeps_no_buyer_from_ordering_reading_and_paying() {
+    kept("flood-read").await;
+}
+
+#[tokio::test]
+async fn a_flood_of_confirmations_without_a_token_keeps_no_shop_from_confirming() {
+    kept("flood-confirm").await;
+}
+
+#[tokio::test]
+async fn a_flood_of_cancellations_of_invented_orders_costs_the_ledger_its_budget_and_no_more() {
+    kept("flood-cancel").await;
+}
+
+#[tokio::test]
+async fn a_flood_of_extensions_of_invented_orders_costs_the_ledger_its_budget_and_no_more() {
+    kept("flood-extend").await;
+}
+
+#[tokio::test]
+async fn a_flood_of_looks_at_invented_sales_keeps_nobody_from_a_real_one() {
+    kept("flood-view").await;
+}
+
+#[tokio::test]
 async fn thousands_of_idle_connections_are_not_noticed_by_buyers() {
     kept("idle").await;
 }

@@ -8,23 +8,24 @@ use hyper::http::request::Parts;
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::{Edge, HttpClient};
 use shared::KeyRing;
-use shared::auth::edge_signature::{Signed, verify};
+use shared::auth::edge_signature::{Signed, Version, verify};
 use shared::wire::messages::header;
 
 const KEY: &str = "0123456789abcdef";
 /// Headers that the edge writes, and those that its runtime adds to every request.
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 17] = [
     "accept-encoding",
     "authorization",
     "cf-worker",
     "content-length",
     "content-type",
     "host",
-    "traceparent",
     "user-agent",
     header::BUYER_TOKEN,
     header::CLIENT_IP,
     header::EDGE,
+    header::BODY_HASH,
+    header::EDGE_CALLS,
     header::EDGE_COUNTS,
     header::IDEMPOTENCY_KEY,
     header::KEY,
@@ -32,9 +33,13 @@ const KNOWN: [&str; 16] = [
     "connection",
 ];
 /// What a client has no business to say.
-const CLAIMS: [(&str, &str); 17] = [
+const CLAIMS: [(&str, &str); 20] = [
     (header::EDGE, "mallory"),
     (header::EDGE_COUNTS, "6.6.6.6"),
+    (header::EDGE_CALLS, "6.6.6.6"),
+    (header::BODY_HASH, "6.6.6.6"),
+    // A client does not choose what is recorded.
+    ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
     (header::KEY, "made"),
     (header::CLIENT_IP, "6.6.6.6"),
     (header::SIGNATURE, "1.a.0.00"),
@@ -75,11 +80,14 @@ fn assert_of_the_edge(head: &Parts) {
         edge: text(head, header::EDGE),
         key_source: text(head, header::KEY),
         buyer_token: text(head, header::BUYER_TOKEN),
+        authorization: text(head, "authorization"),
+        traceparent: text(head, header::TRACEPARENT),
+        body_hash: text(head, header::BODY_HASH),
     };
     assert_eq!(signed.client, "127.0.0.1");
     let keys = KeyRing::parse(A).unwrap();
     let signature = text(head, header::SIGNATURE);
-    assert_eq!(verify(&keys, Some(signature), &signed, now()), Ok(()));
+    assert_eq!(verify(&keys, Some(signature), &signed, now()), Ok(Version::Two));
 }
 
 async fn what_clients_claim_stays_outside(kind: Edge) {

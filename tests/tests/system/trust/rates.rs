@@ -64,6 +64,7 @@ async fn a_node_counts_by_the_address_that_the_edge_has_signed() {
                 edge: "e1",
                 key_source: "made",
                 buyer_token: "",
+                ..Signed::NOTHING
             };
             let signature = sign(&keys, &asked, now());
             let answer = node.send(signed(&asked, &signature, ADA)).await.unwrap();

@@ -4,7 +4,7 @@ use crate::trust::{A, ADA, B, ORDERS, SALE, assert_no, cluster};
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::{SentRequest, request};
 use lastseat_tests::harness::{Edge, HttpClient};
-use shared::auth::edge_signature::{Signed, sign};
+use shared::auth::edge_signature::{Signed, Version, body_hash, sign, sign_as};
 use shared::wire::messages::header;
 use shared::{Code, KeyRing, UnixMillis};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,6 +18,7 @@ const ORDER: Signed<'_> = Signed {
     edge: "e1",
     key_source: "sent",
     buyer_token: "",
+    ..Signed::NOTHING
 };
 
 pub(crate) fn now() -> UnixMillis {
@@ -34,6 +35,9 @@ pub(crate) fn signed(order: &Signed<'_>, signature: &str, body: &str) -> SentReq
         (header::EDGE, order.edge),
         (header::KEY, order.key_source),
         (header::BUYER_TOKEN, order.buyer_token),
+        ("authorization", order.authorization),
+        (header::TRACEPARENT, order.traceparent),
+        (header::BODY_HASH, order.body_hash),
     ];
     let there: Vec<_> = headers.into_iter().filter(|(_, v)| !v.is_empty()).collect();
     let method = Method::from_bytes(order.method.as_bytes()).unwrap();
@@ -94,6 +98,8 @@ async fn only_a_fresh_signature_of_this_very_request_is_believed() {
         ("for another edge", Signed { edge: "e2", ..ORDER }, good.clone(), "wrong"),
         ("for another source", Signed { key_source: "made", ..ORDER }, good.clone(), "wrong"),
         ("for another token", Signed { buyer_token: "x", ..ORDER }, good.clone(), "wrong"),
+        ("for another shop", Signed { authorization: "x", ..ORDER }, good.clone(), "wrong"),
+        ("for another trace", Signed { traceparent: "x", ..ORDER }, good.clone(), "wrong"),
     ] {
         let answer = node.send(signed(&order, &signature, ADA)).await.unwrap();
         let challenge = format!("Lastseat-Edge error=\"{word}\"");
@@ -131,4 +137,40 @@ async fn with_insecure_direct_a_client_is_served_as_a_client_and_a_wrong_edge_is
     let forged = sign(&ring(B), &ORDER, now());
     let answer = node.send(signed(&ORDER, &forged, ADA)).await.unwrap();
     assert_no(&answer, Code::Untrusted, "LASTSEAT_EDGE_KEY");
+}
+
+#[tokio::test]
+async fn a_node_takes_what_an_edge_of_the_version_before_has_signed() {
+    let cluster = cluster(Edge::None, &[("LASTSEAT_EDGE_KEY", A)]).await;
+    let mut node = HttpClient::new(&cluster.nodes[0].url).unwrap();
+    let old = sign_as(Version::One, &ring(A), &ORDER, now());
+    let answer = node.send(signed(&ORDER, &old, ADA)).await.unwrap();
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    // A change, too, whose body it does not cover.
+    let path = format!("{ORDERS}/{KEY}/cancel");
+    let change = Signed { path: &path, order: "", key_source: "", ..ORDER };
+    let old = sign_as(Version::One, &ring(A), &change, now());
+    let answer = node.send(signed(&change, &old, "{}")).await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn the_body_of_a_change_is_the_one_that_the_edge_has_signed() {
+    let cluster = cluster(Edge::None, &[("LASTSEAT_EDGE_KEY", A)]).await;
+    let mut node = HttpClient::new(&cluster.nodes[0].url).unwrap();
+    let good = sign(&ring(A), &ORDER, now());
+    let answer = node.send(signed(&ORDER, &good, ADA)).await.unwrap();
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    let path = format!("{ORDERS}/{KEY}/cancel");
+    let body = r#"{"if_state":"confirmed"}"#;
+    let hash = body_hash(body.as_bytes());
+    let change = Signed { path: &path, order: "", key_source: "", body_hash: &hash, ..ORDER };
+    let signature = sign(&ring(A), &change, now());
+    for other in ["", "{}", r#"{"if_state":"held"}"#] {
+        let answer = node.send(signed(&change, &signature, other)).await.unwrap();
+        assert_no(&answer, Code::Untrusted, "something between them changed the request");
+    }
+    assert_eq!(cluster.audit(SALE).await.unwrap().free, 99);
+    let answer = node.send(signed(&change, &signature, body)).await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
 }

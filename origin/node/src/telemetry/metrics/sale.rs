@@ -34,6 +34,8 @@ pub struct EdgeTotals {
     pub forwarded: AtomicU64,
     /// Nodes that an edge asked and that gave no answer.
     pub failed: AtomicU64,
+    /// Reads and changes of orders refused at an edge.
+    pub calls_refused: AtomicU64,
     /// Orders refused at an edge, in the order of [`REASONS`].
     pub refused: [AtomicU64; REASONS.len()],
 }
@@ -70,6 +72,7 @@ impl SaleCounts {
             (&edge.asked, reported.asked),
             (&edge.forwarded, reported.forwarded),
             (&edge.failed, reported.failed),
+            (&edge.calls_refused, reported.calls_refused),
         ];
         let refused = edge.refused.iter().zip(reported.refused);
         for (sum, more) in sums.into_iter().chain(refused) {
