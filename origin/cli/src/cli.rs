@@ -272,6 +272,10 @@ pub struct ServeFlags {
     /// Threads that serve; as many as there are processors when absent
     #[arg(long, env = "LASTSEAT_THREADS", value_name = "1..256")]
     pub threads: Option<String>,
+    /// Time between two audits of a sale that the nodes make by themselves, one node a sale; 0 = no
+    /// audits. Nodes of "cluster" take it from the variable
+    #[arg(long, env = "LASTSEAT_AUDIT_EVERY", default_value = "10m", value_name = "DURATION")]
+    pub audit_every: String,
     /// Stop when stdin ends, as it does when the parent process dies
     #[arg(long, hide = true)]
     pub stop_with_stdin: bool,

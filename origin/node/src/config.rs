@@ -9,6 +9,7 @@ use shared::admission::browser_origin::AllowedOrigins;
 use shared::admission::rate_limit::Rate;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What one node runs with.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct ServeConfig {
     pub connections_max: usize,
     /// Threads that serve.
     pub threads: usize,
+    /// Time between two audits of a sale that nodes make by themselves; `None` = they make none.
+    pub audit_every: Option<Duration>,
     /// Whether to stop when stdin ends.
     pub stop_with_stdin: bool,
     /// Whether to print the ready line as JSON.

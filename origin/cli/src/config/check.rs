@@ -3,6 +3,7 @@
 use super::ADMIN_PORT_OFFSET;
 use crate::cli::{AccessFlags, Common};
 use crate::failure::Failure;
+use crate::when::Span;
 use lastseat_ledger::{LedgerUrl, Replicas};
 use lastseat_node::http::TrustLevel;
 use lastseat_node::secret::{Secret, key_ring, token};
@@ -15,9 +16,12 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How long replicas may take, in milliseconds: below the deadline of a call.
 const WAIT_MS: RangeInclusive<u64> = 10..=800;
+/// Time between two audits of a sale, in milliseconds.
+const AUDIT_EVERY_MS: RangeInclusive<u64> = 1_000..=7 * 24 * 3_600_000;
 const _: () = assert!(*WAIT_MS.end() < LEDGER_DEADLINE_MS);
 
 /// Sentences on what is wrong so far.
@@ -104,6 +108,16 @@ pub(crate) fn address(flag: &str, text: &str) -> Result<SocketAddr, String> {
 
 pub(super) fn ledger(url: &Secret) -> Result<LedgerUrl, String> {
     LedgerUrl::parse(url.reveal()).map_err(|e| format!("--redis-url or REDIS_URL: {e}"))
+}
+
+/// Time between two audits of a sale; `None` = none.
+pub(super) fn audit_every(text: &str) -> Result<Option<Duration>, String> {
+    let wrong = |why: String| format!("--audit-every or LASTSEAT_AUDIT_EVERY: {why}");
+    match text.trim().parse().map_err(wrong)? {
+        Span(0) => Ok(None),
+        Span(ms) if AUDIT_EVERY_MS.contains(&ms) => Ok(Some(Duration::from_millis(ms))),
+        Span(_) => Err(wrong(format!("write 1s to 7d, or 0 for no audits, not {text:?}"))),
+    }
 }
 
 /// The replicas that are waited for.
