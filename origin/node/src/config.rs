@@ -2,7 +2,7 @@
 
 use crate::http::TrustLevel;
 use crate::membership::NodeIdentity;
-use crate::secret::Secret;
+use crate::secret::SecretRing;
 use lastseat_ledger::{LedgerUrl, Replicas};
 use shared::KeyRing;
 use shared::admission::browser_origin::AllowedOrigins;
@@ -27,9 +27,9 @@ pub struct ServeConfig {
     /// The node's own directory.
     pub directory: PathBuf,
     /// Token of the admin calls.
-    pub admin_token: Option<Secret>,
+    pub admin_token: Option<SecretRing>,
     /// Token of the shop's call.
-    pub shop_token: Option<Secret>,
+    pub shop_token: Option<SecretRing>,
     /// Which edges it trusts.
     pub trust: TrustLevel,
     /// Verifies the shop's buyer tokens, where orders need one.

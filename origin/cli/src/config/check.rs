@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::when::Span;
 use lastseat_ledger::{LedgerUrl, Replicas};
 use lastseat_node::http::TrustLevel;
-use lastseat_node::secret::{Secret, key_ring, token};
+use lastseat_node::secret::{Secret, SecretRing, key_ring, ring};
 use shared::admission::browser_origin::AllowedOrigins;
 use shared::admission::rate_limit::Rate;
 use shared::limits::LEDGER_DEADLINE_MS;
@@ -129,8 +129,8 @@ pub(crate) fn replicas(common: &Common) -> Result<Option<Replicas>, String> {
 
 /// Who may ask a node for what, checked.
 pub(super) struct Access {
-    pub(super) admin_token: Option<Secret>,
-    pub(super) shop_token: Option<Secret>,
+    pub(super) admin_token: Option<SecretRing>,
+    pub(super) shop_token: Option<SecretRing>,
     /// Which edges a node trusts, and whether it serves everybody.
     pub(super) trust: TrustLevel,
     pub(super) buyer_keys: Option<KeyRing>,
@@ -142,9 +142,9 @@ pub(super) struct Access {
 
 pub(super) fn access(wrong: &mut Wrong, flags: &AccessFlags) -> Option<Access> {
     let admin_token =
-        wrong.note(token("--admin-token or LASTSEAT_ADMIN_TOKEN", flags.admin_token.as_ref()));
+        wrong.note(ring("--admin-token or LASTSEAT_ADMIN_TOKEN", flags.admin_token.as_ref()));
     let shop_token =
-        wrong.note(token("--shop-token or LASTSEAT_SHOP_TOKEN", flags.shop_token.as_ref()));
+        wrong.note(ring("--shop-token or LASTSEAT_SHOP_TOKEN", flags.shop_token.as_ref()));
     let edge_keys =
         wrong.note(key_ring("--edge-key or LASTSEAT_EDGE_KEY", flags.edge_key.as_ref()));
     let buyer_keys =
