@@ -342,15 +342,15 @@ pub struct ClusterFlags {
 /// Who may ask nodes for what: the flags that `serve` and `cluster` share.
 #[derive(Debug, Args)]
 pub struct AccessFlags {
-    /// Bearer token of the admin calls; several as id:token,id:token while one replaces another, the
-    /// one to send first. When absent, "serve" refuses them and "cluster" makes one, kept in
-    /// admin.token
+    /// Bearer token of the admin calls; several as id:token,id:token while one replaces another,
+    /// the one to send first. When absent, "serve" refuses them and "cluster" makes one, kept
+    /// in admin.token
     #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "TOKEN")]
     pub admin_token: Option<Secret>,
     /// Bearer token of the shop's call, which confirms orders; several as id:token,id:token while
-    /// one replaces another. When absent, "serve" refuses that call and "cluster" makes one, kept in
-    /// shop.token
+    /// one replaces another. When absent, "serve" refuses that call and "cluster" makes one, kept
+    /// in shop.token
     #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "TOKEN")]
     pub shop_token: Option<Secret>,

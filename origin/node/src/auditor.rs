@@ -116,7 +116,7 @@ impl Rounds {
         // Whichever node audited it then.
         let differed = audits.of_sale(&sale).is_some_and(|mark| !mark.ok);
         match self.audit(app, &sale).await? {
-            Some(report) => tell(app, &sale, &report, (self.ledger.now(), differed)),
+            Some(report) => keep_and_log(app, &sale, &report, (self.ledger.now(), differed)),
             // It is due again at the next look.
             None => drop(self.seen.insert(sale, Due { at: now, too_large: false })),
         }
@@ -205,7 +205,12 @@ const fn slow_us() -> u64 {
 }
 
 /// Keeps what was found, and says aloud what differs.
-fn tell(app: &App, sale: &SaleId, report: &AuditReport, (at, differed): (UnixMillis, bool)) {
+fn keep_and_log(
+    app: &App,
+    sale: &SaleId,
+    report: &AuditReport,
+    (at, differed): (UnixMillis, bool),
+) {
     app.audits.note(sale, AuditMark::new(at, report));
     if report.ok || differed {
         return;

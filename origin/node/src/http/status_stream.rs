@@ -39,7 +39,11 @@ const WAITING: usize = 2;
 type StatusJson = Result<Arc<str>, Fault>;
 
 /// What happens to buyers while a node's ledger does not answer.
-const BUYERS_NOW: &str = "Nothing is sold. A new order is answered 503 after up to 2.5 s     (unavailable, or outcome_unknown where it may have reached the ledger), and the buyer page     asks again with the same order, so that nobody pays twice. An order that was on its way when     the ledger went silent may have been taken. What was confirmed stays confirmed. A sale that     was sold out is still answered so.";
+const BUYERS_NOW: &str = "Nothing is sold. A new order is answered 503 unavailable, or 504 \
+    outcome_unknown after up to 2.5 s where it may have reached the ledger, and the buyer page \
+    asks again with the same order, so that nobody pays twice. An order that was on its way when \
+    the ledger went silent may have been taken. What was confirmed stays confirmed. A sale that \
+    was sold out is still answered so.";
 
 /// What all readers share, so that many cost the ledger no more than one.
 #[derive(Debug)]
