@@ -1,5 +1,5 @@
-//! Each secret is replaced while the sale sells, by the steps of `docs/RUNBOOK.md`, and no order
-//! fails.
+//! Each secret is replaced while the sale sells, by the steps of
+//! `docs/howto/replace-a-secret.md`, and no order fails.
 
 use crate::{A, SALE, edge_before};
 use hyper::{Method, StatusCode};
