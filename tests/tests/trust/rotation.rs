@@ -142,12 +142,12 @@ async fn tokens_and_the_password_of_redis_are_replaced_while_a_sale_sells_and_no
     let new_password = format!(">{NEW}");
     let _: String = redis.ask(&["ACL", "SETUSER", "lastseat", &new_password]).await;
     let _: String = redis.ask(&["ACL", "SAVE"]).await;
-    for i in 0..nodes.len() {
+    for node in &mut nodes {
         let directory = directory.path();
-        tokio::task::block_in_place(|| nodes[i].restart(&both, directory));
+        tokio::task::block_in_place(|| node.restart(&both, directory));
         sells(&bought).await;
         for token in [OLD, NEW] {
-            assert_eq!(nodes[i].admin_says(token).await, StatusCode::OK, "{token}");
+            assert_eq!(node.admin_says(token).await, StatusCode::OK, "{token}");
         }
     }
     // 2. Callers change over, one after the other: both are taken.
@@ -155,12 +155,12 @@ async fn tokens_and_the_password_of_redis_are_replaced_while_a_sale_sells_and_no
         assert_eq!(nodes[0].shop_says(&edge.url, token).await, StatusCode::NOT_FOUND, "{token}");
     }
     // 3. The old secret is taken away.
-    for i in 0..nodes.len() {
+    for node in &mut nodes {
         let directory = directory.path();
-        tokio::task::block_in_place(|| nodes[i].restart(&new, directory));
+        tokio::task::block_in_place(|| node.restart(&new, directory));
         sells(&bought).await;
-        assert_eq!(nodes[i].admin_says(OLD).await, StatusCode::UNAUTHORIZED);
-        assert_eq!(nodes[i].admin_says(NEW).await, StatusCode::OK);
+        assert_eq!(node.admin_says(OLD).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(node.admin_says(NEW).await, StatusCode::OK);
     }
     let old_password = format!("<{}", password("lastseat"));
     let _: String = redis.ask(&["ACL", "SETUSER", "lastseat", &old_password]).await;

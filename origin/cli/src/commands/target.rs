@@ -35,7 +35,11 @@ pub(super) fn api(common: &Common, flags: &ServerFlags) -> Result<ApiClient, Fai
         None => by_default(common)?,
     };
     let ServerContext { servers, token: own } = found;
-    ApiClient::new("the context", servers.iter().map(String::as_str), token.or(own))
+    ApiClient::new(
+        "the context",
+        servers.iter().map(String::as_str),
+        token.or_else(|| own.as_ref().map(sent)),
+    )
 }
 
 fn by_name(common: &Common, name: &str) -> Result<ServerContext, Failure> {
