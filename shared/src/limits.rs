@@ -76,7 +76,7 @@ pub const AUDIT_ORDERS_MAX: u64 = 200_000;
 /// Sales that one node audits by itself; of more, the first by name.
 pub const AUDIT_SALES_MAX: usize = SALES_MAX;
 /// A ledger that takes longer for a batch, in 1 of 100, is not audited meanwhile, in milliseconds.
-pub const AUDIT_SLOW_MS: u64 = 25;
+pub const AUDIT_SLOW_MS: u64 = 100;
 /// Dashboards that one node streams to at the same time.
 pub const STATUS_STREAMS_MAX: usize = 32;
 
