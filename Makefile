@@ -128,7 +128,7 @@ audit: setup-tests ## ask for known vulnerabilities of all dependencies (needs G
 	@scripts/audit
 
 docs: ## write what documents take from the program anew: docs/CLI.md, the table of docs/SCALE.md
-	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release --locked --workspace --test rules -- claims::reference claims::scale
+	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release --locked --workspace --test rules -- claims::reference claims::scale claims::figures
 
 clean: ## remove what was built (the tools stay)
 	@cargo clean --quiet

@@ -71,6 +71,12 @@ pub const METRICS_SALES_MAX: usize = 64;
 pub const TIMELINE_MAX: usize = 24;
 /// Longest status of one node, in bytes; a longer one is rejected.
 pub const STATUS_BYTES_MAX: usize = 64 * 1_024;
+/// Orders of a sale that nodes still audit by themselves: an audit keeps some 500 bytes of each.
+pub const AUDIT_ORDERS_MAX: u64 = 200_000;
+/// Sales that one node audits by itself; of more, the first by name.
+pub const AUDIT_SALES_MAX: usize = SALES_MAX;
+/// A ledger that takes longer for a batch, in 1 of 100, is not audited meanwhile, in milliseconds.
+pub const AUDIT_SLOW_MS: u64 = 100;
 /// Dashboards that one node streams to at the same time.
 pub const STATUS_STREAMS_MAX: usize = 32;
 

@@ -4,6 +4,9 @@ import { after, before, test } from "node:test";
 import { shownThoughHidden } from "../page/hidden.mjs";
 import { Desk, POLL, buy, launch, operator, redis, roster, token } from "./system.mjs";
 
+// Where a picture of the outage goes, for whoever wants to look at it.
+const SCREEN = process.env.LASTSEAT_OUTAGE_SCREEN;
+
 let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
@@ -89,6 +92,19 @@ test("a sale is paused, opened and restocked only after a question, and a refusa
   await desk.page.fill("#ask-value", "3");
   await desk.answer("yes");
   await desk.sees("outcome", "The capacity cannot go below the 4 tickets that are held (0) or confirmed (4).");
+  // The field has the focus; Enter in it answers, Escape and Cancel change nothing.
+  await desk.page.click("#do-restock");
+  assert.equal(await desk.page.evaluate(() => document.activeElement.id), "ask-value");
+  await desk.page.keyboard.press("Escape");
+  await desk.page.locator("#ask[open]").waitFor({ state: "detached" });
+  await desk.page.click("#do-restock");
+  await desk.page.fill("#ask-value", "26");
+  await desk.page.keyboard.press("Enter");
+  await desk.sees("outcome", "matinee has 26 tickets, 22 of them free");
+  await desk.page.click("#do-restock");
+  await desk.page.fill("#ask-value", "25");
+  await desk.answer("yes");
+  await desk.sees("outcome", "matinee has 25 tickets, 21 of them free");
   await desk.page.click("#do-restock");
   await desk.page.fill("#ask-value", "-1");
   await desk.answer("yes");
@@ -99,14 +115,32 @@ test("a sale is paused, opened and restocked only after a question, and a refusa
   await desk.leave();
 });
 
+test("a sale is audited by itself, and the age of its last audit stands beside the equation", async () => {
+  await sale("recounted", { capacity: 10 });
+  const desk = await Desk.open(browser);
+  await desk.choose("recounted");
+  await desk.sees("equation-verdict", /^recounted \d+ s ago: clean$/);
+  await desk.sees("audit", "clean, 10 = 10 + 0 + 0 recounted");
+  await buy("recounted", 3);
+  // The next one counts the orders, too.
+  await desk.sees("audit", "clean, 10 = 7 + 0 + 3 recounted");
+  // A ticket that no order has: free falls with it, so that the numbers still add up. The recount finds it.
+  redis("HINCRBY", "lastseat:{recounted}:sale", "confirmed", "1");
+  await desk.page.locator('#equation[data-ok="false"]').waitFor();
+  await desk.sees("equation-verdict", "differences");
+  await desk.sees("equals", "≠");
+  await desk.sees("events", "the audit of recounted found differences");
+  await desk.leave();
+});
+
 test("numbers that do not add up are red, by the audit or by themselves", async () => {
   await sale("broken", { capacity: 10 });
   await buy("broken", 2);
   const desk = await Desk.open(browser);
   await desk.choose("broken");
   await desk.sees("n-confirmed", "2");
+  await desk.page.locator('#equation[data-ok="true"]').waitFor();
   const before = await desk.numbers();
-  assert.equal(before.ok, "true");
   // A ticket that no order has.
   redis("HINCRBY", "lastseat:{broken}:sale", "confirmed", "1");
   await desk.sees("n-confirmed", "3");
@@ -132,6 +166,8 @@ test("a node that falls silent is lost, and back when it is heard again", async 
   try {
     await row("lost");
     await desk.sees("events", "node 4 lost");
+    await desk.sees("banner-what", "node 4 lost");
+    await desk.sees("banner-buyers", "The other nodes take the orders");
     await desk.accessible();
   } finally {
     process.kill(pid, "SIGCONT");
@@ -155,20 +191,77 @@ test("a node that is killed starts again and goes on counting", async () => {
   await buy("evening", 5);
   await stage("granted", 25);
   await stage("confirmed", 25);
+  // Its death is not forgotten over its new start, and a reload changes nothing of that.
+  await desk.sees("events", "node 2 lost");
+  await desk.page.reload();
+  await desk.sees("events", "node 2 lost");
+  await desk.sees("events", "node 2 started");
   await desk.leave();
 });
 
-test("while the ledger is away the page says so, and goes on by itself", async () => {
+test("while the ledger is away old numbers look old, a banner says what buyers get, and the outage remains an event", async () => {
+  await sale("night", { capacity: 10 });
+  await buy("night", 3);
   const desk = await Desk.open(browser);
-  await desk.sees("link", "live");
+  await desk.choose("night");
+  await desk.sees("n-confirmed", "3");
+  await desk.sees("equation-verdict", "clean");
+  assert.equal(await desk.page.locator("#banner").isVisible(), false);
+  const ink = () => desk.page.evaluate(() => getComputedStyle(document.getElementById("n-free")).color);
+  const fresh = await ink();
   const { pid } = roster().redis;
   process.kill(pid, "SIGSTOP");
   try {
+    await desk.sees("banner-what", "The ledger does not answer");
+    await desk.sees("banner-buyers", "Nothing is sold");
+    await desk.sees("banner-age", /^Since .* The numbers below are those of .*, \d+ s old\.$/);
+    assert.ok(!(await desk.page.textContent("body")).includes("nothing happened"));
+    // Nothing claims to be so now.
     await desk.sees("link", "The ledger does not answer");
+    await desk.sees("state", /^was open$/);
+    await desk.sees("equation-verdict", "not known now");
+    assert.equal(await desk.page.locator('#nodes [data-state="live"], #equation[data-ok="true"], #state[data-state="open"]').count(), 0);
+    assert.equal(await desk.page.locator("#nodes .pill", { hasText: /^was live$/ }).count(), 4);
+    assert.notEqual(await ink(), fresh);
+    assert.equal(await desk.page.locator(".age:visible", { hasText: / old$/ }).count(), 5);
+    for (const verb of ["audit", "open", "pause", "restock"]) assert.ok(await desk.page.isDisabled(`#do-${verb}`), verb);
+    // It gets older while one looks.
+    const seen = await desk.text("banner-age");
+    await desk.page.waitForFunction((seen) => document.getElementById("banner-age").textContent !== seen, seen, POLL);
+    await desk.sees("events", "the ledger does not answer: nothing is sold");
+    if (SCREEN) await desk.page.screenshot({ path: SCREEN, fullPage: true });
+    await desk.accessible();
   } finally {
     process.kill(pid, "SIGCONT");
   }
   await desk.sees("link", "live");
+  await desk.page.locator("#banner").waitFor({ state: "hidden" });
+  assert.equal(await ink(), fresh);
+  await desk.sees("events", "the ledger answers again");
+  // What happened is still there for whoever comes later, at any node, once each.
+  await desk.leave();
+  const later = await Desk.open(browser, { node: 2 });
+  await later.sees("events", "the ledger answers again");
+  const kinds = () => later.page.evaluate(() => lastseat.status().happenings.map(({ kind }) => kind).filter((kind) => kind.startsWith("ledger")));
+  assert.deepEqual(await kinds(), ["ledger_back", "ledger_away"]);
+  await later.leave();
+});
+
+test("a dashboard whose node is frozen shows nothing as present", async () => {
+  const desk = await Desk.open(browser, { node: 2 });
+  await desk.sees("link", "live");
+  const { pid } = roster().nodes[2];
+  process.kill(pid, "SIGSTOP");
+  try {
+    await desk.sees("banner-what", "No news from this node");
+    await desk.sees("banner-age", /\d+ s old\.$/);
+    assert.equal(await desk.page.locator('#nodes [data-state="live"]').count(), 0);
+    await desk.sees("banner-buyers", "open the dashboard of another node");
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await desk.sees("link", "live");
+  await desk.page.locator('#board[data-stale="false"]').waitFor();
   await desk.leave();
 });
 

@@ -272,6 +272,10 @@ pub struct ServeFlags {
     /// Threads that serve; as many as there are processors when absent
     #[arg(long, env = "LASTSEAT_THREADS", value_name = "1..256")]
     pub threads: Option<String>,
+    /// Time between two audits of a sale that the nodes make by themselves, one node a sale; 0 = no
+    /// audits. Nodes of "cluster" take it from the variable
+    #[arg(long, env = "LASTSEAT_AUDIT_EVERY", default_value = "10m", value_name = "DURATION")]
+    pub audit_every: String,
     /// Stop when stdin ends, as it does when the parent process dies
     #[arg(long, hide = true)]
     pub stop_with_stdin: bool,
@@ -338,13 +342,15 @@ pub struct ClusterFlags {
 /// Who may ask nodes for what: the flags that `serve` and `cluster` share.
 #[derive(Debug, Args)]
 pub struct AccessFlags {
-    /// Bearer token of the admin calls; when absent, "serve" refuses them and "cluster" makes one,
-    /// kept in admin.token
+    /// Bearer token of the admin calls; several as id:token,id:token while one replaces another,
+    /// the one to send first. When absent, "serve" refuses them and "cluster" makes one, kept
+    /// in admin.token
     #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "TOKEN")]
     pub admin_token: Option<Secret>,
-    /// Bearer token of the shop's call, which confirms orders; when absent, "serve" refuses that
-    /// call and "cluster" makes one, kept in shop.token
+    /// Bearer token of the shop's call, which confirms orders; several as id:token,id:token while
+    /// one replaces another. When absent, "serve" refuses that call and "cluster" makes one, kept
+    /// in shop.token
     #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "TOKEN")]
     pub shop_token: Option<Secret>,

@@ -22,7 +22,7 @@ use keys::Keys;
 use lastseat_ledger::{Ledger, LedgerUrl};
 use lastseat_node::directory_lock;
 use lastseat_node::ready_line::NodeEntry;
-use lastseat_node::secret::Secret;
+use lastseat_node::secret::{self, Secret};
 use lastseat_node::telemetry::logging::LogFormat;
 use member::MemberGroup;
 use node::{NodeMember, NodeSetting};
@@ -101,8 +101,8 @@ impl Cluster {
             edges: Vec::new(),
             nodes: Vec::new(),
             redis: RedisEntry { url: String::new(), pid: None },
-            admin_token: tokens.admin.reveal().to_owned(),
-            shop_token: tokens.shop.reveal().to_owned(),
+            admin_token: secret::sent(&tokens.admin).reveal().to_owned(),
+            shop_token: secret::sent(&tokens.shop).reveal().to_owned(),
         };
         Self {
             redis: MemberGroup::new(),

@@ -60,7 +60,7 @@ use shared::{Snapshot, UnixMillis};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -78,7 +78,14 @@ pub struct Ledger {
     recovering: Arc<Recovering>,
     /// Where changes wait for replicas, if they do.
     replica_connections: Option<Arc<ReplicaConnections>>,
+    /// Whether it pauses after each command that is not a script.
+    gentle: bool,
 }
+
+/// A gentle ledger pauses this many times as long as its last command took ...
+const PAUSE_FACTOR: u32 = 9;
+/// ... but no longer than this.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 enum ScriptSet {
@@ -107,6 +114,7 @@ impl Ledger {
             joined: Arc::new(AtomicBool::new(true)),
             recovering: Arc::default(),
             replica_connections: None,
+            gentle: false,
         })
     }
 
@@ -171,6 +179,13 @@ impl Ledger {
         let replica_connections = self.replica_connections.as_ref();
         let replica_connections = replica_connections.map(|all| Arc::new(all.another(&link)));
         Self { link, replica_connections, ..self.clone() }
+    }
+
+    /// The same over a connection of its own that leaves most of the time to others: after each
+    /// command it pauses nine times as long as that took. For what reads much and is in no hurry.
+    #[must_use]
+    pub fn gently(&self) -> Self {
+        Self { gentle: true, ..self.aside() }
     }
 
     /// The server that `sale` was on when one was last connected to. Another one than before may
@@ -422,7 +437,12 @@ impl Ledger {
 
     /// Sends a command that is not a script.
     async fn call(&self, command: &Cmd) -> Result<Value, Fault> {
-        self.counted(self.link.call(command).await)
+        let begun = Instant::now();
+        let reply = self.counted(self.link.call(command).await);
+        if self.gentle {
+            tokio::time::sleep((begun.elapsed() * PAUSE_FACTOR).min(PAUSE_MAX)).await;
+        }
+        reply
     }
 
     fn counted<T>(&self, reply: Result<T, Fault>) -> Result<T, Fault> {

@@ -2,13 +2,14 @@
 
 use crate::http::TrustLevel;
 use crate::membership::NodeIdentity;
-use crate::secret::Secret;
+use crate::secret::SecretRing;
 use lastseat_ledger::{LedgerUrl, Replicas};
 use shared::KeyRing;
 use shared::admission::browser_origin::AllowedOrigins;
 use shared::admission::rate_limit::Rate;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What one node runs with.
 #[derive(Debug)]
@@ -26,9 +27,9 @@ pub struct ServeConfig {
     /// The node's own directory.
     pub directory: PathBuf,
     /// Token of the admin calls.
-    pub admin_token: Option<Secret>,
+    pub admin_token: Option<SecretRing>,
     /// Token of the shop's call.
-    pub shop_token: Option<Secret>,
+    pub shop_token: Option<SecretRing>,
     /// Which edges it trusts.
     pub trust: TrustLevel,
     /// Verifies the shop's buyer tokens, where orders need one.
@@ -43,6 +44,8 @@ pub struct ServeConfig {
     pub connections_max: usize,
     /// Threads that serve.
     pub threads: usize,
+    /// Time between two audits of a sale that nodes make by themselves; `None` = they make none.
+    pub audit_every: Option<Duration>,
     /// Whether to stop when stdin ends.
     pub stop_with_stdin: bool,
     /// Whether to print the ready line as JSON.

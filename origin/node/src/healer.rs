@@ -8,6 +8,8 @@
 
 mod step;
 
+pub(crate) use step::place_of;
+
 use crate::membership::Nodes;
 use crate::telemetry::metrics::Counters;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};

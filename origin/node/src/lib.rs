@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod api;
+mod auditor;
 mod committer;
 pub mod config;
 pub mod directory_lock;

@@ -1,5 +1,6 @@
 //! Lifecycle of a node: from its configuration to its shutdown.
 
+use crate::auditor::Auditor;
 use crate::config::ServeConfig;
 use crate::http::server::{Connections, HttpServer};
 use crate::http::status_stream::StatusStream;
@@ -44,6 +45,7 @@ pub struct Node {
     admin: TcpListener,
     entry: NodeEntry,
     connections_max: usize,
+    audit_every: Option<Duration>,
 }
 
 impl Node {
@@ -103,7 +105,14 @@ impl Node {
             connections: Arc::default(),
             draining: AtomicBool::new(false),
         });
-        Ok(Self { app, public, admin, entry, connections_max: config.connections_max })
+        Ok(Self {
+            app,
+            public,
+            admin,
+            entry,
+            connections_max: config.connections_max,
+            audit_every: config.audit_every,
+        })
     }
 
     /// Where the node listens and writes.
@@ -131,6 +140,7 @@ impl Node {
             tokio::spawn(http_server.run(stopping, FINISH))
         };
         let publisher = Publisher::start(&app);
+        let auditor = self.audit_every.map(|every| Auditor::start(&app, every));
         let orders = Arc::clone(&app.connections);
         let fast_path = FastPath::public(Arc::clone(&app));
         let public = http_server(self.public, fast_path, orders, self.connections_max);
@@ -140,6 +150,7 @@ impl Node {
 
         stop.await;
         info!("node {} stops: finishing what was begun", self.entry.id);
+        drop(auditor);
         app.draining.store(true, Ordering::Relaxed);
         app.sales.take_no_more();
         publisher.nudge();

@@ -56,8 +56,10 @@ impl Publisher {
                     }
                     continue;
                 }
-                // The heartbeat reports a ledger that is away; here it is ignored.
-                let _ = publication.publish(&app, ended).await;
+                // The heartbeat logs a ledger that is away; here it becomes an event.
+                let begun = app.sales.ledger().now();
+                let outcome = publication.publish(&app, ended).await;
+                publication.outage.see(&app, begun, outcome.as_ref().err());
                 if ended {
                     return;
                 }
@@ -89,6 +91,7 @@ struct Publication {
     /// The nodes that lived at the last publication, and those that were lost.
     live: BTreeSet<u16>,
     lost: BTreeSet<u16>,
+    outage: Outage,
 }
 
 impl Publication {
@@ -100,6 +103,7 @@ impl Publication {
             window: VecDeque::with_capacity(WINDOW + 1),
             live: BTreeSet::new(),
             lost: BTreeSet::new(),
+            outage: Outage::default(),
         }
     }
 
@@ -125,7 +129,14 @@ impl Publication {
         let last = last.and_then(|text| serde_json::from_str::<NodeStatus>(&text).ok());
         let mut before = BTreeMap::new();
         if let Some(last) = last {
-            last.happenings.into_iter().for_each(|event| app.sales.timeline().note(event));
+            let timeline = app.sales.timeline();
+            last.happenings.into_iter().for_each(|event| timeline.note(event));
+            // One that ends in order says so: this one was killed. Where it is back before the
+            // others miss it, nobody else notes that.
+            if last.state == NodeState::Serving {
+                let lost = TimelineEventKind::NodeLost;
+                timeline.note(TimelineEvent::of_node(last.at, lost, app.node.id));
+            }
             for mut totals in last.sales.into_iter().take(STATUS_SALES_MAX) {
                 totals.queue = 0;
                 before.insert(totals.sale.clone(), totals);
@@ -220,6 +231,16 @@ impl Publication {
             }
             all.push(totals);
         }
+        // Sales that were audited here and that nobody asked this node for lately.
+        for (sale, mark) in app.audits.all() {
+            if all.len() == STATUS_SALES_MAX {
+                break;
+            }
+            if !all.iter().any(|totals| totals.sale == sale.as_str()) {
+                let earlier = before.remove(sale.as_str()).unwrap_or_default();
+                all.push(SaleTotals { sale: sale.to_string(), audit: Some(mark), ..earlier });
+            }
+        }
         let room = STATUS_SALES_MAX - all.len();
         all.extend(before.into_values().take(room));
         all
@@ -242,6 +263,45 @@ impl Publication {
             self.window.pop_front();
         }
         spreads
+    }
+}
+
+/// What this node notes in the timeline while it cannot serve orders.
+#[derive(Debug, Default)]
+struct Outage {
+    ledger_away: bool,
+    /// Publications in a row that said that something is failing here.
+    troubled: u32,
+    noted: bool,
+}
+
+/// A trouble is noted when it lasts for so many publications: what ends with an outage of the
+/// ledger ends a moment after it.
+const TROUBLED: u32 = 3;
+
+impl Outage {
+    /// Takes in what became of a publication that began at `begun`.
+    fn see(&mut self, app: &App, begun: UnixMillis, fault: Option<&Fault>) {
+        let timeline = app.sales.timeline();
+        let away = matches!(fault, Some(Fault::NotSent(_) | Fault::Unknown(_)));
+        if away != self.ledger_away {
+            if away {
+                timeline.ledger_away(begun);
+            } else {
+                timeline.ledger_back(app.sales.ledger().now());
+            }
+            self.ledger_away = away;
+        }
+        let stopping = app.draining.load(Ordering::Relaxed);
+        let troubled = !away && !stopping && app.ready().is_err();
+        self.troubled = if troubled { self.troubled.saturating_add(1) } else { 0 };
+        let kind = match (self.noted, troubled) {
+            (false, true) if self.troubled >= TROUBLED => TimelineEventKind::NodeTrouble,
+            (true, false) if !stopping => TimelineEventKind::NodeWell,
+            _ => return,
+        };
+        self.noted = troubled;
+        timeline.note(TimelineEvent::of_node(begun, kind, app.node.id));
     }
 }
 

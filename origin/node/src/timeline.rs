@@ -40,6 +40,16 @@ pub enum TimelineEventKind {
     NodeLost,
     /// A node that was lost is back.
     NodeBack,
+    /// The ledger answered no more: nothing was sold.
+    LedgerAway,
+    /// The ledger answers again.
+    LedgerBack,
+    /// A node said that it cannot serve orders, for another reason.
+    NodeTrouble,
+    /// That node serves orders again.
+    NodeWell,
+    /// An audit found differences.
+    AuditDiffers,
 }
 
 /// One timeline event.
@@ -71,8 +81,14 @@ pub struct TimelineEvent {
 impl TimelineEvent {
     /// What happened to a node.
     #[must_use]
-    pub const fn of_node(at: UnixMillis, kind: TimelineEventKind, node: u16) -> Self {
-        Self { at, kind, sale: None, version: None, capacity: None, node: Some(node) }
+    pub fn of_node(at: UnixMillis, kind: TimelineEventKind, node: u16) -> Self {
+        Self { node: Some(node), ..Self::of_all(at, kind) }
+    }
+
+    /// What happened to the whole.
+    #[must_use]
+    pub const fn of_all(at: UnixMillis, kind: TimelineEventKind) -> Self {
+        Self { at, kind, sale: None, version: None, capacity: None, node: None }
     }
 
     /// Whether two nodes speak of the same thing.
@@ -100,6 +116,32 @@ impl Timeline {
             list.pop_front();
         }
         list.push_back(event);
+    }
+
+    /// Notes that the ledger answers no more. Where it answered for a moment only, the outage goes
+    /// on.
+    pub fn ledger_away(&self, at: UnixMillis) {
+        let mut list = self.list();
+        let back = list.iter().rposition(|event| event.kind == TimelineEventKind::LedgerBack);
+        if let Some(back) = back.filter(|back| at.since(list[*back].at) < FLICKER_MS) {
+            list.remove(back);
+            return;
+        }
+        drop(list);
+        self.note(TimelineEvent::of_all(at, TimelineEventKind::LedgerAway));
+    }
+
+    /// Notes that the ledger answers again.
+    pub fn ledger_back(&self, at: UnixMillis) {
+        self.note(TimelineEvent::of_all(at, TimelineEventKind::LedgerBack));
+    }
+
+    /// Notes that an audit of `sale` found differences, once for as long as it does.
+    pub fn audit_differs(&self, at: UnixMillis, sale: &SaleId) {
+        self.note(TimelineEvent {
+            sale: Some(sale.to_string()),
+            ..TimelineEvent::of_all(at, TimelineEventKind::AuditDiffers)
+        });
     }
 
     /// All of them, the oldest first.
@@ -242,6 +284,23 @@ mod tests {
                 (900, TimelineEventKind::Opened)
             ]
         );
+    }
+
+    #[test]
+    fn an_outage_has_one_beginning_and_one_end_however_often_the_ledger_answers_meanwhile() {
+        let list = Timeline::default();
+        list.ledger_away(UnixMillis(1_000));
+        for i in 0..50 {
+            list.ledger_back(UnixMillis(2_000 + i * 1_000));
+            list.ledger_away(UnixMillis(2_500 + i * 1_000));
+        }
+        list.ledger_back(UnixMillis(60_000));
+        let seen: Vec<_> = list.read().iter().map(|event| (event.at.0, event.kind)).collect();
+        let outage =
+            [(1_000, TimelineEventKind::LedgerAway), (60_000, TimelineEventKind::LedgerBack)];
+        assert_eq!(seen, outage);
+        list.ledger_away(UnixMillis(60_000 + FLICKER_MS));
+        assert_eq!(list.read().len(), 3, "this one is another outage");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod certificates;
 pub mod cluster;
+pub mod document;
 pub mod ending;
 pub mod http;
 pub mod ledger;

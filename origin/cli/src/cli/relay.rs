@@ -30,9 +30,10 @@ pub struct RelayFlags {
     /// The sale
     pub sale: String,
     /// Where changes are posted to, http:// or https://
-    #[arg(long, value_name = "URL")]
+    #[arg(long, env = "LASTSEAT_WEBHOOK_URL", hide_env_values = true, value_name = "URL")]
     pub to: String,
-    /// File with the secret that signs the deliveries, at least 32 characters
+    /// File with the secret that signs the deliveries, at least 32 characters; several as
+    /// id:secret,id:secret sign each delivery once each, while one replaces another
     #[arg(long, value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
     /// The secret itself, where there is no --secret-file

@@ -6,7 +6,7 @@ use crate::cli::{Common, RelayFlags};
 use crate::failure::Failure;
 use crate::relay::{self, RelayPlan, Stop, Webhook, name_of};
 use lastseat_cluster::process::StopSignals;
-use lastseat_node::secret::{Secret, token};
+use lastseat_node::secret::{Secret, SecretRing, ring};
 use std::process::ExitCode;
 use tracing::{info, warn};
 
@@ -68,7 +68,7 @@ fn name(given: Option<&str>, url: &str) -> Result<String, String> {
     }
 }
 
-fn secret(flags: &RelayFlags) -> Result<Secret, String> {
+fn secret(flags: &RelayFlags) -> Result<SecretRing, String> {
     let (name, secret) = match (&flags.secret_file, &flags.secret) {
         (Some(file), _) => {
             let name = format!("--secret-file {}", file.display());
@@ -77,7 +77,7 @@ fn secret(flags: &RelayFlags) -> Result<Secret, String> {
         }
         (None, secret) => ("--secret or LASTSEAT_WEBHOOK_SECRET".to_owned(), secret.clone()),
     };
-    token(&name, secret.as_ref())?.ok_or_else(|| {
+    ring(&name, secret.as_ref())?.ok_or_else(|| {
         "a secret is missing, with which receivers tell our deliveries from forged ones. Make \
          one with `openssl rand -hex 32 > webhook.secret` and name it with --secret-file, or \
          set LASTSEAT_WEBHOOK_SECRET"

@@ -8,7 +8,7 @@ use crate::contexts::{ContextFile, LOCAL, ServerContext};
 use crate::failure::NOT_FOUND;
 use lastseat_cluster::state_file::ClusterState;
 use lastseat_ledger::{ConnectError, Ledger, LedgerUrl};
-use lastseat_node::secret::{Secret, given};
+use lastseat_node::secret::{Secret, given, sent};
 
 /// The nodes that the flags, the environment, a context or a running cluster name, in this order.
 ///
@@ -16,7 +16,7 @@ use lastseat_node::secret::{Secret, given};
 /// Nothing names any, or two things name different ones.
 pub(super) fn api(common: &Common, flags: &ServerFlags) -> Result<ApiClient, Failure> {
     let word = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-    let token = given(flags.token.as_ref()).cloned();
+    let token = given(flags.token.as_ref()).map(sent);
     let context = match (word(&flags.server), word(&flags.context)) {
         (Some(_), Some(_)) => {
             return Err(Failure::usage(vec![
@@ -35,7 +35,11 @@ pub(super) fn api(common: &Common, flags: &ServerFlags) -> Result<ApiClient, Fai
         None => by_default(common)?,
     };
     let ServerContext { servers, token: own } = found;
-    ApiClient::new("the context", servers.iter().map(String::as_str), token.or(own))
+    ApiClient::new(
+        "the context",
+        servers.iter().map(String::as_str),
+        token.or_else(|| own.as_ref().map(sent)),
+    )
 }
 
 fn by_name(common: &Common, name: &str) -> Result<ServerContext, Failure> {

@@ -3,9 +3,10 @@
 use super::ADMIN_PORT_OFFSET;
 use crate::cli::{AccessFlags, Common};
 use crate::failure::Failure;
+use crate::when::Span;
 use lastseat_ledger::{LedgerUrl, Replicas};
 use lastseat_node::http::TrustLevel;
-use lastseat_node::secret::{Secret, key_ring, token};
+use lastseat_node::secret::{Secret, SecretRing, key_ring, ring};
 use shared::admission::browser_origin::AllowedOrigins;
 use shared::admission::rate_limit::Rate;
 use shared::limits::LEDGER_DEADLINE_MS;
@@ -15,9 +16,12 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How long replicas may take, in milliseconds: below the deadline of a call.
 const WAIT_MS: RangeInclusive<u64> = 10..=800;
+/// Time between two audits of a sale, in milliseconds.
+const AUDIT_EVERY_MS: RangeInclusive<u64> = 1_000..=7 * 24 * 3_600_000;
 const _: () = assert!(*WAIT_MS.end() < LEDGER_DEADLINE_MS);
 
 /// Sentences on what is wrong so far.
@@ -106,6 +110,16 @@ pub(super) fn ledger(url: &Secret) -> Result<LedgerUrl, String> {
     LedgerUrl::parse(url.reveal()).map_err(|e| format!("--redis-url or REDIS_URL: {e}"))
 }
 
+/// Time between two audits of a sale; `None` = none.
+pub(super) fn audit_every(text: &str) -> Result<Option<Duration>, String> {
+    let wrong = |why: String| format!("--audit-every or LASTSEAT_AUDIT_EVERY: {why}");
+    match text.trim().parse().map_err(wrong)? {
+        Span(0) => Ok(None),
+        Span(ms) if AUDIT_EVERY_MS.contains(&ms) => Ok(Some(Duration::from_millis(ms))),
+        Span(_) => Err(wrong(format!("write 1s to 7d, or 0 for no audits, not {text:?}"))),
+    }
+}
+
 /// The replicas that are waited for.
 pub(crate) fn replicas(common: &Common) -> Result<Option<Replicas>, String> {
     let count = number("--wait-replicas", &common.wait_replicas, 0..=16)?;
@@ -115,8 +129,8 @@ pub(crate) fn replicas(common: &Common) -> Result<Option<Replicas>, String> {
 
 /// Who may ask a node for what, checked.
 pub(super) struct Access {
-    pub(super) admin_token: Option<Secret>,
-    pub(super) shop_token: Option<Secret>,
+    pub(super) admin_token: Option<SecretRing>,
+    pub(super) shop_token: Option<SecretRing>,
     /// Which edges a node trusts, and whether it serves everybody.
     pub(super) trust: TrustLevel,
     pub(super) buyer_keys: Option<KeyRing>,
@@ -128,9 +142,9 @@ pub(super) struct Access {
 
 pub(super) fn access(wrong: &mut Wrong, flags: &AccessFlags) -> Option<Access> {
     let admin_token =
-        wrong.note(token("--admin-token or LASTSEAT_ADMIN_TOKEN", flags.admin_token.as_ref()));
+        wrong.note(ring("--admin-token or LASTSEAT_ADMIN_TOKEN", flags.admin_token.as_ref()));
     let shop_token =
-        wrong.note(token("--shop-token or LASTSEAT_SHOP_TOKEN", flags.shop_token.as_ref()));
+        wrong.note(ring("--shop-token or LASTSEAT_SHOP_TOKEN", flags.shop_token.as_ref()));
     let edge_keys =
         wrong.note(key_ring("--edge-key or LASTSEAT_EDGE_KEY", flags.edge_key.as_ref()));
     let buyer_keys =

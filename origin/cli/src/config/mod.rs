@@ -9,7 +9,8 @@ pub(crate) use check::replicas;
 use crate::cli::{ClusterFlags, Common, ServeFlags};
 use crate::failure::Failure;
 use check::{
-    Access, Wrong, absolute, access, address, demo_tickets, distinct, ledger, number, zones,
+    Access, Wrong, absolute, access, address, audit_every, demo_tickets, distinct, ledger, number,
+    zones,
 };
 use lastseat_cluster::SHARES_PORTS;
 use lastseat_cluster::plan::{ClusterConfig, EdgeKind, EdgePlan, NodePlan};
@@ -54,6 +55,7 @@ pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, F
     });
     let replicas = wrong.note(replicas(common));
     let data_dir = wrong.note(absolute(common.data_dir()));
+    let audit_every = wrong.note(audit_every(&flags.audit_every));
     let access = access(&mut wrong, &flags.access);
     if access
         .as_ref()
@@ -90,6 +92,7 @@ pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, F
             demo: flags.demo,
             connections_max: connections_max?,
             threads: threads?,
+            audit_every: audit_every?,
             stop_with_stdin: flags.stop_with_stdin,
             json: common.json,
         })
@@ -148,8 +151,8 @@ pub fn cluster_config(common: &Common, flags: ClusterFlags) -> Result<ClusterCon
             replicas,
             redis_port,
             data_dir: data_dir?,
-            admin_token: access.admin_token,
-            shop_token: access.shop_token,
+            admin_token: access.admin_token.map(|ring| ring.text().clone()),
+            shop_token: access.shop_token.map(|ring| ring.text().clone()),
             edge_key: given(flags.access.edge_key.as_ref()).cloned(),
             direct: flags.access.insecure_direct,
             buyer_key: given(flags.access.buyer_key.as_ref()).cloned(),

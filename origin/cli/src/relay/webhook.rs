@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
 use lastseat_ledger::clock;
-use lastseat_node::secret::Secret;
+use lastseat_node::secret::SecretRing;
 use lastseat_node::telemetry::https_client::{self, HttpsClient};
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl From<String> for NotTaken {
 pub struct Webhook {
     client: HttpsClient,
     uri: Uri,
-    secret: Secret,
+    secrets: SecretRing,
 }
 
 impl Webhook {
@@ -55,11 +55,11 @@ impl Webhook {
     /// # Errors
     /// A sentence that says what a good address looks like, or that this machine knows no
     /// certificates.
-    pub fn new(url: &str, secret: Secret) -> Result<Self, String> {
+    pub fn new(url: &str, secrets: SecretRing) -> Result<Self, String> {
         let uri = address("--to", url, "https://shop.example/hooks/lastseat")?;
         let client = https_client::client(uri.scheme_str() == Some("https"));
         let client = client.map_err(|e| no_certificates(&uri, &e))?;
-        Ok(Self { client, uri, secret })
+        Ok(Self { client, uri, secrets })
     }
 
     /// The receiver for logs: a path or a query may hold a secret.
@@ -97,7 +97,7 @@ impl Webhook {
     }
 
     async fn exchange(&self, commit_seq: u64, body: &Bytes) -> Result<Response<Incoming>, String> {
-        let signed = signature(&self.secret, clock::now().0 / 1_000, body);
+        let signed = signature(&self.secrets, clock::now().0 / 1_000, body);
         let request = Request::builder()
             .method(Method::POST)
             .uri(self.uri.clone())
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_path_that_may_be_a_secret_is_not_shown() {
-        let secret = || Secret::new(String::new());
+        let secret = || SecretRing::parse("0123456789abcdef0123456789abcdef").unwrap();
         let webhook = Webhook::new("http://10.0.0.7:9000/T0/s3cret?key=s3cret", secret()).unwrap();
         assert_eq!(webhook.shown(), "http://10.0.0.7:9000");
         assert!(webhook.is_in_the_clear());

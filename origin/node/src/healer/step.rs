@@ -217,7 +217,7 @@ impl Hands {
 }
 
 /// In which of `of` shares `sale` is: the same at every node, whatever other sales it serves.
-pub(super) fn place_of(sale: &SaleId, of: usize) -> usize {
+pub(crate) fn place_of(sale: &SaleId, of: usize) -> usize {
     let bytes = sale.as_str().bytes();
     let sum = bytes.fold(0_u64, |sum, byte| sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte));
     usize::try_from((sum >> 7) % of.max(1) as u64).unwrap_or(0)

@@ -92,6 +92,14 @@ async fn show_metrics(State(app): State<Arc<App>>) -> Response {
         "Connections above the limit.",
         app.connections.turned_away(),
     );
+    let audits = app.audits.all();
+    let differences = audits.iter().map(|(_, mark)| mark.differences).sum::<u64>();
+    page.gauge(
+        "audit_differences",
+        "Differences that the last audits made by this node have found, over all sales.",
+        differences,
+    );
+    page.counter("audits_total", "Audits made by this node.", app.audits.made());
     let shown = &views[..views.len().min(METRICS_SALES_MAX)];
     write_sales(&mut page, shown);
     response::text(METRICS, page.into_text())

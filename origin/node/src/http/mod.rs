@@ -28,7 +28,7 @@ pub use fast_path::FastPath;
 
 use crate::membership::NodeIdentity;
 use crate::sale_service::Sales;
-use crate::secret::Secret;
+use crate::secret::SecretRing;
 use crate::status::Audits;
 use crate::telemetry::decision_log::DecisionLog;
 use crate::telemetry::metrics::Counters;
@@ -57,9 +57,9 @@ pub struct App {
     /// Which node this is.
     pub node: NodeIdentity,
     /// Opens the admin calls; without it they are refused.
-    pub admin_token: Option<Secret>,
+    pub admin_token: Option<SecretRing>,
     /// Opens the shop's call; without it that is refused.
-    pub shop_token: Option<Secret>,
+    pub shop_token: Option<SecretRing>,
     /// Whether anybody may make the shop's calls: a demonstration on one machine.
     pub demo: bool,
     /// Which requests are accepted as those of an edge.

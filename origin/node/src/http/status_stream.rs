@@ -4,7 +4,8 @@
 
 use super::token_auth::Operator;
 use super::{App, request, response};
-use crate::status::ClusterStatus;
+use crate::status::{ClusterStatus, TIMELINE_SHOWN};
+use crate::timeline::{self, TimelineEvent};
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
@@ -17,10 +18,10 @@ use lastseat_ledger::Fault;
 use serde::Deserialize;
 use serde_json::json;
 use shared::limits::STATUS_STREAMS_MAX;
-use shared::{Code, Problem, SaleId, Snapshot};
+use shared::{Code, Problem, SaleId, Snapshot, UnixMillis};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
@@ -37,16 +38,37 @@ const WAITING: usize = 2;
 
 type StatusJson = Result<Arc<str>, Fault>;
 
+/// What happens to buyers while a node's ledger does not answer.
+const BUYERS_NOW: &str = "Nothing is sold. A new order is answered 503 unavailable, or 504 \
+    outcome_unknown after up to 2.5 s where it may have reached the ledger, and the buyer page \
+    asks again with the same order, so that nobody pays twice. An order that was on its way when \
+    the ledger went silent may have been taken. What was confirmed stays confirmed. A sale that \
+    was sold out is still answered so.";
+
 /// What all readers share, so that many cost the ledger no more than one.
 #[derive(Debug)]
 pub struct StatusStream {
     places: Arc<Semaphore>,
     last: Mutex<Option<(Instant, StatusJson)>>,
+    news: std::sync::Mutex<News>,
+}
+
+/// What is told while the ledger does not answer.
+#[derive(Debug, Default)]
+struct News {
+    /// Since when it does not, by the ledger's clock.
+    away_since: Option<UnixMillis>,
+    /// The events of the last status, of all nodes.
+    happenings: Vec<TimelineEvent>,
 }
 
 impl Default for StatusStream {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(STATUS_STREAMS_MAX)), last: Mutex::default() }
+        Self {
+            places: Arc::new(Semaphore::new(STATUS_STREAMS_MAX)),
+            last: Mutex::default(),
+            news: std::sync::Mutex::default(),
+        }
     }
 }
 
@@ -64,17 +86,60 @@ impl StatusStream {
             let _ = read;
             return outcome.clone();
         }
-        let outcome = read(app, None).await;
+        let begun = app.sales.ledger().now();
+        let outcome = match read(app, None).await {
+            Ok(status) => {
+                let mut news = self.news();
+                news.away_since = None;
+                news.happenings.clone_from(&status.happenings);
+                drop(news);
+                as_json(&status)
+            }
+            Err(fault) => {
+                self.news().away_since.get_or_insert(begun);
+                Err(fault)
+            }
+        };
         *last = Some((Instant::now(), outcome.clone()));
         outcome
     }
 }
 
-async fn read(app: &App, wanted: Option<&SaleId>) -> Result<Arc<str>, Fault> {
-    let note = |sale: &SaleId, snapshot: &Snapshot| app.sales.observe(sale, snapshot);
-    let status = ClusterStatus::read(app.sales.ledger(), wanted, note).await?;
-    let text = serde_json::to_string(&status).map_err(|e| Fault::Corrupt(e.to_string()))?;
+impl StatusStream {
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a dashboard is told in the place of a status: why, since when, what buyers get, and
+    /// what happened as far as this node has noticed. No number, for none is known.
+    fn away(&self, app: &App, fault: &Fault) -> serde_json::Value {
+        let (at, news) = (app.sales.ledger().now(), self.news());
+        let own = app.sales.timeline().read();
+        let happenings =
+            timeline::merge([news.happenings.clone(), own].into_iter(), TIMELINE_SHOWN);
+        // The verdict of a fault is about one call, here the reading of the status: not about
+        // orders.
+        let why = match fault {
+            Fault::NotSent(why) | Fault::Unknown(why) | Fault::Corrupt(why) => why,
+        };
+        json!({
+            "sentence": format!("The ledger does not answer: {why}."),
+            "buyers": BUYERS_NOW,
+            "at": at,
+            "since": news.away_since.unwrap_or(at),
+            "happenings": happenings,
+        })
+    }
+}
+
+fn as_json(status: &ClusterStatus) -> StatusJson {
+    let text = serde_json::to_string(status).map_err(|e| Fault::Corrupt(e.to_string()))?;
     Ok(text.into())
+}
+
+async fn read(app: &App, wanted: Option<&SaleId>) -> Result<ClusterStatus, Fault> {
+    let note = |sale: &SaleId, snapshot: &Snapshot| app.sales.observe(sale, snapshot);
+    ClusterStatus::read(app.sales.ledger(), wanted, note).await
 }
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -96,7 +161,7 @@ async fn once(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
     });
     let status = match wanted {
         Ok(None) => app.status_stream.status(&app).await,
-        Ok(Some(sale)) => read(&app, Some(&sale)).await,
+        Ok(Some(sale)) => read(&app, Some(&sale)).await.and_then(|read| as_json(&read)),
         Err(problem) => return response::problem(&problem),
     };
     match status {
@@ -141,8 +206,8 @@ async fn send_statuses(app: Arc<App>, to: Sender<Event>, seen: u64, place: Owned
         let event = match app.status_stream.status(&app).await {
             Ok(status) => Event::default().event("status").id(id.to_string()).data(&*status),
             Err(fault) => {
-                let sentence = json!({"sentence": format!("The ledger does not answer: {fault}.")});
-                Event::default().event("away").id(id.to_string()).data(sentence.to_string())
+                let news = app.status_stream.away(&app, &fault).to_string();
+                Event::default().event("away").id(id.to_string()).data(news)
             }
         };
         if to.send_timeout(event, STUCK).await.is_err() {

@@ -3,7 +3,7 @@
 use super::edge_auth::EdgeAuth;
 use super::{App, response};
 use crate::sale_service::Caller;
-use crate::secret::Secret;
+use crate::secret::SecretRing;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -56,7 +56,7 @@ impl FromRequestParts<Arc<App>> for Shop {
 
 /// Whether the request carries `token`; if not, what is missing. Takes the same time wherever a
 /// wrong one differs.
-fn check(parts: &Parts, token: Option<&Secret>, name: &str) -> Result<(), String> {
+fn check(parts: &Parts, token: Option<&SecretRing>, name: &str) -> Result<(), String> {
     let Some(token) = token else {
         return Err(format!(
             "This node has no {name} token, so nobody may make this call. Start it with \

@@ -1,10 +1,12 @@
 //! Last audit of each sale that was made through this node.
 
+use super::NodeStatus;
 use lastseat_ledger::AuditReport;
 use serde::{Deserialize, Serialize};
 use shared::limits::STATUS_SALES_MAX;
 use shared::{SaleId, UnixMillis};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use utoipa::ToSchema;
 
@@ -48,14 +50,42 @@ impl AuditMark {
     }
 }
 
+/// The newest mark of each sale over the statuses of all nodes.
+#[derive(Debug, Default)]
+pub(crate) struct ClusterAudits(BTreeMap<String, AuditMark>);
+
+impl ClusterAudits {
+    /// Of these statuses.
+    pub(crate) fn of(statuses: &[NodeStatus]) -> Self {
+        let mut newest = BTreeMap::new();
+        for totals in statuses.iter().flat_map(|status| &status.sales) {
+            let Some(mark) = totals.audit else { continue };
+            let known = newest.entry(totals.sale.clone()).or_insert(mark);
+            if known.at < mark.at {
+                *known = mark;
+            }
+        }
+        Self(newest)
+    }
+
+    /// The mark of `sale`.
+    pub(crate) fn of_sale(&self, sale: &SaleId) -> Option<AuditMark> {
+        self.0.get(sale.as_str()).copied()
+    }
+}
+
 /// The marks of the sales that were audited last, bounded.
 #[derive(Debug, Default)]
-pub struct Audits(Mutex<VecDeque<(SaleId, AuditMark)>>);
+pub struct Audits {
+    marks: Mutex<VecDeque<(SaleId, AuditMark)>>,
+    made: AtomicU64,
+}
 
 impl Audits {
     /// Keeps the mark of `sale`.
     pub fn note(&self, sale: &SaleId, mark: AuditMark) {
-        let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.made.fetch_add(1, Ordering::Relaxed);
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         marks.retain(|(other, _)| other != sale);
         if marks.len() == STATUS_SALES_MAX {
             marks.pop_front();
@@ -66,8 +96,21 @@ impl Audits {
     /// The mark of `sale`, if it was audited.
     #[must_use]
     pub fn of(&self, sale: &str) -> Option<AuditMark> {
-        let marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let found = marks.iter().find(|(other, _)| other.as_str() == sale);
         found.map(|(_, mark)| *mark)
+    }
+
+    /// How many audits were made.
+    #[must_use]
+    pub fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    /// The sales that were audited last, the newest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<(SaleId, AuditMark)> {
+        let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        marks.iter().rev().cloned().collect()
     }
 }

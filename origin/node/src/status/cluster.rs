@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// Timeline events that are shown.
-const TIMELINE_SHOWN: usize = 50;
+pub(crate) const TIMELINE_SHOWN: usize = 50;
 
 /// How everything stands.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -91,13 +91,16 @@ pub struct SaleStatus {
     pub damage: Option<String>,
     /// What became of its orders, over all nodes.
     pub totals: SaleTotals,
+    /// What became of its orders, stage by stage.
+    #[serde(default)]
+    pub funnel: Funnel,
     /// Orders received, by node.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub received_by_node: BTreeMap<u16, u64>,
 }
 
 /// The stages of a sale's orders: each one that asks is refused at an edge or received by a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Funnel {
     /// Orders that asked.
     pub asked: u64,
@@ -111,6 +114,20 @@ pub struct Funnel {
     pub granted: u64,
     /// Tickets confirmed.
     pub confirmed: u64,
+}
+
+impl Funnel {
+    fn new(totals: &SaleTotals, stock: Option<&SaleReport>) -> Self {
+        let refused_at_edge = totals.edge.refused.values().sum();
+        Self {
+            asked: totals.received + refused_at_edge,
+            refused_at_edge,
+            refused_at_origin: totals.refused_by_origin,
+            ledger: totals.granted + totals.replayed + totals.refused_by_ledger,
+            granted: totals.granted,
+            confirmed: stock.map_or(0, |stock| stock.confirmed.into()),
+        }
+    }
 }
 
 impl ClusterStatus {
@@ -178,31 +195,8 @@ impl SaleStatus {
                 received_by_node.insert(status.node, own.received);
             }
         }
-        Self { sale: totals.sale.clone(), stock, damage, totals, received_by_node }
-    }
-
-    /// What became of its orders, stage by stage.
-    #[must_use]
-    pub fn funnel(&self) -> Funnel {
-        let totals = &self.totals;
-        let refused_at_edge = totals.edge.refused.values().sum();
-        Funnel {
-            asked: totals.received + refused_at_edge,
-            refused_at_edge,
-            refused_at_origin: totals.refused_by_origin,
-            ledger: totals.granted + totals.replayed + totals.refused_by_ledger,
-            granted: totals.granted,
-            confirmed: self.stock.as_ref().map_or(0, |s| s.confirmed.into()),
-        }
-    }
-
-    /// Whether capacity = free + held + confirmed, added up here.
-    #[must_use]
-    pub fn adds_up(&self) -> bool {
-        self.stock.as_ref().is_some_and(|stock| {
-            let parts = [stock.free, stock.held, stock.confirmed];
-            parts.into_iter().map(u64::from).sum::<u64>() == u64::from(stock.capacity)
-        })
+        let funnel = Funnel::new(&totals, stock.as_ref());
+        Self { sale: totals.sale.clone(), stock, damage, totals, funnel, received_by_node }
     }
 
     /// The last audit.

@@ -6,7 +6,9 @@
 mod audits;
 mod cluster;
 
+pub(crate) use audits::ClusterAudits;
 pub use audits::{AuditMark, Audits};
+pub(crate) use cluster::TIMELINE_SHOWN;
 pub use cluster::{ClusterStatus, Funnel, Health, NodeView, SaleStatus};
 
 use crate::telemetry::metrics::SaleCounts;

@@ -1,5 +1,6 @@
 //! Each way in which the files of `deploy/` start a Redis.
 
+use super::users::password;
 use crate::harness::paths::repository;
 use std::fs;
 use std::path::Path;
@@ -18,10 +19,16 @@ pub enum Deployed {
 }
 
 impl Deployed {
+    /// Whether it has the users of `deploy/redis/users.acl`; the other one gets them by
+    /// `RedisSetup::with_users`.
+    pub(super) const fn has_users(self) -> bool {
+        matches!(self, Self::Compose | Self::Kubernetes)
+    }
+
     /// The command, with its files and its socket in `directory`, and without a port.
     ///
     /// # Panics
-    /// The file in `deploy/` is missing, or names no password.
+    /// The file in `deploy/` is missing, or names no users.
     pub(super) fn command(self, directory: &Path) -> Command {
         let deploy = repository().join("deploy");
         let place = directory.display();
@@ -33,10 +40,10 @@ impl Deployed {
                 .replace("$$", "$")
                 .replace("/etc/redis/", &format!("{}/", redis.display()))
                 .replace("/data", &place.to_string());
-            // No password here, but a place.
-            let password = "requirepass $REDISCLI_AUTH";
-            assert!(script.contains(password), "{script}");
-            script.replace(password, &own)
+            let users = format!("--aclfile {place}/users.acl");
+            assert!(script.contains(&users), "{script}");
+            let own = own.replace('\n', " --");
+            script.replace(&users, &format!("{users} --{own}"))
         };
         let script = match self {
             Self::Conf => format!(
@@ -49,6 +56,8 @@ impl Deployed {
         };
         let mut command = Command::new("sh");
         command.args(["-c", &script]).env("MAXMEMORY", "1gb");
+        command.env("REDISCLI_AUTH", password("lastseat"));
+        command.env("REDIS_ADMIN_PASSWORD", password("admin"));
         command
     }
 }

@@ -54,7 +54,7 @@ impl RedisSetup {
     /// In a way in which `deploy/` starts it, which says all except for port and files.
     #[must_use]
     pub fn deployed(way: Deployed) -> Self {
-        Self { deployed: Some(way), ..Self::default() }
+        Self { deployed: Some(way), users: way.has_users(), ..Self::default() }
     }
 
     /// On a free port of 127.0.0.1, too.
@@ -155,7 +155,7 @@ impl RedisSetup {
                 Durability::Off => ["--appendonly", "no"].as_slice(),
             });
         }
-        if self.users {
+        if self.users && self.deployed.is_none() {
             let file = directory.join("users.acl");
             fs::write(&file, with_passwords()).context("the file of users")?;
             command.arg("--aclfile").arg(file);

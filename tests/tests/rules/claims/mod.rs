@@ -5,6 +5,8 @@ mod capacity;
 mod commands;
 mod documents;
 mod drills;
+mod evidence;
+mod figures;
 mod links;
 mod reference;
 mod scale;

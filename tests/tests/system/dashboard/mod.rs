@@ -4,12 +4,12 @@
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
 use lastseat_tests::harness::paths::repository;
-use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Program};
+use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Program, Setup};
 use lastseat_tests::rush::{LoadOptions, Progress, run};
 use shared::Code;
 use shared::limits::STATUS_STREAMS_MAX;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -39,7 +39,9 @@ fn ends_well(name: &str, mut browser: Program) {
 
 #[test]
 fn an_operator_sees_and_does_everything_from_the_dashboard_and_what_is_wrong_is_red() {
-    let cluster = Cluster::with_edge(Edge::None);
+    let audits = ("LASTSEAT_AUDIT_EVERY".to_owned(), "2s".to_owned());
+    let setup = Setup { environment: vec![audits], ..Setup::with_edge(Edge::None) };
+    let cluster = Cluster::start(&setup).expect("the cluster comes up");
     let browser = Program::start("operator.mjs", script(&cluster, "operator.mjs"));
     ends_well("operator.mjs", browser.expect("node starts. Run 'make setup-tests'"));
 }
@@ -194,4 +196,33 @@ async fn the_number_of_dashboards_is_bounded_and_a_place_that_is_left_is_free() 
         text.starts_with("HTTP/1.1 200").then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn each_sale_is_audited_by_one_node_by_itself() {
+    const SALES: u64 = 8;
+    let audits = ("LASTSEAT_AUDIT_EVERY".to_owned(), "3s".to_owned());
+    let setup = Setup { environment: vec![audits], ..Setup::with_edge(Edge::None) };
+    let cluster = Cluster::start(&setup).unwrap();
+    for i in 0..SALES {
+        cluster.create_sale(&format!("sale-{i}"), 10).await.unwrap();
+    }
+    let bearer = format!("Bearer {}", cluster.admin_token);
+    let headers = [("authorization", bearer.as_str())];
+    // Any node shows the audits of all. On a busy machine they wait until the ledger is quick.
+    let begun = Instant::now();
+    loop {
+        let answer = ask(&cluster.nodes[0].admin, Method::GET, "/v1/admin/status", &headers).await;
+        if answer.text().matches(r#""audit":{"at":"#).count() as u64 == SALES {
+            break;
+        }
+        assert!(begun.elapsed() < SCRIPT_WITHIN, "{}", answer.text());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let before = cluster.count("lastseat_audits_total", &[]).await.unwrap();
+    let begun = Instant::now();
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    let made = cluster.count("lastseat_audits_total", &[]).await.unwrap() - before;
+    let turns = begun.elapsed().as_secs() / 3 + 1;
+    assert!(made <= SALES * turns, "{made} audits of {SALES} sales in {turns} turns");
 }

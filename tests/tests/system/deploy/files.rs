@@ -1,6 +1,10 @@
 //! What lies in `deploy/` agrees with itself, and its linters can see.
 
-use lastseat_tests::harness::paths::{repository, scratch};
+use lastseat_cluster::process::free_port;
+use lastseat_tests::harness::paths::{repository, scratch, tool};
+use lastseat_tests::harness::redis::users::password;
+use lastseat_tests::harness::wait::until;
+use lastseat_tests::harness::{Program, RedisSetup};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -24,11 +28,14 @@ fn the_linters_see_a_fault_in_each_kind_of_file() {
     let copied = Command::new("cp").arg("-a").arg(repository().join("deploy")).arg(&copy).status();
     assert!(copied.unwrap().success());
     plant(&copy, "container/Dockerfile", "WORKDIR /src", "WORKDIR src");
-    plant(&copy, "compose.yaml", "restart: always", "restarts: always");
+    plant(&copy, "compose.yaml", "restart: unless-stopped", "restarts: unless-stopped");
     plant(&copy, "kubernetes/nodes.yaml", "replicas: 3", "replicas: three");
     plant(&copy, "kubernetes/redis.yaml", "serviceName:", "service:");
-    plant(&copy, "kubernetes/access.yaml", "kind: Ingress", "kind:  Ingress");
-    plant(&copy, "systemd/lastseat@.service", "Type=exec", "Type=exec\nRestrat=no");
+    plant(&copy, "kubernetes/gateway.yaml", "kind: Gateway", "kind:  Gateway");
+    for unit in ["lastseat@", "lastseat-relay@", "lastseat-journal@"] {
+        let unit = format!("systemd/{unit}.service");
+        plant(&copy, &unit, "Type=exec", "Type=exec\nRestrat=no");
+    }
     plant(
         &copy,
         "systemd/redis-server.service.d/lastseat.conf",
@@ -46,7 +53,9 @@ fn the_linters_see_a_fault_in_each_kind_of_file() {
         "nodes.yaml",
         "redis.yaml",
         "YAML",
-        "unit file",
+        "unit file lastseat@",
+        "unit file lastseat-relay@",
+        "unit file lastseat-journal@",
         "drop-in of Redis",
     ] {
         assert!(last.contains(found), "{found} was not found:\n{said}");
@@ -71,13 +80,16 @@ fn redis_has_the_same_settings_everywhere() {
     let (_, maps) = manifest.split_once("lastseat.conf: |\n").unwrap();
     let (maps, _) = maps.split_once("---").unwrap();
     let (map, script) = maps.split_once("make-whole: |\n").unwrap();
+    let (map, users) = map.split_once("users.acl: |\n").unwrap();
     assert_eq!(settings(map), wanted);
+    let users: Vec<&str> = users.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    assert_eq!(users, read("deploy/redis/users.acl").lines().collect::<Vec<_>>());
     let script: String = script
         .lines()
         .map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line)))
         .collect();
     assert_eq!(script, read("deploy/redis/make-whole"));
-    for file in ["lastseat.conf", "make-whole"] {
+    for file in ["lastseat.conf", "make-whole", "users.acl"] {
         let mount = format!("./redis/{file}:/etc/redis/{file}:ro");
         assert!(read("deploy/compose.yaml").contains(&mount), "{mount}");
     }
@@ -89,14 +101,70 @@ fn each_node_of_the_manifests_has_a_service_and_a_host_name() {
     let count = nodes.split("replicas: ").nth(1).unwrap();
     let count: usize = count.lines().next().unwrap().parse().unwrap();
     let access = read("deploy/kubernetes/access.yaml");
+    let gateway = read("deploy/kubernetes/gateway.yaml");
     for node in 1..=count {
+        let pod = format!("statefulset.kubernetes.io/pod-name: lastseat-{node}}}");
+        assert!(access.contains(&pod), "{pod}");
         for wanted in [
-            format!("statefulset.kubernetes.io/pod-name: lastseat-{node}}}"),
-            format!("- host: origin-{node}.example.com"),
-            format!("service: {{name: lastseat-{node},"),
+            format!("hostname: origin-{node}.example.com"),
+            format!("parentRefs: [{{name: lastseat, sectionName: origin-{node}}}]"),
+            format!("hostnames: [origin-{node}.example.com]"),
+            format!("backendRefs: [{{name: lastseat-{node}, port: 3001}}]"),
         ] {
-            assert!(access.contains(&wanted), "{wanted}");
+            assert!(gateway.contains(&wanted), "{wanted}");
         }
     }
-    assert!(!access.contains(&format!("lastseat-{}", count + 1)));
+    for text in [access, gateway] {
+        assert!(!text.contains(&format!("lastseat-{}", count + 1)));
+    }
+}
+
+#[test]
+fn what_a_node_acknowledged_outlives_its_pod_and_everything_comes_back_after_a_reboot() {
+    let nodes = read("deploy/kubernetes/nodes.yaml");
+    assert!(nodes.contains("volumeClaimTemplates:") && !nodes.contains("emptyDir"), "{nodes}");
+    for file in ["deploy/compose.yaml", "deploy/kubernetes/nodes.yaml"] {
+        assert!(!read(file).contains("on-failure"), "{file}");
+    }
+    let compose = read("deploy/compose.yaml");
+    assert_eq!(compose.matches("restart: unless-stopped").count(), 2, "Redis and the nodes");
+    for unit in ["lastseat@", "lastseat-relay@", "lastseat-journal@"] {
+        let unit = read(&format!("deploy/systemd/{unit}.service"));
+        assert!(unit.contains("WantedBy=multi-user.target"), "{unit}");
+        assert!(unit.contains("StartLimitIntervalSec=0"), "{unit}");
+    }
+}
+
+#[test]
+fn a_sentinel_with_the_file_of_the_example_watches_a_ledger_with_our_users() {
+    let redis = RedisSetup::default().with_port().with_users().start();
+    let (directory, port) = (scratch().unwrap(), free_port().unwrap());
+    let mut text = read("deploy/redis/sentinel.conf.example");
+    for (from, to) in [
+        ("port 26379", format!("port {port}")),
+        ("bind 10.0.0.5", "bind 127.0.0.1".to_owned()),
+        ("/var/lib/redis", directory.path().display().to_string()),
+        ("10.0.0.5 6379", format!("127.0.0.1 {}", redis.address().port())),
+        ("PASSWORD-OF-REDIS", password("sentinel")),
+    ] {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, &to);
+    }
+    let file = directory.path().join("sentinel.conf");
+    fs::write(&file, text).unwrap();
+    let mut command = Command::new(tool("redis-server"));
+    command.arg(&file).arg("--sentinel");
+    let _sentinel = Program::start("redis-server --sentinel", command).unwrap();
+    until("it has logged in and seen a primary", || {
+        let mut asked = Command::new(tool("redis-cli"));
+        asked.args(["-p", &port.to_string(), "sentinel", "master", "tickets"]);
+        let said = asked.output().expect("redis-cli runs").stdout;
+        let said = String::from_utf8_lossy(&said).into_owned();
+        let words: Vec<&str> = said.lines().collect();
+        let field = |name: &str| {
+            let at = words.iter().position(|word| *word == name)?;
+            words.get(at + 1).copied()
+        };
+        (field("flags")? == "master" && field("runid")?.len() == 40).then_some(())
+    });
 }

@@ -2,7 +2,9 @@
 //! secret; and what `deploy/` holds for the servers does what it says.
 
 mod files;
+mod journal;
 mod node;
+mod path;
 mod proxy;
 mod samples;
 

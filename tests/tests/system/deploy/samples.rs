@@ -11,7 +11,11 @@ use std::process::Command;
 /// its address.
 fn variable(name: &str) -> Option<&str> {
     Some(match name {
-        "redis-password" | "REDIS_PASSWORD" => return None,
+        "redis-password" | "REDIS_PASSWORD" | "redis-admin-password" | "REDIS_ADMIN_PASSWORD" => {
+            return None;
+        }
+        // The relay reads it; a test of the relay refuses the samples.
+        "LASTSEAT_WEBHOOK_SECRET" => return None,
         "redis-url" => "REDIS_URL",
         "edge-key" => "LASTSEAT_EDGE_KEY",
         "admin-token" => "LASTSEAT_ADMIN_TOKEN",

@@ -8,6 +8,7 @@ mod keys;
 mod pages;
 mod passes;
 mod rates;
+mod rotation;
 mod scalpers;
 mod secrets;
 mod signatures;

@@ -1,10 +1,8 @@
 //! The documents for newcomers, followed word for word: each block marked `sh run` is run, all of a
 //! document in one shell, and what a block marked `text shows` says must be in what came out.
 
-mod document;
-
-use document::Document;
 use lastseat_cluster::process::free_port;
+use lastseat_tests::harness::document::Document;
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::{Cluster, Edge, Program, Setup};
 use std::env;

@@ -96,9 +96,9 @@ impl<'a> View<'a> {
             Some(sale) => {
                 text.push_str(&format!("  {}  {}", sale.sale, equation(sale)));
                 for (name, count) in STAGES {
-                    let total = count(&sale.funnel());
+                    let total = count(&sale.funnel);
                     text.push_str(&format!("  {name} {total}"));
-                    if let Some(rate) = self.rate(|sale| count(&sale.funnel()), sale) {
+                    if let Some(rate) = self.rate(|sale| count(&sale.funnel), sale) {
                         text.push_str(&format!(" ({}/s)", per_second(Some(rate))));
                     }
                 }
@@ -146,28 +146,35 @@ impl<'a> View<'a> {
 
     fn sale_lines(&self, sale: &SaleStatus, lines: &mut Vec<Line>) {
         let audit = match sale.audit() {
-            Some(audit) if audit.ok => format!("   audit {} clean", Rfc3339(audit.at)),
+            Some(audit) if audit.ok => {
+                let ago = self.now.at.since(audit.at) / 1_000;
+                format!("   recounted {ago} s ago: clean")
+            }
             Some(audit) => {
                 format!("   AUDIT {}: {} differences", Rfc3339(audit.at), audit.differences)
             }
-            None => String::new(),
+            None => "   not audited yet".to_owned(),
         };
-        let good = sale.adds_up() && sale.audit().is_none_or(|audit| audit.ok);
-        let look = if good { TextStyle::Good } else { TextStyle::Bad };
+        let look = match (&sale.stock, sale.audit()) {
+            (None, _) => TextStyle::Bad,
+            (_, Some(audit)) if !audit.ok => TextStyle::Bad,
+            (_, Some(_)) => TextStyle::Good,
+            (_, None) => TextStyle::Plain,
+        };
         let text = format!("{}   {}{audit}", sale.sale, equation(sale));
         lines.push(Line::new(look, text));
         lines.push(Line::plain(bar(sale)));
         lines.push(Line::plain(String::new()));
         let head = format!("{:<24}{:>14}{:>12}{:>10}", "", "total", "per second", "share");
         lines.push(Line::new(TextStyle::Head, head));
-        let asked = sale.funnel().asked;
+        let asked = sale.funnel.asked;
         for (name, count) in STAGES {
-            let total = count(&sale.funnel());
+            let total = count(&sale.funnel);
             let share = match asked {
                 0 => "-".to_owned(),
                 asked => format!("{:.1} %", total as f64 * 100.0 / asked as f64),
             };
-            let rate = per_second(self.rate(|sale| count(&sale.funnel()), sale));
+            let rate = per_second(self.rate(|sale| count(&sale.funnel), sale));
             let text = format!("{name:<24}{total:>14}{rate:>12}{share:>10}");
             lines.push(Line::plain(text));
         }
@@ -244,7 +251,7 @@ fn equation(sale: &SaleStatus) -> String {
             "{}  {} {} {} free + {} held + {} confirmed",
             stock.state.as_str(),
             stock.capacity,
-            if sale.adds_up() { "=" } else { "IS NOT" },
+            if sale.audit().is_none_or(|audit| audit.ok) { "=" } else { "IS NOT" },
             stock.free,
             stock.held,
             stock.confirmed
@@ -298,9 +305,17 @@ fn timeline_event(event: &TimelineEvent) -> Line {
         TimelineEventKind::NodeStopped => format!("node {node} stopped"),
         TimelineEventKind::NodeLost => format!("node {node} lost"),
         TimelineEventKind::NodeBack => format!("node {node} is back"),
+        TimelineEventKind::LedgerAway => "the ledger does not answer: nothing is sold".to_owned(),
+        TimelineEventKind::LedgerBack => "the ledger answers again".to_owned(),
+        TimelineEventKind::NodeTrouble => format!("node {node} cannot serve orders"),
+        TimelineEventKind::NodeWell => format!("node {node} serves orders again"),
+        TimelineEventKind::AuditDiffers => format!("the audit of {sale} found differences"),
     };
     let look = match event.kind {
-        TimelineEventKind::NodeLost => TextStyle::Bad,
+        TimelineEventKind::NodeLost
+        | TimelineEventKind::LedgerAway
+        | TimelineEventKind::NodeTrouble
+        | TimelineEventKind::AuditDiffers => TextStyle::Bad,
         _ => TextStyle::Plain,
     };
     Line::new(look, format!("{}  {text}", Rfc3339(event.at)))

@@ -2,15 +2,22 @@
 
 import { Rates } from "./rates.js";
 import { follow, sentence } from "./stream.js";
-import { adds_up, flows, show_events, show_latency, show_nodes, show_orders_chart, show_sale } from "./view.js";
+import {
+  age, at_clock, flows, node_notice, show_age, show_banner, show_events, show_latency, show_nodes, show_orders_chart, show_sale, verdict,
+} from "./view.js";
 
 const KEY = "lastseat admin token";
 const LATENCY_KEPT_MS = 180_000;
+// A status comes each second. What is older than this is shown as old.
+const STALE_MS = 3_500;
 const $ = (id) => document.getElementById(id);
 
 let token = "";
 let following;
 let status;
+// When the last status came, by this page's own clock; and what came in its place since.
+let came_at = 0;
+let outage;
 const rates = new Map();
 const latency = new Map();
 
@@ -50,6 +57,9 @@ function start() {
 
 function ask_for_token(error) {
   following?.abort();
+  [outage, status] = [undefined, undefined];
+  show_banner(undefined);
+  show_age(false, 0, "");
   $("board").hidden = true;
   $("leave").hidden = true;
   $("gate").hidden = false;
@@ -65,7 +75,7 @@ async function enter(given) {
   $("gate").hidden = true;
   $("leave").hidden = false;
   set_link("connecting", undefined);
-  const refused = await follow("/v1/admin/status/stream", token, { event: receive, state: set_link }, following.signal);
+  const refused = await follow("/v1/admin/status/stream", token, { event: receive, state: lost_link }, following.signal);
   if (refused) {
     keep(undefined);
     ask_for_token("That is not the admin token of this node.");
@@ -79,10 +89,23 @@ function set_link(text, ok) {
   else link.dataset.ok = String(ok);
 }
 
+// The node itself says nothing: this page knows of no order, but other nodes may well serve.
+function lost_link(text, ok) {
+  set_link(text, ok);
+  outage ??= { what: "This dashboard is cut off from its node:", since: Date.now() };
+  outage.buyers = `${text}. What buyers get now is not known here. Other nodes may serve them: open the dashboard of another node.`;
+  render();
+}
+
 function receive(name, data) {
-  if (name === "away") return set_link(data.sentence, false);
+  if (name === "away") {
+    set_link(data.sentence, false);
+    outage = { what: data.sentence, buyers: data.buyers, since: Date.now() - (data.at - data.since), happenings: data.happenings };
+    return render();
+  }
   if (name !== "status") return;
   status = data;
+  [came_at, outage] = [performance.now(), undefined];
   set_link("live", true);
   $("board").hidden = false;
   for (const sale of status.sales) {
@@ -116,22 +139,42 @@ function offer_sales() {
 
 const chosen = () => status?.sales.find((sale) => sale.sale === $("sale").value);
 
+const is_stale = () => outage !== undefined || performance.now() - came_at > STALE_MS;
+
+// The banner, and how old what is shown is: both go on while nothing comes.
+function render_age() {
+  if ($("gate").hidden === false) return;
+  const [old, stale] = [performance.now() - came_at, is_stale()];
+  const silent = { level: "bad", what: "No news from this node.", buyers: "What buyers get now is not known here." };
+  const since = outage && `Since ${at_clock(outage.since)}, ${age(Date.now() - outage.since)} now. `;
+  const numbers = status ? `The numbers below are those of ${at_clock(status.at)}, ${age(old)} old.` : "";
+  if (outage) show_banner({ level: "bad", ...outage });
+  else if (!status) return;
+  else show_banner(stale ? silent : node_notice(status));
+  show_age(stale && status !== undefined, old, stale ? `${since ?? ""}${numbers}` : "");
+}
+
 function render() {
-  const sale = chosen();
+  render_age();
+  if (outage?.happenings) show_events(outage.happenings);
+  if (!status) return;
+  const [sale, stale] = [chosen(), is_stale()];
   const none = new Rates();
+  // The audit's age goes on while nothing else does.
+  const now = status.at + (performance.now() - came_at);
   if (sale) {
     const own = rates.get(sale.sale);
-    show_sale(sale, own);
+    show_sale(sale, own, now, stale);
     show_orders_chart(own, status.at);
   }
-  show_nodes(status, sale ? rates.get(sale.sale) : none);
+  show_nodes(status, sale ? rates.get(sale.sale) : none, stale);
   show_latency(latency, status.at);
-  show_events(status.happenings);
+  if (!outage?.happenings) show_events(status.happenings);
   const state = sale?.stock?.state;
-  $("do-open").disabled = !sale || !["paused", "scheduled"].includes(state);
-  $("do-pause").disabled = state !== "open";
-  $("do-restock").disabled = !sale?.stock;
-  $("do-audit").disabled = !sale || auditing;
+  $("do-open").disabled = stale || !sale || !["paused", "scheduled"].includes(state);
+  $("do-pause").disabled = stale || state !== "open";
+  $("do-restock").disabled = stale || !sale?.stock;
+  $("do-audit").disabled = stale || !sale || auditing;
 }
 
 // Asks before something is done. Resolves with undefined when it was called off.
@@ -248,6 +291,7 @@ $("do-restock").addEventListener("click", async () => {
   await change(sale, "restock", { capacity }, (now) => `${sale} has ${now.capacity} tickets, ${now.free} of them free.`);
 });
 addEventListener("resize", () => status && render());
+setInterval(() => (status || outage) && (is_stale() ? render() : render_age()), 1000);
 addEventListener("hashchange", () => {
   const linked = token_of_link();
   if (!linked) return;
@@ -256,6 +300,6 @@ addEventListener("hashchange", () => {
 });
 
 // For tests and for the console: what the page shows now.
-window.lastseat = { status: () => status, adds_up: () => chosen() && adds_up(chosen()) };
+window.lastseat = { status: () => status, verdict: () => chosen() && verdict(chosen(), status.at) };
 
 start();

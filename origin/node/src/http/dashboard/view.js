@@ -59,54 +59,59 @@ function bar_cell(part, mark, text) {
   return cell;
 }
 
-// The names in `totals` that Rates counts for a sale.
+// The totals that Rates counts for a sale. The stages come from the node, which adds them up for everybody.
 export function flows(sale) {
-  const totals = sale.totals;
-  const refused_at_edge = Object.values(totals.edge.refused ?? {}).reduce((a, b) => a + b, 0);
-  return {
-    asked: refused_at_edge + totals.received,
-    refused_at_edge,
-    refused_at_origin: totals.refused_by_origin,
-    ledger: totals.granted + totals.replayed + totals.refused_by_ledger,
-    granted: totals.granted,
-    confirmed: sale.stock?.confirmed ?? 0,
-    ...Object.fromEntries(Object.entries(sale.received_by_node).map(([node, n]) => [`node ${node}`, n])),
-  };
+  const by_node = Object.entries(sale.received_by_node).map(([node, n]) => [`node ${node}`, n]);
+  return { ...sale.funnel, ...Object.fromEntries(by_node) };
 }
 
-// capacity = free + held + confirmed, added up here and not taken from anybody's word; and the same of the last audit.
-export function adds_up(sale) {
-  const stock = sale.stock;
-  if (!stock) return false;
-  const parts = [stock.free, stock.held, stock.confirmed];
-  return parts.every((n) => Number.isSafeInteger(n) && n >= 0) && parts.reduce((a, b) => a + b, 0) === stock.capacity;
+// How long ago, in words.
+export function age(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
-export function show_sale(sale, rates) {
+// An audit that is older than this is shown as late. Nodes make one every ten minutes unless told otherwise.
+const LATE_MS = 45 * 60_000;
+
+// What is known of the numbers. That free is capacity - held - confirmed says nothing: it is computed so. What counts
+// is the last recount of the orders and the log.
+export function verdict(sale, now) {
+  const audit = sale.totals.audit;
+  if (!sale.stock) return { ok: "false", text: sale.damage ?? "the numbers are not known" };
+  if (!audit) return { ok: "unknown", text: "not audited yet" };
+  const ago = `${age(now - audit.at)} ago`;
+  if (!audit.ok) return { ok: "false", text: `recounted ${ago}: ${number(audit.differences)} differences` };
+  return { ok: now - audit.at > LATE_MS ? "late" : "true", text: `recounted ${ago}: clean` };
+}
+
+export function show_sale(sale, rates, now, stale) {
   const stock = sale.stock;
   const state = stock ? stock.state : "damaged";
   const none = state === "open" && stock.free === 0 ? (stock.held > 0 ? ", all held" : ", sold out") : "";
-  put($("state"), state + none);
-  $("state").dataset.state = state;
+  put($("state"), stale ? `was ${state}${none}` : state + none);
+  $("state").dataset.state = stale ? "stale" : state;
   for (const part of ["capacity", "free", "held", "confirmed"]) put($(`n-${part}`), number(stock?.[part]));
-  const [ok, audit] = [adds_up(sale), sale.totals.audit];
-  const good = ok && audit?.ok !== false;
-  $("equation").dataset.ok = String(good);
-  put($("equals"), ok ? "=" : "≠");
-  const verdict = ok ? (good ? "adds up" : "the audit found differences") : (sale.damage ?? "does not add up");
-  put($("equation-verdict"), verdict);
+  const { ok, text } = verdict(sale, now);
+  $("equation").dataset.ok = stale ? "unknown" : ok;
+  put($("equals"), ok === "false" ? "≠" : "=");
+  put($("equation-verdict"), stale ? "not known now" : text);
   const gauge = $("stock");
   for (const part of ["confirmed", "held", "free"]) {
     gauge.querySelector(`.${part}`).style.width = stock?.capacity ? `${(stock[part] / stock.capacity) * 100}%` : "0";
   }
   gauge.setAttribute("aria-label", `${number(stock?.confirmed)} of ${number(stock?.capacity)} confirmed, ${number(stock?.held)} held, ${number(stock?.free)} free`);
-  show_audit(audit);
+  show_audit(sale.totals.audit);
   show_funnel(sale, rates);
 }
 
 function show_audit(audit) {
   const line = $("audit");
-  if (!audit) return put(line, "not audited from a dashboard or over HTTP yet");
+  if (!audit) {
+    line.className = "quiet";
+    return put(line, "not audited yet: nodes audit each sale by themselves, except those of more than 200,000 orders");
+  }
   const parts = `${number(audit.capacity)} = ${number(audit.free)} + ${number(audit.held)} + ${number(audit.confirmed)} recounted`;
   const verdict = audit.ok ? "clean" : `${number(audit.differences)} differences`;
   line.className = audit.ok ? "quiet" : "bad";
@@ -163,21 +168,22 @@ export function show_latency(history, now) {
   legend($("latency-legend"), lines.map(({ color, text }) => ({ color, text })));
 }
 
-export function show_nodes(status, rates) {
+export function show_nodes(status, rates, stale) {
   const flow = status.nodes.map((node) => rates.now(`node ${node.node}`) ?? 0);
   const all = flow.reduce((a, b) => a + b, 0);
   const live = status.nodes.filter((node) => node.health === "live").length;
-  put($("edges"), `${live} of ${status.nodes.length} live · ${number(status.live_edges)} ${status.live_edges === 1 ? "edge" : "edges"} seen`);
+  put($("edges"), `${live} of ${status.nodes.length} ${stale ? "were live" : "live"} · ${number(status.live_edges)} ${status.live_edges === 1 ? "edge" : "edges"} seen`);
   $("nodes").tBodies[0].replaceChildren(
     ...status.nodes.map((node, i) => {
       const row = document.createElement("tr");
       row.dataset.node = node.node;
-      row.dataset.health = node.health;
+      row.dataset.health = stale ? "unknown" : node.health;
       const health = document.createElement("td");
       const pill = document.createElement("span");
       pill.className = "pill";
-      pill.dataset.state = node.health;
-      pill.textContent = node.health === "lost" ? `lost ${Math.round(node.silent_ms / 1000)} s` : node.health;
+      const word = node.health === "lost" ? `lost ${age(node.silent_ms)}` : node.health;
+      pill.dataset.state = stale ? "stale" : node.health;
+      pill.textContent = stale ? `was ${node.health}` : word;
       if (node.trouble) pill.title = node.trouble;
       health.append(pill);
       const share = all > 0 ? flow[i] / all : 0;
@@ -210,6 +216,11 @@ const WORDS = {
   node_stopped: (e) => `node ${e.node} stopped`,
   node_lost: (e) => `node ${e.node} lost`,
   node_back: (e) => `node ${e.node} is back`,
+  ledger_away: () => "the ledger does not answer: nothing is sold",
+  ledger_back: () => "the ledger answers again",
+  node_trouble: (e) => `node ${e.node} cannot serve orders`,
+  node_well: (e) => `node ${e.node} serves orders again`,
+  audit_differs: (e) => `the audit of ${e.sale} found differences`,
 };
 
 export function show_events(happenings) {
@@ -229,3 +240,42 @@ export function show_events(happenings) {
     }),
   );
 }
+
+// What a status says of nodes that do not serve: undefined when all do.
+export function node_notice(status) {
+  const of = (...healths) => status.nodes.filter((node) => healths.includes(node.health)).map((node) => node.node);
+  const [live, lost, trouble] = [of("live"), of("lost"), of("trouble")];
+  if (lost.length + trouble.length === 0) return undefined;
+  const names = (nodes) => `node${nodes.length > 1 ? "s" : ""} ${nodes.join(", ")}`;
+  const parts = [
+    lost.length > 0 ? `${names(lost)} lost` : "",
+    trouble.length > 0 ? `${names(trouble)} cannot serve orders` : "",
+  ];
+  const why = status.nodes.find((node) => node.trouble)?.trouble;
+  const what = `${parts.filter(Boolean).join("; ")}${why ? ` (${why})` : ""}.`;
+  if (live.length > 0) {
+    const buyers = "The other nodes take the orders. An order that was on its way may be answered some seconds late, under the same number.";
+    return { level: "warn", what, buyers };
+  }
+  return { level: "bad", what, buyers: "No node serves orders: a new order is answered 503, and the buyer page asks again with the same order." };
+}
+
+// The banner: what is wrong, and what buyers get now.
+export function show_banner(notice) {
+  const banner = $("banner");
+  banner.hidden = notice === undefined;
+  document.title = notice?.level === "bad" ? "(!) lastseat" : "lastseat";
+  if (notice === undefined) return;
+  banner.dataset.level = notice.level;
+  put($("banner-what"), notice.what);
+  put($("banner-buyers"), notice.buyers);
+}
+
+// How old what is shown is. `stale` greys it.
+export function show_age(stale, ms, line) {
+  $("board").dataset.stale = String(stale);
+  for (const place of document.querySelectorAll(".age")) put(place, stale ? `${age(ms)} old` : "");
+  put($("banner-age"), line);
+}
+
+export const at_clock = (ms) => clock.format(ms);

@@ -1,6 +1,6 @@
-//! A document with blocks that are run.
+//! A document whose marked blocks are run as one script, and what they must show.
 
-use lastseat_tests::harness::paths::repository;
+use super::paths::repository;
 use std::fs;
 
 /// Begins the line that tells the output of one block from that of the next.
@@ -9,20 +9,26 @@ const MARK: &str = "@@@ block ";
 const ANY: char = '…';
 
 /// A block that is run, and lines that its output must have.
+#[derive(Debug)]
 struct Block {
     code: String,
     shows: Vec<String>,
 }
 
 /// The blocks of a document, in order.
-pub(crate) struct Document {
+#[derive(Debug)]
+pub struct Document {
     name: String,
     blocks: Vec<Block>,
 }
 
 impl Document {
-    /// Reads it; one without blocks to run is a mistake.
-    pub(crate) fn read(name: &str) -> Self {
+    /// Reads it.
+    ///
+    /// # Panics
+    /// There is none, or nothing in it is to be run.
+    #[must_use]
+    pub fn read(name: &str) -> Self {
         let text = fs::read_to_string(repository().join(name));
         let text = text.unwrap_or_else(|e| panic!("{name}: {e}"));
         let mut blocks: Vec<Block> = Vec::new();
@@ -46,7 +52,8 @@ impl Document {
 
     /// All of it as one script, with the addresses of a cluster in place of those that the document
     /// names.
-    pub(crate) fn script(&self, places: &[(&str, String)]) -> String {
+    #[must_use]
+    pub fn script(&self, places: &[(&str, String)]) -> String {
         let mut script = "set -euo pipefail\nexec 2>&1\n".to_owned();
         for (number, block) in self.blocks.iter().enumerate() {
             let mut code = block.code.clone();
@@ -60,7 +67,10 @@ impl Document {
     }
 
     /// Holds what came out against what the document shows.
-    pub(crate) fn compare(&self, lines: &[String]) {
+    ///
+    /// # Panics
+    /// A line is missing.
+    pub fn compare(&self, lines: &[String]) {
         let mut outputs = vec![Vec::new(); self.blocks.len()];
         let mut block = 0;
         for line in lines {
