@@ -4,6 +4,7 @@ use crate::api::sale_changes::{self, Restock};
 use crate::committer::{Committer, SaleHandle};
 use crate::healer::Healer;
 use crate::membership::Nodes;
+use crate::moments;
 use crate::node_number::NodeNumber;
 use crate::redis_watch::RedisWatch;
 use crate::sale_names::SaleNames;
@@ -15,7 +16,7 @@ use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_LOOKED_AT_MAX, SALES_MAX};
 use shared::{
     Cancellation, EdgeCounts, EdgeId, Grant, Order, OrderId, Placed, Quantity, Refusal, SaleId,
-    SaleState, Snapshot, Tier,
+    SaleState, Snapshot, Tier, UnixMillis,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,6 +113,13 @@ impl Sales {
                 }
             }
         });
+        let looking = Arc::downgrade(&sales.0);
+        tokio::spawn(async move {
+            while let Some(inner) = looking.upgrade() {
+                let pause = moments::round(&Self(inner)).await;
+                tokio::time::sleep(pause).await;
+            }
+        });
         sales
     }
 
@@ -126,7 +134,10 @@ impl Sales {
             let found = self.0.ledger.snapshot(sale).await;
             let opened = match found.and_then(|found| self.there(sale, found)) {
                 Ok(Some(snapshot)) if has_ended(&snapshot) => continue,
-                Ok(Some(snapshot)) => self.open(sale, &snapshot).map(drop),
+                Ok(Some(snapshot)) => {
+                    self.note_moment(sale, &snapshot).await;
+                    self.open(sale, &snapshot).map(drop)
+                }
                 // Listed before it was created.
                 Ok(None) => continue,
                 Err(fault) => Err(fault),
@@ -484,7 +495,25 @@ impl Sales {
             return Ok(None);
         };
         names.add(sale);
+        self.note_moment(sale, &snapshot).await;
         self.open(sale, &snapshot).map(Some)
+    }
+
+    /// Notes when a sale opens or closes by itself: a node of an earlier version, which may have
+    /// created it, does not.
+    async fn note_moment(&self, sale: &SaleId, snapshot: &Snapshot) {
+        if snapshot.next_moment().is_some()
+            && let Err(fault) = self.0.ledger.note_moment(sale, snapshot, UnixMillis(0)).await
+        {
+            tracing::debug!("the next moment of sale {sale} could not be noted: {fault}");
+        }
+    }
+
+    /// Updates the last seen snapshot of `sale` where this node serves it.
+    pub(crate) fn observe_served(&self, sale: &SaleId, snapshot: &Snapshot) {
+        if let Some(handle) = self.open_sale_handle(sale) {
+            handle.observe(snapshot);
+        }
     }
 
     /// Opens the handle of a sale that stands as `snapshot` says, unless it is open already.

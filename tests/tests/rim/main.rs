@@ -5,6 +5,7 @@
 mod flood;
 mod gone;
 mod keys;
+mod moments;
 mod past;
 mod requests;
 mod watch;
