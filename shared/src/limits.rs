@@ -203,8 +203,8 @@ pub const ORIGIN_CLIENTS_MAX: usize = 131_072;
 
 /// Shortest window of a grant, in milliseconds.
 pub const WINDOW_MIN_MS: u64 = 250;
-/// The same while tickets are free and few edges ask, in milliseconds: what one edge has not used of
-/// its budget is offered again after this time.
+/// The same while tickets are free and few edges ask, in milliseconds: what one edge has not used
+/// of its budget is offered again after this time.
 pub const WINDOW_FEW_MS: u64 = 25;
 /// Edges at most that count as few: none of them is granted less than [`FEW_BUDGET_MIN`].
 pub const FEW_EDGES: f64 = 8.0;

@@ -4,7 +4,7 @@ use crate::api::sale_changes::{self, Restock};
 use crate::committer::{Committer, SaleHandle};
 use crate::healer::Healer;
 use crate::membership::Nodes;
-use crate::moments;
+use crate::moments::{self, ComingMoments, POLLS_MAX};
 use crate::node_number::NodeNumber;
 use crate::redis_watch::RedisWatch;
 use crate::sale_names::SaleNames;
@@ -12,6 +12,7 @@ use crate::telemetry::metrics::page::Page;
 use crate::telemetry::metrics::{Counters, count};
 use crate::timeline::Timeline;
 use axum::http::HeaderValue;
+use futures_util::{StreamExt as _, stream};
 use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_LOOKED_AT_MAX, SALES_MAX};
 use shared::{
@@ -116,7 +117,7 @@ impl Sales {
         let looking = Arc::downgrade(&sales.0);
         tokio::spawn(async move {
             while let Some(inner) = looking.upgrade() {
-                let pause = moments::round(&Self(inner)).await;
+                let pause = Self(inner).poll_due().await;
                 tokio::time::sleep(pause).await;
             }
         });
@@ -509,11 +510,20 @@ impl Sales {
         }
     }
 
-    /// Updates the last seen snapshot of `sale` where this node serves it.
-    pub(crate) fn observe_served(&self, sale: &SaleId, snapshot: &Snapshot) {
-        if let Some(handle) = self.open_sale_handle(sale) {
-            handle.observe(snapshot);
-        }
+    /// Lets sales open or close whose moment has come; says for how long none has.
+    async fn poll_due(&self) -> Duration {
+        let ledger = &self.0.ledger;
+        let mut coming = ComingMoments::read(ledger).await;
+        let due = std::mem::take(&mut coming.due);
+        let polls = due.into_iter().map(|sale| async move {
+            let found = self.snapshot_now(&sale).await;
+            if let (Ok(Some(snapshot)), Some(handle)) = (&found, self.open_sale_handle(&sale)) {
+                handle.observe(snapshot);
+            }
+            moments::note(ledger, &sale, found).await;
+        });
+        stream::iter(polls).buffer_unordered(POLLS_MAX).collect::<()>().await;
+        coming.pause(ledger.now())
     }
 
     /// Opens the handle of a sale that stands as `snapshot` says, unless it is open already.

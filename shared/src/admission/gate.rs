@@ -135,9 +135,9 @@ impl Gate {
         }
     }
 
-    /// Whether an arrival that finds the budget spent waits: for the first grant of a cold round, or
-    /// for the end of a window, as far as there are places. Who is alone is not refused because the
-    /// order before was a moment ago.
+    /// Whether an arrival that finds the budget spent waits: for the first grant of a cold round,
+    /// or for the end of a window, as far as there are places. Who is alone is not refused because
+    /// the order before was a moment ago.
     fn may_wait(&mut self, ask: Arrival, now: UnixMillis) -> bool {
         if ask.waits >= COLD_WAITS_MAX {
             return false;
