@@ -6,8 +6,8 @@ use crate::runtime::bindings;
 use shared::admission::browser_origin::cors;
 use shared::upstream::forwarding::LostRequest;
 use shared::upstream::forwarding::UpstreamResponse;
-use shared::wire::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
-use shared::{Code, Problem, Refusal};
+use shared::wire::problem::{BusyCause, EDGE_CHALLENGE, PROBLEM_JSON};
+use shared::{Code, Problem};
 use wasm_bindgen::JsValue;
 use web_sys::Response;
 
@@ -24,7 +24,7 @@ pub(crate) fn problem(problem: &Problem) -> Result<Response, JsValue> {
 
 /// The client asked more than its address may.
 pub(crate) fn client_busy(wait_ms: u32) -> Result<Response, JsValue> {
-    no(&Problem::refusal(Refusal::Busy(wait_ms)), None, true)
+    no(&Problem::busy(BusyCause::ClientAddress, wait_ms), None, true)
 }
 
 /// The address exists, but not for this method.

@@ -144,6 +144,10 @@ pub const COLD_ROUND_MS: u64 = 250;
 pub const COLD_WAIT_MS: u64 = 25;
 /// Waits of an arrival at most before it is refused with `busy`.
 pub const COLD_WAITS_MAX: u32 = 12;
+/// Arrivals that begin to wait in [`COLD_WAIT_MS`] at a gate whose budget is spent; the next one is
+/// refused with `busy`. A lone client and a handful at once are served that way, a crowd is not
+/// kept on timers.
+pub const GRANTED_WAITS_MAX: u32 = 16;
 /// Arrivals with a client's key that pass a latched gate in [`RECHECK_EVERY_MS`], so that a buyer
 /// whose answer was lost finds the order even after the last ticket went.
 pub const RECHECK_BUDGET: u32 = 4;
@@ -263,6 +267,14 @@ pub const ORIGIN_CLIENTS_MAX: usize = 131_072;
 
 /// Shortest window of a grant, in milliseconds.
 pub const WINDOW_MIN_MS: u64 = 250;
+/// The same while tickets are free and few edges ask, in milliseconds: what one edge has not used
+/// of its budget is offered again after this time.
+pub const WINDOW_FEW_MS: u64 = 25;
+/// Edges at most that count as few: none of them is granted less than [`FEW_BUDGET_MIN`].
+pub const FEW_EDGES: f64 = 8.0;
+/// Requests that one of few edges is granted at least, as far as tickets are free and not promised
+/// to others. It is what a node simply takes.
+pub const FEW_BUDGET_MIN: f64 = 64.0;
 /// Longest window of a grant, in milliseconds. With [`REPOLL_MS`] and one way from a far edge (150
 /// ms) to the origins it stays within a second, in which a returned ticket is offered at every
 /// edge.
@@ -330,6 +342,7 @@ const _: () = assert!(
 );
 const _: () = assert!(BATCH_MAX <= QUEUE_MAX, "a full batch can gather");
 const _: () = assert!(WINDOW_MIN_MS <= WINDOW_MAX_MS && COLD_ROUND_MS <= WINDOW_MAX_MS);
+const _: () = assert!(0 < WINDOW_FEW_MS && WINDOW_FEW_MS <= WINDOW_MIN_MS);
 const _: () = assert!(
     COLD_WAIT_MS * (COLD_WAITS_MAX as u64) > COLD_ROUND_MS,
     "waiting outlasts a cold round"

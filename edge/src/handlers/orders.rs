@@ -15,6 +15,7 @@ use shared::domain::order::KeySource;
 use shared::limits::{BODY_MAX, COLD_WAIT_MS, EDGE_ATTEMPT_MS};
 use shared::upstream::forwarding::LostRequest;
 use shared::wire::messages::OrderRequest;
+use shared::wire::problem::BusyCause;
 use shared::{BuyerId, Code, OrderId, Problem, Refusal, SaleId, UnixMillis};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, Response};
@@ -49,7 +50,7 @@ pub(crate) async fn place(
             GateDecision::Forward => break,
             GateDecision::Refuse(refusal) => {
                 isolate.count_refused(sale, refusal);
-                let problem = refused(refusal, now, isolate.chance());
+                let problem = refused(refusal, key, now, isolate.chance());
                 return response::problem(&problem.for_order(&id));
             }
             GateDecision::Wait => {
@@ -64,9 +65,9 @@ pub(crate) async fn place(
         return response::problem(&problem.for_order(&id));
     }
     let Some(_place) = isolate.enter() else {
-        let busy = Refusal::Busy(retry_after_ms(isolate.chance()));
-        isolate.count_refused(sale, busy);
-        return response::problem(&Problem::refusal(busy).for_order(&id));
+        let ms = retry_after_ms(isolate.chance());
+        isolate.count_refused(sale, Refusal::Busy(ms));
+        return response::problem(&Problem::busy(BusyCause::EdgeUnderWay, ms).for_order(&id));
     };
     isolate.count_passed(sale);
     let watch = Watch::new();
@@ -208,9 +209,11 @@ fn buyer_of(body: &JsValue) -> Option<BuyerId> {
 }
 
 /// The problem of a refusal made here, and when to come back.
-fn refused(refusal: Refusal, now: UnixMillis, chance: f64) -> Problem {
+fn refused(refusal: Refusal, key: KeySource, now: UnixMillis, chance: f64) -> Problem {
     let problem = Problem::refusal(refusal);
     match refusal {
+        // A repeated key may stand for an order that is there, and tickets need not be free.
+        Refusal::Busy(ms) if key != KeySource::Repeated => Problem::busy(BusyCause::EdgeBudget, ms),
         Refusal::NotOpen(_) => match come_back_ms(refusal, now, chance) {
             Some(ms) => problem.retry_after(ms),
             None => problem,

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod clock;
 mod connection;
 mod event_log;
+mod moments;
 pub mod node_numbers;
 mod node_registry;
 mod observer;

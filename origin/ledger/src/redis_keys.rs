@@ -31,6 +31,8 @@ pub fn of_fence(sale: &SaleId) -> String {
 
 /// Set of all sale ids, for listing.
 pub const SALES: &str = "lastseat:sales";
+/// Sorted set of the sales that open or close by themselves, by the next moment at which one does.
+pub const MOMENTS: &str = "lastseat:sales:moments";
 /// Hash of the nodes that live, or did within the last hour.
 pub const NODES: &str = "lastseat:nodes";
 /// Hash of what each node has declared while sales recover. The hash tag puts it into the slot of

@@ -8,7 +8,7 @@ use super::{
 };
 use redis::{Cmd, Value};
 use shared::domain::sale::{PageTerms, Terms};
-use shared::{Capacity, PayUrl, SaleId, SaleState, Snapshot};
+use shared::{Capacity, PayUrl, SaleId, SaleState, Snapshot, UnixMillis};
 
 impl Ledger {
     /// Creates a sale; safe to repeat.
@@ -39,6 +39,10 @@ impl Ledger {
         // Listed first: a listed sale that does not exist is skipped, an unlisted one would be
         // lost.
         self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str())).await?;
+        let moments = [terms.opens_at, terms.closes_at];
+        if let Some(moment) = moments.into_iter().filter(|moment| moment.0 > 0).min() {
+            self.note_moment_at(sale, moment).await?;
+        }
         let script = &self.scripts().create;
         let state = if *open { SaleState::Open } else { SaleState::Scheduled };
         let command = |last_seen| {
@@ -136,7 +140,12 @@ impl Ledger {
             command.arg(pay_url.unwrap_or_default());
             command
         };
-        self.change_sale(sale, script, command).await
+        let reply = self.change_sale(sale, script, command).await?;
+        if let Some((snapshot, SaleChange::Done)) = &reply {
+            // The change is done whatever becomes of this: the sale opens with the first that asks.
+            let _ = self.note_moment(sale, snapshot, UnixMillis(0)).await;
+        }
+        Ok(reply)
     }
 
     pub(super) async fn change_sale(

@@ -12,6 +12,7 @@ pub(crate) mod header_names;
 mod healer;
 pub mod http;
 pub mod membership;
+mod moments;
 pub mod node_number;
 pub mod openapi;
 pub mod ready_line;

@@ -6,6 +6,7 @@ use crate::api::sale_changes::{self, Restock};
 use crate::committer::{Committer, SaleHandle};
 use crate::healer::Healer;
 use crate::membership::Nodes;
+use crate::moments::{self, ComingMoments, POLLS_MAX};
 use crate::node_number::NodeNumber;
 use crate::redis_watch::RedisWatch;
 use crate::sale_names::SaleNames;
@@ -13,6 +14,7 @@ use crate::telemetry::metrics::page::Page;
 use crate::telemetry::metrics::{Counters, count};
 use crate::timeline::Timeline;
 use axum::http::HeaderValue;
+use futures_util::{StreamExt as _, stream};
 use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
 use order_calls::OrderCalls;
 use shared::domain::order::KeySource;
@@ -20,6 +22,7 @@ use shared::domain::sale::PageTerms;
 use shared::limits::{ORIGIN_DEADLINE_MS, SALES_LOOKED_AT_MAX, SALES_MAX};
 use shared::{
     EdgeCounts, EdgeId, Grant, Placed, Refusal, Reserve, SaleId, SaleState, Snapshot, Tier,
+    UnixMillis,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -119,6 +122,13 @@ impl Sales {
                 }
             }
         });
+        let looking = Arc::downgrade(&sales.0);
+        tokio::spawn(async move {
+            while let Some(inner) = looking.upgrade() {
+                let pause = Self(inner).poll_due().await;
+                tokio::time::sleep(pause).await;
+            }
+        });
         sales
     }
 
@@ -133,7 +143,10 @@ impl Sales {
             let found = self.0.ledger.snapshot(sale).await;
             let opened = match found.and_then(|found| self.there(sale, found)) {
                 Ok(Some(snapshot)) if has_ended(&snapshot) => continue,
-                Ok(Some(snapshot)) => self.open(sale, &snapshot).map(drop),
+                Ok(Some(snapshot)) => {
+                    self.note_moment(sale, &snapshot).await;
+                    self.open(sale, &snapshot).map(drop)
+                }
                 // Listed before it was created.
                 Ok(None) => continue,
                 Err(fault) => Err(fault),
@@ -484,7 +497,34 @@ impl Sales {
             return Ok(None);
         };
         names.add(sale);
+        self.note_moment(sale, &snapshot).await;
         self.open(sale, &snapshot).map(Some)
+    }
+
+    /// Notes when a sale opens or closes by itself: a node of an earlier version, which may have
+    /// created it, does not.
+    async fn note_moment(&self, sale: &SaleId, snapshot: &Snapshot) {
+        if snapshot.next_moment().is_some()
+            && let Err(fault) = self.0.ledger.note_moment(sale, snapshot, UnixMillis(0)).await
+        {
+            tracing::debug!("the next moment of sale {sale} could not be noted: {fault}");
+        }
+    }
+
+    /// Lets sales open or close whose moment has come; says for how long none has.
+    async fn poll_due(&self) -> Duration {
+        let ledger = &self.0.ledger;
+        let mut coming = ComingMoments::read(ledger).await;
+        let due = std::mem::take(&mut coming.due);
+        let polls = due.into_iter().map(|sale| async move {
+            let found = self.snapshot_now(&sale).await;
+            if let (Ok(Some(snapshot)), Some(handle)) = (&found, self.open_sale_handle(&sale)) {
+                handle.observe(snapshot);
+            }
+            moments::note(ledger, &sale, found).await;
+        });
+        stream::iter(polls).buffer_unordered(POLLS_MAX).collect::<()>().await;
+        coming.pause(ledger.now())
     }
 
     /// Opens the handle of a sale that stands as `snapshot` says, unless it is open already.

@@ -152,9 +152,9 @@ impl Timeline {
 
     /// Notes what a newer word of the ledger on `sale` says against an older one.
     pub fn compare(&self, sale: &SaleId, old: &Snapshot, new: &Snapshot) {
-        let note = |kind, capacity| {
+        let note_at = |at, kind, capacity| {
             self.note(TimelineEvent {
-                at: new.at,
+                at,
                 kind,
                 sale: Some(sale.to_string()),
                 version: Some(new.version),
@@ -162,14 +162,16 @@ impl Timeline {
                 node: None,
             });
         };
+        let note = |kind, capacity| note_at(new.at, kind, capacity);
+        let entered = |kind| note_at(new.entered_at(old.state), kind, None);
         if new.capacity != old.capacity {
             note(TimelineEventKind::Restocked, Some(new.capacity));
         }
         if new.state != old.state {
             match new.state {
-                SaleState::Open => note(TimelineEventKind::Opened, None),
-                SaleState::Paused => note(TimelineEventKind::Paused, None),
-                SaleState::Closed => note(TimelineEventKind::Closed, None),
+                SaleState::Open => entered(TimelineEventKind::Opened),
+                SaleState::Paused => entered(TimelineEventKind::Paused),
+                SaleState::Closed => entered(TimelineEventKind::Closed),
                 SaleState::Scheduled => {}
             }
         }

@@ -8,9 +8,9 @@ use crate::domain::order::KeySource;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::UnixMillis;
 use crate::limits::{
-    COLD_BUDGET, COLD_ROUND_MS, COLD_WAITS_MAX, EDGE_SALES_MAX, OPENING_JITTER_MS,
-    OPENING_PROBE_MS, OPENING_RECHECK_MS, RECHECK_BUDGET, RECHECK_EVERY_MS, SALES_HEADER_MAX,
-    WINDOW_MAX_MS, WINDOW_MIN_MS,
+    COLD_BUDGET, COLD_ROUND_MS, COLD_WAIT_MS, COLD_WAITS_MAX, EDGE_SALES_MAX, GRANTED_WAITS_MAX,
+    OPENING_JITTER_MS, OPENING_PROBE_MS, OPENING_RECHECK_MS, RECHECK_BUDGET, RECHECK_EVERY_MS,
+    SALES_HEADER_MAX, WINDOW_MAX_MS, WINDOW_MIN_MS,
 };
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ pub struct Observation {
 pub enum GateDecision {
     /// Ask an origin.
     Forward,
-    /// Wait [`COLD_WAIT_MS`](crate::limits::COLD_WAIT_MS) on a timer of one's own and ask the gate
+    /// Wait [`COLD_WAIT_MS`] on a timer of one's own and ask the gate
     /// again.
     Wait,
     /// No; the edge answers by itself.
@@ -70,11 +70,17 @@ pub struct Gate {
     /// The end of the present round by the edge's clock; a round is a window with a grant, or a
     /// cold one without.
     round_ends: UnixMillis,
+    /// When it began.
+    round_began: UnixMillis,
     /// Whether the round waits for its first grant.
     cold: bool,
     budget: u32,
-    /// Requests forwarded in the present round.
+    /// Requests that count against the budget of the present round.
     spent: u32,
+    /// Of these, the ones that were sent before it began.
+    carried: u32,
+    /// Arrivals that began to wait since then, though a grant was there.
+    waiting: (UnixMillis, u32),
     latch: Option<Latch>,
 }
 
@@ -122,11 +128,29 @@ impl Gate {
         if self.spent < self.budget {
             self.spent += 1;
             GateDecision::Forward
-        } else if self.cold && ask.waits < COLD_WAITS_MAX {
+        } else if self.may_wait(ask, now) {
             GateDecision::Wait
         } else {
             GateDecision::Refuse(Refusal::Busy(spread(self.round_ends.since(now), chance)))
         }
+    }
+
+    /// Whether an arrival that finds the budget spent waits: for the first grant of a cold round,
+    /// or for the end of a window, as far as there are places. Who is alone is not refused because
+    /// the order before was a moment ago.
+    fn may_wait(&mut self, ask: Arrival, now: UnixMillis) -> bool {
+        if ask.waits >= COLD_WAITS_MAX {
+            return false;
+        }
+        if self.cold || ask.waits > 0 {
+            return true;
+        }
+        let (since, began) = &mut self.waiting;
+        if now >= since.plus(COLD_WAIT_MS) {
+            (*since, *began) = (now, 0);
+        }
+        *began = began.saturating_add(1);
+        *began <= GRANTED_WAITS_MAX
     }
 
     /// Takes in what an origin's answer says.
@@ -155,17 +179,27 @@ impl Gate {
         // An answer to what was asked within the window is no new share; it may have been
         // overtaken, too.
         let asked_anew = when.asked >= self.granted_until;
-        if asked_anew || (newer && self.spent >= self.budget) {
-            // What the cold round sent belongs to this window already.
-            let sent = if self.cold { self.spent } else { 0 };
+        // One of few edges goes on without a pause: what it asked in this window renews it.
+        let few = grant.window_ms < WINDOW_MIN_MS;
+        let renews = few && !self.cold && when.asked > self.round_began;
+        if asked_anew || renews || (newer && self.spent >= self.budget) {
+            // What the cold round sent belongs to this window already; what a window sent that is
+            // renewed may be more than the grant knows of.
+            let sent = if self.cold || renews { self.spent - self.carried } else { 0 };
+            // But it knows of the one that it answers. Where few tickets and few edges are left,
+            // that one counts.
+            let sent = if few { sent.saturating_sub(1) } else { sent };
             // A far edge can use its budget for as long as a near one, but what it caches must not
             // get old.
             let trip = when.now.since(when.asked);
             let longest = WINDOW_MAX_MS.saturating_sub(trip).max(1);
-            let left = shortened(grant.window_ms, when.chance).min(longest);
+            // The short window of one of few edges is as long as it takes to ask anew.
+            let least = trip.min(WINDOW_MIN_MS);
+            let left = shortened(grant.window_ms, when.chance).max(least).min(longest);
             self.begin_round(when.now, left, grant.budget, false);
             self.granted_until = self.round_ends;
             self.spent = sent.min(grant.budget);
+            self.carried = self.spent;
         }
     }
 
@@ -203,9 +237,9 @@ impl Gate {
     }
 
     fn begin_round(&mut self, now: UnixMillis, length_ms: u64, budget: u32, cold: bool) {
-        self.round_ends = now.plus(length_ms);
+        (self.round_began, self.round_ends) = (now, now.plus(length_ms));
         self.budget = budget;
-        self.spent = 0;
+        (self.spent, self.carried) = (0, 0);
         self.cold = cold;
     }
 

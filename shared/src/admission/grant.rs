@@ -6,7 +6,8 @@ use crate::admission::edge_census::EdgeShare;
 use crate::domain::sale::{SaleState, Snapshot};
 use crate::domain::time::UnixMillis;
 use crate::limits::{
-    HEADROOM, OPENING_BUDGET_MAX, PROBES_PER_SECOND, WINDOW_MAX_MS, WINDOW_MIN_MS,
+    FEW_BUDGET_MIN, FEW_EDGES, HEADROOM, OPENING_BUDGET_MAX, PROBES_PER_SECOND, WINDOW_FEW_MS,
+    WINDOW_MAX_MS, WINDOW_MIN_MS,
 };
 
 /// What can be had from a sale, seen from an edge.
@@ -158,7 +159,9 @@ impl Offer {
         let wanted = f64::from(snapshot.free()) * (1.0 + HEADROOM) - f64::from(self.pending);
         let can = wanted.max(0.0).min(f64::from(self.can_take));
         let room = (wanted - self.edge.promised).max(can * self.edge.sure_share());
-        let share = can * self.edge.share();
+        // One of few edges may have a handful of clients at once, whatever its part was so far.
+        let least = if self.edge.live <= FEW_EDGES { FEW_BUDGET_MIN.min(can) } else { 0.0 };
+        let share = (can * self.edge.share()).max(least);
         let (most, opens_at) = match supply {
             Supply::NotOpen => (OPENING_BUDGET_MAX, snapshot.terms.opens_at),
             _ => (room, UnixMillis(0)),
@@ -195,11 +198,11 @@ impl Grant {
 /// the shortest: what comes then is sold, and an edge whose share is below one waits no longer than
 /// that for its turn.
 fn window_ms(live: f64, supply: Supply, can_take: u32) -> u64 {
+    let wanted = (live * 1_000.0 / PROBES_PER_SECOND as f64) as u64;
     if supply == Supply::Free && f64::from(can_take) >= live {
-        return WINDOW_MIN_MS;
+        return wanted.clamp(WINDOW_FEW_MS, WINDOW_MIN_MS);
     }
-    let wanted = live * 1_000.0 / PROBES_PER_SECOND as f64;
-    (wanted as u64).clamp(WINDOW_MIN_MS, WINDOW_MAX_MS)
+    wanted.clamp(WINDOW_MIN_MS, WINDOW_MAX_MS)
 }
 
 fn round_at_random(share: f64, chance: f64) -> u32 {
@@ -285,6 +288,29 @@ mod tests {
         let offer = Offer { edge, ..OFFER };
         let free = snapshot(10_000, 0, 0);
         assert_eq!(offer.grant(&free, UnixMillis(0), 0.5).budget, 2_750);
+    }
+
+    #[test]
+    fn one_of_few_edges_gets_what_a_node_simply_takes_and_no_promise_to_others() {
+        let budget = |edge, free, can_take| {
+            let offer = Offer { edge, can_take, ..OFFER };
+            offer.grant(&snapshot(free, 0, 0), UnixMillis(0), 0.5).budget
+        };
+        let first = EdgeShare { early: true, ..ALONE };
+        assert_eq!([5, 20, 50, 100].map(|free| budget(first, free, 8_000)), [5, 22, 55, 64]);
+        assert_eq!(budget(first, 50, 10), 10, "a full node takes no more");
+        let eighth = EdgeShare { live: 8.0, use_share: 0.0, ..ALONE };
+        assert_eq!(budget(eighth, 100, 8_000), 64);
+        assert_eq!(budget(EdgeShare { live: 9.0, ..eighth }, 100, 8_000), 6);
+        let promised = EdgeShare { promised: 50.0, ..eighth };
+        assert_eq!(budget(promised, 50, 8_000), 5);
+    }
+
+    #[test]
+    fn few_edges_have_short_windows_while_tickets_are_free() {
+        let windows = [1.0, 50.0, 100.0, 500.0].map(|live| window_ms(live, Supply::Free, 8_000));
+        assert_eq!(windows, [25, 25, 50, 250]);
+        assert_eq!(window_ms(1.0, Supply::Free, 0), WINDOW_MIN_MS, "a full node is not asked more");
     }
 
     #[test]

@@ -194,4 +194,69 @@ impl Snapshot {
     pub const fn free(&self) -> u32 {
         self.capacity - self.held - self.confirmed
     }
+
+    /// The next moment at which the sale opens or closes by itself, if one is set.
+    #[must_use]
+    pub fn next_moment(&self) -> Option<UnixMillis> {
+        let Terms { opens_at, closes_at, .. } = self.terms;
+        let opens = (self.state == SaleState::Scheduled).then_some(opens_at);
+        let closes = (self.state != SaleState::Closed).then_some(closes_at);
+        let set = opens.into_iter().chain(closes).filter(|moment| moment.0 > 0);
+        set.min()
+    }
+
+    /// When the sale, which stood as `before`, came into the state that it is in: at the moment
+    /// that was set for it, or about when that was seen.
+    #[must_use]
+    pub fn entered_at(&self, before: SaleState) -> UnixMillis {
+        let set = match (before, self.state) {
+            (SaleState::Scheduled, SaleState::Open) => self.terms.opens_at,
+            (_, SaleState::Closed) => self.terms.closes_at,
+            _ => return self.at,
+        };
+        if set.0 > 0 && set <= self.at { set } else { self.at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sale(state: SaleState, opens_at: u64, closes_at: u64) -> Snapshot {
+        let (opens_at, closes_at) = (UnixMillis(opens_at), UnixMillis(closes_at));
+        Snapshot {
+            capacity: 1,
+            held: 0,
+            confirmed: 0,
+            version: 1,
+            commit_seq: 1,
+            state,
+            terms: Terms { opens_at, closes_at, ..Terms::default() },
+            at: UnixMillis(1_000),
+        }
+    }
+
+    #[test]
+    fn the_next_moment_is_the_opening_then_the_closing_then_none() {
+        use SaleState::{Closed, Open, Paused, Scheduled};
+        let next = |state, opens, closes| sale(state, opens, closes).next_moment().map(|m| m.0);
+        assert_eq!(next(Scheduled, 2_000, 3_000), Some(2_000));
+        assert_eq!(next(Scheduled, 0, 3_000), Some(3_000), "it closes without having opened");
+        assert_eq!(next(Open, 2_000, 3_000), Some(3_000));
+        assert_eq!(next(Paused, 2_000, 3_000), Some(3_000));
+        assert_eq!(next(Open, 2_000, 0), None);
+        assert_eq!(next(Closed, 2_000, 3_000), None);
+    }
+
+    #[test]
+    fn a_sale_has_opened_or_closed_at_the_moment_that_was_set_unless_somebody_did_it_before() {
+        use SaleState::{Closed, Open, Paused, Scheduled};
+        let at = |before, state, opens, closes| sale(state, opens, closes).entered_at(before).0;
+        assert_eq!(at(Scheduled, Open, 900, 0), 900);
+        assert_eq!(at(Scheduled, Open, 1_100, 0), 1_000, "opened by hand");
+        assert_eq!(at(Paused, Open, 900, 0), 1_000, "opened again by hand");
+        assert_eq!(at(Open, Closed, 0, 950), 950);
+        assert_eq!(at(Open, Closed, 0, 0), 1_000);
+        assert_eq!(at(Open, Paused, 900, 950), 1_000);
+    }
 }

@@ -222,6 +222,42 @@ pub struct Problem {
     pub opens_at: Option<UnixMillis>,
 }
 
+/// What has too much to do where a request is told `busy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BusyCause {
+    /// The edge has sent on what it may of this sale for the moment.
+    EdgeBudget,
+    /// As many orders of the edge as it keeps wait for nodes.
+    EdgeUnderWay,
+    /// The client's address has asked more than one address may.
+    ClientAddress,
+    /// The queue of the node is full, or it has looked up as many repeated orders as it may.
+    NodeQueue,
+}
+
+impl BusyCause {
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::EdgeBudget => {
+                "More orders of this sale come here at once than can be sent on at this moment; \
+                 tickets may still be free."
+            }
+            Self::EdgeUnderWay => {
+                "More orders wait for an answer here than are kept at once; tickets may still be \
+                 free."
+            }
+            Self::ClientAddress => "More requests come from this address than one may send.",
+            Self::NodeQueue => {
+                "More orders of this sale wait at this node, or are to be looked up, than it takes \
+                 at once."
+            }
+        }
+    }
+}
+
+/// The end of what is said to those that are told `busy`.
+const ASK_AGAIN: &str = "Ask again after Retry-After.";
+
 impl Problem {
     /// The problem of `code` with its own sentence.
     #[must_use]
@@ -280,6 +316,16 @@ impl Problem {
             _ => {}
         }
         problem
+    }
+
+    /// `Code::Busy` with the cause: who has too much to do, and when to ask again.
+    #[must_use]
+    pub fn busy(cause: BusyCause, ms: u32) -> Self {
+        Self {
+            detail: format!("{} This request was not carried out. {ASK_AGAIN}", cause.sentence()),
+            retry_after_ms: Some(ms),
+            ..Self::new(Code::Busy)
+        }
     }
 
     /// Names the order that the request was about.
@@ -449,5 +495,17 @@ mod tests {
         let problem = Problem::refusal(Refusal::Busy(50));
         assert_eq!(problem.retry_after_seconds(), Some(1));
         assert_eq!(problem.retry_after_ms, Some(50));
+    }
+
+    #[test]
+    fn who_is_told_busy_reads_what_has_too_much_to_do() {
+        let problem = Problem::busy(BusyCause::EdgeBudget, 50);
+        assert_eq!((problem.code, problem.retry_after_ms), (Code::Busy, Some(50)));
+        assert_eq!(
+            problem.detail,
+            "More orders of this sale come here at once than can be sent on at this moment; \
+             tickets may still be free. This request was not carried out. Ask again after \
+             Retry-After."
+        );
     }
 }

@@ -2,7 +2,6 @@
 
 use super::edge_auth::EdgeAuth;
 use lastseat_ledger::clock;
-use shared::Refusal;
 use shared::admission::rate_limit::{Rate, RateLimiter};
 use shared::limits::ORIGIN_CLIENTS_MAX;
 use std::sync::{Mutex, PoisonError};
@@ -20,10 +19,10 @@ impl Clients {
         Self(Mutex::new(RateLimiter::new(rate, ORIGIN_CLIENTS_MAX, seed)))
     }
 
-    /// Takes one request out of the bucket of the client behind `sender`.
-    pub(super) fn take(&self, sender: &EdgeAuth) -> Result<(), Refusal> {
+    /// Takes one request out of the bucket of the client behind `sender`; an error is when there is
+    /// one in it again, in milliseconds.
+    pub(super) fn take(&self, sender: &EdgeAuth) -> Result<(), u32> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = buckets.take(sender.client(), clock::now());
-        taken.map_err(Refusal::Busy)
+        buckets.take(sender.client(), clock::now())
     }
 }

@@ -15,7 +15,7 @@ use lastseat_ledger::clock;
 use shared::auth::edge_signature::{self, Signed, Untrusted, Version};
 use shared::domain::order::KeySource;
 use shared::wire::messages::key_source;
-use shared::{Code, EdgeCounts, EdgeId, KeyRing, Problem, Refusal};
+use shared::{Code, EdgeCounts, EdgeId, KeyRing, Problem};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ pub(super) enum Rejected {
     /// The page that makes its browser ask may not, or not so.
     Page(Code),
     /// Its client asks too much.
-    Busy(Refusal),
+    Busy(u32),
 }
 
 impl Rejected {
@@ -83,7 +83,7 @@ impl Rejected {
         match self {
             Self::Untrusted(why) => response::untrusted(why),
             Self::Page(code) => response::problem(&Problem::new(code)),
-            Self::Busy(busy) => response::client_busy(busy),
+            Self::Busy(wait_ms) => response::client_busy(wait_ms),
         }
     }
 }
@@ -100,7 +100,7 @@ pub(super) fn admitted(
         page_origin::check(app, parts, has_body).map_err(Rejected::Page)?;
     }
     match app.clients.as_ref().map(|clients| clients.take(&sender)) {
-        Some(Err(busy)) => Err(Rejected::Busy(busy)),
+        Some(Err(wait_ms)) => Err(Rejected::Busy(wait_ms)),
         _ => Ok(sender),
     }
 }

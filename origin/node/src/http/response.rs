@@ -19,7 +19,7 @@ use serde::Serialize;
 use shared::admission::browser_origin::cors;
 use shared::auth::edge_signature::Untrusted;
 use shared::wire::messages::OrderView;
-use shared::wire::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
+use shared::wire::problem::{BusyCause, EDGE_CHALLENGE, PROBLEM_JSON};
 use shared::{Code, Grant, Order, OrderId, Problem, Refusal, SaleId};
 use shared::{Placed, Tier};
 
@@ -35,6 +35,9 @@ pub fn placed(sale: &SaleId, id: &OrderId, outcome: &Result<Placed, Fault>) -> R
     };
     let mut response = match &placed.verdict {
         Verdict::Granted { order, replayed } => granted(sale, id, order, *replayed),
+        Verdict::Refused(Refusal::Busy(ms)) => {
+            problem(&Problem::busy(BusyCause::NodeQueue, *ms).for_order(id))
+        }
         Verdict::Refused(no) => refused_order(*no, id),
     };
     answered_by(&mut response, placed.by);
@@ -214,8 +217,8 @@ pub fn add_cors(response: &mut Response, page: Option<HeaderValue>) {
 /// The client asked more than its address may. The header says to an edge that the node itself has
 /// room.
 #[must_use]
-pub fn client_busy(busy: Refusal) -> Response {
-    let mut response = problem(&Problem::refusal(busy));
+pub fn client_busy(wait_ms: u32) -> Response {
+    let mut response = problem(&Problem::busy(BusyCause::ClientAddress, wait_ms));
     let client = HeaderValue::from_static("client");
     response.headers_mut().insert(&header_names::LIMITED, client);
     response

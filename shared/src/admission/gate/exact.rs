@@ -62,17 +62,71 @@ fn an_arrival_waits_twelve_beats_and_no_more() {
     assert_eq!(busy_ms(&mut gate, ask, 1_000, 0.0), 250);
 }
 
+/// Takes the places of those that wait in a window with a grant.
+fn fill_the_places(gate: &mut Gate, now: u64) {
+    for _ in 0..GRANTED_WAITS_MAX {
+        assert_eq!(gate.decide(MADE, UnixMillis(now), 0.0), GateDecision::Wait);
+    }
+}
+
 #[test]
-fn nobody_waits_a_beat_in_a_window_with_a_grant() {
+fn sixteen_begin_to_wait_in_a_beat_of_a_window_with_a_grant_and_the_next_one_is_told_busy() {
     let mut gate = Gate::default();
     gate.observe(&grant(1, 0, Supply::Free), at(1_000));
+    fill_the_places(&mut gate, 1_000);
     assert_eq!(busy_ms(&mut gate, MADE, 1_000, 0.0), 250);
+    assert_eq!(busy_ms(&mut gate, MADE, 1_024, 0.0), 226);
+    let waits = MADE.after_a_retry_interval();
+    assert_eq!(gate.decide(waits, UnixMillis(1_024), 0.0), GateDecision::Wait, "it has a place");
+    let patient = Arrival { waits: COLD_WAITS_MAX, ..MADE };
+    assert_eq!(busy_ms(&mut gate, patient, 1_024, 0.0), 226, "and not for ever");
+    fill_the_places(&mut gate, 1_025);
+    assert_eq!(busy_ms(&mut gate, MADE, 1_025, 0.0), 225);
+}
+
+/// A grant for one of few edges.
+fn of_few(budget: u32) -> Grant {
+    Grant { window_ms: 25, ..grant(1, budget, Supply::Free) }
+}
+
+#[test]
+fn one_of_few_edges_has_a_window_as_long_as_its_way_and_renews_it_by_what_it_asks_in_it() {
+    let ends = |asked, now| {
+        let mut gate = Gate::default();
+        gate.observe(&of_few(5), received(asked, now, 0.0));
+        gate.round_ends.0 - now
+    };
+    assert_eq!([ends(1_000, 1_004), ends(1_000, 1_080), ends(1_000, 1_300)], [25, 80, 250]);
+    let mut gate = Gate::default();
+    gate.observe(&of_few(5), at(1_000));
+    assert_eq!(gate.decide(MADE, UnixMillis(1_001), 0.0), GateDecision::Forward);
+    assert_eq!(gate.decide(MADE, UnixMillis(1_001), 0.0), GateDecision::Forward);
+    // Sent when the window began, or before: it says nothing new.
+    gate.observe(&of_few(9), received(1_000, 1_002, 0.0));
+    assert_eq!((gate.spent, gate.budget), (2, 5));
+    // Two were sent since, and the answer to one of them may not know of the other.
+    gate.observe(&of_few(4), received(1_001, 1_010, 0.0));
+    assert_eq!((gate.spent, gate.budget, gate.round_ends.0), (1, 4, 1_035));
+    assert_eq!(gate.decide(MADE, UnixMillis(1_011), 0.0), GateDecision::Forward);
+    gate.observe(&of_few(1), received(1_011, 1_020, 0.0));
+    assert_eq!((gate.spent, gate.budget), (0, 1), "the last ticket is not kept back");
+    // The answer to the first order knows of it.
+    let mut gate = Gate::default();
+    assert_eq!(gate.decide(MADE, UnixMillis(1_000), 0.0), GateDecision::Forward);
+    gate.observe(&of_few(1), received(1_000, 1_004, 0.0));
+    assert_eq!(gate.decide(MADE, UnixMillis(1_005), 0.0), GateDecision::Forward);
+    // Where there are many edges, a window ends.
+    let mut gate = Gate::default();
+    gate.observe(&grant(1, 5, Supply::Free), at(1_000));
+    gate.observe(&grant(1, 9, Supply::Free), received(1_100, 1_110, 0.0));
+    assert_eq!(gate.budget, 5);
 }
 
 #[test]
 fn who_is_told_busy_waits_for_the_rest_of_the_round_and_up_to_a_quarter_of_a_second_more() {
     let mut gate = Gate::default();
     gate.observe(&grant(1, 0, Supply::Free), at(1_000));
+    fill_the_places(&mut gate, 1_200);
     assert_eq!(busy_ms(&mut gate, MADE, 1_200, 0.0), 50);
     assert_eq!(busy_ms(&mut gate, MADE, 1_200, 0.5), 175);
     assert_eq!(spread(0, 0.0), 1);

@@ -129,7 +129,7 @@ fn edges_that_ask_are_counted_and_hear_their_part_of_what_is_free() {
         let mut hint = SaleHint::new(snapshot(1_000, 0, 0));
         hint.grant(&edge(1), load, now, 0.5).budget
     };
-    assert_eq!([full(0, 10), full(990, 10_000), full(0, 0)], [2, 27, 0]);
+    assert_eq!([full(0, 10), full(990, 10_000), full(0, 0)], [10, 64, 0]);
     // Nothing is promised of a sale that has nothing.
     let mut none = SaleHint::new(snapshot(9, 0, 9));
     assert_eq!(none.grant(&edge(1), load(1, 1), now, 0.5).supply, Supply::SoldOut);

@@ -6,6 +6,7 @@ mod calls;
 mod flood;
 mod gone;
 mod keys;
+mod moments;
 mod past;
 mod requests;
 mod watch;

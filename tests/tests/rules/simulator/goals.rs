@@ -60,3 +60,38 @@ fn a_scheduled_opening_sells_everything_and_nobody_is_refused() {
     // Each isolate asks once before the opening (0.6 a ticket); then it is as in any other rush.
     assert!(report.requests_per_ticket_before() <= 2.0, "{report}");
 }
+
+#[test]
+fn a_small_sale_at_one_edge_hears_no_busy_while_tickets_are_free() {
+    for (tickets, burst_ms) in [(1, 1), (2, 100), (5, 1), (5, 200), (20, 200), (50, 500)] {
+        for seed in 1..=4 {
+            let report = run(&ScaleScenario {
+                locations: 1,
+                isolates: 1,
+                far: 0.0,
+                late: 0.0,
+                buyers: tickets + 5,
+                tickets,
+                burst_ms,
+                seed,
+                ..ScaleScenario::default()
+            });
+            assert_eq!((report.early_busy, report.unsold), (0, 0), "{report}");
+        }
+    }
+}
+
+#[test]
+fn few_edges_sell_at_once_what_they_may_sell() {
+    // The windows of many edges, 250 ms, took 1,475 ms and told 59,558 arrivals to come back.
+    let report = run(&ScaleScenario {
+        locations: 4,
+        isolates: 1,
+        buyers: 30_000,
+        ..ScaleScenario::default()
+    });
+    assert_eq!(report.missed(), Vec::<String>::new(), "{report}");
+    assert!(report.sold_out_ms.is_some_and(|ms| ms < 1_000), "{report}");
+    assert!(report.early_busy < 30_000, "{report}");
+    assert!(report.requests_per_ticket() < 1.1, "{report}");
+}

@@ -5,6 +5,7 @@
 
 mod commands;
 mod crowds;
+mod lone_clients;
 mod repeats;
 mod spread;
 mod wrong_requests;
