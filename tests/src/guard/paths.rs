@@ -82,13 +82,14 @@ pub(super) fn sale() -> SaleId {
     SaleId::parse("demo").expect("a sale id")
 }
 
-/// One arrival at a gate that has heard of `supply` and may forward `budget` requests.
+/// One arrival at a gate whose last grant said `supply` and may forward `budget` requests.
 fn gate(supply: Supply, budget: u32, wanted: GateDecision) -> Ready {
     let (mut gates, sale) = (Gates::default(), sale());
     let when = Observation { asked: NOW, now: NOW, chance: 0.0 };
     let grant = a_grant(supply, budget);
     gates.observe(&sale, &grant, when);
-    let ask = Arrival { key: KeySource::Made, waits: 0 };
+    // It has waited for the next window as long as any does.
+    let ask = Arrival { key: KeySource::Made, waits: u32::MAX };
     Box::new(move || {
         let decision = gates.of(black_box(&sale)).decide(black_box(ask), NOW, 0.0);
         assert_eq!(decision, wanted);
@@ -142,8 +143,8 @@ fn verify() -> Ready {
     let keys = KeyRing::parse(KEY).expect("a key");
     let signature = edge_signature::sign(&keys, &SIGNED, NOW);
     Box::new(move || {
-        let heard = edge_signature::verify(&keys, Some(black_box(&signature)), &SIGNED, NOW);
-        assert_eq!(heard, Ok(Version::Two));
+        let verified = edge_signature::verify(&keys, Some(black_box(&signature)), &SIGNED, NOW);
+        assert_eq!(verified, Ok(Version::Two));
     })
 }
 
