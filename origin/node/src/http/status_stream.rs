@@ -59,7 +59,7 @@ struct News {
     /// Since when it does not, by the ledger's clock.
     away_since: Option<UnixMillis>,
     /// The events of the last status, of all nodes.
-    happenings: Vec<TimelineEvent>,
+    events: Vec<TimelineEvent>,
 }
 
 impl Default for StatusStream {
@@ -91,7 +91,7 @@ impl StatusStream {
             Ok(status) => {
                 let mut news = self.news();
                 news.away_since = None;
-                news.happenings.clone_from(&status.happenings);
+                news.events.clone_from(&status.happenings);
                 drop(news);
                 as_json(&status)
             }
@@ -110,13 +110,12 @@ impl StatusStream {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a dashboard is told in the place of a status: why, since when, what buyers get, and
+    /// What a dashboard gets in place of a status: why, since when, what buyers get, and
     /// what happened as far as this node has noticed. No number, for none is known.
     fn away(&self, app: &App, fault: &Fault) -> serde_json::Value {
         let (at, news) = (app.sales.ledger().now(), self.news());
         let own = app.sales.timeline().read();
-        let happenings =
-            timeline::merge([news.happenings.clone(), own].into_iter(), TIMELINE_SHOWN);
+        let events = timeline::merge([news.events.clone(), own].into_iter(), TIMELINE_SHOWN);
         // The verdict of a fault is about one call, here the reading of the status: not about
         // orders.
         let why = match fault {
@@ -127,7 +126,7 @@ impl StatusStream {
             "buyers": BUYERS_NOW,
             "at": at,
             "since": news.away_since.unwrap_or(at),
-            "happenings": happenings,
+            "events": events,
         })
     }
 }

@@ -100,7 +100,7 @@ function lost_link(text, ok) {
 function receive(name, data) {
   if (name === "away") {
     set_link(data.sentence, false);
-    outage = { what: data.sentence, buyers: data.buyers, since: Date.now() - (data.at - data.since), happenings: data.happenings };
+    outage = { what: data.sentence, buyers: data.buyers, since: Date.now() - (data.at - data.since), events: data.events };
     return render();
   }
   if (name !== "status") return;
@@ -156,7 +156,7 @@ function render_age() {
 
 function render() {
   render_age();
-  if (outage?.happenings) show_events(outage.happenings);
+  if (outage?.events) show_events(outage.events);
   if (!status) return;
   const [sale, stale] = [chosen(), is_stale()];
   const none = new Rates();
@@ -169,7 +169,7 @@ function render() {
   }
   show_nodes(status, sale ? rates.get(sale.sale) : none, stale);
   show_latency(latency, status.at);
-  if (!outage?.happenings) show_events(status.happenings);
+  if (!outage?.events) show_events(status.happenings);
   const state = sale?.stock?.state;
   $("do-open").disabled = stale || !sale || !["paused", "scheduled"].includes(state);
   $("do-pause").disabled = stale || state !== "open";

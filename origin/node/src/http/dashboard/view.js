@@ -223,13 +223,13 @@ const WORDS = {
   audit_differs: (e) => `the audit of ${e.sale} found differences`,
 };
 
-export function show_events(happenings) {
+export function show_events(events) {
   const list = $("events");
-  const key = JSON.stringify(happenings);
+  const key = JSON.stringify(events);
   if (list.dataset.key === key) return;
   list.dataset.key = key;
   list.replaceChildren(
-    ...happenings.map((event) => {
+    ...events.map((event) => {
       const [item, when, text] = ["li", "time", "span"].map((name) => document.createElement(name));
       item.dataset.kind = event.kind;
       when.dateTime = new Date(event.at).toISOString();
