@@ -1,7 +1,7 @@
 # `make help` lists the targets.
 
 EDGES   ?= 1
-WORKERS ?= 1
+WORKERS ?=
 BUYERS  ?= 1000000
 TICKETS ?= 10000
 ROUNDS  ?= 3
@@ -19,15 +19,19 @@ rush drill: EDGE ?= workerd
 # One run of the checker has one seed; `make sim` shows a single run only where SEED is set.
 soak: SEED ?= 7
 
+# A gateway is native: it needs neither the Wasm nor npm.
+READY := $(if $(filter gateway,$(EDGE)),setup-native origin,setup build)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench edge build dist up rush drill torn swarm sim pause soak bench profile screens film test valkey guard guard-accept mutants api fmt lint audit docs clean
+.PHONY: help setup setup-native setup-tests setup-bench edge build origin dist clients up rush drill edges torn swarm sim pause soak bench profile screens film test valkey guard guard-accept mutants api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 	@echo
-	@echo "  up:   EDGE=wrangler (or workerd)  EDGES=$(EDGES)  WORKERS=$(WORKERS) (processes that share an edge's port; workerd)"
-	@echo "  rush: EDGE=workerd (or wrangler)  EDGES=$(EDGES)  WORKERS=$(WORKERS)  BUYERS=$(BUYERS)  TICKETS=$(TICKETS)"
-	@echo "  drill: EDGE=workerd (or wrangler)  ROUNDS=$(ROUNDS)"
+	@echo "  up:   EDGE=wrangler (or workerd, gateway)  EDGES=$(EDGES)  WORKERS=1 (processes that share an edge's port; workerd)"
+	@echo "  rush: EDGE=workerd (or wrangler, gateway)  EDGES=$(EDGES)  WORKERS=1  BUYERS=$(BUYERS)  TICKETS=$(TICKETS) (or PLAN=docs/examples/train.toml)"
+	@echo "        KILL_NODE_AT=0.3 (kill -9 of a node when so much is sold)  CUT_REDIS_AT=0.3 (Redis loses the end of its file)"
+	@echo "  drill: EDGE=workerd (or wrangler, gateway)  ROUNDS=$(ROUNDS)  PLAN=docs/examples/train.toml (default: tickets, and trains of the drills' own)"
 	@echo "  soak: SEED=7  SECONDS=$(SECONDS)"
 	@echo "  bench: ONLY=M3 (or \"M3 M4\"; default: all)"
 
@@ -37,28 +41,39 @@ setup: ## install what is missing on this machine to build, sell and load (idemp
 setup-tests: ## the same, and what the tests need: a browser, Prometheus, linters
 	@scripts/setup tests
 
+setup-native: ## the same for nodes and a gateway alone: without npm
+	@scripts/setup native
+
 setup-bench: setup ## install Go and nginx for the bench, and build what it compares with (tests/bench)
 	@scripts/setup-bench
 
 edge: ## build the edge to Wasm (edge/build)
 	@scripts/build-edge
 
-build: edge ## build the edge and the release binary of the origin
+build: edge origin ## build the edge and the release binary of the origin
+
+origin: ## build the release binary of the origin, which has the gateway
 	@$(RELEASE) --bin lastseat
 
 dist: ## build the program that servers run, optimised as a whole (target/dist/lastseat; 3 minutes)
 	@cargo build --profile dist --locked --package lastseat
 
-up: setup build ## run everything here: Redis, 4 origins, edge, a sale of 10,000; Ctrl-C stops it
-	@exec ./target/release/lastseat cluster --demo --edge $(EDGE) --edges $(EDGES) --workers $(WORKERS)
+clients: setup ## build the TypeScript client for browsers and older Node (clients/typescript/dist)
+	@npm run --silent build --prefix clients/typescript
 
-rush: setup build ## a million buyers for ten thousand tickets, then the audit
-	@$(RELEASE) --bin tools
-	@exec ./target/release/tools rush --buyers $(BUYERS) --tickets $(TICKETS) --edge $(EDGE) --edges $(EDGES) --workers $(WORKERS)
+up: $(READY) ## run everything here: Redis, 4 origins, edge, a sale of 10,000; Ctrl-C stops it
+	@exec ./target/release/lastseat cluster --demo --edge $(EDGE) --edges $(EDGES) $(if $(WORKERS),--workers $(WORKERS))
 
-drill: setup build ## kill, freeze, cut off and flood every part under load, audit it, write docs/evidence/DRILLS.md (12 minutes a round)
+rush: $(READY) ## a million buyers for ten thousand tickets, then the audit
 	@$(RELEASE) --bin tools
-	@exec ./target/release/tools drill --long --write-docs --edge $(EDGE) --rounds $(ROUNDS)
+	@exec ./target/release/tools rush --buyers $(BUYERS) $(if $(PLAN),--plan $(PLAN),--tickets $(TICKETS)) --edge $(EDGE) --edges $(EDGES) $(if $(WORKERS),--workers $(WORKERS)) $(if $(KILL_NODE_AT),--kill-node-at $(KILL_NODE_AT)) $(if $(CUT_REDIS_AT),--cut-redis-at $(CUT_REDIS_AT))
+
+drill: $(READY) ## kill, freeze, cut off and flood every part under load, audit it, write docs/evidence/DRILLS.md (12 minutes a round)
+	@$(RELEASE) --bin tools
+	@exec ./target/release/tools drill --long $(if $(PLAN),--plan $(PLAN),--write-docs) --edge $(EDGE) --rounds $(ROUNDS)
+
+edges: setup-tests build ## every test that takes the edge as a parameter, with EDGE=gateway (make test has a choice of them)
+	@LASTSEAT_TEST_EDGE=$(or $(EDGE),gateway) cargo test --release --locked --workspace --test system --test node
 
 torn: setup build ## cut the append-only file at every byte and start Redis on each three times (CUTS=all: two hours; CUTS=last: of the last five scripts)
 	@LASTSEAT_TORN=$(CUTS) cargo test --release --locked --workspace --test ledger -- torn:: --nocapture
@@ -70,9 +85,9 @@ film: setup-tests ## film the dashboard during a rush (docs/screens/rush.webp) w
 	@$(RELEASE) --bin tools
 	@LASTSEAT_CLUSTER=$(CURDIR)/.lastseat/cluster.json node_modules/.bin/node tests/dashboard/film.mjs
 
-swarm: ## simulate 6,000 edge isolates and a million buyers (no servers)
+swarm: ## simulate 6,000 edge isolates (EDGE=gateway: 4 and 40 gateways) and a million buyers (no servers)
 	@$(RELEASE) --quiet --bin tools
-	@exec ./target/release/tools simulator scale
+	@$(if $(filter gateway,$(EDGE)),for n in 4 40; do ./target/release/tools simulator scale --gateways $$n || exit; done,exec ./target/release/tools simulator scale)
 
 sim: ## simulate every fault, one run a seed: SEEDS=20000, SEED=7 shows one run, PLANTED=1, TAIL_CUT=1 (no servers)
 	@$(RELEASE) --quiet --bin tools
@@ -88,7 +103,7 @@ bench: setup-bench build dist ## measure lastseat against other services on this
 	@$(RELEASE) --bin tools
 	@LASTSEAT_BIN=$(CURDIR)/target/dist/lastseat exec ./target/release/tools bench $(foreach measure,$(ONLY),--only $(measure))
 
-profile: build dist ## draw where the processor time of edge, node and Redis goes (docs/evidence/PROFILES.md; needs perf)
+profile: build dist ## draw where the processor time of edge, gateway, node and Redis goes (docs/evidence/PROFILES.md; needs perf)
 	@$(RELEASE) --bin tools
 	@LASTSEAT_BIN=$(CURDIR)/target/dist/lastseat exec ./target/release/tools profile $(foreach scene,$(ONLY),--only $(scene))
 
@@ -127,8 +142,8 @@ lint: setup-tests ## clippy for the native and the Wasm targets, linters for dep
 audit: setup-tests ## ask for known vulnerabilities of all dependencies (needs GitHub and npm's own registry)
 	@scripts/audit
 
-docs: ## write what documents take from the program anew: docs/CLI.md, the table of docs/SCALE.md
-	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release --locked --workspace --test rules -- claims::reference claims::scale claims::figures
+docs: ## write what documents take from the program anew: docs/CLI.md, the tables of docs/SCALE.md and docs/FAILOVER.md
+	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release --locked --workspace --test rules -- claims::reference claims::scale claims::figures claims::failover
 
 clean: ## remove what was built (the tools stay)
 	@cargo clean --quiet

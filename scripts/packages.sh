@@ -17,7 +17,7 @@ install_packages() {
     apt_get "$@" || die "apt-get failed. Try: $by_hand"
 }
 
-# lastseat runs a Redis, a Prometheus and an nginx of its own where it needs them. Installing the packages must not
+# lastseat runs a Redis, a Prometheus, an nginx and a PostgreSQL of its own where it needs them. Installing the packages must not
 # start the system's ones: Debian asks /usr/sbin/policy-rc.d before it starts a service, and 101 means "not allowed".
 apt_get() {
     "${as_root[@]}" bash -euo pipefail -s -- "$@" <<'ROOT'
@@ -31,7 +31,7 @@ fi
 apt-get update -qq </dev/null
 apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null
 # Nor at the next boot: package and service.
-for pair in redis-server:redis-server prometheus:prometheus nginx-light:nginx; do
+for pair in redis-server:redis-server prometheus:prometheus nginx-light:nginx postgresql:postgresql; do
     case " $* " in *" ${pair%:*} "*)
         if [ -d /run/systemd/system ]; then systemctl --quiet disable "${pair#*:}" || true; fi ;;
     esac

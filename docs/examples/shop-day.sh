@@ -241,4 +241,23 @@ echo "   to refund: $to_refund"
 expect confirmed $((PAID + 2 + 1 + 1 + 1 + 1))
 audit_is_clean
 
+step "a train of one coach: one seat is sold from stop to stop, to two people"
+TRAIN=train-${RUN:0:8}
+"$LASTSEAT" sale create "$TRAIN" --plan - <<'PLAN'
+stops = ["A", "B", "C"]
+
+[[classes]]
+id = "second"
+coaches = [{ ids = "1", rows = "1-20", letters = "ABC DF" }]
+PLAN
+# ride STATUS WORD BUYER FROM TO: an order of seat 1-7F between two stops.
+ride() {
+    call "$1" "$2" POST "/v1/sales/$TRAIN/orders" -H "idempotency-key: $RUN-$3-000001" -H 'content-type: application/json' \
+        -d "{\"buyer\":\"$3\",\"lines\":[{\"class\":\"second\",\"from\":\"$4\",\"to\":\"$5\",\"seats\":[\"1-7F\"]}]}"
+}
+ride 201 1-7F fay A B
+ride 201 1-7F gil B C
+ride 409 seat_taken hal A C
+"$LASTSEAT" audit "$TRAIN" >"$work/audit" 2>&1 || fail "the audit: $(cat "$work/audit")"
+
 step "a good day: $(number confirmed) tickets sold, each to one buyer"

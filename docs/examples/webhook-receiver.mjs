@@ -1,9 +1,10 @@
-// A receiver of lastseat's webhooks, as small as a right one can be. Prints what is delivered, a line an event.
+// A receiver of lastseat's webhooks, as small as a right one can be. Prints what is delivered, a
+// line an event.
 //
 //   node docs/examples/webhook-receiver.mjs SECRET-FILE [PORT]
 //
-// It does the four things that each receiver must do: check the signature over the raw body, refuse old
-// deliveries, take each position once, and answer 2xx only when the work is done.
+// It does the four things that each receiver must do: check the signature over the raw body, refuse
+// old deliveries, take each position once, and answer 2xx only when the work is done.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -21,13 +22,16 @@ const BODY_MAX = 4 * 1024 * 1024; // An entry holds a batch of up to 1,024 order
 // A shop keeps this beside the orders, in the same transaction.
 let last = 0;
 
-// `t=<unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. While the secret is replaced there is a `v1` for each, and one
-// that is ours is enough.
+// `t=<unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. While the secret is replaced there is a
+// `v1` for each, and one that is ours is enough.
 function isOurs(header, body) {
   const [, time, macs] = /^t=(\d+)((?:,v1=[0-9a-f]{64}){1,4})$/.exec(header ?? "") ?? [];
   if (!time || Math.abs(Date.now() / 1000 - Number(time)) > TOLERANCE_S) return false;
   const expected = createHmac("sha256", secret).update(`${time}.`).update(body).digest();
-  return macs.slice(4).split(",v1=").some((mac) => timingSafeEqual(expected, Buffer.from(mac, "hex")));
+  return macs
+    .slice(4)
+    .split(",v1=")
+    .some((mac) => timingSafeEqual(expected, Buffer.from(mac, "hex")));
 }
 
 function take({ sale, commit_seq, events }) {

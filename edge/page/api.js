@@ -1,9 +1,11 @@
-// Asks the edge. An answer is what lastseat said; anything else, silence included, is a lost answer.
+// Asks the edge. An answer is what lastseat said; anything else, silence included, is a lost
+// answer.
 
 // Longer than the edge takes at most to answer (EDGE_DEADLINE_MS).
 const DEADLINE_MS = 9_000;
 
-// { lost: true }, or { status, body, age, asked, received } where `body` is the order, the sale or the problem.
+// { lost: true }, or { status, body, age, asked, received } where `body` is the order, the sale or
+// the problem.
 export async function ask(path, { method = "GET", body, headers = {} } = {}) {
   const asked = performance.now();
   try {
@@ -29,3 +31,6 @@ export async function ask(path, { method = "GET", body, headers = {} } = {}) {
 export const saleAt = (sale) => `/v1/sales/${sale}`;
 export const ordersAt = (sale) => `/v1/sales/${sale}/orders`;
 export const orderAt = (sale, key) => `/v1/sales/${sale}/orders/${encodeURIComponent(key)}`;
+export const planAt = (sale) => `/v1/sales/${sale}/plan`;
+export const seatsAt = (sale, part) =>
+  `/v1/sales/${sale}/seats${part ? `?${new URLSearchParams(part)}` : ""}`;

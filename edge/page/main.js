@@ -1,8 +1,12 @@
-// The page on which people buy: watches the sale, carries one order through, and shows how both stand.
+// The page on which people buy: watches the sale, carries one order through, and shows how both
+// stand.
 import { ask, saleAt } from "./api.js";
+import { OF_CHOICE } from "./choice.js";
+import { Chooser } from "./chooser.js";
 import { Clock } from "./clock.js";
 import { Orders } from "./orders.js";
 import { buyerOf, takePass } from "./pass.js";
+import { ticketsOf } from "./plan.js";
 import { Purchase } from "./purchase.js";
 import { scene, standing } from "./scene.js";
 import { Store } from "./store.js";
@@ -24,7 +28,8 @@ const HIDDEN_MS = 60_000;
 const UNREACHABLE_MAX_MS = 30_000;
 // Not everybody's button works in the same millisecond.
 const OPENING_SPREAD_MS = 400;
-// An answer about the sale is at most so much older than it is new: edge and origin answer from memory.
+// An answer about the sale is at most so much older than it is new: edge and origin answer from
+// memory.
 const MEMORY_MS = 1_500;
 
 const sale = decodeURIComponent(location.pathname.split("/")[2]);
@@ -32,6 +37,7 @@ const store = new Store(sale);
 const clock = new Clock();
 const pass = takePass(sale);
 const purchase = new Purchase({ sale, store, clock, pass, changed: () => draw() });
+const chooser = new Chooser({ sale, first: firstChoice(), changed: () => draw() });
 const orders = new Orders({ sale, store, pass, changed: () => draw() });
 const spread = Math.random() * OPENING_SPREAD_MS;
 
@@ -45,7 +51,23 @@ let language = store.language ?? preferred(navigator.languages);
 const view = new View(sale, {
   get: (buyer, quantity) => {
     if (!pass) store.buyer = buyer;
-    purchase.buy(buyer, quantity);
+    purchase.buy(buyer, quantity, planned() ? chooser.order(purchase.phase) : {});
+  },
+  // Told while the page is drawn, too: what follows from it is drawn afterwards.
+  quantity: (quantity) =>
+    queueMicrotask(
+      () => chooser.known && chooser.choice.quantity !== quantity && chooser.set({ quantity }),
+    ),
+  // What was refused, as it can be had.
+  instead: () => {
+    const { choice } = chooser.offers(purchase.phase);
+    chooser.take(choice);
+    purchase.buy(store.order.buyer, ticketsOf(choice), chooser.order({}));
+  },
+  choose: {
+    set: (changes) => choose("set", changes),
+    toggle: (name, most) => choose("toggle", name, most),
+    map: (block) => choose("map", block),
   },
   stop: () => purchase.stop(),
   another: () => leave(() => purchase.another()),
@@ -64,9 +86,26 @@ const view = new View(sale, {
   },
 });
 
+// What to begin with: what was asked for under this key, else what the link to this page says.
+function firstChoice() {
+  return store.order.lines?.[0] ?? Object.fromEntries(new URLSearchParams(location.search));
+}
+
+// Whether the sale has a plan; an order of one says so, too, before the sale is known.
+function planned() {
+  return Boolean(known.view ? known.view.plan : store.order.lines);
+}
+
+// Another choice: what was refused of the one before says nothing of it.
+function choose(verb, ...args) {
+  chooser[verb](...args);
+  if (OF_CHOICE.has(purchase.phase.problem?.code)) purchase.forgive();
+}
+
 // The order on the screen goes to the earlier ones.
 function leave(go) {
   go();
+  chooser.clear();
   orders.refresh();
   // What is free has changed by this very order.
   if (performance.now() - looked > MEMORY_MS) look();
@@ -95,7 +134,8 @@ function receive({ body, age, asked, received }) {
   failures = 0;
   clock.update(body.now, age, asked, received);
   Object.assign(known, { view: body, missing: false, unreachable: false });
-  // A refusal was true when it was said. A later look at the sale knows better, and shows the form again.
+  // A refusal was true when it was said. A later look at the sale knows better, and shows the form
+  // again.
   const { phase } = purchase;
   const saleWide = ["sold_out", "closed", "unknown_sale"].includes(phase.problem?.code);
   if (saleWide && body.now > phase.at + MEMORY_MS) purchase.forgive();
@@ -118,13 +158,15 @@ function pauseMs() {
 function draw() {
   const now = clock.known ? clock.now() : 0;
   const { phase } = purchase;
-  const shown = scene({ ...known, phase, orders: orders.list, keeps: store.keeps, now, opensAt: opensAt() });
-  view.show(shown);
+  const of = { phase, orders: orders.list, keeps: store.keeps, now, opensAt: opensAt() };
+  const shown = scene({ ...known, ...of, ...(planned() && { chooser }) });
+  view.show(shown, chooser);
+  if (planned()) chooser.watch(Boolean(shown.form));
   // It may keep nothing from the start, or nothing more from some moment on.
   if (!store.keeps) view.warn("forgetful");
   if (!shown.clock) return;
-  const { at, until, of } = shown.clock;
-  view.tick(at ? at - now : until - performance.now(), of);
+  const { at, until, of: whole } = shown.clock;
+  view.tick(at ? at - now : until - performance.now(), whole);
 }
 
 addEventListener("visibilitychange", () => {

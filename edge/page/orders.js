@@ -1,5 +1,6 @@
-// The earlier orders of this browser in this sale: each can be opened again, and its state is what the ledger has just
-// said. The store has their keys; what became of them is read one after the other.
+// The earlier orders of this browser in this sale: each can be opened again, and its state is what
+// the ledger has just said. The store has their keys; what became of them is read one after the
+// other.
 import { ask, orderAt } from "./api.js";
 
 // Between two of them, and between two looks at those that can change by themselves.
@@ -13,7 +14,7 @@ export class Orders {
   #store;
   #headers;
   #changed;
-  // What the ledger said of each key: { number, quantity, state }.
+  // What the ledger said of each key: { number, quantity, state, lines }.
   #known = new Map();
   #loop = 0;
   #timer;
@@ -26,9 +27,14 @@ export class Orders {
     store.watch(() => this.refresh());
   }
 
-  // The newest first: { key, number, quantity, state }; without `state` while it is not known.
+  // The newest first: { key, number, quantity, state, lines }; without `state` while it is not
+  // known.
   get list() {
-    return this.#store.earlier.map((order) => ({ key: order.key, number: order.number, ...this.#knownOf(order) }));
+    return this.#store.earlier.map((order) => ({
+      key: order.key,
+      number: order.number,
+      ...this.#knownOf(order),
+    }));
   }
 
   // Nothing, where the order was seen in another state since: on the screen, or in another tab.
@@ -37,7 +43,8 @@ export class Orders {
     return known?.state === state ? known : undefined;
   }
 
-  // Reads them all again; those that are settled only where they were never read, or when `all` is wanted.
+  // Reads them all again; those that are settled only where they were never read, or when `all` is
+  // wanted.
   async refresh(all = false) {
     const loop = ++this.#loop;
     clearTimeout(this.#timer);
@@ -53,15 +60,18 @@ export class Orders {
       if (loop !== this.#loop) return;
     }
     if (this.list.every(({ state }) => SETTLED.has(state))) return;
-    this.#timer = setTimeout(() => {
-      if (document.visibilityState === "visible") this.refresh();
-    }, AGAIN_MS * (0.8 + 0.4 * Math.random()));
+    this.#timer = setTimeout(
+      () => {
+        if (document.visibilityState === "visible") this.refresh();
+      },
+      AGAIN_MS * (0.8 + 0.4 * Math.random()),
+    );
   }
 
   #receive(key, answer) {
     if (answer.status === 200) {
-      const { number, quantity, state } = answer.body;
-      this.#known.set(key, { number, quantity, state });
+      const { number, quantity, state, lines } = answer.body;
+      this.#known.set(key, { number, quantity, state, lines });
       this.#store.noteEarlier(key, { number, state });
     } else if (answer.status === 404) {
       this.#known.set(key, { state: "unknown" });

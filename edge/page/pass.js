@@ -1,5 +1,5 @@
-// The buyer token of a shop that gives them out: it comes behind the `#` of the address, which no server ever sees, and
-// is taken out of the address bar. It lasts as long as the tab.
+// The buyer token of a shop that gives them out: it comes behind the `#` of the address, which no
+// server ever sees, and is taken out of the address bar. It lasts as long as the tab.
 
 export function takePass(sale) {
   const name = `lastseat:pass:${sale}`;

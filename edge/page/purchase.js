@@ -1,25 +1,33 @@
-// The life of one order on this page. Whatever happens to the page, the connection or how long the buyer waits, an
-// order is asked for under one key, and only a new order gets a new one.
+// The life of one order on this page. Whatever happens to the page, the connection or how long the
+// buyer waits, an order is asked for under one key, and only a new order gets a new one.
 //
 // `phase` is what the page shows:
 //   { name: "idle" }
-//   { name: "looking" }                                   what became of the key that this browser remembers?
-//   { name: "asking", quantity, tries, why }              `why`: what the last answer was, if this is not the first
-//   { name: "waiting", quantity, tries, why, until }      asks again by itself; `until` as performance.now() counts
-//                                                         (both: `unsure` while an earlier request may have an order)
-//   { name: "refused", problem, quantity, at }            `at` by the clock of the ledger
-//   { name: "order", order, doing, note, trouble }        `doing`: a change under way; `note`: the problem of the last
-//   { name: "missing", number }                           there was an order once, and the ledger has none
+//   { name: "looking" }                                   what became of the key that this browser
+//   remembers?
+//   { name: "asking", quantity, tries, why }              `why`: what the last answer was, if this
+//   is not the first
+//   { name: "waiting", quantity, tries, why, until }      asks again by itself; `until` as
+//   performance.now() counts
+//                                                         (both: `unsure` while an earlier request
+//                                                         may have an order)
+//   { name: "refused", problem, quantity, lines, at }     `at` by the clock of the ledger
+//   { name: "order", order, doing, note, trouble }        `doing`: a change under way; `note`: the
+//   problem of the last
+//   { name: "missing", number }                           there was an order once, and the ledger
+//   has none
 import { ask, orderAt, ordersAt } from "./api.js";
+import { addressOf } from "./plan.js";
 
-// Refusals that can pass without anybody changing the order, and the fault in which nothing happened.
+// Refusals that can pass without anybody changing the order, and the fault in which nothing
+// happened.
 const PASSING = new Set(["busy", "all_held", "not_open", "paused", "unavailable"]);
 // The same answers, as far as they say nothing about an earlier request whose answer was lost.
 const UNDECIDED = new Set(["busy", "unavailable", "outcome_unknown"]);
 
 const BACKOFF_MAX_MS = 15_000;
-// A held order is looked at this often: the shop may confirm it. So is one whose time is over, this many times: a payment
-// that comes late may still be accepted.
+// A held order is looked at this often: the shop may confirm it. So is one whose time is over, this
+// many times: a payment that comes late may still be accepted.
 const SILENCE_POLL_MS = 10_000;
 const LATE_POLLS = 18;
 // Who comes back from the shop waits for the word of the payment: so often, and for so long.
@@ -52,7 +60,8 @@ export class Purchase {
     addEventListener("online", () => {
       if (["lost", "look"].includes(this.phase.why) || this.phase.trouble) this.#wake();
     });
-    for (const event of ["visibilitychange", "pageshow", "focus"]) addEventListener(event, () => this.#comeBack());
+    for (const event of ["visibilitychange", "pageshow", "focus"])
+      addEventListener(event, () => this.#comeBack());
     store.watch(() => this.#syncFromOtherTab());
   }
 
@@ -63,13 +72,16 @@ export class Purchase {
     if (sent) this.#look();
   }
 
-  buy(buyer, quantity) {
+  // Of a sale with a plan `lines` say what is wanted, and `waits` whether for places of which all
+  // are held.
+  buy(buyer, quantity, { lines, waits } = {}) {
     if (this.phase.name === "asking") return;
-    this.#store.note({ buyer, quantity, wanted: true });
+    this.#store.note({ buyer, quantity, lines, waits, wanted: true });
     this.#attempt();
   }
 
-  // The buyer does not want to wait any longer. Not offered while an answer is lost: the order may be taken.
+  // The buyer does not want to wait any longer. Not offered while an answer is lost: the order may
+  // be taken.
   stop() {
     this.#begin();
     this.#store.note({ wanted: false, open: false });
@@ -120,7 +132,10 @@ export class Purchase {
 
   async #attempt() {
     const loop = this.#begin();
-    const { key, buyer, quantity } = this.#store.order;
+    const { key, buyer, quantity, lines, waits } = this.#store.order;
+    const path = ordersAt(this.#sale) + (lines ? `?for=${addressOf(lines)}` : "");
+    // Where only some places are held, others may be free: then that is an answer.
+    const isPassing = (code) => PASSING.has(code) && !(code === "all_held" && lines && !waits);
     let why;
     for (let tries = 1; ; tries++) {
       const before = this.#store.order;
@@ -129,9 +144,9 @@ export class Purchase {
       const lost = Boolean(before.lost || before.open);
       this.#store.note({ sent: true, open: true, lost });
       this.#enter({ name: "asking", quantity, tries: tries - 1, why, unsure: lost });
-      const answer = await ask(ordersAt(this.#sale), {
+      const answer = await ask(path, {
         method: "POST",
-        body: { buyer, quantity },
+        body: lines ? { buyer, lines } : { buyer, quantity },
         headers: {
           "idempotency-key": key,
           ...(lost && { "lastseat-retry": "1" }),
@@ -150,12 +165,12 @@ export class Purchase {
         this.#store.note({ wanted: false });
         return this.#look();
       }
-      if (!isLost && !PASSING.has(code)) {
+      if (!isLost && !isPassing(code)) {
         this.#store.note({ wanted: false });
         const at = this.#clock.now();
-        return this.#enter({ name: "refused", problem: answer.body, quantity, at });
+        return this.#enter({ name: "refused", problem: answer.body, quantity, lines, at });
       }
-      why = code;
+      why = code === "all_held" && lines ? "choice_all_held" : code;
       const ms = backoff(tries, answer);
       const until = performance.now() + ms;
       this.#enter({ name: "waiting", quantity, tries, why, until, unsure });
@@ -167,7 +182,7 @@ export class Purchase {
   // Asks the ledger what became of the key that this browser remembers.
   async #look(note) {
     const loop = this.#begin();
-    const { key, buyer, quantity, wanted, number, state } = this.#store.order;
+    const { key, buyer, quantity, lines, waits, wanted, number, state } = this.#store.order;
     this.#enter({ name: "looking" });
     for (let tries = 1; ; tries++) {
       const answer = await this.#read(key);
@@ -175,7 +190,7 @@ export class Purchase {
       if (answer.status === 200) return this.#keep(answer.body, note);
       if (!answer.lost && answer.status < 500 && answer.status !== 429) {
         // Nothing was sold under it, or not yet.
-        if (wanted) return this.buy(buyer, quantity);
+        if (wanted) return this.buy(buyer, quantity, { lines, waits });
         if (!state) return this.#enter({ name: "idle" });
         return this.#miss(key, number);
       }
@@ -280,8 +295,8 @@ export class Purchase {
   }
 }
 
-// What the answer asks for; twice as long each time where there was none. A random part on top, so that those who were
-// sent away together do not come back together.
+// What the answer asks for; twice as long each time where there was none. A random part on top, so
+// that those who were sent away together do not come back together.
 function backoff(tries, answer) {
   const asked = answer.lost ? 0 : answer.body.retry_after_ms;
   const ms = asked || Math.min(500 * 2 ** tries, BACKOFF_MAX_MS);

@@ -1,10 +1,14 @@
-// What the page shows, as a function of what it knows. Words are named here and written in words.js.
+// What the page shows, as a function of what it knows. Words are named here and written in
+// words.js.
 //
-// A scene has a `tone` (calm, go, wait, stop), a `headline` and a `detail` (each [name, ...arguments]), a `clock`
-// ({ label, at } by the ledger's clock or { label, until } by performance.now()), the `form` (null, or whether the
-// button can be pressed and what it says), an `order`, the `actions` that are offered, `pay`, the address of the one of
-// that name, and the earlier `orders` of this browser.
+// A scene has a `tone` (calm, go, wait, stop), a `headline` and a `detail` (each [name,
+// ...arguments]), a `clock` ({ label, at } by the ledger's clock or { label, until } by
+// performance.now()), the `form` (null, or whether the button can be pressed and what it says, and
+// `chooser`, what the chooser of a sale with a plan shows), an `order`, the `actions` that are
+// offered, `pay`, the address of the one of that name, `instead`, what can be had in the place of
+// what was refused, and the earlier `orders` of this browser.
 
+import { OF_CHOICE, chosenForm, refusedChoice } from "./choice.js";
 import { payAt } from "./pay.js";
 
 const SALE_IS = new Set(["sold_out", "closed", "unknown_sale"]);
@@ -12,7 +16,8 @@ const NOTES = new Set(["key_reused", "hold_expired", "hold_limit", "wrong_state"
 // While nothing is under way, another order can be put on the screen.
 const AT_REST = new Set(["idle", "refused", "order", "missing"]);
 
-// The state of the sale at `now`, which may be later than the answer: a sale opens and closes by itself.
+// The state of the sale at `now`, which may be later than the answer: a sale opens and closes by
+// itself.
 export function standing(view, now, opensAt) {
   if (view.closes_at && now >= view.closes_at) return "closed";
   const opened = view.state === "scheduled" && view.opens_at && now >= opensAt;
@@ -33,7 +38,9 @@ export function scene(known) {
   return { ...main(known), orders: listed ? orders : [] };
 }
 
-function main({ view, missing, unreachable, phase, now, opensAt, keeps }) {
+// `chooser` has what is known of a sale's plan ({ plan, seats, choice }); it is absent where the
+// sale has none, and its `choice` is null while the plan is not known yet.
+function main({ view, missing, unreachable, phase, now, opensAt, keeps, chooser }) {
   switch (phase.name) {
     case "order":
       return orderScene(phase, { view, now, opensAt });
@@ -47,21 +54,32 @@ function main({ view, missing, unreachable, phase, now, opensAt, keeps }) {
     case "asking":
       // From the second time on nothing moves on the screen but the count.
       if (phase.why) return waitingScene({ ...phase, until: 0 });
-      return { tone: "wait", headline: ["asking", phase.quantity], detail: [keeps ? "asking_detail" : "asking_forgetful"], actions: [] };
+      return {
+        tone: "wait",
+        headline: ["asking", phase.quantity],
+        detail: [keeps ? "asking_detail" : "asking_forgetful"],
+        actions: [],
+      };
     case "waiting":
       return waitingScene(phase);
     case "looking":
       return { tone: "calm", headline: ["looking"], detail: ["looking_detail"], actions: [] };
     case "refused":
-      return refusedScene(phase, view);
+      return withPlan(refusedScene(phase, view, chooser), chooser);
   }
-  if (missing) return { tone: "stop", headline: ["unknown_sale"], detail: ["unknown_sale_detail"], actions: [] };
+  if (missing)
+    return {
+      tone: "stop",
+      headline: ["unknown_sale"],
+      detail: ["unknown_sale_detail"],
+      actions: [],
+    };
   if (!view) {
     return unreachable
       ? { tone: "wait", headline: ["unreachable"], detail: ["unreachable_detail"], actions: [] }
       : { tone: "calm", headline: ["loading"], detail: null, actions: [] };
   }
-  const shown = saleScene(view, standing(view, now, opensAt));
+  const shown = withPlan(saleScene(view, standing(view, now, opensAt)), chooser);
   return unreachable ? { ...shown, detail: ["stale"] } : shown;
 }
 
@@ -73,7 +91,9 @@ function saleScene(view, state) {
       return {
         tone: "calm",
         headline: [view.opens_at ? "opens" : "not_open"],
-        detail: view.opens_at ? [view.capacity ? "opens_detail" : "opens_empty", view.opens_at] : ["not_open_detail"],
+        detail: view.opens_at
+          ? [view.capacity ? "opens_detail" : "opens_empty", view.opens_at]
+          : ["not_open_detail"],
         clock: view.opens_at ? { label: "opens_in", at: view.opens_at } : null,
         form: view.capacity ? { ...form, ready: false } : null,
         actions: [],
@@ -88,10 +108,29 @@ function saleScene(view, state) {
         actions: [],
       };
     case "all_held":
-      return { tone: "wait", headline: ["all_held"], detail: ["all_held_detail"], form: { ...form, label: "wait_for" }, actions: [] };
+      return {
+        tone: "wait",
+        headline: ["all_held"],
+        detail: ["all_held_detail"],
+        form: { ...form, label: "wait_for" },
+        actions: [],
+      };
     default:
       return over(state, view);
   }
+}
+
+// The same scene, in whose form is chosen of a plan, if the sale has one. What is left of it all
+// says nothing to who wants certain places: each choice says that of itself.
+function withPlan(shown, chooser) {
+  if (!chooser || !shown.form || shown.form.chooser) return shown;
+  const amount = shown.headline[0] === "open";
+  if (!chooser.choice)
+    return { ...shown, form: null, detail: amount ? ["loading_plan"] : shown.detail };
+  const detail = amount
+    ? [chooser.plan.stops.length > 0 ? "choose_journey" : "choose_places"]
+    : shown.detail;
+  return { ...shown, detail, form: chosenForm(shown.form, chooser) };
 }
 
 // How much is left of a sale that sells.
@@ -102,7 +141,12 @@ function left(view) {
 
 function over(state, view) {
   const said = state === "sold_out" && view?.capacity === 0 ? "no_tickets" : state;
-  return { tone: state === "paused" ? "wait" : "stop", headline: [said], detail: [`${said}_detail`], actions: [] };
+  return {
+    tone: state === "paused" ? "wait" : "stop",
+    headline: [said],
+    detail: [`${said}_detail`],
+    actions: [],
+  };
 }
 
 // What leads away from an order: to the next one, where one can be had.
@@ -116,28 +160,52 @@ function waitingScene({ why, until, tries, unsure }) {
     tone: "wait",
     headline: [why],
     // Whether an earlier request was carried out, this answer does not say.
-    detail: [unsure && (why === "busy" || why === "unavailable") ? "outcome_unknown_wait" : `${why}_wait`],
+    detail: [
+      unsure && (why === "busy" || why === "unavailable") ? "outcome_unknown_wait" : `${why}_wait`,
+    ],
     clock: { label: "again_in", until, tries },
     // Whose answer is lost may have an order: giving up would not undo it.
     actions: unsure ? [] : ["stop"],
   };
 }
 
-function refusedScene({ problem, quantity }, view) {
+function refusedScene(phase, view, chooser) {
+  const { problem, quantity } = phase;
   const { code } = problem;
-  if (SALE_IS.has(code)) return over(code, view);
   const most = view ? mostOf(view) : 1;
-  const base = { tone: "stop", headline: [code, quantity], detail: [`${code}_detail`, quantity], actions: [] };
+  const told =
+    phase.lines &&
+    chooser?.choice &&
+    refusedChoice(phase, chooser, { ready: true, label: "get", most });
+  if (told) return told;
+  // Not known yet what it was that is not there.
+  if (phase.lines && OF_CHOICE.has(code))
+    return { tone: "calm", headline: ["loading"], detail: null, actions: [] };
+  if (SALE_IS.has(code)) return over(code, view);
+  const base = {
+    tone: "stop",
+    headline: [code, quantity],
+    detail: [`${code}_detail`, quantity],
+    actions: [],
+  };
   // Fewer than were asked for, if that is possible.
-  const fewer = quantity > 1 ? { ready: true, label: "get", most: Math.min(most, quantity - 1) } : null;
+  const fewer =
+    quantity > 1 ? { ready: true, label: "get", most: Math.min(most, quantity - 1) } : null;
   switch (code) {
     case "not_enough":
       return { ...base, tone: "wait", form: fewer };
     case "order_limit":
       return { ...base, form: fewer, actions: fewer ? [] : ["back"] };
     case "buyer_limit":
-      // Who was refused one ticket has as many as are allowed. How many others have in a name, nobody is told.
-      if (!fewer) return { ...base, headline: ["limit_reached"], detail: limitReached(view), actions: ["back"] };
+      // Who was refused one ticket has as many as are allowed. How many others have in a name,
+      // nobody is told.
+      if (!fewer)
+        return {
+          ...base,
+          headline: ["limit_reached"],
+          detail: limitReached(view),
+          actions: ["back"],
+        };
       return { ...base, detail: ["buyer_limit_detail", view?.buyer_limit, quantity], form: fewer };
     case "ended_limit":
       return { ...base, actions: ["back"] };
@@ -155,8 +223,9 @@ function limitReached(view) {
   return view?.buyer_limit ? ["limit_reached_detail", view.buyer_limit] : ["limit_reached_unknown"];
 }
 
-// How an order of this sale is confirmed: by the shop, once it is paid at the address that the sale names; where it names
-// none, by the buyer in a demonstration, else by the shop, wherever the buyer finds it. Null while that is not known.
+// How an order of this sale is confirmed: by the shop, once it is paid at the address that the sale
+// names; where it names none, by the buyer in a demonstration, else by the shop, wherever the buyer
+// finds it. Null while that is not known.
 function payment(order, note, view) {
   if (note?.code === "unauthorized") return { detail: ["held_shop"] };
   if (!view) return null;
@@ -172,7 +241,13 @@ function orderScene({ order, doing, note, trouble }, { view, now, opensAt }) {
   if (order.state === "held" && now >= order.expires_at) {
     // What became of it is asked for at this moment.
     const unread = { ...order, state: "unread" };
-    return { ...base, order: unread, tone: "wait", headline: ["time_over"], detail: trouble ? told : ["time_over_detail"] };
+    return {
+      ...base,
+      order: unread,
+      tone: "wait",
+      headline: ["time_over"],
+      detail: trouble ? told : ["time_over_detail"],
+    };
   }
   if (order.state === "held") {
     const how = payment(order, note, view);
@@ -189,7 +264,13 @@ function orderScene({ order, doing, note, trouble }, { view, now, opensAt }) {
   }
   const next = onward(view, now, opensAt);
   if (order.state !== "confirmed") {
-    return { ...base, order: null, headline, detail: told ?? [`${order.state}_detail`], actions: doing ? [] : [next] };
+    return {
+      ...base,
+      order: null,
+      headline,
+      detail: told ?? [`${order.state}_detail`],
+      actions: doing ? [] : [next],
+    };
   }
   // What is paid only the shop gives back, unless the sale allows it.
   const final = note?.code === "paid" || (order.paid && view && !view.buyers_cancel && !view.demo);

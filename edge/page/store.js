@@ -1,12 +1,12 @@
-// What this browser remembers of one sale: the key of the order, written before it is first sent, so that a double
-// click, a reload, a second tab and a lost answer all mean the same order; and the keys of the orders before it. What
-// became of an order it does not remember: the ledger knows.
+// What this browser remembers of one sale: the key of the order, written before it is first sent,
+// so that a double click, a reload, a second tab and a lost answer all mean the same order; and the
+// keys of the orders before it. What became of an order it does not remember: the ledger knows.
 
 const BUYER = "lastseat:buyer";
 const LANGUAGE = "lastseat:language";
 
-// Orders that are remembered beside the one on the screen. Of more, those that have ended are forgotten first, then the
-// oldest.
+// Orders that are remembered beside the one on the screen. Of more, those that have ended are
+// forgotten first, then the oldest.
 const EARLIER_MAX = 20;
 const ENDED = new Set(["cancelled", "expired", "unknown"]);
 
@@ -26,8 +26,9 @@ export class Store {
     return this.#memory.size === 0;
   }
 
-  // The record of the order: `key`; `sent` once it may be in the ledger; `wanted` while the buyer waits for an outcome;
-  // `open` while an answer is out; `lost` when one was lost; `buyer` and `quantity`, what was asked for; `state` and
+  // The record of the order: `key`; `sent` once it may be in the ledger; `wanted` while the buyer
+  // waits for an outcome; `open` while an answer is out; `lost` when one was lost; `buyer` and
+  // `quantity`, what was asked for, with `lines` and `waits` in a sale with a plan; `state` and
   // `number` once the ledger has shown it; `paying` when the buyer went to the shop to pay.
   get order() {
     return this.#record ?? this.another();
@@ -75,7 +76,8 @@ export class Store {
     const now = this.#record;
     const list = this.earlier.filter(({ key }) => key !== record.key && key !== now?.key);
     // One under whose key nothing was asked for, or a "no" was the answer, is none.
-    if (now?.state || now?.open || now?.lost || now?.wanted) list.unshift({ key: now.key, number: now.number, state: now.state });
+    if (now?.state || now?.open || now?.lost || now?.wanted)
+      list.unshift({ key: now.key, number: now.number, state: now.state });
     while (list.length > EARLIER_MAX) {
       const ended = list.findLastIndex(({ state }) => ENDED.has(state));
       list.splice(ended, 1);
@@ -116,8 +118,8 @@ export class Store {
     }
   }
 
-  // A browser that keeps nothing, or nothing more, gets a page that works until it is closed. What could not be kept is
-  // newer than what the browser has under that name: it is read first.
+  // A browser that keeps nothing, or nothing more, gets a page that works until it is closed. What
+  // could not be kept is newer than what the browser has under that name: it is read first.
   #get(name) {
     const noted = this.#memory.get(name);
     if (noted !== undefined) return noted;
@@ -138,7 +140,8 @@ export class Store {
   }
 }
 
-// randomUUID is there on https and localhost only; a phone that tries the page of a laptop has neither.
+// randomUUID is there on https and localhost only; a phone that tries the page of a laptop has
+// neither.
 function newKey() {
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -1,8 +1,12 @@
-// Puts a scene on the screen. Only what has changed is touched: a screen reader speaks when the status changes, not
-// each second, and nobody loses the field in which they type.
+// Puts a scene on the screen. Only what has changed is touched: a screen reader speaks when the
+// status changes, not each second, and nobody loses the field in which they type.
+import { ChooserView } from "./chooserview.js";
+import { classOf, inRows, itinerary } from "./plan.js";
 import { tags, words } from "./words.js";
 
 const at = (id) => document.getElementById(id);
+// Texts about a seat.
+const OF_SEAT = new Set(["seat_taken_detail", "leaves_single_detail"]);
 
 export class View {
   #language;
@@ -12,8 +16,18 @@ export class View {
   #keys = "";
   // What is wrong with the buyer: null, or a text and its arguments.
   #problem = null;
+  #chooser;
+  #plan = null;
+  // How many seats are chosen on the map, where they are; and what keeps the button from working.
+  #count;
+  #why;
+  // The class that is chosen.
+  #class;
+  // Whether the actions stand above the form.
+  #above = false;
 
-  // `acts` has what the buttons do: get(buyer, quantity), language(), open(key) and one for each action.
+  // `acts` has what the buttons do: get(buyer, quantity), language(), open(key), quantity(number),
+  // `choose` for the chooser, and one for each action.
   constructor(sale, acts) {
     this.sale = sale;
     this.#acts = acts;
@@ -27,6 +41,7 @@ export class View {
     at("more").addEventListener("click", () => this.#step(1));
     at("quantity").addEventListener("input", () => this.#label());
     at("quantity").addEventListener("change", () => this.#step(0));
+    this.#chooser = new ChooserView(acts.choose, (name, ...args) => this.say(name, ...args));
     at("buyer").addEventListener("input", () => this.#wrong(null));
     at("copy").addEventListener("click", () => this.#copy());
     at("sure").addEventListener("close", () => at("sure").returnValue === "yes" && acts.cancel());
@@ -70,17 +85,31 @@ export class View {
     this.#shown = null;
   }
 
-  show(scene) {
+  // `chooser` has what is known of the sale's plan.
+  show(scene, chooser) {
     const print = JSON.stringify(scene);
-    if (print === this.#shown) return;
-    this.#shown = print;
+    if (print !== this.#shown || chooser.plan !== this.#plan) {
+      this.#shown = print;
+      this.#plan = chooser.plan;
+      this.#draw(scene);
+    }
+    this.#chooser.open(chooser);
+  }
+
+  #draw(scene) {
     const hadFocus = document.activeElement;
+    this.#class = scene.form?.chooser?.class;
     at("main").dataset.tone = scene.tone;
     write("headline", this.#sentence(scene.headline));
     write("detail", scene.detail ? this.#sentence(scene.detail) : "");
     this.#clock(scene.clock);
     this.#form(scene.form);
     this.#ticket(scene.order);
+    // What can be had instead stands beside what was refused. A button that is moved loses the
+    // focus: only if it must be.
+    const above = Boolean(scene.instead);
+    if (above !== this.#above) at("form")[above ? "before" : "after"](at("actions"));
+    this.#above = above;
     this.#actions(scene);
     this.#orders(scene);
     // What had the focus is gone: go on from what has happened, not from the top of the page.
@@ -91,11 +120,13 @@ export class View {
   tick(left, of) {
     write("clock-time", duration(left, this.say("day")));
     at("clock-bar").hidden = !of;
-    if (of) at("clock-bar").firstElementChild.style.inlineSize = `${Math.min(100, (100 * left) / of)}%`;
+    if (of)
+      at("clock-bar").firstElementChild.style.inlineSize = `${Math.min(100, (100 * left) / of)}%`;
   }
 
   #sentence([name, ...args]) {
-    return this.say(name, ...(name.startsWith("opens_") ? [this.#moment(args[0])] : args));
+    if (name.startsWith("opens_")) return this.say(name, this.#moment(args[0]));
+    return this.say(name, ...(OF_SEAT.has(name) ? [args[0] ? this.#places(args) : ""] : args));
   }
 
   #moment(time) {
@@ -116,6 +147,10 @@ export class View {
     at("form").hidden = !form;
     if (!form) return;
     this.#most = form.most;
+    this.#count = form.count;
+    this.#why = form.why;
+    at("quantity-field").hidden = form.count !== undefined;
+    this.#chooser.show(form.chooser ?? null, this.#plan, this.#language);
     at("get").dataset.label = form.label;
     // Not `disabled`: whoever waits for the opening with a finger on the key keeps the focus.
     at("get").setAttribute("aria-disabled", String(!form.ready));
@@ -130,6 +165,7 @@ export class View {
     write("ticket-count", String(order.quantity));
     write("ticket-word", this.say("ticket", order.quantity));
     write("ticket-state", this.say(`state_${order.state}`));
+    this.#lines(order);
     write("ticket-buyer", order.buyer);
     // Not the id, which gives the tickets back. An older node knows no number.
     const number = order.number || order.order_id;
@@ -137,9 +173,39 @@ export class View {
     write("ticket-id", number);
   }
 
-  #actions({ actions, pay }) {
+  // What was ordered of a plan, and the seats.
+  #lines(order) {
+    const lines = itinerary(this.#plan, order);
+    at("ticket-lines").hidden = lines.length === 0;
+    at("ticket-lines").replaceChildren(
+      ...lines.flatMap((line) => [
+        Object.assign(document.createElement("dt"), { textContent: this.#travels(line) }),
+        Object.assign(document.createElement("dd"), { textContent: this.#sits(line) }),
+      ]),
+    );
+  }
+
+  #travels({ class: name, journey }) {
+    return journey ? `${name}, ${journey.join(" – ")}` : name;
+  }
+
+  #sits({ rows, quantity }) {
+    return rows.length > 0 ? this.#chooser.places(rows) : this.say("no_seat", quantity);
+  }
+
+  // Seats of the class that is chosen.
+  #places(names) {
+    return this.#chooser.places(inRows(classOf(this.#plan, this.#class), names));
+  }
+
+  // What is offered in the place of what was refused: seats, or another way to sit.
+  #instead({ label, seats }) {
+    return this.say(label, seats ? this.#places(seats) : this.#plan.stops.length > 0);
+  }
+
+  #actions({ actions, pay, instead }) {
     // The same buttons stay, and with them the focus.
-    const offered = [this.#language, pay, ...actions].join();
+    const offered = JSON.stringify([this.#language, pay, instead, ...actions]);
     if (offered === at("actions").dataset.offered) return;
     at("actions").dataset.offered = offered;
     at("actions").replaceChildren(
@@ -148,9 +214,15 @@ export class View {
         if (name === "pay") button.href = pay;
         else button.type = "button";
         button.dataset.action = name;
-        button.className = name === "confirm" || name === "pay" ? "main" : index === 0 ? "plain" : "quiet";
-        button.textContent = this.say(name);
-        button.addEventListener("click", () => (name === "cancel" ? this.#sure() : this.#acts[name]()));
+        button.className = ["confirm", "pay", "instead"].includes(name)
+          ? "main"
+          : index === 0
+            ? "plain"
+            : "quiet";
+        button.textContent = name === "instead" ? this.#instead(instead) : this.say(name);
+        button.addEventListener("click", () =>
+          name === "cancel" ? this.#sure() : this.#acts[name](),
+        );
         return button;
       }),
     );
@@ -165,10 +237,21 @@ export class View {
       this.#keys = keys;
       at("orders-list").replaceChildren(...orders.map(({ key }) => this.#entry(key)));
     }
-    for (const [index, { number, quantity, state }] of orders.entries()) {
+    for (const [index, { number, quantity, state, ...order }] of orders.entries()) {
       const parts = at("orders-list").children[index].firstElementChild.children;
-      const texts = [number ?? "", state && quantity ? this.say("count", quantity) : "", this.say(`state_${state ?? "unread"}`)];
-      texts.forEach((text, part) => parts[part].textContent !== text && (parts[part].textContent = text));
+      const texts = [
+        number ?? "",
+        state && quantity ? this.say("count", quantity) : "",
+        this.say(`state_${state ?? "unread"}`),
+      ];
+      texts.push(
+        itinerary(this.#plan, order)
+          .map((line) => `${this.#travels(line)}: ${this.#sits(line)}`)
+          .join(". "),
+      );
+      texts.forEach(
+        (text, part) => parts[part].textContent !== text && (parts[part].textContent = text),
+      );
       parts[2].dataset.state = state ?? "unread";
     }
   }
@@ -176,12 +259,14 @@ export class View {
   #entry(key) {
     const button = document.createElement("button");
     button.type = "button";
-    button.append(...["number", "count", "state"].map((name) => {
-      const part = document.createElement("span");
-      part.className = name;
-      if (name === "number") part.translate = false;
-      return part;
-    }));
+    button.append(
+      ...["number", "count", "state", "lines"].map((name) => {
+        const part = document.createElement("span");
+        part.className = name;
+        if (name === "number") part.translate = false;
+        return part;
+      }),
+    );
     button.addEventListener("click", () => this.#acts.open(key));
     const item = document.createElement("li");
     item.append(button);
@@ -208,9 +293,16 @@ export class View {
     this.#label();
   }
 
+  // While a number is typed, too: what is shown for it must not move the button when somebody is
+  // about to press it.
   #label() {
-    const quantity = Math.max(1, Math.min(this.#most, this.#quantity));
-    write("get", this.say(at("get").dataset.label, quantity));
+    const most = Math.max(1, Math.min(this.#most, this.#quantity));
+    const quantity = this.#count ?? most;
+    this.#acts.quantity(most);
+    write(
+      "get",
+      quantity === 0 ? this.say("get_none") : this.say(at("get").dataset.label, quantity),
+    );
   }
 
   #submit() {
@@ -218,8 +310,9 @@ export class View {
     const buyer = at("buyer").value.trim();
     const problem = wrongIn(buyer);
     if (problem) return this.#wrong(problem);
-    if (at("get").getAttribute("aria-disabled") === "true") return write("detail", this.say("not_yet"));
-    this.#acts.get(buyer, this.#quantity);
+    if (at("get").getAttribute("aria-disabled") === "true")
+      return write("detail", this.say(...(this.#why ?? ["not_yet"])));
+    this.#acts.get(buyer, this.#count ?? this.#quantity);
   }
 
   #wrong(problem, focus = true) {
@@ -244,8 +337,8 @@ function write(id, text) {
   if (at(id).textContent !== text) at(id).textContent = text;
 }
 
-// What keeps a buyer's name from being sent: it goes through addresses and lists of shops, so it is 1 to 128 characters of
-// those between `!` and `~` of ASCII.
+// What keeps a buyer's name from being sent: it goes through addresses and lists of shops, so it is
+// 1 to 128 characters of those between `!` and `~` of ASCII.
 function wrongIn(buyer) {
   if (buyer === "") return ["buyer_empty"];
   const wrong = [...buyer].find((character) => !/[!-~]/.test(character));
@@ -258,8 +351,8 @@ function zone() {
   return Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
 }
 
-// Hours, minutes and seconds, with days in front where there are any. What is left of a second counts as one, but
-// for the part by which this page's clock may be behind.
+// Hours, minutes and seconds, with days in front where there are any. What is left of a second
+// counts as one, but for the part by which this page's clock may be behind.
 function duration(left, day) {
   const seconds = Math.max(0, Math.ceil(left / 1000 - 0.25));
   const two = (number) => String(number).padStart(2, "0");

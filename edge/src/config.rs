@@ -1,29 +1,6 @@
-//! The variables of the edge (`[vars]` in `wrangler.toml`, bindings in `workerd.capnp`), read once
-//! per isolate and checked as a whole.
+//! The variables of the worker (`[vars]` in `wrangler.toml`, bindings in `workerd.capnp`).
 
-use shared::KeyRing;
-use shared::admission::browser_origin::AllowedOrigins;
-use shared::admission::rate_limit::Rate;
-use shared::upstream::balancer::{Balance, OriginRow, Router};
-
-/// What an isolate is configured to do.
-#[derive(Debug)]
-pub(crate) struct Config {
-    pub(crate) router: Router,
-    pub(crate) client_ip: ClientIp,
-    /// With which it signs.
-    pub(crate) keys: KeyRing,
-    /// Verifies the shop's buyer tokens, where orders need one.
-    pub(crate) buyer_keys: Option<KeyRing>,
-    /// Pages of other hosts that may call this edge.
-    pub(crate) allowed_origins: AllowedOrigins,
-    /// How much one client address may ask, where that is limited.
-    pub(crate) client_rate: Option<Rate>,
-    /// Of requests that name no trace, the share for which one is started.
-    pub(crate) trace_share: f64,
-    /// Whether a trace that a client names goes on.
-    pub(crate) takes_client_traces: bool,
-}
+use shared::edge::config::EdgeConfig;
 
 /// Where the client's address is taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,150 +11,51 @@ pub(crate) enum ClientIp {
     Connection,
 }
 
-impl Config {
-    /// Reads `ORIGINS`, `BALANCE`, `ZONE`, `CLIENT_IP`, `CLIENT_RATE`, `ALLOWED_ORIGINS`,
-    /// `TRACE_SHARE`, `CLIENT_TRACES` and the secrets `LASTSEAT_EDGE_KEY` and `LASTSEAT_BUYER_KEY`
-    /// through `var`.
-    ///
-    /// # Errors
-    /// A sentence that names the variable and what it must look like.
-    pub(crate) fn read(var: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        // workerd.capnp has its own table for when the environment names none.
-        let origins = var("ORIGINS").or_else(|| var("LOCAL_ORIGINS")).ok_or(
-            "the variable ORIGINS is not set; it must be a JSON array such as \
-             [{\"url\":\"http://127.0.0.1:3001\",\"weight\":1}]",
-        )?;
-        let rows: Vec<OriginRow> = serde_json::from_str(&origins).map_err(|error| {
-            format!(
-                "the variable ORIGINS is not a JSON array such as \
-                 [{{\"url\":\"http://127.0.0.1:3001\",\"weight\":1}}]: {error}"
-            )
-        })?;
-        let balance = match var("BALANCE") {
-            None => Balance::default(),
-            Some(word) => Balance::parse(&word).ok_or_else(|| {
-                format!("the variable BALANCE is {word:?}; it must be {}", Balance::EXPECTED)
-            })?,
-        };
-        let client_ip = match var("CLIENT_IP").as_deref() {
-            None | Some("header") => ClientIp::Header,
-            Some("connection") => ClientIp::Connection,
-            Some(word) => {
-                Err(format!("the variable CLIENT_IP is {word:?}; it must be header or connection"))?
-            }
-        };
-        let keys = KeyRing::parse(&var("LASTSEAT_EDGE_KEY").unwrap_or_default()).map_err(|error| {
-            format!(
-                "the secret LASTSEAT_EDGE_KEY, with which it signs for the origins: {error}. Set \
-                 it with `npx \
-                 wrangler secret put LASTSEAT_EDGE_KEY`, here with scripts/dev-vars, and give the \
-                 origins the same"
-            )
-        })?;
-        let buyer_keys = var("LASTSEAT_BUYER_KEY").filter(|text| !text.is_empty());
-        let buyer_keys = buyer_keys.map(|text| KeyRing::parse(&text)).transpose();
-        let buyer_keys = buyer_keys.map_err(|error| {
-            format!(
-                "the secret LASTSEAT_BUYER_KEY, which verifies the shop's buyer tokens: {error}"
-            )
-        })?;
-        let client_rate = Rate::parse(&var("CLIENT_RATE").unwrap_or_default())
-            .map_err(|error| format!("the variable CLIENT_RATE is wrong: {error}"))?;
-        let allowed_origins = AllowedOrigins::parse(&var("ALLOWED_ORIGINS").unwrap_or_default())
-            .map_err(|error| format!("the variable ALLOWED_ORIGINS is wrong: {error}"))?;
-        let trace_share = trace_share(var("TRACE_SHARE").as_deref())?;
-        let takes_client_traces = takes_client_traces(var("CLIENT_TRACES").as_deref())?;
-        let zone = var("ZONE").filter(|zone| !zone.is_empty());
-        let router = Router::new(rows, balance, zone.as_deref())
-            .map_err(|error| format!("the variable ORIGINS is wrong: {error}"))?;
-        Ok(Self {
-            router,
-            client_ip,
-            keys,
-            buyer_keys,
-            allowed_origins,
-            client_rate,
-            trace_share,
-            takes_client_traces,
-        })
-    }
-}
+/// How the key is set where the worker runs.
+const KEY_HINT: &str = "Set it with `npx wrangler secret put LASTSEAT_EDGE_KEY`, here with \
+                        scripts/dev-vars";
 
-fn trace_share(text: Option<&str>) -> Result<f64, String> {
-    match text {
-        None | Some("") => Ok(0.0),
-        Some(text) => {
-            text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| {
-                format!("the variable TRACE_SHARE is {text:?}; it must be a number from 0 to 1")
-            })
-        }
-    }
-}
-
-fn takes_client_traces(word: Option<&str>) -> Result<bool, String> {
-    match word {
-        None | Some("" | "ignored") => Ok(false),
-        Some("taken") => Ok(true),
+/// Reads what every edge is configured with, and `CLIENT_IP`, through `var`.
+///
+/// # Errors
+/// A sentence that names the variable and what it must look like.
+pub(crate) fn read(var: impl Fn(&str) -> Option<String>) -> Result<(EdgeConfig, ClientIp), String> {
+    let client_ip = match var("CLIENT_IP").as_deref() {
+        None | Some("header") => ClientIp::Header,
+        Some("connection") => ClientIp::Connection,
         Some(word) => {
-            Err(format!("the variable CLIENT_TRACES is {word:?}; it must be ignored or taken"))
+            Err(format!("the variable CLIENT_IP is {word:?}; it must be header or connection"))?
         }
-    }
+    };
+    Ok((EdgeConfig::read(var, KEY_HINT)?, client_ip))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TWO: &str = r#"[{"url":"http://a","weight":1},{"url":"http://b","weight":2}]"#;
-
-    const KEY: (&str, &str) = ("LASTSEAT_EDGE_KEY", "0123456789abcdef0123456789abcdef");
-
-    /// With a key, unless `vars` name another one.
-    fn read(vars: &[(&str, &str)]) -> Result<Config, String> {
-        Config::read(|name| {
-            let found = vars.iter().chain([&KEY]).find(|(n, _)| *n == name);
-            found.map(|(_, value)| (*value).to_owned())
-        })
+    fn with_client_ip(word: Option<&str>) -> Result<ClientIp, String> {
+        let var = |name: &str| match name {
+            "ORIGINS" => Some(r#"[{"url":"http://a"}]"#.to_owned()),
+            "LASTSEAT_EDGE_KEY" => Some("0123456789abcdef0123456789abcdef".to_owned()),
+            "CLIENT_IP" => word.map(str::to_owned),
+            _ => None,
+        };
+        read(var).map(|(_, client_ip)| client_ip)
     }
 
     #[test]
-    fn a_table_is_enough() {
-        let config = read(&[("ORIGINS", TWO)]).unwrap();
-        assert_eq!(config.router.len(), 2);
-        assert_eq!(config.client_ip, ClientIp::Header);
-        assert!(config.buyer_keys.is_none() && config.client_rate.is_none());
-        assert!(config.allowed_origins.is_empty());
+    fn the_client_s_address_comes_from_the_header_unless_the_connection_is_named() {
+        assert_eq!(with_client_ip(None), Ok(ClientIp::Header));
+        assert_eq!(with_client_ip(Some("connection")), Ok(ClientIp::Connection));
+        let error = with_client_ip(Some("x-real-ip")).unwrap_err();
+        assert!(error.contains("header or connection"), "{error}");
     }
 
     #[test]
-    fn the_environment_comes_before_the_local_table() {
-        let one = r#"[{"url":"http://c"}]"#;
-        let config = read(&[("ORIGINS", TWO), ("LOCAL_ORIGINS", one)]).unwrap();
-        assert_eq!(config.router.len(), 2);
-        assert_eq!(read(&[("LOCAL_ORIGINS", one)]).unwrap().router.len(), 1);
-    }
-
-    #[test]
-    fn each_mistake_is_named_in_words() {
-        for (vars, words) in [
-            (vec![], "ORIGINS is not set"),
-            (vec![("ORIGINS", "http://a")], "not a JSON array"),
-            (vec![("ORIGINS", r#"[{"uri":"http://a"}]"#)], "uri"),
-            (vec![("ORIGINS", "[]")], "is empty"),
-            (vec![("ORIGINS", r#"[{"url":"http://a/"}]"#)], "final slash"),
-            (vec![("ORIGINS", TWO), ("BALANCE", "random")], "round_robin, ip_hash"),
-            (vec![("ORIGINS", TWO), ("ZONE", "east")], "zone"),
-            (vec![("ORIGINS", TWO), ("TRACE_SHARE", "1%")], "from 0 to 1"),
-            (vec![("ORIGINS", TWO), ("CLIENT_TRACES", "yes")], "ignored or taken"),
-            (vec![("ORIGINS", TWO), ("CLIENT_IP", "x-real-ip")], "header or connection"),
-            (vec![("ORIGINS", TWO), ("CLIENT_RATE", "5")], "5/s burst 20"),
-            (vec![("ORIGINS", TWO), ("ALLOWED_ORIGINS", "shop.example")], "https://shop.example"),
-            (vec![("ORIGINS", TWO), ("LASTSEAT_BUYER_KEY", "short")], "LASTSEAT_BUYER_KEY"),
-            (vec![("ORIGINS", TWO), ("LASTSEAT_EDGE_KEY", "")], "wrangler secret put"),
-            (vec![("ORIGINS", TWO), ("LASTSEAT_EDGE_KEY", "replace-me: with a key")], "sample"),
-        ] {
-            let error = read(&vars).unwrap_err();
-            assert!(error.contains(words), "{error}");
-        }
+    fn a_worker_without_a_key_says_how_it_is_set() {
+        let var = |name: &str| (name == "ORIGINS").then(|| r#"[{"url":"http://a"}]"#.to_owned());
+        let error = read(var).unwrap_err();
+        assert!(error.contains("wrangler secret put"), "{error}");
     }
 }

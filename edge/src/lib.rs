@@ -1,6 +1,6 @@
 //! The edge of lastseat: a Cloudflare Worker that says "no" early and asks an origin otherwise.
-//! It never says "yes". The rules are those of `shared`; this crate gives them a clock, chance,
-//! timers and `fetch`.
+//! It never says "yes". The rules are those of `shared::edge`; this crate gives them a clock,
+//! chance, timers and `fetch`.
 
 // A panic ends the whole isolate's instance and loses what every gate has cached.
 #![cfg_attr(
@@ -15,15 +15,13 @@
 )]
 
 mod config;
+mod exchange;
 mod handlers;
 mod isolate;
-mod page_origin;
-mod request_headers;
+mod request;
 mod response;
-mod route;
-mod routes;
 mod runtime;
-mod upstream;
+mod url;
 
 use js_sys::Object;
 use wasm_bindgen::JsValue;
@@ -56,7 +54,7 @@ pub fn handle(
         Err(fault) => return response::misconfigured(&fault).map(JsValue::from),
     };
     let work =
-        async move { routes::answer(&isolate, &request, &url, &method).await.map(JsValue::from) };
+        async move { exchange::answer(&isolate, &request, &url, &method).await.map(JsValue::from) };
     // Refused only after the request has ended, and then there is nothing to go on with.
     runtime::executor::run(work, |promise| drop(context.wait_until(promise)))
 }

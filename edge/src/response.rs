@@ -1,124 +1,165 @@
-//! Responses of the edge. The only file of the edge with HTTP statuses.
-//!
-//! The one file here that speaks HTTP statuses.
+//! Responses of the edge: what the exchange answers, as the runtime's objects, and what comes back
+//! from origins.
 
+use crate::handlers::{openapi_document, static_files};
 use crate::runtime::bindings;
+use shared::Grant;
 use shared::admission::browser_origin::cors;
-use shared::upstream::forwarding::LostRequest;
+use shared::edge::answer::{
+    Answer, CorsAnswer, HOME, ProblemAnswer, ShownView, misconfigured as misconfigured_edge,
+};
+use shared::edge::upstream_request::OriginResponse;
 use shared::upstream::forwarding::UpstreamResponse;
-use shared::wire::problem::{BusyCause, EDGE_CHALLENGE, PROBLEM_JSON};
-use shared::{Code, Problem};
+use shared::wire::problem::{EDGE_CHALLENGE, PROBLEM_JSON};
+use std::borrow::Cow;
+use std::cell::Cell;
 use wasm_bindgen::JsValue;
-use web_sys::Response;
+use web_sys::{Request, Response};
 
-/// Clients whose request got no answer come back spread over this many milliseconds.
-const JITTER_MS: f64 = 1_000.0;
-
-/// A "no" or a fault.
+/// The response to `request` that says `answer`.
 ///
 /// # Errors
 /// As all functions here: the runtime refuses to make a response.
-pub(crate) fn problem(problem: &Problem) -> Result<Response, JsValue> {
-    no(problem, None, false)
-}
-
-/// The client asked more than its address may.
-pub(crate) fn client_busy(wait_ms: u32) -> Result<Response, JsValue> {
-    no(&Problem::busy(BusyCause::ClientAddress, wait_ms), None, true)
-}
-
-/// The address exists, but not for this method.
-pub(crate) fn method_not_allowed(allow: &str) -> Result<Response, JsValue> {
-    no(&Problem::new(Code::MethodNotAllowed), Some(allow), false)
+pub(crate) fn respond(
+    answer: Answer<WorkerResponse>,
+    cors: &CorsAnswer,
+    request: &Request,
+) -> Result<Response, JsValue> {
+    let response = match answer {
+        Answer::Problem(answer) => problem(&answer),
+        Answer::Home => home(),
+        Answer::Document => openapi_document::show(),
+        Answer::Page => static_files::show(request),
+        Answer::NoPage { status, of_a_sale } => static_files::show_nothing(status, of_a_sale),
+        Answer::Moved(location) => bindings::moved(308, &location),
+        Answer::Preflight => bindings::preflight(cors::METHODS, cors::HEADERS, cors::MAX_AGE_S),
+        Answer::View(view) => show(&view),
+        Answer::OfOrigin(response) => Ok(response.for_client()),
+    }?;
+    if let CorsAnswer::On(origin) = cors {
+        // An answer whose headers cannot be changed goes without: its page then reads nothing.
+        let _ = bindings::add_cors(&response, origin.as_deref(), cors::EXPOSED);
+    }
+    Ok(response)
 }
 
 /// The edge cannot work; `fault` says why, for the operator.
 pub(crate) fn misconfigured(fault: &str) -> Result<Response, JsValue> {
-    problem(&Problem {
-        detail: format!("This edge is not set up: {fault}"),
-        ..Problem::new(Code::Unavailable)
-    })
+    problem(&misconfigured_edge(fault))
 }
 
-/// What a page of an allowed origin may send.
-pub(crate) fn preflight() -> Result<Response, JsValue> {
-    bindings::preflight(cors::METHODS, cors::HEADERS, cors::MAX_AGE_S)
+fn home() -> Result<Response, JsValue> {
+    let text = "text/plain; charset=utf-8";
+    bindings::respond(200, HOME, text, None, None, None, false, false)
 }
 
-/// Lets the page of an allowed `origin` read `answer`, and says to caches that it depends on that.
-pub(crate) fn with_cors(answer: Response, origin: Option<&str>) -> Response {
-    // An answer whose headers cannot be changed goes without: its page then reads nothing.
-    let _ = bindings::add_cors(&answer, origin, cors::EXPOSED);
-    answer
+fn show(view: &ShownView) -> Result<Response, JsValue> {
+    let age_ms = u32::try_from(view.age_ms).unwrap_or(u32::MAX);
+    let body = (!view.unchanged).then_some(&*view.body);
+    let etag = view.etag.as_deref();
+    bindings::view(body, age_ms, &view.by, view.node.as_deref(), view.kept, etag)
 }
 
-/// The page is at `location`, an address of this host.
-pub(crate) fn moved(location: &str) -> Result<Response, JsValue> {
-    bindings::moved(308, location)
-}
-
-/// What this is, for a person who opens the address in a browser.
-pub(crate) fn home() -> Result<Response, JsValue> {
-    const TEXT: &str = "lastseat: the last seat goes to exactly one buyer.\n\n\
-        POST /v1/sales/{sale}/orders   {\"buyer\":\"...\",\"quantity\":1}\n\
-        GET  /v1/sales/{sale}\n\
-        GET  /s/{sale}                 the page to buy on\n";
-    bindings::respond(200, TEXT, "text/plain; charset=utf-8", None, None, None, false)
-}
-
-/// State of a sale, received `age_ms` ago; `by` is the tier that answers.
-pub(crate) fn view(
-    body: &str,
-    age_ms: u64,
-    by: &str,
-    node: Option<&str>,
-) -> Result<Response, JsValue> {
-    let age_ms = u32::try_from(age_ms).unwrap_or(u32::MAX);
-    bindings::view(body, age_ms, by, node)
-}
-
-/// An origin's response for the client: unchanged, without the headers for the edge.
-pub(crate) fn of_origin(answer: Response) -> Response {
-    bindings::strip(&answer).unwrap_or(answer)
-}
-
-/// Why the origin of `answer` rejected this edge's signature, if it did.
-pub(crate) fn doubt(answer: &Response) -> Option<String> {
-    bindings::challenge(answer).filter(|challenge| challenge.starts_with(EDGE_CHALLENGE))
-}
-
-/// An origin's answer as an forwarded request reads it.
-pub(crate) struct OfOrigin<'a>(pub(crate) &'a Response);
-
-impl UpstreamResponse for OfOrigin<'_> {
-    fn status(&self) -> u16 {
-        self.0.status()
-    }
-
-    fn is_ours(&self) -> bool {
-        bindings::answered_by(self.0).is_some()
-    }
-
-    fn limits_the_client(&self) -> bool {
-        bindings::limited(self.0).is_some()
-    }
-
-    fn rejects_the_edge(&self) -> bool {
-        doubt(self.0).is_some()
-    }
-}
-
-fn no(problem: &Problem, allow: Option<&str>, limited: bool) -> Result<Response, JsValue> {
+fn problem(answer: &ProblemAnswer) -> Result<Response, JsValue> {
+    let problem = &answer.problem;
     let body = serde_json::to_string(problem).map_err(|error| error.to_string())?;
     let retry_after = problem.retry_after_seconds();
     let challenge = problem.code.challenge();
-    if allow.is_none() && challenge.is_none() && !limited {
-        return bindings::refuse(problem.status, &body, retry_after);
+    let no_store = answer.needs_no_store();
+    if answer.allow.is_none() && challenge.is_none() && !answer.limited {
+        return bindings::refuse(problem.status, &body, retry_after, no_store);
     }
-    bindings::respond(problem.status, &body, PROBLEM_JSON, retry_after, allow, challenge, limited)
+    bindings::respond(
+        problem.status,
+        &body,
+        PROBLEM_JSON,
+        retry_after,
+        answer.allow,
+        challenge,
+        answer.limited,
+        no_store,
+    )
 }
 
-/// The problem for a client whose order no origin answered.
-pub(crate) fn unanswered(lost: LostRequest, chance: f64) -> Problem {
-    Problem::new(lost.code()).retry_after((chance * JITTER_MS) as u32)
+/// An origin's response. One that is dropped unread is ended, so that its connection is free again.
+#[derive(Debug)]
+pub(crate) struct WorkerResponse {
+    response: Response,
+    unread: Cell<bool>,
+}
+
+impl WorkerResponse {
+    pub(crate) const fn new(response: Response) -> Self {
+        Self { response, unread: Cell::new(true) }
+    }
+
+    /// Its body is read by the caller.
+    pub(crate) fn read(&self) -> &Response {
+        self.unread.set(false);
+        &self.response
+    }
+
+    /// For the client: unchanged, without the headers for the edge.
+    fn for_client(&self) -> Response {
+        let response = self.read();
+        // One that cannot be copied goes as it is.
+        bindings::strip(response).unwrap_or_else(|_| Clone::clone(response))
+    }
+}
+
+impl Drop for WorkerResponse {
+    fn drop(&mut self) {
+        if self.unread.get() {
+            let _ = bindings::discard(&self.response);
+        }
+    }
+}
+
+impl UpstreamResponse for WorkerResponse {
+    fn status(&self) -> u16 {
+        self.response.status()
+    }
+
+    fn is_ours(&self) -> bool {
+        bindings::answered_by(&self.response).is_some()
+    }
+
+    fn limits_the_client(&self) -> bool {
+        bindings::limited(&self.response).is_some()
+    }
+
+    fn rejects_the_edge(&self) -> bool {
+        self.rejection().is_some()
+    }
+}
+
+impl OriginResponse for WorkerResponse {
+    fn grant(&self) -> Option<Grant> {
+        bindings::grant(&self.response).and_then(|text| Grant::parse(&text))
+    }
+
+    fn sales(&self) -> Option<Cow<'_, str>> {
+        bindings::sales(&self.response).map(Cow::Owned)
+    }
+
+    fn gone(&self) -> Option<Cow<'_, str>> {
+        bindings::gone(&self.response).map(Cow::Owned)
+    }
+
+    fn etag(&self) -> Option<Cow<'_, str>> {
+        bindings::etag(&self.response).map(Cow::Owned)
+    }
+
+    fn rejection(&self) -> Option<Cow<'_, str>> {
+        let challenge = bindings::challenge(&self.response);
+        challenge.filter(|challenge| challenge.starts_with(EDGE_CHALLENGE)).map(Cow::Owned)
+    }
+
+    fn answered_by(&self) -> Option<Cow<'_, str>> {
+        bindings::answered_by(&self.response).map(Cow::Owned)
+    }
+
+    fn node(&self) -> Option<Cow<'_, str>> {
+        bindings::node(&self.response).map(Cow::Owned)
+    }
 }

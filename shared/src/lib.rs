@@ -9,9 +9,13 @@
 pub mod admission;
 pub mod auth;
 pub mod domain;
+pub mod edge;
 pub mod ledger_model;
 pub mod limits;
+pub mod link;
+pub mod plan;
 pub mod recovery;
+pub mod seats;
 pub mod upstream;
 pub mod wire;
 
@@ -19,7 +23,9 @@ pub use admission::gate::{Arrival, Gate, GateDecision, Gates};
 pub use admission::grant::{Grant, Offer};
 pub use admission::node_budget::NodeBudget;
 pub use admission::sale_hint::SaleHint;
+pub use auth::actor::Actor;
 pub use auth::key_ring::{KeyError, KeyRing};
+pub use auth::verb::Verb;
 pub use domain::fault::Fault;
 pub use domain::ids::{BuyerId, Capacity, EdgeId, OrderId, Quantity, SaleId};
 pub use domain::order::{Cancellation, Order, Pass, Reserve, Restored, Verdict};

@@ -2,6 +2,10 @@
 //!
 //! Relations between them are checked when the crate is compiled.
 
+mod plans;
+
+pub use plans::*;
+
 /// Longest sale id, in bytes. It is part of five Redis keys and of every log line.
 pub const SALE_ID_MAX: usize = 64;
 /// Longest buyer id, in bytes.
@@ -29,24 +33,45 @@ pub const MOMENT_MIN_MS: u64 = 978_307_200_000;
 /// of 14 digits in full, longer ones with an exponent.
 pub const MOMENT_MAX_MS: u64 = 99_999_999_999_999;
 
-/// Largest request body, in bytes. The longest valid order is well below 1 KiB.
+/// Most bytes of a request head that a node or a gateway receives.
+pub const HEAD_MAX: usize = 16 * 1_024;
+/// Most headers of a request over HTTP/1.1 there: the bound of the HTTP library. With any other one
+/// it would take its table of headers from the heap, for each request anew.
+pub const HEADERS_MAX: usize = 100;
+/// Largest request body, in bytes. An order without lines is well below 1 KiB; one with many chosen
+/// seats may not fit, and is refused as too large.
 pub const BODY_MAX: usize = 4 * 1024;
 
 /// Most orders in one ledger batch. Lua 5.1 in Redis unpacks fewer than 8,000 values onto its
-/// stack; the widest call of `reserve.lua` passes two values an order plus the key.
+/// stack; the widest call of a batch passes two tallies of each hold that was swept (1,024) and one
+/// of each order, two values each, plus the command and its key: 6,146.
 pub const BATCH_MAX: usize = 1_024;
+/// Lines of orders after which a batch has no room for another order. A line is searched among the
+/// seats of its class: some 10 to 40 microseconds of Redis each, so that a batch of them takes as
+/// long as the largest one of tickets that are only counted.
+pub const BATCH_LINES_MAX: usize = 512;
+/// Batches, each of another sale, that one origin has at a ledger of one server at a time. Where
+/// more sales have orders they take turns, and what waits for a turn makes the batch fuller: a call
+/// costs Redis as much as ten of its orders. Enough that one sync of the file serves many calls.
+pub const BATCHES_AT_LEDGER_MAX: usize = 32;
+/// How long a batch waits for its turn, in milliseconds. Replies take a few; where they do not
+/// come, nobody waits behind those who wait for them.
+pub const BATCH_TURN_MS: u64 = 250;
 /// Most due holds that one round of a ledger script sweeps.
 pub const SWEEP_MAX: usize = 1_024;
 /// Orders that may wait in one origin for one sale; the next one is refused with `busy`.
 pub const QUEUE_MAX: usize = 8_192;
 /// Sales that one origin serves at the same time.
 pub const SALES_MAX: usize = 4_096;
-/// Sales that one edge isolate remembers.
+/// Sales of which one edge isolate keeps a state.
 pub const EDGE_SALES_MAX: usize = 1_024;
 /// Orders that one edge isolate has under way at origins; the next one is refused with `busy`. What
 /// an isolate holds for those that wait, and how long each waits for those before it, is bounded by
 /// this. At 150 ms to the origins it is 3,400 a second.
 pub const EDGE_UNDER_WAY_MAX: u32 = 512;
+/// Orders that one gateway lets wait for origins: with a body of [`BODY_MAX`] each, 32 MiB.
+pub const GATEWAY_UNDER_WAY_MAX: u32 = 8_192;
+
 /// Longest header `Lastseat-Edge-Counts`, in bytes: eleven numbers of ten digits with their signs.
 pub const EDGE_COUNTS_HEADER_MAX: usize = 128;
 /// Edge isolates that an origin distinguishes for its estimate of live edges.
@@ -71,6 +96,19 @@ pub const METRICS_SALES_MAX: usize = 64;
 pub const TIMELINE_MAX: usize = 24;
 /// Longest status of one node, in bytes; a longer one is rejected.
 pub const STATUS_BYTES_MAX: usize = 64 * 1_024;
+/// Records of orders that one page of a search among a sale's orders reads: some 10 ms of Redis, in
+/// commands of half a millisecond.
+pub const ORDERS_SEARCHED_MAX: u64 = 10_000;
+/// Time after which such a page ends with what it has, in milliseconds: a slow ledger must not make
+/// the operator wait, nor keep the search's place.
+pub const ORDER_SEARCH_MS: u64 = 1_000;
+/// Orders on one page of a search, unless the caller says how many ...
+pub const SEARCH_PAGE: usize = 100;
+/// ... and at most: with all that they say, some 300 KiB.
+pub const SEARCH_PAGE_MAX: usize = 500;
+/// Searches that one node makes at a time. Those that wait longer than [`CALL_WAIT_MS`] are refused
+/// with `busy`: operators look for one order at a time, and what sells tickets comes first.
+pub const SEARCHES_MAX: usize = 2;
 /// Orders of a sale that nodes still audit by themselves: an audit keeps some 500 bytes of each.
 pub const AUDIT_ORDERS_MAX: u64 = 200_000;
 /// Sales that one node audits by itself; of more, the first by name.
@@ -148,6 +186,9 @@ pub const COLD_WAITS_MAX: u32 = 12;
 /// refused with `busy`. A lone client and a handful at once are served that way, a crowd is not
 /// kept on timers.
 pub const GRANTED_WAITS_MAX: u32 = 16;
+/// The same at a gateway, which wakes those that wait when a grant comes: who arrives there is told
+/// `busy` only in a crowd of more than 20,000 a second. At most 6,144 wait for one sale at a time.
+pub const GATEWAY_GRANTED_WAITS_MAX: u32 = 512;
 /// Arrivals with a client's key that pass a latched gate in [`RECHECK_EVERY_MS`], so that a buyer
 /// whose answer was lost finds the order even after the last ticket went.
 pub const RECHECK_BUDGET: u32 = 4;
@@ -156,7 +197,19 @@ pub const RECHECK_EVERY_MS: u64 = 1_000;
 /// How old an answer about a sale's public state may be that an edge isolate gives from memory, and
 /// how often it asks an origin for a new one, in milliseconds.
 pub const VIEW_FRESH_MS: u64 = 1_000;
-/// Granted order ids that an edge isolate, and an origin for each sale, remembers for the same
+/// How old an answer about a sale's plan may be that an edge isolate gives from memory, in
+/// milliseconds: plans only grow, by an operator's hand.
+pub const PLAN_FRESH_MS: u64 = 10_000;
+/// Answers about plans and what is left of them that an edge isolate keeps, each for its address
+/// with its query: 30 stops have 435 pairs.
+pub const EDGE_VIEWS_MAX: usize = 2_048;
+/// Most bytes of these: 16 of the longest plans; a thirtieth of an isolate's memory.
+pub const EDGE_VIEW_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// New ones that an edge isolate asks for in [`COLD_ROUND_MS`] in sales that exist: 256 a second.
+pub const EDGE_VIEW_ASKS: u32 = 64;
+/// Longest query of an address for what is left, in bytes.
+pub const VIEW_QUERY_MAX: usize = 256;
+/// Granted order ids that an edge isolate, and an origin for each sale, keeps for the same
 /// reason: a repeat of one of them always reaches the ledger.
 pub const RECENT_MAX: usize = 32_768;
 /// Orders of a latched sale that one origin looks up in the ledger per second for the same reason.
@@ -238,6 +291,59 @@ pub const SECRET_MAX: usize = 256;
 /// harmless.
 pub const SIGNATURE_WINDOW_MS: u64 = 30_000;
 
+/// A node that stops goes on to accept and answer for this long, with a "no" for each new order and
+/// the request to close the connection or the word that it leaves, in milliseconds: so edges learn
+/// that they should ask another node before they find this one gone.
+pub const NODE_LINGER_MS: u64 = 250;
+
+/// Most orders in one frame of a link.
+pub const LINK_ORDERS_MAX: usize = 64;
+/// Orders of one turn of a gateway that go to one node before the weights choose anew: so many
+/// orders can a node be ahead of its share or behind it, however long the sale.
+pub const TURN_ORDERS_MAX: u32 = 64;
+/// How long such a turn lasts at most, in milliseconds: about what a batch takes. Where few orders
+/// come, each has a turn of its own; a node that stands still keeps no more of them than its share
+/// and a turn.
+pub const TURN_MS: u64 = 5;
+/// Most answers in one frame of a link.
+pub const LINK_ANSWERS_MAX: usize = 64;
+/// Longest frame of a link, in bytes, without the four of its length.
+pub const LINK_FRAME_MAX: usize = 256 * 1_024;
+/// The part of that which a payload may fill; the rest is kind, number, key id and code.
+pub const LINK_FRAME_ROOM: usize = LINK_FRAME_MAX - 64;
+/// Longest buyer token in a frame, in bytes: as long as an edge forwards a header.
+pub const LINK_TOKEN_MAX: usize = 1_024;
+/// Most headers of an answer in a frame, and the longest value of one, in bytes.
+pub const LINK_HEADERS_MAX: usize = 16;
+/// See [`LINK_HEADERS_MAX`].
+pub const LINK_HEADER_MAX: usize = 4_096;
+/// Links that a node keeps open: one for each thread of each gateway. Each costs some 300 KiB at
+/// most.
+pub const LINKS_MAX: usize = 1_024;
+/// Orders that a link has under way. Above it a gateway refuses or asks another node, and a node
+/// stops reading. At 5 ms a batch it is 200,000 orders a second.
+pub const LINK_UNDER_WAY_MAX: usize = 1_024;
+/// How long the opening of a link may take, in milliseconds: the orders that wait for it are then
+/// sent elsewhere before an edge gives up ([`EDGE_ATTEMPT_MS`]).
+pub const LINK_OPEN_MS: u64 = 1_000;
+/// A gateway asks for a sign of life on a link on which nothing came for so long, and breaks it
+/// when none comes for as long again, in milliseconds.
+pub const LINK_PING_MS: u64 = 10_000;
+/// A node closes a link on which not even that came for so long, in milliseconds.
+pub const LINK_IDLE_MS: u64 = 60_000;
+/// First and longest wait before a link that broke or could not be opened is opened again, in
+/// milliseconds, each spread over half as much again.
+pub const LINK_BACKOFF_MS: u64 = 25;
+/// See [`LINK_BACKOFF_MS`].
+pub const LINK_BACKOFF_MAX_MS: u64 = 1_000;
+/// Wait before a link is opened again that the node turned away, because it stops or has too many
+/// connections, in milliseconds, spread over half as much again. It is over when the node is no
+/// longer spared ([`SHED_MS`]), and it does not grow: the node serves again once it has room.
+pub const LINK_TURNED_AWAY_MS: u64 = SHED_MS / 2;
+/// How long a node that does not take links is sent plain requests before it is asked for one
+/// again, in milliseconds.
+pub const LINK_PLAIN_MS: u64 = 15_000;
+
 /// How old a node's "no" from memory may get while somebody asks, and how often a sale with holds
 /// is swept, in milliseconds: a returned ticket is sellable well within 250 ms of its deadline.
 pub const REPOLL_MS: u64 = 100;
@@ -256,6 +362,18 @@ pub const OPENING_JITTER_MS: f64 = 1_000.0;
 pub const BUYER_TOKEN_LIFE_MAX_MS: u64 = 24 * 3_600_000;
 /// Longest buyer token, in bytes. The longest valid one has 276.
 pub const BUYER_TOKEN_MAX: usize = 320;
+/// Longest name of an actor, in bytes: it is written into each log entry of a sale that it changes.
+pub const ACTOR_MAX: usize = 32;
+/// Longest life that a scoped token can have left, in milliseconds (a leap year): who has one of
+/// longer life is forgotten before it ends.
+pub const SCOPED_TOKEN_LIFE_MAX_MS: u64 = 366 * 24 * 3_600_000;
+/// Longest scoped token, in bytes. The longest valid one has below 650, and edges pass on values of
+/// up to 1,024.
+pub const SCOPED_TOKEN_MAX: usize = 704;
+/// Most patterns of sales in a scoped token.
+pub const SALE_PATTERNS_MAX: usize = 8;
+/// Longest text of all patterns of a scoped token, in bytes: four ids of the longest kind.
+pub const SALE_PATTERNS_TEXT_MAX: usize = 256;
 
 /// Most requests of one client address in a second or minute that a rate can name, and the largest
 /// burst.
@@ -300,8 +418,15 @@ pub const ENDED_ORDERS_MAX: u64 = 64;
 /// Orders of one sale that were cancelled before they came and are remembered. Must equal
 /// `EARLY_MAX` in `cancel.lua`.
 pub const CANCELLED_EARLY_MAX: u64 = 4_096;
+/// Of these, what one client address gets at one node and an hour; an IPv6 network of 64 bits
+/// counts as one address. An honest client cancels an order early when it got no answer.
+pub const CLIENT_EARLY_PER_HOUR: u32 = 4;
+/// The same, at once.
+pub const CLIENT_EARLY_BURST: u32 = 32;
+/// Client addresses, each in one sale, that a node distinguishes for that: 256 KiB.
+pub const EARLY_CLIENTS_MAX: usize = 16_384;
 /// Changes of the hold time that a sale remembers, so that orders keep theirs. Must equal
-/// `HOLD_TIMES_MAX` in `prelude.lua`.
+/// `HOLD_TIMES_MAX` in `sale_fields.lua`.
 pub const HOLD_TIMES_MAX: usize = 16;
 
 /// The exact number of free tickets is public at or above this number ...
@@ -313,7 +438,10 @@ pub const PUBLIC_FREE_PART: u32 = 10;
 /// answer, and each edge keeps it with its view of the sale.
 pub const PAY_URL_MAX: usize = 512;
 
-const _: () = assert!(2 * LEDGER_DEADLINE_MS < ORIGIN_DEADLINE_MS, "an origin can resend once");
+const _: () = assert!(
+    BATCH_TURN_MS + 2 * LEDGER_DEADLINE_MS < ORIGIN_DEADLINE_MS,
+    "an origin can wait for its turn and resend once"
+);
 const _: () = assert!(ORIGIN_DEADLINE_MS < EDGE_ATTEMPT_MS, "the origin gives up before the edge");
 const _: () =
     assert!(2 * EDGE_ATTEMPT_MS < EDGE_DEADLINE_MS, "two hung origins leave time for a third");
@@ -347,4 +475,16 @@ const _: () = assert!(
     COLD_WAIT_MS * (COLD_WAITS_MAX as u64) > COLD_ROUND_MS,
     "waiting outlasts a cold round"
 );
+const _: () = assert!(
+    2 * (BODY_MAX + LINK_TOKEN_MAX + WANTED_MAX + 1_024) < LINK_FRAME_ROOM,
+    "a frame has room for the longest order"
+);
+const _: () = assert!(LINK_ORDERS_MAX < 255 && LINK_ANSWERS_MAX < 255, "one byte counts them");
+const _: () = assert!(LINK_HEADER_MAX <= 65_535 && SALES_HEADER_MAX <= 65_535);
+const _: () = assert!(LINK_OPEN_MS < EDGE_ATTEMPT_MS, "an attempt outlasts the opening of a link");
+const _: () = assert!(
+    LINK_TURNED_AWAY_MS / 2 * 3 < SHED_MS,
+    "a node that is asked again is connected to again"
+);
+const _: () = assert!(3 * LINK_PING_MS < LINK_IDLE_MS, "a node outwaits two lost signs of life");
 const _: () = assert!(ORDER_ID_MIN <= ORDER_ID_MAX && ORDER_ID_MAX <= 255);

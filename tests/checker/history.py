@@ -46,13 +46,13 @@ class History:
             call["request"] = len(self.calls)
         return call
 
-    def answered(self, call, status, code, view, replayed):
-        """Notes the answer: status 0 where none came."""
+    def answered(self, call, status, code, view, replayed, tier):
+        """Notes the answer, and the tier that it came from: status 0 where none came."""
         with self.lock:
-            call.update(to=round(self.now(), 4), status=status, code=code, view=view, replayed=replayed)
+            call.update(to=round(self.now(), 4), status=status, code=code, view=view, replayed=replayed, tier=tier)
             self.counts[f"{status} {code}".strip() if status else "none"] += 1
             answer = {"at": call["to"], "answer": call["request"], "status": status, "code": code}
-            self._write({**answer, "view": view, "replayed": replayed})
+            self._write({**answer, "view": view, "replayed": replayed, "tier": tier})
 
     def slice(self, sale, order=None, most=60):
         """What happened to an order (or a sale), with the faults, in the order of time; the last `most` lines."""

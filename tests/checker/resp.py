@@ -25,12 +25,18 @@ class Redis:
 
     def call(self, *words):
         """One command and its reply: bytes, int, None or a list."""
-        parts = [b"*%d\r\n" % len(words)]
-        for word in words:
-            data = word if isinstance(word, bytes) else str(word).encode()
-            parts.append(b"$%d\r\n%s\r\n" % (len(data), data))
+        return self.pipeline([words])[0]
+
+    def pipeline(self, commands):
+        """Commands that are sent together, and their replies."""
+        parts = []
+        for words in commands:
+            parts.append(b"*%d\r\n" % len(words))
+            for word in words:
+                data = word if isinstance(word, bytes) else str(word).encode()
+                parts.append(b"$%d\r\n%s\r\n" % (len(data), data))
         self.socket.sendall(b"".join(parts))
-        return self._reply()
+        return [self._reply() for _ in commands]
 
     def _reply(self):
         line = self.reader.readline()

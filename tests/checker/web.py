@@ -30,16 +30,17 @@ class Web:
     def call(self, op, node, method, path, body=None, headers=None, admin=False, sale="", order=None, **more):
         """Sends one request and notes it and its answer. Never raises for what the other side does."""
         call = self.history.sent(op, node.number, sale, order, **more)
-        status, code, view, replayed = 0, "", None, False
+        status, code, view, replayed, tier = 0, "", None, False, None
         try:
             status, answered, got = self._exchange(node.admin if admin else node.url, method, path, body, headers or {})
             replayed = answered.get("Idempotency-Replayed") == "true"
+            tier = answered.get("Lastseat-Answered-By")
             data = json.loads(got) if got.strip() and "json" in answered.get("Content-Type", "") else None
             if isinstance(data, dict):
                 code, view = (data.get("code", ""), None) if status >= 400 else ("", data)
         except (OSError, http.client.HTTPException, ValueError) as error:
             status, code = 0, type(error).__name__
-        self.history.answered(call, status, code, view, replayed)
+        self.history.answered(call, status, code, view, replayed, tier)
         return call
 
     def _exchange(self, address, method, path, body, headers):
@@ -71,7 +72,7 @@ class Web:
 
     def order(self, node, sale, key, buyer, quantity, **more):
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
-        if more.pop("retry", False):
+        if more.get("retry"):
             headers["Lastseat-Retry"] = "1"
         body = {"buyer": buyer, "quantity": quantity}
         path = f"/v1/sales/{sale}/orders"

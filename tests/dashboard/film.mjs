@@ -1,5 +1,6 @@
-// Films the dashboard while a crowd comes, for the README: `make up EDGE=workerd` in one terminal, `make film` in another.
-// Takes a picture twice a second and has img2webp (Debian's package webp) make docs/screens/rush.webp of them.
+// Films the dashboard while a crowd comes, for the README: `make up EDGE=workerd` in one terminal,
+// `make film` in another. Takes a picture twice a second and has img2webp (Debian's package webp)
+// make docs/screens/rush.webp of them.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { once } from "node:events";
@@ -20,8 +21,23 @@ await operator("PUT", `${SALE}-before`, { capacity: TICKETS });
 const desk = await Desk.open(browser, { viewport: { width: 1180, height: 720 } });
 const crowd = spawn(
   `${root}target/release/tools`,
-  ["rush", "--sale", SALE, "--buyers", BUYERS, "--tickets", TICKETS, "--redis-url", redis.url, "--token", token()]
-    .concat(edges.flatMap(({ url }) => ["--target", url]), nodes.flatMap(({ admin }) => ["--admin", admin]))
+  [
+    "rush",
+    "--sale",
+    SALE,
+    "--buyers",
+    BUYERS,
+    "--tickets",
+    TICKETS,
+    "--redis-url",
+    redis.url,
+    "--token",
+    token(),
+  ]
+    .concat(
+      edges.flatMap(({ url }) => ["--target", url]),
+      nodes.flatMap(({ admin }) => ["--admin", admin]),
+    )
     .map(String),
   { stdio: "inherit" },
 );
@@ -36,7 +52,21 @@ for (let begun = Date.now(); last > 0; count++) {
 }
 await browser.close();
 const [code] = await ended;
-const pictures = Array.from({ length: count }, (_, i) => `${frames}/${String(i).padStart(4, "0")}.png`);
-const args = ["-loop", "0", "-lossy", "-q", "50", "-m", "6", "-d", String(EVERY_MS / 2), ...pictures];
+const pictures = Array.from(
+  { length: count },
+  (_, i) => `${frames}/${String(i).padStart(4, "0")}.png`,
+);
+const args = [
+  "-loop",
+  "0",
+  "-lossy",
+  "-q",
+  "50",
+  "-m",
+  "6",
+  "-d",
+  String(EVERY_MS / 2),
+  ...pictures,
+];
 execFileSync("img2webp", [...args, "-o", `${root}docs/screens/rush.webp`], { stdio: "inherit" });
 process.exit(code ?? 1);

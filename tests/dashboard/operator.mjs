@@ -91,7 +91,10 @@ test("a sale is paused, opened and restocked only after a question, and a refusa
   await desk.page.click("#do-restock");
   await desk.page.fill("#ask-value", "3");
   await desk.answer("yes");
-  await desk.sees("outcome", "The capacity cannot go below the 4 tickets that are held (0) or confirmed (4).");
+  await desk.sees(
+    "outcome",
+    "The capacity cannot go below the 4 tickets that are held (0) or confirmed (4).",
+  );
   // The field has the focus; Enter in it answers, Escape and Cancel change nothing.
   await desk.page.click("#do-restock");
   assert.equal(await desk.page.evaluate(() => document.activeElement.id), "ask-value");
@@ -115,6 +118,43 @@ test("a sale is paused, opened and restocked only after a question, and a refusa
   await desk.leave();
 });
 
+test("an order is found by its number, its buyer or its state", async () => {
+  await sale("searched", { capacity: 100, hold_ms: 600_000 });
+  await sale("another", { capacity: 1 });
+  await buy("searched", 3);
+  const desk = await Desk.open(browser);
+  await desk.choose("searched");
+  const rows = () => desk.page.locator("#found-rows tr").count();
+  await desk.page.selectOption("#find-by", "state");
+  await desk.page.click("#find-go");
+  await desk.sees("find-note", /^3 orders of 3\.$/);
+  assert.equal(await rows(), 3);
+  await desk.accessible();
+  const [number, buyer] = await desk.page.locator("#found-rows tr").first().evaluate((row) => [row.cells[0].textContent, row.cells[3].textContent]);
+  // As a person types it; Enter is enough.
+  await desk.page.selectOption("#find-by", "number");
+  await desk.page.fill("#find-text", number.toLowerCase().replaceAll("-", " "));
+  await desk.page.keyboard.press("Enter");
+  await desk.sees("find-note", /^1 order of 3\.$/);
+  await desk.sees("found-rows", number);
+  await desk.page.selectOption("#find-by", "buyer");
+  await desk.page.fill("#find-text", buyer);
+  await desk.page.click("#find-go");
+  await desk.sees("found-rows", buyer);
+  await desk.page.fill("#find-text", "nobody-of-that-name");
+  await desk.page.click("#find-go");
+  await desk.sees("find-note", /^No order of 3\.$/);
+  await desk.page.selectOption("#find-by", "number");
+  await desk.page.fill("#find-text", "K3F7");
+  await desk.page.click("#find-go");
+  await desk.sees("find-note", "is an order number such as");
+  // Another sale has other orders.
+  await desk.choose("another");
+  await desk.page.waitForFunction(() => document.getElementById("find-note").textContent === "", undefined, POLL);
+  assert.equal(await rows(), 0);
+  await desk.leave();
+});
+
 test("a sale is audited by itself, and the age of its last audit stands beside the equation", async () => {
   await sale("recounted", { capacity: 10 });
   const desk = await Desk.open(browser);
@@ -124,7 +164,8 @@ test("a sale is audited by itself, and the age of its last audit stands beside t
   await buy("recounted", 3);
   // The next one counts the orders, too.
   await desk.sees("audit", "clean, 10 = 7 + 0 + 3 recounted");
-  // A ticket that no order has: free falls with it, so that the numbers still add up. The recount finds it.
+  // A ticket that no order has: free falls with it, so that the numbers still add up. The recount
+  // finds it.
   redis("HINCRBY", "lastseat:{recounted}:sale", "confirmed", "1");
   await desk.page.locator('#equation[data-ok="false"]').waitFor();
   await desk.sees("equation-verdict", "differences");
@@ -159,7 +200,8 @@ test("numbers that do not add up are red, by the audit or by themselves", async 
 
 test("a node that falls silent is lost, and back when it is heard again", async () => {
   const desk = await Desk.open(browser);
-  const row = (health) => desk.page.locator(`#nodes tr[data-node="4"][data-health="${health}"]`).waitFor();
+  const row = (health) =>
+    desk.page.locator(`#nodes tr[data-node="4"][data-health="${health}"]`).waitFor();
   await row("live");
   const { pid } = roster().nodes[3];
   process.kill(pid, "SIGSTOP");
@@ -182,11 +224,20 @@ test("a node that is killed starts again and goes on counting", async () => {
   await buy("evening", 20);
   const desk = await Desk.open(browser);
   await desk.choose("evening");
-  const stage = (name, n) => desk.page.locator(`tr[data-stage="${name}"] .total`, { hasText: new RegExp(`^${n}$`) }).waitFor();
+  const stage = (name, n) =>
+    desk.page
+      .locator(`tr[data-stage="${name}"] .total`, { hasText: new RegExp(`^${n}$`) })
+      .waitFor();
   await stage("granted", 20);
   const victim = roster().nodes[1].pid;
   process.kill(victim, "SIGKILL");
-  await desk.page.waitForFunction(() => lastseat.status().happenings.filter((h) => h.kind === "node_started" && h.node === 2).length > 1, undefined, POLL);
+  await desk.page.waitForFunction(
+    () =>
+      lastseat.status().happenings.filter((h) => h.kind === "node_started" && h.node === 2).length >
+      1,
+    undefined,
+    POLL,
+  );
   while (roster().nodes[1].pid === victim) await new Promise((done) => setTimeout(done, 100));
   await buy("evening", 5);
   await stage("granted", 25);
@@ -207,7 +258,8 @@ test("while the ledger is away old numbers look old, a banner says what buyers g
   await desk.sees("n-confirmed", "3");
   await desk.sees("equation-verdict", "clean");
   assert.equal(await desk.page.locator("#banner").isVisible(), false);
-  const ink = () => desk.page.evaluate(() => getComputedStyle(document.getElementById("n-free")).color);
+  const ink = () =>
+    desk.page.evaluate(() => getComputedStyle(document.getElementById("n-free")).color);
   const fresh = await ink();
   const { pid } = roster().redis;
   process.kill(pid, "SIGSTOP");
@@ -220,14 +272,24 @@ test("while the ledger is away old numbers look old, a banner says what buyers g
     await desk.sees("link", "The ledger does not answer");
     await desk.sees("state", /^was open$/);
     await desk.sees("equation-verdict", "not known now");
-    assert.equal(await desk.page.locator('#nodes [data-state="live"], #equation[data-ok="true"], #state[data-state="open"]').count(), 0);
+    assert.equal(
+      await desk.page
+        .locator('#nodes [data-state="live"], #equation[data-ok="true"], #state[data-state="open"]')
+        .count(),
+      0,
+    );
     assert.equal(await desk.page.locator("#nodes .pill", { hasText: /^was live$/ }).count(), 4);
     assert.notEqual(await ink(), fresh);
     assert.equal(await desk.page.locator(".age:visible", { hasText: / old$/ }).count(), 5);
-    for (const verb of ["audit", "open", "pause", "restock"]) assert.ok(await desk.page.isDisabled(`#do-${verb}`), verb);
+    for (const verb of ["audit", "open", "pause", "restock"])
+      assert.ok(await desk.page.isDisabled(`#do-${verb}`), verb);
     // It gets older while one looks.
     const seen = await desk.text("banner-age");
-    await desk.page.waitForFunction((seen) => document.getElementById("banner-age").textContent !== seen, seen, POLL);
+    await desk.page.waitForFunction(
+      (seen) => document.getElementById("banner-age").textContent !== seen,
+      seen,
+      POLL,
+    );
     await desk.sees("events", "the ledger does not answer: nothing is sold");
     if (SCREEN) await desk.page.screenshot({ path: SCREEN, fullPage: true });
     await desk.accessible();
@@ -242,7 +304,13 @@ test("while the ledger is away old numbers look old, a banner says what buyers g
   await desk.leave();
   const later = await Desk.open(browser, { node: 2 });
   await later.sees("events", "the ledger answers again");
-  const kinds = () => later.page.evaluate(() => lastseat.status().happenings.map(({ kind }) => kind).filter((kind) => kind.startsWith("ledger")));
+  const kinds = () =>
+    later.page.evaluate(() =>
+      lastseat
+        .status()
+        .happenings.map(({ kind }) => kind)
+        .filter((kind) => kind.startsWith("ledger")),
+    );
   assert.deepEqual(await kinds(), ["ledger_back", "ledger_away"]);
   await later.leave();
 });
@@ -269,7 +337,10 @@ test("it fits a phone, in light and in dark", async () => {
   for (const colorScheme of ["light", "dark"]) {
     const desk = await Desk.open(browser, { viewport: { width: 360, height: 740 }, colorScheme });
     await desk.sees("link", "live");
-    const [inside, outside] = await desk.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    const [inside, outside] = await desk.page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      innerWidth,
+    ]);
     assert.ok(inside <= outside, `${inside} wide on a screen of ${outside}`);
     await desk.accessible();
     await desk.leave();
@@ -286,7 +357,11 @@ test("what is hidden is not shown by any rule of the style", async () => {
 test("in a browser that keeps nothing the dashboard works until it is closed", async () => {
   const desk = await Desk.open(browser, { link: "" });
   await desk.page.addInitScript(() => {
-    const denied = { get: () => { throw new DOMException("", "SecurityError"); } };
+    const denied = {
+      get: () => {
+        throw new DOMException("", "SecurityError");
+      },
+    };
     Object.defineProperty(window, "sessionStorage", denied);
   });
   await desk.page.reload();

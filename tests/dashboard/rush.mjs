@@ -1,4 +1,5 @@
-// The dashboard while a crowd comes: what it shows must be true in every moment, and exact at the end.
+// The dashboard while a crowd comes: what it shows must be true in every moment, and exact at the
+// end.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Desk, PATIENCE, POLL, launch, operator, roster } from "./system.mjs";
@@ -12,19 +13,24 @@ let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
 
-// Orders that a node had to answer without an outcome, over all nodes: none unless the machine is too busy.
+// Orders that a node had to answer without an outcome, over all nodes: none unless the machine is
+// too busy.
 async function faults() {
   let sum = 0;
   for (const { admin } of roster().nodes) {
     const text = await (await fetch(`${admin}/metrics`)).text();
-    for (const [, n] of text.matchAll(/outcome="(?:unavailable|outcome_unknown|corrupt)"} (\d+)/g)) sum += Number(n);
+    for (const [, n] of text.matchAll(/outcome="(?:unavailable|outcome_unknown|corrupt)"} (\d+)/g))
+      sum += Number(n);
   }
   return sum;
 }
 
 test("the numbers on screen are true during a rush and agree with the audit at its end", async () => {
   // Two nodes, two operators: each of them sees the whole cluster.
-  const desks = [await Desk.open(browser), await Desk.open(browser, { node: 3, colorScheme: "dark" })];
+  const desks = [
+    await Desk.open(browser),
+    await Desk.open(browser, { node: 3, colorScheme: "dark" }),
+  ];
   await desks[0].sees("link", "live");
   // The crowd may come.
   console.log("ready");
@@ -32,7 +38,7 @@ test("the numbers on screen are true during a rush and agree with the audit at i
   let samples = 0;
   let during = false;
   const end = Date.now() + 4 * PATIENCE;
-  for (let sold = 0; sold < TICKETS; ) {
+  for (let sold = 0; sold < TICKETS;) {
     assert.ok(Date.now() < end, `only ${sold} of ${TICKETS} were sold`);
     for (const desk of desks) {
       const seen = await desk.numbers();
@@ -53,7 +59,11 @@ test("the numbers on screen are true during a rush and agree with the audit at i
 
   // What the edge refused last travels with the next request that it forwards.
   const { edges } = roster();
-  const view = () => desks[0].page.evaluate((name) => lastseat.status().sales.find((sale) => sale.sale === name), SALE);
+  const view = () =>
+    desks[0].page.evaluate(
+      (name) => lastseat.status().sales.find((sale) => sale.sale === name),
+      SALE,
+    );
   let totals;
   const patience = Date.now() + 2 * PATIENCE;
   do {
@@ -64,10 +74,13 @@ test("the numbers on screen are true during a rush and agree with the audit at i
   } while (totals.edge.asked < BUYERS);
   const { edge } = totals;
   const refused = Object.values(edge.refused).reduce((a, b) => a + b, 0);
-  // A body that never came is asked but not forwarded; an order that is tried at a second node is received twice, and
-  // may tell twice what it carries.
+  // A body that never came is asked but not forwarded; an order that is tried at a second node is
+  // received twice, and may tell twice what it carries.
   if (edge.failed === 0) assert.ok(edge.asked >= refused + edge.forwarded, JSON.stringify(totals));
-  assert.ok(Math.abs(totals.received - edge.forwarded) <= edge.failed + (await faults()), JSON.stringify(totals));
+  assert.ok(
+    Math.abs(totals.received - edge.forwarded) <= edge.failed + (await faults()),
+    JSON.stringify(totals),
+  );
 
   const audit = await operator("GET", `${SALE}/audit`);
   assert.ok(audit.ok);
@@ -78,23 +91,36 @@ test("the numbers on screen are true during a rush and agree with the audit at i
       [audit.capacity, audit.free, audit.held, audit.confirmed],
     );
   }
-  const asked = (n) => document.querySelector('tr[data-stage="asked"] .total').textContent.replaceAll(",", "") === String(n);
+  const asked = (n) =>
+    document.querySelector('tr[data-stage="asked"] .total').textContent.replaceAll(",", "") ===
+    String(n);
   await desks[0].page.waitForFunction(asked, refused + totals.received, POLL);
   const funnel = await desks[0].funnel();
   const without_outcome = await faults();
   assert.equal(funnel.confirmed, TICKETS);
   assert.ok(funnel.granted <= TICKETS, `${funnel.granted} granted`);
-  assert.ok(funnel.granted + totals.replayed + without_outcome >= TICKETS, `${funnel.granted} granted`);
+  assert.ok(
+    funnel.granted + totals.replayed + without_outcome >= TICKETS,
+    `${funnel.granted} granted`,
+  );
   const missing = funnel.asked - funnel.refused_at_edge - funnel.refused_at_origin - funnel.ledger;
-  assert.ok(missing >= 0 && missing <= without_outcome, `${missing} of ${JSON.stringify(funnel)} have no outcome`);
+  assert.ok(
+    missing >= 0 && missing <= without_outcome,
+    `${missing} of ${JSON.stringify(funnel)} have no outcome`,
+  );
 
-  // Over the whole rush the traffic followed the weights 1:2:3:4, unless a node was too slow and others stood in.
+  // Over the whole rush the traffic followed the weights 1:2:3:4, unless a node was too slow and
+  // others stood in.
   const received = (await view()).received_by_node;
   const all = Object.values(received).reduce((a, b) => a + b, 0);
   assert.equal(all, totals.received);
   for (const [node, count] of Object.entries(received)) {
     const exact = edge.failed + without_outcome === 0;
-    if (exact) assert.ok(Math.abs(count / all - Number(node) / 10) < 0.05, `node ${node}: ${count} of ${all}`);
+    if (exact)
+      assert.ok(
+        Math.abs(count / all - Number(node) / 10) < 0.05,
+        `node ${node}: ${count} of ${all}`,
+      );
   }
 
   await desks[0].page.click("#do-audit");

@@ -1,4 +1,5 @@
-// The running system and a real browser, for the tests of the dashboard. Nothing here answers in place of the system.
+// The running system and a real browser, for the tests of the dashboard. Nothing here answers in
+// place of the system.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -17,10 +18,19 @@ export const roster = () => JSON.parse(readFileSync(process.env.LASTSEAT_CLUSTER
 export const token = () => roster().admin_token;
 
 export async function launch() {
-  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing. Run 'make setup-tests', or set CHROMIUM to a Chromium`);
+  assert.ok(
+    existsSync(CHROMIUM),
+    `${CHROMIUM} is missing. Run 'make setup-tests', or set CHROMIUM to a Chromium`,
+  );
   return chromium.launch({
     executablePath: CHROMIUM,
-    args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-sync",
+    ],
   });
 }
 
@@ -48,6 +58,18 @@ export async function buy(sale, count) {
   }
 }
 
+// One order of a sale with a plan.
+export async function order(sale, lines) {
+  const answer = await fetch(`${roster().nodes[1].url}/v1/sales/${sale}/orders`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ buyer: "ada", lines }),
+  });
+  const read = await answer.json();
+  assert.equal(answer.status, 201, JSON.stringify(read));
+  return read;
+}
+
 // Writes past lastseat, as nobody should.
 export function redis(...words) {
   const { url } = roster().redis;
@@ -57,14 +79,19 @@ export function redis(...words) {
 // One operator with a tab. What goes wrong in the page's scripts fails the test.
 export class Desk {
   static async open(browser, { node = 0, link = `#token=${token()}`, ...options } = {}) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: "en-US", ...options });
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 900 },
+      locale: "en-US",
+      ...options,
+    });
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE);
     const desk = new Desk(context, page);
     page.on("pageerror", (error) => desk.errors.push(String(error)));
     page.on("console", (message) => {
       // The browser itself notes each answer that is an error, which the page shows.
-      if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) desk.errors.push(message.text());
+      if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
+        desk.errors.push(message.text());
     });
     await page.goto(`${roster().nodes[node].admin}/dashboard${link}`);
     return desk;
@@ -93,8 +120,20 @@ export class Desk {
     return this.page.evaluate(() => {
       const read = (id) => Number(document.getElementById(id).textContent.replaceAll(",", ""));
       const equation = document.getElementById("equation");
-      const [capacity, free, held, confirmed] = ["n-capacity", "n-free", "n-held", "n-confirmed"].map(read);
-      return { capacity, free, held, confirmed, ok: equation.dataset.ok, color: getComputedStyle(equation.querySelector("b")).color };
+      const [capacity, free, held, confirmed] = [
+        "n-capacity",
+        "n-free",
+        "n-held",
+        "n-confirmed",
+      ].map(read);
+      return {
+        capacity,
+        free,
+        held,
+        confirmed,
+        ok: equation.dataset.ok,
+        color: getComputedStyle(equation.querySelector("b")).color,
+      };
     });
   }
 
@@ -118,7 +157,9 @@ export class Desk {
   async accessible() {
     await this.page.evaluate(AXE);
     const { violations } = await this.page.evaluate(() => axe.run());
-    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
+    const found = violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`,
+    );
     assert.deepEqual(found, []);
   }
 

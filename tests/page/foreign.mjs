@@ -1,5 +1,5 @@
-// A page of another website in a real browser: whatever it tries in its visitor's name, nothing is ordered, unless
-// its origin is an allowed one.
+// A page of another website in a real browser: whatever it tries in its visitor's name, nothing is
+// ordered, unless its origin is an allowed one.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
@@ -18,7 +18,9 @@ after(async () => {
 });
 
 async function visit(port) {
-  const website = createServer((_, answer) => answer.setHeader("content-type", "text/html").end("<title>x</title>"));
+  const website = createServer((_, answer) =>
+    answer.setHeader("content-type", "text/html").end("<title>x</title>"),
+  );
   websites.push(website);
   await new Promise((listens) => website.listen(port, "127.0.0.1", listens));
   const page = await browser.newPage();
@@ -83,20 +85,50 @@ test("a page of an allowed origin orders, reads the answer and its headers, and 
   const url = `${edge}/v1/sales/${sale}/orders`;
   const seen = await page.evaluate(
     async ({ url, key }) => {
-      const headers = { "content-type": "application/json", "idempotency-key": key, "lastseat-retry": "1" };
-      const order = await fetch(url, { method: "POST", headers, body: JSON.stringify({ buyer: "ada", quantity: 2 }) });
+      const headers = {
+        "content-type": "application/json",
+        "idempotency-key": key,
+        "lastseat-retry": "1",
+      };
+      const order = await fetch(url, {
+        method: "POST",
+        headers,
+        body: JSON.stringify({ buyer: "ada", quantity: 2 }),
+      });
       const { quantity } = await order.json();
       const at = order.headers.get("location");
       const back = await fetch(`${url}/${key}/cancel`, { method: "POST" });
       const view = await fetch(url.replace("/orders", ""));
       const age = view.headers.get("lastseat-age-ms");
-      const lost = await fetch(url.replace("/sales/", "/sales/no-"), { method: "POST", headers, body: "{}" });
-      return { status: order.status, quantity, at, back: (await back.json()).state, age, lost: lost.status };
+      const lost = await fetch(url.replace("/sales/", "/sales/no-"), {
+        method: "POST",
+        headers,
+        body: "{}",
+      });
+      return {
+        status: order.status,
+        quantity,
+        at,
+        back: (await back.json()).state,
+        age,
+        lost: lost.status,
+      };
     },
     { url, key: "01a206a1-4986-71b9-82fc-1638e7e87c78" },
   );
-  assert.deepEqual({ ...seen, at: undefined, age: undefined, lost: undefined }, {
-    status: 201, quantity: 2, back: "cancelled", at: undefined, age: undefined, lost: undefined,
-  });
-  assert.ok(seen.at.endsWith("7c78") && Number(seen.age) >= 0 && seen.lost >= 400, JSON.stringify(seen));
+  assert.deepEqual(
+    { ...seen, at: undefined, age: undefined, lost: undefined },
+    {
+      status: 201,
+      quantity: 2,
+      back: "cancelled",
+      at: undefined,
+      age: undefined,
+      lost: undefined,
+    },
+  );
+  assert.ok(
+    seen.at.endsWith("7c78") && Number(seen.age) >= 0 && seen.lost >= 400,
+    JSON.stringify(seen),
+  );
 });

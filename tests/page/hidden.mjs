@@ -10,5 +10,7 @@ export const shownThoughHidden = (page) =>
       element.toggleAttribute("hidden", before);
       return display !== "none";
     };
-    return [...document.querySelectorAll("body *")].filter(seen).map((element) => element.outerHTML);
+    return [...document.querySelectorAll("body *")]
+      .filter(seen)
+      .map((element) => element.outerHTML);
   });

@@ -1,7 +1,19 @@
 // Whatever a buyer or a connection does, one order is one order.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Visitor, accessible, change, edge, frozen, launch, newSale, nodes, operator, pause, redis } from "./system.mjs";
+import {
+  Visitor,
+  accessible,
+  change,
+  edge,
+  frozen,
+  launch,
+  newSale,
+  nodes,
+  operator,
+  pause,
+  redis,
+} from "./system.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -150,9 +162,17 @@ test("when every node is killed the page keeps asking and buys once", async () =
 
 // What a browser does with what the page wants to keep. `full` fills it when the test says so.
 const storages = {
-  denied: () => Object.defineProperty(window, "localStorage", { get: () => { throw new DOMException("", "SecurityError"); } }),
+  denied: () =>
+    Object.defineProperty(window, "localStorage", {
+      get: () => {
+        throw new DOMException("", "SecurityError");
+      },
+    }),
   null: () => Object.defineProperty(window, "localStorage", { value: null }),
-  full: () => (Storage.prototype.setItem = () => { throw new DOMException("", "QuotaExceededError"); }),
+  full: () =>
+    (Storage.prototype.setItem = () => {
+      throw new DOMException("", "QuotaExceededError");
+    }),
   "full while open": () => {
     const { setItem } = Storage.prototype;
     Storage.prototype.setItem = function (...both) {
@@ -173,7 +193,9 @@ for (const [name, storage] of Object.entries(storages)) {
     const sent = ada.counting();
     // The first answer is lost: the order is asked for again, under the same key.
     let lost = 0;
-    await ada.page.route(/orders$/, (route) => (lost++ === 0 ? route.fetch().then(() => route.abort()) : route.continue()));
+    await ada.page.route(/orders$/, (route) =>
+      lost++ === 0 ? route.fetch().then(() => route.abort()) : route.continue(),
+    );
     await ada.buys("ada");
     await ada.sees("1 ticket held for you");
     assert.equal(sent.length, 2);
@@ -196,7 +218,11 @@ test("a browser that keeps nothing is told not to reload, and buys", async () =>
   const sale = await newSale({ capacity: 1 });
   const ada = await come("no-such-sale");
   await ada.page.addInitScript(() => {
-    const denied = { get: () => { throw new DOMException("denied", "SecurityError"); } };
+    const denied = {
+      get: () => {
+        throw new DOMException("denied", "SecurityError");
+      },
+    };
     Object.defineProperty(window, "localStorage", denied);
     Object.defineProperty(window, "sessionStorage", denied);
   });

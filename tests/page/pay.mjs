@@ -2,14 +2,31 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { Visitor, accessible, change, edge, frozen, launch, newSale, nodes, operator, order, pause, redis, says, shopToken } from "./system.mjs";
+import {
+  Visitor,
+  accessible,
+  change,
+  edge,
+  frozen,
+  launch,
+  newSale,
+  nodes,
+  operator,
+  order,
+  pause,
+  redis,
+  says,
+  shopToken,
+} from "./system.mjs";
 
 let browser;
 let shop;
 before(async () => {
   browser = await launch();
   // The shop, where the buyer arrives with the order.
-  shop = createServer((_, answer) => answer.setHeader("content-type", "text/html").end("<title>shop</title><h1>Pay here</h1>"));
+  shop = createServer((_, answer) =>
+    answer.setHeader("content-type", "text/html").end("<title>shop</title><h1>Pay here</h1>"),
+  );
   await new Promise((listens) => shop.listen(0, "127.0.0.1", listens));
 });
 after(async () => {
@@ -19,7 +36,8 @@ after(async () => {
 });
 
 const HELD = { capacity: 10, hold_ms: 120_000 };
-const template = () => `http://127.0.0.1:${shop.address().port}/pay?order={order_id}&number={number}&sale={sale}`;
+const template = () =>
+  `http://127.0.0.1:${shop.address().port}/pay?order={order_id}&number={number}&sale={sale}`;
 const paidAtShop = () => newSale({ ...HELD, pay_url: template() });
 const come = (sale, options) => Visitor.come(browser, sale, options);
 
@@ -49,7 +67,10 @@ test("a held order leads to the shop's payment with its id and number, and the p
   const [key, number] = [await ada.key(), await ada.page.textContent("#ticket-id")];
   await goesToPay(ada);
   const asked = new URL(ada.page.url()).searchParams;
-  assert.deepEqual([asked.get("order"), asked.get("number"), asked.get("sale")], [key, number, sale]);
+  assert.deepEqual(
+    [asked.get("order"), asked.get("number"), asked.get("sale")],
+    [key, number, sale],
+  );
   // Back before the word of the payment has come, as with banks that are slow.
   await ada.page.goBack();
   await ada.sees("2 tickets held for you");
@@ -67,7 +88,10 @@ test("a held order leads to the shop's payment with its id and number, and the p
 });
 
 test("who comes back from the shop sees what became of the order meanwhile", async () => {
-  for (const [verb, seen] of [["confirm", "The 2 tickets are yours"], ["cancel", "Given back"]]) {
+  for (const [verb, seen] of [
+    ["confirm", "The 2 tickets are yours"],
+    ["cancel", "Given back"],
+  ]) {
     const sale = await paidAtShop();
     const ada = await holds(sale);
     const key = await ada.key();
@@ -131,7 +155,9 @@ test("when the time is over and nothing answers the page neither counts on nor s
   await ada.context.setOffline(true);
   await ada.sees("The time is up");
   assert.equal(await ada.page.locator("#actions > *").count(), 0);
-  await ada.page.locator("#detail", { hasText: /Looking up|cannot be read at the moment/ }).waitFor();
+  await ada.page
+    .locator("#detail", { hasText: /Looking up|cannot be read at the moment/ })
+    .waitFor();
   await accessible(ada);
   await ada.context.setOffline(false);
   await ada.sees("The time is over");
@@ -141,13 +167,20 @@ test("when the time is over and nothing answers the page neither counts on nor s
 test("without a pay URL the page says in both languages what to do, and has no button that cannot work", async () => {
   const sale = await newSale(HELD);
   const ada = await holds(sale, { viewport: { width: 320, height: 640 } });
-  await ada.page.locator("#detail", { hasText: "Tell the shop your order number and pay there before the time is over" }).waitFor();
-  for (const action of ["confirm", "pay"]) assert.equal(await ada.page.locator(`[data-action=${action}]`).count(), 0);
+  await ada.page
+    .locator("#detail", {
+      hasText: "Tell the shop your order number and pay there before the time is over",
+    })
+    .waitFor();
+  for (const action of ["confirm", "pay"])
+    assert.equal(await ada.page.locator(`[data-action=${action}]`).count(), 0);
   const refused = [];
   ada.page.on("response", (response) => response.status() >= 400 && refused.push(response.url()));
   await accessible(ada);
   await ada.page.click("#language");
-  await ada.page.locator("#detail", { hasText: "请在时间结束前把订单号告知商店并在那里付款" }).waitFor();
+  await ada.page
+    .locator("#detail", { hasText: "请在时间结束前把订单号告知商店并在那里付款" })
+    .waitFor();
   await ada.act("extend");
   await ada.page.locator("[data-action=extend]").waitFor();
   assert.deepEqual(refused, []);
@@ -201,15 +234,18 @@ test("while a sale recovers the page does not say that an order is missing or th
   const key = await ada.key();
   const said = (async () => {
     const seen = new Set();
-    for (const end = Date.now() + 60_000; Date.now() < end; ) {
-      const answer = await fetch(`${edge}/v1/sales/${sale}/orders/${key}`).catch(() => ({ status: 0 }));
+    for (const end = Date.now() + 60_000; Date.now() < end;) {
+      const answer = await fetch(`${edge}/v1/sales/${sale}/orders/${key}`).catch(() => ({
+        status: 0,
+      }));
       seen.add(answer.status);
       if (seen.has(503) && answer.status === 200) break;
       await pause(100);
     }
     return seen;
   })();
-  // A node that cannot say what it acknowledged is waited for; until then nothing is sold and no order is read.
+  // A node that cannot say what it acknowledged is waited for; until then nothing is sold and no
+  // order is read.
   await frozen(nodes()[0], async () => {
     process.kill(redis(), "SIGKILL");
     await ada.page.reload();

@@ -2,7 +2,16 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, before, test } from "node:test";
-import { Visitor, accessible, change, edge, launch, newSale, operator, shopToken } from "./system.mjs";
+import {
+  Visitor,
+  accessible,
+  change,
+  edge,
+  launch,
+  newSale,
+  operator,
+  shopToken,
+} from "./system.mjs";
 
 const ADA = "ada@example.org";
 const { BUYER_KEY_ID, BUYER_SECRET } = process.env;
@@ -19,7 +28,8 @@ function token(sale, ms = 600_000) {
   return ["1", BUYER_KEY_ID, expiry, Buffer.from(ADA).toString("base64url"), mac].join(".");
 }
 
-const come = (sale, pass) => Visitor.come(browser, sale, { path: `/s/${sale}${pass ? `#token=${pass}` : ""}` });
+const come = (sale, pass) =>
+  Visitor.come(browser, sale, { path: `/s/${sale}${pass ? `#token=${pass}` : ""}` });
 
 test("a token of the shop names the buyer, leaves the address bar and goes with the order", async () => {
   const sale = await newSale({ capacity: 1 });

@@ -2,7 +2,18 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { shownThoughHidden } from "./hidden.mjs";
-import { Visitor, accessible, change, edge, launch, newSale, operator, order, pause, says } from "./system.mjs";
+import {
+  Visitor,
+  accessible,
+  change,
+  edge,
+  launch,
+  newSale,
+  operator,
+  order,
+  pause,
+  says,
+} from "./system.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -58,8 +69,10 @@ describe("the page", { concurrency: 4 }, () => {
     await ada.sees("On sale now");
     await accessible(ada);
     const { keyboard } = ada.page;
-    const focus = () => ada.page.evaluate(() => document.activeElement.id || document.activeElement.dataset.action);
-    const visible = () => ada.page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle !== "none");
+    const focus = () =>
+      ada.page.evaluate(() => document.activeElement.id || document.activeElement.dataset.action);
+    const visible = () =>
+      ada.page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle !== "none");
     const order = [];
     for (let step = 0; step < 5; step++) {
       await keyboard.press("Tab");
@@ -91,7 +104,10 @@ describe("the page", { concurrency: 4 }, () => {
     await accessible(ada);
     const before = await ada.page.getAttribute("#clock-time", "datetime");
     await ada.act("extend");
-    await ada.page.waitForFunction((t) => document.getElementById("clock-time").dateTime > t, before);
+    await ada.page.waitForFunction(
+      (t) => document.getElementById("clock-time").dateTime > t,
+      before,
+    );
     await ada.act("confirm");
     await ada.sees("The 3 tickets are yours");
     // Shown and copied is the number to tell the shop, never the id, which gives the tickets back.
@@ -204,7 +220,9 @@ describe("the page", { concurrency: 4 }, () => {
     assert.equal(await ada.page.inputValue("#quantity"), "3");
     await ada.buys("ada", 3);
     await ada.sees("more than one buyer may have");
-    await ada.page.locator("#detail", { hasText: "One buyer may have 3 in this sale. With 3 more" }).waitFor();
+    await ada.page
+      .locator("#detail", { hasText: "One buyer may have 3 in this sale. With 3 more" })
+      .waitFor();
     assert.equal(await ada.page.textContent("#get"), "Get 2 tickets");
     await accessible(ada);
     await ada.page.click("#get");
@@ -233,7 +251,9 @@ describe("the page", { concurrency: 4 }, () => {
     await ada.act("another");
     await ada.buys("ada", 1);
     await ada.sees("You have as many as one buyer may have");
-    await ada.page.locator("#detail", { hasText: "One buyer may have 2 tickets in this sale" }).waitFor();
+    await ada.page
+      .locator("#detail", { hasText: "One buyer may have 2 tickets in this sale" })
+      .waitFor();
     assert.ok(!(await says(ada.page)).includes("fewer"), "fewer is no way out");
     assert.equal(await ada.page.locator("#form").isVisible(), false);
     await ada.page.locator("#orders-list", { hasText: number }).waitFor();
@@ -255,7 +275,9 @@ describe("the page", { concurrency: 4 }, () => {
     const { order_id: id } = await order(sale, { quantity: 37 });
     const ada = await come(sale);
     // What is held may come back: few are free, which is not few are left.
-    await ada.page.locator("#detail", { hasText: "Others are held for buyers who have not paid yet" }).waitFor();
+    await ada.page
+      .locator("#detail", { hasText: "Others are held for buyers who have not paid yet" })
+      .waitFor();
     await accessible(ada);
     await change(sale, id, "confirm");
     await ada.page.locator("#detail", { hasText: "Only a few tickets are left." }).waitFor();
@@ -365,7 +387,10 @@ describe("the page", { concurrency: 4 }, () => {
     for (const [buyer, told] of [
       ["", "enter your e-mail"],
       ["two words", "A space cannot be used here"],
-      ["josé@example.org", "“é” cannot be used here. Only the letters A to Z and a to z without accents"],
+      [
+        "josé@example.org",
+        "“é” cannot be used here. Only the letters A to Z and a to z without accents",
+      ],
       ["名字", "“名” cannot be used here"],
       ["ada😀", "“😀” cannot be used here"],
       ["a".repeat(140), "At most 128 characters can be used here. These are 140."],
@@ -411,14 +436,20 @@ describe("the page", { concurrency: 4 }, () => {
     const changes = await ada.page.evaluate(async () => {
       let live = 0;
       let clock = 0;
-      new MutationObserver((list) => (live += list.length)).observe(document.getElementById("status"), {
-        subtree: true,
-        childList: true,
-        characterData: true,
-      });
-      new MutationObserver((list) => (clock += list.length)).observe(document.getElementById("clock-time"), {
-        childList: true,
-      });
+      new MutationObserver((list) => (live += list.length)).observe(
+        document.getElementById("status"),
+        {
+          subtree: true,
+          childList: true,
+          characterData: true,
+        },
+      );
+      new MutationObserver((list) => (clock += list.length)).observe(
+        document.getElementById("clock-time"),
+        {
+          childList: true,
+        },
+      );
       await new Promise((resolve) => setTimeout(resolve, 3_500));
       return { live, clock };
     });

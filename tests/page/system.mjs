@@ -1,4 +1,5 @@
-// The running system and a real browser, for the tests of the page. Nothing here answers in place of the system.
+// The running system and a real browser, for the tests of the page. Nothing here answers in place
+// of the system.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -18,17 +19,26 @@ export const PATIENCE = 30_000;
 export const edge = roster().edges[0].url;
 
 export async function launch() {
-  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing. Run 'make setup-tests', or set CHROMIUM to a Chromium`);
+  assert.ok(
+    existsSync(CHROMIUM),
+    `${CHROMIUM} is missing. Run 'make setup-tests', or set CHROMIUM to a Chromium`,
+  );
   return chromium.launch({
     executablePath: CHROMIUM,
-    args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-sync",
+    ],
   });
 }
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// Asks as long as the answer is a fault or "busy": on a machine that is busy the ledger may take too long. Everything
-// that is asked here can be repeated.
+// Asks as long as the answer is a fault or "busy": on a machine that is busy the ledger may take
+// too long. Everything that is asked here can be repeated.
 async function decided(ask) {
   const end = Date.now() + PATIENCE;
   for (;;) {
@@ -45,7 +55,10 @@ export async function operator(method, path, body) {
     const { admin } = roster().nodes[turn++ % roster().nodes.length];
     return fetch(`${admin}/v1/admin/sales/${path}`, {
       method,
-      headers: { authorization: `Bearer ${roster().admin_token}`, "content-type": "application/json" },
+      headers: {
+        authorization: `Bearer ${roster().admin_token}`,
+        "content-type": "application/json",
+      },
       body: body && JSON.stringify(body),
     });
   });
@@ -63,18 +76,21 @@ export async function newSale(terms) {
   return sale;
 }
 
-// One request of another buyer, who uses no page.
-export function ask(sale, { buyer = `other-${randomUUID()}`, quantity = 1, key = randomUUID() } = {}) {
+// One request of another buyer, who uses no page; `lines` in a sale with a plan.
+export function ask(
+  sale,
+  { buyer = `other-${randomUUID()}`, quantity = 1, lines, key = randomUUID() } = {},
+) {
   return fetch(`${edge}/v1/sales/${sale}/orders`, {
     method: "POST",
     headers: { "content-type": "application/json", "idempotency-key": key },
-    body: JSON.stringify({ buyer, quantity }),
+    body: JSON.stringify(lines ? { buyer, lines } : { buyer, quantity }),
   });
 }
 
 // Such a buyer, who asks until there is an answer: the order, or the "no".
-export async function order(sale, wish = {}) {
-  const asked = { key: randomUUID(), ...wish };
+export async function order(sale, more = {}) {
+  const asked = { key: randomUUID(), ...more };
   return (await decided(() => ask(sale, asked))).json();
 }
 
@@ -100,10 +116,15 @@ export async function frozen(pid, work) {
 export const redis = () => roster().redis.pid;
 export const nodes = () => roster().nodes.map((node) => node.pid);
 
-// A visitor with a browser profile of their own. What goes wrong in the page's scripts fails the test.
+// A visitor with a browser profile of their own. What goes wrong in the page's scripts fails the
+// test.
 export class Visitor {
   static async come(browser, sale, { path = `/s/${sale}`, ...options } = {}) {
-    const context = await browser.newContext({ viewport: { width: 390, height: 844 }, locale: "en-US", ...options });
+    const context = await browser.newContext({
+      viewport: { width: 390, height: 844 },
+      locale: "en-US",
+      ...options,
+    });
     context.setDefaultTimeout(PATIENCE);
     const visitor = new Visitor();
     Object.assign(visitor, { context, sale, wrong: [] });
@@ -161,13 +182,15 @@ export class Visitor {
   counting(page = this.page) {
     const sent = [];
     page.on("request", (request) => {
-      if (request.method() === "POST" && request.url().endsWith("/orders")) sent.push(request.headers());
+      const { pathname } = new URL(request.url());
+      if (request.method() === "POST" && pathname.endsWith("/orders")) sent.push(request.headers());
     });
     return sent;
   }
 }
 
-// Looks at the page as it stands with axe, in both languages and both colour schemes; and that nothing is cut off.
+// Looks at the page as it stands with axe, in both languages and both colour schemes; and that
+// nothing is cut off.
 export async function accessible({ page }) {
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
   for (let language = 0; language < 2; language++) {
@@ -177,7 +200,9 @@ export async function accessible({ page }) {
         const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
         const wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
         return {
-          violations: violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`),
+          violations: violations.map(
+            ({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`,
+          ),
           wide,
           lang: document.documentElement.lang,
           headline: document.getElementById("headline").textContent,
@@ -197,7 +222,11 @@ let pictures = 0;
 async function picture(page, where) {
   mkdirSync(STATE_PICTURES, { recursive: true });
   const name = `${process.pid}-${String(++pictures).padStart(3, "0")}-${where.replace(/\W+/gu, "-")}`;
-  await page.screenshot({ path: `${STATE_PICTURES}/${name}.png`, fullPage: true, animations: "disabled" });
+  await page.screenshot({
+    path: `${STATE_PICTURES}/${name}.png`,
+    fullPage: true,
+    animations: "disabled",
+  });
 }
 
 // What every text of the page says while it is in this state.

@@ -16,15 +16,28 @@ test("both languages say the same things", () => {
 
 test("every text that the page asks for by name is there, and none is there in vain", () => {
   const read = (name) => readFileSync(new URL(`../../edge/page/${name}`, import.meta.url), "utf8");
-  const code = ["index.html", "view.js", "scene.js", "main.js", "purchase.js", "build.mjs"].map(read).join("\n");
+  const seats = ["choice.js", "chooserview.js", "mapview.js"];
+  const code = [
+    "index.html",
+    "view.js",
+    "scene.js",
+    "main.js",
+    "purchase.js",
+    "build.mjs",
+    ...seats,
+  ]
+    .map(read)
+    .join("\n");
   // Names that are put together from a state, a code or an action.
-  const made = /^(state_|note_|name$|cancelled$)|_(doing|detail|wait)$/;
+  const made =
+    /^(state_|note_|name$|cancelled$|together_|instead_|seat_|choice_|coach$|block$)|_(doing|detail|wait)$/;
   for (const name of Object.keys(words.en)) {
     if (!made.test(name)) assert.match(code, new RegExp(`["'\`]?\\b${name}\\b`), name);
   }
   for (const [, name] of code.matchAll(/data-say="(\w+)"/g)) assert.ok(name in words.en, name);
   for (const [, name] of code.matchAll(/\bsay\("(\w+)"/g)) assert.ok(name in words.en, name);
-  for (const [, name] of code.matchAll(/(?:headline|detail): \["(\w+)"/g)) assert.ok(name in words.en, name);
+  for (const [, name] of code.matchAll(/(?:headline|detail): \["(\w+)"/g))
+    assert.ok(name in words.en, name);
 });
 
 test("the first language of the visitor that the page speaks is taken", () => {

@@ -4,7 +4,9 @@
 //! them for libFuzzer, to run for hours. Those named `..._with` take the reader that they try, so
 //! that a test can plant a wrong one.
 
+use futures_util::FutureExt;
 use lastseat::journal::ExportedLog;
+use lastseat_gateway::front::proxy_header::read_untimed;
 use lastseat_ledger::{LedgerUrl, read_log_entry, reserve_batch};
 use redis::{Value, parse_redis_value};
 use shared::admission::rate_limit::Rate;
@@ -12,17 +14,24 @@ use shared::auth::buyer_token;
 use shared::auth::edge_signature::{Signed, verify};
 use shared::domain::order::{Reserve, Verdict};
 use shared::ledger_model::event_log::Entry;
-use shared::limits::{BUYER_ID_MAX, BUYER_TOKEN_LIFE_MAX_MS, ORDER_ID_MAX, SIGNATURE_WINDOW_MS};
+use shared::limits::{BUYER_ID_MAX, BUYER_TOKEN_LIFE_MAX_MS, ORDER_ID_MAX};
+use shared::limits::{SEATS_MAX, SIGNATURE_WINDOW_MS};
+use shared::link::{
+    AnswerWriter, FromGateway, FromNode, LinkAnswers, LinkNonce, LinkSession, OrdersReader,
+    OrdersWriter,
+};
+use shared::plan::Plan;
 use shared::upstream::balancer::{Balance, OriginRow, RouteKey, Router, Tried};
 use shared::wire::messages::OrderRequest;
 use shared::{BuyerId, EdgeCounts, EdgeId, Grant, KeyRing, Order, OrderId, Quantity, SaleId};
 use shared::{Snapshot, TraceParent, UnixMillis};
+use std::net::IpAddr;
 
 /// A target: its name, which is that of its folder in `fuzz/corpus`, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 14] = [
     ("order_body", order_body),
     ("ids", ids),
     ("grant", grant),
@@ -30,10 +39,13 @@ pub const TARGETS: [Target; 11] = [
     ("signature", signature),
     ("buyer_token", token),
     ("trace", trace),
+    ("link", link),
     ("config", config),
     ("reply", reply),
     ("log_entry", log_entry),
     ("journal", journal),
+    ("plan", plan),
+    ("proxy_header", proxy_header),
 ];
 
 /// The moment at which everything is read.
@@ -188,6 +200,101 @@ pub fn trace(bytes: &[u8]) {
     }
 }
 
+/// What travels over a link; the first byte says what it is: orders, answers, a frame of a gateway
+/// or one of a node. Nothing is read but what a writer writes.
+pub fn link(bytes: &[u8]) {
+    link_with(bytes, |payload| {
+        let read = OrdersReader::new(payload).and_then(OrdersReader::all).ok()?;
+        let mut writer = OrdersWriter::default();
+        for (number, order) in read {
+            writer.add(number, &order.to_bytes().expect("what was read fits"));
+        }
+        Some(writer.take())
+    });
+}
+
+/// The same, with orders that `reread` reads and writes again.
+pub fn link_with(bytes: &[u8], reread: impl Fn(&[u8]) -> Option<Vec<u8>>) {
+    match bytes.split_first() {
+        Some((0, orders)) => {
+            if let Some(written) = reread(orders) {
+                assert_eq!(written, orders, "orders");
+            }
+        }
+        Some((1, answers)) => {
+            if let Ok(read) = LinkAnswers::parse(answers) {
+                assert_eq!(answers_again(&read), answers, "answers");
+            }
+        }
+        Some((2, frame)) => {
+            // No input has the right code of another frame than that of the corpus.
+            if let Ok(read) = link_session().read(&keys(), 0, frame) {
+                assert_eq!(read, FromGateway::Ping, "a forged frame");
+            }
+        }
+        Some((_, frame)) => {
+            if let Ok(read) = FromNode::read(frame) {
+                let mut written = Vec::new();
+                read.write(&mut written);
+                assert_eq!(written, frame, "a node's frame");
+            }
+        }
+        None => {}
+    }
+}
+
+/// The link of the corpus.
+#[must_use]
+pub fn link_session() -> LinkSession {
+    LinkSession::new(LinkNonce([7; 16]), &EdgeId::parse("e1").expect("a valid id"))
+}
+
+fn answers_again(read: &LinkAnswers<'_>) -> Vec<u8> {
+    let mut writer = AnswerWriter::default();
+    for grant in &read.grants {
+        writer.grant(grant).expect("what was read fits");
+    }
+    for answer in &read.answers {
+        let grant = answer.grant.map(|place| u8::try_from(place).expect("at most 64"));
+        let headers = answer.headers.clone().into_iter();
+        let fits = writer.answer(answer.number, grant, answer.status, headers, answer.body);
+        assert!(fits, "what was read fits");
+    }
+    writer.payload().concat()
+}
+
+/// The PROXY protocol header of a connection to a gateway, and what its client sent behind it.
+pub fn proxy_header(bytes: &[u8]) {
+    proxy_header_with(bytes, |bytes| {
+        let mut rest = bytes;
+        let read = read_untimed(&mut rest).now_or_never().expect("what is there is not waited for");
+        read.ok().map(|client| (client, rest.len()))
+    });
+}
+
+/// The same, with a header that `read` reads: the client's address, if it names one, and how many
+/// bytes are left to the client.
+pub fn proxy_header_with(bytes: &[u8], read: impl Fn(&[u8]) -> Option<(Option<IpAddr>, usize)>) {
+    let Some((client, left)) = read(bytes) else {
+        return;
+    };
+    let (header, _) = bytes.split_at(bytes.len() - left);
+    let rest =
+        header.strip_prefix(b"\r\n\r\n\0\r\nQUIT\n").expect("only what begins as one is one");
+    let [command, family, high, low, rest @ ..] = rest else { panic!("a header cut short") };
+    assert_eq!(rest.len(), usize::from(*high) << 8 | usize::from(*low), "as long as it says");
+    assert!(rest.len() <= 4 * 1_024 && matches!(command, 0x20 | 0x21));
+    if let Some(client) = client {
+        let source = match family {
+            0x11 => rest.first_chunk::<4>().map(|bytes| IpAddr::from(*bytes)),
+            0x21 => rest.first_chunk::<16>().map(|bytes| IpAddr::from(*bytes)),
+            _ => None,
+        };
+        let source = source.map(|address| address.to_canonical());
+        assert_eq!((*command, Some(client)), (0x21, source), "the address that it names");
+    }
+}
+
 /// Variables of edge and node, one a line: the table of origins, a balance, a rate, keys, the
 /// address of Redis.
 pub fn config(bytes: &[u8]) {
@@ -222,7 +329,7 @@ pub fn config_with(bytes: &[u8], complains: impl Fn(&str) -> Option<String>) {
 
 /// What Redis sends back for a batch of two orders, as it is on the wire.
 pub fn reply(bytes: &[u8]) {
-    reply_with(bytes, |orders, parts| reserve_batch::read(orders, parts).ok());
+    reply_with(bytes, |orders, parts| reserve_batch::read(orders, false, parts).ok());
 }
 
 /// The same, read by `read`.
@@ -237,6 +344,7 @@ pub fn reply_with(
         id: OrderId::parse(id).expect("a valid id"),
         buyer: BuyerId::parse("ada").expect("a valid id"),
         quantity: Quantity::ONE,
+        lines: None,
     });
     if let Some((snapshot, verdicts)) = read(&orders, &parts) {
         let taken = u64::from(snapshot.held) + u64::from(snapshot.confirmed);
@@ -271,5 +379,34 @@ pub fn log_entry_with(bytes: &[u8], parse: impl Fn(&str) -> Option<Entry>) {
 pub fn journal(bytes: &[u8]) {
     if let Err(sentence) = ExportedLog::read(&sale(), bytes) {
         assert!(sentence.contains("line"), "it says where: {sentence}");
+    }
+}
+
+/// What a sale sells, as JSON.
+pub fn plan(bytes: &[u8]) {
+    plan_with(bytes, Plan::to_json);
+}
+
+/// The same, stored as `store` writes it.
+pub fn plan_with(bytes: &[u8], store: impl Fn(&Plan) -> String) {
+    let Some(text) = text(bytes) else {
+        return;
+    };
+    match Plan::from_json(text) {
+        Ok(plan) => {
+            assert!(plan.seats() as usize <= SEATS_MAX);
+            assert_eq!(Plan::from_json(&store(&plan)).as_ref(), Ok(&plan));
+            for (class, of) in plan.classes().iter().enumerate() {
+                let last = of.seats().checked_sub(1).and_then(|number| of.name_of(number));
+                let found = last.as_ref().and_then(|name| plan.seat(&name.to_string()));
+                assert_eq!(found.map(|seat| seat.class), last.map(|_| class));
+            }
+        }
+        Err(errors) => {
+            let sentences = errors.sentences();
+            assert!(!sentences.is_empty());
+            let visible = |sentence: &String| !sentence.contains(char::is_control);
+            assert!(sentences.iter().all(visible), "{sentences:?}");
+        }
     }
 }

@@ -12,16 +12,17 @@
 //! ```
 //!
 //! The first word is a script, which gets its keys before the other words; `clock`, which sets the
-//! clock; `dump`, which shows all that is stored; or a command of Redis. `:x` is the sale's key of
-//! that name, `HISTORY` the history of this Redis, `_` an empty word, `a..b` all numbers from a to
-//! b. Each play ends with a dump. `LASTSEAT_WRITE_PLAYS=1` writes what the scripts answer into the
-//! files: read what changes.
+//! clock; `plan`, which sets what `PLAN` stands for behind `create`; `dump`, which shows all that
+//! is stored; or a command of Redis. `:x` is the sale's key of that name, `HISTORY` the history of
+//! this Redis, `_` an empty word, `a..b` all numbers from a to b. Each play ends with a dump.
+//! `LASTSEAT_WRITE_PLAYS=1` writes what the scripts answer into the files: read what changes.
 
 use crate::harness::PrivateRedis;
 use crate::harness::paths::repository;
 use crate::histories::world::{self, CLOCK};
 use lastseat_ledger::scripts::Scripts;
 use redis::{Cmd, Connection, ConnectionLike as _, RedisError, Value};
+use shared::plan::{Plan, StoredPlan};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
@@ -127,6 +128,7 @@ pub struct TranscriptStage<'a> {
     scripts: &'a Scripts,
     history: String,
     sale: String,
+    plan: Option<StoredPlan>,
 }
 
 impl std::fmt::Debug for TranscriptStage<'_> {
@@ -153,6 +155,7 @@ impl<'a> TranscriptStage<'a> {
             scripts,
             history: history.unwrap_or_default().trim().to_owned(),
             sale: String::new(),
+            plan: None,
         })
     }
 
@@ -241,6 +244,11 @@ impl<'a> TranscriptStage<'a> {
         let (first, rest) = words.split_first().ok_or("no words")?;
         match first.as_str() {
             "dump" => return self.dump(),
+            "plan" => {
+                let plan = Plan::from_json(&rest.join(" ")).map_err(|errors| errors.to_string())?;
+                self.plan = Some(plan.stored().map_err(|error| error.to_string())?);
+                return Ok(Vec::new());
+            }
             "clock" => {
                 for name in ["sale:clock", "nodes:clock", "numbers:clock"] {
                     let mut set = redis::cmd("SET");
@@ -263,20 +271,36 @@ impl<'a> TranscriptStage<'a> {
             command.arg(rest);
             return command;
         };
-        let own: &[&str] = match script.name {
-            "beat" | "recovery" => &["nodes", "recovery"],
-            "look" => &["sale"],
-            "claim" => &["numbers"],
-            "relay" => &["relay:r:lease", "relay:r"],
-            "restore" => &["sale", "orders", "buyers", "holds", "log", "unrestored"],
-            _ => &["sale", "orders", "buyers", "holds", "log"],
+        let of_sale = ["sale", "orders", "buyers", "holds", "log", "seats"];
+        let own: Vec<&str> = match script.name {
+            "beat" | "recovery" => vec!["nodes", "recovery"],
+            "look" => vec!["sale"],
+            "claim" => vec!["numbers"],
+            "relay" => vec!["relay:r:lease", "relay:r"],
+            "restore" => [&of_sale[..5], &["unrestored"]].concat(),
+            "restore_by_plan" => [&of_sale[..], &["unrestored"]].concat(),
+            "create" | "peek" | "read_seats" => of_sale.to_vec(),
+            name if name.ends_with("_by_plan") => of_sale.to_vec(),
+            _ => of_sale[..5].to_vec(),
         };
         let mut command = redis::cmd("EVAL");
         command.arg(&script.text).arg(own.len());
         own.iter().for_each(|name| {
             command.arg(self.key(name));
         });
-        command.arg(rest);
+        for word in rest {
+            match &self.plan {
+                Some(plan) if word == "PLAN" => {
+                    command.arg(&plan.seats);
+                    for (field, value) in &plan.fields {
+                        command.arg(field).arg(value);
+                    }
+                }
+                _ => {
+                    command.arg(word);
+                }
+            }
+        }
         command
     }
 
@@ -318,6 +342,8 @@ impl<'a> TranscriptStage<'a> {
         let text = match value {
             Value::Nil => "nil".to_owned(),
             Value::Int(number) => number.to_string(),
+            // Nothing but seats has such bytes.
+            Value::BulkString(bytes) if bytes.contains(&0) => words_of(bytes),
             Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
             Value::SimpleString(text) => text.clone(),
             Value::Okay => "OK".to_owned(),
@@ -362,6 +388,7 @@ impl<'a> TranscriptStage<'a> {
             command.arg(&key).arg(&read[1..]);
             let value = self.ask(&command)?;
             let mut shown = match (&value, read[0]) {
+                (Value::BulkString(bytes), "GET") if name == "seats" => words_of(bytes),
                 (Value::Array(parts), "HGETALL") => {
                     let mut pairs: Vec<String> = parts
                         .chunks_exact(2)
@@ -381,6 +408,12 @@ impl<'a> TranscriptStage<'a> {
         lines.sort();
         Ok(lines)
     }
+}
+
+/// Words of four bytes; what is left where there are others.
+fn words_of(bytes: &[u8]) -> String {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    bytes.chunks(4).map(hex).collect::<Vec<_>>().join(" ")
 }
 
 /// What an error means for a play: that Redis is silent, or what it says.

@@ -1,6 +1,4 @@
-//! The handlers of the routes.
+//! Handlers of what lies in the JavaScript of the worker: the page and the document of the API.
 
 pub(crate) mod openapi_document;
-pub(crate) mod orders;
-pub(crate) mod sales;
 pub(crate) mod static_files;

@@ -1,4 +1,5 @@
-// Answers with the document of the API, for whoever makes a client. `lastseat-document` is docs/openapi.json.
+// Answers with the document of the API, for whoever makes a client. `lastseat-document` is
+// docs/openapi.json.
 import text from "lastseat-document";
 
 const headers = {

@@ -13,10 +13,6 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(crate) fn show(request: &Request) -> Result<Response, JsValue>;
 
-    /// Whether a person asks, in a browser.
-    #[wasm_bindgen(js_name = wantsPage)]
-    pub(crate) fn wants_page(request: &Request) -> bool;
-
     /// A page for people where there is no sale, or nothing at all.
     #[wasm_bindgen(catch, js_name = showNothing)]
     pub(crate) fn show_nothing(status: u16, is_of_sale: bool) -> Result<Response, JsValue>;

@@ -47,14 +47,13 @@ extern "C" {
     pub(crate) fn discard(answer: &Response) -> Result<(), JsValue>;
 
     pub(crate) fn init(method: &str, body: &JsValue, lines: &str) -> Object;
-    #[wasm_bindgen(js_name = forgetCounts)]
-    pub(crate) fn forget_counts(init: &Object);
 
     #[wasm_bindgen(catch)]
     pub(crate) fn refuse(
         status: u16,
         body: &str,
         retry_after: Option<u32>,
+        no_store: bool,
     ) -> Result<Response, JsValue>;
     #[wasm_bindgen(catch)]
     pub(crate) fn respond(
@@ -65,6 +64,7 @@ extern "C" {
         allow: Option<&str>,
         challenge: Option<&str>,
         limited: bool,
+        no_store: bool,
     ) -> Result<Response, JsValue>;
     #[wasm_bindgen(catch)]
     pub(crate) fn moved(status: u16, location: &str) -> Result<Response, JsValue>;
@@ -73,14 +73,18 @@ extern "C" {
 
     #[wasm_bindgen(catch)]
     pub(crate) fn view(
-        body: &str,
+        body: Option<&str>,
         age_ms: u32,
         by: &str,
         node: Option<&str>,
+        kept: &str,
+        etag: Option<&str>,
     ) -> Result<Response, JsValue>;
 
     pub(crate) fn sales(answer: &Response) -> Option<String>;
     pub(crate) fn grant(answer: &Response) -> Option<String>;
+    pub(crate) fn gone(answer: &Response) -> Option<String>;
+    pub(crate) fn etag(answer: &Response) -> Option<String>;
     pub(crate) fn challenge(answer: &Response) -> Option<String>;
     pub(crate) fn limited(answer: &Response) -> Option<String>;
     #[wasm_bindgen(js_name = answeredBy)]
@@ -90,6 +94,8 @@ extern "C" {
 
     #[wasm_bindgen(js_name = sentKey)]
     pub(crate) fn sent_key(request: &Request) -> Option<String>;
+    #[wasm_bindgen(js_name = ifNoneMatch)]
+    pub(crate) fn if_none_match(request: &Request) -> Option<String>;
     #[wasm_bindgen(js_name = pageMarks)]
     pub(crate) fn page_marks(request: &Request) -> Option<String>;
     #[wasm_bindgen(js_name = asksPermission)]
@@ -103,6 +109,8 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub(crate) fn preflight(methods: &str, names: &str, max_age: &str)
     -> Result<Response, JsValue>;
+    #[wasm_bindgen(js_name = wantsPage)]
+    pub(crate) fn wants_page(request: &Request) -> bool;
     #[wasm_bindgen(js_name = contentLength)]
     pub(crate) fn content_length(request: &Request) -> Option<String>;
     #[wasm_bindgen(js_name = contentType)]

@@ -9,6 +9,7 @@ use executor::wait;
 use js_sys::{Function, Object, Promise};
 use shared::UnixMillis;
 use shared::domain::time::Steady;
+use shared::edge::state::EdgeTime;
 use shared::limits::SILENCE_POLL_MS;
 use std::cell::Cell;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -38,8 +39,12 @@ thread_local! {
 
 /// The edge's clock, which does not go back. In Workers it stands still between two events.
 pub(crate) fn now() -> UnixMillis {
+    steady(wall())
+}
+
+fn steady(wall: UnixMillis) -> UnixMillis {
     let mut steady = STEADY.get();
-    let now = steady.at(wall());
+    let now = steady.at(wall);
     STEADY.set(steady);
     now
 }
@@ -49,10 +54,17 @@ pub(crate) fn wall() -> UnixMillis {
     UnixMillis(js_sys::Date::now() as u64)
 }
 
-/// Fills `bytes` from the runtime's cryptographic source.
-pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), JsValue> {
+/// Both of them, read at once.
+pub(crate) fn time() -> EdgeTime {
+    let wall = wall();
+    EdgeTime { steady: steady(wall), wall }
+}
+
+/// Fills `bytes` from the runtime's cryptographic source, if it gives any.
+pub(crate) fn fill_random(bytes: &mut [u8]) -> bool {
     let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    scope.crypto()?.get_random_values_with_u8_array(bytes).map(|_| ())
+    let filled = scope.crypto().and_then(|it| it.get_random_values_with_u8_array(bytes).map(drop));
+    filled.is_ok()
 }
 
 /// Waits on a timer of this request's own.

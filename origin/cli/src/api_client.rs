@@ -244,7 +244,9 @@ fn accepted(server: &Uri, answer: ApiAnswer) -> Result<ApiAnswer, Failure> {
     let more = match known {
         Some(Code::UnknownSale) => " `lastseat sale list` names those that there are.",
         Some(Code::NotFound) => " Name the operators' listener of a node of this version.",
-        Some(Code::Unauthorized) => " Name it with --token, LASTSEAT_ADMIN_TOKEN or a context.",
+        Some(Code::Unauthorized | Code::TokenExpired) => {
+            " Name it with --token, LASTSEAT_ADMIN_TOKEN or a context."
+        }
         _ => "",
     };
     Err(Failure::new(exit, &code, format!("{code}: {detail}{more}")))

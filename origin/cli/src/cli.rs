@@ -3,34 +3,45 @@
 //! Values that need more than a glance are checked in [`crate::config`], which reports all that is
 //! wrong at once.
 
+mod access;
+mod audit;
+mod cluster;
 mod context;
 mod doctor;
+mod gateway;
 mod groups;
 mod orders;
+mod plan;
 mod ready;
 mod relay;
 mod sale;
 mod sale_option;
+mod serve;
 mod server;
 mod token;
 
+pub use access::AccessFlags;
+pub use audit::AuditFlags;
+pub use cluster::ClusterFlags;
 pub use context::{ContextCommand, ContextFlags, ContextSetFlags};
 pub use doctor::DoctorFlags;
+pub use gateway::{EdgeFlags, GatewayFlags, OutsideFlags, PublicFlags};
 pub use orders::{
-    AckFlags, ExportFlags, OrderCancelFlags, OrderConfirmFlags, OrderFlags, OrdersCommand,
-    ReplayFlags, UnrestoredFlags,
+    AckFlags, ExportFlags, OrderCancelFlags, OrderConfirmFlags, OrderFindFlags, OrderFlags,
+    OrderPartFlags, OrdersCommand, ReplayFlags, UnrestoredFlags,
 };
+pub use plan::{PlanCheckFlags, PlanCommand};
 pub use ready::ReadyFlags;
 pub use relay::RelayFlags;
 pub use sale::{SaleCommand, SaleCreateFlags, SaleFlags, SaleRestockFlags, SaleSetFlags};
 pub use sale::{SaleWatchFlags, TermsFlags};
+pub use serve::ServeFlags;
 pub use server::{LedgerFlag, ServerFlags};
-pub use token::TokenFlags;
+pub use token::{TokenCommand, TokenCreateFlags, TokenFlags, TokenInspectFlags, TokenKeysFlags};
 
 use crate::failure::{self, Failure};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lastseat_node::http::server::CONNECTIONS_MAX;
 use lastseat_node::secret::Secret;
 use lastseat_node::telemetry::logging::{FORMAT, LogFormat};
 use std::convert::Infallible;
@@ -46,7 +57,7 @@ Examples:
   lastseat top                                the whole cluster live
   lastseat audit spring                       recounts it
 
-Exit codes: 0 done, 1 refused or it did not work, 2 wrong flags, 3 no such sale or order,
+Exit codes: 0 done, 1 refused or it did not work, 2 wrong flags or plan, 3 no such sale or order,
 4 no server or no ledger answers (audit: 1 differences, 2 could not check; doctor: 2 not checked).
 With --json an error is one line on stderr: {\"error\":{\"code\",\"detail\",\"exit\"}}
 Log level: LASTSEAT_LOG or RUST_LOG, for example info or lastseat=debug, which also shows spans.";
@@ -140,6 +151,8 @@ pub enum Command {
     Cluster(ClusterFlags),
     /// Run one node
     Serve(ServeFlags),
+    /// Run an edge on one's own machine: buyers reach it, it asks the nodes
+    Gateway(GatewayFlags),
     /// Create, change, show and watch sales
     Sale {
         /// Whom to ask.
@@ -149,7 +162,7 @@ pub enum Command {
         #[command(subcommand)]
         command: SaleCommand,
     },
-    /// Show, confirm, cancel, export orders
+    /// Find, show, confirm, cancel, export orders
     Orders {
         /// Whom to ask.
         #[command(flatten)]
@@ -157,6 +170,12 @@ pub enum Command {
         /// What to do with orders.
         #[command(subcommand)]
         command: OrdersCommand,
+    },
+    /// Check what a sale is to sell: a train's stops and coaches, a hall's blocks
+    Plan {
+        /// What to do with plans.
+        #[command(subcommand)]
+        command: PlanCommand,
     },
     /// Show the whole cluster live: tickets, funnel, nodes, events
     #[command(after_help = "\
@@ -188,7 +207,7 @@ Examples:
     Audit(AuditFlags),
     /// Deliver each change of a sale to a webhook, in order, at least once
     Relay(RelayFlags),
-    /// Make a buyer token, as the shop does where orders need one
+    /// Make a token of a person, a program or a buyer
     Token(TokenFlags),
     /// Keep servers and tokens of clusters under names
     Context {
@@ -225,184 +244,6 @@ Example:
     /// Become another program that ends when our parent does
     #[command(hide = true)]
     Bound(BoundFlags),
-}
-
-/// `lastseat serve`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Example:
-  export LASTSEAT_EDGE_KEY=...  # what the edge has: npx wrangler secret put LASTSEAT_EDGE_KEY
-  lastseat serve --node 1 --weight 1 --listen 127.0.0.1:3001 --redis-url redis://127.0.0.1:6379/0
-
-Orders are taken from edges only, which sign what they send; see docs/SECURITY.md.
-
-SIGTERM or Ctrl-C: takes no more orders, finishes those that wait, exits with 0 within 10 s.")]
-pub struct ServeFlags {
-    /// Address for orders; port 0 takes any free one
-    #[arg(long, env = "LASTSEAT_LISTEN", default_value = "127.0.0.1:3001", value_name = "IP:PORT")]
-    pub listen: String,
-    /// Address for operators: admin calls and /metrics
-    #[arg(
-        long,
-        env = "LASTSEAT_ADMIN_LISTEN",
-        default_value = "127.0.0.1:3101",
-        value_name = "IP:PORT"
-    )]
-    pub admin_listen: String,
-    /// Number of this node; each node of a ledger has its own
-    #[arg(long, env = "LASTSEAT_NODE", default_value = "1", value_name = "1..65535")]
-    pub node: String,
-    /// Share of this node beside the others
-    #[arg(long, env = "LASTSEAT_WEIGHT", default_value = "1", value_name = "1..1000")]
-    pub weight: String,
-    /// Who may ask for what.
-    #[command(flatten)]
-    pub access: AccessFlags,
-    /// Let anybody make the shop's calls; for a demonstration on one machine
-    #[arg(long)]
-    pub demo: bool,
-    /// Most connections of buyers and edges at a time; those above are answered 503
-    #[arg(
-        long,
-        env = "LASTSEAT_CONNECTIONS",
-        default_value_t = CONNECTIONS_MAX.to_string(),
-        value_name = "NUMBER"
-    )]
-    pub connections: String,
-    /// Threads that serve; as many as there are processors when absent
-    #[arg(long, env = "LASTSEAT_THREADS", value_name = "1..256")]
-    pub threads: Option<String>,
-    /// Time between two audits of a sale that the nodes make by themselves, one node a sale; 0 = no
-    /// audits. Nodes of "cluster" take it from the variable
-    #[arg(long, env = "LASTSEAT_AUDIT_EVERY", default_value = "10m", value_name = "DURATION")]
-    pub audit_every: String,
-    /// Stop when stdin ends, as it does when the parent process dies
-    #[arg(long, hide = true)]
-    pub stop_with_stdin: bool,
-}
-
-/// `lastseat cluster`
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  lastseat cluster --demo
-  lastseat cluster --demo --edge workerd --edges 3
-  lastseat cluster --demo --edge workerd --workers 2
-  lastseat cluster --demo --edge workerd --edges 2 --zones east,east,west,west
-  lastseat cluster --ports 0 --weights 1,1 --redis-url redis://127.0.0.1:6379/0 --json
-
-Ctrl-C stops everything in order; a second Ctrl-C at once.
-The addresses and the tokens are kept in cluster.json of the data directory while it runs.")]
-pub struct ClusterFlags {
-    /// Ports of the nodes; 0 takes any free one, a single 0 stands for all
-    #[arg(
-        long,
-        env = "LASTSEAT_PORTS",
-        default_value = "3001,3002,3003,3004",
-        value_name = "PORTS"
-    )]
-    pub ports: String,
-    /// Weights of the nodes, one for each
-    #[arg(long, env = "LASTSEAT_WEIGHTS", default_value = "1,2,3,4", value_name = "WEIGHTS")]
-    pub weights: String,
-    /// Threads of each node; when absent its share of half the processors, the rest is for Redis
-    /// and edges
-    #[arg(long, env = "LASTSEAT_THREADS", value_name = "1..256")]
-    pub threads: Option<String>,
-    /// Zones (data centres) of the nodes, one for each; edges stand in these zones in turn and ask
-    /// their own first
-    #[arg(long, env = "LASTSEAT_ZONES", value_name = "ZONES")]
-    pub zones: Option<String>,
-    /// Let the Redis of the cluster also listen on this port of 127.0.0.1
-    #[arg(long, env = "LASTSEAT_REDIS_PORT", value_name = "PORT")]
-    pub redis_port: Option<String>,
-    /// Who may ask for what.
-    #[command(flatten)]
-    pub access: AccessFlags,
-    /// Create the sale "demo", and let anybody make the shop's calls
-    #[arg(long)]
-    pub demo: bool,
-    /// Tickets of the sale "demo"
-    #[arg(long, env = "LASTSEAT_DEMO_TICKETS", default_value = "10000", value_name = "NUMBER")]
-    pub demo_tickets: String,
-    /// Run edges, too: none, wrangler or workerd
-    #[arg(long, env = "LASTSEAT_EDGE", default_value = "none", value_name = "KIND")]
-    pub edge: String,
-    /// How many edges
-    #[arg(long, env = "LASTSEAT_EDGES", default_value = "1", value_name = "NUMBER")]
-    pub edges: String,
-    /// Processes that share the port of each edge of workerd: one of them uses one core (Linux)
-    #[arg(long, env = "LASTSEAT_WORKERS", default_value = "1", value_name = "NUMBER")]
-    pub workers: String,
-    /// Port of the first edge, the others follow; 0 takes any free ones
-    #[arg(long, env = "LASTSEAT_EDGE_PORT", default_value = "8787", value_name = "PORT")]
-    pub edge_port: String,
-}
-
-/// Who may ask nodes for what: the flags that `serve` and `cluster` share.
-#[derive(Debug, Args)]
-pub struct AccessFlags {
-    /// Bearer token of the admin calls; several as id:token,id:token while one replaces another,
-    /// the one to send first. When absent, "serve" refuses them and "cluster" makes one, kept
-    /// in admin.token
-    #[arg(long, env = "LASTSEAT_ADMIN_TOKEN", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "TOKEN")]
-    pub admin_token: Option<Secret>,
-    /// Bearer token of the shop's call, which confirms orders; several as id:token,id:token while
-    /// one replaces another. When absent, "serve" refuses that call and "cluster" makes one, kept
-    /// in shop.token
-    #[arg(long, env = "LASTSEAT_SHOP_TOKEN", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "TOKEN")]
-    pub shop_token: Option<Secret>,
-    /// Key of the edges, the same as theirs; several as id:secret,id:secret while one replaces
-    /// another. When absent, "cluster" takes that of .dev.vars or edge.key
-    #[arg(long, env = "LASTSEAT_EDGE_KEY", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "KEYS")]
-    pub edge_key: Option<Secret>,
-    /// Serve clients without an edge, too: whoever reaches a node is served
-    #[arg(long)]
-    pub insecure_direct: bool,
-    /// Key of the shop's buyer tokens; if given, an order needs a token
-    #[arg(long, env = "LASTSEAT_BUYER_KEY", hide_env_values = true)]
-    #[arg(value_parser = secret, value_name = "KEYS")]
-    pub buyer_key: Option<Secret>,
-    /// What one client address may ask of each node and of each edge of "cluster", such as
-    /// "5/s burst 20" or "30/m burst 10"
-    #[arg(long, env = "LASTSEAT_CLIENT_RATE", value_name = "RATE")]
-    pub client_rate: Option<String>,
-    /// Origins of pages on other hosts that may order here, such as
-    /// `https://shop.example,http://localhost:5173`, at each node and each edge of "cluster"
-    #[arg(long, env = "LASTSEAT_ALLOWED_ORIGINS", value_name = "ORIGINS")]
-    pub allowed_origins: Option<String>,
-}
-
-/// `lastseat audit`
-#[derive(Debug, Args)]
-pub struct AuditFlags {
-    /// The sale
-    pub sale: String,
-    /// Whom to ask.
-    #[command(flatten)]
-    pub server: ServerFlags,
-    /// Where it is counted.
-    #[command(flatten)]
-    pub on: LedgerFlag,
-    /// Print which commands of redis-cli would repair it, instead of the report; nothing is done
-    #[arg(long)]
-    pub repair_plan: bool,
-    /// Which stands where a record and the log contradict each other: log or records
-    #[arg(long, value_name = "log|records", requires = "repair_plan")]
-    pub trust: Option<String>,
-    /// An order of which the other side stands, or which is given up where neither can be read (may
-    /// be repeated)
-    #[arg(long, value_name = "ORDER", requires = "repair_plan")]
-    pub except: Vec<String>,
-    /// What becomes of log entries that are ahead of the sale: finish or undo
-    #[arg(long, value_name = "finish|undo", default_value = "finish", requires = "repair_plan")]
-    pub ahead: String,
-    /// How many tickets the sale has, where it does not know or more are taken
-    #[arg(long, value_name = "TICKETS", requires = "repair_plan")]
-    pub capacity: Option<String>,
 }
 
 /// `lastseat top`
@@ -509,7 +350,7 @@ impl Cli {
     pub const fn has_json_errors(&self) -> bool {
         let server = matches!(
             self.command,
-            Some(Command::Cluster(_) | Command::Serve(_) | Command::Relay(_))
+            Some(Command::Cluster(_) | Command::Serve(_) | Command::Gateway(_) | Command::Relay(_))
         );
         self.common.json && !server
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 /// Exit code of a command that was refused or did not work.
 pub const REFUSED: u8 = 1;
-/// Exit code of flags or an environment that make no sense.
+/// Exit code of flags, an environment or a file that make no sense.
 pub const USAGE: u8 = 2;
 /// Exit code of a command that names a sale or an order that does not exist.
 pub const NOT_FOUND: u8 = 3;
@@ -43,6 +43,12 @@ impl Failure {
     #[must_use]
     pub fn usage(sentences: Vec<String>) -> Self {
         Self { exit: USAGE, code: "usage".to_owned(), sentences }
+    }
+
+    /// What a file says makes no sense; all that is wrong, at once. Exit code [`USAGE`].
+    #[must_use]
+    pub fn input(code: &str, sentences: Vec<String>) -> Self {
+        Self { exit: USAGE, code: code.to_owned(), sentences }
     }
 
     /// The question could not be answered, which is neither "fine" nor "not fine". Exit code 2.

@@ -4,12 +4,21 @@
 //! learns what it forgot.
 
 use serde::Deserialize;
-use shared::{BuyerId, OrderId, Quantity, SaleId};
+use serde_json::Value;
+use shared::limits::PLAN_BYTES_MAX;
+use shared::plan::Plan;
+use shared::seats::OrderSeats;
+use shared::seats::order_lines::claims_of_text;
+use shared::{BuyerId, Order, OrderId, OrderState, Quantity, SaleId, SaleState, Terms, UnixMillis};
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
 
-/// Longest line, in bytes; the longest that `orders export` prints is below 1 KiB.
-const LINE_MAX: u64 = 16 * 1024;
+const DAMAGED: &str =
+    "\"asked\" or \"claims\" cannot be read, or are of different orders: export the log again";
+/// Longest line, in bytes. The longest that `orders export` prints is that of a plan; that of an
+/// order with the most seats is below 64 KiB.
+const LINE_MAX: u64 = (PLAN_BYTES_MAX + 16 * 1024) as u64;
 
 /// What should have become of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +42,9 @@ pub struct ExportedOrder {
     pub grant: Option<(BuyerId, Quantity)>,
     /// Where the journal leaves it.
     pub fate: Fate,
+    /// The whole order as the journal leaves it, in a sale with a plan; absent when the journal
+    /// begins after its grant.
+    pub by_plan: Option<Order>,
 }
 
 /// What a journal tells of one sale.
@@ -42,6 +54,12 @@ pub struct ExportedLog {
     pub orders: Vec<ExportedOrder>,
     /// The last capacity that it mentions.
     pub capacity: Option<u64>,
+    /// The plan of the sale, if it has one and the journal begins with its creation.
+    pub plan: Option<Arc<Plan>>,
+    /// The last terms and the last state that it mentions.
+    pub terms: Option<Terms>,
+    /// See `terms`.
+    pub state: Option<SaleState>,
     /// The last `commit_seq`.
     pub end: u64,
     /// Positions that are missing before its end: first and last of each gap.
@@ -65,6 +83,79 @@ struct Line {
     buyer: Option<String>,
     quantity: Option<u64>,
     capacity: Option<u64>,
+    #[serde(default)]
+    at: u64,
+    deadline: Option<u64>,
+    asked: Option<String>,
+    claims: Option<String>,
+    plan: Option<Value>,
+    opens_at: Option<u64>,
+    closes_at: Option<u64>,
+    hold_ms: Option<u64>,
+    buyer_limit: Option<u32>,
+    order_limit: Option<u32>,
+    state: Option<SaleState>,
+}
+
+impl Line {
+    fn terms(&self) -> Option<Terms> {
+        Some(Terms {
+            opens_at: UnixMillis(self.opens_at?),
+            closes_at: UnixMillis(self.closes_at?),
+            hold_ms: self.hold_ms?,
+            buyer_limit: self.buyer_limit?,
+            order_limit: self.order_limit?,
+        })
+    }
+
+    /// The state that the sale has after it, where it says one.
+    fn sale_state(&self) -> Option<SaleState> {
+        self.state
+            .or_else(|| SaleState::parse(self.kind.strip_prefix("sale_")?))
+            .or_else(|| (self.kind == "sale_opened").then_some(SaleState::Open))
+    }
+
+    /// The order that this line grants, or restores, with its seats.
+    fn granted(&self, buyer: Option<&BuyerId>) -> Result<Option<Order>, String> {
+        let (Some(lines), Some(claims), Some(buyer)) = (&self.asked, &self.claims, buyer) else {
+            return Ok(None);
+        };
+        let seats = OrderSeats::parse(lines, claims).ok_or(DAMAGED)?;
+        Ok(Some(Order {
+            buyer: buyer.clone(),
+            state: OrderState::Held,
+            asked: seats.lines.tickets(),
+            taken: seats.tickets(),
+            created_at: UnixMillis(self.at),
+            deadline: UnixMillis(self.deadline.unwrap_or(0)),
+            refused_late: false,
+            seats: Some(Arc::new(seats)),
+        }))
+    }
+
+    /// Brings an order with seats to what this line says of it.
+    fn change(&self, order: &mut Order) -> Result<(), String> {
+        if let Some(claims) = &self.claims {
+            let claims = claims_of_text(claims).ok_or(DAMAGED)?;
+            order.keep(claims.iter().map(|claim| claim.quantity).sum(), Some(&claims));
+        }
+        if let Some(deadline) = self.deadline {
+            order.deadline = UnixMillis(deadline);
+        }
+        match self.kind.as_str() {
+            "held" => order.state = OrderState::Held,
+            "confirmed" | "retaken" => order.state = OrderState::Confirmed,
+            "cancelled" => order.state = OrderState::Cancelled,
+            "expired" => order.state = OrderState::Expired,
+            "refused_late" => {
+                order.state = OrderState::Expired;
+                order.refused_late = true;
+            }
+            // It stays what it is, with another deadline or less.
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 impl ExportedLog {
@@ -121,11 +212,18 @@ impl ExportedLog {
         if let Some(capacity) = line.capacity {
             self.capacity = Some(capacity);
         }
+        self.terms = line.terms().or(self.terms);
+        self.state = line.sale_state().or(self.state);
+        if let Some(plan) = &line.plan {
+            let plan = Plan::from_json(&plan.to_string()).map_err(|e| e.to_string())?;
+            self.plan = Some(Arc::new(plan));
+        }
         let Some(id) = &line.order_id else {
             return Ok(());
         };
         let id = OrderId::parse(id).map_err(|e| e.to_string())?;
-        let quantity = line.quantity.map(Quantity::new).transpose();
+        // An order that was cancelled before it came has none.
+        let quantity = line.quantity.filter(|tickets| *tickets > 0).map(Quantity::new).transpose();
         let quantity = quantity.map_err(|e| e.to_string())?;
         let buyer = line.buyer.as_deref().map(BuyerId::parse).transpose();
         let buyer = buyer.map_err(|e| e.to_string())?;
@@ -135,15 +233,31 @@ impl ExportedLog {
             ("confirmed" | "retaken", None) => return Err("it has no \"quantity\"".to_owned()),
             ("expired", _) => Fate::Expired,
             ("cancelled" | "refused_late", _) => Fate::Over,
-            // `extended`, and what later versions may tell of orders.
-            _ => return Ok(()),
+            // `extended`, `reduced`, and what later versions may tell of orders.
+            _ => {
+                let known = self.places.get(&id).map(|place| &mut self.orders[*place]);
+                let order = known.and_then(|exported| exported.by_plan.as_mut());
+                return order.map_or(Ok(()), |order| line.change(order));
+            }
+        };
+        let is_tombstone = line.quantity == Some(0) && fate == Fate::Over;
+        let granted = if is_tombstone && self.plan.is_some() {
+            Some(Order::tombstone(UnixMillis(line.at)))
+        } else {
+            line.granted(buyer.as_ref())?
         };
         let place = *self.places.entry(id.clone()).or_insert_with(|| {
-            self.orders.push(ExportedOrder { id, grant: None, fate });
+            self.orders.push(ExportedOrder { id, grant: None, fate, by_plan: None });
             self.orders.len() - 1
         });
         let exported = &mut self.orders[place];
         exported.fate = fate;
+        if granted.is_some() {
+            exported.by_plan = granted;
+        }
+        if let Some(order) = &mut exported.by_plan {
+            line.change(order)?;
+        }
         if let (Some(buyer), Some(quantity)) = (buyer, quantity) {
             exported.grant = Some((buyer, quantity));
         }
@@ -208,5 +322,42 @@ mod tests {
     fn other_sales_are_passed_over() {
         let text = line(2, "held", ADA).replace("spring", "autumn");
         assert!(read(&text).unwrap().orders.is_empty());
+    }
+
+    #[test]
+    fn an_order_that_was_cancelled_before_it_came_is_read_as_one_that_is_over() {
+        let early = format!(r#"{OVER},"buyer":"-","quantity":0,"restored":true"#);
+        let journal = read(&line(2, "cancelled", &early)).unwrap();
+        let [exported] = &journal.orders[..] else { panic!("{:?}", journal.orders) };
+        assert_eq!((exported.fate, &exported.grant), (Fate::Over, &None));
+    }
+
+    #[test]
+    fn of_a_sale_with_a_plan_the_whole_order_is_read_as_the_journal_leaves_it() {
+        let plan = r#","plan":{"format":1,"classes":[{"id":"a","name":"A","standing":9}]}"#;
+        let terms = concat!(
+            r#","capacity":9,"opens_at":0,"closes_at":0,"hold_ms":5,"buyer_limit":0,"#,
+            r#""order_limit":4,"state":"open""#
+        );
+        let more = |more: &str| format!("{OVER}{more}");
+        let held =
+            r#","buyer":"ada","quantity":3,"deadline":6,"asked":"0.0-1.3a","claims":"0.0-1.3""#;
+        let text = line(1, "sale_created", terms)
+            + &line(2, "sale_planned", plan)
+            + &line(3, "held", &more(held))
+            + &line(4, "reduced", &more(r#","quantity":2,"claims":"0.0-1.2""#))
+            + &line(5, "extended", &more(r#","deadline":9"#))
+            + &line(6, "sale_paused", "");
+        let journal = read(&text).unwrap();
+        let pack = |journal: &ExportedLog| journal.orders[0].by_plan.as_ref().unwrap().pack();
+        assert_eq!(pack(&journal), "2h:3:2:1:9:0.0-1.3a:0.0-1.2::ada");
+        assert_eq!((journal.plan.unwrap().places(), journal.terms.unwrap().hold_ms), (9, 5));
+        assert_eq!(journal.state, Some(SaleState::Paused));
+        let paid = more(r#","quantity":1,"claims":"0.0-1.1""#);
+        let journal = read(&(text.clone() + &line(7, "confirmed", &paid))).unwrap();
+        assert_eq!(pack(&journal), "2c:3:1:1:9:0.0-1.3a:0.0-1.1::ada");
+        let late = line(7, "expired", OVER) + &line(8, "refused_late", OVER);
+        let journal = read(&(text + &late)).unwrap();
+        assert_eq!(pack(&journal), "2l:3:2:1:9:0.0-1.3a:0.0-1.2::ada");
     }
 }

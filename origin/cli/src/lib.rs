@@ -12,5 +12,8 @@ pub mod doctor;
 pub mod failure;
 mod http_address;
 pub mod journal;
+mod own_node;
+pub mod plan_file;
+pub mod plan_report;
 pub mod relay;
 pub mod when;

@@ -1,4 +1,4 @@
-//! Supervised edge: `wrangler dev` or bare workerd as child processes.
+//! Supervised edge: `wrangler dev`, bare workerd or a gateway as child processes.
 
 use super::keys::Keys;
 use super::member::Member;
@@ -6,6 +6,7 @@ use super::shared_port::SharedPort;
 use super::state_file::{EdgeEntry, StateFile};
 use crate::plan::EdgeKind;
 use crate::process::{self, Running};
+use lastseat_node::telemetry::logging;
 use shared::Problem;
 use std::io;
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ pub(super) struct EdgeMember {
     pub(super) kind: EdgeKind,
     /// Its port, a real one.
     pub(super) port: u16,
+    /// Threads of a gateway.
+    pub(super) threads: usize,
     /// The same, if it shares it.
     pub(super) shared: Option<Arc<SharedPort>>,
     /// The root of the repository.
@@ -68,6 +71,7 @@ impl EdgeMember {
         let mut command = match self.kind {
             EdgeKind::Wrangler => self.wrangler(),
             EdgeKind::Workerd => self.workerd(),
+            EdgeKind::Gateway => self.gateway(),
         }?;
         process::print_to(&mut command, &self.log_file()).map_err(failed)?;
         if let Some(port) = &self.shared {
@@ -115,6 +119,35 @@ impl EdgeMember {
         Ok(command)
     }
 
+    fn gateway(&self) -> Result<Command, String> {
+        let failed = |e: io::Error| format!("{} cannot be started: {e}", self.name());
+        let mut command = process::ourselves().map_err(failed)?;
+        command.args(["gateway", "--stop-with-stdin", "--client-ip", "connection"]);
+        command.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
+        command.args(["--admin-listen", "127.0.0.1:0", "--threads", &self.threads.to_string()]);
+        self.settings(&mut command);
+        if logging::words().is_none() {
+            command.env("LASTSEAT_LOG", "warn");
+        }
+        command.stdin(Stdio::piped());
+        Ok(command)
+    }
+
+    /// The variables of an edge, in the environment: the table of nodes is long, and keys are for
+    /// nobody to see.
+    fn settings(&self, command: &mut Command) {
+        command.env("ORIGINS", &self.origins);
+        if let Some(rate) = &self.client_rate {
+            command.env("CLIENT_RATE", rate);
+        }
+        if let Some(origins) = &self.allowed_origins {
+            command.env("ALLOWED_ORIGINS", origins);
+        }
+        self.keys.give(command);
+        // None, whatever our own environment says: without zones all nodes are near.
+        command.env("ZONE", self.zone.as_deref().unwrap_or_default());
+    }
+
     fn workerd(&self) -> Result<Command, String> {
         if !self.root.join("edge/build/index.js").exists() {
             return Err("the edge is not built. Build it with: make edge".to_owned());
@@ -134,16 +167,7 @@ impl EdgeMember {
         } else {
             command.args(["--socket-addr", &format!("http=127.0.0.1:{}", self.port)]);
         }
-        command.env("ORIGINS", &self.origins);
-        if let Some(rate) = &self.client_rate {
-            command.env("CLIENT_RATE", rate);
-        }
-        if let Some(origins) = &self.allowed_origins {
-            command.env("ALLOWED_ORIGINS", origins);
-        }
-        self.keys.give(&mut command);
-        // None, whatever our own environment says: without zones all nodes are near.
-        command.env("ZONE", self.zone.as_deref().unwrap_or_default());
+        self.settings(&mut command);
         Ok(command)
     }
 

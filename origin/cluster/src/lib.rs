@@ -130,6 +130,7 @@ impl Cluster {
             replicas: config.replicas,
             admin_token: tokens.admin,
             shop_token: tokens.shop,
+            token_keys: tokens.keys,
             keys: keys.clone(),
             threads: config.threads,
             direct: config.direct,
@@ -167,10 +168,15 @@ impl Cluster {
         keys: &Keys,
         config: &ClusterConfig,
     ) -> Result<(), String> {
-        let root = repository().ok_or(
-            "an edge needs the repository of lastseat: start the cluster in its directory, \
-             or use --edge none",
-        )?;
+        // A gateway is in this program.
+        let root = if kind == EdgeKind::Gateway {
+            config.data_dir.clone()
+        } else {
+            repository().ok_or(
+                "a worker needs the repository of lastseat: start the cluster in its directory, \
+                 or use --edge gateway or none",
+            )?
+        };
         if kind == EdgeKind::Wrangler {
             info!(
                 "starting wrangler; when it builds the edge for the first time this takes minutes"
@@ -179,13 +185,17 @@ impl Cluster {
         let origins = self.origins();
         let mut edges = Vec::with_capacity(plans.len());
         for (number, plan) in (1..).zip(plans) {
-            let (port, shared) = edge_port(plan).map_err(|e| format!("no port is free: {e}"))?;
-            for worker in 1..=plan.workers {
+            // A gateway has threads where workerd has processes.
+            let processes = if kind == EdgeKind::Gateway { 1 } else { plan.workers };
+            let port = edge_port(plan.port, processes);
+            let (port, shared) = port.map_err(|e| format!("no port is free: {e}"))?;
+            for worker in 1..=processes {
                 edges.push(EdgeMember {
                     number,
                     worker,
                     kind,
                     port,
+                    threads: plan.workers,
                     shared: shared.clone(),
                     root: root.clone(),
                     directory: config.data_dir.join(format!("edge-{number}")),
@@ -256,12 +266,12 @@ impl Cluster {
 }
 
 /// The port of an edge, held for its workers where it has several.
-fn edge_port(plan: &EdgePlan) -> io::Result<(u16, Option<Arc<SharedPort>>)> {
-    if plan.workers > 1 {
-        let shared = SharedPort::take(plan.port)?;
+fn edge_port(port: u16, processes: usize) -> io::Result<(u16, Option<Arc<SharedPort>>)> {
+    if processes > 1 {
+        let shared = SharedPort::take(port)?;
         return Ok((shared.number()?, Some(Arc::new(shared))));
     }
-    match plan.port {
+    match port {
         0 => Ok((process::free_port()?, None)),
         port => Ok((port, None)),
     }
@@ -271,7 +281,8 @@ fn edge_port(plan: &EdgePlan) -> io::Result<(u16, Option<Arc<SharedPort>>)> {
 fn entry_point<'a>(state: &'a ClusterState, config: &ClusterConfig, keys: &Keys) -> EntryPoint<'a> {
     let node = state.nodes.first().filter(|_| config.direct);
     let edge = state.edges.first().map(|edge| &edge.url);
-    let open = edge.or(node.map(|node| &node.url));
+    let public = state.nodes.iter().find_map(|node| node.public.as_ref());
+    let open = edge.or(public.map(|public| &public.url)).or(node.map(|node| &node.url));
     let in_table = |nodes: &[NodePlan]| nodes.iter().map(|node| node.port).eq(TABLE_PORTS);
     match open {
         Some(url) => EntryPoint::Open(url),
@@ -306,7 +317,9 @@ async fn prepare_ledger(url: &Secret, config: &ClusterConfig) -> Result<Option<S
 fn check_ports(config: &ClusterConfig) -> Result<(), String> {
     let nodes = config.nodes.iter().flat_map(|node| [node.port, node.admin_port]);
     let edges = config.edges.iter().flat_map(|(_, plans)| plans.iter().map(|plan| plan.port));
+    let public = config.nodes.iter().filter_map(|node| node.public_port);
     let taken: Vec<String> = nodes
+        .chain(public)
         .chain(edges)
         .chain(config.redis_port)
         .filter(|port| process::port_is_taken(*port))
@@ -323,10 +336,15 @@ fn check_ports(config: &ClusterConfig) -> Result<(), String> {
     ))
 }
 
+/// The file of a data directory with the key of scoped tokens.
+pub const TOKEN_KEY_FILE: &str = "token.key";
+
 /// The bearer tokens of a cluster.
 struct Tokens {
     admin: Secret,
     shop: Secret,
+    /// By which scoped ones are verified.
+    keys: Secret,
 }
 
 impl Tokens {
@@ -339,6 +357,7 @@ impl Tokens {
         Ok(Self {
             admin: token(&config.admin_token, "admin.token")?,
             shop: token(&config.shop_token, "shop.token")?,
+            keys: token(&config.token_keys, TOKEN_KEY_FILE)?,
         })
     }
 }

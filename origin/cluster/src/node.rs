@@ -29,6 +29,8 @@ pub(super) struct NodeSetting {
     pub(super) admin_token: Secret,
     /// The token of the shop's call.
     pub(super) shop_token: Secret,
+    /// The keys of scoped tokens.
+    pub(super) token_keys: Secret,
     /// What it shares with the edges.
     pub(super) keys: Keys,
     /// Its threads.
@@ -66,13 +68,18 @@ impl Member for NodeMember {
     fn spawn(&mut self) -> Result<Running, String> {
         let start = || {
             let mut command = process::ourselves()?;
-            let NodePlan { id, weight, port, admin_port, .. } = self.plan;
+            let NodePlan { id, weight, port, admin_port, public_port, .. } = self.plan;
             command.arg("serve").arg("--json").arg("--stop-with-stdin");
             command.args(["--node", &id.to_string(), "--weight", &weight.to_string()]);
             command.args(["--listen", &format!("127.0.0.1:{port}")]);
             command.args(["--admin-listen", &format!("127.0.0.1:{admin_port}")]);
             command.args(["--threads", &self.setting.threads.to_string()]);
             command.arg("--data-dir").arg(&self.setting.data_dir);
+            if let Some(port) = public_port {
+                command.args(["--public", &format!("127.0.0.1:{port}")]);
+                command.args(["--public-admin-listen", "127.0.0.1:0"]);
+                command.args(["--client-ip", "connection"]);
+            }
             if self.setting.demo {
                 command.arg("--demo");
             }
@@ -93,6 +100,7 @@ impl Member for NodeMember {
             command.env("REDIS_URL", self.setting.redis_url.reveal());
             command.env("LASTSEAT_ADMIN_TOKEN", self.setting.admin_token.reveal());
             command.env("LASTSEAT_SHOP_TOKEN", self.setting.shop_token.reveal());
+            command.env("LASTSEAT_TOKEN_KEYS", self.setting.token_keys.reveal());
             self.setting.keys.give(&mut command);
             command.env(logging::FORMAT, self.setting.log_format.as_str());
             if logging::words().is_none() {
@@ -121,6 +129,9 @@ impl Member for NodeMember {
         let port = |url: &str| url.rsplit(':').next()?.parse().ok();
         self.plan.port = port(&entry.url).unwrap_or(self.plan.port);
         self.plan.admin_port = port(&entry.admin).unwrap_or(self.plan.admin_port);
+        if let Some(public) = &entry.public {
+            self.plan.public_port = port(&public.url);
+        }
         entry.zone.clone_from(&self.plan.zone);
         self.state_file.change(|state| {
             state.nodes.retain(|node| node.id != entry.id);

@@ -17,6 +17,8 @@ pub struct NodePlan {
     pub port: u16,
     /// Its port for operators; 0 = any.
     pub admin_port: u16,
+    /// Its port for buyers, if it faces them; 0 = any.
+    pub public_port: Option<u16>,
     /// The data centre that it stands in.
     pub zone: Option<String>,
 }
@@ -28,6 +30,8 @@ pub enum EdgeKind {
     Wrangler,
     /// workerd alone: quicker.
     Workerd,
+    /// `lastseat gateway`: native, without JavaScript.
+    Gateway,
 }
 
 /// One edge of a cluster.
@@ -35,7 +39,7 @@ pub enum EdgeKind {
 pub struct EdgePlan {
     /// Its port; 0 = any.
     pub port: u16,
-    /// How many processes share it.
+    /// How many processes share it; of a gateway, its threads.
     pub workers: usize,
     /// The data centre that it stands in: it asks the nodes there first.
     pub zone: Option<String>,
@@ -60,6 +64,8 @@ pub struct ClusterConfig {
     pub admin_token: Option<Secret>,
     /// The shop token that was given.
     pub shop_token: Option<Secret>,
+    /// The keys of scoped tokens that were given.
+    pub token_keys: Option<Secret>,
     /// The key of the edges that was given.
     pub edge_key: Option<Secret>,
     /// Whether nodes serve clients without an edge, too.

@@ -167,23 +167,33 @@ pub enum EntryPoint<'a> {
 /// Where `npx wrangler dev` listens.
 const WRANGLER: &str = "http://127.0.0.1:8787";
 
+/// A line for each edge and each node.
+fn write_servers(f: &mut fmt::Formatter<'_>, state: &ClusterState) -> fmt::Result {
+    for workers in state.edges.chunk_by(|a, b| a.number == b.number) {
+        let EdgeEntry { number, url, zone, .. } = &workers[0];
+        write!(f, "  edge {number}  {url}{}", InZone(zone.as_deref()))?;
+        match workers.len() {
+            1 => writeln!(f)?,
+            several => writeln!(f, "  {several} workers")?,
+        }
+    }
+    for node in &state.nodes {
+        let NodeEntry { id, weight, url, admin, public, zone, .. } = node;
+        let zone = InZone(zone.as_deref());
+        write!(f, "  node {id}  {url}  weight {weight}{zone}  admin and metrics {admin}")?;
+        match public {
+            Some(public) => writeln!(f, "  buyers {}", public.url)?,
+            None => writeln!(f)?,
+        }
+    }
+    Ok(())
+}
+
 impl fmt::Display for ClusterSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state;
         writeln!(f)?;
-        for workers in state.edges.chunk_by(|a, b| a.number == b.number) {
-            let EdgeEntry { number, url, zone, .. } = &workers[0];
-            write!(f, "  edge {number}  {url}{}", InZone(zone.as_deref()))?;
-            match workers.len() {
-                1 => writeln!(f)?,
-                several => writeln!(f, "  {several} workers")?,
-            }
-        }
-        for node in &state.nodes {
-            let NodeEntry { id, weight, url, admin, zone, .. } = node;
-            let zone = InZone(zone.as_deref());
-            writeln!(f, "  node {id}  {url}  weight {weight}{zone}  admin and metrics {admin}")?;
-        }
+        write_servers(f, state)?;
         if let Some(node) = state.nodes.first() {
             let token = self.demo.map(|_| state.admin_token.as_str());
             writeln!(f, "  dashboard  {}", dashboard(&node.admin, token))?;
@@ -219,8 +229,9 @@ impl fmt::Display for ClusterSummary<'_> {
         };
         if self.demo.is_some() {
             writeln!(f, "\nBuy a ticket:\n")?;
-            if let Some(edge) = state.edges.first() {
-                writeln!(f, "  {url}/s/demo  in a browser, or", url = edge.url)?;
+            // Nodes alone have no page.
+            if !state.edges.is_empty() || state.nodes.iter().any(|node| node.public.is_some()) {
+                writeln!(f, "  {entry_point_url}/s/demo  in a browser, or")?;
             }
         } else {
             writeln!(f, "\nCreate a sale, then buy a ticket:\n")?;

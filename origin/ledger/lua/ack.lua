@@ -6,8 +6,9 @@
 --       2 a letter: d done, r replayed (it was acknowledged before), or a refusal:
 --         v invalid (the log is not that long)
 
-if not open_sale() then return nil end
+if not sale then return nil end
 if healing then return fenced() end
+open_and_close()
 local seq = tonumber(ARGV[2])
 local letter, trim = 'r', nil
 if seq > sale.commit_seq then

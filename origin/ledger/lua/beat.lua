@@ -1,15 +1,17 @@
 -- Heartbeat of a node; the reply names the nodes that live.
 --
--- KEYS  1 nodes (hash: node id -> "<weight> <time of its last heartbeat>"; weight 0 = it fell silent, or left while it may
---         still have had something to restore)
+-- KEYS  1 nodes (hash: node id -> "<weight> <time of its last heartbeat>"; weight 0 = it fell
+--         silent, or left while it may still have had something to restore)
 --       2 recovery (hash, as in recovery.lua). In the same slot as the nodes.
 -- ARGV  1 node id  2 weight (0 = the node leaves)  3 how long a heartbeat counts, in milliseconds
 --       4 how long a node is remembered after its last heartbeat, in milliseconds
---       5 the history in which a node that leaves has restored all that it had to, empty = in none: then it is forgotten at
---         once. All that it acknowledged comes before this in Redis, and what loses a part of that loses this, too.
+--       5 the history in which a node that leaves has restored all that it had to, empty = in none:
+--         then it is forgotten at once. All that it acknowledged comes before this in Redis, and
+--         what loses a part of that loses this, too.
 -- Reply 1 the ledger's clock in milliseconds
 --       2 the sum of the weights of live nodes, the caller's included
---       3 the nodes that live or may: those that have not fallen silent while the caller's heartbeat went on
+--       3 the nodes that live or may: those that have not fallen silent while the caller's
+--         heartbeat went on
 --       4 the history of this Redis
 --       5 how often a sale was found behind, see recovery.lua
 
@@ -17,7 +19,8 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local me, weight, counts = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local flat = redis.call('HGETALL', KEYS[1])
--- After the ledger was away every last heartbeat is old, the caller's too: then silence says nothing.
+-- After the ledger was away every last heartbeat is old, the caller's too: then silence says
+-- nothing.
 local own = string.match(redis.call('HGET', KEYS[1], me) or '', ' (%d+)$')
 local judges = own and now - own <= counts
 local total, live, changes, gone = 0, {}, {}, {}

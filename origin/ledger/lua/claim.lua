@@ -1,14 +1,16 @@
 -- A process claims the number of its node, so that no two use the same one.
 --
--- KEYS  1 numbers (hash: node id -> "<token> <process> <since> <time of its last heartbeat>"; refused:<node id> -> "<token> <time>",
---         who was refused the number last)
--- ARGV  1 node id  2 the token of its data directory  3 a mark of the process, another one after each start
+-- KEYS  1 numbers (hash: node id -> "<token> <process> <since> <time of its last heartbeat>";
+--         refused:<node id> -> "<token> <time>", who was refused the number last)
+-- ARGV  1 node id  2 the token of its data directory  3 a mark of the process, another one after
+--       each start
 --       4 start, beat or leave  5 how long a heartbeat counts, in milliseconds
 --       6 how long a refusal is remembered, in milliseconds
 -- Reply 1 y the number is the caller's, n it is another one's
---       2 since when whoever has it does  3 the time of that one's last heartbeat  4 the ledger's clock, all in milliseconds
--- A directory is locked by the process that uses it: one that starts there follows the one before at once. Anybody else
--- gets the number when nobody has beaten for long enough.
+--       2 since when whoever has it does  3 the time of that one's last heartbeat  4 the ledger's
+--         clock, all in milliseconds
+-- A directory is locked by the process that uses it: one that starts there follows the one before
+-- at once. Anybody else gets the number when nobody has beaten for long enough.
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -1,30 +1,44 @@
--- The payment of an order came: a held order becomes confirmed. A late one is tried again at once.
+-- The payment of an order came: a held order becomes confirmed. A late one takes its tickets again
+-- where they are free; in a sale with a plan the same seats, or others of the same lines where the
+-- sale has `late_seats`.
 --
--- ARGV  2 id  3 tickets to confirm, 0 = all; the rest returns
+-- ARGV  2 id  3 what is confirmed, the rest returns: tickets, 0 = all; in a sale with a plan a part
+--       as in parts_2.lua
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed, or a refusal: u unknown_order, v wrong_state,
---         q quantity_held, e hold_expired
+--         q quantity_held, e hold_expired, i needs_lines, N not_its_seats, P no_plan
 --       3 the packed record, empty when there is none
 
-if not open_sale() then return nil end
+if not sale then return nil end
 if healing then return fenced() end
+open_and_close()
 sweep()
-local id, wanted = ARGV[2], tonumber(ARGV[3])
+local id = ARGV[2]
 local order = load_order(id)
+
+-- Whether a late payment gets so many tickets, and in a sale with a plan with which claims.
+local function late(tickets, claims)
+  if not within_buyer_limit(order.buyer, tickets) then return false end
+  if fits(tickets, claims) then return true, claims end
+  claims = other_seats(order, ARGV[3], claims)
+  return claims ~= nil, claims
+end
 
 local function decide()
   if not order then return 'u' end
   if order.state == 'x' then return 'v' end
   if order.state == 'l' then return 'e' end
-  local tickets = wanted > 0 and wanted or order.taken
-  if order.state == 'c' then return tickets == order.taken and 'r' or 'q' end
-  if tickets > order.taken then return 'q' end
+  local tickets, claims, refusal = to_confirm(order, ARGV[3])
+  if refusal then return refusal end
+  if order.state == 'c' then return 'r' end
   if order.state == 'e' then
-    if fits(tickets) and within_buyer_limit(order.buyer, tickets) then
-      retake('c', order.buyer, tickets)
-      order.state, order.taken = 'c', tickets
-      event('t', id, tickets)
+    local gets
+    gets, claims = late(tickets, claims)
+    if gets then
+      retake('c', order.buyer, tickets, claims)
+      order.state, order.taken, order.claims = 'c', tickets, claims
+      event('t', id, tickets, claims)
       change(id, order)
       return 'd'
     end
@@ -34,12 +48,10 @@ local function decide()
     change(id, order)
     return 'e'
   end
-  take('h', order.buyer, -order.taken)
-  take('c', order.buyer, tickets)
-  if tickets < order.taken then bump() end
+  pay(order, tickets, claims)
   unhold(id)
-  order.state, order.taken = 'c', tickets
-  event('c', id, tickets)
+  order.state, order.taken, order.claims = 'c', tickets, claims
+  event('c', id, tickets, claims)
   change(id, order)
   return 'd'
 end

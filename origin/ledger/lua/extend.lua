@@ -1,5 +1,5 @@
--- Makes a hold last a hold time from now, up to a bounded life. The hold time is the one under which the order was
--- granted.
+-- Makes a hold last a hold time from now, up to a bounded life. The hold time is the one under
+-- which the order was granted.
 --
 -- ARGV  2 id  3 the longest life of a hold, in hold times
 -- Reply nil when there is no such sale, else
@@ -8,8 +8,9 @@
 --         m hold_limit
 --       3 the packed record, empty when there is none
 
-if not open_sale() then return nil end
+if not sale then return nil end
 if healing then return fenced() end
+open_and_close()
 sweep()
 local id = ARGV[2]
 local order = load_order(id)
@@ -22,7 +23,7 @@ local function decide()
   local deadline = math.min(now + hold_ms, order.created_at + ARGV[3] * hold_ms)
   if deadline <= order.deadline then return 'm' end
   order.deadline = deadline
-  held_until[id] = deadline
+  hold_until(id, digits(deadline))
   event('d', id, deadline)
   change(id, order)
   return 'd'

@@ -1,32 +1,37 @@
--- The nodes bring a sale that may lack acknowledged orders back to what it was, without a leader: each says how far
--- it is, and whoever finds that all are done ends it.
+-- The nodes bring a sale that may lack acknowledged orders back to what it was, without a leader:
+-- each says how far it is, and whoever finds that all are done ends it.
 --
--- KEYS  as in prelude.lua. In the sale's hash, while it goes on: heal:history, heal:since, heal:found, heal:jumped,
---       heal:heard, heal:marks and heal:node:<id>; heal:lost is what earlier ones found missing, as "<found> <jumped>" pairs.
---       No key of its own: while a slot moves to another node of a Redis Cluster, a script that names a key which is not
---       there is refused.
+-- KEYS  as in prelude.lua. In the sale's hash, while it goes on: heal:history, heal:since,
+--       heal:found, heal:jumped, heal:heard, heal:marks and heal:node:<id>; heal:lost is what
+--       earlier ones found missing, as "<found> <jumped>" pairs. No key of its own: while a slot
+--       moves to another node of a Redis Cluster, a script that names a key which is not there is
+--       refused.
 -- ARGV  2 the caller's node, empty = a caller that has acknowledged nothing
---       3 the pass that it has made last, see Pass in shared; 0 = it has registered and made none, 3 = it is done
+--       3 the pass that it has made last, see Pass in shared; 0 = it has registered and made none,
+--         3 = it is done
 --       4 the history in which it did so, empty = it has nothing to restore and says nothing
---       5 to 11 what the caller received of the sale at ARGV 1: capacity, state, opens_at, closes_at, hold_ms,
---         buyer_limit, order_limit; empty where it received nothing
+--       5 to 11 what the caller received of the sale at ARGV 1: capacity, state, opens_at,
+--         closes_at, hold_ms, buyer_limit, order_limit; empty where it received nothing
 --       12 the history that the rest is about; in another one nothing ends
---       13 how many nodes are waited for; of each its number and 1 if it has declared the history, else 0; then in the same
+--       13 how many nodes are waited for; of each its number and 1 if it has declared the history,
+--          else 0; then in the same
 --         way the nodes that are known and not waited for
 -- Reply nil when there is no such sale, else
 --       1 snapshot
---       2 a letter: w the sale is whole, d it is whole from now on; or it heals, and this is the pass that all have
---         made: 0, 1, 2 or 3
+--       2 a letter: w the sale is whole, d it is whole from now on; or it heals, and this is the
+--         pass that all have made: 0, 1, 2 or 3
 --       3 the history of this Redis
 --       4 the commit_seq that it was found with, while it heals, else 0
---       5 what was lost in earlier ones, as numbers in pairs: entries after the first up to the second
+--       5 what was lost in earlier ones, as numbers in pairs: entries after the first up to the
+--         second
 --       6 1 if this call found it behind in a history that nodes may have declared already, else 0
--- A node that has declared a history has registered each sale that it may have to restore, with pass 0: where it has no
--- mark in the sale's record it is done. heal:marks = only marks count, for the sale was not there when nodes looked.
--- Numbers that were given once are not given again: see `skip_numbers`. They are skipped where somebody received more than
--- there is, or somebody who may have is missing, or an earlier recovery that skipped was lost in part.
+-- A node that has declared a history has registered each sale that it may have to restore, with
+-- pass 0: where it has no mark in the sale's record it is done. heal:marks = only marks count, for
+-- the sale was not there when nodes looked. Numbers that were given once are not given again: see
+-- `skip_numbers`. They are skipped where somebody received more than there is, or somebody who may
+-- have is missing, or an earlier recovery that skipped was lost in part.
 
-if not open_sale(true) then return nil end
+if not sale then return nil end
 local HEAL = 'heal:'
 local LOST_MAX = 16
 local DONE = 3
@@ -82,8 +87,8 @@ end
 
 local skipped = false
 if record.history ~= HISTORY then
-  -- One that began in another history goes on in this one, from what was found then. Entries that were written after it
-  -- skipped may be lost, and whoever received them may be missing.
+  -- One that began in another history goes on in this one, from what was found then. Entries that
+  -- were written after it skipped may be lost, and whoever received them may be missing.
   skipped = record.jumped and record.jumped ~= '0'
   record = { history = HISTORY, since = now, found = record.found or sale.commit_seq,
     jumped = record.jumped or 0, heard = record.heard or 0, lost = record.lost }
@@ -91,8 +96,8 @@ end
 record.found, record.jumped = tonumber(record.found), tonumber(record.jumped)
 local fell_behind = sale.history == HISTORY
 if fell_behind then
-  -- The same server has less than it had, as where a sale that was lost is created again: from now on every other
-  -- caller gets this, too, and a node that has declared reads again.
+  -- The same server has less than it had, as where a sale that was lost is created again: from now
+  -- on every other caller gets this, too, and a node that has declared reads again.
   sale.history = '-'
   record.marks = 1
   dirty = true

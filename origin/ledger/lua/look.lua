@@ -1,12 +1,17 @@
--- Says how a sale stands in its recovery and changes nothing, so that most sales cost no more than this.
+-- Says how a sale stands in its recovery and changes nothing, so that most sales cost no more than
+-- this.
 --
 -- KEYS  1 sale (hash)
 -- ARGV  1 the caller's node, empty = none
 -- Reply nil when there is no such sale, else
---       1 the history of this Redis  2 the history under which the sale was last whole, empty = unknown
---       3 commit_seq  4 state  5 what was lost in earlier recoveries: heal:lost of heal.lua, or empty
---       and of the record of heal.lua, where it is of this Redis' history or of an earlier one, else empty:
---       6 its history  7 the commit_seq that the sale was found with  8 the caller's mark  9 whether only marks count
+--       1 the history of this Redis  2 the history under which the sale was last whole, empty =
+--         unknown
+--       3 commit_seq  4 state  5 what was lost in earlier recoveries: heal:lost of heal.lua, or
+--         empty
+--       and of the record of heal.lua, where it is of this Redis' history or of an earlier one,
+--       else empty:
+--       6 its history  7 the commit_seq that the sale was found with  8 the caller's mark  9
+--         whether only marks count
 
 local HISTORY = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 local fields = redis.call('HMGET', KEYS[1], 'commit_seq', 'history', 'state', 'heal:lost', 'heal:history',

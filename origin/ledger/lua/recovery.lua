@@ -1,9 +1,10 @@
--- A node declares the histories of Redis under which it has registered every sale that it may have to restore (see
--- heal.lua), and gets what the others have declared and their last heartbeats.
+-- A node declares the histories of Redis under which it has registered every sale that it may have
+-- to restore (see heal.lua), and gets what the others have declared and their last heartbeats.
 --
 -- KEYS  1 nodes (hash, as in beat.lua)
---       2 recovery (hash: node id -> the histories that it declared last, separated by spaces; behind -> how often a sale was
---         found behind in a history that had been declared). In the same slot as the nodes.
+--       2 recovery (hash: node id -> the histories that it declared last, separated by spaces;
+--         behind -> how often a sale was found behind in a history that had been declared). In the
+--         same slot as the nodes.
 -- ARGV  1 the node that declares, empty = the caller declares nothing  2 what it declares
 --       3 1 = a sale was found behind, else 0
 -- Reply 1 the ledger's clock in milliseconds

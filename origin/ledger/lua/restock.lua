@@ -3,15 +3,17 @@
 -- ARGV  2 new capacity  3 the capacity that the caller saw, -1 = whatever it is
 -- Reply nil when there is no such sale, else
 --       1 snapshot
---       2 a letter: d done, r replayed (it has that capacity), or a refusal:
---         t capacity_taken, z bad_transition (closed), m changed meanwhile
+--       2 a letter: d done, r replayed (it has that capacity), or a refusal: t capacity_taken, z
+--         bad_transition (closed), m changed meanwhile, h has_plan (which says how many there are)
 
-if not open_sale() then return nil end
+if not sale then return nil end
 if healing then return fenced() end
+open_and_close()
 sweep()
 local capacity, seen = tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local function decide()
+  if sale.format == 2 then return 'h' end
   if sale.state == 'closed' then return 'z' end
   if seen >= 0 and seen ~= sale.capacity then return 'm' end
   if capacity == sale.capacity then return 'r' end

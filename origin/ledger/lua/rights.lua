@@ -1,14 +1,15 @@
--- Which of the commands that the ledger's scripts call this user may not run. Changes nothing.
+-- Which of the commands that the ledger's scripts call, and SMOVE, this user may not run. Changes
+-- nothing.
 --
--- A script writes nothing where one of its writes is not permitted. So that this is known before the first buyer comes,
--- all are asked for.
+-- A script writes nothing where one of its writes is not permitted. So that this is known before
+-- the first buyer comes, all are asked for.
 --
 -- Reply the missing ones, in the order below
 
 local KEY = 'lastseat:{}:rights'
 local missing = {}
-for _, command in ipairs({ 'DEL', 'EXISTS', 'GET', 'HDEL', 'HGET', 'HGETALL', 'HLEN', 'HMGET', 'HSET', 'INFO', 'SET',
-  'TIME', 'XADD', 'XREAD', 'XTRIM', 'ZADD', 'ZRANGEBYSCORE', 'ZREM' }) do
+for _, command in ipairs({ 'DEL', 'EXISTS', 'GET', 'GETRANGE', 'HDEL', 'HGET', 'HGETALL', 'HLEN', 'HMGET', 'HSET',
+  'INFO', 'SET', 'SETRANGE', 'SMOVE', 'STRLEN', 'TIME', 'XADD', 'XREAD', 'XTRIM', 'ZADD', 'ZRANGEBYSCORE', 'ZREM' }) do
   -- No more than the key: of DEL and EXISTS every word is one.
   local words = { command, KEY }
   if command == 'INFO' then words = { command, 'replication' } end

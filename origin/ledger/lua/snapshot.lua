@@ -6,8 +6,9 @@
 --       2 how many holds it expired; 1,024 means that more may be due
 --       3 y when the sale may lack orders that were acknowledged (then nothing expires), else empty
 
-if not open_sale() then return nil end
+if not sale then return nil end
 if healing then return { snapshot(), 0, 'y' } end
+open_and_close()
 local expired = sweep()
 commit()
 return { snapshot(), expired, '' }

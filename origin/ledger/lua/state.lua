@@ -5,8 +5,9 @@
 --       1 snapshot
 --       2 a letter: d done, r replayed (it is in that state), or a refusal: z bad_transition
 
-if not open_sale() then return nil end
+if not sale then return nil end
 if healing then return fenced() end
+open_and_close()
 sweep()
 local ALLOWED = {
   open = { scheduled = true, paused = true },

@@ -15,6 +15,8 @@ pub mod node_numbers;
 mod node_registry;
 mod observer;
 mod order_changes;
+mod order_search;
+mod plan_shape;
 pub mod preflight;
 pub mod private_file;
 pub mod recovery;
@@ -27,6 +29,9 @@ mod reply;
 pub mod reserve_batch;
 mod rights;
 mod sale_changes;
+mod sale_formats;
+mod sale_lists;
+mod scan;
 pub mod scripts;
 mod server_info;
 mod span;
@@ -38,24 +43,27 @@ pub use connection::RunId;
 pub use connection::replica_fence::Replicas;
 pub use event_log::read as read_log_entry;
 pub use observer::{LedgerObserver, NoObserver};
+pub use order_search::{OrderFilter, OrderSearch, OrdersFound, SearchPosition};
 pub use preflight::{Concern, ConnectError, Found};
 pub use redis_error::Fault;
 pub use relay_lease::{LeaseAct, LeaseReply};
 pub use reply::read_snapshot;
 pub use reply::{refusal, refused_change};
+pub use sale_formats::SeatsRead;
 pub use server_info::Facts;
 pub use shared::domain::order::{Reserve, Verdict};
 pub use shared::domain::sale::{Created, Creation, SaleChange, TermsChange};
 pub use url::LedgerUrl;
 
-use crate::ack_journal::{AckJournal, TooLate};
+use crate::ack_journal::AckJournal;
 use crate::clock::LedgerClock;
 use connection::Connection;
 use recovery_state::Recovering;
 use redis::{Cmd, Value};
 use replica_wait::ReplicaConnections;
+use sale_formats::SaleFormats;
 use scripts::{SCRIPTS, Script, Scripts};
-use shared::limits::{BATCH_MAX, NODE_FORGET_MS, NODE_LIVE_MS};
+use shared::limits::{NODE_FORGET_MS, NODE_LIVE_MS};
 use shared::{Order, OrderState, SaleId};
 use shared::{Snapshot, UnixMillis};
 use std::collections::BTreeSet;
@@ -79,6 +87,8 @@ pub struct Ledger {
     recovering: Arc<Recovering>,
     /// Where changes wait for replicas, if they do.
     replica_connections: Option<Arc<ReplicaConnections>>,
+    /// Which sales have a plan.
+    formats: Arc<SaleFormats>,
     /// Whether it pauses after each command that is not a script.
     gentle: bool,
 }
@@ -115,6 +125,7 @@ impl Ledger {
             joined: Arc::new(AtomicBool::new(true)),
             recovering: Arc::default(),
             replica_connections: None,
+            formats: Arc::default(),
             gentle: false,
         })
     }
@@ -210,58 +221,6 @@ impl Ledger {
         self.clock.now()
     }
 
-    /// Asks for tickets for a batch of 1 to [`BATCH_MAX`] orders; the verdicts are in their order.
-    ///
-    /// Repeating a batch is harmless: each id has one outcome.
-    ///
-    /// # Errors
-    /// See [`Fault`]; `Unknown` means that the same batch must be sent again to learn the outcome.
-    pub async fn reserve(&self, sale: &SaleId, batch: &[Reserve]) -> Reply<Vec<Verdict>> {
-        assert!((1..=BATCH_MAX).contains(&batch.len()), "a batch has 1 to {BATCH_MAX} orders");
-        let script = &self.scripts().reserve;
-        let (begun, sent) = (Instant::now(), self.acknowledged.now());
-        let command = |last_seen| reserve_batch::command(script, sale, last_seen, batch);
-        let reply = self.change(sale, script, command).await;
-        self.observer.batch_done(batch.len(), begun.elapsed());
-        let (Some(parts), safe) = reply? else {
-            return Ok(None);
-        };
-        let (snapshot, verdicts) = reserve_batch::read(batch, &parts)?;
-        self.clock.observe(snapshot.at);
-        let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted { .. });
-        // A "no" changes nothing that could be lost.
-        if verdicts.iter().any(granted) {
-            self.counted(safe)?;
-        }
-        let granted = batch.iter().zip(&verdicts).filter_map(|(request, verdict)| {
-            let Verdict::Granted { order, .. } = verdict else {
-                return None;
-            };
-            acknowledges(order).then_some((&request.id, order))
-        });
-        self.acknowledged.note(sale, &snapshot, granted, sent).map_err(|TooLate| replaced())?;
-        self.observer.batch_decided(sale, &verdicts);
-        Ok(Some((snapshot, verdicts)))
-    }
-
-    /// All sales that were ever created here.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn sales(&self) -> Result<Vec<SaleId>, Fault> {
-        let reply = self.call(redis::cmd("SMEMBERS").arg(redis_keys::SALES)).await?;
-        let Value::Array(names) = reply else {
-            return Err(reply::strange("a list", &reply));
-        };
-        let mut sales = Vec::with_capacity(names.len());
-        for name in &names {
-            let text = reply::text(name)?;
-            sales.push(SaleId::parse(text).map_err(|_| reply::strange("a sale id", name))?);
-        }
-        sales.sort();
-        Ok(sales)
-    }
-
     /// The ledger's clock, asked for now.
     ///
     /// # Errors
@@ -294,15 +253,17 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn sweep(&self, sale: &SaleId) -> Reply<u64> {
         let script = &self.scripts().snapshot;
-        let last_seen = || self.acknowledged.commit_seq(sale);
+        let run = async || {
+            let last_seen = self.acknowledged.commit_seq(sale);
+            self.run_either(sale, script, (last_seen, None), |_, _| ()).await
+        };
         let stands_still =
             |parts: &[Value]| part(parts, 2).and_then(reply::text).map(|word| word == FENCED);
-        let Some(mut parts) = self.run(script, &script.on(sale, last_seen())).await? else {
+        let Some(mut parts) = run().await? else {
             return Ok(None);
         };
         if stands_still(&parts)? && self.adopt(sale).await? {
-            let again = self.run(script, &script.on(sale, last_seen())).await?;
-            parts = again.unwrap_or(parts);
+            parts = run().await?.unwrap_or(parts);
         }
         let expired = reply::number(part(&parts, 1)?)?;
         let snapshot = if stands_still(&parts)? {
@@ -377,9 +338,9 @@ impl Ledger {
     }
 
     async fn run(&self, script: &Script, command: &Cmd) -> Result<Option<Vec<Value>>, Fault> {
-        self.observer.script_called(script.name);
+        self.observer.script_called(script.call());
         let running = self.link.run(script, command);
-        let reply = running.instrument(span::of_ledger_call(script.name)).await;
+        let reply = running.instrument(span::of_ledger_call(script.call())).await;
         let reply = reply.and_then(reply::parts);
         self.counted(reply)
     }
@@ -423,10 +384,10 @@ impl Ledger {
         else {
             return Ok((self.run(script, command).await?, Ok(())));
         };
-        self.observer.script_called(script.name);
+        self.observer.script_called(script.call());
         let fence = replica_connections.fence(sale);
         let running = link.commit(script, command, &fence);
-        let reply = running.instrument(span::of_ledger_call(script.name)).await;
+        let reply = running.instrument(span::of_ledger_call(script.call())).await;
         let reply = reply.and_then(|(value, safe)| Ok((reply::parts(value)?, safe)));
         let (parts, safe) = self.counted(reply)?;
         if safe {

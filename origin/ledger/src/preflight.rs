@@ -88,6 +88,8 @@ pub enum Concern {
     FileWriteFailed,
     /// It has nearly as much in memory as it may: [`MEMORY_HIGH_PERCENT`].
     MemoryHigh,
+    /// It does not let this user move sales that have ended off the list.
+    NoMove,
 }
 
 /// Share of `maxmemory` from which on memory is nearly full. What is over it is refused by Redis
@@ -96,8 +98,8 @@ pub const MEMORY_HIGH_PERCENT: u64 = 90;
 
 impl Concern {
     /// All of them, in the order of [`Concern::as_str`]'s words in metrics.
-    pub const ALL: [Self; 4] =
-        [Self::NoFile, Self::LateSync, Self::FileWriteFailed, Self::MemoryHigh];
+    pub const ALL: [Self; 5] =
+        [Self::NoFile, Self::LateSync, Self::FileWriteFailed, Self::MemoryHigh, Self::NoMove];
 
     /// The label value of metrics.
     #[must_use]
@@ -107,6 +109,7 @@ impl Concern {
             Self::LateSync => "late_sync",
             Self::FileWriteFailed => "append_only_write_failed",
             Self::MemoryHigh => "memory_high",
+            Self::NoMove => "no_move",
         }
     }
 
@@ -133,6 +136,11 @@ impl Concern {
                 "the Redis at {place} has {MEMORY_HIGH_PERCENT} % of its maxmemory in use; at 100 \
                  % it refuses \
                  every order and every confirmation. Raise it with: redis-cli CONFIG SET maxmemory"
+            ),
+            Self::NoMove => format!(
+                "the Redis at {place} does not let this user run SMOVE: sales that have ended stay \
+                 in the list that starting nodes and recoveries go through. Grant what \
+                 deploy/redis/users.acl grants"
             ),
         }
     }
@@ -208,7 +216,13 @@ async fn server(wire: &Stream, place: &str, named: &LedgerUrl) -> Result<Found, 
     if found.obstacle.is_some() {
         return Ok(found);
     }
-    let missing = super::rights::missing(wire).await?;
+    let mut missing = super::rights::missing(wire).await?;
+    // No script calls it, and a node sells without it.
+    let commands = missing.len();
+    missing.retain(|command| command != super::rights::MOVE);
+    if missing.len() < commands {
+        found.concerns.push(Concern::NoMove);
+    }
     if !missing.is_empty() {
         found.obstacle =
             Some(ConnectError::NoRights { url: place.to_owned(), commands: missing.join(" ") });

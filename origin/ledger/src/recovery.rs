@@ -1,9 +1,9 @@
 //! Recovery of sales whose ledger may lack acknowledged orders: the calls of `look.lua`,
 //! `recovery.lua`, `heal.lua` and `restore.lua`.
 
-use super::{Fault, Ledger, Reply, letter, part, redis_keys, reply, strange_letter};
+use super::{Fault, Ledger, Reply, letter, part, preflight, redis_keys, reply, strange_letter};
 use crate::ack_journal::AckedOrder;
-use redis::Value;
+use redis::{Cmd, Value};
 use shared::limits::{HEAL_SILENCE_MS, RESTORE_BATCH_MAX, UNRESTORED_MAX};
 use shared::recovery::{
     AwaitedNodes, Known, LostRanges, Nodes, RecoveryLookup, RecoveryStage, View,
@@ -177,6 +177,24 @@ impl Ledger {
         }))
     }
 
+    /// The histories that the servers which take orders write, as far as they answer: whoever finds
+    /// one that did not looks again.
+    ///
+    /// # Errors
+    /// Nobody says which servers there are.
+    pub async fn histories(&self) -> Result<BTreeSet<String>, Fault> {
+        let wires = self.link.wires().await.map_err(Fault::NotSent)?;
+        let mut histories = BTreeSet::new();
+        for (_, wire) in wires {
+            let Ok(info) = preflight::info(&wire).await else {
+                continue;
+            };
+            let history = info.lines().find_map(|line| line.strip_prefix("master_replid:"));
+            histories.extend(history.map(|history| history.trim().to_owned()));
+        }
+        Ok(histories)
+    }
+
     /// Declares that `node` has registered each sale that it may have to restore in these histories
     /// of Redis, and says what is known of all nodes. `behind`: a sale was found behind, and all
     /// nodes have to look again.
@@ -306,14 +324,14 @@ impl Ledger {
     ) -> Reply<Vec<Restored>> {
         assert!(orders.len() <= RESTORE_BATCH_MAX, "a bounded batch");
         let script = &self.scripts().restore;
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(&script.hash).arg(6).arg(&redis_keys::of_sale(sale));
-        command.arg(redis_keys::unrestored(sale)).arg(0).arg(node);
-        command.arg(pass as u8).arg(UNRESTORED_MAX);
-        for (id, acked) in orders {
-            command.arg(id.as_str()).arg(acked.order.pack());
-        }
-        let Some(parts) = self.run(script, &command).await? else {
+        let words = |command: &mut Cmd, _| {
+            command.arg(node).arg(pass as u8).arg(UNRESTORED_MAX);
+            for (id, acked) in orders {
+                command.arg(id.as_str()).arg(acked.order.pack());
+            }
+        };
+        let list = Some(redis_keys::unrestored(sale));
+        let Some(parts) = self.run_either(sale, script, (0, list), words).await? else {
             return Ok(None);
         };
         let letters = reply::text(part(&parts, 1)?)?.as_bytes();
@@ -324,8 +342,9 @@ impl Ledger {
             return Err(reply::strange("a letter for each order", part(&parts, 1)?));
         }
         let snapshot = self.snapshot_in_recovery(&parts)?;
-        let became =
-            |letter: &u8| Restored::of(*letter).ok_or_else(|| strange_letter(script, *letter));
+        let became = |letter: &u8| {
+            Restored::of(*letter).ok_or_else(|| strange_letter(&script.plain, *letter))
+        };
         let became: Result<_, Fault> = letters.iter().map(became).collect();
         Ok(Some((snapshot, became?)))
     }

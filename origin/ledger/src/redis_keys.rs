@@ -4,33 +4,53 @@
 
 use shared::SaleId;
 
-/// The keys that every script of a sale gets, in the order of `prelude.lua`.
+/// What a sale consists of, in the order in which scripts get the keys (`prelude.lua`). Only a sale
+/// with a plan has the last one, the string of what is taken, seat by seat.
+pub const PARTS: [&str; 6] = ["sale", "orders", "buyers", "holds", "log", "seats"];
+
+/// The key of one part of a sale.
+#[must_use]
+pub fn of_part(sale: &SaleId, part: &str) -> String {
+    format!("lastseat:{{{sale}}}:{part}")
+}
+
+/// The keys that every script of a sale gets.
 #[must_use]
 pub fn of_sale(sale: &SaleId) -> [String; 5] {
-    ["sale", "orders", "buyers", "holds", "log"].map(|part| format!("lastseat:{{{sale}}}:{part}"))
+    let [parts @ .., _] = PARTS;
+    parts.map(|part| of_part(sale, part))
+}
+
+/// Those that a script of a sale with a plan gets.
+#[must_use]
+pub fn of_sale_by_plan(sale: &SaleId) -> [String; 6] {
+    PARTS.map(|part| of_part(sale, part))
 }
 
 /// The keys of the relay `name` of a sale: its lease and its position.
 #[must_use]
 pub fn of_relay(sale: &SaleId, name: &str) -> [String; 2] {
-    let position = format!("lastseat:{{{sale}}}:relay:{name}");
+    let position = of_part(sale, &format!("relay:{name}"));
     [format!("{position}:lease"), position]
 }
 
 /// Hash of the acknowledged orders of a sale that could not be restored.
 #[must_use]
 pub fn unrestored(sale: &SaleId) -> String {
-    format!("lastseat:{{{sale}}}:unrestored")
+    of_part(sale, "unrestored")
 }
 
 /// The key that [`super::Replicas`] are waited for with.
 #[must_use]
 pub fn of_fence(sale: &SaleId) -> String {
-    format!("lastseat:{{{sale}}}:fence")
+    of_part(sale, "fence")
 }
 
-/// Set of all sale ids, for listing.
+/// Set of the ids of sales that have not ended, and of some that have.
 pub const SALES: &str = "lastseat:sales";
+/// Set of the ids of sales that have ended. The hash tag puts it into the slot of [`SALES`]: a sale
+/// is moved in one step.
+pub const ENDED_SALES: &str = "lastseat:ended:{lastseat:sales}";
 /// Sorted set of the sales that open or close by themselves, by the next moment at which one does.
 pub const MOMENTS: &str = "lastseat:sales:moments";
 /// Hash of the nodes that live, or did within the last hour.

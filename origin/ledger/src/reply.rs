@@ -73,6 +73,7 @@ pub fn refusal(letter: u8, snapshot: &Snapshot) -> Option<Refusal> {
         b'o' => Refusal::OrderLimit,
         b'b' => Refusal::BuyerLimit,
         b'f' => Refusal::EndedLimit,
+        b'i' => Refusal::NeedsLines,
         b'n' => Refusal::NotEnough,
         b'a' => Refusal::AllHeld,
         b's' => Refusal::SoldOut,
@@ -91,6 +92,9 @@ pub fn refused_change(letter: u8, order: Option<&Order>, asked: u32) -> Option<R
         (b'e', Some(_)) => Refusal::HoldEnded,
         (b'm', Some(_)) => Refusal::HoldLimit,
         (b't', Some(_)) => Refusal::Paid,
+        (b'i', Some(_)) => Refusal::NeedsLines,
+        (b'N', Some(_)) => Refusal::NotItsSeats,
+        (b'P', Some(_)) => Refusal::NoPlan,
         _ => return None,
     })
 }

@@ -12,6 +12,9 @@ use std::sync::LazyLock;
 static RIGHTS: LazyLock<Script> =
     LazyLock::new(|| Script::new("rights", include_str!("../lua/rights.lua").to_owned()));
 
+/// The command that moves a sale that has ended: no script calls it.
+pub(super) const MOVE: &str = "SMOVE";
+
 /// The commands that are missing at the server of `wire`.
 ///
 /// # Errors
@@ -65,7 +68,7 @@ mod tests {
 
     #[test]
     fn each_command_that_a_script_calls_is_asked_for_and_no_other() {
-        let called: BTreeSet<&str> = SCRIPTS
+        let mut called: BTreeSet<&str> = SCRIPTS
             .all()
             .into_iter()
             .flat_map(|script| commands(script.name, &script.text))
@@ -75,6 +78,7 @@ mod tests {
         let (list, _) = list.split_once(" })").unwrap();
         let asked: BTreeSet<&str> =
             list.split(',').map(|word| word.trim().trim_matches('\'')).collect();
+        called.insert(MOVE);
         assert_eq!(asked, called);
     }
 

@@ -1,13 +1,13 @@
 //! Changes of a sale as a whole: the calls of `create.lua`, `restock.lua`, `state.lua` and
 //! `terms.lua`.
 
-use super::scripts::Script;
+use super::scripts::{Script, ScriptPair};
 use super::{
     Created, Creation, Fault, Ledger, Reply, SaleChange, TermsChange, letter, redis_keys, reply,
-    strange_letter,
+    sale_formats, strange_letter,
 };
 use redis::{Cmd, Value};
-use shared::domain::sale::{PageTerms, Terms};
+use shared::domain::sale::{LateSeats, PageTerms, Terms};
 use shared::{Capacity, PayUrl, SaleId, SaleState, Snapshot, UnixMillis};
 
 impl Ledger {
@@ -22,7 +22,8 @@ impl Ledger {
         terms: &Terms,
         open: bool,
     ) -> Result<(Snapshot, Created), Fault> {
-        let wanted = Creation { capacity, terms: *terms, open, page: PageTerms::default() };
+        let wanted =
+            Creation { capacity, terms: *terms, open, page: PageTerms::default(), plan: None };
         self.create_sale_as(sale, &wanted).await
     }
 
@@ -35,22 +36,34 @@ impl Ledger {
         sale: &SaleId,
         wanted: &Creation,
     ) -> Result<(Snapshot, Created), Fault> {
-        let Creation { capacity, terms, open, page } = wanted;
+        let Creation { capacity, terms, open, page, plan } = wanted;
         // Listed first: a listed sale that does not exist is skipped, an unlisted one would be
         // lost.
-        self.call(redis::cmd("SADD").arg(redis_keys::SALES).arg(sale.as_str())).await?;
+        self.list_sale(sale).await?;
         let moments = [terms.opens_at, terms.closes_at];
         if let Some(moment) = moments.into_iter().filter(|moment| moment.0 > 0).min() {
             self.note_moment_at(sale, moment).await?;
         }
         let script = &self.scripts().create;
         let state = if *open { SaleState::Open } else { SaleState::Scheduled };
+        let stored = plan.as_ref().map(|plan| plan.stored()).transpose();
+        let stored = stored.map_err(|error| Fault::NotSent(format!("the plan: {error}")))?;
+        let keys = sale_formats::keys(sale, stored.is_some(), None);
         let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
+            let mut command = script.on_keys(&keys, last_seen);
             command.arg(capacity.get()).arg(terms.opens_at.0).arg(terms.closes_at.0);
             command.arg(terms.hold_ms).arg(terms.buyer_limit).arg(terms.order_limit);
             command.arg(state.as_str()).arg(u8::from(page.buyers_cancel));
             command.arg(page.pay_url.as_str());
+            if let Some(stored) = &stored {
+                command.arg(&stored.seats);
+                for (field, value) in &stored.fields {
+                    command.arg(field).arg(value);
+                }
+                if page.late_seats != LateSeats::Same {
+                    command.arg("late_seats").arg(page.late_seats.as_str());
+                }
+            }
             command
         };
         let (parts, safe) = self.change(sale, script, command).await?;
@@ -62,27 +75,33 @@ impl Ledger {
             b'x' => Created::Differs,
             other => return Err(strange_letter(script, other)),
         };
+        if created != Created::Differs {
+            self.formats.note(sale, plan.is_some());
+        }
         Ok((self.observed(sale, &parts)?, created))
     }
 
-    /// The terms of a sale that its snapshot does not have. A pay URL that is none, which the audit
-    /// names, counts as absent: no buyer is sent there.
+    /// The terms of a sale that its snapshot does not have. A pay URL or a word for late seats that
+    /// is none, which the audit names, counts as absent: no buyer is sent there.
     ///
     /// # Errors
     /// See [`Fault`].
     pub async fn page_terms(&self, sale: &SaleId) -> Result<PageTerms, Fault> {
         let [key, ..] = redis_keys::of_sale(sale);
-        let asked = redis::cmd("HMGET").arg(key).arg("buyers_cancel").arg("pay_url").to_owned();
-        let (buyers_cancel, pay_url): (Value, Option<Vec<u8>>) =
+        let mut asked = redis::cmd("HMGET");
+        asked.arg(key).arg("buyers_cancel").arg("pay_url").arg("late_seats");
+        let (buyers_cancel, pay_url, late): (Value, Option<Vec<u8>>, Option<Vec<u8>>) =
             redis::from_redis_value(self.call(&asked).await?)
                 .map_err(|e| Fault::Corrupt(format!("terms of {sale}: {e}")))?;
-        let pay_url = pay_url.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        let text = |bytes: Option<Vec<u8>>| bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        let pay_url = text(pay_url).unwrap_or_default();
         Ok(PageTerms {
             buyers_cancel: match buyers_cancel {
                 Value::Nil => false,
                 value => reply::number(&value)? == 1,
             },
             pay_url: PayUrl::parse(&pay_url).unwrap_or_default(),
+            late_seats: text(late).and_then(|word| LateSeats::parse(&word)).unwrap_or_default(),
         })
     }
 
@@ -98,12 +117,10 @@ impl Ledger {
     ) -> Reply<SaleChange> {
         let script = &self.scripts().restock;
         let seen = seen.map_or(-1, |c| i64::from(c.get()));
-        let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
+        let words = |command: &mut Cmd, _| {
             command.arg(capacity.get()).arg(seen);
-            command
         };
-        self.change_sale(sale, script, command).await
+        self.change_sale_either(sale, script, words).await
     }
 
     /// Opens, pauses or closes a sale.
@@ -112,12 +129,10 @@ impl Ledger {
     /// See [`Fault`].
     pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
         let script = &self.scripts().state;
-        let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
+        let words = |command: &mut Cmd, _| {
             command.arg(state.as_str());
-            command
         };
-        self.change_sale(sale, script, command).await
+        self.change_sale_either(sale, script, words).await
     }
 
     /// Changes some terms of a sale.
@@ -127,8 +142,7 @@ impl Ledger {
     pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
         let script = &self.scripts().terms;
         let word = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
-        let command = |last_seen| {
-            let mut command = script.on(sale, last_seen);
+        let words = |command: &mut Cmd, _| {
             command
                 .arg(word(change.opens_at.map(|t| t.0)))
                 .arg(word(change.closes_at.map(|t| t.0)));
@@ -138,14 +152,24 @@ impl Ledger {
             // Empty is as it is, and `-` is none.
             let pay_url = change.pay_url.as_ref().map(|url| url.get().unwrap_or("-"));
             command.arg(pay_url.unwrap_or_default());
-            command
+            command.arg(change.late_seats.map_or("", LateSeats::as_str));
         };
-        let reply = self.change_sale(sale, script, command).await?;
+        let reply = self.change_sale_either(sale, script, words).await?;
         if let Some((snapshot, SaleChange::Done)) = &reply {
             // The change is done whatever becomes of this: the sale opens with the first that asks.
             let _ = self.note_moment(sale, snapshot, UnixMillis(0)).await;
         }
         Ok(reply)
+    }
+
+    async fn change_sale_either(
+        &self,
+        sale: &SaleId,
+        script: &ScriptPair,
+        words: impl Fn(&mut Cmd, bool),
+    ) -> Reply<SaleChange> {
+        let reply = self.change_either(sale, script, words).await?;
+        self.sale_changed(sale, &script.plain, (reply.parts, reply.more))
     }
 
     pub(super) async fn change_sale(
@@ -154,7 +178,16 @@ impl Ledger {
         script: &Script,
         command: impl Fn(u64) -> Cmd,
     ) -> Reply<SaleChange> {
-        let (Some(parts), safe) = self.change(sale, script, command).await? else {
+        self.sale_changed(sale, script, self.change(sale, script, command).await?)
+    }
+
+    fn sale_changed(
+        &self,
+        sale: &SaleId,
+        script: &Script,
+        (parts, safe): (Option<Vec<Value>>, Result<(), Fault>),
+    ) -> Reply<SaleChange> {
+        let Some(parts) = parts else {
             return Ok(None);
         };
         self.counted(safe)?;
@@ -167,6 +200,8 @@ impl Ledger {
             b'm' => SaleChange::ChangedMeanwhile,
             b'p' => SaleChange::ClosesInThePast,
             b'o' => SaleChange::OpenedAlready,
+            b'h' => SaleChange::HasPlan,
+            b'P' => SaleChange::NoPlan,
             other => return Err(strange_letter(script, other)),
         };
         Ok(Some((self.observed(sale, &parts)?, change)))

@@ -11,7 +11,7 @@
 use crate::healer::place_of;
 use crate::http::App;
 use crate::status::{AuditMark, ClusterAudits, NodeStatus};
-use crate::telemetry::metrics::histogram::Reading;
+use lastseat_http::metrics::histogram::Reading;
 use lastseat_ledger::{AuditReport, Fault, Ledger};
 use shared::limits::{AUDIT_ORDERS_MAX, AUDIT_SALES_MAX, AUDIT_SLOW_MS};
 use shared::{SaleId, UnixMillis};

@@ -30,6 +30,8 @@ pub struct ServeConfig {
     pub admin_token: Option<SecretRing>,
     /// Token of the shop's call.
     pub shop_token: Option<SecretRing>,
+    /// Verifies scoped tokens, if it takes any.
+    pub token_keys: Option<KeyRing>,
     /// Which edges it trusts.
     pub trust: TrustLevel,
     /// Verifies the shop's buyer tokens, where orders need one.

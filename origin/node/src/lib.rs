@@ -5,6 +5,7 @@
 
 pub mod api;
 mod auditor;
+mod cached_sale;
 mod committer;
 pub mod config;
 pub mod directory_lock;
@@ -17,7 +18,10 @@ pub mod node_number;
 pub mod openapi;
 pub mod ready_line;
 mod redis_watch;
+mod sale_handle;
 mod sale_names;
+mod sale_plan;
+mod sale_seats;
 pub mod sale_service;
 pub mod secret;
 pub mod serve;

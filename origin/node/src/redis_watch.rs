@@ -6,7 +6,7 @@
 //! half-way, so a "yes" would be one that nobody keeps. What is only warned of at the start is
 //! warned of here, and shown in metrics.
 
-use crate::telemetry::metrics::page::Page;
+use lastseat_http::metrics::page::Page;
 use lastseat_ledger::{Concern, ConnectError, Found, Ledger};
 use shared::Fault;
 use std::collections::BTreeSet;
@@ -116,6 +116,11 @@ impl RedisWatch {
     /// The same, in words for `/readyz`.
     pub(crate) fn ready(&self) -> Result<(), String> {
         self.seen().obstacle.clone().map_or(Ok(()), Err)
+    }
+
+    /// Whether a server had this at the last look.
+    pub(crate) fn has_concern(&self, concern: Concern) -> bool {
+        self.seen().servers.iter().any(|found| found.concerns.contains(&concern))
     }
 
     /// Writes what was seen last.

@@ -2,7 +2,8 @@
 //!
 //! Nodes use the list to distinguish a real sale from an invented name without asking: under a
 //! flood of invented names, real sales are looked up all the same. Edges get a part of it for the
-//! same reason (`Lastseat-Sales`).
+//! same reason (`Lastseat-Sales`). Sales that have ended are on a list of their own: buyers still
+//! ask for their orders.
 
 use axum::http::HeaderValue;
 use lastseat_ledger::{Ledger, clock};
@@ -10,6 +11,7 @@ use shared::SaleId;
 use shared::admission::token_budget::TokenBudget;
 use shared::limits::{NODE_UNLISTED_LOOKUPS_PER_SECOND, SALES_HEADER_MAX, SALES_MAX};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -18,7 +20,9 @@ const READ_EVERY: Duration = Duration::from_secs(2);
 /// The pause after a reading is at least this many times as long as the reading: a list of a
 /// hundred thousand names must not keep Redis busy.
 const PAUSE_FACTOR: u32 = 100;
-/// Names that a node keeps of the list.
+/// Longest time between two readings of the list of sales that have ended, which changes seldom.
+const READ_ENDED_EVERY: Duration = Duration::from_secs(30);
+/// Names that a node keeps of each list.
 const NAMES_MAX: usize = 65_536;
 /// How long a name that the ledger did not have is taken to be unknown, where there is no place to
 /// ask again.
@@ -39,8 +43,12 @@ pub(crate) struct SaleNames {
 
 #[derive(Debug, Default)]
 struct Listed {
-    names: HashSet<SaleId>,
-    /// For edges.
+    names: BTreeSet<SaleId>,
+    /// Sales that have ended.
+    ended: HashSet<SaleId>,
+    /// When these were read last.
+    ended_read: Option<Instant>,
+    /// Names of sales that have not ended, for edges.
     header: Option<HeaderValue>,
 }
 
@@ -53,21 +61,56 @@ impl SaleNames {
             loop {
                 let begun = Instant::now();
                 let listed = ledger.sales().await;
-                let pause = READ_EVERY.max(begun.elapsed() * PAUSE_FACTOR);
                 let Some(names) = reading.upgrade() else {
                     return;
                 };
-                if let Ok(listed) = listed {
-                    *names.write() = Listed {
-                        header: header(listed.iter()),
-                        names: listed.into_iter().take(NAMES_MAX).collect(),
-                    };
+                if let Ok(listed) = listed
+                    && names.listed(listed)
+                    && let Ok(ended) = ledger.ended_sales().await
+                {
+                    names.ended(ended);
                 }
                 drop(names);
+                let pause = READ_EVERY.max(begun.elapsed() * PAUSE_FACTOR);
                 tokio::time::sleep(pause).await;
             }
         });
         names
+    }
+
+    /// These are listed now. Answers whether the sales that have ended are to be read, too: one
+    /// that is not listed any more has ended, or is lost.
+    fn listed(&self, listed: Vec<SaleId>) -> bool {
+        let names: BTreeSet<SaleId> = listed.into_iter().take(NAMES_MAX).collect();
+        let header = header(names.iter());
+        let mut known = self.write();
+        let gone = known.names.iter().any(|sale| !names.contains(sale));
+        (known.names, known.header) = (names, header);
+        gone || known.ended_read.is_none_or(|read| read.elapsed() >= READ_ENDED_EVERY)
+    }
+
+    /// These have ended.
+    fn ended(&self, ended: Vec<SaleId>) {
+        let mut known = self.write();
+        known.ended = ended.into_iter().take(NAMES_MAX).collect();
+        known.ended_read = Some(Instant::now());
+    }
+
+    /// `sale` was moved to those that have ended.
+    pub(crate) fn is_retired(&self, sale: &SaleId) {
+        let mut known = self.write();
+        known.names.remove(sale);
+        if known.ended.len() < NAMES_MAX {
+            known.ended.insert(sale.clone());
+        }
+        known.header = header(known.names.iter());
+    }
+
+    /// At most `count` listed sales, in order, that come after `last`.
+    pub(crate) fn listed_after(&self, last: Option<&SaleId>, count: usize) -> Vec<SaleId> {
+        let known = self.listed.read().unwrap_or_else(PoisonError::into_inner);
+        let begin = last.map_or(Bound::Unbounded, Bound::Excluded);
+        known.names.range((begin, Bound::Unbounded)).take(count).cloned().collect()
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Listed> {
@@ -80,6 +123,12 @@ impl SaleNames {
 
     /// Whether `sale` exists, as far as is known.
     pub(crate) fn lists(&self, sale: &SaleId) -> bool {
+        let listed = self.listed.read().unwrap_or_else(PoisonError::into_inner);
+        listed.names.contains(sale) || listed.ended.contains(sale)
+    }
+
+    /// Whether `sale` is listed among those that have not ended, as far as is known.
+    pub(crate) fn is_listed(&self, sale: &SaleId) -> bool {
         let listed = self.listed.read().unwrap_or_else(PoisonError::into_inner);
         listed.names.contains(sale)
     }
@@ -126,8 +175,8 @@ impl SaleNames {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The ledger has lost `sale`.
-    pub(crate) fn is_gone(&self, sale: &SaleId) {
+    /// Notes that the ledger has lost `sale`.
+    pub(crate) fn note_lost(&self, sale: &SaleId) {
         let mut gone = self.lost();
         if gone.len() < SALES_MAX && gone.insert(sale.clone()) {
             tracing::error!(
@@ -138,8 +187,8 @@ impl SaleNames {
         }
     }
 
-    /// The ledger has `sale`; says whether it was lost until now.
-    pub(crate) fn is_back(&self, sale: &SaleId) -> bool {
+    /// Notes that the ledger has `sale`; says whether it was lost until now.
+    pub(crate) fn note_found(&self, sale: &SaleId) -> bool {
         let was_lost = self.lost().remove(sale);
         if was_lost {
             tracing::info!("sale {sale} is in the ledger again");

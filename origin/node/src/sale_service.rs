@@ -1,28 +1,34 @@
 //! Sale service: finds the handle of a sale and passes orders to it.
 
+mod background_tasks;
+mod ended_sales;
+mod handles;
+mod lookup_turns;
 mod order_calls;
+mod order_search;
+mod seats;
 
 use crate::api::sale_changes::{self, Restock};
-use crate::committer::{Committer, SaleHandle};
 use crate::healer::Healer;
 use crate::membership::Nodes;
-use crate::moments::{self, ComingMoments, POLLS_MAX};
 use crate::node_number::NodeNumber;
 use crate::redis_watch::RedisWatch;
+use crate::sale_handle::SaleHandle;
 use crate::sale_names::SaleNames;
-use crate::telemetry::metrics::page::Page;
 use crate::telemetry::metrics::{Counters, count};
 use crate::timeline::Timeline;
 use axum::http::HeaderValue;
-use futures_util::{StreamExt as _, stream};
+use handles::{LISTED_LOOKUPS_MAX, LOOKUPS_MAX};
+use lastseat_http::metrics::page::Page;
 use lastseat_ledger::{Fault, Ledger, Reply, SaleChange, TermsChange};
+use lookup_turns::LookupTurns;
 use order_calls::OrderCalls;
+use order_search::OrderSearches;
 use shared::domain::order::KeySource;
 use shared::domain::sale::PageTerms;
-use shared::limits::{ORIGIN_DEADLINE_MS, SALES_LOOKED_AT_MAX, SALES_MAX};
+use shared::limits::{BATCHES_AT_LEDGER_MAX, ORIGIN_DEADLINE_MS};
 use shared::{
     EdgeCounts, EdgeId, Grant, Placed, Refusal, Reserve, SaleId, SaleState, Snapshot, Tier,
-    UnixMillis,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,26 +36,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-pub use crate::committer::SaleHandleView;
 pub use crate::membership::NodeIdentity;
+pub use crate::sale_handle::SaleHandleView;
 pub use lastseat_ledger::Verdict;
 pub use order_calls::{CallPlace, CallRefused, Caller};
-
-/// Look-ups of sales that no sale handle is open for and that are on no list, at the same time.
-/// Invented names cost one each.
-const LOOKUPS_MAX: usize = 32;
-/// The same of sales that are listed: what is invented takes no place from them, and they wait
-/// instead of being refused.
-const LISTED_LOOKUPS_MAX: usize = 32;
-
-/// Time between two looks for sales that the ledger has lost, and how many are asked for in one.
-const LOST_RECHECK: Duration = Duration::from_secs(2);
-const LOST_RECHECKS_MAX: usize = 64;
-
-/// A full table closes handles of closed sales, and of others that nobody asked for so long, in
-/// milliseconds; at most [`CLOSED_AT_ONCE`] at a time, so that it is not searched for each new one.
-const IDLE_MS: u64 = 10_000;
-const CLOSED_AT_ONCE: usize = SALES_MAX / 16;
+pub use order_search::SearchesBusy;
 
 /// The sales of one node.
 #[derive(Clone, Debug)]
@@ -59,16 +50,20 @@ pub struct Sales(Arc<Inner>);
 struct Inner {
     ledger: Ledger,
     calls: OrderCalls,
+    searches: OrderSearches,
     nodes: Arc<Nodes>,
     /// Works for as long as it is here.
     _healer: Healer,
     counters: Arc<Counters>,
     handles: RwLock<HashMap<SaleId, Arc<SaleHandle>>>,
+    lookup_turns: LookupTurns,
     lookups: Semaphore,
     listed_lookups: Semaphore,
     names: Arc<SaleNames>,
     redis: Arc<RedisWatch>,
     timeline: Arc<Timeline>,
+    /// Batches that may be at the ledger at a time.
+    turns: Arc<Semaphore>,
     draining: AtomicBool,
 }
 
@@ -96,84 +91,28 @@ impl Sales {
         let redis = RedisWatch::start(ledger.aside());
         let names = SaleNames::start(ledger.aside());
         let healer = Healer::start(ledger.aside(), Arc::clone(&nodes), Arc::clone(&counters));
+        // Of several servers one that is slow would hold up the sales of all.
+        let turns =
+            if ledger.has_one_server() { BATCHES_AT_LEDGER_MAX } else { Semaphore::MAX_PERMITS };
         let sales = Self(Arc::new(Inner {
             calls: OrderCalls::new(&ledger),
+            searches: OrderSearches::new(&ledger),
             ledger,
             nodes,
             _healer: healer,
             counters,
             handles: RwLock::default(),
+            lookup_turns: LookupTurns::default(),
             lookups: Semaphore::new(LOOKUPS_MAX),
             listed_lookups: Semaphore::new(LISTED_LOOKUPS_MAX),
             names,
             redis,
             timeline: Arc::default(),
+            turns: Arc::new(Semaphore::new(turns)),
             draining: AtomicBool::new(false),
         }));
-        let opener = sales.clone();
-        tokio::spawn(async move { opener.open_known_sales().await });
-        let serving = Arc::downgrade(&sales.0);
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(LOST_RECHECK).await;
-                match serving.upgrade() {
-                    Some(inner) => Self(inner).find_lost().await,
-                    None => return,
-                }
-            }
-        });
-        let looking = Arc::downgrade(&sales.0);
-        tokio::spawn(async move {
-            while let Some(inner) = looking.upgrade() {
-                let pause = Self(inner).poll_due().await;
-                tokio::time::sleep(pause).await;
-            }
-        });
+        sales.start_tasks();
         sales
-    }
-
-    /// Opens handles for the sales that have not ended, so that their holds expire on time although
-    /// nobody asks for them. One that has ended is opened when somebody does.
-    async fn open_known_sales(&self) {
-        let known = match self.0.ledger.sales().await {
-            Ok(known) => known,
-            Err(fault) => return tracing::warn!("the list of sales could not be read: {fault}"),
-        };
-        for sale in known.iter().take(SALES_LOOKED_AT_MAX) {
-            let found = self.0.ledger.snapshot(sale).await;
-            let opened = match found.and_then(|found| self.there(sale, found)) {
-                Ok(Some(snapshot)) if has_ended(&snapshot) => continue,
-                Ok(Some(snapshot)) => {
-                    self.note_moment(sale, &snapshot).await;
-                    self.open(sale, &snapshot).map(drop)
-                }
-                // Listed before it was created.
-                Ok(None) => continue,
-                Err(fault) => Err(fault),
-            };
-            if let Err(fault) = opened {
-                tracing::warn!("sale {sale} could not be read: {fault}");
-            }
-        }
-    }
-
-    /// Looks whether the ledger still has the sales that this node serves and that it does not list
-    /// any more.
-    async fn find_lost(&self) {
-        // A lost one that was created again is to be healed by every node that serves it, also one
-        // that nobody asks.
-        let mut sales = self.0.names.lost_sales();
-        sales.truncate(LOST_RECHECKS_MAX);
-        let unlisted: Vec<SaleId> = {
-            let handles = self.0.handles.read().unwrap_or_else(PoisonError::into_inner);
-            let unlisted = handles.keys().filter(|sale| !self.0.names.lists(sale));
-            unlisted.take(LOST_RECHECKS_MAX).cloned().collect()
-        };
-        sales.extend(unlisted);
-        for sale in sales {
-            // Whatever it answers is noted on the way.
-            let _ = self.snapshot_now(&sale).await;
-        }
     }
 
     /// Places one order, whose id comes from `key`: takes it from the node budget, then to the
@@ -200,9 +139,9 @@ impl Sales {
         };
         let now = self.0.ledger.now();
         handle.counts().received(now);
-        if let Some(refusal) = handle.refuse_from_memory(&order.id, key, now) {
+        if let Some(verdict) = handle.refuse_from_memory(&order, key, now) {
             self.count_refused(&handle);
-            return Ok(Placed { verdict: Verdict::Refused(refusal), by: Tier::Origin });
+            return Ok(Placed { verdict, by: Tier::Origin });
         }
         let Some(answer) = handle.queue(order, key) else {
             self.count_refused(&handle);
@@ -262,9 +201,9 @@ impl Sales {
     /// The ledger has lost the sale.
     pub fn there<T>(&self, sale: &SaleId, found: Option<T>) -> Result<Option<T>, Fault> {
         if found.is_some() {
-            self.is_back(sale);
-        } else if self.knows(sale) {
-            self.0.names.is_gone(sale);
+            self.note_found(sale);
+        } else if self.has_had(sale) {
+            self.0.names.note_lost(sale);
             return Err(shared::admission::batcher::gone(sale));
         }
         Ok(found)
@@ -272,15 +211,18 @@ impl Sales {
 
     /// The ledger has `sale`. One that it had lost lacks what this node acknowledged, also where
     /// other nodes have healed it meanwhile without this one.
-    fn is_back(&self, sale: &SaleId) {
-        if self.0.names.is_back(sale) {
+    fn note_found(&self, sale: &SaleId) {
+        if self.0.names.note_found(sale) {
+            if let Some(handle) = self.open_sale_handle(sale) {
+                handle.drop_plan();
+            }
             self.0.ledger.recovering().want(sale);
         }
     }
 
     /// Whether the ledger had `sale` once, as far as this node can see: it serves it, or its
     /// journal names it.
-    fn knows(&self, sale: &SaleId) -> bool {
+    fn has_had(&self, sale: &SaleId) -> bool {
         self.open_sale_handle(sale).is_some() || self.0.ledger.ack_journal().last(sale).is_some()
     }
 
@@ -356,13 +298,14 @@ impl Sales {
         &self.0.ledger
     }
 
-    /// The grant for the edge that asked for `sale` and reports its counts; `None` before
-    /// the first ledger reply on the sale.
+    /// The grant for the edge that made so many requests for `sale`, at least one, and reports its
+    /// counts; `None` before the first ledger reply on the sale.
     #[must_use]
     pub fn grant(
         &self,
         sale: &SaleId,
         edge: &EdgeId,
+        requests: u32,
         reported: Option<&EdgeCounts>,
     ) -> Option<Grant> {
         let handle = self.open_sale_handle(sale);
@@ -371,7 +314,7 @@ impl Sales {
                 if let Some(reported) = reported {
                     handle.counts().observe_edge(reported);
                 }
-                Some(handle.grant(edge, fastrand::f64()))
+                Some(handle.grant(edge, requests, fastrand::f64()))
             }
             None => Some(Grant::of_unknown_sale(self.0.ledger.now())),
         }
@@ -425,7 +368,7 @@ impl Sales {
     /// Updates the last seen snapshot of `sale`. This node serves it from now on, if there is room.
     pub fn observe(&self, sale: &SaleId, snapshot: &Snapshot) {
         self.0.names.add(sale);
-        self.is_back(sale);
+        self.note_found(sale);
         let known = self.open_sale_handle(sale);
         if let Some(handle) = known.or_else(|| self.open(sale, snapshot).ok()) {
             handle.observe(snapshot);
@@ -463,117 +406,4 @@ impl Sales {
         count(&self.0.counters.refused_by_origin);
         count(&handle.counts().refused_by_origin);
     }
-
-    fn open_sale_handle(&self, sale: &SaleId) -> Option<Arc<SaleHandle>> {
-        self.0.open_sale_handle(sale)
-    }
-
-    /// The sale handle of a sale; opened when the ledger has the sale, `None` when it has not.
-    async fn sale_handle(&self, sale: &SaleId) -> Result<Option<Arc<SaleHandle>>, Fault> {
-        if let Some(handle) = self.open_sale_handle(sale) {
-            return Ok(Some(handle));
-        }
-        let names = &self.0.names;
-        let _permit = if names.lists(sale) || self.0.ledger.ack_journal().last(sale).is_some() {
-            let permit = self.0.listed_lookups.acquire().await;
-            // Whoever waited before may have opened it.
-            if let Some(handle) = self.open_sale_handle(sale) {
-                return Ok(Some(handle));
-            }
-            permit.map_err(|_| Fault::NotSent("this node is stopping".into()))?
-        } else if let Ok(permit) = self.0.lookups.try_acquire()
-            && names.may_lookup()
-        {
-            permit
-        } else if names.was_unknown(sale) {
-            return Ok(None);
-        } else {
-            let many = "too many unknown sales are asked for";
-            return Err(Fault::NotSent(many.into()));
-        };
-        let found = self.0.ledger.snapshot(sale).await?;
-        let Some(snapshot) = self.there(sale, found)? else {
-            names.is_unknown(sale);
-            return Ok(None);
-        };
-        names.add(sale);
-        self.note_moment(sale, &snapshot).await;
-        self.open(sale, &snapshot).map(Some)
-    }
-
-    /// Notes when a sale opens or closes by itself: a node of an earlier version, which may have
-    /// created it, does not.
-    async fn note_moment(&self, sale: &SaleId, snapshot: &Snapshot) {
-        if snapshot.next_moment().is_some()
-            && let Err(fault) = self.0.ledger.note_moment(sale, snapshot, UnixMillis(0)).await
-        {
-            tracing::debug!("the next moment of sale {sale} could not be noted: {fault}");
-        }
-    }
-
-    /// Lets sales open or close whose moment has come; says for how long none has.
-    async fn poll_due(&self) -> Duration {
-        let ledger = &self.0.ledger;
-        let mut coming = ComingMoments::read(ledger).await;
-        let due = std::mem::take(&mut coming.due);
-        let polls = due.into_iter().map(|sale| async move {
-            let found = self.snapshot_now(&sale).await;
-            if let (Ok(Some(snapshot)), Some(handle)) = (&found, self.open_sale_handle(&sale)) {
-                handle.observe(snapshot);
-            }
-            moments::note(ledger, &sale, found).await;
-        });
-        stream::iter(polls).buffer_unordered(POLLS_MAX).collect::<()>().await;
-        coming.pause(ledger.now())
-    }
-
-    /// Opens the handle of a sale that stands as `snapshot` says, unless it is open already.
-    fn open(&self, sale: &SaleId, snapshot: &Snapshot) -> Result<Arc<SaleHandle>, Fault> {
-        let mut handles = self.0.handles.write().unwrap_or_else(PoisonError::into_inner);
-        if handles.len() >= SALES_MAX && !handles.contains_key(sale) {
-            self.close_idle(&mut handles);
-        }
-        if handles.len() >= SALES_MAX && !handles.contains_key(sale) {
-            return Err(Fault::NotSent(format!("this node serves {SALES_MAX} sales already")));
-        }
-        let handle = handles.entry(sale.clone()).or_insert_with(|| {
-            Committer::open(
-                sale.clone(),
-                self.0.ledger.clone(),
-                Arc::clone(&self.0.nodes),
-                Arc::clone(&self.0.counters),
-                Arc::clone(&self.0.timeline),
-                *snapshot,
-            )
-        });
-        Ok(Arc::clone(handle))
-    }
-
-    /// Closes handles that nobody uses, those of closed sales first, then those that were asked for
-    /// longest ago. Whoever asks again opens them again.
-    fn close_idle(&self, handles: &mut HashMap<SaleId, Arc<SaleHandle>>) {
-        let idle_ms = |handle: &SaleHandle| if handle.is_closed() { 0 } else { IDLE_MS };
-        let idle = handles.iter().filter(|(_, handle)| handle.is_idle(idle_ms(handle)));
-        let mut idle: Vec<(bool, u64, SaleId)> = idle
-            .map(|(sale, handle)| (!handle.is_closed(), handle.counts().asked_at(), sale.clone()))
-            .collect();
-        idle.sort_unstable();
-        for (sells, _, sale) in idle.into_iter().take(CLOSED_AT_ONCE) {
-            handles.remove(&sale);
-            if !sells {
-                self.0.counters.forget_sale(&sale);
-            }
-        }
-    }
-}
-
-impl Inner {
-    fn open_sale_handle(&self, sale: &SaleId) -> Option<Arc<SaleHandle>> {
-        self.handles.read().unwrap_or_else(PoisonError::into_inner).get(sale).cloned()
-    }
-}
-
-/// Whether no order can come and no hold can end any more.
-fn has_ended(snapshot: &Snapshot) -> bool {
-    snapshot.state == SaleState::Closed && snapshot.held == 0
 }

@@ -2,9 +2,9 @@
 
 use crate::auditor::Auditor;
 use crate::config::ServeConfig;
-use crate::http::server::{Connections, HttpServer};
+use crate::http::server::HttpServer;
 use crate::http::status_stream::StatusStream;
-use crate::http::{App, Clients, FastPath};
+use crate::http::{App, Clients, FastPath, InProcessOrders, Links};
 use crate::node_number::NodeNumber;
 use crate::ready_line::NodeEntry;
 use crate::sale_service::Sales;
@@ -12,6 +12,7 @@ use crate::status::Audits;
 use crate::status_publisher::Publisher;
 use crate::telemetry::decision_log::DecisionLog;
 use crate::telemetry::metrics::Counters;
+use lastseat_http::connections::Connections;
 use lastseat_ledger::Ledger;
 use lastseat_ledger::ack_journal::AckJournal;
 use std::future::Future;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -82,6 +84,7 @@ impl Node {
             admin: admin_url,
             pid: std::process::id(),
             stat_log: config.directory.join("stat.log"),
+            public: None,
             zone: None,
         };
         let sales = Sales::start_as(ledger, config.node, Some(number), Arc::clone(&counters));
@@ -95,6 +98,7 @@ impl Node {
             node: config.node,
             admin_token: config.admin_token,
             shop_token: config.shop_token,
+            token_keys: config.token_keys,
             trust: config.trust,
             buyer_keys: config.buyer_keys,
             allowed_origins: config.allowed_origins,
@@ -103,6 +107,7 @@ impl Node {
             audits: Audits::default(),
             status_stream: StatusStream::default(),
             connections: Arc::default(),
+            links: Links::default(),
             draining: AtomicBool::new(false),
         });
         Ok(Self {
@@ -119,6 +124,13 @@ impl Node {
     #[must_use]
     pub const fn entry(&self) -> &NodeEntry {
         &self.entry
+    }
+
+    /// Where a gateway in this process places its orders, from now until the node has stopped.
+    /// Within the runtime of the node.
+    #[must_use]
+    pub fn orders(&self) -> InProcessOrders {
+        InProcessOrders::new(Arc::clone(&self.app), Handle::current())
     }
 
     /// Serves until `stop` is ready, then finishes what was begun.
@@ -154,11 +166,15 @@ impl Node {
         app.draining.store(true, Ordering::Relaxed);
         app.sales.take_no_more();
         publisher.nudge();
+        app.links.close();
         end.send_replace(true);
         for http_server in [public, admin] {
             if let Err(e) = http_server.await {
                 warn!("an accept loop ended badly: {e}");
             }
+        }
+        if tokio::time::timeout(FINISH, app.links.closed()).await.is_err() {
+            warn!("some links did not end within {FINISH:?} and are cut");
         }
         if tokio::time::timeout(DRAIN, app.sales.drain()).await.is_err() {
             warn!("the ledger did not answer within {DRAIN:?}; orders that waited are unknown");

@@ -2,8 +2,8 @@
 
 use super::status::{NodeState, NodeStatus, SaleTotals, Spread};
 use crate::http::App;
-use crate::telemetry::metrics::histogram::Reading;
 use crate::timeline::{TimelineEvent, TimelineEventKind};
+use lastseat_http::metrics::histogram::Reading;
 use lastseat_ledger::{Fault, Ledger};
 use shared::UnixMillis;
 use shared::limits::{STATUS_BYTES_MAX, STATUS_SALES_MAX};

@@ -91,6 +91,11 @@ impl TimelineEvent {
         Self { at, kind, sale: None, version: None, capacity: None, node: None }
     }
 
+    /// Whether it is about no sale, or about one that `is_shown` lets through.
+    pub(crate) fn is_shown(&self, is_shown: impl Fn(&str) -> bool) -> bool {
+        self.sale.as_deref().is_none_or(is_shown)
+    }
+
     /// Whether two nodes speak of the same thing.
     fn is(&self, other: &Self) -> bool {
         let apart = self.at.since(other.at).max(other.at.since(self.at));

@@ -16,7 +16,7 @@ use crate::domain::order::{KeySource, Reserve, Verdict};
 use crate::domain::refusal::Refusal;
 use crate::domain::sale::Snapshot;
 use crate::domain::time::UnixMillis;
-use crate::limits::{BATCH_MAX, SWEEP_MAX};
+use crate::limits::{BATCH_LINES_MAX, BATCH_MAX, SWEEP_MAX};
 
 /// Who waits for what becomes of an order.
 pub trait Waiter {
@@ -52,6 +52,8 @@ pub enum Work<W, P, F> {
 pub struct BatchRound<W, P, F> {
     /// Orders for the ledger, at most [`BATCH_MAX`].
     pub batch: Vec<QueuedOrder<W>>,
+    /// Lines of these orders; the last one begins below [`BATCH_LINES_MAX`].
+    pub lines: usize,
     /// Whether the ledger is to be polled.
     pub poll: bool,
     /// Who waits for that.
@@ -62,7 +64,16 @@ pub struct BatchRound<W, P, F> {
 
 impl<W, P, F> Default for BatchRound<W, P, F> {
     fn default() -> Self {
-        Self { batch: Vec::new(), poll: false, polls: Vec::new(), finished: Vec::new() }
+        let (batch, polls, finished) = Default::default();
+        Self { batch, lines: 0, poll: false, polls, finished }
+    }
+}
+
+impl<W: Waiter, P, F> BatchRound<W, P, F> {
+    /// Leaves out the orders whose clients left while the batch waited for its turn: nothing was
+    /// sent for them.
+    pub fn leave_out_left(&mut self) {
+        self.batch.retain(|waiting| !waiting.waiter.has_left());
     }
 }
 
@@ -94,7 +105,8 @@ impl<W: Waiter> Committer<W> {
     /// Whether more work fits into the round.
     #[must_use]
     pub const fn has_room<P, F>(&self, round: &BatchRound<W, P, F>) -> bool {
-        round.batch.len() < BATCH_MAX && self.left_over.is_none()
+        let has_room = round.batch.len() < BATCH_MAX && round.lines < BATCH_LINES_MAX;
+        has_room && self.left_over.is_none()
     }
 
     /// Puts one piece of work where it belongs. An order that is refused from memory is given back
@@ -115,10 +127,13 @@ impl<W: Waiter> Committer<W> {
             // Nobody waits and nothing was sent: as if it had never come.
             Work::Order(waiting) if waiting.waiter.has_left() => {}
             Work::Order(waiting) => {
-                let (key, quantity) = (waiting.key, waiting.order.quantity);
+                let (key, places) = (waiting.key, waiting.order.places());
                 let first = round.batch.is_empty();
-                match hint.admit(&mut self.budget, key, quantity, first, now) {
-                    Admission::Send => round.batch.push(waiting),
+                match hint.admit(&mut self.budget, key, places, first, now) {
+                    Admission::Send => {
+                        round.lines += waiting.order.lines_to_search();
+                        round.batch.push(waiting);
+                    }
                     Admission::Later => self.left_over = Some(waiting),
                     Admission::Refuse(refusal) => return Some((waiting, refusal)),
                 }
@@ -236,6 +251,7 @@ mod tests {
                 id: OrderId::parse(&format!("order-{n:016}")).unwrap(),
                 buyer: BuyerId::parse("ada").unwrap(),
                 quantity: Quantity::ONE,
+                lines: None,
             },
             key,
             waiter: Buyer { left: false },
@@ -244,6 +260,19 @@ mod tests {
 
     fn sale() -> SaleId {
         SaleId::parse("demo").unwrap()
+    }
+
+    #[test]
+    fn whose_client_left_before_the_turn_of_its_batch_is_not_sent() {
+        let mut committer = Committer::new(NodeBudget::of(10, 1, 1));
+        let mut round = BatchRound::default();
+        for n in 0..3 {
+            committer.sort(order(n, KeySource::Made), &hint(10), UnixMillis(1), &mut round);
+        }
+        round.batch[1].waiter.left = true;
+        round.leave_out_left();
+        let ids: Vec<&str> = round.batch.iter().map(|waiting| waiting.order.id.as_str()).collect();
+        assert_eq!(ids, ["order-0000000000000000", "order-0000000000000002"]);
     }
 
     #[test]

@@ -73,10 +73,12 @@ impl EdgeShare {
 }
 
 impl EdgeCensus {
-    /// Notes that `edge` asked this node, which gets `node_share` (0 to 1) of all requests.
+    /// Notes that `edge` asked this node so many times, at least once; the node gets `node_share`
+    /// (0 to 1) of all requests.
     pub fn seen(
         &mut self,
         edge: &EdgeId,
+        times: u32,
         node_share: f64,
         slot: CensusSlot,
         now: UnixMillis,
@@ -102,17 +104,20 @@ impl EdgeCensus {
         if room || self.present.contains_key(&id) {
             let seen = self.present.entry(id).or_default();
             standing.early &= seen.requests == 0;
-            seen.requests = seen.requests.saturating_add(1);
+            let earlier = before.saturating_add(seen.requests);
+            seen.requests = seen.requests.saturating_add(times);
             requests = before.saturating_add(seen.requests);
             if seen.slot == slot {
-                // This request is part of what was promised, and stands for those that went to
-                // other nodes.
-                let used = seen.promised.min((1.0 / node_share) as u32);
+                // These requests are part of what was promised, and each stands for those that went
+                // to other nodes.
+                let used = seen.promised.min(times.saturating_mul((1.0 / node_share) as u32));
                 seen.promised -= used;
                 self.promised = self.promised.saturating_sub(u64::from(used));
                 own = seen.promised;
             }
-            self.tally(requests);
+            for count in earlier..requests {
+                self.tally(count + 1);
+            }
         }
         standing.live = self.live(node_share);
         standing.use_share = f64::from(requests) / (self.requests as f64).max(1.0);
@@ -207,7 +212,7 @@ mod tests {
     #[test]
     fn an_edge_counts_once_and_is_forgotten_when_it_falls_silent() {
         let mut edges = EdgeCensus::default();
-        let mut see = |n: u32, now: u64| edges.seen(&edge(n), 1.0, SLOT, UnixMillis(now)).live;
+        let mut see = |n: u32, now: u64| edges.seen(&edge(n), 1, 1.0, SLOT, UnixMillis(now)).live;
         let live = [1, 2, 1, 2].map(|n| see(n, 10_000));
         assert_eq!(live[3], 2.0);
         let half = EDGE_LIVE_MS / 2;
@@ -224,10 +229,10 @@ mod tests {
         let mut edges = EdgeCensus::default();
         let mut live = 0.0;
         for i in 0..200 {
-            live = edges.seen(&edge(i), 0.1, SLOT, UnixMillis(10_000)).live;
+            live = edges.seen(&edge(i), 1, 0.1, SLOT, UnixMillis(10_000)).live;
         }
         for i in 0..1_000 {
-            live = edges.seen(&edge(9_000 + i % 10), 0.1, SLOT, UnixMillis(10_000)).live;
+            live = edges.seen(&edge(9_000 + i % 10), 1, 0.1, SLOT, UnixMillis(10_000)).live;
         }
         assert!((1_000.0..=2_100.0).contains(&live), "{live}");
     }
@@ -235,14 +240,29 @@ mod tests {
     #[test]
     fn who_asks_more_has_the_larger_part() {
         let mut edges = EdgeCensus::default();
-        let mut last = edges.seen(&edge(1), 1.0, SLOT, UnixMillis(10_000));
+        let mut last = edges.seen(&edge(1), 1, 1.0, SLOT, UnixMillis(10_000));
         assert!(last.early);
         for _ in 0..8 {
-            last = edges.seen(&edge(2), 1.0, SLOT, UnixMillis(10_000));
+            last = edges.seen(&edge(2), 1, 1.0, SLOT, UnixMillis(10_000));
         }
         assert!(!last.early);
         assert!((last.use_share - 8.0 / 9.0).abs() < 1e-9, "{last:?}");
-        last = edges.seen(&edge(2), 1.0, SLOT, UnixMillis(10_000 + EDGE_LIVE_MS / 2));
+        last = edges.seen(&edge(2), 1, 1.0, SLOT, UnixMillis(10_000 + EDGE_LIVE_MS / 2));
         assert!((last.use_share - 0.9).abs() < 1e-9, "{last:?}");
+    }
+
+    #[test]
+    fn requests_that_are_answered_together_count_like_as_many_alone() {
+        let (mut together, mut alone) = (EdgeCensus::default(), EdgeCensus::default());
+        let now = UnixMillis(10_000);
+        for (n, times) in [(1, 1), (2, 2), (3, 3), (4, 64), (1, 5), (2, 1)] {
+            together.promise(&edge(n), 20);
+            alone.promise(&edge(n), 20);
+            let seen = together.seen(&edge(n), times, 0.5, SLOT, now);
+            let singly = (0..times).map(|_| alone.seen(&edge(n), 1, 0.5, SLOT, now));
+            let last = singly.last().unwrap();
+            assert_eq!((seen.live, seen.use_share), (last.live, last.use_share), "{n}");
+            assert_eq!(seen.promised, last.promised, "{n}");
+        }
     }
 }

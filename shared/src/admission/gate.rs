@@ -3,16 +3,18 @@
 //! It never says "yes".
 
 use crate::admission::grant::{Grant, Supply};
-use crate::domain::ids::SaleId;
+use crate::admission::probes::{Probed, Probes, shortened, spread};
 use crate::domain::order::KeySource;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::UnixMillis;
 use crate::limits::{
-    COLD_BUDGET, COLD_ROUND_MS, COLD_WAIT_MS, COLD_WAITS_MAX, EDGE_SALES_MAX, GRANTED_WAITS_MAX,
-    OPENING_JITTER_MS, OPENING_PROBE_MS, OPENING_RECHECK_MS, RECHECK_BUDGET, RECHECK_EVERY_MS,
-    SALES_HEADER_MAX, WINDOW_MAX_MS, WINDOW_MIN_MS,
+    COLD_BUDGET, COLD_ROUND_MS, COLD_WAIT_MS, COLD_WAITS_MAX, GRANTED_WAITS_MAX, OPENING_JITTER_MS,
+    OPENING_PROBE_MS, OPENING_RECHECK_MS, WINDOW_MAX_MS, WINDOW_MIN_MS,
 };
-use std::collections::HashMap;
+
+mod gates;
+
+pub use gates::{Gates, listed};
 
 /// One arrival at the gate.
 #[derive(Clone, Copy, Debug)]
@@ -79,9 +81,36 @@ pub struct Gate {
     spent: u32,
     /// Of these, the ones that were sent before it began.
     carried: u32,
-    /// Arrivals that began to wait since then, though a grant was there.
-    waiting: (UnixMillis, u32),
+    /// Arrivals that begin to wait though a grant is there.
+    places: WaitingPlaces,
+    /// What the present round was begun with, and the earliest moment at which something was asked
+    /// that it may not count as known.
+    begun_with: Option<(Grant, UnixMillis)>,
     latch: Option<Latch>,
+}
+
+/// Places of those that begin to wait in one [`COLD_WAIT_MS`].
+#[derive(Clone, Copy, Debug)]
+struct WaitingPlaces {
+    most: u32,
+    since: UnixMillis,
+    taken: u32,
+}
+
+impl Default for WaitingPlaces {
+    fn default() -> Self {
+        Self { most: GRANTED_WAITS_MAX, since: UnixMillis(0), taken: 0 }
+    }
+}
+
+impl WaitingPlaces {
+    fn take(&mut self, now: UnixMillis) -> bool {
+        if now >= self.since.plus(COLD_WAIT_MS) {
+            (self.since, self.taken) = (now, 0);
+        }
+        self.taken = self.taken.saturating_add(1);
+        self.taken <= self.most
+    }
 }
 
 /// A refusal that is cached until something newer is received.
@@ -89,14 +118,7 @@ pub struct Gate {
 struct Latch {
     supply: Supply,
     opens_at: UnixMillis,
-    /// Milliseconds from one probe to the next.
-    period_ms: u64,
-    probe_at: UnixMillis,
-    rechecks: u32,
-    /// The same, kept for keys that are repeated because an answer was lost.
-    repeats: u32,
-    /// When the rechecks are full again.
-    rechecks_at: UnixMillis,
+    probes: Probes,
     /// When the sale opens by the edge's clock, and the budget of its first window.
     opens: Option<(UnixMillis, u32)>,
 }
@@ -145,12 +167,7 @@ impl Gate {
         if self.cold || ask.waits > 0 {
             return true;
         }
-        let (since, began) = &mut self.waiting;
-        if now >= since.plus(COLD_WAIT_MS) {
-            (*since, *began) = (now, 0);
-        }
-        *began = began.saturating_add(1);
-        *began <= GRANTED_WAITS_MAX
+        self.places.take(now)
     }
 
     /// Takes in what an origin's answer says.
@@ -173,7 +190,7 @@ impl Gate {
     /// Within one version, the free tickets only fall: "none" holds until a newer version is
     /// received.
     fn observe_free(&mut self, grant: &Grant, when: Observation, newer: bool) {
-        if self.latch.is_some() {
+        if self.latch.is_some() || self.already_counts(grant, when.asked) {
             return;
         }
         // An answer to what was asked within the window is no new share; it may have been
@@ -184,9 +201,9 @@ impl Gate {
         let renews = few && !self.cold && when.asked > self.round_began;
         if asked_anew || renews || (newer && self.spent >= self.budget) {
             // What the cold round sent belongs to this window already; what a window sent that is
-            // renewed may be more than the grant knows of.
+            // renewed may be more than the grant counts.
             let sent = if self.cold || renews { self.spent - self.carried } else { 0 };
-            // But it knows of the one that it answers. Where few tickets and few edges are left,
+            // But it counts the one that it answers. Where few tickets and few edges are left,
             // that one counts.
             let sent = if few { sent.saturating_sub(1) } else { sent };
             // A far edge can use its budget for as long as a near one, but what it caches must not
@@ -196,11 +213,25 @@ impl Gate {
             // The short window of one of few edges is as long as it takes to ask anew.
             let least = trip.min(WINDOW_MIN_MS);
             let left = shortened(grant.window_ms, when.chance).max(least).min(longest);
+            let uncounted = self.round_began.plus(u64::from(!self.cold));
+            self.begun_with = few.then_some((*grant, uncounted));
             self.begin_round(when.now, left, grant.budget, false);
             self.granted_until = self.round_ends;
-            self.spent = sent.min(grant.budget);
-            self.carried = self.spent;
+            (self.spent, self.carried) = (sent, sent);
         }
+    }
+
+    /// Whether the grant is the one that the round began with. Orders that one node decides at the
+    /// same time are answered with one grant: it counts each of them.
+    fn already_counts(&mut self, grant: &Grant, asked: UnixMillis) -> bool {
+        let known = self.begun_with.is_some_and(|(begun_with, since)| {
+            begun_with == *grant && asked >= since && asked <= self.round_began
+        });
+        if known {
+            self.spent = self.spent.saturating_sub(1);
+            self.carried = self.carried.saturating_sub(1);
+        }
+        known
     }
 
     fn observe_none(&mut self, grant: &Grant, when: Observation) {
@@ -217,19 +248,14 @@ impl Gate {
                 if latch.supply == Supply::AllHeld {
                     latch.supply = grant.supply;
                 }
-                latch.period_ms = period_ms;
+                latch.probes.set_period(period_ms);
                 latch.opens = opens;
             }
             None => {
-                let probe_at = when.asked.plus(shortened(period_ms, when.chance));
                 self.latch = Some(Latch {
                     supply: grant.supply,
                     opens_at: grant.opens_at,
-                    period_ms,
-                    probe_at: probe_at.max(when.now),
-                    rechecks: rechecks(period_ms),
-                    repeats: RECHECK_BUDGET,
-                    rechecks_at: when.now.plus(RECHECK_EVERY_MS),
+                    probes: Probes::new(period_ms, when.asked, when.now, when.chance),
                     opens,
                 });
             }
@@ -243,6 +269,15 @@ impl Gate {
         self.cold = cold;
     }
 
+    /// How many of those that wait are decided when they ask now: all if they are refused.
+    #[must_use]
+    pub const fn room(&self) -> u32 {
+        match self.latch {
+            Some(_) => u32::MAX,
+            None => self.budget.saturating_sub(self.spent),
+        }
+    }
+
     /// Whether arrivals are refused without a request to an origin.
     #[must_use]
     pub const fn is_latched(&self) -> bool {
@@ -252,27 +287,10 @@ impl Gate {
 
 impl Latch {
     fn decide(&mut self, ask: Arrival, now: UnixMillis, chance: f64) -> GateDecision {
-        if now >= self.probe_at {
-            self.probe_at = now.plus(shortened(self.period_ms, chance));
-            return GateDecision::Forward;
-        }
-        if now >= self.rechecks_at {
-            self.rechecks_at = now.plus(RECHECK_EVERY_MS);
-            self.rechecks = rechecks(self.period_ms);
-            self.repeats = RECHECK_BUDGET;
-        }
-        let left = match ask.key {
-            KeySource::Made | KeySource::Known => &mut 0,
-            KeySource::Sent => &mut self.rechecks,
-            KeySource::Repeated => &mut self.repeats,
-        };
-        if *left > 0 {
-            *left -= 1;
-            return GateDecision::Forward;
-        }
-        if ask.key == KeySource::Repeated {
-            let wait = self.probe_at.since(now);
-            return GateDecision::Refuse(Refusal::Busy(spread(wait, chance)));
+        match self.probes.decide(ask.key, now, chance) {
+            Probed::Asks => return GateDecision::Forward,
+            Probed::Later(ms) => return GateDecision::Refuse(Refusal::Busy(ms)),
+            Probed::Refused => {}
         }
         GateDecision::Refuse(match self.supply {
             Supply::SoldOut => Refusal::SoldOut,
@@ -281,28 +299,9 @@ impl Latch {
             Supply::Paused => Refusal::Paused,
             Supply::Closed => Refusal::Closed,
             Supply::Unknown => Refusal::UnknownSale,
-            Supply::Free => Refusal::Busy(spread(self.period_ms, chance)),
+            Supply::Free => Refusal::Busy(spread(self.probes.period_ms(), chance)),
         })
     }
-}
-
-/// Keys sent for the first time that may pass a latch. Where thousands of edges ask, a few from
-/// each would be more than all else; a client that lost an answer says so, and its key counts as
-/// repeated.
-const fn rechecks(period_ms: u64) -> u32 {
-    if period_ms > WINDOW_MIN_MS { 0 } else { RECHECK_BUDGET }
-}
-
-/// A window that is up to an eighth shorter: edges that began together do not stay together.
-fn shortened(window_ms: u64, chance: f64) -> u64 {
-    window_ms.saturating_sub((window_ms as f64 / 8.0 * chance) as u64)
-}
-
-/// Time until asking makes sense plus a random part of at most a window, so that those who wait do
-/// not come back in the same millisecond.
-fn spread(wait_ms: u64, chance: f64) -> u32 {
-    let jitter = chance * 250.0;
-    (wait_ms.clamp(1, WINDOW_MAX_MS) as f64 + jitter) as u32
 }
 
 /// When one who was refused should ask again, in milliseconds; `None` = that "no" is final. Whoever
@@ -320,316 +319,8 @@ pub fn come_back_ms(refusal: Refusal, now: UnixMillis, chance: f64) -> Option<u3
     }
 }
 
-/// The gates of one edge isolate, bounded.
-///
-/// Only sales that an origin serves get a gate of their own; all others share one, so that a flood
-/// of invented names neither fills the memory nor asks an origin more often than one sale may.
-#[derive(Debug, Default)]
-pub struct Gates {
-    known: HashMap<SaleId, Gate>,
-    unknown_sales: Gate,
-}
-
-impl Gates {
-    /// The gate for an arrival that names `sale`.
-    pub fn of(&mut self, sale: &SaleId) -> &mut Gate {
-        self.known.get_mut(sale).unwrap_or(&mut self.unknown_sales)
-    }
-
-    /// Whether an origin has said that `sale` exists.
-    #[must_use]
-    pub fn knows(&self, sale: &SaleId) -> bool {
-        self.known.contains_key(sale)
-    }
-
-    /// Takes in the names of sales that exist, as the header `Lastseat-Sales` has them: each gets a
-    /// gate of its own, as far as there is room, and a flood of invented names takes nothing from
-    /// them.
-    pub fn list(&mut self, names: &str) {
-        for sale in listed(names) {
-            if self.known.len() < EDGE_SALES_MAX {
-                self.known.entry(sale).or_default();
-            }
-        }
-    }
-
-    fn insert(&mut self, sale: &SaleId, gate: Gate) {
-        if self.known.len() >= EDGE_SALES_MAX {
-            // Whichever: a gate that is missed is warm again after one answer.
-            if let Some(other) = self.known.keys().next().cloned() {
-                self.known.remove(&other);
-            }
-        }
-        self.known.insert(sale.clone(), gate);
-    }
-
-    /// Takes in what an origin says of `sale`.
-    pub fn observe(&mut self, sale: &SaleId, grant: &Grant, when: Observation) {
-        if grant.supply == Supply::Unknown {
-            // Of a node that does not serve the sale, or not yet: no word on a sale that another
-            // one serves.
-            return;
-        }
-        if let Some(gate) = self.known.get_mut(sale) {
-            gate.observe(grant, when);
-        } else {
-            // The request whose answer this is was the first of a cold round.
-            let mut gate = Gate { cold: true, spent: 1, ..Gate::default() };
-            gate.observe(grant, when);
-            self.insert(sale, gate);
-        }
-    }
-}
-
-/// The names in a header `Lastseat-Sales`.
-pub fn listed(names: &str) -> impl Iterator<Item = SaleId> {
-    let bounded = names.get(..SALES_HEADER_MAX).unwrap_or(names);
-    let names = bounded.split(' ').map(SaleId::parse);
-    names.filter_map(Result::ok)
-}
-
 #[cfg(test)]
 mod exact;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const MADE: Arrival = Arrival { key: KeySource::Made, waits: 0 };
-    const SENT: Arrival = Arrival { key: KeySource::Sent, waits: 0 };
-
-    fn grant(version: u64, at: u64, budget: u32, supply: Supply) -> Grant {
-        Grant {
-            version,
-            at: UnixMillis(at),
-            window_ms: 250,
-            budget,
-            supply,
-            opens_at: UnixMillis(0),
-        }
-    }
-
-    /// Received at once.
-    fn at(now: u64) -> Observation {
-        Observation { asked: UnixMillis(now), now: UnixMillis(now), chance: 0.0 }
-    }
-
-    fn forwarded(gate: &mut Gate, ask: Arrival, now: u64, arrivals: u32) -> u32 {
-        (0..arrivals)
-            .map(|_| u32::from(gate.decide(ask, UnixMillis(now), 0.0) == GateDecision::Forward))
-            .sum()
-    }
-
-    #[test]
-    fn a_cold_gate_sends_one_and_lets_the_rest_wait_a_beat() {
-        let mut gate = Gate::default();
-        assert_eq!(forwarded(&mut gate, MADE, 1_000, 1), 1);
-        assert_eq!(gate.decide(MADE, UnixMillis(1_000), 0.0), GateDecision::Wait);
-        let patient = Arrival { waits: COLD_WAITS_MAX, ..MADE };
-        assert!(matches!(
-            gate.decide(patient, UnixMillis(1_000), 0.0),
-            GateDecision::Refuse(Refusal::Busy(1..=250))
-        ));
-    }
-
-    #[test]
-    fn what_the_cold_round_sent_is_part_of_the_first_budget() {
-        let mut gate = Gate::default();
-        forwarded(&mut gate, MADE, 1_000, 4);
-        gate.observe(&grant(1, 10_000, 10, Supply::Free), at(1_005));
-        assert_eq!(forwarded(&mut gate, MADE, 1_006, 100), 9);
-    }
-
-    #[test]
-    fn a_budget_is_not_refilled_within_its_window_and_replaced_in_the_next() {
-        let mut gate = Gate::default();
-        gate.observe(&grant(1, 10_000, 10, Supply::Free), at(1_000));
-        assert_eq!(forwarded(&mut gate, MADE, 1_001, 100), 10);
-        gate.observe(&grant(1, 10_100, 10, Supply::Free), at(1_100));
-        assert_eq!(forwarded(&mut gate, MADE, 1_101, 100), 0);
-        gate.observe(&grant(1, 10_250, 7, Supply::Free), at(1_250));
-        assert_eq!(forwarded(&mut gate, MADE, 1_251, 100), 7);
-    }
-
-    #[test]
-    fn a_warm_gate_whose_share_was_zero_asks_once_a_round() {
-        let mut gate = Gate::default();
-        gate.observe(&grant(1, 10_000, 0, Supply::Free), at(1_000));
-        assert_eq!(forwarded(&mut gate, MADE, 1_001, 10), 0);
-        assert_eq!(forwarded(&mut gate, MADE, 1_300, 10), 1);
-    }
-
-    #[test]
-    fn sold_out_is_refused_here_and_probed_once_a_period() {
-        let mut gate = Gate::default();
-        gate.observe(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
-        assert_eq!(
-            gate.decide(MADE, UnixMillis(1_001), 0.0),
-            GateDecision::Refuse(Refusal::SoldOut)
-        );
-        assert_eq!(forwarded(&mut gate, MADE, 1_250, 1_000), 1);
-        assert_eq!(forwarded(&mut gate, MADE, 1_499, 1_000), 0);
-        assert_eq!(forwarded(&mut gate, MADE, 1_500, 1_000), 1);
-    }
-
-    #[test]
-    fn a_sale_that_is_listed_is_asked_for_at_once_whatever_is_invented_beside_it() {
-        let (mut gates, spring) = (Gates::default(), SaleId::parse("spring").unwrap());
-        let invent = |gates: &mut Gates, n: u32| {
-            let name = SaleId::parse(&format!("invented-{n}")).unwrap();
-            gates.of(&name).decide(MADE, UnixMillis(1_000), 0.0)
-        };
-        assert_eq!(invent(&mut gates, 0), GateDecision::Forward);
-        // Before the first grant it cannot be distinguished from an invented name.
-        let asked = gates.of(&spring).decide(MADE, UnixMillis(1_000), 0.0);
-        assert_eq!(asked, GateDecision::Wait);
-        gates.list("autumn spring winter");
-        let asked = gates.of(&spring).decide(MADE, UnixMillis(1_025), 0.0);
-        assert_eq!(asked, GateDecision::Forward);
-        for n in 1..10 {
-            assert_eq!(invent(&mut gates, n), GateDecision::Wait);
-        }
-        // A node that could not look it up does not close it.
-        gates.observe(&spring, &grant(0, 10_000, 0, Supply::Unknown), at(1_030));
-        let asked = gates.of(&spring).decide(MADE, UnixMillis(1_300), 0.0);
-        assert_eq!(asked, GateDecision::Forward);
-    }
-
-    #[test]
-    fn a_delayed_older_grant_neither_reopens_nor_recloses() {
-        let mut gate = Gate::default();
-        gate.observe(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
-        gate.observe(&grant(1, 10_300, 5, Supply::Free), at(1_001));
-        assert!(gate.is_latched());
-        gate.observe(&grant(2, 10_350, 5, Supply::Free), at(1_050));
-        assert_eq!(forwarded(&mut gate, MADE, 1_051, 100), 5);
-        gate.observe(&grant(1, 10_360, 0, Supply::SoldOut), at(1_060));
-        assert!(!gate.is_latched(), "an older version closes nothing");
-    }
-
-    #[test]
-    fn tickets_that_came_back_within_a_spent_window_are_a_new_share() {
-        let mut gate = Gate::default();
-        gate.observe(&grant(1, 10_000, 3, Supply::Free), at(1_000));
-        assert_eq!(forwarded(&mut gate, MADE, 1_001, 100), 3);
-        gate.observe(&grant(2, 10_100, 2, Supply::Free), at(1_100));
-        assert_eq!(forwarded(&mut gate, MADE, 1_101, 100), 2);
-    }
-
-    #[test]
-    fn held_can_become_sold_within_a_version_but_not_the_reverse() {
-        let mut gate = Gate::default();
-        gate.observe(&grant(1, 10_000, 0, Supply::AllHeld), at(1_000));
-        assert_eq!(
-            gate.decide(MADE, UnixMillis(1_001), 0.0),
-            GateDecision::Refuse(Refusal::AllHeld)
-        );
-        gate.observe(&grant(1, 10_010, 0, Supply::SoldOut), at(1_010));
-        gate.observe(&grant(1, 10_005, 0, Supply::AllHeld), at(1_011));
-        assert_eq!(
-            gate.decide(MADE, UnixMillis(1_012), 0.0),
-            GateDecision::Refuse(Refusal::SoldOut)
-        );
-    }
-
-    #[test]
-    fn a_gate_warmed_before_the_opening_starts_with_its_share() {
-        let mut gate = Gate::default();
-        let opening =
-            Grant { opens_at: UnixMillis(12_000), ..grant(1, 10_000, 40, Supply::NotOpen) };
-        gate.observe(&opening, at(1_000));
-        assert_eq!(
-            gate.decide(MADE, UnixMillis(1_001), 0.0),
-            GateDecision::Refuse(Refusal::NotOpen(Some(UnixMillis(12_000))))
-        );
-        assert_eq!(forwarded(&mut gate, MADE, 3_000, 1_000), 40);
-    }
-
-    #[test]
-    fn who_comes_before_the_opening_is_told_when_to_come_back_and_not_all_at_once() {
-        let refusal = Refusal::NotOpen(Some(UnixMillis(15_000)));
-        let wait = |now, chance| come_back_ms(refusal, UnixMillis(now), chance);
-        assert_eq!(wait(10_000, 0.0), Some(5_000));
-        assert_eq!(wait(10_000, 0.5), Some(5_500));
-        assert_eq!(wait(15_001, 0.5), Some(500));
-    }
-
-    #[test]
-    fn a_far_opening_is_looked_at_again_within_a_minute() {
-        let far = Refusal::NotOpen(Some(UnixMillis(u64::MAX)));
-        assert_eq!(come_back_ms(far, UnixMillis(0), 0.0), Some(60_000));
-        assert_eq!(come_back_ms(Refusal::NotOpen(None), UnixMillis(0), 0.0), None);
-    }
-
-    #[test]
-    fn a_sent_key_can_pass_a_latch_a_few_times_and_a_repeated_one_never_hears_sold_out() {
-        let mut gate = Gate::default();
-        gate.observe(&grant(1, 10_000, 0, Supply::SoldOut), at(1_000));
-        assert_eq!(forwarded(&mut gate, SENT, 1_001, 100), RECHECK_BUDGET);
-        assert_eq!(
-            gate.decide(SENT, UnixMillis(1_002), 0.0),
-            GateDecision::Refuse(Refusal::SoldOut)
-        );
-        let repeated = Arrival { key: KeySource::Repeated, waits: 0 };
-        assert_eq!(forwarded(&mut gate, repeated, 1_002, 100), RECHECK_BUDGET);
-        assert!(matches!(
-            gate.decide(repeated, UnixMillis(1_002), 0.0),
-            GateDecision::Refuse(Refusal::Busy(_))
-        ));
-        let known = Arrival { key: KeySource::Known, waits: 0 };
-        assert_eq!(forwarded(&mut gate, known, 1_003, 100), 100);
-    }
-
-    #[test]
-    fn invented_sale_names_share_one_gate_and_no_memory() {
-        let mut gates = Gates::default();
-        let mut sent = 0;
-        for i in 0..1_000 {
-            let sale = SaleId::parse(&format!("invented-{i}")).unwrap();
-            sent += u32::from(
-                gates.of(&sale).decide(MADE, UnixMillis(5), 0.0) == GateDecision::Forward,
-            );
-            gates.observe(&sale, &Grant::of_unknown_sale(UnixMillis(5)), at(5));
-        }
-        assert_eq!(sent, 1);
-        assert!(gates.known.is_empty());
-    }
-
-    #[test]
-    fn the_number_of_gates_is_bounded() {
-        let mut gates = Gates::default();
-        for i in 0..EDGE_SALES_MAX + 10 {
-            let sale = SaleId::parse(&format!("sale-{i}")).unwrap();
-            gates.observe(&sale, &grant(1, 10, 1, Supply::Free), at(5));
-        }
-        assert_eq!(gates.known.len(), EDGE_SALES_MAX);
-    }
-
-    proptest! {
-        #[test]
-        fn a_latched_gate_sends_at_most_one_probe_a_period_whatever_it_hears_of_that_version(
-            steps in proptest::collection::vec((0u64..400, 0u32..100, any::<bool>()), 1..200),
-        ) {
-            let mut gate = Gate::default();
-            gate.observe(&grant(5, 10_000, 0, Supply::SoldOut), at(1_000));
-            let (mut now, mut sent) = (1_000, 0);
-            for (pause, budget, late) in steps {
-                now += pause;
-                let version = if late { 4 } else { 5 };
-                gate.observe(&grant(version, 9_000 + now, budget, Supply::Free), at(now));
-                sent += u64::from(forwarded(&mut gate, MADE, now, 5));
-            }
-            prop_assert!(sent <= (now - 1_000) / 250 + 1);
-        }
-
-        #[test]
-        fn a_gate_never_forwards_more_than_its_budget_in_a_window(
-            budget in 0u32..500, arrivals in 0u32..1_000,
-        ) {
-            let mut gate = Gate::default();
-            gate.observe(&grant(1, 10_000, budget, Supply::Free), at(1_000));
-            prop_assert_eq!(forwarded(&mut gate, MADE, 1_001, arrivals), arrivals.min(budget));
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,10 @@
 //! Node budget: how many tickets a node may still ask for before the next ledger reply.
 //!
-//! A hint that reserves nothing; only the ledger gives tickets.
+//! A hint that reserves nothing; only the ledger gives tickets. In a sale with a plan it counts as
+//! the sale's free tickets do: places on legs, so an order takes its quantities times the legs of
+//! their journeys. Counted as tickets, an order of a long way would take too little of a budget
+//! that is its legs as large, and a node would ask for many times what its share is.
 
-use crate::domain::ids::Quantity;
 use crate::limits::HEADROOM;
 
 /// Tickets that a node may still ask the ledger for.
@@ -23,11 +25,11 @@ impl NodeBudget {
         Self { left: (f64::from(free) * share * (1.0 + HEADROOM)).ceil() as u32 }
     }
 
-    /// Takes `quantity`, or says that the next ledger reply has to come first. The last order may
-    /// take more than is left: otherwise a large order would wait for ever on a small share.
-    pub fn take(&mut self, quantity: Quantity) -> bool {
+    /// Takes so many, or says that the next ledger reply has to come first. The last order may take
+    /// more than is left: otherwise a large order would wait for ever on a small share.
+    pub fn take(&mut self, tickets: u32) -> bool {
         let some = self.left > 0;
-        self.left = self.left.saturating_sub(quantity.get());
+        self.left = self.left.saturating_sub(tickets);
         some
     }
 
@@ -54,8 +56,8 @@ mod tests {
     #[test]
     fn the_last_order_may_ask_for_more_than_the_share() {
         let mut budget = NodeBudget::of(1, 1, 10);
-        assert!(budget.take(Quantity::new(5).unwrap()));
-        assert!(!budget.take(Quantity::ONE));
+        assert!(budget.take(5));
+        assert!(!budget.take(1));
     }
 
     proptest! {
@@ -73,7 +75,7 @@ mod tests {
         fn a_node_may_ask_whenever_anything_is_free(
             free in 1u32.., weight in 1u32..=1_000, live in 0u32..,
         ) {
-            prop_assert!(NodeBudget::of(free.min(1_000_000_000), weight, live).take(Quantity::ONE));
+            prop_assert!(NodeBudget::of(free.min(1_000_000_000), weight, live).take(1));
         }
     }
 }

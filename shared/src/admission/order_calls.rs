@@ -12,31 +12,36 @@
 //!   those budgets. A token that was not seen yet has a small budget of its own before it takes
 //!   part in the others, so that a shop's first call does not compete with calls without a token.
 //!
+//! **Orders that are cancelled before they come** stay in the ledger, a bounded number in a sale.
+//! One client gets a small part of them: beyond it the same call goes on, and an order that is not
+//! there is not remembered.
+//!
 //! **Orders that the ledger did not have** are remembered for [`ABSENT_MS`], in which calls about
 //! them leave half of every budget to others, too: who asks for one id again and again, or for a
 //! list of them, does not take the place of a first question. They are never answered
 //! `unknown_order` from memory: an order that was absent a moment ago may have been granted since,
 //! through another edge or node, restored by a recovery, or by a request that was still on its way.
-//! No process learns of that in time, so no 404 from memory is safe, however short its life. `busy`
+//! No process observes that in time, so no 404 from memory is safe, however short its life. `busy`
 //! is true in each of these cases, and beyond the budget only.
 
-use super::rate_limit::{Rate, RateLimiter};
+use super::rate_limit::{Rate, RateLimiter, network};
 use super::recent_orders::fingerprint;
 use super::token_budget::{BURST_SECONDS, TokenBudget};
 use crate::domain::ids::{OrderId, SaleId};
 use crate::domain::time::UnixMillis;
 use crate::limits::{
     ABSENT_MAX, ABSENT_MS, CALL_RETRY_MS, CALL_SPREAD_MS, CLIENT_CALLS_BURST,
-    CLIENT_CALLS_PER_SECOND, EDGE_ALL_CALLS_PER_SECOND, EDGE_CALLED_ORDERS_MAX,
-    EDGE_CALLS_PER_SECOND, EDGE_CLIENTS_MAX, EDGE_SALES_MAX, NODE_ALL_CALLS_PER_SECOND,
-    NODE_CALLS_PER_SECOND, ORDER_CALLS_BURST, ORDER_CALLS_PER_SECOND, ORIGIN_CALLED_ORDERS_MAX,
-    ORIGIN_CLIENTS_MAX, SALES_MAX, TOKEN_CALLS_PER_SECOND, TOKEN_SEEN_MS, TOKENS_MAX,
+    CLIENT_CALLS_PER_SECOND, CLIENT_EARLY_BURST, CLIENT_EARLY_PER_HOUR, EARLY_CLIENTS_MAX,
+    EDGE_ALL_CALLS_PER_SECOND, EDGE_CALLED_ORDERS_MAX, EDGE_CALLS_PER_SECOND, EDGE_CLIENTS_MAX,
+    EDGE_SALES_MAX, NODE_ALL_CALLS_PER_SECOND, NODE_CALLS_PER_SECOND, ORDER_CALLS_BURST,
+    ORDER_CALLS_PER_SECOND, ORIGIN_CALLED_ORDERS_MAX, ORIGIN_CLIENTS_MAX, SALES_MAX,
+    TOKEN_CALLS_PER_SECOND, TOKEN_SEEN_MS, TOKENS_MAX,
 };
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 
-/// How much one tier lets through, and how much it remembers for that.
+/// How much one tier lets through, and how much it keeps for that.
 #[derive(Clone, Copy, Debug)]
 pub struct CallLimits {
     /// Calls a second in one sale.
@@ -49,6 +54,8 @@ pub struct CallLimits {
     pub orders: usize,
     /// Client addresses whose calls are counted.
     pub clients: usize,
+    /// Client addresses in a sale whose early cancellations are counted.
+    pub early: usize,
 }
 
 impl CallLimits {
@@ -59,6 +66,8 @@ impl CallLimits {
         sales: EDGE_SALES_MAX,
         orders: EDGE_CALLED_ORDERS_MAX,
         clients: EDGE_CLIENTS_MAX,
+        // The node counts them.
+        early: 1,
     };
     /// Those of a node.
     pub const NODE: Self = Self {
@@ -67,6 +76,7 @@ impl CallLimits {
         sales: SALES_MAX,
         orders: ORIGIN_CALLED_ORDERS_MAX,
         clients: ORIGIN_CLIENTS_MAX,
+        early: EARLY_CLIENTS_MAX,
     };
 }
 
@@ -150,6 +160,8 @@ pub struct OrderCalls {
     seed: u64,
     of_orders: RateLimiter,
     of_clients: RateLimiter,
+    /// Orders that clients have cancelled before they came.
+    of_early: RateLimiter,
     sales: HashMap<SaleId, TokenBudget>,
     other_sales: TokenBudget,
     all: TokenBudget,
@@ -165,11 +177,13 @@ impl OrderCalls {
     pub fn new(limits: CallLimits, seed: u64) -> Self {
         let of_order = Rate::per_second(ORDER_CALLS_PER_SECOND, ORDER_CALLS_BURST);
         let of_client = Rate::per_second(CLIENT_CALLS_PER_SECOND, CLIENT_CALLS_BURST);
+        let of_early = Rate::per_hour(CLIENT_EARLY_PER_HOUR, CLIENT_EARLY_BURST);
         Self {
             limits,
             seed,
             of_orders: RateLimiter::new(of_order, limits.orders, seed),
             of_clients: RateLimiter::new(of_client, limits.clients, seed),
+            of_early: RateLimiter::new(of_early, limits.early, seed),
             sales: HashMap::new(),
             other_sales: TokenBudget::default(),
             all: TokenBudget::default(),
@@ -207,6 +221,23 @@ impl OrderCalls {
         } else {
             Err(CallRefusal::Budget)
         }
+    }
+
+    /// Whether `client` may have one more order of `sale` cancelled before it comes. A sale
+    /// remembers a bounded number of them, which one client must not use up. It is taken:
+    /// [`OrderCalls::was_not_early`] puts it back.
+    pub fn may_cancel_early(
+        &mut self,
+        sale: &SaleId,
+        client: Option<IpAddr>,
+        now: UnixMillis,
+    ) -> bool {
+        self.of_early.take_of(&(sale, client.map(network)), now).is_ok()
+    }
+
+    /// What `client` cancelled in `sale` was there, or nothing came of it.
+    pub fn was_not_early(&mut self, sale: &SaleId, client: Option<IpAddr>) {
+        self.of_early.give_back(&(sale, client.map(network)));
     }
 
     /// The ledger did not have `order`.

@@ -32,6 +32,7 @@ pub struct Rate {
 enum Unit {
     Second,
     Minute,
+    Hour,
 }
 
 /// The text is no rate.
@@ -48,6 +49,12 @@ impl Rate {
     #[must_use]
     pub const fn per_second(count: u32, burst: u32) -> Self {
         Self { count, unit: Unit::Second, burst }
+    }
+
+    /// So many requests an hour, and so many at once.
+    #[must_use]
+    pub const fn per_hour(count: u32, burst: u32) -> Self {
+        Self { count, unit: Unit::Hour, burst }
     }
 
     /// Reads `COUNT/s burst COUNT` or `COUNT/m burst COUNT`; nothing or `off` = no limit.
@@ -82,6 +89,7 @@ impl Rate {
         let unit = match self.unit {
             Unit::Second => 1_000_000,
             Unit::Minute => 60_000_000,
+            Unit::Hour => 3_600_000_000,
         };
         unit / u64::from(self.count.max(1))
     }
@@ -92,6 +100,7 @@ impl fmt::Display for Rate {
         let unit = match self.unit {
             Unit::Second => 's',
             Unit::Minute => 'm',
+            Unit::Hour => 'h',
         };
         write!(f, "{}/{unit} burst {}", self.count, self.burst)
     }
@@ -162,16 +171,33 @@ impl RateLimiter {
         }
     }
 
-    /// The slot of an address: its own, or else the one in its set that is nearest to full, which
-    /// becomes its own.
-    fn slot(&mut self, whose: &impl Hash) -> Option<&mut Slot> {
+    /// Puts back what the last [`RateLimiter::take_of`] of `whose` took: it was not needed.
+    pub fn give_back(&mut self, whose: &impl Hash) {
+        let (print, cost) = (self.print(whose), self.cost_us);
+        let own = self.set(print).and_then(|set| set.iter_mut().find(|slot| slot.print == print));
+        if let Some(slot) = own {
+            slot.full_at = slot.full_at.saturating_sub(cost);
+        }
+    }
+
+    fn print(&self, whose: &impl Hash) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.seed.hash(&mut hasher);
         whose.hash(&mut hasher);
-        let print = hasher.finish().max(1);
+        hasher.finish().max(1)
+    }
+
+    fn set(&mut self, print: u64) -> Option<&mut [Slot; WAYS]> {
         // Set and print come from the same hash; the print is compared whole.
         let index = (print >> 16) as usize % self.sets.len().max(1);
-        let set = self.sets.get_mut(index)?;
+        self.sets.get_mut(index)
+    }
+
+    /// The slot of an address: its own, or else the one in its set that is nearest to full, which
+    /// becomes its own.
+    fn slot(&mut self, whose: &impl Hash) -> Option<&mut Slot> {
+        let print = self.print(whose);
+        let set = self.set(print)?;
         let own = set.iter().position(|slot| slot.print == print);
         let place = own.or_else(|| {
             let slots = set.iter().enumerate();
@@ -185,7 +211,7 @@ impl RateLimiter {
 
 /// What counts as one client: an IPv4 address, or the 64 bits of an IPv6 network, of which one
 /// household has all the addresses.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
         v4 => v4,

@@ -6,7 +6,7 @@
 use crate::admission::edge_census::EdgeCensus;
 use crate::admission::grant::{Grant, Offer, Supply};
 use crate::admission::node_budget::NodeBudget;
-use crate::domain::ids::{EdgeId, Quantity};
+use crate::domain::ids::EdgeId;
 use crate::domain::order::KeySource;
 use crate::domain::refusal::Refusal;
 use crate::domain::sale::Snapshot;
@@ -90,12 +90,13 @@ impl SaleHint {
         self.snapshot.held > 0
     }
 
-    /// Takes in what the ledger said; says whether it is the newest word. An older one has both an
-    /// earlier time and an earlier place in the log: alone, the time says nothing when the ledger's
-    /// clock was set back, and the place says nothing when the ledger lost the end of its log.
+    /// Takes in what the ledger said; says whether it is the newest word. An older one has an
+    /// earlier place in the log and no later time: alone, the time says nothing when the ledger's
+    /// clock was set back, and the place says nothing when the ledger lost the end of its log. What
+    /// was said twice within a millisecond, over two connections, may come in either sequence.
     pub fn observe(&mut self, snapshot: &Snapshot) -> bool {
         let old = &self.snapshot;
-        let newest = snapshot.commit_seq >= old.commit_seq || snapshot.at >= old.at;
+        let newest = snapshot.commit_seq >= old.commit_seq || snapshot.at > old.at;
         if newest {
             self.snapshot = *snapshot;
         }
@@ -111,7 +112,20 @@ impl SaleHint {
         now: UnixMillis,
         chance: f64,
     ) -> Received {
-        let Some(refusal) = self.no_supply(now) else {
+        self.receive_of(key, granted, None, now, chance)
+    }
+
+    /// As [`Self::receive`], for an order of a sale with a plan, of which a line is `gone`: refused
+    /// so within the present version.
+    pub fn receive_of(
+        &mut self,
+        key: KeySource,
+        granted: bool,
+        gone: Option<Refusal>,
+        now: UnixMillis,
+        chance: f64,
+    ) -> Received {
+        let Some(refusal) = self.no_supply(now).or(gone) else {
             return Received { refusal: None, poll: false };
         };
         let poll = now.since(self.polled_at) >= REPOLL_MS || now < self.polled_at;
@@ -129,12 +143,13 @@ impl SaleHint {
         Received { refusal, poll }
     }
 
-    /// Decides on the next order of the queue; `first` = the batch is empty yet.
+    /// Decides on the next order of the queue, which asks for so many tickets, or in a sale with a
+    /// plan places on legs; `first` = the batch is empty yet.
     pub fn admit(
         &self,
         budget: &mut NodeBudget,
         key: KeySource,
-        quantity: Quantity,
+        places: u32,
         first: bool,
         now: UnixMillis,
     ) -> Admission {
@@ -142,18 +157,30 @@ impl SaleHint {
             Some(refusal) if key == KeySource::Made => Admission::Refuse(refusal),
             // An id that a client sent may be in the ledger, even now that nothing is free.
             Some(_) => Admission::Send,
-            None if budget.take(quantity) || first => Admission::Send,
+            None if budget.take(places) || first => Admission::Send,
             None => Admission::Later,
         }
     }
 
     /// The grant for an edge that asked just now.
     pub fn grant(&mut self, edge: &EdgeId, load: NodeLoad, now: UnixMillis, chance: f64) -> Grant {
+        self.grant_for(edge, 1, load, now, chance)
+    }
+
+    /// The grant that answers so many requests of one edge at once, at least one.
+    pub fn grant_for(
+        &mut self,
+        edge: &EdgeId,
+        requests: u32,
+        load: NodeLoad,
+        now: UnixMillis,
+        chance: f64,
+    ) -> Grant {
         let node_share =
             f64::from(load.weight.max(1)) / f64::from(load.live_weight.max(load.weight).max(1));
         let slot = (now.0 / WINDOW_MIN_MS, self.snapshot.version);
         let offer = Offer {
-            edge: self.edges.seen(edge, node_share, slot, now),
+            edge: self.edges.seen(edge, requests, node_share, slot, now),
             pending: load.in_cluster(load.waiting as u64),
             can_take: load.in_cluster(load.room as u64),
         };
@@ -234,6 +261,7 @@ mod tests {
     fn the_newest_word_of_the_ledger_stands_also_when_its_clock_or_its_log_went_back() {
         let mut hint = SaleHint::new(snapshot(0, 5, 60_000));
         assert!(!hint.observe(&snapshot(3, 4, 59_999)), "overtaken");
+        assert!(!hint.observe(&snapshot(3, 4, 60_000)), "overtaken within a millisecond");
         assert!(hint.observe(&snapshot(1, 6, 1_000)), "the clock was set back");
         assert!(hint.observe(&snapshot(2, 3, 2_000)), "the log lost its end");
         assert_eq!(hint.snapshot().free(), 2);

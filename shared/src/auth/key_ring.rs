@@ -96,13 +96,22 @@ impl KeyRing {
     /// for, so that a code for one purpose is worth nothing for another, even under the same
     /// secret.
     pub(crate) fn sign(&self, message: &[u8]) -> String {
-        let code = self.first.code_of(message).finalize().into_bytes();
-        base16ct::lower::encode_string(&code)
+        base16ct::lower::encode_string(&self.code(&[message]))
+    }
+
+    /// The same in bytes, of a message in parts.
+    pub(crate) fn code(&self, message: &[&[u8]]) -> [u8; 32] {
+        self.first.code_of(message).finalize().into_bytes().into()
     }
 
     /// Whether `code` is that of `message` under the key `id`; `None` = there is no such key. Takes
     /// the same time wherever a wrong code differs.
     pub(crate) fn agrees(&self, id: &str, message: &[u8], code: &[u8; 32]) -> Option<bool> {
+        self.has_code(id, &[message], code)
+    }
+
+    /// The same for a message in parts.
+    pub(crate) fn has_code(&self, id: &str, message: &[&[u8]], code: &[u8; 32]) -> Option<bool> {
         let right = self.find(id)?.code_of(message).verify_slice(code);
         Some(right.is_ok())
     }
@@ -142,9 +151,11 @@ impl Key {
         Ok(Self { id: id.into(), state })
     }
 
-    fn code_of(&self, message: &[u8]) -> Hmac<Sha256> {
+    fn code_of(&self, message: &[&[u8]]) -> Hmac<Sha256> {
         let mut code = self.state.clone();
-        code.update(message);
+        for part in message {
+            code.update(part);
+        }
         code
     }
 }

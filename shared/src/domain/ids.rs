@@ -30,6 +30,10 @@ pub enum IdError {
     /// A quantity is zero or too large.
     #[error("\"quantity\" must be a whole number from 1 to {max}", max = limits::QUANTITY_MAX)]
     Quantity,
+    /// An order has lines and a quantity of its own, or too many lines or none.
+    #[error("an order has \"quantity\" or \"lines\", not both, and \
+        1 to {max} lines", max = limits::ORDER_LINES_MAX)]
+    Lines,
     /// A capacity is too large.
     #[error("\"capacity\" must be a whole number from 0 to {max}", max = limits::CAPACITY_MAX)]
     Capacity,
@@ -58,6 +62,12 @@ macro_rules! text_id {
             /// The text of the id.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
                 &self.0
             }
         }
@@ -111,6 +121,21 @@ fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.bytes().enumerate().all(is_in_place)
 }
 
+/// `text` as it stands in a part of an address: letters, digits and `-._~` as they are, all other
+/// bytes as `%2F` (RFC 3986, section 2.1).
+#[must_use]
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 impl BuyerId {
     /// Whom the record of an order names that was cancelled before it came.
     #[must_use]
@@ -142,15 +167,7 @@ impl OrderId {
     /// path.
     #[must_use]
     pub fn in_path(&self) -> String {
-        let mut text = String::with_capacity(self.0.len());
-        for byte in self.0.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                text.push(char::from(byte));
-            } else {
-                text.push_str(&format!("%{byte:02X}"));
-            }
-        }
-        text
+        percent_encoded(&self.0)
     }
 
     /// A new UUIDv7 (RFC 9562): sorted by time, 74 bits of chance. `random` must come from a

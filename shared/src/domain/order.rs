@@ -4,7 +4,10 @@ use crate::domain::ids::{BuyerId, OrderId, Quantity};
 use crate::domain::order_state::{IfState, OrderState};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::UnixMillis;
+use crate::seats::order_lines::{OrderLines, OrderSeats, text_of_claims};
+use crate::seats::{SeatClaim, SeatLine, SeatLineRefusal};
 use core::fmt;
+use std::sync::Arc;
 
 /// Where the order id of an arrival comes from. An id that the edge made cannot be in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,9 @@ pub struct Cancellation {
     pub by_buyer: bool,
     /// The state in which it must be; `None` = any.
     pub if_state: Option<IfState>,
+    /// An order that is not there yet is not remembered as cancelled: its client has had its part
+    /// of what a sale remembers.
+    pub only_existing: bool,
 }
 
 /// One buyer's order.
@@ -60,6 +66,8 @@ pub struct Order {
     /// A payment came after the deadline and was refused. That answer stays, because the shop
     /// refunds on it.
     pub refused_late: bool,
+    /// Lines and claims, in a sale that has a plan.
+    pub seats: Option<Arc<OrderSeats>>,
 }
 
 struct Record<'a>(&'a Order);
@@ -76,7 +84,12 @@ impl fmt::Display for Record<'_> {
         };
         let (asked, taken) = (order.asked, order.taken);
         let (created_at, deadline, buyer) = (order.created_at, order.deadline, &order.buyer);
-        write!(f, "{RECORD_VERSION}{state}:{asked}:{taken}:{created_at}:{deadline}:{buyer}")
+        let Some(seats) = &order.seats else {
+            return write!(f, "{RECORD}{state}:{asked}:{taken}:{created_at}:{deadline}:{buyer}");
+        };
+        write!(f, "{RECORD_BY_PLAN}{state}:{asked}:{taken}:{created_at}:{deadline}:")?;
+        // The field between the claims and the buyer is kept for what a later version stores.
+        write!(f, "{}:{}::{buyer}", seats.lines, text_of_claims(&seats.claims))
     }
 }
 
@@ -87,8 +100,29 @@ pub struct Reserve {
     pub id: OrderId,
     /// Who buys.
     pub buyer: BuyerId,
-    /// How many tickets.
+    /// How many tickets, of all lines where there are some.
     pub quantity: Quantity,
+    /// Its lines, in a sale that has a plan.
+    pub lines: Option<OrderLines>,
+}
+
+impl Reserve {
+    /// What it asks for in the unit of its sale's capacity: tickets, or in a sale with a plan
+    /// places on legs.
+    #[must_use]
+    pub fn places(&self) -> u32 {
+        let of_line = |line: &SeatLine| line.quantity() * line.journey().legs().len() as u32;
+        match &self.lines {
+            None => self.quantity.get(),
+            Some(lines) => lines.as_slice().iter().map(of_line).sum(),
+        }
+    }
+
+    /// Its lines, for each of which the ledger has to search seats; 0 without a plan.
+    #[must_use]
+    pub fn lines_to_search(&self) -> usize {
+        self.lines.as_ref().map_or(0, |lines| lines.as_slice().len())
+    }
 }
 
 /// What became of one order, or of one change of an order.
@@ -103,6 +137,13 @@ pub enum Verdict {
     },
     /// No.
     Refused(Refusal),
+    /// No: a line of the order, in a sale that has a plan, finds no seats.
+    NoSeats {
+        /// Which one, and why.
+        refused: Arc<SeatLineRefusal>,
+        /// Whether some of what it asks for is only held: it may be free again by itself.
+        some_held: bool,
+    },
 }
 
 /// A pass over all that was acknowledged. All nodes make one before any makes the next, because of
@@ -185,8 +226,10 @@ pub struct CorruptRecord {
     pub record: String,
 }
 
-/// Version that starts every packed record.
-const RECORD_VERSION: &str = "1";
+/// Version that starts every packed record of a sale without a plan ...
+const RECORD: &str = "1";
+/// ... and of a sale with a plan.
+const RECORD_BY_PLAN: &str = "2";
 
 /// The letters of a packed record: state and whether a late payment was refused.
 const LETTERS: [(&str, OrderState, bool); 5] = [
@@ -229,10 +272,15 @@ impl Order {
             created_at: now,
             deadline: UnixMillis(0),
             refused_late: false,
+            seats: None,
         }
     }
 
-    /// Writes the record of `:orders`: `1<state>:<asked>:<taken>:<created_at>:<deadline>:<buyer>`.
+    /// Writes the record of `:orders`: `1<state>:<asked>:<taken>:<created_at>:<deadline>:<buyer>`,
+    /// or in a sale with a plan
+    /// `2<state>:<asked>:<taken>:<created_at>:<deadline>:<lines>:<claims>::<buyer>`, where lines
+    /// and claims are as in [`order_lines`](crate::seats::order_lines). What was cancelled before
+    /// it came has the first form in both.
     #[must_use]
     pub fn pack(&self) -> String {
         self.record().to_string()
@@ -255,20 +303,49 @@ impl Order {
     }
 
     fn read(record: &str) -> Option<Self> {
-        let mut fields = record.strip_prefix(RECORD_VERSION)?.splitn(6, ':');
+        let (by_plan, record) = match record.strip_prefix(RECORD) {
+            Some(record) => (false, record),
+            None => (true, record.strip_prefix(RECORD_BY_PLAN)?),
+        };
+        let mut fields = record.splitn(if by_plan { 9 } else { 6 }, ':');
         let letter = fields.next()?;
         let (_, state, refused_late) = LETTERS.into_iter().find(|(l, ..)| *l == letter)?;
-        let order = Self {
-            state,
-            refused_late,
-            asked: fields.next()?.parse().ok()?,
-            taken: fields.next()?.parse().ok()?,
-            created_at: UnixMillis(fields.next()?.parse().ok()?),
-            deadline: UnixMillis(fields.next()?.parse().ok()?),
-            buyer: BuyerId::parse(fields.next()?).ok()?,
+        let (asked, taken) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let created_at = UnixMillis(fields.next()?.parse().ok()?);
+        let deadline = UnixMillis(fields.next()?.parse().ok()?);
+        let seats = if by_plan {
+            let seats = OrderSeats::parse(fields.next()?, fields.next()?)?;
+            let of_them = seats.lines.tickets() == asked && seats.tickets() == taken;
+            if !of_them || !fields.next()?.is_empty() {
+                return None;
+            }
+            Some(Arc::new(seats))
+        } else {
+            None
         };
+        let buyer = BuyerId::parse(fields.next()?).ok()?;
+        let order = Self { buyer, state, asked, taken, created_at, deadline, refused_late, seats };
         let sold = order.asked >= order.taken && order.taken > 0;
-        (sold || order.is_tombstone()).then_some(order)
+        (sold || (order.is_tombstone() && !by_plan)).then_some(order)
+    }
+
+    /// Keeps so many tickets, and of its claims these.
+    pub fn keep(&mut self, tickets: u32, claims: Option<&[SeatClaim]>) {
+        self.taken = tickets;
+        if let (Some(seats), Some(claims)) = (&mut self.seats, claims) {
+            *seats = Arc::new(OrderSeats { lines: seats.lines.clone(), claims: claims.to_vec() });
+        }
+    }
+
+    /// What its sale's capacity counts of it now: its tickets, or in a sale with a plan its places
+    /// on each leg.
+    #[must_use]
+    pub fn places(&self) -> u32 {
+        match &self.seats {
+            _ if !self.state.takes() => 0,
+            None => self.taken,
+            Some(seats) => seats.places(),
+        }
     }
 }
 
@@ -291,16 +368,29 @@ mod tests {
                 taken: 2,
                 created_at: UnixMillis(1_763_862_000_123),
                 deadline: UnixMillis(1_763_862_600_123),
+                seats: None,
             };
-            assert_eq!(Order::unpack(&id(), &order.pack()), Ok(order));
+            assert_eq!(Order::unpack(&id(), &order.pack()), Ok(order.clone()));
+            let seats = OrderSeats::parse("0.2-8.2r,1.2-8.2a", "0.2-8.0,1.2-8.2").unwrap();
+            let by_plan = Order { seats: Some(Arc::new(seats)), ..order };
+            assert_eq!(Order::unpack(&id(), &by_plan.pack()), Ok(by_plan));
         }
     }
 
     #[test]
     fn a_foreign_record_is_named_corrupt() {
-        for bad in
-            ["", "2h:1:1:1:1:b", "1q:1:1:1:1:b", "1h:1:2:1:1:b", "1h:1:1:1:b", "1h:x:1:1:1:b"]
-        {
+        for bad in [
+            "",
+            "3h:1:1:1:1:b",
+            "1q:1:1:1:1:b",
+            "1h:1:2:1:1:b",
+            "1h:1:1:1:b",
+            "1h:x:1:1:1:b",
+            "2h:1:1:1:1:b",
+            "2h:1:1:1:1:0.0-1.2r:0.0-1.1=3::b",
+            "2h:1:1:1:1:0.0-1.1r:0.0-1.1=3:x:b",
+            "2h:2:2:1:1:0.0-1.2r:0.0-1.1=3::b",
+        ] {
             assert!(Order::unpack(&id(), bad).is_err(), "{bad}");
         }
     }

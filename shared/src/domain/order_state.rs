@@ -20,6 +20,15 @@ pub enum OrderState {
 }
 
 impl OrderState {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::Held, Self::Confirmed, Self::Cancelled, Self::Expired];
+
+    /// Reads the word of the API.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The word of the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

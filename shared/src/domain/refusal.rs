@@ -12,6 +12,12 @@ pub enum Refusal {
     AllHeld,
     /// Some tickets are free, but fewer than asked for.
     NotEnough,
+    /// The sale has a plan: an order for it, or a part of one, is named by lines or seats.
+    NeedsLines,
+    /// The sale has no plan: it sells no seats.
+    NoPlan,
+    /// The order does not have all of the lines or seats that the call names.
+    NotItsSeats,
     /// The sale has not opened yet; with the moment when it will, if that is set.
     NotOpen(Option<UnixMillis>),
     /// An operator paused the sale.

@@ -4,8 +4,10 @@ use crate::domain::ids::Capacity;
 use crate::domain::pay_url::PayUrl;
 use crate::domain::time::UnixMillis;
 use crate::limits;
+use crate::plan::Plan;
 use core::fmt;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// `scheduled -> open <-> paused -> closed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,6 +48,39 @@ impl SaleState {
 impl fmt::Display for SaleState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// What a payment gets that comes after the end of its hold, in a sale with a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum LateSeats {
+    /// The seats that the order had, if all of them are free; else it is refused.
+    #[default]
+    Same,
+    /// The same, and where somebody else has one of them meanwhile, other seats for the same lines,
+    /// all or nothing. A payment that names seats gets these or is refused.
+    Other,
+}
+
+impl LateSeats {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::Same, Self::Other];
+
+    /// The word that the ledger and the API use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads the word that [`LateSeats::as_str`] writes.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|late| late.as_str() == word)
     }
 }
 
@@ -112,6 +147,10 @@ pub enum SaleChange {
     OpenedAlready,
     /// The capacity is not the one that the caller saw.
     ChangedMeanwhile,
+    /// The sale has a plan, which says how many places there are.
+    HasPlan,
+    /// The sale has no plan, and the change is about seats.
+    NoPlan,
 }
 
 /// Outcome of creating a sale.
@@ -142,6 +181,8 @@ pub struct TermsChange {
     pub buyers_cancel: Option<bool>,
     /// See [`PageTerms::pay_url`]; an empty one takes it away.
     pub pay_url: Option<PayUrl>,
+    /// See [`PageTerms::late_seats`].
+    pub late_seats: Option<LateSeats>,
 }
 
 /// A sale that is to be created.
@@ -149,12 +190,14 @@ pub struct TermsChange {
 pub struct Creation {
     /// Tickets that exist.
     pub capacity: Capacity,
-    /// The terms that every node has to know.
+    /// The terms that every node needs.
     pub terms: Terms,
     /// Whether it is open from the start.
     pub open: bool,
-    /// The terms that only the ledger and the buyer page have to know.
+    /// The terms by which no node decides.
     pub page: PageTerms,
+    /// The seats that it sells, if they have names; then the capacity is [`Plan::places`].
+    pub plan: Option<Arc<Plan>>,
 }
 
 /// Terms of a sale that no node decides by: the ledger keeps them, and the buyer page shows what
@@ -165,6 +208,8 @@ pub struct PageTerms {
     pub buyers_cancel: bool,
     /// Where the buyer of a held order pays.
     pub pay_url: PayUrl,
+    /// What a late payment gets; only a sale with a plan has other than the standard.
+    pub late_seats: LateSeats,
 }
 
 /// What a ledger reply says of its sale. It was true at `at`; later it is a hint.
@@ -193,6 +238,14 @@ impl Snapshot {
     #[must_use]
     pub const fn free(&self) -> u32 {
         self.capacity - self.held - self.confirmed
+    }
+
+    /// Whether no order can come and no hold can be paid, extended or expire any more. A closed
+    /// sale stays closed, and what may still come, the late payment of a hold that has expired or
+    /// the return of a paid order, leaves it ended.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        matches!(self.state, SaleState::Closed) && self.held == 0
     }
 
     /// The next moment at which the sale opens or closes by itself, if one is set.

@@ -4,13 +4,19 @@
 //! are not given again.
 //!
 //! An entry is text: a head line `1 <at> <version>`, then one line an event. `prelude.lua` writes
-//! it, this file reads it; the model writes it too, and a test holds the two against each other.
+//! it, this file reads it; the model writes it too, and a test holds the two against each other. An
+//! entry of a sale that has a plan begins with `2 <at> <version>`: events of it have claims at
+//! their ends (and `g` the lines before them), and a later version may add words to the head line.
 
 use crate::domain::ids::{BuyerId, OrderId};
 use crate::domain::order::Order;
 use crate::domain::sale::{SaleState, Terms};
 use crate::domain::time::UnixMillis;
+use crate::plan::Plan;
+use crate::seats::SeatClaim;
+use crate::seats::order_lines::{OrderSeats, claims_of_text, text_of_claims};
 use core::fmt;
+use std::sync::Arc;
 
 /// One change of a sale or of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +30,8 @@ pub enum Event {
         /// Its first state.
         state: SaleState,
     },
+    /// The sale that was just created has this plan.
+    Plan(Arc<Plan>),
     /// The sale entered a state.
     State(SaleState),
     /// The sale has a new capacity.
@@ -40,6 +48,8 @@ pub enum Event {
         deadline: UnixMillis,
         /// Whose it is.
         buyer: BuyerId,
+        /// Its lines and claims, in a sale that has a plan.
+        seats: Option<Arc<OrderSeats>>,
     },
     /// A held order was confirmed with so many tickets; the rest returned.
     Confirmed {
@@ -47,6 +57,17 @@ pub enum Event {
         id: OrderId,
         /// The tickets that it keeps.
         quantity: u32,
+        /// The claims that it keeps, in a sale that has a plan.
+        claims: Option<Vec<SeatClaim>>,
+    },
+    /// An order, which stays what it is, gave a part back. Only in a sale that has a plan.
+    Reduced {
+        /// The order.
+        id: OrderId,
+        /// The tickets that it keeps.
+        quantity: u32,
+        /// The claims that it keeps.
+        claims: Vec<SeatClaim>,
     },
     /// An expired order was paid late and got so many tickets again.
     Retaken {
@@ -54,6 +75,8 @@ pub enum Event {
         id: OrderId,
         /// The tickets that it got.
         quantity: u32,
+        /// The claims that it got, in a sale that has a plan.
+        claims: Option<Vec<SeatClaim>>,
     },
     /// An expired order was paid late and got nothing: the shop refunds.
     RefusedLate(OrderId),
@@ -95,6 +118,7 @@ impl fmt::Display for Event {
                 terms.buyer_limit,
                 terms.order_limit
             ),
+            Self::Plan(plan) => write!(f, "P {}", plan.to_json()),
             Self::State(state) => write!(f, "S {state}"),
             Self::Capacity(capacity) => write!(f, "K {capacity}"),
             Self::Terms(t) => write!(
@@ -102,11 +126,20 @@ impl fmt::Display for Event {
                 "T {} {} {} {} {}",
                 t.opens_at, t.closes_at, t.hold_ms, t.buyer_limit, t.order_limit
             ),
-            Self::Granted { id, quantity, deadline, buyer } => {
-                write!(f, "g {id} {quantity} {deadline} {buyer}")
+            Self::Granted { id, quantity, deadline, buyer, seats } => {
+                write!(f, "g {id} {quantity} {deadline} {buyer}")?;
+                let Some(seats) = seats else { return Ok(()) };
+                write!(f, " {} {}", seats.lines, text_of_claims(&seats.claims))
             }
-            Self::Confirmed { id, quantity } => write!(f, "c {id} {quantity}"),
-            Self::Retaken { id, quantity } => write!(f, "t {id} {quantity}"),
+            Self::Confirmed { id, quantity, claims } => {
+                write!(f, "c {id} {quantity}{}", Claims(claims.as_deref()))
+            }
+            Self::Retaken { id, quantity, claims } => {
+                write!(f, "t {id} {quantity}{}", Claims(claims.as_deref()))
+            }
+            Self::Reduced { id, quantity, claims } => {
+                write!(f, "k {id} {quantity}{}", Claims(Some(claims)))
+            }
             Self::RefusedLate(id) => write!(f, "l {id}"),
             Self::Cancelled(id) => write!(f, "x {id}"),
             Self::Expired(id) => write!(f, "e {id}"),
@@ -117,6 +150,15 @@ impl fmt::Display for Event {
     }
 }
 
+/// Claims behind the other words of an event; nothing in a sale without a plan.
+struct Claims<'a>(Option<&'a [SeatClaim]>);
+
+impl fmt::Display for Claims<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |claims| write!(f, " {}", text_of_claims(claims)))
+    }
+}
+
 impl Event {
     /// The order that the event is about, if it is about one.
     #[must_use]
@@ -124,6 +166,7 @@ impl Event {
         match self {
             Self::Granted { id, .. }
             | Self::Confirmed { id, .. }
+            | Self::Reduced { id, .. }
             | Self::Retaken { id, .. }
             | Self::RefusedLate(id)
             | Self::Cancelled(id)
@@ -131,6 +174,7 @@ impl Event {
             | Self::Extended { id, .. }
             | Self::Restored { id, .. } => Some(id),
             Self::Created { .. }
+            | Self::Plan(_)
             | Self::State(_)
             | Self::Capacity(_)
             | Self::Terms(_)
@@ -141,42 +185,43 @@ impl Event {
     /// Reads one line of an entry; `None` for one that lastseat does not write.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
+        if let Some(plan) = line.strip_prefix("P ") {
+            return Some(Self::Plan(Arc::new(Plan::from_json(plan).ok()?)));
+        }
         let words: Vec<&str> = line.split(' ').collect();
         let id = |word: &str| OrderId::parse(word).ok();
         let at = |word: &str| word.parse().ok().map(UnixMillis);
-        let terms = |w: &[&str]| -> Option<Terms> {
-            let [opens_at, closes_at, hold_ms, buyer_limit, order_limit] = w else {
-                return None;
-            };
-            Some(Terms {
-                opens_at: at(opens_at)?,
-                closes_at: at(closes_at)?,
-                hold_ms: hold_ms.parse().ok()?,
-                buyer_limit: buyer_limit.parse().ok()?,
-                order_limit: order_limit.parse().ok()?,
-            })
-        };
         Some(match words.as_slice() {
             ["C", capacity, middle @ .., state] => Self::Created {
                 capacity: capacity.parse().ok()?,
-                terms: terms(middle)?,
+                terms: read_terms(middle)?,
                 state: SaleState::parse(state)?,
             },
             ["S", state] => Self::State(SaleState::parse(state)?),
             ["K", capacity] => Self::Capacity(capacity.parse().ok()?),
-            ["T", rest @ ..] => Self::Terms(terms(rest)?),
-            ["g", order, quantity, deadline, buyer] => Self::Granted {
+            ["T", rest @ ..] => Self::Terms(read_terms(rest)?),
+            ["g", order, quantity, deadline, buyer, rest @ ..] => Self::Granted {
                 id: id(order)?,
                 quantity: quantity.parse().ok()?,
                 deadline: at(deadline)?,
                 buyer: BuyerId::parse(buyer).ok()?,
+                seats: read_seats(rest)?,
             },
-            ["c", order, quantity] => {
-                Self::Confirmed { id: id(order)?, quantity: quantity.parse().ok()? }
-            }
-            ["t", order, quantity] => {
-                Self::Retaken { id: id(order)?, quantity: quantity.parse().ok()? }
-            }
+            ["c", order, quantity, rest @ ..] => Self::Confirmed {
+                id: id(order)?,
+                quantity: quantity.parse().ok()?,
+                claims: read_claims(rest)?,
+            },
+            ["t", order, quantity, rest @ ..] => Self::Retaken {
+                id: id(order)?,
+                quantity: quantity.parse().ok()?,
+                claims: read_claims(rest)?,
+            },
+            ["k", order, quantity, kept] => Self::Reduced {
+                id: id(order)?,
+                quantity: quantity.parse().ok()?,
+                claims: claims_of_text(kept)?,
+            },
             ["l", order] => Self::RefusedLate(id(order)?),
             ["x", order] => Self::Cancelled(id(order)?),
             ["e", order] => Self::Expired(id(order)?),
@@ -192,6 +237,37 @@ impl Event {
     }
 }
 
+fn read_terms(words: &[&str]) -> Option<Terms> {
+    let [opens_at, closes_at, hold_ms, buyer_limit, order_limit] = words else {
+        return None;
+    };
+    Some(Terms {
+        opens_at: UnixMillis(opens_at.parse().ok()?),
+        closes_at: UnixMillis(closes_at.parse().ok()?),
+        hold_ms: hold_ms.parse().ok()?,
+        buyer_limit: buyer_limit.parse().ok()?,
+        order_limit: order_limit.parse().ok()?,
+    })
+}
+
+/// Lines and claims behind the other words of an event; `None` for what is neither.
+fn read_seats(words: &[&str]) -> Option<Option<Arc<OrderSeats>>> {
+    match words {
+        [] => Some(None),
+        [lines, claims] => Some(Some(Arc::new(OrderSeats::parse(lines, claims)?))),
+        _ => None,
+    }
+}
+
+/// The same for claims alone.
+fn read_claims(words: &[&str]) -> Option<Option<Vec<SeatClaim>>> {
+    match words {
+        [] => Some(None),
+        [text] => claims_of_text(text).map(Some),
+        _ => None,
+    }
+}
+
 /// One entry of the log: what one script changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -201,6 +277,8 @@ pub struct Entry {
     pub at: UnixMillis,
     /// The sale's version after it.
     pub version: u64,
+    /// Whether it is of a sale that has a plan.
+    pub by_plan: bool,
     /// What changed, in order.
     pub events: Vec<Event>,
 }
@@ -210,7 +288,8 @@ impl Entry {
     #[must_use]
     pub fn to_text(&self) -> String {
         use fmt::Write;
-        let mut text = format!("1 {} {}", self.at, self.version);
+        let format = if self.by_plan { 2 } else { 1 };
+        let mut text = format!("{format} {} {}", self.at, self.version);
         for event in &self.events {
             let _ = write!(text, "\n{event}");
         }
@@ -231,13 +310,16 @@ impl Entry {
     pub fn parse(commit_seq: u64, text: &str) -> Option<Self> {
         let mut lines = text.split('\n');
         let head: Vec<&str> = lines.next()?.split(' ').collect();
-        let ["1", at, version] = head.as_slice() else {
-            return None;
+        let (by_plan, at, version) = match head.as_slice() {
+            ["1", at, version] => (false, at, version),
+            ["2", at, version, ..] => (true, at, version),
+            _ => return None,
         };
         Some(Self {
             commit_seq,
             at: UnixMillis(at.parse().ok()?),
             version: version.parse().ok()?,
+            by_plan,
             events: lines.map(Event::parse).collect::<Option<_>>()?,
         })
     }
@@ -258,9 +340,15 @@ mod tests {
             Event::State(SaleState::Paused),
             Event::Capacity(9),
             Event::Terms(terms),
-            Event::Granted { id: id.clone(), quantity: 2, deadline: UnixMillis(8), buyer },
-            Event::Confirmed { id: id.clone(), quantity: 1 },
-            Event::Retaken { id: id.clone(), quantity: 1 },
+            Event::Granted {
+                id: id.clone(),
+                quantity: 2,
+                deadline: UnixMillis(8),
+                buyer,
+                seats: None,
+            },
+            Event::Confirmed { id: id.clone(), quantity: 1, claims: None },
+            Event::Retaken { id: id.clone(), quantity: 1, claims: None },
             Event::RefusedLate(id.clone()),
             Event::Cancelled(id.clone()),
             Event::Expired(id.clone()),
@@ -271,8 +359,25 @@ mod tests {
                 id,
             },
         ];
-        let entry = Entry { commit_seq: 4, at: UnixMillis(1), version: 2, events };
+        let entry = Entry { commit_seq: 4, at: UnixMillis(1), version: 2, by_plan: false, events };
         assert_eq!(Entry::parse(4, &entry.to_text()), Some(entry));
+    }
+
+    #[test]
+    fn every_event_of_a_sale_with_a_plan_reads_back_also_from_a_longer_head_line() {
+        let plan = r#"{"format":1,"classes":[{"id":"a","name":"A a","standing":9}]}"#;
+        let lines = [
+            format!("P {plan}"),
+            "g 0123456789abcdef 2 8 ada 0.0-1.2a 0.0-1.2".to_owned(),
+            "c 0123456789abcdef 1 0.0-1.1".to_owned(),
+            "t 0123456789abcdef 2 0.0-1.2".to_owned(),
+            "k 0123456789abcdef 1 0.0-1.1".to_owned(),
+        ];
+        let text = format!("2 5 6 later\n{}", lines.join("\n"));
+        let entry = Entry::parse(4, &text).unwrap();
+        assert!(entry.by_plan);
+        assert_eq!(entry.to_text(), text.replace(" later", ""));
+        assert_eq!(Entry::parse(4, "2 5 6\ng 0123456789abcdef 2 8 ada 0.0-1.2a"), None);
     }
 
     #[test]

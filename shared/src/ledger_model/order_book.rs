@@ -20,9 +20,9 @@ pub struct OrderBook {
 /// Tickets counted from orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderCount {
-    /// Tickets in held orders.
+    /// Tickets in held orders; in a sale with a plan places on each leg.
     pub held: u64,
-    /// Tickets in confirmed orders.
+    /// The same in confirmed orders.
     pub confirmed: u64,
     /// Tickets of each buyer who has some.
     pub buyers: HashMap<BuyerId, u64>,
@@ -63,7 +63,7 @@ impl OrderBook {
 
     /// As [`OrderBook::apply`], for one event of an entry that was written at `at`.
     pub fn apply_event(&mut self, at: UnixMillis, event: &Event) {
-        if let Event::Granted { id, quantity, deadline, buyer } = event {
+        if let Event::Granted { id, quantity, deadline, buyer, seats } = event {
             let held = deadline.0 > 0;
             self.orders.insert(
                 id.clone(),
@@ -75,6 +75,7 @@ impl OrderBook {
                     created_at: at,
                     deadline: *deadline,
                     refused_late: false,
+                    seats: seats.clone(),
                 },
             );
             return;
@@ -87,15 +88,17 @@ impl OrderBook {
             return;
         };
         match event {
-            Event::Confirmed { quantity, .. } | Event::Retaken { quantity, .. } => {
+            Event::Confirmed { quantity, claims, .. } | Event::Retaken { quantity, claims, .. } => {
                 order.state = OrderState::Confirmed;
-                order.taken = *quantity;
+                order.keep(*quantity, claims.as_deref());
             }
+            Event::Reduced { quantity, claims, .. } => order.keep(*quantity, Some(claims)),
             Event::RefusedLate(_) => order.refused_late = true,
             Event::Cancelled(_) => order.state = OrderState::Cancelled,
             Event::Expired(_) => order.state = OrderState::Expired,
             Event::Extended { deadline, .. } => order.deadline = *deadline,
             Event::Created { .. }
+            | Event::Plan(_)
             | Event::State(_)
             | Event::Capacity(_)
             | Event::Terms(_)
@@ -113,8 +116,8 @@ impl OrderBook {
             *count.states.entry(order.state.as_str()).or_default() += 1;
             let taken = u64::from(order.taking());
             match order.state {
-                OrderState::Held => count.held += taken,
-                OrderState::Confirmed => count.confirmed += taken,
+                OrderState::Held => count.held += u64::from(order.places()),
+                OrderState::Confirmed => count.confirmed += u64::from(order.places()),
                 OrderState::Cancelled | OrderState::Expired => {
                     if order.is_tombstone() {
                         count.cancelled_early += 1;

@@ -1,22 +1,30 @@
 //! Reference model of `restore.lua`.
 //!
 //! Whoever asserts what, and in whatever sequence, the end is the same, save that tickets have to
-//! be free.
+//! be free, and of a sale with a plan exactly the seats that were acknowledged. Orders only become
+//! smaller: of two acknowledged states the one with fewer seats came later. An order that was
+//! confirmed with other seats than it held was paid late, when its hold had ended.
 
-use super::{Order, OrderId, OrderState, Pass, Restored, Step};
+use super::by_plan::Named;
+use super::inventory::Taken;
+use super::step::Step;
+use crate::domain::ids::OrderId;
+use crate::domain::order::{Order, Pass, Restored};
+use crate::domain::order_state::OrderState;
 use crate::ledger_model::event_log::Event;
+use core::cmp::Ordering;
 
 impl Step<'_> {
     pub(super) fn restore(&mut self, id: &OrderId, acked: &Order, pass: Pass) -> Restored {
         let Some(order) = self.sale.orders.get(id).cloned() else {
             return self.insert(id, acked.clone(), pass);
         };
-        if order.buyer != acked.buyer || order.asked != acked.asked {
+        if order.buyer != acked.buyer || order.asked != acked.asked || !same_lines(&order, acked) {
             return Restored::Conflict;
         }
         match acked.state {
             OrderState::Held => self.as_held(id, order, acked, pass),
-            OrderState::Confirmed => self.as_confirmed(id, order, acked.taken),
+            OrderState::Confirmed => self.as_confirmed(id, order, acked),
             OrderState::Cancelled => self.as_cancelled(id, order),
             OrderState::Expired if acked.refused_late => self.as_refused_late(id, order),
             OrderState::Expired => Restored::Present,
@@ -29,10 +37,11 @@ impl Step<'_> {
         }
         if acked.state.takes() {
             let confirmed = acked.state == OrderState::Confirmed;
-            if !self.sale.fits(acked.taken) || !(confirmed || pass == Pass::Last) {
+            let has_room = self.sale.fits(Taken::of(&acked));
+            if !has_room || !(confirmed || may_hold(&acked, pass)) {
                 return Restored::NoRoom;
             }
-            self.sale.take(confirmed, &acked.buyer, acked.taken);
+            self.sale.take(confirmed, &acked.buyer, Taken::of(&acked));
         } else if acked.is_tombstone() {
             self.sale.cancelled_early += 1;
         } else {
@@ -43,52 +52,96 @@ impl Step<'_> {
 
     fn as_held(&mut self, id: &OrderId, mut order: Order, acked: &Order, pass: Pass) -> Restored {
         let longer = acked.deadline > order.deadline;
-        match order.state {
-            OrderState::Held if longer => {
-                order.deadline = acked.deadline;
-                let (id, deadline) = (id.clone(), acked.deadline);
-                self.becomes(order, Event::Extended { id, deadline })
+        let size = if acked.seats.is_some() { size(acked, &order) } else { Some(Ordering::Equal) };
+        match (order.state, size) {
+            (OrderState::Held, None) => Restored::Conflict,
+            (OrderState::Held, Some(size)) => {
+                if size == Ordering::Less {
+                    self.reduce(id, &mut order, &Named::all(acked));
+                }
+                if longer {
+                    order.deadline = acked.deadline;
+                    let (id, deadline) = (id.clone(), acked.deadline);
+                    return self.becomes(order, Event::Extended { id, deadline });
+                }
+                if size == Ordering::Less { Restored::Done } else { Restored::Present }
             }
             // It was extended, the ledger forgot that and let it expire.
-            OrderState::Expired if longer && !order.refused_late && acked.deadline > self.now => {
-                if !self.sale.fits(order.taken) || pass < Pass::Last {
+            (OrderState::Expired, size)
+                if longer && !order.refused_late && acked.deadline > self.now =>
+            {
+                match size {
+                    None => return Restored::Conflict,
+                    Some(Ordering::Less) => Named::all(acked).is_kept_by(&mut order),
+                    Some(_) => {}
+                }
+                if !self.sale.fits(Taken::of(&order)) || !may_hold(acked, pass) {
                     return Restored::NoRoom;
                 }
-                self.sale.retake(false, &order.buyer, order.taken);
+                self.sale.retake(false, &order.buyer, Taken::of(&order));
                 order.state = OrderState::Held;
                 order.deadline = acked.deadline;
+                self.is_now(id, order)
+            }
+            // It gave a part back before it ended: a late payment is for what it had then.
+            (OrderState::Expired, Some(Ordering::Less)) if !order.refused_late => {
+                Named::all(acked).is_kept_by(&mut order);
                 self.is_now(id, order)
             }
             _ => Restored::Present,
         }
     }
 
-    fn as_confirmed(&mut self, id: &OrderId, mut order: Order, tickets: u32) -> Restored {
-        let (before, had) = (order.state, order.taken);
-        match before {
-            OrderState::Cancelled => return Restored::Present,
-            OrderState::Confirmed if had == tickets => return Restored::Present,
-            OrderState::Confirmed => return Restored::Conflict,
-            _ if order.refused_late || tickets > had => return Restored::Conflict,
-            OrderState::Expired if !self.sale.fits(tickets) => return Restored::NoRoom,
-            OrderState::Expired => {}
-            OrderState::Held => self.sale.give_back(false, &order.buyer, had),
+    fn as_confirmed(&mut self, id: &OrderId, mut order: Order, acked: &Order) -> Restored {
+        let size = size(acked, &order);
+        let by_plan = acked.seats.is_some();
+        // It ended and was paid late, and got other seats.
+        let moved = size.is_none() && is_no_more(acked, &order);
+        if moved && order.state == OrderState::Held {
+            self.free_tickets_of(&order);
+            order.state = OrderState::Expired;
+            self.becomes(order.clone(), Event::Expired(id.clone()));
         }
-        if before == OrderState::Expired {
-            self.sale.retake(true, &order.buyer, tickets);
+        match (order.state, size) {
+            (OrderState::Cancelled, _) => return Restored::Present,
+            (OrderState::Confirmed, Some(Ordering::Equal)) => return Restored::Present,
+            (OrderState::Confirmed, Some(Ordering::Greater)) if by_plan => {
+                return Restored::Present;
+            }
+            (OrderState::Confirmed, Some(Ordering::Less)) if by_plan => {
+                self.reduce(id, &mut order, &Named::all(acked));
+                return Restored::Done;
+            }
+            (OrderState::Confirmed, _) => return Restored::Conflict,
+            _ if order.refused_late => return Restored::Conflict,
+            (_, None | Some(Ordering::Greater)) if !moved => return Restored::Conflict,
+            (OrderState::Expired, _) if !self.sale.fits(Taken::of(acked)) => {
+                return Restored::NoRoom;
+            }
+            (OrderState::Expired | OrderState::Held, _) => {}
+        }
+        let was_held = order.state == OrderState::Held;
+        if was_held {
+            self.sale.give_back(false, &order.buyer, Taken::of(&order));
+            self.sale.take(true, &order.buyer, Taken::of(acked));
+            if acked.taken < order.taken {
+                self.sale.version += 1;
+            }
         } else {
-            self.sale.take(true, &order.buyer, tickets);
+            self.sale.retake(true, &order.buyer, Taken::of(acked));
         }
         order.state = OrderState::Confirmed;
-        order.taken = tickets;
-        let (id, quantity) = (id.clone(), tickets);
-        if before == OrderState::Expired {
-            return self.becomes(order, Event::Retaken { id, quantity });
-        }
-        if tickets < had {
-            self.sale.version += 1;
-        }
-        self.becomes(order, Event::Confirmed { id, quantity })
+        let named = Named::all(acked);
+        named.is_kept_by(&mut order);
+        let (id, quantity, claims) = (id.clone(), named.tickets, named.claims);
+        self.becomes(
+            order,
+            if was_held {
+                Event::Confirmed { id, quantity, claims }
+            } else {
+                Event::Retaken { id, quantity, claims }
+            },
+        )
     }
 
     fn as_cancelled(&mut self, id: &OrderId, mut order: Order) -> Restored {
@@ -121,8 +174,7 @@ impl Step<'_> {
     }
 
     pub(super) fn free_tickets_of(&mut self, order: &Order) {
-        let confirmed = order.state == OrderState::Confirmed;
-        self.sale.end(confirmed, &order.buyer, order.taken);
+        self.sale.end(order.state == OrderState::Confirmed, order);
         self.sale.version += 1;
     }
 
@@ -140,128 +192,94 @@ impl Step<'_> {
     }
 }
 
+/// Whether an acknowledged hold may take tickets in this pass. Of an order that gave a part back
+/// while it was held, one node acknowledged all of it and another one what was left: what was left
+/// comes first, so that the part does not take the place of others.
+fn may_hold(acked: &Order, pass: Pass) -> bool {
+    pass == Pass::Last || (pass == Pass::Second && acked.taken < acked.asked)
+}
+
+fn same_lines(one: &Order, other: &Order) -> bool {
+    let lines = |order: &Order| order.seats.as_deref().map(|seats| seats.lines.clone());
+    lines(one) == lines(other)
+}
+
+/// Whether the seats of an acknowledged order may be what it got instead of those of `order`.
+fn is_no_more(acked: &Order, order: &Order) -> bool {
+    matches!((&acked.seats, &order.seats), (Some(acked), Some(has)) if acked.is_no_more_than(has))
+}
+
+/// How `acked` compares with what `order` has: it has the same, a part of that or more; `None` if
+/// each has something that the other one lacks.
+fn size(acked: &Order, order: &Order) -> Option<Ordering> {
+    let (Some(acked_seats), Some(seats)) = (&acked.seats, &order.seats) else {
+        return Some(acked.taken.cmp(&order.taken));
+    };
+    match (acked_seats.is_part_of(seats), seats.is_part_of(acked_seats)) {
+        (true, true) => Some(Ordering::Equal),
+        (true, false) => Some(Ordering::Less),
+        (false, true) => Some(Ordering::Greater),
+        (false, false) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::ledger_model::{ModelCommand, ModelReply, Sale};
-    use crate::{
-        BuyerId, Cancellation, Capacity, Order, OrderId, OrderState, Pass, Quantity, Reserve,
-        Terms, UnixMillis, Verdict,
-    };
-    use proptest::prelude::*;
-    use std::collections::HashMap;
+    use crate::plan::Plan;
+    use crate::seats::{OrderLines, OrderPart};
+    use crate::{BuyerId, Cancellation, Quantity, Reserve, Terms, UnixMillis, Verdict};
+    use std::sync::Arc;
 
-    const NODES: usize = 3;
-
-    fn id(n: u8) -> OrderId {
-        OrderId::parse(&format!("order-{n:016}")).unwrap()
+    fn id() -> OrderId {
+        OrderId::parse("0123456789abcdef").unwrap()
     }
 
-    fn command(what: u8, n: u8, quantity: u8) -> ModelCommand {
-        match what {
-            0..=4 => ModelCommand::Reserve(vec![Reserve {
-                id: id(n),
-                buyer: BuyerId::parse(&format!("buyer-{n}")).unwrap(),
-                quantity: Quantity::new(u64::from(quantity)).unwrap(),
-            }]),
-            5 | 6 => ModelCommand::Confirm(id(n), None),
-            7 => ModelCommand::Confirm(id(n), Some(Quantity::ONE)),
-            8 => ModelCommand::Cancel(id(n), Cancellation::default()),
-            _ => ModelCommand::Extend(id(n)),
-        }
-    }
-
-    /// The order that an answer acknowledges.
-    fn acknowledged(
-        sale: &Sale,
-        command: &ModelCommand,
-        answer: &ModelReply,
-    ) -> Option<(OrderId, Order)> {
-        let (verdict, id) = match (answer, command) {
-            (ModelReply::Orders(verdicts), ModelCommand::Reserve(batch)) => {
-                (&verdicts[0], &batch[0].id)
+    #[test]
+    fn a_hold_that_gave_a_part_back_and_ended_while_it_was_lost_is_paid_late_for_the_rest_only() {
+        let plan = r#"{"format":1,"stops":["A","B"],
+            "classes":[{"id":"a","coaches":[{"ids":"1","rows":"1-3","letters":"A"}]}]}"#;
+        let plan = Arc::new(Plan::from_json(plan).unwrap());
+        let terms = Terms { hold_ms: 100, ..Terms::default() };
+        let reserve = ModelCommand::Reserve(vec![Reserve {
+            id: id(),
+            buyer: BuyerId::parse("ada").unwrap(),
+            quantity: Quantity::new(2).unwrap(),
+            lines: OrderLines::parse("0.0-1.2a"),
+        }]);
+        let back = OrderPart::Seats(vec![(0, 1)]);
+        let back = ModelCommand::Cancel(id(), Cancellation::default(), back);
+        // Each was acknowledged by another node, and either comes first after all of it was lost.
+        for whole_first in [true, false] {
+            let create = || Sale::create_by_plan(Arc::clone(&plan), terms, true, UnixMillis(1)).0;
+            let mut sale = create();
+            let order = |command: &ModelCommand, sale: &mut Sale| {
+                sale.apply(command, UnixMillis(2));
+                (id(), sale.orders[&id()].clone())
+            };
+            let mut acked = [order(&reserve, &mut sale), order(&back, &mut sale)];
+            assert_eq!((acked[0].1.taken, acked[1].1.taken), (2, 1));
+            if !whole_first {
+                acked.reverse();
             }
-            (
-                ModelReply::Order(verdict),
-                ModelCommand::Confirm(id, _)
-                | ModelCommand::Cancel(id, _)
-                | ModelCommand::Extend(id),
-            ) => (verdict, id),
-            _ => return None,
-        };
-        let order = match verdict {
-            Verdict::Granted { order, .. } => order,
-            Verdict::Refused(_) => sale.orders.get(id).filter(|order| order.refused_late)?,
-        };
-        let acked = order.refused_late || order.state != OrderState::Expired;
-        acked.then(|| (id.clone(), order.clone()))
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
-
-        /// A replica that was behind is promoted, and each node asserts what it acknowledged:
-        /// whatever was lost and whoever comes first, everything that was acknowledged is so again.
-        #[test]
-        fn whatever_tail_of_a_history_is_lost_all_that_was_acknowledged_is_restored(
-            steps in proptest::collection::vec(
-                (0..10u8, 0..14u8, 1..4u8, 0..NODES, 0..60u64), 1..120),
-            capacity in 1..9u64,
-            hold in prop_oneof![Just(0u64), 50..400u64],
-            kept in 0.0..1.0f64,
-            first in 0..NODES,
-        ) {
-            let terms = Terms { hold_ms: hold, ..Terms::default() };
-            let mut now = UnixMillis(1_000);
-            let (mut sale, _) = Sale::create(Capacity::new(capacity).unwrap(), terms, true, now);
-            let mut behind = sale.clone();
-            let mut acked: HashMap<OrderId, Order> = HashMap::new();
-            let mut journals = vec![HashMap::new(); NODES];
-            let cut = (kept * steps.len() as f64) as usize;
-            for (step, (what, n, quantity, node, pause)) in steps.iter().enumerate() {
-                now = now.plus(*pause);
-                let command = command(*what, *n, *quantity);
-                let (answer, _) = sale.apply(&command, now);
-                if let Some((id, order)) = acknowledged(&sale, &command, &answer) {
-                    acked.insert(id.clone(), order.clone());
-                    journals[*node].insert(id, (sale.commit_seq, order));
-                }
-                if step + 1 == cut {
-                    behind = sale.clone();
-                }
-            }
-
-            let found = behind.commit_seq;
-            let mut left: Vec<Vec<(OrderId, Order)>> = (0..NODES)
-                .map(|node| {
-                    let journal = &journals[(first + node) % NODES];
-                    let lost = journal.iter().filter(|(_, (seq, _))| *seq > found);
-                    let mut mine: Vec<_> = lost.collect();
-                    mine.sort_by_key(|(id, (seq, _))| (*seq, (*id).clone()));
-                    mine.into_iter().map(|(id, (_, order))| (id.clone(), order.clone())).collect()
-                })
-                .collect();
+            let mut sale = create();
             for pass in [Pass::First, Pass::Second, Pass::Last] {
-                for left in &mut left {
-                    let (answer, _) = behind.apply(&ModelCommand::Restore(left.clone(), pass), now);
-                    let ModelReply::Restored(became) = answer else { panic!("{answer:?}") };
-                    let mut became = became.into_iter();
-                    left.retain(|_| !became.next().unwrap().is_settled());
+                for acked in &acked {
+                    let restore = ModelCommand::Restore(vec![acked.clone()], pass);
+                    sale.apply(&restore, UnixMillis(500));
                 }
             }
-            prop_assert!(left.iter().all(Vec::is_empty), "{left:?}");
-            behind.apply(&ModelCommand::Sweep, now);
-            sale.apply(&ModelCommand::Sweep, now);
-            for id in acked.keys() {
-                let (was, is) = (&sale.orders[id], &behind.orders[id]);
-                let same_state = was.state == is.state && was.taken == is.taken;
-                let same_end = same_state && was.refused_late == is.refused_late;
-                // One that was given back after a part of it was confirmed may lack that part.
-                let same_over = !was.state.takes() && was.state == is.state;
-                let over = same_over && was.refused_late == is.refused_late;
-                prop_assert!(same_end || over, "{id}: was {was:?}, is {is:?}");
-                prop_assert!(was.state != OrderState::Held || was.deadline == is.deadline);
-            }
-            prop_assert_eq!((sale.held, sale.confirmed), (behind.held, behind.confirmed));
+            let pay = ModelCommand::Confirm(id(), OrderPart::Whole);
+            let (paid, _) = sale.apply(&pay, UnixMillis(501));
+            let ModelReply::Order(Verdict::Granted { order, .. }) = paid else {
+                panic!("{paid:?}")
+            };
+            assert_eq!(
+                (order.taken, sale.confirmed),
+                (1, 1),
+                "the whole came first: {whole_first}"
+            );
         }
     }
 }

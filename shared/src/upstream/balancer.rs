@@ -137,7 +137,7 @@ impl Router {
         let mut all = Tried::default();
         (0..self.origins.len()).for_each(|index| all.add(index));
         for _ in 0..turns {
-            self.next_in_turn(all, self.last.at);
+            self.next_in_turn(all, None, self.last.at);
         }
         self
     }
@@ -178,7 +178,7 @@ impl Router {
             Balance::LeastInFlight => self.least_in_flight(open, now.at),
             Balance::RandomTwo => self.random_two(sender.chance, open),
         };
-        let chosen = by_rule.or_else(|| self.next_in_turn(open, now.at))?;
+        let chosen = by_rule.or_else(|| self.next_in_turn(open, sender.turn, now.at))?;
         if let Some(origin) = self.origins.get_mut(chosen) {
             origin.health.picked(now);
         }
@@ -201,6 +201,12 @@ impl Router {
         let silent = self.origins.get(index);
         let silent = silent.is_some_and(|origin| origin.health.is_silent(now));
         silent && self.any(tried, |origin, now| origin.health.takes(now), now)
+    }
+
+    /// How many origins failed so often that they were left alone, and have not answered since.
+    #[must_use]
+    pub fn failing(&self) -> usize {
+        self.origins.iter().filter(|origin| origin.health.is_failing()).count()
     }
 
     /// Takes in what became of a request to origin `index`.
@@ -276,8 +282,9 @@ impl Router {
         self.origins.iter().enumerate().filter(move |(index, _)| open.has(*index))
     }
 
-    /// One turn of smooth weighted round robin over the origins in `open`.
-    fn next_in_turn(&mut self, open: Tried, now: UnixMillis) -> Option<usize> {
+    /// One turn of smooth weighted round robin over the origins in `open`. `kept` is taken
+    /// whoever's turn it is, and pays for the turn as if it were its own.
+    fn next_in_turn(&mut self, open: Tried, kept: Option<usize>, at: UnixMillis) -> Option<usize> {
         let mut total = 0;
         let mut best: Option<(usize, i64)> = None;
         for (index, origin) in self.origins.iter_mut().enumerate() {
@@ -285,7 +292,7 @@ impl Router {
                 continue;
             }
             let full = i64::from(origin.weight) * SCALE;
-            let share = origin.health.ramp(origin.effective, now);
+            let share = origin.health.ramp(origin.effective, at);
             origin.current += share;
             total += share;
             origin.effective = (origin.effective + SCALE).min(full);
@@ -293,7 +300,8 @@ impl Router {
                 best = Some((index, origin.current));
             }
         }
-        let (index, _) = best?;
+        let (best, _) = best?;
+        let index = kept.filter(|kept| open.has(*kept)).unwrap_or(best);
         if let Some(origin) = self.origins.get_mut(index) {
             origin.current -= total;
         }
@@ -333,7 +341,7 @@ impl Router {
                 idlest.add(index);
             }
         }
-        self.next_in_turn(idlest, now)
+        self.next_in_turn(idlest, None, now)
     }
 
     fn random_two(&self, chance: [f64; 2], open: Tried) -> Option<usize> {

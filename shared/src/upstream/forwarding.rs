@@ -41,9 +41,21 @@ pub enum AttemptVerdict {
     Unknown,
     /// It did not answer, or something else did in its place.
     Failed,
+    /// Nothing was sent to it: it cannot be reached, and nothing happened there.
+    NotSent,
 }
 
 impl AttemptVerdict {
+    /// What the end of a wait says, with what came back, if anything did.
+    #[must_use]
+    pub fn at_end(wait: Wait, answer: Option<&impl UpstreamResponse>) -> Self {
+        match wait {
+            Wait::NotSent => Self::NotSent,
+            Wait::Full => Self::NothingHappened,
+            Wait::Over | Wait::Silent => Self::of(answer),
+        }
+    }
+
     /// Reads what came back, if anything did.
     #[must_use]
     pub fn of(answer: Option<&impl UpstreamResponse>) -> Self {
@@ -122,6 +134,12 @@ pub enum Wait {
     Over,
     /// The origin was left, because it answers nobody.
     Silent,
+    /// Nothing was sent, because the origin cannot be reached. workerd does not distinguish this
+    /// from a connection that was reset; other shells do.
+    NotSent,
+    /// Nothing was sent, because as much as may be is under way to this origin, or because it said
+    /// that it takes no more connections.
+    Full,
 }
 
 /// One request's way over the origins. `R` is an answer.
@@ -188,7 +206,7 @@ impl<R> Forwarding<R> {
         let outcome = match (verdict, wait) {
             (AttemptVerdict::Decided, _) => AttemptOutcome::Answered,
             (AttemptVerdict::Failed, Wait::Silent) => AttemptOutcome::Silent,
-            (AttemptVerdict::Failed, Wait::Over) => AttemptOutcome::Failed,
+            (AttemptVerdict::Failed | AttemptVerdict::NotSent, _) => AttemptOutcome::Failed,
             _ => AttemptOutcome::Shed,
         };
         router.report(attempt.index, outcome, now);
@@ -204,10 +222,11 @@ impl<R> Forwarding<R> {
                 self.answer = answer;
                 None
             }
-            AttemptVerdict::NothingHappened => {
-                std::mem::replace(&mut self.nothing_happened, answer)
-            }
-            AttemptVerdict::EdgeRejected => answer,
+            AttemptVerdict::NothingHappened => match answer {
+                Some(answer) => self.nothing_happened.replace(answer),
+                None => None,
+            },
+            AttemptVerdict::EdgeRejected | AttemptVerdict::NotSent => answer,
             AttemptVerdict::Unknown | AttemptVerdict::Failed => {
                 // Two that cannot say: the ledger is away, and to ask a third would only add to
                 // its load.
@@ -259,7 +278,7 @@ mod tests {
         Reply { status, ours: true, limits: false, rejects: false }
     }
 
-    const NOBODY: RouteKey<'_> = RouteKey { ip: None, buyer: None, chance: [0.0; 2] };
+    const NOBODY: RouteKey<'_> = RouteKey { ip: None, buyer: None, chance: [0.0; 2], turn: None };
 
     fn router() -> Router {
         let rows = (1..=4).map(|n| OriginRow::new(format!("http://127.0.0.1:300{n}"), 1));

@@ -70,6 +70,12 @@ impl Health {
         self.fails < self.max_fails || now.at.since(self.checked_at) > self.fail_timeout_ms
     }
 
+    /// Whether it failed as often as makes it rest, and has not answered since: also while its rest
+    /// is over and nobody has asked it anew.
+    pub(super) const fn is_failing(&self) -> bool {
+        self.fails > 0 && self.fails >= self.max_fails
+    }
+
     /// Whether requests are out and none has been answered for so long that none is expected. After
     /// the edge's own deadline nobody waits any more: then what counts as in flight was never
     /// reported, and says nothing.

@@ -5,3 +5,4 @@ pub mod forwarding;
 mod health;
 pub mod origin_table;
 pub mod strategy;
+pub mod turn;

@@ -49,6 +49,10 @@ pub struct RouteKey<'a> {
     pub buyer: Option<&'a BuyerId>,
     /// Two random numbers in `0.0..1.0`.
     pub chance: [f64; 2],
+    /// The origin of this turn, where an edge sends orders that come shortly one after the other to
+    /// one origin, so that they gather there. It is taken while it may be asked, and each order
+    /// counts as one of its own, so that the weights stay exact by orders.
+    pub turn: Option<usize>,
 }
 
 /// nginx hashes the first three octets of an IPv4 address (a /24 stays together) and all of an IPv6

@@ -41,6 +41,23 @@ pub struct EdgeCounts {
 }
 
 impl EdgeCounts {
+    /// How many numbers these are.
+    pub const NUMBERS: usize = 4 + REASONS.len();
+
+    /// All of them, for a frame of a link.
+    #[must_use]
+    pub fn to_numbers(&self) -> [u32; Self::NUMBERS] {
+        let [s, h, n, p, c, u, b] = self.refused;
+        [self.asked, self.forwarded, self.failed, self.calls_refused, s, h, n, p, c, u, b]
+    }
+
+    /// Of these numbers.
+    #[must_use]
+    pub const fn of_numbers(numbers: [u32; Self::NUMBERS]) -> Self {
+        let [asked, forwarded, failed, calls_refused, s, h, n, p, c, u, b] = numbers;
+        Self { asked, forwarded, failed, refused: [s, h, n, p, c, u, b], calls_refused }
+    }
+
     /// Whether there is nothing to report.
     #[must_use]
     pub fn is_empty(&self) -> bool {

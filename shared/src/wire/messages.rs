@@ -8,7 +8,9 @@ use crate::domain::order_number::order_number;
 use crate::domain::order_state::OrderState;
 use crate::domain::sale::{PageTerms, SaleState, Snapshot};
 use crate::domain::time::UnixMillis;
-use crate::limits::{PUBLIC_FREE_FLOOR, PUBLIC_FREE_PART};
+use crate::limits::{ORDER_LINES_MAX, PUBLIC_FREE_FLOOR, PUBLIC_FREE_PART};
+use crate::plan::Plan;
+use crate::wire::seat_lines::{LineRequest, LineView};
 use serde::{Deserialize, Serialize};
 
 /// Header names, in lower case as HTTP libraries want them.
@@ -26,6 +28,9 @@ pub mod header {
     /// Origin to edge, where the edge asks for a sale that the origin does not serve: names of
     /// sales that exist, separated by spaces, at most [`crate::limits::SALES_HEADER_MAX`] bytes.
     pub const SALES: &str = "lastseat-sales";
+    /// Origin to edge, in answers to orders whose address says what they are for: what is gone of a
+    /// sale with a plan, see [`crate::admission::gone_journeys`].
+    pub const GONE: &str = "lastseat-gone";
     /// Edge to origin: the isolate's id.
     pub const EDGE: &str = "lastseat-edge";
     /// Edge to origin: what the isolate has counted since its last report to an origin, see
@@ -89,23 +94,35 @@ pub struct OrderRequest {
     /// Who buys.
     #[cfg_attr(feature = "openapi", schema(value_type = BuyerId))]
     pub buyer: String,
-    /// How many tickets; 1 when absent.
-    #[serde(default = "one", deserialize_with = "crate::wire::json_integer::number")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Quantity))]
-    pub quantity: u64,
-}
-
-const fn one() -> u64 {
-    1
+    /// How many tickets; 1 when absent. Only in a sale without a plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "crate::wire::json_integer::given")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Quantity, required = false))]
+    pub quantity: Option<u64>,
+    /// What it asks for in a sale that has a plan, all or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, min_items = 1, max_items = 8))]
+    pub lines: Option<Vec<LineRequest>>,
 }
 
 impl OrderRequest {
-    /// The valid content.
+    /// The valid buyer and number of tickets, of all lines where there are some. What the lines
+    /// name is for a [`Plan`] to say.
     ///
     /// # Errors
     /// The sentence that says what to change.
     pub fn parse(&self) -> Result<(BuyerId, Quantity), IdError> {
-        Ok((BuyerId::parse(&self.buyer)?, Quantity::new(self.quantity)?))
+        let tickets = match &self.lines {
+            None => self.quantity.unwrap_or(1),
+            Some(_) if self.quantity.is_some() => return Err(IdError::Lines),
+            Some(lines) if !(1..=ORDER_LINES_MAX).contains(&lines.len()) => {
+                return Err(IdError::Lines);
+            }
+            Some(lines) => {
+                lines.iter().fold(0, |sum: u64, line| sum.saturating_add(line.tickets()))
+            }
+        };
+        Ok((BuyerId::parse(&self.buyer)?, Quantity::new(tickets)?))
     }
 }
 
@@ -118,8 +135,8 @@ pub struct OrderView {
     #[cfg_attr(feature = "openapi", schema(value_type = OrderId))]
     pub order_id: String,
     /// Its number, a short name to tell the shop, such as `K3F7-9QXM-2D`. It is derived from the id
-    /// and not secret: nobody can do anything with it. Nothing is found by it, and of a million
-    /// orders two may have the same.
+    /// and not secret: nobody can do anything with it. Only operators find an order by it, and of a
+    /// million orders two may have the same.
     // Absent in the answer of an older node.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = true))]
@@ -145,12 +162,20 @@ pub struct OrderView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub expires_at: Option<UnixMillis>,
+    /// What each of its lines has, in their order. Absent in a sale without a plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub lines: Vec<LineView>,
 }
 
 impl OrderView {
-    /// The view of `order`.
+    /// The view of `order`. With the sale's plan, if it has one: without it no lines are shown.
     #[must_use]
-    pub fn new(sale: &SaleId, id: &OrderId, order: &Order) -> Self {
+    pub fn new(sale: &SaleId, id: &OrderId, order: &Order, plan: Option<&Plan>) -> Self {
+        let lines = match (&order.seats, plan) {
+            (Some(seats), Some(plan)) => LineView::of_all(plan, &seats.claims),
+            _ => Vec::new(),
+        };
         Self {
             order_id: id.to_string(),
             number: order_number(sale, id),
@@ -161,6 +186,7 @@ impl OrderView {
             created_at: order.created_at,
             paid: order.is_paid(),
             expires_at: (order.state == OrderState::Held).then_some(order.deadline),
+            lines,
         }
     }
 }
@@ -202,6 +228,11 @@ pub struct SaleView {
     /// Tickets that exist.
     #[cfg_attr(feature = "openapi", schema(value_type = crate::Capacity))]
     pub capacity: u32,
+    /// Whether it has a plan. Then `capacity` and `free` count each seat on each leg, and what is
+    /// left for a journey is at `/v1/sales/{sale}/seats`. Absent = no.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub plan: bool,
     /// When it opens, if that is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
@@ -269,6 +300,7 @@ impl SaleView {
             free: (availability == Availability::Available).then(|| snapshot.free()),
             some_held: snapshot.held > 0,
             capacity: snapshot.capacity,
+            plan: false,
             opens_at: set(snapshot.terms.opens_at),
             closes_at: set(snapshot.terms.closes_at),
             order_limit: snapshot.terms.order_limit,
@@ -362,6 +394,10 @@ mod tests {
             (r#"{"buyer":"a","quantity":-1}"#, "-1"),
             (r#"{"buyer":"a","quantity":"1"}"#, "string"),
             (r#"{"buyer":"a","qty":2}"#, "qty"),
+            (r#"{"buyer":"a","quantity":1,"lines":[{"class":"b"}]}"#, "not both"),
+            (r#"{"buyer":"a","lines":[]}"#, "1 to 8"),
+            (r#"{"buyer":"a","lines":[{"class":"b","quantity":1001}]}"#, "quantity"),
+            (r#"{"buyer":"a","lines":[{"class":"b","price":1}]}"#, "price"),
         ] {
             let error = read(body).unwrap_err();
             assert!(error.contains(word), "{body}: {error}");

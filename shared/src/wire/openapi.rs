@@ -4,6 +4,7 @@
 //! a document cannot promise others.
 
 use crate::domain::ids::{BuyerId, Capacity, OrderId, Quantity, SaleId};
+use crate::domain::pay_url::PayUrl;
 use crate::limits;
 use crate::wire::problem::Code;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
@@ -14,6 +15,15 @@ use utoipa::{PartialSchema, ToSchema};
 const VISIBLE: &str = "^[!-~]+$";
 /// A text of letters, digits, `-` and `_`.
 const WORD: &str = "^[A-Za-z0-9_-]+$";
+
+/// A template of a pay URL or nothing. Literal IPv6 addresses are taken, too, but no pattern of a
+/// bearable length says which.
+const PAY_URL: &str = concat!(
+    r"^$|^(https://[A-Za-z0-9][A-Za-z0-9.-]*|http://(localhost|127\.0\.0\.1|\[::1\]))",
+    "(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?",
+    r"[/?#]([!#-;=?-\[\]_a-z~]|\{(order_id|number|sale)\})*",
+    r"\{order_id\}([!#-;=?-\[\]_a-z~]|\{(order_id|number|sale)\})*$",
+);
 
 macro_rules! texts {
     ($($name:ty: $min:expr, $max:expr, $pattern:expr, $example:expr, $about:expr;)*) => {
@@ -61,6 +71,9 @@ texts! {
         "Names one order and is its idempotency key. It is a capability: whoever knows it may \
          read the order, extend it, and give it back while it is not paid. Use a random one, such \
          as a UUID. A UUID is the same in upper and lower case, any other id is what it is.";
+    PayUrl: 0, limits::PAY_URL_MAX, PAY_URL, "https://shop.example/pay?order={order_id}",
+        "Where the buyer of a held order pays: https, a template with `{order_id}`, and if you \
+         like `{number}` and `{sale}`; empty = nowhere.";
 }
 
 /// A moment that can be set.

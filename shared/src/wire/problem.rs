@@ -1,6 +1,4 @@
 //! Problems: every refusal and fault as `application/problem+json` (RFC 9457).
-//!
-//! This file is the only one that pairs codes with status numbers.
 
 use crate::domain::fault::Fault;
 use crate::domain::ids::OrderId;
@@ -10,6 +8,9 @@ use crate::domain::refusal::Refusal;
 use crate::domain::sale::Terms;
 use crate::domain::time::UnixMillis;
 use crate::limits::MOMENT_MIN_MS;
+use crate::seats::SeatRefusal;
+pub use crate::wire::code::{Code, EDGE_CHALLENGE, no_seats_code};
+use crate::wire::seat_lines::RefusedLine;
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds of a mean year.
@@ -17,184 +18,6 @@ const MS_A_YEAR: u64 = 31_556_952_000;
 
 /// Media type of a problem body.
 pub const PROBLEM_JSON: &str = "application/problem+json";
-
-/// Scheme of the challenge by which an origin says that it rejected an edge's signature.
-pub const EDGE_CHALLENGE: &str = "Lastseat-Edge";
-
-macro_rules! codes {
-    ($(
-        $(#[$doc:meta])*
-        $name:ident $text:literal $status:literal $title:literal $detail:literal;
-    )*) => {
-        /// The stable codes of the API.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum Code {
-            $($(#[$doc])* #[serde(rename = $text)] $name,)*
-        }
-
-        impl Code {
-            /// All codes, in the order of the documentation.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
-
-            /// The word in the field `code`.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text),* }
-            }
-
-            /// The HTTP status.
-            #[must_use]
-            pub const fn status(self) -> u16 {
-                match self { $(Self::$name => $status),* }
-            }
-
-            /// A short name for people.
-            #[must_use]
-            pub const fn title(self) -> &'static str {
-                match self { $(Self::$name => $title),* }
-            }
-
-            /// What the caller can do about it.
-            #[must_use]
-            pub const fn detail(self) -> &'static str {
-                match self { $(Self::$name => $detail),* }
-            }
-        }
-    };
-}
-
-codes! {
-    /// Nothing free, nothing held.
-    SoldOut "sold_out" 409 "Sold out"
-        "Every ticket of this sale is sold.";
-    /// Nothing free, but holds may come back.
-    AllHeld "all_held" 409 "All tickets are held"
-        "No ticket is free now, but some are held and not paid yet. Try again after Retry-After.";
-    /// Fewer free than asked.
-    NotEnough "not_enough" 409 "Not enough tickets"
-        "Fewer tickets are free than the order asks for. Ask for fewer.";
-    /// The sale has not opened.
-    NotOpen "not_open" 409 "Not open yet"
-        "This sale has not opened. Its opening time is in opens_at, if it is set.";
-    /// An operator paused the sale.
-    Paused "paused" 409 "Paused"
-        "This sale is paused. Try again later.";
-    /// The sale is over.
-    Closed "closed" 410 "Closed"
-        "This sale is over.";
-    /// The buyer has as many as a buyer may.
-    BuyerLimit "buyer_limit" 409 "Limit per buyer reached"
-        "With this order the buyer would have more tickets than this sale allows one buyer.";
-    /// The buyer has given back too many orders.
-    EndedLimit "ended_limit" 409 "Too many orders given back"
-        "This buyer has cancelled, or let expire, as many orders of this sale as one buyer may. \
-         No new order is taken from this buyer.";
-    /// The order asks for more than an order may.
-    OrderLimit "order_limit" 422 "Too many tickets in one order"
-        "The order asks for more tickets than this sale allows one order. Ask for fewer.";
-    /// One key, two contents.
-    KeyReused "key_reused" 422 "Order id already used"
-        "This Idempotency-Key stands for another order. Use a new key for a new order.";
-    /// The payment came too late.
-    HoldExpired "hold_expired" 410 "Hold expired"
-        "The hold ended before it was confirmed and its tickets are gone. Refund the payment.";
-    /// A hold cannot last for ever.
-    HoldLimit "hold_limit" 409 "Hold cannot be extended"
-        "This hold has reached its longest life. Confirm it or let it go.";
-    /// The order cannot do that now.
-    WrongState "wrong_state" 409 "Not possible in this state"
-        "The order is in a state in which this cannot be done. Nothing was changed.";
-    /// Another number of tickets than the order's.
-    QuantityHeld "quantity_held" 409 "Not the order's number of tickets"
-        "The order is for another number of tickets than the call confirms. Nothing was changed.";
-    /// Only the shop gives back what is paid.
-    Paid "paid" 409 "Already paid"
-        "The order is paid, and only the shop can give a paid order of this sale back, with its \
-         token. Nothing was changed.";
-    /// No such order.
-    UnknownOrder "unknown_order" 404 "No such order"
-        "No order has this id in this sale now. If a request for it may still be on its way, \
-         repeat the order under the same key, or cancel it: then nothing is sold under it.";
-    /// No such sale.
-    UnknownSale "unknown_sale" 404 "No such sale"
-        "No sale has this id. Check the address.";
-    /// A sale with this id and other terms exists.
-    SaleExists "sale_exists" 409 "Sale exists"
-        "A sale with this id and other terms exists. Change it with restock or set, or choose \
-         another id.";
-    /// Capacity below what is taken.
-    CapacityTaken "capacity_taken" 409 "Capacity below what is taken"
-        "The capacity cannot go below the tickets that are held or confirmed.";
-    /// The sale cannot go from its state to that one.
-    BadTransition "bad_transition" 409 "State change not possible"
-        "A sale goes scheduled, open, paused and open again, closed. It cannot go from its \
-         present state to that one.";
-    /// The terms contradict each other or the sale.
-    BadTerms "bad_terms" 422 "Terms do not fit"
-        "That does not fit: \"closes_at\" must be later than \"opens_at\", and the capacity is at \
-         most 1000000000.";
-    /// The request makes no sense.
-    Invalid "invalid" 400 "Invalid request"
-        "The request is not valid.";
-    /// No such path.
-    NotFound "not_found" 404 "No such address"
-        "Nothing is at this address. Orders go to POST /v1/sales/{sale}/orders.";
-    /// Wrong method for the path.
-    MethodNotAllowed "method_not_allowed" 405 "Method not allowed"
-        "This address does not take this method. The header Allow names those that it takes.";
-    /// The body is too large.
-    TooLarge "too_large" 413 "Request too large"
-        "A request body has at most 4096 bytes.";
-    /// The length of the body was not announced.
-    LengthRequired "length_required" 411 "Length required"
-        "Send the body with a Content-Length.";
-    /// No or wrong credentials.
-    Unauthorized "unauthorized" 401 "Not authorized"
-        "This call needs a valid token.";
-    /// Not from an edge.
-    Untrusted "untrusted" 401 "Not from an edge"
-        "This node answers edges only. Send the request to the edge.";
-    /// The shop says nothing of the buyer, or something else.
-    BuyerToken "buyer_token" 401 "Buyer token needed"
-        "An order of this sale needs a buyer token of the shop in the header Lastseat-Buyer-Token.";
-    /// A page of another website makes the browser ask.
-    ForeignOrigin "foreign_origin" 403 "Page of another website"
-        "A page of another website cannot make this call. The operator can allow its origin \
-         (ALLOWED_ORIGINS).";
-    /// A browser sends something else than JSON.
-    MediaType "media_type" 415 "Not marked as JSON"
-        "A page sends the body of this call as JSON, with the header Content-Type: \
-         application/json.";
-    /// Too many at this moment.
-    Busy "busy" 429 "Busy"
-        "Too many are asking at this moment. This request was not carried out. Ask again after \
-         Retry-After.";
-    /// Nothing happened.
-    Unavailable "unavailable" 503 "Unavailable"
-        "The sale cannot be reached at this moment. This request was not carried out. Ask again \
-         after Retry-After.";
-    /// It may have happened.
-    OutcomeUnknown "outcome_unknown" 504 "Outcome unknown"
-        "The order may have been taken. Ask again with the same Idempotency-Key, or get the order \
-         by its id.";
-    /// Our bug or foreign data.
-    Corrupt "corrupt" 500 "Ledger data damaged"
-        "The data of this sale is damaged. This request was not carried out. The operator has \
-         been alarmed.";
-}
-
-impl Code {
-    /// The header `WWW-Authenticate` of an answer with status 401: how to show who one is.
-    #[must_use]
-    pub const fn challenge(self) -> Option<&'static str> {
-        match self {
-            Self::Unauthorized => Some("Bearer"),
-            Self::Untrusted => Some(EDGE_CHALLENGE),
-            Self::BuyerToken => Some("Lastseat-Buyer-Token"),
-            _ => None,
-        }
-    }
-}
 
 /// The body of a "no".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,6 +43,11 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub opens_at: Option<UnixMillis>,
+    /// The line of the order that is the cause. In a box: it is rare, and edges pass problems
+    /// around.
+    #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = RefusedLine))]
+    pub refused_line: Option<Box<RefusedLine>>,
 }
 
 /// What has too much to do where a request is told `busy`.
@@ -270,6 +98,7 @@ impl Problem {
             order_id: None,
             retry_after_ms: None,
             opens_at: None,
+            refused_line: None,
         }
     }
 
@@ -316,6 +145,35 @@ impl Problem {
             _ => {}
         }
         problem
+    }
+
+    /// The problem of an order of which a line finds no seats; `some_held` = some of what it asks
+    /// for is only held. With what is known of that line.
+    #[must_use]
+    pub fn no_seats(refusal: &SeatRefusal, some_held: bool, line: Option<RefusedLine>) -> Self {
+        let code = no_seats_code(refusal, some_held);
+        let mut problem = match code {
+            Code::AllHeld => Self::refusal(Refusal::AllHeld),
+            code => Self::new(code),
+        };
+        if let SeatRefusal::SoldOut { free } = refusal {
+            problem.detail = match (free, code) {
+                (0, Code::AllHeld) => "No seat is free for a line of the order, but some are \
+                                       held and not paid yet. Try again after Retry-After."
+                    .to_owned(),
+                (0, _) => "No seat is left for a line of the order.".to_owned(),
+                (free, _) => {
+                    format!("{free} free, fewer than a line of the order asks for. Ask for fewer.")
+                }
+            };
+        }
+        Self { refused_line: line.map(Box::new), ..problem }
+    }
+
+    /// Names the line of the order that is the cause.
+    #[must_use]
+    pub fn of_line(self, line: RefusedLine) -> Self {
+        Self { refused_line: Some(Box::new(line)), ..self }
     }
 
     /// `Code::Busy` with the cause: who has too much to do, and when to ask again.
@@ -366,45 +224,6 @@ pub fn spread_ms(ms: u32, chance: f64) -> u32 {
     ms.saturating_add((f64::from(ms) * 2.0 * chance) as u32)
 }
 
-impl Fault {
-    /// Code for the client. The cause stays inside: it helps operators, not buyers.
-    #[must_use]
-    pub const fn code(&self) -> Code {
-        match self {
-            Self::NotSent(_) => Code::Unavailable,
-            Self::Unknown(_) => Code::OutcomeUnknown,
-            Self::Corrupt(_) => Code::Corrupt,
-        }
-    }
-}
-
-impl Refusal {
-    /// The stable code of the refusal.
-    #[must_use]
-    pub const fn code(self) -> Code {
-        match self {
-            Self::SoldOut => Code::SoldOut,
-            Self::AllHeld => Code::AllHeld,
-            Self::NotEnough => Code::NotEnough,
-            Self::NotOpen(_) => Code::NotOpen,
-            Self::Paused => Code::Paused,
-            Self::Closed => Code::Closed,
-            Self::BuyerLimit => Code::BuyerLimit,
-            Self::OrderLimit => Code::OrderLimit,
-            Self::EndedLimit => Code::EndedLimit,
-            Self::KeyReused => Code::KeyReused,
-            Self::HoldExpired | Self::HoldEnded => Code::HoldExpired,
-            Self::HoldLimit => Code::HoldLimit,
-            Self::WrongState(_) => Code::WrongState,
-            Self::QuantityHeld { .. } => Code::QuantityHeld,
-            Self::Paid => Code::Paid,
-            Self::UnknownOrder => Code::UnknownOrder,
-            Self::UnknownSale => Code::UnknownSale,
-            Self::Busy(_) => Code::Busy,
-        }
-    }
-}
-
 impl Terms {
     /// Checks the bounds of each term and their relation.
     ///
@@ -436,12 +255,15 @@ fn is_a_moment(field: &str, at: UnixMillis) -> Result<(), Problem> {
 
 /// The word for what became of an order, and who decided.
 #[must_use]
-pub const fn outcome_word(outcome: &Result<Placed, Fault>) -> (&'static str, Tier) {
+pub fn outcome_word(outcome: &Result<Placed, Fault>) -> (&'static str, Tier) {
     let word = match outcome {
         Ok(placed) => match &placed.verdict {
             Verdict::Granted { replayed: true, .. } => "replayed",
             Verdict::Granted { .. } => "granted",
             Verdict::Refused(no) => no.code().as_str(),
+            Verdict::NoSeats { refused, some_held } => {
+                no_seats_code(&refused.refusal, *some_held).as_str()
+            }
         },
         Err(Fault::NotSent(_)) => Code::Unavailable.as_str(),
         Err(Fault::Unknown(_)) => Code::OutcomeUnknown.as_str(),
@@ -456,19 +278,6 @@ pub const fn outcome_word(outcome: &Result<Placed, Fault>) -> (&'static str, Tie
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_code_has_one_word_and_a_status_of_its_class() {
-        let mut words: Vec<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
-        words.sort_unstable();
-        words.dedup();
-        assert_eq!(words.len(), Code::ALL.len());
-        for code in Code::ALL {
-            assert!((400..600).contains(&code.status()), "{code:?}");
-            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
-            assert_eq!(code.challenge().is_some(), code.status() == 401, "{code:?}");
-        }
-    }
 
     #[test]
     fn what_is_wrong_is_said_in_one_sentence() {
@@ -488,6 +297,21 @@ mod tests {
         assert_eq!((away.retry_after_ms, away.retry_after_seconds()), (Some(2_500), Some(3)));
         assert_eq!(Problem::refusal(Refusal::Busy(40)).spread(0.5).retry_after_ms, Some(40));
         assert_eq!(Problem::refusal(Refusal::SoldOut).spread(0.5).retry_after_ms, None);
+    }
+
+    #[test]
+    fn what_is_said_of_a_line_stands_beside_the_rest_and_reads_back() {
+        let line = RefusedLine { line: 1, free: Some(2), ..RefusedLine::default() };
+        let no = Problem::no_seats(&SeatRefusal::SoldOut { free: 2 }, true, Some(line));
+        assert_eq!(no.code, Code::NotEnough);
+        let text = serde_json::to_string(&no).unwrap();
+        assert!(text.ends_with(r#","line":1,"free":2}"#), "{text}");
+        assert_eq!(serde_json::from_str::<Problem>(&text).unwrap(), no);
+        let plain = Problem::new(Code::SoldOut);
+        let text = serde_json::to_string(&plain).unwrap();
+        assert!(!text.contains("line"), "{text}");
+        assert_eq!(serde_json::from_str::<Problem>(&text).unwrap(), plain);
+        assert!(size_of::<Problem>() <= 128, "{}", size_of::<Problem>());
     }
 
     #[test]

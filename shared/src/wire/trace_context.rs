@@ -47,6 +47,26 @@ impl TraceParent {
         }
     }
 
+    /// Trace id, parent id and flags, big-endian.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 25] {
+        let mut bytes = [0; 25];
+        bytes[..16].copy_from_slice(&self.trace.to_be_bytes());
+        bytes[16..24].copy_from_slice(&self.parent.to_be_bytes());
+        bytes[24] = self.flags;
+        bytes
+    }
+
+    /// Reads [`TraceParent::to_bytes`]; `None` where an id is zero, which stands for none.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 25]) -> Option<Self> {
+        let (trace, rest) = bytes.split_first_chunk::<16>()?;
+        let (parent, rest) = rest.split_first_chunk::<8>()?;
+        let (trace, parent) = (u128::from_be_bytes(*trace), u64::from_be_bytes(*parent));
+        let flags = *rest.first()?;
+        (trace != 0 && parent != 0).then_some(Self { trace, parent, flags })
+    }
+
     /// The id that all requests of the trace share.
     #[must_use]
     pub const fn trace_id(&self) -> TraceId {

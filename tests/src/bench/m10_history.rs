@@ -3,10 +3,11 @@
 use super::Bench;
 use super::measure::Measure;
 use super::row::{BenchRound, BenchRow};
-use super::table::FLAT;
 use crate::cost;
 use anyhow::Result;
 
+/// After a million orders a further one is to cost this part at least of one after ten thousand.
+const GOAL: f64 = 0.85;
 const HISTORY: [u32; 3] = [10_000, 100_000, 1_000_000];
 const QUICK_HISTORY: [u32; 3] = [2_000, 4_000, 8_000];
 
@@ -26,9 +27,9 @@ pub(super) async fn history(bench: &Bench) -> Result<Vec<BenchRow>> {
         );
         let pairs = found.iter().zip(&costs[0]);
         let rounds = pairs.map(|(ours, peer)| BenchRound { ours: Some(*ours), peer: Some(*peer) });
-        BenchRow::new(Measure::M10, &format!("history-{orders}"), &name, "us")
-            .goal(FLAT, LIMIT)
-            .note("Batches of 256 through the ledger's scripts; each round 1,024 further orders.")
+        let row = BenchRow::new(Measure::M10, &format!("history-{orders}"), &name, "us");
+        let row = if orders == sizes[2] { row.goal(GOAL, LIMIT) } else { row };
+        row.note("Batches of 256 through the ledger's scripts; each round 1,024 further orders.")
             .audited("each order of each batch was granted", 0)
             .rounds(rounds.collect())
     });

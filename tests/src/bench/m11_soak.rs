@@ -45,7 +45,7 @@ type Sample = BTreeMap<String, Held>;
 pub(super) async fn soak(bench: &mut Bench) -> Result<(Vec<BenchRow>, Vec<Slice>)> {
     let time = bench.options.run_time(Measure::M11);
     bench.step(Measure::M11, "the peak of the stack");
-    let mut running = RunningSubject::start(Subject::Stack, RESTOCK).await?;
+    let mut running = RunningSubject::start(Subject::WORKER, RESTOCK).await?;
     let short = Pace::AsFastAsItGoes(Duration::from_secs(5).min(time));
     let load = running.load(CONNECTIONS, short, bench.options.warm_up());
     let peak = running.run(&load, Expect::Anything).await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// A whole run of `make bench` takes at most this long on 2 cores.
 pub const LIMIT: Duration = Duration::from_secs(40 * 60);
 
-/// A measure; its plan says what it is.
+/// A measure; its plan says what it is. M: the Worker and the origin; G: the native edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 #[value(rename_all = "UPPER")]
 pub enum Measure {
@@ -24,6 +24,17 @@ pub enum Measure {
     M11,
     M12,
     M13,
+    M14,
+    M15,
+    M16,
+    M17,
+    G1,
+    G2,
+    G3,
+    G4,
+    G5,
+    G6,
+    G7,
 }
 
 /// How a measure is run.
@@ -60,19 +71,30 @@ impl Measure {
     /// The plan of the measure.
     pub const fn plan(self) -> MeasurePlan {
         match self {
-            Self::M1 => plan("edge: refusals of a latched sale", 5, 3, 110, true),
+            Self::M1 => plan("edge: refusals of a latched sale", 5, 3, 120, true),
             Self::M2 => plan("edge: forwards of orders that pass", 5, 3, 130, true),
-            Self::M3 => plan("one origin: orders, each granted and in the AOF", 5, 3, 220, true),
+            Self::M3 => plan("one origin: orders, each granted and in the AOF", 5, 3, 170, true),
             Self::M4 => plan("one origin: refusals after the sell-out", 5, 3, 80, true),
             Self::M5 => plan("commit engine: orders by size of batch", 5, 1, 90, false),
-            Self::M6 => plan("rush: the whole stack until the last reply", 5, 0, 480, true),
+            Self::M6 => plan("rush: the whole stack until the last reply", 5, 0, 210, true),
             Self::M7 => plan("rush: what the edge keeps away from the origins", 5, 0, 0, true),
             Self::M8 => plan("latency at a fixed offered load", 5, 5, 130, true),
             Self::M9 => plan("processor time of a ticket and of a refusal", 5, 3, 100, true),
-            Self::M10 => plan("growth: nodes, sales, orders already sold", 5, 2, 210, false),
+            Self::M10 => plan("growth: nodes, sales, orders already sold", 5, 2, 155, false),
             Self::M11 => plan("soak: ten minutes at a steady load", 1, 600, 610, false),
-            Self::M12 => plan("routing: exact shares of the nodes", 5, 0, 40, false),
-            Self::M13 => plan("sizes and starts", 3, 0, 50, false),
+            Self::M12 => plan("routing: exact shares of the nodes", 5, 0, 25, false),
+            Self::M13 => plan("sizes and starts", 3, 0, 40, false),
+            Self::M14 => plan("seats of a train: cost of an order, seat-legs sold", 2, 0, 60, true),
+            Self::M15 => plan("seats of a stadium, sold to the last one", 1, 0, 0, true),
+            Self::M16 => plan("edge: refusals of journeys that are gone", 5, 1, 35, false),
+            Self::M17 => plan("seats: processor time against PostgreSQL", 2, 0, 0, true),
+            Self::G1 => plan("gateway: rush until the last reply", 5, 0, 40, true),
+            Self::G2 => plan("gateway: processor time of a refusal", 5, 3, 170, true),
+            Self::G3 => plan("gateway: processor time of a granted ticket", 5, 3, 0, true),
+            Self::G4 => plan("gateway: tickets a second", 5, 3, 0, true),
+            Self::G5 => plan("gateway: latency at a fixed offered load", 5, 4, 85, true),
+            Self::G6 => plan("a node that faces buyers, no gateway", 5, 3, 0, true),
+            Self::G7 => plan("gateway: HTTP/2 behind a proxy", 5, 3, 30, false),
         }
     }
 
@@ -80,6 +102,8 @@ impl Measure {
     pub const fn runs(self) -> Self {
         match self {
             Self::M7 => Self::M6,
+            Self::M15 | Self::M17 => Self::M14,
+            Self::G3 | Self::G4 | Self::G6 => Self::G2,
             other => other,
         }
     }

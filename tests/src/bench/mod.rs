@@ -5,22 +5,28 @@
 //! each measure that has steps of its own; [`system`] starts what is measured; [`row`] is what
 //! comes out, [`report`] the files that are written from it.
 
+mod g5_latency;
 mod m05_engine;
 pub mod m08_latency;
 mod m10_history;
 mod m11_soak;
 mod m12_spread;
 mod m13_sizes;
+mod m14_seats;
+mod m16_journeys;
 pub mod machine;
 pub mod measure;
+mod native;
 pub mod options;
 pub mod page;
 pub mod pictures;
+mod postgres;
 mod progress;
 pub mod report;
 pub mod row;
 pub mod run;
 mod scenario;
+mod sold_train;
 pub mod subject;
 pub mod system;
 mod table;
@@ -70,7 +76,15 @@ impl Bench {
     /// Runs one measure, and those that are measured in the same runs.
     async fn measure(&mut self, measure: Measure) -> Result<Vec<BenchRow>> {
         let mut rows = Vec::new();
-        for scenario in scenarios(measure, self.options.quick) {
+        let wanted = self.options.measures();
+        let quick = self.options.quick;
+        let native = native::scenarios(measure, quick);
+        let journeys = m16_journeys::scenarios(measure);
+        for scenario in scenarios(measure, quick).into_iter().chain(native).chain(journeys) {
+            // Others are measured in the same time; what none of the wanted needs is not run.
+            if !scenario.rows.iter().any(|row| wanted.contains(&row.measure)) {
+                continue;
+            }
             rows.extend(self.compare(&scenario).await?);
         }
         match measure {
@@ -80,6 +94,11 @@ impl Bench {
             Measure::M11 => (rows, self.slices) = m11_soak::soak(self).await?,
             Measure::M12 => rows = m12_spread::spread(self).await?,
             Measure::M13 => rows = m13_sizes::sizes(self).await?,
+            Measure::M14 => {
+                rows = m14_seats::trains(self).await?;
+                rows.extend(m14_seats::halls(self).await?);
+            }
+            Measure::G5 => rows = g5_latency::latency(self).await?,
             _ => {}
         }
         Ok(rows)
@@ -110,6 +129,7 @@ pub async fn run(options: &BenchOptions) -> Result<BenchReport> {
         report.forget(*measure);
     }
     let mut groups: Vec<Measure> = wanted.iter().map(|measure| measure.runs()).collect();
+    groups.sort_unstable();
     groups.dedup();
     for group in groups {
         let begun = Instant::now();

@@ -33,12 +33,27 @@ signs what passes between its tiers.
 
 const GENERATOR: &str = "\
 The load comes from a generator of our own (`tests/src/load`) on one thread: raw HTTP/1.1 \
-over connections that stay open, each answer
+over connections that stay open (G7: HTTP/2 in clear, 32 requests on a connection), each answer
 read and checked. Its open loop sends at intended times and counts from them, whatever the \
 answers do, so what a server delays while
 it stalls is in the latencies. It is the same for all. Compared once with wrk on the same server \
 (S2, sold out, 64 connections, in turn on a
 busy machine): 17.8 microseconds of processor time a request, wrk 17.2, and the same rate.
+";
+
+const SIDE_BY_SIDE: &str = "
+### The Worker and the gateway side by side
+
+The same load, the same nodes and Redis, the append-only file synced for all, against the same \
+peer: S2 behind tuned nginx. Ours / the peer's: **ratio**.
+The Worker runs on bare workerd in two processes; on Cloudflare its processor time is not that of \
+your servers, behind the gateway all of it is. S2 records
+no order, no buyer and no key, and signs nothing; ours does all that in each column. The Worker's \
+ticket is counted by requests, that of gateway and node
+by granted orders, which is the stricter count.
+
+| | the Worker | the gateway | a node that faces buyers |
+|---|---|---|---|
 ";
 
 /// Writes the page of `report` and its pictures into `to`.
@@ -55,6 +70,7 @@ fn page(report: &BenchReport, pictures: &[Picture]) -> String {
     out += &made(report);
     out += "\n## At a glance\n\n";
     out += &glance(report);
+    out += &side_by_side(report);
     for measure in Measure::all() {
         let id = measure.to_string();
         let rows: Vec<&BenchRow> = report.measures.iter().filter(|row| row.id == id).collect();
@@ -67,6 +83,14 @@ fn page(report: &BenchReport, pictures: &[Picture]) -> String {
         }
         out += &details(&rows);
         out += &notes(&rows);
+    }
+    let has = |measure: &Measure| report.measures.iter().any(|row| row.id == measure.to_string());
+    let missing: Vec<Measure> = Measure::all().filter(|measure| !has(measure)).collect();
+    if !missing.is_empty() {
+        out += "\n## Not measured yet\n\n";
+        for measure in missing {
+            let _ = writeln!(out, "- {measure}: {}", measure.plan().title);
+        }
     }
     if !report.failed.is_empty() {
         out += "\n## Left out\n\n";
@@ -135,6 +159,34 @@ fn glance(report: &BenchReport) -> String {
             goal(row),
             met(row),
         );
+    }
+    out
+}
+
+/// What the same rush, refusal and ticket take at each edge of ours and at the best peer.
+fn side_by_side(report: &BenchReport) -> String {
+    // What, and for each edge the row that says it.
+    let lines = [
+        ("rush until the last reply, s", [("M6", "s2-tuned"), ("G1", "s2-tuned"), ("", "")]),
+        (
+            "processor time of a refusal, us",
+            [("M9", "refusal-all"), ("G2", "all"), ("G6", "refusal")],
+        ),
+        ("processor time of a ticket, us", [("M9", "ticket-all"), ("G3", "all"), ("G6", "ticket")]),
+    ];
+    let cell = |(id, name): (&str, &str)| {
+        let row = report.measures.iter().find(|row| row.id == id && row.row == name);
+        row.map_or("–".to_owned(), |row| {
+            format!("{} / {}: **{}**", number(row.ours), number(row.peer), ratio(row))
+        })
+    };
+    if lines.iter().flat_map(|(_, cells)| cells).all(|of| cell(*of) == "–") {
+        return String::new();
+    }
+    let mut out = SIDE_BY_SIDE.to_owned();
+    for (what, cells) in lines {
+        let [worker, gateway, node] = cells.map(cell);
+        let _ = writeln!(out, "| {what} | {worker} | {gateway} | {node} |");
     }
     out
 }
@@ -238,6 +290,17 @@ mod tests {
         let rush = rush.goal(4.0, "").audited("4 runs audited", 1);
         let rush = rush.rounds(vec![round(10.0, 50.0), round(10.0, 60.0)]);
         BenchReport { measures: vec![orders, rush], ..BenchReport::default() }
+    }
+
+    #[test]
+    fn the_worker_and_the_gateway_stand_side_by_side_once_one_of_them_was_measured() {
+        assert_eq!(side_by_side(&report()), "");
+        let refusal = BenchRow::new(Measure::G2, "all", "refusal", "us");
+        let round = BenchRound { ours: Some(8.0), peer: Some(40.0) };
+        let measures = vec![refusal.rounds(vec![round])];
+        let text = side_by_side(&BenchReport { measures, ..BenchReport::default() });
+        let line = "| processor time of a refusal, us | – | 8.00 / 40.0: **5.00** | – |\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

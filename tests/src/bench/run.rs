@@ -61,7 +61,10 @@ pub enum Value {
     P99,
     /// Microseconds of all processes but the generator for each request.
     Cpu,
-    /// The same of the programs with these names.
+    /// Microseconds of all processes but the generator for each granted order: an answer "busy" is
+    /// no ticket, and a fast edge gives many.
+    CpuByTicket,
+    /// Microseconds of the programs with these names for each request.
     CpuOf(&'static [&'static str]),
     /// Microseconds of the generator for each request.
     Generator,
@@ -83,6 +86,10 @@ impl Run {
             Value::Seconds => self.outcomes.took.as_secs_f64(),
             Value::P99 => tally.latency_us.value_at_quantile(0.99) as f64 / 1_000.0,
             Value::Cpu => each(self.cpu.values().sum()),
+            Value::CpuByTicket => {
+                let all: Duration = self.cpu.values().sum();
+                all.as_secs_f64() * 1e6 / tally.winners().max(1) as f64
+            }
             Value::CpuOf(names) => each(names.iter().filter_map(|name| self.cpu.get(*name)).sum()),
             Value::Generator => each(self.outcomes.cpu),
             Value::Count(what) => self.counts.get(what).copied().unwrap_or_default(),

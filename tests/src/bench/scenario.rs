@@ -6,7 +6,7 @@ use super::row::BenchRow;
 use super::run::{Expect, Turns, Value};
 use super::subject::Subject;
 use super::system::RunningSubject;
-use crate::load::Pace;
+use crate::load::{LoadProtocol, Pace};
 use anyhow::Result;
 
 /// A scenario of the table.
@@ -23,6 +23,8 @@ pub(super) struct Scenario {
     /// So many buyers come until each has an answer; `None` = as fast as it goes, for the time of
     /// the measure.
     pub(super) buyers: Option<u32>,
+    /// What it is sent over.
+    pub(super) protocol: LoadProtocol,
     /// What the answers must be.
     pub(super) expect: Expect,
     /// All subjects run at the same time and are idle when it is not their turn: `wrangler dev`
@@ -77,7 +79,8 @@ impl Bench {
                 Some((_, running)) => running,
                 None => fresh.insert(RunningSubject::start(subject, tickets).await?),
             };
-            let load = running.load(scenario.connections, pace, warm_up);
+            let mut load = running.load(scenario.connections, pace, warm_up);
+            load.protocol = scenario.protocol;
             // A constant answer has no tickets.
             let expect = match scenario.expect {
                 Expect::Anything if subject == Subject::CONSTANT => Expect::NoTicket,

@@ -34,16 +34,24 @@ pub enum Subject {
     Node { peer: Peer, buffered: bool },
     /// The edge before one node.
     Edge(Edge),
+    /// The edge before one node, with a train whose seats are all sold on all legs but the last.
+    Journeys(Edge),
     /// A worker of `tests/bench/peers/js`, in so many processes. All but `refuse` stand before a
     /// node.
     Worker { name: &'static str, edge: Edge, processes: u16 },
-    /// lastseat: the edge on bare workerd and four nodes.
-    Stack,
+    /// lastseat: this edge and four nodes; or one node that faces buyers itself ([`Edge::Public`]).
+    Stack(Edge),
     /// Four nodes of a peer behind nginx.
     Behind(Peer, Nginx),
 }
 
 impl Subject {
+    /// lastseat with the edge on bare workerd.
+    pub const WORKER: Self = Self::Stack(Edge::Workerd);
+    /// lastseat with its native edge.
+    pub const GATEWAY: Self = Self::Stack(Edge::Gateway);
+    /// One node that faces buyers itself.
+    pub const PUBLIC: Self = Self::Stack(Edge::Public);
     /// One node of lastseat.
     pub const OURS: Self = Self::Nodes { nodes: 1, sales: 1, asked: 1 };
     /// No service: a worker refuses everybody with a constant, in as many processes as our edge
@@ -64,14 +72,18 @@ impl Subject {
     /// How rows and notes call it.
     pub fn name(self) -> String {
         match self {
-            Self::OURS | Self::Stack => "lastseat".to_owned(),
+            Self::GATEWAY => "the gateway".to_owned(),
+            Self::PUBLIC => "a node that faces buyers".to_owned(),
+            Self::OURS | Self::Stack(_) => "lastseat".to_owned(),
             Self::CONSTANT => "a constant answer on workerd".to_owned(),
             Self::Nodes { nodes, sales, asked } => {
                 format!("{nodes} nodes, {sales} sales, {asked} of them asked for")
             }
             Self::Node { peer, buffered: true } => format!("{peer:?} while its buffer lasts"),
             Self::Node { peer, .. } => format!("{peer:?}"),
+            Self::Edge(Edge::Gateway) => "a gateway before one node".to_owned(),
             Self::Edge(_) => "WebAssembly".to_owned(),
+            Self::Journeys(edge) => format!("{}, with a train", Self::Edge(edge).name()),
             Self::Worker { name, .. } => format!("{name}.js"),
             Self::Behind(peer, Nginx::Default) => format!("{peer:?} behind nginx as it comes"),
             Self::Behind(peer, Nginx::Tuned) => format!("{peer:?} behind tuned nginx"),

@@ -3,13 +3,14 @@
 //! append-only file `always`.
 
 use super::run::{Expect, Run};
+use super::sold_train;
 use super::subject::{Nginx, Peer, Subject, WORKERS};
 use crate::harness::paths::{repository, scratch};
 use crate::harness::processes::cpu_by_name;
 use crate::harness::{
     Cluster, Durability, Edge, HttpClient, LoneEdge, PrivateRedis, Program, Setup,
 };
-use crate::load::{Buyers, CrowdLoad, LoadRequest, Pace, send, verdict};
+use crate::load::{Buyers, CrowdLoad, LoadRequest, Pace, Travellers, send, verdict};
 use crate::rush::run::{LEDGER_CALLS, ORDERS_RECEIVED, RESERVE};
 use anyhow::{Context, Result, bail, ensure};
 use lastseat_cluster::process::free_port;
@@ -70,6 +71,8 @@ pub struct RunningSubject {
     to: Vec<String>,
     sales: Vec<String>,
     tickets: u64,
+    /// What the buyers of a train want.
+    travellers: Option<Travellers>,
     /// What keys and buyers of the next run follow from.
     seed: u64,
     /// Tickets that went in earlier runs.
@@ -93,6 +96,7 @@ impl RunningSubject {
             to: Vec::new(),
             sales: vec![SALE.to_owned()],
             tickets,
+            travellers: None,
             seed: 1,
             sold: 0,
             workers: Vec::new(),
@@ -112,8 +116,20 @@ impl RunningSubject {
                 let setup = Setup { weights: vec![1], ..Setup::with_edge(edge) };
                 running.start_cluster(setup, false).await?;
             }
-            Subject::Stack => {
-                let setup = Setup { workers: WORKERS, ..Setup::with_edge(Edge::Workerd) };
+            Subject::Journeys(edge) => {
+                let of = running.travellers.insert(sold_train::travellers()?).clone();
+                let setup = Setup { weights: vec![1], ..Setup::with_edge(edge) };
+                running.start_cluster(setup, false).await?;
+                let cluster = running.cluster.as_ref().context("a cluster")?;
+                running.sold = sold_train::sell_out(cluster, SALE, &of).await?;
+            }
+            Subject::Stack(edge) => {
+                let mut setup = Setup::with_edge(edge);
+                match edge {
+                    Edge::Workerd => setup.workers = WORKERS,
+                    Edge::Public => setup.weights = vec![1],
+                    _ => {}
+                }
                 running.start_cluster(setup, true).await?;
             }
             Subject::Worker { name, edge, processes } => {
@@ -131,7 +147,8 @@ impl RunningSubject {
             }
             Subject::Behind(peer, nginx) => running.start_behind(peer, nginx).await?,
         }
-        if (tickets == 1 && subject.sells()) || running.sales.len() > 1 {
+        let one_ticket = tickets == 1 && running.travellers.is_none();
+        if (one_ticket && subject.sells()) || running.sales.len() > 1 {
             // A node looks a sale up when it hears of it first, and only so many at a time.
             running.sell_first().await?;
         }
@@ -156,7 +173,10 @@ impl RunningSubject {
         let url = self.store.iter().flat_map(|store| ["--redis-url".to_owned(), store.url()]);
         let cluster = Cluster::start(&Setup { arguments: url.collect(), ..setup })?;
         for sale in &self.sales {
-            cluster.create_sale(sale, self.tickets).await?;
+            match &self.travellers {
+                Some(of) => cluster.create_sale_by_plan(sale, of.plan()).await?,
+                None => cluster.create_sale(sale, self.tickets).await?,
+            }
         }
         self.to = match cluster.edges.is_empty() {
             false => cluster.edges.clone(),
@@ -266,7 +286,11 @@ impl RunningSubject {
     }
 
     fn asks(&self) -> Vec<LoadRequest> {
-        let orders = |sale: &String| LoadRequest::orders(sale, Buyers::new(self.seed));
+        let buyers = Buyers::new(self.seed);
+        let orders = |sale: &String| match self.travellers.clone() {
+            Some(travellers) => LoadRequest::Journeys { sale: sale.clone(), buyers, travellers },
+            None => LoadRequest::orders(sale, buyers),
+        };
         match self.subject.peer() {
             Some(_) => vec![LoadRequest::Tickets],
             None => self.sales.iter().map(orders).collect(),
@@ -327,7 +351,7 @@ impl RunningSubject {
             run.problems.push(format!("{} tickets were oversold", run.oversold));
         }
         // Whoever comes last and is refused has seen the last ticket go; restocked ones may be on
-        // their way.
+        // their way, and of a train there are more than the one that is asked for elsewhere.
         let restocked = capacity > self.tickets * self.sales.len() as u64;
         if sold < capacity && run.outcomes.tally.refused_final > 0 && !restocked {
             run.problems.push(format!("{} tickets were left", capacity - sold));
@@ -346,7 +370,7 @@ impl RunningSubject {
             }
             (capacity, sold) = (capacity + audit.capacity, sold + audit.confirmed);
         }
-        if self.subject == Subject::Stack {
+        if matches!(self.subject, Subject::Stack(_)) {
             let orders = cluster.orders(SALE).await?;
             let outcomes = &run.outcomes.tally.outcomes;
             let found = verdict::compare(outcomes, Buyers::new(self.seed), &orders);
@@ -362,6 +386,7 @@ impl RunningSubject {
             run.counts = BTreeMap::from([
                 ("origin requests", cluster.count(ORDERS_RECEIVED, &[]).await? as f64),
                 ("ledger calls", cluster.count(LEDGER_CALLS, &[RESERVE]).await? as f64),
+                ("busy", run.outcomes.tally.busy_retries as f64),
                 ("refused while free", run.outcomes.refused_before(last) as f64),
             ]);
         }

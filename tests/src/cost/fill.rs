@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt};
 use lastseat_ledger::{Ledger, LedgerUrl, Reserve, Verdict};
+use shared::seats::OrderPart;
 use shared::{BuyerId, Capacity, OrderId, Quantity, SaleId, Terms, UnixMillis};
 
 /// Orders in one call of the script, as a busy origin sends them.
@@ -55,7 +56,7 @@ impl Filling {
             let id = order(number)?.id;
             let reply = match cancel {
                 true => self.ledger.cancel(&self.sale, &id).await?,
-                false => self.ledger.confirm(&self.sale, &id, None).await?,
+                false => self.ledger.confirm(&self.sale, &id, &OrderPart::Whole).await?,
             };
             let (_, verdict) = reply.context("the sale is gone")?;
             ensure!(matches!(verdict, Verdict::Granted { .. }), "a change was refused");
@@ -83,5 +84,6 @@ fn order(number: u32) -> Result<Reserve> {
         id: OrderId::new_v7(made_at, chance),
         buyer: BuyerId::parse(&format!("buyer-{number:06}"))?,
         quantity: Quantity::new(1)?,
+        lines: None,
     })
 }

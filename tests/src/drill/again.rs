@@ -13,12 +13,11 @@ const TIMES: u32 = 60;
 /// A sentence for each of some winners whose key has another outcome now.
 pub(super) async fn winners(
     edges: &[String],
-    sale: &str,
+    orders: &LoadRequest,
     buyers: Buyers,
     tally: &LoadTally,
     ledger: &HashMap<OrderId, Order>,
 ) -> Result<Vec<String>> {
-    let orders = LoadRequest::orders(sale, buyers);
     let in_ledger = |number: u32| {
         let id = OrderId::parse(&buyers.key(number));
         id.is_ok_and(|id| ledger.contains_key(&id))
@@ -31,7 +30,7 @@ pub(super) async fn winners(
     let mut changed = Vec::new();
     let step = winners.len().div_ceil(ASKED).max(1);
     for (number, edge) in winners.iter().step_by(step).zip(edges.iter().cycle().skip(1)) {
-        let last = LoadConnection::to(edge)?.settle(&orders, *number, TIMES).await;
+        let last = LoadConnection::to(edge)?.settle(orders, *number, TIMES).await;
         if last != LastReply::Granted {
             let key = buyers.key(*number);
             changed.push(format!("{key} had a yes and, asked again, hears {last:?}"));

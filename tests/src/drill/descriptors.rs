@@ -6,8 +6,9 @@ use super::scene::Scene;
 use super::script::{CATCH_UP, HEAVIEST};
 use crate::harness::processes::{cpu_by_name, held};
 use anyhow::{Context, Result};
+use lastseat_ledger::clock;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::time::sleep;
 
 /// Descriptors that a node may have more after it than before: connections of edges that it did not
@@ -38,7 +39,7 @@ pub(super) async fn exhausted(scene: &Scene) -> Result<()> {
         format!("a node that cannot accept decided {decided} orders: nothing was shown")
     });
     limit(pid, old)?;
-    let since = Instant::now();
+    let since = clock::now();
     scene.act("it may open files again");
     scene.serves_again(HEAVIEST, since, BACK).await?;
     scene

@@ -36,9 +36,9 @@ pub(super) async fn killed(scene: &Scene) -> Result<()> {
 /// without a restart of the processes that the nodes were before.
 pub(super) async fn back(scene: &Scene, nodes: Vec<u32>) -> Result<()> {
     let since = Instant::now();
-    let refused = scene.crowd.refused();
+    let refused = scene.refused_although_free().await?;
     scene.demand(refused == 0, || {
-        format!("{refused} buyers heard \"sold out\" while tickets were free")
+        format!("{refused} buyers heard \"sold out\" while what they wanted was free")
     });
     scene.crowd.sold(scene.crowd.granted() + 1).await;
     scene.measure("sells again after", ms(since.elapsed()));

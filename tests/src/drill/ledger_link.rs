@@ -5,7 +5,6 @@ use super::scene::Scene;
 use super::script::{lose_one, ms};
 use crate::harness::proxy::{AfterFault, LinkFault};
 use anyhow::Result;
-use lastseat_ledger::scripts::SCRIPTS;
 use shared::limits::{COLD_WAIT_MS, COLD_WAITS_MAX, LEDGER_DEADLINE_MS};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -25,13 +24,13 @@ pub(super) async fn replies_lost(scene: &mut Scene) -> Result<()> {
             0 => (AfterFault::Cut, "cut"),
             _ => (AfterFault::Keep, "silent"),
         };
-        lose_one(&scene.links()?.to_ledger, &SCRIPTS.reserve.hash, then).await?;
+        lose_one(&scene.links()?.to_ledger, scene.reserve_hash(), then).await?;
         scene.act(format!("a batch was carried out, its reply is lost, the link is {what}"));
         scene.pause(100..400).await;
     }
     scene.over().await?;
     let replayed = scene.cluster.count("lastseat_orders_replayed_total", &[]).await?;
-    scene.measure("orders whose outcome was heard at the second try", replayed);
+    scene.measure("orders whose outcome came at the second try", replayed);
     // Rare: the reply to its second try was the next one to be lost.
     let unknown = ["outcome=\"outcome_unknown\""];
     let unknown = scene.cluster.count("lastseat_orders_total", &unknown).await?;

@@ -2,15 +2,15 @@
 //! made a replica, without disk, its last writes lost.
 
 use super::ledger::unready;
+use super::lost_reads::LostReads;
 use super::scene::{SALE, Scene};
 use super::script::ms;
-use crate::harness::{RedisSetup, ledger};
+use crate::harness::redis::LostTail;
+use crate::harness::redis::lost_tail::TAIL_BYTES;
 use anyhow::{Result, bail};
 use redis::Value;
-use shared::OrderId;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 use tokio::time::sleep;
 
 /// Buyers with a yes whose order was in a tail that the disk lost, and that no node brought back.
@@ -78,7 +78,7 @@ pub(super) async fn loading(scene: &mut Scene) -> Result<()> {
 }
 
 /// An operator tells Redis something that keeps it from writing, and takes it back.
-pub(super) async fn told(scene: &Scene, this: &[&str], and_back: &[&str]) -> Result<()> {
+pub(super) async fn commanded(scene: &Scene, this: &[&str], and_back: &[&str]) -> Result<()> {
     const CARRIED_OUT: Duration = Duration::from_millis(500);
     scene.act(this.join(" "));
     scene.redis_command(this).await?;
@@ -123,28 +123,32 @@ const KILLED: f64 = 0.8;
 /// Power failures with a disk that lies: each time the last writes are gone, acknowledged or not,
 /// and the file ends inside a script.
 pub(super) async fn tail_cut(scene: &mut Scene) -> Result<()> {
-    let mut lost = BTreeSet::new();
+    let (mut lost, mut reads) = (BTreeSet::new(), LostReads::default());
     for part in POWER_FAILS {
         scene.sold(part).await;
-        let bytes = scene.chance.borrow_mut().u64(2_000..20_000);
+        let bytes = scene.chance.borrow_mut().u64(TAIL_BYTES);
         let redis = &mut scene.links_mut()?.redis;
         redis.kill();
-        let (files, whole) = (redis.files(), redis.files().copy());
-        let bytes = files.cut_inside_a_script(bytes.min(files.length() / 2));
+        let tail = LostTail::cut(&redis.files(), bytes, 0)?;
         scene.act(format!(
-            "kill -9 of Redis, and the last {bytes} bytes of its file are gone, up to inside a \
-             script"
+            "kill -9 of Redis, and the last {} bytes of its file are gone, up to inside a script",
+            tail.bytes()
         ));
-        let (before, after) = (orders(whole).await?, orders(files.copy()).await?);
-        lost.extend(before.difference(&after).cloned());
+        let told = scene.crowd.granted_buyers();
+        let now = tail.orders(SALE).await?;
+        lost.extend(now.iter().cloned());
         scene.record().excused.clone_from(&lost);
-        runs_again(scene).await?;
+        scene.links_mut()?.redis.spawn_again(&[]);
+        reads.until_restored(scene, &now, &told).await?;
+        runs(scene).await?;
     }
     scene.sold(KILLED).await;
     scene.links_mut()?.redis.kill();
     scene.act("kill -9 of Redis");
-    runs_again(scene).await?;
+    scene.links_mut()?.redis.spawn_again(&[]);
+    runs(scene).await?;
     scene.over().await?;
+    reads.judge(scene);
     let missing = scene.record().missing;
     scene.measure("orders in the lost tail", lost.len());
     scene.measure("of them missing in the end, though their buyers had a yes", missing);
@@ -155,17 +159,8 @@ pub(super) async fn tail_cut(scene: &mut Scene) -> Result<()> {
     Ok(())
 }
 
-async fn runs_again(scene: &mut Scene) -> Result<()> {
-    let redis = &mut scene.links_mut()?.redis;
-    redis.spawn_again(&[]);
-    redis.answers().await?;
+async fn runs(scene: &Scene) -> Result<()> {
+    scene.links()?.redis.answers().await?;
     scene.act("Redis runs again");
     Ok(())
-}
-
-/// The orders in a copy of Redis's files.
-async fn orders(copy: TempDir) -> Result<BTreeSet<String>> {
-    let redis = RedisSetup::default().on(copy).try_start()?;
-    let orders = ledger::orders(&redis.url(), SALE).await?;
-    Ok(orders.keys().map(OrderId::to_string).collect())
 }

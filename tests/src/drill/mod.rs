@@ -14,6 +14,7 @@ mod flood;
 mod ledger;
 mod ledger_link;
 mod ledger_state;
+mod lost_reads;
 mod memory;
 mod node_link;
 mod nodes;
@@ -28,6 +29,7 @@ mod server_limits;
 mod slow_clients;
 mod spread;
 pub mod table;
+mod train;
 mod workers;
 mod zones;
 
@@ -35,6 +37,7 @@ pub use options::FaultTestOptions;
 pub use report::{CheckOutcome, FaultTestReport};
 pub use table::{DRILLS, Drill};
 
+use crate::rush::plan_file;
 use anyhow::Result;
 use scene::{Form, Scene};
 use std::time::{Duration, Instant};
@@ -47,7 +50,8 @@ use table::Expect;
 pub async fn run(drill: &Drill, options: &FaultTestOptions, seed: u64) -> Result<CheckOutcome> {
     let begun = Instant::now();
     let FaultTestOptions { edge, rate, long, .. } = *options;
-    let form = Form { edge, rate, long, seed };
+    let plan = options.plan.as_deref().map(plan_file::read).transpose()?;
+    let form = Form { edge, rate, long, seed, plan };
     let mut scene = Scene::set(drill.stage, drill.time_s, drill.load, form).await?;
     if let Some(before) = drill.before {
         before(&mut scene).await?;

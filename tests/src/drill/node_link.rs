@@ -6,7 +6,7 @@ use super::scene::Scene;
 use super::script::{HEAVIEST, lose_one};
 use crate::harness::proxy::{AfterFault, LinkFault};
 use anyhow::{Context, Result};
-use std::time::Instant;
+use lastseat_ledger::clock;
 use tokio::time::sleep;
 
 /// Requests of orders, as an edge sends them.
@@ -29,8 +29,10 @@ pub(super) async fn answers_lost(scene: &mut Scene) -> Result<()> {
     }
     scene.over().await?;
     let replayed = scene.cluster.count("lastseat_orders_replayed_total", &[]).await?;
-    scene.measure("orders that another node heard again", replayed);
-    scene.demand(replayed > 0, || "no order was heard twice, so no answer was lost".to_owned());
+    scene.measure("orders that reached another node, too", replayed);
+    scene.demand(replayed > 0, || {
+        "no order reached a second node, so no answer was lost".to_owned()
+    });
     Ok(())
 }
 
@@ -50,5 +52,5 @@ pub(super) async fn broken(scene: &Scene, how: &str, fault: Option<LinkFault>) -
     scene.sells_meanwhile(before);
     link.switch_both(LinkFault::Pass);
     scene.act("it is whole again");
-    scene.serves_again(HEAVIEST, Instant::now(), BACK).await
+    scene.serves_again(HEAVIEST, clock::now(), BACK).await
 }

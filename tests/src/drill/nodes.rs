@@ -3,6 +3,7 @@
 use super::scene::{EDGES, Scene};
 use super::script::{HEAVIEST, ms, signal};
 use anyhow::{Context, Result};
+use lastseat_ledger::clock;
 use rustix::process::Signal;
 use shared::limits::STALL_MS;
 use std::time::{Duration, Instant};
@@ -13,25 +14,25 @@ const EJECTED: Duration = Duration::from_secs(1);
 /// ... and serves again this long after it goes on.
 pub(super) const BACK: Duration = Duration::from_secs(10);
 /// An edge gives a resting node one trial this often (the default of `fail_timeout_ms`).
-const TRIAL_EVERY: Duration = Duration::from_secs(2);
+pub(super) const TRIAL_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) async fn killed(scene: &Scene) -> Result<()> {
     let id = scene.any_node();
     let node = scene.node(id)?;
     scene.act(format!("kill -9 of node {id}"));
     signal(node.pid, Signal::KILL)?;
-    scene.serves_again(id, Instant::now(), BACK).await
+    scene.serves_again(id, clock::now(), BACK).await
 }
 
 pub(super) async fn restarted(scene: &Scene) -> Result<()> {
     let id = scene.any_node();
     let node = scene.node(id)?;
     scene.act(format!("SIGTERM of node {id}"));
-    let since = Instant::now();
+    let (since, stopped) = (Instant::now(), clock::now());
     signal(node.pid, Signal::TERM)?;
     scene.replaced(node.pid, || Ok(scene.node(id)?.pid)).await?;
     scene.measure("stopped and started again after", ms(since.elapsed()));
-    scene.serves_again(id, since, BACK).await
+    scene.serves_again(id, stopped, BACK).await
 }
 
 pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
@@ -43,7 +44,7 @@ pub(super) async fn frozen(scene: &mut Scene) -> Result<()> {
     sleep(frozen_for).await;
     scene.act(format!("SIGCONT of node {HEAVIEST}"));
     signal(node.pid, Signal::CONT)?;
-    scene.serves_again(HEAVIEST, Instant::now(), BACK).await?;
+    scene.serves_again(HEAVIEST, clock::now(), BACK).await?;
     // Those who were at the frozen node wait until it counts as silent; after that only trials go
     // there.
     let slow = scene.over().await?.context("a crowd")?.tally.slow.iter();

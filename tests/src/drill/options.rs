@@ -4,6 +4,7 @@ use super::table::{DRILLS, Drill};
 use crate::harness::Edge;
 use clap::{Parser, value_parser};
 use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
 
 /// Kills, freezes and restarts parts of a running system while buyers buy, and proves that nobody
 /// lost a ticket, was sold one too many, or saw a fault that they need not have seen.
@@ -28,6 +29,11 @@ pub struct FaultTestOptions {
     /// Buyers that come each second.
     #[arg(long, default_value_t = 250, value_parser = value_parser!(u32).range(50..=10_000))]
     pub rate: u32,
+    /// What the crowds buy, in the place of tickets: a plan, in TOML or JSON. So many buyers come
+    /// that it is nearly sold out, but not more than --rate. Drills that give tickets back to a
+    /// sale, and those of several sales, sell tickets all the same.
+    #[arg(long, value_name = "FILE", conflicts_with = "write_docs")]
+    pub plan: Option<PathBuf>,
     /// Take the time that a drill would like: faults last longer, and idle connections idle for
     /// more than a minute.
     #[arg(long)]
@@ -47,7 +53,7 @@ impl FaultTestOptions {
     /// The defaults, for tests.
     #[must_use]
     pub fn short() -> Self {
-        Self::parse_from(["drill"])
+        Self { edge: Edge::under_test(), ..Self::parse_from(["drill"]) }
     }
 
     /// The drills that are wanted.
@@ -75,6 +81,8 @@ mod tests {
     fn the_command_line_is_consistent_and_knows_the_drills_by_name() {
         FaultTestOptions::command().debug_assert();
         assert_eq!(FaultTestOptions::short().drills().len(), DRILLS.len());
+        let docs = ["drill", "--plan", "train.toml", "--write-docs"];
+        assert!(FaultTestOptions::try_parse_from(docs).is_err(), "the page has one table");
         let one = FaultTestOptions::parse_from(["drill", "--only", "node-frozen"]);
         assert_eq!(one.drills()[0].name, "node-frozen");
         let unknown = FaultTestOptions::try_parse_from(["drill", "--only", "nobody"]);

@@ -1,7 +1,7 @@
 //! docs/evidence/DRILLS.md, and the table of faults in docs/GUARANTEES.md.
 
 use super::report::{CheckOutcome, FaultTestReport};
-use super::table::DRILLS;
+use super::table::{DRILLS, Drill};
 use crate::rush::report::thousands;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -43,6 +43,16 @@ own.
 One again: `./target/release/tools drill --long --only NAME --seed SEED`. All: `make drill` \
 (`ROUNDS=1` for one round). Short forms
 of all are in `make test`.
+";
+
+/// What stands before the drills that the report does not have.
+const NOT_RUN: &str = "
+## Not run yet
+
+Newer than this page. Their short forms are in `make test`.
+
+| drill | what is done | what must hold |
+|---|---|---|
 ";
 
 /// Writes both pages below `root`; where they are.
@@ -98,6 +108,14 @@ pub fn page(report: &FaultTestReport) -> String {
             thousands(drill.slowest_ms),
             if kept(drill) { "kept" } else { "**BROKEN**" },
         );
+    }
+    let missing = DRILLS.iter().filter(|drill| runs_of(report, drill.name).is_empty());
+    let missing: Vec<&Drill> = missing.collect();
+    if !missing.is_empty() {
+        out += NOT_RUN;
+        for Drill { name, done, holds, .. } in missing {
+            let _ = writeln!(out, "| `{name}` | {done} | {holds} |");
+        }
     }
     out += "\n## What was done and measured\n";
     let mut told = Vec::new();
@@ -156,28 +174,39 @@ fn with_table(
     let mut table = String::from(
         "\n\n| fault | promise | scope | test | last result |\n|---|---|---|---|---|\n",
     );
-    for name in DRILLS.iter().map(|drill| drill.name) {
-        let runs = report.drills.iter().filter(|drill| drill.name == name);
-        let runs: Vec<&CheckOutcome> = runs.collect();
-        let Some(last) = runs.last() else { continue };
-        let (done, holds) = halves(last);
+    for drill in &DRILLS {
+        let Drill { name, done, holds, .. } = *drill;
+        let test = tests.get(name).with_context(|| format!("{TESTS} has no test of {name}"))?;
+        let runs = runs_of(report, name);
+        let Some(last) = runs.last() else {
+            let _ = writeln!(
+                table,
+                "| {done} | {holds} | – | `{test}` | [not run \
+                 yet](evidence/DRILLS.md#not-run-yet) |"
+            );
+            continue;
+        };
         let good = runs.iter().filter(|drill| kept(drill)).count();
         let faults: u64 = runs.iter().map(|drill| drill.faults_seen).sum();
         let buyers: u64 = runs.iter().map(|drill| drill.buyers).sum();
         let longest = runs.iter().map(|drill| drill.slowest_ms).max().unwrap_or(0);
         let _ = writeln!(
             table,
-            "| {done} | {holds} | {} buyers, edges of {} | `{}` | [{good} of {} \
+            "| {done} | {holds} | {} buyers, edges of {} | `{test}` | [{good} of {} \
              kept](evidence/DRILLS.md#{name}); {} heard a 5xx, longest answer {} ms |",
             thousands(buyers),
             last.edge.as_str(),
-            tests.get(name).with_context(|| format!("{TESTS} has no test of {name}"))?,
             runs.len(),
             thousands(faults),
             thousands(longest),
         );
     }
     Ok(format!("{head}{BEGIN}{table}\n{END}{tail}"))
+}
+
+/// The runs of the drill `name`.
+fn runs_of<'a>(report: &'a FaultTestReport, name: &str) -> Vec<&'a CheckOutcome> {
+    report.drills.iter().filter(|drill| drill.name == name).collect()
 }
 
 fn kept(drill: &CheckOutcome) -> bool {
@@ -192,7 +221,6 @@ fn halves(drill: &CheckOutcome) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drill::Drill;
     use crate::drill::scene::Record;
     use crate::harness::Edge;
     use crate::harness::paths::repository;
@@ -231,6 +259,9 @@ mod tests {
             "| 8 | 2,500 | 2,250 | 3 | 1,234 ms | **BROKEN** |",
             "- BROKEN: oversold: 2 of 1\n",
             "Again, seed 9:",
+            "\n## Not run yet\n",
+            "| `node-frozen` | a node freezes for seconds | it is left alone within a second and \
+             serves again within ten |\n",
         ] {
             assert!(page.contains(part), "{part} is missing in\n{page}");
         }
@@ -241,6 +272,7 @@ mod tests {
         assert!(!new.contains("stale"));
         assert!(new.contains("[2 of 2 kept](evidence/DRILLS.md#node-killed)"), "{new}");
         assert!(new.contains("[0 of 1 kept](evidence/DRILLS.md#tail-cut)"), "{new}");
+        assert!(new.contains("[not run yet](evidence/DRILLS.md#not-run-yet) |\n"), "{new}");
         assert!(with_table("nothing", &report, &tests).is_err());
     }
 }

@@ -141,7 +141,7 @@ impl fmt::Display for CheckOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.violations.is_empty() { "kept  " } else { "BROKEN" };
         let (name, sentence) = (self.name, &self.sentence);
-        writeln!(f, "  {verdict}  {name:14}  {sentence}")?;
+        writeln!(f, "  {verdict}  {name:19}  {sentence}")?;
         let (buyers, granted) = (thousands(self.buyers), thousands(self.granted));
         writeln!(
             f,

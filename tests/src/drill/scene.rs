@@ -1,18 +1,20 @@
 //! One drill's scene: the system, the crowd that buys on it, and what is noted on the way.
 
-use super::again;
+use super::{again, train};
 use crate::harness::proxy::Proxy;
-use crate::harness::{Cluster, Edge, LoneEdge, PrivateRedis, RedisSetup, Setup};
+use crate::harness::{AuditRun, Cluster, Edge, LoneEdge, PrivateRedis, RedisSetup, Setup};
 use crate::load::{
     Buyers, CrowdLoad, CrowdOutcomes, LoadRequest, LoadStage, LoadTally, OrderOutcome, Pace,
-    Percentiles, send, verdict,
+    Percentiles, Travellers, seat_verdict, send, verdict,
 };
 use anyhow::{Context, Result, anyhow};
 use futures_util::future::LocalBoxFuture;
-use shared::OrderId;
+use lastseat_ledger::scripts::SCRIPTS;
+use shared::plan::Plan;
 use shared::upstream::balancer::OriginRow;
+use shared::{Order, OrderId};
 use std::cell::{RefCell, RefMut};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -44,9 +46,19 @@ pub(super) enum Stage {
     Links(Option<u32>),
 }
 
+/// What a crowd buys, if no plan was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goods {
+    /// One ticket each, of a sale that counts them.
+    Tickets,
+    /// Journeys in a train with seats for nine of ten.
+    Train,
+}
+
 /// A crowd that comes while the fault lasts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
+    pub(super) goods: Goods,
     /// How much longer than the fault buyers come, in seconds: in the short form, in the long one.
     pub(super) rest_s: [u32; 2],
     /// How many times the rate that was asked for.
@@ -110,17 +122,19 @@ pub(super) struct Links {
 }
 
 /// How a drill is run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Form {
     pub(super) edge: Edge,
     pub(super) rate: u32,
     pub(super) long: bool,
     pub(super) seed: u64,
+    /// What crowds buy, if that was asked for.
+    pub(super) plan: Option<Plan>,
 }
 
 /// One run of a drill.
 pub(super) struct Scene {
-    edge: Edge,
+    pub(super) edge: Edge,
     stage: Stage,
     pub(super) seed: u64,
     pub(super) rate: u32,
@@ -128,6 +142,10 @@ pub(super) struct Scene {
     /// How long the fault lasts.
     pub(super) time: Duration,
     load: Option<Load>,
+    /// The buyers of a sale with a plan.
+    travellers: Option<Travellers>,
+    /// Orders that the sale has about room for.
+    orders: u32,
     pub(super) cluster: Cluster,
     links: Option<Links>,
     /// When the crowd set out.
@@ -148,10 +166,10 @@ impl Scene {
         stage: Stage,
         time_s: [u32; 2],
         load: Option<Load>,
-        Form { edge, rate, long, seed }: Form,
+        Form { edge, rate, long, seed, plan }: Form,
     ) -> Result<Self> {
         let (cluster, links) = start(stage, edge).await?;
-        Ok(Self {
+        let mut scene = Self {
             edge,
             stage,
             seed,
@@ -159,16 +177,42 @@ impl Scene {
             long,
             time: Duration::from_secs(time_s[usize::from(long)].into()),
             load,
+            travellers: None,
+            orders: 0,
             cluster,
             links,
             begun: Instant::now(),
-            crowd: Rc::default(),
+            crowd: Rc::new(LoadStage::naming_refused()),
             coming: None,
             outcomes: None,
             places: Vec::new(),
             chance: RefCell::new(fastrand::Rng::with_seed(seed)),
             record: RefCell::default(),
-        })
+        };
+        if let Some(load) = load {
+            scene.choose_goods(load, plan)?;
+        }
+        Ok(scene)
+    }
+
+    /// What the crowd buys, and how many of its buyers can have it.
+    fn choose_goods(&mut self, load: Load, plan: Option<Plan>) -> Result<()> {
+        let wanted = plan.filter(|_| load.added == 0);
+        self.travellers = match (wanted, load.goods) {
+            (Some(plan), _) => {
+                let travellers = Travellers::new(plan, self.seed);
+                let last = travellers.orders_in_all() / 0.9 / f64::from(self.seconds(load));
+                self.rate = self.rate.min(last as u32).max(1);
+                Some(travellers)
+            }
+            (None, Goods::Train) => Some(train::for_buyers(self.buyers(load), self.seed)?),
+            (None, Goods::Tickets) => None,
+        };
+        self.orders = match &self.travellers {
+            Some(travellers) => travellers.served(self.buyers(load))?,
+            None => self.buyers(load) / load.tickets.1 * load.tickets.0,
+        };
+        Ok(())
     }
 
     /// Starts another system like the first, in its place.
@@ -191,14 +235,42 @@ impl Scene {
 
     /// Buyers that come in all.
     fn buyers(&self, load: Load) -> u32 {
-        let seconds = self.time.as_secs() as u32 + load.rest_s[usize::from(self.long)];
-        seconds * load.times * self.rate
+        self.seconds(load) * load.times * self.rate
     }
 
-    /// Tickets at the beginning.
-    pub(super) fn tickets(&self) -> u32 {
-        let tickets = |load: Load| self.buyers(load) / load.tickets.1 * load.tickets.0;
-        self.load.map_or(0, tickets)
+    /// Seconds in which they come.
+    fn seconds(&self, load: Load) -> u32 {
+        self.time.as_secs() as u32 + load.rest_s[usize::from(self.long)]
+    }
+
+    /// Tickets at the beginning; of a plan, orders that it has about room for.
+    pub(super) const fn tickets(&self) -> u32 {
+        self.orders
+    }
+
+    /// What the crowd asks.
+    fn asks(&self) -> LoadRequest {
+        let (sale, buyers) = (SALE.to_owned(), Buyers::new(self.seed));
+        match self.travellers.clone() {
+            Some(travellers) => LoadRequest::Journeys { sale, buyers, travellers },
+            None => LoadRequest::Orders { sale, buyers },
+        }
+    }
+
+    /// Buyers who were refused for good by now although what they want is free: while the crowd has
+    /// not had all tickets, that is everybody who was refused; of a plan those whose seats are.
+    pub(super) async fn refused_although_free(&self) -> Result<u64> {
+        let Some(travellers) = &self.travellers else { return Ok(self.crowd.refused()) };
+        let refused = self.crowd.refused_buyers();
+        let orders = self.cluster.orders(SALE).await.context("the orders in Redis")?;
+        seat_verdict::count_servable(refused, travellers, &orders)
+    }
+
+    /// The script by which nodes sell what the crowd buys, by the hash under which Redis has it.
+    pub(super) fn reserve_hash(&self) -> &'static str {
+        let reserve = &SCRIPTS.reserve;
+        let script = if self.travellers.is_some() { &reserve.by_plan } else { &reserve.plain };
+        &script.hash
     }
 
     /// The crowd of the drill, which sets out when it is polled.
@@ -206,8 +278,11 @@ impl Scene {
         let Some(load) = self.load else {
             return Ok(Box::pin(std::future::ready(Ok(()))));
         };
-        self.cluster.create_sale(SALE, self.tickets().into()).await?;
-        let orders = LoadRequest::orders(SALE, Buyers::new(self.seed));
+        match &self.travellers {
+            Some(of) => self.cluster.create_sale_by_plan(SALE, of.plan()).await?,
+            None => self.cluster.create_sale(SALE, self.tickets().into()).await?,
+        }
+        let orders = self.asks();
         let a_second = Some(load.times * self.rate);
         let pace = Pace::Buyers { count: self.buyers(load), a_second };
         let plan = CrowdLoad {
@@ -264,7 +339,8 @@ impl Scene {
         let audit = self.cluster.audit(SALE).await.context("the audit")?;
         let orders = self.cluster.orders(SALE).await.context("the orders in Redis")?;
         let buyers = Buyers::new(self.seed);
-        let asked = again::winners(&self.cluster.edges, SALE, buyers, tally, &orders).await?;
+        let asks = self.asks();
+        let asked = again::winners(&self.cluster.edges, &asks, buyers, tally, &orders).await?;
         let mut record = self.record();
         record.violations.extend(asked);
         let mut outcomes = tally.outcomes.clone();
@@ -278,9 +354,9 @@ impl Scene {
                 record.missing += 1;
             }
         }
-        let differences = verdict::compare(&outcomes, buyers, &orders);
-        let tickets = self.tickets() + load.added;
-        let broken = verdict::violations(tickets, tally, &audit, Some(&differences));
+        drop(record);
+        let broken = self.compare(load, (&outcomes, tally), (&audit, &orders))?;
+        let mut record = self.record();
         record.violations.extend(broken);
         for (fault, count) in &tally.faults {
             let honest = ["503 unavailable ", "504 outcome_unknown "];
@@ -301,6 +377,32 @@ impl Scene {
         drop(record);
         self.came(self.buyers(load), tally);
         Ok(())
+    }
+
+    /// A sentence for each way in which the answers and the ledger differ, or something is sold
+    /// twice or left.
+    fn compare(
+        &self,
+        load: Load,
+        (outcomes, tally): (&[OrderOutcome], &LoadTally),
+        (audit, orders): (&AuditRun, &HashMap<OrderId, Order>),
+    ) -> Result<Vec<String>> {
+        let buyers = Buyers::new(self.seed);
+        let Some(travellers) = &self.travellers else {
+            let differences = verdict::compare(outcomes, buyers, orders);
+            let tickets = self.tickets() + load.added;
+            return Ok(verdict::violations(tickets, tally, audit, Some(&differences)));
+        };
+        let sold = (audit, Some(orders));
+        let (plan, mut broken) =
+            seat_verdict::of_plan((outcomes, tally), (buyers, travellers), sold)?;
+        let (legs, all) = (plan.seat_legs_sold, plan.seat_legs);
+        self.measure("seats on legs that were sold", format!("{legs} of {all}"));
+        self.measure("buyers who were refused for good", tally.refused_final);
+        if self.orders < self.buyers(load) / 20 * 19 && tally.refused_final == 0 {
+            broken.push("nobody was refused: nothing was shown of what is left".to_owned());
+        }
+        Ok(broken)
     }
 
     /// Stops the system, edges first, Redis last; what was noted.

@@ -1,6 +1,6 @@
 //! The drills: on which system, for how long, what is done to it, and what must hold.
 
-use super::scene::{Load, Scene, Stage};
+use super::scene::{Goods, Load, Scene, Stage};
 use super::{
     calls, connections, descriptors, edges, flood, ledger, ledger_link, ledger_state, node_link,
     nodes, overload, restock, server_limits, slow_clients, spread, workers, zones,
@@ -72,12 +72,31 @@ const BESIDE: Expect = Expect::Ticket(Duration::from_secs(1));
 
 /// Nine of ten buyers get a ticket.
 const fn buyers_for(rest_s: [u32; 2]) -> Option<Load> {
-    Some(Load { rest_s, times: 1, tickets: (9, 10), added: 0, may_see_faults: false })
+    Some(Load { rest_s, ..BUYERS })
 }
 
 const fn ledger_away_for(rest_s: [u32; 2]) -> Option<Load> {
-    Some(Load { rest_s, times: 1, tickets: (9, 10), added: 0, may_see_faults: true })
+    Some(Load { rest_s, may_see_faults: true, ..BUYERS })
 }
+
+/// The same, while the ledger is away.
+const fn train_away_for(rest_s: [u32; 2]) -> Option<Load> {
+    Some(Load { rest_s, goods: Goods::Train, may_see_faults: true, ..BUYERS })
+}
+
+/// Nearly all buyers get their journey in a train.
+const fn travellers_for(rest_s: [u32; 2]) -> Option<Load> {
+    Some(Load { rest_s, goods: Goods::Train, ..BUYERS })
+}
+
+const BUYERS: Load = Load {
+    goods: Goods::Tickets,
+    rest_s: [0, 0],
+    times: 1,
+    tickets: (9, 10),
+    added: 0,
+    may_see_faults: false,
+};
 
 /// What a drill is that does not say otherwise.
 const DRILL: Drill = Drill {
@@ -130,7 +149,7 @@ const NODE_LINK: Drill =
 
 /// All drills.
 #[rustfmt::skip] // A row is a paragraph.
-pub const DRILLS: [Drill; 41] = [
+pub const DRILLS: [Drill; 47] = [
     Drill { name: "spread", done: "three edges that know nothing of each other",
         holds: "1,000 orders at each reach the four nodes exactly 1:2:3:4",
         fault: |scene| Box::pin(spread::one_two_three_four(scene)), ..DRILL },
@@ -164,7 +183,7 @@ pub const DRILLS: [Drill; 41] = [
     Drill { name: "restock", done: "100 tickets come back after the sell-out",
         holds: "they are sold within a second, through all edges",
         load: Some(Load { rest_s: [12, 12], times: 2, tickets: (1, 24),
-            added: restock::ADDED_IN_ALL, may_see_faults: false }),
+            added: restock::ADDED_IN_ALL, ..BUYERS }),
         fault: |scene| Box::pin(restock::sold_again(scene)), ..DRILL },
     Drill { name: "zone-frozen", done: "all nodes of a zone freeze",
         holds: "its edges spill over, and come back slowly",
@@ -219,14 +238,14 @@ pub const DRILLS: [Drill; 41] = [
     Drill { name: "ledger-full", done: "Redis has no memory left",
         holds: "nothing is sold, nothing is evicted, it goes on by itself",
         time_s: [2, 6],
-        fault: |scene| Box::pin(ledger_state::told(scene,
+        fault: |scene| Box::pin(ledger_state::commanded(scene,
             &["CONFIG", "SET", "maxmemory", "100kb"], &["CONFIG", "SET", "maxmemory", "0"])),
         ..LEDGER },
     // A failover that went wrong: the primary was made a replica of nobody who is there.
     Drill { name: "ledger-read-only", done: "Redis is made a replica and a primary again",
         holds: "nothing is sold, it goes on by itself",
         time_s: [2, 6],
-        fault: |scene| Box::pin(ledger_state::told(scene,
+        fault: |scene| Box::pin(ledger_state::commanded(scene,
             &["REPLICAOF", "127.0.0.1", "9"], &["REPLICAOF", "NO", "ONE"])),
         ..LEDGER },
     Drill { name: "disk-full", done: "the disk of the append-only file is full",
@@ -284,6 +303,35 @@ pub const DRILLS: [Drill; 41] = [
         holds: "buyers notice nothing, no descriptor leaks",
         time_s: [3, 10], after: Some(0.1), load: buyers_for([4, 4]), expect: &[BESIDE],
         fault: |scene| Box::pin(connections::come_and_go(scene)), ..DRILL },
+    // The crowds below want journeys, and seats for them, in a train.
+    Drill { name: "train-node-killed", done: "kill -9 of a node while a train is sold",
+        holds: "no fault reaches a buyer, no seat is sold twice on a leg, none is left",
+        after: Some(0.2), load: travellers_for([9, 10]),
+        fault: |scene| Box::pin(nodes::killed(scene)), ..DRILL },
+    Drill { name: "train-node-frozen", done: "a node freezes for seconds while a train is sold",
+        holds: "no fault, no seat twice, none left",
+        time_s: [3, 12], after: Some(0.15), load: travellers_for([7, 11]),
+        expect: &[Expect::Answer(Duration::from_millis(EDGE_ATTEMPT_MS))],
+        fault: |scene| Box::pin(nodes::frozen(scene)), ..DRILL },
+    Drill { name: "train-edge-killed",
+        done: "kill -9 of one of three edges while a train is sold",
+        holds: "its buyers go on at the others, no seat twice, none left",
+        load: travellers_for([5, 8]),
+        fault: |scene| Box::pin(edges::ended(scene, Signal::KILL, "kill -9")), ..EDGE },
+    Drill { name: "train-ledger-killed", done: "kill -9 of Redis while a train is sold",
+        holds: "nobody is refused whose seats are free, each yes keeps its seats",
+        time_s: [2, 2], load: train_away_for([3, 8]),
+        fault: |scene| Box::pin(ledger::killed(scene)), ..LEDGER },
+    Drill { name: "train-reply-lost",
+        done: "Redis has sold seats and its reply is lost, the link cut or silent",
+        holds: "no fault, each order and each seat once",
+        time_s: [2, 12], load: travellers_for([3, 3]),
+        fault: |scene| Box::pin(ledger_link::replies_lost(scene)), ..REPLIES },
+    Drill { name: "train-tail-cut",
+        done: "Redis loses its last writes with the power while a train is sold",
+        holds: "the nodes bring back each order with the seats that it had",
+        stage: Stage::Links(None), load: train_away_for([6, 10]),
+        fault: |scene| Box::pin(ledger_state::tail_cut(scene)), ..DRILL },
 ];
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::harness::paths::scratch;
 use lastseat_ledger::ack_journal::AckJournal;
 use lastseat_ledger::scripts::SCRIPTS;
 use lastseat_ledger::{NoObserver, Reserve, Verdict, reserve_batch};
-use lastseat_node::http::response;
+use lastseat_node::http::response::{self, OrderNames};
 use redis::Value;
 use shared::admission::sale_hint::NodeLoad;
 use shared::domain::order::KeySource;
@@ -92,17 +92,24 @@ fn order_of(buyer: BuyerId) -> Order {
         created_at: NOW,
         deadline: UnixMillis(0),
         refused_late: false,
+        seats: None,
     }
 }
 
 /// The whole HTTP answer, made and dropped.
 fn answer(placed: Placed) -> Ready {
     let (sale, id, outcome) = (sale(), id(42), Ok(placed));
-    Box::new(move || drop(black_box(response::placed(&sale, &id, black_box(&outcome)))))
+    let names = OrderNames::default();
+    Box::new(move || drop(black_box(response::placed(&sale, &id, black_box(&outcome), &names))))
 }
 
 fn batch() -> Vec<Reserve> {
-    let order = |number| Reserve { id: id(number), buyer: buyer(number), quantity: Quantity::ONE };
+    let order = |number| Reserve {
+        id: id(number),
+        buyer: buyer(number),
+        quantity: Quantity::ONE,
+        lines: None,
+    };
     (0..BATCH).map(order).collect()
 }
 
@@ -110,7 +117,7 @@ fn batch() -> Vec<Reserve> {
 pub(super) fn batch_write() -> Ready {
     let (sale, batch) = (sale(), batch());
     Box::new(move || {
-        let command = reserve_batch::command(&SCRIPTS.reserve, &sale, 345, black_box(&batch));
+        let command = reserve_batch::command(&SCRIPTS.reserve.plain, &sale, 345, black_box(&batch));
         drop(black_box(command.get_packed_command()));
     })
 }
@@ -130,7 +137,8 @@ pub(super) fn batch_read() -> Ready {
         let Value::Array(parts) = parts else {
             panic!("{parts:?} is no reply of a script");
         };
-        let (_, verdicts) = reserve_batch::read(&batch, &parts).expect("a reply of reserve.lua");
+        let (_, verdicts) =
+            reserve_batch::read(&batch, false, &parts).expect("a reply of reserve.lua");
         assert_eq!(verdicts.len(), batch.len());
     })
 }

@@ -7,9 +7,7 @@ use shared::admission::grant::Supply;
 use shared::auth::edge_signature::{self, Signed, Version};
 use shared::domain::order::KeySource;
 use shared::upstream::balancer::{AttemptOutcome, Balance, OriginRow, RouteKey, Router, Tried};
-use shared::{
-    Arrival, Gates, Grant, KeyRing, NodeBudget, OrderId, Quantity, Refusal, SaleId, UnixMillis,
-};
+use shared::{Arrival, Gates, Grant, KeyRing, NodeBudget, OrderId, Refusal, SaleId, UnixMillis};
 use std::hint::black_box;
 
 /// A path, ready to be run any number of times.
@@ -154,5 +152,5 @@ fn order_id() -> Ready {
 
 fn node_budget() -> Ready {
     let mut budget = NodeBudget::of(1_000_000, 1, 10);
-    Box::new(move || assert!(black_box(&mut budget).take(Quantity::ONE)))
+    Box::new(move || assert!(black_box(&mut budget).take(1)))
 }

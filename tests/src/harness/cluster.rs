@@ -26,9 +26,29 @@ pub enum Edge {
     Wrangler,
     /// Bare workerd.
     Workerd,
+    /// `lastseat gateway`.
+    Gateway,
+    /// None: each node faces buyers itself.
+    Public,
 }
 
+/// The variable that names the edge under test.
+pub const EDGE_UNDER_TEST: &str = "LASTSEAT_TEST_EDGE";
+
 impl Edge {
+    /// The edge that tests of what every edge promises run with: bare workerd, or the one that
+    /// `LASTSEAT_TEST_EDGE` names.
+    ///
+    /// # Panics
+    /// It names none.
+    #[must_use]
+    pub fn under_test() -> Self {
+        match std::env::var(EDGE_UNDER_TEST) {
+            Ok(word) => Self::from_str(&word, false).expect("the name of an edge"),
+            Err(_) => Self::Workerd,
+        }
+    }
+
     /// The word on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -36,6 +56,8 @@ impl Edge {
             Self::None => "none",
             Self::Wrangler => "wrangler",
             Self::Workerd => "workerd",
+            Self::Gateway => "gateway",
+            Self::Public => "public",
         }
     }
 }
@@ -114,12 +136,17 @@ impl Cluster {
             .envs(setup.environment.iter().map(|(name, value)| (name, value)))
             .args(["cluster", "--json", "--ports", "0", "--edge-port", "0"])
             .args(["--weights", &weights.join(",")])
-            .args(["--edge", setup.edge.as_str()])
             .arg("--data-dir")
             .arg(directory.path());
-        if setup.edge != Edge::None {
+        if setup.edge == Edge::Public {
+            command.arg("--public");
+        } else if setup.edge != Edge::None {
+            command.args(["--edge", setup.edge.as_str()]);
             command.args(["--edges", &setup.edges.to_string()]);
-            command.args(["--workers", &setup.workers.to_string()]);
+            // A gateway has a thread a core unless told otherwise.
+            if setup.edge != Edge::Gateway || setup.workers > 1 {
+                command.args(["--workers", &setup.workers.to_string()]);
+            }
         }
         if setup.direct {
             command.arg("--insecure-direct");
@@ -128,8 +155,9 @@ impl Cluster {
         command.envs(setup.environment.iter().map(|(name, value)| (name, value)));
         let program = Program::start("lastseat cluster", command)?;
         let line = program.line(READY_WITHIN)?;
-        let system = serde_json::from_str(&line)
+        let mut system: System = serde_json::from_str(&line)
             .with_context(|| format!("the first line of lastseat cluster: {line}"))?;
+        system.add_public_sides();
         Ok(Self { program, system, directory })
     }
 

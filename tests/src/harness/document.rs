@@ -66,7 +66,8 @@ impl Document {
         script
     }
 
-    /// Holds what came out against what the document shows.
+    /// Holds what came out against what the document shows: each line of a block in another line
+    /// of its output, in their order.
     ///
     /// # Panics
     /// A line is missing.
@@ -80,10 +81,9 @@ impl Document {
             }
         }
         for (block, output) in self.blocks.iter().zip(outputs) {
-            for wanted in &block.shows {
-                assert!(
-                    output.iter().any(|line| matches(line, wanted)),
-                    "{}: after\n{}\nno line has {wanted:?}:\n{}",
+            if let Some(wanted) = missing(&output, &block.shows) {
+                panic!(
+                    "{}: after\n{}\nno line has {wanted:?}, or only one before the others:\n{}",
                     self.name,
                     block.code,
                     output.join("\n")
@@ -93,21 +93,77 @@ impl Document {
     }
 }
 
-/// Whether the parts of `wanted` between its wildcards come in `line` in their order.
+/// The first line of `shows` that none of `output` has, behind those of the lines before it.
+fn missing<'a>(output: &[&str], shows: &'a [String]) -> Option<&'a String> {
+    let mut rest = output.iter();
+    shows.iter().find(|wanted| !rest.any(|line| matches(line, wanted)))
+}
+
+/// Whether the parts of `wanted` between its wildcards come in `line` in their order. A part begins
+/// and ends with whole words and numbers, but for a wildcard that begins or ends the line: a page
+/// that shows `ok` or `15` does not mean `token` or `150`.
 fn matches(line: &str, wanted: &str) -> bool {
-    let mut rest = line;
-    wanted.split(ANY).all(|part| {
-        let found = rest.find(part);
-        if let Some(at) = found {
-            rest = &rest[at + part.len()..];
-        }
+    let parts: Vec<&str> = wanted.split(ANY).collect();
+    let last = parts.len() - 1;
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let mut from = 0;
+    parts.iter().enumerate().all(|(place, part)| {
+        let whole = |at: usize| {
+            let cut_before =
+                is_word(line[..at].chars().next_back()) && is_word(part.chars().next());
+            let after = &line[at + part.len()..];
+            let cut_after = is_word(after.chars().next()) && is_word(part.chars().next_back());
+            let begins_open = place == 1 && parts[0].is_empty();
+            let ends_open = place + 1 == last && parts[last].is_empty();
+            (begins_open || !cut_before) && (ends_open || !cut_after)
+        };
+        let found = line[from..].match_indices(part).map(|(at, _)| from + at).find(|at| whole(*at));
+        from = found.map_or(from, |at| at + part.len());
         found.is_some()
     })
 }
 
-#[test]
-fn what_a_block_shows_is_looked_for_piece_by_piece() {
-    assert!(matches("a 1 b 2", "a…b"));
-    assert!(!matches("b 2 a", "a…b"));
-    assert!(!matches("a", "b"));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_block_shows_is_looked_for_piece_by_piece() {
+        assert!(matches("a 1 b 2", "a…b"));
+        assert!(!matches("b 2 a", "a…b"));
+        assert!(!matches("a", "b"));
+    }
+
+    #[test]
+    fn a_page_that_shows_a_part_of_a_word_or_another_number_is_wrong() {
+        for (line, shown) in [
+            ("the token", "ok"),
+            ("ok, 150 places", "15"),
+            (r#""seats":["4-11A"]"#, "4-1"),
+            ("held 140", "held…14"),
+            ("held 114", "held…14"),
+            ("withheld 14", "held…14"),
+        ] {
+            assert!(!matches(line, shown), "{shown} in {line}");
+        }
+        for (line, shown) in [
+            ("ok", "ok"),
+            ("held            14", "held…14"),
+            ("Idempotency-Replayed: true", "…dempotency-…"),
+            ("HTTP/2 201 Created", "HTTP/2 201…"),
+            (r#"{"seats":["4-1A"]}"#, r#""seats":["4-1A"]"#),
+        ] {
+            assert!(matches(line, shown), "{shown} in {line}");
+        }
+    }
+
+    #[test]
+    fn lines_come_in_the_order_in_which_a_page_shows_them_and_each_is_another_one() {
+        let shows = ["held…14", "confirmed…15"].map(str::to_owned);
+        assert_eq!(missing(&["held 14", "rest", "confirmed 15"], &shows), None);
+        assert_eq!(missing(&["confirmed 15", "held 14"], &shows), Some(&shows[1]));
+        assert_eq!(missing(&["held 14, confirmed 15"], &shows), Some(&shows[1]));
+        assert_eq!(missing(&["held 14"], &shows), Some(&shows[1]));
+        assert_eq!(missing(&[], &[]), None);
+    }
 }

@@ -1,6 +1,6 @@
 //! An edge alone, in front of whatever origins a test names.
 
-use super::paths::{repository, scratch, workerd};
+use super::paths::{lastseat, repository, scratch, workerd};
 use super::{Edge, HttpClient, Program};
 use anyhow::{Result, bail};
 use lastseat_cluster::process::free_port;
@@ -32,20 +32,28 @@ impl LoneEdge {
     /// # Errors
     /// It does not come up; the message has what it said.
     pub async fn start(kind: Edge, origins: &[OriginRow], key: &str) -> Result<Self> {
-        Self::serve(None, kind, origins, key).await
+        Ok(Self::serve(None, (kind, false), origins, key).await?.0)
+    }
+
+    /// A bare workerd, and the port of its inspector.
+    ///
+    /// # Errors
+    /// It does not come up; the message has what it said.
+    pub async fn inspected(origins: &[OriginRow], key: &str) -> Result<(Self, u16)> {
+        Self::serve(None, (Edge::Workerd, true), origins, key).await
     }
 
     /// The same with the worker `name` of `tests/bench/peers/js` in place of the edge.
     pub async fn peer(name: &str, kind: Edge, origins: &[OriginRow], key: &str) -> Result<Self> {
-        Self::serve(Some(name), kind, origins, key).await
+        Ok(Self::serve(Some(name), (kind, false), origins, key).await?.0)
     }
 
     async fn serve(
         peer: Option<&str>,
-        kind: Edge,
+        (kind, inspected): (Edge, bool),
         origins: &[OriginRow],
         key: &str,
-    ) -> Result<Self> {
+    ) -> Result<(Self, u16)> {
         let table = serde_json::to_string(origins)?;
         let (port, inspector) = (free_port()?, free_port()?);
         let directory = scratch()?;
@@ -58,6 +66,9 @@ impl LoneEdge {
                     Some(name) => command.args(["serve", PEERS[0], name]),
                 };
                 command.args(["--socket-addr", &format!("http=127.0.0.1:{port}")]);
+                if inspected {
+                    command.arg(format!("--inspector-addr=127.0.0.1:{inspector}"));
+                }
                 command.env("ORIGINS", table);
                 command.env("LASTSEAT_EDGE_KEY", key);
                 command
@@ -80,7 +91,18 @@ impl LoneEdge {
                 command.env("WRANGLER_SEND_METRICS", "false").env("CI", "1");
                 command
             }
-            Edge::None => bail!("an edge is wanted"),
+            Edge::Gateway => {
+                if let Some(name) = peer {
+                    bail!("{name} runs in workerd or wrangler");
+                }
+                let mut command = Command::new(lastseat()?);
+                command.args(["gateway", "--listen", &format!("127.0.0.1:{port}")]);
+                command.args(["--admin-listen", "127.0.0.1:0"]);
+                command.env("ORIGINS", table);
+                command.env("LASTSEAT_EDGE_KEY", key);
+                command
+            }
+            Edge::None | Edge::Public => bail!("an edge is wanted"),
         };
         command.current_dir(repository());
         let program = Program::start(kind.as_str(), command)?;
@@ -92,6 +114,6 @@ impl LoneEdge {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Ok(Self { program, url, _directory: directory })
+        Ok((Self { program, url, _directory: directory }, inspector))
     }
 }

@@ -7,7 +7,9 @@ use super::{ledger, wait};
 use anyhow::{Context, Result, ensure};
 use hyper::{Method, StatusCode};
 use lastseat_cluster::state_file::EdgeEntry;
+use lastseat_node::ready_line::PublicSide;
 use serde::{Deserialize, Deserializer, Serialize};
+use shared::plan::Plan;
 use shared::{Order, OrderId};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -37,6 +39,9 @@ pub struct SystemNode {
     pub url: String,
     /// Where operators go.
     pub admin: String,
+    /// Where it faces buyers, if it does.
+    #[serde(default)]
+    pub public: Option<PublicSide>,
     /// Its process, if it runs on this machine.
     pub pid: Option<u32>,
     /// Its log of decisions, if it runs on this machine.
@@ -77,6 +82,12 @@ fn urls<'de, D: Deserializer<'de>>(edges: D) -> Result<Vec<String>, D::Error> {
 }
 
 impl System {
+    /// Buyers go to the public sides of nodes as they go to edges.
+    pub(super) fn add_public_sides(&mut self) {
+        let sides = self.nodes.iter().filter_map(|node| node.public.as_ref());
+        self.edges.extend(sides.map(|side| side.url.clone()));
+    }
+
     /// Makes the sale `sale` with `capacity` tickets, open, without holds.
     ///
     /// # Errors
@@ -91,6 +102,19 @@ impl System {
             answer.status,
             answer.text()
         );
+        Ok(())
+    }
+
+    /// Makes the sale `sale` of this plan, open, without holds.
+    ///
+    /// # Errors
+    /// The first node does not make it.
+    pub async fn create_sale_by_plan(&self, sale: &str, plan: &Plan) -> Result<()> {
+        let path = format!("/v1/admin/sales/{sale}");
+        let body = format!(r#"{{"plan":{}}}"#, plan.to_json());
+        let answer = self.admin(Method::PUT, &path, &body).await?;
+        let text = answer.text();
+        ensure!(answer.status == StatusCode::CREATED, "{sale} was not made: {text}");
         Ok(())
     }
 
@@ -118,12 +142,7 @@ impl System {
     }
 
     /// Asks the admin address of the first node that answers.
-    pub(crate) async fn admin(
-        &self,
-        method: Method,
-        path: &str,
-        body: &str,
-    ) -> Result<super::HttpReply> {
+    pub async fn admin(&self, method: Method, path: &str, body: &str) -> Result<super::HttpReply> {
         let bearer = format!("Bearer {}", self.admin_token);
         let headers = [("authorization", bearer.as_str())];
         let mut last = None;

@@ -1,15 +1,20 @@
 //! Random histories: all commands, several buyers, time that moves, replays.
 
+mod by_plan;
 pub mod world;
 
 use crate::harness::PrivateRedis;
+use by_plan::Seats;
 use fastrand::Rng;
 use lastseat_ledger::{Ledger, TermsChange};
+use shared::domain::sale::{Creation, PageTerms};
 use shared::ledger_model::ModelCommand;
+use shared::seats::{OrderLines, OrderPart};
 use shared::{
     BuyerId, Cancellation, Capacity, IfState, Order, OrderId, OrderState, Pass, PayUrl, Quantity,
     Reserve, SaleState, Terms, UnixMillis,
 };
+use std::sync::Arc;
 use world::HistoryWorld;
 
 /// Commands in one history.
@@ -49,11 +54,24 @@ pub async fn one(redis: &PrivateRedis, ledger: &Ledger, seed: u64) -> Result<(),
         buyer_limit: if some(&mut rng, 0.5) { 0 } else { rng.u32(1..6) },
         order_limit: rng.u32(1..5),
     };
-    let capacity = capacity(&mut rng);
     let open = terms.opens_at.0 == 0 && some(&mut rng, 0.9);
+    // Every fourth one is about the search of seats.
+    let hard = seed % 4 == 3;
+    let plan = (seed % 2 == 1).then(|| by_plan::plan(&mut rng, hard));
+    let creation = match &plan {
+        Some(plan) => by_plan::creation(&mut rng, plan, terms, (open, hard)),
+        None => Creation {
+            capacity: capacity(&mut rng),
+            terms,
+            open,
+            page: PageTerms::default(),
+            plan: None,
+        },
+    };
     let name = format!("history-{seed}-{:x}", fastrand::u64(..));
-    let mut world = HistoryWorld::new(redis, ledger, &name, capacity, terms, open).await?;
-    let mut history = History { rng, next_order: 0 };
+    let mut world = HistoryWorld::new(redis, ledger, &name, &creation).await?;
+    let mut history =
+        History { rng, next_order: 0, seats: plan.map(|plan| Seats::new(plan, hard)) };
     for step in 0..COMMANDS {
         let pause = history.pause();
         if pause > 0 {
@@ -80,6 +98,8 @@ fn capacity(rng: &mut Rng) -> Capacity {
 struct History {
     rng: Rng,
     next_order: u32,
+    /// What can be asked for in a sale with a plan.
+    seats: Option<Seats>,
 }
 
 impl History {
@@ -92,18 +112,29 @@ impl History {
     }
 
     fn command(&mut self, world: &HistoryWorld) -> ModelCommand {
-        match self.rng.u32(0..100) {
+        let hard = self.seats.as_ref().is_some_and(|seats| seats.hard);
+        // Seats are taken and given back, and little else happens.
+        let most = if hard && self.rng.u32(0..8) > 0 { 73 } else { 100 };
+        match self.rng.u32(0..most) {
             0..=44 => {
                 let size = if self.rng.u32(0..5) == 0 { 12 } else { 2 };
                 let size = self.rng.u32(1..=size);
+                let crowd = self.seats.is_some() && self.rng.u32(0..6) == 0;
+                let size = if crowd { 30 } else { size };
                 ModelCommand::Reserve((0..size).map(|_| self.reserve(world)).collect())
             }
             45..=59 => {
+                let id = self.order(world);
                 let part = self.rng.u32(0..3) == 0;
-                let quantity = part.then(|| Quantity::new(self.rng.u64(1..5)).expect("small"));
-                ModelCommand::Confirm(self.order(world), quantity)
+                let part = if part { self.part(world, &id) } else { OrderPart::Whole };
+                ModelCommand::Confirm(id, part)
             }
-            60..=72 => ModelCommand::Cancel(self.order(world), self.cancellation()),
+            60..=72 => {
+                let id = self.order(world);
+                let part = self.seats.is_some() && self.rng.bool();
+                let part = if part { self.part(world, &id) } else { OrderPart::Whole };
+                ModelCommand::Cancel(id, self.cancellation(), part)
+            }
             73..=80 => ModelCommand::Extend(self.order(world)),
             81..=84 => ModelCommand::Sweep,
             85..=90 => {
@@ -111,7 +142,7 @@ impl History {
                 ModelCommand::Restock(capacity(&mut self.rng), seen)
             }
             91..=93 => {
-                let orders = (0..self.rng.u32(1..6)).map(|_| self.told(world));
+                let orders = (0..self.rng.u32(1..6)).map(|_| self.acknowledged_order(world));
                 let orders = orders.collect();
                 let passes = [Pass::First, Pass::Second, Pass::Last];
                 ModelCommand::Restore(orders, passes[self.rng.usize(0..3)])
@@ -126,13 +157,14 @@ impl History {
     }
 
     /// An order as some node may have acknowledged it.
-    fn told(&mut self, world: &HistoryWorld) -> (OrderId, Order) {
+    fn acknowledged_order(&mut self, world: &HistoryWorld) -> (OrderId, Order) {
         let orders = &world.model().orders;
         let known = orders.iter().nth(self.rng.usize(0..2 * orders.len() + 1));
         let (id, mut order) = known.map_or_else(
             || {
                 self.next_order += 1;
-                let asked = self.rng.u32(1..5);
+                let seats = self.seats.as_ref().map(|seats| seats.any_order(&mut self.rng));
+                let asked = seats.as_ref().map_or_else(|| self.rng.u32(1..5), |of| of.tickets());
                 let order = Order {
                     buyer: buyer(&mut self.rng),
                     state: OrderState::Held,
@@ -141,6 +173,7 @@ impl History {
                     created_at: world.now(),
                     deadline: world.now(),
                     refused_late: false,
+                    seats: seats.map(Arc::new),
                 };
                 (id(self.next_order), order)
             },
@@ -155,6 +188,7 @@ impl History {
         order.refused_late = order.state == OrderState::Expired && self.rng.u32(0..4) > 0;
         match self.rng.u32(0..12) {
             0 => order.buyer = buyer(&mut self.rng),
+            1..=4 if order.seats.is_some() => self.other_seats(&mut order),
             1 => order.asked += 1,
             2..=4 => order.taken = self.rng.u32(1..=order.asked),
             5..=9 => {
@@ -166,13 +200,40 @@ impl History {
         (id, order)
     }
 
+    /// A part of an order: most often one that it has.
+    fn part(&mut self, world: &HistoryWorld, id: &OrderId) -> OrderPart {
+        match &self.seats {
+            Some(_) => by_plan::part(&mut self.rng, world.model().orders.get(id)),
+            None => match self.rng.u32(0..12) {
+                0 => OrderPart::Lines(vec![0]),
+                1 => OrderPart::Seats(vec![(0, 3)]),
+                _ => OrderPart::Tickets(self.rng.u32(1..5)),
+            },
+        }
+    }
+
+    /// Fewer claims than an order has, others, or other lines.
+    fn other_seats(&mut self, order: &mut Order) {
+        let (Some(seats), Some(has)) = (&self.seats, &order.seats) else {
+            return;
+        };
+        let other = match self.rng.u32(0..6) {
+            0 => seats.any_order(&mut self.rng),
+            1 => seats.any_claims(&mut self.rng, &has.lines),
+            _ => by_plan::fewer(&mut self.rng, has),
+        };
+        (order.asked, order.taken) = (other.lines.tickets(), other.tickets());
+        order.seats = Some(Arc::new(other));
+    }
+
     fn cancellation(&mut self) -> Cancellation {
         let if_state = match self.rng.u32(0..6) {
             0 => Some(IfState::Held),
             1 => Some(IfState::Confirmed),
             _ => None,
         };
-        Cancellation { by_buyer: self.rng.bool(), if_state }
+        let only_existing = self.rng.u32(0..6) == 0;
+        Cancellation { by_buyer: self.rng.bool(), if_state, only_existing }
     }
 
     /// An order that holds tickets, most often, one that was granted, or one that was refused or
@@ -198,10 +259,19 @@ impl History {
             return old;
         }
         self.next_order += 1;
+        let lines = self.seats.as_ref().map(|seats| seats.any_lines(&mut self.rng));
+        // A sale with a plan is asked for no lines, and one without for some.
+        let odd = self.rng.u32(0..40) == 0;
+        let lines = match lines {
+            None if odd => OrderLines::parse("0.0-1.1a"),
+            lines => lines.filter(|_| !odd),
+        };
+        let tickets = lines.as_ref().map_or_else(|| self.rng.u32(1..5), OrderLines::tickets);
         Reserve {
             id: if again { self.any_order() } else { id(self.next_order) },
             buyer: buyer(&mut self.rng),
-            quantity: Quantity::new(self.rng.u64(1..5)).expect("small"),
+            quantity: Quantity::new(u64::from(tickets)).expect("small"),
+            lines,
         }
     }
 
@@ -216,12 +286,14 @@ impl History {
             id: id.clone(),
             buyer: order.buyer.clone(),
             quantity: Quantity::new(u64::from(order.asked)).expect("as granted"),
+            lines: order.seats.as_ref().map(|seats| seats.lines.clone()),
         })
     }
 
     fn terms(&mut self, world: &HistoryWorld) -> ModelCommand {
         let mut change = TermsChange::default();
-        match self.rng.u32(0..7) {
+        match self.rng.u32(0..8) {
+            7 => change.late_seats = Some(by_plan::late_seats(&mut self.rng)),
             5 => change.buyers_cancel = Some(self.rng.bool()),
             6 => {
                 let text = ["", "https://shop.example/{order_id}", "https://a.example/{order_id}"];

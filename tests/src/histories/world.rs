@@ -3,11 +3,13 @@
 use crate::harness::PrivateRedis;
 use lastseat_ledger::ack_journal::AckedOrder;
 use lastseat_ledger::scripts::Scripts;
-use lastseat_ledger::{Created, Fault, Ledger, LedgerUrl};
+use lastseat_ledger::{Created, Fault, Ledger, LedgerUrl, redis_keys};
+use shared::domain::sale::Creation;
 use shared::ledger_model::event_log::Entry;
 use shared::ledger_model::{ModelCommand, ModelReply, Sale};
-use shared::{Capacity, SaleId, Terms, UnixMillis};
+use shared::{SaleId, UnixMillis};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The two lines of the prelude that read the clock of Redis, and what the tests put in their
 /// place.
@@ -89,9 +91,7 @@ impl HistoryWorld {
         redis: &PrivateRedis,
         ledger: &Ledger,
         name: &str,
-        capacity: Capacity,
-        terms: Terms,
-        open: bool,
+        creation: &Creation,
     ) -> Result<Self, String> {
         let client = redis::Client::open(redis.url()).expect("an address");
         let clock = client
@@ -99,7 +99,12 @@ impl HistoryWorld {
             .await
             .map_err(|error| format!("no answer: {error}"))?;
         let now = UnixMillis(1_700_000_000_000);
-        let (model, entry) = Sale::create(capacity, terms, open, now);
+        let Creation { capacity, terms, open, page, plan } = creation;
+        let (mut model, entry) = match plan {
+            Some(plan) => Sale::create_by_plan(Arc::clone(plan), *terms, *open, now),
+            None => Sale::create(*capacity, *terms, *open, now),
+        };
+        model.page = page.clone();
         let mut world = Self {
             ledger: ledger.clone(),
             clock,
@@ -109,11 +114,12 @@ impl HistoryWorld {
             now,
         };
         world.pass(0).await?;
-        let created = world.ledger.create_sale(&world.sale, capacity, &terms, open).await;
+        let created = world.ledger.create_sale_as(&world.sale, creation).await;
         let expected = Ok((world.model.snapshot(now), Created::New));
         if created != expected {
             return Err(format!("create: the script says {created:?}"));
         }
+        world.compare_seats().await?;
         Ok(world)
     }
 
@@ -147,7 +153,32 @@ impl HistoryWorld {
                  {answer:?} {snapshot:?}"
             ));
         }
-        Ok(())
+        let seats = self.compare_seats().await;
+        seats.map_err(|difference| format!("{command:?}\n  {answer:?}\n  {difference}"))
+    }
+
+    /// Compares the bytes of what is taken, seat by seat.
+    async fn compare_seats(&self) -> Result<(), String> {
+        let Some(model) = &self.model.seats else {
+            return Ok(());
+        };
+        let [.., key] = redis_keys::of_sale_by_plan(&self.sale);
+        let seats: redis::RedisResult<Vec<u8>> =
+            redis::cmd("GET").arg(key).query_async(&mut self.clock.clone()).await;
+        let seats = seats.map_err(|error| format!("no answer: {error}"))?;
+        if seats == model.bytes() {
+            return Ok(());
+        }
+        let read = model.plan.read_seats(&seats);
+        let Some((book, held)) = read else {
+            return Err("the seats are not those of the plan".to_owned());
+        };
+        let differ = |what: &str| Err(format!("{what} differ"));
+        match () {
+            () if held != model.held => differ("the held places"),
+            () if book.quotas() != model.book.quotas() => differ("the quotas"),
+            () => differ("the planes"),
+        }
     }
 
     async fn ask(&self, command: &ModelCommand) -> Result<(shared::Snapshot, ModelReply), Fault> {
@@ -156,11 +187,12 @@ impl HistoryWorld {
             ModelCommand::Reserve(batch) => {
                 ledger.reserve(sale, batch).await?.map(|(s, v)| (s, ModelReply::Orders(v)))
             }
-            ModelCommand::Confirm(id, quantity) => {
-                ledger.confirm(sale, id, *quantity).await?.map(|(s, v)| (s, ModelReply::Order(v)))
+            ModelCommand::Confirm(id, part) => {
+                ledger.confirm(sale, id, part).await?.map(|(s, v)| (s, ModelReply::Order(v)))
             }
-            ModelCommand::Cancel(id, how) => {
-                ledger.cancel_as(sale, id, *how).await?.map(|(s, v)| (s, ModelReply::Order(v)))
+            ModelCommand::Cancel(id, how, part) => {
+                let reply = ledger.cancel_as(sale, id, *how, part).await?;
+                reply.map(|(s, v)| (s, ModelReply::Order(v)))
             }
             ModelCommand::Extend(id) => {
                 ledger.extend(sale, id).await?.map(|(s, v)| (s, ModelReply::Order(v)))
@@ -194,7 +226,7 @@ impl HistoryWorld {
 
     /// Compares how many orders of each buyer have ended.
     async fn compare_ended_orders(&self) -> Result<(), String> {
-        let [_, _, buyers, ..] = lastseat_ledger::redis_keys::of_sale(&self.sale);
+        let [_, _, buyers, ..] = redis_keys::of_sale(&self.sale);
         let fields: redis::RedisResult<BTreeMap<String, u64>> =
             redis::cmd("HGETALL").arg(buyers).query_async(&mut self.clock.clone()).await;
         let fields = fields.map_err(|error| format!("the buyers cannot be read: {error}"))?;

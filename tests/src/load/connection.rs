@@ -6,6 +6,7 @@
 
 use super::reply::{AnsweringTier, LastReply, fault_name};
 use super::request::LoadRequest;
+use super::streams::{self, ANSWER_MAX, CONNECT_WITHIN, NoStreamAnswer, SharedStreams};
 use anyhow::{Context, Result, bail, ensure};
 use shared::wire::messages::header::ANSWERED_BY;
 use std::io::ErrorKind::WouldBlock;
@@ -17,14 +18,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-/// Time that a connection may take to open.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Time that an answer may take: longer than the edge's own deadline (`limits::EDGE_DEADLINE_MS`).
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How long a connection stays at another entry point when its own does not answer.
 const AWAY: Duration = Duration::from_secs(1);
-/// Most bytes of one answer.
-const ANSWER_MAX: usize = 64 * 1_024;
 /// Headers that an answer may have.
 const HEADERS_MAX: usize = 32;
 /// Milliseconds before a request is repeated that was not answered, or not sent.
@@ -55,8 +52,39 @@ pub(super) struct Attempt {
     pub(super) tier: Option<AnsweringTier>,
     /// The name of a 5xx.
     pub(super) fault: Option<String>,
+    /// The code of a "no", where the load counts them.
+    pub(super) refusal: Option<&'static str>,
     /// Whether it has an answer at all.
     pub(super) answered: bool,
+}
+
+impl Attempt {
+    /// The answer to request `number`, with this status and of this tier.
+    fn of(
+        request: &LoadRequest,
+        number: u32,
+        (status, tier): (u16, Option<AnsweringTier>),
+        body: &[u8],
+    ) -> Self {
+        Self {
+            reply: request.observe(number, status, body, tier),
+            tier,
+            fault: (status >= 500).then(|| fault_name(status, body, tier)),
+            refusal: request.refusal(status, body),
+            answered: true,
+        }
+    }
+}
+
+/// Waits for `answered`, if there is an end to it, no longer than that.
+async fn in_time<T>(within: Option<Duration>, answered: impl Future<Output = T>) -> Result<T> {
+    match within {
+        None => Ok(answered.await),
+        Some(within) => match timeout(within, answered).await {
+            Ok(answered) => Ok(answered),
+            Err(_) => bail!("no answer within {within:?}"),
+        },
+    }
 }
 
 /// A connection.
@@ -67,6 +95,8 @@ pub struct LoadConnection {
     /// How many entry points it is away from its own, and until when.
     away: Option<(usize, Instant)>,
     stream: Option<(usize, TcpStream)>,
+    /// With HTTP/2: the connections that it shares with others, in place of one of its own.
+    shared: Option<SharedStreams>,
     read: Vec<u8>,
     out: Vec<u8>,
     /// How often it connected.
@@ -82,7 +112,21 @@ impl LoadConnection {
     /// A connection whose own entry point is number `home`, counted round.
     pub(super) fn at(to: Arc<[LoadTarget]>, home: usize) -> Self {
         let home = home % to.len().max(1);
-        Self { to, home, away: None, stream: None, read: Vec::new(), out: Vec::new(), opened: 0 }
+        Self {
+            to,
+            home,
+            away: None,
+            stream: None,
+            shared: None,
+            read: Vec::new(),
+            out: Vec::new(),
+            opened: 0,
+        }
+    }
+
+    /// The same over HTTP/2, on connections that it shares with others.
+    pub(super) fn over(self, shared: SharedStreams) -> Self {
+        Self { shared: Some(shared), ..self }
     }
 
     /// The entry point at which it is.
@@ -94,6 +138,11 @@ impl LoadConnection {
     /// Makes sure that it is open: a server may close one that is idle.
     pub(super) async fn open(&mut self) -> Result<()> {
         let at = self.present();
+        if let Some(shared) = &self.shared {
+            shared.open(at, self.to[at].address).await?;
+            self.opened += shared.take_opened();
+            return Ok(());
+        }
         if let Some((open, stream)) = &self.stream
             && *open == at
             && stream.try_read(&mut [0]).is_err_and(|error| error.kind() == WouldBlock)
@@ -123,29 +172,64 @@ impl LoadConnection {
         repeated: bool,
         within: Option<Duration>,
     ) -> Attempt {
-        let lost = match self.open().await {
-            Err(error) => LastReply::NotSent(format!("{error:#}")),
-            Ok(()) => {
-                self.out.clear();
-                let at = self.present();
-                request.write(number, repeated, &self.to[at].host, &mut self.out);
-                let exchange = self.exchange();
-                let answered = match within {
-                    None => exchange.await,
-                    Some(within) => timeout(within, exchange)
-                        .await
-                        .unwrap_or_else(|_| bail!("no answer within {within:?}")),
-                };
-                match answered {
-                    Ok(answer) => return self.attempt(request, number, &answer),
-                    Err(error) => LastReply::Lost(format!("{error:#}")),
-                }
-            }
+        let asked = match self.shared.clone() {
+            None => self.over_http1(request, number, repeated, within).await,
+            Some(shared) => self.over_http2(shared, request, number, repeated, within).await,
+        };
+        let lost = match asked {
+            Ok(attempt) => return attempt,
+            Err(lost) => lost,
         };
         self.stream = None;
         let step = self.away.map_or(0, |(step, _)| step) + 1;
         self.away = Some((step % self.to.len(), Instant::now() + AWAY));
-        Attempt { reply: lost, tier: None, fault: None, answered: false }
+        Attempt { reply: lost, tier: None, fault: None, refusal: None, answered: false }
+    }
+
+    async fn over_http1(
+        &mut self,
+        request: &LoadRequest,
+        number: u32,
+        repeated: bool,
+        within: Option<Duration>,
+    ) -> Result<Attempt, LastReply> {
+        self.open().await.map_err(|error| LastReply::NotSent(format!("{error:#}")))?;
+        self.out.clear();
+        let at = self.present();
+        request.write(number, repeated, &self.to[at].host, &mut self.out);
+        let answered = in_time(within, self.exchange()).await.and_then(|answered| answered);
+        let answer = answered.map_err(|error| LastReply::Lost(format!("{error:#}")))?;
+        let body = answer.body(&self.read);
+        let attempt = Attempt::of(request, number, (answer.status, answer.by), body);
+        self.read.drain(..answer.length);
+        if answer.closes {
+            self.stream = None;
+        }
+        Ok(attempt)
+    }
+
+    async fn over_http2(
+        &mut self,
+        shared: SharedStreams,
+        request: &LoadRequest,
+        number: u32,
+        repeated: bool,
+        within: Option<Duration>,
+    ) -> Result<Attempt, LastReply> {
+        let not_sent = |error: anyhow::Error| LastReply::NotSent(format!("{error:#}"));
+        let at = self.present();
+        let LoadTarget { host, address } = &self.to[at];
+        let open = shared.open(at, *address).await.map_err(not_sent)?;
+        self.opened += shared.take_opened();
+        let message = request.message(number, repeated, host).map_err(not_sent)?;
+        match in_time(within, streams::exchange(open, message)).await {
+            Ok(Ok(answer)) => {
+                Ok(Attempt::of(request, number, (answer.status, answer.by), &answer.body))
+            }
+            Ok(Err(NoStreamAnswer::NotSent(why))) => Err(LastReply::NotSent(why)),
+            Ok(Err(NoStreamAnswer::Lost(why))) => Err(LastReply::Lost(why)),
+            Err(error) => Err(LastReply::Lost(format!("{error:#}"))),
+        }
     }
 
     async fn exchange(&mut self) -> Result<Answer> {
@@ -161,21 +245,6 @@ impl LoadConnection {
             let length = self.read.len();
             ensure!(length <= ANSWER_MAX, "an answer of more than {ANSWER_MAX} bytes");
         }
-    }
-
-    fn attempt(&mut self, request: &LoadRequest, number: u32, answer: &Answer) -> Attempt {
-        let (status, tier, body) = (answer.status, answer.by, answer.body(&self.read));
-        let attempt = Attempt {
-            reply: request.observe(number, status, body, tier),
-            tier,
-            fault: (status >= 500).then(|| fault_name(status, body, tier)),
-            answered: true,
-        };
-        self.read.drain(..answer.length);
-        if answer.closes {
-            self.stream = None;
-        }
-        attempt
     }
 
     /// Sends request `number` once; what the answer means.

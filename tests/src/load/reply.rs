@@ -80,12 +80,20 @@ struct No {
     retry_after_ms: Option<u32>,
 }
 
-/// What an answer with this status and body means for the buyer of `key`.
-pub(super) fn of_order(status: u16, body: &[u8], key: impl FnOnce() -> String) -> LastReply {
+/// What an answer with this status and body means for the buyer of `key`, who wants so many
+/// tickets.
+pub(super) fn of_order(
+    status: u16,
+    body: &[u8],
+    key: impl FnOnce() -> String,
+    quantity: u32,
+) -> LastReply {
     let text = || format!("{status} {}", String::from_utf8_lossy(body));
     if status == 200 || status == 201 {
         return match serde_json::from_slice::<OrderView>(body) {
-            Ok(order) if order.order_id == key() && order.quantity == 1 => LastReply::Granted,
+            Ok(order) if order.order_id == key() && order.quantity == quantity => {
+                LastReply::Granted
+            }
             _ => LastReply::Wrong(text()),
         };
     }
@@ -106,6 +114,11 @@ pub(super) fn of_order(status: u16, body: &[u8], key: impl FnOnce() -> String) -
     }
 }
 
+/// The code of a "no" with this body.
+pub(super) fn code_of(body: &[u8]) -> Option<Code> {
+    serde_json::from_slice::<No>(body).ok().map(|no| no.code)
+}
+
 /// How a 5xx is counted: by status, code and tier.
 pub(super) fn fault_name(status: u16, body: &[u8], tier: Option<AnsweringTier>) -> String {
     let no = serde_json::from_slice::<No>(body);
@@ -119,7 +132,7 @@ mod tests {
     use shared::{Problem, Refusal};
 
     fn no(problem: &Problem) -> LastReply {
-        of_order(problem.status, &serde_json::to_vec(problem).unwrap(), String::new)
+        of_order(problem.status, &serde_json::to_vec(problem).unwrap(), String::new, 1)
     }
 
     #[test]
@@ -138,13 +151,13 @@ mod tests {
     fn a_lost_answer_is_repeated_and_a_foreign_one_is_wrong() {
         let lost = no(&Problem::new(Code::OutcomeUnknown));
         assert!(matches!(lost, LastReply::Lost(_)), "{lost:?}");
-        let proxy = of_order(500, b"Internal Server Error", String::new);
+        let proxy = of_order(500, b"Internal Server Error", String::new, 1);
         assert!(matches!(proxy, LastReply::Lost(_)), "{proxy:?}");
         assert!(matches!(no(&Problem::new(Code::Corrupt)), LastReply::Wrong(_)));
         assert!(matches!(no(&Problem::invalid("x")), LastReply::Wrong(_)));
         let other = br#"{"order_id":"y","sale":"s","buyer":"b","quantity":1,
             "state":"confirmed","created_at":1}"#;
-        let other = of_order(201, other, || "x".to_owned());
+        let other = of_order(201, other, || "x".to_owned(), 1);
         assert!(matches!(other, LastReply::Wrong(_)), "{other:?}");
     }
 }

@@ -109,6 +109,8 @@ pub struct LoadTally {
     pub lost_because: Option<String>,
     /// Answers with a 5xx, by status, code and tier.
     pub faults: BTreeMap<String, u64>,
+    /// Answers "no" by code and tier, of loads that count them.
+    pub refusals: BTreeMap<String, u64>,
     /// Tickets that each entry point gave.
     pub granted_at: Vec<u64>,
     /// Attempts that took long.
@@ -146,6 +148,10 @@ impl LoadTally {
         self.all_by.add(attempt.tier);
         if let Some(fault) = &attempt.fault {
             *self.faults.entry(fault.clone()).or_default() += 1;
+        }
+        if let Some(code) = attempt.refusal {
+            let tier = attempt.tier.map_or("something else", AnsweringTier::word);
+            *self.refusals.entry(format!("{code} by {tier}")).or_default() += 1;
         }
         self.slowest = self.slowest.max(took);
         if took > SLOW && self.slow.len() < SLOW_MAX {

@@ -18,7 +18,7 @@ pub struct KeyVerdict {
 }
 
 impl KeyVerdict {
-    fn add(&mut self, key: &str) {
+    pub(super) fn add(&mut self, key: &str) {
         self.count += 1;
         if self.named.len() < NAMED {
             self.named.push(key.to_owned());
@@ -30,10 +30,15 @@ impl KeyVerdict {
         self.count
     }
 
-    fn sentence(&self, what: &str) -> Option<String> {
+    pub(super) fn sentence(&self, what: &str) -> Option<String> {
+        self.said("lost", what)
+    }
+
+    /// The sentence, if there is something to say.
+    pub(super) fn said(&self, how: &str, what: &str) -> Option<String> {
         let etc = if self.count > NAMED as u64 { ", ..." } else { "" };
         let Self { count, named } = self;
-        (*count > 0).then(|| format!("lost: {count} {what} ({}{etc})", named.join(", ")))
+        (*count > 0).then(|| format!("{how}: {count} {what} ({}{etc})", named.join(", ")))
     }
 }
 
@@ -105,6 +110,13 @@ pub fn violations(
         }
         None => {}
     }
+    found.extend(troubles(tally, audit));
+    found
+}
+
+/// A sentence for each buyer without an answer and for what the audit finds.
+pub fn troubles(tally: &LoadTally, audit: &AuditRun) -> Vec<String> {
+    let mut found = Vec::new();
     if tally.errors > 0 {
         let samples = tally.samples.join("; ");
         found.push(format!("errors: {} buyers got no answer: {samples}", tally.errors));
@@ -133,6 +145,7 @@ mod tests {
             created_at: UnixMillis(1),
             deadline: UnixMillis(0),
             refused_late: false,
+            seats: None,
         };
         let id = |number| OrderId::parse(&BUYERS.key(number)).unwrap();
         numbers.iter().map(|n| (id(*n), order(*n))).collect()

@@ -45,7 +45,7 @@ pub enum Seen {
     Never,
 }
 
-/// All mutants of all scripts; the prelude's once.
+/// All mutants of all scripts; once those of a file that several are made of.
 ///
 /// # Errors
 /// The scripts cannot be read.
@@ -57,7 +57,7 @@ pub fn of_the_scripts() -> Result<Vec<Mutant>> {
     Ok(found)
 }
 
-/// The scripts and their prelude, by name.
+/// The files that the scripts are made of, by name.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -83,7 +83,6 @@ fn source(name: &str) -> Result<String> {
 /// Runs mutants, one after the other, on a Redis of its own.
 #[derive(Debug)]
 pub struct Trial {
-    prelude: String,
     plays: Vec<Play>,
     redis: PrivateRedis,
     runtime: Runtime,
@@ -97,7 +96,6 @@ impl Trial {
     /// Something cannot be read or started.
     pub fn new(histories: u64) -> Result<Self> {
         let mut trial = Self {
-            prelude: source("prelude")?,
             plays: plays::all(),
             redis: start(),
             runtime: Builder::new_multi_thread().worker_threads(1).enable_all().build()?,
@@ -145,7 +143,7 @@ impl Trial {
         if in_histories && let Some(difference) = self.history_differs(mutant, 1, FIRST)? {
             return Ok((Seen::ByHistory, difference));
         }
-        let scripts = self.scripts(mutant, plays::on_test_clock);
+        let scripts = scripts(mutant, plays::on_test_clock)?;
         let mut stage = TranscriptStage::new(&self.redis, &scripts).map_err(anyhow::Error::msg)?;
         if let Some(difference) = self.plays.iter().find_map(|play| stage.check(play).err()) {
             return Ok((Seen::ByPlay, difference));
@@ -159,7 +157,7 @@ impl Trial {
     }
 
     fn history_differs(&self, mutant: &Mutant, first: u64, count: u64) -> Result<Option<String>> {
-        let scripts = self.scripts(mutant, on_test_clock);
+        let scripts = scripts(mutant, on_test_clock)?;
         self.runtime.block_on(async {
             let url = LedgerUrl::parse(&self.redis.url()).map_err(anyhow::Error::msg)?;
             let ledger = match Ledger::connect(&url).await {
@@ -181,27 +179,25 @@ impl Trial {
     }
 
     fn clock_sees(&self, mutant: &Mutant) -> Result<(Seen, String)> {
-        let scripts = self.scripts(mutant, |_, text| text);
+        let scripts = scripts(mutant, |_, text| text)?;
         let mut stage = TranscriptStage::new(&self.redis, &scripts).map_err(anyhow::Error::msg)?;
         Ok(match stage.reads_the_clock_of_redis() {
             Err(difference) => (Seen::ByClock, difference),
             Ok(()) => (Seen::Never, String::new()),
         })
     }
+}
 
-    fn scripts(&self, mutant: &Mutant, then: impl Fn(&str, String) -> String) -> Scripts {
-        Scripts::patched(|name, mut text| {
-            let with_prelude = text.starts_with(&self.prelude);
-            let before = if with_prelude { self.prelude.len() } else { 0 };
+/// The scripts, with the mutant in each that its file is a part of.
+fn scripts(mutant: &Mutant, then: impl Fn(&str, String) -> String) -> Result<Scripts> {
+    let part = source(&mutant.script)?;
+    Ok(Scripts::patched(|name, mut text| {
+        if let Some(begin) = text.find(&part) {
             let range = &mutant.range;
-            if mutant.script == "prelude" && with_prelude {
-                text.replace_range(range.clone(), &mutant.with);
-            } else if mutant.script == name {
-                text.replace_range(before + range.start..before + range.end, &mutant.with);
-            }
-            then(name, text)
-        })
-    }
+            text.replace_range(begin + range.start..begin + range.end, &mutant.with);
+        }
+        then(name, text)
+    }))
 }
 
 fn start() -> PrivateRedis {

@@ -1,13 +1,13 @@
-//! Where the processor time of the hot paths goes: flame graphs of the edge, a node and Redis under
-//! the loads of M1 to M4, taken with `perf`, and the shares of what they are made of.
+//! Where the processor time of the hot paths goes: flame graphs of the edge, a gateway, a node and
+//! Redis under loads of the benchmarks, taken with `perf`, and the shares of what they are made of.
 //! docs/evidence/PROFILES.md is written from it.
 
 pub mod flame;
 pub mod scene;
 pub mod stacks;
 
-use crate::bench::run::Value;
 use crate::harness::paths::{repository, scratch};
+use crate::harness::processes::cpu_by_name;
 use anyhow::{Context, Result, ensure};
 use scene::Scene;
 use stacks::{CallStack, FrameKind};
@@ -29,6 +29,7 @@ const TOP: usize = 8;
 pub struct Profile {
     scene: Scene,
     stacks: Vec<CallStack>,
+    /// Processor time of the processes looked at for each request, in microseconds.
     us: f64,
 }
 
@@ -68,10 +69,11 @@ async fn take(scene: Scene) -> Result<Profile> {
     let directory = scratch()?;
     let data = directory.path().join("perf.data");
     let mut running = scene.start().await?;
+    let pids = scene.pids(&running)?;
+    let taken_before: Duration = cpu_by_name(&pids).values().sum();
     let load = scene.load(&running, BEFORE + LOOKS + Duration::from_secs(1));
     let looks = async {
         tokio::time::sleep(BEFORE).await;
-        let pids = scene.pids(&running)?;
         let ids: Vec<String> = pids.iter().map(u32::to_string).collect();
         let mut command = Command::new("perf");
         command.args(["record", "-e", "cpu-clock", "-F", "997", "-p", &ids.join(",")]);
@@ -89,12 +91,15 @@ async fn take(scene: Scene) -> Result<Profile> {
         Ok(())
     };
     let (run, looked) = tokio::join!(load, looks);
+    let taken: Duration = cpu_by_name(&pids).values().sum();
     looked?;
     let run = scene.judge(&mut running, run?).await?;
     ensure!(run.problems.is_empty(), "{}", run.problems.join("; "));
-    let stacks = read(&data, scene.programs() == ["workerd"])?;
+    let stacks = read(&data, scene.compiles())?;
     ensure!(stacks.len() > 200, "perf saw {} samples only", stacks.len());
-    Ok(Profile { scene, us: run.value(Value::CpuOf(scene.programs())), stacks })
+    let requests = run.outcomes.tally.outcomes.len().max(1) as f64;
+    let us = taken.saturating_sub(taken_before).as_secs_f64() * 1e6 / requests;
+    Ok(Profile { scene, us, stacks })
 }
 
 fn read(data: &Path, compiles: bool) -> Result<Vec<CallStack>> {

@@ -1,9 +1,11 @@
 //! The command line of `rush`.
 
 use crate::harness::Edge;
+use crate::load::LoadProtocol;
 use clap::{Parser, value_parser};
 use shared::limits::CAPACITY_MAX;
 use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
 
 /// Each buyer takes one byte of memory, and its key eight hex digits for the number.
 const BUYERS_MAX: i64 = 10_000_000;
@@ -25,6 +27,10 @@ pub struct LoadOptions {
     #[arg(long, default_value_t = 10_000)]
     #[arg(value_parser = value_parser!(u32).range(0..=TICKETS_MAX))]
     pub tickets: u32,
+    /// What the sale sells, in the place of --tickets: a plan, in TOML or JSON. Buyers then want
+    /// random journeys of it, busy stations more often, and 1 to 4 tickets of one class.
+    #[arg(long, value_name = "FILE", conflicts_with = "tickets")]
+    pub plan: Option<PathBuf>,
     /// What runs the edge; none sends the buyers straight to the nodes.
     #[arg(long, value_enum, default_value = "workerd")]
     pub edge: Edge,
@@ -34,7 +40,11 @@ pub struct LoadOptions {
     /// How many processes of workerd share the port of each edge.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=64))]
     pub workers: u16,
-    /// Connections that carry the buyers [default: 64 for wrangler, else 256].
+    /// What the buyers speak: HTTP/1.1, or HTTP/2 in clear (h2), 32 requests on a connection.
+    #[arg(long, value_enum, default_value = "h1")]
+    pub protocol: LoadProtocol,
+    /// Connections that carry the buyers; with h2, requests under way at the same time [default: 64
+    /// for wrangler, else 256].
     #[arg(long, value_parser = value_parser!(u16).range(1..=10_000))]
     pub connections: Option<u16>,
     /// Aim at a running system instead of starting one: where orders go (may be repeated).
@@ -56,10 +66,15 @@ pub struct LoadOptions {
     /// kill -9 the node with the largest share when this part of the tickets is sold (0.0 to 1.0).
     #[arg(long, value_name = "FRACTION", value_parser = fraction, conflicts_with = "target")]
     pub kill_node_at: Option<f64>,
+    /// Have Redis lose its power when this part of the tickets is sold (0.0 to 1.0): kill -9, and
+    /// the last 2,000 to 20,000 bytes of its append-only file are gone, up to inside a script.
+    /// Every "yes" of a buyer must be kept all the same.
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, conflicts_with = "target")]
+    pub cut_redis_at: Option<f64>,
     /// Print the report as JSON instead of a table.
     #[arg(long)]
     pub json: bool,
-    /// Number that the buyers' keys follow from [default: random].
+    /// Number that the buyers' keys, and with --plan their journeys, follow from [default: random].
     #[arg(long)]
     pub seed: Option<u64>,
 }
@@ -115,15 +130,20 @@ mod tests {
     }
 
     #[test]
-    fn a_target_needs_its_admin_address_and_a_node_to_kill_must_be_ours() {
+    fn a_target_needs_its_admin_address_and_what_is_broken_must_be_ours() {
         assert!(LoadOptions::try_parse_from(["rush", "--target", "http://a:1"]).is_err());
         let aimed = "rush --target http://a:1 --admin http://a:2 --token t";
         let arguments: Vec<&str> = aimed.split(' ').collect();
         assert!(LoadOptions::try_parse_from(&arguments).is_ok());
-        let killing = [arguments.as_slice(), &["--kill-node-at", "0.5"]].concat();
-        assert!(LoadOptions::try_parse_from(killing).is_err());
+        for fault in ["--kill-node-at", "--cut-redis-at"] {
+            let breaking = [arguments.as_slice(), &[fault, "0.5"]].concat();
+            assert!(LoadOptions::try_parse_from(breaking).is_err(), "{fault}");
+            assert!(LoadOptions::try_parse_from(["rush", fault, "0.5"]).is_ok(), "{fault}");
+            assert!(LoadOptions::try_parse_from(["rush", fault, "2"]).is_err(), "{fault}");
+        }
         assert!(LoadOptions::try_parse_from(["rush", "--buyers", "0"]).is_err());
-        assert!(LoadOptions::try_parse_from(["rush", "--kill-node-at", "2"]).is_err());
+        let both = ["rush", "--plan", "a.toml", "--tickets", "5"];
+        assert!(LoadOptions::try_parse_from(both).is_err(), "a plan says how many there are");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The report of one rush: JSON for programs, and a table for people.
 
+use super::faults::RedisCut;
 use crate::harness::{AuditRun, Edge};
 use crate::load::reply::AnsweredBy;
-use crate::load::{LoadTally, Percentiles};
+use crate::load::{LoadProtocol, LoadTally, Percentiles, SeatVerdict};
 use anyhow::Result;
 use serde::Serialize;
 use std::fmt::{self, Display};
@@ -44,6 +45,12 @@ pub struct More {
     pub violations: Vec<String>,
     /// Whether each key was compared with the ledger (else only their number).
     pub compared_with_ledger: bool,
+    /// What was sold of the plan, if the sale has one; tickets are its seats on legs then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<SeatVerdict>,
+    /// What the cut of Redis' file took, if it was cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redis_cut: Option<RedisCut>,
     /// Order requests that reached a node, for each ticket sold.
     pub origin_requests_per_ticket: f64,
     /// Calls of the reserve script, for each ticket sold.
@@ -72,8 +79,10 @@ pub struct More {
     pub edges: usize,
     /// How many processes shared the port of each.
     pub workers: u16,
-    /// How many connections carried the buyers.
+    /// How many connections carried the buyers; with HTTP/2, requests under way at the same time.
     pub connections: u32,
+    /// What the buyers spoke.
+    pub protocol: LoadProtocol,
     /// What the keys followed from.
     pub seed: u64,
     /// The commit of the checkout, `-dirty` when it was changed.
@@ -157,9 +166,13 @@ impl LoadReport {
         );
         let requests = thousands(self.origin_requests);
         let trips = thousands(self.ledger_round_trips);
-        vec![
-            ("buyers", thousands(self.buyers)),
-            ("tickets", thousands(self.tickets)),
+        let mut rows = vec![("buyers", thousands(self.buyers))];
+        rows.extend(
+            more.plan
+                .as_ref()
+                .map_or_else(|| vec![("tickets", thousands(self.tickets))], rows_of_plan),
+        );
+        rows.extend([
             ("granted", thousands(self.granted)),
             ("refused, final", thousands(self.refused_final)),
             ("busy, asked again", thousands(self.busy_retries)),
@@ -182,8 +195,36 @@ impl LoadReport {
             ("from coming to ticket", times(more.latency_ms.to_ticket)),
             ("generator", format!("{:.1} us processor time a request", more.generator_cpu_us)),
             ("audit", account),
-        ]
+        ]);
+        rows.extend(more.redis_cut.as_ref().map(row_of_cut));
+        rows
     }
+}
+
+fn rows_of_plan(plan: &SeatVerdict) -> Vec<(&'static str, String)> {
+    let (sold, all) = (plan.seat_legs_sold, plan.seat_legs);
+    let part = ratio(sold, all) * 100.0;
+    let refusals = plan.refusals.iter();
+    let refusals: Vec<_> = refusals.map(|(why, n)| format!("{why} {}", thousands(*n))).collect();
+    vec![
+        ("seat-legs", format!("{} sold of {} ({part:.1} %)", thousands(sold), thousands(all))),
+        ("tickets", thousands(plan.tickets_sold)),
+        ("answers no", refusals.join(", ")),
+    ]
+}
+
+fn row_of_cut(cut: &RedisCut) -> (&'static str, String) {
+    let after = |ms: Option<u64>| ms.map_or("never".to_owned(), |ms| format!("after {ms} ms"));
+    let text = format!(
+        "{} bytes when {} were sold: {} orders, {} of them told; Redis back {}, sold again {}",
+        thousands(cut.bytes),
+        thousands(cut.sold_before),
+        thousands(cut.orders_lost),
+        thousands(cut.told),
+        after(cut.redis_back_ms),
+        after(cut.sells_again_ms),
+    );
+    ("Redis' file cut", text)
 }
 
 impl Display for NodeReport {

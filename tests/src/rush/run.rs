@@ -1,16 +1,18 @@
 //! One rush from beginning to end.
 
+use super::faults::{RedisCut, RushFaults};
 use super::options::LoadOptions;
+use super::plan_file;
 use super::progress::Progress;
 use super::report::{Latency, LoadReport, More, NodeReport, ratio};
 use crate::harness::metrics::Metrics;
 use crate::harness::paths::commit;
 use crate::harness::system::{RedisAt, SystemNode};
 use crate::harness::{Cluster, Edge, Setup, System};
-use crate::load::{Buyers, CrowdLoad, CrowdOutcomes, LoadRequest, LoadStage, Pace, send, verdict};
+use crate::load::{
+    Buyers, CrowdLoad, CrowdOutcomes, LoadRequest, Pace, Travellers, seat_verdict, send, verdict,
+};
 use anyhow::{Context, Result, bail};
-use std::cell::Cell;
-use std::convert::Infallible;
 use std::rc::Rc;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -55,6 +57,7 @@ fn target(options: &LoadOptions) -> System {
         weight: 1,
         url: admin.clone(),
         admin: admin.clone(),
+        public: None,
         pid: None,
         stat_log: None,
     });
@@ -76,28 +79,53 @@ pub async fn against(
     progress: &mut Progress,
 ) -> Result<LoadReport> {
     let (sale, seed) = (options.sale(), options.seed());
-    system.create_sale(&sale, u64::from(options.tickets)).await?;
+    let plan = options.plan.as_deref().map(plan_file::read).transpose()?;
+    match &plan {
+        Some(plan) => system.create_sale_by_plan(&sale, plan).await?,
+        None => system.create_sale(&sale, u64::from(options.tickets)).await?,
+    }
+    let travellers = plan.map(|plan| Travellers::new(plan, seed));
     let before = system.metrics().await?;
-    let (stage, killed) = (Rc::<LoadStage>::default(), Cell::new(None));
+    let faults = RushFaults::wanted(options, system, seed).await?;
     let urls = urls(options, system)?;
-    let orders = LoadRequest::orders(&sale, Buyers::new(seed));
+    let orders = asking(&sale, Buyers::new(seed), travellers.clone());
     let pace = Pace::Buyers { count: options.buyers, a_second: None };
     let load = CrowdLoad {
-        stage: Some(Rc::clone(&stage)),
+        stage: Some(Rc::clone(&faults.stage)),
+        protocol: options.protocol,
         ..CrowdLoad::new(&urls, orders, options.connections(), pace)
     };
-    progress.note(&format!(
-        "{} buyers for {} tickets over {} connections",
-        options.buyers, options.tickets, load.connections
-    ));
+    let tickets = match &travellers {
+        Some(travellers) => format!("{} seats on legs", travellers.plan().places()),
+        None => format!("{} tickets", options.tickets),
+    };
+    let (buyers, connections) = (options.buyers, load.connections);
+    progress.note(&format!("{buyers} buyers for {tickets} over {connections} connections"));
+    let orders_in_all = orders_in_all(options, travellers.as_ref());
     let outcomes = tokio::select! {
         outcomes = send(&load, |tally| progress.show(tally)) => outcomes?,
-        never = kill_a_node(options, system, &stage, &killed) => match never {},
+        never = faults.happen(orders_in_all) => match never {},
     };
     progress.end();
     let after = system.metrics().await?;
-    let nodes = parts(system, &sale, &before, &after, killed.get())?;
-    judge(options, system, sale, seed, &outcomes, nodes).await
+    let nodes = parts(system, &sale, &before, &after, faults.killed())?;
+    judge(options, system, (sale, seed, travellers), &outcomes, (faults, nodes)).await
+}
+
+/// What the buyers ask.
+fn asking(sale: &str, buyers: Buyers, travellers: Option<Travellers>) -> LoadRequest {
+    match travellers {
+        Some(travellers) => LoadRequest::Journeys { sale: sale.to_owned(), buyers, travellers },
+        None => LoadRequest::orders(sale, buyers),
+    }
+}
+
+/// How many orders the sale has room for; of a plan about so many, by what its buyers want.
+fn orders_in_all(options: &LoadOptions, travellers: Option<&Travellers>) -> f64 {
+    match travellers {
+        Some(of) => of.orders_in_all(),
+        None => f64::from(options.tickets),
+    }
 }
 
 /// Where the orders go: to the edges, or to the nodes in the proportion of their weights.
@@ -110,24 +138,6 @@ fn urls(options: &LoadOptions, system: &System) -> Result<Vec<String>> {
     }
     let urls = system.nodes.iter().flat_map(|node| vec![node.url.clone(); node.weight as usize]);
     Ok(urls.collect())
-}
-
-/// Does what `--kill-node-at` wants when it is time, and never ends.
-async fn kill_a_node(
-    options: &LoadOptions,
-    system: &System,
-    stage: &LoadStage,
-    killed: &Cell<Option<u32>>,
-) -> Infallible {
-    if let Some(fraction) = options.kill_node_at {
-        let tickets = (f64::from(options.tickets) * fraction) as u64;
-        stage.sold(tickets.max(1)).await;
-        match system.kill_heaviest_node() {
-            Ok(id) => killed.set(Some(id)),
-            Err(error) => eprintln!("rush: no node was killed: {error:#}"),
-        }
-    }
-    std::future::pending().await
 }
 
 /// What each node had to do, by its counters before and after.
@@ -167,26 +177,39 @@ fn parts(
 async fn judge(
     options: &LoadOptions,
     system: &System,
-    sale: String,
-    seed: u64,
+    (sale, seed, travellers): (String, u64, Option<Travellers>),
     outcomes: &CrowdOutcomes,
-    nodes: Vec<NodeReport>,
+    (faults, nodes): (RushFaults<'_>, Vec<NodeReport>),
 ) -> Result<LoadReport> {
-    let tally = &outcomes.tally;
-    let audit = system.audit(&sale).await?;
-    let differences = match system.redis {
-        Some(_) => {
-            let orders = system.orders(&sale).await.context("the orders in Redis")?;
-            Some(verdict::compare(&tally.outcomes, Buyers::new(seed), &orders))
-        }
+    let (tally, buyers) = (&outcomes.tally, Buyers::new(seed));
+    let audit = faults.over(&sale, (tally, buyers)).await.context("the audit")?;
+    let orders = match system.redis {
+        Some(_) => Some(system.orders(&sale).await.context("the orders in Redis")?),
         None => None,
     };
-    let violations = verdict::violations(options.tickets, tally, &audit, differences.as_ref());
+    let sold = (&audit, orders.as_ref());
+    let (plan, mut violations) = match &travellers {
+        Some(of) => {
+            let found = seat_verdict::of_plan((&tally.outcomes, tally), (buyers, of), sold)?;
+            (Some(found.0), found.1)
+        }
+        None => {
+            let compared = orders.as_ref();
+            let compared = compared.map(|of| verdict::compare(&tally.outcomes, buyers, of));
+            let found = verdict::violations(options.tickets, tally, &audit, compared.as_ref());
+            (None, found)
+        }
+    };
+    let (redis_cut, not_shown): (Option<RedisCut>, _) = faults.found(&sale, buyers).await?;
+    violations.extend(not_shown);
+    let tickets = plan.as_ref().map_or(u64::from(options.tickets), |plan| plan.seat_legs);
     let origin_requests = nodes.iter().map(|node| node.requests).sum();
     let ledger_round_trips = nodes.iter().map(|node| node.round_trips).sum();
     let more = More {
         violations,
-        compared_with_ledger: differences.is_some(),
+        compared_with_ledger: orders.is_some(),
+        plan,
+        redis_cut,
         origin_requests_per_ticket: ratio(origin_requests, tally.granted),
         ledger_round_trips_per_ticket: ratio(ledger_round_trips, tally.granted),
         requests: tally.requests,
@@ -202,12 +225,13 @@ async fn judge(
         edges: system.edges.len(),
         workers: options.workers,
         connections: options.connections(),
+        protocol: options.protocol,
         seed,
         commit: commit(),
     };
     Ok(LoadReport {
         buyers: u64::from(options.buyers),
-        tickets: u64::from(options.tickets),
+        tickets,
         granted: tally.granted,
         refused_final: tally.refused_final,
         busy_retries: tally.busy_retries,

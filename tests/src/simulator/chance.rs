@@ -5,10 +5,14 @@ use fastrand::Rng;
 
 /// The stream that belongs to `parts` in the run of `seed`.
 pub fn stream(seed: u64, parts: &[u64]) -> Rng {
-    let mixed = parts
+    Rng::with_seed(number(seed, parts))
+}
+
+/// The number that belongs to `parts` in the run of `seed`.
+pub fn number(seed: u64, parts: &[u64]) -> u64 {
+    parts
         .iter()
-        .fold(mix(seed), |state, part| mix(state ^ part.wrapping_add(0x9e37_79b9_7f4a_7c15)));
-    Rng::with_seed(mixed)
+        .fold(mix(seed), |state, part| mix(state ^ part.wrapping_add(0x9e37_79b9_7f4a_7c15)))
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators,

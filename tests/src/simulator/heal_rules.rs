@@ -212,7 +212,8 @@ impl Kept {
         }
         let entry = (!events.is_empty()).then(|| {
             sale.commit_seq += 1;
-            Entry { commit_seq: sale.commit_seq, at: now, version: sale.version, events }
+            let (commit_seq, version) = (sale.commit_seq, sale.version);
+            Entry { commit_seq, at: now, version, events, by_plan: sale.seats.is_some() }
         });
         healed.snapshot = sale.snapshot(now);
         healed.lost = self.lost.clone();

@@ -1,23 +1,25 @@
-//! One edge isolate: gates, router and the way of a request over the origins are the real ones;
-//! `fetch` and the timers are the simulator's.
+//! One edge isolate: its state and the exchange of each request are the real ones; `fetch` and the
+//! timers are the simulator's.
 
 use super::message::{Back, By, Forwarded, Op, Request, RequestOutcome, SimulatedReply};
 use super::network::{Link, LinkDirection};
 use super::planted::Planted;
+use super::simulated_request::{SimulatedBody, SimulatedRequest};
 use super::world::{Arriving, Outside, SimulatedWorld, WorldEvent};
 use fastrand::Rng;
-use shared::admission::gate::{Arrival, GateDecision, Gates, Observation};
 use shared::admission::grant::Supply;
-use shared::admission::recent_orders::RecentOrders;
 use shared::domain::order::KeySource;
 use shared::domain::time::Steady;
+use shared::edge::answer::{Answer, ProblemAnswer};
+use shared::edge::exchange::{Exchange, ExchangeStep};
+use shared::edge::state::{EdgeState, EdgeTime};
+use shared::edge::upstream_request::AskOrigin;
 use shared::limits::{
     COLD_WAIT_MS, COLD_WAITS_MAX, EDGE_ATTEMPTS_MAX, EDGE_DEADLINE_MS, SILENCE_POLL_MS,
 };
-use shared::upstream::balancer::{RouteKey, Router};
-use shared::upstream::forwarding::{Attempt, AttemptVerdict, Forwarding, Wait};
+use shared::upstream::forwarding::Wait;
 use shared::wire::messages::key_source;
-use shared::{EdgeId, OrderId, Refusal, Reserve, UnixMillis};
+use shared::{OrderId, Problem, Refusal, Reserve, UnixMillis};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -25,46 +27,39 @@ use std::rc::Rc;
 const ANSWERS_WITHIN: u64 =
     (EDGE_DEADLINE_MS + COLD_WAIT_MS * COLD_WAITS_MAX as u64 + 2 * SILENCE_POLL_MS) * 1_000;
 
+/// What a request comes to next.
+pub type SimulatedStep = ExchangeStep<SimulatedReply>;
+
 #[derive(Debug)]
 pub struct SimulatedIsolate {
     pub edge: usize,
-    pub id: EdgeId,
     /// Whether its memory is gone: it does nothing more.
     pub dead: bool,
     clock: Steady,
-    pub(super) gates: Gates,
-    router: Router,
-    granted: RecentOrders,
+    pub(super) state: EdgeState,
     passing: BTreeMap<u64, Passing>,
 }
 
 /// A request that an isolate has not answered yet.
 #[derive(Debug)]
-struct Passing {
-    request: Request,
+pub struct Passing {
+    pub iso: usize,
+    /// Its number, once it waits for something.
+    pass: Option<u64>,
+    pub request: Request,
+    exchange: Exchange<SimulatedReply>,
     id: OrderId,
     key: KeySource,
-    since: UnixMillis,
-    ask: Arrival,
-    forwarding: Option<Forwarding<SimulatedReply>>,
-    attempt: Option<Attempt>,
+    beats: u32,
     attempts: u32,
     node: usize,
     rng: Rng,
 }
 
 impl SimulatedIsolate {
-    pub fn new(edge: usize, id: EdgeId, router: Router) -> Self {
-        Self {
-            edge,
-            id,
-            dead: false,
-            clock: Steady::new(),
-            gates: Gates::default(),
-            router,
-            granted: RecentOrders::default(),
-            passing: BTreeMap::new(),
-        }
+    pub fn new(edge: usize, state: EdgeState) -> Self {
+        let passing = BTreeMap::new();
+        Self { edge, dead: false, clock: Steady::new(), state, passing }
     }
 
     /// The Wasm instance is gone. What it was doing never ends.
@@ -75,121 +70,124 @@ impl SimulatedIsolate {
 }
 
 impl SimulatedWorld {
-    /// The isolate's clock, as the shell reads it.
-    pub(super) fn edge_now(&mut self, iso: usize) -> UnixMillis {
+    /// The isolate's clocks, as the shell reads them.
+    fn edge_time(&mut self, iso: usize) -> EdgeTime {
         let wall = self.wall(self.edge_clocks[self.isolates[iso].edge]);
         if self.has(Planted::ClockGoesBack) {
-            return wall;
+            return EdgeTime { steady: wall, wall };
         }
-        self.isolates[iso].clock.at(wall)
+        EdgeTime { steady: self.isolates[iso].clock.at(wall), wall }
+    }
+
+    pub(super) fn edge_now(&mut self, iso: usize) -> UnixMillis {
+        self.edge_time(iso).steady
     }
 
     pub(super) fn at_edge(&mut self, edge: usize, request: Request) {
-        let iso = self.edges[edge];
-        let (pass, passing) = self.take_in(iso, request);
-        if passing.request.op == Op::Order {
-            self.at_gate(iso, pass, passing);
-        } else {
-            self.forward(iso, pass, passing);
-        }
+        let (passing, step) = self.takes_in(self.edges[edge], request);
+        self.goes_on(passing, step);
     }
 
-    /// An order that has passed the gate ([`Self::gate`]) already.
-    pub(super) fn forward_order(&mut self, iso: usize, request: Request) {
-        let (pass, passing) = self.take_in(iso, request);
-        self.forward(iso, pass, passing);
+    /// A request arrives at an isolate, whose exchange says what comes next.
+    pub(super) fn takes_in(&mut self, iso: usize, request: Request) -> (Passing, SimulatedStep) {
+        let time = self.edge_time(iso);
+        let rng = self.stream(&[3, request.number, u64::from(request.call)]);
+        let latched = self.isolates[iso].state.gate(&self.sale).is_latched();
+        let client = SimulatedRequest::new(&self.sale, &request);
+        let state = &mut self.isolates[iso].state;
+        let known = request.id.as_ref().is_some_and(|id| state.has_seen(id));
+        let (exchange, step) = Exchange::begin(state, &client, time);
+        let id = exchange.order().expect("each simulated request is about an order").clone();
+        let key = if known { KeySource::Known } else { request.key };
+        let (pass, beats, attempts, node) = (None, 0, 0, 0);
+        let passing = Passing { iso, pass, request, exchange, id, key, beats, attempts, node, rng };
+        let step = self.unless_latch_never_probes(&passing, latched, step);
+        (passing, step)
     }
 
-    fn take_in(&mut self, iso: usize, request: Request) -> (u64, Passing) {
-        let since = self.edge_now(iso);
-        let pass = self.number();
-        let mut rng = self.stream(&[3, request.number, u64::from(request.call)]);
-        let (id, key) = match &request.id {
-            Some(id) if self.isolates[iso].granted.has(id) => (id.clone(), KeySource::Known),
-            Some(id) => (id.clone(), request.key),
-            None => {
-                let mut random = [0; 10];
-                rng.fill(&mut random);
-                let id = OrderId::new_v7(since, random);
-                self.judge.issue(&id, &request);
-                (id, KeySource::Made)
-            }
-        };
-        let passing = Passing {
-            id,
-            key,
-            since,
-            ask: Arrival::new(key),
-            forwarding: None,
-            attempt: None,
-            attempts: 0,
-            node: 0,
-            rng,
-            request,
-        };
-        self.push(ANSWERS_WITHIN, WorldEvent::Due { iso, pass });
-        (pass, passing)
-    }
-
-    /// What the gate of an isolate says of an order.
-    pub(super) fn gate(&mut self, iso: usize, ask: Arrival, chance: f64) -> GateDecision {
+    /// The wait of a request at the gate is over.
+    pub(super) fn waited_at_gate(&mut self, passing: &mut Passing) -> SimulatedStep {
+        let iso = passing.iso;
         let now = self.edge_now(iso);
-        let gate = self.isolates[iso].gates.of(&self.sale);
-        let latched = gate.is_latched();
-        let decision = gate.decide(ask, now, chance);
-        let looks = decision == GateDecision::Forward && ask.key != KeySource::Known;
-        if latched && looks && self.has(Planted::LatchNeverProbes) {
-            return GateDecision::Refuse(Refusal::SoldOut);
-        }
-        decision
+        passing.beats += 1;
+        self.require(passing.beats <= COLD_WAITS_MAX, "a request waits for too many beats");
+        let latched = self.isolates[iso].state.gate(&self.sale).is_latched();
+        let client = SimulatedRequest::new(&self.sale, &passing.request);
+        let step = passing.exchange.waited(&mut self.isolates[iso].state, &client, now);
+        self.unless_latch_never_probes(passing, latched, step)
     }
 
-    fn at_gate(&mut self, iso: usize, pass: u64, mut passing: Passing) {
-        let chance = passing.rng.f64();
-        match self.gate(iso, passing.ask, chance) {
-            GateDecision::Forward => self.forward(iso, pass, passing),
-            GateDecision::Refuse(refusal) => {
-                self.edge_answers(iso, &passing, RequestOutcome::Refused(refusal));
-            }
-            GateDecision::Wait => {
-                let done = passing.ask.waits >= COLD_WAITS_MAX;
-                self.require(!done, "a request waits for too many beats");
-                passing.ask = passing.ask.after_a_retry_interval();
-                self.isolates[iso].passing.insert(pass, passing);
+    fn unless_latch_never_probes(
+        &self,
+        passing: &Passing,
+        latched: bool,
+        step: SimulatedStep,
+    ) -> SimulatedStep {
+        let looks = passing.request.op == Op::Order
+            && passing.key != KeySource::Known
+            && matches!(step, ExchangeStep::ReadBody(_));
+        if latched && looks && self.has(Planted::LatchNeverProbes) {
+            let problem = Problem::refusal(Refusal::SoldOut);
+            let answer = ProblemAnswer { problem, allow: None, limited: false };
+            return ExchangeStep::Answer(Answer::Problem(answer));
+        }
+        step
+    }
+
+    /// Carries out what an exchange says.
+    pub(super) fn goes_on(&mut self, mut passing: Passing, step: SimulatedStep) {
+        let iso = passing.iso;
+        match step {
+            ExchangeStep::Answer(answer) => self.edge_answered(&passing, answer),
+            ExchangeStep::Wait(ms) => {
+                let pass = self.keep(passing);
                 if !self.has(Planted::BeatForgotten) {
-                    self.push(COLD_WAIT_MS * 1_000, WorldEvent::Heartbeat { iso, pass });
+                    self.push(ms * 1_000, WorldEvent::Heartbeat { iso, pass });
                 }
             }
+            ExchangeStep::ReadBody(_) => {
+                let now = self.edge_now(iso);
+                let client = SimulatedRequest::new(&self.sale, &passing.request);
+                let state = &mut self.isolates[iso].state;
+                let step = passing.exchange.body_read(state, &client, Some(&SimulatedBody), now);
+                self.goes_on(passing, step);
+            }
+            ExchangeStep::Ask(ask) => self.asks(passing, &ask),
+            ExchangeStep::ReadResponse(..) => {
+                self.broken("the body of an order's answer is read", String::new());
+            }
         }
+    }
+
+    /// Keeps a request that waits for something; it must be answered in time.
+    fn keep(&mut self, mut passing: Passing) -> u64 {
+        let iso = passing.iso;
+        let pass = passing.pass.unwrap_or_else(|| {
+            let pass = self.number();
+            self.push(ANSWERS_WITHIN, WorldEvent::Due { iso, pass });
+            pass
+        });
+        passing.pass = Some(pass);
+        self.isolates[iso].passing.insert(pass, passing);
+        pass
     }
 
     pub(super) fn heartbeat(&mut self, iso: usize, pass: u64) {
-        if let Some(passing) = self.isolates[iso].passing.remove(&pass) {
-            self.at_gate(iso, pass, passing);
+        if let Some(mut passing) = self.isolates[iso].passing.remove(&pass) {
+            let step = self.waited_at_gate(&mut passing);
+            self.goes_on(passing, step);
         }
     }
 
-    fn forward(&mut self, iso: usize, pass: u64, mut passing: Passing) {
-        passing.forwarding = Some(Forwarding::new(passing.since));
-        self.ask_next(iso, pass, passing);
-    }
-
-    fn ask_next(&mut self, iso: usize, pass: u64, mut passing: Passing) {
-        let now = self.edge_now(iso);
-        let Some(forwarding) = &mut passing.forwarding else {
-            return;
-        };
-        let sender = RouteKey {
-            ip: None,
-            buyer: Some(&passing.request.buyer),
-            chance: [passing.rng.f64(), passing.rng.f64()],
-        };
-        let Some(attempt) = forwarding.next(&mut self.isolates[iso].router, &sender, now) else {
-            return self.forwarding_ends(iso, passing);
-        };
+    /// A request is sent to an origin.
+    fn asks(&mut self, mut passing: Passing, ask: &AskOrigin) {
+        let (iso, now) = (passing.iso, self.edge_now(passing.iso));
+        if passing.request.id.is_none() && passing.attempts == 0 {
+            self.judge.issue(&passing.id, &passing.request);
+        }
         self.forwarded += 1;
         passing.attempts += 1;
-        passing.node = attempt.index;
+        passing.node = ask.index;
         self.require(passing.attempts <= EDGE_ATTEMPTS_MAX as u32, "too many origins are asked");
         let again = passing.attempts > 1;
         let fresh = again && passing.request.op == Op::Order && self.has(Planted::NewIdOnRetry);
@@ -200,28 +198,29 @@ impl SimulatedWorld {
         } else {
             passing.id.clone()
         };
-        let key = self.key_of(&passing, &attempt);
-        let Request { op, ref buyer, quantity, .. } = passing.request;
-        let order = Reserve { id, buyer: buyer.clone(), quantity };
-        let request = Rc::new(Forwarded { op, order, key });
+        let key = match &ask.request.order {
+            Some(order) if !self.has(Planted::RepeatNotTold) => order.key,
+            _ => passing.key,
+        };
+        let Request { op, ref buyer, quantity, ref lines, ref part, .. } = passing.request;
+        let (lines, part) = (lines.clone(), part.clone());
+        let order = Reserve { id, buyer: buyer.clone(), quantity, lines };
+        let key = key_source::parse(key_source::word(key));
+        let request = Rc::new(Forwarded { op, order, key, part });
         let edge = self.isolates[iso].edge;
-        let back = Back { isolate: iso, pass, attempt: passing.attempts };
+        let (attempt, mut rng) = (passing.attempts, passing.rng.clone());
+        let look = passing.exchange.poll_ms(&self.isolates[iso].state, now);
+        let pass = self.keep(passing);
+        let back = Back { isolate: iso, pass, attempt };
         self.note(|| {
-            let who = attempt.index;
+            let who = ask.index;
             format!("edge {edge} -> node {who}: {}", super::trace::forwarded(&request))
         });
-        self.send_to_node(attempt.index, back, &request, &mut passing.rng);
-        let look = attempt.poll_ms(&self.isolates[iso].router, now);
-        passing.attempt = Some(attempt);
+        self.send_to_node(ask.index, back, &request, &mut rng);
+        if let Some(passing) = self.isolates[iso].passing.get_mut(&pass) {
+            passing.rng = rng;
+        }
         self.push(look * 1_000, WorldEvent::Look { back });
-        self.isolates[iso].passing.insert(pass, passing);
-    }
-
-    /// What an origin is told of where the order's id comes from.
-    fn key_of(&self, passing: &Passing, attempt: &Attempt) -> KeySource {
-        let told = attempt.repeats && !self.has(Planted::RepeatNotTold);
-        let key = if told { passing.key.repeated() } else { passing.key };
-        key_source::parse(key_source::word(key))
     }
 
     fn send_to_node(&mut self, n: usize, back: Back, request: &Rc<Forwarded>, rng: &mut Rng) {
@@ -254,17 +253,14 @@ impl SimulatedWorld {
         let Some(passing) = isolate.passing.get(&pass).filter(|p| p.attempts == number) else {
             return;
         };
-        let Some(attempt) = passing.attempt else {
-            return;
-        };
-        match attempt.ends(&mut isolate.router, now) {
+        match passing.exchange.ends(&mut isolate.state, now) {
             Some(wait) => {
                 let (edge, node, rng) = (isolate.edge, passing.node, passing.rng.clone());
                 self.hang_up(edge, node, back, rng);
                 self.attempt_ends(iso, pass, None, wait);
             }
             None => {
-                let look = attempt.poll_ms(&isolate.router, now);
+                let look = passing.exchange.poll_ms(&isolate.state, now);
                 self.push(look * 1_000, WorldEvent::Look { back });
             }
         }
@@ -286,55 +282,46 @@ impl SimulatedWorld {
         }
     }
 
-    fn attempt_ends(&mut self, iso: usize, pass: u64, answer: Option<SimulatedReply>, wait: Wait) {
+    fn attempt_ends(
+        &mut self,
+        iso: usize,
+        pass: u64,
+        mut answer: Option<SimulatedReply>,
+        wait: Wait,
+    ) {
         let now = self.edge_now(iso);
         let believes = self.has(Planted::OlderHintBelieved);
-        let isolate = &mut self.isolates[iso];
-        let Some(mut passing) = isolate.passing.remove(&pass) else {
+        let Some(mut passing) = self.isolates[iso].passing.remove(&pass) else {
             return;
         };
-        let (Some(attempt), Some(forwarding)) = (passing.attempt.take(), &mut passing.forwarding)
-        else {
-            return;
-        };
-        if answer.is_none() {
-            self.judge.abandon(&passing.id);
-        }
-        let verdict = AttemptVerdict::of(answer.as_ref());
-        if let Some(mut grant) = answer.as_ref().and_then(|answer| answer.grant) {
-            let when = Observation { asked: attempt.asked, now, chance: passing.rng.f64() };
+        if let Some(grant) = answer.as_mut().and_then(|answer| answer.grant.as_mut()) {
             let newest = &mut self.newest_grants[iso];
             if believes && grant.supply != Supply::Unknown {
                 grant.version = grant.version.max(*newest);
             }
             *newest = grant.version.max(*newest);
-            isolate.gates.observe(&self.sale, &grant, when);
         }
-        forwarding.observed(&attempt, verdict, wait, answer, &mut isolate.router, now);
-        self.ask_next(iso, pass, passing);
+        if answer.is_none() {
+            self.judge.abandon(&passing.id);
+        }
+        let state = &mut self.isolates[iso].state;
+        let step = passing.exchange.replied(state, answer, wait, now);
+        self.goes_on(passing, step);
     }
 
-    fn forwarding_ends(&mut self, iso: usize, mut passing: Passing) {
-        let Some(forwarding) = passing.forwarding.take() else {
-            return;
-        };
-        match forwarding.end().0 {
-            Ok(answer) => {
-                if matches!(answer.outcome, RequestOutcome::Granted(..))
-                    && passing.request.op == Op::Order
-                {
-                    self.isolates[iso].granted.add(&passing.id);
-                }
-                self.answer_client(iso, &passing, answer);
+    fn edge_answered(&mut self, passing: &Passing, answer: Answer<SimulatedReply>) {
+        match answer {
+            Answer::OfOrigin(answer) => self.answer_client(passing, answer),
+            Answer::Problem(answer) => {
+                let outcome = RequestOutcome::of(&answer.problem);
+                self.edge_answers(passing, outcome);
             }
-            Err(lost) => {
-                self.edge_answers(iso, &passing, RequestOutcome::Trouble(lost.code()));
-            }
+            other => self.broken("an order is answered with something else", format!("{other:?}")),
         }
     }
 
     /// The edge answers by itself.
-    fn edge_answers(&mut self, iso: usize, passing: &Passing, outcome: RequestOutcome) {
+    fn edge_answers(&mut self, passing: &Passing, outcome: RequestOutcome) {
         let answer = SimulatedReply {
             id: passing.id.clone(),
             outcome,
@@ -342,11 +329,12 @@ impl SimulatedWorld {
             ledger_had_it: self.redis.audit().order(&passing.id).is_some(),
             grant: None,
         };
-        self.decided_at_edge(iso, passing.request.op, passing.key, &answer);
-        self.answer_client(iso, passing, answer);
+        self.decided_at_edge(passing.iso, passing.request.op, passing.key, &answer);
+        self.answer_client(passing, answer);
     }
 
-    fn answer_client(&mut self, iso: usize, passing: &Passing, answer: SimulatedReply) {
+    fn answer_client(&mut self, passing: &Passing, answer: SimulatedReply) {
+        let iso = passing.iso;
         let edge = self.isolates[iso].edge;
         let Request { client, number, call, .. } = passing.request;
         self.note(|| {

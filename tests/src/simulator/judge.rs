@@ -7,12 +7,14 @@ use shared::admission::grant::Supply;
 use shared::domain::order::KeySource;
 use shared::ledger_model::event_log::{Entry, Event};
 use shared::limits::OPENING_PROBE_MS;
+use shared::seats::{OrderLines, OrderPart, OrderSeats};
+use shared::wire::problem::no_seats_code;
 use shared::{BuyerId, Code, Order, OrderId, OrderState, Quantity, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A node checks its "no" with the ledger while somebody asks: after so many microseconds it must
 /// have received of a ticket that returned.
-const NODE_HEARS_WITHIN: u64 = 300_000;
+const NODE_UPDATES_WITHIN: u64 = 300_000;
 
 /// Whoever is not asked for so many microseconds may know what is old.
 const ASKED_WITHIN: u64 = 700_000;
@@ -50,6 +52,13 @@ pub struct Stats {
     /// ledger.
     pub late: u64,
     pub served: u64,
+    /// Runs that sold by a plan, parts of orders that went back, and lines that found no seats.
+    pub plans: u64,
+    pub parts: u64,
+    pub no_seats: u64,
+    /// Reads of acknowledged orders, and those that were told to try again.
+    pub reads: u64,
+    pub fenced_reads: u64,
 }
 
 /// Who asked for an order.
@@ -59,11 +68,12 @@ struct Issued {
     number: u64,
     buyer: BuyerId,
     quantity: Quantity,
+    lines: Option<OrderLines>,
     /// The network brought a request for it twice, or brought an earlier one after the ledger's
     /// "no" was told: then what was said is not true of the other one.
     unruly: bool,
     /// Its buyer received "no".
-    told_no: bool,
+    answered_no: bool,
     /// Somebody stopped to wait for what was sent: it may arrive at any time.
     abandoned: bool,
 }
@@ -77,9 +87,11 @@ pub struct Asker<'a> {
     pub quiet: bool,
     /// Whether no earlier request of it may have been carried out.
     pub sure: bool,
-    pub ordered: bool,
     /// The order that it was granted before.
     pub granted: Option<&'a OrderId>,
+    /// What it asked, of which part of that order, and the seats that the order had.
+    pub change: (Op, &'a OrderPart),
+    pub had: Option<&'a OrderSeats>,
 }
 
 /// What is known for judging.
@@ -92,16 +104,19 @@ pub struct Judge {
     issued: BTreeMap<OrderId, Issued>,
     bought: BTreeMap<usize, OrderId>,
     /// What nodes acknowledged: the last word on each order, with its number of the log.
-    told: BTreeMap<OrderId, (u64, Order)>,
-    /// The highest of these numbers.
+    pub(super) told: BTreeMap<OrderId, (u64, Order)>,
+    /// The highest of these numbers, and the order that it came with.
     number: u64,
+    last: Option<OrderId>,
     /// Since when the sale does not stand still; `None` = it does.
     whole_since: Option<u64>,
     /// Whether it went on without a node that may have had more.
     pub went_without: bool,
     /// Whether the ledger lost a give-back that no node acknowledged: then the hold is valid again,
     /// and an order that was sold its tickets is listed (docs/FAILOVER.md, the bound).
-    lost_unacknowledged: bool,
+    pub(super) lost_unacknowledged: bool,
+    /// The version of the sale, and since when: while it stays, stock only falls.
+    pub version_since: (u64, u64),
     pub(super) supply: Option<(Supply, u64)>,
     supplies: Vec<Supply>,
     /// Who said no since tickets are free: for the first time since somebody asks all the time, and
@@ -112,6 +127,9 @@ pub struct Judge {
 impl Judge {
     /// A node acknowledges an order, with the number of the log that came with it.
     pub fn acknowledged(&mut self, id: &OrderId, order: Order, number: u64) {
+        if number >= self.number {
+            self.last = (order.state != OrderState::Expired).then(|| id.clone());
+        }
         self.number = self.number.max(number);
         // That a hold ended by itself is no promise: no node notes it.
         if order.state == OrderState::Expired {
@@ -124,24 +142,34 @@ impl Judge {
         }
     }
 
+    /// The order that was acknowledged last, by its number of the log.
+    pub fn last_acknowledged(&self) -> Option<&OrderId> {
+        self.last.as_ref()
+    }
+
     /// The ledger lost this order, which was as `was`, with the end of its file.
     pub fn has_lost(&mut self, id: OrderId, was: &Order) {
-        let told = self.told.get(&id).map(|(_, told)| told.state);
-        self.lost_unacknowledged |= was.state == OrderState::Cancelled && told != Some(was.state);
+        let told = self.told.get(&id).map(|(_, told)| told);
+        let state = told.map(|told| told.state);
+        // A part that went back counts as much.
+        let had_more = was.seats.is_some() && told.is_some_and(|told| told.taken > was.taken);
+        self.lost_unacknowledged |=
+            had_more || was.state == OrderState::Cancelled && state != Some(was.state);
         self.lost.insert(id);
     }
 
     /// Somebody asks under this id.
     pub fn issue(&mut self, id: &OrderId, request: &Request) {
         let issued = self.issued.entry(id.clone());
-        let asked_again = issued.and_modify(|issued| issued.told_no = false);
+        let asked_again = issued.and_modify(|issued| issued.answered_no = false);
         asked_again.or_insert_with(|| Issued {
             client: request.client,
             number: request.number,
             buyer: request.buyer.clone(),
             quantity: request.quantity,
+            lines: request.lines.clone(),
             unruly: false,
-            told_no: false,
+            answered_no: false,
             abandoned: false,
         });
     }
@@ -191,20 +219,29 @@ impl SimulatedWorld {
             let seen = format!("{} after {}", entry.commit_seq, self.judge.number);
             self.broken("a number that was acknowledged is given again", seen);
         }
+        if entry.version != self.judge.version_since.0 {
+            self.judge.version_since = (entry.version, self.now);
+        }
         for event in &entry.events {
-            let Event::Granted { id, quantity, buyer, .. } = event else {
+            if entry.by_plan {
+                self.judge.stats.parts += u64::from(matches!(event, Event::Reduced { .. }));
+                self.seats_are_as_answered(event);
+            }
+            let Event::Granted { id, quantity, buyer, seats, .. } = event else {
                 continue;
             };
             self.judge.stats.orders += 1;
             if let Some(issued) = self.judge.issued.get_mut(id) {
-                issued.unruly |= issued.told_no;
-                self.judge.stats.late += u64::from(issued.told_no);
+                issued.unruly |= issued.answered_no;
+                self.judge.stats.late += u64::from(issued.answered_no);
             }
             let Some(issued) = self.judge.issued.get(id).cloned() else {
                 self.broken("an order was asked for by nobody", id.to_string());
                 continue;
             };
-            if issued.buyer != *buyer || issued.quantity.get() != *quantity {
+            let lines = seats.as_deref().map(|seats| &seats.lines);
+            let as_many = issued.quantity.get() == *quantity;
+            if issued.buyer != *buyer || !as_many || issued.lines.as_ref() != lines {
                 self.broken("an order is not the one that was asked for", id.to_string());
             }
             if let Some(other) = self.judge.bought.insert(issued.client, id.clone())
@@ -244,7 +281,7 @@ impl SimulatedWorld {
 
     /// How long a "no" from memory may hide a ticket: a second, and where few ask, each node has to
     /// be asked once before it looks.
-    pub(super) fn edges_know_within(&self) -> u64 {
+    pub(super) fn edges_update_within(&self) -> u64 {
         1_000_000 + self.nodes.len() as u64 * 300_000 + 4_000 * self.setup.far_ms
     }
 
@@ -265,7 +302,7 @@ impl SimulatedWorld {
     /// A node or the ledger decides.
     pub(super) fn decided(&mut self, op: Op, key: KeySource, answer: &SimulatedReply) {
         match answer.by {
-            By::Node(n) => self.hint(op, key, answer, (1, n), NODE_HEARS_WITHIN),
+            By::Node(n) => self.hint(op, key, answer, (1, n), NODE_UPDATES_WITHIN),
             By::Ledger | By::Edge => {}
         }
         if matches!(answer.outcome, RequestOutcome::Trouble(_)) && self.is_undisturbed() {
@@ -281,7 +318,7 @@ impl SimulatedWorld {
         key: KeySource,
         answer: &SimulatedReply,
     ) {
-        self.hint(op, key, answer, (0, iso), self.edges_know_within());
+        self.hint(op, key, answer, (0, iso), self.edges_update_within());
     }
 
     /// A "no" from memory has a ground, does not go to those who may have an order, and does not
@@ -338,12 +375,13 @@ impl SimulatedWorld {
     }
 
     /// A client sees an answer.
-    pub(super) fn told(&mut self, client: &Asker, answer: &SimulatedReply) {
+    pub(super) fn answered(&mut self, client: &Asker, answer: &SimulatedReply) {
         self.judge.stats.answers += 1;
-        let Asker { number, sure, ordered, .. } = *client;
-        let by_ledger = answer.by == By::Ledger;
+        let Asker { number, sure, .. } = *client;
+        let ordered = client.change.0 == Op::Order;
         match &answer.outcome {
-            RequestOutcome::Granted(order, _) => {
+            RequestOutcome::Granted(order, replayed) => {
+                self.seats_are_as_named(client, order, *replayed);
                 let other = client.granted.filter(|id| **id != answer.id);
                 if let Some(other) = other {
                     self.broken(
@@ -380,73 +418,32 @@ impl SimulatedWorld {
                     self.broken(FAULTLESS, format!("client {number}: {code:?}"));
                 }
             }
-            RequestOutcome::Refused(refusal) => {
-                let refusal = *refusal;
-                let ordered = ordered && refusal != Refusal::KeyReused;
-                // What was sent before may have come in between the ledger's "no" and now.
-                if let Some(issued) = self.judge.issued.get_mut(&answer.id) {
-                    issued.told_no |= by_ledger;
-                    issued.unruly |= by_ledger && issued.abandoned;
-                }
-                let had = answer.ledger_had_it && !self.judge.is_unruly(&answer.id);
-                if ordered && had && (sure || !matches!(refusal, Refusal::Busy(_))) {
-                    self.broken(
-                        "a buyer whose order is in the ledger hears no",
-                        format!("client {number}: {} {refusal:?}", answer.id),
-                    );
-                }
+            RequestOutcome::Refused(refusal) => self.answered_no(client, answer, *refusal),
+            RequestOutcome::NoSeats(refused, held) => {
+                self.judge.stats.no_seats += 1;
+                // Whichever of these it is, it is final or it is not.
+                let final_one = no_seats_code(&refused.refusal, *held) != Code::AllHeld;
+                let refusal = if final_one { Refusal::SoldOut } else { Refusal::AllHeld };
+                self.answered_no(client, answer, refusal);
             }
         }
     }
 
-    /// What must be true at the end, whoever came.
-    pub(super) fn conclude(&mut self) {
-        if let Err(seen) = self.redis.audit().compare_all(self.redis.sale()) {
-            self.broken("the log is not the ledger", seen);
+    fn answered_no(&mut self, client: &Asker, answer: &SimulatedReply, refusal: Refusal) {
+        let Asker { number, sure, .. } = *client;
+        let by_ledger = answer.by == By::Ledger;
+        let ordered = client.change.0 == Op::Order && refusal != Refusal::KeyReused;
+        // What was sent before may have come in between the ledger's "no" and now.
+        if let Some(issued) = self.judge.issued.get_mut(&answer.id) {
+            issued.answered_no |= by_ledger;
+            issued.unruly |= by_ledger && issued.abandoned;
         }
-        for (rule, seen) in self.missing() {
-            self.broken(rule, seen);
+        let had = answer.ledger_had_it && !self.judge.is_unruly(&answer.id);
+        if ordered && had && (sure || !matches!(refusal, Refusal::Busy(_))) {
+            self.broken(
+                "a buyer whose order is in the ledger hears no",
+                format!("client {number}: {} {refusal:?}", answer.id),
+            );
         }
-    }
-
-    /// Whether the clock of Redis was set back: holds that had ended last once more, and orders
-    /// whose place came from them may have to wait, listed (docs/FAILOVER.md, "Clocks").
-    const fn clock_was_set_back(&self) -> bool {
-        self.redis.clock_was_set_back
-    }
-
-    /// Whatever a node acknowledged is as it was told, or what came after it; only where the sale
-    /// went on without a node may its orders be missing, and then each is listed.
-    fn missing(&self) -> Vec<(&'static str, String)> {
-        let mut missing = Vec::new();
-        for (id, (number, told)) in &self.judge.told {
-            let is = self.redis.audit().order(id);
-            if is.is_some_and(|is| is_as_told(told, is)) {
-                continue;
-            }
-            let seen = format!("{id}: {number} {told:?}, is {is:?}");
-            if !self.redis.unrestored().contains(id) {
-                missing.push(("an acknowledged order is missing and not listed", seen));
-            } else if !self.judge.went_without
-                && !self.judge.lost_unacknowledged
-                && !self.clock_was_set_back()
-            {
-                missing.push(("an acknowledged order is missing although no node was", seen));
-            }
-        }
-        missing
-    }
-}
-
-/// Whether an order is as it was told to be, or as it became after that.
-fn is_as_told(told: &Order, is: &Order) -> bool {
-    let same = told.buyer == is.buyer && told.asked == is.asked;
-    same && match told.state {
-        OrderState::Held | OrderState::Expired => true,
-        OrderState::Confirmed => {
-            is.state == OrderState::Cancelled
-                || is.state == OrderState::Confirmed && is.taken == told.taken
-        }
-        OrderState::Cancelled => !is.state.takes(),
     }
 }

@@ -150,7 +150,7 @@ impl SimulatedWorld {
         let takes_late = self.has(Planted::LateAnswerAcknowledged);
         let journal = &mut self.nodes[n].journal;
         journal.receive(&snapshot);
-        let told = told(&call.ask, &answer);
+        let told = acknowledged_by(&call.ask, &answer);
         if told.is_empty() && !matches!(call.purpose, Purpose::Batch | Purpose::Change(..)) {
             return Ok(Some((snapshot, answer)));
         }
@@ -161,6 +161,7 @@ impl SimulatedWorld {
             journal.note(id, order, &snapshot);
         }
         for (id, order) in told {
+            self.has_seats_as_answered(&id, &order);
             self.judge.acknowledged(&id, order, snapshot.commit_seq);
         }
         Ok(Some((snapshot, answer)))
@@ -204,13 +205,13 @@ impl SimulatedWorld {
 }
 
 /// The orders that an answer acknowledges.
-fn told(ask: &RedisAsk, answer: &ledger_model::ModelReply) -> Vec<(OrderId, Order)> {
+fn acknowledged_by(ask: &RedisAsk, answer: &ledger_model::ModelReply) -> Vec<(OrderId, Order)> {
     let RedisAsk::Script(command) = ask else {
         return Vec::new();
     };
     let granted = |id: &OrderId, verdict: &Verdict| match verdict {
         Verdict::Granted { order, .. } if acknowledges(order) => Some((id.clone(), order.clone())),
-        Verdict::Granted { .. } | Verdict::Refused(_) => None,
+        Verdict::Granted { .. } | Verdict::Refused(_) | Verdict::NoSeats { .. } => None,
     };
     match (&**command, answer) {
         (ModelCommand::Reserve(batch), ledger_model::ModelReply::Orders(verdicts)) => {
@@ -218,7 +219,7 @@ fn told(ask: &RedisAsk, answer: &ledger_model::ModelReply) -> Vec<(OrderId, Orde
             each.filter_map(|(order, verdict)| granted(&order.id, verdict)).collect()
         }
         (
-            ModelCommand::Confirm(id, _) | ModelCommand::Cancel(id, _) | ModelCommand::Extend(id),
+            ModelCommand::Confirm(id, _) | ModelCommand::Cancel(id, ..) | ModelCommand::Extend(id),
             ledger_model::ModelReply::Order(verdict),
         ) => granted(id, verdict).into_iter().collect(),
         _ => Vec::new(),

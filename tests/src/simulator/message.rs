@@ -1,8 +1,13 @@
 //! Messages between the parts of the simulated system.
 
 use shared::domain::order::KeySource;
+use shared::edge::upstream_request::OriginResponse;
+use shared::seats::{OrderLines, OrderPart, SeatLineRefusal};
 use shared::upstream::forwarding::UpstreamResponse;
-use shared::{BuyerId, Code, Grant, Order, OrderId, Quantity, Refusal, Reserve};
+use shared::wire::problem::no_seats_code;
+use shared::{BuyerId, Code, Grant, Order, OrderId, Problem, Quantity, Refusal, Reserve};
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +32,10 @@ pub struct Request {
     pub key: KeySource,
     pub buyer: BuyerId,
     pub quantity: Quantity,
+    /// What an order is for, in a sale that has a plan.
+    pub lines: Option<OrderLines>,
+    /// What of its order a change is about.
+    pub part: OrderPart,
 }
 
 /// A request as an edge sends it on.
@@ -36,6 +45,8 @@ pub struct Forwarded {
     pub order: Reserve,
     /// Where its id comes from.
     pub key: KeySource,
+    /// What of its order a change is about.
+    pub part: OrderPart,
 }
 
 /// Where an origin's answer goes: the isolate, its request, and the how manieth origin it asked.
@@ -60,7 +71,26 @@ pub enum RequestOutcome {
     /// Yes; `true` = as said before.
     Granted(Order, bool),
     Refused(Refusal),
+    /// A line finds no seats; `true` = some of what it asks for is only held.
+    NoSeats(Arc<SeatLineRefusal>, bool),
     Trouble(Code),
+}
+
+impl RequestOutcome {
+    /// What an edge answers by itself.
+    pub fn of(problem: &Problem) -> Self {
+        let refusal = match problem.code {
+            Code::SoldOut => Refusal::SoldOut,
+            Code::AllHeld => Refusal::AllHeld,
+            Code::NotOpen => Refusal::NotOpen(problem.opens_at),
+            Code::Paused => Refusal::Paused,
+            Code::Closed => Refusal::Closed,
+            Code::UnknownSale => Refusal::UnknownSale,
+            Code::Busy => Refusal::Busy(problem.retry_after_ms.unwrap_or_default()),
+            other => return Self::Trouble(other),
+        };
+        Self::Refused(refusal)
+    }
 }
 
 /// An answer.
@@ -81,6 +111,9 @@ impl UpstreamResponse for SimulatedReply {
             RequestOutcome::Granted(_, true) => 200,
             RequestOutcome::Granted(_, false) => 201,
             RequestOutcome::Refused(refusal) => refusal.code().status(),
+            RequestOutcome::NoSeats(refused, held) => {
+                no_seats_code(&refused.refusal, *held).status()
+            }
             RequestOutcome::Trouble(code) => code.status(),
         }
     }
@@ -95,5 +128,35 @@ impl UpstreamResponse for SimulatedReply {
 
     fn rejects_the_edge(&self) -> bool {
         false
+    }
+}
+
+impl OriginResponse for SimulatedReply {
+    fn grant(&self) -> Option<Grant> {
+        self.grant
+    }
+
+    fn sales(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    fn gone(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    fn etag(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    fn rejection(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    fn answered_by(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed("origin"))
+    }
+
+    fn node(&self) -> Option<Cow<'_, str>> {
+        None
     }
 }

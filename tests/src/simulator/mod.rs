@@ -9,6 +9,7 @@
 //! Two scenarios drive the same simulated system ([`world`]): [`faults`] breaks everything that can
 //! break around a small sale, [`scale`] lets a million buyers come to thousands of isolates.
 
+pub mod acknowledged;
 pub mod audit;
 pub mod chance;
 pub mod committing;
@@ -17,15 +18,20 @@ pub mod heal_rules;
 pub mod isolate;
 pub mod journal;
 pub mod judge;
+mod late_seats;
 pub mod ledger_link;
 pub mod message;
 pub mod network;
 pub mod node;
 pub mod planted;
+mod planted_seats;
 pub mod queue;
 pub mod recovering;
 pub mod redis;
 pub mod scale;
+pub mod seat_audit;
+pub mod seat_rules;
 pub mod server;
+mod simulated_request;
 pub mod trace;
 pub mod world;

@@ -15,6 +15,7 @@ use shared::admission::sale_hint::{NodeLoad, SaleHint, retry_after_ms};
 use shared::domain::order::KeySource;
 use shared::ledger_model::{self, ModelCommand};
 use shared::limits::{BATCH_MAX, ORIGIN_DEADLINE_MS, QUEUE_MAX, REPOLL_MS};
+use shared::seats::OrderPart;
 use shared::{
     Cancellation, EdgeId, Fault, Grant, NodeBudget, Order, OrderState, Refusal, Reserve, Snapshot,
     UnixMillis, Verdict,
@@ -269,10 +270,13 @@ impl SimulatedWorld {
             }
             return;
         }
-        let id = request.order.id.clone();
+        let (id, part) = (request.order.id.clone(), request.part.clone());
         let command = match request.op {
-            Op::Confirm | Op::Order => ModelCommand::Confirm(id, None),
-            Op::Cancel => ModelCommand::Cancel(id, Cancellation::default()),
+            Op::Confirm | Op::Order => ModelCommand::Confirm(id, part),
+            Op::Cancel if self.has(Planted::PartTakenForWhole) => {
+                ModelCommand::Cancel(id, Cancellation::default(), OrderPart::Whole)
+            }
+            Op::Cancel => ModelCommand::Cancel(id, Cancellation::default(), part),
             Op::Extend => ModelCommand::Extend(id),
         };
         let change = Purpose::Change(back, Rc::clone(request));
@@ -361,6 +365,9 @@ impl SimulatedWorld {
         match received {
             Ok(Verdict::Granted { order, replayed }) => RequestOutcome::Granted(order, replayed),
             Ok(Verdict::Refused(refusal)) => RequestOutcome::Refused(refusal),
+            Ok(Verdict::NoSeats { refused, some_held }) => {
+                RequestOutcome::NoSeats(refused, some_held)
+            }
             Err(_) if self.has(Planted::FaultIsSoldOut) => {
                 RequestOutcome::Refused(Refusal::SoldOut)
             }
@@ -378,7 +385,7 @@ impl SimulatedWorld {
         by: By,
     ) {
         let edge = self.isolates[back.isolate].edge;
-        let id = self.isolates[back.isolate].id.clone();
+        let id = self.isolates[back.isolate].state.id.clone();
         let grant = self.grant(n, &id);
         let answer = SimulatedReply {
             id: request.order.id.clone(),
@@ -451,6 +458,7 @@ fn order_of(request: &Forwarded, now: UnixMillis) -> Order {
         created_at: now,
         deadline: UnixMillis(0),
         refused_late: false,
+        seats: None,
     }
 }
 

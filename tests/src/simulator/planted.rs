@@ -42,8 +42,16 @@ pub enum Planted {
     ClockGoesBack,
     /// The edge forgets a request that waits for a beat.
     BeatForgotten,
+    /// What gives a seat back frees it on one leg more than it had.
+    OneLegTooManyFreed,
+    /// The ledger says "sold out" where places are only held.
+    HeldIsSoldOut,
+    /// A node gives a whole order back where a part of it was named.
+    PartTakenForWhole,
     /// While a sale may lack acknowledged orders, it sells.
     FenceIsOpen,
+    /// An order is read in a sale that may lack acknowledged orders.
+    ReadPassesTheFence,
     /// A node declares a history before it has registered what it may have to restore.
     DeclaredUnregistered,
     /// Nodes are waited for from the beginning of a recovery, not from their silence.
@@ -59,6 +67,8 @@ pub enum Planted {
     JournalLostWithNode,
     /// Each request for a sale that stands still makes its node register and begin its passes anew.
     BegunAnewByEachRequest,
+    /// An order that is restored gets other seats than it had.
+    OtherSeatsRestored,
 }
 
 impl Planted {

@@ -5,12 +5,13 @@
 use super::audit::SimulatedAudit;
 use super::heal_rules::{HealReport, Healed, Kept};
 use super::planted::Planted;
+use super::planted_seats;
 use shared::UnixMillis;
 use shared::ledger_model::event_log::Entry;
 use shared::ledger_model::{ModelCommand, ModelReply, Sale};
 use shared::limits::NODE_LIVE_MS;
 use shared::recovery::{Known, Nodes, RecoveryLookup};
-use shared::{Order, OrderId, Pass, Snapshot};
+use shared::{Order, OrderId, Pass, Reserve, Snapshot, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -27,6 +28,8 @@ pub enum RedisAsk {
     Look(u16),
     /// `heal.lua`
     Heal(Rc<HealReport>),
+    /// `order.lua`
+    Order(OrderId),
     /// `restore.lua`
     Restore(Rc<Vec<(OrderId, Order)>>, Pass),
 }
@@ -70,6 +73,8 @@ pub enum RedisReply {
     Nodes(Nodes),
     Look(RecoveryLookup),
     Healed(Healed),
+    /// Whether the order is there.
+    Order(bool),
     /// The sale stands still and nothing happened: the fence.
     Fenced,
     /// How a sale stands that stands still.
@@ -191,7 +196,7 @@ impl Redis {
                     let looks = matches!(**command, ModelCommand::Sweep);
                     return Ok((if looks { still } else { RedisReply::Fenced }, None));
                 }
-                self.script(command, now, alter)?
+                self.script(command, now, planted, alter)
             }
             RedisAsk::Recovery(declares, behind) => {
                 if let Some((node, histories)) = declares {
@@ -211,12 +216,19 @@ impl Redis {
                     self.kept.heal(sale, says, &history, (now, has_entry), planted);
                 (RedisReply::Healed(healed), entry)
             }
+            RedisAsk::Order(id) => {
+                let open = planted == Some(Planted::ReadPassesTheFence);
+                if !open && self.kept.is_healing(&self.sale, &history, received) {
+                    return Ok((RedisReply::Fenced, None));
+                }
+                (RedisReply::Order(self.sale.orders.contains_key(id)), None)
+            }
             RedisAsk::Restore(_, _) if self.kept.is_unregistered(&self.sale, &history) => {
                 (RedisReply::Fenced, None)
             }
             RedisAsk::Restore(orders, pass) => self.restore(orders, *pass, now, planted),
         };
-        self.write(entry.as_ref())?;
+        self.write(entry.as_ref(), batch(ask, &reply))?;
         Ok((reply, entry))
     }
 
@@ -224,13 +236,17 @@ impl Redis {
         &mut self,
         command: &ModelCommand,
         now: UnixMillis,
+        planted: Option<Planted>,
         mut alter: impl FnMut(&mut Sale, RedisMoment<'_>),
-    ) -> Result<(RedisReply, Option<Entry>), String> {
+    ) -> (RedisReply, Option<Entry>) {
         self.batches += u64::from(matches!(command, ModelCommand::Reserve(_)));
         alter(&mut self.sale, RedisMoment::Before);
-        let (answer, entry) = self.sale.apply(command, now);
+        let (mut answer, entry) = self.sale.apply(command, now);
         alter(&mut self.sale, RedisMoment::After(entry.as_ref()));
-        Ok((RedisReply::Done(self.sale.snapshot(now), answer), entry))
+        if planted == Some(Planted::HeldIsSoldOut) {
+            planted_seats::hold_nothing(&mut answer);
+        }
+        (RedisReply::Done(self.sale.snapshot(now), answer), entry)
     }
 
     fn restore(
@@ -240,7 +256,11 @@ impl Redis {
         now: UnixMillis,
         planted: Option<Planted>,
     ) -> (RedisReply, Option<Entry>) {
-        let command = ModelCommand::Restore(orders.to_vec(), pass);
+        let mut acked = orders.to_vec();
+        if planted == Some(Planted::OtherSeatsRestored) {
+            planted_seats::move_seats(&self.sale, &mut acked);
+        }
+        let command = ModelCommand::Restore(acked, pass);
         let (answer, mut entry) = self.sale.apply(&command, now);
         if let Some(entry) = &mut entry {
             self.kept.skip_before(&mut self.sale, entry, &history(self.life), planted);
@@ -257,9 +277,15 @@ impl Redis {
         (RedisReply::Done(self.sale.snapshot(now), answer), entry)
     }
 
-    fn write(&mut self, entry: Option<&Entry>) -> Result<(), String> {
-        if let Some(entry) = entry {
-            self.audit.read(entry)?;
+    fn write(
+        &mut self,
+        entry: Option<&Entry>,
+        batch: Option<(&[Reserve], &[Verdict])>,
+    ) -> Result<(), String> {
+        match (entry, batch) {
+            (entry, Some((batch, verdicts))) => self.audit.read_batch(entry, batch, verdicts)?,
+            (Some(entry), None) => self.audit.read(entry)?,
+            (None, None) => {}
         }
         let last = self.file.last();
         if entry.is_some() || last.is_none_or(|(_, kept)| *kept != self.kept) {
@@ -341,6 +367,17 @@ impl Redis {
         self.audit = audit;
         self.health = RedisHealth::Up;
         Ok(gone)
+    }
+}
+
+/// The orders of a batch, and what each was told.
+fn batch<'a>(ask: &'a RedisAsk, reply: &'a RedisReply) -> Option<(&'a [Reserve], &'a [Verdict])> {
+    match (ask, reply) {
+        (RedisAsk::Script(command), RedisReply::Done(_, ModelReply::Orders(verdicts))) => {
+            let ModelCommand::Reserve(batch) = &**command else { return None };
+            Some((batch, verdicts))
+        }
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::network::{Link, LinkDirection};
 use super::planted::Planted;
+use super::planted_seats;
 use super::redis::{CallId, RedisAsk, RedisCall, RedisHealth, RedisMoment, RedisReply};
 use super::world::{SimulatedWorld, WorldEvent};
 use shared::Fault as LedgerFault;
@@ -26,7 +27,7 @@ impl SimulatedWorld {
         }
         let (reply, changed) = self.execute(&call.ask, call.received);
         if changed || !is_routine(&call.ask) {
-            self.note(|| format!("redis, node {node}: {}", told(&call.ask, &reply)));
+            self.note(|| format!("redis, node {node}: {}", text_of(&call.ask, &reply)));
         }
         let after = match self.setup.redis_call_us {
             Some((call_us, order_us)) => call_us + order_us * call.ask.orders() as u64,
@@ -127,6 +128,31 @@ impl SimulatedWorld {
         }
         self.watch_supply();
         self.watch_recovery();
+        self.read_last();
+    }
+
+    /// Every node that can reads the order that was acknowledged last: the first one that a lost
+    /// end takes away. By a connection of its own, so that nothing else comes later by it.
+    pub(super) fn read_last(&mut self) {
+        let Some(id) = self.judge.last_acknowledged().cloned() else {
+            return;
+        };
+        for n in 0..self.nodes.len() {
+            let node = &self.nodes[n];
+            let link = Link::NodeRedis(n);
+            let reaches = self.network.passes(link, LinkDirection::In)
+                && self.network.passes(link, LinkDirection::Out);
+            if self.redis.health != RedisHealth::Up || !node.up || !reaches {
+                continue;
+            }
+            let ask = RedisAsk::Order(id.clone());
+            let now = self.wall(self.redis.clock_ms);
+            let received = (&ask, node.journal.received());
+            match self.redis.run(received, now, self.planted, |_, _| {}) {
+                Ok((reply, _)) => self.was_read(&id, &reply),
+                Err(seen) => self.broken("the ledger breaks a rule", seen),
+            }
+        }
     }
 
     /// An operator's change that no node has in its journal, as of a program that writes by itself.
@@ -146,6 +172,9 @@ fn alter(planted: Option<Planted>, sale: &mut Sale, moment: RedisMoment<'_>) {
             let expired = |event: &Logged| matches!(event, Logged::Expired(_));
             let kept = entry.events.iter().filter(|event| expired(event));
             sale.held += kept.count() as u32;
+        }
+        (Some(Planted::OneLegTooManyFreed), RedisMoment::After(Some(entry))) => {
+            planted_seats::free_one_leg_more(sale, entry);
         }
         _ => {}
     }
@@ -169,14 +198,16 @@ fn renamed(command: &ModelCommand, sale: &Sale) -> Option<RedisAsk> {
 fn is_routine(ask: &RedisAsk) -> bool {
     match ask {
         RedisAsk::Heal(_) | RedisAsk::Restore(..) => false,
-        RedisAsk::Heartbeat(..) | RedisAsk::Load | RedisAsk::Recovery(..) | RedisAsk::Look(_) => {
-            true
-        }
+        RedisAsk::Heartbeat(..)
+        | RedisAsk::Load
+        | RedisAsk::Recovery(..)
+        | RedisAsk::Look(_)
+        | RedisAsk::Order(_) => true,
         RedisAsk::Script(command) => matches!(**command, ModelCommand::Sweep),
     }
 }
 
-fn told(ask: &RedisAsk, reply: &RedisReply) -> String {
+fn text_of(ask: &RedisAsk, reply: &RedisReply) -> String {
     let asked = match ask {
         RedisAsk::Script(command) => match &**command {
             ModelCommand::Reserve(batch) => {

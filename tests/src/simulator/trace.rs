@@ -2,6 +2,8 @@
 
 use super::message::{By, Forwarded, Request, RequestOutcome, SimulatedReply};
 use shared::OrderId;
+use shared::seats::order_lines::text_of_claims;
+use shared::seats::{OrderLines, OrderPart};
 
 /// The end of an order id, which tells the orders of one run apart.
 fn short(id: &OrderId) -> &str {
@@ -13,13 +15,24 @@ fn short(id: &OrderId) -> &str {
 pub fn request(request: &Request) -> String {
     let id = request.id.as_ref().map_or("no key", short);
     let (op, key, n) = (request.op, request.key, request.quantity.get());
-    format!("{op:?} {id} ({key:?}) {n} for {}", request.buyer)
+    let seats = seats(request.lines.as_ref(), &request.part);
+    format!("{op:?} {id} ({key:?}) {n} for {}{seats}", request.buyer)
+}
+
+/// What is asked for of a plan, and of which part of an order; nothing in a sale without a plan.
+fn seats(lines: Option<&OrderLines>, part: &OrderPart) -> String {
+    let lines = lines.map(|lines| format!(", {lines}")).unwrap_or_default();
+    match part {
+        OrderPart::Whole => lines,
+        part => format!("{lines}, part {}", part.to_text()),
+    }
 }
 
 /// A request as an edge sends it on.
-pub fn forwarded(Forwarded { op, order, key }: &Forwarded) -> String {
+pub fn forwarded(Forwarded { op, order, key, part }: &Forwarded) -> String {
     let (id, key, n) = (short(&order.id), key, order.quantity.get());
-    format!("{op:?} {id} ({key:?}) {n} for {}", order.buyer)
+    let seats = seats(order.lines.as_ref(), part);
+    format!("{op:?} {id} ({key:?}) {n} for {}{seats}", order.buyer)
 }
 
 /// An answer.
@@ -33,7 +46,13 @@ pub fn answer(answer: &SimulatedReply) -> String {
     match &answer.outcome {
         RequestOutcome::Granted(order, replayed) => {
             let again = if *replayed { " again" } else { "" };
-            format!("{id} yes{again}, {}", order.state)
+            let seats = order.seats.as_deref().map(|seats| text_of_claims(&seats.claims));
+            let seats = seats.map(|seats| format!(", {seats}")).unwrap_or_default();
+            format!("{id} yes{again}, {}{seats}", order.state)
+        }
+        RequestOutcome::NoSeats(refused, held) => {
+            let held = if *held { ", some are held" } else { "" };
+            format!("{id} no, line {}: {:?}{held}", refused.line, refused.refusal)
         }
         RequestOutcome::Refused(refusal) => format!("{id} no, {refusal:?} (by the {by})"),
         RequestOutcome::Trouble(code) => format!("{id} {}", code.as_str()),

@@ -7,6 +7,7 @@
 use super::chance;
 use super::isolate::SimulatedIsolate;
 use super::judge::Judge;
+use super::late_seats;
 use super::message::{Back, Forwarded, Request, SimulatedReply};
 use super::network::{Delays, Network};
 use super::node::SimulatedNode;
@@ -15,10 +16,16 @@ use super::queue::EventQueue;
 use super::redis::{CallId, Redis, RedisCall, RedisReply};
 use fastrand::Rng;
 use shared::Fault as LedgerFault;
+use shared::admission::browser_origin::AllowedOrigins;
+use shared::admission::order_calls::CallLimits;
+use shared::edge::config::EdgeConfig;
+use shared::edge::state::{EdgeLimits, EdgeState};
 use shared::ledger_model::Sale;
+use shared::plan::Plan;
 use shared::upstream::balancer::{Balance, OriginRow, Router};
-use shared::{Capacity, EdgeId, SaleId, Terms, UnixMillis};
+use shared::{Capacity, KeyRing, SaleId, Terms, UnixMillis};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// When all runs begin: 2026-01-01T00:00:00Z.
 const EPOCH: UnixMillis = UnixMillis(1_767_225_600_000);
@@ -29,6 +36,8 @@ pub struct SimulatedSetup {
     /// Where all chance comes from.
     pub seed: u64,
     pub capacity: u32,
+    /// What is sold, if not so many equal tickets.
+    pub plan: Option<Arc<Plan>>,
     /// The terms; moments are milliseconds after the start.
     pub terms: Terms,
     /// Whether the sale is open from the start.
@@ -37,6 +46,8 @@ pub struct SimulatedSetup {
     pub weights: Vec<u32>,
     /// There are as many edges as delays to edges; each has one isolate at a time.
     pub delays: Delays,
+    /// How many requests of each kind may be under way at one edge.
+    pub limits: EdgeLimits,
     /// What a node needs to read one request, in microseconds.
     pub service_us: u64,
     /// What a call takes in Redis and each order of it, in microseconds; `None` = it is drawn.
@@ -61,11 +72,11 @@ pub enum Outside {
     Comes {
         client: usize,
     },
-    /// A client has waited for so many retry intervals at its edge.
+    /// A client has waited at the gate of its edge.
     Retries {
         client: u32,
         edge: u32,
-        waits: u32,
+        wait: u64,
     },
     TimesOut {
         client: usize,
@@ -132,6 +143,13 @@ impl WorldEvent {
     }
 }
 
+/// Those of an isolate, but with little memory for calls about orders: there are thousands of
+/// isolates, and each sees few.
+pub(super) const LIMITS: EdgeLimits = EdgeLimits {
+    calls: CallLimits { orders: 256, clients: 16, ..CallLimits::EDGE },
+    ..EdgeLimits::ISOLATE
+};
+
 /// Everything there is.
 #[derive(Debug)]
 pub struct SimulatedWorld {
@@ -165,8 +183,18 @@ impl SimulatedWorld {
         if terms.opens_at.0 > 0 {
             terms.opens_at = EPOCH.plus(terms.opens_at.0);
         }
-        let capacity = Capacity::new(u64::from(setup.capacity)).expect("a capacity");
-        let (sale, first) = Sale::create(capacity, terms, setup.open, EPOCH);
+        let (sale, first) = match &setup.plan {
+            Some(plan) => {
+                let (mut sale, first) =
+                    Sale::create_by_plan(Arc::clone(plan), terms, setup.open, EPOCH);
+                sale.page.late_seats = late_seats::of_plan(plan);
+                (sale, first)
+            }
+            None => {
+                let capacity = Capacity::new(u64::from(setup.capacity)).expect("a capacity");
+                Sale::create(capacity, terms, setup.open, EPOCH)
+            }
+        };
         let nodes = setup.weights.iter().enumerate().map(|(n, weight)| {
             SimulatedNode::new(n, *weight, chance::stream(setup.seed, &[1, n as u64]))
         });
@@ -287,12 +315,25 @@ impl SimulatedWorld {
     /// A new isolate for an edge, which knows nothing.
     pub(super) fn new_isolate(&mut self, edge: usize) {
         let iso = self.isolates.len();
-        let id = EdgeId::parse(&format!("edge{edge}iso{iso}")).expect("an edge id");
         let rows = self.setup.weights.iter().enumerate();
-        let rows = rows.map(|(n, weight)| OriginRow::new(format!("http://node{n}"), *weight));
-        let router = Router::new(rows.collect(), Balance::RoundRobin, None).expect("a table");
-        let start = self.stream(&[5, iso as u64]).f64();
-        self.isolates.push(SimulatedIsolate::new(edge, id, router.starting_at(start)));
+        let rows: Vec<OriginRow> =
+            rows.map(|(n, weight)| OriginRow::new(format!("http://node{n}"), *weight)).collect();
+        let config = EdgeConfig {
+            router: Router::new(rows, Balance::RoundRobin, None).expect("a table"),
+            keys: KeyRing::parse("0123456789abcdef0123456789abcdef").expect("a key"),
+            buyer_keys: None,
+            allowed_origins: AllowedOrigins::default(),
+            client_rate: None,
+            trace_share: 0.0,
+            takes_client_traces: false,
+        };
+        let mut rng = self.stream(&[5, iso as u64]);
+        let fill = Box::new(move |bytes: &mut [u8]| {
+            rng.fill(bytes);
+            true
+        });
+        let state = EdgeState::new(config, self.setup.limits, fill).expect("chance");
+        self.isolates.push(SimulatedIsolate::new(edge, state));
         self.newest_grants.push(0);
         self.edges[edge] = iso;
     }

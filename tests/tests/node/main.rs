@@ -1,7 +1,9 @@
 //! Nodes on a real Redis: their API, recovery, logs, metrics, webhooks, and the ledger in all its
-//! topologies.
+//! topologies; the front of a gateway, which needs none of them.
 
 mod api;
+mod gateway;
+mod link;
 mod logs;
 mod metrics;
 mod recovery;

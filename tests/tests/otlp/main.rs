@@ -72,6 +72,39 @@ async fn the_spans_of_an_order_reach_a_collector_from_the_request_to_the_batch_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_who_reaches_a_node_starts_no_span() {
+    const FORGED: &str = "f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0";
+    let collector = Collector::start().await;
+    let cluster = cluster(&collector);
+    let sent = format!("00-{FORGED}-{PARENT}-01");
+    let traced = (header::TRACEPARENT, sent.as_str());
+    for node in &cluster.nodes {
+        let mut client = HttpClient::new(&node.url).unwrap();
+        for more in [&[][..], &[(header::SIGNATURE, "2.1.1.forged")]] {
+            let headers = [&[traced], more].concat();
+            for (method, path) in [
+                (Method::POST, "/v1/sales/demo/orders"),
+                (Method::GET, "/v1/sales/demo"),
+                (Method::GET, "/livez"),
+                (Method::GET, "/nowhere"),
+            ] {
+                let asked = request(method.clone(), path, &headers, r#"{"buyer":"eve"}"#);
+                let answer = client.send(asked.unwrap()).await.unwrap();
+                let admitted = answer.status.is_success() && path != "/livez";
+                assert!(!admitted, "{method} {path}: {}", answer.status);
+            }
+        }
+    }
+    let honest = format!("00-{TRACE}-{PARENT}-01");
+    order(&cluster, "honest-0123456789", &[(header::TRACEPARENT, &honest)]).await;
+    find(&collector, "the span of a request that an edge signed", |span| span.trace == TRACE);
+    // Every node sends what it has ten times a second.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let forged = collector.spans().into_iter().filter(|span| span.trace == FORGED);
+    assert_eq!(forged.map(|span| span.name).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_in_the_trace_of_one_of_its_orders_and_linked_to_the_others() {
     let collector = Collector::start().await;
     let cluster = cluster(&collector);

@@ -5,8 +5,8 @@ use clap::Subcommand;
 
 /// Groups of commands, in the order in which they are shown.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Run", &["cluster", "serve", "ready", "doctor"]),
-    ("Sell", &["sale", "orders"]),
+    ("Run", &["cluster", "serve", "gateway", "ready", "doctor"]),
+    ("Sell", &["sale", "orders", "plan"]),
     ("Look", &["top", "audit"]),
     ("Shop", &["relay", "token"]),
     ("Tools", &["context", "openapi", "completions", "man"]),

@@ -3,7 +3,7 @@
 use super::server::LedgerFlag;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use shared::IfState;
+use shared::{IfState, OrderState};
 use std::path::PathBuf;
 
 /// `lastseat orders`
@@ -12,20 +12,38 @@ pub enum OrdersCommand {
     /// Show one order
     #[command(after_help = "Example: lastseat orders show s 01890a5d-ac96-774b-bcce-b302099a8057")]
     Show(OrderFlags),
+    /// Find orders by buyer, number or state
+    #[command(after_help = "\
+Examples:
+  lastseat orders find s --number K3F7-9QXM-2D
+  lastseat orders find s --buyer ada@example.org
+  lastseat orders find s --state held --limit 1000 --json
+
+An order is found that is all of what the flags say. There is no index: the orders of the sale are \
+read, 10,000
+at a time, so that those who buy notice nothing; a million take some ten seconds. An order that \
+comes meanwhile
+may be found or not. Its columns: when it was granted, its number, its id, its state, its tickets, \
+its buyer; with --json a line
+of JSON for each.")]
+    Find(OrderFindFlags),
     /// The payment came: confirm an order
     #[command(after_help = "\
 Examples:
   lastseat orders confirm s 01890a5d-ac96-774b-bcce-b302099a8057
   lastseat orders confirm s 01890a5d-ac96-774b-bcce-b302099a8057 --quantity 1
+  lastseat orders confirm G1 01890a5d-ac96-774b-bcce-b302099a8057 --seats 3-12A,3-12B
 
-After the deadline it takes the tickets again if any are free. Where it is refused with
+After the deadline it takes the tickets again if any are free, in a sale with a plan the same
+seats. Where it is refused with
 hold_expired the payment has to be refunded.")]
     Confirm(OrderConfirmFlags),
     /// Give the tickets of an order back
     #[command(after_help = "\
 Examples:
   lastseat orders cancel s 01890a5d-ac96-774b-bcce-b302099a8057
-  lastseat orders cancel s 01890a5d-ac96-774b-bcce-b302099a8057 --if-state held")]
+  lastseat orders cancel s 01890a5d-ac96-774b-bcce-b302099a8057 --if-state held
+  lastseat orders cancel G1 01890a5d-ac96-774b-bcce-b302099a8057 --lines 0")]
     Cancel(OrderCancelFlags),
     /// Make a hold last another hold time from now
     #[command(
@@ -92,6 +110,31 @@ pub struct OrderFlags {
     pub order: String,
 }
 
+/// `lastseat orders find`
+#[derive(Debug, Args)]
+pub struct OrderFindFlags {
+    /// The sale
+    pub sale: String,
+    /// Of this buyer
+    #[arg(long, value_name = "BUYER")]
+    pub buyer: Option<String>,
+    /// With this number, as a person types it: K3F7-9QXM-2D, k3f7 9qxm 2d
+    #[arg(long, value_name = "NUMBER")]
+    pub number: Option<String>,
+    /// In this state
+    #[arg(long, value_name = "STATE", value_parser = order_state())]
+    pub state: Option<OrderState>,
+    /// Stop after so many orders
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    pub limit: usize,
+}
+
+fn order_state() -> impl TypedValueParser<Value = OrderState> {
+    let words = OrderState::ALL.map(OrderState::as_str);
+    let parser = PossibleValuesParser::new(words);
+    parser.try_map(|word| OrderState::parse(&word).ok_or("no state"))
+}
+
 /// `lastseat orders confirm`
 #[derive(Debug, Args)]
 pub struct OrderConfirmFlags {
@@ -99,8 +142,22 @@ pub struct OrderConfirmFlags {
     #[command(flatten)]
     pub order: OrderFlags,
     /// Confirm so many of its tickets, the rest returns; all when absent
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["lines", "seats"])]
     pub quantity: Option<u64>,
+    /// Which part of it.
+    #[command(flatten)]
+    pub part: OrderPartFlags,
+}
+
+/// A part of an order of a sale that has a plan.
+#[derive(Clone, Debug, Args)]
+pub struct OrderPartFlags {
+    /// Only these lines of it, by their places from 0: 0,2
+    #[arg(long, value_name = "LINES", value_delimiter = ',', conflicts_with = "seats")]
+    pub lines: Option<Vec<u32>>,
+    /// Only these seats of it: 3-12A,3-12B
+    #[arg(long, value_name = "SEATS", value_delimiter = ',')]
+    pub seats: Option<Vec<String>>,
 }
 
 /// `lastseat orders cancel`
@@ -112,6 +169,9 @@ pub struct OrderCancelFlags {
     /// Only if it is in this state; any when absent
     #[arg(long, value_name = "STATE", value_parser = if_state())]
     pub if_state: Option<IfState>,
+    /// Which part of it.
+    #[command(flatten)]
+    pub part: OrderPartFlags,
 }
 
 fn if_state() -> impl TypedValueParser<Value = IfState> {

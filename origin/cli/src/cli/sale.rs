@@ -2,7 +2,10 @@
 
 use super::server::LedgerFlag;
 use crate::when::{MomentArg, Span};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use shared::domain::sale::LateSeats;
+use std::path::PathBuf;
 
 /// `lastseat sale`
 #[derive(Debug, Subcommand)]
@@ -13,14 +16,19 @@ Examples:
   lastseat sale create demo --capacity 10000
   lastseat sale create spring --capacity 500 --hold 10m --buyer-limit 4
   lastseat sale create night --capacity 500 --opens-at 2026-11-27T10:00:00Z --closes-at +7d
+  lastseat sale create G1 --plan docs/examples/train.toml --hold 10m
 
 Moments: 2026-11-27T10:00:00Z, 2026-11-27T11:00+01:00, 2026-11-27T11:00[Europe/Berlin], Unix \
 milliseconds, or from now by the ledger's clock: +90s, +10m.
-Repeating it changes nothing. With other capacity or terms it is refused: exit code 1.
+Repeating it changes nothing. With other capacity, plan or terms it is refused: exit code 1.
+A plan that is none is told all that is wrong with it, as by lastseat plan check: exit code 2.
 Where no node runs yet, on the ledger itself: lastseat sale create demo --capacity 10000 --ledger")]
     Create(SaleCreateFlags),
     /// Show a sale with all its numbers
-    #[command(after_help = "Example: lastseat sale show demo --json")]
+    #[command(after_help = "\
+Example: lastseat sale show demo --json
+
+The numbers of a sale that has a plan count places on legs: each seat once on each leg.")]
     Show(SaleFlags),
     /// List all sales with their numbers
     #[command(after_help = "Example: lastseat sale list --json | jq -r '.sales[].sale'")]
@@ -47,6 +55,7 @@ Examples:
   lastseat sale set demo --hold 5m --buyer-limit 2
   lastseat sale set demo --closes-at 2026-11-27T22:00:00Z
   lastseat sale set demo --closes-at 0          it no longer closes by itself
+  lastseat sale set G1 --late-seats other       a late payment gets other seats of its lines
   lastseat sale set demo --pay-url 'https://shop.example/pay?order={order_id}&number={number}'")]
     Set(SaleSetFlags),
     /// Print a line a second until Ctrl-C or until the sale is closed
@@ -69,9 +78,12 @@ pub struct SaleFlags {
 pub struct SaleCreateFlags {
     /// Its id: 1 to 64 letters, digits, '-' or '_'
     pub sale: String,
-    /// Tickets that exist
-    #[arg(long, value_name = "NUMBER")]
-    pub capacity: u64,
+    /// Tickets that exist, where they are all the same
+    #[arg(long, value_name = "NUMBER", required_unless_present = "plan", conflicts_with = "plan")]
+    pub capacity: Option<u64>,
+    /// What it sells, seat by seat: a file as `lastseat plan check` reads it; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
     /// What to change from the standard terms.
     #[command(flatten)]
     pub terms: TermsFlags,
@@ -119,6 +131,15 @@ pub struct TermsFlags {
     /// like {number} and {sale}, which the page fills in; '' = nowhere
     #[arg(long, value_name = "TEMPLATE")]
     pub pay_url: Option<String>,
+    /// What a late payment gets in a sale with a plan whose seats somebody else has by then: same =
+    /// nothing, other = other seats for the same lines; same if it was never set
+    #[arg(long, value_name = "WORD", value_parser = late_seats())]
+    pub late_seats: Option<LateSeats>,
+}
+
+fn late_seats() -> impl TypedValueParser<Value = LateSeats> {
+    let words = LateSeats::ALL.map(LateSeats::as_str);
+    PossibleValuesParser::new(words).try_map(|word| LateSeats::parse(&word).ok_or("no such word"))
 }
 
 /// `lastseat sale restock`

@@ -8,6 +8,7 @@ use crate::cli::{AuditFlags, Common};
 use crate::failure::Failure;
 use lastseat_ledger::AuditReport;
 use lastseat_ledger::Ledger;
+use lastseat_ledger::audit::AuditedLeg;
 use lastseat_ledger::audit::plan::{Ahead, Choices, PlanTrust, RepairPlan};
 use serde::Serialize;
 use shared::{Capacity, OrderId, SaleId};
@@ -16,6 +17,9 @@ use std::time::Duration;
 
 /// Time for an audit by a node: it takes seconds for millions of orders.
 const DEADLINE: Duration = Duration::from_secs(600);
+
+/// Legs of a sale with a plan that are printed; `--json` has all.
+const LEGS_SHOWN: usize = 10;
 
 /// Exit codes: 0 all agrees, 1 differences, 2 could not check.
 pub(super) async fn run(common: &Common, flags: &AuditFlags) -> Result<ExitCode, Failure> {
@@ -38,6 +42,7 @@ async fn check(common: &Common, flags: &AuditFlags) -> Result<ExitCode, Failure>
         print(common, &report)?;
     } else {
         print(common, &Numbers::of(&report))?;
+        print_text(&legs(&report))?;
         print_text(&details(&report))?;
     }
     Ok(verdict(&sale, &report))
@@ -46,8 +51,8 @@ async fn check(common: &Common, flags: &AuditFlags) -> Result<ExitCode, Failure>
 /// Audits it here, without a node.
 async fn recount(ledger: &Ledger, sale: &SaleId) -> Result<AuditReport, Failure> {
     let progress = Progress::start();
-    let tell = |what, done, all| progress.report(what, done, all);
-    let report = ledger.audit_telling(sale, &tell).await.map_err(fault)?;
+    let report_progress = |what, done, all| progress.report(what, done, all);
+    let report = ledger.audit_with_progress(sale, &report_progress).await.map_err(fault)?;
     drop(progress);
     report.ok_or_else(|| no_sale(sale))
 }
@@ -66,8 +71,8 @@ async fn plan(
         repair_plan: RepairPlan,
     }
     let progress = Progress::start();
-    let tell = |what, done, all| progress.report(what, done, all);
-    let planned = ledger.plan_repair(sale, choices, &tell).await;
+    let report_progress = |what, done, all| progress.report(what, done, all);
+    let planned = ledger.plan_repair(sale, choices, &report_progress).await;
     drop(progress);
     let (report, repair_plan) = planned.map_err(fault)?.ok_or_else(|| no_sale(sale))?;
     if common.json {
@@ -151,6 +156,32 @@ impl<'a> Numbers<'a> {
             ok: report.ok,
         }
     }
+}
+
+/// The legs of a sale with a plan, the worst ones first: those that differ, then the fullest.
+fn legs(report: &AuditReport) -> String {
+    let mut text = String::new();
+    for leg in report.legs.iter().take(LEGS_SHOWN) {
+        let way = match (&leg.from, &leg.to) {
+            (Some(from), Some(to)) => format!(" {from}-{to}"),
+            _ => String::new(),
+        };
+        let AuditedLeg { class, places, free, held, confirmed, .. } = leg;
+        let said = match leg.ledger_says_free {
+            _ if leg.is_whole() => String::new(),
+            Some(said) => format!("; the ledger says {said} free"),
+            None => "; the seats of the ledger cannot be read".to_owned(),
+        };
+        text.push_str(&format!(
+            "leg  {class}{way}: {places} = {free} free + {held} held + {confirmed} confirmed\
+             {said}\n"
+        ));
+    }
+    let more = report.legs.len().saturating_sub(LEGS_SHOWN);
+    if more > 0 {
+        text.push_str(&format!("     and {more} more: --json has all\n"));
+    }
+    text
 }
 
 /// Findings by kind, each kind with its remedy once, and what was not checked.

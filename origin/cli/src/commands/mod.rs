@@ -7,14 +7,18 @@ mod completions;
 mod context;
 mod doctor;
 mod export;
+mod find;
+mod gateway;
 mod man;
 mod openapi;
 mod orders;
+mod plan;
 mod progress;
 mod ready;
 mod relay;
 mod replay;
 mod sale;
+mod scoped_token;
 mod serve;
 mod target;
 mod token;
@@ -48,6 +52,8 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let common = cli.common;
     match cli.command {
         Some(Command::Serve(flags)) => serve::run(&common, flags),
+        // For operators; buyers have threads of their own.
+        Some(Command::Gateway(flags)) => block_on(1, gateway::run(&common, flags)),
         // The main thread only: see `process::bound`.
         Some(Command::Cluster(flags)) => block_on(1, cluster::run(&common, flags)),
         Some(Command::Sale { server, command }) => {
@@ -56,6 +62,7 @@ pub fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Orders { server, command }) => {
             block_on(1, orders::run(&common, &server, command))
         }
+        Some(Command::Plan { command }) => plan::run(&common, &command),
         Some(Command::Context { command }) => context::run(&common, &command),
         Some(Command::Audit(flags)) => block_on(1, audit::run(&common, &flags)),
         Some(Command::OpenApi(flags)) => openapi::run(&flags),

@@ -1,10 +1,11 @@
-//! Command `lastseat orders`, except `export`, `replay` and `unrestored`.
+//! Command `lastseat orders`, except `export`, `find`, `replay` and `unrestored`.
 
 use super::target::api;
-use super::{export, order_id, print, replay, sale_id, unrestored};
+use super::{export, find, order_id, print, replay, sale_id, unrestored};
 use crate::api_client::{self, ApiCall};
 use crate::cli::{
-    AckFlags, Common, OrderCancelFlags, OrderConfirmFlags, OrderFlags, OrdersCommand, ServerFlags,
+    AckFlags, Common, OrderCancelFlags, OrderConfirmFlags, OrderFlags, OrderPartFlags,
+    OrdersCommand, ServerFlags,
 };
 use crate::failure::Failure;
 use lastseat_node::api::order_bodies::{AckRequest, CancelRequest, ConfirmRequest, LogPosition};
@@ -25,6 +26,7 @@ pub(super) async fn run(
             print(common, &order)?;
             Ok(ExitCode::SUCCESS)
         }
+        OrdersCommand::Find(flags) => find::run(common, server, &flags).await,
         OrdersCommand::Confirm(flags) => confirm(common, server, &flags).await,
         OrdersCommand::Cancel(flags) => cancel(common, server, &flags).await,
         OrdersCommand::Extend(flags) => {
@@ -55,7 +57,12 @@ async fn confirm(
     let (sale, id) = named(&flags.order)?;
     let quantity = flags.quantity;
     quantity.map(Quantity::new).transpose().map_err(|e| Failure::usage(vec![e.to_string()]))?;
-    let call = ApiCall::post(&sale, &path(&id, "/confirm")).with(&ConfirmRequest { quantity })?;
+    let OrderPartFlags { lines, seats } = flags.part.clone();
+    let call = ApiCall::post(&sale, &path(&id, "/confirm")).with(&ConfirmRequest {
+        quantity,
+        lines,
+        seats,
+    })?;
     changed(common, server, &id, call).await
 }
 
@@ -66,7 +73,12 @@ async fn cancel(
 ) -> Result<ExitCode, Failure> {
     let (sale, id) = named(&flags.order)?;
     let if_state = flags.if_state;
-    let call = ApiCall::post(&sale, &path(&id, "/cancel")).with(&CancelRequest { if_state })?;
+    let OrderPartFlags { lines, seats } = flags.part.clone();
+    let call = ApiCall::post(&sale, &path(&id, "/cancel")).with(&CancelRequest {
+        if_state,
+        lines,
+        seats,
+    })?;
     changed(common, server, &id, call).await
 }
 

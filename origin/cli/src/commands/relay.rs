@@ -26,7 +26,7 @@ pub(super) async fn run(common: &Common, flags: RelayFlags) -> Result<ExitCode, 
         signals.next().await;
         info!("stopping after the delivery under way");
         signal.send_replace(true);
-        // Kept: its end would be a wish, too.
+        // Kept: its end would mean shut down, too.
         signals.next().await;
     });
     let summary = relay::run(&ledger, &plan, stop).await;

@@ -1,5 +1,7 @@
 //! Command `lastseat orders replay`.
 
+mod seated;
+
 use super::target::ledger;
 use super::{fault, no_sale, print, sale_id};
 use crate::cli::{Common, ReplayFlags};
@@ -8,6 +10,8 @@ use crate::journal::{ExportedLog, ExportedOrder, Fate};
 use lastseat_ledger::{Ledger, Reserve, Verdict};
 use serde::Serialize;
 use shared::limits::BATCH_MAX;
+use shared::seats::OrderPart;
+use shared::wire::problem::no_seats_code;
 use shared::{Capacity, Order, OrderId, OrderState, SaleId, SaleState};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -47,20 +51,37 @@ pub(super) async fn run(common: &Common, flags: &ReplayFlags) -> Result<ExitCode
     }
     let journal = read(&sale, flags)?;
     let ledger = ledger(common).await?;
+    let created = match &journal.plan {
+        Some(plan) => seated::create(&ledger, &sale, &journal, plan).await?,
+        None => false,
+    };
     ledger.recover_without_nodes(&sale).await.map_err(fault)?;
     let mut replay = Replay {
         done: Replayed { sale: sale.to_string(), journal_end: journal.end, ..Replayed::default() },
         ledger,
         sale,
     };
-    replay.capacity(&journal).await?;
-    for order in journal.orders.iter().filter(|order| order.fate == Fate::Over) {
+    let by_plan = |order: &&ExportedOrder| order.by_plan.is_some();
+    let (with_seats, counted): (Vec<&ExportedOrder>, Vec<&ExportedOrder>) =
+        journal.orders.iter().partition(by_plan);
+    if !with_seats.is_empty() {
+        seated::give_back(&mut replay, &with_seats).await?;
+    }
+    let live = |order: &&&ExportedOrder| matches!(order.fate, Fate::Held | Fate::Confirmed(_));
+    let live: Vec<&ExportedOrder> = counted.iter().filter(live).copied().collect();
+    // A plan says how many places there are.
+    if journal.plan.is_none() && (!live.is_empty() || with_seats.is_empty()) {
+        replay.capacity(&journal).await?;
+    }
+    for order in counted.iter().filter(|order| order.fate == Fate::Over) {
         replay.take_back(&order.id).await?;
     }
-    let live = |order: &&ExportedOrder| matches!(order.fate, Fate::Held | Fate::Confirmed(_));
-    let live: Vec<&ExportedOrder> = journal.orders.iter().filter(live).collect();
     for batch in live.chunks(BATCH_MAX) {
         replay.give(batch).await?;
+    }
+    // A sale that was created above is left as it was, and any other one as it is.
+    if let Some(state) = journal.state.filter(|_| created) {
+        replay.ledger.set_state(&replay.sale, state).await.map_err(fault)?;
     }
     print(common, &replay.done)?;
     let whole = replay.done.failed == 0 && journal.gaps.is_empty();
@@ -81,7 +102,7 @@ fn read(sale: &SaleId, flags: &ReplayFlags) -> Result<ExportedLog, Failure> {
     let journal =
         ExportedLog::read(sale, source).map_err(|e| Failure::runtime(format!("{path}: {e}")))?;
     if journal.end == 0 {
-        let why = format!("{path} tells nothing of sale {sale}");
+        let why = format!("{path} has no lines of sale {sale}: check the name and the file");
         return Err(Failure::runtime(why));
     }
     if journal.cut {
@@ -148,12 +169,12 @@ impl Replay {
     async fn give(&mut self, batch: &[&ExportedOrder]) -> Result<(), Failure> {
         let known = batch.iter().filter_map(|order| {
             let (buyer, quantity) = order.grant.clone()?;
-            Some(Reserve { id: order.id.clone(), buyer, quantity })
+            Some(Reserve { id: order.id.clone(), buyer, quantity, lines: None })
         });
-        let wishes: Vec<Reserve> = known.collect();
+        let orders: Vec<Reserve> = known.collect();
         let mut verdicts = Vec::new();
-        if !wishes.is_empty() {
-            let reply = self.ledger.reserve(&self.sale, &wishes).await;
+        if !orders.is_empty() {
+            let reply = self.ledger.reserve(&self.sale, &orders).await;
             verdicts = reply.map_err(fault)?.ok_or_else(|| no_sale(&self.sale))?.1;
         }
         let mut verdicts = verdicts.into_iter();
@@ -162,6 +183,11 @@ impl Replay {
                 Some(Verdict::Granted { replayed, .. }) => !replayed,
                 Some(Verdict::Refused(no)) => {
                     self.failed(&order.id, no.code().as_str());
+                    continue;
+                }
+                Some(Verdict::NoSeats { refused, some_held }) => {
+                    let why = no_seats_code(&refused.refusal, some_held);
+                    self.failed(&order.id, why.as_str());
                     continue;
                 }
                 // Granted before the journal begins: the backup has it, or nobody.
@@ -180,7 +206,8 @@ impl Replay {
             self.done.unchanged += u64::from(!fresh);
             return Ok(());
         };
-        let reply = self.ledger.confirm(sale, id, Some(tickets)).await;
+        let part = OrderPart::Tickets(tickets.get());
+        let reply = self.ledger.confirm(sale, id, &part).await;
         match reply.map_err(fault)?.ok_or_else(|| no_sale(sale))?.1 {
             Verdict::Granted { order, .. } if order.taking() != tickets.get() => {
                 self.failed(id, "it has another number of tickets");
@@ -189,6 +216,9 @@ impl Replay {
             Verdict::Granted { replayed: true, .. } => self.done.unchanged += 1,
             Verdict::Granted { .. } => self.done.confirmed += 1,
             Verdict::Refused(no) => self.failed(id, no.code().as_str()),
+            Verdict::NoSeats { refused, some_held } => {
+                self.failed(id, no_seats_code(&refused.refusal, some_held).as_str());
+            }
         }
         Ok(())
     }

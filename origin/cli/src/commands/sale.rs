@@ -7,6 +7,7 @@ use crate::cli::{
     Common, SaleCommand, SaleCreateFlags, SaleRestockFlags, SaleSetFlags, ServerFlags, TermsFlags,
 };
 use crate::failure::{Failure, REFUSED};
+use crate::plan_file;
 use crate::when::MomentArg;
 use hyper::{Method, StatusCode};
 use lastseat_ledger::Ledger;
@@ -78,6 +79,7 @@ async fn terms(flags: &TermsFlags, clock: Clock<'_>) -> Result<TermsRequest, Fai
         order_limit: flags.order_limit,
         buyers_cancel: flags.buyers_cancel,
         pay_url: flags.pay_url.clone(),
+        late_seats: flags.late_seats,
     })
 }
 
@@ -113,8 +115,9 @@ async fn create_on(
 ) -> Result<(SaleReport, bool), Failure> {
     let wanted = new_sale(flags, Clock::Ledger(ledger)).await?;
     let wanted = wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
+    let plan = wanted.plan_note();
     match wanted.create(ledger, sale).await.map_err(fault)? {
-        Ok((snapshot, new)) => Ok((SaleReport::new(sale, &snapshot), new)),
+        Ok((snapshot, new)) => Ok((SaleReport::new(sale, &snapshot, plan), new)),
         Err(Problem { code, detail, .. }) => {
             let code = code.as_str();
             Err(Failure::new(REFUSED, code, format!("{code}: {detail}")))
@@ -123,9 +126,14 @@ async fn create_on(
 }
 
 async fn new_sale(flags: &SaleCreateFlags, clock: Clock<'_>) -> Result<NewSale, Failure> {
+    let plan = flags.plan.as_deref().map(plan_file::plan_of).transpose()?;
     let terms = terms(&flags.terms, clock).await?;
     let wanted = NewSale {
         capacity: flags.capacity,
+        plan: plan
+            .map(|plan| serde_json::to_value(plan.to_document()))
+            .transpose()
+            .map_err(Failure::runtime)?,
         opens_at: terms.opens_at,
         closes_at: terms.closes_at,
         hold_ms: terms.hold_ms,
@@ -133,6 +141,7 @@ async fn new_sale(flags: &SaleCreateFlags, clock: Clock<'_>) -> Result<NewSale, 
         order_limit: terms.order_limit,
         buyers_cancel: terms.buyers_cancel,
         pay_url: terms.pay_url,
+        late_seats: terms.late_seats,
         open: flags.closed.then_some(false),
     };
     wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
@@ -160,15 +169,22 @@ async fn list(common: &Common, server: &ServerFlags) -> Result<ExitCode, Failure
 }
 
 fn table(list: &SaleList) -> String {
-    let line = |words: [&str; 6]| {
-        let [sale, state, capacity, free, held, confirmed] = words;
-        format!("{sale:24} {state:9} {capacity:>10} {free:>10} {held:>10} {confirmed:>10}\n")
+    let line = |words: [&str; 7]| {
+        let [sale, state, capacity, free, held, confirmed, counts] = words;
+        format!(
+            "{sale:24} {state:9} {capacity:>10} {free:>10} {held:>10} {confirmed:>10} {counts}\n"
+        )
     };
-    let mut text = line(["SALE", "STATE", "CAPACITY", "FREE", "HELD", "CONFIRMED"]);
+    let mut text = line(["SALE", "STATE", "CAPACITY", "FREE", "HELD", "CONFIRMED", "COUNTED IN"]);
     for sale in &list.sales {
         let numbers = [sale.capacity, sale.free, sale.held, sale.confirmed];
         let [capacity, free, held, confirmed] = &numbers.map(|number| number.to_string());
-        text += &line([&sale.sale, sale.state.as_str(), capacity, free, held, confirmed]);
+        let counts = match &sale.plan {
+            None => "tickets".to_owned(),
+            Some(plan) if plan.legs == 1 => "places of a plan".to_owned(),
+            Some(plan) => format!("places on {} legs of a plan", plan.legs),
+        };
+        text += &line([&sale.sale, sale.state.as_str(), capacity, free, held, confirmed, &counts]);
     }
     text
 }

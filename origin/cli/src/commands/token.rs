@@ -1,8 +1,7 @@
 //! Command `lastseat token`.
 
-use super::sale_id;
-use super::{print, print_text};
-use crate::cli::{Common, TokenFlags};
+use super::{print, print_text, sale_id, scoped_token};
+use crate::cli::{Common, TokenCommand, TokenFlags};
 use crate::failure::Failure;
 use lastseat_cluster::{repository, variable};
 use lastseat_ledger::clock;
@@ -23,11 +22,21 @@ struct Made {
     expires_at: UnixMillis,
 }
 
-/// Prints the token alone, so that it can stand in a header; with `--json` what it says, too.
 pub(super) fn run(common: &Common, flags: &TokenFlags) -> Result<ExitCode, Failure> {
+    match &flags.command {
+        None => of_buyer(common, flags),
+        Some(TokenCommand::Create(flags)) => scoped_token::create(common, flags),
+        Some(TokenCommand::Inspect(flags)) => scoped_token::inspect(common, flags),
+    }
+}
+
+/// Prints the token alone, so that it can stand in a header; with `--json` what it says, too.
+fn of_buyer(common: &Common, flags: &TokenFlags) -> Result<ExitCode, Failure> {
     let wrong = |sentence: String| Failure::usage(vec![sentence]);
-    let sale = sale_id(&flags.sale)?;
-    let buyer = BuyerId::parse(&flags.buyer).map_err(|e| wrong(format!("--buyer: {e}")))?;
+    // clap has both, or a command.
+    let sale = sale_id(flags.sale.as_deref().unwrap_or_default())?;
+    let buyer = BuyerId::parse(flags.buyer.as_deref().unwrap_or_default());
+    let buyer = buyer.map_err(|e| wrong(format!("--buyer: {e}")))?;
     if !(1..=BUYER_TOKEN_LIFE_MAX_MS).contains(&flags.span.0) {
         return Err(wrong("--for is at most 1d, and more than nothing".to_owned()));
     }

@@ -8,6 +8,7 @@ use crate::failure::{Failure, NOT_FOUND};
 use lastseat_node::api::unrestored::{UnrestoredList, UnrestoredOrder};
 use lastseat_node::timestamp::Rfc3339;
 use shared::SaleId;
+use shared::wire::seat_lines::LineView;
 use std::process::ExitCode;
 
 /// Exit code 1 where some are left after a retry.
@@ -50,9 +51,23 @@ fn line(order: &UnrestoredOrder, json: bool) -> Result<String, Failure> {
     if json {
         return serde_json::to_string(order).map_err(Failure::runtime);
     }
-    let UnrestoredOrder { order_id, buyer, state, quantity, why, node, at } = order;
+    let UnrestoredOrder { order_id, buyer, state, quantity, lines, why, node, at } = order;
     let (at, why) = (Rfc3339(*at), why.as_str());
-    Ok(format!("{at}  {order_id}  {buyer}  {state}  {quantity}  {why}  node {node}"))
+    let lines: String = lines.iter().map(|line| format!("  {}", had(line))).collect();
+    Ok(format!("{at}  {order_id}  {buyer}  {state}  {quantity}  {why}  node {node}{lines}"))
+}
+
+/// What a line of the order had, such as `second A-C: 1-1A 1-1B`.
+fn had(line: &LineView) -> String {
+    let way = match (&line.from, &line.to) {
+        (Some(from), Some(to)) => format!(" {from}-{to}"),
+        _ => String::new(),
+    };
+    let what = match line.seats.as_slice() {
+        [] => line.quantity.to_string(),
+        seats => seats.join(" "),
+    };
+    format!("{}{way}: {what}", line.class)
 }
 
 async fn settle(api: &ApiClient, sale: &SaleId, order: &str) -> Result<ExitCode, Failure> {

@@ -131,6 +131,7 @@ pub(crate) fn replicas(common: &Common) -> Result<Option<Replicas>, String> {
 pub(super) struct Access {
     pub(super) admin_token: Option<SecretRing>,
     pub(super) shop_token: Option<SecretRing>,
+    pub(super) token_keys: Option<KeyRing>,
     /// Which edges a node trusts, and whether it serves everybody.
     pub(super) trust: TrustLevel,
     pub(super) buyer_keys: Option<KeyRing>,
@@ -145,6 +146,8 @@ pub(super) fn access(wrong: &mut Wrong, flags: &AccessFlags) -> Option<Access> {
         wrong.note(ring("--admin-token or LASTSEAT_ADMIN_TOKEN", flags.admin_token.as_ref()));
     let shop_token =
         wrong.note(ring("--shop-token or LASTSEAT_SHOP_TOKEN", flags.shop_token.as_ref()));
+    let token_keys =
+        wrong.note(key_ring("--token-keys or LASTSEAT_TOKEN_KEYS", flags.token_keys.as_ref()));
     let edge_keys =
         wrong.note(key_ring("--edge-key or LASTSEAT_EDGE_KEY", flags.edge_key.as_ref()));
     let buyer_keys =
@@ -159,6 +162,7 @@ pub(super) fn access(wrong: &mut Wrong, flags: &AccessFlags) -> Option<Access> {
     Some(Access {
         admin_token: admin_token?,
         shop_token: shop_token?,
+        token_keys: token_keys?,
         trust: TrustLevel { edge_keys: edge_keys?, direct: flags.insecure_direct },
         buyer_keys: buyer_keys?,
         allowed_origins: allowed_origins?,

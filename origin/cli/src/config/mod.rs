@@ -3,8 +3,10 @@
 //! That is why no clap value parser checks them: clap stops at the first that fails.
 
 pub(crate) mod check;
+mod gateway;
 
 pub(crate) use check::replicas;
+pub use gateway::gateway_config;
 
 use crate::cli::{ClusterFlags, Common, ServeFlags};
 use crate::failure::Failure;
@@ -12,11 +14,13 @@ use check::{
     Access, Wrong, absolute, access, address, audit_every, demo_tickets, distinct, ledger, number,
     zones,
 };
+use gateway::public_config;
 use lastseat_cluster::SHARES_PORTS;
 use lastseat_cluster::plan::{ClusterConfig, EdgeKind, EdgePlan, NodePlan};
+use lastseat_gateway::config::GatewayConfig;
 use lastseat_node::config::ServeConfig;
 use lastseat_node::membership::NodeIdentity;
-use lastseat_node::secret::given;
+use lastseat_node::secret::{Secret, given};
 use std::num::NonZero;
 use std::ops::RangeInclusive;
 
@@ -28,9 +32,9 @@ const NODES_MAX: usize = 32;
 const EDGES: RangeInclusive<u64> = 1..=32;
 /// Processes that share an edge's port: more than cores are of no use.
 const WORKERS: RangeInclusive<u64> = 1..=64;
-/// Connections of a node: at least what a few edges keep open.
+/// Connections of a server: at least what a few edges keep open.
 const CONNECTIONS: RangeInclusive<u64> = 16..=1_000_000;
-/// Threads of a node.
+/// Threads of a server.
 const THREADS: RangeInclusive<u64> = 1..=256;
 /// From a node's port to the port of its operators' listener.
 pub const ADMIN_PORT_OFFSET: u16 = 100;
@@ -39,8 +43,15 @@ pub const ADMIN_PORT_OFFSET: u16 = 100;
 ///
 /// # Errors
 /// A sentence for each flag that is wrong.
-pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, Failure> {
+pub fn serve_config(
+    common: &Common,
+    mut flags: ServeFlags,
+) -> Result<(ServeConfig, Option<GatewayConfig>), Failure> {
     let mut wrong = Wrong::default();
+    if flags.public.public.is_some() && given(flags.access.edge_key.as_ref()).is_none() {
+        // Nobody else is to know it: the public side is in this process.
+        flags.access.edge_key = Some(Secret::generate().map_err(Failure::runtime)?);
+    }
     let node = wrong.note(number("--node", &flags.node, 1..=u64::from(u16::MAX)));
     let weight = wrong.note(number("--weight", &flags.weight, WEIGHTS));
     let connections_max = wrong.note(number("--connections", &flags.connections, CONNECTIONS));
@@ -56,6 +67,8 @@ pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, F
     let replicas = wrong.note(replicas(common));
     let data_dir = wrong.note(absolute(common.data_dir()));
     let audit_every = wrong.note(audit_every(&flags.audit_every));
+    let bounds = (threads, connections_max);
+    let public = public_config(&mut wrong, flags.public, &flags.access, bounds);
     let access = access(&mut wrong, &flags.access);
     if access
         .as_ref()
@@ -76,7 +89,7 @@ pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, F
     }
     wrong.into_result(|| {
         let (id, data_dir, access) = (node?, data_dir?, access?);
-        Some(ServeConfig {
+        let node = ServeConfig {
             node: NodeIdentity { id, weight: weight? },
             listen: listen?,
             admin_listen: admin_listen?,
@@ -85,6 +98,7 @@ pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, F
             directory: data_dir.join(format!("node-{id}")),
             admin_token: access.admin_token,
             shop_token: access.shop_token,
+            token_keys: access.token_keys,
             trust: access.trust,
             buyer_keys: access.buyer_keys,
             allowed_origins: access.allowed_origins,
@@ -95,7 +109,8 @@ pub fn serve_config(common: &Common, flags: ServeFlags) -> Result<ServeConfig, F
             audit_every: audit_every?,
             stop_with_stdin: flags.stop_with_stdin,
             json: common.json,
-        })
+        };
+        Some((node, public))
     })
 }
 
@@ -137,9 +152,13 @@ pub fn cluster_config(common: &Common, flags: ClusterFlags) -> Result<ClusterCon
     }
     let tickets = wrong.note(demo_tickets(&flags.demo_tickets));
     let edges = edges(&mut wrong, &flags, &zones);
+    if flags.public {
+        face_buyers(&mut wrong, &flags, &mut nodes);
+    }
     let access = access(&mut wrong, &flags.access);
     let data_dir = wrong.note(absolute(common.data_dir()));
     let ports = nodes.iter().flat_map(|node| [node.port, node.admin_port]);
+    let ports = ports.chain(nodes.iter().filter_map(|node| node.public_port));
     let ports = ports.chain(edges.iter().flat_map(|(_, plans)| plans.iter().map(|e| e.port)));
     wrong.note(distinct(ports.chain(redis_port)));
     wrong.into_result(|| {
@@ -153,6 +172,7 @@ pub fn cluster_config(common: &Common, flags: ClusterFlags) -> Result<ClusterCon
             data_dir: data_dir?,
             admin_token: access.admin_token.map(|ring| ring.text().clone()),
             shop_token: access.shop_token.map(|ring| ring.text().clone()),
+            token_keys: given(flags.access.token_keys.as_ref()).cloned(),
             edge_key: given(flags.access.edge_key.as_ref()).cloned(),
             direct: flags.access.insecure_direct,
             buyer_key: given(flags.access.buyer_key.as_ref()).cloned(),
@@ -164,6 +184,18 @@ pub fn cluster_config(common: &Common, flags: ClusterFlags) -> Result<ClusterCon
             log_format: common.log_format,
         })
     })
+}
+
+/// The nodes face buyers on the port of the first edge and those after it.
+fn face_buyers(wrong: &mut Wrong, flags: &ClusterFlags, nodes: &mut [NodePlan]) {
+    if flags.edge != "none" {
+        let edge = &flags.edge;
+        wrong.say(format!("--public and --edge {edge}: who faces buyers? Leave one of them out"));
+    }
+    let first: Option<u16> = wrong.note(number("--edge-port", &flags.edge_port, 0..=65_000));
+    for (place, node) in (0..).zip(nodes) {
+        node.public_port = first.map(|first| if first == 0 { 0 } else { first + place });
+    }
 }
 
 fn threads(given: Option<&str>, otherwise: usize) -> Result<usize, String> {
@@ -207,7 +239,8 @@ fn nodes(wrong: &mut Wrong, ports: &str, weights: &str) -> Vec<NodePlan> {
             ));
             continue;
         };
-        plans.push(NodePlan { id, weight, port, admin_port, zone: None });
+        let (public_port, zone) = (None, None);
+        plans.push(NodePlan { id, weight, port, admin_port, public_port, zone });
     }
     plans
 }
@@ -222,16 +255,22 @@ fn edges(
         "none" => Ok(None),
         "wrangler" => Ok(Some(EdgeKind::Wrangler)),
         "workerd" => Ok(Some(EdgeKind::Workerd)),
-        other => Err(format!("--edge is none, wrangler or workerd, not {other:?}")),
+        "gateway" => Ok(Some(EdgeKind::Gateway)),
+        other => Err(format!("--edge is none, wrangler, workerd or gateway, not {other:?}")),
     });
     let count: Option<u16> = wrong.note(number("--edges", &flags.edges, EDGES));
     let first: Option<u16> = wrong.note(number("--edge-port", &flags.edge_port, 0..=65_000));
-    let workers: Option<u16> = wrong.note(number("--workers", &flags.workers, WORKERS));
+    let workers: Option<Option<u16>> = wrong.note(match &flags.workers {
+        Some(workers) => number("--workers", workers, WORKERS).map(Some),
+        None => Ok(None),
+    });
     let (kind, count, first, workers) = (kind??, count?, first?, workers?);
+    let workers = workers
+        .map_or_else(|| if kind == EdgeKind::Gateway { processors() } else { 1 }, usize::from);
     if workers > 1 && kind == EdgeKind::Wrangler {
         wrong.say("--workers is for --edge workerd: wrangler does not share its port".to_owned());
     }
-    if workers > 1 && !SHARES_PORTS {
+    if workers > 1 && kind == EdgeKind::Workerd && !SHARES_PORTS {
         wrong.say("--workers above 1 is for Linux: here use --edges, each has a port".to_owned());
     }
     let mut distinct: Vec<&String> = Vec::new();
@@ -242,7 +281,7 @@ fn edges(
     }
     let plan = |i: u16| EdgePlan {
         port: if first == 0 { 0 } else { first + i },
-        workers: usize::from(workers),
+        workers,
         zone: distinct.iter().cycle().nth(usize::from(i)).map(|zone| (*zone).clone()),
     };
     Some((kind, (0..count).map(plan).collect()))
@@ -273,6 +312,7 @@ mod tests {
             weight: u32::from(id),
             port: 3_000 + id,
             admin_port: 3_100 + id,
+            public_port: None,
             zone: None,
         };
         assert_eq!(config.nodes, [1, 2, 3, 4].map(plan));

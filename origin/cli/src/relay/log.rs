@@ -6,6 +6,9 @@ use super::stop::Stop;
 use lastseat_ledger::{Fault, Ledger};
 use shared::SaleId;
 use shared::ledger_model::event_log::Entry;
+use shared::plan::Plan;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
 use tracing::warn;
 
 /// Entries of one page. An entry of a full batch takes some 100 KiB.
@@ -18,6 +21,8 @@ pub(super) struct Page {
     pub(super) entries: Vec<Entry>,
     /// The last entry that the log had.
     pub(super) end: u64,
+    /// The plan of the sale, where its entries have seats.
+    pub(super) plan: Option<Arc<Plan>>,
 }
 
 /// The log of one sale.
@@ -25,11 +30,13 @@ pub(super) struct Page {
 pub(super) struct Log {
     ledger: Ledger,
     sale: SaleId,
+    /// The plan of the sale, once it was read.
+    plan: OnceCell<Option<Arc<Plan>>>,
 }
 
 impl Log {
     pub(super) const fn new(ledger: Ledger, sale: SaleId) -> Self {
-        Self { ledger, sale }
+        Self { ledger, sale, plan: OnceCell::const_new() }
     }
 
     /// The page that begins with entry `next`, tried until the ledger answers; `None` = asked to
@@ -63,6 +70,10 @@ impl Log {
             return Err(Fault::NotSent("the end of the log is missing".into()));
         }
         let entries = self.ledger.log(sale, next, PAGE).await?;
+        let mut plan = None;
+        if entries.iter().any(|entry| entry.by_plan) {
+            plan = self.plan.get_or_try_init(|| self.ledger.plan(sale)).await?.clone();
+        }
         let oldest = match entries.first() {
             // The numbers in between were lost with the end of the log, and nobody else has them.
             Some(first) if first.follows(next - 1) => next,
@@ -75,7 +86,7 @@ impl Log {
         } else if oldest > next {
             Err(RelayError::Trimmed { sale, wanted: next, oldest })
         } else {
-            Ok(Page { entries, end })
+            Ok(Page { entries, end, plan })
         })
     }
 

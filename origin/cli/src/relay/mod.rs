@@ -27,6 +27,7 @@ use log::Log;
 use serde::Serialize;
 use shared::SaleId;
 use shared::ledger_model::event_log::Entry;
+use shared::plan::Plan;
 use std::time::Duration;
 use tracing::{info, warn};
 
@@ -158,7 +159,7 @@ impl Turn<'_> {
         info!("delivering sale {sale} to {webhook} from entry {}", position + 1);
         self.summary.position = position;
         lease.keep_position(position).await?;
-        while !self.stop.wished() {
+        while !self.stop.has_come() {
             let next = self.summary.position + 1;
             let page = lease.during(self.log.page(next, &mut self.stop)).await?;
             let Some(page) = page.map_err(Broken::Failed)? else {
@@ -169,7 +170,7 @@ impl Turn<'_> {
                 if self.plan.once && entry.commit_seq > end {
                     break;
                 }
-                if !self.post(lease, entry).await? {
+                if !self.post(lease, entry, page.plan.as_deref()).await? {
                     break;
                 }
                 lease.keep_position(entry.commit_seq).await?;
@@ -189,12 +190,17 @@ impl Turn<'_> {
     }
 
     /// Posts one entry until it is taken; false = asked to stop before.
-    async fn post(&mut self, lease: &mut Lease, entry: &Entry) -> Result<bool, Broken> {
-        if self.stop.wished() {
+    async fn post(
+        &mut self,
+        lease: &mut Lease,
+        entry: &Entry,
+        plan: Option<&Plan>,
+    ) -> Result<bool, Broken> {
+        if self.stop.has_come() {
             return Ok(false);
         }
         let webhook = &self.plan.webhook;
-        let (body, events) = body(&self.plan.sale, entry)?;
+        let (body, events) = body(&self.plan.sale, entry, plan)?;
         let mut backoff = Backoff::new();
         let mut failed = 0_u64;
         while let Err(refused) = lease.during(webhook.post(entry.commit_seq, &body)).await? {
@@ -220,8 +226,8 @@ impl Turn<'_> {
     }
 }
 
-fn body(sale: &SaleId, entry: &Entry) -> Result<(Bytes, u64), Broken> {
-    let events = event_line::export(sale, entry);
+fn body(sale: &SaleId, entry: &Entry, plan: Option<&Plan>) -> Result<(Bytes, u64), Broken> {
+    let events = event_line::export(sale, entry, plan);
     let count = events.len() as u64;
     let delivery = Delivery { sale: sale.as_str(), commit_seq: entry.commit_seq, events };
     let body = serde_json::to_vec(&delivery)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Where a relay hears that it shall stop.
+/// Where a relay receives the signal to stop.
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Receiver<bool>);
 
@@ -15,8 +15,8 @@ impl Stop {
         (send, Self(receive))
     }
 
-    /// Whether it was uttered.
-    pub(super) fn wished(&self) -> bool {
+    /// Whether it has come.
+    pub(super) fn has_come(&self) -> bool {
         *self.0.borrow()
     }
 

@@ -78,14 +78,15 @@ pub(super) fn write<'a>(
     }
 }
 
-/// Whether their records differ in the buyer only, with which a record ends.
+/// Whether their records differ in the buyer only, with which a record ends: two orders of a sale
+/// with a plan nearly never do.
 fn same_numbers(a: &Order, b: &Order) -> bool {
     let numbers = |order: &Order| {
         let (state, late) = (order.state, order.refused_late);
         let (asked, taken) = (order.asked, order.taken);
         (state, late, asked, taken, order.created_at, order.deadline)
     };
-    numbers(a) == numbers(b)
+    numbers(a) == numbers(b) && a.seats == b.seats
 }
 
 /// Ends the line that begins at `line` with its checksum, continued from `before`; answers it.
@@ -214,6 +215,8 @@ mod tests {
             terms: Terms { hold_ms: 5, buyer_limit: 6, ..Terms::default() },
             at: UnixMillis(7),
         };
+        let seats: Vec<String> = (64_000..65_000).map(|seat| seat.to_string()).collect();
+        let long = format!("2h:1000:1000:5:9:0.0-63.1000a:0.0-63.1000={}::bob", seats.join("+"));
         let records = [
             "1h:1:1:5:9:ada",
             "1h:1:1:5:9:a-longer-one:with:colons",
@@ -223,6 +226,13 @@ mod tests {
             "1l:1:1:5:9:bob",
             "1e:1:1:5:9:bob",
             "1c:2:1:5:0:bob",
+            // The same numbers with other seats, with other lines, and with none.
+            "2h:1:1:5:9:0.0-1.1r:0.0-1.1=3::bob",
+            "2h:1:1:5:9:0.0-1.1r:0.0-1.1=4::bob",
+            "2h:1:1:5:9:0.0-1.1a:0.0-1.1=4::eve",
+            "2h:1:1:5:9:0.0-1.1a:0.0-1.1=4::a:b",
+            "1h:1:1:5:9:bob",
+            &long,
         ];
         let id = |n: usize| OrderId::parse(&format!("order-{n:016}")).unwrap();
         let orders: Vec<(OrderId, Order)> = (0..)

@@ -23,6 +23,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+/// A full table is not searched for each new sale.
+const FORGOTTEN_AT_ONCE: usize = SALES_MAX / 16;
+
 /// The acknowledged orders of each sale, the last word on each.
 pub type AckedOrders = HashMap<SaleId, HashMap<OrderId, AckedOrder>>;
 
@@ -98,6 +101,9 @@ impl AckJournal {
             return last_seen.observe(snapshot);
         }
         let mut sales = self.0.sales.write().unwrap_or_else(PoisonError::into_inner);
+        if sales.len() >= SALES_MAX && !sales.contains_key(sale) && !snapshot.has_ended() {
+            forget_ended(&mut sales);
+        }
         if sales.len() < SALES_MAX || sales.contains_key(sale) {
             sales.entry(sale.clone()).or_default().observe(snapshot);
         }
@@ -186,6 +192,18 @@ impl AckJournal {
     /// Whether anything of `sale` was noted after so much had been noted.
     pub fn noted_since(&self, sale: &SaleId, noted: u64) -> bool {
         self.of(sale).is_some_and(|last_seen| last_seen.noted() > noted)
+    }
+}
+
+/// Forgets those of the sales that have ended which were seen longest ago: a sale that sells has a
+/// place. What was noted of their orders stays in the journal.
+fn forget_ended(sales: &mut HashMap<SaleId, Arc<LastSeen>>) {
+    let seen = |(sale, seen): (&SaleId, &Arc<LastSeen>)| Some((seen.last()?, sale.clone()));
+    let ended = sales.iter().filter_map(seen).filter(|(last, _)| last.has_ended());
+    let mut ended: Vec<_> = ended.map(|(last, sale)| (last.at, sale)).collect();
+    ended.sort_unstable();
+    for (_, sale) in ended.into_iter().take(FORGOTTEN_AT_ONCE) {
+        sales.remove(&sale);
     }
 }
 
@@ -299,6 +317,23 @@ mod tests {
         drop(journal);
         wanted.push(("winter".into(), one.to_string(), 3, "1h:2:2:5:9:ada".into()));
         assert_eq!(read(&open(directory.path())), wanted);
+    }
+
+    #[test]
+    fn a_full_table_forgets_sales_that_have_ended_for_one_that_sells() {
+        let ended = Snapshot { state: SaleState::Closed, held: 0, ..snapshot(5) };
+        let named = |n: usize| SaleId::parse(&format!("sale-{n}")).unwrap();
+        let journal = AckJournal::default();
+        for n in 0..SALES_MAX {
+            let at = UnixMillis(n as u64 + 1);
+            journal.observe(&named(n), &Snapshot { at, ..ended });
+        }
+        journal.observe(&named(SALES_MAX), &ended);
+        assert_eq!(journal.commit_seq(&named(SALES_MAX)), 0, "it takes no place from others");
+        journal.observe(&named(SALES_MAX + 1), &snapshot(7));
+        assert_eq!(journal.commit_seq(&named(SALES_MAX + 1)), 7);
+        assert_eq!(journal.commit_seq(&named(0)), 0, "seen longest ago");
+        assert_eq!(journal.commit_seq(&named(SALES_MAX - 1)), 5);
     }
 
     #[test]

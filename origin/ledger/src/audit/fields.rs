@@ -1,17 +1,21 @@
 //! Audit of the fields of a sale, one by one and against the log.
 
+use super::super::redis_keys::PARTS;
 use super::found::{FindingKind, Found};
 use super::log::Log;
-use super::sale_read::{KINDS, LOG, NUMBERS, ORDERS, OTHERS, PARTS, SALE, SaleRead, shown};
+use super::plan_fields::is_of_plan;
+use super::sale_read::{KINDS, LOG, NUMBERS, ORDERS, OTHERS, SALE, SEATS, SaleRead, shown};
 use shared::PayUrl;
+use shared::domain::sale::LateSeats;
 use shared::ledger_model::order_book::OrderCount;
 use shared::limits::CAPACITY_MAX;
+use shared::plan::Plan;
 
 /// Names keys that are missing or of another type.
-pub(super) fn check_keys(look: &SaleRead, found: &mut Found) {
+pub(super) fn check_keys(look: &SaleRead, plan: Option<&Plan>, found: &mut Found) {
     for (part, kind) in KINDS.iter().enumerate() {
         let error = &look.errors[part];
-        if error.is_empty() {
+        if error.is_empty() || part == SEATS && plan.is_none() {
             continue;
         }
         let is = match look.kinds[part].as_str() {
@@ -35,10 +39,30 @@ pub(super) fn check_keys(look: &SaleRead, found: &mut Found) {
 }
 
 /// Checks each field of the sale, as far as it says something for itself.
-pub(super) fn check_fields(look: &SaleRead, found: &mut Found) {
+pub(super) fn check_fields(look: &SaleRead, plan: Option<&Plan>, found: &mut Found) {
     if look.is_missing(SALE) || !look.reads(SALE) {
         return;
     }
+    check_numbers(look, plan, found);
+    check_words(look, found);
+    check_history(look, found);
+    for name in look.fields.keys() {
+        let of_plan = plan.is_some() && is_of_plan(name);
+        let known = of_plan
+            || NUMBERS.iter().chain(&OTHERS).any(|n| n.as_bytes() == name)
+            || name.starts_with(b"heal:");
+        if !known {
+            found.not_checked(
+                format!("field {} of the sale", shown(name)),
+                "this version of lastseat does not have it".into(),
+                false,
+            );
+        }
+    }
+}
+
+/// Checks the fields that every sale has and that are numbers.
+fn check_numbers(look: &SaleRead, plan: Option<&Plan>, found: &mut Found) {
     for name in NUMBERS {
         let bound = if name == "capacity" { u64::from(CAPACITY_MAX) } else { u64::MAX };
         match look.text(name) {
@@ -50,13 +74,24 @@ pub(super) fn check_fields(look: &SaleRead, found: &mut Found) {
                     "field {name} of the sale is not a whole number as lastseat writes it: {value}"
                 ),
             ),
-            Some(value) if name == "format" && value != "1" => found.note(
+            Some(value) if name == "format" && !["1", "2"].contains(&value.as_str()) => found.note(
                 FindingKind::FieldInvalid,
-                format!("field format of the sale is {value}, this lastseat knows 1"),
+                format!("field format of the sale is {value}, this lastseat knows 1 and 2"),
             ),
+            Some(value) if name == "format" && (value == "2") != plan.is_some() => {
+                let has = if plan.is_some() { "has a plan" } else { "has no plan" };
+                found.note(
+                    FindingKind::FieldInvalid,
+                    format!("field format of the sale is {value}, but it {has}"),
+                );
+            }
             Some(_) => {}
         }
     }
+}
+
+/// Checks the state, and the fields that a sale may have.
+fn check_words(look: &SaleRead, found: &mut Found) {
     match look.text("state") {
         None => found.note(FindingKind::FieldMissing, "field state of the sale is missing".into()),
         Some(word) if look.state().is_none() => found.note(
@@ -79,23 +114,17 @@ pub(super) fn check_fields(look: &SaleRead, found: &mut Found) {
             format!("field buyers_cancel of the sale is neither 0 nor 1: {value}"),
         );
     }
+    if let Some(value) = look.text("late_seats").filter(|word| LateSeats::parse(word).is_none()) {
+        found.note(
+            FindingKind::FieldInvalid,
+            format!("field late_seats of the sale is neither same nor other: {value}"),
+        );
+    }
     if let Some(error) = look.text("pay_url").and_then(|value| PayUrl::parse(&value).err()) {
         found.note(
             FindingKind::FieldInvalid,
             format!("field pay_url of the sale is no template of an address: {error}"),
         );
-    }
-    check_history(look, found);
-    for name in look.fields.keys() {
-        let known = NUMBERS.iter().chain(&OTHERS).any(|n| n.as_bytes() == name)
-            || name.starts_with(b"heal:");
-        if !known {
-            found.not_checked(
-                format!("field {} of the sale", shown(name)),
-                "this version of lastseat does not have it".into(),
-                false,
-            );
-        }
     }
 }
 

@@ -81,6 +81,19 @@ kinds! {
     HoldForeign "find out who wrote it. `lastseat audit --repair-plan` removes it";
     /// A hold differs from the deadline in the order's record, is missing, or has no held order.
     Hold "`lastseat audit --repair-plan` sets the hold from the orders";
+    /// A field that follows from the plan of the sale, or the plan itself, is not as it should be.
+    PlanField "`lastseat audit --repair-plan` sets it from the plan";
+    /// The seats of a sale with a plan are missing, or are not those of its plan.
+    SeatsInvalid "`lastseat audit --repair-plan` makes them anew from the orders";
+    /// A seat is taken by nobody, or free although an order has it.
+    Seat "`lastseat audit --repair-plan` sets the seats from the orders";
+    /// The number of held places of a class, or of places of a quota in use, differs from the
+    /// orders.
+    Places "`lastseat audit --repair-plan` sets the number from the orders";
+    /// Two orders have the same seat on the same leg.
+    SeatTwice "do not sell. Cancel one of both orders, then `lastseat audit --repair-plan`";
+    /// Orders have more places of a quota than there are.
+    QuotaExceeded "do not sell. Cancel orders, then `lastseat audit --repair-plan`";
     /// The log is missing.
     LogMissing "find out who deleted it; what its readers have not read is lost to them. \
         `lastseat audit \

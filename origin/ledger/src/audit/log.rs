@@ -7,8 +7,11 @@ use redis::Value;
 use shared::domain::sale::Terms;
 use shared::ledger_model::event_log::{Entry, Event};
 use shared::ledger_model::order_book::OrderBook;
+use shared::plan::Plan;
+use shared::seats::{SeatBook, SeatClaim};
 use shared::{Order, OrderId, SaleId, SaleState};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Log entries that one page reads; each may hold the events of a batch of 1,024 orders.
 const PAGE: usize = 16;
@@ -112,16 +115,20 @@ pub(super) struct Log {
     pub says: Says,
     /// Tickets that orders have after the last entry; counted while `whole`.
     taken: u64,
+    /// Their seats, in a sale with a plan; counted while `whole`.
+    book: Option<SeatBook>,
     oversold: bool,
 }
 
 /// What the log says of the sale itself.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Says {
     pub capacity: Option<u32>,
     pub state: Option<SaleState>,
     pub terms: Option<Terms>,
     pub version: u64,
+    /// What it sells, if it has a plan.
+    pub plan: Option<Arc<Plan>>,
 }
 
 /// What the next item of a log means where the one before is known.
@@ -198,11 +205,11 @@ impl Log {
             }
         };
         if is_ahead {
-            self.remember_before(&entry, records);
+            self.keep_before(&entry, records);
         }
         self.apply(&entry, found);
         if !is_ahead {
-            self.settled = self.says;
+            self.settled = self.says.clone();
         }
         Some(entry)
     }
@@ -224,10 +231,13 @@ impl Log {
         self.whole = false;
         self.broken_at = Some(position.max(self.broken_at.unwrap_or(0)));
         self.orders = OrderBook::default();
-        self.says = Says { version: self.says.version, ..Says::default() };
+        // A plan stays what it is.
+        let (version, plan) = (self.says.version, self.says.plan.take());
+        self.says = Says { version, plan, ..Says::default() };
+        self.book = None;
     }
 
-    fn remember_before(&mut self, entry: &Entry, records: &OrderBook) {
+    fn keep_before(&mut self, entry: &Entry, records: &OrderBook) {
         let text = entry.to_text();
         let events = text.split('\n').skip(1);
         let events: Vec<String> = events.map(|line| shown(line.as_bytes())).take(8).collect();
@@ -288,10 +298,14 @@ impl Log {
             Event::State(state) => self.says.state = Some(*state),
             Event::Capacity(capacity) => self.says.capacity = Some(*capacity),
             Event::Terms(terms) => self.says.terms = Some(*terms),
+            Event::Plan(plan) => {
+                self.book = plan.seat_book().ok().filter(|_| self.whole);
+                self.says.plan = Some(Arc::clone(plan));
+            }
             _ => {}
         }
         let Some(id) = event.order() else { return };
-        let taking = |orders: &OrderBook| orders.get(id).map_or(0, |o| u64::from(o.taking()));
+        let taking = |orders: &OrderBook| orders.get(id).map_or(0, |o| u64::from(o.places()));
         let begins = matches!(event, Event::Granted { .. } | Event::Restored { .. });
         let known = self.orders.get(id).is_some();
         if self.whole && (!known && !begins || known && matches!(event, Event::Granted { .. })) {
@@ -304,7 +318,34 @@ impl Log {
             );
         }
         let before = taking(&self.orders);
+        let had = self.claims(id);
         self.orders.apply_event(entry.at, event);
+        self.count_seats(entry, id, &had, found);
         self.taken = (self.taken + taking(&self.orders)).saturating_sub(before);
+    }
+
+    /// The claims that an order has now.
+    fn claims(&self, id: &OrderId) -> Vec<SeatClaim> {
+        let taking = self.orders.get(id).filter(|order| order.state.takes());
+        let seats = taking.and_then(|order| order.seats.as_deref());
+        seats.map_or(Vec::new(), |seats| seats.claims.clone())
+    }
+
+    /// Brings the seats to what the order has now; it had `had`.
+    fn count_seats(&mut self, entry: &Entry, id: &OrderId, had: &[SeatClaim], found: &mut Found) {
+        let has = self.claims(id);
+        let Some(book) = self.book.as_mut().filter(|_| had != has) else { return };
+        // Claims that somebody else has too may have returned with theirs already.
+        let _ = book.give_back(had);
+        if let Err(error) = book.take(&has) {
+            found.note(
+                FindingKind::LogOversold,
+                format!(
+                    "log entry {}: order {id} got what it could not: {error}",
+                    entry.commit_seq
+                ),
+            );
+            has.iter().for_each(|claim| book.count(claim));
+        }
     }
 }

@@ -12,13 +12,17 @@
 
 mod fields;
 mod found;
+mod legs;
 mod log;
 pub mod plan;
+mod plan_fields;
 mod recount;
 mod sale_read;
 mod scan;
+mod seats;
 
 pub use found::{Finding, FindingKind, NotChecked};
+pub use legs::AuditedLeg;
 
 use super::{Fault, Ledger, redis_keys, reply};
 use plan::{Choices, RepairPlan};
@@ -38,7 +42,8 @@ pub type AuditProgress<'a> = dyn Fn(&'static str, u64, u64) + Send + Sync + 'a;
 pub struct AuditReport {
     /// The sale.
     pub sale: String,
-    /// Tickets that exist, by the counters; by the log where they do not say it.
+    /// Tickets that exist, by the counters; by the log where they do not say it. In a sale with a
+    /// plan this, and what follows, are places on legs.
     pub capacity: u64,
     /// Tickets that nobody has, recounted: capacity - held - confirmed.
     pub free: i64,
@@ -67,6 +72,10 @@ pub struct AuditReport {
     pub kinds: BTreeMap<FindingKind, u64>,
     /// What could not be checked.
     pub not_checked: Vec<NotChecked>,
+    /// In a sale with a plan, each leg of each class: first those on which something differs, then
+    /// those with the fewest free places.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<AuditedLeg>,
 }
 
 impl Ledger {
@@ -95,14 +104,14 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`]: Redis does not answer. Never because of what lies there.
     pub async fn audit(&self, sale: &SaleId) -> Result<Option<AuditReport>, Fault> {
-        self.audit_telling(sale, &|_, _, _| {}).await
+        self.audit_with_progress(sale, &|_, _, _| {}).await
     }
 
     /// As [`Ledger::audit`], reporting to `progress` how far it is: of what, how many, of how many.
     ///
     /// # Errors
     /// As [`Ledger::audit`].
-    pub async fn audit_telling(
+    pub async fn audit_with_progress(
         &self,
         sale: &SaleId,
         progress: &AuditProgress<'_>,

@@ -2,13 +2,17 @@
 
 use super::super::{Fault, Ledger};
 use super::found::{FindingKind, Found};
+use super::legs::{self, AuditedLeg};
 use super::log::{Item, Log};
 use super::sale_read::{BUYERS, HOLDS, LOG, ORDERS, SaleRead, shown};
 use super::scan::{ENDED, Foreign, Holds, Records, Tallies};
-use super::{AuditProgress, AuditReport, fields};
+use super::{AuditProgress, AuditReport, fields, plan_fields, seats};
 use shared::ledger_model::order_book::{OrderBook, OrderCount};
+use shared::ledger_model::seat_recount::SeatRecount;
+use shared::plan::Plan;
 use shared::{BuyerId, OrderId, OrderState, SaleId};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Tallies and holds that are read once more in one call.
 const PEEK: usize = 500;
@@ -35,6 +39,10 @@ pub(super) struct Recount {
     pub holds: Holds,
     pub log: Log,
     pub found: Found,
+    /// What it sells, if it has a plan.
+    pub plan: Option<Arc<Plan>>,
+    /// The equation of each leg of a sale with a plan.
+    pub legs: Vec<AuditedLeg>,
     /// Entries from here on came after the scan of the records began.
     scanned_at: u64,
     /// What was acknowledged when it began.
@@ -74,7 +82,10 @@ impl Recount {
             holds: Holds::default(),
             log: Log::default(),
             found,
+            plan: None,
+            legs: Vec::new(),
         };
+        recount.refuse_records_of_the_other_format();
         if let Err(trimmed) = recount.catch_up(ledger, progress).await? {
             return Ok(Err(trimmed));
         }
@@ -97,6 +108,25 @@ impl Recount {
         }
         recount.judge();
         Ok(Ok(Some(recount)))
+    }
+
+    /// Scripts read no record of a sale with a plan in one without, nor the other way round.
+    fn refuse_records_of_the_other_format(&mut self) {
+        let has_plan = self.look.plan().is_some();
+        if !has_plan && self.look.number("format") != Some(1) {
+            return;
+        }
+        let mut orders = HashMap::new();
+        for (id, order) in self.orders.whole() {
+            if order.seats.is_some() == has_plan || order.is_tombstone() {
+                orders.insert(id.clone(), order.clone());
+            } else {
+                self.invalid.insert(id.clone(), order.pack().into_bytes());
+            }
+        }
+        if orders.len() < self.orders.whole().count() {
+            self.orders = OrderBook::from(orders);
+        }
     }
 
     /// Looks at the sale now and brings the orders to where the log is now.
@@ -274,12 +304,16 @@ impl Recount {
 
     fn judge(&mut self) {
         let count = self.orders.count();
-        fields::check_keys(&self.look, &mut self.found);
-        fields::check_fields(&self.look, &mut self.found);
+        self.plan = plan_fields::plan_of(&self.look, &self.log);
+        let plan = self.plan.as_deref();
+        fields::check_keys(&self.look, plan, &mut self.found);
+        fields::check_fields(&self.look, plan, &mut self.found);
+        plan_fields::check_plan_fields(&self.look, plan, &mut self.found);
         fields::check_log(&self.look, &self.log, &mut self.found);
         fields::check_against_log(&self.look, &self.log, &mut self.found);
         if self.look.reads(ORDERS) {
             fields::check_counters(&self.look, &self.log, &count, &mut self.found);
+            self.check_seats();
             self.name_invalid();
             self.compare_with_log();
         }
@@ -308,6 +342,17 @@ impl Recount {
                  lastseat"
             );
             self.found.not_checked("ended orders of buyers", why, false);
+        }
+    }
+
+    fn check_seats(&mut self) {
+        let Some(plan) = self.plan.as_deref() else { return };
+        match SeatRecount::of(plan, self.orders.whole()) {
+            Ok(counted) => {
+                seats::check(plan, &counted, &self.orders, &self.look, &mut self.found);
+                self.legs = legs::legs(plan, &counted, &self.look);
+            }
+            Err(error) => self.found.not_checked("seats of the sale", error.to_string(), true),
         }
     }
 
@@ -395,6 +440,7 @@ impl Recount {
             findings: self.found.findings.clone(),
             kinds: self.found.by_kind.clone(),
             not_checked: self.found.not_checked.clone(),
+            legs: self.legs.clone(),
         }
     }
 }

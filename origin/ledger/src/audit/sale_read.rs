@@ -1,15 +1,15 @@
 //! Consistent read of a sale as it is stored in Redis, without assumptions about its content.
 
-use super::super::{Fault, Ledger, reply};
+use super::super::redis_keys::PARTS;
+use super::super::{Fault, Ledger, redis_keys, reply};
 use redis::Value;
 use shared::domain::sale::Terms;
+use shared::plan::Plan;
 use shared::{SaleId, SaleState, UnixMillis};
 use std::collections::BTreeMap;
 
-/// The parts of a sale, in the order of its keys.
-pub(super) const PARTS: [&str; 5] = ["sale", "orders", "buyers", "holds", "log"];
-/// The type that each of them has.
-pub(super) const KINDS: [&str; 5] = ["hash", "hash", "hash", "zset", "stream"];
+/// The type that each of the parts of a sale has.
+pub(super) const KINDS: [&str; 6] = ["hash", "hash", "hash", "zset", "stream", "string"];
 /// Fields of the sale that are whole numbers and must be there.
 pub(super) const NUMBERS: [&str; 12] = [
     "format",
@@ -26,8 +26,16 @@ pub(super) const NUMBERS: [&str; 12] = [
     "acked_seq",
 ];
 /// Fields that a sale may have beside them; those that begin with `heal:` belong to healing.
-pub(super) const OTHERS: [&str; 7] =
-    ["state", "history", "ended_peak", "hold_times", "cancelled_early", "buyers_cancel", "pay_url"];
+pub(super) const OTHERS: [&str; 8] = [
+    "state",
+    "history",
+    "ended_peak",
+    "hold_times",
+    "cancelled_early",
+    "buyers_cancel",
+    "pay_url",
+    "late_seats",
+];
 /// Scripts write numbers of at most 14 digits.
 const NUMBER_MAX: u64 = 100_000_000_000_000;
 
@@ -36,6 +44,8 @@ pub(super) const ORDERS: usize = 1;
 pub(super) const BUYERS: usize = 2;
 pub(super) const HOLDS: usize = 3;
 pub(super) const LOG: usize = 4;
+/// Only a sale with a plan has this key.
+pub(super) const SEATS: usize = 5;
 
 /// What was there at one moment.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +64,8 @@ pub(super) struct SaleRead {
     pub last_id: Option<String>,
     /// Entries of the log after the sale's `commit_seq`, the first 16.
     pub ahead: Vec<String>,
+    /// The seats as they are.
+    pub seats: Option<Vec<u8>>,
     tallies: Vec<Value>,
     deadlines: Vec<Value>,
 }
@@ -82,6 +94,12 @@ impl SaleRead {
     /// A field of the sale that is a whole number as scripts write it.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         number(self.fields.get(name.as_bytes())?)
+    }
+
+    /// The plan, where the sale has one that can be read.
+    pub(super) fn plan(&self) -> Option<Plan> {
+        let text = self.fields.get(b"plan".as_slice())?;
+        Plan::from_json(std::str::from_utf8(text).ok()?).ok()
     }
 
     /// The position of the log that the sale says it is at.
@@ -130,7 +148,15 @@ impl Ledger {
         orders: &[String],
     ) -> Result<SaleRead, Fault> {
         let script = &self.scripts().peek;
-        let mut command = script.reads(sale);
+        let mut keys = redis_keys::of_sale_by_plan(sale).to_vec();
+        // While a slot moves to another node of a Redis Cluster, a script that names a key which is
+        // not there is refused, and most sales have no seats.
+        let seats = self.call(redis::cmd("EXISTS").arg(&keys[SEATS])).await?;
+        if reply::number(&seats)? == 0 {
+            keys.truncate(SEATS);
+        }
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&script.hash).arg(keys.len()).arg(&keys);
         command.arg(buyers.len()).arg(buyers).arg(orders);
         let parts = self.run(script, &command).await?.unwrap_or_default();
         read(&parts).ok_or_else(|| Fault::Corrupt("peek.lua answered something else".into()))
@@ -138,7 +164,8 @@ impl Ledger {
 }
 
 fn read(parts: &[Value]) -> Option<SaleRead> {
-    let [at, history, kinds, errors, fields, last_id, ahead, tallies, deadlines] = parts else {
+    let [at, history, kinds, errors, fields, last_id, ahead, tallies, deadlines, seats] = parts
+    else {
         return None;
     };
     let texts = |value: &Value| -> Option<Vec<String>> {
@@ -147,7 +174,11 @@ fn read(parts: &[Value]) -> Option<SaleRead> {
     };
     let flat = reply::items(fields.clone()).ok()?;
     let pairs = flat.chunks_exact(2);
-    let (kinds, errors) = (texts(kinds)?, texts(errors)?);
+    let (mut kinds, mut errors) = (texts(kinds)?, texts(errors)?);
+    if kinds.len() == SEATS && errors.len() == SEATS {
+        kinds.push("none".to_owned());
+        errors.push(String::new());
+    }
     (kinds.len() == PARTS.len() && errors.len() == PARTS.len()).then_some(())?;
     Some(SaleRead {
         at: UnixMillis(reply::number(at).ok()?),
@@ -159,6 +190,7 @@ fn read(parts: &[Value]) -> Option<SaleRead> {
             .collect::<Option<_>>()?,
         last_id: perhaps(last_id).filter(|id| !id.is_empty()),
         ahead: texts(ahead)?,
+        seats: bytes(seats).map(<[u8]>::to_vec),
         tallies: reply::items(tallies.clone()).ok()?,
         deadlines: reply::items(deadlines.clone()).ok()?,
     })

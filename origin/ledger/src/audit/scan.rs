@@ -1,14 +1,13 @@
 //! Scans of a sale's keys. What is not as lastseat writes it is kept aside, never an error.
 
-use super::super::{Fault, Ledger, redis_keys, reply};
+use super::super::scan::SCAN_PAGE as PAGE;
+use super::super::{Fault, Ledger, redis_keys};
 use super::AuditProgress;
 use super::sale_read::{bytes, number};
 use redis::Value;
 use shared::{BuyerId, Order, OrderId, SaleId};
 use std::collections::{BTreeSet, HashMap};
 
-/// Fields that one page of a scan reads. A page takes Redis well below 5 ms.
-const PAGE: usize = 500;
 /// Foreign names that are kept of each key; more are only counted, and then no repair is planned.
 pub(super) const FOREIGN_MAX: usize = 10_000;
 /// What the field of a buyer's ended orders begins with; no buyer's id has a space.
@@ -144,25 +143,16 @@ impl Ledger {
         key: &str,
         mut each: impl FnMut(&Value, &Value) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let mut cursor = "0".to_owned();
+        let mut cursor = 0;
         loop {
-            let mut command = redis::cmd(verb);
-            command.arg(key).arg(&cursor).arg("COUNT").arg(PAGE);
-            let reply = self.call(&command).await?;
-            let (next, items) = match &reply {
-                Value::Array(parts) => match parts.as_slice() {
-                    [next, Value::Array(items)] => (reply::text(next)?, items),
-                    _ => return Err(reply::strange("a page", &reply)),
-                },
-                _ => return Err(reply::strange("a page", &reply)),
-            };
-            for pair in items.chunks_exact(2) {
-                each(&pair[0], &pair[1])?;
+            let page = self.scan_page(verb, key, cursor).await?;
+            for (name, value) in page.pairs() {
+                each(name, value)?;
             }
-            if next == "0" {
+            if page.next == 0 {
                 return Ok(());
             }
-            cursor = next.to_owned();
+            cursor = page.next;
         }
     }
 }

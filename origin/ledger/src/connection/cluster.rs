@@ -33,7 +33,7 @@ pub(super) struct Masters(Arc<Inner>);
 struct Inner {
     known: watch::Receiver<Known>,
     wires: Arc<Wires>,
-    /// The task that learns who has which slot, until it is started.
+    /// The task that reads who has which slot, until it is started.
     refresh: Mutex<Option<TopologyRefresh>>,
 }
 
@@ -156,7 +156,7 @@ impl Masters {
         let refresh = &self.0.refresh;
         let mut refresh = refresh.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(refresh) = refresh.take() {
-            tokio::spawn(refresh.learn());
+            tokio::spawn(refresh.run());
         }
     }
 }
@@ -201,7 +201,7 @@ impl Wires {
     }
 }
 
-/// The task that learns who has which slot: when it starts, and whenever that is in doubt.
+/// The task that reads who has which slot: when it starts, and whenever that is in doubt.
 struct TopologyRefresh {
     seeds: Vec<ServerAddress>,
     wires: Arc<Wires>,
@@ -211,7 +211,7 @@ struct TopologyRefresh {
 }
 
 impl TopologyRefresh {
-    async fn learn(mut self) {
+    async fn run(mut self) {
         let mut backoff = Backoff::default();
         let mut present: Vec<Range> = Vec::new();
         loop {

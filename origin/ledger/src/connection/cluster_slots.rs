@@ -128,13 +128,14 @@ mod tests {
     fn all_that_concerns_a_sale_goes_to_the_slot_of_its_name() {
         let sale = SaleId::parse("spring").unwrap();
         let slot = of_key(b"spring");
-        for key in redis_keys::of_sale(&sale) {
-            assert_eq!(of_key(key.as_bytes()), slot);
+        let mut keys = redis_keys::of_sale_by_plan(&sale).to_vec();
+        keys.extend(redis_keys::of_sale(&sale));
+        keys.extend(redis_keys::of_relay(&sale, "shop"));
+        keys.extend([redis_keys::unrestored(&sale), redis_keys::of_fence(&sale)]);
+        for key in keys {
+            assert_eq!(of_key(key.as_bytes()), slot, "{key}");
         }
-        for key in redis_keys::of_relay(&sale, "shop") {
-            assert_eq!(of_key(key.as_bytes()), slot);
-        }
-        assert_eq!(of_command(&SCRIPTS.reserve.on(&sale, 7)), slot);
+        assert_eq!(of_command(&SCRIPTS.reserve.plain.on(&sale, 7)), slot);
         let [_, orders, ..] = redis_keys::of_sale(&sale);
         assert_eq!(of_command(redis::cmd("HGET").arg(orders).arg("x")), slot);
         let list = of_key(redis_keys::SALES.as_bytes());

@@ -3,8 +3,13 @@
 //! `orders export` prints these lines and `relay` delivers them.
 
 use serde::Serialize;
+use serde_json::Value;
 use shared::domain::sale::Terms;
 use shared::ledger_model::event_log::{Entry, Event};
+use shared::plan::Plan;
+use shared::seats::SeatClaim;
+use shared::seats::order_lines::text_of_claims;
+use shared::wire::seat_lines::LineView;
 use shared::{OrderState, SaleId, SaleState, UnixMillis};
 use std::io::{self, Write};
 use utoipa::ToSchema;
@@ -22,12 +27,15 @@ pub struct EventLine {
     pub commit_seq: u64,
     /// Place within its entry, from 0.
     pub index: u32,
-    /// When it happened, by the ledger's clock.
+    /// When it happened, by the ledger's clock. A sale that opens or closes by itself does so with
+    /// the first script after the moment that was set: within a second while a node runs. That
+    /// moment is the `opens_at` or `closes_at` of the last `sale_created` or `sale_changed` before.
     pub at: UnixMillis,
     /// The sale's version after its entry.
     pub version: u64,
-    /// What happened: `held`, `confirmed`, `cancelled`, `expired`, `extended`, `retaken` (paid
-    /// late, got tickets again), `refused_late` (paid late, refund), or `sale_created`,
+    /// What happened: `held`, `confirmed`, `reduced` (gave a part back and stays what it is),
+    /// `cancelled`, `expired`, `extended`, `retaken` (paid late, got tickets again), `refused_late`
+    /// (paid late, refund), or `sale_created`, `sale_planned` (that sale has this plan),
     /// `sale_scheduled`, `sale_opened`, `sale_paused`, `sale_closed`, `sale_restocked`,
     /// `sale_changed`, `sale_healed` (Redis had lost the end of the log; the numbers before this
     /// entry are gone).
@@ -45,6 +53,25 @@ pub struct EventLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub quantity: Option<u32>,
+    /// What each of its lines has from now on, with the seats by name. In a sale that has a plan.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub lines: Vec<LineView>,
+    /// The lines that it asked for, as the ledger stores them: a repeat of the order must ask for
+    /// the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub asked: Option<String>,
+    /// The same as `lines` as the ledger stores it, a claim for each line that it asked for:
+    /// `0.2-8.2=12+13` are the seats 12 and 13 of class 0 from stop 2 to stop 8, counted from 0 in
+    /// the sequence of the plan. `orders replay` reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub claims: Option<String>,
+    /// The plan of a sale that was created with one, in its shortest form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
+    pub plan: Option<Value>,
     /// When its hold ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -103,10 +130,41 @@ impl EventLine {
     }
 }
 
-/// The lines of one entry of the log, in order.
+/// The lines of one entry of the log, in order. `plan` is the one of the sale: without it seats of
+/// an entry that has some are not named.
 #[must_use]
-pub fn export(sale: &SaleId, entry: &Entry) -> Vec<EventLine> {
-    (0..).zip(&entry.events).map(|(index, event)| line(sale, entry, index, event)).collect()
+pub fn export(sale: &SaleId, entry: &Entry, plan: Option<&Plan>) -> Vec<EventLine> {
+    let line = |(index, event)| {
+        let line = line(sale, entry, index, event);
+        let claims = claims(event);
+        let lines = plan.map_or_else(Vec::new, |plan| LineView::of_all(plan, claims));
+        let claims = (!claims.is_empty()).then(|| text_of_claims(claims));
+        EventLine { lines, asked: asked(event), claims, ..line }
+    };
+    (0..).zip(&entry.events).map(line).collect()
+}
+
+/// What the order of an event has from now on.
+fn claims(event: &Event) -> &[SeatClaim] {
+    match event {
+        Event::Granted { seats: Some(seats), .. } => &seats.claims,
+        Event::Confirmed { claims: Some(claims), .. }
+        | Event::Retaken { claims: Some(claims), .. }
+        | Event::Reduced { claims, .. } => claims,
+        Event::Restored { order, .. } => {
+            order.seats.as_ref().map_or(&[], |seats| seats.claims.as_slice())
+        }
+        _ => &[],
+    }
+}
+
+fn asked(event: &Event) -> Option<String> {
+    let seats = match event {
+        Event::Granted { seats, .. } => seats.as_ref(),
+        Event::Restored { order, .. } => order.seats.as_ref(),
+        _ => None,
+    };
+    seats.map(|seats| seats.lines.to_string())
 }
 
 fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
@@ -120,6 +178,10 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
         order_id: event.order().map(ToString::to_string),
         buyer: None,
         quantity: None,
+        lines: Vec::new(),
+        asked: None,
+        claims: None,
+        plan: None,
         deadline: None,
         restored: None,
         state: None,
@@ -136,6 +198,8 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
             line.say(terms);
             line.state = Some(*state);
         }
+        // Texts and numbers alone: nothing in it can fail.
+        Event::Plan(plan) => line.plan = serde_json::to_value(plan.to_document()).ok(),
         Event::Capacity(capacity) => line.capacity = Some(*capacity),
         Event::Terms(terms) => line.say(terms),
         Event::Granted { quantity, deadline, buyer, .. } => {
@@ -143,7 +207,9 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
             line.quantity = Some(*quantity);
             line.deadline = (deadline.0 > 0).then_some(*deadline);
         }
-        Event::Confirmed { quantity, .. } | Event::Retaken { quantity, .. } => {
+        Event::Confirmed { quantity, .. }
+        | Event::Reduced { quantity, .. }
+        | Event::Retaken { quantity, .. } => {
             line.quantity = Some(*quantity);
         }
         Event::Extended { deadline, .. } => line.deadline = Some(*deadline),
@@ -166,6 +232,7 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
 const fn kind(event: &Event) -> &'static str {
     match event {
         Event::Created { .. } => "sale_created",
+        Event::Plan(_) => "sale_planned",
         Event::State(SaleState::Scheduled) => "sale_scheduled",
         Event::State(SaleState::Open) => "sale_opened",
         Event::State(SaleState::Paused) => "sale_paused",
@@ -176,6 +243,7 @@ const fn kind(event: &Event) -> &'static str {
         Event::Granted { deadline, .. } if deadline.0 == 0 => "confirmed",
         Event::Granted { .. } => "held",
         Event::Confirmed { .. } => "confirmed",
+        Event::Reduced { .. } => "reduced",
         Event::Retaken { .. } => "retaken",
         Event::RefusedLate(_) => "refused_late",
         Event::Cancelled(_) => "cancelled",
@@ -194,7 +262,7 @@ mod tests {
     fn lines(text: &str) -> Vec<String> {
         let sale = SaleId::parse("spring").unwrap();
         let entry = Entry::parse(7, &format!("1 1763862000123 3\n{text}")).unwrap();
-        let lines = export(&sale, &entry);
+        let lines = export(&sale, &entry, None);
         lines.iter().map(|line| serde_json::to_string(line).unwrap()).collect()
     }
 
@@ -228,5 +296,38 @@ mod tests {
         )));
         assert!(said[1].ends_with(r#""type":"sale_restocked","capacity":900}"#));
         assert!(said[2].ends_with(r#""type":"sale_paused"}"#));
+    }
+
+    #[test]
+    fn events_of_a_sale_with_a_plan_name_its_seats() {
+        let plan = r#"{"format":1,"stops":["A","B"],"classes":[{"id":"s","coaches":[{"ids":"7",
+            "rows":"1-2","letters":"AB"}]}]}"#;
+        let plan = Plan::from_json(plan).unwrap();
+        let id = "0123456789abcdef";
+        let text = format!(
+            "2 1763862000123 3\nP {}\ng {id} 2 0 ada 0.0-1.2r 0.0-1.2=2+3\nk {id} 1 0.0-1.1=3",
+            plan.to_json()
+        );
+        let entry = Entry::parse(1, &text).unwrap();
+        let lines = export(&SaleId::parse("spring").unwrap(), &entry, Some(&plan));
+        let said: Vec<String> =
+            lines.iter().map(|line| serde_json::to_string(line).unwrap()).collect();
+        let has = |at: usize, text: &str| assert!(said[at].contains(text), "{text}: {}", said[at]);
+        has(0, r#""type":"sale_planned","plan":{"#);
+        has(
+            1,
+            concat!(
+                r#""quantity":2,"lines":[{"class":"s","from":"A","to":"B","quantity":2,"#,
+                r#""seats":["7-2A","7-2B"]}],"asked":"0.0-1.2r","claims":"0.0-1.2=2+3"}"#
+            ),
+        );
+        has(2, r#""type":"reduced","#);
+        has(
+            2,
+            concat!(
+                r#""quantity":1,"lines":[{"class":"s","from":"A","to":"B","quantity":1,"#,
+                r#""seats":["7-2B"]}],"claims":"0.0-1.1=3"}"#
+            ),
+        );
     }
 }

@@ -21,15 +21,19 @@ pub async fn read(
     limit: usize,
 ) -> Result<Option<Vec<u8>>, Fault> {
     let (mut next, mut count, mut lines) = (from, 0, Vec::new());
+    let mut plan = None;
     while count < limit {
         let entries = ledger.log(sale, next, ENTRIES).await?;
         let Some(last) = entries.last() else { break };
         next = last.commit_seq + 1;
+        if plan.is_none() && entries.iter().any(|entry| entry.by_plan) {
+            plan = ledger.plan(sale).await?;
+        }
         for entry in &entries {
             if count >= limit {
                 break;
             }
-            for line in event_line::export(sale, entry) {
+            for line in event_line::export(sale, entry, plan.as_deref()) {
                 line.write_to(&mut lines).map_err(|e| Fault::Corrupt(e.to_string()))?;
                 count += 1;
             }

@@ -1,8 +1,9 @@
 //! The bodies of the calls that change an order, or acknowledge the log.
 
 use serde::{Deserialize, Serialize};
+use shared::limits::ORDER_LINES_MAX;
 use shared::wire::json_integer;
-use shared::{IfState, Quantity};
+use shared::{IfState, Problem, Quantity};
 use utoipa::ToSchema;
 
 /// The body of a call that takes none: absent, or `{}`.
@@ -11,24 +12,110 @@ use utoipa::ToSchema;
 pub(crate) struct Nothing {}
 
 /// Body of `confirm`.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmRequest {
-    /// Confirm so many tickets, the rest returns; all when absent.
+    /// Confirm so many tickets, the rest returns; all when absent. Of an order with lines it must
+    /// be all that it has: name lines or seats for a part.
     #[serde(default, deserialize_with = "json_integer::number_or_null")]
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Quantity>)]
     pub quantity: Option<u64>,
+    /// Confirm these lines of the order, by their places in it, from 0; the rest returns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1, max_items = 8)]
+    pub lines: Option<Vec<u32>>,
+    /// Confirm these seats of the order, by their names; the rest returns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1)]
+    pub seats: Option<Vec<String>>,
 }
 
 /// Body of `cancel`.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelRequest {
     /// Only if the order is in this state, so that a late word of a payment that failed gives no
     /// paid order back; any when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_state: Option<IfState>,
+    /// Give back these lines of the order alone, by their places in it, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1, max_items = 8)]
+    pub lines: Option<Vec<u32>>,
+    /// Give back these seats of the order alone, by their names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1)]
+    pub seats: Option<Vec<String>>,
+}
+
+/// The part of an order that a body names. At most one way to name it.
+#[derive(Debug)]
+pub(crate) enum NamedPart {
+    /// All of it.
+    Whole,
+    /// So many tickets.
+    Tickets(Quantity),
+    /// These lines.
+    Lines(Vec<usize>),
+    /// These seats, by their names.
+    Seats(Vec<String>),
+}
+
+impl NamedPart {
+    fn new(
+        quantity: Option<u64>,
+        lines: Option<Vec<u32>>,
+        seats: Option<Vec<String>>,
+    ) -> Result<Self, Problem> {
+        let one = "Name the part by \"quantity\", \"lines\" or \"seats\", not by several of them.";
+        match (quantity, lines, seats) {
+            (None, None, None) => Ok(Self::Whole),
+            (Some(quantity), None, None) => {
+                Quantity::new(quantity).map(Self::Tickets).map_err(Problem::invalid)
+            }
+            (None, Some(lines), None) => Self::of_lines(&lines),
+            (None, None, Some(seats)) if seats.is_empty() => {
+                Err(Problem::invalid("\"seats\" names at least one seat of the order."))
+            }
+            (None, None, Some(seats)) => Ok(Self::Seats(seats)),
+            _ => Err(Problem::invalid(one)),
+        }
+    }
+
+    fn of_lines(lines: &[u32]) -> Result<Self, Problem> {
+        let mut places: Vec<usize> = lines.iter().map(|line| *line as usize).collect();
+        places.sort_unstable();
+        places.dedup();
+        let fits = places.last().is_some_and(|last| *last < ORDER_LINES_MAX);
+        if !fits || places.len() != lines.len() {
+            return Err(Problem::invalid(format!(
+                "\"lines\" names lines of the order, each once, by their places in it: 0 to {}.",
+                ORDER_LINES_MAX - 1
+            )));
+        }
+        Ok(Self::Lines(places))
+    }
+}
+
+impl ConfirmRequest {
+    /// The part that is confirmed.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(crate) fn part(self) -> Result<NamedPart, Problem> {
+        NamedPart::new(self.quantity, self.lines, self.seats)
+    }
+}
+
+impl CancelRequest {
+    /// The part that is given back.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(crate) fn part(self) -> Result<NamedPart, Problem> {
+        NamedPart::new(None, self.lines, self.seats)
+    }
 }
 
 /// Body of `POST /v1/admin/sales/{sale}/log/ack`.

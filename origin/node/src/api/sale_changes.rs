@@ -2,7 +2,7 @@
 
 use lastseat_ledger::{Ledger, Reply, SaleChange, TermsChange};
 use serde::{Deserialize, Deserializer, Serialize};
-use shared::domain::sale::Terms;
+use shared::domain::sale::{LateSeats, Terms};
 use shared::limits::CAPACITY_MAX;
 use shared::wire::json_integer;
 use shared::wire::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
@@ -127,8 +127,13 @@ pub struct TermsRequest {
     /// Where the buyer of a held order pays: https, at most 512 bytes, a template with
     /// `{order_id}`, and if you like `{number}` and `{sale}`; empty = nowhere.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(value_type = Option<PayUrl>, nullable = false)]
     pub pay_url: Option<String>,
+    /// What a late payment gets in a sale with a plan whose seats somebody else has by then: no
+    /// seats (`same`), or `other` seats for the same lines.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub late_seats: Option<LateSeats>,
 }
 
 /// A value that may be absent but not null.
@@ -145,7 +150,7 @@ impl TermsRequest {
         if *self == Self::default() {
             return Err(Problem::invalid(
                 "name at least one of \"opens_at\", \"closes_at\", \"hold_ms\", \"buyer_limit\", \
-                 \"order_limit\", \"buyers_cancel\", \"pay_url\"",
+                 \"order_limit\", \"buyers_cancel\", \"pay_url\", \"late_seats\"",
             ));
         }
         let standard = Terms::default();
@@ -168,6 +173,7 @@ impl TermsRequest {
                 Some(text) => Some(PayUrl::parse(text).map_err(Problem::invalid)?),
                 None => None,
             },
+            late_seats: self.late_seats,
         })
     }
 }
@@ -246,6 +252,13 @@ pub fn refused(change: SaleChange, sale: &Snapshot) -> Option<Problem> {
                  it until then, pause it.",
                 sale.state
             ),
+        ),
+        SaleChange::HasPlan => Problem::new(Code::HasPlan),
+        SaleChange::NoPlan => say(
+            Code::NoPlan,
+            "This sale is one number of equal tickets: a late payment gets any that are free, and \
+             \"late_seats\" is for sales with a plan."
+                .to_owned(),
         ),
         SaleChange::ChangedMeanwhile => Problem::refusal(Refusal::Busy(AGAIN_MS)),
     })

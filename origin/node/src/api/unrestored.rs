@@ -5,6 +5,8 @@ use lastseat_ledger::recovery::Unrestored;
 use lastseat_ledger::{Fault, Ledger};
 use serde::{Deserialize, Serialize};
 use shared::limits::RESTORE_BATCH_MAX;
+use shared::plan::Plan;
+use shared::wire::seat_lines::LineView;
 use shared::{OrderId, OrderState, Pass, Restored, SaleId, Snapshot, UnixMillis};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -27,6 +29,10 @@ pub struct UnrestoredOrder {
     pub state: OrderState,
     /// Its tickets.
     pub quantity: u32,
+    /// What each of its lines had, with the seats by name; in a sale that has a plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub lines: Vec<LineView>,
     /// Why it could not be restored.
     pub why: UnrestoredReason,
     /// The node that had acknowledged it.
@@ -63,13 +69,20 @@ impl UnrestoredList {
     /// See [`Fault`].
     pub async fn read(ledger: &Ledger, sale: &SaleId) -> Result<Self, Fault> {
         let orders = ledger.unrestored(sale).await?;
-        Ok(Self { orders: orders.iter().map(UnrestoredOrder::new).collect() })
+        let has_seats = orders.iter().any(|listed| listed.order.seats.is_some());
+        let plan = if has_seats { ledger.plan(sale).await? } else { None };
+        let of = |order| UnrestoredOrder::new(order, plan.as_deref());
+        Ok(Self { orders: orders.iter().map(of).collect() })
     }
 }
 
 impl UnrestoredOrder {
-    fn new(order: &Unrestored) -> Self {
+    fn new(order: &Unrestored, plan: Option<&Plan>) -> Self {
+        let seats = plan.zip(order.order.seats.as_deref());
+        let lines =
+            seats.map_or_else(Vec::new, |(plan, seats)| LineView::of_all(plan, &seats.claims));
         Self {
+            lines,
             order_id: order.id.to_string(),
             buyer: order.order.buyer.to_string(),
             state: order.order.state,

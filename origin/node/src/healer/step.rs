@@ -1,6 +1,5 @@
 //! One recovery step of one sale, without waiting for other nodes.
 
-use super::is_whole;
 use crate::telemetry::metrics::{Counters, count};
 use lastseat_ledger::ack_journal::AckedOrder;
 use lastseat_ledger::recovery::{Heal, NodeDeclaration};
@@ -262,4 +261,9 @@ async fn audit(ledger: &Ledger, sale: &SaleId) {
             "sale {sale} recovered but was not audited: {fault}; run lastseat audit {sale}"
         ),
     }
+}
+
+/// Whether a sale that a step found at `stage` goes on.
+const fn is_whole(stage: RecoveryStage) -> bool {
+    matches!(stage, RecoveryStage::Whole { .. })
 }

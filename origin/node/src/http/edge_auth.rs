@@ -5,6 +5,7 @@
 
 use super::{App, page_origin, response};
 use crate::header_names;
+use crate::telemetry::spans;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderName;
 use axum::http::header::AUTHORIZATION;
@@ -62,8 +63,9 @@ pub(super) async fn admit(State(app): State<Arc<App>>, request: Request, next: N
             if let Some(permission) = page_origin::preflight(&app, &parts) {
                 return permission;
             }
+            let span = spans::of_admitted(&parts);
             parts.extensions.insert(sender);
-            next.run(Request::from_parts(parts, body)).await
+            spans::around(span, next.run(Request::from_parts(parts, body))).await
         }
         Err(rejected) => rejected.answer(),
     }
@@ -99,14 +101,27 @@ pub(super) fn admitted(
     if let EdgeAuth::Client(_) = sender {
         page_origin::check(app, parts, has_body).map_err(Rejected::Page)?;
     }
-    match app.clients.as_ref().map(|clients| clients.take(&sender)) {
+    within_rate(app, &sender).map(|()| sender)
+}
+
+/// Counts one request against what the client behind `sender` may ask.
+pub(super) fn within_rate(app: &App, sender: &EdgeAuth) -> Result<(), Rejected> {
+    match app.clients.as_ref().map(|clients| clients.take(sender)) {
         Some(Err(wait_ms)) => Err(Rejected::Busy(wait_ms)),
-        _ => Ok(sender),
+        _ => Ok(()),
     }
 }
 
 impl TrustLevel {
-    fn authenticate(&self, request: &Parts, peer: Option<Peer>) -> Result<EdgeAuth, Untrusted> {
+    /// The sender of a request that came from `peer`.
+    ///
+    /// # Errors
+    /// Why its signature is rejected.
+    pub(super) fn authenticate(
+        &self,
+        request: &Parts,
+        peer: Option<Peer>,
+    ) -> Result<EdgeAuth, Untrusted> {
         let text = |name: &HeaderName| {
             let value = request.headers.get(name);
             value.and_then(|value| value.to_str().ok())

@@ -5,7 +5,8 @@
 //! read, decide and answer it (docs/evidence/PERFORMANCE.md).
 
 use super::edge_auth::{self, Peer};
-use super::{App, orders, page_origin, response};
+use super::{App, link, orders, page_origin, response};
+use crate::telemetry::spans;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
@@ -15,6 +16,7 @@ use shared::SaleId;
 use shared::wire::repeated_headers::{self, ONCE};
 use std::sync::Arc;
 use tower_service::Service;
+use tracing::Span;
 
 /// What answers the requests of one listener.
 #[derive(Clone, Debug)]
@@ -50,21 +52,37 @@ impl FastPath {
         if let Some(name) = repeated(request.headers()) {
             return response::problem(&repeated_headers::repeated(name));
         }
+        if let Some(app) = self.orders.as_ref().filter(|_| link::is_asked(&request)) {
+            return link::open(app, request, peer);
+        }
         if let Some(app) = &self.orders
             && let Some(sale) = ordered(&request)
         {
             let (parts, body) = request.into_parts();
             let has_body = page_origin::has_body(&body);
             return match edge_auth::admitted(app, &parts, Some(peer), has_body) {
-                Ok(sender) => orders::answer(app, &sale, &sender, &parts.headers, body).await,
+                Ok(sender) => {
+                    let span = spans::of_admitted(&parts);
+                    let answering = orders::answer(app, &sale, &sender, &parts, body);
+                    spans::around(span, answering).await
+                }
                 Err(rejected) => rejected.answer(),
             };
         }
+        // On the public listener `admit` begins the span.
+        let span = match &self.orders {
+            Some(_) => Span::none(),
+            None => spans::of_request(request.method(), request.uri()),
+        };
         request.extensions_mut().insert(peer);
-        match self.router.clone().call(request.map(Body::new)).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        }
+        let mut router = self.router.clone();
+        let answering = async move {
+            match router.call(request.map(Body::new)).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        };
+        spans::around(span, answering).await
     }
 }
 

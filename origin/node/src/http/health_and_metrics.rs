@@ -3,11 +3,11 @@
 use super::{App, response};
 use crate::sale_service::SaleHandleView;
 use crate::telemetry::metrics::EdgeTotals;
-use crate::telemetry::metrics::page::Page;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use lastseat_http::metrics::page::Page;
 use shared::limits::METRICS_SALES_MAX;
 use shared::wire::edge_counters::REASONS;
 use shared::{Code, Problem, SaleState};
@@ -92,6 +92,7 @@ async fn show_metrics(State(app): State<Arc<App>>) -> Response {
         "Connections above the limit.",
         app.connections.turned_away(),
     );
+    app.links.write(&mut page);
     let audits = app.audits.all();
     let differences = audits.iter().map(|(_, mark)| mark.differences).sum::<u64>();
     page.gauge(

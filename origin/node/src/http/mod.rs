@@ -6,18 +6,18 @@ mod client_rate;
 mod dashboard;
 mod edge_auth;
 mod fast_path;
-mod head_timeout;
 pub mod health_and_metrics;
 mod json;
-mod linger;
+mod link;
+mod named_grant;
 mod openapi_document;
 mod order_changes;
 mod orders;
 mod page_origin;
-mod place;
 mod request;
 pub mod response;
 mod sales;
+mod seats;
 pub mod server;
 pub mod status_stream;
 mod token_auth;
@@ -25,6 +25,7 @@ mod token_auth;
 pub use client_rate::Clients;
 pub use edge_auth::TrustLevel;
 pub use fast_path::FastPath;
+pub use link::{InProcessOrders, Links, OrderAnswer, PlacingOrder};
 
 use crate::membership::NodeIdentity;
 use crate::sale_service::Sales;
@@ -38,7 +39,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
-use server::Connections;
+use lastseat_http::connections::Connections;
 use shared::admission::browser_origin::AllowedOrigins;
 use shared::{Code, KeyRing, Problem};
 use status_stream::StatusStream;
@@ -60,6 +61,8 @@ pub struct App {
     pub admin_token: Option<SecretRing>,
     /// Opens the shop's call; without it that is refused.
     pub shop_token: Option<SecretRing>,
+    /// Verifies scoped tokens; without them those are refused.
+    pub token_keys: Option<KeyRing>,
     /// Whether anybody may make the shop's calls: a demonstration on one machine.
     pub demo: bool,
     /// Which requests are accepted as those of an edge.
@@ -76,6 +79,8 @@ pub struct App {
     pub status_stream: StatusStream,
     /// Connections of the public listener.
     pub connections: Arc<Connections>,
+    /// The links of gateways.
+    pub links: Links,
     /// Whether the node is stopping.
     pub draining: AtomicBool,
 }
@@ -90,6 +95,11 @@ impl App {
             return Err("this node is stopping".to_owned());
         }
         self.sales.ready()
+    }
+
+    /// Whether a link may be opened: one that is opened while the node stops is of no use.
+    fn ready_for_links(&self) -> bool {
+        !self.draining.load(Ordering::Relaxed)
     }
 
     /// The value of `Lastseat-Node`.
@@ -124,6 +134,8 @@ fn operators(app: Arc<App>) -> Router {
 pub(crate) fn for_edges() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/sales/{sale}", get(sales::show))
+        .route("/v1/sales/{sale}/plan", get(seats::plan))
+        .route("/v1/sales/{sale}/seats", get(seats::seats))
         .route("/v1/sales/{sale}/orders", post(orders::place))
         .route("/v1/sales/{sale}/orders/{order}", get(orders::show))
         .route("/v1/sales/{sale}/orders/{order}/confirm", post(order_changes::confirm))

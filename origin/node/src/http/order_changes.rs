@@ -1,15 +1,19 @@
 //! Handlers that confirm, cancel or extend an order.
 
+use super::App;
 use super::edge_auth::EdgeAuth;
 use super::orders::{self, in_place, with_grant};
 use super::request::{self, OfOrder};
+use super::response::{self, OrderNames};
 use super::token_auth::{Operator, PerhapsShop, Shop};
-use super::{App, response};
-use crate::api::order_bodies::{CancelRequest, ConfirmRequest, Nothing};
-use crate::sale_service::Caller;
+use crate::api::order_bodies::{CancelRequest, ConfirmRequest, NamedPart, Nothing};
+use crate::api::order_lines;
+use crate::sale_service::{Caller, Sales, Verdict};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use shared::{Cancellation, Problem, Quantity};
+use lastseat_ledger::Fault;
+use shared::seats::OrderPart;
+use shared::{Cancellation, Problem, Refusal, SaleId};
 use std::sync::Arc;
 
 /// What the caller wants of an order.
@@ -97,8 +101,8 @@ async fn for_edge(
 
 /// A change as the body of its request describes it.
 enum Change {
-    Confirm(Option<Quantity>),
-    Cancel(Cancellation),
+    Confirm(NamedPart),
+    Cancel(Cancellation, NamedPart),
     Extend,
 }
 
@@ -118,38 +122,72 @@ async fn carry_out(
         Err(refused) => return refused,
     };
     let sales = app.sales.clone();
+    let asked = of.id.clone();
     let changed = in_place(place, async move {
         let sale = &of.sale;
         let id = of.stored(&sales).await?.clone();
         let reply = match change {
-            Change::Confirm(quantity) => sales.confirm(sale, &id, quantity).await,
-            Change::Cancel(how) => sales.cancel(sale, &id, how).await,
+            Change::Confirm(part) => match part_of(&sales, sale, part).await? {
+                Ok(part) => sales.confirm(sale, &id, &part).await,
+                Err(no) => return Ok(Err(no)),
+            },
+            Change::Cancel(how, part) => match part_of(&sales, sale, part).await? {
+                Ok(part) => sales.cancel_for(caller, sale, &id, how, &part).await,
+                Err(no) => return Ok(Err(no)),
+            },
             Change::Extend => sales.extend(sale, &id).await,
         };
-        Ok((of.sale, id, reply))
+        let order = match &reply {
+            Ok(Some((_, Verdict::Granted { order, .. }))) => Some(order),
+            _ => None,
+        };
+        let plan = sales.plan_of(sale, order).await;
+        // It is done: only what has become of it cannot be shown.
+        let plan = plan.map_err(|trouble| Fault::Unknown(trouble.to_string()))?;
+        Ok(Ok((of.sale, id, reply, OrderNames { plan, lines: None })))
     });
     match changed.await.and_then(|changed| changed) {
-        Ok((sale, id, reply)) => response::order_changed(&sale, &id, &reply),
+        Ok(Ok((sale, id, reply, names))) => response::order_changed(&sale, &id, &reply, &names),
+        Ok(Err(no)) => response::problem(&no.for_order(&asked)),
         Err(trouble) => response::faulty(&trouble),
     }
 }
 
+/// The part of an order by the numbers of the sale's plan. Without a plan there are no lines and
+/// seats.
+async fn part_of(
+    sales: &Sales,
+    sale: &SaleId,
+    part: NamedPart,
+) -> Result<Result<OrderPart, Problem>, Fault> {
+    let names_seats = matches!(part, NamedPart::Lines(_) | NamedPart::Seats(_));
+    let plan = if names_seats { sales.plan(sale).await? } else { Err(Refusal::NoPlan) };
+    Ok(match (part, plan) {
+        (NamedPart::Whole, _) => Ok(OrderPart::Whole),
+        (NamedPart::Tickets(tickets), _) => Ok(OrderPart::Tickets(tickets.get())),
+        (_, Err(no)) => Err(Problem::refusal(no)),
+        (NamedPart::Lines(lines), Ok(_)) => Ok(OrderPart::Lines(lines)),
+        (NamedPart::Seats(names), Ok(plan)) => {
+            order_lines::seats_of(&plan, &names).map(OrderPart::Seats)
+        }
+    })
+}
+
 fn read(verb: OrderVerb, body: &[u8]) -> Result<Change, Problem> {
     match verb {
-        OrderVerb::Confirm => confirmed_quantity(body).map(Change::Confirm),
+        OrderVerb::Confirm => {
+            request::parsed_or_default::<ConfirmRequest>(body)?.part().map(Change::Confirm)
+        }
         OrderVerb::Cancel | OrderVerb::CancelByBuyer => {
-            let CancelRequest { if_state } = request::parsed_or_default(body)?;
+            let wanted: CancelRequest = request::parsed_or_default(body)?;
             let by_buyer = matches!(verb, OrderVerb::CancelByBuyer);
-            Ok(Change::Cancel(Cancellation { by_buyer, if_state }))
+            let if_state = wanted.if_state;
+            let how = Cancellation { by_buyer, if_state, only_existing: false };
+            Ok(Change::Cancel(how, wanted.part()?))
         }
         OrderVerb::Extend => {
             let Nothing {} = request::parsed_or_default(body)?;
             Ok(Change::Extend)
         }
     }
-}
-
-fn confirmed_quantity(body: &[u8]) -> Result<Option<Quantity>, Problem> {
-    let ConfirmRequest { quantity } = request::parsed_or_default(body)?;
-    quantity.map(Quantity::new).transpose().map_err(Problem::invalid)
 }

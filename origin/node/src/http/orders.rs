@@ -1,23 +1,31 @@
 //! Handlers that place and read orders.
 
+use super::App;
 use super::edge_auth::EdgeAuth;
+use super::named_grant::NamedGrant;
 use super::request::{self, Incoming, OfOrder, OfSale};
+use super::response::{self, OrderNames};
 use super::token_auth::{PerhapsShop, Shop};
-use super::{App, response};
+use crate::api::order_lines;
 use crate::header_names;
+use crate::sale_plan::SalePlan;
 use crate::sale_service::{CallPlace, Caller};
 use crate::telemetry::decision_log::LoggedDecision;
 use crate::telemetry::spans;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
+use bytes::Bytes;
 use lastseat_ledger::Fault;
 use shared::Reserve;
-use shared::admission::grant::Supply;
+use shared::admission::wanted_journeys::says_what_for;
 use shared::auth::buyer_token::TokenError;
 use shared::domain::order::KeySource;
+use shared::seats::OrderLines;
 use shared::wire::messages::{OrderRequest, OrderView};
-use shared::{EdgeId, Problem, Refusal, SaleId, TraceParent};
+use shared::wire::seat_lines::LineRequest;
+use shared::{EdgeId, OrderId, Problem, Refusal, SaleId, TraceParent};
 use std::sync::Arc;
 use std::time::Instant;
 use tracing::Instrument;
@@ -30,7 +38,7 @@ pub(super) async fn place(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    answer(&app, &sale, &sender, &parts.headers, body).await
+    answer(&app, &sale, &sender, &parts, body).await
 }
 
 /// Reads one order, places it and answers it.
@@ -38,37 +46,99 @@ pub(super) async fn answer(
     app: &App,
     sale: &SaleId,
     sender: &EdgeAuth,
-    headers: &HeaderMap,
+    parts: &Parts,
     body: impl Incoming,
 ) -> Response {
-    let mut response = match read(app, sale, sender, headers, body).await {
-        Ok(order) => {
-            let trace = spans::of_headers(headers);
-            decide(app, sale, sender.edge(), trace, order).await
-        }
-        Err(problem) => response::problem(&problem),
+    let headers = &parts.headers;
+    let head = OrderHead {
+        key: request::order_key(headers, sender),
+        token: request::buyer_token(headers),
+        trace: spans::of_headers(headers),
+        query: parts.uri.query(),
     };
+    let body = request::read(headers, body);
+    let mut response = carry_out(app, sale, sender.edge(), head, body).await;
     with_grant(app, sale, sender, &mut response);
+    // Of other orders an edge could refuse none by it: it reads no bodies.
+    let says = sender.edge().is_some() && parts.uri.query().is_some_and(says_what_for);
+    if says && let Some(gone) = app.sales.gone_header(sale) {
+        response::add_gone(&mut response, &gone);
+    }
     response
+}
+
+/// What an order says of itself, whether it came in a request of its own or over a link.
+pub(super) struct OrderHead<'a> {
+    /// Its id and where that comes from, or why it has none.
+    pub(super) key: Result<(OrderId, KeySource), Problem>,
+    /// The shop's word on the buyer.
+    pub(super) token: Option<&'a str>,
+    /// The trace that it belongs to.
+    pub(super) trace: Option<TraceParent>,
+    /// The query of its address, which may say what it is for.
+    pub(super) query: Option<&'a str>,
+}
+
+/// Checks one order, places it and answers it, without the grant. Its body is read last.
+pub(super) async fn carry_out(
+    app: &App,
+    sale: &SaleId,
+    edge: Option<&EdgeId>,
+    head: OrderHead<'_>,
+    body: impl Future<Output = Result<Bytes, Problem>>,
+) -> Response {
+    let trace = head.trace;
+    match read(app, sale, head, body).await {
+        Ok(order) => decide(app, sale, edge, trace, order).await,
+        Err(problem) => response::problem(&problem),
+    }
+}
+
+/// An order that makes sense, and the plan of its sale where it has lines.
+struct ReadOrder {
+    order: Reserve,
+    key: KeySource,
+    plan: Option<Arc<SalePlan>>,
 }
 
 async fn read(
     app: &App,
     sale: &SaleId,
-    sender: &EdgeAuth,
-    headers: &HeaderMap,
-    body: impl Incoming,
-) -> Result<(Reserve, KeySource), Problem> {
-    let (id, key) = request::order_key(headers, sender)?;
-    let vouched = request::buyer_by_token(app, headers, sale)
+    head: OrderHead<'_>,
+    body: impl Future<Output = Result<Bytes, Problem>>,
+) -> Result<ReadOrder, Problem> {
+    let (id, key) = head.key?;
+    let vouched = request::buyer_by_token(app, head.token, sale)
         .map_err(|error| Problem::from(error).for_order(&id))?;
-    let wanted: OrderRequest =
-        request::json(headers, body).await.map_err(|problem| problem.for_order(&id))?;
+    let body = body.await.map_err(|problem| problem.for_order(&id))?;
+    let wanted: OrderRequest = request::parsed(&body).map_err(|problem| problem.for_order(&id))?;
     let (buyer, quantity) = wanted.parse().map_err(|e| Problem::invalid(e).for_order(&id))?;
     if vouched.is_some_and(|vouched| vouched != buyer) {
         return Err(Problem::from(TokenError::OtherBuyer).for_order(&id));
     }
-    Ok((Reserve { id, buyer, quantity }, key))
+    let (plan, lines) = match &wanted.lines {
+        None => (None, None),
+        // In a box: orders without lines must not pay for it.
+        Some(lines) => {
+            let read = Box::pin(read_lines(app, sale, lines)).await;
+            let (plan, lines) = read.map_err(|problem| problem.for_order(&id))?;
+            (Some(plan), Some(lines))
+        }
+    };
+    order_lines::check_wanted(head.query, plan.as_deref(), lines.as_ref())
+        .map_err(|problem| problem.for_order(&id))?;
+    Ok(ReadOrder { order: Reserve { id, buyer, quantity, lines }, key, plan })
+}
+
+async fn read_lines(
+    app: &App,
+    sale: &SaleId,
+    lines: &[LineRequest],
+) -> Result<(Arc<SalePlan>, OrderLines), Problem> {
+    let plan = app.sales.plan(sale).await.map_err(|trouble| response::fault(&trouble))?;
+    let plan = plan.map_err(Problem::refusal)?;
+    let lines = order_lines::lines_of(&plan, lines)?;
+    Ok((plan, lines))
 }
 
 /// Once the order is queued it belongs to the sales: a client that leaves only loses the answer.
@@ -77,15 +147,16 @@ async fn decide(
     sale: &SaleId,
     edge: Option<&EdgeId>,
     trace: Option<TraceParent>,
-    (order, key): (Reserve, KeySource),
+    ReadOrder { order, key, plan }: ReadOrder,
 ) -> Response {
     let (id, quantity) = (order.id.clone(), order.quantity);
+    let names = OrderNames { plan, lines: order.lines.clone() };
     let came = Instant::now();
     let outcome = app.sales.place(sale, order, key).await;
     app.counters.order_done(&outcome, came.elapsed());
     app.stat_log
         .record(|| LoggedDecision::new(sale, &id, quantity, edge, &outcome).of_trace(trace));
-    response::placed(sale, &id, &outcome)
+    response::placed(sale, &id, &outcome, &names)
 }
 
 /// `GET /v1/sales/{sale}/orders/{order}`
@@ -111,12 +182,14 @@ pub(super) async fn lookup(app: &App, of: OfOrder, caller: Caller) -> Response {
     let read = in_place(place, async move {
         let id = of.stored(&sales).await?.clone();
         let order = sales.order(&of.sale, &id).await?;
-        Ok((of.sale, id, order))
+        let plan = sales.plan_of(&of.sale, order.as_ref()).await?;
+        Ok((of.sale, id, order, plan))
     });
     let found = read.await.and_then(|read| read);
-    let found = found.map(|(sale, id, order)| order.map(|order| (sale, id, order)));
-    response::found(found, Refusal::UnknownOrder, |(sale, id, order)| {
-        response::json(StatusCode::OK, &OrderView::new(&sale, &id, &order))
+    let found = found.map(|(sale, id, order, plan)| order.map(|order| (sale, id, order, plan)));
+    response::found(found, Refusal::UnknownOrder, |(sale, id, order, plan)| {
+        let plan = plan.as_ref().map(|plan| &**plan.plan());
+        response::json(StatusCode::OK, &OrderView::new(&sale, &id, &order, plan))
     })
 }
 
@@ -141,15 +214,12 @@ pub(super) async fn in_place<T: Send + 'static>(
     outcome.map_err(|_| Fault::Unknown("the call was given up".into()))
 }
 
-/// Every answer to an edge about a sale carries what the edge may forward next. It also confirms to
-/// the edge that its counts were received.
+/// Adds the grant to an answer to an edge.
 pub(super) fn with_grant(app: &App, sale: &SaleId, sender: &EdgeAuth, response: &mut Response) {
     let edge = sender.edge();
-    let grant = edge.and_then(|edge| app.sales.grant(sale, edge, sender.counts()));
-    if let Some(grant) = grant {
-        if grant.supply == Supply::Unknown
-            && let Some(names) = app.sales.names_for_edges()
-        {
+    let named = edge.and_then(|edge| NamedGrant::of(app, sale, edge, 1, sender.counts()));
+    if let Some(NamedGrant { grant, names }) = named {
+        if let Some(names) = names {
             response.headers_mut().insert(&header_names::SALES, names);
         }
         response::add_grant(response, &grant);

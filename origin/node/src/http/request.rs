@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use shared::auth::buyer_token::{self, TokenError};
 use shared::domain::ids::IdError;
 use shared::domain::order::KeySource;
-use shared::limits::BODY_MAX;
+use shared::limits::{BODY_MAX, PLAN_BYTES_MAX};
 use shared::wire::idempotency_key;
 use shared::{BuyerId, Code, OrderId, Problem, SaleId};
 use std::time::Duration;
@@ -118,9 +118,8 @@ pub(super) fn order_key(
         }
         return Ok((new_order_id()?, KeySource::Made));
     };
-    let id = sent.to_str().map_err(|_| IdError::Order);
-    let id = id.and_then(OrderId::of_request);
-    let id = id.map_err(Problem::invalid)?;
+    // What is no text is no id.
+    let id = order_id(sent.to_str().unwrap_or_default())?;
     let repeats = || headers.get(&header_names::RETRY).is_some_and(|value| value == "1");
     let key = match sender {
         EdgeAuth::Edge { key, .. } => *key,
@@ -128,6 +127,11 @@ pub(super) fn order_key(
         EdgeAuth::Client(_) => KeySource::Sent,
     };
     Ok((id, key))
+}
+
+/// The id of an order as a client sends it.
+pub(super) fn order_id(text: &str) -> Result<OrderId, Problem> {
+    OrderId::of_request(text).map_err(Problem::invalid)
 }
 
 fn new_order_id() -> Result<OrderId, Problem> {
@@ -138,18 +142,21 @@ fn new_order_id() -> Result<OrderId, Problem> {
     Ok(OrderId::new_v7(clock::now(), random))
 }
 
+/// The header with the shop's word on the buyer.
+pub(super) fn buyer_token(headers: &HeaderMap) -> Option<&str> {
+    // What is no text is no token.
+    headers.get(&header_names::BUYER_TOKEN).map(|token| token.to_str().unwrap_or_default())
+}
+
 /// The buyer for whom the shop vouches; `None` where orders need no token.
 pub(super) fn buyer_by_token(
     app: &App,
-    headers: &HeaderMap,
+    token: Option<&str>,
     sale: &SaleId,
 ) -> Result<Option<BuyerId>, TokenError> {
     let Some(keys) = &app.buyer_keys else {
         return Ok(None);
     };
-    let token = headers.get(&header_names::BUYER_TOKEN);
-    // What is no text is no token.
-    let token = token.map(|token| token.to_str().unwrap_or_default());
     buyer_token::check(keys, token, sale, clock::now()).map(Some)
 }
 
@@ -158,17 +165,38 @@ pub(super) async fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: impl Incoming,
 ) -> Result<T, Problem> {
-    let bytes = read(headers, body).await?;
+    parsed(&read(headers, body).await?)
+}
+
+/// A body as JSON of type `T`.
+pub(super) fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.is_empty() {
         return Err(Problem::invalid("The body is empty; send JSON."));
     }
-    parse(&bytes)
+    parse(bytes)
 }
 
 /// The body of a request as JSON of type `T`.
 pub(super) async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     let (parts, body) = request.into_parts();
     json(&parts.headers, body).await
+}
+
+/// The same of a body that may have a plan in it, and be larger for it.
+pub(super) async fn body_with_plan<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    let (parts, body) = request.into_parts();
+    let read = read_up_to(&parts.headers, body, PLAN_BYTES_MAX + BODY_MAX).await;
+    let read = read.map_err(|problem| match problem.code {
+        Code::TooLarge => Problem {
+            detail: format!(
+                "A plan has at most {PLAN_BYTES_MAX} bytes: let coaches or blocks that are alike \
+                 share an entry."
+            ),
+            ..problem
+        },
+        _ => problem,
+    });
+    parsed(&read?)
 }
 
 /// The body of a request as it is.
@@ -209,26 +237,36 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
 /// The whole body, at most [`BODY_MAX`] bytes of it, however it is framed. One that is announced or
 /// turns out to be larger is refused at once; what is left of it goes with the connection
 /// (`linger.rs`).
-async fn read(headers: &HeaderMap, mut body: impl Incoming) -> Result<Bytes, Problem> {
+pub(super) async fn read(headers: &HeaderMap, body: impl Incoming) -> Result<Bytes, Problem> {
+    read_up_to(headers, body, BODY_MAX).await
+}
+
+async fn read_up_to(
+    headers: &HeaderMap,
+    mut body: impl Incoming,
+    most: usize,
+) -> Result<Bytes, Problem> {
     let late = || Problem::invalid("The body did not arrive within 5 seconds. Send it again.");
     let announced = headers.get(CONTENT_LENGTH);
     // The HTTP library has read it: what fits into no number here does not fit into any limit
     // either.
-    let fits = |text: &str| text.parse::<usize>().is_ok_and(|length| length <= BODY_MAX);
+    let fits = |text: &str| text.parse::<usize>().is_ok_and(|length| length <= most);
     if announced.is_some_and(|length| !length.to_str().is_ok_and(fits)) {
         return Err(Problem::new(Code::TooLarge));
     }
-    tokio::time::timeout(BODY_DEADLINE, collect(&mut body)).await.unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(BODY_DEADLINE, collect(&mut body, most))
+        .await
+        .unwrap_or_else(|_| Err(late()))
 }
 
-async fn collect(body: &mut impl Incoming) -> Result<Bytes, Problem> {
+async fn collect(body: &mut impl Incoming, most: usize) -> Result<Bytes, Problem> {
     let mut whole = Bytes::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::invalid("The body ended too early."))?;
         let Ok(data) = frame.into_data() else {
             continue; // Trailers: nothing here reads them.
         };
-        if whole.len() + data.len() > BODY_MAX {
+        if whole.len() + data.len() > most {
             return Err(Problem::new(Code::TooLarge));
         }
         // Nearly always the only frame: then nothing is copied.

@@ -2,9 +2,10 @@
 
 use super::cached_refusals;
 use super::json::{HEADERS, status, to_json};
-use crate::api::sale_bodies::SaleReport;
+use crate::api::sale_bodies::{PlanNote, SaleReport};
 use crate::api::sale_changes::refused;
 use crate::header_names;
+use crate::sale_plan::SalePlan;
 use crate::sale_service::CallRefused;
 use axum::body::Body;
 use axum::http::header::{
@@ -18,27 +19,61 @@ use lastseat_ledger::{Fault, Reply, SaleChange, Verdict};
 use serde::Serialize;
 use shared::admission::browser_origin::cors;
 use shared::auth::edge_signature::Untrusted;
+use shared::plan::Plan;
+use shared::seats::{OrderLines, SeatLineRefusal};
 use shared::wire::messages::OrderView;
 use shared::wire::problem::{BusyCause, EDGE_CHALLENGE, PROBLEM_JSON};
-use shared::{Code, Grant, Order, OrderId, Problem, Refusal, SaleId};
+use shared::wire::seat_lines::RefusedLine;
+use shared::{Code, Grant, OrderId, Problem, Refusal, SaleId};
 use shared::{Placed, Tier};
+use std::sync::Arc;
 
 /// How long a client waits at least before it asks again when the ledger is away, in milliseconds.
 const AWAY_MS: u32 = 1_000;
 
+/// By what an order of a sale with a plan is shown; neither in another one.
+#[derive(Clone, Debug, Default)]
+pub struct OrderNames {
+    /// The plan.
+    pub plan: Option<Arc<SalePlan>>,
+    /// The lines that were asked for.
+    pub lines: Option<OrderLines>,
+}
+
+impl OrderNames {
+    fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref().map(|plan| &**plan.plan())
+    }
+
+    /// What is said of a line that found no seats.
+    fn refused(&self, refused: &SeatLineRefusal) -> Option<RefusedLine> {
+        let line = self.lines.as_ref()?.as_slice().get(refused.line)?;
+        Some(RefusedLine::of(self.plan()?, refused.line, line, &refused.refusal))
+    }
+}
+
 /// The outcome of placing an order.
 #[must_use]
-pub fn placed(sale: &SaleId, id: &OrderId, outcome: &Result<Placed, Fault>) -> Response {
+pub fn placed(
+    sale: &SaleId,
+    id: &OrderId,
+    outcome: &Result<Placed, Fault>,
+    names: &OrderNames,
+) -> Response {
     let placed = match outcome {
         Ok(placed) => placed,
         Err(trouble) => return of_fault(trouble, Some(id)),
     };
     let mut response = match &placed.verdict {
-        Verdict::Granted { order, replayed } => granted(sale, id, order, *replayed),
+        Verdict::Granted { order, replayed } => {
+            let view = OrderView::new(sale, id, order, names.plan());
+            granted(&view, address(sale, id), *replayed)
+        }
         Verdict::Refused(Refusal::Busy(ms)) => {
             problem(&Problem::busy(BusyCause::NodeQueue, *ms).for_order(id))
         }
         Verdict::Refused(no) => refused_order(*no, id),
+        Verdict::NoSeats { refused, some_held } => no_seats(refused, *some_held, id, names),
     };
     answered_by(&mut response, placed.by);
     response
@@ -46,13 +81,22 @@ pub fn placed(sale: &SaleId, id: &OrderId, outcome: &Result<Placed, Fault>) -> R
 
 /// The outcome of a change of an order.
 #[must_use]
-pub fn order_changed(sale: &SaleId, id: &OrderId, reply: &Reply<Verdict>) -> Response {
+pub fn order_changed(
+    sale: &SaleId,
+    id: &OrderId,
+    reply: &Reply<Verdict>,
+    names: &OrderNames,
+) -> Response {
     let mut response = match reply {
         Err(trouble) => return of_fault(trouble, Some(id)),
         Ok(None) => problem(&Problem::refusal(Refusal::UnknownSale).for_order(id)),
         Ok(Some((_, Verdict::Refused(no)))) => problem(&Problem::refusal(*no).for_order(id)),
+        Ok(Some((_, Verdict::NoSeats { refused, some_held }))) => {
+            no_seats(refused, *some_held, id, names)
+        }
         Ok(Some((_, Verdict::Granted { order, replayed }))) => {
-            let mut response = json(StatusCode::OK, &OrderView::new(sale, id, order));
+            let view = OrderView::new(sale, id, order, names.plan());
+            let mut response = json(StatusCode::OK, &view);
             mark_replayed(&mut response, *replayed);
             response
         }
@@ -63,14 +107,15 @@ pub fn order_changed(sale: &SaleId, id: &OrderId, reply: &Reply<Verdict>) -> Res
 
 /// The outcome of a change of a sale.
 #[must_use]
-pub fn sale_changed(sale: &SaleId, reply: &Reply<SaleChange>) -> Response {
+pub fn sale_changed(sale: &SaleId, reply: &Reply<SaleChange>, plan: Option<&Plan>) -> Response {
     let mut response = match reply {
         Err(trouble) => return faulty(trouble),
         Ok(None) => problem(&Problem::refusal(Refusal::UnknownSale)),
         Ok(Some((snapshot, change))) => match refused(*change, snapshot) {
             Some(no) => problem(&no),
             None => {
-                let mut response = json(StatusCode::OK, &SaleReport::new(sale, snapshot));
+                let report = SaleReport::new(sale, snapshot, plan.map(PlanNote::of));
+                let mut response = json(StatusCode::OK, &report);
                 mark_replayed(&mut response, *change == SaleChange::Unchanged);
                 response
             }
@@ -83,6 +128,17 @@ pub fn sale_changed(sale: &SaleId, reply: &Reply<SaleChange>) -> Response {
 fn refused_order(no: Refusal, id: &OrderId) -> Response {
     cached_refusals::refused(no, id)
         .unwrap_or_else(|| problem(&Problem::refusal(no).for_order(id).spread(fastrand::f64())))
+}
+
+/// A line of an order found no seats.
+fn no_seats(
+    refused: &SeatLineRefusal,
+    some_held: bool,
+    id: &OrderId,
+    names: &OrderNames,
+) -> Response {
+    let no = Problem::no_seats(&refused.refusal, some_held, names.refused(refused));
+    problem(&no.for_order(id).spread(fastrand::f64()))
 }
 
 /// Says that the call found things as it would have made them.
@@ -99,11 +155,17 @@ pub fn answered_by(response: &mut Response, tier: Tier) {
     response.headers_mut().insert(&header_names::ANSWERED_BY, by);
 }
 
-fn granted(sale: &SaleId, id: &OrderId, order: &Order, replayed: bool) -> Response {
+/// An answer that does not say who decided is the node's own.
+pub fn answered_by_default(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.entry(&header_names::ANSWERED_BY).or_insert(HeaderValue::from_static("origin"));
+}
+
+fn granted(order: &OrderView, address: String, replayed: bool) -> Response {
     let status = if replayed { StatusCode::OK } else { StatusCode::CREATED };
-    let mut response = json(status, &OrderView::new(sale, id, order));
+    let mut response = json(status, order);
     mark_replayed(&mut response, replayed);
-    if let Ok(address) = HeaderValue::try_from(address(sale, id)) {
+    if let Ok(address) = HeaderValue::try_from(address) {
         response.headers_mut().insert(LOCATION, address);
     }
     response
@@ -161,7 +223,7 @@ pub async fn with_cause(response: Response) -> Response {
 }
 
 /// The public problem of a fault.
-fn fault(fault: &Fault) -> Problem {
+pub(super) fn fault(fault: &Fault) -> Problem {
     let problem = Problem::new(fault.code());
     match fault {
         // All who waited for a ledger that froze are answered in the same moment.
@@ -269,6 +331,14 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     response
 }
 
+/// The reader has what would be answered.
+#[must_use]
+pub fn not_modified() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    response
+}
+
 /// Plain text for people and scrapers.
 #[must_use]
 pub fn text(media_type: &'static str, text: impl Into<Body>) -> Response {
@@ -282,6 +352,13 @@ pub fn text(media_type: &'static str, text: impl Into<Body>) -> Response {
 pub fn add_grant(response: &mut Response, grant: &Grant) {
     if let Ok(value) = HeaderValue::try_from(grant.to_header()) {
         response.headers_mut().insert(&header_names::GRANT, value);
+    }
+}
+
+/// Says what is gone of a sale with a plan.
+pub fn add_gone(response: &mut Response, gone: &str) {
+    if let Ok(value) = HeaderValue::try_from(gone) {
+        response.headers_mut().insert(&header_names::GONE, value);
     }
 }
 

@@ -20,10 +20,14 @@ pub(super) async fn show(
 ) -> Response {
     let mut tier = Tier::Ledger;
     let asked = app.sales.for_page(&sale).await;
+    let plan = match &asked {
+        Ok(Some(_)) => app.sales.plan(&sale).await.is_ok_and(|plan| plan.is_ok()),
+        _ => false,
+    };
     let mut response = response::found(asked, Refusal::UnknownSale, |(snapshot, page, by)| {
         tier = by;
         let view = SaleView::new(&sale, &snapshot, &page);
-        response::json(StatusCode::OK, &SaleView { demo: app.demo, ..view })
+        response::json(StatusCode::OK, &SaleView { demo: app.demo, plan, ..view })
     });
     if tier == Tier::Origin {
         response::answered_by(&mut response, tier);

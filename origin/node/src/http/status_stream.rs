@@ -1,6 +1,7 @@
 //! Status stream: the cluster status once or each second, for dashboard and scripts.
 //!
-//! Exact numbers are for operators: both calls need the admin token.
+//! Exact numbers are for operators: both calls need the admin token, or a scoped one, which shows
+//! its sales alone.
 
 use super::token_auth::Operator;
 use super::{App, request, response};
@@ -36,7 +37,29 @@ const STUCK: Duration = Duration::from_secs(15);
 /// Events that may wait for a slow reader; whoever falls behind misses some and none is late.
 const WAITING: usize = 2;
 
-type StatusJson = Result<Arc<str>, Fault>;
+type SharedStatus = Result<Arc<StatusText>, Fault>;
+
+/// A status, also as JSON: most readers are shown all of it.
+#[derive(Debug)]
+struct StatusText {
+    status: ClusterStatus,
+    text: Arc<str>,
+}
+
+impl StatusText {
+    fn new(status: ClusterStatus) -> SharedStatus {
+        let text = as_json(&status)?;
+        Ok(Arc::new(Self { status, text }))
+    }
+
+    /// What `operator` is shown of it.
+    fn shown_to(&self, operator: &Operator) -> Result<Arc<str>, Fault> {
+        if operator.is_for_all() {
+            return Ok(Arc::clone(&self.text));
+        }
+        as_json(&self.status.clone().of_sales(|sale| operator.is_for(sale)))
+    }
+}
 
 /// What happens to buyers while a node's ledger does not answer.
 const BUYERS_NOW: &str = "Nothing is sold. A new order is answered 503 unavailable, or 504 \
@@ -49,7 +72,7 @@ const BUYERS_NOW: &str = "Nothing is sold. A new order is answered 503 unavailab
 #[derive(Debug)]
 pub struct StatusStream {
     places: Arc<Semaphore>,
-    last: Mutex<Option<(Instant, StatusJson)>>,
+    last: Mutex<Option<(Instant, SharedStatus)>>,
     news: std::sync::Mutex<News>,
 }
 
@@ -79,8 +102,8 @@ impl StatusStream {
         STATUS_STREAMS_MAX - self.places.available_permits()
     }
 
-    /// The status as JSON, read now or a moment ago.
-    async fn status(&self, app: &App) -> StatusJson {
+    /// The status, read now or a moment ago.
+    async fn status(&self, app: &App) -> SharedStatus {
         let mut last = self.last.lock().await;
         if let Some((read, outcome)) = last.as_ref().filter(|(read, _)| read.elapsed() < FRESH) {
             let _ = read;
@@ -93,7 +116,7 @@ impl StatusStream {
                 news.away_since = None;
                 news.events.clone_from(&status.happenings);
                 drop(news);
-                as_json(&status)
+                StatusText::new(status)
             }
             Err(fault) => {
                 self.news().away_since.get_or_insert(begun);
@@ -112,10 +135,11 @@ impl StatusStream {
 
     /// What a dashboard gets in place of a status: why, since when, what buyers get, and
     /// what happened as far as this node has noticed. No number, for none is known.
-    fn away(&self, app: &App, fault: &Fault) -> serde_json::Value {
+    fn away(&self, app: &App, operator: &Operator, fault: &Fault) -> serde_json::Value {
         let (at, news) = (app.sales.ledger().now(), self.news());
         let own = app.sales.timeline().read();
-        let events = timeline::merge([news.events.clone(), own].into_iter(), TIMELINE_SHOWN);
+        let mut events = timeline::merge([news.events.clone(), own].into_iter(), TIMELINE_SHOWN);
+        events.retain(|event| event.is_shown(|sale| operator.is_for(sale)));
         // The verdict of a fault is about one call, here the reading of the status: not about
         // orders.
         let why = match fault {
@@ -131,7 +155,7 @@ impl StatusStream {
     }
 }
 
-fn as_json(status: &ClusterStatus) -> StatusJson {
+fn as_json(status: &ClusterStatus) -> Result<Arc<str>, Fault> {
     let text = serde_json::to_string(status).map_err(|e| Fault::Corrupt(e.to_string()))?;
     Ok(text.into())
 }
@@ -153,17 +177,17 @@ struct StatusQuery {
 }
 
 /// `GET /v1/admin/status`
-async fn once(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
+async fn once(operator: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
     let wanted = request::query::<StatusQuery>(&uri).and_then(|wanted| {
         let sale = wanted.sale.as_deref().map(SaleId::parse).transpose();
         sale.map_err(Problem::invalid)
     });
     let status = match wanted {
         Ok(None) => app.status_stream.status(&app).await,
-        Ok(Some(sale)) => read(&app, Some(&sale)).await.and_then(|read| as_json(&read)),
+        Ok(Some(sale)) => read(&app, Some(&sale)).await.and_then(StatusText::new),
         Err(problem) => return response::problem(&problem),
     };
-    match status {
+    match status.and_then(|status| status.shown_to(&operator)) {
         Ok(status) => response::text("application/json", status.to_string()),
         Err(fault) => response::faulty(&fault),
     }
@@ -171,7 +195,7 @@ async fn once(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
 
 /// `GET /v1/admin/status/stream`: server-sent events, one a second. Each carries everything, so
 /// whoever was cut off asks again and has missed nothing; `Last-Event-ID` only goes on counting.
-async fn follow(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+async fn follow(operator: Operator, State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Ok(place) = Arc::clone(&app.status_stream.places).try_acquire_owned() else {
         return response::problem(&Problem {
             detail: format!(
@@ -184,7 +208,7 @@ async fn follow(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) ->
     let seen = headers.get("last-event-id");
     let seen = seen.and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let (sender, events) = mpsc::channel(WAITING);
-    tokio::spawn(send_statuses(app, sender, seen.unwrap_or(0), place));
+    tokio::spawn(send_statuses(app, operator, sender, seen.unwrap_or(0), place));
     let events = stream::unfold(events, |mut events| async {
         Some((Ok::<Event, Infallible>(events.recv().await?), events))
     });
@@ -194,7 +218,13 @@ async fn follow(_: Operator, State(app): State<Arc<App>>, headers: HeaderMap) ->
 }
 
 /// Sends until the reader leaves or the node stops.
-async fn send_statuses(app: Arc<App>, to: Sender<Event>, seen: u64, place: OwnedSemaphorePermit) {
+async fn send_statuses(
+    app: Arc<App>,
+    operator: Operator,
+    to: Sender<Event>,
+    seen: u64,
+    place: OwnedSemaphorePermit,
+) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for id in seen.saturating_add(1).. {
@@ -202,10 +232,11 @@ async fn send_statuses(app: Arc<App>, to: Sender<Event>, seen: u64, place: Owned
         if app.draining.load(Ordering::Relaxed) {
             break;
         }
-        let event = match app.status_stream.status(&app).await {
+        let status = app.status_stream.status(&app).await;
+        let event = match status.and_then(|status| status.shown_to(&operator)) {
             Ok(status) => Event::default().event("status").id(id.to_string()).data(&*status),
             Err(fault) => {
-                let news = app.status_stream.away(&app, &fault).to_string();
+                let news = app.status_stream.away(&app, &operator, &fault).to_string();
                 Event::default().event("away").id(id.to_string()).data(news)
             }
         };

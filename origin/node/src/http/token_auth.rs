@@ -1,24 +1,34 @@
-//! Bearer token authentication of operators and shops.
+//! Bearer token authentication of operators and shops: the tokens without a scope, and scoped ones.
 
 use super::edge_auth::EdgeAuth;
 use super::{App, response};
 use crate::sale_service::Caller;
 use crate::secret::SecretRing;
+use crate::telemetry::spans;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::Response;
-use shared::{Code, Problem};
+use lastseat_ledger::clock;
+use shared::auth::sale_patterns::SalePatterns;
+use shared::auth::scoped_token::{self, ScopedToken};
+use shared::{Actor, Code, Problem, SaleId};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-/// Proof that the request carries the operators' token.
-pub(super) struct Operator;
+/// Proof that the request carries the operators' token, or a scoped one that allows the call.
+pub(super) struct Operator {
+    /// Whose token it is.
+    pub(super) actor: Actor,
+    /// The sales that it is for; `None` = all.
+    sales: Option<SalePatterns>,
+}
 
-/// Proof that the request carries the shop's token, or that this node is a demonstration.
+/// Proof that the request carries the shop's token or a scoped one that allows the call, or that
+/// this node is a demonstration.
 pub(super) struct Shop {
-    /// Whether it carries the token.
-    pub(super) proven: bool,
+    /// Whose token it carries, if any.
+    pub(super) proven: Option<Actor>,
 }
 
 /// What the request has of what [`Shop`] asks for. A call that everybody may make is not refused
@@ -37,8 +47,28 @@ impl FromRequestParts<Arc<App>> for Operator {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        let allowed = check(parts, app.admin_token.as_ref(), "admin");
-        allowed.map(|()| Self).map_err(unauthorized)
+        match shown(parts, app, app.admin_token.as_ref(), "admin") {
+            Ok(Shown::Whole) => Ok(Self { actor: Actor::operator(), sales: None }),
+            Ok(Shown::Scoped(ScopedToken { name, sales, .. })) => {
+                Ok(Self { actor: name, sales: Some(sales).filter(|sales| !sales.are_all()) })
+            }
+            Err(no) => Err(response::problem(&no)),
+        }
+        .inspect(|operator| spans::asked_by(&operator.actor, parts))
+    }
+}
+
+impl Operator {
+    /// Whether its token is for `sale`.
+    pub(super) fn is_for(&self, sale: &str) -> bool {
+        let include =
+            |sales: &SalePatterns| SaleId::parse(sale).is_ok_and(|sale| sales.include(&sale));
+        self.sales.as_ref().is_none_or(include)
+    }
+
+    /// Whether its token is for all sales.
+    pub(super) const fn is_for_all(&self) -> bool {
+        self.sales.is_none()
     }
 }
 
@@ -46,31 +76,66 @@ impl FromRequestParts<Arc<App>> for Shop {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        match check(parts, app.shop_token.as_ref(), "shop") {
-            Ok(()) => Ok(Self { proven: true }),
-            Err(_) if app.demo => Ok(Self { proven: false }),
-            Err(detail) => Err(unauthorized(detail)),
+        let proven = match shown(parts, app, app.shop_token.as_ref(), "shop") {
+            Ok(Shown::Whole) => Some(Actor::shop()),
+            Ok(Shown::Scoped(ScopedToken { name, .. })) => Some(name),
+            Err(_) if app.demo => None,
+            Err(no) => return Err(response::problem(&no)),
+        };
+        if let Some(actor) = &proven {
+            spans::asked_by(actor, parts);
         }
+        Ok(Self { proven })
     }
 }
 
-/// Whether the request carries `token`; if not, what is missing. Takes the same time wherever a
-/// wrong one differs.
-fn check(parts: &Parts, token: Option<&SecretRing>, name: &str) -> Result<(), String> {
-    let Some(token) = token else {
-        return Err(format!(
+/// What a request has shown.
+enum Shown {
+    /// The token without a scope, which allows every call of its role.
+    Whole,
+    /// A scoped token that allows this call.
+    Scoped(ScopedToken),
+}
+
+/// Whether the request carries `token` or a scoped one; if not, what is missing. Takes the same
+/// time wherever a wrong one differs.
+fn shown(
+    parts: &Parts,
+    app: &App,
+    token: Option<&SecretRing>,
+    name: &str,
+) -> Result<Shown, Problem> {
+    if token.is_none() && app.token_keys.is_none() {
+        return Err(unauthorized(format!(
             "This node has no {name} token, so nobody may make this call. Start it with \
              --{name}-token or LASTSEAT_{}_TOKEN.",
             name.to_ascii_uppercase()
+        )));
+    }
+    let Some(header) = parts.headers.get(AUTHORIZATION) else {
+        return Err(unauthorized(format!(
+            "This call needs the header \"Authorization: Bearer <{name} token>\"."
+        )));
+    };
+    let given = bearer(header.as_bytes()).unwrap_or_default();
+    if token.is_some_and(|token| token.matches(given)) {
+        return Ok(Shown::Whole);
+    }
+    let text = core::str::from_utf8(given).unwrap_or_default();
+    if !scoped_token::looks_like_one(text) {
+        let wrong = format!("The token is not the {name} token of this node.");
+        return Err(unauthorized(wrong));
+    }
+    let Some(keys) = &app.token_keys else {
+        return Err(unauthorized(
+            "This node has no keys for scoped tokens. Start it with --token-keys or \
+             LASTSEAT_TOKEN_KEYS."
+                .to_owned(),
         ));
     };
-    match parts.headers.get(AUTHORIZATION).map(|value| bearer(value.as_bytes())) {
-        Some(Some(given)) if token.matches(given) => Ok(()),
-        Some(_) => Err(format!("The token is not the {name} token of this node.")),
-        None => {
-            Err(format!("This call needs the header \"Authorization: Bearer <{name} token>\"."))
-        }
-    }
+    let scoped = scoped_token::check(keys, text, clock::now())?;
+    scoped.allows(parts.method.as_str(), parts.uri.path())?;
+    Ok(Shown::Scoped(scoped))
 }
 
 /// The token of `Bearer <token>`; the word's case does not matter (RFC 9110, section 11.1).
@@ -79,8 +144,8 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
 }
 
-fn unauthorized(detail: String) -> Response {
-    response::problem(&Problem { detail, ..Problem::new(Code::Unauthorized) })
+fn unauthorized(detail: String) -> Problem {
+    Problem { detail, ..Problem::new(Code::Unauthorized) }
 }
 
 impl Shop {
@@ -88,7 +153,7 @@ impl Shop {
     /// is a client like all others.
     pub(super) const fn caller(shop: Option<&Self>, sender: &EdgeAuth) -> Caller {
         match shop {
-            Some(Self { proven: true }) => Caller::Trusted,
+            Some(Self { proven: Some(_) }) => Caller::Trusted,
             _ => Caller::Client(sender.client()),
         }
     }

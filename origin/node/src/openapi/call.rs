@@ -4,7 +4,7 @@ use super::{example, headers};
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::wire::problem::PROBLEM_JSON;
-use shared::{Code, OrderId, Problem, SaleId};
+use shared::{Code, OrderId, Problem, SaleId, Verb};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use utoipa::openapi::extensions::ExtensionsBuilder;
@@ -14,6 +14,14 @@ use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{Components, Content, HttpMethod, PathItem, Paths, Ref, RefOr, Required};
 use utoipa::openapi::{Response, SecurityRequirement, Server};
+
+/// The verb of a scoped token that a call needs, of what a document says of it: the scope of its
+/// token.
+pub(super) fn verb_of(call: &Value) -> Option<&str> {
+    let needs = call["security"].as_array()?.iter().filter_map(Value::as_object);
+    let mut scopes = needs.flat_map(|need| need.values()).filter_map(Value::as_array);
+    scopes.find_map(|scopes| scopes.first()?.as_str())
+}
 
 /// What may go wrong with every call that asks the ledger.
 pub(super) const LEDGER: [Code; 3] = [Code::Unavailable, Code::OutcomeUnknown, Code::Corrupt];
@@ -85,9 +93,10 @@ impl Call {
 
     /// Whose token it needs.
     pub(super) fn token(mut self, scheme: &str) -> Self {
-        let needed = SecurityRequirement::new::<_, [&str; 0], _>(scheme, []);
+        let verb = Verb::of_call(name_of(&self.method), self.path).map(|(verb, _)| verb.as_str());
+        let needed = SecurityRequirement::new(scheme, verb);
         self.operation = self.operation.security(needed);
-        self.no(&[Code::Unauthorized])
+        self.no(&[Code::Unauthorized, Code::TokenExpired, Code::TokenVerb, Code::TokenSale])
     }
 
     /// It may be made with or without that token.
@@ -106,6 +115,7 @@ impl Call {
     /// and `$KEY` stand for what their names say.
     pub(super) fn curl(mut self, line: &str) -> Self {
         let sample = json!([{"lang": "Shell", "label": "curl", "source": line}]);
+        // The only extension: several would be written in a sequence that differs from run to run.
         let extensions = ExtensionsBuilder::new().add("x-codeSamples", sample).build();
         self.operation = self.operation.extensions(Some(extensions));
         self
@@ -140,6 +150,12 @@ impl Call {
             .example(serde_json::to_value(example).ok());
         let answer = answer(about, extra).content("application/json", content.build());
         self.good.insert(status, answer.build());
+        self
+    }
+
+    /// A good answer without a body.
+    pub(super) fn nothing(mut self, status: u16, about: &str, extra: &[&str]) -> Self {
+        self.good.insert(status, answer(about, extra).build());
         self
     }
 
@@ -220,6 +236,20 @@ impl Call {
     }
 }
 
+/// The method as a request line has it.
+const fn name_of(method: &HttpMethod) -> &'static str {
+    match method {
+        HttpMethod::Get => "GET",
+        HttpMethod::Put => "PUT",
+        HttpMethod::Post => "POST",
+        HttpMethod::Patch => "PATCH",
+        HttpMethod::Delete => "DELETE",
+        HttpMethod::Head => "HEAD",
+        HttpMethod::Options => "OPTIONS",
+        HttpMethod::Trace => "TRACE",
+    }
+}
+
 fn statuses(codes: &[Code]) -> Vec<u16> {
     let mut statuses: Vec<u16> = codes.iter().map(|code| code.status()).collect();
     statuses.sort_unstable();
@@ -254,4 +284,14 @@ fn refusal<'a>(codes: impl Iterator<Item = &'a Code> + Clone) -> Response {
         extra.push(headers::WWW_AUTHENTICATE);
     }
     answer(&about, &extra).content(PROBLEM_JSON, content.build()).build()
+}
+
+/// The line of a shell for a call of `path` of the operators' API.
+pub(super) fn curl(method: &str, path: &str, body: Option<Value>) -> String {
+    let body = body.map_or(String::new(), |body| format!(" -d '{body}'"));
+    let method = match method {
+        "GET" => String::new(),
+        method => format!(" -X {method}"),
+    };
+    format!(r#"curl -sS{method} "$ADMIN_URL{path}" -H "Authorization: Bearer $ADMIN_TOKEN"{body}"#)
 }

@@ -1,17 +1,24 @@
 //! OpenAPI examples, made by the types themselves.
 
 use crate::api::event_line::{self, EventLine};
+use crate::api::leg_bodies::SaleLegs;
 use crate::api::sale_bodies::SaleReport;
+use crate::api::seat_bodies::{PlanView, SeatsLeft, SeatsWanted};
+use crate::sale_seats::SeatsView;
 use crate::status::ClusterStatus;
-use lastseat_ledger::AuditReport;
+use lastseat_ledger::{AuditReport, SeatsRead};
 use shared::domain::order_number::order_number;
 use shared::domain::sale::PageTerms;
 use shared::ledger_model::event_log::{Entry, Event};
+use shared::plan::Plan;
+use shared::seats::order_lines::claims_of_text;
 use shared::wire::messages::{OrderView, SaleView};
+use shared::wire::seat_lines::RefusedLine;
 use shared::{BuyerId, Code, OrderId, OrderState, Problem, Refusal, SaleId, SaleState};
 use shared::{Snapshot, Terms, UnixMillis};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 use utoipa::openapi::example::Example;
 
 /// An order id as the edge makes them.
@@ -35,6 +42,7 @@ pub(super) fn order(state: OrderState) -> OrderView {
         created_at: now,
         paid: state == OrderState::Confirmed,
         expires_at: (state == OrderState::Held).then_some(now.plus(HOLD_MS)),
+        lines: Vec::new(),
     }
 }
 
@@ -44,10 +52,43 @@ pub(super) fn sale() -> SaleView {
     SaleView::new(&id, &snapshot, &PageTerms::default())
 }
 
+/// A short train.
+fn train() -> Plan {
+    let train = r#"{"stops": ["VNP", {"id": "NKH", "name": "Nanjing South"}, "AOH"],
+        "classes": [{"id": "second", "name": "Second class",
+        "coaches": [{"ids": "3-4", "rows": "1-18", "letters": "ABC DF"}]}]}"#;
+    Plan::from_json(train).expect("a plan")
+}
+
+/// What that train sells.
+pub(super) fn plan() -> PlanView {
+    PlanView::new(&SaleId::parse("G1").expect("a word of letters"), &train())
+}
+
+/// What is left of it.
+pub(super) fn seats() -> SeatsLeft {
+    let wanted = SeatsWanted { class: Some(0), block: None, journey: None };
+    SeatsLeft::new(&SaleId::parse("G1").expect("a word of letters"), &seats_view(), wanted)
+}
+
+/// The same for operators.
+pub(super) fn legs() -> SaleLegs {
+    SaleLegs::new(&SaleId::parse("G1").expect("a word of letters"), &seats_view())
+}
+
+fn seats_view() -> SeatsView {
+    let plan = Arc::new(train());
+    let mut book = plan.seat_book().expect("a book");
+    let claims = claims_of_text("0.0-1.2=55+56").expect("claims");
+    book.take(&claims).expect("free seats");
+    let held = vec![vec![0; plan.legs()]];
+    SeatsView::new(plan, SeatsRead { book, held }, 1, UnixMillis(NOW))
+}
+
 /// A sale for operators.
 pub(super) fn report(state: SaleState) -> SaleReport {
     let (id, snapshot) = demo(state);
-    SaleReport::new(&id, &snapshot)
+    SaleReport::new(&id, &snapshot, None)
 }
 
 /// A clean audit.
@@ -70,6 +111,7 @@ pub(super) fn audit() -> AuditReport {
         findings: Vec::new(),
         kinds: BTreeMap::new(),
         not_checked: Vec::new(),
+        legs: Vec::new(),
     }
 }
 
@@ -93,18 +135,33 @@ pub(super) fn event() -> EventLine {
         quantity: 1,
         deadline: UnixMillis(NOW).plus(HOLD_MS),
         buyer: BuyerId::parse("ada").expect("a word of letters"),
+        seats: None,
     };
-    let entry = Entry { commit_seq: 7, at: UnixMillis(NOW), version: 1, events: vec![held] };
-    event_line::export(&sale, &entry).remove(0)
+    let entry = Entry {
+        commit_seq: 7,
+        at: UnixMillis(NOW),
+        version: 1,
+        events: vec![held],
+        by_plan: false,
+    };
+    event_line::export(&sale, &entry, None).remove(0)
 }
 
 /// The response with `code`.
 pub(super) fn problem(code: Code) -> Problem {
     let problem = Problem::new(code);
+    let of_line = |line| Problem::new(code).of_line(line);
     match code {
         Code::Busy => Problem::refusal(Refusal::Busy(250)),
         Code::AllHeld => Problem::refusal(Refusal::AllHeld),
         Code::Paused => Problem::refusal(Refusal::Paused),
+        Code::NotEnough => of_line(RefusedLine { free: Some(1), ..RefusedLine::default() }),
+        Code::NotTogether => of_line(RefusedLine::default()),
+        Code::SeatTaken | Code::LeavesSingle => of_line(RefusedLine {
+            seat: Some("3-12B".to_owned()),
+            instead: vec!["3-12C".to_owned()],
+            ..RefusedLine::default()
+        }),
         Code::NotOpen => Problem::refusal(Refusal::NotOpen(Some(UnixMillis(NOW).plus(HOLD_MS)))),
         Code::Unavailable | Code::OutcomeUnknown => problem.retry_after(1_000),
         _ => problem,

@@ -18,6 +18,7 @@ pub(super) const WWW_AUTHENTICATE: &str = "WWW-Authenticate";
 pub(super) const AGE: &str = "Age";
 pub(super) const AGE_MS: &str = "Lastseat-Age-Ms";
 pub(super) const CACHE_CONTROL: &str = "Cache-Control";
+pub(super) const ETAG: &str = "ETag";
 
 /// Headers of every answer.
 pub(super) const OF_ALL: &[&str] = &[ANSWERED_BY, NODE];
@@ -59,7 +60,8 @@ pub(super) fn declare(components: &mut Components) {
             "From the edge: how old the answer is, in milliseconds.",
             ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)),
         ),
-        (CACHE_CONTROL, "From the edge: how long a copy may be shown.", text()),
+        (CACHE_CONTROL, "How long a copy may be shown.", text()),
+        (ETAG, "What `If-None-Match` may say, to get only what is new.", text()),
     ] {
         let header = Header::builder().schema(Some(schema)).description(Some(about));
         let header = RefOr::T(header.build());

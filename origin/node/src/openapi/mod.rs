@@ -17,10 +17,13 @@ mod node;
 mod operators;
 mod public;
 mod reference;
+mod seats;
 
 pub use reference::reference;
 
 use call::Call;
+use shared::Verb;
+use std::fmt::Write;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, Contact, Info, License, OpenApi, Paths, Server, Tag};
 
@@ -35,7 +38,11 @@ pub fn public() -> OpenApi {
         then gets the outcome, or `busy`.";
     let servers =
         [Server::builder().url("http://127.0.0.1:8787").description(Some("The edge of `make up`"))];
-    let schemes = [("shop", "The token of the shop (`--shop-token`). Not needed with `--demo`.")];
+    let schemes = [(
+        "shop",
+        "The token of the shop (`--shop-token`), or a scoped one (`lastseat token create`) that \
+         allows the call's verb for the sale. Not needed with `--demo`.",
+    )];
     let tags = [
         ("sales", "What is sold."),
         ("orders", "What buyers order, and what becomes of it."),
@@ -56,14 +63,20 @@ pub fn public() -> OpenApi {
 /// What operators call, on the listener of their own.
 #[must_use]
 pub fn operators() -> OpenApi {
-    const ABOUT: &str = "Creates, changes and checks sales. Served on the operators' listener of \
-        each node \
-        (`--admin-listen`), never through the edge. Each call may be repeated, except a relative \
-        restock.";
+    let about = format!(
+        "Creates, changes and checks sales. Served on the operators' listener of each node \
+         (`--admin-listen`), never through the edge. Each call may be repeated, except a relative \
+         restock.\n\n{}",
+        verbs()
+    );
     let servers = [Server::builder()
         .url("http://127.0.0.1:3101")
         .description(Some("The operators' listener of the first node of `make up`"))];
-    let schemes = [("operator", "The token of the operators (`--admin-token`).")];
+    let schemes = [(
+        "operator",
+        "The token of the operators (`--admin-token`), or a scoped one (`lastseat token create`) \
+         that allows the call's verb for the sale.",
+    )];
     let tags = [
         ("sales", "A sale from its creation to its end."),
         ("document", "What programs read to know the API."),
@@ -73,7 +86,22 @@ pub fn operators() -> OpenApi {
     let calls = operators::calls().into_iter().chain([node::document("ADMIN_URL")]);
     let calls = calls.chain(node).collect();
     let title = "lastseat for operators";
-    document(title, ABOUT, servers.map(Into::into).into(), &schemes, &tags, calls)
+    document(title, &about, servers.map(Into::into).into(), &schemes, &tags, calls)
+}
+
+/// What scoped tokens may allow, as a table.
+#[must_use]
+pub fn verbs() -> String {
+    let mut table = "A scoped token (`lastseat token create`) allows some verbs for some sales. \
+        Each call names the verb that it needs. Calls over all sales show those of the token.\n\n\
+        | verb | allows | changes |\n|---|---|---|"
+        .to_owned();
+    for verb in Verb::ALL {
+        let changes = if verb.changes() { "yes" } else { "no" };
+        // Writing to a String cannot fail.
+        let _ = write!(table, "\n| `{verb}` | {} | {changes} |", verb.about());
+    }
+    table
 }
 
 /// A document as it is served and kept in the repository.
@@ -128,7 +156,8 @@ mod tests {
     use super::*;
     use crate::http;
     use shared::Code;
-    use std::collections::BTreeSet;
+    use shared::auth::verb::CALLS;
+    use std::collections::{BTreeMap, BTreeSet};
 
     /// Codes of addresses that are none, and of methods that they do not take: no call answers
     /// them.
@@ -155,6 +184,29 @@ mod tests {
     fn every_route_of_a_node_is_in_its_document_and_the_reverse() {
         assert_eq!(routes(&http::for_edges().merge(http::for_all())), paths(&public()));
         assert_eq!(routes(&http::for_operators()), paths(&operators()));
+    }
+
+    #[test]
+    fn every_call_that_needs_a_token_has_a_verb_and_every_verb_a_call() {
+        let known: BTreeMap<_, _> =
+            CALLS.iter().map(|(method, path, verb)| ((*method, *path), verb.as_str())).collect();
+        let mut documented = BTreeSet::new();
+        for document in [public(), operators()] {
+            let json = serde_json::to_value(&document).unwrap();
+            for (path, item) in json["paths"].as_object().unwrap() {
+                for (method, call) in item.as_object().unwrap() {
+                    let method = method.to_uppercase();
+                    let verb = known.get(&(method.as_str(), path.as_str())).copied();
+                    // Buyers make some of these calls without a token.
+                    if call.get("security").is_some() {
+                        assert_eq!(call::verb_of(call), verb, "{method} {path}");
+                        assert!(verb.is_some(), "{method} {path}");
+                    }
+                    documented.extend(verb.map(|_| (method, path.clone())));
+                }
+            }
+        }
+        assert_eq!(documented.len(), known.len(), "{documented:?}");
     }
 
     #[test]

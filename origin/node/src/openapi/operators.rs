@@ -1,21 +1,26 @@
 //! OpenAPI description of the operator API.
 
-use super::call::{Call, LEDGER};
+use super::call::{Call, LEDGER, curl};
 use super::example;
 use super::headers::REPLAYED;
+use super::seats;
 use crate::api::event_line::EventLine;
 use crate::api::event_line::LOG_LINES_MAX;
 use crate::api::order_bodies::{AckRequest, CancelRequest, ConfirmRequest, LogPosition, Nothing};
+use crate::api::order_search::OrderList;
 use crate::api::sale_bodies::{NewSale, SaleList};
 use crate::api::sale_changes::{RestockRequest, TermsRequest};
 use crate::api::unrestored::{UnrestoredList, UnrestoredOrder, UnrestoredReason};
-use serde_json::{Value, json};
-use shared::{Code, OrderState, SaleId, SaleState};
+use serde_json::json;
+use shared::limits::SEARCH_PAGE_MAX;
+use shared::{BuyerId, Code, OrderState, SaleId, SaleState};
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{HttpMethod, RefOr, Required};
 
+/// A `next_after` of a search.
+const SEARCH_POSITION: &str = "9c1f0a77d3b54e20.6144.";
 const SALE: &str = "/v1/admin/sales/{sale}";
 
 pub(super) fn calls() -> Vec<Call> {
@@ -29,9 +34,11 @@ pub(super) fn calls() -> Vec<Call> {
         state("/v1/admin/sales/{sale}/open", "openSale", "Open a sale", SaleState::Open),
         state("/v1/admin/sales/{sale}/pause", "pauseSale", "Pause a sale", SaleState::Paused),
         restock(),
+        seats::legs(),
         audit(),
         log(),
         ack(),
+        find_orders(),
         order(),
         change_order(
             "/v1/admin/sales/{sale}/orders/{order}/confirm",
@@ -39,13 +46,14 @@ pub(super) fn calls() -> Vec<Call> {
             OrderState::Confirmed,
         )
         .takes::<ConfirmRequest>(Required::False, json!({"quantity": 1}))
-        .no(&[Code::QuantityHeld]),
+        .no(&[Code::QuantityHeld, Code::NotItsSeats, Code::NeedsLines, Code::NoPlan]),
         change_order(
             "/v1/admin/sales/{sale}/orders/{order}/cancel",
             ("cancelAnyOrder", "Cancel an order"),
             OrderState::Cancelled,
         )
-        .takes::<CancelRequest>(Required::False, json!({"if_state": "held"})),
+        .takes::<CancelRequest>(Required::False, json!({"if_state": "held"}))
+        .no(&[Code::NotItsSeats, Code::NoPlan]),
         change_order(
             "/v1/admin/sales/{sale}/orders/{order}/extend",
             ("extendAnyOrder", "Make a hold last longer"),
@@ -65,16 +73,6 @@ pub(super) fn calls() -> Vec<Call> {
     ];
     let common = |call: Call| call.tag("sales").token("operator").no(&LEDGER);
     calls.into_iter().map(common).collect()
-}
-
-/// The line of a shell for a call of `path`.
-fn curl(method: &str, path: &str, body: Option<Value>) -> String {
-    let body = body.map_or(String::new(), |body| format!(" -d '{body}'"));
-    let method = match method {
-        "GET" => String::new(),
-        method => format!(" -X {method}"),
-    };
-    format!(r#"curl -sS{method} "$ADMIN_URL{path}" -H "Authorization: Bearer $ADMIN_TOKEN"{body}"#)
 }
 
 fn status() -> Call {
@@ -130,7 +128,11 @@ fn list() -> Call {
 fn create() -> Call {
     let body = json!({"capacity": 10_000, "hold_ms": example::HOLD_MS, "order_limit": 4});
     Call::new(HttpMethod::Put, SALE, "createSale", "Create a sale")
-        .about("It is open from the start, unless it has a time to open at or `open` is false.")
+        .about(
+            "Of so many equal tickets (`capacity`), or seat by seat (`plan`). It is open from the \
+             start, unless it has a time to open at or `open` is false. All that is wrong with a \
+             plan is in `detail`, a line each.",
+        )
         .curl(&curl("PUT", "/v1/admin/sales/demo", Some(body.clone())))
         .takes::<NewSale>(Required::True, body)
         .yes(201, "It is new.", &example::report(SaleState::Open), &[])
@@ -140,7 +142,10 @@ fn create() -> Call {
 
 fn show() -> Call {
     Call::new(HttpMethod::Get, SALE, "getSaleReport", "A sale with all its numbers")
-        .about("`capacity = free + held + confirmed` holds in every answer.")
+        .about(
+            "`capacity = free + held + confirmed` holds in every answer. With a `plan` these \
+             numbers count places on legs, not tickets.",
+        )
         .curl(&curl("GET", "/v1/admin/sales/demo", None))
         .yes(200, "The sale.", &example::report(SaleState::Open), &[])
         .no(&[Code::UnknownSale])
@@ -155,7 +160,7 @@ fn terms() -> Call {
         .curl(&curl("PATCH", "/v1/admin/sales/demo", Some(body.clone())))
         .takes::<TermsRequest>(Required::True, body)
         .yes(200, "The terms are these.", &example::report(SaleState::Open), &[REPLAYED])
-        .no(&[Code::UnknownSale, Code::BadTransition, Code::BadTerms])
+        .no(&[Code::UnknownSale, Code::BadTransition, Code::BadTerms, Code::NoPlan])
 }
 
 fn state(path: &'static str, id: &str, title: &str, to: SaleState) -> Call {
@@ -183,6 +188,7 @@ fn restock() -> Call {
         .no(&[
             Code::UnknownSale,
             Code::CapacityTaken,
+            Code::HasPlan,
             Code::BadTransition,
             Code::BadTerms,
             Code::Busy,
@@ -234,6 +240,42 @@ fn log() -> Call {
         .no(&[Code::UnknownSale])
 }
 
+fn find_orders() -> Call {
+    let path = "/v1/admin/sales/{sale}/orders";
+    let page = OrderList {
+        orders: vec![example::order(OrderState::Held)],
+        next_after: Some(SEARCH_POSITION.to_owned()),
+        read: 10_000,
+        of: 48_210,
+        unreadable: 0,
+    };
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let limits = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(SEARCH_PAGE_MAX));
+    let number = "With this number, as a person types it: `k3f7 9qxm 2d`.";
+    let limit = "The page ends with the order that reaches this number; 100 when absent.";
+    let after = "The `next_after` of the page before.";
+    Call::new(HttpMethod::Get, path, "findOrders", "Find orders of a sale")
+        .about(
+            "Those that are all of what the query says; all orders where it says nothing. There \
+             is no index: each page reads at most 10,000 records of the sale and takes at most a \
+             second or so, and may be empty although later ones are not. Go on while there is \
+             `next_after`. What is there during the whole search is found; an order may be found \
+             twice while the sale sells. Where Redis was restarted between two pages the answer \
+             is `invalid`: begin anew.",
+        )
+        .curl(&curl("GET", "/v1/admin/sales/demo/orders?buyer=ada", None))
+        .parameter(query("buyer", "Of this buyer.", BuyerId::schema()))
+        .parameter(query("number", number, text().build().into()))
+        .parameter(query("state", "In this state.", OrderState::schema()))
+        .parameter(query("after", after, text().build().into()))
+        .parameter(query("limit", limit, limits.into()))
+        .yes(200, "A page of orders.", &page, &[])
+        .no(&[Code::Invalid, Code::UnknownSale, Code::Busy])
+}
+
 fn order() -> Call {
     let path = "/v1/admin/sales/{sale}/orders/{order}";
     Call::new(HttpMethod::Get, path, "getAnyOrder", "An order as it stands")
@@ -272,6 +314,7 @@ fn unrestored() -> Call {
         buyer: order.buyer,
         state: order.state,
         quantity: order.quantity,
+        lines: Vec::new(),
         why: UnrestoredReason::NoRoom,
         node: 2,
         at: order.created_at,

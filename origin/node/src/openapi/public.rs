@@ -1,7 +1,7 @@
 //! OpenAPI description of the API for buyers and shops.
 
 use super::call::{Call, LEDGER};
-use super::{example, headers};
+use super::{example, headers, seats};
 use crate::api::order_bodies::{CancelRequest, ConfirmRequest, Nothing};
 use serde_json::json;
 use shared::wire::messages::OrderRequest;
@@ -13,7 +13,8 @@ pub(super) fn calls() -> Vec<Call> {
     let [place, confirm, cancel, extend] = writes;
     let calls = [place, show(), confirm, cancel, extend];
     let orders = calls.into_iter().map(|call| call.tag("orders"));
-    let calls: Vec<Call> = [sale()].into_iter().chain(orders).collect();
+    let sales = [sale(), seats::plan(), seats::seats()].map(|call| call.tag("sales"));
+    let calls: Vec<Call> = sales.into_iter().chain(orders).collect();
     let common = |call: Call| {
         call.parameter(headers::traceparent()).no(&[Code::Busy]).no(&[Code::Untrusted]).no(&LEDGER)
     };
@@ -22,7 +23,6 @@ pub(super) fn calls() -> Vec<Call> {
 
 fn sale() -> Call {
     Call::new(HttpMethod::Get, "/v1/sales/{sale}", "getSale", "How a sale stands")
-        .tag("sales")
         .about(
             "The exact number of free tickets is public only while there are many of them. An \
              edge shows an answer \
@@ -44,11 +44,13 @@ fn place() -> Call {
             "The order is confirmed at once, or held until it is paid where the sale has a hold \
              time. Repeating the \
              call with the same `Idempotency-Key` gives the same order, for as long as the order \
-             is stored.",
+             is stored. In a sale with a plan an order has 1 to 8 `lines`, all or nothing; a \
+             refusal says which line is the cause.",
         )
         .curl(
             r#"curl -sS "$URL/v1/sales/demo/orders" -H "Idempotency-Key: $KEY" -d '{"buyer":"ada","quantity":1}'"#,
         )
+        .parameter(seats::wanted())
         .parameter(headers::idempotency_key())
         .parameter(headers::retry())
         .parameter(headers::buyer_token())
@@ -71,6 +73,9 @@ fn place() -> Call {
             Code::SoldOut,
             Code::AllHeld,
             Code::NotEnough,
+            Code::NotTogether,
+            Code::SeatTaken,
+            Code::LeavesSingle,
             Code::NotOpen,
             Code::Paused,
             Code::BuyerLimit,
@@ -80,6 +85,8 @@ fn place() -> Call {
             Code::LengthRequired,
             Code::OrderLimit,
             Code::KeyReused,
+            Code::NeedsLines,
+            Code::NoPlan,
         ])
 }
 
@@ -96,9 +103,11 @@ fn confirm() -> Call {
     let path = "/v1/sales/{sale}/orders/{order}/confirm";
     Call::new(HttpMethod::Post, path, "confirmOrder", "The payment came")
         .about(
-            "Sells a held order, wholly or in part; the rest returns. A late payment takes the \
-             tickets again while \
-             some are free; otherwise it is refused for good, and the shop refunds.",
+            "Sells a held order, wholly or in part; the rest returns. A part of an order with \
+             lines is named by `lines` or `seats`. A late payment takes the tickets again while \
+             some are free, in a sale with a plan the same seats, or, where the sale has \
+             `late_seats`: `other` and the call names no `seats`, others for the same lines; \
+             otherwise it is refused for good, and the shop refunds.",
         )
         .curl(
             r#"curl -sS -X POST "$URL/v1/sales/demo/orders/$KEY/confirm" -H "Authorization: Bearer $SHOP_TOKEN""#,
@@ -117,6 +126,9 @@ fn confirm() -> Call {
             Code::UnknownSale,
             Code::WrongState,
             Code::QuantityHeld,
+            Code::NotItsSeats,
+            Code::NeedsLines,
+            Code::NoPlan,
             Code::HoldExpired,
             Code::LengthRequired,
         ])
@@ -129,12 +141,13 @@ fn cancel() -> Call {
             "For whoever knows the order's id, until it is paid; after that for the shop, with \
              the header `Authorization` as for `confirm`, unless the sale lets buyers do it \
              (`buyers_cancel`). An order that was confirmed at once, in a sale without holds, \
-             counts as not paid. Another buyer can have the tickets at once. With `if_state` \
-             nothing happens to an order in another state: a late word of a payment that failed \
-             gives no paid order back. An order whose hold has ended is cancelled, too: a later \
-             payment takes no ticket again. So is one that is not there yet (quantity 0): a \
-             request for it that is still on its way sells nothing. One whose late payment was \
-             refused stays as it is.",
+             counts as not paid. Another buyer can have the tickets at once. With `lines` or \
+             `seats` only those return, and the order stays what it is with the rest. With \
+             `if_state` nothing happens to an order in another state: a late word of a payment \
+             that failed gives no paid order back. An order whose hold has ended is cancelled, \
+             too: a later payment takes no ticket again. So is one that is not there yet \
+             (quantity 0): a request for it that is still on its way sells nothing. One whose \
+             late payment was refused stays as it is.",
         )
         .curl(r#"curl -sS -X POST "$URL/v1/sales/demo/orders/$KEY/cancel""#)
         // No security scheme: generated clients would ask buyers for a token.
@@ -150,6 +163,8 @@ fn cancel() -> Call {
             Code::UnknownSale,
             Code::WrongState,
             Code::Paid,
+            Code::NotItsSeats,
+            Code::NoPlan,
             Code::LengthRequired,
         ])
 }

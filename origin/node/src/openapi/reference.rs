@@ -1,5 +1,6 @@
 //! API reference as one Markdown page.
 
+use super::call::verb_of;
 use super::{headers, operators, public};
 use serde::Serialize;
 use serde_json::Value;
@@ -80,6 +81,9 @@ fn describe_call(page: &mut String, method: &str, path: &str, call: &Value) {
     let tokens: Vec<&str> = call["security"].as_array().into_iter().flatten().map(token).collect();
     if !tokens.is_empty() {
         say!(page, "\nToken: {}.", tokens.join(" or "));
+    }
+    if let Some(verb) = verb_of(call) {
+        say!(page, "\nVerb of a scoped token: `{verb}`.");
     }
     if let Some(sample) = call["x-codeSamples"][0]["source"].as_str() {
         say!(page, "\n```sh\n{sample}\n```");

@@ -10,7 +10,8 @@ use shared::admission::order_calls::{self as rule, CallClass, CallLimits, CallRe
 use shared::limits::{
     CALL_WAIT_MS, NODE_CALLS_AT_LEDGER, NODE_CALLS_WAITING, NODE_SHOP_CALLS_WAITING,
 };
-use shared::{Cancellation, Order, OrderId, Quantity, Refusal, SaleId};
+use shared::seats::OrderPart;
+use shared::{Cancellation, Order, OrderId, Refusal, SaleId};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -144,23 +145,60 @@ impl Sales {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn confirm(
-        &self,
-        sale: &SaleId,
-        id: &OrderId,
-        quantity: Option<Quantity>,
-    ) -> Reply<Verdict> {
+    pub async fn confirm(&self, sale: &SaleId, id: &OrderId, part: &OrderPart) -> Reply<Verdict> {
         self.takes_changes()?;
-        self.order_changed(sale, id, self.0.calls.ledger.confirm(sale, id, quantity).await).await
+        self.order_changed(sale, id, self.0.calls.ledger.confirm(sale, id, part).await).await
     }
 
-    /// Gives an order's tickets back: on whose word, and in which state it must be, says `how`.
+    /// Gives an order's tickets back, or a part of them: on whose word, and in which state it must
+    /// be, says `how`.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn cancel(&self, sale: &SaleId, id: &OrderId, how: Cancellation) -> Reply<Verdict> {
+    pub async fn cancel(
+        &self,
+        sale: &SaleId,
+        id: &OrderId,
+        how: Cancellation,
+        part: &OrderPart,
+    ) -> Reply<Verdict> {
         self.takes_changes()?;
-        self.order_changed(sale, id, self.0.calls.ledger.cancel_as(sale, id, how).await).await
+        let reply = self.0.calls.ledger.cancel_as(sale, id, how, part).await;
+        self.order_changed(sale, id, reply).await
+    }
+
+    /// As [`Sales::cancel`], for `caller`: a client that has had many orders of the sale cancelled
+    /// before they came gets no more of them remembered.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn cancel_for(
+        &self,
+        caller: Caller,
+        sale: &SaleId,
+        id: &OrderId,
+        how: Cancellation,
+        part: &OrderPart,
+    ) -> Reply<Verdict> {
+        let Caller::Client(client) = caller else {
+            return self.cancel(sale, id, how, part).await;
+        };
+        // Taken before the call: those that are under way count, too.
+        let may = self.0.calls.rule().may_cancel_early(sale, client, clock::now());
+        let how = Cancellation { only_existing: !may, ..how };
+        let reply = self.cancel(sale, id, how, part).await;
+        let was_early = match &reply {
+            Ok(Some((_, Verdict::Granted { order, replayed }))) => {
+                order.is_tombstone() && !replayed
+            }
+            // It may have been carried out.
+            Err(Fault::Unknown(_)) => true,
+            _ => false,
+        };
+        if may && !was_early {
+            self.0.calls.rule().was_not_early(sale, client);
+        }
+        reply
     }
 
     /// Makes a hold last longer.
@@ -212,7 +250,7 @@ impl Inner {
             sale,
             exists: handle.is_some() || self.names.lists(sale),
             order,
-            known: handle.is_some_and(|handle| handle.knows_order(order)),
+            known: handle.is_some_and(|handle| handle.has_seen_order(order)),
             client,
             // The node has verified those of the shop, and no other one means anything.
             token: None,

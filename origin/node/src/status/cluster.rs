@@ -1,7 +1,7 @@
 //! Cluster status: aggregates what the nodes have published and the state of the sales.
 
 use super::{AuditMark, NodeState, NodeStatus, SaleTotals};
-use crate::api::sale_bodies::SaleReport;
+use crate::api::sale_bodies::{PlanNote, SaleReport};
 use crate::timeline::{self, TimelineEvent};
 use lastseat_ledger::{Fault, Ledger};
 use serde::{Deserialize, Serialize};
@@ -149,13 +149,19 @@ impl ClusterStatus {
             }
         }
         statuses.sort_by_key(|status| status.node);
-        let (shown, more_sales) = shown_sales(&statuses, &ledger.sales().await?, wanted);
+        // Those that have not ended first, where nothing else tells them apart.
+        let mut known = ledger.sales().await?;
+        let listed: BTreeSet<SaleId> = known.iter().cloned().collect();
+        let ended = ledger.ended_sales().await?;
+        known.extend(ended.into_iter().filter(|sale| !listed.contains(sale)));
+        let (shown, more_sales) = shown_sales(&statuses, &known, wanted);
         let mut sales = Vec::with_capacity(shown.len());
         for sale in shown {
             let (stock, damage) = match ledger.snapshot(&sale).await {
                 Ok(Some(snapshot)) => {
                     observe(&sale, &snapshot);
-                    (Some(SaleReport::new(&sale, &snapshot)), None)
+                    let plan = ledger.plan_shape(&sale).await?.map(PlanNote::of_shape);
+                    (Some(SaleReport::new(&sale, &snapshot, plan)), None)
                 }
                 // It is listed before it is created.
                 Ok(None) => continue,
@@ -176,6 +182,17 @@ impl ClusterStatus {
             more_sales,
             happenings,
         })
+    }
+}
+
+impl ClusterStatus {
+    /// The same with those sales alone that `is_shown` lets through.
+    #[must_use]
+    pub fn of_sales(mut self, is_shown: impl Fn(&str) -> bool) -> Self {
+        self.sales.retain(|sale| is_shown(&sale.sale));
+        self.more_sales = 0;
+        self.happenings.retain(|event| event.is_shown(&is_shown));
+        self
     }
 }
 

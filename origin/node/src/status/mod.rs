@@ -12,8 +12,8 @@ pub(crate) use cluster::TIMELINE_SHOWN;
 pub use cluster::{ClusterStatus, Funnel, Health, NodeView, SaleStatus};
 
 use crate::telemetry::metrics::SaleCounts;
-use crate::telemetry::metrics::histogram::Reading;
 use crate::timeline::TimelineEvent;
+use lastseat_http::metrics::histogram::Reading;
 use serde::{Deserialize, Serialize};
 use shared::UnixMillis;
 use shared::wire::edge_counters::REASONS;

@@ -6,11 +6,13 @@
 //! `stat.log` says which order a trace was about.
 
 use crate::header_names::TRACEPARENT;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::Response;
 use lastseat_ledger::Fault;
-use shared::{SaleId, TraceParent};
+use shared::{Actor, SaleId, TraceParent, Verb};
 use tracing::field::{Empty, display};
-use tracing::{Level, Span, debug, debug_span};
+use tracing::{Instrument, Level, Span, debug, debug_span, info};
 
 /// Whether anybody wants spans.
 fn wanted() -> bool {
@@ -22,32 +24,80 @@ pub(crate) fn of_headers(headers: &HeaderMap) -> Option<TraceParent> {
     TraceParent::parse(headers.get(&TRACEPARENT)?.to_str().ok()?)
 }
 
-/// The span of a request, from its head to its answer.
-pub(crate) fn of_request<B>(request: &Request<B>) -> Span {
+/// The span of a request that was admitted, a part of the trace that it names. A request that was
+/// not gets none: whoever can reach a node could choose what the collector keeps.
+pub(crate) fn of_admitted(request: &Parts) -> Span {
+    let span = of_request(&request.method, &request.uri);
+    if !span.is_none() {
+        join(&span, of_headers(&request.headers));
+    }
+    span
+}
+
+/// The span of an order that came over a link: that of a request.
+pub(crate) fn of_order(sale: &str, trace: Option<TraceParent>) -> Span {
     if !wanted() {
         return Span::none();
     }
-    let method = request.method().as_str();
-    let route = without_order(request.uri().path());
-    let span = debug_span!(
+    let span = of_call("POST", &format!("/v1/sales/{sale}/orders"));
+    join(&span, trace);
+    span
+}
+
+/// The span of a request, in a trace of its own.
+pub(crate) fn of_request(method: &Method, uri: &Uri) -> Span {
+    if wanted() { of_call(method.as_str(), uri.path()) } else { Span::none() }
+}
+
+fn of_call(method: &str, path: &str) -> Span {
+    let route = without_order(path);
+    debug_span!(
         "request",
         otel.name = format!("{method} {route}"),
         otel.kind = "server",
         http.request.method = method,
         http.route = route,
         http.response.status_code = Empty,
+        actor = Empty,
         trace = Empty,
         batch = Empty,
-    );
-    if let Some(trace) = of_headers(request.headers()) {
-        span.record("trace", display(trace.trace_id()));
-        #[cfg(feature = "otlp")]
-        crate::telemetry::logging::follow(&span, &trace);
-    }
-    span
+    )
 }
 
-/// Says in the span of a request how it was answered.
+/// Makes `span` a part of `trace`, if there is one.
+fn join(span: &Span, trace: Option<TraceParent>) {
+    if let Some(trace) = trace {
+        span.record("trace", display(trace.trace_id()));
+        #[cfg(feature = "otlp")]
+        crate::telemetry::logging::follow(span, &trace);
+    }
+}
+
+/// Names in the span of a request whose token it carries, and in the log as well where it changes a
+/// sale. Changes of single orders would fill the log.
+pub(crate) fn asked_by(actor: &Actor, request: &Parts) {
+    Span::current().record("actor", display(actor));
+    let Some((verb, sale)) = Verb::of_call(request.method.as_str(), request.uri.path()) else {
+        return;
+    };
+    // What is no id of a sale is refused, and its text is anybody's.
+    let Some(sale) = sale.and_then(|sale| SaleId::parse(sale).ok()) else { return };
+    if verb.changes_sale() {
+        info!("{actor} asks to {verb} sale {sale}");
+    }
+}
+
+/// Answers a request in its span, which gets the status.
+pub(crate) async fn around(span: Span, answering: impl Future<Output = Response>) -> Response {
+    if span.is_none() {
+        return answering.await;
+    }
+    let response = answering.instrument(span.clone()).await;
+    answered(&span, response.status());
+    response
+}
+
+/// A request was answered with this status.
 pub(crate) fn answered(span: &Span, status: StatusCode) {
     if !span.is_none() {
         span.record("http.response.status_code", status.as_u16());

@@ -3,6 +3,8 @@
 //! Mutation testing asks for these (`docs/evidence/MUTANTS.md`).
 
 use super::*;
+use crate::domain::ids::SaleId;
+use crate::limits::EDGE_SALES_MAX;
 
 const MADE: Arrival = Arrival::new(KeySource::Made);
 const SENT: Arrival = Arrival::new(KeySource::Sent);
@@ -84,6 +86,33 @@ fn sixteen_begin_to_wait_in_a_beat_of_a_window_with_a_grant_and_the_next_one_is_
     assert_eq!(busy_ms(&mut gate, MADE, 1_025, 0.0), 225);
 }
 
+#[test]
+fn as_many_begin_to_wait_as_the_edge_has_places_for() {
+    let sale = SaleId::parse("spring").unwrap();
+    let mut gates = Gates::with_places(3);
+    gates.observe(&sale, &grant(1, 0, Supply::Free), at(1_000));
+    let waits = (0..10)
+        .filter(|_| gates.of(&sale).decide(MADE, UnixMillis(1_001), 0.0) == GateDecision::Wait);
+    assert_eq!(waits.count(), 3);
+    gates.list("summer");
+    let summer = SaleId::parse("summer").unwrap();
+    gates.observe(&summer, &grant(1, 0, Supply::Free), at(1_000));
+    let waits = (0..10)
+        .filter(|_| gates.of(&summer).decide(MADE, UnixMillis(1_001), 0.0) == GateDecision::Wait);
+    assert_eq!(waits.count(), 3);
+}
+
+#[test]
+fn there_is_room_for_what_the_budget_has_left_and_for_all_when_they_are_refused() {
+    let mut gate = Gate::default();
+    assert_eq!(gate.room(), 0);
+    gate.observe(&grant(1, 5, Supply::Free), at(1_000));
+    gate.decide(MADE, UnixMillis(1_001), 0.0);
+    assert_eq!(gate.room(), 4);
+    gate.observe(&grant(1, 0, Supply::SoldOut), at(1_002));
+    assert_eq!(gate.room(), u32::MAX);
+}
+
 /// A grant for one of few edges.
 fn of_few(budget: u32) -> Grant {
     Grant { window_ms: 25, ..grant(1, budget, Supply::Free) }
@@ -120,6 +149,57 @@ fn one_of_few_edges_has_a_window_as_long_as_its_way_and_renews_it_by_what_it_ask
     gate.observe(&grant(1, 5, Supply::Free), at(1_000));
     gate.observe(&grant(1, 9, Supply::Free), received(1_100, 1_110, 0.0));
     assert_eq!(gate.budget, 5);
+}
+
+/// All answers of one frame of a link have the same grant. The edge reads them one after the other,
+/// perhaps in more than one millisecond, and sends what it may in between.
+#[test]
+fn answers_that_come_together_with_one_grant_are_all_known_to_it() {
+    let mut gate = Gate::default();
+    gate.observe(&of_few(9), at(1_000));
+    for _ in 0..5 {
+        assert_eq!(gate.decide(MADE, UnixMillis(1_001), 0.0), GateDecision::Forward);
+    }
+    for unknown in [4, 3, 2] {
+        gate.observe(&of_few(6), received(1_001, 1_010, 0.0));
+        assert_eq!((gate.spent, gate.budget, gate.carried), (unknown, 6, unknown));
+    }
+    // Asked after the round began, so it is of another frame, and renews.
+    gate.decide(MADE, UnixMillis(1_011), 0.0);
+    gate.observe(&of_few(6), received(1_011, 1_020, 0.0));
+    assert_eq!((gate.spent, gate.carried), (0, 0));
+    // Of the round before, which counted it as known or will not know of it.
+    gate.decide(MADE, UnixMillis(1_021), 0.0);
+    gate.observe(&of_few(6), received(1_001, 1_022, 0.0));
+    assert_eq!((gate.spent, gate.carried), (1, 0));
+    // Another grant that comes late says nothing of this round.
+    gate.observe(&of_few(7), received(1_011, 1_023, 0.0));
+    assert_eq!((gate.spent, gate.budget), (1, 6));
+    // A cold round, whose first order is asked at the moment that it begins.
+    let mut gate = Gate::default();
+    gate.observe(&of_few(3), at(1_000));
+    let cold = (0..3).map(|_| gate.decide(MADE, UnixMillis(1_500), 0.0));
+    assert_eq!(cold.filter(|decision| *decision == GateDecision::Forward).count(), 3);
+    for unknown in [2, 1, 0] {
+        gate.observe(&of_few(3), received(1_500, 1_504, 0.0));
+        assert_eq!(gate.spent, unknown);
+    }
+}
+
+#[test]
+fn a_grant_that_comes_with_many_answers_is_one_share() {
+    for (budget, arrivals) in [(0, 10), (6, 10), (40, 10), (40, 64)] {
+        let mut gate = Gate::default();
+        gate.observe(&of_few(arrivals), at(1_000));
+        assert_eq!(forwarded(&mut gate, MADE, 1_001), arrivals as usize);
+        let mut sent = 0;
+        for answer in 0..u64::from(arrivals) {
+            let now = 1_004 + answer / 4;
+            gate.observe(&of_few(budget), received(1_001, now, 0.0));
+            sent += forwarded(&mut gate, MADE, now);
+        }
+        assert_eq!(sent, budget as usize, "a share of {budget} after {arrivals} orders");
+    }
 }
 
 #[test]
@@ -182,7 +262,7 @@ fn what_a_window_sent_is_no_part_of_the_next_and_a_cold_round_may_send_all_of_it
     // A cold round sends four, and the share that is granted is two.
     assert_eq!(forwarded(&mut gate, MADE, 1_500), 4);
     gate.observe(&grant(1, 2, Supply::Free), at(1_500));
-    assert_eq!((gate.spent, gate.budget), (2, 2));
+    assert_eq!((gate.spent, gate.budget), (4, 2));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 const LIMITS: CallLimits =
-    CallLimits { per_sale: 100, overall: 150, sales: 4, orders: 64, clients: 64 };
+    CallLimits { per_sale: 100, overall: 150, sales: 4, orders: 64, clients: 64, early: 64 };
 const NOW: u64 = 1_000_000;
 
 fn calls() -> OrderCalls {
@@ -217,5 +217,26 @@ proptest! {
             went_on += u64::from(ask(&mut calls, &asked, n, now).is_ok());
             prop_assert!(went_on <= 200 + (now - NOW) / 10 + 1, "{went_on} until {}", now - NOW);
         }
+    }
+}
+
+#[test]
+fn one_address_has_a_small_part_of_the_orders_that_a_sale_remembers_as_cancelled_early() {
+    let mut calls = calls();
+    let mut taken = |name: &str, client: u8, tries: u32, now: u64| {
+        let sale = sale(name);
+        let take = |_| u32::from(calls.may_cancel_early(&sale, ip(client), UnixMillis(now)));
+        (0..tries).map(take).sum::<u32>()
+    };
+    assert_eq!(taken("spring", 1, 5_000, NOW), CLIENT_EARLY_BURST);
+    assert_eq!(taken("spring", 2, 1, NOW), 1, "another address");
+    assert_eq!(taken("autumn", 1, 1, NOW), 1, "another sale");
+    let hours = 5;
+    let more = CLIENT_EARLY_PER_HOUR * hours;
+    assert_eq!(taken("spring", 1, 5_000, NOW + u64::from(hours) * 3_600_000), more);
+    // Whoever cancels what is there uses nothing up.
+    for _ in 0..5_000 {
+        assert!(calls.may_cancel_early(&sale("winter"), ip(1), UnixMillis(NOW)));
+        calls.was_not_early(&sale("winter"), ip(1));
     }
 }

@@ -21,11 +21,16 @@ fn refused(hint: &mut SaleHint, key: KeySource, granted: bool, now: u64) -> Opti
 }
 
 #[test]
-fn a_word_is_older_only_if_both_its_place_in_the_log_and_its_time_are() {
+fn a_word_is_older_if_its_place_in_the_log_is_earlier_and_its_time_no_later() {
     let word = |commit_seq, at| Snapshot { commit_seq, at: UnixMillis(at), ..snapshot(9, 1, 0) };
-    for (commit_seq, at, newest) in
-        [(4, 9_999, false), (4, 10_000, true), (5, 9_999, true), (5, 10_000, true), (6, 1, true)]
-    {
+    for (commit_seq, at, newest) in [
+        (4, 9_999, false),
+        (4, 10_000, false),
+        (4, 10_001, true),
+        (5, 9_999, true),
+        (5, 10_000, true),
+        (6, 1, true),
+    ] {
         let mut hint = SaleHint::new(snapshot(9, 0, 0));
         assert_eq!(hint.observe(&word(commit_seq, at)), newest, "{commit_seq} {at}");
         assert_eq!(hint.snapshot().held, u32::from(newest));
@@ -92,14 +97,14 @@ fn who_may_have_an_order_is_asked_for_at_the_ledger_a_bounded_number_of_times() 
 fn an_order_is_sent_while_stock_lasts_or_as_the_first_of_its_batch() {
     let hint = SaleHint::new(snapshot(9, 0, 8));
     let admit = |budget: &mut NodeBudget, first| {
-        hint.admit(budget, KeySource::Made, Quantity::ONE, first, UnixMillis(10_000))
+        hint.admit(budget, KeySource::Made, 1, first, UnixMillis(10_000))
     };
     let mut budget = NodeBudget::of(1, 1, 2);
     assert_eq!(admit(&mut budget, false), Admission::Send);
     assert_eq!(admit(&mut budget, false), Admission::Later);
     assert_eq!(admit(&mut budget, true), Admission::Send);
     let none = SaleHint::new(snapshot(9, 0, 9));
-    let mut admit = |key| none.admit(&mut budget, key, Quantity::ONE, true, UnixMillis(10_000));
+    let mut admit = |key| none.admit(&mut budget, key, 1, true, UnixMillis(10_000));
     assert_eq!(admit(KeySource::Made), Admission::Refuse(Refusal::SoldOut));
     for key in [KeySource::Sent, KeySource::Repeated, KeySource::Known] {
         assert_eq!(admit(key), Admission::Send);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::ids::BuyerId;
-use crate::limits::{EDGE_ATTEMPT_MS, SHED_MS, STALL_MS};
+use crate::limits::{EDGE_ATTEMPT_MS, SHED_MS, STALL_MS, TURN_ORDERS_MAX};
 use proptest::prelude::*;
 
 fn rows(weights: &[u32]) -> Vec<OriginRow> {
@@ -233,6 +233,24 @@ fn an_origin_that_sheds_is_spared_for_a_moment_but_has_not_failed() {
 }
 
 #[test]
+fn an_origin_counts_as_failing_from_its_last_allowed_failure_to_its_next_answer() {
+    let mut router = router(&[1, 1], Balance::RoundRobin);
+    let max_fails = rows(&[1])[0].max_fails as usize;
+    assert_eq!(router.failing(), 0, "none was asked");
+    fail(&mut router, 0, max_fails - 1, 1_000);
+    assert_eq!(router.failing(), 0);
+    fail(&mut router, 0, 1, 1_000);
+    fail(&mut router, 1, max_fails, 1_000);
+    assert_eq!(router.failing(), 2);
+    // That their rest is over says nothing of them.
+    let later = 1_001 + rows(&[1])[0].fail_timeout_ms;
+    served(&mut router, &RouteKey::default(), later);
+    assert_eq!(router.failing(), 1);
+    served(&mut router, &RouteKey::default(), later);
+    assert_eq!(router.failing(), 0);
+}
+
+#[test]
 fn the_local_zone_is_asked_first_and_others_when_it_rests_or_sheds() {
     let mut table = rows(&[1, 1, 1]);
     table[0].zone = Some("east".into());
@@ -433,4 +451,39 @@ fn while_all_origins_are_silent_a_request_looks_no_oftener_than_usual() {
         looks += 1;
     }
     assert!(looks <= EDGE_ATTEMPT_MS / SILENCE_POLL_MS + 2, "{looks} looks");
+}
+
+#[test]
+fn orders_that_go_together_leave_no_node_further_from_its_share_than_one_turn_of_them() {
+    let weights = [1, 2, 3, 4];
+    let mut router = router(&weights, Balance::RoundRobin);
+    let (mut sent, mut turn) = ([0_u32; 4], None);
+    let mut left = 0;
+    for order in 1..=20_000_u32 {
+        if left == 0 {
+            // Turns of 1 to 64 orders, in no regular order.
+            (turn, left) = (None, 1 + order.wrapping_mul(2_654_435_761) % TURN_ORDERS_MAX);
+        }
+        left -= 1;
+        let sender = RouteKey { turn, ..RouteKey::default() };
+        let index = router.pick(&sender, Tried::default(), UnixMillis(1_000)).unwrap();
+        router.report(index, AttemptOutcome::Answered, UnixMillis(1_000));
+        turn = Some(index);
+        sent[index] += 1;
+        for (sent, weight) in sent.iter().zip(weights) {
+            let share = order * weight / 10;
+            assert!(sent.abs_diff(share) <= TURN_ORDERS_MAX, "{sent} of {share} after {order}");
+        }
+    }
+}
+
+#[test]
+fn an_origin_that_fails_is_not_kept_for_the_rest_of_the_turn() {
+    let mut router = router(&[1, 1], Balance::RoundRobin);
+    let sender = RouteKey { turn: Some(1), ..RouteKey::default() };
+    let mut tried = Tried::default();
+    tried.add(1);
+    assert_eq!(router.pick(&sender, tried, UnixMillis(1_000)), Some(0), "it was tried");
+    router.report(1, AttemptOutcome::Silent, UnixMillis(1_000));
+    assert_eq!(router.pick(&sender, Tried::default(), UnixMillis(1_000)), Some(0), "it rests");
 }

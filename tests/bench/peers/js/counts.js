@@ -1,5 +1,5 @@
-// What an isolate has counted since an origin last heard from it, as shared/src/wire/edge_counters.rs has it. It travels with requests
-// that are forwarded anyway.
+// What an isolate has counted since an origin last heard from it, as
+// shared/src/wire/edge_counters.rs has it. It travels with requests that are forwarded anyway.
 
 const salesMax = 1024;
 const letters = ["s", "h", "n", "p", "c", "u", "b"];

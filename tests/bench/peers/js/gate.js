@@ -1,4 +1,5 @@
-// What an isolate knows of a sale, as shared/src/admission/gate.rs has it: a budget from the last grant, or a latch.
+// What an isolate knows of a sale, as shared/src/admission/gate.rs has it: a budget from the last
+// grant, or a latch.
 
 const coldBudget = 4;
 const coldRound = 250;
@@ -9,16 +10,25 @@ const recheckBudget = 4;
 const recheckEvery = 1000;
 const salesMax = 1024;
 
-// The header `Lastseat-Grant`: 1.<version>.<at>.<window>.<budget>.<supply>.<opens at>; undefined for anything else.
+// The header `Lastseat-Grant`: 1.<version>.<at>.<window>.<budget>.<supply>.<opens at>; undefined
+// for anything else.
 export function parseGrant(header) {
   if (header === null || header.length > 120) return undefined;
   const [format, version, at, window, budget, supply, opensAt, ...more] = header.split(".");
   const grant = {
-    version: Number(version), at: Number(at), window: Number(window), budget: Number(budget), supply, opensAt: Number(opensAt),
+    version: Number(version),
+    at: Number(at),
+    window: Number(window),
+    budget: Number(budget),
+    supply,
+    opensAt: Number(opensAt),
   };
   const numbers = [grant.version, grant.at, grant.window, grant.budget, grant.opensAt];
-  const whole = format === "1" && more.length === 0 && numbers.every((n) => Number.isInteger(n) && n >= 0);
-  return whole && grant.window >= 1 && grant.window <= 1000 && /^[fshnpcu]$/.test(supply) ? grant : undefined;
+  const whole =
+    format === "1" && more.length === 0 && numbers.every((n) => Number.isInteger(n) && n >= 0);
+  return whole && grant.window >= 1 && grant.window <= 1000 && /^[fshnpcu]$/.test(supply)
+    ? grant
+    : undefined;
 }
 
 // A window that is up to an eighth shorter: edges that began together do not stay together.
@@ -35,8 +45,9 @@ class Gate {
   spent = 0;
   latch = undefined;
 
-  // "forward", "wait" a beat, or the letter of a refusal; "b" is busy. `key` tells where the order id comes from: "made"
-  // by the edge, "sent" by the client, "repeated" by it, or "known" to have been granted.
+  // "forward", "wait" a beat, or the letter of a refusal; "b" is busy. `key` tells where the order
+  // id comes from: "made" by the edge, "sent" by the client, "repeated" by it, or "known" to have
+  // been granted.
   decide(now, beats, key) {
     if (key === "known") return "forward";
     if (this.latch !== undefined) {
@@ -82,7 +93,10 @@ class Gate {
     }
     if (grant.supply !== "f") {
       this.#hearNone(grant, asked, now);
-    } else if (this.latch === undefined && (asked >= this.grantedUntil || (newer && this.spent >= this.budget))) {
+    } else if (
+      this.latch === undefined &&
+      (asked >= this.grantedUntil || (newer && this.spent >= this.budget))
+    ) {
       const sent = this.cold ? this.spent : 0;
       const longest = Math.max(windowMax - (now - asked), 1);
       this.#beginRound(now, Math.min(shortened(grant.window), longest), grant.budget, false);
@@ -93,11 +107,15 @@ class Gate {
 
   #hearNone(grant, asked, now) {
     const waits = grant.supply === "n" && grant.opensAt > 0;
-    const opens = waits ? { at: now + Math.max(grant.opensAt - grant.at, 0), budget: grant.budget } : undefined;
+    const opens = waits
+      ? { at: now + Math.max(grant.opensAt - grant.at, 0), budget: grant.budget }
+      : undefined;
     const period = waits ? Math.max(grant.window, 3000) : grant.window;
     if (this.latch === undefined) {
       this.latch = {
-        supply: grant.supply, period, opens,
+        supply: grant.supply,
+        period,
+        opens,
         probeAt: Math.max(asked + shortened(period), now),
         rechecksAt: now + recheckEvery,
         left: { made: 0, sent: rechecks(period), repeated: recheckBudget },

@@ -1,6 +1,7 @@
-// The least that a worker in JavaScript does for a refusal: it looks at method and path, and answers what lastseat's
-// edge answers when a sale is sold out, byte for byte except that the order id is always the same one. No state, no clock, no id of
-// its own: nothing that can be refused faster.
+// The least that a worker in JavaScript does for a refusal: it looks at method and path, and
+// answers what lastseat's edge answers when a sale is sold out, byte for byte except that the order
+// id is always the same one. No state, no clock, no id of its own: nothing that can be refused
+// faster.
 
 const path = /^\/v1\/sales\/[A-Za-z0-9_-]{1,64}\/orders$/;
 
@@ -16,7 +17,8 @@ const no = {
 export default {
   fetch(request) {
     const { url, method } = request;
-    if (!path.test(url.slice(url.indexOf("/", 8)))) return new Response("not found\n", { status: 404 });
+    if (!path.test(url.slice(url.indexOf("/", 8))))
+      return new Response("not found\n", { status: 404 });
     if (method !== "POST") return new Response("POST, please\n", { status: 405 });
     return new Response(soldOut, no);
   },

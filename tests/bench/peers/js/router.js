@@ -1,5 +1,6 @@
-// Which origin an order goes to, as shared/src/routing has it: nginx's smooth weighted round robin over those that do not
-// rest. Of health it keeps what an order meets while all is well, and a rest of two seconds after two failures.
+// Which origin an order goes to, as shared/src/routing has it: nginx's smooth weighted round robin
+// over those that do not rest. Of health it keeps what an order meets while all is well, and a rest
+// of two seconds after two failures.
 
 const maxFails = 2;
 const rest = 2000;
@@ -7,7 +8,12 @@ const rest = 2000;
 export class Router {
   constructor(origins) {
     this.origins = origins.map(({ url, weight }) => ({
-      url, weight, current: 0, fails: 0, checkedAt: 0, inFlight: 0,
+      url,
+      weight,
+      current: 0,
+      fails: 0,
+      checkedAt: 0,
+      inFlight: 0,
     }));
   }
 

@@ -1,7 +1,8 @@
-// An edge in JavaScript that does for an order what lastseat's edge does in Wasm, step by step, so that the two can be
-// compared at equal work: address, key, gate, body, counts, client, signature, routing, deadline, verdict, grant. It works
-// with real origins. What stands aside of an order is not here: the other addresses, buyer tokens, rates, traces of its own,
-// and leaving a silent origin early.
+// An edge in JavaScript that does for an order what lastseat's edge does in Wasm, step by step, so
+// that the two can be compared at equal work: address, key, gate, body, counts, client, signature,
+// routing, deadline, verdict, grant. It works with real origins. What stands aside of an order is
+// not here: the other addresses, buyer tokens, rates, traces of its own, and leaving a silent
+// origin early.
 
 import { env } from "cloudflare:workers";
 import { Tally, countsHeader } from "./counts.js";
@@ -27,11 +28,14 @@ const tally = new Tally();
 // Orders that were granted through this isolate, the oldest first.
 const granted = new Set();
 const router = new Router(origins(env));
-// The key that signs: the first one of `id:secret,id:secret`; a single secret may stand without an id.
+// The key that signs: the first one of `id:secret,id:secret`; a single secret may stand without an
+// id.
 const [first] = (env.LASTSEAT_EDGE_KEY ?? "").trim().split(",");
 const [keyId, secret] = first.includes(":") ? first.split(":") : ["1", first];
 if (secret.length < 32) {
-  throw new Error("LASTSEAT_EDGE_KEY must be the key of the origins, its secret of 32 characters or more");
+  throw new Error(
+    "LASTSEAT_EDGE_KEY must be the key of the origins, its secret of 32 characters or more",
+  );
 }
 let sign;
 
@@ -64,26 +68,74 @@ function newOrderId(now) {
 // Status, code, title and detail of what the edge says by itself.
 const refusals = {
   s: [409, "sold_out", "Sold out", "Every ticket of this sale is sold."],
-  h: [409, "all_held", "All tickets are held", "No ticket is free now, but some are held and not paid yet. Try again after Retry-After."],
-  n: [409, "not_open", "Not open yet", "This sale has not opened. Its opening time is in opens_at, if it is set."],
+  h: [
+    409,
+    "all_held",
+    "All tickets are held",
+    "No ticket is free now, but some are held and not paid yet. Try again after Retry-After.",
+  ],
+  n: [
+    409,
+    "not_open",
+    "Not open yet",
+    "This sale has not opened. Its opening time is in opens_at, if it is set.",
+  ],
   p: [409, "paused", "Paused", "This sale is paused. Try again later."],
   c: [410, "closed", "Closed", "This sale is over."],
   u: [404, "unknown_sale", "No such sale", "No sale has this id. Check the address."],
-  b: [429, "busy", "Busy", "Too many are asking at this moment. This request was not carried out. Ask again after Retry-After."],
+  b: [
+    429,
+    "busy",
+    "Busy",
+    "Too many are asking at this moment. This request was not carried out. Ask again after Retry-After.",
+  ],
 };
 const notFound = [404, "not_found", "No such address", "Nothing is at this address."];
 const wrongMethod = [405, "method_not_allowed", "Method not allowed", "This address takes POST."];
-const badKey = [400, "invalid", "Invalid request", "An Idempotency-Key has 16 to 128 visible characters."];
-const noLength = [411, "length_required", "Length required", "Send the body with a Content-Length."];
+const badKey = [
+  400,
+  "invalid",
+  "Invalid request",
+  "An Idempotency-Key has 16 to 128 visible characters.",
+];
+const noLength = [
+  411,
+  "length_required",
+  "Length required",
+  "Send the body with a Content-Length.",
+];
 const tooLarge = [413, "too_large", "Request too large", "A request body has at most 4096 bytes."];
-const incomplete = [400, "invalid", "Invalid request", "The body did not arrive whole and in time."];
-const unavailable = [503, "unavailable", "Unavailable", "This request was not carried out. Ask again after Retry-After."];
-const unknown = [504, "outcome_unknown", "Outcome unknown", "The order may have been taken. Ask again with the same Idempotency-Key."];
+const incomplete = [
+  400,
+  "invalid",
+  "Invalid request",
+  "The body did not arrive whole and in time.",
+];
+const unavailable = [
+  503,
+  "unavailable",
+  "Unavailable",
+  "This request was not carried out. Ask again after Retry-After.",
+];
+const unknown = [
+  504,
+  "outcome_unknown",
+  "Outcome unknown",
+  "The order may have been taken. Ask again with the same Idempotency-Key.",
+];
 
 function problem([status, code, title, detail], order, retryMs) {
   const headers = { "content-type": "application/problem+json", "lastseat-answered-by": "edge" };
-  if (retryMs !== undefined) headers["retry-after"] = String(Math.max(Math.ceil(retryMs / 1000), 1));
-  const body = JSON.stringify({ code, title, status, detail, order_id: order, retry_after_ms: retryMs });
+  if (retryMs !== undefined)
+    headers["retry-after"] = String(Math.max(Math.ceil(retryMs / 1000), 1));
+  const body = JSON.stringify({
+    code,
+    title,
+    status,
+    detail,
+    order_id: order,
+    retry_after_ms: retryMs,
+  });
   return new Response(body, { status, headers });
 }
 
@@ -165,7 +217,9 @@ async function init(request, address, { id, key }, body, untold) {
   const source = key === "known" ? "repeated" : key;
   const headers = {
     "lastseat-edge": edge,
-    "lastseat-edge-signature": await (await sign)(Date.now(), ["POST", address, id, ip, edge, source, ""]),
+    "lastseat-edge-signature": await (
+      await sign
+    )(Date.now(), ["POST", address, id, ip, edge, source, ""]),
     "idempotency-key": id,
     "lastseat-key": source,
     "lastseat-edge-counts": countsHeader(untold),
@@ -194,10 +248,12 @@ async function ask(address, { sale, id, since }, request, untold) {
       tried.push(origin);
       const answer = await within(ms, fetch(origin.url + address, request));
       const heard = Date.now();
-      const ours = answer !== undefined && (answer.status < 500 || answer.headers.has("lastseat-answered-by"));
+      const ours =
+        answer !== undefined && (answer.status < 500 || answer.headers.has("lastseat-answered-by"));
       router.report(origin, ours, heard);
       if (!ours) tally.failed(sale);
-      const grant = answer === undefined ? undefined : parseGrant(answer.headers.get("lastseat-grant"));
+      const grant =
+        answer === undefined ? undefined : parseGrant(answer.headers.get("lastseat-grant"));
       if (grant !== undefined) {
         gates.hear(sale, grant, now, heard);
         told ||= grant.version > 0;

@@ -1,11 +1,13 @@
-// The signature of an edge, as shared/src/auth/edge_signature.rs makes it: HMAC-SHA-256 over fields that each follow their length in
-// eight bytes. By WebCrypto, which took 5 microseconds where node:crypto took 7.
+// The signature of an edge, as shared/src/auth/edge_signature.rs makes it: HMAC-SHA-256 over fields
+// that each follow their length in eight bytes. By WebCrypto, which took 5 microseconds where
+// node:crypto took 7.
 
 const text = new TextEncoder();
 const purpose = "lastseat edge request 1";
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
-// Its result signs the fields of a request: `sign(now, [method, path, order, client, edge, keySource, token])`.
+// Its result signs the fields of a request: `sign(now, [method, path, order, client, edge,
+// keySource, token])`.
 export async function signer(id, secret) {
   const use = { name: "HMAC", hash: "SHA-256" };
   const key = await crypto.subtle.importKey("raw", text.encode(secret), use, false, ["sign"]);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub(super) fn main(options: &FaultTestOptions) -> ExitCode {
     if options.list {
         for drill in &DRILLS {
-            println!("{:14}  {}: {}", drill.name, drill.done, drill.holds);
+            println!("{:19}  {}: {}", drill.name, drill.done, drill.holds);
         }
         return ExitCode::SUCCESS;
     }

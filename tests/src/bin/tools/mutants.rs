@@ -1,11 +1,15 @@
 //! `make mutants`: see [`lastseat_tests::mutants`].
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
+use lastseat_tests::mutants::lua::Mutant;
 use lastseat_tests::mutants::reasons::{Fit, Reason, Reasons};
 use lastseat_tests::mutants::{Seen, Trial, of_the_scripts, page, rust};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 /// Changes one place of the ledger's scripts after the other and says which changes no test sees.
@@ -15,7 +19,8 @@ use std::time::Instant;
 /// stale; 2 wrong flags; 3 something is missing.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// Only mutants whose name begins with one of these words, such as `reserve:`.
+    /// Only mutants whose name begins with one of these words, such as `reserve:`; with --write
+    /// whole scripts, whose rows are put into the tables.
     #[arg(long, value_name = "WORD")]
     only: Vec<String>,
     /// Random histories that a mutant meets at most.
@@ -25,7 +30,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE", conflicts_with = "only")]
     rust: Vec<PathBuf>,
     /// Write the tables into docs/evidence/MUTANTS.md.
-    #[arg(long, conflicts_with = "only")]
+    #[arg(long)]
     write: bool,
 }
 
@@ -50,27 +55,25 @@ pub(super) fn main(options: &Options) -> ExitCode {
 
 fn try_scripts(options: &Options) -> Result<Fit> {
     let begun = Instant::now();
+    let whole = options.only.iter().all(|word| word.ends_with(':'));
+    ensure!(whole || !options.write, "--write takes whole scripts, such as --only reserve:");
     let wanted = |id: &str| {
         options.only.is_empty() || options.only.iter().any(|word| id.starts_with(word.as_str()))
     };
     let mut mutants = of_the_scripts()?;
     mutants.retain(|mutant| wanted(&mutant.id));
-    let mut trial = Trial::new(options.histories)?;
-    let mut found = Vec::with_capacity(mutants.len());
-    for mutant in mutants {
-        let seen = trial.run(&mutant)?;
-        if seen == Seen::Never {
-            eprintln!("mutants: survives: {}", mutant.id);
-        }
-        found.push((mutant, seen));
-    }
+    let seen = try_side_by_side(&mutants, options.histories)?;
+    let found: Vec<(Mutant, Seen)> = mutants.into_iter().zip(seen).collect();
     let survivors: Vec<String> = found
         .iter()
         .filter(|(_, seen)| *seen == Seen::Never)
         .map(|(mutant, _)| mutant.id.clone())
         .collect();
     let reasons = Reasons::read()?.lua;
-    report_progress(options, "scripts", page::scripts(&found), &reasons, &survivors)?;
+    // Of scripts that were not tried, what survived the last time has its reason.
+    let all = Reasons::by_mutant(&reasons).into_keys().filter(|id| !wanted(id)).map(str::to_owned);
+    let all: Vec<String> = all.chain(survivors.iter().cloned()).collect();
+    report_progress(options, "scripts", page::scripts(&found)?, &reasons, &all)?;
     eprintln!(
         "mutants: {} mutants, {} survive, {:.0} s",
         found.len(),
@@ -78,6 +81,34 @@ fn try_scripts(options: &Options) -> Result<Fit> {
         begun.elapsed().as_secs_f64()
     );
     Ok(Reasons::fit(&reasons, &survivors, &wanted))
+}
+
+/// What sees each mutant, in their sequence. As many are tried at once as there are processors,
+/// each on a Redis of its own.
+fn try_side_by_side(mutants: &[Mutant], histories: u64) -> Result<Vec<Seen>> {
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<(usize, Seen)>> {
+        let mut trial = Trial::new(histories)?;
+        let mut found = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(mutant) = mutants.get(place) else { return Ok(found) };
+            let seen = trial.run(mutant)?;
+            if seen == Seen::Never {
+                eprintln!("mutants: survives: {}", mutant.id);
+            }
+            found.push((place, seen));
+        }
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut found = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let parts = workers.into_iter().map(|worker| worker.join().expect("a worker"));
+        parts.collect::<Result<Vec<_>>>()
+    })?
+    .concat();
+    found.sort_unstable_by_key(|(place, _)| *place);
+    Ok(found.into_iter().map(|(_, seen)| seen).collect())
 }
 
 fn judge_rust(options: &Options) -> Result<Fit> {

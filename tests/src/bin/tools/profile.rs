@@ -11,8 +11,8 @@ use std::process::ExitCode;
 /// Exit codes: 0 written; 2 wrong flags; 3 something is missing or could not be run.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// Take this one only (may be repeated): edge-refusal, edge-order, node-refusal, node-order,
-    /// ledger-order.
+    /// Take this one only (may be repeated): edge-refusal, edge-order, gateway-refusal,
+    /// gateway-order, gateway-streams, public-order, node-refusal, node-order, ledger-order.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
 }

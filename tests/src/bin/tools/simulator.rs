@@ -99,6 +99,10 @@ fn report(soak: &Soak, begun: Instant) {
          {} orders cut off with a tail, {} of them lost",
         stats.orders, stats.answers, stats.unknown, stats.served, stats.late, stats.cut, stats.lost
     );
+    println!(
+        "{} runs sold by a plan: {} parts given back, {} lines without seats",
+        stats.plans, stats.parts, stats.no_seats
+    );
 }
 
 fn one(seed: u64, classes: Classes) -> ExitCode {

@@ -72,20 +72,24 @@ impl AppendOnlyFiles {
     }
 
     /// Cuts `bytes` off it and some more: up to inside the last command of a script, the one that
-    /// writes the counters, so that everything else of that script stays. How many bytes that took.
+    /// writes the counters, so that everything else of that script stays. Its first `kept` bytes
+    /// stay whatever `bytes` are: then the last script is cut. How many bytes that took; none, and
+    /// nothing is cut, if no script follows what is kept.
     ///
     /// # Panics
-    /// It has no such script.
+    /// It cannot be read or written.
     #[must_use]
-    pub fn cut_inside_a_script(&self, bytes: u64) -> u64 {
+    pub fn cut_inside_a_script(&self, bytes: u64, kept: u64) -> Option<u64> {
         const COUNTERS: &[u8] = b":sale\r\n";
         let file = self.bytes();
-        let before = file.len().saturating_sub(usize::try_from(bytes).unwrap_or(usize::MAX));
-        let mut places = file[..before].windows(COUNTERS.len());
-        let place = places.rposition(|place| place == COUNTERS);
-        let end = place.expect("a script before the end that was asked for") + COUNTERS.len();
+        let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(file.len());
+        let from = place(kept);
+        let before = (file.len() - place(bytes)).max(from);
+        let last = |part: &[u8]| part.windows(COUNTERS.len()).rposition(|here| here == COUNTERS);
+        let found = last(&file[from..before]).or_else(|| last(&file[from..]))?;
+        let end = from + found + COUNTERS.len();
         self.cut(end as u64);
-        (file.len() - end) as u64
+        Some((file.len() - end) as u64)
     }
 
     /// A copy of them as they are now, for another Redis.
@@ -102,5 +106,42 @@ impl AppendOnlyFiles {
             fs::copy(file.path(), to.join(file.file_name())).expect("a copy");
         }
         copy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCRIPT: &str = "HSET:orders\r\nHSET:sale\r\nfree7";
+
+    fn files(text: &str) -> (TempDir, AppendOnlyFiles) {
+        let directory = scratch().unwrap();
+        let files = AppendOnlyFiles::of(directory.path());
+        fs::create_dir(directory.path().join(DIRECTORY)).unwrap();
+        fs::write(directory.path().join(DIRECTORY).join("a.1.incr.aof"), text).unwrap();
+        (directory, files)
+    }
+
+    #[test]
+    fn a_cut_ends_inside_a_script_and_leaves_what_shall_stay() {
+        let (whole, end) = (SCRIPT.repeat(3), "free7".len() as u64);
+        let script = SCRIPT.len() as u64;
+        // Bytes that are asked for, bytes that stay, bytes that are gone.
+        for (bytes, kept, gone) in [
+            (0, 0, Some(end)),
+            (1, 0, Some(end)),
+            (end + 1, 0, Some(script + end)),
+            (script, 0, Some(script + end)),
+            (u64::MAX, 2 * script, Some(end)),
+            (script, 2 * script, Some(end)),
+            (1, 3 * script, None),
+            (1, u64::MAX, None),
+        ] {
+            let (_directory, files) = files(&whole);
+            assert_eq!(files.cut_inside_a_script(bytes, kept), gone, "{bytes} {kept}");
+            let left = whole.len() as u64 - gone.unwrap_or(0);
+            assert_eq!(files.bytes(), &whole.as_bytes()[..left as usize], "{bytes} {kept}");
+        }
     }
 }

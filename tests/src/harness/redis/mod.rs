@@ -4,7 +4,9 @@
 
 pub mod append_only;
 pub mod cluster;
+pub mod content;
 pub mod deployed;
+pub mod lost_tail;
 pub mod sentinel;
 pub mod setup;
 pub mod users;
@@ -12,6 +14,7 @@ pub mod users;
 pub use append_only::AppendOnlyFiles;
 pub use cluster::RedisCluster;
 pub use deployed::Deployed;
+pub use lost_tail::LostTail;
 pub use sentinel::RedisSentinel;
 pub use setup::{NotStarted, RedisSetup};
 

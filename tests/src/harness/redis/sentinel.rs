@@ -39,7 +39,9 @@ impl RedisSentinel {
     pub async fn start(replicas: usize) -> Self {
         let server = || {
             let setup = RedisSetup::default().with_port().with_users();
-            setup.options(&["--repl-diskless-sync-delay", "0"])
+            // A primary that is ended waits ten seconds for a replica that lags, also for one that
+            // is ended at the same time.
+            setup.options(&["--repl-diskless-sync-delay", "0", "--shutdown-timeout", "0"])
         };
         let mut servers = vec![server().start()];
         for _ in 0..replicas {

@@ -10,7 +10,10 @@ use super::scenario::{FaultAftermath, FaultPlan, FaultScenario};
 use fastrand::Rng;
 use shared::admission::gate::come_back_ms;
 use shared::domain::order::KeySource;
-use shared::{BuyerId, Code, OrderId, OrderState, Problem, Quantity, UnixMillis};
+use shared::seats::{OrderPart, OrderSeats};
+use shared::wire::problem::no_seats_code;
+use shared::{BuyerId, Code, OrderId, OrderState, Problem, Quantity, Refusal, UnixMillis};
+use std::sync::Arc;
 
 /// How it ended for a buyer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,12 @@ pub struct SimulatedClient {
     pub confirmed: bool,
     /// What it asks for now.
     pub op: Op,
+    /// Of which part of its order.
+    pub part: OrderPart,
+    /// The seats that its order has, as it was told last.
+    pub has: Option<Arc<OrderSeats>>,
+    /// Parts that it has given back, or not any more: before its payment, after it.
+    pub gave_back: (bool, bool),
     call: u32,
     /// The call that has no answer yet.
     waiting: Option<u32>,
@@ -88,6 +97,9 @@ impl SimulatedClient {
             expired: false,
             confirmed: false,
             op: Op::Order,
+            part: OrderPart::Whole,
+            has: None,
+            gave_back: (false, false),
             call: 0,
             waiting: None,
             unsure: false,
@@ -99,6 +111,26 @@ impl SimulatedClient {
     /// Whether it takes a new key after an answer that says that nothing happened.
     const fn takes_new_keys(&self) -> bool {
         self.number % 2 == 1
+    }
+
+    /// Names the part of its order that the next call is about; a part that is to go back before
+    /// the payment goes first.
+    fn name_part(&mut self) {
+        self.part = OrderPart::Whole;
+        let (Some(wanted), Some(has)) = (&self.plan.seats, &self.has) else { return };
+        let (before, after) = wanted.returns;
+        let gives_back = match self.op {
+            Op::Confirm if !std::mem::replace(&mut self.gave_back.0, true) => before,
+            Op::Cancel if self.confirmed && !std::mem::replace(&mut self.gave_back.1, true) => {
+                after
+            }
+            _ => None,
+        };
+        if let Some(part) = gives_back.and_then(|naming| naming.less_than(has)) {
+            (self.op, self.part) = (Op::Cancel, part);
+        } else if self.op == Op::Confirm {
+            self.part = wanted.pays.part_of(has);
+        }
     }
 
     fn new_key(&mut self) -> OrderId {
@@ -145,6 +177,8 @@ impl FaultRun<'_> {
             key,
             buyer: client.buyer.clone(),
             quantity: Quantity::new(u64::from(client.plan.quantity)).unwrap_or(Quantity::ONE),
+            lines: client.plan.seats.as_ref().map(|seats| seats.lines.clone()),
+            part: client.part.clone(),
         };
         let (call, edge, timeout) = (client.call, client.edge, client.plan.timeout_ms);
         let leaves = client.plan.leaves.filter(|_| first);
@@ -228,10 +262,11 @@ impl FaultRun<'_> {
             number: client.number,
             quiet: client.quiet,
             sure: !client.unsure,
-            ordered: client.op == Op::Order,
             granted: client.granted.as_ref(),
+            change: (client.op, &client.part),
+            had: client.has.as_deref(),
         };
-        self.world.told(&asker, &answer);
+        self.world.answered(&asker, &answer);
         match self.clients[c].op {
             Op::Order => self.order_answered(c, &answer),
             op => self.change_answered(c, op, &answer),
@@ -246,6 +281,7 @@ impl FaultRun<'_> {
                 client.id = Some(answer.id.clone());
                 client.granted = Some(answer.id.clone());
                 client.expired = order.state == OrderState::Expired;
+                client.has = order.seats.clone();
                 let (op, ms) = match (order.state, client.plan.then) {
                     (OrderState::Held, FaultAftermath::Pay(ms)) => (Op::Confirm, ms),
                     (OrderState::Held, FaultAftermath::Extend(ms)) => (Op::Extend, ms),
@@ -254,11 +290,12 @@ impl FaultRun<'_> {
                     }
                     (OrderState::Confirmed, _) => {
                         client.confirmed = true;
-                        return self.ends(c, End::Served);
+                        return self.goes_on(c);
                     }
                     _ => return self.ends(c, End::Served),
                 };
                 client.op = op;
+                client.name_part();
                 self.push(ms * 1_000, Outside::Comes { client: c });
             }
             RequestOutcome::Refused(refusal) => {
@@ -266,6 +303,12 @@ impl FaultRun<'_> {
                     return self.ends(c, End::Refused(refusal.code()));
                 }
                 self.asks_later(c, &answer.outcome);
+            }
+            RequestOutcome::NoSeats(refused, held) => {
+                match no_seats_code(&refused.refusal, *held) {
+                    Code::AllHeld => self.asks_later(c, &answer.outcome),
+                    code => self.ends(c, End::Refused(code)),
+                }
             }
             RequestOutcome::Trouble(Code::OutcomeUnknown) => {
                 client.unsure = true;
@@ -284,17 +327,44 @@ impl FaultRun<'_> {
     fn change_answered(&mut self, c: usize, op: Op, answer: &SimulatedReply) {
         let client = &mut self.clients[c];
         match (&answer.outcome, op) {
-            (RequestOutcome::Trouble(_), _) => self.asks_later(c, &answer.outcome),
+            (RequestOutcome::Trouble(_) | RequestOutcome::Refused(shared::Refusal::Busy(_)), _) => {
+                self.asks_later(c, &answer.outcome);
+            }
             (RequestOutcome::Granted(..), Op::Extend) => {
                 client.op = Op::Confirm;
+                client.name_part();
                 self.push(20_000, Outside::Comes { client: c });
             }
-            (RequestOutcome::Granted(..), Op::Confirm) => {
+            (RequestOutcome::Granted(order, _), Op::Confirm) => {
                 client.confirmed = true;
-                self.ends(c, End::Served);
+                client.has = order.seats.clone();
+                self.goes_on(c);
+            }
+            (RequestOutcome::Granted(order, _), Op::Cancel)
+                if client.part != OrderPart::Whole && order.state.takes() =>
+            {
+                client.has = order.seats.clone();
+                self.goes_on(c);
+            }
+            // It was given back before, by a call whose answer is lost.
+            (RequestOutcome::Refused(Refusal::NotItsSeats), Op::Cancel) => {
+                client.has = None;
+                self.goes_on(c);
             }
             _ => self.ends(c, End::Served),
         }
+    }
+
+    /// A client who was told that it has its seats, or that a part of them went back, pays or gives
+    /// back what it still means to.
+    fn goes_on(&mut self, c: usize) {
+        let client = &mut self.clients[c];
+        client.op = if client.confirmed { Op::Cancel } else { Op::Confirm };
+        client.name_part();
+        if client.confirmed && client.part == OrderPart::Whole {
+            return self.ends(c, End::Served);
+        }
+        self.push(20_000, Outside::Comes { client: c });
     }
 
     fn asks_later(&mut self, c: usize, outcome: &RequestOutcome) {

@@ -6,6 +6,7 @@ use super::super::network::{Disturbance, Link, LinkDirection};
 use super::scenario::{
     Act, Breakage, FaultAftermath, FaultPlan, FaultScenario, InjectedFault, Item, What, Whose,
 };
+use super::train;
 use fastrand::Rng;
 use shared::UnixMillis;
 use shared::domain::sale::{Terms, TermsChange};
@@ -44,14 +45,19 @@ pub fn scenario(seed: u64, classes: Classes) -> FaultScenario {
         far_ms: one(rng, &[1, 5, 20, 150]),
         redis_us: one(&mut stream(seed, &[9]), &[600, 600, 5_000, 25_000]),
         quiet_ms,
+        plan: train::plan(seed),
         items: Vec::new(),
     };
+    if let Some(plan) = &scenario.plan {
+        scenario.capacity = plan.places() as u32;
+    }
     let mut items = Items { rng, list: Vec::new() };
     items.buyers(&scenario);
     items.faults(&scenario, classes);
     items.operators(&scenario);
     items.quiet(&scenario);
     scenario.items = items.list;
+    train::seat(&mut scenario);
     scenario
 }
 
@@ -93,6 +99,7 @@ impl Items<'_> {
                     8 => FaultAftermath::Pay(rng.u64(1_500..9_000)),
                     _ => FaultAftermath::Forget,
                 },
+                seats: None,
             };
             self.add(at_ms, What::Buyer(plan));
         }
@@ -214,6 +221,7 @@ impl Items<'_> {
             patience_ms: 60_000,
             leaves: None,
             then,
+            seats: None,
         };
         self.add(at_ms, What::Buyer(plan));
     }

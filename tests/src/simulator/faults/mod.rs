@@ -8,6 +8,8 @@ pub mod run;
 pub mod scenario;
 pub mod shrink;
 pub mod soak;
+pub mod train;
+pub mod wanted_seats;
 
 pub use super::planted::Planted;
 pub use generate::{Classes, scenario};

@@ -40,6 +40,7 @@ pub fn run(scenario: &FaultScenario, planted: Option<Planted>, traced: bool) -> 
     let mut stats = judge.stats;
     stats.lost = lost.len() as u64;
     stats.cut = judge.lost.len() as u64;
+    stats.plans = u64::from(scenario.plan.is_some());
     RunOutcome { violation: judge.violation, stats, lost, trace: trace.unwrap_or_default() }
 }
 
@@ -72,7 +73,10 @@ impl FaultRun<'_> {
                     self.world.mend(*number, fault.what);
                 }
             }
-            Outside::Looks => self.push(LOOK, Outside::Looks),
+            Outside::Looks => {
+                self.world.read_last();
+                self.push(LOOK, Outside::Looks);
+            }
             Outside::Comes { client } => self.come(client),
             Outside::Retries { .. } => {}
             Outside::TimesOut { client, call } => self.no_answer(client, call),
@@ -172,9 +176,31 @@ impl FaultRun<'_> {
         self.all_sold();
     }
 
+    /// Whoever was refused for good since stock returned last has wanted what is not there. Of
+    /// several lines one may have taken what the other one needs.
+    fn no_seat_is_left_over(&mut self) {
+        let (_, since) = self.world.judge.version_since;
+        let since = since + self.world.edges_update_within();
+        let Some(seats) = self.world.redis.audit().seats() else { return };
+        let refused = self.clients.iter().filter(|client| {
+            let refused = matches!(client.end, Some(End::Refused(Code::SoldOut | Code::NotEnough)));
+            refused && client.quiet && client.ended_at > since
+        });
+        let mut lines = refused.filter_map(|client| {
+            let [line] = client.plan.seats.as_ref()?.lines.as_slice() else { return None };
+            seats.has_room(line).then(|| format!("client {}: {line:?}", client.number))
+        });
+        if let Some(seen) = lines.next() {
+            self.world.broken("seats are left over that buyers wanted", seen);
+        }
+    }
+
     /// The last buyers do not leave empty-handed while tickets are free, apart from those who find
     /// an edge or a node that nobody had asked for a while.
     fn all_sold(&mut self) {
+        if self.scenario.plan.is_some() {
+            return self.no_seat_is_left_over();
+        }
         let Some((Supply::Free, since)) = self.world.judge.supply else {
             return;
         };
@@ -190,7 +216,7 @@ impl FaultRun<'_> {
         }
         let first = refused.iter().min().copied().unwrap_or_default();
         let last = refused.iter().max().copied().unwrap_or_default();
-        let within = self.world.edges_know_within();
+        let within = self.world.edges_update_within();
         if last - first > within && !self.world.setup.cuts_the_tail {
             let seen = format!("{} buyers left", refused.len());
             self.world.broken("tickets are left over that buyers wanted", seen);

@@ -2,17 +2,22 @@
 //! a change of the others, which is what makes a failing run short.
 
 use super::super::network::{Delay, Delays, Disturbance};
-use super::super::world::SimulatedSetup;
+use super::super::world::{LIMITS, SimulatedSetup};
+use super::wanted_seats::WantedSeats;
 use shared::domain::sale::{Terms, TermsChange};
+use shared::plan::Plan;
 use std::fmt;
+use std::sync::Arc;
 
 /// One run's beginning and everything that happens to it from outside.
 #[derive(Clone, Debug)]
 pub struct FaultScenario {
     /// Where all chance of the run comes from.
     pub seed: u64,
-    /// Tickets at the beginning.
+    /// Tickets at the beginning; of a plan, its places on all legs.
     pub capacity: u32,
+    /// What is sold, if not so many equal tickets.
+    pub plan: Option<Arc<Plan>>,
     /// The terms at the beginning; moments are milliseconds after the start.
     pub terms: Terms,
     /// Whether it sells from the start.
@@ -48,6 +53,7 @@ impl FaultScenario {
         SimulatedSetup {
             seed: self.seed,
             capacity: self.capacity,
+            plan: self.plan.clone(),
             terms: self.terms,
             open: self.open,
             weights: self.weights.clone(),
@@ -57,6 +63,7 @@ impl FaultScenario {
                 redis: Delay::from_to(80, self.redis_us),
                 late: None,
             },
+            limits: LIMITS,
             service_us: 0,
             redis_call_us: None,
             settled: self.settled_ms() * 1_000,
@@ -113,6 +120,8 @@ pub struct FaultPlan {
     /// later.
     pub leaves: Option<(u64, u64)>,
     pub then: FaultAftermath,
+    /// What of the plan, in a sale that has one.
+    pub seats: Option<WantedSeats>,
 }
 
 /// What a buyer does with a hold, after so many milliseconds.
@@ -214,6 +223,9 @@ impl fmt::Display for FaultScenario {
             self.redis_us,
             self.terms,
         )?;
+        if let Some(plan) = &self.plan {
+            writeln!(f, "plan {}", plan.to_json())?;
+        }
         for Item { at_ms, number, what } in &self.items {
             writeln!(f, "{at_ms:>6} ms  #{number:<3} {what:?}")?;
         }

@@ -3,7 +3,8 @@
 
 use super::super::planted::Planted;
 use super::run::{RunOutcome, run};
-use super::scenario::{FaultAftermath, FaultScenario, Item, What};
+use super::scenario::{FaultAftermath, FaultPlan, FaultScenario, Item, What};
+use super::wanted_seats::WantedSeats;
 use std::fmt;
 
 /// Runs that the search for a shorter scenario may take.
@@ -64,7 +65,7 @@ impl Search {
     /// Fewer tickets, near edges, buyers without peculiarities.
     fn simplify(&mut self, best: &mut FaultScenario) {
         for capacity in [1, 2, best.capacity / 2, best.capacity.saturating_sub(1)] {
-            if capacity > 0 && capacity < best.capacity {
+            if best.plan.is_none() && capacity > 0 && capacity < best.capacity {
                 let smaller = FaultScenario { capacity, ..best.clone() };
                 self.takes(best, smaller);
             }
@@ -74,9 +75,13 @@ impl Search {
         for index in 0..best.items.len() {
             let mut plainer = best.clone();
             if let Some(What::Buyer(plan)) = plainer.items.get_mut(index).map(|item| &mut item.what)
-                && (plan.quantity > 1 || plan.leaves.is_some() || plan.then != PLAIN)
+                && is_peculiar(plan)
             {
                 (plan.quantity, plan.leaves, plan.then) = (1, None, PLAIN);
+                plan.seats = plan.seats.as_ref().map(WantedSeats::plainer);
+                if let Some(seats) = &plan.seats {
+                    plan.quantity = seats.lines.tickets();
+                }
                 self.takes(best, plainer);
             }
         }
@@ -91,6 +96,13 @@ impl Search {
         }
         same
     }
+}
+
+/// Whether something of a buyer can be made plainer.
+fn is_peculiar(plan: &FaultPlan) -> bool {
+    let lines = plan.seats.as_ref().is_some_and(|seats| *seats != seats.plainer());
+    let more = plan.seats.is_none() && plan.quantity > 1;
+    lines || more || plan.leaves.is_some() || plan.then != PLAIN
 }
 
 fn rule(outcome: &RunOutcome) -> String {

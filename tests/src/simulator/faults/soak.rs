@@ -78,4 +78,9 @@ fn add(sum: &mut Stats, part: &Stats) {
     sum.cut += part.cut;
     sum.late += part.late;
     sum.served += part.served;
+    sum.plans += part.plans;
+    sum.parts += part.parts;
+    sum.no_seats += part.no_seats;
+    sum.reads += part.reads;
+    sum.fenced_reads += part.fenced_reads;
 }

@@ -1,6 +1,7 @@
 //! Measures: what is counted while a rush is simulated.
 
 use super::report::{MeasureSlot, SLOT_US, ScaleReport};
+use shared::limits::COLD_WAIT_MS;
 use std::collections::VecDeque;
 
 /// After a return, an edge may say "no" from an older word for so long (microseconds): the promise.
@@ -16,12 +17,12 @@ pub struct Measures {
     pub report: ScaleReport,
     waiting_returns: VecDeque<u64>,
     free_since: Option<u64>,
-    edges: Vec<EdgeKnows>,
+    edges: Vec<EdgeLag>,
 }
 
 /// What one edge knows of the sale.
 #[derive(Clone, Debug)]
-struct EdgeKnows {
+struct EdgeLag {
     /// Since when it has had arrivals without knowing of the sell-out.
     unaware_since: u64,
     /// Since when it has had arrivals without knowing of the return.
@@ -29,12 +30,19 @@ struct EdgeKnows {
     /// When a buyer last came.
     last_ask: u64,
     version: u64,
+    /// The last 25 ms in which a buyer came, counted from the start, and how many came in them.
+    crowd: (u64, u32),
 }
 
 impl Measures {
     pub fn new(edges: usize) -> Self {
-        let nothing =
-            EdgeKnows { unaware_since: NEVER, blind_since: NEVER, last_ask: 0, version: 0 };
+        let nothing = EdgeLag {
+            unaware_since: NEVER,
+            blind_since: NEVER,
+            last_ask: 0,
+            version: 0,
+            crowd: (0, 0),
+        };
         Self {
             report: ScaleReport::default(),
             waiting_returns: VecDeque::new(),
@@ -58,6 +66,11 @@ impl Measures {
         self.slot(now).asked += 1;
         let sold_out = self.report.sold_out_ms.is_some();
         let edge = &mut self.edges[edge];
+        let wait = now / (COLD_WAIT_MS * 1_000);
+        edge.crowd = (wait, if edge.crowd.0 == wait { edge.crowd.1 + 1 } else { 1 });
+        if free > 0 {
+            self.report.crowd_max = self.report.crowd_max.max(edge.crowd.1);
+        }
         let idle = now - std::mem::replace(&mut edge.last_ask, now);
         let pause = if idle > PAUSE_US { idle } else { 0 };
         if edge.unaware_since != NEVER {

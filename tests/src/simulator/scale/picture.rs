@@ -29,10 +29,10 @@ pub fn svg(report: &ScaleReport) -> String {
     let most = slots.iter().map(|slot| slot.asked).max().unwrap_or(1);
     let decades = f64::from(most.max(10)).log10().ceil();
     let title = format!(
-        "{} buyers, {} tickets, {} isolates: what happened in each {} ms",
+        "{} buyers, {} tickets, {}: what happened in each {} ms",
         report.buyers,
         report.tickets,
-        report.locations * report.isolates,
+        report.edges_in_all(),
         SLOT_US / 1_000
     );
     let mut out = format!(

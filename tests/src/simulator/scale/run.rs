@@ -3,40 +3,31 @@
 //! Most of it happens here and not in the queue of the system: of a million buyers all but some
 //! thousand are refused by a gate at once, and only orders that a gate lets pass become requests.
 
+use super::super::isolate::{Passing, SimulatedStep};
 use super::super::judge::Asker;
 use super::super::message::{By, Op, Request, RequestOutcome, SimulatedReply};
-use super::super::network::{Delay, Delays};
-use super::super::world::{Outside, SimulatedSetup, SimulatedWorld, WorldEvent};
+use super::super::world::{Outside, SimulatedWorld, WorldEvent};
 use super::crowd::Crowd;
+use super::gate_queue::GateQueue;
 use super::measures::Measures;
 use super::report::ScaleReport;
 use super::scenario::ScaleScenario;
+use super::setup::{FAR_MS, WARM_UP, one_way_ms, setup};
 use fastrand::Rng;
-use shared::admission::gate::{Arrival, GateDecision, Observation, come_back_ms};
+use shared::admission::gate::{Observation, come_back_ms};
 use shared::admission::grant::Supply;
 use shared::domain::order::KeySource;
+use shared::edge::answer::Answer;
+use shared::edge::exchange::ExchangeStep;
 use shared::ledger_model::ModelCommand;
-use shared::limits::COLD_WAIT_MS;
+use shared::seats::OrderPart;
 use shared::{
-    BuyerId, Cancellation, Capacity, Code, Grant, OrderId, Quantity, Refusal, SaleState, Terms,
-    UnixMillis,
+    BuyerId, Cancellation, Capacity, Code, Grant, OrderId, Quantity, Refusal, SaleState, UnixMillis,
 };
 use std::collections::BTreeMap;
 
-/// The crowd comes when the nodes have counted each other, in microseconds after the start.
-const WARM_UP: u64 = 2_000_000;
-/// One way from a far location to the nodes.
-const FAR_MS: u64 = 150;
-/// A late message is late by at most this.
-const LATE_MS: u64 = 400;
-/// One way from a near location: at least, and at most.
-const NEAR_MS: (u64, u64) = (3, 90);
 /// Edges' clocks differ by up to this, in milliseconds. Nothing may depend on it.
 const SKEW_MS: i64 = 3_000;
-/// One way between a node and Redis, in microseconds.
-const REDIS_US: Delay = Delay::from_to(80, 220);
-/// What one call takes in Redis and its log, and each order of it, in microseconds.
-const REDIS_CALL_US: (u64, u64) = (400, 12);
 /// Time between two rounds of evictions, in microseconds.
 const EVICT_EVERY_US: u64 = 100_000;
 /// A buyer who received of trouble asks again after this time.
@@ -69,6 +60,8 @@ struct Rush<'a> {
     /// For each edge, requests that it has at hand: forwarded or waiting a retry interval.
     at_hand: Vec<u32>,
     buyers: Vec<Buyer>,
+    /// Requests that wait at the gate of their isolate.
+    waiting: GateQueue,
     /// Buyers who have no final answer yet, and returns, restocks that have not happened.
     open: u64,
     /// Returns (`false`) and restocks (`true`), in order.
@@ -86,52 +79,17 @@ struct Rush<'a> {
 
 /// Simulates one rush.
 pub fn run(scenario: &ScaleScenario) -> ScaleReport {
-    let mut rush = Rush::new(scenario);
+    let scenario = scenario.resolved();
+    let mut rush = Rush::new(&scenario);
     rush.play();
     rush.report()
-}
-
-fn setup(scenario: &ScaleScenario, one_way_ms: &[u64]) -> SimulatedSetup {
-    let opens_at = match scenario.opens_ms {
-        0 => UnixMillis(0),
-        ms => UnixMillis(WARM_UP / 1_000 + ms),
-    };
-    let delays = one_way_ms.iter().flat_map(|ms| {
-        let delay = Delay { least_us: ms * 1_000, spread_us: ms * 100 + 1_000 };
-        std::iter::repeat_n(delay, scenario.isolates as usize)
-    });
-    SimulatedSetup {
-        seed: scenario.seed,
-        capacity: scenario.tickets,
-        terms: Terms { opens_at, ..Terms::default() },
-        open: scenario.opens_ms == 0,
-        weights: scenario.weights.clone(),
-        delays: Delays {
-            clients: Delay::NONE,
-            edges: delays.collect(),
-            redis: REDIS_US,
-            late: Some((scenario.late, LATE_MS * 1_000)),
-        },
-        service_us: scenario.service_us,
-        redis_call_us: Some(REDIS_CALL_US),
-        // A message that is later than an edge waits for is a fault like any other.
-        settled: if scenario.late == 0.0 { WARM_UP } else { u64::MAX },
-        calm: false,
-        cuts_the_tail: false,
-        far_ms: FAR_MS + LATE_MS,
-    }
 }
 
 impl<'a> Rush<'a> {
     fn new(scenario: &'a ScaleScenario) -> Self {
         let mut rng = Rng::with_seed(scenario.seed);
         let crowd = Crowd::new(scenario, &mut rng);
-        let one_way_ms: Vec<u64> = (0..scenario.locations)
-            .map(|_| {
-                let far = rng.f64() < scenario.far;
-                if far { FAR_MS } else { rng.u64(NEAR_MS.0..=NEAR_MS.1) }
-            })
-            .collect();
+        let one_way_ms = one_way_ms(scenario, &mut rng);
         let mut world = SimulatedWorld::new(setup(scenario, &one_way_ms), None, false);
         for clock in &mut world.edge_clocks {
             *clock = rng.i64(0..=SKEW_MS);
@@ -150,6 +108,7 @@ impl<'a> Rush<'a> {
             locations: one_way_ms.iter().map(location).collect(),
             at_hand: vec![0; edges],
             buyers: Vec::new(),
+            waiting: GateQueue::new(edges),
             open: changes.len() as u64,
             changes,
             granted: Vec::new(),
@@ -205,10 +164,7 @@ impl<'a> Rush<'a> {
             Outside::Begins(index) => self.change(index),
             Outside::Looks => self.evict(),
             Outside::Comes { client } => self.come(client as u32),
-            Outside::Retries { client, edge, waits } => {
-                self.at_hand[edge as usize] -= 1;
-                self.ask(client, edge, waits);
-            }
+            Outside::Retries { client, edge, wait } => self.wait_ends(client, edge, wait),
             Outside::AtClient { client, iso, answer: Some(answer), .. } => {
                 self.answered(client as u32, iso, &answer);
             }
@@ -257,28 +213,66 @@ impl<'a> Rush<'a> {
         let (free, version) = (self.free(), self.world.redis.sale().version);
         let latched = self.is_latched(self.world.edges[edge as usize]);
         self.measures.ask(edge as usize, latched, free, version, self.time());
-        self.ask(buyer, edge, 0);
+        self.ask(buyer, edge);
     }
 
     fn is_latched(&mut self, iso: usize) -> bool {
-        self.world.isolates[iso].gates.of(&self.world.sale).is_latched()
+        self.world.isolates[iso].state.gate(&self.world.sale).is_latched()
     }
 
-    fn ask(&mut self, buyer: u32, edge: u32, waits: u32) {
+    fn ask(&mut self, buyer: u32, edge: u32) {
         let iso = self.world.edges[edge as usize];
-        let ask = Arrival { key: self.key_of(buyer), waits };
-        let mut decision = self.world.gate(iso, ask, self.rng.f64());
-        if decision == GateDecision::Forward && self.take_word(edge, iso) {
-            decision = GateDecision::Refuse(Refusal::SoldOut);
-        }
-        match decision {
-            GateDecision::Forward => self.forward(buyer, edge, iso),
-            GateDecision::Wait => {
-                self.at_hand[edge as usize] += 1;
-                let waits = waits + 1;
-                self.push(COLD_WAIT_MS * 1_000, Outside::Retries { client: buyer, edge, waits });
+        let request = self.request_of(buyer);
+        let (passing, step) = self.world.takes_in(iso, request);
+        self.goes_on(buyer, edge, passing, step);
+    }
+
+    fn goes_on(&mut self, buyer: u32, edge: u32, passing: Passing, step: SimulatedStep) {
+        let iso = passing.iso;
+        match step {
+            ExchangeStep::ReadBody(_) if self.take_word(edge, iso) => {
+                self.refused(buyer, Refusal::SoldOut, iso, true);
             }
-            GateDecision::Refuse(refusal) => self.refused(buyer, refusal, iso, true),
+            ExchangeStep::ReadBody(_) => {
+                self.at_hand[edge as usize] += 1;
+                if let Some(id) = &passing.request.id {
+                    self.world.judge.issue(id, &passing.request);
+                }
+                self.world.goes_on(passing, step);
+            }
+            ExchangeStep::Wait(ms) => {
+                self.at_hand[edge as usize] += 1;
+                let wait = self.waiting.wait(edge, buyer, passing);
+                self.push(ms * 1_000, Outside::Retries { client: buyer, edge, wait });
+            }
+            ExchangeStep::Answer(Answer::Problem(answer)) => {
+                let RequestOutcome::Refused(refusal) = RequestOutcome::of(&answer.problem) else {
+                    panic!("an edge refuses with {}", answer.problem.detail);
+                };
+                self.refused(buyer, refusal, iso, true);
+            }
+            other => panic!("an order at the gate comes to {other:?}"),
+        }
+    }
+
+    /// A buyer's wait at the gate is over.
+    fn wait_ends(&mut self, buyer: u32, edge: u32, wait: u64) {
+        if let Some(passing) = self.waiting.ends(edge, buyer, wait) {
+            self.asks_again(buyer, edge, passing);
+        }
+    }
+
+    fn asks_again(&mut self, buyer: u32, edge: u32, mut passing: Passing) {
+        self.at_hand[edge as usize] -= 1;
+        let step = self.world.waited_at_gate(&mut passing);
+        self.goes_on(buyer, edge, passing, step);
+    }
+
+    /// A gateway wakes as many as it has room for when a grant comes.
+    fn wake(&mut self, edge: u32, iso: usize) {
+        let room = self.world.isolates[iso].state.gate_room(&self.world.sale);
+        for (buyer, passing) in self.waiting.wake(edge, room) {
+            self.asks_again(buyer, edge, passing);
         }
     }
 
@@ -302,7 +296,7 @@ impl<'a> Rush<'a> {
         let now = self.world.edge_now(iso);
         let asked = UnixMillis(now.0 - (self.world.now - received) / 1_000);
         let when = Observation { asked, now, chance: self.rng.f64() };
-        self.world.isolates[iso].gates.observe(&self.world.sale, &grant, when);
+        self.world.isolates[iso].state.observe(&self.world.sale, &grant, when);
         self.observed(edge as usize, iso, grant.version)
     }
 
@@ -313,15 +307,15 @@ impl<'a> Rush<'a> {
         latched
     }
 
-    fn forward(&mut self, buyer: u32, edge: u32, iso: usize) {
-        self.at_hand[edge as usize] += 1;
+    /// What a buyer asks for.
+    fn request_of(&self, buyer: u32) -> Request {
         let key = self.key_of(buyer);
         let id = match key {
             KeySource::Made => None,
             KeySource::Repeated => self.unsure.get(&buyer).cloned(),
             _ => OrderId::parse(&format!("order-of-buyer-{buyer:08}")).ok(),
         };
-        let request = Request {
+        Request {
             client: buyer as usize,
             number: u64::from(buyer),
             call: self.buyers[buyer as usize].attempts,
@@ -330,11 +324,9 @@ impl<'a> Rush<'a> {
             key,
             buyer: BuyerId::parse(&format!("buyer-{buyer}")).expect("a buyer id"),
             quantity: Quantity::ONE,
-        };
-        if let Some(id) = &request.id {
-            self.world.judge.issue(id, &request);
+            lines: None,
+            part: OrderPart::Whole,
         }
-        self.world.forward_order(iso, request);
     }
 
     /// A buyer whose order was forwarded sees the answer.
@@ -346,15 +338,19 @@ impl<'a> Rush<'a> {
             number: u64::from(buyer),
             quiet: self.scenario.late == 0.0,
             sure: !self.unsure.contains_key(&buyer),
-            ordered: true,
             granted: None,
+            change: (Op::Order, &OrderPart::Whole),
+            had: None,
         };
-        self.world.told(&asker, answer);
+        self.world.answered(&asker, answer);
         let location = self.buyers[buyer as usize].location as usize;
         if let Some(grant) = answer.grant {
             // Nobody comes to an isolate that was evicted.
             if self.world.edges[edge] == iso {
                 self.observed(edge, iso, grant.version);
+                if self.scenario.gateways.is_some() {
+                    self.wake(edge as u32, iso);
+                }
             }
             if grant.supply != Supply::Free {
                 self.locations[location].word = Some((grant, self.world.now));
@@ -376,6 +372,7 @@ impl<'a> Rush<'a> {
                 }
                 self.refused(buyer, Refusal::Busy(TROUBLED_MS), iso, true);
             }
+            RequestOutcome::NoSeats(..) => unreachable!("the sale of a rush has no plan"),
         }
     }
 
@@ -414,7 +411,8 @@ impl<'a> Rush<'a> {
         } else {
             tickets = tickets.min(self.granted.len() as u32);
             for id in self.granted.split_off(self.granted.len() - tickets as usize) {
-                self.world.operate(ModelCommand::Cancel(id, Cancellation::default()));
+                let how = Cancellation::default();
+                self.world.operate(ModelCommand::Cancel(id, how, OrderPart::Whole));
             }
         }
         let sale = self.world.redis.sale();
@@ -439,12 +437,14 @@ impl<'a> Rush<'a> {
     }
 
     fn report(self) -> ScaleReport {
-        let ScaleScenario { locations, isolates, buyers, tickets, seed, .. } = *self.scenario;
+        let ScaleScenario { gateways, locations, isolates, buyers, tickets, seed, .. } =
+            *self.scenario;
         let SimulatedWorld { redis, judge, nodes, forwarded, now, .. } = self.world;
         let broken = judge.violation.map(|broken| format!("{}: {}", broken.rule, broken.seen));
         let unsold_returns = self.measures.unsold_returns();
         let counted = self.measures.report;
         ScaleReport {
+            gateways,
             locations,
             isolates,
             buyers,

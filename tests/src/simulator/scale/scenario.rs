@@ -2,17 +2,28 @@
 
 use clap::{Args, Parser, value_parser};
 use shared::domain::order::KeySource;
+use shared::edge::state::EdgeLimits;
+use shared::limits::EDGE_UNDER_WAY_MAX;
 use std::path::PathBuf;
 
 /// One simulated rush. Times are in milliseconds from its start.
 #[derive(Args, Clone, Debug)]
 pub struct ScaleScenario {
+    /// So many gateways in the place of locations and isolates: each is one process whose threads
+    /// share what a sale says. They are near the nodes and get the same part of the crowd.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=400))]
+    #[arg(conflicts_with_all = ["locations", "isolates", "under_way", "zipf", "far"])]
+    #[arg(conflicts_with_all = ["shared_word_ms"])]
+    pub gateways: Option<u32>,
     /// Locations of the edge.
     #[arg(long, default_value_t = 300, value_parser = value_parser!(u32).range(1..=2_000))]
     pub locations: u32,
     /// Isolates in each location.
     #[arg(long, default_value_t = 20, value_parser = value_parser!(u32).range(1..=200))]
     pub isolates: u32,
+    /// Orders that one isolate lets wait for origins; a gateway lets 8,192.
+    #[arg(long, default_value_t = EDGE_UNDER_WAY_MAX)]
+    pub under_way: u32,
     /// How many buyers come, each for one ticket.
     #[arg(long, default_value_t = 1_000_000)]
     #[arg(value_parser = value_parser!(u32).range(1..=10_000_000))]
@@ -85,6 +96,16 @@ pub struct ScaleOptions {
     /// Draw the rush as SVG into this file.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
+}
+
+impl ScaleScenario {
+    /// What follows from the number of gateways, if there are any.
+    #[must_use]
+    pub fn resolved(&self) -> Self {
+        let Some(locations) = self.gateways else { return self.clone() };
+        let under_way = EdgeLimits::GATEWAY.orders;
+        Self { locations, isolates: 1, under_way, zipf: 0.0, far: 0.0, ..self.clone() }
+    }
 }
 
 impl Default for ScaleScenario {

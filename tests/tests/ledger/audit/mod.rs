@@ -4,6 +4,7 @@
 //! The damage is done to a real sale on a real Redis, past lastseat; a plan is run as an operator
 //! runs it, by `sh` with `redis-cli`.
 
+mod by_plan;
 mod damages;
 mod operators;
 mod random;

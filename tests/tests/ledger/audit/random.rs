@@ -1,6 +1,7 @@
 //! Random damage: whatever lies in the keys, an audit answers with a report, and where there is a
 //! plan it repairs.
 
+use crate::audit::damages::NUMBERS;
 use crate::audit::stage::{Sale, Stage, order};
 use fastrand::Rng;
 use lastseat_ledger::audit::FindingKind;
@@ -63,31 +64,21 @@ fn entry(rng: &mut Rng) -> Vec<u8> {
 }
 
 fn command(rng: &mut Rng) -> Vec<Vec<u8>> {
-    const FIELDS: [&str; 19] = [
-        "format",
-        "capacity",
-        "held",
-        "confirmed",
-        "version",
-        "commit_seq",
-        "opens_at",
-        "closes_at",
-        "hold_ms",
-        "buyer_limit",
-        "order_limit",
-        "acked_seq",
+    const OTHERS: [&str; 8] = [
         "state",
         "history",
         "ended_peak",
         "cancelled_early",
         "buyers_cancel",
         "pay_url",
+        "late_seats",
         "heal:found",
     ];
     const KEYS: [&str; 5] = [":sale", ":orders", ":buyers", ":holds", ":log"];
     let text = |word: &str| word.as_bytes().to_vec();
     let key = text(KEYS[rng.usize(0..5)]);
-    let field = text(FIELDS[rng.usize(0..FIELDS.len())]);
+    let field = rng.usize(0..NUMBERS.len() + OTHERS.len());
+    let field = text(NUMBERS.iter().chain(&OTHERS).nth(field).unwrap());
     match rng.u8(0..17) {
         0 => vec![text("DEL"), key],
         1 => vec![text("SET"), key, bytes(rng)],

@@ -1,6 +1,6 @@
 //! The repair plan, run as an operator runs it.
 
-use crate::audit::damages::{Plans, With, all, inflict};
+use crate::audit::damages::{Plans, With, all, assert_refuses, assert_repairs, inflict};
 use crate::audit::stage::{Stage, order, wish};
 use lastseat_ledger::audit::plan::{Choices, PlanTrust};
 use shared::{OrderId, OrderState};
@@ -15,27 +15,11 @@ async fn after_the_plan_for_each_damage_the_audit_is_clean_and_the_sale_sells_on
             inflict(&sale, &damage).await;
             match plans {
                 Plans::Repairs(with) => {
-                    let plan = sale.plan(&with.choices()).await;
-                    assert_eq!(plan.why_not, [""; 0], "{} {with:?}", damage.name);
-                    let (ran, said) = sale.run(&plan);
-                    assert!(ran, "{} {with:?}: {plan}\n{said}", damage.name);
-                    let report = sale.audit().await;
-                    assert!(report.ok, "{} {with:?}: {plan}\n{said}\n{report:#?}", damage.name);
-                    let nothing = sale.plan(&Choices::default()).await;
-                    assert_eq!(nothing.commands, [""; 0], "{}: a second plan", damage.name);
+                    assert_repairs(&sale, *with, damage.name).await;
                     sale.sells_on().await;
                 }
                 Plans::Refuses(with, why) => {
-                    let before = sale.stored().await;
-                    let plan = sale.plan(&with.choices()).await;
-                    assert!(
-                        plan.commands.is_empty() && plan.why_not.iter().any(|w| w.contains(why)),
-                        "{}: {plan}",
-                        damage.name
-                    );
-                    let (ran, _) = sale.run(&plan);
-                    assert!(!ran, "a plan that is none does not end well");
-                    assert_eq!(sale.stored().await, before);
+                    assert_refuses(&sale, *with, why, damage.name).await;
                 }
             }
         }

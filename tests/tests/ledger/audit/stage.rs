@@ -4,9 +4,11 @@ use lastseat_ledger::audit::FindingKind;
 use lastseat_ledger::audit::plan::{Choices, RepairPlan};
 use lastseat_ledger::{AuditReport, Ledger, LedgerUrl, Reserve, Verdict};
 use lastseat_tests::harness::paths::tool;
+use lastseat_tests::harness::redis::content;
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use redis::Value;
 use redis::aio::MultiplexedConnection;
+use shared::seats::OrderPart;
 use shared::{BuyerId, Capacity, OrderId, Quantity, SaleId, SaleState, Terms};
 use std::fs;
 use std::process::Command;
@@ -36,6 +38,7 @@ pub(crate) fn wish(n: u32) -> Reserve {
         id: OrderId::parse(&order(n)).unwrap(),
         buyer: BuyerId::parse(&format!("buyer-{n}")).unwrap(),
         quantity: Quantity::ONE,
+        lines: None,
     }
 }
 
@@ -57,17 +60,22 @@ impl Stage {
         }
     }
 
+    /// A sale of which nothing is there yet.
+    pub(crate) fn none(&self) -> Sale<'_> {
+        let number = self.sales.fetch_add(1, Ordering::Relaxed);
+        Sale { stage: self, id: SaleId::parse(&format!("s{number}")).unwrap() }
+    }
+
     /// A sale of 20 with orders 0 and 1 confirmed, 2 cancelled, 3 to 7 held; its log has 6 entries.
     pub(crate) async fn sale(&self) -> Sale<'_> {
-        let number = self.sales.fetch_add(1, Ordering::Relaxed);
-        let sale = SaleId::parse(&format!("s{number}")).unwrap();
+        let sale = self.none().id;
         let (ledger, capacity) = (&self.ledger, Capacity::new(CAPACITY.into()).unwrap());
         let terms = Terms { hold_ms: 3_600_000, buyer_limit: 3, ..Terms::default() };
         ledger.create_sale(&sale, capacity, &terms, true).await.unwrap();
         let batch: Vec<Reserve> = (0..6).map(wish).collect();
         ledger.reserve(&sale, &batch).await.unwrap();
         for n in [0, 1] {
-            ledger.confirm(&sale, &wish(n).id, None).await.unwrap();
+            ledger.confirm(&sale, &wish(n).id, &OrderPart::Whole).await.unwrap();
         }
         ledger.cancel(&sale, &wish(2).id).await.unwrap();
         let batch: Vec<Reserve> = (6..8).map(wish).collect();
@@ -148,11 +156,11 @@ impl Sale<'_> {
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
     }
 
-    /// All keys as they are stored.
+    /// What all keys hold.
     pub(crate) async fn stored(&self) -> Vec<Value> {
         let mut all = Vec::new();
-        for key in [":sale", ":orders", ":buyers", ":holds", ":log"] {
-            all.push(self.says(&["DUMP", key]).await);
+        for key in [":sale", ":orders", ":buyers", ":holds", ":log", ":seats"] {
+            all.push(self.says(&["EVAL", content::SCRIPT, "1", key]).await);
         }
         all
     }
@@ -172,7 +180,7 @@ impl Sale<'_> {
         let sold = matches!(verdicts[0], Verdict::Granted { replayed: false, .. });
         assert!(sold, "it sells on: {verdicts:?}");
         for call in [
-            ledger.confirm(&self.id, &wish(50).id, None).await,
+            ledger.confirm(&self.id, &wish(50).id, &OrderPart::Whole).await,
             ledger.cancel(&self.id, &wish(50).id).await,
         ] {
             let (_, verdict) = call.unwrap().unwrap();

@@ -3,6 +3,7 @@
 use lastseat_ledger::{Fault, Ledger, LedgerUrl, Reply, Reserve, Verdict};
 use lastseat_tests::harness::PrivateRedis;
 use lastseat_tests::harness::wait::until_async;
+use shared::seats::OrderPart;
 use shared::{BuyerId, Capacity, OrderId, OrderState, Quantity, SaleId, Terms};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,6 +112,7 @@ async fn buy(ledger: &Ledger, batch: u32, told: &Mutex<Told>) {
             id: OrderId::parse(&format!("order-{number:012}")).expect("an order id"),
             buyer: BuyerId::parse(&format!("buyer-{number}")).expect("a buyer"),
             quantity: Quantity::new(1).expect("a quantity"),
+            lines: None,
         }
     });
     let wishes: Vec<Reserve> = wishes.collect();
@@ -124,7 +126,7 @@ async fn buy(ledger: &Ledger, batch: u32, told: &Mutex<Told>) {
         }
         tell(&wish.id, OrderState::Held);
         if place % 2 == 0 {
-            let paid = ask(ledger, || ledger.confirm(&drop, &wish.id, None));
+            let paid = ask(ledger, || ledger.confirm(&drop, &wish.id, &OrderPart::Whole));
             paid.await.expect("an answer");
             tell(&wish.id, OrderState::Confirmed);
         }

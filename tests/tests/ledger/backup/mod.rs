@@ -1,5 +1,6 @@
 //! A copy of the ledger, taken while it sells, and what is made of it when the ledger is lost.
 
+mod by_plan;
 mod crowd;
 
 use crowd::Crowd;
@@ -7,7 +8,7 @@ use lastseat_ledger::Ledger;
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Durability, PrivateRedis, RedisSetup};
-use shared::{BuyerId, Capacity, OrderId, OrderState, Quantity, Reserve, SaleState, Terms};
+use shared::{BuyerId, Capacity, OrderId, OrderState, Quantity, Reserve, SaleId, SaleState, Terms};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -49,7 +50,7 @@ fn restore(from: &Path) -> PrivateRedis {
     let mut command = Command::new(repository().join("deploy/redis/restore"));
     command.arg(from).arg(directory.path());
     let said = ended_well("restore", &command.output().expect("restore runs"));
-    assert!(said.contains("holds 1 sales"), "{said}");
+    assert!(said.contains("holds 2 sales"), "{said}");
     RedisSetup::default().on(directory).start()
 }
 
@@ -65,6 +66,11 @@ async fn a_backup_taken_while_it_sells_restores_and_the_journal_brings_back_what
     let copy = room.path().join("ledger.rdb");
     let redis = PrivateRedis::start(Durability::Always);
     let crowd = Crowd::start(&redis).await;
+    // A sale that has ended is on a list of its own.
+    let (ledger, past) = (crowd::ledger(&redis).await, SaleId::parse("past").unwrap());
+    ledger.create_sale(&past, Capacity::new(1).unwrap(), &Terms::default(), true).await.unwrap();
+    ledger.set_state(&past, SaleState::Closed).await.unwrap();
+    assert!(ledger.has_ended(&past).await.unwrap() && ledger.retire_sale(&past).await.unwrap());
     crowd.buy(FEW).await;
     backup(&redis, &copy);
     crowd.buy(FEW).await;
@@ -115,7 +121,7 @@ async fn what_the_journal_says_was_given_back_late_is_not_left_for_a_late_paymen
     ledger.create_sale(&sale, Capacity::new(1).unwrap(), &terms, true).await.unwrap();
     let id = OrderId::parse("0123456789abcdef").unwrap();
     let buyer = BuyerId::parse("ada").unwrap();
-    let wish = Reserve { id: id.clone(), buyer, quantity: Quantity::ONE };
+    let wish = Reserve { id: id.clone(), buyer, quantity: Quantity::ONE, lines: None };
     ledger.reserve(&sale, &[wish]).await.unwrap();
     let state = async || ledger.order(&sale, &id).await.unwrap().unwrap().state;
     until_async("the hold ends", async || {

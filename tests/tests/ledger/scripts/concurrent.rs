@@ -5,6 +5,7 @@ use fastrand::Rng;
 use lastseat_ledger::{Ledger, Verdict};
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use shared::ledger_model::order_book::OrderBook;
+use shared::seats::OrderPart;
 use shared::{BuyerId, Capacity, OrderId, Quantity, Reserve, SaleId, Terms};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +69,7 @@ async fn work(ledger: Ledger, sale: SaleId, hand: u64) {
             choice if !mine.is_empty() => {
                 let id = mine[rng.usize(..mine.len())].clone();
                 match choice {
-                    5 | 6 => ledger.confirm(&sale, &id, None).await.unwrap(),
+                    5 | 6 => ledger.confirm(&sale, &id, &OrderPart::Whole).await.unwrap(),
                     7 | 8 => ledger.cancel(&sale, &id).await.unwrap(),
                     _ => ledger.extend(&sale, &id).await.unwrap(),
                 };
@@ -83,5 +84,6 @@ fn wish(rng: &mut Rng, hand: u64, step: u32, n: u32) -> Reserve {
         id: OrderId::parse(&format!("hand-{hand}-step-{step:06}-{n}")).unwrap(),
         buyer: BuyerId::parse(&format!("buyer-{}", rng.u32(0..50))).unwrap(),
         quantity: Quantity::new(rng.u64(1..4)).unwrap(),
+        lines: None,
     }
 }

@@ -3,6 +3,7 @@
 
 use lastseat_ledger::scripts::Scripts;
 use lastseat_tests::harness::paths::repository;
+use lastseat_tests::harness::redis::content::content_of;
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use lastseat_tests::plays::{TranscriptStage, on_test_clock};
 use redis::{Connection, ConnectionLike as _, Value};
@@ -26,6 +27,21 @@ const SALE: &[&str] = &[
     "reserve 0 order-2 bob 2 order-3 bob 1",
     "clock 6000",
 ];
+
+/// The same of a sale with a plan; the first hold ends at 6,000.
+const BY_PLAN: &[&str] = &[
+    "clock 5000",
+    PLAN,
+    "create 0 40 0 0 1000 0 4 open 0 _ PLAN",
+    "reserve_by_plan 0 order-1 ada 1 0.0-1.1a",
+    "clock 5500",
+    "reserve_by_plan 0 order-2 bob 2 0.0-2.2r order-3 bob 1 1.0-1.1a",
+    "clock 6000",
+];
+const PLAN: &str = concat!(
+    r#"plan {"stops":["A","B","C"],"classes":[{"id":"a","coaches":"#,
+    r#"[{"ids":"1","rows":"1-4","letters":"ABC"}]},{"id":"s","standing":8}]}"#
+);
 
 const SCENES: &[Scene] = &[
     Scene { script: "reserve", setup: SALE, act: "reserve 0 order-4 cay 1 order-2 bob 2" },
@@ -62,6 +78,34 @@ const SCENES: &[Scene] = &[
             "heal 0 1 1 HISTORY _ _ _ _ _ _ _ HISTORY 1 1 0",
         ],
         act: "heal 9 1 3 HISTORY 20 paused 1 0 2000 5 6 HISTORY 1 1 0",
+    },
+    Scene {
+        script: "create",
+        setup: &["clock 5000", PLAN],
+        act: "create 0 40 0 0 1000 0 4 open 0 _ PLAN",
+    },
+    Scene {
+        script: "reserve_by_plan",
+        setup: BY_PLAN,
+        act: "reserve_by_plan 0 order-4 cay 1 0.0-1.1a order-5 cay 1 1.0-1.1a",
+    },
+    Scene { script: "snapshot_by_plan", setup: BY_PLAN, act: "snapshot_by_plan 0" },
+    Scene { script: "confirm_by_plan", setup: BY_PLAN, act: "confirm_by_plan 0 order-2 s0.1" },
+    Scene { script: "cancel_by_plan", setup: BY_PLAN, act: "cancel_by_plan 0 order-3" },
+    Scene {
+        script: "cancel_by_plan",
+        setup: BY_PLAN,
+        act: "cancel_by_plan 0 order-2 shop _ _ s0.2",
+    },
+    Scene { script: "extend_by_plan", setup: BY_PLAN, act: "extend_by_plan 0 order-3 3" },
+    Scene { script: "restock_by_plan", setup: BY_PLAN, act: "restock_by_plan 0 20 -1" },
+    Scene { script: "state_by_plan", setup: BY_PLAN, act: "state_by_plan 0 paused" },
+    Scene { script: "terms_by_plan", setup: BY_PLAN, act: "terms_by_plan 0 _ _ 2000 _ _" },
+    Scene {
+        script: "restore_by_plan",
+        setup: BY_PLAN,
+        act: "restore_by_plan 0 7 3 1000 order-4 2c:1:1:5000:6000:0.0-1.1a:0.0-1.1=9::cay order-5 \
+            2c:1:1:5000:6000:0.0-1.1a:0.0-1.1=9::cay",
     },
     Scene {
         script: "beat",
@@ -106,9 +150,10 @@ const SCENES: &[Scene] = &[
 ];
 
 /// Scripts that write nothing.
-const READERS: [&str; 3] = ["look", "order", "peek"];
+const READERS: [&str; 5] = ["look", "order", "order_by_plan", "peek", "read_seats"];
 
-const WRITES: [&str; 8] = ["XADD", "HSET", "HDEL", "ZADD", "ZREM", "XTRIM", "SET", "DEL"];
+const WRITES: [&str; 9] =
+    ["XADD", "HSET", "HDEL", "ZADD", "ZREM", "XTRIM", "SET", "SETRANGE", "DEL"];
 
 /// Why a command fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,7 +240,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Everything that Redis has, byte by byte.
+    /// Everything that Redis has.
     fn dump(&mut self) -> BTreeMap<Vec<u8>, Value> {
         let Value::Array(keys) = self.says(&["KEYS", "*"]) else {
             panic!("no keys");
@@ -205,8 +250,7 @@ impl<'a> Trial<'a> {
             _ => None,
         });
         keys.map(|key| {
-            let mut dump = redis::cmd("DUMP");
-            let value = self.admin.req_command(dump.arg(&key)).unwrap();
+            let value = self.admin.req_command(&content_of(&key)).unwrap();
             (key, value)
         })
         .collect()
@@ -253,6 +297,7 @@ impl<'a> Trial<'a> {
                     "buyers",
                     "holds",
                     "log",
+                    "seats",
                     "unrestored",
                     "relay:r",
                     "relay:r:lease",
@@ -435,6 +480,8 @@ fn every_script_and_every_write_in_its_text_has_a_scene() {
         ("ZREM", "holds"),
         ("HSET", "sale"),
         ("HDEL", "sale"),
+        ("SET", "seats"),
+        ("SETRANGE", "seats"),
         ("HSET", "unrestored"),
         ("HDEL", "unrestored"),
         ("HSET", "nodes"),

@@ -5,7 +5,7 @@ use crate::scripts::world::{Mutation, ledger, scripts};
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use lastseat_tests::histories;
 
-const MUTATIONS: [Mutation; 24] = [
+const MUTATIONS: [Mutation; 36] = [
     Mutation {
         name: "an order that was cancelled before it came is sold when it comes",
         find: "  order = { state = 'x', asked = 0, taken = 0, created_at = now, deadline = 0, \
@@ -19,8 +19,8 @@ const MUTATIONS: [Mutation; 24] = [
     },
     Mutation {
         name: "ended orders of a buyer are counted twice",
-        find: "  ends(buyer, 1)",
-        replace: "  ends(buyer, 2)",
+        find: "  ends(order.buyer, 1)",
+        replace: "  ends(order.buyer, 2)",
     },
     Mutation {
         name: "one ticket too many, as in the well-known script",
@@ -39,13 +39,13 @@ const MUTATIONS: [Mutation; 24] = [
     },
     Mutation {
         name: "no idempotency",
-        find: "  local order = orders[id]\n  if order then\n    -- One that was cancelled",
-        replace: "  local order = orders[id]\n  if false then\n    -- One that was cancelled",
+        find: "  if orders[id] then return repeated(",
+        replace: "  if false then return repeated(",
     },
     Mutation {
         name: "a key may change its content",
-        find: "(order.buyer ~= buyer or order.asked ~= quantity) then return 'k' end",
-        replace: "order.buyer ~= buyer then return 'k' end",
+        find: "(order.buyer ~= buyer or order.asked ~= quantity or order.lines ~= lines) then",
+        replace: "order.buyer ~= buyer then",
     },
     Mutation {
         name: "tickets return twice: on cancel and on expiry",
@@ -74,13 +74,13 @@ const MUTATIONS: [Mutation; 24] = [
     },
     Mutation {
         name: "a confirmed order keeps its hold",
-        find: "  if tickets < order.taken then bump() end\n  unhold(id)",
-        replace: "  if tickets < order.taken then bump() end",
+        find: "  pay(order, tickets, claims)\n  unhold(id)",
+        replace: "  pay(order, tickets, claims)",
     },
     Mutation {
         name: "the version does not rise on a return",
-        find: "  ends(buyer, 1)\n  bump()",
-        replace: "  ends(buyer, 1)\n  dirty = true",
+        find: "  ends(order.buyer, 1)\n  bump()",
+        replace: "  ends(order.buyer, 1)\n  dirty = true",
     },
     Mutation {
         name: "a late payment that was refused is taken the second time",
@@ -89,18 +89,18 @@ const MUTATIONS: [Mutation; 24] = [
     },
     Mutation {
         name: "holds last for ever",
-        find: "'-inf', now, 'LIMIT'",
-        replace: "'-inf', 0, 'LIMIT'",
+        find: "'-inf', NOW, 'LIMIT'",
+        replace: "'-inf', '0', 'LIMIT'",
     },
     Mutation {
         name: "a lost order is restored beyond the capacity",
-        find: "    if not fits(acked.taken) or (acked",
+        find: "    if not fits(acked.taken, acked.claims) or (acked",
         replace: "    if (acked",
     },
     Mutation {
         name: "a lost hold takes its tickets before all confirmed orders have theirs",
-        find: "    if not fits(acked.taken) or (acked.state == 'h' and not last) then",
-        replace: "    if not fits(acked.taken) then",
+        find: "or (acked.state == 'h' and not may_hold(acked)) then",
+        replace: "then",
     },
     Mutation {
         name: "a restored hold lasts for ever",
@@ -119,8 +119,71 @@ const MUTATIONS: [Mutation; 24] = [
     },
     Mutation {
         name: "an order under another buyer's id is restored as if it were the same",
-        find: "  if order.buyer ~= acked.buyer or order.asked ~= acked.asked then return 'k' end",
+        find: "  if order.buyer ~= acked.buyer or",
+        replace: "  if",
+    },
+    Mutation {
+        name: "the last leg of a journey is not looked at",
+        find: "    while word ~= 0 and leg < to do\n      word = band(word, planes[leg][i])\n      \
+            leg = leg + 1\n    end\n    if word ~= 0 then\n      first",
+        replace: "    while word ~= 0 and leg < to - 1 do\n      word = \
+            band(word, planes[leg][i])\n      leg = leg + 1\n    end\n    if word ~= 0 then\n      \
+            first",
+    },
+    Mutation {
+        name: "a group sits across an aisle",
+        find: "  local runs = band(word, joined, bor(",
+        replace: "  local runs = band(word, bor(",
+    },
+    Mutation {
+        name: "a quota is not asked",
+        find: "  if left and left < quantity then",
+        replace: "  if false then",
+    },
+    Mutation {
+        name: "a part that is given back stays taken",
+        find: "  release_all_but(order, tickets, text)\n  order.taken",
+        replace: "  bump()\n  order.taken",
+    },
+    Mutation {
+        name: "what is paid counts as held for ever",
+        find: "    hold_places(claim, -claim.quantity)\n    places",
+        replace: "    places",
+    },
+    Mutation {
+        name: "a late payment takes what somebody else has",
+        find: "  while taken < #claims and is_free(claims[taken + 1]) do",
+        replace: "  while taken < #claims do",
+    },
+    Mutation {
+        name: "a late payment gets other seats although the sale gives the same ones only",
+        find: " or late_seats() == 'same' then return nil end",
+        replace: " then return nil end",
+    },
+    Mutation {
+        name: "a late payment that names seats gets other ones",
+        find: "  if string.sub(part, 1, 1) == 's' or late_seats()",
+        replace: "  if late_seats()",
+    },
+    Mutation {
+        name: "other seats of a late payment stay taken while they are looked for",
+        find: "  for i = 1, #lines do free_seats(lines[i]) end\n",
         replace: "",
+    },
+    Mutation {
+        name: "an order that was paid late with other seats is not restored",
+        find: "    if not is_no_more(acked, order) then return 'k' end",
+        replace: "    do return 'k' end",
+    },
+    Mutation {
+        name: "an older acknowledgement takes a part back that was given back since",
+        find: "  if not is_part(acked, order) then return 'k' end\n  reduce(",
+        replace: "  do return 'r' end\n  reduce(",
+    },
+    Mutation {
+        name: "lines of an order take each other's seats",
+        find: "    line.seats = seats\n    take_seats(line)",
+        replace: "    line.seats = seats",
     },
     Mutation {
         name: "a sale does not close by itself",

@@ -92,7 +92,7 @@ impl Pair<'_> {
         let words = ["0", id.as_str(), buyer.as_str(), "1"].map(str::to_owned);
         let hashes = self.hashes;
         self.call(&hashes.reserve, 5, &words);
-        let wish = Reserve { id, buyer, quantity: Quantity::new(1).unwrap() };
+        let wish = Reserve { id, buyer, quantity: Quantity::new(1).unwrap(), lines: None };
         let (_, entry) = self.sale.apply(&ModelCommand::Reserve(vec![wish]), NOW);
         self.entries.extend(entry.map(|entry| entry.commit_seq));
     }
@@ -354,10 +354,10 @@ fn the_rules_of_recovery_that_the_simulator_goes_by_are_those_of_the_scripts() {
     };
     let hashes = Hashes {
         create: load(&scripts.create.text),
-        reserve: load(&scripts.reserve.text),
+        reserve: load(&scripts.reserve.plain.text),
         heal: load(&scripts.heal.text),
         look: load(&scripts.look.text),
-        restore: load(&scripts.restore.text),
+        restore: load(&scripts.restore.plain.text),
     };
     let first = fastrand::u64(..1 << 40);
     for seed in first..first + SALES {

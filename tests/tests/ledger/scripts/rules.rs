@@ -8,6 +8,8 @@ use lastseat_ledger::scripts::{SCRIPTS, Script};
 use lastseat_ledger::{
     Fault, Ledger, LedgerUrl, NoObserver, Reserve, Verdict, refusal, refused_change,
 };
+use lastseat_tests::harness::paths::repository;
+use lastseat_tests::harness::redis::content::content_of;
 use lastseat_tests::harness::{Durability, PrivateRedis};
 use shared::ledger_model::event_log::Event;
 use shared::recovery::{View, beyond};
@@ -19,6 +21,7 @@ fn wish(n: u32) -> Reserve {
         id: OrderId::parse(&format!("order-{n:014}")).unwrap(),
         buyer: BuyerId::parse(&format!("buyer-{n}")).unwrap(),
         quantity: Quantity::ONE,
+        lines: None,
     }
 }
 
@@ -128,7 +131,7 @@ async fn damaged_or_foreign_data_is_named_and_never_sold() {
     let damages: [(&str, &[&str]); 7] = [
         ("not a whole number", &["HSET", "lastseat:{s}:sale", "capacity", "many"]),
         ("not a whole number", &["HDEL", "lastseat:{s}:sale", "held"]),
-        ("format 2", &["HSET", "lastseat:{s}:sale", "format", "2"]),
+        ("format 3", &["HSET", "lastseat:{s}:sale", "format", "3"]),
         ("more tickets are taken", &["HSET", "lastseat:{s}:sale", "confirmed", "11"]),
         ("no fields", &["DEL", "lastseat:{s}:sale"]),
         (
@@ -220,14 +223,14 @@ async fn a_sale_that_may_lack_orders_answers_nothing_but_how_it_stands() {
         }
         let before = all_keys(&redis).await;
         let calls: [(&Script, &[&str]); 8] = [
-            (&SCRIPTS.reserve, &["order-of-somebody", "ada", "1"]),
-            (&SCRIPTS.confirm, &[id, "0"]),
-            (&SCRIPTS.cancel, &[id]),
-            (&SCRIPTS.extend, &[id, "3"]),
-            (&SCRIPTS.restock, &["99", "-1"]),
-            (&SCRIPTS.state, &["closed"]),
-            (&SCRIPTS.terms, &["", "", "5", "", ""]),
-            (&SCRIPTS.snapshot, &[]),
+            (&SCRIPTS.reserve.plain, &["order-of-somebody", "ada", "1"]),
+            (&SCRIPTS.confirm.plain, &[id, "0"]),
+            (&SCRIPTS.cancel.plain, &[id]),
+            (&SCRIPTS.extend.plain, &[id, "3"]),
+            (&SCRIPTS.restock.plain, &["99", "-1"]),
+            (&SCRIPTS.state.plain, &["closed"]),
+            (&SCRIPTS.terms.plain, &["", "", "5", "", ""]),
+            (&SCRIPTS.snapshot.plain, &[]),
         ];
         for (script, arguments) in calls {
             let answer = evaluate(&redis, script, heard, arguments).await;
@@ -254,17 +257,14 @@ async fn evaluate(
 }
 
 /// Everything that Redis has of the sale.
-async fn all_keys(redis: &PrivateRedis) -> Vec<Vec<u8>> {
+async fn all_keys(redis: &PrivateRedis) -> Vec<redis::Value> {
     let client = redis::Client::open(redis.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let mut dumps = Vec::new();
+    let mut all = Vec::new();
     for key in redis_keys::of_sale(&SaleId::parse("s").unwrap()) {
-        let mut dump = redis::cmd("DUMP");
-        dump.arg(key);
-        let bytes: Option<Vec<u8>> = dump.query_async(&mut connection).await.unwrap();
-        dumps.push(bytes.unwrap_or_default());
+        all.push(content_of(key).query_async(&mut connection).await.unwrap());
     }
-    dumps
+    all
 }
 
 /// Expects that nothing changes the sale, and recovers it.
@@ -383,17 +383,17 @@ fn every_script_has_a_header_and_known_refusal_letters() {
     .snapshot(UnixMillis(1));
     let order = Order::tombstone(UnixMillis(1));
     for script in SCRIPTS.all() {
-        let own = script
-            .text
-            .rsplit_once("return { snapshot(), 'y' }\nend\n")
-            .map_or(&*script.text, |(_, own)| own);
+        let path = |name| repository().join(format!("origin/ledger/lua/{name}.lua"));
+        let own = std::fs::read_to_string(path(script.name));
+        let own = own.or_else(|_| std::fs::read_to_string(path(script.call()))).unwrap();
+        assert!(script.text.ends_with(&own), "{}: its own file comes last", script.name);
         assert!(own.starts_with("-- "), "{}: begins with its purpose", script.name);
         assert!(
             own.contains("-- ARGV ") && own.contains("-- Reply "),
             "{}: a contract",
             script.name
         );
-        if ["reserve", "confirm", "cancel", "extend"].contains(&script.name) {
+        if ["reserve", "confirm", "cancel", "extend"].contains(&script.call()) {
             for code in own
                 .lines()
                 .take_while(|l| l.starts_with("--"))
@@ -409,7 +409,7 @@ fn every_script_has_a_header_and_known_refusal_letters() {
                     let of_change = [None, Some(&order)]
                         .into_iter()
                         .find_map(|order| refused_change(byte, order, 2));
-                    let of_order = refusal(byte, &at).filter(|_| script.name == "reserve");
+                    let of_order = refusal(byte, &at).filter(|_| script.call() == "reserve");
                     let read = of_order.or(of_change).map(|r| r.code().as_str());
                     assert_eq!(read, Some(*word), "{}: letter {letter}", script.name);
                 }

@@ -104,7 +104,7 @@ async fn three_starts(story: &Story, length: usize, way: Way) -> Result<(), Stri
 }
 
 /// One that refuses to start is started again, as a supervisor does, once.
-fn start(directory: TempDir, way: Way) -> Result<PrivateRedis, String> {
+pub(crate) fn start(directory: TempDir, way: Way) -> Result<PrivateRedis, String> {
     let again = |refused: NotStarted| {
         let directory = refused.directory.ok_or(refused.said)?;
         stage::start(directory, way).map_err(|refused| refused.said)

@@ -4,6 +4,7 @@
 //! A file that ends inside a script is started on three times, with sales in between: what stands
 //! behind a half script is read at the second start, and what was made of that at the third.
 
+mod by_plan;
 mod cuts;
 mod own;
 mod stage;

@@ -10,6 +10,7 @@ use lastseat_tests::harness::redis::Deployed;
 use lastseat_tests::harness::redis::append_only::{AppendOnlyFiles, DIRECTORY};
 use shared::UnixMillis;
 use shared::domain::order::Pass;
+use shared::seats::OrderPart;
 use shared::{BuyerId, Capacity, Order, OrderId, OrderState, Quantity, SaleId, SaleState, Terms};
 use std::collections::BTreeMap;
 use std::fs;
@@ -210,10 +211,13 @@ impl Teller {
         let [a, b, c, d] =
             self.reserve("batch", &holds, &[1, 3, 1, 1]).await.try_into().expect("four");
         self.note(server).await;
-        self.ledger.confirm(&holds, &a, None).await.expect("a payment");
+        self.ledger.confirm(&holds, &a, &OrderPart::Whole).await.expect("a payment");
         self.note(server).await;
         let two = Quantity::new(2).expect("two");
-        self.ledger.confirm(&holds, &b, Some(two)).await.expect("a payment of a part");
+        self.ledger
+            .confirm(&holds, &b, &OrderPart::Tickets(two.get()))
+            .await
+            .expect("a payment of a part");
         self.note(server).await;
         self.ledger.cancel(&holds, &c).await.expect("a cancellation");
         self.note(server).await;
@@ -240,6 +244,7 @@ impl Teller {
             created_at: self.ledger.now(),
             deadline: UnixMillis(0),
             refused_late: false,
+            seats: None,
         };
         vec![(wish.id, AckedOrder { commit_seq: 0, order })]
     }
@@ -268,7 +273,7 @@ impl Teller {
         self.note(server).await;
         self.reserve("sold", &finals, &[1]).await;
         self.note(server).await;
-        self.ledger.confirm(&holds, &held[0], None).await.expect("a payment");
+        self.ledger.confirm(&holds, &held[0], &OrderPart::Whole).await.expect("a payment");
         self.note(server).await;
         self.reserve("three", &holds, &[1, 2, 1]).await;
         self.note(server).await;
@@ -283,6 +288,7 @@ pub(crate) fn wish(name: &str, number: u32, quantity: u32) -> Reserve {
         id: OrderId::parse(&format!("order-{name}-{number:010}")).expect("an id"),
         buyer: BuyerId::parse(&format!("{name}-{number}")).expect("a buyer"),
         quantity: Quantity::new(quantity.into()).expect("a quantity"),
+        lines: None,
     }
 }
 

@@ -1,11 +1,13 @@
 //! The life of an order: held, then confirmed, cancelled, extended or expired.
 
-use crate::api::shop::{Shop, assert_no};
+use crate::api::shop::{SHOP_TOKEN, Shop, assert_no};
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::HttpClient;
 use lastseat_tests::harness::wait::until_async;
+use shared::limits::CLIENT_EARLY_BURST;
 use shared::wire::messages::{OrderView, header};
 use shared::{Code, OrderState};
+use std::process::Command;
 use std::time::Duration;
 
 const ADA: &str = r#"{"buyer":"ada"}"#;
@@ -128,9 +130,10 @@ async fn an_order_given_back_after_its_hold_has_ended_takes_no_ticket_again() {
 #[tokio::test]
 async fn a_hold_is_extended_until_it_is_three_hold_times_old() {
     let shop = Shop::open();
-    shop.create("longer", r#"{"capacity":1,"hold_ms":1000}"#).await;
+    // Long enough for a machine that stands still for a second between two calls.
+    shop.create("longer", r#"{"capacity":1,"hold_ms":2500}"#).await;
     let held = shop.buy("longer", ADA).await;
-    let last = held.created_at.plus(3_000);
+    let last = held.created_at.plus(7_500);
     let mut deadline = held.expires_at.unwrap();
     while deadline < last {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -263,6 +266,39 @@ async fn an_order_that_is_cancelled_before_it_comes_never_sells() {
     assert_eq!((there.state, there.quantity), (OrderState::Cancelled, 0));
     // Its ticket is everybody's.
     shop.buy("early", BOB).await;
+    assert!(shop.audit("early").await.unwrap().ok);
+}
+
+/// The status of a cancel that comes from the address 127.0.0.`host`.
+fn cancels_from(host: u8, url: &str, sale: &str, order: &str) -> u16 {
+    let url = format!("{url}/v1/sales/{sale}/orders/{order}/cancel");
+    let mut curl = Command::new("curl");
+    curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST"]);
+    curl.args(["-H", "content-type: application/json", "-d", "{}"]);
+    let output = curl.args(["--interface", &format!("127.0.0.{host}"), &url]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_use_up_what_a_sale_remembers_of_orders_cancelled_before_they_came() {
+    let shop = Shop::open();
+    shop.create("early", LONG).await;
+    let held = shop.buy("early", ADA).await;
+    let url = &shop.nodes[0].url;
+    let invented = |n: u32| format!("invented-{n:016}");
+    let most = CLIENT_EARLY_BURST;
+    let statuses: Vec<u16> =
+        (0..most + 8).map(|n| cancels_from(2, url, "early", &invented(n))).collect();
+    assert_eq!(statuses[..most as usize], vec![200; most as usize]);
+    assert_eq!(statuses[most as usize..], [404; 8], "remembered for one address");
+    // What is there it cancels all the same, and its own repeats are answered.
+    assert_eq!(cancels_from(2, url, "early", &held.order_id), 200);
+    assert_eq!(cancels_from(2, url, "early", &invented(0)), 200);
+    // Others have theirs, in the sale and at the shop.
+    assert_eq!(cancels_from(3, url, "early", "another-0123456789"), 200);
+    let path = "/v1/sales/early/orders/of-the-shop-0123456789/cancel";
+    let by_shop = shop.send(0, (Method::POST, path), Some(SHOP_TOKEN), "").await;
+    assert_eq!(by_shop.status, StatusCode::OK, "{}", by_shop.text());
     assert!(shop.audit("early").await.unwrap().ok);
 }
 

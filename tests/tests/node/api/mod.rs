@@ -5,11 +5,17 @@
 
 mod duplicates;
 mod export;
+mod find;
 mod holds;
+mod late_seats;
+mod new_sales;
 mod operators;
 mod paid;
 mod pay_url;
+mod plans;
 mod returns;
+mod scoped_tokens;
+mod seats;
 mod shop;
 mod targets;
 mod terminal;

@@ -40,11 +40,23 @@ impl Shop {
 
     /// Starts one with other arguments.
     pub(crate) fn open_with(arguments: &[&str]) -> Self {
+        Self::open_in(arguments, &[])
+    }
+
+    /// Starts one with other arguments and variables.
+    pub(crate) fn open_in(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let variable = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let setup = Setup {
             arguments: arguments.iter().map(ToString::to_string).collect(),
+            environment: environment.iter().map(variable).collect(),
             ..Setup::with_edge(Edge::None)
         };
         Self(Cluster::start(&setup).expect("the cluster comes up"))
+    }
+
+    /// What its processes have said on stderr.
+    pub(crate) fn notes(&mut self) -> String {
+        self.0.program().notes()
     }
 
     /// Sends a request to the public address of the node at `index`.

@@ -84,7 +84,7 @@ async fn nothing_forges_a_line(format: &str) {
         direct: true,
         arguments: ["--demo", "--log-format", format].map(ToOwned::to_owned).to_vec(),
         environment: vec![("LASTSEAT_LOG".to_owned(), "debug".to_owned())],
-        ..Setup::with_edge(Edge::Workerd)
+        ..Setup::with_edge(Edge::under_test())
     };
     let mut cluster = Cluster::start(&setup).unwrap();
     let places = [cluster.edges[0].clone(), cluster.nodes[0].url.clone()];

@@ -4,7 +4,9 @@
 mod buyers;
 mod journal;
 mod late;
+mod late_seats;
 mod lost;
 mod many;
 mod numbers;
+mod past;
 mod stage;

@@ -31,7 +31,7 @@ async fn every_change_arrives_in_order_and_signed_at_a_receiver_that_fails_now_a
     assert_eq!(receiver.positions(), expected);
     let entries = shop.ledger.log(&shop.sale, 1, 1_000).await.unwrap();
     for (entry, delivery) in entries.iter().zip(receiver.taken()) {
-        let events = serde_json::to_value(export(&shop.sale, entry)).unwrap();
+        let events = serde_json::to_value(export(&shop.sale, entry, None)).unwrap();
         assert_eq!(delivery.body["events"], events);
         assert_eq!(delivery.body["sale"], "spring");
     }

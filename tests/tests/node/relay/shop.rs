@@ -4,6 +4,7 @@ use crate::relay::receiver::{Receiver, SECRET};
 use lastseat_ledger::{Ledger, LedgerUrl, Reserve, Verdict};
 use lastseat_tests::harness::paths::lastseat;
 use lastseat_tests::harness::{Durability, PrivateRedis, Program};
+use shared::seats::OrderPart;
 use shared::{BuyerId, Capacity, OrderId, Quantity, SaleId, SaleState, Terms};
 use std::process::Command;
 use std::time::Duration;
@@ -39,6 +40,7 @@ impl Shop {
             id: id.clone(),
             buyer: BuyerId::parse(&format!("buyer-{number}")).expect("a buyer"),
             quantity: Quantity::new(1).expect("a quantity"),
+            lines: None,
         };
         let reply = self.ledger.reserve(&self.sale, &[order]).await;
         let (_, verdicts) = reply.expect("an answer").expect("a sale");
@@ -51,7 +53,7 @@ impl Shop {
     pub(crate) async fn day(&self, orders: u32) -> u64 {
         for number in 0..orders {
             let id = self.sell(number).await;
-            let confirmed = self.ledger.confirm(&self.sale, &id, None).await;
+            let confirmed = self.ledger.confirm(&self.sale, &id, &OrderPart::Whole).await;
             confirmed.expect("a payment");
             let cancelled = self.ledger.cancel(&self.sale, &id).await;
             cancelled.expect("a cancellation");

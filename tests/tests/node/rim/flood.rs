@@ -57,7 +57,7 @@ impl Flood {
 
 #[tokio::test]
 async fn a_buyer_at_a_cold_edge_is_served_at_once_whatever_others_invent() {
-    let cluster = start(Edge::Workerd, &[]).await;
+    let cluster = start(Edge::under_test(), &[]).await;
     let flood = Flood::start(&cluster.edges[0], 64);
     flood.runs().await;
     // The first one who asks this edge for the sale, and the next ones.

@@ -19,7 +19,7 @@ async fn ask(url: &str, method: Method, path: &str, headers: &[(&str, &str)]) ->
 
 #[tokio::test]
 async fn a_uuid_means_one_order_in_upper_and_lower_case_and_in_quotes() {
-    let cluster = start(Edge::Workerd, &[]).await;
+    let cluster = start(Edge::under_test(), &[]).await;
     let orders = format!("/v1/sales/{SALE}/orders");
     for (url, id) in
         [(&cluster.edges[0], ID.to_owned()), (&cluster.nodes[0].url, ID.replace('0', "1"))]
@@ -56,7 +56,7 @@ async fn a_uuid_means_one_order_in_upper_and_lower_case_and_in_quotes() {
 
 #[tokio::test]
 async fn a_key_under_a_name_that_nobody_reads_is_refused_by_name() {
-    let cluster = start(Edge::Workerd, &[]).await;
+    let cluster = start(Edge::under_test(), &[]).await;
     let orders = format!("/v1/sales/{SALE}/orders");
     for url in [&cluster.edges[0], &cluster.nodes[0].url] {
         let answer = ask(url, Method::POST, &orders, &[("x-idempotency-key", ID)]).await;
@@ -76,7 +76,7 @@ async fn a_key_under_a_name_that_nobody_reads_is_refused_by_name() {
 
 #[tokio::test]
 async fn an_order_that_an_earlier_version_stored_in_upper_case_is_reached_in_that_spelling() {
-    let cluster = start(Edge::Workerd, &[]).await;
+    let cluster = start(Edge::under_test(), &[]).await;
     let redis = cluster.redis.as_ref().unwrap();
     let ledger = Ledger::connect(&LedgerUrl::parse(&redis.url).unwrap()).await.unwrap();
     let sale = SaleId::parse(SALE).unwrap();
@@ -98,6 +98,7 @@ async fn an_order_that_an_earlier_version_stored_in_upper_case_is_reached_in_tha
             id: OrderId::parse(&upper).unwrap(),
             buyer: BuyerId::parse("ada").unwrap(),
             quantity: Quantity::ONE,
+            lines: None,
         };
         ledger.reserve(&sale, &[stored]).await.unwrap().unwrap();
         let path = format!("{orders}/{upper}");

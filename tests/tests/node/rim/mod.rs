@@ -2,6 +2,7 @@
 //! otherwise while nodes run, a ledger that was emptied, names of sales that nobody made. Real
 //! processes.
 
+mod auditor;
 mod calls;
 mod flood;
 mod gone;

@@ -4,6 +4,7 @@
 use crate::rim::wire::{Heard, send};
 use crate::rim::{SALE, start};
 use lastseat_tests::harness::{Cluster, Edge, HttpClient};
+use shared::limits::HEADERS_MAX;
 use shared::wire::repeated_headers::ONCE;
 use shared::{Code, Problem};
 use std::time::Duration;
@@ -67,7 +68,7 @@ fn assert_too_large(place: &str, heard: &Heard) {
 
 #[tokio::test]
 async fn a_body_that_is_announced_too_large_is_refused_at_once_and_the_connection_closed() {
-    let cluster = start(Edge::Workerd, &[]).await;
+    let cluster = start(Edge::under_test(), &[]).await;
     for length in [4_097, GIBIBYTE, 1 << 62] {
         for (place, head) in places(&cluster) {
             // Not a byte of it comes: whoever waits for the body waits in vain.
@@ -96,6 +97,20 @@ async fn whoever_sends_a_large_body_before_reading_still_finds_the_answer() {
         let chunked = head("Transfer-Encoding: chunked\r\n");
         assert_too_large(&place, &send(&place, &chunked, &chunk, 2, false).await);
     }
+}
+
+#[tokio::test]
+async fn an_order_with_a_hundred_headers_is_carried_out_and_one_with_more_is_refused() {
+    let cluster = start(Edge::None, &[]).await;
+    let node = &cluster.nodes[0];
+    // Beside these it has `Host`, `Content-Type` and its length.
+    for (headers, status) in [(HEADERS_MAX, 201), (HEADERS_MAX + 1, 431)] {
+        let fill = "X-Note: 1\r\n".repeat(headers - 3);
+        let head = order(&format!("{fill}Content-Length: {}\r\n", ADA.len()));
+        let heard = send(&node.url, &head, ADA.as_bytes(), 1, true).await;
+        assert_eq!(heard.status(), status, "{headers}: {:?}", heard.text);
+    }
+    assert_eq!(cluster.audit(SALE).await.unwrap().confirmed, 1);
 }
 
 #[tokio::test]
@@ -165,8 +180,8 @@ async fn an_edge_refuses_two_keys_two_retries_and_two_tokens_as_a_node_does() {
         "LASTSEAT_BUYER_KEY",
         "a:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     )];
-    let cluster = start(Edge::Workerd, &[]).await;
-    let with_tokens = start(Edge::Workerd, &environment).await;
+    let cluster = start(Edge::under_test(), &[]).await;
+    let with_tokens = start(Edge::under_test(), &environment).await;
     for (cluster, name) in [
         (&cluster, "idempotency-key"),
         (&cluster, "lastseat-retry"),
@@ -192,7 +207,7 @@ async fn an_edge_refuses_two_keys_two_retries_and_two_tokens_as_a_node_does() {
 
 #[tokio::test]
 async fn no_answer_but_the_view_of_a_sale_may_be_kept_by_a_cache() {
-    let cluster = start(Edge::Workerd, &[]).await;
+    let cluster = start(Edge::under_test(), &[]).await;
     for url in [&cluster.edges[0], &cluster.nodes[0].url] {
         let mut client = HttpClient::new(url).unwrap();
         let key = format!("cached-{}", url.len());

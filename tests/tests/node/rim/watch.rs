@@ -125,7 +125,12 @@ async fn what_is_warned_of_at_the_start_is_shown_when_it_comes_later_and_the_sal
     let used = metrics(&cluster).await;
     let used = used.count("lastseat_redis_used_memory_bytes", &[]);
     let most = (used * 100 / 93).to_string();
-    let concerns: [(&[&str], &[&str], &str); 3] = [
+    let concerns: [(&[&str], &[&str], &str); 4] = [
+        (
+            &["ACL", "SETUSER", "default", "-smove"],
+            &["ACL", "SETUSER", "default", "+smove"],
+            "no_move",
+        ),
         (
             &["CONFIG", "SET", "appendfsync", "everysec"],
             &["CONFIG", "SET", "appendfsync", "always"],

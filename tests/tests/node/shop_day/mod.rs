@@ -18,7 +18,7 @@ fn a_shops_day_can_be_scripted_with_curl_and_needs_no_more_of_redis_than_its_use
     let redis = GuardedRedis::start();
     let setup = Setup {
         environment: vec![("REDIS_URL".to_owned(), redis.url())],
-        ..Setup::with_edge(Edge::Workerd)
+        ..Setup::with_edge(Edge::under_test())
     };
     let cluster = Cluster::start(&setup).unwrap();
     let mut command = Command::new(repository().join("docs/examples/shop-day.sh"));
@@ -39,6 +39,15 @@ fn a_shops_day_can_be_scripted_with_curl_and_needs_no_more_of_redis_than_its_use
     // What the day does not show: webhooks, and the check of the server.
     let relayed = run(&cluster, &["relay", "demo", "--once", "--to", "http://127.0.0.1:9/"]);
     assert!(relayed.contains("demo"), "{relayed}");
+    // A sale that has ended is moved to the list of those.
+    run(&cluster, &["sale", "create", "past", "--capacity", "1"]);
+    run(&cluster, &["sale", "close", "past"]);
+    lastseat_tests::harness::wait::until("the sale has ended", || {
+        let ended = redis.hears("lastseat", &["SMEMBERS", "lastseat:ended:{lastseat:sales}"]);
+        ended.contains("past").then_some(())
+    });
+    let listed = run(&cluster, &["sale", "list"]);
+    assert!(listed.contains("past"), "{listed}");
     let checked = run(&cluster, &["doctor"]);
     assert!(checked.contains("0 to change"), "{checked}");
     assert_eq!(redis.denied(), Vec::<String>::new());

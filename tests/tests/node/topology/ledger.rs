@@ -29,6 +29,7 @@ pub(crate) fn order(id: &str) -> Reserve {
         id: OrderId::parse(&format!("{id}-order-0123456789")).expect("an id"),
         buyer: BuyerId::parse(id).expect("a buyer"),
         quantity: Quantity::new(1).expect("one"),
+        lines: None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! A master of a Redis Cluster is lost while its sale and those of the others sell.
 
 use crate::topology::crowd::Crowd;
-use crate::topology::ledger::{audit, connect, leave, nodes, open};
-use lastseat_ledger::Ledger;
-use lastseat_tests::harness::RedisCluster;
+use crate::topology::ledger::{audit, buy, connect, leave, nodes, open, order, sale};
+use lastseat_ledger::{Ledger, Verdict};
+use lastseat_tests::harness::wait::until_async;
+use lastseat_tests::harness::{HttpClient, RedisCluster};
+use shared::SaleState;
 use std::time::{Duration, Instant};
 
 /// More than the crowd can buy meanwhile.
@@ -105,4 +107,36 @@ async fn a_sale_whose_master_is_lost_goes_on_at_its_replica_and_nothing_is_overs
     let now = ledger.server(&crate::topology::ledger::sale(hurt));
     assert!(now.is_some() && now != before, "{before:?} {now:?}");
     system.stop().expect("it stops");
+}
+
+/// No node has seen anything of its sale, and none is listed on it: nodes declare what it writes
+/// all the same, or only those that are asked for the sale would.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_with_nothing_but_a_sale_that_has_ended_recovers_at_the_first_question() {
+    let mut redis = RedisCluster::start(3).await;
+    let ledger = connect(&redis.url()).await;
+    let sales = one_sale_each(&redis, &ledger).await;
+    let hurt = redis.owner(redis.slot("lastseat:sales").await).await;
+    // Not where the lists are.
+    let place = (hurt + 1) % 3;
+    let past = &sales[place];
+    assert!(matches!(buy(&ledger, past, "kept").await, Ok(Verdict::Granted { .. })));
+    ledger.set_state(&sale(past), SaleState::Closed).await.expect("it is closed");
+    assert!(ledger.retire_sale(&sale(past)).await.expect("it is moved"));
+    let system = nodes(&redis.url(), &[]);
+    redis.masters[place].kill();
+    redis.masters[place].start_again(&[]);
+    let order = order("kept").id;
+    let mut client = HttpClient::new(&system.nodes[0].url).expect("an address");
+    let path = format!("/v1/sales/{past}/orders/{order}");
+    let begun = Instant::now();
+    until_async("one node is asked and the other one has declared", async || {
+        let answer = client.get(&path).await.ok()?;
+        assert_ne!(answer.status, 404, "{}", answer.text());
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    println!("read after {:?}", begun.elapsed());
+    let listed = ledger.sales().await.expect("the list");
+    assert!(!listed.contains(&sale(past)), "it has ended: {listed:?}");
 }

@@ -48,7 +48,7 @@ impl Node {
     /// The reply to the next batch will be lost.
     fn lose(&self, then: AfterFault) {
         self.link.lose(LostLink {
-            to: lastseat_ledger::scripts::SCRIPTS.reserve.hash.clone().into_bytes(),
+            to: lastseat_ledger::scripts::SCRIPTS.reserve.plain.hash.clone().into_bytes(),
             times: 1,
             then,
         });

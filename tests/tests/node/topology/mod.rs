@@ -3,10 +3,11 @@
 
 mod cluster;
 mod crowd;
-mod ledger;
+pub(crate) mod ledger;
 mod lost_master;
 mod lost_reply;
 mod replicas;
 mod restart;
 mod sentinel;
 mod tls;
+mod turns;

@@ -36,6 +36,7 @@ async fn sells(ledger: &Ledger) {
         id: OrderId::parse("over-tls-0123456789").unwrap(),
         buyer: BuyerId::parse("ada").unwrap(),
         quantity: Quantity::ONE,
+        lines: None,
     };
     let (_, verdicts) = ledger.reserve(&sale, &[order]).await.unwrap().unwrap();
     assert!(matches!(verdicts[0], Verdict::Granted { .. }), "{verdicts:?}");

@@ -114,6 +114,8 @@ fn stranger(mention: &str) -> Option<String> {
         } else if descending && command.has_subcommands() {
             match command.find_subcommand(word) {
                 Some(next) => command = next,
+                // A sale, where the command itself takes one: `token SALE`.
+                None if command.get_positionals().next().is_some() => descending = false,
                 // A list such as `sale create, open`, or a placeholder.
                 None if word.chars().all(|c| c.is_ascii_lowercase()) => return Some(word.clone()),
                 None => descending = false,
@@ -175,9 +177,18 @@ fn variables(text: &str) -> BTreeSet<String> {
 fn every_variable_that_a_document_or_a_file_of_deploy_names_is_read_somewhere() {
     let root = root();
     let mut sources = Vec::new();
-    for folder in ["origin", "edge/src", "edge/page", "tests", "scripts", "docs/examples"] {
+    for folder in [
+        "origin",
+        "edge/src",
+        "edge/page",
+        "tests",
+        "scripts",
+        "docs/examples",
+        "examples",
+        "clients",
+    ] {
         if root.join(folder).exists() {
-            files(&root.join(folder), &["rs", "js", "mjs", "sh"], &mut sources);
+            files(&root.join(folder), &["rs", "js", "mjs", "py", "sh", "ts"], &mut sources);
         }
     }
     sources.extend(["scripts/tools.sh", "scripts/dev-vars"].map(|name| root.join(name)));

@@ -9,11 +9,14 @@ fn every_drill_has_its_test_its_row_in_the_page_of_drills_and_its_row_in_the_gua
     let (drills, guarantees) = (read("docs/evidence/DRILLS.md"), read("docs/GUARANTEES.md"));
     let tests = page::tests(&repository()).unwrap();
     let missing = |name: &&str| {
-        let row = format!("| [`{name}`](#{name}) |");
         let test = tests.get(*name).map(|test| format!("| `{test}` | ["));
-        !(drills.contains(&row)
+        // What was not run yet is named, so that nobody looks for it in vain.
+        let not_run = drills.contains(&format!("\n| `{name}` | "));
+        let has_row = drills.contains(&format!("| [`{name}`](#{name}) |"));
+        let place = if not_run { "not-run-yet" } else { name };
+        !(has_row != not_run
             && test.is_some_and(|test| guarantees.contains(&test))
-            && guarantees.contains(&format!("(evidence/DRILLS.md#{name})")))
+            && guarantees.contains(&format!("(evidence/DRILLS.md#{place})")))
     };
     let missing: Vec<_> = DRILLS.iter().map(|drill| drill.name).filter(missing).collect();
     assert!(

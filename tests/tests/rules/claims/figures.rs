@@ -45,6 +45,14 @@ fn figures() -> BTreeMap<&'static str, String> {
     let ratio = |name: &str| report[name].as_f64().expect("a ratio");
     BTreeMap::from([
         ("drills", DRILLS.len().to_string()),
+        (
+            "rush-gateway",
+            bench("rush until the last reply, gateway, against S2 behind tuned nginx")[3].clone(),
+        ),
+        (
+            "rush-worker",
+            bench("rush until the last reply, against S2 behind tuned nginx")[3].clone(),
+        ),
         ("upload", bench("upload of the edge to Cloudflare, compressed")[1].clone()),
         (
             "first-answer",

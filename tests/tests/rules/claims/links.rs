@@ -38,7 +38,8 @@ fn anchors(text: &str) -> BTreeSet<String> {
 
 /// Targets of `[text](target)`, without code.
 fn targets(document: &Document) -> Vec<String> {
-    let prose = document.prose();
+    let without_code = |line: &str| line.split('`').step_by(2).collect::<String>();
+    let prose: String = document.prose().lines().map(without_code).collect();
     let parts = prose.split("](").skip(1);
     parts.filter_map(|rest| rest.split(')').next()).map(str::to_owned).collect()
 }

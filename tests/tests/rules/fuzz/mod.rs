@@ -5,12 +5,13 @@
 
 mod planted;
 
-use lastseat_tests::fuzz::{KEYS, TARGETS};
+use lastseat_tests::fuzz::{KEYS, TARGETS, link_session};
 use lastseat_tests::harness::paths::repository;
 use mutatis::Session;
 use shared::auth::buyer_token;
 use shared::auth::edge_signature::{Signed, Version, sign_as};
 use shared::ledger_model::event_log::Entry;
+use shared::link::FromGateway;
 use shared::{BuyerId, KeyRing, SaleId, UnixMillis};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -125,9 +126,16 @@ fn the_corpus_has_what_edge_shop_and_ledger_really_write() {
         .map(|version| format!("{}\n{}", sign_as(version, &keys, &asked, now), asked.path));
     let (sale, buyer) = (SaleId::parse("spring").unwrap(), BuyerId::parse("ada").unwrap());
     let token = buyer_token::make(&keys, &sale, &buyer, now.plus(60_000));
-    for (target, input) in [("signature", one), ("signature", two), ("buyer_token", token)] {
+    let mut frame = vec![2];
+    link_session().write(&keys, 0, FromGateway::Ping, &mut frame);
+    for (target, input) in [
+        ("signature", one.into_bytes()),
+        ("signature", two.into_bytes()),
+        ("buyer_token", token.into_bytes()),
+        ("link", frame),
+    ] {
         let found = corpus(target);
-        let there = found.iter().any(|(_, known)| *known == input.as_bytes());
+        let there = found.iter().any(|(_, known)| *known == input);
         assert!(there, "fuzz/corpus/{target} lacks {input:?}");
     }
     let entry = |(_, input): &(String, Vec<u8>)| {

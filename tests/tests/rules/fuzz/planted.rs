@@ -2,21 +2,25 @@
 //! target, with the inputs that it gets anyway, or that run proves nothing.
 
 use crate::fuzz::{fuzz, seed};
+use futures_util::FutureExt;
+use lastseat_gateway::front::proxy_header::read_untimed;
 use lastseat_ledger::reserve_batch;
 use lastseat_tests::fuzz::{
-    KEYS, config_with, counts_with, grant_with, ids_with, log_entry_with, order_body_with,
-    reply_with, signature_with, token_with,
+    KEYS, config_with, counts_with, grant_with, ids_with, link_with, log_entry_with,
+    order_body_with, plan_with, proxy_header_with, reply_with, signature_with, token_with,
 };
 use shared::auth::buyer_token;
 use shared::auth::edge_signature::{Signed, verify};
 use shared::domain::order::Verdict;
 use shared::ledger_model::event_log::Entry;
+use shared::link::{LinkOrder, OrdersReader, OrdersWriter};
 use shared::{Grant, KeyRing, OrderId, SaleId, UnixMillis};
+use std::net::IpAddr;
 
 /// What is wrong, the target that must find it, and the target with that fault.
 type Fault = (&'static str, &'static str, fn(&[u8]));
 
-const FAULTS: [Fault; 11] = [
+const FAULTS: [Fault; 15] = [
     // An answer that repeats what is in a body would let it forge lines.
     ("a complaint about a body repeats it", "order_body", |bytes| {
         order_body_with(bytes, |request| {
@@ -61,7 +65,7 @@ const FAULTS: [Fault; 11] = [
     }),
     ("an order that was refused is left out", "reply", |bytes| {
         reply_with(bytes, |orders, parts| {
-            let (snapshot, mut verdicts) = reserve_batch::read(orders, parts).ok()?;
+            let (snapshot, mut verdicts) = reserve_batch::read(orders, false, parts).ok()?;
             verdicts.retain(|verdict| matches!(verdict, Verdict::Granted { .. }));
             Some((snapshot, verdicts))
         });
@@ -88,11 +92,42 @@ const FAULTS: [Fault; 11] = [
             Some(entry)
         });
     }),
+    ("an order of a link loses the counts of its edge", "link", |bytes| {
+        link_with(bytes, |payload| {
+            let read = OrdersReader::new(payload).and_then(OrdersReader::all).ok()?;
+            let mut writer = OrdersWriter::default();
+            for (number, order) in read {
+                writer.add(number, &LinkOrder { counts: None, ..order }.to_bytes()?);
+            }
+            Some(writer.take())
+        });
+    }),
+    ("a PROXY header takes a byte of what is behind it", "proxy_header", |bytes| {
+        proxy_header_with(bytes, |bytes| {
+            let mut rest = bytes;
+            let client = read_untimed(&mut rest).now_or_never()?.ok()?;
+            Some((client, rest.len().saturating_sub(1)))
+        });
+    }),
+    ("an IPv4 client that a PROXY header writes as IPv6 is another one", "proxy_header", |bytes| {
+        proxy_header_with(bytes, |bytes| {
+            let mut rest = bytes;
+            let client = read_untimed(&mut rest).now_or_never()?.ok()?;
+            let mapped = |client| match client {
+                IpAddr::V4(client) if bytes[13] == 0x21 => client.to_ipv6_mapped().into(),
+                other => other,
+            };
+            Some((client.map(mapped), rest.len()))
+        });
+    }),
     ("a complaint about a key shows it", "config", |bytes| {
         config_with(bytes, |secret| {
             let error = KeyRing::parse(secret).err()?;
             Some(format!("{error}: {secret}"))
         });
+    }),
+    ("a stored plan takes a missing seat for an aisle", "plan", |bytes| {
+        plan_with(bytes, |plan| plan.to_json().replace("_ ", " "));
     }),
 ];
 

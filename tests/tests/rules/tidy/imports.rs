@@ -5,11 +5,14 @@ use crate::tidy::{assert_none, files, read};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Each crate: its folder, its name in code, and the crates of the workspace that it may use.
-const CRATES: [(&str, &str, &[&str]); 7] = [
+const CRATES: [(&str, &str, &[&str]); 10] = [
     ("shared", "shared", &[]),
     ("edge", "edge", &["lastseat-shared"]),
     ("origin/ledger", "lastseat_ledger", &["lastseat-shared"]),
-    ("origin/node", "lastseat_node", &["lastseat-ledger", "lastseat-shared"]),
+    ("origin/http", "lastseat_http", &["lastseat-shared"]),
+    ("origin/link", "lastseat_link", &["lastseat-shared"]),
+    ("origin/gateway", "lastseat_gateway", &["lastseat-http", "lastseat-link", "lastseat-shared"]),
+    ("origin/node", "lastseat_node", &["lastseat-http", "lastseat-ledger", "lastseat-shared"]),
     (
         "origin/cluster",
         "lastseat_cluster",
@@ -18,18 +21,35 @@ const CRATES: [(&str, &str, &[&str]); 7] = [
     (
         "origin/cli",
         "lastseat",
-        &["lastseat-cluster", "lastseat-ledger", "lastseat-node", "lastseat-shared"],
+        &[
+            "lastseat-cluster",
+            "lastseat-gateway",
+            "lastseat-ledger",
+            "lastseat-node",
+            "lastseat-shared",
+        ],
     ),
     (
         "tests",
         "lastseat_tests",
-        &["lastseat", "lastseat-cluster", "lastseat-ledger", "lastseat-node", "lastseat-shared"],
+        &[
+            "lastseat",
+            "lastseat-cluster",
+            "lastseat-gateway",
+            "lastseat-http",
+            "lastseat-ledger",
+            "lastseat-link",
+            "lastseat-node",
+            "lastseat-shared",
+        ],
     ),
 ];
 
 /// What a crate must not depend on beside: it has no business there.
-const FOREIGN: [(&str, &[&str]); 3] = [
+const FOREIGN: [(&str, &[&str]); 5] = [
     ("origin/ledger", &["axum", "clap", "http", "hyper", "opentelemetry", "rustix"]),
+    ("origin/gateway", &["axum", "clap", "redis", "rustix"]),
+    ("origin/http", &["axum", "clap", "redis", "rustix", "rustls"]),
     ("origin/node", &["clap", "redis", "rustix"]),
     ("origin/cluster", &["axum", "clap", "hyper"]),
 ];

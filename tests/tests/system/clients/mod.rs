@@ -1,5 +1,7 @@
-//! Clients that are generated from `docs/openapi.json` buy a ticket through a real edge: what
-//! integrators do first.
+//! Clients buy tickets through a real edge: those that are generated from `docs/openapi.json`, and
+//! the thin ones of `clients/`.
+
+mod thin;
 
 use hyper::Method;
 use lastseat_tests::harness::http::request;
@@ -10,14 +12,20 @@ use std::process::Command;
 
 /// A cluster with an edge, and a sale of one ticket.
 async fn one_ticket() -> Cluster {
-    let cluster = Cluster::with_edge(Edge::Workerd);
+    let cluster = Cluster::with_edge(Edge::under_test());
+    create(&cluster, "single", r#"{"capacity":1}"#).await;
+    cluster
+}
+
+/// Makes a sale with these terms.
+async fn create(cluster: &Cluster, sale: &str, terms: &str) {
     let bearer = format!("Bearer {}", cluster.admin_token);
     let headers = [("authorization", bearer.as_str())];
-    let create = request(Method::PUT, "/v1/admin/sales/single", &headers, r#"{"capacity":1}"#);
+    let path = format!("/v1/admin/sales/{sale}");
+    let create = request(Method::PUT, &path, &headers, terms);
     let mut operators = HttpClient::new(&cluster.nodes[0].admin).unwrap();
     let created = operators.send(create.unwrap()).await.unwrap();
     assert_eq!(created.status, 201, "{}", created.text());
-    cluster
 }
 
 /// Runs a step to its end; what it said.

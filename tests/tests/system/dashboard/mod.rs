@@ -46,6 +46,13 @@ fn an_operator_sees_and_does_everything_from_the_dashboard_and_what_is_wrong_is_
     ends_well("operator.mjs", browser.expect("node starts. Run 'make setup-tests'"));
 }
 
+#[test]
+fn of_a_sale_with_a_plan_an_operator_sees_its_fullest_legs_and_its_coaches_and_blocks() {
+    let cluster = Cluster::with_edge(Edge::None);
+    let browser = Program::start("seats.mjs", script(&cluster, "seats.mjs"));
+    ends_well("seats.mjs", browser.expect("node starts. Run 'make setup-tests'"));
+}
+
 #[tokio::test]
 async fn the_dashboard_is_true_during_a_rush_and_agrees_with_the_audit() {
     let cluster = Cluster::with_edge(Edge::Workerd);
@@ -89,7 +96,13 @@ async fn the_dashboard_is_for_operators_and_nothing_but_their_token_opens_it() {
     let bearer = format!("Bearer {}", cluster.admin_token);
 
     // The public listener has none of it.
-    for path in ["/dashboard", "/dashboard/app.js", "/v1/admin/status", "/metrics"] {
+    for path in [
+        "/dashboard",
+        "/dashboard/app.js",
+        "/v1/admin/status",
+        "/v1/admin/sales/guarded/legs",
+        "/metrics",
+    ] {
         let headers = [("authorization", bearer.as_str())];
         let answer = ask(&node.url, Method::GET, path, &headers).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
@@ -114,7 +127,7 @@ async fn the_dashboard_is_for_operators_and_nothing_but_their_token_opens_it() {
         assert!(!page.text().contains(outside), "the page has {outside}");
     }
 
-    for path in ["/v1/admin/status", "/v1/admin/status/stream"] {
+    for path in ["/v1/admin/status", "/v1/admin/status/stream", "/v1/admin/sales/guarded/legs"] {
         for headers in [&[][..], &[("authorization", "Bearer wrong")]] {
             let answer = ask(&node.admin, Method::GET, path, headers).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
@@ -136,7 +149,12 @@ async fn the_dashboard_is_for_operators_and_nothing_but_their_token_opens_it() {
         let answer = ask(&node.admin, Method::POST, path, &headers).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{content_type}");
     }
-    // A browser asks before it sends a bearer token across sites, and hears no permission.
+    no_other_site_is_permitted(&cluster, &bearer).await;
+}
+
+/// A browser asks before it sends a bearer token across sites, and gets no permission.
+async fn no_other_site_is_permitted(cluster: &Cluster, bearer: &str) {
+    let node = &cluster.nodes[0];
     let headers = [
         ("origin", "https://evil.example"),
         ("access-control-request-method", "POST"),
@@ -147,7 +165,7 @@ async fn the_dashboard_is_for_operators_and_nothing_but_their_token_opens_it() {
     assert!(!answer.status.is_success(), "{}", answer.status);
     let allowed = answer.headers.keys().filter(|name| name.as_str().starts_with("access-control"));
     assert_eq!(allowed.count(), 0);
-    let headers = [("authorization", bearer.as_str())];
+    let headers = [("authorization", bearer)];
     let sale = ask(&node.admin, Method::GET, "/v1/admin/sales/guarded", &headers).await;
     assert!(sale.text().contains(r#""state":"open""#), "{}", sale.text());
 }

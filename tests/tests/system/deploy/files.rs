@@ -9,6 +9,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+/// All units.
+const UNITS: [&str; 5] =
+    ["lastseat@", "lastseat-gateway", "lastseat-public", "lastseat-relay@", "lastseat-journal@"];
+
 fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
@@ -32,7 +36,8 @@ fn the_linters_see_a_fault_in_each_kind_of_file() {
     plant(&copy, "kubernetes/nodes.yaml", "replicas: 3", "replicas: three");
     plant(&copy, "kubernetes/redis.yaml", "serviceName:", "service:");
     plant(&copy, "kubernetes/gateway.yaml", "kind: Gateway", "kind:  Gateway");
-    for unit in ["lastseat@", "lastseat-relay@", "lastseat-journal@"] {
+    plant(&copy, "kubernetes/without-cloudflare/edge.yaml", "replicas: 2", "replicas: two");
+    for unit in UNITS {
         let unit = format!("systemd/{unit}.service");
         plant(&copy, &unit, "Type=exec", "Type=exec\nRestrat=no");
     }
@@ -52,8 +57,11 @@ fn the_linters_see_a_fault_in_each_kind_of_file() {
         "compose file",
         "nodes.yaml",
         "redis.yaml",
+        "edge.yaml",
         "YAML",
         "unit file lastseat@",
+        "unit file lastseat-gateway",
+        "unit file lastseat-public",
         "unit file lastseat-relay@",
         "unit file lastseat-journal@",
         "drop-in of Redis",
@@ -102,9 +110,12 @@ fn each_node_of_the_manifests_has_a_service_and_a_host_name() {
     let count: usize = count.lines().next().unwrap().parse().unwrap();
     let access = read("deploy/kubernetes/access.yaml");
     let gateway = read("deploy/kubernetes/gateway.yaml");
+    let edge = read("deploy/kubernetes/without-cloudflare/edge.yaml");
     for node in 1..=count {
         let pod = format!("statefulset.kubernetes.io/pod-name: lastseat-{node}}}");
         assert!(access.contains(&pod), "{pod}");
+        let origin = format!(r#"{{"url":"http://lastseat-{node}:3001","weight":1}}"#);
+        assert!(edge.contains(&origin), "{origin}");
         for wanted in [
             format!("hostname: origin-{node}.example.com"),
             format!("parentRefs: [{{name: lastseat, sectionName: origin-{node}}}]"),
@@ -114,7 +125,7 @@ fn each_node_of_the_manifests_has_a_service_and_a_host_name() {
             assert!(gateway.contains(&wanted), "{wanted}");
         }
     }
-    for text in [access, gateway] {
+    for text in [access, gateway, edge] {
         assert!(!text.contains(&format!("lastseat-{}", count + 1)));
     }
 }
@@ -128,7 +139,7 @@ fn what_a_node_acknowledged_outlives_its_pod_and_everything_comes_back_after_a_r
     }
     let compose = read("deploy/compose.yaml");
     assert_eq!(compose.matches("restart: unless-stopped").count(), 2, "Redis and the nodes");
-    for unit in ["lastseat@", "lastseat-relay@", "lastseat-journal@"] {
+    for unit in UNITS {
         let unit = read(&format!("deploy/systemd/{unit}.service"));
         assert!(unit.contains("WantedBy=multi-user.target"), "{unit}");
         assert!(unit.contains("StartLimitIntervalSec=0"), "{unit}");

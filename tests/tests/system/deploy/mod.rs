@@ -6,6 +6,7 @@ mod journal;
 mod node;
 mod path;
 mod proxy;
+mod public;
 mod samples;
 
 use lastseat_tests::harness::paths::scratch;

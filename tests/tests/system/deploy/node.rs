@@ -13,14 +13,14 @@ use std::time::Duration;
 /// The unit waits for so long, and so does the image.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
-type Variables = BTreeMap<String, String>;
+pub(super) type Variables = BTreeMap<String, String>;
 
-fn read(path: &str) -> String {
+pub(super) fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
 /// The lines `NAME=VALUE` of an environment file.
-fn variables(text: &str) -> Variables {
+pub(super) fn variables(text: &str) -> Variables {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
         .filter_map(|line| line.split_once('='))
@@ -29,7 +29,7 @@ fn variables(text: &str) -> Variables {
 }
 
 /// What is different here: a private Redis, free ports, real secrets.
-fn at_home(variables: &mut Variables, redis: &PrivateRedis, data_dir: &Path) {
+pub(super) fn at_home(variables: &mut Variables, redis: &PrivateRedis, data_dir: &Path) {
     let port = || format!("127.0.0.1:{}", free_port().expect("a free port"));
     let secret = "0123456789abcdef0123456789abcdef";
     let here = [
@@ -52,7 +52,7 @@ fn at_home(variables: &mut Variables, redis: &PrivateRedis, data_dir: &Path) {
     }
 }
 
-fn command(words: &[String], variables: &Variables) -> Command {
+pub(super) fn command(words: &[String], variables: &Variables) -> Command {
     let mut command = Command::new(lastseat().expect("the program"));
     command.env_clear().envs(variables).args(&words[1..]);
     command
@@ -80,7 +80,7 @@ fn lives_and_ends(start: &[String], ready: &[String], variables: &Variables) {
     assert!(said.contains("Is the node started?"), "{said}");
 }
 
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 

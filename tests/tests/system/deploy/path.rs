@@ -3,6 +3,7 @@
 //! the units say, `apt-get` finds what is installed, and `install` leaves owners out.
 
 use lastseat_cluster::process::free_port;
+use lastseat_tests::harness::certificates::openssl;
 use lastseat_tests::harness::document::Document;
 use lastseat_tests::harness::paths::{lastseat, repository, scratch};
 use lastseat_tests::harness::wait::until;
@@ -25,7 +26,7 @@ here() {
     sed "s|/etc/|$ROOT/etc/|g; s|/usr/local/|$ROOT/usr/local/|g; s|/var/lib|$ROOT/var/lib|g
         s|%S|$ROOT/var/lib|g; s|%i|$1|g" "$2"
 }
-of() { printf '%s\n' "$unit" | sed -n "s/^$1=//p"; }
+of() { printf '%s\n' "$unit" | sed -n "s/^$1=-\{0,1\}//p"; }
 start() {
     case $1 in
     redis-server)
@@ -38,8 +39,9 @@ start() {
         done
         cat "$ROOT/redis.log"; exit 1
         ;;
-    *@*)
-        unit=$(here "${1#*@}" "$units/${1%@*}@.service")
+    *)
+        case $1 in *@*) file=${1%@*}@ ;; *) file=$1 ;; esac
+        unit=$(here "${1#*@}" "$units/$file.service")
         (
             set -a
             while IFS='=' read -r name value; do declare "$name=$value"; done < <(
@@ -47,7 +49,7 @@ start() {
                 of EnvironmentFile | while read -r file; do grep '^[A-Z]' "$file"; done)
             set +a
             $(of ExecStart) >>"$ROOT/$1.log" 2>&1 &
-            $(of ExecStartPost) || { cat "$ROOT/$1.log"; exit 1; }
+            eval "$(of ExecStartPost)" || { cat "$ROOT/$1.log"; exit 1; }
         )
         ;;
     esac
@@ -67,8 +69,16 @@ done
 for word in "${words[@]}"; do case $word in "$ROOT"/*) mkdir -p "${word%/*}" ;; esac; done
 exec /usr/bin/install "${words[@]}"
 "#;
-/// The edge is started when its key is known, and is at another address.
+/// The edge is started when its key is known, and is at another address; so is the gateway, whose
+/// certificate is made for this test.
 const CURL: &str = r#"
+case "$*" in
+*--resolve*)
+    words=("${@/tickets.example.com:443/tickets.example.com:$GATEWAY_PORT}")
+    words=("${words[@]/tickets.example.com\/v1/tickets.example.com:$GATEWAY_PORT/v1}")
+    exec /usr/bin/curl --cacert "$ROOT/work/fullchain.pem" "${words[@]}"
+    ;;
+esac
 for _ in $(seq 600); do [ -s "$ROOT/edge.url" ] && break; sleep 0.1; done
 exec /usr/bin/curl "${@/https:\/\/tickets.example.com/$(cat "$ROOT/edge.url")}"
 "#;
@@ -108,25 +118,57 @@ fn fresh(root: &Path, redis: u16) {
     fs::write(root.join("etc/redis/redis.conf"), conf).unwrap();
 }
 
+/// Gives the example files the addresses of this test, as an operator would.
+fn at_home(root: &Path, places: &[(String, String)], gateway: u16) {
+    let here = [
+        ("0.0.0.0:443".to_owned(), format!("127.0.0.1:{gateway}")),
+        ("10.0.0.6".to_owned(), "127.0.0.1".to_owned()),
+        ("/etc/lastseat-tls".to_owned(), format!("{}/etc/lastseat-tls", root.display())),
+    ];
+    for file in ["node.env.example", "gateway.env.example"] {
+        let example = root.join("work/deploy/systemd").join(file);
+        let mut text = fs::read_to_string(&example).unwrap();
+        for (from, to) in places.iter().chain(&here) {
+            text = text.replace(from.as_str(), to);
+        }
+        fs::write(&example, text).unwrap();
+    }
+}
+
+/// The secrets that the page writes have a file mode that keeps other users out.
+fn nothing_is_for_others_to_read(root: &Path) {
+    let secrets = [
+        "work/production.secrets",
+        "etc/redis/users.acl",
+        "etc/lastseat/lastseat.env",
+        "etc/lastseat/gateway.env",
+    ];
+    for file in secrets.map(|file| root.join(file)) {
+        let mode = fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", file.display());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_page_on_production_followed_line_by_line_leads_to_a_sale() {
     let directory = scratch().unwrap();
     let root = directory.path();
-    let [redis, one, two, admin_one, admin_two] = [(); 5].map(|()| free_port().unwrap());
+    let ports = [(); 7].map(|()| free_port().unwrap());
+    let [redis, one, two, admin_one, admin_two, gateway, admin_gateway] = ports;
     fresh(root, redis);
+    openssl(
+        &root.join("work"),
+        "req -x509 -nodes -days 1 -subj /CN=tickets.example.com -keyout privkey.pem \
+         -out fullchain.pem -addext subjectAltName=DNS:tickets.example.com",
+    );
     let place = |path: &str| (path.to_owned(), format!("{}{path}", root.display()));
     let port = |from: u16, to: u16| (format!(":{from}"), format!(":{to}"));
     let mut places = vec![place("/etc/"), place("/usr/local/")];
     places.push(("10.0.0.5:6379".to_owned(), format!("127.0.0.1:{redis}")));
     places.push(("bind 10.0.0.5".to_owned(), "bind 127.0.0.1".to_owned()));
     places.extend([port(3001, one), port(3002, two), port(3101, admin_one)]);
-    places.push(port(3102, admin_two));
-    let example = root.join("work/deploy/systemd/node.env.example");
-    let mut text = fs::read_to_string(&example).unwrap();
-    for (from, to) in &places[4..] {
-        text = text.replace(from.as_str(), to);
-    }
-    fs::write(&example, text).unwrap();
+    places.extend([port(3102, admin_two), port(8887, admin_gateway)]);
+    at_home(root, &places[4..], gateway);
 
     let document = Document::read("docs/DEPLOY.md");
     let places: Vec<(&str, String)> =
@@ -142,7 +184,8 @@ async fn the_page_on_production_followed_line_by_line_leads_to_a_sale() {
         .env("PATH", path + &env::var("PATH").unwrap())
         .env("HOME", root.join("home"))
         .env("ROOT", root)
-        .env("REDIS_PORT", redis.to_string());
+        .env("REDIS_PORT", redis.to_string())
+        .env("GATEWAY_PORT", gateway.to_string());
     let mut reader = Program::start("docs/DEPLOY.md", command).unwrap();
     let serves = root.join("nodes-serve");
     let (mut edge, end) = (None, Instant::now() + ENDS_WITHIN);
@@ -168,12 +211,7 @@ async fn the_page_on_production_followed_line_by_line_leads_to_a_sale() {
     reader.signal_group(Signal::TERM);
     assert!(status.success(), "{status}\n{}", lines.join("\n"));
     document.compare(&lines);
-    // Nothing that the page makes is for others to read.
-    let secrets = ["work/production.secrets", "etc/redis/users.acl", "etc/lastseat/lastseat.env"];
-    for file in secrets.map(|file| root.join(file)) {
-        let mode = fs::metadata(&file).unwrap().permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{}", file.display());
-    }
+    nothing_is_for_others_to_read(root);
     until("the nodes have ended", || {
         std::net::TcpListener::bind(("127.0.0.1", one)).ok().map(drop)
     });

@@ -213,3 +213,33 @@ async fn thousands_of_idle_connections_are_not_noticed_by_buyers() {
 async fn five_hundred_connections_that_come_and_go_leak_no_descriptor() {
     kept("come-and-go").await;
 }
+
+#[tokio::test]
+async fn a_node_killed_while_a_train_is_sold_costs_no_seat_and_no_buyer_sees_a_fault() {
+    kept("train-node-killed").await;
+}
+
+#[tokio::test]
+async fn a_node_frozen_while_a_train_is_sold_leaves_no_seat_and_sells_none_twice() {
+    kept("train-node-frozen").await;
+}
+
+#[tokio::test]
+async fn travellers_whose_edge_is_killed_get_their_seats_at_the_others() {
+    kept("train-edge-killed").await;
+}
+
+#[tokio::test]
+async fn while_redis_is_killed_no_traveller_is_refused_whose_seats_are_free() {
+    kept("train-ledger-killed").await;
+}
+
+#[tokio::test]
+async fn a_reply_that_is_lost_after_redis_has_sold_seats_sells_none_of_them_twice() {
+    kept("train-reply-lost").await;
+}
+
+#[tokio::test]
+async fn orders_of_a_train_in_a_lost_tail_are_brought_back_with_the_seats_that_they_had() {
+    kept("train-tail-cut").await;
+}

@@ -113,8 +113,9 @@ fn assert_ends_clean_on_ctrl_c(edge: Edge, processes: usize) {
 
 #[test]
 fn ctrl_c_leaves_no_process_behind() {
-    // Redis and four nodes; bare workerd is one more, wrangler Node and two workerd.
+    // Redis and four nodes; bare workerd and a gateway are one more, wrangler Node and two workerd.
     assert_ends_clean_on_ctrl_c(Edge::None, 5);
     assert_ends_clean_on_ctrl_c(Edge::Workerd, 6);
+    assert_ends_clean_on_ctrl_c(Edge::Gateway, 6);
     assert_ends_clean_on_ctrl_c(Edge::Wrangler, 8);
 }

@@ -34,7 +34,7 @@ async fn outcomes(cluster: &Cluster, sale: &str, tickets: u32, clients: u32) -> 
 #[tokio::test]
 async fn a_lone_client_and_a_handful_are_served_at_once_in_sales_of_1_to_50_tickets() {
     for weights in [vec![1], vec![1, 2, 3, 4]] {
-        let setup = Setup { weights, ..Setup::with_edge(Edge::Workerd) };
+        let setup = Setup { weights, ..Setup::with_edge(Edge::under_test()) };
         let cluster = Cluster::start(&setup).unwrap();
         for tickets in [1, 2, 5, 20, 50] {
             for clients in [1, 8] {

@@ -6,6 +6,7 @@
 mod commands;
 mod crowds;
 mod lone_clients;
+mod plans;
 mod repeats;
 mod spread;
 mod wrong_requests;

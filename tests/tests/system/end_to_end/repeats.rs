@@ -15,7 +15,7 @@ const ADAS_KEY: &str = "ada-0123456789abcdef";
 
 /// A cluster whose sale `last` has sold its only ticket to Ada, and an edge that knows it.
 async fn sold_out() -> (Cluster, HttpClient, HttpReply) {
-    let cluster = Cluster::with_edge(Edge::Workerd);
+    let cluster = Cluster::with_edge(Edge::under_test());
     cluster.create_sale("last", 1).await.unwrap();
     let mut edge = HttpClient::new(&cluster.edges[0]).unwrap();
     let bought = edge.order("last", Some(ADAS_KEY), ADA).await.unwrap();

@@ -130,7 +130,7 @@ async fn every_wrong_request_is_refused_at(place: &str, url: &str) {
 
 #[tokio::test]
 async fn every_wrong_request_gets_its_4xx_and_a_sentence() {
-    for edge in [Edge::Workerd, Edge::Wrangler] {
+    for edge in [Edge::Workerd, Edge::Gateway, Edge::Wrangler] {
         let setup = Setup { direct: true, ..Setup::with_edge(edge) };
         let cluster = Cluster::start(&setup).unwrap();
         cluster.create_sale("open", 1_000).await.unwrap();

@@ -61,7 +61,7 @@ async fn takes_what_it_names(url: &str, document: &Value, without: &str) {
 
 #[tokio::test]
 async fn each_listener_serves_its_document_and_takes_the_methods_that_it_names() {
-    let setup = Setup { direct: true, ..Setup::with_edge(Edge::Workerd) };
+    let setup = Setup { direct: true, ..Setup::with_edge(Edge::under_test()) };
     let cluster = Cluster::start(&setup).unwrap();
     let node = &cluster.nodes[0];
     for (url, flags) in [(&node.url, vec![]), (&node.admin, vec!["--operators"])] {

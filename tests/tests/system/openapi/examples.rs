@@ -7,10 +7,22 @@ use std::process::Command;
 
 const SHOP_TOKEN: &str = "shop-0123456789abcdef0123456789abcdef";
 
+/// Has the stops and the class of the examples.
+const TRAIN: &str = r#"{"stops":["VNP","NKH","AOH"],"classes":[{"id":"second",
+    "coaches":[{"ids":"3-4","rows":"1-18","letters":"ABC DF"}]}]}"#;
+
 /// A call's name and its line for a shell.
 struct Example {
     name: String,
     line: String,
+}
+
+impl Example {
+    /// The line of a call that creates the sale `demo`, for another sale.
+    fn line_of(&self, sale: &str, body: &str) -> String {
+        let (call, _) = self.line.split_once(" -d ").unwrap();
+        format!("{} -d '{body}'", call.replace("/demo\"", &format!("/{sale}\"")))
+    }
 }
 
 fn examples(file: &str) -> Vec<Example> {
@@ -61,7 +73,7 @@ impl Shell {
 fn every_example_of_the_reference_works_in_a_shell() {
     let setup = Setup {
         arguments: vec!["--shop-token".to_owned(), SHOP_TOKEN.to_owned()],
-        ..Setup::with_edge(Edge::Workerd)
+        ..Setup::with_edge(Edge::under_test())
     };
     let shell = Shell(Cluster::start(&setup).unwrap());
     let (public, operators) =
@@ -69,6 +81,10 @@ fn every_example_of_the_reference_works_in_a_shell() {
     let (open, place) = (named(&operators, "openSale"), named(&public, "placeOrder"));
     let (first, last) = (named(&operators, "createSale"), named(&operators, "closeSale"));
     shell.run(first, "");
+    // The sale of the calls that only one with a plan has.
+    let body = format!(r#"{{"plan":{TRAIN}}}"#);
+    let name = "a train".to_owned();
+    shell.run(&Example { name, line: first.line_of("G1", &body) }, "");
     let between = |one: &&Example| one.name != first.name && one.name != last.name;
     let rest = public.iter().chain(operators.iter().filter(between));
     for (number, example) in (0..).zip(rest.chain([last])) {

@@ -44,7 +44,7 @@ async fn whatever_is_asked_the_edge_the_nodes_and_the_operators_listener_answer_
         // A node answers clients, too.
         direct: true,
         arguments: vec!["--demo".to_owned()],
-        ..Setup::with_edge(Edge::Workerd)
+        ..Setup::with_edge(Edge::under_test())
     };
     let cluster = Cluster::start(&setup).unwrap();
     let bearer = format!("Authorization: Bearer {}", cluster.admin_token);

@@ -51,7 +51,7 @@ fn wrong_tokens() -> [(Option<String>, &'static str); 5] {
 #[tokio::test]
 async fn the_edge_asks_for_the_shops_word_on_a_buyer_without_asking_a_node() {
     let keys = [("LASTSEAT_EDGE_KEY", A), ("LASTSEAT_BUYER_KEY", B)];
-    let cluster = cluster(Edge::Workerd, &keys).await;
+    let cluster = cluster(Edge::under_test(), &keys).await;
     let mut edge = HttpClient::new(&cluster.edges[0]).unwrap();
     for (token, words) in wrong_tokens() {
         let answer = order(&mut edge, token.as_deref(), ADA).await;

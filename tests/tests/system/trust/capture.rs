@@ -48,6 +48,14 @@ async fn grant(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let _ = body.collect().await;
+    // Like a node that takes no links: a gateway then sends it plain requests.
+    if head.uri.path() == shared::link::PATH {
+        return Ok(Response::builder().status(404).body(Full::default()).unwrap());
+    }
+    // A gateway asks so when it starts, and has nothing of a client then.
+    if head.uri.path() == "/livez" {
+        return Ok(Response::new(Full::default()));
+    }
     kept.lock().unwrap().push(head);
     let answer = Response::builder().status(201);
     let answer = answer.header(header::ANSWERED_BY, "ledger");

@@ -18,13 +18,13 @@ async fn while_a_key_is_replaced_edges_with_either_are_served_and_one_with_neith
     let cluster = cluster(Edge::None, &[("LASTSEAT_EDGE_KEY", &ring)]).await;
     let nodes: Vec<String> = cluster.nodes.iter().map(|node| node.url.clone()).collect();
     for key in [A, B, &format!("{B},{A}")] {
-        let edge = edge_before(Edge::Workerd, &nodes, key).await;
+        let edge = edge_before(Edge::under_test(), &nodes, key).await;
         let mut client = HttpClient::new(&edge.url).unwrap();
         for _ in 0..8 {
             buy(&mut client).await;
         }
     }
-    let edge = edge_before(Edge::Workerd, &nodes, WRONG).await;
+    let edge = edge_before(Edge::under_test(), &nodes, WRONG).await;
     let mut client = HttpClient::new(&edge.url).unwrap();
     for _ in 0..8 {
         // The buyer can do nothing about keys: it is trouble, and nothing happened.

@@ -10,6 +10,7 @@ mod passes;
 mod rates;
 mod rotation;
 mod scalpers;
+mod scoped;
 mod secrets;
 mod signatures;
 

@@ -18,7 +18,7 @@ async fn cluster(environment: &[(&str, &str)]) -> (Cluster, [String; 2]) {
         direct: true,
         environment: environment.collect(),
         arguments: vec!["--demo".to_owned()],
-        ..Setup::with_edge(Edge::Workerd)
+        ..Setup::with_edge(Edge::under_test())
     };
     let cluster = Cluster::start(&setup).expect("the cluster comes up");
     cluster.create_sale(SALE, 100).await.expect("a sale");

@@ -96,7 +96,7 @@ async fn what_clients_claim_stays_outside(kind: Edge) {
     let mut client = HttpClient::new(&edge.url).unwrap();
     let mut claims = CLAIMS.to_vec();
     claims.push((header::IDEMPOTENCY_KEY, KEY));
-    if kind == Edge::Workerd {
+    if kind != Edge::Wrangler {
         // `wrangler dev` takes it from the client; on Cloudflare nobody can send it.
         claims.push(("cf-connecting-ip", "6.6.6.6"));
     }
@@ -127,6 +127,11 @@ async fn what_clients_claim_stays_outside(kind: Edge) {
 #[tokio::test]
 async fn what_clients_claim_does_not_pass_workerd() {
     what_clients_claim_stays_outside(Edge::Workerd).await;
+}
+
+#[tokio::test]
+async fn what_clients_claim_does_not_pass_a_gateway() {
+    what_clients_claim_stays_outside(Edge::Gateway).await;
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ fn assert_over_the_rate(answer: &HttpReply, by: &str) {
 
 #[tokio::test]
 async fn an_address_that_asks_too_much_hears_busy_at_the_edge_and_no_node_is_asked() {
-    let cluster = cluster(Edge::Workerd, &[("LASTSEAT_EDGE_KEY", A), RATE]).await;
+    let cluster = cluster(Edge::under_test(), &[("LASTSEAT_EDGE_KEY", A), RATE]).await;
     let mut edge = HttpClient::new(&cluster.edges[0]).unwrap();
     for _ in 0..3 {
         let answer = edge.order(SALE, None, ADA).await.unwrap();

@@ -133,7 +133,7 @@ async fn tokens_and_the_password_of_redis_are_replaced_while_a_sale_sells_and_no
     let mut nodes = [1, 2].map(|id| Node::start(id, &old, directory.path()));
     let urls: Vec<String> = nodes.iter().map(|node| node.url.clone()).collect();
     create(&nodes[0], &old).await;
-    let edge = edge_before(Edge::Workerd, &urls, A).await;
+    let edge = edge_before(Edge::under_test(), &urls, A).await;
     let (stop, bought) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
     let buyer = tokio::spawn(buy(edge.url.clone(), Arc::clone(&stop), Arc::clone(&bought)));
     sells(&bought).await;

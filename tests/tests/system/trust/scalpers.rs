@@ -53,7 +53,7 @@ async fn scalp(edge: SocketAddr, n: u32) -> Vec<u16> {
 
 #[tokio::test]
 async fn a_buyer_with_10000_keys_and_1000_addresses_gets_the_buyer_limit() {
-    let cluster = Cluster::with_edge(Edge::Workerd);
+    let cluster = Cluster::with_edge(Edge::under_test());
     let terms = format!(r#"{{"capacity":1000,"buyer_limit":{LIMIT}}}"#);
     sale(&cluster, &terms).await;
     let edge: SocketAddr = cluster.edges[0].trim_start_matches("http://").parse().unwrap();
@@ -87,7 +87,7 @@ async fn a_buyer_with_10000_keys_and_1000_addresses_gets_the_buyer_limit() {
 #[tokio::test]
 async fn holds_that_are_never_paid_are_capped_for_each_buyer_and_sold_to_others_in_time() {
     const HOLD_MS: u64 = 4_000;
-    let cluster = Cluster::with_edge(Edge::Workerd);
+    let cluster = Cluster::with_edge(Edge::under_test());
     let terms = format!(r#"{{"capacity":20,"hold_ms":{HOLD_MS},"buyer_limit":2}}"#);
     sale(&cluster, &terms).await;
     let mut client = HttpClient::new(&cluster.edges[0]).unwrap();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const EDGE: &str = "e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5";
 const BUYER: &str = "b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7b7";
 const SHOP: &str = "5555aaaa5555aaaa5555aaaa5555aaaa";
+const SCOPED: &str = "5c0ed5c0ed5c0ed5c0ed5c0ed5c0ed00";
 const ADMIN: &str = "adadadadadadadadadadadadadadadad";
 
 fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -28,13 +29,14 @@ async fn no_secret_is_for_everybody_to_see(kind: Edge) {
         ("LASTSEAT_BUYER_KEY", BUYER),
         ("LASTSEAT_SHOP_TOKEN", SHOP),
         ("LASTSEAT_ADMIN_TOKEN", ADMIN),
+        ("LASTSEAT_TOKEN_KEYS", SCOPED),
         ("LASTSEAT_LOG", "debug"),
     ];
     let mut cluster = cluster(kind, &environment).await;
     let mut edge = HttpClient::new(&cluster.edges[0]).unwrap();
     let answer = edge.order(SALE, None, ADA).await.unwrap();
     assert_eq!(answer.status, 401, "{}", answer.text());
-    let secrets = [EDGE, BUYER, SHOP, ADMIN];
+    let secrets = [EDGE, BUYER, SHOP, ADMIN, SCOPED];
 
     let program = cluster.program();
     let mut lines = vec![command_line(program.pid())];
@@ -71,6 +73,11 @@ async fn no_secret_is_for_everybody_to_see(kind: Edge) {
 #[tokio::test]
 async fn no_secret_is_in_a_log_or_on_a_command_line_with_workerd() {
     no_secret_is_for_everybody_to_see(Edge::Workerd).await;
+}
+
+#[tokio::test]
+async fn no_secret_is_in_a_log_or_on_a_command_line_with_a_gateway() {
+    no_secret_is_for_everybody_to_see(Edge::Gateway).await;
 }
 
 #[tokio::test]

@@ -28,17 +28,20 @@ fn follow(name: &str, cluster: &Cluster) {
     let document = Document::read(name);
     let program = lastseat().expect("the program");
     let programs = program.parent().expect("its folder").display().to_string();
-    let receiver = free_port().expect("a port");
+    let port = || free_port().expect("a port");
+    let receiver = port();
     let places = [
         ("$PWD/target/release", programs),
         ("http://127.0.0.1:8787", cluster.edges[0].clone()),
         ("http://127.0.0.1:9000", format!("http://127.0.0.1:{receiver}")),
         (" 9000 ", format!(" {receiver} ")),
+        ("127.0.0.1:9100", format!("127.0.0.1:{}", port())),
+        ("127.0.0.1:9200", format!("127.0.0.1:{}", port())),
         (".lastseat/", format!("{}/", cluster.data_dir().display())),
     ];
     // A clone without what was built; files that a document writes do not stay.
     let clone = scratch().expect("room");
-    for part in ["docs", "deploy", "scripts"] {
+    for part in ["clients", "deploy", "docs", "examples", "scripts"] {
         symlink(repository().join(part), clone.path().join(part)).expect("a link");
     }
     let script = clone.path().join("script");
@@ -70,7 +73,14 @@ fn the_tutorial_can_be_followed_word_for_word() {
 #[test]
 fn the_how_to_pages_that_can_be_run_do_what_they_show() {
     let cluster = make_up();
-    for page in ["holds-and-payments", "limit-per-person", "restock-and-returns"] {
+    for page in [
+        "a-shop-of-your-own",
+        "holds-and-payments",
+        "limit-per-person",
+        "restock-and-returns",
+        "tokens",
+        "sell-a-train",
+    ] {
         follow(&format!("docs/howto/{page}.md"), &cluster);
     }
 }

@@ -48,6 +48,7 @@ impl Draft<'_> {
                 at: self.recount.look.at,
                 version: state.version,
                 events: events.to_vec(),
+                by_plan: self.recount.plan.is_some(),
             };
             let id = format!("{}-0", entry.commit_seq);
             self.push(&["XADD", &self.key(LOG), &id, "e", &entry.to_text()]);

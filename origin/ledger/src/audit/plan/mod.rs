@@ -8,15 +8,17 @@
 mod log;
 mod orders;
 mod script;
+mod seats;
 mod state;
 
+use super::super::redis_keys::{PARTS, of_part};
 use super::recount::Recount;
-use super::sale_read::{BUYERS, HOLDS, ORDERS, PARTS, SALE, SaleRead};
+use super::sale_read::{BUYERS, HOLDS, ORDERS, SALE, SEATS, SaleRead};
 use super::scan::ENDED;
 use orders::Target;
 use serde::Serialize;
 use shared::ledger_model::order_book::{OrderBook, OrderCount};
-use shared::{Capacity, Order, OrderId, OrderState, SaleId};
+use shared::{Capacity, Order, OrderId, OrderState};
 use std::collections::{BTreeMap, HashSet};
 
 /// Fields, members and entries that a plan changes at most. Where more is wrong, a backup is the
@@ -142,13 +144,13 @@ impl Draft<'_> {
     }
 
     fn key(&self, part: usize) -> String {
-        key(&self.recount.sale, PARTS[part])
+        of_part(&self.recount.sale, PARTS[part])
     }
 
     /// Where the key is kept that is replaced.
     fn aside(&self, part: usize) -> String {
         let name = format!("aside:{}:{}", PARTS[part], self.recount.look.at);
-        key(&self.recount.sale, &name)
+        of_part(&self.recount.sale, &name)
     }
 
     /// Whether the key is there and of another type.
@@ -159,7 +161,8 @@ impl Draft<'_> {
     fn refuse_what_cannot_be_read(&mut self) {
         let recount = self.recount;
         for (part, error) in recount.look.errors.iter().enumerate() {
-            if !error.is_empty() && !error.contains("WRONGTYPE") {
+            let is_asked = part != SEATS || recount.plan.is_some();
+            if is_asked && !error.is_empty() && !error.contains("WRONGTYPE") {
                 self.why_not(format!("key :{} cannot be read: {error}", PARTS[part]));
             }
         }
@@ -169,7 +172,9 @@ impl Draft<'_> {
                 "there are more foreign names than a plan removes; restore a backup".into(),
             );
         }
-        if recount.look.number("format").is_some_and(|format| format != 1) {
+        let format = recount.look.number("format");
+        let plan_is_lost = format == Some(2) && recount.plan.is_none() && !recount.log.whole;
+        if plan_is_lost || format.is_some_and(|format| ![1, 2].contains(&format)) {
             self.why_not(
                 "the sale has a format of another lastseat; plan its repair with that one".into(),
             );
@@ -201,13 +206,15 @@ impl Draft<'_> {
         let Some(mut state) = self.decide_state(&count, &target) else {
             return;
         };
+        let seats = self.count_seats(&target);
         self.set_aside_other_types();
         let aside = std::mem::take(&mut self.plan.commands);
         self.write_orders(&target);
         self.write_tallies(&count);
         self.write_holds(&target);
-        let planes = std::mem::take(&mut self.plan.commands);
-        let others = !aside.is_empty() || !planes.is_empty() || self.sale_differs(&state, &count);
+        self.write_seats(seats.as_ref());
+        let contents = std::mem::take(&mut self.plan.commands);
+        let others = !aside.is_empty() || !contents.is_empty() || self.sale_differs(&state, &count);
         self.repair_log(&mut state, &target, others);
         let log = std::mem::take(&mut self.plan.commands);
         if self.changes > CHANGES_MAX {
@@ -223,13 +230,13 @@ impl Draft<'_> {
         if look.reads(SALE) && look.text("state").as_deref() == Some("open") {
             self.push(&["HSET", &self.key(SALE), "state", "paused"]);
         }
-        self.plan.commands.extend(aside.into_iter().chain(log).chain(planes));
+        self.plan.commands.extend(aside.into_iter().chain(log).chain(contents));
         self.write_sale(&state, &count);
     }
 
     fn set_aside_other_types(&mut self) {
         for (part, name) in PARTS.iter().enumerate() {
-            if self.is_other_type(part) {
+            if self.is_other_type(part) && (part != SEATS || self.recount.plan.is_some()) {
                 let aside = self.aside(part);
                 self.push(&["RENAME", &self.key(part), &aside]);
                 self.note(format!("key :{name} is set aside as {aside}"));
@@ -336,10 +343,6 @@ fn pairs<K: AsRef<str> + Ord>(map: BTreeMap<K, String>) -> Vec<Vec<u8>> {
     words
         .flat_map(|(name, value)| [name.as_ref().as_bytes().to_vec(), value.into_bytes()])
         .collect()
-}
-
-fn key(sale: &SaleId, part: &str) -> String {
-    format!("lastseat:{{{sale}}}:{part}")
 }
 
 fn command(words: &[&str]) -> String {

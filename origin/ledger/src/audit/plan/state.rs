@@ -1,13 +1,16 @@
 //! Repair plan of the fields of the sale.
 
 use super::super::log::Says;
+use super::super::plan_fields::fields_of;
 use super::super::sale_read::SALE;
 use super::orders::Target;
 use super::{Ahead, Draft, NAMED};
+use shared::domain::sale::LateSeats;
 use shared::domain::sale::Terms;
 use shared::ledger_model::order_book::OrderCount;
 use shared::recovery::beyond;
 use shared::{OrderId, PayUrl, SaleState, UnixMillis};
+use std::borrow::Cow;
 
 /// The sale as it is to be, without what is counted from the orders.
 pub(super) struct State {
@@ -29,19 +32,20 @@ impl Draft<'_> {
     /// What the log says of the sale, as far as it is to stand.
     pub(super) fn says(&self) -> Says {
         match self.choices.ahead {
-            Ahead::Undo => self.recount.log.settled,
-            Ahead::Finish => self.recount.log.says,
+            Ahead::Undo => self.recount.log.settled.clone(),
+            Ahead::Finish => self.recount.log.says.clone(),
         }
     }
 
     /// `None` where it cannot be known; the plan says why.
     pub(super) fn decide_state(&mut self, count: &OrderCount, target: &Target) -> Option<State> {
         let says = self.says();
-        let capacity = self.decide_capacity(says);
-        let terms = self.decide_terms(says);
+        let capacity = self.decide_capacity(&says);
+        let terms = self.decide_terms(&says);
         let (capacity, terms) = (capacity?, terms?);
         let taken = count.held + count.confirmed;
-        if taken > u64::from(capacity) {
+        // In a sale with a plan it is seats that orders contend for, see `count_seats`.
+        if taken > u64::from(capacity) && self.recount.plan.is_none() {
             self.refuse_oversold(taken, capacity, target);
         }
         let (look, log) = (&self.recount.look, &self.recount.log);
@@ -67,7 +71,7 @@ impl Draft<'_> {
         acked_seq = acked_seq.max(log.broken_at.unwrap_or(0)).min(base);
         Some(State {
             capacity,
-            state: self.decide_life(says),
+            state: self.decide_life(&says),
             terms,
             version: match look.number("version") {
                 Some(version) => says.version.max(version) + 1,
@@ -80,7 +84,15 @@ impl Draft<'_> {
         })
     }
 
-    fn decide_capacity(&mut self, says: Says) -> Option<u32> {
+    fn decide_capacity(&mut self, says: &Says) -> Option<u32> {
+        if let Some(plan) = &self.recount.plan {
+            let places = u32::try_from(plan.places()).ok();
+            if self.choices.capacity.is_some() || places.is_none() {
+                self.why_not("the sale has a plan, which says how many places there are".into());
+                return None;
+            }
+            return places;
+        }
         if let Some(capacity) = self.choices.capacity {
             return Some(capacity.get());
         }
@@ -111,7 +123,7 @@ impl Draft<'_> {
         }
     }
 
-    fn decide_terms(&mut self, says: Says) -> Option<Terms> {
+    fn decide_terms(&mut self, says: &Says) -> Option<Terms> {
         let terms = says.terms.or_else(|| self.recount.look.terms());
         if terms.is_none() {
             self.why_not(
@@ -125,7 +137,7 @@ impl Draft<'_> {
     }
 
     /// Never open: an operator opens it when the audit is clean.
-    fn decide_life(&self, says: Says) -> SaleState {
+    fn decide_life(&self, says: &Says) -> SaleState {
         let states = [self.recount.look.state(), says.state];
         let states: Vec<SaleState> = states.into_iter().flatten().collect();
         if states.contains(&SaleState::Closed) {
@@ -165,16 +177,18 @@ impl Draft<'_> {
 
     /// Writes what differs of the sale, with a new version, so that older hints end; counters last.
     pub(super) fn write_sale(&mut self, state: &State, count: &OrderCount) {
-        let mut fields =
-            vec![("state", state.state.to_string()), ("version", state.version.to_string())];
+        let mut fields: Vec<(Cow<'static, str>, String)> = vec![
+            ("state".into(), state.state.to_string()),
+            ("version".into(), state.version.to_string()),
+        ];
         fields.extend(self.fields(state, count));
         let key = self.key(SALE);
         let mut words = vec!["HSET", key.as_str()];
-        words.extend(fields.iter().flat_map(|(name, value)| [*name, value.as_str()]));
+        words.extend(fields.iter().flat_map(|(name, value)| [name.as_ref(), value.as_str()]));
         self.push(&words);
     }
 
-    fn fields(&self, state: &State, count: &OrderCount) -> Vec<(&'static str, String)> {
+    fn fields(&self, state: &State, count: &OrderCount) -> Vec<(Cow<'static, str>, String)> {
         let (look, terms) = (&self.recount.look, &state.terms);
         let mut fields: Vec<(&str, String)> = vec![
             ("format", "1".to_owned()),
@@ -201,6 +215,10 @@ impl Draft<'_> {
             // The careful reading: only the shop gives back what is paid.
             fields.push(("buyers_cancel", "0".to_owned()));
         }
+        if look.text("late_seats").is_some_and(|word| LateSeats::parse(&word).is_none()) {
+            // The careful reading: a late payment gets the same seats or is refunded.
+            fields.push(("late_seats", LateSeats::Same.as_str().to_owned()));
+        }
         if look.text("pay_url").is_some_and(|text| PayUrl::parse(&text).is_err()) {
             // Nobody is sent there; the operator sets it again.
             fields.push(("pay_url", String::new()));
@@ -208,6 +226,14 @@ impl Draft<'_> {
         fields.push(("held", count.held.to_string()));
         fields.push(("confirmed", count.confirmed.to_string()));
         fields.push(("commit_seq", state.commit_seq.to_string()));
+        let mut fields: Vec<(Cow<'static, str>, String)> =
+            fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        if let Some(plan) = &self.recount.plan {
+            fields.retain(|(name, _)| name != "format" && name != "capacity");
+            // Before the counters, which come last.
+            let of_plan = fields_of(plan).into_iter().map(|(name, value)| (name.into(), value));
+            fields.splice(0..0, of_plan);
+        }
         fields.retain(|(name, value)| {
             look.fields.get(name.as_bytes()).map(Vec::as_slice) != Some(value.as_bytes())
         });

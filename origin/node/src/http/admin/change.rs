@@ -9,8 +9,9 @@ use crate::http::token_auth::Operator;
 use crate::http::{App, response};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use lastseat_ledger::{Reply, SaleChange};
 use serde::de::DeserializeOwned;
-use shared::{Problem, SaleState};
+use shared::{Problem, SaleId, SaleState};
 use std::sync::Arc;
 
 /// `POST /v1/admin/sales/{sale}/open`, `/pause`, `/close`
@@ -22,7 +23,7 @@ pub(super) async fn state(
     to: SaleState,
 ) -> Response {
     match request::body_or_default::<Nothing>(request).await {
-        Ok(Nothing {}) => response::sale_changed(&sale, &app.sales.set_state(&sale, to).await),
+        Ok(Nothing {}) => changed(&app, &sale, app.sales.set_state(&sale, to).await).await,
         Err(problem) => response::problem(&problem),
     }
 }
@@ -35,7 +36,7 @@ pub(super) async fn restock(
     request: Request,
 ) -> Response {
     match checked(request, RestockRequest::check).await {
-        Ok(wanted) => response::sale_changed(&sale, &app.sales.restock(&sale, wanted).await),
+        Ok(wanted) => changed(&app, &sale, app.sales.restock(&sale, wanted).await).await,
         Err(problem) => response::problem(&problem),
     }
 }
@@ -48,9 +49,18 @@ pub(super) async fn terms(
     request: Request,
 ) -> Response {
     match checked(request, TermsRequest::check).await {
-        Ok(change) => response::sale_changed(&sale, &app.sales.set_terms(&sale, &change).await),
+        Ok(change) => changed(&app, &sale, app.sales.set_terms(&sale, &change).await).await,
         Err(problem) => response::problem(&problem),
     }
+}
+
+/// What became of a change, with the numbers of the sale and what they count.
+async fn changed(app: &App, sale: &SaleId, reply: Reply<SaleChange>) -> Response {
+    let plan = match &reply {
+        Ok(Some(_)) => app.sales.plan(sale).await.ok().and_then(Result::ok),
+        _ => None,
+    };
+    response::sale_changed(sale, &reply, plan.as_ref().map(|plan| &**plan.plan()))
 }
 
 async fn checked<B: DeserializeOwned, T>(

@@ -1,15 +1,17 @@
-//! Operator API. Each call needs the admin token.
+//! Operator API. Each call needs the admin token, or a scoped one that allows it.
 
 mod change;
+mod find;
 mod log;
 mod unrestored;
 
 use super::order_changes::{OrderVerb, for_operator};
 use super::orders;
 use super::request::{self, OfOrder, OfSale};
+use super::seats;
 use super::token_auth::Operator;
 use super::{App, response};
-use crate::api::sale_bodies::{NewSale, SaleList, SaleReport};
+use crate::api::sale_bodies::{NewSale, PlanNote, SaleList, SaleReport};
 use crate::sale_service::Caller;
 use crate::status::AuditMark;
 use axum::Router;
@@ -37,9 +39,11 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/admin/sales/{sale}/pause", state(SaleState::Paused))
         .route("/v1/admin/sales/{sale}/close", state(SaleState::Closed))
         .route("/v1/admin/sales/{sale}/restock", post(change::restock))
+        .route("/v1/admin/sales/{sale}/legs", get(seats::legs))
         .route("/v1/admin/sales/{sale}/audit", get(audit))
         .route("/v1/admin/sales/{sale}/log", get(log::read))
         .route("/v1/admin/sales/{sale}/log/ack", post(log::ack))
+        .route("/v1/admin/sales/{sale}/orders", get(find::find))
         .route("/v1/admin/sales/{sale}/orders/{order}", get(order))
         .route("/v1/admin/sales/{sale}/orders/{order}/confirm", change_order(OrderVerb::Confirm))
         .route("/v1/admin/sales/{sale}/orders/{order}/cancel", change_order(OrderVerb::Cancel))
@@ -56,7 +60,8 @@ async fn create(
     OfSale(sale): OfSale,
     request: Request,
 ) -> Response {
-    let wanted = request::body::<NewSale>(request).await.and_then(|wanted| wanted.check());
+    let wanted = request::body_with_plan::<NewSale>(request).await;
+    let wanted = wanted.and_then(|wanted| wanted.check());
     let wanted = match wanted {
         Ok(wanted) => wanted,
         Err(wrong) => return response::problem(&wrong),
@@ -68,7 +73,7 @@ async fn create(
     };
     app.sales.observe(&sale, &snapshot);
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
-    response::json(status, &SaleReport::new(&sale, &snapshot))
+    response::json(status, &SaleReport::new(&sale, &snapshot, wanted.plan_note()))
 }
 
 /// Query of `GET /v1/admin/sales`.
@@ -79,8 +84,9 @@ struct ListQuery {
     after: Option<String>,
 }
 
-/// `GET /v1/admin/sales`: a page of all sales by id, the next page with `?after=`.
-async fn list(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
+/// `GET /v1/admin/sales`: a page of all sales that the token is for, by id, the next page with
+/// `?after=`.
+async fn list(operator: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
     let after = request::query::<ListQuery>(&uri).and_then(|wanted| {
         let after = wanted.after.as_deref().map(SaleId::parse).transpose();
         after.map_err(Problem::invalid)
@@ -89,7 +95,8 @@ async fn list(_: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
         Ok(after) => after,
         Err(problem) => return response::problem(&problem),
     };
-    let list = SaleList::read(app.sales.ledger(), after.as_ref()).await;
+    let is_shown = |sale: &SaleId| operator.is_for(sale.as_str());
+    let list = SaleList::read(app.sales.ledger(), after.as_ref(), is_shown).await;
     response::found(list.map(Some), Refusal::UnknownSale, |list| {
         response::json(StatusCode::OK, &list)
     })
@@ -107,11 +114,13 @@ async fn report(app: &App, sale: &SaleId) -> Result<Option<SaleReport>, Fault> {
     };
     let orders = Some(app.sales.ledger().orders_granted(sale).await?);
     let page = app.sales.ledger().page_terms(sale).await?;
+    let plan = app.sales.ledger().plan_shape(sale).await?.map(PlanNote::of_shape);
     Ok(Some(SaleReport {
         orders,
+        late_seats: plan.is_some().then_some(page.late_seats),
         buyers_cancel: Some(page.buyers_cancel),
         pay_url: page.pay_url.get().map(str::to_owned),
-        ..SaleReport::new(sale, &snapshot)
+        ..SaleReport::new(sale, &snapshot, plan)
     }))
 }
 

@@ -1,9 +1,23 @@
 // The dashboard: asks for the token, follows the status, carries out what an operator wants.
 
+import { OrderFinder } from "./find.js";
+import { Legs } from "./legs.js";
+import { show_legs } from "./legs_view.js";
 import { Rates } from "./rates.js";
 import { follow, sentence } from "./stream.js";
 import {
-  age, at_clock, flows, node_notice, show_age, show_banner, show_events, show_latency, show_nodes, show_orders_chart, show_sale, verdict,
+  age,
+  at_clock,
+  flows,
+  node_notice,
+  show_age,
+  show_banner,
+  show_events,
+  show_latency,
+  show_nodes,
+  show_orders_chart,
+  show_sale,
+  verdict,
 } from "./view.js";
 
 const KEY = "lastseat admin token";
@@ -19,9 +33,12 @@ let status;
 let came_at = 0;
 let outage;
 const rates = new Map();
+const legs = new Legs();
+const finder = new OrderFinder(call);
 const latency = new Map();
 
-// A link of `lastseat cluster` carries the token behind the #, which no server sees. It does not stay in the address.
+// A link of `lastseat cluster` carries the token behind the #, which no server sees. It does not
+// stay in the address.
 function token_of_link() {
   const found = /^#token=([A-Za-z0-9]+)$/.exec(location.hash);
   if (!found) return undefined;
@@ -58,6 +75,7 @@ function start() {
 function ask_for_token(error) {
   following?.abort();
   [outage, status] = [undefined, undefined];
+  finder.show(undefined);
   show_banner(undefined);
   show_age(false, 0, "");
   $("board").hidden = true;
@@ -75,7 +93,12 @@ async function enter(given) {
   $("gate").hidden = true;
   $("leave").hidden = false;
   set_link("connecting", undefined);
-  const refused = await follow("/v1/admin/status/stream", token, { event: receive, state: lost_link }, following.signal);
+  const refused = await follow(
+    "/v1/admin/status/stream",
+    token,
+    { event: receive, state: lost_link },
+    following.signal,
+  );
   if (refused) {
     keep(undefined);
     ask_for_token("That is not the admin token of this node.");
@@ -100,7 +123,12 @@ function lost_link(text, ok) {
 function receive(name, data) {
   if (name === "away") {
     set_link(data.sentence, false);
-    outage = { what: data.sentence, buyers: data.buyers, since: Date.now() - (data.at - data.since), events: data.events };
+    outage = {
+      what: data.sentence,
+      buyers: data.buyers,
+      since: Date.now() - (data.at - data.since),
+      events: data.events,
+    };
     return render();
   }
   if (name !== "status") return;
@@ -115,7 +143,8 @@ function receive(name, data) {
   for (const node of status.nodes) {
     if (!latency.has(node.node)) latency.set(node.node, []);
     const points = latency.get(node.node);
-    if (node.health === "live" && node.commit_us.p99 !== undefined) points.push([status.at, node.commit_us.p99]);
+    if (node.health === "live" && node.commit_us.p99 !== undefined)
+      points.push([status.at, node.commit_us.p99]);
     while (points.length > 0 && points[0][0] < status.at - LATENCY_KEPT_MS) points.shift();
   }
   offer_sales();
@@ -145,9 +174,16 @@ const is_stale = () => outage !== undefined || performance.now() - came_at > STA
 function render_age() {
   if ($("gate").hidden === false) return;
   const [old, stale] = [performance.now() - came_at, is_stale()];
-  const silent = { level: "bad", what: "No news from this node.", buyers: "What buyers get now is not known here." };
-  const since = outage && `Since ${at_clock(outage.since)}, ${age(Date.now() - outage.since)} now. `;
-  const numbers = status ? `The numbers below are those of ${at_clock(status.at)}, ${age(old)} old.` : "";
+  const silent = {
+    level: "bad",
+    what: "No news from this node.",
+    buyers: "What buyers get now is not known here.",
+  };
+  const since =
+    outage && `Since ${at_clock(outage.since)}, ${age(Date.now() - outage.since)} now. `;
+  const numbers = status
+    ? `The numbers below are those of ${at_clock(status.at)}, ${age(old)} old.`
+    : "";
   if (outage) show_banner({ level: "bad", ...outage });
   else if (!status) return;
   else show_banner(stale ? silent : node_notice(status));
@@ -167,14 +203,36 @@ function render() {
     show_sale(sale, own, now, stale);
     show_orders_chart(own, status.at);
   }
+  render_legs(sale, stale);
+  finder.show(sale?.sale);
   show_nodes(status, sale ? rates.get(sale.sale) : none, stale);
   show_latency(latency, status.at);
   if (!outage?.events) show_events(status.happenings);
   const state = sale?.stock?.state;
   $("do-open").disabled = stale || !sale || !["paused", "scheduled"].includes(state);
   $("do-pause").disabled = stale || state !== "open";
-  $("do-restock").disabled = stale || !sale?.stock;
+  // A plan says how many places there are.
+  $("do-restock").disabled = stale || !sale?.stock || Boolean(sale.stock.plan);
   $("do-audit").disabled = stale || !sale || auditing;
+}
+
+// Legs are read only while a sale with a plan is looked at.
+function render_legs(sale, stale) {
+  legs.show(sale?.stock?.plan ? sale.sale : undefined);
+  const now = performance.now();
+  const old = legs.view ? ` The numbers below are ${age(now - legs.came_at)} old.` : "";
+  show_legs(legs, stale || !legs.trouble ? undefined : `${legs.trouble}${old}`);
+  if (stale || document.hidden || !legs.is_due(now)) return;
+  legs.read(now, read_legs).then(() => status && render_legs(chosen(), is_stale()));
+}
+
+async function read_legs(sale) {
+  try {
+    const answer = await call("GET", `/v1/admin/sales/${sale}/legs`);
+    return answer.ok ? { view: await answer.json() } : { trouble: await sentence(answer) };
+  } catch {
+    return { trouble: "This node does not answer." };
+  }
 }
 
 // Asks before something is done. Resolves with undefined when it was called off.
@@ -228,7 +286,10 @@ async function change(sale, verb, body, done) {
     if (answer.ok) say(done(await answer.json()), true);
     else say(await sentence(answer), false);
   } catch {
-    say("This node does not answer; whether the change was made, the numbers above will show.", false);
+    say(
+      "This node does not answer; whether the change was made, the numbers above will show.",
+      false,
+    );
   }
 }
 
@@ -244,7 +305,10 @@ async function audit(sale) {
     const report = await answer.json();
     const parts = `${report.capacity} = ${report.free} free + ${report.held} held + ${report.confirmed} confirmed`;
     const found = report.differences.slice(0, 3).join("; ");
-    say(report.ok ? `Audit clean: ${parts}, recounted.` : `The audit found differences: ${found}.`, report.ok);
+    say(
+      report.ok ? `Audit clean: ${parts}, recounted.` : `The audit found differences: ${found}.`,
+      report.ok,
+    );
   } catch {
     say("This node does not answer; the sale was not audited.", false);
   } finally {
@@ -274,12 +338,20 @@ $("sale").addEventListener("change", () => {
 $("do-audit").addEventListener("click", () => audit(chosen().sale));
 $("do-open").addEventListener("click", async () => {
   const { sale } = chosen();
-  const yes = await confirm(`Open ${sale}?`, "Buyers get tickets from the next second on.", "Open it");
+  const yes = await confirm(
+    `Open ${sale}?`,
+    "Buyers get tickets from the next second on.",
+    "Open it",
+  );
   if (yes) await change(sale, "open", undefined, () => `${sale} is open.`);
 });
 $("do-pause").addEventListener("click", async () => {
   const { sale } = chosen();
-  const yes = await confirm(`Pause ${sale}?`, "No ticket is sold until it is opened again. Held orders can still be confirmed.", "Pause it");
+  const yes = await confirm(
+    `Pause ${sale}?`,
+    "No ticket is sold until it is opened again. Held orders can still be confirmed.",
+    "Pause it",
+  );
   if (yes) await change(sale, "pause", undefined, () => `${sale} is paused.`);
 });
 $("do-restock").addEventListener("click", async () => {
@@ -288,7 +360,12 @@ $("do-restock").addEventListener("click", async () => {
   const text = `It has ${stock.capacity} tickets, of which ${taken} are held or confirmed; it cannot go below that.`;
   const capacity = await confirm(`Restock ${sale}`, text, "Set the capacity", stock.capacity);
   if (capacity === undefined) return;
-  await change(sale, "restock", { capacity }, (now) => `${sale} has ${now.capacity} tickets, ${now.free} of them free.`);
+  await change(
+    sale,
+    "restock",
+    { capacity },
+    (now) => `${sale} has ${now.capacity} tickets, ${now.free} of them free.`,
+  );
 });
 addEventListener("resize", () => status && render());
 setInterval(() => (status || outage) && (is_stale() ? render() : render_age()), 1000);

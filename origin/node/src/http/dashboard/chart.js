@@ -6,9 +6,19 @@ const SPAN_MAX_MS = 180_000;
 const LEFT = 46;
 const BOTTOM = 18;
 // Distinguishable for people who see few colours, on white and on black.
-export const COLORS = ["#1c7ed6", "#e8590c", "#2b8a3e", "#9c36b5", "#c2255c", "#0b7285", "#846358", "#5c7cfa"];
+export const COLORS = [
+  "#1c7ed6",
+  "#e8590c",
+  "#2b8a3e",
+  "#9c36b5",
+  "#c2255c",
+  "#0b7285",
+  "#846358",
+  "#5c7cfa",
+];
 
-// Draws `lines`: [{ color, points: [[milliseconds, value]] }], up to `now`; `unit` writes a value at the axis.
+// Draws `lines`: [{ color, points: [[milliseconds, value]] }], up to `now`; `unit` writes a value
+// at the axis.
 export function draw(canvas, lines, now, unit) {
   const scale = window.devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
@@ -22,7 +32,10 @@ export function draw(canvas, lines, now, unit) {
   const [quiet, rule] = ["--quiet", "--line"].map((name) => style.getPropertyValue(name));
   pen.font = `11px ${style.fontFamily}`;
 
-  const first = Math.min(now, ...lines.flatMap((line) => line.points.slice(0, 1).map((point) => point[0])));
+  const first = Math.min(
+    now,
+    ...lines.flatMap((line) => line.points.slice(0, 1).map((point) => point[0])),
+  );
   const span = Math.min(SPAN_MAX_MS, Math.max(SPAN_MIN_MS, now - first));
   const top = nice(Math.max(0, ...lines.flatMap((line) => line.points.map((point) => point[1]))));
   const x = (at) => LEFT + ((at - now + span) / span) * (width - LEFT - 4);

@@ -24,7 +24,7 @@ struct Asset {
     text: &'static str,
 }
 
-const ASSETS: [Asset; 7] = [
+const ASSETS: [Asset; 10] = [
     Asset {
         path: "/dashboard",
         media_type: "text/html; charset=utf-8",
@@ -38,7 +38,14 @@ const ASSETS: [Asset; 7] = [
     Asset { path: "/dashboard/app.js", media_type: JAVASCRIPT, text: include_str!("app.js") },
     Asset { path: "/dashboard/stream.js", media_type: JAVASCRIPT, text: include_str!("stream.js") },
     Asset { path: "/dashboard/view.js", media_type: JAVASCRIPT, text: include_str!("view.js") },
+    Asset { path: "/dashboard/legs.js", media_type: JAVASCRIPT, text: include_str!("legs.js") },
+    Asset {
+        path: "/dashboard/legs_view.js",
+        media_type: JAVASCRIPT,
+        text: include_str!("legs_view.js"),
+    },
     Asset { path: "/dashboard/chart.js", media_type: JAVASCRIPT, text: include_str!("chart.js") },
+    Asset { path: "/dashboard/find.js", media_type: JAVASCRIPT, text: include_str!("find.js") },
     Asset { path: "/dashboard/rates.js", media_type: JAVASCRIPT, text: include_str!("rates.js") },
 ];
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";

@@ -14,7 +14,8 @@ export class Rates {
     while (this.#points[0].at < at - KEEP_MS) this.#points.shift();
   }
 
-  // Per second now; undefined before there are two statuses. A total that fell, because a node began anew, is no rate.
+  // Per second now; undefined before there are two statuses. A total that fell, because a node
+  // began anew, is no rate.
   now(name) {
     const newest = this.#points.at(-1);
     const earlier = this.#points.findLast((p) => p.at <= newest?.at - SPAN_MS) ?? this.#points[0];

@@ -1,12 +1,12 @@
-// Server-sent events over fetch: EventSource cannot send the bearer token, and a token in the address would end up in
-// logs and histories.
+// Server-sent events over fetch: EventSource cannot send the bearer token, and a token in the
+// address would end up in logs and histories.
 
 const RETRY_MS = 1000;
 // An event comes each second; silence this long is a lost connection that TCP has not noticed.
 const SILENCE_MS = 8000;
 
-// Calls `on.event(name, data)` for each event and `on.state(text, ok)` when the connection changes, until `signal`
-// aborts. Resolves with true when the token was refused.
+// Calls `on.event(name, data)` for each event and `on.state(text, ok)` when the connection changes,
+// until `signal` aborts. Resolves with true when the token was refused.
 export async function follow(url, token, on, signal) {
   let last = 0;
   while (!signal.aborted) {

@@ -5,15 +5,22 @@ import { COLORS, draw, legend } from "./chart.js";
 const $ = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clock = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
 
 const number = (n) => (n === undefined || n === null ? "–" : whole.format(n));
-const per_second = (n) => (n === undefined ? "–" : n < 10 && n > 0 ? n.toFixed(1) : whole.format(Math.round(n)));
+const per_second = (n) =>
+  n === undefined ? "–" : n < 10 && n > 0 ? n.toFixed(1) : whole.format(Math.round(n));
 const percent = (part) => (Number.isFinite(part) ? `${(part * 100).toFixed(1)} %` : "–");
 export const time = (us) => {
   if (us === undefined || us === null) return "–";
   if (us < 1000) return `${Math.round(us)} µs`;
-  return us < 1_000_000 ? `${(us / 1000).toFixed(us < 10_000 ? 1 : 0)} ms` : `${(us / 1_000_000).toFixed(1)} s`;
+  return us < 1_000_000
+    ? `${(us / 1000).toFixed(us < 10_000 ? 1 : 0)} ms`
+    : `${(us / 1_000_000).toFixed(1)} s`;
 };
 
 function put(element, text) {
@@ -49,7 +56,11 @@ function bar(part, mark) {
 
 // A bar with what it says in words beside it.
 function bar_cell(part, mark, text) {
-  const [cell, line, words] = [document.createElement("td"), document.createElement("div"), document.createElement("span")];
+  const [cell, line, words] = [
+    document.createElement("td"),
+    document.createElement("div"),
+    document.createElement("span"),
+  ];
   cell.className = "wide";
   line.className = "bar-line";
   words.className = "num";
@@ -59,7 +70,8 @@ function bar_cell(part, mark, text) {
   return cell;
 }
 
-// The totals that Rates counts for a sale. The stages come from the node, which adds them up for everybody.
+// The totals that Rates counts for a sale. The stages come from the node, which adds them up for
+// everybody.
 export function flows(sale) {
   const by_node = Object.entries(sale.received_by_node).map(([node, n]) => [`node ${node}`, n]);
   return { ...sale.funnel, ...Object.fromEntries(by_node) };
@@ -72,36 +84,51 @@ export function age(ms) {
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
-// An audit that is older than this is shown as late. Nodes make one every ten minutes unless told otherwise.
+// An audit that is older than this is shown as late. Nodes make one every ten minutes unless told
+// otherwise.
 const LATE_MS = 45 * 60_000;
 
-// What is known of the numbers. That free is capacity - held - confirmed says nothing: it is computed so. What counts
-// is the last recount of the orders and the log.
+// What is known of the numbers. That free is capacity - held - confirmed says nothing: it is
+// computed so. What counts is the last recount of the orders and the log.
 export function verdict(sale, now) {
   const audit = sale.totals.audit;
   if (!sale.stock) return { ok: "false", text: sale.damage ?? "the numbers are not known" };
   if (!audit) return { ok: "unknown", text: "not audited yet" };
   const ago = `${age(now - audit.at)} ago`;
-  if (!audit.ok) return { ok: "false", text: `recounted ${ago}: ${number(audit.differences)} differences` };
+  if (!audit.ok)
+    return { ok: "false", text: `recounted ${ago}: ${number(audit.differences)} differences` };
   return { ok: now - audit.at > LATE_MS ? "late" : "true", text: `recounted ${ago}: clean` };
 }
 
 export function show_sale(sale, rates, now, stale) {
   const stock = sale.stock;
   const state = stock ? stock.state : "damaged";
-  const none = state === "open" && stock.free === 0 ? (stock.held > 0 ? ", all held" : ", sold out") : "";
+  const none =
+    state === "open" && stock.free === 0 ? (stock.held > 0 ? ", all held" : ", sold out") : "";
   put($("state"), stale ? `was ${state}${none}` : state + none);
   $("state").dataset.state = stale ? "stale" : state;
-  for (const part of ["capacity", "free", "held", "confirmed"]) put($(`n-${part}`), number(stock?.[part]));
+  for (const part of ["capacity", "free", "held", "confirmed"])
+    put($(`n-${part}`), number(stock?.[part]));
+  // With a plan all four count each seat once on each leg.
+  const plan = stock?.plan;
+  put(
+    $("counts"),
+    plan ? `capacity, ${plan.counts}${plan.legs > 1 ? ` (${plan.legs})` : ""}` : "capacity",
+  );
   const { ok, text } = verdict(sale, now);
   $("equation").dataset.ok = stale ? "unknown" : ok;
   put($("equals"), ok === "false" ? "≠" : "=");
   put($("equation-verdict"), stale ? "not known now" : text);
   const gauge = $("stock");
   for (const part of ["confirmed", "held", "free"]) {
-    gauge.querySelector(`.${part}`).style.width = stock?.capacity ? `${(stock[part] / stock.capacity) * 100}%` : "0";
+    gauge.querySelector(`.${part}`).style.width = stock?.capacity
+      ? `${(stock[part] / stock.capacity) * 100}%`
+      : "0";
   }
-  gauge.setAttribute("aria-label", `${number(stock?.confirmed)} of ${number(stock?.capacity)} confirmed, ${number(stock?.held)} held, ${number(stock?.free)} free`);
+  gauge.setAttribute(
+    "aria-label",
+    `${number(stock?.confirmed)} of ${number(stock?.capacity)} confirmed, ${number(stock?.held)} held, ${number(stock?.free)} free`,
+  );
   show_audit(sale.totals.audit);
   show_funnel(sale, rates);
 }
@@ -110,7 +137,10 @@ function show_audit(audit) {
   const line = $("audit");
   if (!audit) {
     line.className = "quiet";
-    return put(line, "not audited yet: nodes audit each sale by themselves, except those of more than 200,000 orders");
+    return put(
+      line,
+      "not audited yet: nodes audit each sale by themselves, except those of more than 200,000 orders",
+    );
   }
   const parts = `${number(audit.capacity)} = ${number(audit.free)} + ${number(audit.held)} + ${number(audit.confirmed)} recounted`;
   const verdict = audit.ok ? "clean" : `${number(audit.differences)} differences`;
@@ -133,9 +163,14 @@ function show_funnel(sale, rates) {
     ...STAGES.map(([stage, label, name]) => {
       const row = document.createElement("tr");
       row.dataset.stage = stage;
-      // Tickets are read now, counts are up to a second old: for a moment more seems to be sold than was asked for.
+      // Tickets are read now, counts are up to a second old: for a moment more seems to be sold
+      // than was asked for.
       const part = flow.asked > 0 ? Math.min(1, flow[name] / flow.asked) : 0;
-      row.append(head(label), cell(number(flow[name]), "num total"), cell(per_second(rates.now(name)), "num rate"));
+      row.append(
+        head(label),
+        cell(number(flow[name]), "num total"),
+        cell(per_second(rates.now(name)), "num rate"),
+      );
       row.append(bar_cell(part, undefined, flow.asked > 0 ? percent(part) : "–"));
       return row;
     }),
@@ -159,20 +194,33 @@ export function show_orders_chart(rates, now) {
     ["granted", "granted"],
   ].map(([text, name], i) => ({ color: COLORS[i], text, points: rates.line(name) }));
   draw($("chart"), lines, now, (n) => short.format(n));
-  legend($("legend"), lines.map(({ color, text }) => ({ color, text })));
+  legend(
+    $("legend"),
+    lines.map(({ color, text }) => ({ color, text })),
+  );
 }
 
 export function show_latency(history, now) {
-  const lines = [...history].map(([node, points], i) => ({ color: COLORS[i % COLORS.length], text: `node ${node}`, points }));
+  const lines = [...history].map(([node, points], i) => ({
+    color: COLORS[i % COLORS.length],
+    text: `node ${node}`,
+    points,
+  }));
   draw($("latency"), lines, now, (us) => (us <= 1 ? "0" : time(us)));
-  legend($("latency-legend"), lines.map(({ color, text }) => ({ color, text })));
+  legend(
+    $("latency-legend"),
+    lines.map(({ color, text }) => ({ color, text })),
+  );
 }
 
 export function show_nodes(status, rates, stale) {
   const flow = status.nodes.map((node) => rates.now(`node ${node.node}`) ?? 0);
   const all = flow.reduce((a, b) => a + b, 0);
   const live = status.nodes.filter((node) => node.health === "live").length;
-  put($("edges"), `${live} of ${status.nodes.length} ${stale ? "were live" : "live"} · ${number(status.live_edges)} ${status.live_edges === 1 ? "edge" : "edges"} seen`);
+  put(
+    $("edges"),
+    `${live} of ${status.nodes.length} ${stale ? "were live" : "live"} · ${number(status.live_edges)} ${status.live_edges === 1 ? "edge" : "edges"} seen`,
+  );
   $("nodes").tBodies[0].replaceChildren(
     ...status.nodes.map((node, i) => {
       const row = document.createElement("tr");
@@ -187,7 +235,10 @@ export function show_nodes(status, rates, stale) {
       if (node.trouble) pill.title = node.trouble;
       health.append(pill);
       const share = all > 0 ? flow[i] / all : 0;
-      const words = all > 0 ? `${percent(share)} / ${percent(node.weight_share)}` : `– / ${percent(node.weight_share)}`;
+      const words =
+        all > 0
+          ? `${percent(share)} / ${percent(node.weight_share)}`
+          : `– / ${percent(node.weight_share)}`;
       row.append(
         head(`${node.node}`),
         health,
@@ -243,7 +294,8 @@ export function show_events(events) {
 
 // What a status says of nodes that do not serve: undefined when all do.
 export function node_notice(status) {
-  const of = (...healths) => status.nodes.filter((node) => healths.includes(node.health)).map((node) => node.node);
+  const of = (...healths) =>
+    status.nodes.filter((node) => healths.includes(node.health)).map((node) => node.node);
   const [live, lost, trouble] = [of("live"), of("lost"), of("trouble")];
   if (lost.length + trouble.length === 0) return undefined;
   const names = (nodes) => `node${nodes.length > 1 ? "s" : ""} ${nodes.join(", ")}`;
@@ -254,10 +306,16 @@ export function node_notice(status) {
   const why = status.nodes.find((node) => node.trouble)?.trouble;
   const what = `${parts.filter(Boolean).join("; ")}${why ? ` (${why})` : ""}.`;
   if (live.length > 0) {
-    const buyers = "The other nodes take the orders. An order that was on its way may be answered some seconds late, under the same number.";
+    const buyers =
+      "The other nodes take the orders. An order that was on its way may be answered some seconds late, under the same number.";
     return { level: "warn", what, buyers };
   }
-  return { level: "bad", what, buyers: "No node serves orders: a new order is answered 503, and the buyer page asks again with the same order." };
+  return {
+    level: "bad",
+    what,
+    buyers:
+      "No node serves orders: a new order is answered 503, and the buyer page asks again with the same order.",
+  };
 }
 
 // The banner: what is wrong, and what buyers get now.

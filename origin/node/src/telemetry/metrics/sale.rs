@@ -59,7 +59,7 @@ impl SaleCounts {
             let counter = match verdict {
                 Verdict::Granted { replayed: true, .. } => &self.replayed,
                 Verdict::Granted { .. } => &self.granted,
-                Verdict::Refused(_) => &self.refused_by_ledger,
+                Verdict::Refused(_) | Verdict::NoSeats { .. } => &self.refused_by_ledger,
             };
             counter.fetch_add(1, Ordering::Relaxed);
         }

@@ -1,0 +1,90 @@
+"""What travels, as docs/API.md describes it. Times are milliseconds since 1970-01-01."""
+
+from typing import Literal, NotRequired, TypedDict
+
+OrderState = Literal["held", "confirmed", "cancelled", "expired"]
+
+LineRequest = TypedDict(
+    "LineRequest",
+    {
+        "class": str,
+        "from": NotRequired[str],
+        "to": NotRequired[str],
+        "quantity": NotRequired[int],
+        "seats": NotRequired[list[str]],
+        "or_search": NotRequired[bool],
+        "together": NotRequired[Literal["row", "coach", "block", "any"]],
+    },
+)
+
+Line = TypedDict(
+    "Line",
+    {
+        "class": str,
+        "from": NotRequired[str],
+        "to": NotRequired[str],
+        "quantity": int,
+        "seats": NotRequired[list[str]],
+    },
+)
+
+
+class Order(TypedDict):
+    """An order as it stands. `order_id` is a secret of the buyer and the shop."""
+
+    order_id: str
+    number: str
+    sale: str
+    buyer: str
+    quantity: int
+    state: OrderState
+    created_at: int
+    expires_at: NotRequired[int]
+    paid: NotRequired[bool]
+    lines: NotRequired[list[Line]]
+
+
+class Sale(TypedDict):
+    """How a sale stands."""
+
+    sale: str
+    state: Literal["scheduled", "open", "paused", "closed"]
+    availability: Literal["available", "few", "all_held", "sold_out"]
+    capacity: int
+    hold_ms: int
+    order_limit: int
+    now: int
+    free: NotRequired[int]
+    some_held: NotRequired[bool]
+    buyer_limit: NotRequired[int]
+    buyers_cancel: NotRequired[bool]
+    opens_at: NotRequired[int]
+    closes_at: NotRequired[int]
+    pay_url: NotRequired[str]
+    plan: NotRequired[bool]
+    demo: NotRequired[bool]
+
+
+class Event(TypedDict):
+    """One change of a sale; the fields that every event has, and those of orders."""
+
+    type: str
+    sale: str
+    commit_seq: int
+    index: int
+    at: int
+    version: int
+    order_id: NotRequired[str]
+    buyer: NotRequired[str]
+    quantity: NotRequired[int]
+    deadline: NotRequired[int]
+    lines: NotRequired[list[Line]]
+    restored: NotRequired[bool]
+
+
+class Delivery(TypedDict):
+    """What a webhook brings: one entry of a sale's log."""
+
+    sale: str
+    commit_seq: int
+    events: list[Event]
