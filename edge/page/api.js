@@ -31,6 +31,7 @@ export async function ask(path, { method = "GET", body, headers = {} } = {}) {
 export const saleAt = (sale) => `/v1/sales/${sale}`;
 export const ordersAt = (sale) => `/v1/sales/${sale}/orders`;
 export const orderAt = (sale, key) => `/v1/sales/${sale}/orders/${encodeURIComponent(key)}`;
+export const eventAt = (sale) => `/v1/sales/${sale}/event`;
 export const planAt = (sale) => `/v1/sales/${sale}/plan`;
 export const seatsAt = (sale, part) =>
   `/v1/sales/${sale}/seats${part ? `?${new URLSearchParams(part)}` : ""}`;

@@ -37,6 +37,10 @@ const body = html
   .replace("<style></style>", () => `<style>${style}</style>`)
   .replace('<script type="module"></script>', () => `<script type="module">${script}</script>`);
 
+// What an edge puts words of the sale in the place of.
+const [plainHead] = /<meta name="description"[^>]*> <title>[^<]*<\/title>/.exec(body) ?? [];
+if (body.split(plainHead).length !== 2) throw new Error("the page has not one head of its own");
+
 // Where nothing is: a page for people who mistyped an address, in both languages, without a script.
 // It has the head of the other page, without what belongs to a sale, and its style, which is put in
 // when the worker starts.
@@ -96,6 +100,7 @@ const nothingHeaders = {
 
 const made = {
   body,
+  head: plainHead,
   headers,
   nothingHeaders,
   tag,

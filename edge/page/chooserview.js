@@ -13,6 +13,8 @@ export class ChooserView {
   #scene = null;
   // What the lists were made of: they are made anew only for another plan, class or language.
   #made = {};
+  // What a ticket of each class costs, as text, by the id of the class.
+  prices = {};
 
   // `acts` has set(changes), toggle(name, most) and map(id of a coach or block, or null); `say` a
   // text by its name.
@@ -111,7 +113,7 @@ export class ChooserView {
       });
       const span = (className) => Object.assign(document.createElement("span"), { className });
       const [named, left] = [span("name"), span("left")];
-      named.textContent = name ?? id;
+      named.textContent = [name ?? id, this.prices[id]].filter(Boolean).join(" · ");
       label.append(input, named, left);
       return label;
     };

@@ -4,14 +4,16 @@ import { ask, saleAt } from "./api.js";
 import { OF_CHOICE } from "./choice.js";
 import { Chooser } from "./chooser.js";
 import { Clock } from "./clock.js";
+import { askForEvent, eventInHead } from "./event.js";
 import { Orders } from "./orders.js";
 import { buyerOf, takePass } from "./pass.js";
+import { isSigned } from "./pay.js";
 import { ticketsOf } from "./plan.js";
 import { Purchase } from "./purchase.js";
 import { scene, standing } from "./scene.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
-import { preferred } from "./words.js";
+import { preferred, words } from "./words.js";
 
 // How long until the sale is looked at again, in milliseconds, by how it stands.
 const LOOK_AGAIN_MS = {
@@ -36,7 +38,14 @@ const sale = decodeURIComponent(location.pathname.split("/")[2]);
 const store = new Store(sale);
 const clock = new Clock();
 const pass = takePass(sale);
-const purchase = new Purchase({ sale, store, clock, pass, changed: () => draw() });
+const purchase = new Purchase({
+  sale,
+  store,
+  clock,
+  pass,
+  changed: () => draw(),
+  signed: () => isSigned(known.view?.pay_url),
+});
 const chooser = new Chooser({ sale, first: firstChoice(), changed: () => draw() });
 const orders = new Orders({ sale, store, pass, changed: () => draw() });
 const spread = Math.random() * OPENING_SPREAD_MS;
@@ -179,10 +188,29 @@ addEventListener("online", look);
 // The shop's link with a new token, opened in this tab: only what is behind the `#` differs.
 addEventListener("hashchange", () => location.reload());
 
+// What is sold, in words, and in a language of the shop's.
+function tell(event) {
+  if (!event) return;
+  const offered = event.languages?.filter((one) => Object.hasOwn(words, one)) ?? [];
+  if (offered.length > 0 && !(store.language === language && offered.includes(language))) {
+    language = preferred(navigator.languages, offered);
+  }
+  view.tell(event);
+}
+
 view.fill(store.buyer, pass ? buyerOf(pass) : null);
+const inHead = eventInHead();
+tell(inHead);
 view.speak(language);
 draw();
 setInterval(draw, 200);
 look();
 purchase.resume();
 orders.refresh(true);
+if (inHead === undefined) {
+  askForEvent(sale).then((event) => {
+    tell(event);
+    view.speak(language);
+    draw();
+  });
+}

@@ -12,8 +12,8 @@
 //                                                         (both: `unsure` while an earlier request
 //                                                         may have an order)
 //   { name: "refused", problem, quantity, lines, at }     `at` by the clock of the ledger
-//   { name: "order", order, doing, note, trouble }        `doing`: a change under way; `note`: the
-//   problem of the last
+//   { name: "order", order, doing, note, trouble, read }  `doing`: a change under way; `note`: the
+//   problem of the last; `read`: the order is as a read of it says, with its pay link
 //   { name: "missing", number }                           there was an order once, and the ledger
 //   has none
 import { ask, orderAt, ordersAt } from "./api.js";
@@ -43,6 +43,7 @@ export class Purchase {
   #clock;
   #headers;
   #changed;
+  #signed;
   // Counts the loops that were begun: an older one ends when it sees that it is not the last.
   #loop = 0;
   #wake = () => {};
@@ -51,12 +52,14 @@ export class Purchase {
   #latePolls = 0;
   #read_at = -Infinity;
 
-  constructor({ sale, store, clock, pass, changed }) {
+  // `signed` says whether an order of the sale has to be read to have its pay link.
+  constructor({ sale, store, clock, pass, changed, signed }) {
     this.#sale = sale;
     this.#store = store;
     this.#clock = clock;
     this.#headers = pass ? { "lastseat-buyer-token": pass } : {};
     this.#changed = changed;
+    this.#signed = signed;
     addEventListener("online", () => {
       if (["lost", "look"].includes(this.phase.why) || this.phase.trouble) this.#wake();
     });
@@ -187,7 +190,7 @@ export class Purchase {
     for (let tries = 1; ; tries++) {
       const answer = await this.#read(key);
       if (loop !== this.#loop) return;
-      if (answer.status === 200) return this.#keep(answer.body, note);
+      if (answer.status === 200) return this.#keep(answer.body, note, true);
       if (!answer.lost && answer.status < 500 && answer.status !== 429) {
         // Nothing was sold under it, or not yet.
         if (wanted) return this.buy(buyer, quantity, { lines, waits });
@@ -210,7 +213,7 @@ export class Purchase {
       const { order, note } = this.phase;
       const answer = await this.#read(order.order_id);
       if (loop !== this.#loop) return;
-      if (answer.status === 200) return this.#keep(answer.body, note);
+      if (answer.status === 200) return this.#keep(answer.body, note, true);
       if (answer.status === 404) return this.#miss(order.order_id, order.number);
       this.#enter({ name: "order", order, note, trouble: true });
       await this.#pause(backoff(tries, answer));
@@ -231,18 +234,19 @@ export class Purchase {
     return ask(orderAt(this.#sale, key), { headers: this.#headers });
   }
 
-  // Shows an order as the ledger has just answered.
-  #keep(order, note) {
+  // Shows an order as the ledger has just answered; `read` by a read of it.
+  #keep(order, note, read = false) {
     this.#clock.isPast(order.created_at);
     // `state` signals other tabs that there is something new to ask the ledger for.
     const { order_id: key, number, state } = order;
     this.#note(key, { sent: true, wanted: false, open: false, lost: false, number, state });
-    this.#enter({ name: "order", order, note });
+    this.#enter({ name: "order", order, note, read });
     if (state === "expired" ? ++this.#latePolls > LATE_POLLS : state !== "held") return;
     const left = (order.expires_at ?? Infinity) - this.#clock.now();
     const soon = left > 0 ? left + 300 : 1_000;
     const pause = performance.now() < this.#eagerUntil ? EAGER_POLL_MS : SILENCE_POLL_MS;
-    const ms = Math.min(soon, pause * (0.8 + 0.4 * Math.random()));
+    const unsigned = state === "held" && !read && this.#signed();
+    const ms = unsigned ? 0 : Math.min(soon, pause * (0.8 + 0.4 * Math.random()));
     this.#timer = setTimeout(() => {
       const seen = document.visibilityState === "visible";
       if (this.phase.name === "order" && seen) this.#refresh();

@@ -9,7 +9,7 @@
 // what was refused, and the earlier `orders` of this browser.
 
 import { OF_CHOICE, chosenForm, refusedChoice } from "./choice.js";
-import { payAt } from "./pay.js";
+import { isSigned, payAt } from "./pay.js";
 
 const SALE_IS = new Set(["sold_out", "closed", "unknown_sale"]);
 const NOTES = new Set(["key_reused", "hold_expired", "hold_limit", "wrong_state", "paid"]);
@@ -40,7 +40,7 @@ export function scene(known) {
 
 // `chooser` has what is known of a sale's plan ({ plan, seats, choice }); it is absent where the
 // sale has none, and its `choice` is null while the plan is not known yet.
-function main({ view, missing, unreachable, phase, now, opensAt, keeps, chooser }) {
+function main({ view, missing, unreachable, phase, orders, now, opensAt, keeps, chooser }) {
   switch (phase.name) {
     case "order":
       return orderScene(phase, { view, now, opensAt });
@@ -65,7 +65,7 @@ function main({ view, missing, unreachable, phase, now, opensAt, keeps, chooser 
     case "looking":
       return { tone: "calm", headline: ["looking"], detail: ["looking_detail"], actions: [] };
     case "refused":
-      return withPlan(refusedScene(phase, view, chooser), chooser);
+      return withPlan(refusedScene(phase, view, chooser, ticketsIn(orders)), chooser);
   }
   if (missing)
     return {
@@ -169,7 +169,14 @@ function waitingScene({ why, until, tries, unsure }) {
   };
 }
 
-function refusedScene(phase, view, chooser) {
+// How many tickets the orders of this browser have now, as far as the ledger has said so.
+function ticketsIn(orders) {
+  const has = orders.filter(({ state }) => state === "held" || state === "confirmed");
+  return has.reduce((sum, { quantity }) => sum + (quantity ?? 0), 0);
+}
+
+// `mine` = the tickets that this browser has, of whichever buyer.
+function refusedScene(phase, view, chooser, mine) {
   const { problem, quantity } = phase;
   const { code } = problem;
   const most = view ? mostOf(view) : 1;
@@ -203,10 +210,14 @@ function refusedScene(phase, view, chooser) {
         return {
           ...base,
           headline: ["limit_reached"],
-          detail: limitReached(view),
+          detail: limitReached(view, mine),
           actions: ["back"],
         };
-      return { ...base, detail: ["buyer_limit_detail", view?.buyer_limit, quantity], form: fewer };
+      return {
+        ...base,
+        detail: ["buyer_limit_detail", view?.buyer_limit, quantity, mine],
+        form: fewer,
+      };
     case "ended_limit":
       return { ...base, actions: ["back"] };
     case "invalid":
@@ -219,22 +230,25 @@ function refusedScene(phase, view, chooser) {
   }
 }
 
-function limitReached(view) {
-  return view?.buyer_limit ? ["limit_reached_detail", view.buyer_limit] : ["limit_reached_unknown"];
+function limitReached(view, mine) {
+  return view?.buyer_limit
+    ? ["limit_reached_detail", view.buyer_limit, mine]
+    : ["limit_reached_unknown"];
 }
 
 // How an order of this sale is confirmed: by the shop, once it is paid at the address that the sale
 // names; where it names none, by the buyer in a demonstration, else by the shop, wherever the buyer
 // finds it. Null while that is not known.
-function payment(order, note, view) {
+function payment(order, note, view, read) {
   if (note?.code === "unauthorized") return { detail: ["held_shop"] };
   if (!view) return null;
   const pay = payAt(view.pay_url, order);
   if (pay) return { verb: "pay", pay, detail: ["held_pay"] };
+  if (isSigned(view.pay_url) && !read) return null;
   return view.demo ? { verb: "confirm", detail: ["held_detail"] } : { detail: ["held_shop"] };
 }
 
-function orderScene({ order, doing, note, trouble }, { view, now, opensAt }) {
+function orderScene({ order, doing, note, trouble, read }, { view, now, opensAt }) {
   const base = { tone: "calm", order, actions: [] };
   const headline = [doing ? `${doing}_doing` : order.state, order.quantity];
   const told = trouble ? ["order_trouble"] : noted(note);
@@ -250,7 +264,7 @@ function orderScene({ order, doing, note, trouble }, { view, now, opensAt }) {
     };
   }
   if (order.state === "held") {
-    const how = payment(order, note, view);
+    const how = payment(order, note, view, read);
     const verbs = [how?.verb, note?.code === "hold_limit" ? null : "extend", "cancel"];
     return {
       ...base,

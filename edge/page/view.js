@@ -1,6 +1,9 @@
 // Puts a scene on the screen. Only what has changed is touched: a screen reader speaks when the
 // status changes, not each second, and nobody loses the field in which they type.
+import { normalised, wrongIn } from "./buyer.js";
 import { ChooserView } from "./chooserview.js";
+import { localeOf, momentIn } from "./event.js";
+import { describe, dress } from "./eventview.js";
 import { classOf, inRows, itinerary } from "./plan.js";
 import { tags, words } from "./words.js";
 
@@ -23,6 +26,8 @@ export class View {
   #why;
   // The class that is chosen.
   #class;
+  // What is sold, in words; null where nothing is known of that.
+  #event = null;
   // Whether the actions stand above the form.
   #above = false;
 
@@ -53,6 +58,14 @@ export class View {
     return typeof text === "function" ? text(...args) : text;
   }
 
+  // What is sold, in words. Before the page first speaks, or when they come later.
+  tell(event) {
+    this.#event = event;
+    dress(event);
+    this.#chooser.prices = event.prices ?? {};
+    at("language").hidden = event.languages?.length === 1;
+  }
+
   // `given` is a buyer that the shop named; nobody can change it.
   fill(buyer, given) {
     at("buyer").value = given ?? buyer;
@@ -71,12 +84,17 @@ export class View {
     const other = language === "en" ? "zh" : "en";
     this.#language = language;
     document.documentElement.lang = tags[language];
-    document.title = this.say("title", this.sale);
+    document.title = this.say("title", this.#event?.title ?? this.sale);
     at("language").textContent = words[other].name;
     at("language").lang = tags[other];
     for (const element of document.querySelectorAll("[data-say]")) {
-      element.textContent = this.say(element.dataset.say, zone());
+      element.textContent = this.say(
+        element.dataset.say,
+        this.#event?.zone ?? zone(),
+        Boolean(this.#event?.zone),
+      );
     }
+    if (this.#event) describe(this.#event, language, (name) => this.say(name));
     at("buyer-hint").textContent = this.say(at("buyer").readOnly ? "buyer_given" : "buyer_hint");
     at("fewer").setAttribute("aria-label", this.say("fewer"));
     at("more").setAttribute("aria-label", this.say("more"));
@@ -131,8 +149,9 @@ export class View {
 
   #moment(time) {
     const day = { weekday: "short", year: "numeric", month: "short", day: "numeric" };
-    const hour = { hour: "numeric", minute: "2-digit", timeZoneName: "short" };
-    return new Intl.DateTimeFormat(tags[this.#language], { ...day, ...hour }).format(time);
+    const there = this.#event?.zone;
+    const hour = { hour: "numeric", minute: "2-digit", timeZoneName: there ? "long" : "short" };
+    return momentIn(there, localeOf(this.#language), time, { ...day, ...hour });
   }
 
   #clock(clock) {
@@ -307,11 +326,13 @@ export class View {
 
   #submit() {
     this.#step(0);
-    const buyer = at("buyer").value.trim();
+    // What the shop has named is sent as it is named.
+    const buyer = at("buyer").readOnly ? at("buyer").value : normalised(at("buyer").value);
     const problem = wrongIn(buyer);
     if (problem) return this.#wrong(problem);
     if (at("get").getAttribute("aria-disabled") === "true")
       return write("detail", this.say(...(this.#why ?? ["not_yet"])));
+    if (at("buyer").value !== buyer) at("buyer").value = buyer;
     this.#acts.get(buyer, this.#count ?? this.#quantity);
   }
 
@@ -335,15 +356,6 @@ export class View {
 
 function write(id, text) {
   if (at(id).textContent !== text) at(id).textContent = text;
-}
-
-// What keeps a buyer's name from being sent: it goes through addresses and lists of shops, so it is
-// 1 to 128 characters of those between `!` and `~` of ASCII.
-function wrongIn(buyer) {
-  if (buyer === "") return ["buyer_empty"];
-  const wrong = [...buyer].find((character) => !/[!-~]/.test(character));
-  if (wrong) return ["buyer_sign", /\s/.test(wrong) ? " " : wrong];
-  return buyer.length > 128 ? ["buyer_long", buyer.length] : null;
 }
 
 // The time zone in which the device writes times.

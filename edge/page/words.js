@@ -10,8 +10,14 @@ export const words = {
     footer: "A double click, a reload or a second tab never buys twice.",
     forgetful:
       "This browser keeps nothing. Do not reload or close this page: it would forget your orders.",
-    clock_note: (zone) =>
-      `Openings, closings and holds go by the sale's clock, not by your device's. Times of day are those of your device's time zone (${zone}).`,
+    clock_note: (zone, there) =>
+      `Openings, closings and holds go by the sale's clock, not by your device's. Times of day are those of ${there ? "the event's" : "your device's"} time zone (${zone}).`,
+    event_when: "When",
+    event_where: "Where",
+    event_by: "Organiser",
+    event_price: "Price",
+    event_terms: "Terms of the shop",
+    event_help: "Help",
 
     loading: "Loading the sale",
     unreachable: "The sale cannot be reached",
@@ -52,9 +58,9 @@ export const words = {
     buyer: "E-mail or phone number",
     buyer_hint: "The tickets will be in this name.",
     buyer_empty: "Please enter your e-mail or phone number.",
-    buyer_sign: (sign) =>
-      `${sign === " " ? "A space" : `“${sign}”`} cannot be used here. Only the letters A to Z and a to z without accents, digits, and the signs of an English keyboard such as @ . + - _ can.`,
-    buyer_long: (n) => `At most 128 characters can be used here. These are ${n}.`,
+    buyer_sign: "There is a sign in it that cannot be seen. Please type it anew.",
+    buyer_long:
+      "That is too long: at most 128 letters, and fewer with accents or in other scripts.",
     buyer_given: "Given by the shop.",
     quantity: "Tickets",
     quantity_most: (n) => `At most ${n}`,
@@ -94,11 +100,11 @@ export const words = {
     ended_limit_detail:
       "Too many orders in your name were cancelled or have expired in this sale. It accepts no more of them.",
     buyer_limit: "That is more than one buyer may have",
-    buyer_limit_detail: (limit, n) =>
-      `${limit ? `One buyer may have ${limit} in this sale. ` : ""}With ${n} more it would be too many. You can ask for fewer.`,
+    buyer_limit_detail: (limit, n, mine) =>
+      `${limit ? `One buyer may have ${limit} in this sale. ` : ""}${mine ? `The orders of this browser have ${mine}. ` : ""}With ${n} more it would be too many. You can ask for fewer.`,
     limit_reached: "You have as many as one buyer may have",
-    limit_reached_detail: (limit) =>
-      `One buyer may have ${tickets(limit)} in this sale, held and bought together, and this name has as many, from whichever device they were ordered.`,
+    limit_reached_detail: (limit, mine) =>
+      `One buyer may have ${tickets(limit)} in this sale, held and bought together, and this name has as many, from whichever device they were ordered.${mine ? ` The orders of this browser have ${tickets(mine)}.` : ""}`,
     limit_reached_unknown:
       "This name has as many tickets as one buyer may have in this sale, held and bought together.",
     order_limit: "That is more than one order may have",
@@ -239,8 +245,14 @@ export const words = {
     title: (sale) => `${sale}：购票`,
     footer: "双击、刷新或打开第二个页面，都不会重复购买。",
     forgetful: "此浏览器不保存数据。请勿刷新或关闭本页，否则本页将不记得您的订单。",
-    clock_note: (zone) =>
-      `开售、结束和保留时间以售票系统的时钟为准，与您的设备时钟无关。所示时刻为您设备所在时区（${zone}）的时间。`,
+    clock_note: (zone, there) =>
+      `开售、结束和保留时间以售票系统的时钟为准，与您的设备时钟无关。所示时刻为${there ? "活动当地" : "您设备所在"}时区（${zone}）的时间。`,
+    event_when: "时间",
+    event_where: "地点",
+    event_by: "主办方",
+    event_price: "票价",
+    event_terms: "购票条款",
+    event_help: "帮助",
 
     loading: "正在查看售票情况",
     unreachable: "暂时无法连接",
@@ -276,9 +288,8 @@ export const words = {
     buyer: "邮箱或手机号",
     buyer_hint: "门票将记在此名下。",
     buyer_empty: "请填写邮箱或手机号。",
-    buyer_sign: (sign) =>
-      `${sign === " " ? "此处不能使用空格" : `此处不能使用“${sign}”`}。只能使用不带重音的英文字母 A 至 Z、a 至 z，数字，以及英文键盘上的符号，例如 @ . + - _。`,
-    buyer_long: (n) => `此处最多 128 个字符，现有 ${n} 个。`,
+    buyer_sign: "其中含有不可见的字符，请重新输入。",
+    buyer_long: "内容过长：最多 128 个英文字符，或约 42 个汉字。",
     buyer_given: "由商店确认的身份。",
     quantity: "张数",
     quantity_most: (n) => `最多 ${n} 张`,
@@ -314,11 +325,11 @@ export const words = {
     ended_limit: "您退回的订单过多",
     ended_limit_detail: "您在本次销售中取消或过期的订单已达上限，不再接受新订单。",
     buyer_limit: "超过每位买家的限额",
-    buyer_limit_detail: (limit, n) =>
-      `${limit ? `本场每位买家最多 ${limit} 张。` : ""}再加 ${n} 张就会超出。您可以减少张数。`,
+    buyer_limit_detail: (limit, n, mine) =>
+      `${limit ? `本场每位买家最多 ${limit} 张。` : ""}${mine ? `此浏览器的订单共有 ${mine} 张。` : ""}再加 ${n} 张就会超出。您可以减少张数。`,
     limit_reached: "您已达到每位买家的限额",
-    limit_reached_detail: (limit) =>
-      `本场每位买家最多 ${limit} 张（保留中和已购的合计），此名下已有这么多，无论从哪台设备订购。`,
+    limit_reached_detail: (limit, mine) =>
+      `本场每位买家最多 ${limit} 张（保留中和已购的合计），此名下已有这么多，无论从哪台设备订购。${mine ? `此浏览器的订单共有 ${mine} 张。` : ""}`,
     limit_reached_unknown: "此名下的门票（保留中和已购的合计）已达到本场每位买家的限额。",
     order_limit: "超过每单限额",
     order_limit_detail: "请减少每次的张数。",
@@ -441,11 +452,8 @@ export const words = {
 // The language tags of the two tables.
 export const tags = { en: "en", zh: "zh-Hans" };
 
-// The first of the visitor's languages that the page speaks.
-export function preferred(languages) {
-  for (const language of languages) {
-    const short = language.slice(0, 2).toLowerCase();
-    if (Object.hasOwn(words, short)) return short;
-  }
-  return "en";
+// The first of the visitor's languages that the page speaks, of those that are offered.
+export function preferred(languages, offered = Object.keys(words)) {
+  const spoken = languages.map((language) => language.slice(0, 2).toLowerCase());
+  return spoken.find((short) => offered.includes(short)) ?? offered[0];
 }

@@ -29,7 +29,9 @@ pub(crate) fn respond(
         Answer::Problem(answer) => problem(&answer),
         Answer::Home => home(),
         Answer::Document => openapi_document::show(),
-        Answer::Page => static_files::show(request),
+        Answer::Page(page) => {
+            static_files::show(request, page.head.as_deref(), &page.mark, page.picture.as_deref())
+        }
         Answer::NoPage { status, of_a_sale } => static_files::show_nothing(status, of_a_sale),
         Answer::Moved(location) => bindings::moved(308, &location),
         Answer::Preflight => bindings::preflight(cors::METHODS, cors::HEADERS, cors::MAX_AGE_S),

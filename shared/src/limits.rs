@@ -2,14 +2,21 @@
 //!
 //! Relations between them are checked when the crate is compiled.
 
+mod events;
 mod plans;
 
+pub use events::*;
 pub use plans::*;
 
 /// Longest sale id, in bytes. It is part of five Redis keys and of every log line.
 pub const SALE_ID_MAX: usize = 64;
 /// Longest buyer id, in bytes.
 pub const BUYER_ID_MAX: usize = 128;
+/// Longest reference of a payment, in bytes; those of providers have some 30.
+pub const PAYMENT_REFERENCE_MAX: usize = 128;
+/// Most bytes of what a shop stores with an order, as JSON. In the order's record it may be three
+/// times as long, which is then ten times one without it.
+pub const ORDER_METADATA_MAX: usize = 512;
 /// Shortest order id, in bytes: an order id is a capability, so it must be hard to guess.
 pub const ORDER_ID_MIN: usize = 16;
 /// Longest order id, in bytes.
@@ -197,8 +204,8 @@ pub const RECHECK_EVERY_MS: u64 = 1_000;
 /// How old an answer about a sale's public state may be that an edge isolate gives from memory, and
 /// how often it asks an origin for a new one, in milliseconds.
 pub const VIEW_FRESH_MS: u64 = 1_000;
-/// How old an answer about a sale's plan may be that an edge isolate gives from memory, in
-/// milliseconds: plans only grow, by an operator's hand.
+/// How old an answer about a sale's plan, or about what it sells in words, may be that an edge
+/// isolate gives from memory, in milliseconds: both change by an operator's hand only.
 pub const PLAN_FRESH_MS: u64 = 10_000;
 /// Answers about plans and what is left of them that an edge isolate keeps, each for its address
 /// with its query: 30 stops have 435 pairs.
@@ -364,6 +371,9 @@ pub const BUYER_TOKEN_LIFE_MAX_MS: u64 = 24 * 3_600_000;
 pub const BUYER_TOKEN_MAX: usize = 320;
 /// Longest name of an actor, in bytes: it is written into each log entry of a sale that it changes.
 pub const ACTOR_MAX: usize = 32;
+/// Changes of which a sale without a plan keeps who made them: they are in a field of the sale,
+/// which each such change writes anew, at most 13 KiB of it.
+pub const ACTORS_MAX: usize = 256;
 /// Longest life that a scoped token can have left, in milliseconds (a leap year): who has one of
 /// longer life is forgotten before it ends.
 pub const SCOPED_TOKEN_LIFE_MAX_MS: u64 = 366 * 24 * 3_600_000;

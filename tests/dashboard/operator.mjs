@@ -50,6 +50,11 @@ test("a sale is paused, opened and restocked only after a question, and a refusa
   const desk = await Desk.open(browser);
   await desk.choose("matinee");
   await desk.sees("n-confirmed", "4");
+  // By its name, once it has one.
+  await operator("PATCH", "matinee", { event: { title: "The <b>matinee</b>" } });
+  await desk.page
+    .locator("#sale option[value=matinee]", { hasText: "matinee · The <b>matinee</b>" })
+    .waitFor({ state: "attached" });
   const state = async () => (await operator("GET", "matinee")).state;
 
   // Only the question about the capacity has a field for it.
@@ -130,7 +135,10 @@ test("an order is found by its number, its buyer or its state", async () => {
   await desk.sees("find-note", /^3 orders of 3\.$/);
   assert.equal(await rows(), 3);
   await desk.accessible();
-  const [number, buyer] = await desk.page.locator("#found-rows tr").first().evaluate((row) => [row.cells[0].textContent, row.cells[3].textContent]);
+  const [number, buyer] = await desk.page
+    .locator("#found-rows tr")
+    .first()
+    .evaluate((row) => [row.cells[0].textContent, row.cells[3].textContent]);
   // As a person types it; Enter is enough.
   await desk.page.selectOption("#find-by", "number");
   await desk.page.fill("#find-text", number.toLowerCase().replaceAll("-", " "));
@@ -150,7 +158,11 @@ test("an order is found by its number, its buyer or its state", async () => {
   await desk.sees("find-note", "is an order number such as");
   // Another sale has other orders.
   await desk.choose("another");
-  await desk.page.waitForFunction(() => document.getElementById("find-note").textContent === "", undefined, POLL);
+  await desk.page.waitForFunction(
+    () => document.getElementById("find-note").textContent === "",
+    undefined,
+    POLL,
+  );
   assert.equal(await rows(), 0);
   await desk.leave();
 });

@@ -203,6 +203,35 @@ test("a pay URL that is set, changed or taken away while the page is open is the
   await ada.leave();
 });
 
+test("a pay link that is signed comes with the order, and another one when the hold lasts longer", async () => {
+  const back = "https://tickets.example/s/x";
+  const sale = await newSale({
+    ...HELD,
+    pay_url: template().replace(/\?.*/, "?{signed}"),
+    return_url: back,
+  });
+  const ada = await holds(sale);
+  const link = ada.page.locator("[data-action=pay]");
+  const query = async () => new URL(await link.getAttribute("href")).searchParams;
+  await link.waitFor();
+  const first = await query();
+  assert.deepEqual(
+    [first.get("order_id"), first.get("quantity"), first.get("sale"), first.get("return_url")],
+    [await ada.key(), "2", sale, back],
+  );
+  assert.match(first.get("signature"), /^1\.1\.[0-9a-f]{64}$/);
+  await accessible(ada);
+  await pause(1_100);
+  await ada.act("extend");
+  await ada.page.waitForFunction((old) => {
+    const link = document.querySelector("[data-action=pay]");
+    return link && new URL(link.href).searchParams.get("signature") !== old;
+  }, first.get("signature"));
+  assert.ok(Number((await query()).get("expires_at")) > Number(first.get("expires_at")));
+  await goesToPay(ada);
+  await ada.leave();
+});
+
 test("a sale whose orders are confirmed at once says nothing of a payment, and gives back", async () => {
   const sale = await newSale({ capacity: 10, pay_url: template() });
   const ada = await come(sale);

@@ -31,7 +31,7 @@ const views = every({
   ],
   opens_at: [undefined, NOW - 1, NOW + 60_000],
   closes_at: [undefined, NOW - 1],
-  pay_url: [undefined, PAY],
+  pay_url: [undefined, PAY, "https://shop.example/pay?{signed}"],
   lenient: [{}, { demo: true }, { buyers_cancel: true }],
 }).map(({ amounts, lenient, ...view }, index) => ({
   sale: "demo",
@@ -107,6 +107,7 @@ const phases = [
     name: ["order"],
     order: [
       order("held"),
+      order("held", { pay_url: "https://shop.example/pay?order_id=x&signature=1.1.00" }),
       order("held", { expires_at: NOW - 1 }),
       order("confirmed"),
       order("confirmed", { paid: true }),
@@ -223,6 +224,20 @@ for (const [name, holds] of Object.entries(rules)) {
     }
   });
 }
+
+test("a template that is signed is filled in by the node that has the key, and by nobody else", () => {
+  const held = { order_id: "the-secret-id", number: "K3F7-9QXM-2D", sale: "demo" };
+  const signed = "https://shop.example/pay?{signed}";
+  assert.equal(payAt(signed, held), null);
+  const pay_url = "https://shop.example/pay?order_id=x&signature=1.1.00";
+  assert.equal(payAt(signed, { ...held, pay_url }), pay_url);
+  for (const wrong of ["javascript:alert(1)", "http://shop.example/"])
+    assert.equal(payAt(signed, { ...held, pay_url: wrong }), null);
+  // Of a template of before the order says nothing.
+  assert.ok(
+    payAt(PAY, { ...held, pay_url }).startsWith("https://shop.example/pay?order=the-secret-id"),
+  );
+});
 
 test("a template is filled in with what is percent-encoded, and what is no address leads nowhere", () => {
   const held = { order_id: "a/b?c=d&e#f \u00e9", number: "K3F7-9QXM-2D", sale: "demo" };

@@ -16,9 +16,10 @@ test("both languages say the same things", () => {
 
 test("every text that the page asks for by name is there, and none is there in vain", () => {
   const read = (name) => readFileSync(new URL(`../../edge/page/${name}`, import.meta.url), "utf8");
-  const seats = ["choice.js", "chooserview.js", "mapview.js"];
+  const seats = ["eventview.js", "choice.js", "chooserview.js", "mapview.js"];
   const code = [
     "index.html",
+    "buyer.js",
     "view.js",
     "scene.js",
     "main.js",
@@ -30,7 +31,7 @@ test("every text that the page asks for by name is there, and none is there in v
     .join("\n");
   // Names that are put together from a state, a code or an action.
   const made =
-    /^(state_|note_|name$|cancelled$|together_|instead_|seat_|choice_|coach$|block$)|_(doing|detail|wait)$/;
+    /^(state_|note_|name$|cancelled$|together_|instead_|seat_|choice_|event_|coach$|block$)|_(doing|detail|wait)$/;
   for (const name of Object.keys(words.en)) {
     if (!made.test(name)) assert.match(code, new RegExp(`["'\`]?\\b${name}\\b`), name);
   }

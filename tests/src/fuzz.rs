@@ -72,7 +72,8 @@ fn assert_visible(id: &str) {
 
 /// The body of an order.
 pub fn order_body(bytes: &[u8]) {
-    order_body_with(bytes, |request| request.parse().map_err(|error| error.to_string()));
+    let read = |request: &OrderRequest| request.parse(BuyerId::of_request);
+    order_body_with(bytes, |request| read(request).map_err(|error| error.to_string()));
 }
 
 /// The same, read by `parse`.
@@ -85,7 +86,7 @@ pub fn order_body_with(
     };
     match parse(&request) {
         Ok((buyer, quantity)) => {
-            assert_visible(buyer.as_str());
+            assert!(!buyer.as_str().is_empty() && !buyer.as_str().contains(char::is_control));
             assert!(buyer.as_str().len() <= BUYER_ID_MAX && quantity.get() > 0);
         }
         Err(sentence) => assert!(!sentence.contains('\n'), "one sentence"),
@@ -109,15 +110,19 @@ pub fn ids_with(bytes: &[u8], parse: impl Fn(&str) -> Option<OrderId>) {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~%".contains(&b);
         assert!(path.bytes().all(plain), "nothing in it parts an address");
     }
-    for id in [
-        SaleId::parse(text).map(|id| id.to_string()),
-        EdgeId::parse(text).map(|id| id.to_string()),
-        BuyerId::parse(text).map(|id| id.to_string()),
-    ]
-    .into_iter()
-    .flatten()
+    for id in
+        [SaleId::parse(text).map(|id| id.to_string()), EdgeId::parse(text).map(|id| id.to_string())]
+            .into_iter()
+            .flatten()
     {
         assert_visible(&id);
+    }
+    if let Ok(buyer) = BuyerId::of_request(text) {
+        let stored = buyer.stored();
+        assert!(stored.len() <= BUYER_ID_MAX && !stored.contains([' ', '\n', '\r']));
+        assert!(!buyer.as_str().contains(char::is_control));
+        assert_eq!(BuyerId::of_stored(&stored), Ok(buyer.clone()));
+        assert_eq!(BuyerId::of_request(buyer.as_str()), Ok(buyer), "composed once, composed");
     }
 }
 

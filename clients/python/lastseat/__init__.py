@@ -10,6 +10,8 @@ from lastseat.problem import CODES, Code, LastseatError, OutcomeUnknown, Problem
 from lastseat.types import (
     Delivery,
     Event,
+    EventDetails,
+    EventView,
     Line,
     LineRequest,
     Order,
@@ -25,6 +27,8 @@ __all__ = [
     "Code",
     "Delivery",
     "Event",
+    "EventDetails",
+    "EventView",
     "Lastseat",
     "LastseatError",
     "Line",

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from lastseat.problem import OutcomeUnknown, Problem
 from lastseat.transport import Answer, over_http
-from lastseat.types import LineRequest, Order, Sale
+from lastseat.types import EventView, LineRequest, Order, Sale
 
 # Longer than an edge takes at most to answer.
 ATTEMPT_TIMEOUT_S = 9.0
@@ -93,8 +93,9 @@ class Lastseat:
         return cast(Order, self._call("POST", path, body, headers, order=key, again=again))
 
     def read(self, sale: str, order_id: str) -> Order:
-        """The order as the ledger has it."""
-        return cast(Order, self._call("GET", _at(sale, order_id), order=order_id))
+        """The order as the ledger has it; with a shop token also what was said of its payment."""
+        path = _at(sale, order_id)
+        return cast(Order, self._call("GET", path, headers=self._shop, order=order_id))
 
     def confirm(
         self,
@@ -104,12 +105,20 @@ class Lastseat:
         quantity: int | None = None,
         lines: Sequence[int] | None = None,
         seats: Sequence[str] | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, Any] | str | None = None,
     ) -> Order:
         """The payment came: sells what is held, or a part of it, and the rest returns.
 
-        `hold_expired` and `wrong_state` mean: refund. Repeating it is harmless.
+        `reference`, by which the shop finds the payment, and `metadata` are stored with the order:
+        any text of at most 128 bytes, and a mapping or a text of at most 512 bytes as JSON. What is
+        said first stays, and the answer has it: another `reference` than this one means that the
+        buyer has paid twice. `hold_expired` and `wrong_state` mean: refund. Repeating it is
+        harmless.
         """
-        body = _without_none(quantity=quantity, lines=lines, seats=seats)
+        body = _without_none(
+            quantity=quantity, lines=lines, seats=seats, reference=reference, metadata=metadata
+        )
         return self._change(sale, order_id, "confirm", body)
 
     def cancel(
@@ -142,6 +151,10 @@ class Lastseat:
     def sale(self, sale: str) -> Sale:
         """How the sale stands; at most a second old."""
         return cast(Sale, self._call("GET", f"/v1/sales/{quote(sale, safe='')}"))
+
+    def event(self, sale: str) -> EventView:
+        """What the sale sells, in words; at most ten seconds old."""
+        return cast(EventView, self._call("GET", f"/v1/sales/{quote(sale, safe='')}/event"))
 
     def plan(self, sale: str) -> dict[str, Any]:
         """What a sale with a plan sells."""

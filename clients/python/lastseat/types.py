@@ -1,6 +1,6 @@
 """What travels, as docs/API.md describes it. Times are milliseconds since 1970-01-01."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 OrderState = Literal["held", "confirmed", "cancelled", "expired"]
 
@@ -30,7 +30,11 @@ Line = TypedDict(
 
 
 class Order(TypedDict):
-    """An order as it stands. `order_id` is a secret of the buyer and the shop."""
+    """An order as it stands. `order_id` is a secret of the buyer and the shop.
+
+    `pay_url` is the signed link to the payment, only where a held order is read. What was said of
+    the payment is only for the shop and operators.
+    """
 
     order_id: str
     number: str
@@ -41,7 +45,11 @@ class Order(TypedDict):
     created_at: int
     expires_at: NotRequired[int]
     paid: NotRequired[bool]
+    pay_url: NotRequired[str]
     lines: NotRequired[list[Line]]
+    confirmed_at: NotRequired[int]
+    reference: NotRequired[str]
+    metadata: NotRequired[dict[str, Any] | str]
 
 
 class Sale(TypedDict):
@@ -65,6 +73,33 @@ class Sale(TypedDict):
     demo: NotRequired[bool]
 
 
+class EventDetails(TypedDict):
+    """What a sale sells, as people read it. `prices` are those of the classes of a plan, by id."""
+
+    title: str
+    subtitle: NotRequired[str]
+    starts_at: NotRequired[int]
+    zone: NotRequired[str]
+    place: NotRequired[str]
+    organiser: NotRequired[str]
+    price: NotRequired[str]
+    prices: NotRequired[dict[str, str]]
+    terms_url: NotRequired[str]
+    help_url: NotRequired[str]
+    logo_url: NotRequired[str]
+    logo_alt: NotRequired[str]
+    colour: NotRequired[str]
+    languages: NotRequired[list[str]]
+
+
+class EventView(TypedDict):
+    """What a sale sells, where the operator has said it; `starts_local` is by its time zone."""
+
+    sale: str
+    event: NotRequired[EventDetails]
+    starts_local: NotRequired[str]
+
+
 class Event(TypedDict):
     """One change of a sale; the fields that every event has, and those of orders."""
 
@@ -80,6 +115,10 @@ class Event(TypedDict):
     deadline: NotRequired[int]
     lines: NotRequired[list[Line]]
     restored: NotRequired[bool]
+    by: NotRequired[str]
+    confirmed_at: NotRequired[int]
+    reference: NotRequired[str]
+    metadata: NotRequired[dict[str, Any] | str]
 
 
 class Delivery(TypedDict):

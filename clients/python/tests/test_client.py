@@ -24,6 +24,8 @@ from faulty_path import FaultyPath  # noqa: E402
 from lastseat import (  # noqa: E402
     CODES,
     Delivery,
+    EventDetails,
+    EventView,
     Lastseat,
     Line,
     LineRequest,
@@ -211,6 +213,26 @@ class Calls(unittest.TestCase):
         self.refused("wrong_state", lambda: self.client.confirm(sale, key))
         self.audited(sale, confirmed=0, free=5)
 
+    def test_what_is_said_of_a_payment_first_stays_and_the_shop_alone_reads_it(self) -> None:
+        sale, key = new_sale(capacity=5, hold_ms=60_000), new_key()
+        self.client.order(sale, key, "Zoë von A")
+        self.path.faults = ["lose"]
+        said: dict[str, Any] = {"invoice": "2026-7"}
+        paid = self.client.confirm(sale, key, reference="pi 3", metadata=said)
+        self.assertEqual((paid["reference"], paid["metadata"]), ("pi 3", said))
+        self.assertEqual(self.client.confirm(sale, key, reference="pi_4"), paid)
+        self.assertEqual(self.client.read(sale, key), paid)
+        stranger = Lastseat(self.path.url).read(sale, key)
+        self.assertEqual(stranger["buyer"], "Zoë von A")
+        for name in ("reference", "metadata", "confirmed_at"):
+            self.assertNotIn(name, stranger)
+
+    def test_a_sale_says_what_it_sells(self) -> None:
+        event: EventDetails = {"title": "Spring", "zone": "UTC", "starts_at": 1_808_155_800_000}
+        view = self.client.event(new_sale(capacity=5, event=event))
+        self.assertEqual((view["event"], view["starts_local"]), (event, "2027-04-19T17:30"))
+        self.assertNotIn("event", self.client.event(new_sale(capacity=5)))
+
     def test_a_payment_that_comes_too_late_is_refused_for_ever(self) -> None:
         sale, key = new_sale(capacity=1, hold_ms=600), new_key()
         self.client.order(sale, key, "ada")
@@ -273,7 +295,7 @@ class Words(unittest.TestCase):
         schemas = OPENAPI["components"]["schemas"]
         for name, typed in [
             ("OrderView", Order), ("SaleView", Sale), ("LineView", Line),
-            ("LineRequest", LineRequest),
+            ("LineRequest", LineRequest), ("EventView", EventView), ("EventDetails", EventDetails),
         ]:  # fmt: skip
             with self.subTest(name):
                 named: Any = typed

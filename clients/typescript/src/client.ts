@@ -4,6 +4,7 @@ import { overFetch, type Answered, type Send } from "./transport.ts";
 import type {
   CancelRequest,
   ConfirmRequest,
+  EventView,
   LineRequest,
   Order,
   OrderRequest,
@@ -115,13 +116,14 @@ export class Lastseat {
     });
   }
 
-  // The order as the ledger has it.
+  // The order as the ledger has it; with a shop token also what was said of its payment.
   read(sale: string, orderId: string): Promise<Order> {
-    return this.#call("GET", orderAt(sale, orderId), undefined, {}, { order: orderId });
+    return this.#call("GET", orderAt(sale, orderId), undefined, this.#shop, { order: orderId });
   }
 
   // The payment came: sells what is held, or a part of it, and the rest returns. `hold_expired` and
-  // `wrong_state` mean: refund. Repeating it is harmless.
+  // `wrong_state` mean: refund. Repeating it is harmless; an answer with another `reference` than
+  // the one that was sent means that the buyer has paid twice.
   confirm(sale: string, orderId: string, part: ConfirmRequest = {}): Promise<Order> {
     return this.#call("POST", `${orderAt(sale, orderId)}/confirm`, part, this.#shop, {
       order: orderId,
@@ -155,6 +157,11 @@ export class Lastseat {
   // How the sale stands; at most a second old.
   sale(sale: string): Promise<Sale> {
     return this.#call("GET", saleAt(sale));
+  }
+
+  // What the sale sells, in words; at most ten seconds old.
+  event(sale: string): Promise<EventView> {
+    return this.#call("GET", `${saleAt(sale)}/event`);
   }
 
   // What a sale with a plan sells.

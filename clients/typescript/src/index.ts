@@ -17,6 +17,8 @@ export type {
   CancelRequest,
   ConfirmRequest,
   Delivery,
+  EventDetails,
+  EventView,
   Line,
   LineRequest,
   LogEvent,

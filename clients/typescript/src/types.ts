@@ -25,6 +25,10 @@ export interface ConfirmRequest {
   quantity?: number;
   lines?: number[];
   seats?: string[];
+  // By which the shop finds the payment, and what it stores with the order. What is said first
+  // stays.
+  reference?: string;
+  metadata?: Record<string, unknown> | string;
 }
 
 // Gives a part back, all of it where none is named; with `if_state` only of an order in that state.
@@ -53,7 +57,13 @@ export interface Order {
   created_at: number;
   expires_at?: number;
   paid?: boolean;
+  // The signed link to the payment, where the sale has one; only where a held order is read.
+  pay_url?: string;
   lines?: Line[];
+  // What was said of the payment; only for the shop and operators.
+  confirmed_at?: number;
+  reference?: string;
+  metadata?: Record<string, unknown> | string;
 }
 
 // How a sale stands.
@@ -74,6 +84,32 @@ export interface Sale {
   pay_url?: string;
   plan?: boolean;
   demo?: boolean;
+}
+
+// What a sale sells, as people read it.
+export interface EventDetails {
+  title: string;
+  subtitle?: string;
+  starts_at?: number;
+  zone?: string;
+  place?: string;
+  organiser?: string;
+  price?: string;
+  // Of each class of the sale's plan, by its id.
+  prices?: Record<string, string>;
+  terms_url?: string;
+  help_url?: string;
+  logo_url?: string;
+  logo_alt?: string;
+  colour?: string;
+  languages?: string[];
+}
+
+// The same, where the operator has said it, and the moment it starts by the clock of its time zone.
+export interface EventView {
+  sale: string;
+  event?: EventDetails;
+  starts_local?: string;
 }
 
 // What a sale with a plan sells.
@@ -118,6 +154,10 @@ export interface LogEvent {
   deadline?: number;
   lines?: Line[];
   restored?: boolean;
+  by?: string;
+  confirmed_at?: number;
+  reference?: string;
+  metadata?: Record<string, unknown> | string;
 }
 
 // What a webhook brings: one entry of a sale's log.

@@ -169,6 +169,26 @@ test("a payment is confirmed once, however often its answer is lost", async () =
   await audited(sale, { confirmed: 0, free: 5 });
 });
 
+test("what is said of a payment first stays, and the shop alone reads it", async () => {
+  const [sale, key] = [await newSale({ capacity: 5, hold_ms: 60_000 }), newKey()];
+  await client.order(sale, key, { buyer: "Zoë von A" });
+  path.faults = ["lose"];
+  const said = { reference: "pi 3", metadata: { invoice: "2026-7" } };
+  const paid = await client.confirm(sale, key, said);
+  assert.deepEqual({ reference: paid.reference, metadata: paid.metadata }, said);
+  assert.deepEqual(await client.confirm(sale, key, { reference: "pi_4" }), paid);
+  assert.deepEqual(await client.read(sale, key), paid);
+  const { reference, metadata, confirmed_at, ...theirs } = paid;
+  assert.deepEqual(await new Lastseat(path.url).read(sale, key), theirs);
+});
+
+test("a sale says what it sells", async () => {
+  const event = { title: "Spring", zone: "UTC", starts_at: 1_808_155_800_000 };
+  const view = await client.event(await newSale({ capacity: 5, event }));
+  assert.deepEqual([view.event, view.starts_local], [event, "2027-04-19T17:30"]);
+  assert.equal((await client.event(await newSale({ capacity: 5 }))).event, undefined);
+});
+
 test("a payment that comes too late is refused for ever", async () => {
   const [sale, key] = [await newSale({ capacity: 1, hold_ms: 600 }), newKey()];
   await client.order(sale, key, { buyer: "ada" });

@@ -5,6 +5,8 @@ import type {
   CancelRequest,
   Code,
   ConfirmRequest,
+  EventDetails,
+  EventView,
   Line,
   LineRequest,
   Order,
@@ -25,8 +27,10 @@ export const same: [
   Same<Line, Schemas["LineView"]>,
   Same<Sale, Schemas["SaleView"]>,
   Same<SeatsLeft, Schemas["SeatsLeft"]>,
+  Same<EventDetails, Schemas["EventDetails"]>,
+  Same<EventView, Schemas["EventView"]>,
   Same<ProblemBody, Schemas["Problem"]>,
-] = [true, true, true, true, true, true, true];
+] = [true, true, true, true, true, true, true, true, true];
 
 // What is sent: every request of the client's is one of the document's, which has defaults and
 // nulls besides.

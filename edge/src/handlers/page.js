@@ -1,12 +1,22 @@
 // Answers with the page, or says that the browser has it. `lastseat-page` is what page/build.mjs
 // made of page/.
-import { body, headers, noPage, noSale, nothingHeaders, style, tag } from "lastseat-page";
+import { body, head, headers, noPage, noSale, nothingHeaders, style, tag } from "lastseat-page";
 
-export function show(request) {
-  if (request.headers.get("if-none-match")?.includes(tag)) {
-    return new Response(null, { status: 304, headers });
+const [before, after] = body.split(head);
+
+// `shown` stands in the place of the file's own head, `mark` behind its tag, and `picture` may be
+// loaded by it.
+export function show(request, shown, mark, picture) {
+  const etag = tag.replace(/"$/, `${mark}"`);
+  const named = { ...headers, etag };
+  if (picture !== undefined) {
+    const name = "content-security-policy";
+    named[name] = headers[name].replace("img-src data:", () => `img-src data: ${picture}`);
   }
-  return new Response(body, { headers });
+  if (request.headers.get("if-none-match")?.includes(etag)) {
+    return new Response(null, { status: 304, headers: named });
+  }
+  return new Response(before + (shown ?? head) + after, { headers: named });
 }
 
 const withStyle = (text) => text.replace("<style></style>", () => `<style>${style}</style>`);

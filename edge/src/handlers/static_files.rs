@@ -1,7 +1,7 @@
 //! Handler of the buyer page.
 //!
 //! It is one file, the same for every sale, and lies in the JavaScript of the worker (`page.js`):
-//! to show it costs neither an origin nor a copy through Wasm.
+//! to show it costs no copy through Wasm. Only what is said of the sale in its head crosses.
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -9,9 +9,14 @@ use web_sys::{Request, Response};
 
 #[wasm_bindgen(module = "/src/handlers/page.js")]
 extern "C" {
-    /// `GET /s/{sale}`
+    /// `GET /s/{sale}`; see `shared::edge::page_view::ShownPage`.
     #[wasm_bindgen(catch)]
-    pub(crate) fn show(request: &Request) -> Result<Response, JsValue>;
+    pub(crate) fn show(
+        request: &Request,
+        head: Option<&str>,
+        mark: &str,
+        picture: Option<&str>,
+    ) -> Result<Response, JsValue>;
 
     /// A page for people where there is no sale, or nothing at all.
     #[wasm_bindgen(catch, js_name = showNothing)]

@@ -9,7 +9,8 @@ use shared::limits::PLAN_BYTES_MAX;
 use shared::plan::Plan;
 use shared::seats::OrderSeats;
 use shared::seats::order_lines::claims_of_text;
-use shared::{BuyerId, Order, OrderId, OrderState, Quantity, SaleId, SaleState, Terms, UnixMillis};
+use shared::{BuyerId, Order, OrderId, OrderMetadata, OrderState, Payment, PaymentReference};
+use shared::{Quantity, SaleId, SaleState, Terms, UnixMillis};
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub struct ExportedOrder {
     pub grant: Option<(BuyerId, Quantity)>,
     /// Where the journal leaves it.
     pub fate: Fate,
+    /// What the shop has said of its payment.
+    pub payment: Payment,
     /// The whole order as the journal leaves it, in a sale with a plan; absent when the journal
     /// begins after its grant.
     pub by_plan: Option<Order>,
@@ -88,6 +91,9 @@ struct Line {
     deadline: Option<u64>,
     asked: Option<String>,
     claims: Option<String>,
+    reference: Option<String>,
+    metadata: Option<Value>,
+    confirmed_at: Option<u64>,
     plan: Option<Value>,
     opens_at: Option<u64>,
     closes_at: Option<u64>,
@@ -115,6 +121,16 @@ impl Line {
             .or_else(|| (self.kind == "sale_opened").then_some(SaleState::Open))
     }
 
+    /// What it says of the payment.
+    fn payment(&self) -> Result<Payment, String> {
+        let reference = self.reference.as_deref().map(PaymentReference::parse).transpose();
+        let metadata = self.metadata.as_ref().map(OrderMetadata::new).transpose();
+        Ok(Payment {
+            reference: reference.map_err(|e| e.to_string())?,
+            metadata: metadata.map_err(|e| e.to_string())?,
+        })
+    }
+
     /// The order that this line grants, or restores, with its seats.
     fn granted(&self, buyer: Option<&BuyerId>) -> Result<Option<Order>, String> {
         let (Some(lines), Some(claims), Some(buyer)) = (&self.asked, &self.claims, buyer) else {
@@ -130,6 +146,7 @@ impl Line {
             deadline: UnixMillis(self.deadline.unwrap_or(0)),
             refused_late: false,
             seats: Some(Arc::new(seats)),
+            payment: None,
         }))
     }
 
@@ -138,6 +155,10 @@ impl Line {
         if let Some(claims) = &self.claims {
             let claims = claims_of_text(claims).ok_or(DAMAGED)?;
             order.keep(claims.iter().map(|claim| claim.quantity).sum(), Some(&claims));
+        }
+        let noted = self.payment()?.noted(UnixMillis(self.confirmed_at.unwrap_or(self.at)));
+        if noted.is_some() {
+            order.payment = noted;
         }
         if let Some(deadline) = self.deadline {
             order.deadline = UnixMillis(deadline);
@@ -246,12 +267,17 @@ impl ExportedLog {
         } else {
             line.granted(buyer.as_ref())?
         };
+        let payment = line.payment()?;
         let place = *self.places.entry(id.clone()).or_insert_with(|| {
-            self.orders.push(ExportedOrder { id, grant: None, fate, by_plan: None });
+            let payment = Payment::default();
+            self.orders.push(ExportedOrder { id, grant: None, fate, payment, by_plan: None });
             self.orders.len() - 1
         });
         let exported = &mut self.orders[place];
         exported.fate = fate;
+        if payment != Payment::default() {
+            exported.payment = payment;
+        }
         if granted.is_some() {
             exported.by_plan = granted;
         }

@@ -9,6 +9,7 @@ pub mod commands;
 pub mod config;
 pub mod contexts;
 pub mod doctor;
+pub mod event_file;
 pub mod failure;
 mod http_address;
 pub mod journal;

@@ -14,7 +14,7 @@ use std::path::Path;
 /// # Errors
 /// The file cannot be read, or all that is wrong with its plan.
 pub fn plan_of(file: &Path) -> Result<Plan, Failure> {
-    let text = read(file)?;
+    let text = read(file, PLAN_BYTES_MAX)?;
     parse(file, &text).map_err(|errors| {
         let file = shown(file);
         let sentences = errors.sentences().into_iter().map(|error| format!("{file}: {error}"));
@@ -22,7 +22,8 @@ pub fn plan_of(file: &Path) -> Result<Plan, Failure> {
     })
 }
 
-fn shown(path: &Path) -> Cow<'_, str> {
+/// The name of a file in a message.
+pub(crate) fn shown(path: &Path) -> Cow<'_, str> {
     if is_stdin(path) { Cow::Borrowed("stdin") } else { path.to_string_lossy() }
 }
 
@@ -30,19 +31,22 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// The text of the file, or one byte more than a plan may have.
-fn read(path: &Path) -> Result<String, Failure> {
+/// The text of the file, or one byte more than `most`.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn read(path: &Path, most: usize) -> Result<String, Failure> {
     let shown = shown(path);
     let unreadable = |e: io::Error| Failure::runtime(format!("{shown} cannot be read: {e}"));
     let mut bytes = Vec::new();
-    let most = PLAN_BYTES_MAX as u64 + 1;
+    let bound = most as u64 + 1;
     let read = if is_stdin(path) {
-        io::stdin().take(most).read_to_end(&mut bytes)
+        io::stdin().take(bound).read_to_end(&mut bytes)
     } else {
-        File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
+        File::open(path).and_then(|file| file.take(bound).read_to_end(&mut bytes))
     };
     read.map_err(unreadable)?;
-    if bytes.len() > PLAN_BYTES_MAX {
+    if bytes.len() > most {
         // It may have been cut within a character.
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
@@ -52,12 +56,7 @@ fn read(path: &Path) -> Result<String, Failure> {
 
 /// Reads TOML or JSON: by the name of the file, else by its first character.
 fn parse(path: &Path, text: &str) -> Result<Plan, PlanErrors> {
-    let is_json = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("json") => true,
-        Some("toml") => false,
-        _ => text.trim_start().starts_with('{'),
-    };
-    if is_json {
+    if is_json(path, text) {
         return Plan::from_json(text);
     }
     if text.len() > PLAN_BYTES_MAX {
@@ -65,6 +64,15 @@ fn parse(path: &Path, text: &str) -> Result<Plan, PlanErrors> {
     }
     from_toml::<PlanHead>(text)?.check()?;
     from_toml::<PlanDocument>(text)?.compile()
+}
+
+/// Whether a file is JSON: by its name, else by its first character.
+pub(crate) fn is_json(path: &Path, text: &str) -> bool {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("json") => true,
+        Some("toml") => false,
+        _ => text.trim_start().starts_with('{'),
+    }
 }
 
 fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, PlanErrors> {

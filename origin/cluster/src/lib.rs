@@ -131,6 +131,7 @@ impl Cluster {
             admin_token: tokens.admin,
             shop_token: tokens.shop,
             token_keys: tokens.keys,
+            pay_key: tokens.pay,
             keys: keys.clone(),
             threads: config.threads,
             direct: config.direct,
@@ -345,6 +346,8 @@ struct Tokens {
     shop: Secret,
     /// By which scoped ones are verified.
     keys: Secret,
+    /// The key of signed pay links.
+    pay: Secret,
 }
 
 impl Tokens {
@@ -358,6 +361,7 @@ impl Tokens {
             admin: token(&config.admin_token, "admin.token")?,
             shop: token(&config.shop_token, "shop.token")?,
             keys: token(&config.token_keys, TOKEN_KEY_FILE)?,
+            pay: token(&config.pay_key, "pay.key")?,
         })
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct NodeSetting {
     pub(super) shop_token: Secret,
     /// The keys of scoped tokens.
     pub(super) token_keys: Secret,
+    /// With which nodes sign pay links. No edge has it.
+    pub(super) pay_key: Secret,
     /// What it shares with the edges.
     pub(super) keys: Keys,
     /// Its threads.
@@ -101,6 +103,7 @@ impl Member for NodeMember {
             command.env("LASTSEAT_ADMIN_TOKEN", self.setting.admin_token.reveal());
             command.env("LASTSEAT_SHOP_TOKEN", self.setting.shop_token.reveal());
             command.env("LASTSEAT_TOKEN_KEYS", self.setting.token_keys.reveal());
+            command.env("LASTSEAT_PAY_KEY", self.setting.pay_key.reveal());
             self.setting.keys.give(&mut command);
             command.env(logging::FORMAT, self.setting.log_format.as_str());
             if logging::words().is_none() {

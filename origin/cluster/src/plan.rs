@@ -72,6 +72,8 @@ pub struct ClusterConfig {
     pub direct: bool,
     /// The key of the buyer tokens that was given.
     pub buyer_key: Option<Secret>,
+    /// The key of signed pay links that was given.
+    pub pay_key: Option<Secret>,
     /// What one client may ask of each node and edge, if that was given.
     pub client_rate: Option<String>,
     /// Origins of pages on other hosts that may call nodes and edges, if some were given.

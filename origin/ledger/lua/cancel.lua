@@ -9,6 +9,7 @@
 --       remembered; anything else or absent = it may be  6 in a sale with a plan, the part that
 --       is given back, as in parts_2.lua: the order stays what it is with the rest; empty or
 --       absent = all
+--       7 who calls; '' or absent = nobody with a name
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed (it was given back before, or a late payment of it was
@@ -62,6 +63,6 @@ local function decide()
   return 'd'
 end
 
-local letter = decide()
+local letter = decided_for(ARGV[7], decide)
 commit()
 return { snapshot(), letter, order and pack(order) or '' }

@@ -4,6 +4,10 @@
 --
 -- ARGV  2 id  3 what is confirmed, the rest returns: tickets, 0 = all; in a sale with a plan a part
 --       as in parts_2.lua
+--       4 who calls; '' or absent = nobody with a name
+--       5 what the shop says of the payment, `<reference>,<metadata>` percent-encoded; empty or
+--         absent = nothing. It is kept with the moment; of an order that is confirmed already the
+--         first word stays
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed, or a refusal: u unknown_order, v wrong_state,
@@ -16,6 +20,7 @@ open_and_close()
 sweep()
 local id = ARGV[2]
 local order = load_order(id)
+local payment = (ARGV[5] or '') ~= '' and NOW .. ',' .. ARGV[5] or nil
 
 -- Whether a late payment gets so many tickets, and in a sale with a plan with which claims.
 local function late(tickets, claims)
@@ -38,24 +43,21 @@ local function decide()
     if gets then
       retake('c', order.buyer, tickets, claims)
       order.state, order.taken, order.claims = 'c', tickets, claims
-      event('t', id, tickets, claims)
-      change(id, order)
+      paid('t', id, order, payment, tickets, claims)
       return 'd'
     end
     -- The answer must stay: by now the shop may be refunding.
     order.state = 'l'
-    event('l', id)
-    change(id, order)
+    paid('l', id, order, payment)
     return 'e'
   end
   pay(order, tickets, claims)
   unhold(id)
   order.state, order.taken, order.claims = 'c', tickets, claims
-  event('c', id, tickets, claims)
-  change(id, order)
+  paid('c', id, order, payment, tickets, claims)
   return 'd'
 end
 
-local letter = decide()
+local letter = decided_for(ARGV[4], decide)
 commit()
 return { snapshot(), letter, order and pack(order) or '' }

@@ -2,6 +2,7 @@
 -- which the order was granted.
 --
 -- ARGV  2 id  3 the longest life of a hold, in hold times
+--       4 who calls; '' or absent = nobody with a name
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, or a refusal: u unknown_order, v wrong_state, e hold_expired,
@@ -29,6 +30,6 @@ local function decide()
   return 'd'
 end
 
-local letter = decide()
+local letter = decided_for(ARGV[4], decide)
 commit()
 return { snapshot(), letter, order and pack(order) or '' }

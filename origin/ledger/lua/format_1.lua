@@ -8,8 +8,14 @@ if sale and sale.format ~= 1 then return { snapshot(), 'O' } end
 local function read_record(record)
   local state, asked, taken, created_at, deadline, buyer =
     string.match(record, '^1([hcxel]):(%d+):(%d+):(%d+):(%d+):(.+)$')
+  local payment
+  if not state then
+    -- What the shop said of the payment, as a text: shared/src/domain/payment.rs.
+    state, asked, taken, created_at, deadline, payment, buyer =
+      string.match(record, '^3([hcxel]):(%d+):(%d+):(%d+):(%d+):(%d+,[%w%%._~-]*,[%w%%._~-]*):(.+)$')
+  end
   return state and { state = state, asked = tonumber(asked), taken = tonumber(taken),
-    created_at = tonumber(created_at), deadline = tonumber(deadline), buyer = buyer }
+    created_at = tonumber(created_at), deadline = tonumber(deadline), buyer = buyer, payment = payment }
 end
 
 -- A record of `:orders` up to its buyer, of numbers as text.
@@ -18,8 +24,10 @@ local function record_head(state, asked, taken, created_at, deadline)
 end
 
 local function pack(order)
-  return record_head(order.state, digits(order.asked), digits(order.taken), digits(order.created_at),
-    digits(order.deadline)) .. order.buyer
+  local head = record_head(order.state, digits(order.asked), digits(order.taken), digits(order.created_at),
+    digits(order.deadline))
+  if order.payment then return '3' .. string.sub(head, 2) .. order.payment .. ':' .. order.buyer end
+  return head .. order.buyer
 end
 
 -- THE inventory rule: tickets are taken only if that leaves none missing.

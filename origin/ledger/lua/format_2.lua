@@ -6,11 +6,13 @@
 
 -- Reads a record of `:orders`; false when it is none.
 local function read_record(record)
-  local state, asked, taken, created_at, deadline, lines, claims, buyer =
-    string.match(record, '^2([hcxel]):(%d+):(%d+):(%d+):(%d+):([%w.,=+?-]+):([%d.,=+-]+)::(.+)$')
-  if state then
+  local state, asked, taken, created_at, deadline, lines, claims, payment, buyer =
+    string.match(record, '^2([hcxel]):(%d+):(%d+):(%d+):(%d+):([%w.,=+?-]+):([%d.,=+-]+):([%w%%.,_~-]*):(.+)$')
+  if state and (payment == '' or string.find(payment, '^%d+,[^,]*,[^,]*$')) then
     return { state = state, asked = tonumber(asked), taken = tonumber(taken), created_at = tonumber(created_at),
-      deadline = tonumber(deadline), lines = lines, claims = claims, buyer = buyer }
+      deadline = tonumber(deadline), lines = lines, claims = claims, buyer = buyer,
+      -- What the shop said of it, as a text: shared/src/domain/payment.rs.
+      payment = payment ~= '' and payment or nil }
   end
   -- What was cancelled before it came has neither.
   created_at = string.match(record, '^1x:0:0:(%d+):0:%-$')
@@ -25,7 +27,7 @@ end
 local function pack(order)
   if order.asked == 0 then return '1x:0:0:' .. digits(order.created_at) .. ':0:-' end
   return record_head(order.state, digits(order.asked), digits(order.taken), digits(order.created_at),
-    digits(order.deadline)) .. order.lines .. ':' .. order.claims .. '::' .. order.buyer
+    digits(order.deadline)) .. order.lines .. ':' .. order.claims .. ':' .. (order.payment or '') .. ':' .. order.buyer
 end
 
 -- Reads one claim; nil where it is none of this plan.

@@ -19,7 +19,8 @@ local SALE, ORDERS, BUYERS, HOLDS, LOG = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEY
 local FIELDS_MAX = 1024
 local FIELDS = { 'format', 'capacity', 'held', 'confirmed', 'version', 'commit_seq', 'opens_at',
   'closes_at', 'hold_ms', 'buyer_limit', 'order_limit', 'acked_seq', 'state', 'history', 'ended_peak',
-  'hold_times', 'cancelled_early', 'buyers_cancel', 'pay_url', 'late_seats', 'plan', 'shape' }
+  'hold_times', 'cancelled_early', 'buyers_cancel', 'pay_url', 'late_seats', 'return_url', 'event',
+  'actors', 'plan', 'shape' }
 -- As many classes and quotas as a plan may have, and those of standing places.
 for i = 0, 63 do FIELDS[#FIELDS + 1] = 'class:' .. i end
 for i = 0, 127 do FIELDS[#FIELDS + 1] = 'quota:' .. i end

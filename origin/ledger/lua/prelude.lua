@@ -52,6 +52,7 @@ local changed_tallies, tallies_end = {}, 0
 local holds, holds_end, released  -- made when they are needed
 local more_fields, more_writes    -- as well: fields of the sale, and commands, that only some scripts write
 local events, dirty = {}, false
+local by = ''                     -- who called, as a word of the head line of the entry
 local orders = {}                 -- id -> record table; nil where the ledger has none
 local tally = {}                  -- buyer -> tickets; 'ended ' and the buyer -> ended orders, where they were read
 local sale                        -- the sale's fields, numbers as numbers; nil where there is no such sale
@@ -172,7 +173,8 @@ local function commit(trim)
   end
   -- It fails by itself, before anything is written.
   if entry then
-    redis.call('XADD', LOG, texts[6] .. '-0', 'e', texts[1] .. ' ' .. NOW .. ' ' .. texts[5] .. '\n' .. entry)
+    local head = texts[1] .. ' ' .. NOW .. ' ' .. texts[5] .. by
+    redis.call('XADD', LOG, texts[6] .. '-0', 'e', head .. '\n' .. entry)
   end
   for i = 1, #writes do redis.call(unpack(writes[i])) end
 end
@@ -206,7 +208,7 @@ local function open_and_close()
 end
 
 -- Reads of each buyer the tickets, or else how many orders ended, into `tally`. One call, whatever
--- the number of buyers. Both are in `:buyers`; no buyer's name has a space.
+-- the number of buyers. Both are in `:buyers`; no buyer's name is stored with a space.
 local function load_tallies(buyers, ended)
   if #buyers == 0 then return end
   local names = buyers

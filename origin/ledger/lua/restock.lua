@@ -1,6 +1,7 @@
 -- Changes how many tickets a sale has, never below what is taken.
 --
 -- ARGV  2 new capacity  3 the capacity that the caller saw, -1 = whatever it is
+--       4 who calls; '' or absent = nobody with a name
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed (it has that capacity), or a refusal: t capacity_taken, z
@@ -20,6 +21,7 @@ local function decide()
   if capacity < sale.held + sale.confirmed then return 't' end
   sale.capacity = capacity
   event('K', capacity)
+  made_by(ARGV[4])
   bump()
   return 'd'
 end

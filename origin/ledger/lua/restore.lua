@@ -35,7 +35,7 @@ for i = 1, (#ARGV - 4) / 2 do
   local acked = read_record(record)
   if acked then
     buyers[#buyers + 1] = acked.buyer
-  elseif not string.find(record, '^[12][hcxel]:') then
+  elseif not string.find(record, '^[123][hcxel]:') then
     corrupt('the acknowledged record of order ' .. id .. ' is none')
   end
   ids[i], acked_orders[i] = id, acked
@@ -130,25 +130,32 @@ local function as_confirmed(id, order, acked)
     unhold(id)
   end
   order.state, order.taken, order.claims = 'c', tickets, claims
-  return becomes(id, order, name, tickets, claims)
+  paid(name, id, order, acked.payment, tickets, claims)
+  return 'd'
 end
 
-local function as_cancelled(id, order)
+local function as_cancelled(id, order, acked)
   if order.state == 'x' or order.state == 'l' then return 'r' end
   -- One that expired here was given back late, or paid late and then given back: no payment may
   -- take tickets again.
   if order.state ~= 'e' then give_back(order) end
   if order.state == 'h' then unhold(id) end
   order.state = 'x'
+  -- It was paid before it was given back, and that was lost, too.
+  if acked.payment and not order.payment then
+    order.payment = acked.payment
+    return becomes(id, order, 'R', pack(order))
+  end
   return becomes(id, order, 'x')
 end
 
-local function as_refused_late(id, order)
+local function as_refused_late(id, order, acked)
   if order.state == 'c' then return 'k' end
   if order.state == 'h' then expire({ id }) end
   if order.state ~= 'e' then return 'r' end
   order.state = 'l'
-  return becomes(id, order, 'l')
+  paid('l', id, order, acked.payment)
+  return 'd'
 end
 
 local function restore(id, acked)
@@ -157,8 +164,8 @@ local function restore(id, acked)
   if order.buyer ~= acked.buyer or order.asked ~= acked.asked or order.lines ~= acked.lines then return 'k' end
   if acked.state == 'h' then return as_held(id, order, acked) end
   if acked.state == 'c' then return as_confirmed(id, order, acked) end
-  if acked.state == 'x' then return as_cancelled(id, order) end
-  if acked.state == 'l' then return as_refused_late(id, order) end
+  if acked.state == 'x' then return as_cancelled(id, order, acked) end
+  if acked.state == 'l' then return as_refused_late(id, order, acked) end
   return 'r'
 end
 

@@ -50,8 +50,9 @@ local function late_seats()
   return word
 end
 
--- Where a held order is paid, as the operator has set it; empty where that is nowhere, as in the
--- sales of an older lastseat. No script decides by it.
-local function pay_url()
-  return redis.call('HGET', SALE, 'pay_url') or ''
+-- A text of the operator by which no script decides: `pay_url`, where a held order is paid,
+-- `return_url`, where its buyer goes after that, or `event`, what is sold, as JSON. Empty where
+-- there is none, as in the sales of an older lastseat.
+local function text_of(name)
+  return redis.call('HGET', SALE, name) or ''
 end

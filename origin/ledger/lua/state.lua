@@ -1,6 +1,6 @@
 -- Opens, pauses or closes a sale: scheduled -> open <-> paused -> closed.
 --
--- ARGV  2 the wanted state: open, paused or closed
+-- ARGV  2 the wanted state: open, paused or closed  3 who calls; '' or absent = nobody with a name
 -- Reply nil when there is no such sale, else
 --       1 snapshot
 --       2 a letter: d done, r replayed (it is in that state), or a refusal: z bad_transition
@@ -19,6 +19,7 @@ if sale.state == ARGV[2] then
   letter = 'r'
 elseif ALLOWED[ARGV[2]][sale.state] then
   enter(ARGV[2])
+  made_by(ARGV[3])
   letter = 'd'
 end
 commit()

@@ -2,8 +2,9 @@
 
 use super::{Fault, Ledger, Reply, SaleChange, redis_keys, reply};
 use redis::Value;
-use shared::SaleId;
 use shared::ledger_model::event_log::Entry;
+use shared::{Actor, SaleId};
+use std::collections::HashMap;
 
 impl Ledger {
     /// Entries from position `from` on, at most `count`; fewer where the log ends.
@@ -29,7 +30,30 @@ impl Ledger {
             }
             entries.push(entry);
         }
+        self.name_actors(sale, &mut entries).await?;
         Ok(entries)
+    }
+
+    /// Says of entries of a sale without a plan who made them, as far as the sale still has it.
+    async fn name_actors(&self, sale: &SaleId, entries: &mut [Entry]) -> Result<(), Fault> {
+        // Whoever read this entry finds the name as well: one script wrote both.
+        if !entries.iter().any(|entry| !entry.by_plan && entry.changes_sale()) {
+            return Ok(());
+        }
+        let [key, ..] = redis_keys::of_sale(sale);
+        let field = self.call(redis::cmd("HGET").arg(key).arg("actors")).await?;
+        let Value::BulkString(field) = &field else { return Ok(()) };
+        // What is none is left out: it names nobody.
+        let words = str::from_utf8(field).unwrap_or_default().split(' ');
+        let named = words.filter_map(|word| {
+            let (seq, name) = word.split_once(':')?;
+            Some((seq.parse::<u64>().ok()?, Actor::parse(name).ok()?))
+        });
+        let named: HashMap<u64, Actor> = named.collect();
+        for entry in entries.iter_mut().filter(|entry| !entry.by_plan && entry.changes_sale()) {
+            entry.by = named.get(&entry.commit_seq).cloned();
+        }
+        Ok(())
     }
 
     /// Says that everything up to `commit_seq` was taken over downstream, so that it may be

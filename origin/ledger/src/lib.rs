@@ -64,7 +64,7 @@ use replica_wait::ReplicaConnections;
 use sale_formats::SaleFormats;
 use scripts::{SCRIPTS, Script, Scripts};
 use shared::limits::{NODE_FORGET_MS, NODE_LIVE_MS};
-use shared::{Order, OrderState, SaleId};
+use shared::{Actor, Order, OrderState, SaleId};
 use shared::{Snapshot, UnixMillis};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -91,6 +91,8 @@ pub struct Ledger {
     formats: Arc<SaleFormats>,
     /// Whether it pauses after each command that is not a script.
     gentle: bool,
+    /// Who makes the changes, for the log.
+    actor: Option<Actor>,
 }
 
 /// A gentle ledger pauses this many times as long as its last command took ...
@@ -127,6 +129,7 @@ impl Ledger {
             replica_connections: None,
             formats: Arc::default(),
             gentle: false,
+            actor: None,
         })
     }
 
@@ -198,6 +201,17 @@ impl Ledger {
     #[must_use]
     pub fn gently(&self) -> Self {
         Self { gentle: true, ..self.aside() }
+    }
+
+    /// The same ledger, whose changes are `actor`'s in the log; `None` = nobody's with a name.
+    #[must_use]
+    pub fn acting_for(&self, actor: Option<&Actor>) -> Self {
+        Self { actor: actor.cloned(), ..self.clone() }
+    }
+
+    /// The word of a script for who calls.
+    fn actor(&self) -> &str {
+        self.actor.as_ref().map_or("", Actor::as_str)
     }
 
     /// The server that `sale` was on when one was last connected to. Another one than before may

@@ -11,7 +11,9 @@ use super::{
 use redis::{Cmd, Value};
 use shared::limits::HOLD_LIFE_FACTOR;
 use shared::seats::OrderPart;
-use shared::{Cancellation, IfState, Order, OrderId, OrderState, Refusal, SaleId, Snapshot};
+use shared::{
+    Cancellation, IfState, Order, OrderId, OrderState, Payment, Refusal, SaleId, Snapshot,
+};
 
 impl Ledger {
     /// The order with this id, as it stands: a hold past its deadline counts as expired even if it
@@ -80,6 +82,21 @@ impl Ledger {
     /// # Errors
     /// See [`Fault`].
     pub async fn confirm(&self, sale: &SaleId, id: &OrderId, part: &OrderPart) -> Reply<Verdict> {
+        self.confirm_paid(sale, id, part, &Payment::default()).await
+    }
+
+    /// As [`Ledger::confirm`], and keeps what the shop says of the payment: of an order that is
+    /// confirmed already what was said first.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn confirm_paid(
+        &self,
+        sale: &SaleId,
+        id: &OrderId,
+        part: &OrderPart,
+        payment: &Payment,
+    ) -> Reply<Verdict> {
         let script = &self.scripts().confirm;
         let quantity = if let OrderPart::Tickets(tickets) = part { *tickets } else { 0 };
         let words = |command: &mut Cmd, by_plan: bool| {
@@ -89,6 +106,7 @@ impl Ledger {
                 OrderPart::Whole | OrderPart::Tickets(_) if !by_plan => command.arg(quantity),
                 part => command.arg(part.to_text()),
             };
+            command.arg(self.actor()).arg(payment.to_words());
         };
         self.change_order(sale, script, words, (id, quantity)).await
     }
@@ -122,7 +140,7 @@ impl Ledger {
         };
         let words = |command: &mut Cmd, _| {
             command.arg(id.as_str()).arg(by).arg(if_state).arg(u8::from(how.only_existing));
-            command.arg(part.to_text());
+            command.arg(part.to_text()).arg(self.actor());
         };
         self.change_order(sale, script, words, (id, 0)).await
     }
@@ -134,7 +152,7 @@ impl Ledger {
     pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
         let script = &self.scripts().extend;
         let words = |command: &mut Cmd, _| {
-            command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR);
+            command.arg(id.as_str()).arg(HOLD_LIFE_FACTOR).arg(self.actor());
         };
         self.change_order(sale, script, words, (id, 0)).await
     }

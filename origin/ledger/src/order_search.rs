@@ -10,7 +10,7 @@ use super::{Fault, Ledger, redis_keys, replaced, reply};
 use redis::Value;
 use shared::domain::order_number::{order_number, read_order_number};
 use shared::limits::{ORDER_SEARCH_MS, ORDERS_SEARCHED_MAX};
-use shared::{BuyerId, Order, OrderId, OrderState, SaleId};
+use shared::{BuyerId, Order, OrderId, OrderState, PaymentReference, SaleId};
 use std::collections::HashSet;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -24,6 +24,8 @@ pub struct OrderFilter {
     pub number: Option<String>,
     /// In this state.
     pub state: Option<OrderState>,
+    /// Paid under this reference.
+    pub reference: Option<PaymentReference>,
 }
 
 impl OrderFilter {
@@ -31,6 +33,10 @@ impl OrderFilter {
     fn takes(&self, order: &Order) -> bool {
         self.buyer.as_ref().is_none_or(|buyer| *buyer == order.buyer)
             && self.state.is_none_or(|state| state == order.state)
+            && self.reference.as_ref().is_none_or(|wanted| {
+                let payment = order.payment.as_ref().map(|note| &note.payment);
+                payment.and_then(|payment| payment.reference.as_ref()) == Some(wanted)
+            })
     }
 }
 

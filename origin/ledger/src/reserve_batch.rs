@@ -62,7 +62,7 @@ pub fn command(script: &Script, sale: &SaleId, last_seen: u64, batch: &[Reserve]
 /// The words of a batch. A sale without a plan is not asked for lines.
 fn add_orders(command: &mut Cmd, by_plan: bool, batch: &[Reserve]) {
     for order in batch.iter().filter(|order| by_plan || order.lines.is_none()) {
-        command.arg(order.id.as_str()).arg(order.buyer.as_str()).arg(order.quantity.get());
+        command.arg(order.id.as_str()).arg(&*order.buyer.stored()).arg(order.quantity.get());
         if by_plan {
             command.arg(order.lines.as_ref().map(OrderLines::to_string).unwrap_or_default());
         }
@@ -166,6 +166,7 @@ impl Replies<'_> {
             deadline: if hold_ms > 0 { at.plus(hold_ms) } else { UnixMillis(0) },
             refused_late: false,
             seats,
+            payment: None,
         }
     }
 }

@@ -8,7 +8,11 @@ use super::{
 };
 use redis::{Cmd, Value};
 use shared::domain::sale::{LateSeats, PageTerms, Terms};
-use shared::{Capacity, PayUrl, SaleId, SaleState, Snapshot, UnixMillis};
+use shared::{Capacity, EventDetails, PayUrl, ReturnUrl, SaleId, SaleState, Snapshot, UnixMillis};
+use std::sync::Arc;
+
+/// A text among the fields of a sale, which may be no text.
+type Text = Option<Vec<u8>>;
 
 impl Ledger {
     /// Creates a sale; safe to repeat.
@@ -49,20 +53,26 @@ impl Ledger {
         let stored = plan.as_ref().map(|plan| plan.stored()).transpose();
         let stored = stored.map_err(|error| Fault::NotSent(format!("the plan: {error}")))?;
         let keys = sale_formats::keys(sale, stored.is_some(), None);
+        let event = page.event.to_stored();
         let command = |last_seen| {
             let mut command = script.on_keys(&keys, last_seen);
             command.arg(capacity.get()).arg(terms.opens_at.0).arg(terms.closes_at.0);
             command.arg(terms.hold_ms).arg(terms.buyer_limit).arg(terms.order_limit);
             command.arg(state.as_str()).arg(u8::from(page.buyers_cancel));
-            command.arg(page.pay_url.as_str());
-            if let Some(stored) = &stored {
-                command.arg(&stored.seats);
-                for (field, value) in &stored.fields {
-                    command.arg(field).arg(value);
-                }
-                if page.late_seats != LateSeats::Same {
-                    command.arg("late_seats").arg(page.late_seats.as_str());
-                }
+            command.arg(page.pay_url.as_str()).arg(self.actor());
+            match &stored {
+                Some(stored) => command.arg(&stored.seats),
+                None => command.arg(""),
+            };
+            for (field, value) in stored.iter().flat_map(|stored| &stored.fields) {
+                command.arg(field).arg(value);
+            }
+            if stored.is_some() && page.late_seats != LateSeats::Same {
+                command.arg("late_seats").arg(page.late_seats.as_str());
+            }
+            let texts = [("return_url", page.return_url.as_str()), ("event", event.as_str())];
+            for (field, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+                command.arg(field).arg(text);
             }
             command
         };
@@ -81,27 +91,30 @@ impl Ledger {
         Ok((self.observed(sale, &parts)?, created))
     }
 
-    /// The terms of a sale that its snapshot does not have. A pay URL or a word for late seats that
-    /// is none, which the audit names, counts as absent: no buyer is sent there.
+    /// The terms of a sale that its snapshot does not have. A pay URL, a return URL or a word for
+    /// late seats that is none, which the audit names, counts as absent: no buyer is sent there. So
+    /// do event details that are none.
     ///
     /// # Errors
     /// See [`Fault`].
     pub async fn page_terms(&self, sale: &SaleId) -> Result<PageTerms, Fault> {
         let [key, ..] = redis_keys::of_sale(sale);
-        let mut asked = redis::cmd("HMGET");
-        asked.arg(key).arg("buyers_cancel").arg("pay_url").arg("late_seats");
-        let (buyers_cancel, pay_url, late): (Value, Option<Vec<u8>>, Option<Vec<u8>>) =
+        let fields = ["buyers_cancel", "pay_url", "late_seats", "return_url", "event"];
+        let asked = redis::cmd("HMGET").arg(key).arg(&fields).to_owned();
+        let (buyers_cancel, pay_url, late, return_url, event): (Value, Text, Text, Text, Text) =
             redis::from_redis_value(self.call(&asked).await?)
                 .map_err(|e| Fault::Corrupt(format!("terms of {sale}: {e}")))?;
-        let text = |bytes: Option<Vec<u8>>| bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-        let pay_url = text(pay_url).unwrap_or_default();
+        let text =
+            |bytes: Text| bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         Ok(PageTerms {
             buyers_cancel: match buyers_cancel {
                 Value::Nil => false,
                 value => reply::number(&value)? == 1,
             },
-            pay_url: PayUrl::parse(&pay_url).unwrap_or_default(),
-            late_seats: text(late).and_then(|word| LateSeats::parse(&word)).unwrap_or_default(),
+            pay_url: PayUrl::parse(&text(pay_url)).unwrap_or_default(),
+            late_seats: LateSeats::parse(&text(late)).unwrap_or_default(),
+            return_url: ReturnUrl::parse(&text(return_url)).unwrap_or_default(),
+            event: Arc::new(EventDetails::from_stored(&text(event)).unwrap_or_default()),
         })
     }
 
@@ -118,7 +131,7 @@ impl Ledger {
         let script = &self.scripts().restock;
         let seen = seen.map_or(-1, |c| i64::from(c.get()));
         let words = |command: &mut Cmd, _| {
-            command.arg(capacity.get()).arg(seen);
+            command.arg(capacity.get()).arg(seen).arg(self.actor());
         };
         self.change_sale_either(sale, script, words).await
     }
@@ -130,7 +143,7 @@ impl Ledger {
     pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
         let script = &self.scripts().state;
         let words = |command: &mut Cmd, _| {
-            command.arg(state.as_str());
+            command.arg(state.as_str()).arg(self.actor());
         };
         self.change_sale_either(sale, script, words).await
     }
@@ -151,8 +164,16 @@ impl Ledger {
             command.arg(word(change.buyers_cancel.map(u64::from)));
             // Empty is as it is, and `-` is none.
             let pay_url = change.pay_url.as_ref().map(|url| url.get().unwrap_or("-"));
-            command.arg(pay_url.unwrap_or_default());
-            command.arg(change.late_seats.map_or("", LateSeats::as_str));
+            command.arg(pay_url.unwrap_or_default()).arg(self.actor());
+            if let Some(late) = change.late_seats {
+                command.arg("late_seats").arg(late.as_str());
+            }
+            if let Some(url) = &change.return_url {
+                command.arg("return_url").arg(url.as_str());
+            }
+            if let Some(event) = &change.event {
+                command.arg("event").arg(event.to_stored());
+            }
         };
         let reply = self.change_sale_either(sale, script, words).await?;
         if let Some((snapshot, SaleChange::Done)) = &reply {

@@ -72,10 +72,10 @@ mod files {
     }
 
     files! {
-        ack batch beat cancel changes claim confirm create extend format_1 format_2 heal look order
-        order_changes orders parts_1 parts_2 peek prelude read_seats recovery recovery_prelude relay
-        reserve reserve_by_plan restock restore sale_fields seat_search seat_split seats snapshot
-        state terms
+        ack actor batch beat cancel changes claim confirm create extend format_1 format_2 heal look
+        order order_changes orders parts_1 parts_2 peek prelude read_seats recovery recovery_prelude
+        relay reserve reserve_by_plan restock restore sale_fields seat_search seat_split seats
+        snapshot state terms
     }
 }
 
@@ -125,7 +125,7 @@ macro_rules! scripts {
 scripts! {
     one {
         /// Creates a sale.
-        create [prelude changes sale_fields create];
+        create [prelude changes sale_fields actor create];
         /// Acknowledges a position of the log.
         ack [prelude ack];
         /// Heals a sale that may lack acknowledged orders.
@@ -173,16 +173,16 @@ scripts! {
             [prelude seats format_2 orders order];
         /// Changes a sale's capacity.
         restock restock_by_plan
-            [prelude format_1 orders changes restock]
-            [prelude seats format_2 orders changes restock];
+            [prelude format_1 orders changes actor restock]
+            [prelude seats format_2 orders changes actor restock];
         /// Opens, pauses or closes a sale.
         state state_by_plan
-            [prelude format_1 orders state]
-            [prelude seats format_2 orders state];
+            [prelude format_1 orders actor state]
+            [prelude seats format_2 orders actor state];
         /// Changes a sale's terms.
         terms terms_by_plan
-            [prelude format_1 orders changes sale_fields terms]
-            [prelude seats format_2 orders changes sale_fields terms];
+            [prelude format_1 orders changes sale_fields actor terms]
+            [prelude seats format_2 orders changes sale_fields actor terms];
         /// Brings back orders that were acknowledged.
         restore restore_by_plan
             [prelude format_1 orders changes order_changes parts_1 sale_fields recovery_prelude
@@ -199,13 +199,14 @@ pub static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts::patched(|_, te
 mod tests {
     use super::files;
     use shared::limits::{
-        CANCELLED_EARLY_MAX, ENDED_ORDERS_MAX, HOLD_TIMES_MAX, SEAT_BOOK_QUOTAS_MAX,
+        ACTORS_MAX, CANCELLED_EARLY_MAX, ENDED_ORDERS_MAX, HOLD_TIMES_MAX, SEAT_BOOK_QUOTAS_MAX,
         SEAT_CLASSES_MAX, SPLIT_SEATS_MAX, SWEEP_MAX,
     };
 
     #[test]
     fn the_bounds_that_scripts_have_are_those_of_the_rules() {
         for (script, text) in [
+            (files::actor, format!("local ACTORS_MAX = {ACTORS_MAX}\n")),
             (files::cancel, format!("local EARLY_MAX = {CANCELLED_EARLY_MAX}\n")),
             (files::prelude, format!("local ENDED_MAX = {ENDED_ORDERS_MAX}\n")),
             (files::sale_fields, format!("local HOLD_TIMES_MAX = {HOLD_TIMES_MAX}\n")),

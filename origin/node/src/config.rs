@@ -36,6 +36,8 @@ pub struct ServeConfig {
     pub trust: TrustLevel,
     /// Verifies the shop's buyer tokens, where orders need one.
     pub buyer_keys: Option<KeyRing>,
+    /// Signs pay links for the shop, where sales have some.
+    pub pay_keys: Option<KeyRing>,
     /// Pages of other hosts that may call it.
     pub allowed_origins: AllowedOrigins,
     /// What one client may ask.

@@ -92,6 +92,11 @@ impl SaleHandle {
         self.cached.known()
     }
 
+    /// The version of the sale in the last ledger reply.
+    pub(crate) fn version(&self) -> u64 {
+        self.known().hint.snapshot().version
+    }
+
     /// Updates from a ledger reply, unless a newer one came meanwhile.
     pub(crate) fn observe(&self, snapshot: &Snapshot) {
         self.cached.observe(snapshot);

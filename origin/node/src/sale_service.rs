@@ -16,7 +16,7 @@ use crate::redis_watch::RedisWatch;
 use crate::sale_handle::SaleHandle;
 use crate::sale_names::SaleNames;
 use crate::telemetry::metrics::{Counters, count};
-use crate::timeline::Timeline;
+use crate::timeline::{Timeline, TimelineEventKind};
 use axum::http::HeaderValue;
 use handles::{LISTED_LOOKUPS_MAX, LOOKUPS_MAX};
 use lastseat_http::metrics::page::Page;
@@ -28,7 +28,7 @@ use shared::domain::order::KeySource;
 use shared::domain::sale::PageTerms;
 use shared::limits::{BATCHES_AT_LEDGER_MAX, ORIGIN_DEADLINE_MS};
 use shared::{
-    EdgeCounts, EdgeId, Grant, Placed, Refusal, Reserve, SaleId, SaleState, Snapshot, Tier,
+    Actor, EdgeCounts, EdgeId, Grant, Placed, Refusal, Reserve, SaleId, SaleState, Snapshot, Tier,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -184,6 +184,17 @@ impl Sales {
         Ok(Some((snapshot, page, tier)))
     }
 
+    /// The terms that no node decides by, as they were read some seconds ago at the most.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn page_terms(&self, sale: &SaleId) -> Result<Option<PageTerms>, Fault> {
+        let Some(handle) = self.sale_handle(sale).await? else {
+            return Ok(None);
+        };
+        handle.page_terms(handle.version()).await.map(Some)
+    }
+
     /// How a sale stands, straight from the ledger.
     ///
     /// # Errors
@@ -260,28 +271,52 @@ impl Sales {
         self.has_its_number()
     }
 
-    /// Changes a sale's capacity.
+    /// Changes a sale's capacity, for `actor`.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn restock(&self, sale: &SaleId, wanted: Restock) -> Reply<SaleChange> {
-        self.changed(sale, sale_changes::restock(&self.0.ledger, sale, wanted).await).await
+    pub async fn restock(
+        &self,
+        sale: &SaleId,
+        wanted: Restock,
+        actor: &Actor,
+    ) -> Reply<SaleChange> {
+        let ledger = self.0.ledger.acting_for(Some(actor));
+        let reply = sale_changes::restock(&ledger, sale, wanted).await;
+        self.changed_by(actor, TimelineEventKind::Restocked, sale, reply).await
     }
 
-    /// Opens, pauses or closes a sale.
+    /// Opens, pauses or closes a sale, for `actor`.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn set_state(&self, sale: &SaleId, state: SaleState) -> Reply<SaleChange> {
-        self.changed(sale, self.0.ledger.set_state(sale, state).await).await
+    pub async fn set_state(
+        &self,
+        sale: &SaleId,
+        state: SaleState,
+        actor: &Actor,
+    ) -> Reply<SaleChange> {
+        let reply = self.0.ledger.acting_for(Some(actor)).set_state(sale, state).await;
+        let kind = match state {
+            SaleState::Paused => TimelineEventKind::Paused,
+            SaleState::Closed => TimelineEventKind::Closed,
+            SaleState::Open | SaleState::Scheduled => TimelineEventKind::Opened,
+        };
+        self.changed_by(actor, kind, sale, reply).await
     }
 
-    /// Changes a sale's terms.
+    /// Changes a sale's terms, for `actor`.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn set_terms(&self, sale: &SaleId, change: &TermsChange) -> Reply<SaleChange> {
-        self.changed(sale, self.0.ledger.set_terms(sale, change).await).await
+    pub async fn set_terms(
+        &self,
+        sale: &SaleId,
+        change: &TermsChange,
+        actor: &Actor,
+    ) -> Reply<SaleChange> {
+        let ledger = self.0.ledger.acting_for(Some(actor));
+        self.changed(sale, ledger.set_terms(sale, change).await).await
     }
 
     /// Acknowledges the log of a sale up to `to`, so that it may be forgotten.
@@ -398,6 +433,21 @@ impl Sales {
         let reply = reply.and_then(|found| self.there(sale, found));
         if let Ok(Some((snapshot, _))) = &reply {
             self.observe(sale, snapshot);
+        }
+        reply
+    }
+
+    /// As [`Sales::changed`], and the timeline says who made the change.
+    async fn changed_by(
+        &self,
+        actor: &Actor,
+        kind: TimelineEventKind,
+        sale: &SaleId,
+        reply: Reply<SaleChange>,
+    ) -> Reply<SaleChange> {
+        let reply = self.changed(sale, reply).await;
+        if let Ok(Some((snapshot, SaleChange::Done))) = &reply {
+            self.0.timeline.changed_by(actor, kind, sale, snapshot);
         }
         reply
     }

@@ -101,6 +101,7 @@ impl Node {
             token_keys: config.token_keys,
             trust: config.trust,
             buyer_keys: config.buyer_keys,
+            pay_keys: config.pay_keys,
             allowed_origins: config.allowed_origins,
             clients: config.client_rate.map(Clients::new),
             demo: config.demo,

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared::limits::TIMELINE_MAX;
-use shared::{SaleId, SaleState, Snapshot, UnixMillis};
+use shared::{Actor, SaleId, SaleState, Snapshot, UnixMillis};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use utoipa::ToSchema;
@@ -76,6 +76,10 @@ pub struct TimelineEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub node: Option<u16>,
+    /// Who did it, where that was somebody with a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub by: Option<String>,
 }
 
 impl TimelineEvent {
@@ -88,7 +92,7 @@ impl TimelineEvent {
     /// What happened to the whole.
     #[must_use]
     pub const fn of_all(at: UnixMillis, kind: TimelineEventKind) -> Self {
-        Self { at, kind, sale: None, version: None, capacity: None, node: None }
+        Self { at, kind, sale: None, version: None, capacity: None, node: None, by: None }
     }
 
     /// Whether it is about no sale, or about one that `is_shown` lets through.
@@ -155,6 +159,32 @@ impl Timeline {
         self.list().iter().cloned().collect()
     }
 
+    /// Notes that `actor` has opened, paused, closed or restocked `sale`, which stands so since. It
+    /// may be noted already, by whichever reply of the ledger came first.
+    pub fn changed_by(
+        &self,
+        actor: &Actor,
+        kind: TimelineEventKind,
+        sale: &SaleId,
+        now: &Snapshot,
+    ) {
+        let restocked = kind == TimelineEventKind::Restocked;
+        let event = TimelineEvent {
+            sale: Some(sale.to_string()),
+            version: Some(now.version),
+            capacity: restocked.then_some(now.capacity),
+            by: Some(actor.to_string()),
+            ..TimelineEvent::of_all(now.at, kind)
+        };
+        let mut list = self.list();
+        if let Some(known) = list.iter_mut().rev().find(|known| known.is(&event)) {
+            known.by = event.by;
+            return;
+        }
+        drop(list);
+        self.note(event);
+    }
+
     /// Notes what a newer word of the ledger on `sale` says against an older one.
     pub fn compare(&self, sale: &SaleId, old: &Snapshot, new: &Snapshot) {
         let note_at = |at, kind, capacity| {
@@ -165,6 +195,7 @@ impl Timeline {
                 version: Some(new.version),
                 capacity,
                 node: None,
+                by: None,
             });
         };
         let note = |kind, capacity| note_at(new.at, kind, capacity);
@@ -205,8 +236,11 @@ pub fn merge(lists: impl Iterator<Item = Vec<TimelineEvent>>, max: usize) -> Vec
     all.sort_by_key(|event| event.at);
     let mut merged: Vec<TimelineEvent> = Vec::with_capacity(all.len().min(max));
     for event in all {
-        if !merged.iter().rev().any(|known| known.is(&event)) {
-            merged.push(event);
+        match merged.iter_mut().rev().find(|known| known.is(&event)) {
+            // The node that was asked verified who asked.
+            Some(known) if known.by.is_none() => known.by = event.by,
+            Some(_) => {}
+            None => merged.push(event),
         }
     }
     merged.reverse();
@@ -291,6 +325,27 @@ mod tests {
                 (900, TimelineEventKind::Opened)
             ]
         );
+    }
+
+    #[test]
+    fn the_node_that_was_asked_says_who_asked_and_others_do_not_hide_it() {
+        let (asked, other) = (Timeline::default(), Timeline::default());
+        let sale = SaleId::parse("a").unwrap();
+        let open = snapshot(1_000, 1, SaleState::Open, 5, 0);
+        let paused = snapshot(2_000, 2, SaleState::Paused, 5, 0);
+        let ada = Actor::parse("ada").unwrap();
+        other.compare(&sale, &open, &paused);
+        // Whether a reply to an order came first does not matter.
+        asked.compare(&sale, &open, &paused);
+        asked.changed_by(&ada, TimelineEventKind::Paused, &sale, &paused);
+        let late = Timeline::default();
+        late.changed_by(&ada, TimelineEventKind::Paused, &sale, &paused);
+        for list in [&asked, &late] {
+            let merged = merge([other.read(), list.read()].into_iter(), 10);
+            let seen: Vec<_> =
+                merged.iter().map(|event| (event.kind, event.by.as_deref())).collect();
+            assert_eq!(seen, [(TimelineEventKind::Paused, Some("ada"))]);
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! View cache of an edge: what nodes answered about sales, kept for a while.
 //!
-//! How a sale stands, its plan and what is left of it: of those who look at the same, one asks an
-//! origin and the others wait a retry interval, so that a million pages that look once every few
-//! seconds ask once a second. It never says more than an origin said, nor later than the caller's
-//! `fresh_ms`. Bounded in entries and in bytes; and so are the questions in a round, because names
-//! can be invented and an address has many spellings.
+//! How a sale stands, what it sells in words, its plan and what is left of it: of those who look at
+//! the same, one asks an origin and the others wait a retry interval, so that a million pages that
+//! look once every few seconds ask once a second. It never says more than an origin said, and later
+//! than the caller's `fresh_ms` only to who asks for the last answer. Bounded in entries and in
+//! bytes; and so are the questions in a round, because names can be invented and an address has
+//! many spellings.
 
 use crate::admission::gate::listed;
 use crate::domain::ids::SaleId;
@@ -107,6 +108,12 @@ impl<K: AsRef<str> + Clone + Eq + Hash> ViewCache<K> {
         }
     }
 
+    /// The last answer under `key`, however old it is.
+    #[must_use]
+    pub fn last(&self, key: &K) -> Option<&CachedView> {
+        self.entries.get(key).filter(|entry| entry.at.is_some()).map(|entry| &entry.view)
+    }
+
     fn may_ask(&mut self, exists: bool, now: UnixMillis) -> bool {
         if now >= self.round_ends {
             self.round_ends = now.plus(COLD_ROUND_MS);
@@ -173,7 +180,8 @@ impl ViewCache<SaleId> {
 }
 
 impl ViewCache<String> {
-    /// A cache of plans and of what is left of them, by the addresses at which nodes show them.
+    /// A cache of plans, of what is left of them and of what sales sell in words, by the addresses
+    /// at which nodes show them.
     #[must_use]
     pub fn of_addresses() -> Self {
         Self::with_places(EDGE_VIEWS_MAX)

@@ -44,6 +44,12 @@ impl Actor {
         Self("shop".into())
     }
 
+    /// Whoever changes the ledger itself, without a node.
+    #[must_use]
+    pub fn ledger() -> Self {
+        Self("ledger".into())
+    }
+
     /// Reads the name of any actor, as a log has it.
     ///
     /// # Errors

@@ -138,8 +138,7 @@ impl Key {
             Some((id, secret)) => (id, secret),
             None => (BARE_ID, word.trim()),
         };
-        let is_id = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if !(1..=KEY_ID_MAX).contains(&id.len()) || !id.bytes().all(is_id) {
+        if !is_key_id(id) {
             return Err(KeyError::Id);
         }
         if secret.contains(':') {
@@ -158,6 +157,12 @@ impl Key {
         }
         code
     }
+}
+
+/// Whether `text` can be the id of a key.
+pub(crate) fn is_key_id(text: &str) -> bool {
+    let is_of_id = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=KEY_ID_MAX).contains(&text.len()) && text.bytes().all(is_of_id)
 }
 
 /// The 32 bytes that 64 lower-case hexadecimal digits stand for.

@@ -9,7 +9,7 @@
 //! part can contain a line end it does not say, so no two tokens share a message.
 
 use crate::auth::actor::Actor;
-use crate::auth::key_ring::{KeyRing, code_from_hex};
+use crate::auth::key_ring::{KeyRing, code_from_hex, is_key_id};
 use crate::auth::sale_patterns::SalePatterns;
 use crate::auth::verb::{Verb, Verbs};
 use crate::domain::ids::SaleId;
@@ -151,7 +151,7 @@ impl ReadToken {
         let mut parts = text.split('.');
         let version = parts.next()?;
         let (key_id, claims, code) = (parts.next()?, parts.next()?, parts.next()?);
-        if version != VERSION || parts.next().is_some() {
+        if version != VERSION || parts.next().is_some() || !is_key_id(key_id) {
             return None;
         }
         let claims = Base64UrlUnpadded::decode_vec(claims).ok()?;

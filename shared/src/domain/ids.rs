@@ -5,6 +5,7 @@
 use crate::domain::time::UnixMillis;
 use crate::limits;
 use core::fmt;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Why a name or an amount was not accepted; the text says what to do.
@@ -14,9 +15,17 @@ pub enum IdError {
     #[error("a sale id has 1 to {max} letters, digits, '-' or '_'", max = limits::SALE_ID_MAX)]
     Sale,
     /// A buyer id has the wrong length or a character that it may not have.
-    #[error("\"buyer\" must be 1 to {max} visible ASCII characters without \
-        spaces", max = limits::BUYER_ID_MAX)]
+    #[error("\"buyer\" must be a text of 1 to {max} bytes in UTF-8, without control characters, \
+        and without white space at its ends", max = limits::BUYER_ID_MAX)]
     Buyer,
+    /// A payment's reference has the wrong length or a character that it may not have.
+    #[error("\"reference\" must be a text of 1 to {max} bytes in UTF-8, without control \
+        characters, and without white space at its ends", max = limits::PAYMENT_REFERENCE_MAX)]
+    Reference,
+    /// What a shop stores with an order is neither object nor string, or too long.
+    #[error("\"metadata\" must be a JSON object or a string, of at most {max} bytes as \
+        JSON", max = limits::ORDER_METADATA_MAX)]
+    Metadata,
     /// An order id has the wrong length or a character that it may not have.
     #[error(
         "an order id (Idempotency-Key) has {min} to {max} visible ASCII characters; \
@@ -51,8 +60,8 @@ macro_rules! text_id {
             /// # Errors
             /// The sentence that says what a valid one looks like.
             pub fn parse(text: &str) -> Result<Self, IdError> {
-                let valid: fn(u8) -> bool = $valid;
-                if ($min..=$max).contains(&text.len()) && text.bytes().all(valid) {
+                let valid: fn(&str) -> bool = $valid;
+                if ($min..=$max).contains(&text.len()) && valid(text) {
                     Ok(Self(text.into()))
                 } else {
                     Err($error)
@@ -86,12 +95,25 @@ macro_rules! text_id {
     };
 }
 
-const fn visible(byte: u8) -> bool {
-    byte.is_ascii_graphic()
+fn visible(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-const fn word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+fn word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+/// Whether a text is one line to a reader: nothing in it moves the cursor, ends the line or turns
+/// the writing round, and it has no white space at its ends.
+fn one_line(text: &str) -> bool {
+    // Nearly all are e-mail addresses and numbers.
+    visible(text)
+        || (!text.contains(|c: char| c.is_control() || breaks_or_turns(c)) && text.trim() == text)
+}
+
+/// Separators of lines and paragraphs, and what changes the direction of the writing after it.
+const fn breaks_or_turns(c: char) -> bool {
+    matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 text_id!(
@@ -99,8 +121,14 @@ text_id!(
     SaleId, 1, limits::SALE_ID_MAX, word, IdError::Sale
 );
 text_id!(
-    /// Names one buyer: 1 to 128 visible ASCII characters, given by the shop or the client.
-    BuyerId, 1, limits::BUYER_ID_MAX, visible, IdError::Buyer
+    /// Names one buyer: any text of 1 to 128 bytes without control characters, given by the shop or
+    /// the client.
+    BuyerId, 1, limits::BUYER_ID_MAX, one_line, IdError::Buyer
+);
+text_id!(
+    /// By which a shop finds the payment of an order: any text of 1 to 128 bytes without control
+    /// characters.
+    PaymentReference, 1, limits::PAYMENT_REFERENCE_MAX, one_line, IdError::Reference
 );
 text_id!(
     /// Names one order and is its idempotency key: 16 to 128 visible ASCII characters. Whoever
@@ -109,7 +137,8 @@ text_id!(
 );
 text_id!(
     /// Names one edge isolate for as long as it lives.
-    EdgeId, 1, limits::EDGE_ID_MAX, |b| b.is_ascii_alphanumeric(), IdError::Edge
+    EdgeId, 1, limits::EDGE_ID_MAX, |id| id.bytes().all(|b| b.is_ascii_alphanumeric()),
+    IdError::Edge
 );
 
 /// Whether `text` is a UUID as most write it: 32 hexadecimal digits and four hyphens.
@@ -136,7 +165,52 @@ pub fn percent_encoded(text: &str) -> String {
     encoded
 }
 
+/// What stands for a space where a buyer is stored: there spaces part words. No buyer has it in the
+/// name, so that both are read back.
+const STORED_SPACE: &str = "\u{1f}";
+
 impl BuyerId {
+    /// Reads the buyer that a client names: a text means the same however its accents are written,
+    /// so it becomes the composed form (NFC, UAX #15). Built only for what decides of an order and
+    /// for commands: the tables of it are larger than half of the edge.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    #[cfg(feature = "nfc")]
+    pub fn of_request(text: &str) -> Result<Self, IdError> {
+        use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+        let composed = || text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes;
+        // Composed it may be a ninth as long; what is longer is not worth the work.
+        if text.len() > 9 * limits::BUYER_ID_MAX || composed() {
+            return Self::parse(text);
+        }
+        Self::parse(&text.nfc().collect::<String>())
+    }
+
+    /// The name as it is stored in Redis and in the journals, without spaces.
+    #[must_use]
+    pub fn stored(&self) -> Cow<'_, str> {
+        if self.0.contains(' ') {
+            Cow::Owned(self.0.replace(' ', STORED_SPACE))
+        } else {
+            Cow::Borrowed(&self.0)
+        }
+    }
+
+    /// Reads what [`Self::stored`] has written.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn of_stored(text: &str) -> Result<Self, IdError> {
+        if text.contains(' ') {
+            Err(IdError::Buyer)
+        } else if text.contains(STORED_SPACE) {
+            Self::parse(&text.replace(STORED_SPACE, " "))
+        } else {
+            Self::parse(text)
+        }
+    }
+
     /// Whom the record of an order names that was cancelled before it came.
     #[must_use]
     pub fn nobody() -> Self {
@@ -292,5 +366,62 @@ mod tests {
         for bad in ["", "a}b", "a b", "a:b", "é", &"x".repeat(65)] {
             assert_eq!(SaleId::parse(bad), Err(IdError::Sale), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_buyer_is_any_text_that_a_reader_sees_as_one_line() {
+        for good in ["ada", "Ada Lovelace", "+49 30 123", "Zoë", "王小明", "a:b%c\\d", "👩‍👩‍👧", "-"]
+        {
+            let buyer = BuyerId::parse(good).unwrap();
+            assert_eq!(buyer.as_str(), good);
+            assert!(!buyer.stored().contains(' '));
+            assert_eq!(BuyerId::of_stored(&buyer.stored()), Ok(buyer));
+        }
+        let long = "é".repeat(65);
+        for bad in [
+            "",
+            " ",
+            " ada",
+            "ada ",
+            "\u{a0}ada",
+            "a\nb",
+            "a\tb",
+            "a\0b",
+            "a\u{1f}b",
+            "a\u{7f}",
+            "a\u{85}b",
+            "a\u{2028}b",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "\u{feff}ada",
+            &long,
+        ] {
+            assert_eq!(BuyerId::parse(bad), Err(IdError::Buyer), "{bad:?}");
+        }
+        assert!(BuyerId::parse(&"é".repeat(64)).is_ok());
+        for bad in ["a b", "\u{1f}ada", "ada\u{1f}", "a\u{1e}b"] {
+            assert_eq!(BuyerId::of_stored(bad), Err(IdError::Buyer), "{bad:?}");
+        }
+    }
+
+    /// Names that were stored by a version before are what they were.
+    #[test]
+    fn a_buyer_of_visible_ascii_is_stored_as_it_is() {
+        let all: String = ('!'..='~').collect();
+        assert_eq!(BuyerId::parse(&all).unwrap().stored(), all);
+        assert_eq!(BuyerId::of_stored(&all).unwrap().as_str(), all);
+    }
+
+    #[cfg(feature = "nfc")]
+    #[test]
+    fn a_name_is_the_same_however_its_accents_are_written() {
+        let composed = BuyerId::parse("Zo\u{eb} \u{c5}").unwrap();
+        for text in ["Zo\u{eb} \u{c5}", "Zoe\u{308} A\u{30a}", "Zo\u{eb} \u{212b}"] {
+            assert_eq!(BuyerId::of_request(text), Ok(composed.clone()), "{text:?}");
+        }
+        // Too long as it came, short enough as it is kept.
+        assert!(BuyerId::of_request(&"e\u{301}".repeat(64)).is_ok());
+        assert_eq!(BuyerId::of_request(&"e\u{301}".repeat(65)), Err(IdError::Buyer));
+        assert_eq!(BuyerId::of_request(&"e\u{301}".repeat(5_000)), Err(IdError::Buyer));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::ids::{BuyerId, OrderId, Quantity};
 use crate::domain::order_state::{IfState, OrderState};
+use crate::domain::payment::PaymentNote;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::UnixMillis;
 use crate::seats::order_lines::{OrderLines, OrderSeats, text_of_claims};
@@ -68,6 +69,8 @@ pub struct Order {
     pub refused_late: bool,
     /// Lines and claims, in a sale that has a plan.
     pub seats: Option<Arc<OrderSeats>>,
+    /// What the shop has said of the payment, if anything.
+    pub payment: Option<Arc<PaymentNote>>,
 }
 
 struct Record<'a>(&'a Order);
@@ -83,13 +86,26 @@ impl fmt::Display for Record<'_> {
             OrderState::Expired => 'e',
         };
         let (asked, taken) = (order.asked, order.taken);
-        let (created_at, deadline, buyer) = (order.created_at, order.deadline, &order.buyer);
-        let Some(seats) = &order.seats else {
-            return write!(f, "{RECORD}{state}:{asked}:{taken}:{created_at}:{deadline}:{buyer}");
+        let (created_at, deadline) = (order.created_at, order.deadline);
+        let buyer = order.buyer.stored();
+        let (format, seats) = match (&order.seats, &order.payment) {
+            (None, None) => {
+                return write!(
+                    f,
+                    "{RECORD}{state}:{asked}:{taken}:{created_at}:{deadline}:{buyer}"
+                );
+            }
+            (None, Some(_)) => (RECORD_WITH_PAYMENT, None),
+            (Some(seats), _) => (RECORD_BY_PLAN, Some(seats)),
         };
-        write!(f, "{RECORD_BY_PLAN}{state}:{asked}:{taken}:{created_at}:{deadline}:")?;
-        // The field between the claims and the buyer is kept for what a later version stores.
-        write!(f, "{}:{}::{buyer}", seats.lines, text_of_claims(&seats.claims))
+        write!(f, "{format}{state}:{asked}:{taken}:{created_at}:{deadline}:")?;
+        if let Some(seats) = seats {
+            write!(f, "{}:{}:", seats.lines, text_of_claims(&seats.claims))?;
+        }
+        if let Some(payment) = &order.payment {
+            write!(f, "{payment}")?;
+        }
+        write!(f, ":{buyer}")
     }
 }
 
@@ -228,8 +244,10 @@ pub struct CorruptRecord {
 
 /// Version that starts every packed record of a sale without a plan ...
 const RECORD: &str = "1";
-/// ... and of a sale with a plan.
+/// ... of a sale with a plan ...
 const RECORD_BY_PLAN: &str = "2";
+/// ... and of an order of a sale without a plan of whose payment the shop has said something.
+const RECORD_WITH_PAYMENT: &str = "3";
 
 /// The letters of a packed record: state and whether a late payment was refused.
 const LETTERS: [(&str, OrderState, bool); 5] = [
@@ -273,14 +291,17 @@ impl Order {
             deadline: UnixMillis(0),
             refused_late: false,
             seats: None,
+            payment: None,
         }
     }
 
     /// Writes the record of `:orders`: `1<state>:<asked>:<taken>:<created_at>:<deadline>:<buyer>`,
     /// or in a sale with a plan
-    /// `2<state>:<asked>:<taken>:<created_at>:<deadline>:<lines>:<claims>::<buyer>`, where lines
-    /// and claims are as in [`order_lines`](crate::seats::order_lines). What was cancelled before
-    /// it came has the first form in both.
+    /// `2<state>:<asked>:<taken>:<created_at>:<deadline>:<lines>:<claims>:<payment>:<buyer>`, where
+    /// lines and claims are as in [`order_lines`](crate::seats::order_lines) and the payment is as
+    /// [`PaymentNote`] writes it, or empty. With a payment the first form is
+    /// `3<state>:<asked>:<taken>:<created_at>:<deadline>:<payment>:<buyer>`. What was cancelled
+    /// before it came has the first form in both. The buyer is as [`BuyerId::stored`] writes it.
     #[must_use]
     pub fn pack(&self) -> String {
         self.record().to_string()
@@ -303,11 +324,14 @@ impl Order {
     }
 
     fn read(record: &str) -> Option<Self> {
-        let (by_plan, record) = match record.strip_prefix(RECORD) {
-            Some(record) => (false, record),
-            None => (true, record.strip_prefix(RECORD_BY_PLAN)?),
+        let (format, record) = record.split_at_checked(1)?;
+        let by_plan = format == RECORD_BY_PLAN;
+        let mut fields = match format {
+            RECORD => record.splitn(6, ':'),
+            RECORD_BY_PLAN => record.splitn(9, ':'),
+            RECORD_WITH_PAYMENT => record.splitn(7, ':'),
+            _ => return None,
         };
-        let mut fields = record.splitn(if by_plan { 9 } else { 6 }, ':');
         let letter = fields.next()?;
         let (_, state, refused_late) = LETTERS.into_iter().find(|(l, ..)| *l == letter)?;
         let (asked, taken) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
@@ -316,17 +340,25 @@ impl Order {
         let seats = if by_plan {
             let seats = OrderSeats::parse(fields.next()?, fields.next()?)?;
             let of_them = seats.lines.tickets() == asked && seats.tickets() == taken;
-            if !of_them || !fields.next()?.is_empty() {
+            if !of_them {
                 return None;
             }
             Some(Arc::new(seats))
         } else {
             None
         };
-        let buyer = BuyerId::parse(fields.next()?).ok()?;
-        let order = Self { buyer, state, asked, taken, created_at, deadline, refused_late, seats };
+        let payment = match format {
+            RECORD => None,
+            _ => match fields.next()? {
+                "" if by_plan => None,
+                payment => Some(PaymentNote::parse(payment)?),
+            },
+        };
+        let buyer = BuyerId::of_stored(fields.next()?).ok()?;
+        let order =
+            Self { buyer, state, asked, taken, created_at, deadline, refused_late, seats, payment };
         let sold = order.asked >= order.taken && order.taken > 0;
-        (sold || (order.is_tombstone() && !by_plan)).then_some(order)
+        (sold || (order.is_tombstone() && format == RECORD)).then_some(order)
     }
 
     /// Keeps so many tickets, and of its claims these.
@@ -352,28 +384,37 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::PaymentReference;
+    use crate::domain::payment::Payment;
 
     fn id() -> OrderId {
         OrderId::parse("0123456789abcdef").unwrap()
     }
 
     #[test]
-    fn a_packed_record_reads_back_even_with_colons_in_the_buyer() {
+    fn a_packed_record_reads_back_even_with_colons_and_spaces_in_the_buyer() {
         for (_, state, refused_late) in LETTERS {
             let order = Order {
                 refused_late,
-                buyer: BuyerId::parse("a:b:c").unwrap(),
+                buyer: BuyerId::parse("a:b:c ü").unwrap(),
                 state,
                 asked: 4,
                 taken: 2,
                 created_at: UnixMillis(1_763_862_000_123),
                 deadline: UnixMillis(1_763_862_600_123),
                 seats: None,
+                payment: None,
             };
             assert_eq!(Order::unpack(&id(), &order.pack()), Ok(order.clone()));
+            let reference = PaymentReference::parse("pi 3:4").ok();
+            let payment = Payment { reference, metadata: None }.noted(UnixMillis(7));
+            let paid = Order { payment: payment.clone(), ..order.clone() };
+            assert_eq!(Order::unpack(&id(), &paid.pack()), Ok(paid));
             let seats = OrderSeats::parse("0.2-8.2r,1.2-8.2a", "0.2-8.0,1.2-8.2").unwrap();
             let by_plan = Order { seats: Some(Arc::new(seats)), ..order };
-            assert_eq!(Order::unpack(&id(), &by_plan.pack()), Ok(by_plan));
+            assert_eq!(Order::unpack(&id(), &by_plan.pack()), Ok(by_plan.clone()));
+            let paid = Order { payment, ..by_plan };
+            assert_eq!(Order::unpack(&id(), &paid.pack()), Ok(paid));
         }
     }
 
@@ -389,6 +430,11 @@ mod tests {
             "2h:1:1:1:1:b",
             "2h:1:1:1:1:0.0-1.2r:0.0-1.1=3::b",
             "2h:1:1:1:1:0.0-1.1r:0.0-1.1=3:x:b",
+            "3h:1:1:1:1::b",
+            "3h:1:1:1:1:1,,:b",
+            "3x:0:0:1:0:1,a,:-",
+            "4h:1:1:1:1:b",
+            "é",
             "2h:2:2:1:1:0.0-1.2r:0.0-1.1=3::b",
         ] {
             assert!(Order::unpack(&id(), bad).is_err(), "{bad}");

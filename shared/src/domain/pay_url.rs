@@ -1,10 +1,12 @@
 //! Pay URL: where the buyer of a held order pays, a template that the buyer page fills in.
 
+use crate::domain::web_address;
 use crate::limits::PAY_URL_MAX;
 use core::fmt;
 
-/// What a template may name of an order, in braces; the page percent-encodes what it puts in.
-pub const PLACEHOLDERS: [&str; 3] = ["order_id", "number", "sale"];
+/// What a template may name of an order, in braces; what is put in is percent-encoded. `signed`
+/// stands for all that a shop has to know of it, with a signature ([`crate::auth::pay_link`]).
+pub const PLACEHOLDERS: [&str; 4] = ["order_id", "number", "sale", "signed"];
 
 /// The template of a sale, such as `https://shop.example/pay?order={order_id}`; empty where the
 /// sale has none. Only a valid one can be made.
@@ -41,6 +43,27 @@ impl PayUrl {
         &self.0
     }
 
+    /// Whether only a node can fill it in, because it has `{signed}`.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.0.contains("{signed}")
+    }
+
+    /// The template with what `value` says of each placeholder, as it says it.
+    pub(crate) fn filled(&self, value: impl Fn(&str) -> String) -> String {
+        let mut text = String::with_capacity(2 * self.0.len());
+        let mut rest = self.0.as_str();
+        while let Some((plain, (name, after))) =
+            rest.split_once('{').and_then(|(plain, tail)| Some((plain, tail.split_once('}')?)))
+        {
+            text.push_str(plain);
+            text.push_str(&value(name));
+            rest = after;
+        }
+        text.push_str(rest);
+        text
+    }
+
     /// The template, if there is one.
     #[must_use]
     pub fn get(&self) -> Option<&str> {
@@ -50,49 +73,10 @@ impl PayUrl {
 
 /// What is wrong with `text`, the first thing of it.
 fn wrong(text: &str) -> Option<String> {
-    if text.len() > PAY_URL_MAX {
-        return Some(format!("has at most {PAY_URL_MAX} bytes, not {}", text.len()));
+    match web_address::path_of(text, PAY_URL_MAX) {
+        Ok(path) => placeholders(path),
+        Err(what) => Some(what),
     }
-    let may_be = |c: char| c.is_ascii_graphic() && !"\"<>\\^`|".contains(c);
-    if let Some(c) = text.chars().find(|c| !may_be(*c)) {
-        return Some(format!("must be percent-encoded, without {c:?}"));
-    }
-    let (secure, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
-        (Some(rest), _) => (true, rest),
-        (None, Some(rest)) => (false, rest),
-        (None, None) => return Some("must begin with https://".to_owned()),
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let Some(host) = host_of(authority) else {
-        return Some(format!(
-            "needs a host name, with a port or without, and nothing else before the path, not \
-             {authority:?}"
-        ));
-    };
-    if !secure && !["localhost", "127.0.0.1", "[::1]"].contains(&host) {
-        return Some(
-            "must begin with https://; http:// is for localhost, 127.0.0.1 and [::1]".to_owned(),
-        );
-    }
-    placeholders(path)
-}
-
-/// The host of `host` or `host:port`; no user, no placeholder.
-fn host_of(authority: &str) -> Option<&str> {
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    let of = |text: &str, more: &str| {
-        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
-    };
-    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
-        None => of(host, "-.") && !host.starts_with(['-', '.']),
-    };
-    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|n| n > 0) && of(port, "");
-    (is_host && port.is_none_or(is_port)).then_some(host)
 }
 
 fn placeholders(path: &str) -> Option<String> {
@@ -103,14 +87,23 @@ fn placeholders(path: &str) -> Option<String> {
         let Some((name, after)) = name.filter(|(name, _)| PLACEHOLDERS.contains(name)) else {
             return Some(
                 "has other braces than {order_id}, {number} and {sale}, which stand for the \
-                 order's id and number and the sale"
+                 order's id and number and the sale, and {signed}, for all of it with a signature"
                     .to_owned(),
             );
         };
-        names_order |= name == "order_id";
+        let before = &path[..path.len() - rest.len() + at];
+        if name == "signed" && (!before.ends_with(['?', '&']) || before.contains(['#', '{'])) {
+            return Some(
+                "has {signed} behind '?' or '&' of its query, once and before other braces, as in \
+                 https://shop.example/pay?{signed}"
+                    .to_owned(),
+            );
+        }
+        names_order |= name == "order_id" || name == "signed";
         rest = after;
     }
-    let missing = "must have {order_id} behind the host: the shop confirms the order by its id";
+    let missing = "must have {order_id} or {signed} behind the host: the shop confirms the order \
+                   by its id";
     (!names_order).then(|| missing.to_owned())
 }
 
@@ -129,6 +122,8 @@ mod tests {
             "http://localhost:3000/pay/{order_id}",
             "http://127.0.0.1/{order_id}",
             "http://[::1]:3000/{order_id}",
+            "https://shop.example/pay?{signed}",
+            "https://shop.example/pay?lang=en&{signed}#{sale}",
         ] {
             assert_eq!(PayUrl::parse(text).unwrap().as_str(), text);
         }
@@ -151,6 +146,10 @@ mod tests {
             ("https://shop.example:0/{order_id}", "host name"),
             ("https://shop.example:+1/{order_id}", "host name"),
             ("https://[shop]/{order_id}", "host name"),
+            ("https://shop.example/{signed}", "behind '?' or '&'"),
+            ("https://shop.example/pay?x={signed}", "behind '?' or '&'"),
+            ("https://shop.example/pay#?{signed}", "behind '?' or '&'"),
+            ("https://shop.example/pay?{signed}&{signed}", "behind '?' or '&'"),
             ("https://shop.example/pay", "must have {order_id}"),
             ("https://shop.example/pay?n={number}", "must have {order_id}"),
             ("https://shop.example/{order_id}/{buyer}", "other braces"),

@@ -1,7 +1,9 @@
 //! Sale: one counted inventory with a life cycle.
 
+use crate::domain::event_details::EventDetails;
 use crate::domain::ids::Capacity;
 use crate::domain::pay_url::PayUrl;
+use crate::domain::return_url::ReturnUrl;
 use crate::domain::time::UnixMillis;
 use crate::limits;
 use crate::plan::Plan;
@@ -183,6 +185,10 @@ pub struct TermsChange {
     pub pay_url: Option<PayUrl>,
     /// See [`PageTerms::late_seats`].
     pub late_seats: Option<LateSeats>,
+    /// See [`PageTerms::return_url`]; an empty one takes it away.
+    pub return_url: Option<ReturnUrl>,
+    /// See [`PageTerms::event`], all of it; an empty one takes it away.
+    pub event: Option<Arc<EventDetails>>,
 }
 
 /// A sale that is to be created.
@@ -210,6 +216,10 @@ pub struct PageTerms {
     pub pay_url: PayUrl,
     /// What a late payment gets; only a sale with a plan has other than the standard.
     pub late_seats: LateSeats,
+    /// Where the shop sends the buyer back after the payment; signed pay links have it.
+    pub return_url: ReturnUrl,
+    /// What is sold, as people read it; empty where the operator has said nothing.
+    pub event: Arc<EventDetails>,
 }
 
 /// What a ledger reply says of its sale. It was true at `at`; later it is a hint.

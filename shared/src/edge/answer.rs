@@ -1,5 +1,6 @@
 //! Answer of an edge: what a shell turns into an HTTP response.
 
+use super::page_view::ShownPage;
 use crate::admission::browser_origin::cors;
 use crate::domain::refusal::Refusal;
 use crate::upstream::forwarding::LostRequest;
@@ -18,7 +19,8 @@ pub const ANSWERED_BY_EDGE: &str = "edge";
 pub const VIEW_KEPT: &str = "public, max-age=1";
 /// How long caches may keep the document of the API.
 pub const DOCUMENT_KEPT: &str = "public, max-age=3600";
-/// How long caches may keep a plan: for as long as an edge does ([`crate::limits::PLAN_FRESH_MS`]).
+/// How long caches may keep a plan, or what a sale sells in words: for as long as an edge does
+/// ([`crate::limits::PLAN_FRESH_MS`]).
 pub const PLAN_KEPT: &str = "public, max-age=10";
 const _: () = assert!(crate::limits::VIEW_FRESH_MS == 1_000, "as VIEW_KEPT says");
 const _: () = assert!(crate::limits::PLAN_FRESH_MS == 10_000, "as PLAN_KEPT says");
@@ -39,7 +41,7 @@ pub enum Answer<R> {
     /// The document of the API.
     Document,
     /// The page to buy on.
-    Page,
+    Page(ShownPage),
     /// A page for people where there is no sale (`of_a_sale`), or nothing at all.
     NoPage {
         /// The status.

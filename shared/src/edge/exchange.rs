@@ -7,6 +7,7 @@
 use super::answer::{self, Answer, CorsAnswer};
 use super::client_request::{self, ClientRequest, NoBody, RequestBody};
 use super::order_call::CallOrder;
+use super::page_view::{AtViews, ShowPage};
 use super::place_order::{AtGate, PlaceOrder};
 use super::route::{Route, view_query, without_slash};
 use super::sale_view::{AtCache, ShowSale};
@@ -14,7 +15,7 @@ use super::state::{EdgeState, EdgeTime};
 use super::upstream_request::{AskOrigin, OriginResponse, UpstreamRequest};
 use crate::domain::ids::{OrderId, SaleId};
 use crate::domain::time::UnixMillis;
-use crate::limits::EDGE_ATTEMPT_MS;
+use crate::limits::{EDGE_ATTEMPT_MS, PAGE_WAIT_MS};
 use crate::upstream::forwarding::{LostRequest, Wait};
 use crate::wire::problem::{Code, Problem};
 
@@ -54,6 +55,8 @@ enum Task {
     Place(PlaceOrder),
     Call(CallOrder),
     Show(ShowSale),
+    /// In a box: what few requests are must not make those of orders large.
+    Page(Box<ShowPage>),
 }
 
 impl<R: OriginResponse> Exchange<R> {
@@ -86,7 +89,7 @@ impl<R: OriginResponse> Exchange<R> {
         match &self.task {
             Task::Place(place) => Some(place.id()),
             Task::Call(call) => Some(call.id()),
-            Task::Fixed | Task::Show(_) => None,
+            Task::Fixed | Task::Show(_) | Task::Page(_) => None,
         }
     }
 
@@ -95,7 +98,7 @@ impl<R: OriginResponse> Exchange<R> {
     pub const fn gate(&self) -> Option<&SaleId> {
         match &self.task {
             Task::Place(place) => Some(place.sale()),
-            Task::Fixed | Task::Show(_) | Task::Call(_) => None,
+            Task::Fixed | Task::Show(_) | Task::Page(_) | Task::Call(_) => None,
         }
     }
 
@@ -133,7 +136,10 @@ impl<R: OriginResponse> Exchange<R> {
         match &self.route {
             Route::Home => ExchangeStep::Answer(Answer::Home),
             Route::Document => ExchangeStep::Answer(Answer::Document),
-            Route::Page(_) => ExchangeStep::Answer(Answer::Page),
+            Route::Page(sale) => {
+                self.task = Task::Page(Box::new(ShowPage::new(sale)));
+                self.at_gate(edge, request, time.steady)
+            }
             Route::Orders(sale) => match PlaceOrder::begin(edge, request, sale, time) {
                 Ok(place) => {
                     self.task = Task::Place(place);
@@ -141,7 +147,9 @@ impl<R: OriginResponse> Exchange<R> {
                 }
                 Err(problem) => ExchangeStep::Answer(Answer::problem(problem)),
             },
-            Route::Sale(_) | Route::Plan(_) | Route::Seats(..) => self.show(edge, request, time),
+            Route::Sale(_) | Route::Event(_) | Route::Plan(_) | Route::Seats(..) => {
+                self.show(edge, request, time)
+            }
             Route::Order(sale, id) | Route::Change(sale, id, _) => {
                 self.task = Task::Call(CallOrder::new(sale, id, &self.route));
                 self.at_gate(edge, request, time.steady)
@@ -190,7 +198,7 @@ impl<R: OriginResponse> Exchange<R> {
             Task::Place(place) => place.forward(edge, request, route, body, since),
             Task::Call(call) => client_request::check_body(body)
                 .map(|body| call.forward(edge, request, route, Some(body), since)),
-            Task::Fixed | Task::Show(_) => return self.nothing_to_do(),
+            Task::Fixed | Task::Show(_) | Task::Page(_) => return self.nothing_to_do(),
         };
         match upstream {
             Ok(upstream) => self.forward(edge, upstream, now),
@@ -239,6 +247,9 @@ impl<R: OriginResponse> Exchange<R> {
             (Task::Show(show), Some(body)) => {
                 ExchangeStep::Answer(Answer::View(show.read(edge, request, body, now)))
             }
+            (Task::Page(page), Some(body)) => {
+                ExchangeStep::Answer(Answer::Page(page.read(edge, body, now)))
+            }
             _ => self.lost(edge, LostRequest::NotSent),
         }
     }
@@ -274,6 +285,14 @@ impl<R: OriginResponse> Exchange<R> {
                 }
                 Err(problem) => Err(problem),
             },
+            Task::Page(page) => match page.at_views(edge, now) {
+                AtViews::Show(page) => Ok(ExchangeStep::Answer(Answer::Page(page))),
+                AtViews::Wait(ms) => Ok(ExchangeStep::Wait(ms)),
+                AtViews::Ask => {
+                    let upstream = page.forward(edge, request);
+                    return self.forward(edge, upstream, now);
+                }
+            },
             Task::Fixed => return self.nothing_to_do(),
         };
         step.unwrap_or_else(|problem| self.refuse(problem))
@@ -302,6 +321,13 @@ impl<R: OriginResponse> Exchange<R> {
                     return ExchangeStep::ReadResponse(response, now.plus(EDGE_ATTEMPT_MS));
                 }
             }
+            Task::Page(page) => {
+                if page.answered(&response) {
+                    return ExchangeStep::ReadResponse(response, now.plus(PAGE_WAIT_MS));
+                }
+                // A "no" to an edge's question is none to a person who opens a page.
+                return ExchangeStep::Answer(Answer::Page(page.without(edge)));
+            }
             Task::Fixed => {}
         }
         ExchangeStep::Answer(Answer::OfOrigin(response))
@@ -309,10 +335,13 @@ impl<R: OriginResponse> Exchange<R> {
 
     /// No origin answered.
     fn lost(&self, edge: &mut EdgeState, lost: LostRequest) -> ExchangeStep<R> {
+        if let Task::Page(page) = &self.task {
+            return ExchangeStep::Answer(Answer::Page(page.without(edge)));
+        }
         let changes = match &self.task {
             Task::Place(_) => true,
             Task::Call(call) => call.writes(),
-            Task::Fixed | Task::Show(_) => false,
+            Task::Fixed | Task::Show(_) | Task::Page(_) => false,
         };
         let lost = if changes { lost } else { LostRequest::NotSent };
         self.refuse(answer::unanswered(lost, edge.chance()))

@@ -10,6 +10,7 @@ pub mod config;
 pub mod exchange;
 pub mod forwarded_request;
 pub mod order_call;
+pub mod page_view;
 pub mod place_order;
 pub mod random_pool;
 pub mod route;

@@ -14,7 +14,9 @@ pub enum Route {
     Page(SaleId),
     /// How a sale stands.
     Sale(SaleId),
-    /// What a sale sells.
+    /// What a sale sells, in words.
+    Event(SaleId),
+    /// What a sale sells, seat by seat.
     Plan(SaleId),
     /// What is left of it, with the query that says of what.
     Seats(SaleId, String),
@@ -50,6 +52,7 @@ impl Route {
         let sale = parts.next().unwrap_or_default();
         let route = match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (None, ..) => Self::Sale(SaleId::parse(sale)?),
+            (Some("event"), None, ..) => Self::Event(SaleId::parse(sale)?),
             (Some("plan"), None, ..) => Self::Plan(SaleId::parse(sale)?),
             (Some("seats"), None, ..) => Self::Seats(SaleId::parse(sale)?, String::new()),
             (Some("orders"), None, ..) => Self::Orders(SaleId::parse(sale)?),
@@ -73,6 +76,7 @@ impl Route {
             | Self::Document
             | Self::Page(_)
             | Self::Sale(_)
+            | Self::Event(_)
             | Self::Plan(_)
             | Self::Seats(..)
             | Self::Order(..) => "GET, HEAD",
@@ -100,6 +104,7 @@ impl Route {
             Self::Document => "/openapi.json".to_owned(),
             Self::Page(sale) => format!("/s/{sale}"),
             Self::Sale(sale) => format!("/v1/sales/{sale}"),
+            Self::Event(sale) => format!("/v1/sales/{sale}/event"),
             Self::Plan(sale) => format!("/v1/sales/{sale}/plan"),
             Self::Seats(sale, query) if query.is_empty() => format!("/v1/sales/{sale}/seats"),
             Self::Seats(sale, query) => format!("/v1/sales/{sale}/seats?{query}"),
@@ -163,6 +168,7 @@ mod tests {
             ("/openapi.json", "GET, HEAD /openapi.json"),
             ("/s/demo", "GET, HEAD /s/demo"),
             ("/v1/sales/demo", "GET, HEAD /v1/sales/demo"),
+            ("/v1/sales/demo/event", "GET, HEAD /v1/sales/demo/event"),
             ("/v1/sales/demo/plan", "GET, HEAD /v1/sales/demo/plan"),
             ("/v1/sales/demo/seats", "GET, HEAD /v1/sales/demo/seats"),
             ("/v1/sales/demo/orders", "POST /v1/sales/demo/orders"),

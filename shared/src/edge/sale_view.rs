@@ -16,7 +16,7 @@ use crate::wire::problem::{Problem, spread_ms};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// `GET /v1/sales/{sale}`, `.../plan` and `.../seats`
+/// `GET /v1/sales/{sale}`, `.../event`, `.../plan` and `.../seats`
 #[derive(Debug)]
 pub(super) struct ShowSale {
     sale: SaleId,
@@ -56,7 +56,7 @@ impl ShowSale {
         let path = || route.path();
         let (sale, part) = match route {
             Route::Sale(sale) => (sale, None),
-            Route::Plan(sale) => {
+            Route::Event(sale) | Route::Plan(sale) => {
                 let (fresh_ms, kept) = (PLAN_FRESH_MS, PLAN_KEPT);
                 (sale, Some(ShownPart { path: path(), fresh_ms, kept }))
             }

@@ -7,9 +7,14 @@
 //! it, this file reads it; the model writes it too, and a test holds the two against each other. An
 //! entry of a sale that has a plan begins with `2 <at> <version>`: events of it have claims at
 //! their ends (and `g` the lines before them), and a later version may add words to the head line.
+//! One such word is `by=<name>`: who made the last event, or all of an entry that creates the sale.
+//! Readers of earlier versions take a head line of format 1 with more words for damage, so there
+//! the field `actors` of the sale says it; this one takes such a line as well.
 
+use crate::auth::actor::Actor;
 use crate::domain::ids::{BuyerId, OrderId};
 use crate::domain::order::Order;
+use crate::domain::payment::PaymentNote;
 use crate::domain::sale::{SaleState, Terms};
 use crate::domain::time::UnixMillis;
 use crate::plan::Plan;
@@ -17,6 +22,9 @@ use crate::seats::SeatClaim;
 use crate::seats::order_lines::{OrderSeats, claims_of_text, text_of_claims};
 use core::fmt;
 use std::sync::Arc;
+
+/// Begins the word of a head line that says who made the change.
+const BY: &str = "by=";
 
 /// One change of a sale or of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +67,8 @@ pub enum Event {
         quantity: u32,
         /// The claims that it keeps, in a sale that has a plan.
         claims: Option<Vec<SeatClaim>>,
+        /// What the shop said of the payment, if anything.
+        payment: Option<Arc<PaymentNote>>,
     },
     /// An order, which stays what it is, gave a part back. Only in a sale that has a plan.
     Reduced {
@@ -77,9 +87,16 @@ pub enum Event {
         quantity: u32,
         /// The claims that it got, in a sale that has a plan.
         claims: Option<Vec<SeatClaim>>,
+        /// What the shop said of the payment, if anything.
+        payment: Option<Arc<PaymentNote>>,
     },
     /// An expired order was paid late and got nothing: the shop refunds.
-    RefusedLate(OrderId),
+    RefusedLate {
+        /// The order.
+        id: OrderId,
+        /// What the shop said of the payment, if anything.
+        payment: Option<Arc<PaymentNote>>,
+    },
     /// An order gave its tickets back.
     Cancelled(OrderId),
     /// A hold passed its deadline; its tickets returned.
@@ -127,20 +144,20 @@ impl fmt::Display for Event {
                 t.opens_at, t.closes_at, t.hold_ms, t.buyer_limit, t.order_limit
             ),
             Self::Granted { id, quantity, deadline, buyer, seats } => {
-                write!(f, "g {id} {quantity} {deadline} {buyer}")?;
+                write!(f, "g {id} {quantity} {deadline} {}", buyer.stored())?;
                 let Some(seats) = seats else { return Ok(()) };
                 write!(f, " {} {}", seats.lines, text_of_claims(&seats.claims))
             }
-            Self::Confirmed { id, quantity, claims } => {
-                write!(f, "c {id} {quantity}{}", Claims(claims.as_deref()))
+            Self::Confirmed { id, quantity, claims, payment } => {
+                write!(f, "c {id} {quantity}{}{}", Claims(claims.as_deref()), Paid(payment))
             }
-            Self::Retaken { id, quantity, claims } => {
-                write!(f, "t {id} {quantity}{}", Claims(claims.as_deref()))
+            Self::Retaken { id, quantity, claims, payment } => {
+                write!(f, "t {id} {quantity}{}{}", Claims(claims.as_deref()), Paid(payment))
             }
             Self::Reduced { id, quantity, claims } => {
                 write!(f, "k {id} {quantity}{}", Claims(Some(claims)))
             }
-            Self::RefusedLate(id) => write!(f, "l {id}"),
+            Self::RefusedLate { id, payment } => write!(f, "l {id}{}", Paid(payment)),
             Self::Cancelled(id) => write!(f, "x {id}"),
             Self::Expired(id) => write!(f, "e {id}"),
             Self::Extended { id, deadline } => write!(f, "d {id} {deadline}"),
@@ -159,6 +176,15 @@ impl fmt::Display for Claims<'_> {
     }
 }
 
+/// What was said of a payment, behind all other words of an event: no claims begin with `=`.
+struct Paid<'a>(&'a Option<Arc<PaymentNote>>);
+
+impl fmt::Display for Paid<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |payment| write!(f, " ={payment}"))
+    }
+}
+
 impl Event {
     /// The order that the event is about, if it is about one.
     #[must_use]
@@ -168,7 +194,7 @@ impl Event {
             | Self::Confirmed { id, .. }
             | Self::Reduced { id, .. }
             | Self::Retaken { id, .. }
-            | Self::RefusedLate(id)
+            | Self::RefusedLate { id, .. }
             | Self::Cancelled(id)
             | Self::Expired(id)
             | Self::Extended { id, .. }
@@ -204,25 +230,36 @@ impl Event {
                 id: id(order)?,
                 quantity: quantity.parse().ok()?,
                 deadline: at(deadline)?,
-                buyer: BuyerId::parse(buyer).ok()?,
+                buyer: BuyerId::of_stored(buyer).ok()?,
                 seats: read_seats(rest)?,
             },
-            ["c", order, quantity, rest @ ..] => Self::Confirmed {
-                id: id(order)?,
-                quantity: quantity.parse().ok()?,
-                claims: read_claims(rest)?,
-            },
-            ["t", order, quantity, rest @ ..] => Self::Retaken {
-                id: id(order)?,
-                quantity: quantity.parse().ok()?,
-                claims: read_claims(rest)?,
-            },
+            ["c", order, quantity, rest @ ..] => {
+                let (rest, payment) = read_payment(rest)?;
+                Self::Confirmed {
+                    id: id(order)?,
+                    quantity: quantity.parse().ok()?,
+                    claims: read_claims(rest)?,
+                    payment,
+                }
+            }
+            ["t", order, quantity, rest @ ..] => {
+                let (rest, payment) = read_payment(rest)?;
+                Self::Retaken {
+                    id: id(order)?,
+                    quantity: quantity.parse().ok()?,
+                    claims: read_claims(rest)?,
+                    payment,
+                }
+            }
             ["k", order, quantity, kept] => Self::Reduced {
                 id: id(order)?,
                 quantity: quantity.parse().ok()?,
                 claims: claims_of_text(kept)?,
             },
-            ["l", order] => Self::RefusedLate(id(order)?),
+            ["l", order, rest @ ..] => match read_payment(rest)? {
+                ([], payment) => Self::RefusedLate { id: id(order)?, payment },
+                _ => return None,
+            },
             ["x", order] => Self::Cancelled(id(order)?),
             ["e", order] => Self::Expired(id(order)?),
             ["d", order, deadline] => Self::Extended { id: id(order)?, deadline: at(deadline)? },
@@ -268,6 +305,17 @@ fn read_claims(words: &[&str]) -> Option<Option<Vec<SeatClaim>>> {
     }
 }
 
+/// The words before what was said of a payment, and that; `None` for what cannot be read.
+fn read_payment<'a, 'b>(words: &'a [&'b str]) -> Option<(&'a [&'b str], Option<Arc<PaymentNote>>)> {
+    let Some((last, rest)) = words.split_last() else {
+        return Some((words, None));
+    };
+    match last.strip_prefix('=') {
+        Some(payment) => Some((rest, Some(PaymentNote::parse(payment)?))),
+        None => Some((words, None)),
+    }
+}
+
 /// One entry of the log: what one script changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -279,6 +327,9 @@ pub struct Entry {
     pub version: u64,
     /// Whether it is of a sale that has a plan.
     pub by_plan: bool,
+    /// Who made the change, where that is somebody with a name. Of a sale without a plan the log
+    /// does not have it; the ledger adds it.
+    pub by: Option<Actor>,
     /// What changed, in order.
     pub events: Vec<Event>,
 }
@@ -290,10 +341,33 @@ impl Entry {
         use fmt::Write;
         let format = if self.by_plan { 2 } else { 1 };
         let mut text = format!("{format} {} {}", self.at, self.version);
+        if let Some(by) = self.by.as_ref().filter(|_| self.by_plan) {
+            let _ = write!(text, " {BY}{by}");
+        }
         for event in &self.events {
             let _ = write!(text, "\n{event}");
         }
         text
+    }
+
+    /// Whether its last event, or all of them, changes the sale itself.
+    #[must_use]
+    pub fn changes_sale(&self) -> bool {
+        use Event::{Capacity, Created, State, Terms};
+        let last = self.events.last();
+        self.creates_sale()
+            || matches!(last, Some(Created { .. } | State(_) | Capacity(_) | Terms(_)))
+    }
+
+    fn creates_sale(&self) -> bool {
+        matches!(self.events.first(), Some(Event::Created { .. }))
+    }
+
+    /// Who made the event at `place`. What the clock did before, in the same entry, is nobody's.
+    #[must_use]
+    pub fn maker(&self, place: usize) -> Option<&Actor> {
+        let is_own = self.creates_sale() || place + 1 == self.events.len();
+        self.by.as_ref().filter(|_| is_own)
     }
 
     /// Whether it may come right after the entry at `before`: it is the next one, or those between
@@ -310,16 +384,18 @@ impl Entry {
     pub fn parse(commit_seq: u64, text: &str) -> Option<Self> {
         let mut lines = text.split('\n');
         let head: Vec<&str> = lines.next()?.split(' ').collect();
-        let (by_plan, at, version) = match head.as_slice() {
-            ["1", at, version] => (false, at, version),
-            ["2", at, version, ..] => (true, at, version),
+        let (by_plan, at, version, more) = match head.as_slice() {
+            ["1", at, version, more @ ..] => (false, at, version, more),
+            ["2", at, version, more @ ..] => (true, at, version, more),
             _ => return None,
         };
+        let by = more.iter().find_map(|word| word.strip_prefix(BY));
         Some(Self {
             commit_seq,
             at: UnixMillis(at.parse().ok()?),
             version: version.parse().ok()?,
             by_plan,
+            by: by.and_then(|name| Actor::parse(name).ok()),
             events: lines.map(Event::parse).collect::<Option<_>>()?,
         })
     }
@@ -334,7 +410,8 @@ mod tests {
     fn every_event_reads_back_from_its_line() {
         let id = OrderId::parse("0123456789abcdef").unwrap();
         let terms = Terms { hold_ms: 5, ..Terms::default() };
-        let buyer = BuyerId::parse("ada@example.com").unwrap();
+        let buyer = BuyerId::parse("Zoë  von A").unwrap();
+        let paid = PaymentNote::parse("7,pi_3,");
         let events = vec![
             Event::Created { capacity: 7, terms, state: SaleState::Scheduled },
             Event::State(SaleState::Paused),
@@ -347,9 +424,11 @@ mod tests {
                 buyer,
                 seats: None,
             },
-            Event::Confirmed { id: id.clone(), quantity: 1, claims: None },
-            Event::Retaken { id: id.clone(), quantity: 1, claims: None },
-            Event::RefusedLate(id.clone()),
+            Event::Confirmed { id: id.clone(), quantity: 1, claims: None, payment: None },
+            Event::Retaken { id: id.clone(), quantity: 1, claims: None, payment: None },
+            Event::RefusedLate { id: id.clone(), payment: None },
+            Event::Confirmed { id: id.clone(), quantity: 1, claims: None, payment: paid.clone() },
+            Event::RefusedLate { id: id.clone(), payment: paid },
             Event::Cancelled(id.clone()),
             Event::Expired(id.clone()),
             Event::Extended { id: id.clone(), deadline: UnixMillis(9) },
@@ -359,7 +438,8 @@ mod tests {
                 id,
             },
         ];
-        let entry = Entry { commit_seq: 4, at: UnixMillis(1), version: 2, by_plan: false, events };
+        let (commit_seq, at, version) = (4, UnixMillis(1), 2);
+        let entry = Entry { commit_seq, at, version, by_plan: false, by: None, events };
         assert_eq!(Entry::parse(4, &entry.to_text()), Some(entry));
     }
 
@@ -370,6 +450,7 @@ mod tests {
             format!("P {plan}"),
             "g 0123456789abcdef 2 8 ada 0.0-1.2a 0.0-1.2".to_owned(),
             "c 0123456789abcdef 1 0.0-1.1".to_owned(),
+            "c 0123456789abcdef 1 0.0-1.1 =7,pi_3,%22x%22".to_owned(),
             "t 0123456789abcdef 2 0.0-1.2".to_owned(),
             "k 0123456789abcdef 1 0.0-1.1".to_owned(),
         ];
@@ -378,6 +459,26 @@ mod tests {
         assert!(entry.by_plan);
         assert_eq!(entry.to_text(), text.replace(" later", ""));
         assert_eq!(Entry::parse(4, "2 5 6\ng 0123456789abcdef 2 8 ada 0.0-1.2a"), None);
+        for wrong in
+            ["l 0123456789abcdef 7", "c 0123456789abcdef 1 =7,,", "x 0123456789abcdef =7,a,"]
+        {
+            assert_eq!(Entry::parse(4, &format!("1 5 6\n{wrong}")), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_head_line_names_who_made_the_last_event_and_no_other() {
+        let text = "2 5 6 later by=ada@example.org\ne 0123456789abcdef\nS paused";
+        let entry = Entry::parse(4, text).unwrap();
+        let maker = |place| entry.maker(place).map(Actor::as_str);
+        assert_eq!((maker(0), maker(1)), (None, Some("ada@example.org")));
+        assert_eq!(entry.to_text(), text.replace(" later", ""));
+        let created = Entry::parse(1, "2 5 6 by=ada\nC 1 0 0 0 0 1 open\nS paused").unwrap();
+        assert!(created.maker(0).is_some() && created.changes_sale());
+        let plain = Entry { by_plan: false, ..entry };
+        assert_eq!(plain.to_text(), "1 5 6\ne 0123456789abcdef\nS paused");
+        assert_eq!(Entry::parse(4, "2 5 6 by=a,b\nS paused").unwrap().by, None);
+        assert_eq!(Entry::parse(4, "1 5 6 later\nS paused").unwrap().version, 6);
     }
 
     #[test]

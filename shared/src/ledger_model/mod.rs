@@ -17,6 +17,7 @@ mod tests;
 
 use crate::domain::ids::{BuyerId, Capacity, OrderId};
 use crate::domain::order::{Cancellation, Order, Pass, Reserve, Restored, Verdict};
+use crate::domain::payment::Payment;
 use crate::domain::sale::{PageTerms, SaleChange, SaleState, Snapshot, Terms, TermsChange};
 use crate::domain::time::UnixMillis;
 use crate::ledger_model::event_log::{Entry, Event};
@@ -66,7 +67,7 @@ pub enum ModelCommand {
     /// `reserve.lua`
     Reserve(Vec<Reserve>),
     /// `confirm.lua`
-    Confirm(OrderId, OrderPart),
+    Confirm(OrderId, OrderPart, Payment),
     /// `cancel.lua`; a part of an order only in a sale that has a plan
     Cancel(OrderId, Cancellation, OrderPart),
     /// `extend.lua`
@@ -121,7 +122,7 @@ impl Sale {
             seats: None,
         };
         let events = vec![Event::Created { capacity, terms, state }];
-        (sale, Entry { commit_seq: 1, at: now, version: 1, by_plan: false, events })
+        (sale, Entry { commit_seq: 1, at: now, version: 1, by_plan: false, by: None, events })
     }
 
     /// A new sale of the seats and places of a plan, and its first log entry.
@@ -166,7 +167,9 @@ impl Sale {
             ModelCommand::Reserve(batch) => {
                 ModelReply::Orders(batch.iter().map(|order| step.reserve(order)).collect())
             }
-            ModelCommand::Confirm(id, part) => ModelReply::Order(step.confirm(id, part)),
+            ModelCommand::Confirm(id, part, payment) => {
+                ModelReply::Order(step.confirm(id, part, payment))
+            }
             ModelCommand::Cancel(id, how, part) => ModelReply::Order(step.cancel(id, *how, part)),
             ModelCommand::Extend(id) => ModelReply::Order(step.extend(id)),
             ModelCommand::Sweep => ModelReply::Swept(expired),
@@ -187,6 +190,7 @@ impl Sale {
                 at: now,
                 version: self.version,
                 by_plan: self.seats.is_some(),
+                by: None,
                 events,
             }
         });

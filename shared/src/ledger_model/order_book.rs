@@ -3,9 +3,11 @@
 use crate::domain::ids::{BuyerId, OrderId};
 use crate::domain::order::Order;
 use crate::domain::order_state::OrderState;
+use crate::domain::payment::PaymentNote;
 use crate::domain::time::UnixMillis;
 use crate::ledger_model::event_log::{Entry, Event};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// The orders of one sale as far as they are known.
 ///
@@ -38,6 +40,13 @@ pub struct OrderCount {
 impl From<HashMap<OrderId, Order>> for OrderBook {
     fn from(orders: HashMap<OrderId, Order>) -> Self {
         Self { orders }
+    }
+}
+
+/// What an event says of a payment stays, where it says something.
+fn note(order: &mut Order, payment: &Option<Arc<PaymentNote>>) {
+    if payment.is_some() {
+        order.payment.clone_from(payment);
     }
 }
 
@@ -76,6 +85,7 @@ impl OrderBook {
                     deadline: *deadline,
                     refused_late: false,
                     seats: seats.clone(),
+                    payment: None,
                 },
             );
             return;
@@ -88,12 +98,17 @@ impl OrderBook {
             return;
         };
         match event {
-            Event::Confirmed { quantity, claims, .. } | Event::Retaken { quantity, claims, .. } => {
+            Event::Confirmed { quantity, claims, payment, .. }
+            | Event::Retaken { quantity, claims, payment, .. } => {
                 order.state = OrderState::Confirmed;
                 order.keep(*quantity, claims.as_deref());
+                note(order, payment);
             }
             Event::Reduced { quantity, claims, .. } => order.keep(*quantity, Some(claims)),
-            Event::RefusedLate(_) => order.refused_late = true,
+            Event::RefusedLate { payment, .. } => {
+                order.refused_late = true;
+                note(order, payment);
+            }
             Event::Cancelled(_) => order.state = OrderState::Cancelled,
             Event::Expired(_) => order.state = OrderState::Expired,
             Event::Extended { deadline, .. } => order.deadline = *deadline,

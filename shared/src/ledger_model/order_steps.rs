@@ -6,6 +6,7 @@ use super::step::Step;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Cancellation, Order, Reserve, Verdict};
 use crate::domain::order_state::OrderState;
+use crate::domain::payment::{Payment, PaymentNote};
 use crate::domain::refusal::Refusal;
 use crate::domain::sale::SaleState;
 use crate::domain::time::UnixMillis;
@@ -43,6 +44,7 @@ impl Step<'_> {
             deadline: if at_once { UnixMillis(0) } else { self.now.plus(sale.terms.hold_ms) },
             refused_late: false,
             seats,
+            payment: None,
         };
         sale.take(at_once, &order.buyer, Taken::of(&order));
         sale.orders.insert(request.id.clone(), order.clone());
@@ -81,7 +83,7 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn confirm(&mut self, id: &OrderId, part: &OrderPart) -> Verdict {
+    pub(super) fn confirm(&mut self, id: &OrderId, part: &OrderPart, payment: &Payment) -> Verdict {
         let Some(mut order) = self.sale.orders.get(id).cloned() else {
             return Verdict::Refused(Refusal::UnknownOrder);
         };
@@ -98,7 +100,7 @@ impl Step<'_> {
         };
         match order.state {
             OrderState::Confirmed => return Verdict::Granted { order, replayed: true },
-            OrderState::Expired => return self.confirm_late(id, order, named, part),
+            OrderState::Expired => return self.confirm_late(id, order, named, (part, payment)),
             OrderState::Held | OrderState::Cancelled => {}
         }
         self.sale.give_back(false, &order.buyer, Taken::of(&order));
@@ -108,9 +110,19 @@ impl Step<'_> {
         }
         order.state = OrderState::Confirmed;
         named.is_kept_by(&mut order);
+        let payment = self.noted(&mut order, payment);
         let (quantity, claims) = (named.tickets, named.claims);
-        self.events.push(Event::Confirmed { id: id.clone(), quantity, claims });
+        self.events.push(Event::Confirmed { id: id.clone(), quantity, claims, payment });
         self.done(id, order)
+    }
+
+    /// Keeps what the shop says of the payment, if anything.
+    fn noted(&self, order: &mut Order, payment: &Payment) -> Option<Arc<PaymentNote>> {
+        let note = payment.noted(self.now);
+        if note.is_some() {
+            order.payment.clone_from(&note);
+        }
+        note
     }
 
     fn confirm_late(
@@ -118,8 +130,9 @@ impl Step<'_> {
         id: &OrderId,
         mut order: Order,
         named: Named,
-        part: &OrderPart,
+        (part, payment): (&OrderPart, &Payment),
     ) -> Verdict {
+        let payment = self.noted(&mut order, payment);
         let may_have = self.sale.within_buyer_limit(&order.buyer, named.tickets);
         let found = match () {
             () if !may_have => None,
@@ -131,12 +144,12 @@ impl Step<'_> {
             order.state = OrderState::Confirmed;
             found.is_kept_by(&mut order);
             let (quantity, claims) = (found.tickets, found.claims);
-            self.events.push(Event::Retaken { id: id.clone(), quantity, claims });
+            self.events.push(Event::Retaken { id: id.clone(), quantity, claims, payment });
             return self.done(id, order);
         }
         order.refused_late = true;
         self.sale.orders.insert(id.clone(), order);
-        self.events.push(Event::RefusedLate(id.clone()));
+        self.events.push(Event::RefusedLate { id: id.clone(), payment });
         Verdict::Refused(Refusal::HoldExpired)
     }
 

@@ -11,8 +11,10 @@ use super::step::Step;
 use crate::domain::ids::OrderId;
 use crate::domain::order::{Order, Pass, Restored};
 use crate::domain::order_state::OrderState;
+use crate::domain::payment::PaymentNote;
 use crate::ledger_model::event_log::Event;
 use core::cmp::Ordering;
+use std::sync::Arc;
 
 impl Step<'_> {
     pub(super) fn restore(&mut self, id: &OrderId, acked: &Order, pass: Pass) -> Restored {
@@ -25,8 +27,8 @@ impl Step<'_> {
         match acked.state {
             OrderState::Held => self.as_held(id, order, acked, pass),
             OrderState::Confirmed => self.as_confirmed(id, order, acked),
-            OrderState::Cancelled => self.as_cancelled(id, order),
-            OrderState::Expired if acked.refused_late => self.as_refused_late(id, order),
+            OrderState::Cancelled => self.as_cancelled(id, order, acked),
+            OrderState::Expired if acked.refused_late => self.as_refused_late(id, order, acked),
             OrderState::Expired => Restored::Present,
         }
     }
@@ -133,18 +135,19 @@ impl Step<'_> {
         order.state = OrderState::Confirmed;
         let named = Named::all(acked);
         named.is_kept_by(&mut order);
+        let payment = paid_as(&mut order, acked);
         let (id, quantity, claims) = (id.clone(), named.tickets, named.claims);
         self.becomes(
             order,
             if was_held {
-                Event::Confirmed { id, quantity, claims }
+                Event::Confirmed { id, quantity, claims, payment }
             } else {
-                Event::Retaken { id, quantity, claims }
+                Event::Retaken { id, quantity, claims, payment }
             },
         )
     }
 
-    fn as_cancelled(&mut self, id: &OrderId, mut order: Order) -> Restored {
+    fn as_cancelled(&mut self, id: &OrderId, mut order: Order, acked: &Order) -> Restored {
         if order.state == OrderState::Cancelled || order.refused_late {
             return Restored::Present;
         }
@@ -154,10 +157,14 @@ impl Step<'_> {
             self.free_tickets_of(&order);
         }
         order.state = OrderState::Cancelled;
+        // It was paid before it was given back, and that was lost, too.
+        if order.payment.is_none() && paid_as(&mut order, acked).is_some() {
+            return self.is_now(id, order);
+        }
         self.becomes(order, Event::Cancelled(id.clone()))
     }
 
-    fn as_refused_late(&mut self, id: &OrderId, mut order: Order) -> Restored {
+    fn as_refused_late(&mut self, id: &OrderId, mut order: Order, acked: &Order) -> Restored {
         match order.state {
             OrderState::Confirmed => return Restored::Conflict,
             OrderState::Cancelled => return Restored::Present,
@@ -170,7 +177,8 @@ impl Step<'_> {
         }
         order.state = OrderState::Expired;
         order.refused_late = true;
-        self.becomes(order, Event::RefusedLate(id.clone()))
+        let payment = paid_as(&mut order, acked);
+        self.becomes(order, Event::RefusedLate { id: id.clone(), payment })
     }
 
     pub(super) fn free_tickets_of(&mut self, order: &Order) {
@@ -190,6 +198,14 @@ impl Step<'_> {
         self.events.push(event);
         Restored::Done
     }
+}
+
+/// What the shop had said of the payment of an acknowledged order, if anything, is said of `order`.
+fn paid_as(order: &mut Order, acked: &Order) -> Option<Arc<PaymentNote>> {
+    if acked.payment.is_some() {
+        order.payment.clone_from(&acked.payment);
+    }
+    acked.payment.clone()
 }
 
 /// Whether an acknowledged hold may take tickets in this pass. Of an order that gave a part back
@@ -229,8 +245,7 @@ mod tests {
     use crate::ledger_model::{ModelCommand, ModelReply, Sale};
     use crate::plan::Plan;
     use crate::seats::{OrderLines, OrderPart};
-    use crate::{BuyerId, Cancellation, Quantity, Reserve, Terms, UnixMillis, Verdict};
-    use std::sync::Arc;
+    use crate::{BuyerId, Cancellation, Payment, Quantity, Reserve, Terms, UnixMillis, Verdict};
 
     fn id() -> OrderId {
         OrderId::parse("0123456789abcdef").unwrap()
@@ -270,7 +285,7 @@ mod tests {
                     sale.apply(&restore, UnixMillis(500));
                 }
             }
-            let pay = ModelCommand::Confirm(id(), OrderPart::Whole);
+            let pay = ModelCommand::Confirm(id(), OrderPart::Whole, Payment::default());
             let (paid, _) = sale.apply(&pay, UnixMillis(501));
             let ModelReply::Order(Verdict::Granted { order, .. }) = paid else {
                 panic!("{paid:?}")

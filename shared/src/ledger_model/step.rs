@@ -99,6 +99,8 @@ impl Step<'_> {
             buyers_cancel: change.buyers_cancel.unwrap_or(self.sale.page.buyers_cancel),
             pay_url: change.pay_url.as_ref().unwrap_or(&self.sale.page.pay_url).clone(),
             late_seats: change.late_seats.unwrap_or(self.sale.page.late_seats),
+            return_url: change.return_url.as_ref().unwrap_or(&self.sale.page.return_url).clone(),
+            event: change.event.as_ref().unwrap_or(&self.sale.page.event).clone(),
         };
         if change.late_seats.is_some() && self.sale.seats.is_none() {
             SaleChange::NoPlan

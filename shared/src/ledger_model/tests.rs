@@ -47,7 +47,8 @@ fn a_late_payment_gets_its_tickets_again_only_while_some_are_free() {
         for n in 0..others {
             sale.apply(&ModelCommand::Reserve(vec![order_request(100 + n, 1)]), later);
         }
-        let confirm = ModelCommand::Confirm(order_request(1, 1).id, OrderPart::Whole);
+        let confirm =
+            ModelCommand::Confirm(order_request(1, 1).id, OrderPart::Whole, Payment::default());
         let (answer, _) = sale.apply(&confirm, later);
         let is_paid = matches!(answer, ModelReply::Order(Verdict::Granted { .. }));
         assert_eq!(is_paid, paid);

@@ -2,10 +2,12 @@
 //!
 //! Plain serde; they convert into the types of [`crate::domain::ids`].
 
+use crate::domain::event_details::EventDetails;
 use crate::domain::ids::{BuyerId, IdError, OrderId, Quantity, SaleId};
 use crate::domain::order::Order;
 use crate::domain::order_number::order_number;
 use crate::domain::order_state::OrderState;
+use crate::domain::payment::OrderMetadata;
 use crate::domain::sale::{PageTerms, SaleState, Snapshot};
 use crate::domain::time::UnixMillis;
 use crate::limits::{ORDER_LINES_MAX, PUBLIC_FREE_FLOOR, PUBLIC_FREE_PART};
@@ -106,12 +108,15 @@ pub struct OrderRequest {
 }
 
 impl OrderRequest {
-    /// The valid buyer and number of tickets, of all lines where there are some. What the lines
-    /// name is for a [`Plan`] to say.
+    /// The valid buyer, read by `buyer`, and number of tickets, of all lines where there are some.
+    /// What the lines name is for a [`Plan`] to say.
     ///
     /// # Errors
     /// The sentence that says what to change.
-    pub fn parse(&self) -> Result<(BuyerId, Quantity), IdError> {
+    pub fn parse(
+        &self,
+        buyer: impl Fn(&str) -> Result<BuyerId, IdError>,
+    ) -> Result<(BuyerId, Quantity), IdError> {
         let tickets = match &self.lines {
             None => self.quantity.unwrap_or(1),
             Some(_) if self.quantity.is_some() => return Err(IdError::Lines),
@@ -122,7 +127,7 @@ impl OrderRequest {
                 lines.iter().fold(0, |sum: u64, line| sum.saturating_add(line.tickets()))
             }
         };
-        Ok((BuyerId::parse(&self.buyer)?, Quantity::new(tickets)?))
+        Ok((buyer(&self.buyer)?, Quantity::new(tickets)?))
     }
 }
 
@@ -162,13 +167,46 @@ pub struct OrderView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub expires_at: Option<UnixMillis>,
+    /// Where it is paid: the sale's `pay_url` where that has `{signed}`, filled in and signed. Only
+    /// in an answer to a read of an order that is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub pay_url: Option<String>,
     /// What each of its lines has, in their order. Absent in a sale without a plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub lines: Vec<LineView>,
+    /// When it was confirmed, or its late payment was refused. Only for the shop and operators, of
+    /// an order that was confirmed at once, or of whose payment the shop has said something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub confirmed_at: Option<UnixMillis>,
+    /// By which the shop finds the payment. Only for the shop and operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::PaymentReference>))]
+    pub reference: Option<String>,
+    /// What the shop has stored with it. Only for the shop and operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::OrderMetadata>))]
+    pub metadata: Option<serde_json::Value>,
 }
 
 impl OrderView {
+    /// With what the shop has said of the payment of `order`, which is this one.
+    #[must_use]
+    pub fn for_shop(mut self, order: &Order) -> Self {
+        let at_once = order.state == OrderState::Confirmed && order.deadline.0 == 0;
+        self.confirmed_at = at_once.then_some(order.created_at);
+        if let Some(note) = &order.payment {
+            self.confirmed_at = Some(note.at);
+            self.reference = note.payment.reference.as_ref().map(ToString::to_string);
+            self.metadata = note.payment.metadata.as_ref().map(OrderMetadata::to_value);
+        }
+        self
+    }
+
     /// The view of `order`. With the sale's plan, if it has one: without it no lines are shown.
     #[must_use]
     pub fn new(sale: &SaleId, id: &OrderId, order: &Order, plan: Option<&Plan>) -> Self {
@@ -186,9 +224,31 @@ impl OrderView {
             created_at: order.created_at,
             paid: order.is_paid(),
             expires_at: (order.state == OrderState::Held).then_some(order.deadline),
+            pay_url: None,
             lines,
+            confirmed_at: None,
+            reference: None,
+            metadata: None,
         }
     }
+}
+
+/// Answer to `GET /v1/sales/{sale}/event`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EventView {
+    /// The sale.
+    #[cfg_attr(feature = "openapi", schema(value_type = SaleId))]
+    pub sale: String,
+    /// What it sells, as people read it. Absent where the operator has said nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub event: Option<EventDetails>,
+    /// When it starts by the clock of its time zone, `2027-04-17T19:30`. Absent where that is not
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub starts_local: Option<String>,
 }
 
 /// How much is left, for the public.
@@ -252,7 +312,8 @@ pub struct SaleView {
     #[cfg_attr(feature = "openapi", schema(value_type = crate::wire::openapi::HoldMs))]
     pub hold_ms: u64,
     /// Where the buyer of a held order pays, if the shop has said so: a template in which
-    /// `{order_id}`, `{number}` and `{sale}` stand for those of the order, percent-encoded.
+    /// `{order_id}`, `{number}` and `{sale}` stand for those of the order, percent-encoded. With
+    /// `{signed}` in it the order has it filled in, when it is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub pay_url: Option<String>,
@@ -321,7 +382,7 @@ mod tests {
     fn read(body: &str) -> Result<(BuyerId, Quantity), String> {
         serde_json::from_str::<OrderRequest>(body)
             .map_err(|e| e.to_string())?
-            .parse()
+            .parse(BuyerId::parse)
             .map_err(|e| e.to_string())
     }
 
@@ -388,7 +449,8 @@ mod tests {
         for (body, word) in [
             (r#"{"quantity":1}"#, "buyer"),
             (r#"{"buyer":"","quantity":1}"#, "buyer"),
-            (r#"{"buyer":"a b","quantity":1}"#, "buyer"),
+            (r#"{"buyer":" a","quantity":1}"#, "buyer"),
+            (r#"{"buyer":"a\u0007","quantity":1}"#, "buyer"),
             (r#"{"buyer":"a","quantity":0}"#, "quantity"),
             (r#"{"buyer":"a","quantity":1000000000000}"#, "quantity"),
             (r#"{"buyer":"a","quantity":-1}"#, "-1"),

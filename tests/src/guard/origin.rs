@@ -68,7 +68,7 @@ pub(super) fn order() -> Ready {
     let body = br#"{"buyer":"buyer-000042","quantity":1}"#;
     Box::new(move || {
         let wanted: OrderRequest = serde_json::from_slice(black_box(body)).expect("an order");
-        drop(black_box(wanted.parse().expect("a valid one")));
+        drop(black_box(wanted.parse(BuyerId::of_request).expect("a valid one")));
     })
 }
 
@@ -92,6 +92,7 @@ fn order_of(buyer: BuyerId) -> Order {
         created_at: NOW,
         deadline: UnixMillis(0),
         refused_late: false,
+        payment: None,
         seats: None,
     }
 }

@@ -11,8 +11,9 @@ use shared::domain::sale::{Creation, PageTerms};
 use shared::ledger_model::ModelCommand;
 use shared::seats::{OrderLines, OrderPart};
 use shared::{
-    BuyerId, Cancellation, Capacity, IfState, Order, OrderId, OrderState, Pass, PayUrl, Quantity,
-    Reserve, SaleState, Terms, UnixMillis,
+    BuyerId, Cancellation, Capacity, EventDetails, IfState, Order, OrderId, OrderMetadata,
+    OrderState, Pass, PayUrl, Payment, PaymentReference, Quantity, Reserve, ReturnUrl, SaleState,
+    Terms, UnixMillis,
 };
 use std::sync::Arc;
 use world::HistoryWorld;
@@ -127,7 +128,7 @@ impl History {
                 let id = self.order(world);
                 let part = self.rng.u32(0..3) == 0;
                 let part = if part { self.part(world, &id) } else { OrderPart::Whole };
-                ModelCommand::Confirm(id, part)
+                ModelCommand::Confirm(id, part, self.payment())
             }
             60..=72 => {
                 let id = self.order(world);
@@ -156,6 +157,16 @@ impl History {
         }
     }
 
+    /// What the shop says of a payment: often nothing.
+    fn payment(&mut self) -> Payment {
+        let reference = PaymentReference::parse(["pi 3", "ü:,=%"][self.rng.usize(0..2)]).ok();
+        let metadata = OrderMetadata::new(&serde_json::json!({"a b": "c:d"})).ok();
+        Payment {
+            reference: reference.filter(|_| self.rng.bool()),
+            metadata: metadata.filter(|_| self.rng.u32(0..4) == 0),
+        }
+    }
+
     /// An order as some node may have acknowledged it.
     fn acknowledged_order(&mut self, world: &HistoryWorld) -> (OrderId, Order) {
         let orders = &world.model().orders;
@@ -173,6 +184,7 @@ impl History {
                     created_at: world.now(),
                     deadline: world.now(),
                     refused_late: false,
+                    payment: None,
                     seats: seats.map(Arc::new),
                 };
                 (id(self.next_order), order)
@@ -292,14 +304,23 @@ impl History {
 
     fn terms(&mut self, world: &HistoryWorld) -> ModelCommand {
         let mut change = TermsChange::default();
-        match self.rng.u32(0..8) {
-            7 => change.late_seats = Some(by_plan::late_seats(&mut self.rng)),
+        match self.rng.u32(0..10) {
             5 => change.buyers_cancel = Some(self.rng.bool()),
             6 => {
                 let text = ["", "https://shop.example/{order_id}", "https://a.example/{order_id}"];
                 let text = text[self.rng.usize(0..text.len())];
                 change.pay_url = Some(PayUrl::parse(text).expect("a template"));
             }
+            8 => {
+                let text = ["", "https://a.example/", "https://b.example/"][self.rng.usize(0..3)];
+                change.return_url = Some(ReturnUrl::parse(text).expect("an address"));
+            }
+            7 => {
+                let title = ["", "One", "Another"][self.rng.usize(0..3)];
+                let event = EventDetails { title: title.into(), ..EventDetails::default() };
+                change.event = Some(Arc::new(event));
+            }
+            9 => change.late_seats = Some(by_plan::late_seats(&mut self.rng)),
             0 => change.hold_ms = Some(self.rng.u64(0..4_000)),
             1 => change.buyer_limit = Some(self.rng.u32(0..6)),
             2 => change.order_limit = Some(self.rng.u32(1..5)),
@@ -311,7 +332,8 @@ impl History {
 }
 
 fn buyer(rng: &mut Rng) -> BuyerId {
-    BuyerId::parse(&format!("buyer:{}", rng.u32(0..6))).expect("a buyer")
+    // With a sign that parts fields and one that parts words where they are stored.
+    BuyerId::parse(&format!("buyer: {}é", rng.u32(0..6))).expect("a buyer")
 }
 
 fn id(n: u32) -> OrderId {

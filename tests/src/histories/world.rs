@@ -187,8 +187,9 @@ impl HistoryWorld {
             ModelCommand::Reserve(batch) => {
                 ledger.reserve(sale, batch).await?.map(|(s, v)| (s, ModelReply::Orders(v)))
             }
-            ModelCommand::Confirm(id, part) => {
-                ledger.confirm(sale, id, part).await?.map(|(s, v)| (s, ModelReply::Order(v)))
+            ModelCommand::Confirm(id, part, payment) => {
+                let reply = ledger.confirm_paid(sale, id, part, payment).await?;
+                reply.map(|(s, v)| (s, ModelReply::Order(v)))
             }
             ModelCommand::Cancel(id, how, part) => {
                 let reply = ledger.cancel_as(sale, id, *how, part).await?;
@@ -235,7 +236,8 @@ impl HistoryWorld {
             .filter_map(|(name, number)| Some((name.strip_prefix("ended ")?.to_owned(), number)))
             .collect();
         let model = self.model.ended.iter();
-        let model: BTreeMap<String, u64> = model.map(|(b, n)| (b.to_string(), *n)).collect();
+        let model: BTreeMap<String, u64> =
+            model.map(|(b, n)| (b.stored().into_owned(), *n)).collect();
         if ended == model {
             return Ok(());
         }

@@ -212,6 +212,7 @@ mod tests {
                         created_at: UnixMillis(1),
                         deadline: UnixMillis(0),
                         refused_late: false,
+                        payment: None,
                         seats: Some(Arc::new(OrderSeats { lines, claims })),
                     };
                     orders.insert(OrderId::parse(&BUYERS.key(number)).unwrap(), order);

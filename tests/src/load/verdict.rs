@@ -145,6 +145,7 @@ mod tests {
             created_at: UnixMillis(1),
             deadline: UnixMillis(0),
             refused_late: false,
+            payment: None,
             seats: None,
         };
         let id = |number| OrderId::parse(&BUYERS.key(number)).unwrap();

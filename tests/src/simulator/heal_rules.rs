@@ -213,7 +213,8 @@ impl Kept {
         let entry = (!events.is_empty()).then(|| {
             sale.commit_seq += 1;
             let (commit_seq, version) = (sale.commit_seq, sale.version);
-            Entry { commit_seq, at: now, version, events, by_plan: sale.seats.is_some() }
+            let by_plan = sale.seats.is_some();
+            Entry { commit_seq, at: now, version, by_plan, by: None, events }
         });
         healed.snapshot = sale.snapshot(now);
         healed.lost = self.lost.clone();

@@ -219,7 +219,7 @@ fn acknowledged_by(ask: &RedisAsk, answer: &ledger_model::ModelReply) -> Vec<(Or
             each.filter_map(|(order, verdict)| granted(&order.id, verdict)).collect()
         }
         (
-            ModelCommand::Confirm(id, _) | ModelCommand::Cancel(id, ..) | ModelCommand::Extend(id),
+            ModelCommand::Confirm(id, ..) | ModelCommand::Cancel(id, ..) | ModelCommand::Extend(id),
             ledger_model::ModelReply::Order(verdict),
         ) => granted(id, verdict).into_iter().collect(),
         _ => Vec::new(),

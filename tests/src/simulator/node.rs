@@ -17,8 +17,8 @@ use shared::ledger_model::{self, ModelCommand};
 use shared::limits::{BATCH_MAX, ORIGIN_DEADLINE_MS, QUEUE_MAX, REPOLL_MS};
 use shared::seats::OrderPart;
 use shared::{
-    Cancellation, EdgeId, Fault, Grant, NodeBudget, Order, OrderState, Refusal, Reserve, Snapshot,
-    UnixMillis, Verdict,
+    Cancellation, EdgeId, Fault, Grant, NodeBudget, Order, OrderState, Payment, Refusal, Reserve,
+    Snapshot, UnixMillis, Verdict,
 };
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -272,7 +272,7 @@ impl SimulatedWorld {
         }
         let (id, part) = (request.order.id.clone(), request.part.clone());
         let command = match request.op {
-            Op::Confirm | Op::Order => ModelCommand::Confirm(id, part),
+            Op::Confirm | Op::Order => ModelCommand::Confirm(id, part, Payment::default()),
             Op::Cancel if self.has(Planted::PartTakenForWhole) => {
                 ModelCommand::Cancel(id, Cancellation::default(), OrderPart::Whole)
             }
@@ -458,6 +458,7 @@ fn order_of(request: &Forwarded, now: UnixMillis) -> Order {
         created_at: now,
         deadline: UnixMillis(0),
         refused_late: false,
+        payment: None,
         seats: None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod payments;
 mod scripts;
 mod search;
 mod torn;

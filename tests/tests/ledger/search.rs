@@ -104,9 +104,10 @@ async fn an_order_is_found_by_its_number_its_buyer_or_its_state_and_by_all_of_th
     assert_eq!(by(in_state(OrderState::Cancelled)).await.len(), 2);
     assert_eq!(by(in_state(OrderState::Held)).await.len(), ORDERS as usize - 5);
     let state = Some(OrderState::Confirmed);
-    let together = OrderFilter { buyer: buyer(101), number: number.clone(), state };
+    let together =
+        OrderFilter { buyer: buyer(101), number: number.clone(), state, reference: None };
     assert_eq!(by(together).await, ada);
-    let other = OrderFilter { buyer: buyer(102), number, state };
+    let other = OrderFilter { buyer: buyer(102), number, state, reference: None };
     assert_eq!(by(other).await, HashSet::new());
     // A buyer's id is no pattern, and no part of one is it.
     let part = OrderFilter { buyer: BuyerId::parse("buyer-*").ok(), ..OrderFilter::default() };

@@ -37,6 +37,11 @@ pub struct AccessFlags {
     #[arg(long, env = "LASTSEAT_BUYER_KEY", hide_env_values = true)]
     #[arg(value_parser = secret, value_name = "KEYS")]
     pub buyer_key: Option<Secret>,
+    /// Key with which nodes sign pay links for the shop (a pay URL with {signed}); nodes and shop
+    /// alone have it. When absent, "cluster" makes one in pay.key
+    #[arg(long, env = "LASTSEAT_PAY_KEY", hide_env_values = true)]
+    #[arg(value_parser = secret, value_name = "KEYS")]
+    pub pay_key: Option<Secret>,
     /// What one client address may ask of each node and of each edge of "cluster", such as
     /// "5/s burst 20" or "30/m burst 10"
     #[arg(long, env = "LASTSEAT_CLIENT_RATE", value_name = "RATE")]

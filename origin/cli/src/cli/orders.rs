@@ -12,11 +12,12 @@ pub enum OrdersCommand {
     /// Show one order
     #[command(after_help = "Example: lastseat orders show s 01890a5d-ac96-774b-bcce-b302099a8057")]
     Show(OrderFlags),
-    /// Find orders by buyer, number or state
+    /// Find orders by buyer, number, payment or state
     #[command(after_help = "\
 Examples:
   lastseat orders find s --number K3F7-9QXM-2D
   lastseat orders find s --buyer ada@example.org
+  lastseat orders find s --reference pi_3QkLmN2eZvKYlo2C
   lastseat orders find s --state held --limit 1000 --json
 
 An order is found that is all of what the flags say. There is no index: the orders of the sale are \
@@ -32,6 +33,7 @@ of JSON for each.")]
 Examples:
   lastseat orders confirm s 01890a5d-ac96-774b-bcce-b302099a8057
   lastseat orders confirm s 01890a5d-ac96-774b-bcce-b302099a8057 --quantity 1
+  lastseat orders confirm s 01890a5d-ac96-774b-bcce-b302099a8057 --reference pi_3QkLmN2eZvKYlo2C
   lastseat orders confirm G1 01890a5d-ac96-774b-bcce-b302099a8057 --seats 3-12A,3-12B
 
 After the deadline it takes the tickets again if any are free, in a sale with a plan the same
@@ -121,6 +123,9 @@ pub struct OrderFindFlags {
     /// With this number, as a person types it: K3F7-9QXM-2D, k3f7 9qxm 2d
     #[arg(long, value_name = "NUMBER")]
     pub number: Option<String>,
+    /// Paid under this reference
+    #[arg(long, value_name = "TEXT")]
+    pub reference: Option<String>,
     /// In this state
     #[arg(long, value_name = "STATE", value_parser = order_state())]
     pub state: Option<OrderState>,
@@ -147,6 +152,12 @@ pub struct OrderConfirmFlags {
     /// Which part of it.
     #[command(flatten)]
     pub part: OrderPartFlags,
+    /// By which the shop finds the payment: the id that its provider has given
+    #[arg(long, value_name = "TEXT")]
+    pub reference: Option<String>,
+    /// What is stored with the order: a JSON object or string of at most 512 bytes
+    #[arg(long, value_name = "JSON")]
+    pub metadata: Option<String>,
 }
 
 /// A part of an order of a sale that has a plan.

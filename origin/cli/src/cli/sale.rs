@@ -17,6 +17,7 @@ Examples:
   lastseat sale create spring --capacity 500 --hold 10m --buyer-limit 4
   lastseat sale create night --capacity 500 --opens-at 2026-11-27T10:00:00Z --closes-at +7d
   lastseat sale create G1 --plan docs/examples/train.toml --hold 10m
+  lastseat sale create spring --capacity 500 --hold 10m --event docs/examples/event.toml
 
 Moments: 2026-11-27T10:00:00Z, 2026-11-27T11:00+01:00, 2026-11-27T11:00[Europe/Berlin], Unix \
 milliseconds, or from now by the ledger's clock: +90s, +10m.
@@ -56,7 +57,9 @@ Examples:
   lastseat sale set demo --closes-at 2026-11-27T22:00:00Z
   lastseat sale set demo --closes-at 0          it no longer closes by itself
   lastseat sale set G1 --late-seats other       a late payment gets other seats of its lines
-  lastseat sale set demo --pay-url 'https://shop.example/pay?order={order_id}&number={number}'")]
+  lastseat sale set demo --pay-url 'https://shop.example/pay?order={order_id}&number={number}'
+  lastseat sale set demo --event docs/examples/event.toml
+  lastseat sale set demo --event ''             the page shows the sale's id again")]
     Set(SaleSetFlags),
     /// Print a line a second until Ctrl-C or until the sale is closed
     #[command(after_help = "\
@@ -128,13 +131,23 @@ pub struct TermsFlags {
     #[arg(long, value_name = "BOOL")]
     pub buyers_cancel: Option<bool>,
     /// Where the buyer of a held order pays: https, at most 512 bytes, with {order_id} and if you
-    /// like {number} and {sale}, which the page fills in; '' = nowhere
+    /// like {number} and {sale}, which the page fills in, or with {signed}, for which a node puts
+    /// in all of it with a signature; '' = nowhere
     #[arg(long, value_name = "TEMPLATE")]
     pub pay_url: Option<String>,
     /// What a late payment gets in a sale with a plan whose seats somebody else has by then: same =
     /// nothing, other = other seats for the same lines; same if it was never set
     #[arg(long, value_name = "WORD", value_parser = late_seats())]
     pub late_seats: Option<LateSeats>,
+    /// Where the shop sends the buyer back after the payment: https; signed pay links have it; '' =
+    /// nothing is said
+    #[arg(long, value_name = "URL")]
+    pub return_url: Option<String>,
+    /// What is sold, as people read it: a TOML or JSON file with title, time, place, price, logo,
+    /// colour and more (docs/howto/what-is-sold.md), in the place of all that was said of it; - is
+    /// stdin, '' = nothing
+    #[arg(long, value_name = "FILE")]
+    pub event: Option<PathBuf>,
 }
 
 fn late_seats() -> impl TypedValueParser<Value = LateSeats> {

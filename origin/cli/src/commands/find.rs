@@ -72,6 +72,7 @@ fn query(flags: &OrderFindFlags, room: usize, after: Option<&str>) -> String {
         ("buyer", flags.buyer.as_deref()),
         ("number", flags.number.as_deref()),
         ("state", state),
+        ("reference", flags.reference.as_deref()),
         ("after", after),
     ] {
         if let Some(value) = value {

@@ -62,8 +62,15 @@ async fn confirm(
         quantity,
         lines,
         seats,
+        reference: flags.reference.clone(),
+        metadata: flags.metadata.as_deref().map(metadata).transpose()?,
     })?;
     changed(common, server, &id, call).await
+}
+
+fn metadata(text: &str) -> Result<serde_json::Value, Failure> {
+    serde_json::from_str(text)
+        .map_err(|e| Failure::usage(vec![format!("--metadata is no JSON: {e}")]))
 }
 
 async fn cancel(

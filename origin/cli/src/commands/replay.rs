@@ -207,7 +207,7 @@ impl Replay {
             return Ok(());
         };
         let part = OrderPart::Tickets(tickets.get());
-        let reply = self.ledger.confirm(sale, id, &part).await;
+        let reply = self.ledger.confirm_paid(sale, id, &part, &order.payment).await;
         match reply.map_err(fault)?.ok_or_else(|| no_sale(sale))?.1 {
             Verdict::Granted { order, .. } if order.taking() != tickets.get() => {
                 self.failed(id, "it has another number of tickets");

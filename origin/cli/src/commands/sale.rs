@@ -6,6 +6,7 @@ use crate::api_client::{self, ApiCall, ApiClient, of_sale};
 use crate::cli::{
     Common, SaleCommand, SaleCreateFlags, SaleRestockFlags, SaleSetFlags, ServerFlags, TermsFlags,
 };
+use crate::event_file;
 use crate::failure::{Failure, REFUSED};
 use crate::plan_file;
 use crate::when::MomentArg;
@@ -14,7 +15,7 @@ use lastseat_ledger::Ledger;
 use lastseat_node::api::sale_bodies::{NewSale, SaleList, SaleReport};
 use lastseat_node::api::sale_changes::{RestockRequest, TermsRequest};
 use serde::Deserialize;
-use shared::{Problem, SaleId, UnixMillis};
+use shared::{Actor, Problem, SaleId, UnixMillis};
 use std::process::ExitCode;
 
 pub(super) async fn run(
@@ -80,6 +81,8 @@ async fn terms(flags: &TermsFlags, clock: Clock<'_>) -> Result<TermsRequest, Fai
         buyers_cancel: flags.buyers_cancel,
         pay_url: flags.pay_url.clone(),
         late_seats: flags.late_seats,
+        return_url: flags.return_url.clone(),
+        event: flags.event.as_deref().map(event_file::document_of).transpose()?,
     })
 }
 
@@ -116,7 +119,8 @@ async fn create_on(
     let wanted = new_sale(flags, Clock::Ledger(ledger)).await?;
     let wanted = wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;
     let plan = wanted.plan_note();
-    match wanted.create(ledger, sale).await.map_err(fault)? {
+    let ledger = ledger.acting_for(Some(&Actor::ledger()));
+    match wanted.create(&ledger, sale).await.map_err(fault)? {
         Ok((snapshot, new)) => Ok((SaleReport::new(sale, &snapshot, plan), new)),
         Err(Problem { code, detail, .. }) => {
             let code = code.as_str();
@@ -142,6 +146,8 @@ async fn new_sale(flags: &SaleCreateFlags, clock: Clock<'_>) -> Result<NewSale, 
         buyers_cancel: terms.buyers_cancel,
         pay_url: terms.pay_url,
         late_seats: terms.late_seats,
+        return_url: terms.return_url,
+        event: terms.event,
         open: flags.closed.then_some(false),
     };
     wanted.check().map_err(|e| Failure::usage(vec![e.detail]))?;

@@ -35,7 +35,7 @@ fn of_buyer(common: &Common, flags: &TokenFlags) -> Result<ExitCode, Failure> {
     let wrong = |sentence: String| Failure::usage(vec![sentence]);
     // clap has both, or a command.
     let sale = sale_id(flags.sale.as_deref().unwrap_or_default())?;
-    let buyer = BuyerId::parse(flags.buyer.as_deref().unwrap_or_default());
+    let buyer = BuyerId::of_request(flags.buyer.as_deref().unwrap_or_default());
     let buyer = buyer.map_err(|e| wrong(format!("--buyer: {e}")))?;
     if !(1..=BUYER_TOKEN_LIFE_MAX_MS).contains(&flags.span.0) {
         return Err(wrong("--for is at most 1d, and more than nothing".to_owned()));

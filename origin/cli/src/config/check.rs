@@ -135,6 +135,7 @@ pub(super) struct Access {
     /// Which edges a node trusts, and whether it serves everybody.
     pub(super) trust: TrustLevel,
     pub(super) buyer_keys: Option<KeyRing>,
+    pub(super) pay_keys: Option<KeyRing>,
     /// Pages of other hosts that may call.
     pub(super) allowed_origins: AllowedOrigins,
     /// What one client may ask; `None` = all it wants.
@@ -152,6 +153,7 @@ pub(super) fn access(wrong: &mut Wrong, flags: &AccessFlags) -> Option<Access> {
         wrong.note(key_ring("--edge-key or LASTSEAT_EDGE_KEY", flags.edge_key.as_ref()));
     let buyer_keys =
         wrong.note(key_ring("--buyer-key or LASTSEAT_BUYER_KEY", flags.buyer_key.as_ref()));
+    let pay_keys = wrong.note(key_ring("--pay-key or LASTSEAT_PAY_KEY", flags.pay_key.as_ref()));
     let origins = AllowedOrigins::parse(flags.allowed_origins.as_deref().unwrap_or_default());
     let origins =
         origins.map_err(|e| format!("--allowed-origins or LASTSEAT_ALLOWED_ORIGINS: {e}"));
@@ -165,6 +167,7 @@ pub(super) fn access(wrong: &mut Wrong, flags: &AccessFlags) -> Option<Access> {
         token_keys: token_keys?,
         trust: TrustLevel { edge_keys: edge_keys?, direct: flags.insecure_direct },
         buyer_keys: buyer_keys?,
+        pay_keys: pay_keys?,
         allowed_origins: allowed_origins?,
         client_rate: client_rate?,
     })

@@ -1,13 +1,16 @@
-//! The buyer page at a gateway: one file, the same for every sale.
+//! The buyer page at a gateway: one file, the same for every sale but for its head.
 //!
 //! `page.json` is what edge/page/build.mjs made of edge/page/, as the Worker has it. It is kept in
 //! the repository, so that a gateway is built without npm; a test makes it anew and compares.
 
 use crate::front::Body;
 use bytes::Bytes;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
+use hyper::header::{
+    CONTENT_SECURITY_POLICY, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
+};
 use hyper::{Response, StatusCode};
 use serde::Deserialize;
+use shared::edge::page_view::ShownPage;
 use std::collections::BTreeMap;
 
 const MADE: &str = include_str!("../../page.json");
@@ -17,6 +20,7 @@ const MADE: &str = include_str!("../../page.json");
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct MadePage {
     body: String,
+    head: String,
     headers: BTreeMap<String, String>,
     nothing_headers: BTreeMap<String, String>,
     tag: String,
@@ -28,8 +32,10 @@ struct MadePage {
 /// The page, ready to be sent.
 #[derive(Debug)]
 pub(super) struct BuyerPage {
-    body: Bytes,
+    /// The file before and behind its head, with the head in the middle.
+    body: [String; 3],
     headers: HeaderMap,
+    /// Its entity tag, without the quotation mark at the end.
     tag: String,
     no_sale: Bytes,
     no_page: Bytes,
@@ -45,23 +51,41 @@ impl BuyerPage {
         let made: MadePage = serde_json::from_str(MADE).map_err(|error| error.to_string())?;
         let style = format!("<style>{}</style>", made.style);
         let with_style = |text: &str| Bytes::from(text.replacen("<style></style>", &style, 1));
+        let (before, after) = made.body.split_once(&made.head).ok_or("it has not its own head")?;
         Ok(Self {
+            body: [before, &made.head, after].map(str::to_owned),
             no_sale: with_style(&made.no_sale),
             no_page: with_style(&made.no_page),
-            body: made.body.into(),
             headers: headers(&made.headers)?,
-            tag: made.tag,
+            tag: made.tag.trim_end_matches('"').to_owned(),
             nothing_headers: headers(&made.nothing_headers)?,
         })
     }
 
     /// The page, or the word that the browser has it.
-    pub(super) fn show(&self, asked: &HeaderMap) -> Response<Body> {
+    pub(super) fn show(&self, asked: &HeaderMap, shown: &ShownPage) -> Response<Body> {
+        let tag = format!("{}{}\"", self.tag, shown.mark);
         let has_it = asked.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-        if has_it.is_some_and(|tags| tags.contains(&self.tag)) {
-            return with(StatusCode::NOT_MODIFIED, &self.headers, &Bytes::new());
+        let mut response = if has_it.is_some_and(|tags| tags.contains(&tag)) {
+            with(StatusCode::NOT_MODIFIED, &self.headers, &Bytes::new())
+        } else {
+            let [before, head, after] = &self.body;
+            let head = shown.head.as_deref().unwrap_or(head);
+            with(StatusCode::OK, &self.headers, &[before.as_str(), head, after].concat().into())
+        };
+        let headers = response.headers_mut();
+        if let Ok(tag) = HeaderValue::try_from(tag) {
+            headers.insert(ETAG, tag);
         }
-        with(StatusCode::OK, &self.headers, &self.body)
+        if let Some(picture) = &shown.picture {
+            let policy = self.headers.get(CONTENT_SECURITY_POLICY).and_then(|of| of.to_str().ok());
+            let allowed = format!("img-src data: {picture}");
+            let policy = policy.unwrap_or_default().replacen("img-src data:", &allowed, 1);
+            if let Ok(policy) = HeaderValue::try_from(policy) {
+                headers.insert(CONTENT_SECURITY_POLICY, policy);
+            }
+        }
+        response
     }
 
     /// What a person is told of an address at which there is no sale, or nothing at all.
@@ -95,10 +119,25 @@ mod tests {
     #[test]
     fn a_browser_that_has_the_page_is_told_so_and_a_page_of_nothing_has_its_style() {
         let page = BuyerPage::read().unwrap();
-        assert_eq!(page.show(&HeaderMap::new()).status(), StatusCode::OK);
-        let mut asked = HeaderMap::new();
-        asked.insert(IF_NONE_MATCH, HeaderValue::from_str(&page.tag).unwrap());
-        assert_eq!(page.show(&asked).status(), StatusCode::NOT_MODIFIED);
+        let spring = ShownPage {
+            head: Some("<title>Spring</title>".to_owned()),
+            mark: "-1".to_owned(),
+            picture: Some("https://shop.example/a.svg".to_owned()),
+        };
+        for shown in [ShownPage::default(), spring.clone()] {
+            let first = page.show(&HeaderMap::new(), &shown);
+            assert_eq!(first.status(), StatusCode::OK);
+            let mut asked = HeaderMap::new();
+            asked.insert(IF_NONE_MATCH, first.headers()[ETAG].clone());
+            let again = page.show(&asked, &shown);
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+            let policies = [&first, &again].map(|of| of.headers()[CONTENT_SECURITY_POLICY].clone());
+            let has = |policy: &HeaderValue| policy.to_str().unwrap().contains("shop.example");
+            assert_eq!(policies.each_ref().map(has), [shown.picture.is_some(); 2]);
+            // Who has it of another sale, or from before, has another one.
+            let other = ShownPage { mark: "-2".to_owned(), ..spring.clone() };
+            assert_eq!(page.show(&asked, &other).status(), StatusCode::OK);
+        }
         for text in [&page.no_sale, &page.no_page] {
             let text = std::str::from_utf8(text).unwrap();
             assert!(text.contains("<style>") && !text.contains("<style></style>"), "{text}");

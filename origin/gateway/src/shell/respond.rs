@@ -47,7 +47,7 @@ pub(super) fn answer(
             response.headers_mut().insert(CACHE_CONTROL, kept);
             response
         }
-        Answer::Page => page.show(&head.headers),
+        Answer::Page(shown) => page.show(&head.headers, &shown),
         Answer::NoPage { status, of_a_sale } => page.show_nothing(status, of_a_sale),
         Answer::Moved(location) => moved(&location),
         Answer::Preflight => preflight(),

@@ -59,7 +59,7 @@ pub(super) fn write<'a>(
         to.extend_from_slice(b"O ");
         to.extend_from_slice(id.as_str().as_bytes());
         to.push(b' ');
-        let buyer = order.buyer.as_str();
+        let buyer = order.buyer.stored();
         match &last {
             Some((like, numbers)) if same_numbers(like, order) => {
                 to.extend_from_within(numbers.clone());
@@ -86,7 +86,7 @@ fn same_numbers(a: &Order, b: &Order) -> bool {
         let (asked, taken) = (order.asked, order.taken);
         (state, late, asked, taken, order.created_at, order.deadline)
     };
-    numbers(a) == numbers(b) && a.seats == b.seats
+    numbers(a) == numbers(b) && a.seats == b.seats && a.payment == b.payment
 }
 
 /// Ends the line that begins at `line` with its checksum, continued from `before`; answers it.
@@ -232,6 +232,12 @@ mod tests {
             "2h:1:1:5:9:0.0-1.1a:0.0-1.1=4::eve",
             "2h:1:1:5:9:0.0-1.1a:0.0-1.1=4::a:b",
             "1h:1:1:5:9:bob",
+            "3c:1:1:5:9:7,pi_3,:bob",
+            "3c:1:1:5:9:7,pi_4,:bob",
+            "3c:1:1:5:9:7,pi_4,:eve\u{1f}a",
+            "1c:1:1:5:9:eve",
+            "2c:1:1:5:9:0.0-1.1a:0.0-1.1=4:7,pi_4,:eve",
+            "2c:1:1:5:9:0.0-1.1a:0.0-1.1=4::eve",
             &long,
         ];
         let id = |n: usize| OrderId::parse(&format!("order-{n:016}")).unwrap();

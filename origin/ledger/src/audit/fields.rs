@@ -5,11 +5,11 @@ use super::found::{FindingKind, Found};
 use super::log::Log;
 use super::plan_fields::is_of_plan;
 use super::sale_read::{KINDS, LOG, NUMBERS, ORDERS, OTHERS, SALE, SEATS, SaleRead, shown};
-use shared::PayUrl;
 use shared::domain::sale::LateSeats;
 use shared::ledger_model::order_book::OrderCount;
 use shared::limits::CAPACITY_MAX;
 use shared::plan::Plan;
+use shared::{EventDetails, PayUrl, ReturnUrl};
 
 /// Names keys that are missing or of another type.
 pub(super) fn check_keys(look: &SaleRead, plan: Option<&Plan>, found: &mut Found) {
@@ -126,6 +126,23 @@ fn check_words(look: &SaleRead, found: &mut Found) {
             format!("field pay_url of the sale is no template of an address: {error}"),
         );
     }
+    if let Some(error) = look.text("return_url").and_then(|text| ReturnUrl::parse(&text).err()) {
+        found.note(
+            FindingKind::FieldInvalid,
+            format!("field return_url of the sale is no address: {error}"),
+        );
+    }
+    if look.text("event").is_some_and(|text| is_no_event(&text)) {
+        found.note(
+            FindingKind::FieldInvalid,
+            "field event of the sale is not what lastseat writes of an event".to_owned(),
+        );
+    }
+}
+
+/// Whether a text in the place of event details is none.
+pub(super) fn is_no_event(text: &str) -> bool {
+    !text.is_empty() && EventDetails::from_stored(text).is_none()
 }
 
 fn check_history(look: &SaleRead, found: &mut Found) {

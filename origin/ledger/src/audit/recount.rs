@@ -255,13 +255,14 @@ impl Recount {
         let ended = self.tallies.ended.iter().filter(|(buyer, ended)| {
             ended.is_none_or(|ended| ended > count.ended.get(*buyer).copied().unwrap_or(0))
         });
-        let ended = ended.map(|(buyer, _)| format!("{ENDED}{buyer}"));
-        taken.into_iter().map(|buyer: BuyerId| buyer.to_string()).chain(ended).collect()
+        let ended = ended.map(|(buyer, _)| format!("{ENDED}{}", buyer.stored()));
+        let taken = taken.into_iter().map(|buyer: BuyerId| buyer.stored().into_owned());
+        taken.chain(ended).collect()
     }
 
     fn check_tally(&mut self, name: &str, tally: Option<String>, count: &OrderCount) {
         let ended = name.strip_prefix(ENDED);
-        let Ok(buyer) = BuyerId::parse(ended.unwrap_or(name)) else {
+        let Ok(buyer) = BuyerId::of_stored(ended.unwrap_or(name)) else {
             return;
         };
         let counts = if ended.is_some() { &count.ended } else { &count.buyers };

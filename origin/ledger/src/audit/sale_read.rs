@@ -26,7 +26,7 @@ pub(super) const NUMBERS: [&str; 12] = [
     "acked_seq",
 ];
 /// Fields that a sale may have beside them; those that begin with `heal:` belong to healing.
-pub(super) const OTHERS: [&str; 8] = [
+pub(super) const OTHERS: [&str; 11] = [
     "state",
     "history",
     "ended_peak",
@@ -35,6 +35,9 @@ pub(super) const OTHERS: [&str; 8] = [
     "buyers_cancel",
     "pay_url",
     "late_seats",
+    "return_url",
+    "event",
+    "actors",
 ];
 /// Scripts write numbers of at most 14 digits.
 const NUMBER_MAX: u64 = 100_000_000_000_000;

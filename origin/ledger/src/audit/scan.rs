@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Foreign names that are kept of each key; more are only counted, and then no repair is planned.
 pub(super) const FOREIGN_MAX: usize = 10_000;
-/// What the field of a buyer's ended orders begins with; no buyer's id has a space.
+/// What the field of a buyer's ended orders begins with; no buyer's id is stored with a space.
 pub(super) const ENDED: &str = "ended ";
 
 /// Names that lastseat does not write, as they are.
@@ -100,7 +100,7 @@ impl Ledger {
         self.scan("HSCAN", &key, |name, value| {
             let buyer = |text: &str| {
                 let ended = text.strip_prefix(ENDED);
-                let id = BuyerId::parse(ended.unwrap_or(text)).ok()?;
+                let id = BuyerId::of_stored(ended.unwrap_or(text)).ok()?;
                 Some((id, ended.is_some()))
             };
             let tally = bytes(value).and_then(number);

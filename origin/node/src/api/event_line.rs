@@ -10,7 +10,9 @@ use shared::plan::Plan;
 use shared::seats::SeatClaim;
 use shared::seats::order_lines::text_of_claims;
 use shared::wire::seat_lines::LineView;
-use shared::{OrderState, SaleId, SaleState, UnixMillis};
+use shared::{
+    OrderMetadata, OrderState, PaymentNote, PaymentReference, SaleId, SaleState, UnixMillis,
+};
 use std::io::{self, Write};
 use utoipa::ToSchema;
 
@@ -41,6 +43,12 @@ pub struct EventLine {
     /// entry are gone).
     #[serde(rename = "type")]
     pub kind: &'static str,
+    /// Who did it: the name of a token (`lastseat token create`), or `operator`, `shop`, `ledger`.
+    /// Absent where the sale's clock or a buyer did it, and in events of earlier versions; in a
+    /// sale without a plan also for changes of orders, and for all but its last 256 changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub by: Option<String>,
     /// The order.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -68,6 +76,18 @@ pub struct EventLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub claims: Option<String>,
+    /// By which the shop finds the payment, where it has said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<PaymentReference>, nullable = false, required = false)]
+    pub reference: Option<String>,
+    /// What the shop has stored with the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<OrderMetadata>, nullable = false, required = false)]
+    pub metadata: Option<Value>,
+    /// When that was said, in an event with a reference or metadata.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub confirmed_at: Option<UnixMillis>,
     /// The plan of a sale that was created with one, in its shortest form.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object, required = false)]
@@ -158,6 +178,17 @@ fn claims(event: &Event) -> &[SeatClaim] {
     }
 }
 
+/// What an event says of the payment of its order.
+fn payment(event: &Event) -> Option<&PaymentNote> {
+    match event {
+        Event::Confirmed { payment, .. }
+        | Event::Retaken { payment, .. }
+        | Event::RefusedLate { payment, .. } => payment.as_deref(),
+        Event::Restored { order, .. } => order.payment.as_deref(),
+        _ => None,
+    }
+}
+
 fn asked(event: &Event) -> Option<String> {
     let seats = match event {
         Event::Granted { seats, .. } => seats.as_ref(),
@@ -175,12 +206,16 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
         at: entry.at,
         version: entry.version,
         kind: kind(event),
+        by: entry.maker(index as usize).map(ToString::to_string),
         order_id: event.order().map(ToString::to_string),
         buyer: None,
         quantity: None,
         lines: Vec::new(),
         asked: None,
         claims: None,
+        reference: None,
+        metadata: None,
+        confirmed_at: None,
         plan: None,
         deadline: None,
         restored: None,
@@ -192,6 +227,11 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
         buyer_limit: None,
         order_limit: None,
     };
+    if let Some(note) = payment(event) {
+        line.reference = note.payment.reference.as_ref().map(ToString::to_string);
+        line.metadata = note.payment.metadata.as_ref().map(OrderMetadata::to_value);
+        line.confirmed_at = Some(note.at);
+    }
     match event {
         Event::Created { capacity, terms, state } => {
             line.capacity = Some(*capacity);
@@ -220,7 +260,7 @@ fn line(sale: &SaleId, entry: &Entry, index: u32, event: &Event) -> EventLine {
             line.deadline = (order.state == OrderState::Held).then_some(order.deadline);
         }
         Event::State(_)
-        | Event::RefusedLate(_)
+        | Event::RefusedLate { .. }
         | Event::Cancelled(_)
         | Event::Expired(_)
         | Event::Healed { .. } => {}
@@ -245,7 +285,7 @@ const fn kind(event: &Event) -> &'static str {
         Event::Confirmed { .. } => "confirmed",
         Event::Reduced { .. } => "reduced",
         Event::Retaken { .. } => "retaken",
-        Event::RefusedLate(_) => "refused_late",
+        Event::RefusedLate { .. } => "refused_late",
         Event::Cancelled(_) => "cancelled",
         Event::Expired(_) => "expired",
         Event::Extended { .. } => "extended",

@@ -1,6 +1,7 @@
 //! The bodies of the API that are no part of the wire between edge and node: what operators and
 //! shops send and receive.
 
+pub mod event_details;
 pub mod event_line;
 pub mod leg_bodies;
 pub mod log_page;

@@ -1,9 +1,10 @@
 //! The bodies of the calls that change an order, or acknowledge the log.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shared::limits::ORDER_LINES_MAX;
 use shared::wire::json_integer;
-use shared::{IfState, Problem, Quantity};
+use shared::{IfState, OrderMetadata, Payment, PaymentReference, Problem, Quantity};
 use utoipa::ToSchema;
 
 /// The body of a call that takes none: absent, or `{}`.
@@ -29,6 +30,17 @@ pub struct ConfirmRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 1)]
     pub seats: Option<Vec<String>>,
+    /// By which the shop finds the payment, such as the id that its provider has given. It is
+    /// stored with the order and written to the log. Of an order that is confirmed already the first
+    /// one stays, and the answer has it: where it is another one, the order was paid twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<PaymentReference>, nullable = false, required = false)]
+    pub reference: Option<String>,
+    /// What the shop stores with the order: a JSON object or string of at most 512 bytes, which
+    /// nothing here reads. As with `reference`, what is said first stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<OrderMetadata>, nullable = false, required = false)]
+    pub metadata: Option<Value>,
 }
 
 /// Body of `cancel`.
@@ -99,12 +111,18 @@ impl NamedPart {
 }
 
 impl ConfirmRequest {
-    /// The part that is confirmed.
+    /// The part that is confirmed, and what is said of the payment.
     ///
     /// # Errors
     /// What is wrong.
-    pub(crate) fn part(self) -> Result<NamedPart, Problem> {
-        NamedPart::new(self.quantity, self.lines, self.seats)
+    pub(crate) fn part(self) -> Result<(NamedPart, Payment), Problem> {
+        let reference = self.reference.as_deref().map(PaymentReference::parse).transpose();
+        let metadata = self.metadata.as_ref().map(OrderMetadata::new).transpose();
+        let payment = Payment {
+            reference: reference.map_err(Problem::invalid)?,
+            metadata: metadata.map_err(Problem::invalid)?,
+        };
+        Ok((NamedPart::new(self.quantity, self.lines, self.seats)?, payment))
     }
 }
 

@@ -6,7 +6,7 @@ use shared::domain::order_number::read_order_number;
 use shared::limits::{SEARCH_PAGE, SEARCH_PAGE_MAX};
 use shared::plan::Plan;
 use shared::wire::messages::OrderView;
-use shared::{BuyerId, OrderState, Problem, SaleId};
+use shared::{BuyerId, Order, OrderId, OrderState, PaymentReference, Problem, SaleId};
 use utoipa::ToSchema;
 
 /// Query of `GET /v1/admin/sales/{sale}/orders`: an order is found that is all of what is said.
@@ -16,6 +16,7 @@ pub(crate) struct OrderSearchQuery {
     buyer: Option<String>,
     number: Option<String>,
     state: Option<OrderState>,
+    reference: Option<String>,
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -34,7 +35,8 @@ impl OrderSearchQuery {
     /// # Errors
     /// What is wrong.
     pub(crate) fn check(self) -> Result<WantedOrders, Problem> {
-        let buyer = self.buyer.as_deref().map(BuyerId::parse).transpose();
+        let buyer = self.buyer.as_deref().map(BuyerId::of_request).transpose();
+        let reference = self.reference.as_deref().map(PaymentReference::parse).transpose();
         let number = self.number.map(|text| {
             let number = read_order_number(&text);
             number.ok_or("\"number\" is an order number such as K3F7-9QXM-2D.")
@@ -52,6 +54,7 @@ impl OrderSearchQuery {
             buyer: buyer.map_err(Problem::invalid)?,
             number: number.transpose().map_err(Problem::invalid)?,
             state: self.state,
+            reference: reference.map_err(Problem::invalid)?,
         };
         Ok(WantedOrders { filter, from: from.transpose().map_err(Problem::invalid)?, limit })
     }
@@ -86,9 +89,10 @@ impl OrderList {
     /// The page of `sale`, with its plan where it has one.
     #[must_use]
     pub fn new(sale: &SaleId, found: &OrdersFound, plan: Option<&Plan>) -> Self {
-        let orders = found.orders.iter().map(|(id, order)| OrderView::new(sale, id, order, plan));
+        let view =
+            |(id, order): &(OrderId, Order)| OrderView::new(sale, id, order, plan).for_shop(order);
         Self {
-            orders: orders.collect(),
+            orders: found.orders.iter().map(view).collect(),
             next_after: found.next.as_ref().map(ToString::to_string),
             read: found.read,
             of: found.of,

@@ -1,6 +1,6 @@
 //! Request and response bodies of sales for operators.
 
-use super::sale_changes;
+use super::{event_details, sale_changes};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lastseat_ledger::{Created, Creation, Fault, Ledger};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,10 @@ use shared::plan::stored::PlanShape;
 use shared::plan::{Plan, PlanErrors};
 use shared::wire::json_integer;
 use shared::wire::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
-use shared::{Capacity, Code, PayUrl, Problem, SaleId, SaleState, Snapshot, UnixMillis};
+use shared::{
+    Capacity, Code, EventDetails, PayUrl, Problem, ReturnUrl, SaleId, SaleState, Snapshot,
+    UnixMillis,
+};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -58,7 +61,8 @@ pub struct NewSale {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buyers_cancel: Option<bool>,
     /// Where the buyer of a held order pays: https, at most 512 bytes, a template with
-    /// `{order_id}`, and if you like `{number}` and `{sale}`. Nowhere when absent.
+    /// `{order_id}`, and if you like `{number}` and `{sale}`, or with `{signed}`. Nowhere when
+    /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<PayUrl>)]
     pub pay_url: Option<String>,
@@ -66,6 +70,15 @@ pub struct NewSale {
     /// seats (`same`, and when absent), or `other` seats for the same lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_seats: Option<LateSeats>,
+    /// Where the shop sends the buyer back after the payment: https, at most 512 bytes; pay links
+    /// that are signed have it. Nothing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ReturnUrl>)]
+    pub return_url: Option<String>,
+    /// What is sold, as people read it. Nothing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<EventDetails>)]
+    pub event: Option<Value>,
     /// Whether it is open from the start. When absent: yes, unless it has a time to open at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<bool>,
@@ -131,6 +144,12 @@ impl NewSale {
                 pay_url: PayUrl::parse(self.pay_url.as_deref().unwrap_or_default())
                     .map_err(Problem::invalid)?,
                 late_seats: self.late_seats.unwrap_or_default(),
+                return_url: ReturnUrl::parse(self.return_url.as_deref().unwrap_or_default())
+                    .map_err(Problem::invalid)?,
+                event: match &self.event {
+                    Some(event) => Arc::new(event_details::read(event)?),
+                    None => Arc::default(),
+                },
             },
             plan,
         }))
@@ -273,6 +292,14 @@ pub struct SaleReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub late_seats: Option<LateSeats>,
+    /// Where the shop sends the buyer back; only where one sale is asked for and has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub return_url: Option<String>,
+    /// What is sold, as people read it; only where one sale is asked for and something was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub event: Option<EventDetails>,
     /// The ledger's clock when it answered.
     pub now: UnixMillis,
 }
@@ -307,6 +334,12 @@ impl PlanNote {
 }
 
 impl CheckedSale {
+    /// Whether its pay links are to be signed.
+    #[must_use]
+    pub fn signs(&self) -> bool {
+        self.0.page.pay_url.is_signed()
+    }
+
     /// How large its plan is, if it has one.
     #[must_use]
     pub fn plan_note(&self) -> Option<PlanNote> {
@@ -338,6 +371,8 @@ impl SaleReport {
             buyers_cancel: None,
             pay_url: None,
             late_seats: None,
+            return_url: None,
+            event: None,
             now: snapshot.at,
         }
     }

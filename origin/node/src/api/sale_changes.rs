@@ -1,12 +1,17 @@
 //! Changes of a sale by operators.
 
+use super::event_details;
 use lastseat_ledger::{Ledger, Reply, SaleChange, TermsChange};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use shared::domain::sale::{LateSeats, Terms};
 use shared::limits::CAPACITY_MAX;
 use shared::wire::json_integer;
 use shared::wire::openapi::{BuyerLimit, HoldMs, Moment, OrderLimit};
-use shared::{Capacity, Code, PayUrl, Problem, Refusal, SaleId, Snapshot, UnixMillis};
+use shared::{
+    Capacity, Code, EventDetails, PayUrl, Problem, Refusal, ReturnUrl, SaleId, Snapshot, UnixMillis,
+};
+use std::sync::Arc;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -125,7 +130,7 @@ pub struct TermsRequest {
     #[schema(nullable = false)]
     pub buyers_cancel: Option<bool>,
     /// Where the buyer of a held order pays: https, at most 512 bytes, a template with
-    /// `{order_id}`, and if you like `{number}` and `{sale}`; empty = nowhere.
+    /// `{order_id}`, and if you like `{number}` and `{sale}`, or with `{signed}`; empty = nowhere.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<PayUrl>, nullable = false)]
     pub pay_url: Option<String>,
@@ -134,6 +139,15 @@ pub struct TermsRequest {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub late_seats: Option<LateSeats>,
+    /// Where the shop sends the buyer back after the payment: https, at most 512 bytes; pay links
+    /// that are signed have it. Empty = nothing is said.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ReturnUrl>, nullable = false)]
+    pub return_url: Option<String>,
+    /// What is sold, as people read it; in the place of all that was said of it. `{}` = nothing.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<EventDetails>, nullable = false)]
+    pub event: Option<Value>,
 }
 
 /// A value that may be absent but not null.
@@ -150,7 +164,8 @@ impl TermsRequest {
         if *self == Self::default() {
             return Err(Problem::invalid(
                 "name at least one of \"opens_at\", \"closes_at\", \"hold_ms\", \"buyer_limit\", \
-                 \"order_limit\", \"buyers_cancel\", \"pay_url\", \"late_seats\"",
+                 \"order_limit\", \"buyers_cancel\", \"pay_url\", \"late_seats\", \"return_url\", \
+                 \"event\"",
             ));
         }
         let standard = Terms::default();
@@ -174,6 +189,11 @@ impl TermsRequest {
                 None => None,
             },
             late_seats: self.late_seats,
+            return_url: match &self.return_url {
+                Some(text) => Some(ReturnUrl::parse(text).map_err(Problem::invalid)?),
+                None => None,
+            },
+            event: self.event.as_ref().map(event_details::read).transpose()?.map(Arc::new),
         })
     }
 }

@@ -69,6 +69,8 @@ pub struct App {
     pub trust: TrustLevel,
     /// By which the shop's buyer tokens are known, where orders need one.
     pub buyer_keys: Option<KeyRing>,
+    /// Signs the pay links of orders for the shop.
+    pub pay_keys: Option<KeyRing>,
     /// Pages of other hosts that may call this node.
     pub allowed_origins: AllowedOrigins,
     /// What each client may still ask, where that is limited.
@@ -95,6 +97,20 @@ impl App {
             return Err("this node is stopping".to_owned());
         }
         self.sales.ready()
+    }
+
+    /// Whether a sale may have pay links that are signed (`signs`).
+    ///
+    /// # Errors
+    /// This node has no key for that.
+    fn can_sign(&self, signs: bool) -> Result<(), Problem> {
+        if signs && self.pay_keys.is_none() {
+            return Err(Problem::invalid(
+                "\"pay_url\" has {signed}, and this node has no key to sign with: give all nodes \
+                 the same LASTSEAT_PAY_KEY (docs/howto/holds-and-payments.md)",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether a link may be opened: one that is opened while the node stops is of no use.
@@ -134,6 +150,7 @@ fn operators(app: Arc<App>) -> Router {
 pub(crate) fn for_edges() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/sales/{sale}", get(sales::show))
+        .route("/v1/sales/{sale}/event", get(sales::event))
         .route("/v1/sales/{sale}/plan", get(seats::plan))
         .route("/v1/sales/{sale}/seats", get(seats::seats))
         .route("/v1/sales/{sale}/orders", post(orders::place))

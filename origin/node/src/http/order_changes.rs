@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use lastseat_ledger::Fault;
 use shared::seats::OrderPart;
-use shared::{Cancellation, Problem, Refusal, SaleId};
+use shared::{Actor, Cancellation, Payment, Problem, Refusal, SaleId};
 use std::sync::Arc;
 
 /// What the caller wants of an order.
@@ -65,14 +65,14 @@ pub(super) async fn extend(
 
 /// `POST /v1/admin/sales/{sale}/orders/{order}/confirm`, `/cancel`, `/extend`
 pub(super) async fn for_operator(
-    _: Operator,
+    Operator { actor, .. }: Operator,
     State(app): State<Arc<App>>,
     of: OfOrder,
     request: Request,
     verb: OrderVerb,
 ) -> Response {
     match request::bytes(request).await {
-        Ok(body) => carry_out(&app, of, verb, Caller::Trusted, &body).await,
+        Ok(body) => carry_out(&app, of, verb, (Caller::Trusted, Some(actor)), &body).await,
         Err(problem) => response::problem(&problem.for_order(&of.id)),
     }
 }
@@ -94,14 +94,15 @@ async fn for_edge(
     }
     let sale = of.sale.clone();
     let caller = Shop::caller(shop.as_ref(), sender);
-    let mut response = carry_out(app, of, verb, caller, &body).await;
+    let actor = shop.and_then(|shop| shop.proven);
+    let mut response = carry_out(app, of, verb, (caller, actor), &body).await;
     with_grant(app, &sale, sender, &mut response);
     response
 }
 
 /// A change as the body of its request describes it.
 enum Change {
-    Confirm(NamedPart),
+    Confirm(NamedPart, Payment),
     Cancel(Cancellation, NamedPart),
     Extend,
 }
@@ -110,7 +111,7 @@ async fn carry_out(
     app: &App,
     of: OfOrder,
     verb: OrderVerb,
-    caller: Caller,
+    (caller, actor): (Caller, Option<Actor>),
     body: &[u8],
 ) -> Response {
     let change = match read(verb, body) {
@@ -127,15 +128,18 @@ async fn carry_out(
         let sale = &of.sale;
         let id = of.stored(&sales).await?.clone();
         let reply = match change {
-            Change::Confirm(part) => match part_of(&sales, sale, part).await? {
-                Ok(part) => sales.confirm(sale, &id, &part).await,
+            Change::Confirm(part, payment) => match part_of(&sales, sale, part).await? {
+                Ok(part) => sales.confirm(sale, &id, (&part, &payment), actor.as_ref()).await,
                 Err(no) => return Ok(Err(no)),
             },
             Change::Cancel(how, part) => match part_of(&sales, sale, part).await? {
-                Ok(part) => sales.cancel_for(caller, sale, &id, how, &part).await,
+                Ok(part) => {
+                    let part = (&part, actor.as_ref());
+                    sales.cancel_for(caller, sale, &id, how, part).await
+                }
                 Err(no) => return Ok(Err(no)),
             },
-            Change::Extend => sales.extend(sale, &id).await,
+            Change::Extend => sales.extend(sale, &id, actor.as_ref()).await,
         };
         let order = match &reply {
             Ok(Some((_, Verdict::Granted { order, .. }))) => Some(order),
@@ -144,7 +148,8 @@ async fn carry_out(
         let plan = sales.plan_of(sale, order).await;
         // It is done: only what has become of it cannot be shown.
         let plan = plan.map_err(|trouble| Fault::Unknown(trouble.to_string()))?;
-        Ok(Ok((of.sale, id, reply, OrderNames { plan, lines: None })))
+        let for_shop = matches!(caller, Caller::Trusted);
+        Ok(Ok((of.sale, id, reply, OrderNames { plan, lines: None, for_shop })))
     });
     match changed.await.and_then(|changed| changed) {
         Ok(Ok((sale, id, reply, names))) => response::order_changed(&sale, &id, &reply, &names),
@@ -176,7 +181,8 @@ async fn part_of(
 fn read(verb: OrderVerb, body: &[u8]) -> Result<Change, Problem> {
     match verb {
         OrderVerb::Confirm => {
-            request::parsed_or_default::<ConfirmRequest>(body)?.part().map(Change::Confirm)
+            let (part, payment) = request::parsed_or_default::<ConfirmRequest>(body)?.part()?;
+            Ok(Change::Confirm(part, payment))
         }
         OrderVerb::Cancel | OrderVerb::CancelByBuyer => {
             let wanted: CancelRequest = request::parsed_or_default(body)?;

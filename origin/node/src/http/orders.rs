@@ -9,7 +9,7 @@ use super::token_auth::{PerhapsShop, Shop};
 use crate::api::order_lines;
 use crate::header_names;
 use crate::sale_plan::SalePlan;
-use crate::sale_service::{CallPlace, Caller};
+use crate::sale_service::{CallPlace, Caller, Sales};
 use crate::telemetry::decision_log::LoggedDecision;
 use crate::telemetry::spans;
 use axum::extract::{Request, State};
@@ -21,11 +21,14 @@ use lastseat_ledger::Fault;
 use shared::Reserve;
 use shared::admission::wanted_journeys::says_what_for;
 use shared::auth::buyer_token::TokenError;
+use shared::auth::pay_link;
 use shared::domain::order::KeySource;
 use shared::seats::OrderLines;
 use shared::wire::messages::{OrderRequest, OrderView};
 use shared::wire::seat_lines::LineRequest;
-use shared::{EdgeId, OrderId, Problem, Refusal, SaleId, TraceParent};
+use shared::{
+    BuyerId, EdgeId, KeyRing, OrderId, OrderState, Problem, Refusal, SaleId, TraceParent,
+};
 use std::sync::Arc;
 use std::time::Instant;
 use tracing::Instrument;
@@ -112,7 +115,8 @@ async fn read(
         .map_err(|error| Problem::from(error).for_order(&id))?;
     let body = body.await.map_err(|problem| problem.for_order(&id))?;
     let wanted: OrderRequest = request::parsed(&body).map_err(|problem| problem.for_order(&id))?;
-    let (buyer, quantity) = wanted.parse().map_err(|e| Problem::invalid(e).for_order(&id))?;
+    let read = wanted.parse(BuyerId::of_request);
+    let (buyer, quantity) = read.map_err(|e| Problem::invalid(e).for_order(&id))?;
     if vouched.is_some_and(|vouched| vouched != buyer) {
         return Err(Problem::from(TokenError::OtherBuyer).for_order(&id));
     }
@@ -150,7 +154,7 @@ async fn decide(
     ReadOrder { order, key, plan }: ReadOrder,
 ) -> Response {
     let (id, quantity) = (order.id.clone(), order.quantity);
-    let names = OrderNames { plan, lines: order.lines.clone() };
+    let names = OrderNames { plan, lines: order.lines.clone(), for_shop: false };
     let came = Instant::now();
     let outcome = app.sales.place(sale, order, key).await;
     app.counters.order_done(&outcome, came.elapsed());
@@ -178,19 +182,33 @@ pub(super) async fn lookup(app: &App, of: OfOrder, caller: Caller) -> Response {
         Ok(place) => place,
         Err(refused) => return refused,
     };
-    let sales = app.sales.clone();
+    let (sales, pay_keys) = (app.sales.clone(), app.pay_keys.clone());
+    let for_shop = matches!(caller, Caller::Trusted);
     let read = in_place(place, async move {
         let id = of.stored(&sales).await?.clone();
         let order = sales.order(&of.sale, &id).await?;
-        let plan = sales.plan_of(&of.sale, order.as_ref()).await?;
-        Ok((of.sale, id, order, plan))
+        let Some(order) = order else { return Ok(None) };
+        let plan = sales.plan_of(&of.sale, Some(&order)).await?;
+        let plan = plan.as_ref().map(|plan| &**plan.plan());
+        let mut view = OrderView::new(&of.sale, &id, &order, plan);
+        view.pay_url = pay_link(&sales, &of.sale, pay_keys.as_ref(), &view).await;
+        Ok(Some(if for_shop { view.for_shop(&order) } else { view }))
     });
     let found = read.await.and_then(|read| read);
-    let found = found.map(|(sale, id, order, plan)| order.map(|order| (sale, id, order, plan)));
-    response::found(found, Refusal::UnknownOrder, |(sale, id, order, plan)| {
-        let plan = plan.as_ref().map(|plan| &**plan.plan());
-        response::json(StatusCode::OK, &OrderView::new(&sale, &id, &order, plan))
-    })
+    response::found(found, Refusal::UnknownOrder, |view| response::json(StatusCode::OK, &view))
+}
+
+/// The signed link at which an order is paid, if it has one. Where the terms of the sale cannot be
+/// read it has none for now: the order is shown all the same.
+async fn pay_link(
+    sales: &Sales,
+    sale: &SaleId,
+    keys: Option<&KeyRing>,
+    order: &OrderView,
+) -> Option<String> {
+    let keys = keys.filter(|_| order.state == OrderState::Held)?;
+    let terms = sales.page_terms(sale).await.ok().flatten()?;
+    pay_link::make(keys, &terms.pay_url, &terms.return_url, order)
 }
 
 /// A place for a call about an order, or the response that there is none.

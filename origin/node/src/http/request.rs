@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use shared::auth::buyer_token::{self, TokenError};
 use shared::domain::ids::IdError;
 use shared::domain::order::KeySource;
-use shared::limits::{BODY_MAX, PLAN_BYTES_MAX};
+use shared::limits::{BODY_MAX, EVENT_BYTES_MAX, PLAN_BYTES_MAX};
 use shared::wire::idempotency_key;
 use shared::{BuyerId, Code, OrderId, Problem, SaleId};
 use std::time::Duration;
@@ -157,7 +157,9 @@ pub(super) fn buyer_by_token(
     let Some(keys) = &app.buyer_keys else {
         return Ok(None);
     };
-    buyer_token::check(keys, token, sale, clock::now()).map(Some)
+    let buyer = buyer_token::check(keys, token, sale, clock::now())?;
+    // The shop may write accents otherwise than the client.
+    BuyerId::of_request(buyer.as_str()).map(Some).map_err(|_| TokenError::Malformed)
 }
 
 /// The body as JSON of type `T`.
@@ -197,6 +199,13 @@ pub(super) async fn body_with_plan<T: DeserializeOwned>(request: Request) -> Res
         _ => problem,
     });
     parsed(&read?)
+}
+
+/// The same of a body that may have event details in it.
+pub(super) async fn body_with_event<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    let (parts, body) = request.into_parts();
+    // Twice, because JSON can be written with escapes and spaces.
+    parsed(&read_up_to(&parts.headers, body, 2 * EVENT_BYTES_MAX + BODY_MAX).await?)
 }
 
 /// The body of a request as it is.

@@ -31,13 +31,15 @@ use std::sync::Arc;
 /// How long a client waits at least before it asks again when the ledger is away, in milliseconds.
 const AWAY_MS: u32 = 1_000;
 
-/// By what an order of a sale with a plan is shown; neither in another one.
+/// How an order is shown. The first two are of sales with a plan only.
 #[derive(Clone, Debug, Default)]
 pub struct OrderNames {
     /// The plan.
     pub plan: Option<Arc<SalePlan>>,
     /// The lines that were asked for.
     pub lines: Option<OrderLines>,
+    /// Whether what the shop has said of the payment is shown: to the shop and to operators alone.
+    pub for_shop: bool,
 }
 
 impl OrderNames {
@@ -96,6 +98,7 @@ pub fn order_changed(
         }
         Ok(Some((_, Verdict::Granted { order, replayed }))) => {
             let view = OrderView::new(sale, id, order, names.plan());
+            let view = if names.for_shop { view.for_shop(order) } else { view };
             let mut response = json(StatusCode::OK, &view);
             mark_replayed(&mut response, *replayed);
             response

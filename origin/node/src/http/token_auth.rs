@@ -47,14 +47,15 @@ impl FromRequestParts<Arc<App>> for Operator {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        match shown(parts, app, app.admin_token.as_ref(), "admin") {
-            Ok(Shown::Whole) => Ok(Self { actor: Actor::operator(), sales: None }),
+        let operator = match shown(parts, app, app.admin_token.as_ref(), "admin") {
+            Ok(Shown::Whole) => Self { actor: Actor::operator(), sales: None },
             Ok(Shown::Scoped(ScopedToken { name, sales, .. })) => {
-                Ok(Self { actor: name, sales: Some(sales).filter(|sales| !sales.are_all()) })
+                Self { actor: name, sales: Some(sales).filter(|sales| !sales.are_all()) }
             }
-            Err(no) => Err(response::problem(&no)),
-        }
-        .inspect(|operator| spans::asked_by(&operator.actor, parts))
+            Err(no) => return Err(response::problem(&no)),
+        };
+        spans::asked_by(&operator.actor, parts);
+        Ok(operator)
     }
 }
 

@@ -12,9 +12,11 @@ use shared::domain::sale::PageTerms;
 use shared::ledger_model::event_log::{Entry, Event};
 use shared::plan::Plan;
 use shared::seats::order_lines::claims_of_text;
-use shared::wire::messages::{OrderView, SaleView};
+use shared::wire::messages::{EventView, OrderView, SaleView};
 use shared::wire::seat_lines::RefusedLine;
-use shared::{BuyerId, Code, OrderId, OrderState, Problem, Refusal, SaleId, SaleState};
+use shared::{
+    BuyerId, Code, EventDetails, OrderId, OrderState, Problem, Refusal, SaleId, SaleState,
+};
 use shared::{Snapshot, Terms, UnixMillis};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -42,7 +44,11 @@ pub(super) fn order(state: OrderState) -> OrderView {
         created_at: now,
         paid: state == OrderState::Confirmed,
         expires_at: (state == OrderState::Held).then_some(now.plus(HOLD_MS)),
+        pay_url: None,
         lines: Vec::new(),
+        confirmed_at: None,
+        reference: None,
+        metadata: None,
     }
 }
 
@@ -50,6 +56,22 @@ pub(super) fn order(state: OrderState) -> OrderView {
 pub(super) fn sale() -> SaleView {
     let (id, snapshot) = demo(SaleState::Open);
     SaleView::new(&id, &snapshot, &PageTerms::default())
+}
+
+/// What a sale sells, in words.
+pub(super) fn event_view() -> EventView {
+    let event = EventDetails {
+        title: "Spring concert".to_owned(),
+        starts_at: Some(UnixMillis(NOW)),
+        zone: "Europe/Berlin".to_owned(),
+        place: "City hall, Berlin".to_owned(),
+        organiser: "City orchestra".to_owned(),
+        price: "EUR 25".to_owned(),
+        colour: "#0d6b4f".to_owned(),
+        ..EventDetails::default()
+    };
+    let starts_local = Some("2026-11-23T04:32".to_owned());
+    EventView { sale: "demo".to_owned(), event: Some(event), starts_local }
 }
 
 /// A short train.
@@ -143,6 +165,7 @@ pub(super) fn event() -> EventLine {
         version: 1,
         events: vec![held],
         by_plan: false,
+        by: None,
     };
     event_line::export(&sale, &entry, None).remove(0)
 }

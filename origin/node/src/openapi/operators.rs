@@ -13,7 +13,7 @@ use crate::api::sale_changes::{RestockRequest, TermsRequest};
 use crate::api::unrestored::{UnrestoredList, UnrestoredOrder, UnrestoredReason};
 use serde_json::json;
 use shared::limits::SEARCH_PAGE_MAX;
-use shared::{BuyerId, Code, OrderState, SaleId, SaleState};
+use shared::{BuyerId, Code, OrderState, PaymentReference, SaleId, SaleState};
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -270,6 +270,7 @@ fn find_orders() -> Call {
         .parameter(query("buyer", "Of this buyer.", BuyerId::schema()))
         .parameter(query("number", number, text().build().into()))
         .parameter(query("state", "In this state.", OrderState::schema()))
+        .parameter(query("reference", "Paid under this reference.", PaymentReference::schema()))
         .parameter(query("after", after, text().build().into()))
         .parameter(query("limit", limit, limits.into()))
         .yes(200, "A page of orders.", &page, &[])

@@ -13,7 +13,7 @@ pub(super) fn calls() -> Vec<Call> {
     let [place, confirm, cancel, extend] = writes;
     let calls = [place, show(), confirm, cancel, extend];
     let orders = calls.into_iter().map(|call| call.tag("orders"));
-    let sales = [sale(), seats::plan(), seats::seats()].map(|call| call.tag("sales"));
+    let sales = [sale(), event(), seats::plan(), seats::seats()].map(|call| call.tag("sales"));
     let calls: Vec<Call> = sales.into_iter().chain(orders).collect();
     let common = |call: Call| {
         call.parameter(headers::traceparent()).no(&[Code::Busy]).no(&[Code::Untrusted]).no(&LEDGER)
@@ -35,6 +35,23 @@ fn sale() -> Call {
             &example::sale(),
             &[headers::AGE, headers::AGE_MS, headers::CACHE_CONTROL],
         )
+        .no(&[Code::UnknownSale])
+}
+
+fn event() -> Call {
+    Call::new(HttpMethod::Get, "/v1/sales/{sale}/event", "getEvent", "What a sale sells, in words")
+        .about(
+            "Title, time, place, price and the like, as the operator has set them; without `event` \
+             where nothing was said. An edge shows an answer again for ten seconds.",
+        )
+        .curl(r#"curl -sS "$URL/v1/sales/demo/event""#)
+        .yes(
+            200,
+            "What it sells.",
+            &example::event_view(),
+            &[headers::AGE, headers::AGE_MS, headers::CACHE_CONTROL, headers::ETAG],
+        )
+        .nothing(304, "It is as the header `If-None-Match` says.", &[headers::ETAG])
         .no(&[Code::UnknownSale])
 }
 

@@ -11,7 +11,7 @@ use shared::limits::{
     CALL_WAIT_MS, NODE_CALLS_AT_LEDGER, NODE_CALLS_WAITING, NODE_SHOP_CALLS_WAITING,
 };
 use shared::seats::OrderPart;
-use shared::{Cancellation, Order, OrderId, Refusal, SaleId};
+use shared::{Actor, Cancellation, Order, OrderId, Payment, Refusal, SaleId};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -141,17 +141,26 @@ impl Sales {
         Ok(order)
     }
 
-    /// Confirms an order, wholly or in part.
+    /// Confirms an order, wholly or in part, for `actor`, and keeps what the shop says of the
+    /// payment.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn confirm(&self, sale: &SaleId, id: &OrderId, part: &OrderPart) -> Reply<Verdict> {
+    pub async fn confirm(
+        &self,
+        sale: &SaleId,
+        id: &OrderId,
+        (part, payment): (&OrderPart, &Payment),
+        actor: Option<&Actor>,
+    ) -> Reply<Verdict> {
         self.takes_changes()?;
-        self.order_changed(sale, id, self.0.calls.ledger.confirm(sale, id, part).await).await
+        let ledger = self.0.calls.ledger.acting_for(actor);
+        let reply = ledger.confirm_paid(sale, id, part, payment).await;
+        self.order_changed(sale, id, reply).await
     }
 
-    /// Gives an order's tickets back, or a part of them: on whose word, and in which state it must
-    /// be, says `how`.
+    /// Gives an order's tickets back, or a part of them, for an actor: on whose word, and in which
+    /// state it must be, says `how`.
     ///
     /// # Errors
     /// See [`Fault`].
@@ -160,10 +169,11 @@ impl Sales {
         sale: &SaleId,
         id: &OrderId,
         how: Cancellation,
-        part: &OrderPart,
+        (part, actor): (&OrderPart, Option<&Actor>),
     ) -> Reply<Verdict> {
         self.takes_changes()?;
-        let reply = self.0.calls.ledger.cancel_as(sale, id, how, part).await;
+        let ledger = self.0.calls.ledger.acting_for(actor);
+        let reply = ledger.cancel_as(sale, id, how, part).await;
         self.order_changed(sale, id, reply).await
     }
 
@@ -178,15 +188,15 @@ impl Sales {
         sale: &SaleId,
         id: &OrderId,
         how: Cancellation,
-        part: &OrderPart,
+        (part, actor): (&OrderPart, Option<&Actor>),
     ) -> Reply<Verdict> {
         let Caller::Client(client) = caller else {
-            return self.cancel(sale, id, how, part).await;
+            return self.cancel(sale, id, how, (part, actor)).await;
         };
         // Taken before the call: those that are under way count, too.
         let may = self.0.calls.rule().may_cancel_early(sale, client, clock::now());
         let how = Cancellation { only_existing: !may, ..how };
-        let reply = self.cancel(sale, id, how, part).await;
+        let reply = self.cancel(sale, id, how, (part, actor)).await;
         let was_early = match &reply {
             Ok(Some((_, Verdict::Granted { order, replayed }))) => {
                 order.is_tombstone() && !replayed
@@ -201,13 +211,19 @@ impl Sales {
         reply
     }
 
-    /// Makes a hold last longer.
+    /// Makes a hold last longer, for `actor`.
     ///
     /// # Errors
     /// See [`Fault`].
-    pub async fn extend(&self, sale: &SaleId, id: &OrderId) -> Reply<Verdict> {
+    pub async fn extend(
+        &self,
+        sale: &SaleId,
+        id: &OrderId,
+        actor: Option<&Actor>,
+    ) -> Reply<Verdict> {
         self.takes_changes()?;
-        self.order_changed(sale, id, self.0.calls.ledger.extend(sale, id).await).await
+        let ledger = self.0.calls.ledger.acting_for(actor);
+        self.order_changed(sale, id, ledger.extend(sale, id).await).await
     }
 
     async fn order_changed(

@@ -81,6 +81,10 @@ impl Health {
 pub struct SaleStatus {
     /// The sale.
     pub sale: String,
+    /// What it sells is called so, where the operator has said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub title: Option<String>,
     /// How it stands; absent when its data are damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -168,7 +172,11 @@ impl ClusterStatus {
                 Err(Fault::Corrupt(why)) => (None, Some(why)),
                 Err(fault) => return Err(fault),
             };
-            sales.push(SaleStatus::new(&sale, stock, damage, &statuses));
+            // Without it the sale is shown by its id.
+            let page = ledger.page_terms(&sale).await.ok();
+            let title = page.map(|page| page.event.title.clone()).filter(|text| !text.is_empty());
+            let status = SaleStatus::new(&sale, stock, damage, &statuses);
+            sales.push(SaleStatus { title, ..status });
         }
         let lists = statuses.iter_mut().map(|s| std::mem::take(&mut s.happenings));
         let happenings = timeline::merge(lists, TIMELINE_SHOWN);
@@ -213,7 +221,8 @@ impl SaleStatus {
             }
         }
         let funnel = Funnel::new(&totals, stock.as_ref());
-        Self { sale: totals.sale.clone(), stock, damage, totals, funnel, received_by_node }
+        let title = None;
+        Self { sale: totals.sale.clone(), title, stock, damage, totals, funnel, received_by_node }
     }
 
     /// The last audit.

@@ -362,6 +362,7 @@ fn a_view_is_asked_for_once_and_shown_from_memory_after_that() {
     assert_eq!((&*view.body, &*view.by), ("{}", answer::ANSWERED_BY_EDGE));
 }
 
+mod pages;
 mod plans;
 
 #[test]

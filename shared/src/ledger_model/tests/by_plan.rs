@@ -54,7 +54,7 @@ fn change(sale: &mut Sale, command: &ModelCommand, at: u64) -> (Verdict, Vec<Str
 }
 
 fn confirm(n: u8, part: OrderPart) -> ModelCommand {
-    ModelCommand::Confirm(id(n), part)
+    ModelCommand::Confirm(id(n), part, Payment::default())
 }
 
 fn cancel(n: u8, part: OrderPart) -> ModelCommand {

@@ -3,8 +3,8 @@
 use crate::ledger_model::{ModelCommand, ModelReply, Sale};
 use crate::seats::OrderPart;
 use crate::{
-    BuyerId, Cancellation, Capacity, Order, OrderId, OrderState, Pass, Quantity, Reserve, Terms,
-    UnixMillis, Verdict,
+    BuyerId, Cancellation, Capacity, Order, OrderId, OrderState, Pass, Payment, PaymentReference,
+    Quantity, Reserve, Terms, UnixMillis, Verdict,
 };
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -24,11 +24,16 @@ fn command(what: u8, n: u8, quantity: u8) -> ModelCommand {
             quantity: Quantity::new(u64::from(quantity)).unwrap(),
             lines: None,
         }]),
-        5 | 6 => ModelCommand::Confirm(id(n), OrderPart::Whole),
-        7 => ModelCommand::Confirm(id(n), OrderPart::Tickets(1)),
+        5 => ModelCommand::Confirm(id(n), OrderPart::Whole, Payment::default()),
+        6 => ModelCommand::Confirm(id(n), OrderPart::Whole, paid()),
+        7 => ModelCommand::Confirm(id(n), OrderPart::Tickets(1), Payment::default()),
         8 => ModelCommand::Cancel(id(n), Cancellation::default(), OrderPart::Whole),
         _ => ModelCommand::Extend(id(n)),
     }
+}
+
+fn paid() -> Payment {
+    Payment { reference: PaymentReference::parse("pi_3").ok(), metadata: None }
 }
 
 /// The order that an answer acknowledges.
@@ -43,7 +48,7 @@ fn acknowledged(
         }
         (
             ModelReply::Order(verdict),
-            ModelCommand::Confirm(id, _) | ModelCommand::Cancel(id, ..) | ModelCommand::Extend(id),
+            ModelCommand::Confirm(id, ..) | ModelCommand::Cancel(id, ..) | ModelCommand::Extend(id),
         ) => (verdict, id),
         _ => return None,
     };

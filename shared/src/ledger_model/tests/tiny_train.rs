@@ -64,7 +64,7 @@ fn nexts(sale: &Sale) -> Vec<Sale> {
         assert!(matches!(reply, ModelReply::Order(Verdict::Granted { replayed: false, .. })));
         nexts.push(next);
         if has.state == OrderState::Held {
-            let pay = ModelCommand::Confirm(order.clone(), OrderPart::Whole);
+            let pay = ModelCommand::Confirm(order.clone(), OrderPart::Whole, Payment::default());
             let (next, reply) = after(sale, &pay);
             assert!(matches!(reply, ModelReply::Order(Verdict::Granted { replayed: false, .. })));
             let planes = |sale: &Sale| sale.seats.clone().unwrap().book;

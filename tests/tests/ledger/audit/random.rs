@@ -64,7 +64,7 @@ fn entry(rng: &mut Rng) -> Vec<u8> {
 }
 
 fn command(rng: &mut Rng) -> Vec<Vec<u8>> {
-    const OTHERS: [&str; 8] = [
+    const OTHERS: [&str; 11] = [
         "state",
         "history",
         "ended_peak",
@@ -72,6 +72,9 @@ fn command(rng: &mut Rng) -> Vec<Vec<u8>> {
         "buyers_cancel",
         "pay_url",
         "late_seats",
+        "return_url",
+        "event",
+        "actors",
         "heal:found",
     ];
     const KEYS: [&str; 5] = [":sale", ":orders", ":buyers", ":holds", ":log"];

@@ -9,8 +9,8 @@ use shared::domain::sale::{Creation, LateSeats, PageTerms};
 use shared::plan::Plan;
 use shared::seats::{OrderLines, OrderPart};
 use shared::{
-    BuyerId, Cancellation, Capacity, OrderId, OrderState, Quantity, Reserve, SaleState, Snapshot,
-    Terms,
+    BuyerId, Cancellation, Capacity, OrderId, OrderMetadata, OrderState, Payment, PaymentReference,
+    Quantity, Reserve, SaleState, Snapshot, Terms,
 };
 use std::fs;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn wish(name: &str, lines: &str) -> Reserve {
     let lines = OrderLines::parse(lines).unwrap();
     Reserve {
         id: id(name),
-        buyer: BuyerId::parse(name).unwrap(),
+        buyer: BuyerId::parse(&format!("{name} von é")).unwrap(),
         quantity: Quantity::new(lines.tickets().into()).unwrap(),
         lines: Some(lines),
     }
@@ -71,7 +71,10 @@ async fn sell(ledger: &Ledger) -> Arc<Plan> {
     ];
     let (_, verdicts) = ledger.reserve(&sale, &batch).await.unwrap().unwrap();
     assert!(verdicts.iter().all(|one| matches!(one, Verdict::Granted { .. })), "{verdicts:?}");
-    ledger.confirm(&sale, &id("b"), &OrderPart::Lines(vec![0])).await.unwrap();
+    let reference = PaymentReference::parse("pi 3").ok();
+    let metadata = OrderMetadata::new(&serde_json::json!({"a": 1})).ok();
+    let paid = Payment { reference, metadata };
+    ledger.confirm_paid(&sale, &id("b"), &OrderPart::Lines(vec![0]), &paid).await.unwrap();
     let part = OrderPart::Seats(vec![(0, 2)]);
     let how = Cancellation::default();
     let (_, said) = ledger.cancel_as(&sale, &id("a"), how, &part).await.unwrap().unwrap();
@@ -79,7 +82,8 @@ async fn sell(ledger: &Ledger) -> Arc<Plan> {
     ledger.cancel(&sale, &id("c")).await.unwrap();
     ledger.cancel(&sale, &id("early")).await.unwrap();
     // Its seat is somebody else's.
-    let (_, late) = ledger.confirm(&sale, &id("late"), &OrderPart::Whole).await.unwrap().unwrap();
+    let late = ledger.confirm_paid(&sale, &id("late"), &OrderPart::Whole, &paid).await;
+    let (_, late) = late.unwrap().unwrap();
     assert!(matches!(late, Verdict::Refused(_)), "{late:?}");
     let others = TermsChange { late_seats: Some(LateSeats::Other), ..TermsChange::default() };
     ledger.set_terms(&sale, &others).await.unwrap();

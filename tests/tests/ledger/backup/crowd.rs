@@ -110,7 +110,7 @@ async fn buy(ledger: &Ledger, batch: u32, told: &Mutex<Told>) {
         let number = batch * BATCH + place;
         Reserve {
             id: OrderId::parse(&format!("order-{number:012}")).expect("an order id"),
-            buyer: BuyerId::parse(&format!("buyer-{number}")).expect("a buyer"),
+            buyer: BuyerId::parse(&format!("buyer {number} é")).expect("a buyer"),
             quantity: Quantity::new(1).expect("a quantity"),
             lines: None,
         }

@@ -32,7 +32,7 @@ const SALE: &[&str] = &[
 const BY_PLAN: &[&str] = &[
     "clock 5000",
     PLAN,
-    "create 0 40 0 0 1000 0 4 open 0 _ PLAN",
+    "create 0 40 0 0 1000 0 4 open 0 _ _ PLAN",
     "reserve_by_plan 0 order-1 ada 1 0.0-1.1a",
     "clock 5500",
     "reserve_by_plan 0 order-2 bob 2 0.0-2.2r order-3 bob 1 1.0-1.1a",
@@ -82,7 +82,7 @@ const SCENES: &[Scene] = &[
     Scene {
         script: "create",
         setup: &["clock 5000", PLAN],
-        act: "create 0 40 0 0 1000 0 4 open 0 _ PLAN",
+        act: "create 0 40 0 0 1000 0 4 open 0 _ _ PLAN",
     },
     Scene {
         script: "reserve_by_plan",

@@ -244,6 +244,7 @@ impl Teller {
             created_at: self.ledger.now(),
             deadline: UnixMillis(0),
             refused_late: false,
+            payment: None,
             seats: None,
         };
         vec![(wish.id, AckedOrder { commit_seq: 0, order })]
@@ -286,7 +287,7 @@ impl Teller {
 pub(crate) fn wish(name: &str, number: u32, quantity: u32) -> Reserve {
     Reserve {
         id: OrderId::parse(&format!("order-{name}-{number:010}")).expect("an id"),
-        buyer: BuyerId::parse(&format!("{name}-{number}")).expect("a buyer"),
+        buyer: BuyerId::parse(&format!("{name} {number}")).expect("a buyer"),
         quantity: Quantity::new(quantity.into()).expect("a quantity"),
         lines: None,
     }

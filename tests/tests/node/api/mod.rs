@@ -3,7 +3,9 @@
 //!
 //! Each test starts a cluster of its own; none shares a port, a directory or a sale with another.
 
+mod actors;
 mod duplicates;
+mod event;
 mod export;
 mod find;
 mod holds;
@@ -11,7 +13,10 @@ mod late_seats;
 mod new_sales;
 mod operators;
 mod paid;
+mod pay_link;
 mod pay_url;
+mod payments;
+mod people;
 mod plans;
 mod returns;
 mod scoped_tokens;

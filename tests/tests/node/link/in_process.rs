@@ -138,6 +138,7 @@ async fn node_here(redis: &PrivateRedis, directory: &TempDir) -> Node {
         token_keys: None,
         trust: TrustLevel { edge_keys: None, direct: true },
         buyer_keys: None,
+        pay_keys: None,
         allowed_origins: AllowedOrigins::default(),
         client_rate: None,
         demo: false,

@@ -112,6 +112,7 @@ fn every_bound_that_a_page_names_is_that_of_the_limits() {
     let pages = [
         ("docs/SECURITY.md", [of_requests(), of_calls()].concat()),
         ("docs/QUOTA.md", of_hints()),
+        ("docs/howto/tokens.md", vec![format!("its last {ACTORS_MAX} changes")]),
         ("docs/FAILOVER.md", of_failures()),
         ("docs/GUARANTEES.md", of_promises()),
         ("docs/RUNBOOK.md", of_operations()),

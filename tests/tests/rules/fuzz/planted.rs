@@ -14,7 +14,7 @@ use shared::auth::edge_signature::{Signed, verify};
 use shared::domain::order::Verdict;
 use shared::ledger_model::event_log::Entry;
 use shared::link::{LinkOrder, OrdersReader, OrdersWriter};
-use shared::{Grant, KeyRing, OrderId, SaleId, UnixMillis};
+use shared::{BuyerId, Grant, KeyRing, OrderId, SaleId, UnixMillis};
 use std::net::IpAddr;
 
 /// What is wrong, the target that must find it, and the target with that fault.
@@ -24,7 +24,7 @@ const FAULTS: [Fault; 15] = [
     // An answer that repeats what is in a body would let it forge lines.
     ("a complaint about a body repeats it", "order_body", |bytes| {
         order_body_with(bytes, |request| {
-            let parsed = request.parse();
+            let parsed = request.parse(BuyerId::of_request);
             parsed.map_err(|error| format!("{error}: {}", request.buyer))
         });
     }),

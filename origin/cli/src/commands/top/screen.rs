@@ -318,7 +318,8 @@ fn timeline_event(event: &TimelineEvent) -> Line {
         | TimelineEventKind::AuditDiffers => TextStyle::Bad,
         _ => TextStyle::Plain,
     };
-    Line::new(look, format!("{}  {text}", Rfc3339(event.at)))
+    let by = event.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    Line::new(look, format!("{}  {text}{by}", Rfc3339(event.at)))
 }
 
 fn pair(spread: &Spread, show: impl Fn(Option<u64>) -> String) -> String {

@@ -49,6 +49,7 @@ impl Draft<'_> {
                 version: state.version,
                 events: events.to_vec(),
                 by_plan: self.recount.plan.is_some(),
+                by: None,
             };
             let id = format!("{}-0", entry.commit_seq);
             self.push(&["XADD", &self.key(LOG), &id, "e", &entry.to_text()]);

@@ -292,19 +292,19 @@ impl Draft<'_> {
         let mut gone: Vec<Vec<u8>> = tallies.foreign.names.iter().cloned().collect();
         for (buyer, tickets) in &count.buyers {
             if tallies.taken.get(buyer) != Some(&Some(*tickets)) {
-                set.insert(buyer.to_string(), tickets.to_string());
+                set.insert(buyer.stored().into_owned(), tickets.to_string());
             }
         }
         let none = tallies.taken.keys().filter(|b| !count.buyers.contains_key(*b));
-        gone.extend(none.map(|buyer| buyer.as_str().as_bytes().to_vec()));
+        gone.extend(none.map(|buyer| buyer.stored().as_bytes().to_vec()));
         if self.recount.counts_ended() {
             for (buyer, orders) in &count.ended {
                 if tallies.ended.get(buyer) != Some(&Some(*orders)) {
-                    set.insert(format!("{ENDED}{buyer}"), orders.to_string());
+                    set.insert(format!("{ENDED}{}", buyer.stored()), orders.to_string());
                 }
             }
             let none = tallies.ended.keys().filter(|b| !count.ended.contains_key(*b));
-            gone.extend(none.map(|buyer| format!("{ENDED}{buyer}").into_bytes()));
+            gone.extend(none.map(|buyer| format!("{ENDED}{}", buyer.stored()).into_bytes()));
         }
         gone.sort();
         self.push_all("HDEL", BUYERS, gone, 1);

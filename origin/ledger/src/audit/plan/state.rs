@@ -1,5 +1,6 @@
 //! Repair plan of the fields of the sale.
 
+use super::super::fields::is_no_event;
 use super::super::log::Says;
 use super::super::plan_fields::fields_of;
 use super::super::sale_read::SALE;
@@ -9,7 +10,7 @@ use shared::domain::sale::LateSeats;
 use shared::domain::sale::Terms;
 use shared::ledger_model::order_book::OrderCount;
 use shared::recovery::beyond;
-use shared::{OrderId, PayUrl, SaleState, UnixMillis};
+use shared::{OrderId, PayUrl, ReturnUrl, SaleState, UnixMillis};
 use std::borrow::Cow;
 
 /// The sale as it is to be, without what is counted from the orders.
@@ -222,6 +223,13 @@ impl Draft<'_> {
         if look.text("pay_url").is_some_and(|text| PayUrl::parse(&text).is_err()) {
             // Nobody is sent there; the operator sets it again.
             fields.push(("pay_url", String::new()));
+        }
+        if look.text("return_url").is_some_and(|text| ReturnUrl::parse(&text).is_err()) {
+            fields.push(("return_url", String::new()));
+        }
+        if look.text("event").is_some_and(|text| is_no_event(&text)) {
+            // The page then shows the sale's id; the operator sets it again.
+            fields.push(("event", String::new()));
         }
         fields.push(("held", count.held.to_string()));
         fields.push(("confirmed", count.confirmed.to_string()));

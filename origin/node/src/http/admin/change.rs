@@ -11,45 +11,50 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use lastseat_ledger::{Reply, SaleChange};
 use serde::de::DeserializeOwned;
-use shared::{Problem, SaleId, SaleState};
+use shared::{PayUrl, Problem, SaleId, SaleState};
 use std::sync::Arc;
 
 /// `POST /v1/admin/sales/{sale}/open`, `/pause`, `/close`
 pub(super) async fn state(
-    _: Operator,
+    Operator { actor, .. }: Operator,
     State(app): State<Arc<App>>,
     OfSale(sale): OfSale,
     request: Request,
     to: SaleState,
 ) -> Response {
     match request::body_or_default::<Nothing>(request).await {
-        Ok(Nothing {}) => changed(&app, &sale, app.sales.set_state(&sale, to).await).await,
+        Ok(Nothing {}) => changed(&app, &sale, app.sales.set_state(&sale, to, &actor).await).await,
         Err(problem) => response::problem(&problem),
     }
 }
 
 /// `POST /v1/admin/sales/{sale}/restock`
 pub(super) async fn restock(
-    _: Operator,
+    Operator { actor, .. }: Operator,
     State(app): State<Arc<App>>,
     OfSale(sale): OfSale,
     request: Request,
 ) -> Response {
     match checked(request, RestockRequest::check).await {
-        Ok(wanted) => changed(&app, &sale, app.sales.restock(&sale, wanted).await).await,
+        Ok(wanted) => changed(&app, &sale, app.sales.restock(&sale, wanted, &actor).await).await,
         Err(problem) => response::problem(&problem),
     }
 }
 
 /// `PATCH /v1/admin/sales/{sale}`
 pub(super) async fn terms(
-    _: Operator,
+    Operator { actor, .. }: Operator,
     State(app): State<Arc<App>>,
     OfSale(sale): OfSale,
     request: Request,
 ) -> Response {
-    match checked(request, TermsRequest::check).await {
-        Ok(change) => changed(&app, &sale, app.sales.set_terms(&sale, &change).await).await,
+    let wanted = request::body_with_event::<TermsRequest>(request).await;
+    let change = wanted.and_then(|wanted| wanted.check()).and_then(|change| {
+        let signs = change.pay_url.as_ref().is_some_and(PayUrl::is_signed);
+        app.can_sign(signs).map(|()| change)
+    });
+    match change {
+        Ok(change) => changed(&app, &sale, app.sales.set_terms(&sale, &change, &actor).await).await,
         Err(problem) => response::problem(&problem),
     }
 }

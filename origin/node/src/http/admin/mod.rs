@@ -21,7 +21,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use lastseat_ledger::Fault;
 use serde::Deserialize;
-use shared::{Problem, Refusal, SaleId, SaleState};
+use shared::{EventDetails, Problem, Refusal, SaleId, SaleState};
 use std::sync::Arc;
 
 /// All routes under `/v1/admin`.
@@ -55,18 +55,20 @@ pub(super) fn routes() -> Router<Arc<App>> {
 
 /// `PUT /v1/admin/sales/{sale}`: 201 when it was created, 200 when it is there with these terms.
 async fn create(
-    _: Operator,
+    Operator { actor, .. }: Operator,
     State(app): State<Arc<App>>,
     OfSale(sale): OfSale,
     request: Request,
 ) -> Response {
     let wanted = request::body_with_plan::<NewSale>(request).await;
     let wanted = wanted.and_then(|wanted| wanted.check());
+    let wanted = wanted.and_then(|wanted| app.can_sign(wanted.signs()).map(|()| wanted));
     let wanted = match wanted {
         Ok(wanted) => wanted,
         Err(wrong) => return response::problem(&wrong),
     };
-    let (snapshot, new) = match wanted.create(app.sales.ledger(), &sale).await {
+    let ledger = app.sales.ledger().acting_for(Some(&actor));
+    let (snapshot, new) = match wanted.create(&ledger, &sale).await {
         Ok(Ok(created)) => created,
         Ok(Err(refusal)) => return response::problem(&refusal),
         Err(trouble) => return response::faulty(&trouble),
@@ -120,6 +122,8 @@ async fn report(app: &App, sale: &SaleId) -> Result<Option<SaleReport>, Fault> {
         late_seats: plan.is_some().then_some(page.late_seats),
         buyers_cancel: Some(page.buyers_cancel),
         pay_url: page.pay_url.get().map(str::to_owned),
+        return_url: page.return_url.get().map(str::to_owned),
+        event: (!page.event.is_none()).then(|| EventDetails::clone(&page.event)),
         ..SaleReport::new(sale, &snapshot, plan)
     }))
 }

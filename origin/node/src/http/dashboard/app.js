@@ -160,6 +160,11 @@ function offer_sales() {
   const gone = present.filter((name) => !names.includes(name));
   for (const name of fresh) picker.add(new Option(name, name));
   for (const name of gone) picker.querySelector(`option[value="${name}"]`).remove();
+  for (const { sale, title } of status.sales) {
+    const option = picker.querySelector(`option[value="${sale}"]`);
+    const text = title ? `${sale} · ${title}` : sale;
+    if (option.text !== text) option.text = text;
+  }
   picker.disabled = names.length === 0;
   if (!names.includes(picker.value) && names.length > 0) picker.value = names[0];
   const more = status.more_sales > 0 ? `${status.more_sales} more sales are not shown` : "";

@@ -1,5 +1,5 @@
-// The search among the orders of the sale that is shown: by number, by buyer or by state, page by
-// page.
+// The search among the orders of the sale that is shown: by number, by buyer, by payment or by
+// state, page by page.
 
 import { sentence } from "./stream.js";
 

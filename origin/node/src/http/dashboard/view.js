@@ -285,7 +285,8 @@ export function show_events(events) {
       item.dataset.kind = event.kind;
       when.dateTime = new Date(event.at).toISOString();
       when.textContent = clock.format(event.at);
-      text.textContent = WORDS[event.kind]?.(event) ?? event.kind;
+      const words = WORDS[event.kind]?.(event) ?? event.kind;
+      text.textContent = event.by ? `${words} by ${event.by}` : words;
       item.append(when, text);
       return item;
     }),

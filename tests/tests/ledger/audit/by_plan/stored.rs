@@ -6,7 +6,7 @@ use shared::ledger_model::event_log::Entry;
 use shared::ledger_model::{self as model, ModelCommand};
 use shared::plan::Plan;
 use shared::seats::{OrderLines, OrderPart};
-use shared::{BuyerId, Cancellation, OrderId, Quantity, Reserve, Terms, UnixMillis};
+use shared::{BuyerId, Cancellation, OrderId, Payment, Quantity, Reserve, Terms, UnixMillis};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -68,8 +68,8 @@ impl Train {
             request(4, "0.0-1.1a=3"),
             request(5, "0.0-3.3a=5+6+7"),
         ]));
-        train.does(&ModelCommand::Confirm(id(0), OrderPart::Whole));
-        train.does(&ModelCommand::Confirm(id(1), OrderPart::Whole));
+        train.does(&ModelCommand::Confirm(id(0), OrderPart::Whole, Payment::default()));
+        train.does(&ModelCommand::Confirm(id(1), OrderPart::Whole, Payment::default()));
         train.does(&cancel(2, OrderPart::Whole));
         train.does(&cancel(5, OrderPart::Seats(vec![(0, 6)])));
         assert_eq!(train.log.len(), 6, "each of them changed something");

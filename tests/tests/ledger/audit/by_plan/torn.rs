@@ -7,7 +7,7 @@ use crate::audit::stage::{Stage, assert_finds};
 use lastseat_ledger::audit::FindingKind::LogAhead;
 use shared::ledger_model::ModelCommand;
 use shared::seats::OrderPart;
-use shared::{Order, OrderState, Pass, UnixMillis};
+use shared::{Order, OrderState, Pass, Payment, UnixMillis};
 
 /// A script of each kind that moves seats.
 fn scripts(train: &Train) -> Vec<(&'static str, ModelCommand)> {
@@ -25,8 +25,11 @@ fn scripts(train: &Train) -> Vec<(&'static str, ModelCommand)> {
             "a batch",
             ModelCommand::Reserve(vec![request(10, "0.0-3.2a"), request(11, "1.0-2.1a,0.0-1.1a")]),
         ),
-        ("a payment", ModelCommand::Confirm(id(3), OrderPart::Whole)),
-        ("a payment of a part", ModelCommand::Confirm(id(5), OrderPart::Seats(vec![(0, 7)]))),
+        ("a payment", ModelCommand::Confirm(id(3), OrderPart::Whole, Payment::default())),
+        (
+            "a payment of a part",
+            ModelCommand::Confirm(id(5), OrderPart::Seats(vec![(0, 7)]), Payment::default()),
+        ),
         ("a cancellation", cancel(4, OrderPart::Whole)),
         ("a part that is given back", cancel(0, OrderPart::Seats(vec![(0, 1)]))),
         ("a restored order", ModelCommand::Restore(vec![restored], Pass::First)),

@@ -151,6 +151,18 @@ pub(super) fn of_tallies_and_holds() -> Vec<Damage> {
             &[NOTHING],
         ),
         damage(
+            "a return URL that is none",
+            &["HSET :sale return_url http://shop.example/"],
+            &[(FieldInvalid, "return_url of the sale is no address")],
+            &[NOTHING],
+        ),
+        damage(
+            "event details that are none",
+            &["HSET :sale event {}x"],
+            &[(FieldInvalid, "event of the sale is not what lastseat writes")],
+            &[NOTHING],
+        ),
+        damage(
             "a peak that is no number",
             &["HSET :sale ended_peak x"],
             &[(FieldInvalid, "ended_peak")],
