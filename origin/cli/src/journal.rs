@@ -34,6 +34,21 @@ pub enum Fate {
     Over,
 }
 
+impl Fate {
+    /// After an event of this kind; `None` where the fate stays, as after `extended`, `reduced` and
+    /// what later versions may tell of orders.
+    fn after(kind: &str, quantity: Option<Quantity>) -> Result<Option<Self>, String> {
+        Ok(Some(match (kind, quantity) {
+            ("held", _) => Self::Held,
+            ("confirmed" | "retaken", Some(quantity)) => Self::Confirmed(quantity),
+            ("confirmed" | "retaken", None) => return Err("it has no \"quantity\"".to_owned()),
+            ("expired", _) => Self::Expired,
+            ("cancelled" | "refused_late", _) => Self::Over,
+            _ => return Ok(None),
+        }))
+    }
+}
+
 /// An order of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportedOrder {
@@ -248,18 +263,10 @@ impl ExportedLog {
         let quantity = quantity.map_err(|e| e.to_string())?;
         let buyer = line.buyer.as_deref().map(BuyerId::parse).transpose();
         let buyer = buyer.map_err(|e| e.to_string())?;
-        let fate = match (line.kind.as_str(), quantity) {
-            ("held", _) => Fate::Held,
-            ("confirmed" | "retaken", Some(quantity)) => Fate::Confirmed(quantity),
-            ("confirmed" | "retaken", None) => return Err("it has no \"quantity\"".to_owned()),
-            ("expired", _) => Fate::Expired,
-            ("cancelled" | "refused_late", _) => Fate::Over,
-            // `extended`, `reduced`, and what later versions may tell of orders.
-            _ => {
-                let known = self.places.get(&id).map(|place| &mut self.orders[*place]);
-                let order = known.and_then(|exported| exported.by_plan.as_mut());
-                return order.map_or(Ok(()), |order| line.change(order));
-            }
+        let Some(fate) = Fate::after(&line.kind, quantity)? else {
+            let known = self.places.get(&id).map(|place| &mut self.orders[*place]);
+            let order = known.and_then(|exported| exported.by_plan.as_mut());
+            return order.map_or(Ok(()), |order| line.change(order));
         };
         let is_tombstone = line.quantity == Some(0) && fate == Fate::Over;
         let granted = if is_tombstone && self.plan.is_some() {

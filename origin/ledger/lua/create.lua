@@ -28,7 +28,7 @@ if sale then
   local found = sale.format == 2 and redis.call('HGET', SALE, 'plan') or ''
   local letter = buyers_cancel() == buyers_may and found == plan and 'u' or 'x'
   for _, name in ipairs({ 'pay_url', 'return_url', 'event' }) do
-    if text_of(name) ~= (fields[name] or '') then letter = 'x' end
+    if stored_text(name) ~= (fields[name] or '') then letter = 'x' end
   end
   for name, value in pairs(wanted) do
     if sale[name] ~= value then letter = 'x' end

@@ -53,6 +53,6 @@ end
 -- A text of the operator by which no script decides: `pay_url`, where a held order is paid,
 -- `return_url`, where its buyer goes after that, or `event`, what is sold, as JSON. Empty where
 -- there is none, as in the sales of an older lastseat.
-local function text_of(name)
+local function stored_text(name)
   return redis.call('HGET', SALE, name) or ''
 end

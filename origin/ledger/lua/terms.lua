@@ -24,7 +24,7 @@ local NAMES = { 'opens_at', 'closes_at', 'hold_ms', 'buyer_limit', 'order_limit'
 
 local function further_of(name)
   if name == 'late_seats' then return late_seats() end
-  return text_of(name)
+  return stored_text(name)
 end
 
 local function decide()

@@ -52,7 +52,12 @@ pub struct EventDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
-        schema(value_type = Option<crate::wire::openapi::Moment>, nullable = false)
+        schema(
+            value_type = Option<u64>,
+            nullable = false,
+            minimum = 978_307_200_000_u64,
+            maximum = 99_999_999_999_999_u64
+        )
     )]
     pub starts_at: Option<UnixMillis>,
     /// The time zone of the place, such as `Europe/Berlin`. The page writes times in it.

@@ -19,6 +19,7 @@ use lastseat_cluster::SHARES_PORTS;
 use lastseat_cluster::plan::{ClusterConfig, EdgeKind, EdgePlan, NodePlan};
 use lastseat_gateway::config::GatewayConfig;
 use lastseat_node::config::ServeConfig;
+use lastseat_node::http::TrustLevel;
 use lastseat_node::membership::NodeIdentity;
 use lastseat_node::secret::{Secret, given};
 use std::num::NonZero;
@@ -70,16 +71,8 @@ pub fn serve_config(
     let bounds = (threads, connections_max);
     let public = public_config(&mut wrong, flags.public, &flags.access, bounds);
     let access = access(&mut wrong, &flags.access);
-    if access
-        .as_ref()
-        .is_some_and(|Access { trust, .. }| trust.edge_keys.is_none() && !trust.direct)
-    {
-        wrong.say(
-            "--edge-key or LASTSEAT_EDGE_KEY is missing: a node takes orders from edges only and \
-             knows them by this key. Make one with `openssl rand -hex 32` and give it to edge and \
-             nodes (docs/SECURITY.md), or serve everybody without an edge with --insecure-direct"
-                .to_owned(),
-        );
+    if let Some(Access { trust, .. }) = &access {
+        wrong.note(has_edge_keys(trust));
     }
     if let (Some(a), Some(b)) = (listen, admin_listen)
         && a == b
@@ -113,6 +106,16 @@ pub fn serve_config(
         };
         Some((node, public))
     })
+}
+
+fn has_edge_keys(trust: &TrustLevel) -> Result<(), String> {
+    if trust.edge_keys.is_some() || trust.direct {
+        return Ok(());
+    }
+    Err("--edge-key or LASTSEAT_EDGE_KEY is missing: a node takes orders from edges only and \
+         knows them by this key. Make one with `openssl rand -hex 32` and give it to edge and \
+         nodes (docs/SECURITY.md), or serve everybody without an edge with --insecure-direct"
+        .to_owned())
 }
 
 /// Checks the flags of `lastseat cluster`.

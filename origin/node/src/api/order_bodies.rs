@@ -31,8 +31,8 @@ pub struct ConfirmRequest {
     #[schema(nullable = false, min_items = 1)]
     pub seats: Option<Vec<String>>,
     /// By which the shop finds the payment, such as the id that its provider has given. It is
-    /// stored with the order and written to the log. Of an order that is confirmed already the first
-    /// one stays, and the answer has it: where it is another one, the order was paid twice.
+    /// stored with the order and written to the log. Of an order that is confirmed already the
+    /// first one stays, and the answer has it: where it is another one, the order was paid twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<PaymentReference>, nullable = false, required = false)]
     pub reference: Option<String>,

@@ -44,6 +44,24 @@ fn granted(verdicts: &[Verdict]) -> usize {
     verdicts.iter().filter(|v| matches!(v, Verdict::Granted { replayed: false, .. })).count()
 }
 
+/// Two files of a script use one name for two things only by mistake: the second one then stands
+/// for both. Only `commit` is hidden on purpose, by the one that writes seats and then calls it.
+#[test]
+fn no_function_of_a_script_hides_another_one_of_its_files() {
+    for script in SCRIPTS.all() {
+        let text = &script.text;
+        let mut names: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("local function ")?.split('(').next())
+            .filter(|name| *name != "commit")
+            .collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all, "{}: {names:?}", script.name);
+    }
+}
+
 #[tokio::test]
 async fn ten_thousand_tickets_and_10001_orders_sell_exactly_ten_thousand() {
     let redis = PrivateRedis::start(Durability::Off);
