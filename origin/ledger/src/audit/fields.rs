@@ -9,7 +9,7 @@ use shared::domain::sale::LateSeats;
 use shared::ledger_model::order_book::OrderCount;
 use shared::limits::CAPACITY_MAX;
 use shared::plan::Plan;
-use shared::{EventDetails, PayUrl, ReturnUrl};
+use shared::{PayUrl, ReturnUrl};
 
 /// Names keys that are missing or of another type.
 pub(super) fn check_keys(look: &SaleRead, plan: Option<&Plan>, found: &mut Found) {
@@ -132,17 +132,12 @@ fn check_words(look: &SaleRead, found: &mut Found) {
             format!("field return_url of the sale is no address: {error}"),
         );
     }
-    if look.text("event").is_some_and(|text| is_no_event(&text)) {
+    if look.has_damaged_event() {
         found.note(
             FindingKind::FieldInvalid,
             "field event of the sale is not what lastseat writes of an event".to_owned(),
         );
     }
-}
-
-/// Whether a text in the place of event details is none.
-pub(super) fn is_no_event(text: &str) -> bool {
-    !text.is_empty() && EventDetails::from_stored(text).is_none()
 }
 
 fn check_history(look: &SaleRead, found: &mut Found) {

@@ -5,7 +5,7 @@ use super::super::{Fault, Ledger, redis_keys, reply};
 use redis::Value;
 use shared::domain::sale::Terms;
 use shared::plan::Plan;
-use shared::{SaleId, SaleState, UnixMillis};
+use shared::{EventDetails, SaleId, SaleState, UnixMillis};
 use std::collections::BTreeMap;
 
 /// The type that each of the parts of a sale has.
@@ -97,6 +97,13 @@ impl SaleRead {
     /// A field of the sale that is a whole number as scripts write it.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         number(self.fields.get(name.as_bytes())?)
+    }
+
+    /// Whether the field `event` of the sale has something that no operator has set.
+    pub(super) fn has_damaged_event(&self) -> bool {
+        let text = self.fields.get(b"event".as_slice()).map_or(&[][..], Vec::as_slice);
+        let is_event = |text: &str| text.is_empty() || EventDetails::from_stored(text).is_some();
+        !std::str::from_utf8(text).is_ok_and(is_event)
     }
 
     /// The plan, where the sale has one that can be read.

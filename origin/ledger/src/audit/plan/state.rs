@@ -1,6 +1,5 @@
 //! Repair plan of the fields of the sale.
 
-use super::super::fields::is_no_event;
 use super::super::log::Says;
 use super::super::plan_fields::fields_of;
 use super::super::sale_read::SALE;
@@ -227,7 +226,7 @@ impl Draft<'_> {
         if look.text("return_url").is_some_and(|text| ReturnUrl::parse(&text).is_err()) {
             fields.push(("return_url", String::new()));
         }
-        if look.text("event").is_some_and(|text| is_no_event(&text)) {
+        if look.has_damaged_event() {
             // The page then shows the sale's id; the operator sets it again.
             fields.push(("event", String::new()));
         }
