@@ -190,8 +190,7 @@ impl BuyerId {
     /// The name as it is stored in Redis and in the journals, without spaces.
     #[must_use]
     pub fn stored(&self) -> Cow<'_, str> {
-        // A search for a byte is a third of one for a character, and each order needs it.
-        if self.0.as_bytes().contains(&b' ') {
+        if self.0.bytes().any(|byte| byte == b' ') {
             Cow::Owned(self.0.replace(' ', STORED_SPACE))
         } else {
             Cow::Borrowed(&self.0)
