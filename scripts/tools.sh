@@ -21,6 +21,11 @@ locked_version() {
     ' "$ROOT/Cargo.lock"
 }
 
+# The version of lastseat: that of all crates, and of a release.
+workspace_version() {
+    sed -n '/^\[workspace\.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' "$ROOT/Cargo.toml"
+}
+
 # A hash of what is given on standard input.
 hash_of_input() {
     if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1
@@ -31,11 +36,11 @@ python_tools() {
     echo "$CACHE/$1-$(hash_of_input <"$ROOT/scripts/$1.txt" | cut -c1-16)"
 }
 
-# install_tool PACKAGE BINARY VERSION ROOT: builds a Rust tool and puts it under ROOT.
+# install_tool PACKAGE BINARY VERSION ROOT [ARGUMENT...]: builds a Rust tool and puts it under ROOT.
 install_tool() {
     local package=$1 binary=$2 version=$3 root=$4
     local log
-    local install=(cargo install --quiet "$package" --bin "$binary" --version "=$version" --root "$root")
+    local install=(cargo install --quiet "$package" --bin "$binary" --version "=$version" --root "$root" "${@:5}")
     note "building $package $version (a few minutes, once)"
     log=$(mktemp)
     # They run for less than a second at a time, and compiling them is a large part of a first `make up`: without
