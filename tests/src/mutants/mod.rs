@@ -25,6 +25,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Histories that a mutant of a script meets before the plays ...
 const FIRST: u64 = 3;
+/// ... and after them, at most: one that all of these miss survives, here and in `make mutants`.
+pub const HISTORIES: u64 = 100;
 /// How often a mutant is tried until Redis answers in time.
 const RETRIES: u32 = 5;
 /// What a difference says that may be one of the machine.

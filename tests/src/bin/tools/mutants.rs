@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use lastseat_tests::mutants::lua::Mutant;
 use lastseat_tests::mutants::reasons::{Fit, Reason, Reasons};
-use lastseat_tests::mutants::{Seen, Trial, of_the_scripts, page, rust};
+use lastseat_tests::mutants::{HISTORIES, Seen, Trial, of_the_scripts, page, rust};
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "WORD")]
     only: Vec<String>,
     /// Random histories that a mutant meets at most.
-    #[arg(long, default_value_t = 100, value_name = "N")]
+    #[arg(long, default_value_t = HISTORIES, value_name = "N")]
     histories: u64,
     /// The outcomes.json of a run of cargo-mutants; may be given for several.
     #[arg(long, value_name = "FILE", conflicts_with = "only")]

@@ -1,13 +1,10 @@
 //! Mutants of the scripts: a sample in each run of the tests, all of them in `make mutants`.
 
 use lastseat_tests::mutants::reasons::Reasons;
-use lastseat_tests::mutants::{Seen, Trial, of_the_scripts};
+use lastseat_tests::mutants::{HISTORIES, Seen, Trial, of_the_scripts};
 
 /// One in so many is tried here.
 const EACH: usize = 20;
-/// Histories that a mutant of the sample meets at most. One that is seen later is in the whole
-/// list.
-const HISTORIES: u64 = 60;
 
 #[test]
 fn a_twentieth_of_all_mutants_of_the_scripts_is_seen_or_has_its_reason() {
