@@ -4,17 +4,9 @@
 # The architectures of a release, by the names that its files have.
 ARCHITECTURES=(x86_64 arm64)
 
-# Programs that cargo calls by name, with the version that is changed here by hand.
+# The program that lists the crates: its version, changed here by hand, and where it is, or has to be installed.
 CYCLONEDX_VERSION=0.5.9
-ABOUT_VERSION=0.9.3
-
-# Where cargo-NAME is, or has to be installed.
-cargo_tool() {
-    case $1 in
-    cyclonedx) echo "$CACHE/cargo-cyclonedx-$CYCLONEDX_VERSION" ;;
-    about) echo "$CACHE/cargo-about-$ABOUT_VERSION" ;;
-    esac
-}
+CYCLONEDX_ROOT=$CACHE/cargo-cyclonedx-$CYCLONEDX_VERSION
 
 # The architecture of this machine.
 host_arch() {

@@ -36,17 +36,16 @@ python_tools() {
     echo "$CACHE/$1-$(hash_of_input <"$ROOT/scripts/$1.txt" | cut -c1-16)"
 }
 
-# install_tool PACKAGE BINARY VERSION ROOT [ARGUMENT...]: builds a Rust tool and puts it under ROOT.
+# install_tool PACKAGE BINARY VERSION ROOT: builds a Rust tool and puts it under ROOT.
 install_tool() {
     local package=$1 binary=$2 version=$3 root=$4
     local log
-    local install=(cargo install --quiet "$package" --bin "$binary" --version "=$version" --root "$root" "${@:5}")
+    local install=(cargo install --quiet "$package" --bin "$binary" --version "=$version" --root "$root")
     note "building $package $version (a few minutes, once)"
     log=$(mktemp)
     # They run for less than a second at a time, and compiling them is a large part of a first `make up`: without
     # optimisation half the processor time (wasm-bindgen: 89 s instead of 191 s; it then runs for 0.4 s instead of 0.1 s).
-    # One that runs for longer is compiled with TOOL_OPT_LEVEL.
-    export CARGO_PROFILE_RELEASE_OPT_LEVEL=${TOOL_OPT_LEVEL:-0} CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0
+    export CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0
     # With the author's own lock file where possible. A registry that lags behind or has withdrawn one
     # of its entries is no reason to stop: then with the newest versions that fit.
     "${install[@]}" --locked 2>"$log" || "${install[@]}" 2>"$log" || {

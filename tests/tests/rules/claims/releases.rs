@@ -1,10 +1,9 @@
 //! What makes a release agrees with itself: one version everywhere, workflows that call `make`
-//! alone, an image of a release that is the image of a checkout, the same licences for both tools.
+//! alone, and an image of a release that is the image of a checkout.
 
 use crate::claims::documents::{files, root};
 use crate::claims::read;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::fs;
 
 /// That of all crates, and so of the programs.
@@ -143,15 +142,4 @@ fn the_image_of_a_release_is_that_of_a_checkout_with_a_program_that_is_there() {
         "COPY lastseat /usr/local/bin/lastseat",
     );
     assert_eq!(differing, [copies]);
-}
-
-#[test]
-fn the_licences_of_a_release_are_those_that_are_allowed() {
-    let listed = |file: &str, name: &str| -> BTreeSet<String> {
-        let text = read(file);
-        let (_, list) = text.split_once(&format!("\n{name} = [")).expect(name);
-        let list = list.split(']').next().unwrap_or_default();
-        list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
-    };
-    assert_eq!(listed("scripts/about.toml", "accepted"), listed("deny.toml", "allow"));
 }
