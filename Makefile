@@ -23,7 +23,7 @@ soak: SEED ?= 7
 READY := $(if $(filter gateway,$(EDGE)),setup-native origin,setup build)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-native setup-tests setup-bench edge build origin dist clients up rush drill edges torn swarm sim pause soak bench profile screens film test valkey guard guard-accept mutants api fmt lint audit docs clean
+.PHONY: help setup setup-native setup-tests setup-bench edge build origin dist release publish clients up rush drill edges torn swarm sim pause soak bench profile screens film test valkey guard guard-accept mutants api fmt lint audit docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -33,6 +33,7 @@ help: ## list the targets
 	@echo "        KILL_NODE_AT=0.3 (kill -9 of a node when so much is sold)  CUT_REDIS_AT=0.3 (Redis loses the end of its file)"
 	@echo "  drill: EDGE=workerd (or wrangler, gateway)  ROUNDS=$(ROUNDS)  PLAN=docs/examples/train.toml (default: tickets, and trains of the drills' own)"
 	@echo "  soak: SEED=7  SECONDS=$(SECONDS)"
+	@echo "  release: TARGETS=x86_64 (default: x86_64 and arm64)  CHECK=1"
 	@echo "  bench: ONLY=M3 (or \"M3 M4\"; default: all)"
 
 setup: ## install what is missing on this machine to build, sell and load (idempotent)
@@ -57,6 +58,12 @@ origin: ## build the release binary of the origin, which has the gateway
 
 dist: ## build the program that servers run, optimised as a whole (target/dist/lastseat; 3 minutes)
 	@cargo build --profile dist --locked --package lastseat
+
+release: setup ## make the files of a release (target/release-artifacts): TARGETS="x86_64 arm64", CHECK=1 makes them twice and compares
+	@TARGETS="$(TARGETS)" scripts/release $(if $(CHECK),--check)
+
+publish: ## put the files of `make release` onto the page of their tag on GitHub (CI does)
+	@scripts/publish
 
 clients: setup ## build the TypeScript client for browsers and older Node (clients/typescript/dist)
 	@npm run --silent build --prefix clients/typescript
@@ -142,8 +149,9 @@ lint: setup-tests ## clippy for the native and the Wasm targets, linters for dep
 audit: setup-tests ## ask for known vulnerabilities of all dependencies (needs GitHub and npm's own registry)
 	@scripts/audit
 
-docs: ## write what documents take from the program anew: docs/CLI.md, the tables of docs/SCALE.md and docs/FAILOVER.md
+docs: ## write what documents take from the program anew: docs/CLI.md, docs/compatibility.txt, the tables of docs/SCALE.md and docs/FAILOVER.md
 	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release --locked --workspace --test rules -- claims::reference claims::scale claims::figures claims::failover
+	@LASTSEAT_WRITE_DOCS=1 cargo test --quiet --release --locked --workspace --test rules -- claims::compatibility
 
 clean: ## remove what was built (the tools stay)
 	@cargo clean --quiet

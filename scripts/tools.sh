@@ -21,6 +21,11 @@ locked_version() {
     ' "$ROOT/Cargo.lock"
 }
 
+# The version of lastseat: that of all crates, and of a release.
+workspace_version() {
+    sed -n '/^\[workspace\.package\]/,/^\[/s/^version = "\(.*\)"$/\1/p' "$ROOT/Cargo.toml"
+}
+
 # A hash of what is given on standard input.
 hash_of_input() {
     if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d' ' -f1

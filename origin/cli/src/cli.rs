@@ -236,9 +236,10 @@ Examples:
   lastseat completions zsh > ~/.zfunc/_lastseat
   lastseat completions fish > ~/.config/fish/completions/lastseat.fish")]
     Completions(CompletionsFlags),
-    /// Write the manual pages, one for each command
+    /// Print the manual page of a command, or write all pages
     #[command(after_help = "\
-Example:
+Examples:
+  lastseat man sale create | man -l -
   lastseat man --to ~/.local/share/man/man1 && man lastseat-sale-create")]
     Man(ManFlags),
     /// Become another program that ends when our parent does
@@ -265,9 +266,11 @@ pub struct TopFlags {
 /// `lastseat man`
 #[derive(Debug, Args)]
 pub struct ManFlags {
-    /// The directory for the pages; it is made if it is missing
-    #[arg(long, value_name = "DIR")]
-    pub to: PathBuf,
+    /// The command whose page is printed, such as sale create; lastseat itself when absent
+    pub command: Vec<String>,
+    /// Write the pages of all commands into this directory instead; it is made if it is missing
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub to: Option<PathBuf>,
 }
 
 /// `lastseat openapi`

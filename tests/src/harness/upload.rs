@@ -17,13 +17,20 @@ const START_WITHIN: Duration = Duration::from_secs(20);
 /// # Errors
 /// It cannot be deployed; the message has what it said.
 pub fn dry_run(to: &Path) -> Result<String> {
-    let root = repository();
-    let modules = root.join("node_modules");
+    dry_run_of(&repository(), to)
+}
+
+/// The same of the `wrangler.toml` in `folder`.
+///
+/// # Errors
+/// It cannot be deployed; the message has what it said.
+pub fn dry_run_of(folder: &Path, to: &Path) -> Result<String> {
+    let modules = repository().join("node_modules");
     let output = Command::new(modules.join(".bin/node"))
         .arg(modules.join("wrangler/bin/wrangler.js"))
         .args(["deploy", "--dry-run", "--env", "production", "--outdir"])
         .arg(to)
-        .current_dir(&root)
+        .current_dir(folder)
         .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
         .env("WRANGLER_SEND_METRICS", "false")
         .env("CI", "1")

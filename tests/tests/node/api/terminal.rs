@@ -203,6 +203,29 @@ fn manual_pages_are_written_for_each_command() {
 }
 
 #[test]
+fn the_manual_page_of_one_command_is_printed_and_the_same_as_the_one_that_is_written() {
+    let program = lastseat_tests::harness::paths::lastseat().unwrap();
+    let place = lastseat_tests::harness::paths::scratch().unwrap();
+    let man = |words: &[&str]| {
+        std::process::Command::new(&program).arg("man").args(words).output().unwrap()
+    };
+    assert!(man(&["--to", place.path().to_str().unwrap()]).status.success());
+    for (words, page) in [
+        (&[][..], "lastseat.1"),
+        (&["top"][..], "lastseat-top.1"),
+        (&["sale", "create"][..], "lastseat-sale-create.1"),
+    ] {
+        let ran = man(words);
+        assert!(ran.status.success() && ran.stderr.is_empty(), "{page}");
+        assert_eq!(ran.stdout, std::fs::read(place.path().join(page)).unwrap(), "{page}");
+    }
+    for words in [&["sale", "crate"][..], &["bound"][..], &["top", "--to", "/tmp"][..]] {
+        let ran = man(words);
+        assert_eq!((ran.status.code(), ran.stdout.len()), (Some(2), 0), "{words:?}");
+    }
+}
+
+#[test]
 fn completions_are_printed_for_each_shell() {
     let program = lastseat_tests::harness::paths::lastseat().unwrap();
     for (shell, word) in

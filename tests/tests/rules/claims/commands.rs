@@ -201,7 +201,9 @@ fn every_variable_that_a_document_or_a_file_of_deploy_names_is_read_somewhere() 
     let mut places: Vec<_> = Document::all().into_iter().map(|d| (d.name, d.text)).collect();
     let mut deployed = Vec::new();
     files(&root.join("deploy"), &["yaml", "service", "example", "conf"], &mut deployed);
-    deployed.push(root.join("deploy/container/Dockerfile"));
+    deployed.extend(
+        ["Dockerfile", "Dockerfile.release"].map(|name| root.join("deploy/container").join(name)),
+    );
     for path in deployed {
         let name = path.strip_prefix(&root).unwrap().display().to_string();
         places.push((name, fs::read_to_string(&path).unwrap()));

@@ -4,6 +4,7 @@
 mod bounds;
 mod capacity;
 mod commands;
+mod compatibility;
 mod documents;
 mod drills;
 mod evidence;
@@ -11,6 +12,7 @@ mod failover;
 mod figures;
 mod links;
 mod reference;
+mod releases;
 mod scale;
 
 use shared::Code;
@@ -80,9 +82,9 @@ fn all_tests() -> HashSet<String> {
 }
 
 #[test]
-fn every_test_that_the_guarantees_name_exists() {
+fn every_test_that_guarantees_and_compatibility_name_exists() {
     let tests = all_tests();
-    let guarantees = read("docs/GUARANTEES.md");
+    let guarantees = read("docs/GUARANTEES.md") + &read("docs/COMPATIBILITY.md");
     let sentence = |word: &&str| {
         word.matches('_').count() >= 4
             && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -90,7 +92,7 @@ fn every_test_that_the_guarantees_name_exists() {
     let named: Vec<&str> = quoted(&guarantees).filter(sentence).collect();
     assert!(named.len() >= 15, "the table of guarantees names its tests: {named:?}");
     let missing: Vec<_> = named.iter().filter(|name| !tests.contains(**name)).collect();
-    assert!(missing.is_empty(), "GUARANTEES.md names tests that do not exist: {missing:?}");
+    assert!(missing.is_empty(), "tests that do not exist are named: {missing:?}");
 }
 
 /// A name that nothing has any more would choose no test, and nobody would notice.

@@ -32,6 +32,7 @@ fn the_linters_see_a_fault_in_each_kind_of_file() {
     let copied = Command::new("cp").arg("-a").arg(repository().join("deploy")).arg(&copy).status();
     assert!(copied.unwrap().success());
     plant(&copy, "container/Dockerfile", "WORKDIR /src", "WORKDIR src");
+    plant(&copy, "container/Dockerfile.release", "WORKDIR /data", "WORKDIR data");
     plant(&copy, "compose.yaml", "restart: unless-stopped", "restarts: unless-stopped");
     plant(&copy, "kubernetes/nodes.yaml", "replicas: 3", "replicas: three");
     plant(&copy, "kubernetes/redis.yaml", "serviceName:", "service:");
@@ -53,7 +54,7 @@ fn the_linters_see_a_fault_in_each_kind_of_file() {
     assert!(!output.status.success(), "{said}");
     let last = said.lines().last().unwrap_or_default();
     for found in [
-        "Dockerfile",
+        "Dockerfile Dockerfile.release",
         "compose file",
         "nodes.yaml",
         "redis.yaml",

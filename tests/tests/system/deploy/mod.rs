@@ -7,6 +7,7 @@ mod node;
 mod path;
 mod proxy;
 mod public;
+mod release;
 mod samples;
 
 use lastseat_tests::harness::paths::scratch;
