@@ -37,19 +37,18 @@ const FIELDS: [&str; 14] = [
 /// What is sold. An empty text is an absent one; without a title there are no details at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
 pub struct EventDetails {
     /// What it is called. It stands on the page in the place of the sale's id; at most 100
     /// characters.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(required = true, min_length = 1, max_length = 100))]
     pub title: String,
     /// A line below it; at most 200 characters.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub subtitle: String,
     /// When it starts, in Unix milliseconds; needs `zone`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
         schema(
@@ -61,49 +60,49 @@ pub struct EventDetails {
     )]
     pub starts_at: Option<UnixMillis>,
     /// The time zone of the place, such as `Europe/Berlin`. The page writes times in it.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 64))]
     pub zone: String,
     /// Where it is; at most 200 characters.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub place: String,
     /// Who holds it; at most 200 characters.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub organiser: String,
     /// What a ticket costs, as people write it, such as `EUR 25`; at most 40 characters.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 40))]
     pub price: String,
     /// The same of each class of the sale's plan, by the id of the class.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub prices: BTreeMap<String, String>,
     /// Where the shop's terms of business are.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 512))]
     pub terms_url: String,
     /// Where buyers find help.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 512))]
     pub help_url: String,
     /// A picture of at most 4 to 1, shown above the title: https, without a query.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 512))]
     pub logo_url: String,
     /// What the picture says, for those who do not see it. Where it is absent: the organiser, else
     /// the title.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub logo_alt: String,
     /// The colour of buttons and marks, `#rrggbb`. The page makes it darker or lighter where it
     /// could not be read.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 7, pattern = r"^$|^#[0-9A-Fa-f]{6}$"))]
     pub colour: String,
     /// The languages of the page of this sale, `en` and `zh`; the first is shown where a browser
     /// asks for neither. All when absent.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_items = 2))]
     pub languages: Vec<String>,
 }

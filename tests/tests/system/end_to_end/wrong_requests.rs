@@ -56,7 +56,7 @@ fn all() -> Vec<Wrong> {
         invalid("JSON that is no object", "[1]"),
         invalid("no body", ""),
         invalid("no buyer", r#"{"quantity":1}"#),
-        invalid("a buyer with spaces", r#"{"buyer":"a b","quantity":1}"#),
+        invalid("a buyer of two lines", r#"{"buyer":"a\nb","quantity":1}"#),
         invalid("a field that does not exist", r#"{"buyer":"ada","qty":1}"#),
         invalid("quantity 0", &quantity("0")),
         invalid("quantity -1", &quantity("-1")),
