@@ -4,7 +4,7 @@
 //   node docs/examples/webhook-receiver.mjs SECRET-FILE [PORT]
 //
 // It does the four things that each receiver must do: check the signature over the raw body, refuse
-// old deliveries, take each position once, and answer 2xx only when the work is done.
+// old deliveries, take each position of a sale once, and answer 2xx only when the work is done.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -19,8 +19,8 @@ const secret = readFileSync(secretFile, "utf8").trim();
 const TOLERANCE_S = 300; // How old a delivery may be: somebody could have recorded it.
 const BODY_MAX = 4 * 1024 * 1024; // An entry holds a batch of up to 1,024 orders.
 
-// A shop keeps this beside the orders, in the same transaction.
-let last = 0;
+// By sale. A shop keeps this beside the orders, in the same transaction.
+const last = new Map();
 
 // `t=<unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. While the secret is replaced there is a
 // `v1` for each, and one that is ours is enough.
@@ -35,11 +35,11 @@ function isOurs(header, body) {
 }
 
 function take({ sale, commit_seq, events }) {
-  if (commit_seq <= last) return; // It comes at least once; a second time is no news.
+  if (commit_seq <= (last.get(sale) ?? 0)) return; // It comes at least once; a second time is no news.
   for (const { type, order_id = "", buyer = "", quantity = "" } of events) {
     console.log([commit_seq, sale, type, order_id, buyer, quantity].join(" ").trimEnd());
   }
-  last = commit_seq;
+  last.set(sale, commit_seq);
 }
 
 createServer((request, response) => {

@@ -4,9 +4,11 @@
 
 mod events;
 mod plans;
+mod webhooks;
 
 pub use events::*;
 pub use plans::*;
+pub use webhooks::*;
 
 /// Longest sale id, in bytes. It is part of five Redis keys and of every log line.
 pub const SALE_ID_MAX: usize = 64;

@@ -32,7 +32,7 @@ pub use orders::{
 };
 pub use plan::{PlanCheckFlags, PlanCommand};
 pub use ready::ReadyFlags;
-pub use relay::RelayFlags;
+pub use relay::{RelayCommand, RelayFlags, RelayRetryFlags, RelayStatusFlags};
 pub use sale::{SaleCommand, SaleCreateFlags, SaleFlags, SaleRestockFlags, SaleSetFlags};
 pub use sale::{SaleWatchFlags, TermsFlags};
 pub use serve::ServeFlags;
@@ -205,7 +205,7 @@ Examples:
   lastseat audit demo --repair-plan > plan.sh
   lastseat audit demo --repair-plan --trust records > plan.sh")]
     Audit(AuditFlags),
-    /// Deliver each change of a sale to a webhook, in order, at least once
+    /// Deliver each change of a sale, or of all, to webhooks, in order, at least once
     Relay(RelayFlags),
     /// Make a token of a person, a program or a buyer
     Token(TokenFlags),
@@ -351,10 +351,11 @@ impl Cli {
     /// Whether an error is one line of JSON on stderr. Servers write it into their log.
     #[must_use]
     pub const fn has_json_errors(&self) -> bool {
-        let server = matches!(
-            self.command,
-            Some(Command::Cluster(_) | Command::Serve(_) | Command::Gateway(_) | Command::Relay(_))
-        );
+        let server = match &self.command {
+            Some(Command::Relay(flags)) => flags.command.is_none(),
+            Some(Command::Cluster(_) | Command::Serve(_) | Command::Gateway(_)) => true,
+            _ => false,
+        };
         self.common.json && !server
     }
 

@@ -1,5 +1,5 @@
 //! The program `lastseat`: the command line, its commands, the configuration that they read, the
-//! doctor and the relay.
+//! doctor and the relays.
 
 #![warn(missing_docs)]
 
@@ -13,6 +13,7 @@ pub mod event_file;
 pub mod failure;
 mod http_address;
 pub mod journal;
+mod node_relay;
 mod own_node;
 pub mod plan_file;
 pub mod plan_report;

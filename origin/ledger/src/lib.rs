@@ -37,6 +37,7 @@ mod server_info;
 mod span;
 mod tls;
 mod url;
+mod webhooks;
 
 pub use audit::AuditReport;
 pub use connection::RunId;

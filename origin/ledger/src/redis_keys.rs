@@ -62,3 +62,13 @@ pub const RECOVERY: &str = "lastseat:recovery:{lastseat:nodes}";
 pub const NUMBERS: &str = "lastseat:nodes:numbers";
 /// Hash of what each node has published of itself.
 pub const STATUSES: &str = "lastseat:nodes:status";
+/// Lease of the process that relays all sales of a shop, and how often the lease was taken. The
+/// hash tag puts all keys of that relay into one slot.
+pub const WEBHOOKS_LEASE: [&str; 2] =
+    ["lastseat:{lastseat:webhooks}:lease", "lastseat:{lastseat:webhooks}:turn"];
+/// Hash of what that process publishes: `relay`, and a field for each endpoint.
+pub const WEBHOOKS_STATUS: &str = "lastseat:{lastseat:webhooks}:status";
+/// Hash of endpoints that begin with what happens from now on: when that was.
+pub const WEBHOOKS_BEGUN: &str = "lastseat:{lastseat:webhooks}:begun";
+/// Hash of retries that were asked for by hand.
+pub const WEBHOOKS_ASKED: &str = "lastseat:{lastseat:webhooks}:asked";

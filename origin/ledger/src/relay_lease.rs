@@ -36,9 +36,34 @@ impl Ledger {
         act: LeaseAct,
         position: Option<u64>,
     ) -> Result<LeaseReply, Fault> {
+        self.lease(&redis_keys::of_relay(sale, name), (token, lease_ms), act, position).await
+    }
+
+    /// The same of the relay of all sales of a shop, of which one process at a time is at work; its
+    /// position is how often the lease was taken.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub async fn shop_relay(
+        &self,
+        (token, lease_ms): (&str, u64),
+        act: LeaseAct,
+        turn: Option<u64>,
+    ) -> Result<LeaseReply, Fault> {
+        let keys = redis_keys::WEBHOOKS_LEASE.map(str::to_owned);
+        self.lease(&keys, (token, lease_ms), act, turn).await
+    }
+
+    async fn lease(
+        &self,
+        keys: &[String; 2],
+        (token, lease_ms): (&str, u64),
+        act: LeaseAct,
+        position: Option<u64>,
+    ) -> Result<LeaseReply, Fault> {
         let script = &self.scripts().relay;
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&script.hash).arg(2).arg(&redis_keys::of_relay(sale, name));
+        command.arg(&script.hash).arg(2).arg(keys);
         command.arg(token).arg(lease_ms).arg(match act {
             LeaseAct::Claim => "claim",
             LeaseAct::Renew => "renew",

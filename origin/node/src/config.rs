@@ -3,12 +3,14 @@
 use crate::http::TrustLevel;
 use crate::membership::NodeIdentity;
 use crate::secret::SecretRing;
+use crate::telemetry::metrics::MoreMetrics;
 use lastseat_ledger::{LedgerUrl, Replicas};
 use shared::KeyRing;
 use shared::admission::browser_origin::AllowedOrigins;
 use shared::admission::rate_limit::Rate;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What one node runs with.
@@ -50,6 +52,8 @@ pub struct ServeConfig {
     pub threads: usize,
     /// Time between two audits of a sale that nodes make by themselves; `None` = they make none.
     pub audit_every: Option<Duration>,
+    /// Metrics of what runs beside the node in its process.
+    pub more_metrics: Option<Arc<dyn MoreMetrics>>,
     /// Whether to stop when stdin ends.
     pub stop_with_stdin: bool,
     /// Whether to print the ready line as JSON.

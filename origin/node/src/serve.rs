@@ -109,6 +109,7 @@ impl Node {
             status_stream: StatusStream::default(),
             connections: Arc::default(),
             links: Links::default(),
+            more_metrics: config.more_metrics,
             draining: AtomicBool::new(false),
         });
         Ok(Self {

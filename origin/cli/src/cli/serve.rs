@@ -3,6 +3,7 @@
 use super::{AccessFlags, PublicFlags};
 use clap::Args;
 use lastseat_node::http::server::CONNECTIONS_MAX;
+use std::path::PathBuf;
 
 /// `lastseat serve`
 #[derive(Debug, Args)]
@@ -53,6 +54,11 @@ pub struct ServeFlags {
     /// audits. Nodes of "cluster" take it from the variable
     #[arg(long, env = "LASTSEAT_AUDIT_EVERY", default_value = "10m", value_name = "DURATION")]
     pub audit_every: String,
+    /// File of endpoints: this node relays the webhooks of all sales while no other process does
+    /// (docs/howto/webhooks.md). It is read again within seconds when it changes. Nodes of
+    /// "cluster" take it from the variable
+    #[arg(long, env = "LASTSEAT_WEBHOOKS", value_name = "FILE")]
+    pub webhooks: Option<PathBuf>,
     /// Whether it faces buyers.
     #[command(flatten)]
     pub public: PublicFlags,

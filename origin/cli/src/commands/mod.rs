@@ -16,6 +16,8 @@ mod plan;
 mod progress;
 mod ready;
 mod relay;
+mod relay_retry;
+mod relay_status;
 mod replay;
 mod sale;
 mod scoped_token;

@@ -1,26 +1,35 @@
-//! Command `lastseat relay`.
+//! Command `lastseat relay`, of one sale and of a shop.
 
 use super::target::ledger;
-use super::{print, sale_id};
-use crate::cli::{Common, RelayFlags};
-use crate::failure::Failure;
+use super::{print, relay_retry, relay_status, sale_id};
+use crate::cli::{Common, RelayCommand, RelayFlags};
+use crate::config::metrics_address;
+use crate::failure::{Failure, REFUSED};
+use crate::relay::endpoints::{WebhooksConfig, check_name};
+use crate::relay::shop::{self, Scrape, ShopPlan, WebhookMetrics};
 use crate::relay::{self, RelayPlan, Stop, Webhook, name_of};
 use lastseat_cluster::process::StopSignals;
 use lastseat_node::secret::{Secret, SecretRing, ring};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-/// Longest name of a relay: it is a part of two keys.
-const NAME_MAX: usize = 64;
-
-pub(super) async fn run(common: &Common, flags: RelayFlags) -> Result<ExitCode, Failure> {
-    let plan = plan(flags)?;
-    let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
-    let ledger = ledger(common).await?;
-    if plan.webhook.is_in_the_clear() {
-        let whither = plan.webhook.shown();
-        warn!("{whither} is not https: buyers' ids cross the network in the clear");
+pub(super) async fn run(common: &Common, mut flags: RelayFlags) -> Result<ExitCode, Failure> {
+    match flags.command.take() {
+        Some(RelayCommand::Status(flags)) => relay_status::run(common, &flags).await,
+        Some(RelayCommand::Retry(flags)) => relay_retry::run(common, &flags).await,
+        None => match flags.config.take() {
+            Some(file) => of_shop(common, &file, &flags).await,
+            None => of_sale(common, flags).await,
+        },
     }
+}
+
+/// Until the returned task is aborted, a signal stops what has the other end.
+fn stops() -> Result<(Stop, JoinHandle<()>), Failure> {
+    let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
     let (signal, stop) = Stop::new();
     let listening = tokio::spawn(async move {
         signals.next().await;
@@ -29,16 +38,64 @@ pub(super) async fn run(common: &Common, flags: RelayFlags) -> Result<ExitCode, 
         // Kept: its end would mean shut down, too.
         signals.next().await;
     });
+    Ok((stop, listening))
+}
+
+async fn of_sale(common: &Common, flags: RelayFlags) -> Result<ExitCode, Failure> {
+    let plan = plan(flags)?;
+    let (stop, listening) = stops()?;
+    let ledger = ledger(common).await?;
+    if plan.webhook.is_in_the_clear() {
+        let whither = plan.webhook.shown();
+        warn!("{whither} is not https: buyers' ids cross the network in the clear");
+    }
     let summary = relay::run(&ledger, &plan, stop).await;
     listening.abort();
     print(common, &summary.map_err(Failure::runtime)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
+async fn of_shop(common: &Common, file: &Path, flags: &RelayFlags) -> Result<ExitCode, Failure> {
+    let address = metrics_address(flags.metrics_listen.as_deref());
+    let (config, address) = match (WebhooksConfig::read(file), address) {
+        (Ok(config), Ok(address)) => (config, address),
+        (config, address) => {
+            let mut wrong = config.err().unwrap_or_default();
+            wrong.extend(address.err());
+            return Err(Failure::usage(wrong));
+        }
+    };
+    let (stop, listening) = stops()?;
+    let metrics = Arc::<WebhookMetrics>::default();
+    let scrape = match address {
+        Some(at) => Some(Scrape::listen(at, &metrics).await.map_err(Failure::runtime)?),
+        None => None,
+    };
+    let scrape = scrape.map(|scrape| tokio::spawn(scrape.run()));
+    let ledger = ledger(common).await?;
+    let plan = ShopPlan {
+        config,
+        file: Some(file.to_owned()),
+        who: format!("process {}", std::process::id()),
+        once: flags.once,
+    };
+    let summary = shop::run(&ledger, plan, &metrics, stop).await;
+    listening.abort();
+    if let Some(scrape) = scrape {
+        scrape.abort();
+    }
+    let summary = summary.map_err(Failure::runtime)?;
+    print(common, &summary)?;
+    let left = summary.left.values().any(|sales| *sales > 0);
+    Ok(if left { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
+}
+
 /// Checks the flags; all that is wrong, at once.
 fn plan(flags: RelayFlags) -> Result<RelayPlan, Failure> {
-    let name = name(flags.name.as_deref(), &flags.to);
-    let webhook = secret(&flags).and_then(|secret| Webhook::new(&flags.to, secret));
+    // clap has both, or a file of endpoints.
+    let to = flags.to.as_deref().unwrap_or_default();
+    let name = name(flags.name.as_deref(), to);
+    let webhook = secret(&flags).and_then(|secret| Webhook::new("--to", to, secret));
     let (name, webhook) = match (name, webhook) {
         (Ok(name), Ok(webhook)) => (name, webhook),
         (name, webhook) => {
@@ -47,7 +104,7 @@ fn plan(flags: RelayFlags) -> Result<RelayPlan, Failure> {
         }
     };
     Ok(RelayPlan {
-        sale: sale_id(&flags.sale)?,
+        sale: sale_id(flags.sale.as_deref().unwrap_or_default())?,
         name,
         webhook,
         from: flags.from,
@@ -60,12 +117,8 @@ fn name(given: Option<&str>, url: &str) -> Result<String, String> {
     let Some(name) = given else {
         return Ok(name_of(url));
     };
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(good) {
-        Ok(name.to_owned())
-    } else {
-        Err(format!("--name is 1 to {NAME_MAX} letters, digits, '-' or '_', not {name:?}"))
-    }
+    check_name(name).map_err(|why| format!("--name is {why}"))?;
+    Ok(name.to_owned())
 }
 
 fn secret(flags: &RelayFlags) -> Result<SecretRing, String> {

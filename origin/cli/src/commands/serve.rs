@@ -2,35 +2,41 @@
 
 use super::block_on;
 use crate::cli::{Common, ServeFlags};
-use crate::config::serve_config;
+use crate::config::{ServePlan, serve_config};
 use crate::failure::Failure;
+use crate::node_relay::NodeRelay;
 use crate::own_node::OwnOrders;
 use lastseat_cluster::process::{StopSignals, allow_files};
 use lastseat_gateway::config::{GatewayConfig, OwnNode};
 use lastseat_gateway::front::GatewayEntry;
 use lastseat_gateway::gateway::Gateway;
-use lastseat_node::config::ServeConfig;
 use lastseat_node::ready_line::{NodeEntry, PublicSide};
 use lastseat_node::serve::Node;
+use lastseat_node::telemetry::metrics::MoreMetrics;
 use serde::Serialize;
 use shared::upstream::balancer::OriginRow;
+use std::future::Future;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
 pub(super) fn run(common: &Common, flags: ServeFlags) -> Result<ExitCode, Failure> {
-    let (config, public) = serve_config(common, flags)?;
-    let threads = config.threads;
-    block_on(threads, serve(config, public))
+    let plan = serve_config(common, flags)?;
+    let threads = plan.node.threads;
+    block_on(threads, serve(plan))
 }
 
-async fn serve(config: ServeConfig, public: Option<GatewayConfig>) -> Result<ExitCode, Failure> {
+async fn serve(plan: ServePlan) -> Result<ExitCode, Failure> {
     allow_files();
     let mut signals = StopSignals::listen().map_err(Failure::runtime)?;
+    let ServePlan { node: mut config, public, webhooks } = plan;
     let (json, stop_with_stdin) = (config.json, config.stop_with_stdin);
+    let relay = webhooks.map(|plan| NodeRelay::new(plan, config.ledger.clone(), config.node.id));
+    config.more_metrics = relay.as_ref().map(|relay| relay.metrics() as Arc<dyn MoreMetrics>);
     let node = Node::start(config).await.map_err(Failure::runtime)?;
     let gateway = public.map(|public| before(&node, public)).transpose()?;
+    let relay = relay.map(NodeRelay::start);
     if json {
         let side = |entry: &GatewayEntry| PublicSide {
             url: entry.url.clone(),
@@ -45,11 +51,33 @@ async fn serve(config: ServeConfig, public: Option<GatewayConfig>) -> Result<Exi
             () = signals.next() => {}
             Ok(()) = stdin_ends => {}
         }
+        if let Some(relay) = &relay {
+            relay.stop();
+        }
     };
-    let Some(gateway) = gateway else {
-        node.run(stop).await;
-        return Ok(ExitCode::SUCCESS);
+    let ended = match gateway {
+        None => {
+            node.run(stop).await;
+            Ok(())
+        }
+        Some(gateway) => run_both(node, gateway, stop).await,
     };
+    if let Some(relay) = relay {
+        relay.ended().await;
+    }
+    ended.map_err(Failure::runtime)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a node and the gateway before it.
+///
+/// # Errors
+/// The gateway cannot be run.
+async fn run_both(
+    node: Node,
+    gateway: Gateway,
+    stop: impl Future<Output = ()>,
+) -> Result<(), String> {
     // The public side finishes first, so that it does not find the node gone.
     let (end, ended) = oneshot::channel();
     let node = node.run(async { drop(ended.await) });
@@ -59,8 +87,7 @@ async fn serve(config: ServeConfig, public: Option<GatewayConfig>) -> Result<Exi
         ended
     };
     let ((), ended) = tokio::join!(node, gateway);
-    ended.map_err(Failure::runtime)?;
-    Ok(ExitCode::SUCCESS)
+    ended
 }
 
 /// The public side of this node. Orders go to the node in memory; all else, such as a read of an

@@ -106,6 +106,11 @@ pub(crate) fn address(flag: &str, text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+/// Where a relay that runs alone shows its metrics, if it does.
+pub(crate) fn metrics_address(text: Option<&str>) -> Result<Option<SocketAddr>, String> {
+    text.map(|text| address("--metrics-listen", text)).transpose()
+}
+
 pub(super) fn ledger(url: &Secret) -> Result<LedgerUrl, String> {
     LedgerUrl::parse(url.reveal()).map_err(|e| format!("--redis-url or REDIS_URL: {e}"))
 }

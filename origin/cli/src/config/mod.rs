@@ -5,11 +5,12 @@
 pub(crate) mod check;
 mod gateway;
 
-pub(crate) use check::replicas;
+pub(crate) use check::{metrics_address, replicas};
 pub use gateway::gateway_config;
 
 use crate::cli::{ClusterFlags, Common, ServeFlags};
 use crate::failure::Failure;
+use crate::relay::endpoints::WebhooksConfig;
 use check::{
     Access, Wrong, absolute, access, address, audit_every, demo_tickets, distinct, ledger, number,
     zones,
@@ -24,6 +25,7 @@ use lastseat_node::membership::NodeIdentity;
 use lastseat_node::secret::{Secret, given};
 use std::num::NonZero;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 /// Weights that make sense: shares of one part in a thousand are finer than any balancer's.
 const WEIGHTS: RangeInclusive<u64> = 1..=1_000;
@@ -40,14 +42,31 @@ const THREADS: RangeInclusive<u64> = 1..=256;
 /// From a node's port to the port of its operators' listener.
 pub const ADMIN_PORT_OFFSET: u16 = 100;
 
+/// What one process of `lastseat serve` runs.
+#[derive(Debug)]
+pub struct ServePlan {
+    /// The node.
+    pub node: ServeConfig,
+    /// Its public side, if it has one.
+    pub public: Option<GatewayConfig>,
+    /// The relay of the shop's webhooks, if it runs one.
+    pub webhooks: Option<WebhooksPlan>,
+}
+
+/// Webhooks that a node relays.
+#[derive(Debug)]
+pub struct WebhooksPlan {
+    /// The file of endpoints.
+    pub file: PathBuf,
+    /// What it says.
+    pub config: WebhooksConfig,
+}
+
 /// Checks the flags of `lastseat serve`.
 ///
 /// # Errors
 /// A sentence for each flag that is wrong.
-pub fn serve_config(
-    common: &Common,
-    mut flags: ServeFlags,
-) -> Result<(ServeConfig, Option<GatewayConfig>), Failure> {
+pub fn serve_config(common: &Common, mut flags: ServeFlags) -> Result<ServePlan, Failure> {
     let mut wrong = Wrong::default();
     if flags.public.public.is_some() && given(flags.access.edge_key.as_ref()).is_none() {
         // Nobody else is to know it: the public side is in this process.
@@ -70,6 +89,7 @@ pub fn serve_config(
     let audit_every = wrong.note(audit_every(&flags.audit_every));
     let bounds = (threads, connections_max);
     let public = public_config(&mut wrong, flags.public, &flags.access, bounds);
+    let webhooks = webhooks(&mut wrong, flags.webhooks);
     let access = access(&mut wrong, &flags.access);
     if let Some(Access { trust, .. }) = &access {
         wrong.note(has_edge_keys(trust));
@@ -101,10 +121,11 @@ pub fn serve_config(
             connections_max: connections_max?,
             threads: threads?,
             audit_every: audit_every?,
+            more_metrics: None,
             stop_with_stdin: flags.stop_with_stdin,
             json: common.json,
         };
-        Some((node, public))
+        Some(ServePlan { node, public, webhooks })
     })
 }
 
@@ -116,6 +137,19 @@ fn has_edge_keys(trust: &TrustLevel) -> Result<(), String> {
          knows them by this key. Make one with `openssl rand -hex 32` and give it to edge and \
          nodes (docs/SECURITY.md), or serve everybody without an edge with --insecure-direct"
         .to_owned())
+}
+
+fn webhooks(wrong: &mut Wrong, file: Option<PathBuf>) -> Option<WebhooksPlan> {
+    // An empty variable counts as none.
+    let file = file.filter(|file| !file.as_os_str().is_empty())?;
+    match WebhooksConfig::read(&file) {
+        Ok(config) => Some(WebhooksPlan { file, config }),
+        Err(sentences) => {
+            let flag = "--webhooks or LASTSEAT_WEBHOOKS";
+            sentences.into_iter().for_each(|why| wrong.say(format!("{flag}: {why}")));
+            None
+        }
+    }
 }
 
 /// Checks the flags of `lastseat cluster`.

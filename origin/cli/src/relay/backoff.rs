@@ -10,17 +10,23 @@ const LONGEST: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(super) struct Backoff {
     pause: Duration,
+    longest: Duration,
 }
 
 impl Backoff {
     pub(super) const fn new() -> Self {
-        Self { pause: FIRST }
+        Self::up_to(LONGEST)
+    }
+
+    /// The same up to another longest pause.
+    pub(super) const fn up_to(longest: Duration) -> Self {
+        Self { pause: FIRST, longest }
     }
 
     /// The next pause; `chance` is at least 0 and below 1.
     pub(super) fn next(&mut self, chance: f64) -> Duration {
         let pause = self.pause;
-        self.pause = (pause * 2).min(LONGEST);
+        self.pause = (pause * 2).min(self.longest);
         pause.mul_f64(1.0 - chance / 2.0)
     }
 }

@@ -25,12 +25,20 @@ pub(super) enum Unleased {
     Corrupt(String),
 }
 
+/// What the lease is of.
+#[derive(Debug)]
+enum Leased {
+    /// The position that is kept of a sale under a name.
+    Stream(SaleId, String),
+    /// The work of relaying all sales of a shop.
+    Shop,
+}
+
 /// The lease of one relay's name.
 #[derive(Debug)]
 pub(super) struct Lease {
     ledger: Ledger,
-    sale: SaleId,
-    name: String,
+    leased: Leased,
     token: Secret,
     /// By our clock, counted from before the call that got it: never later than in Redis.
     ends: Instant,
@@ -38,29 +46,59 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// A lease that is not claimed yet.
+    /// The lease of a sale under a name, not claimed yet.
     pub(super) fn new(ledger: Ledger, sale: SaleId, name: String, token: Secret) -> Self {
+        Self::of(ledger, Leased::Stream(sale, name), token)
+    }
+
+    /// The lease of the relay of all sales, not claimed yet. Its position is how often it was
+    /// taken.
+    pub(super) fn of_shop(ledger: Ledger, token: Secret) -> Self {
+        Self::of(ledger, Leased::Shop, token)
+    }
+
+    fn of(ledger: Ledger, leased: Leased, token: Secret) -> Self {
         let now = Instant::now();
-        Self { ledger, sale, name, token, ends: now, renew: now }
+        Self { ledger, leased, token, ends: now, renew: now }
+    }
+
+    /// Asks for the lease once: the last position that was kept, or the outer `None` where another
+    /// one has it.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub(super) async fn try_claim(&mut self) -> Result<Option<Option<u64>>, Fault> {
+        let reply = self.ask(LeaseAct::Claim, None).await?;
+        Ok(reply.ours.then_some(reply.position))
     }
 
     /// Waits for the lease; the last position that was kept, or `None` when asked to stop before.
     pub(super) async fn claim(&mut self, stop: &mut Stop) -> Result<Option<Option<u64>>, Unleased> {
-        let mut said = false;
+        let (mut said, mut away) = (false, false);
         loop {
             match self.ask(LeaseAct::Claim, None).await {
                 Ok(reply) if reply.ours => return Ok(Some(reply.position)),
                 Ok(_) if !said => {
-                    info!(
-                        "another relay delivers as {:?}, or one died a moment ago; waiting for it \
-                         to end",
-                        self.name
-                    );
+                    match &self.leased {
+                        Leased::Stream(_, name) => info!(
+                            "another relay delivers as {name:?}, or one died a moment ago; waiting \
+                             for it to end"
+                        ),
+                        Leased::Shop => info!(
+                            "another process relays the webhooks; this one takes over when that \
+                             one ends"
+                        ),
+                    }
                     said = true;
                 }
-                Ok(_) => {}
+                Ok(_) => away = false,
                 Err(Fault::Corrupt(what)) => return Err(Unleased::Corrupt(what)),
-                Err(fault) => warn!("{fault}; trying again"),
+                // Once: several processes may wait here for hours.
+                Err(fault) if !away => {
+                    warn!("{fault}; trying again");
+                    away = true;
+                }
+                Err(_) => {}
             }
             if stop.sleep(AGAIN).await {
                 return Ok(None);
@@ -107,9 +145,13 @@ impl Lease {
     async fn ask(&mut self, act: LeaseAct, position: Option<u64>) -> Result<LeaseReply, Fault> {
         let asked = Instant::now();
         let lease_ms = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
-        let whose = (&self.sale, self.name.as_str());
-        let reply =
-            self.ledger.relay(whose, (self.token.reveal(), lease_ms), act, position).await?;
+        let who = (self.token.reveal(), lease_ms);
+        let reply = match &self.leased {
+            Leased::Stream(sale, name) => {
+                self.ledger.relay((sale, name.as_str()), who, act, position).await?
+            }
+            Leased::Shop => self.ledger.shop_relay(who, act, position).await?,
+        };
         if reply.ours {
             self.ends = asked + LEASE;
             self.renew = asked + RENEW;

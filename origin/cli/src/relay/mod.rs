@@ -2,32 +2,37 @@
 //!
 //! One POST an entry of the log. The position is kept in Redis after each success, so a relay that
 //! was killed repeats at most the entry that was under way. A lease sees to it that relays of one
-//! name follow each other; a second one waits.
+//! name follow each other; a second one waits. Here is the relay of one sale to one receiver; that
+//! of all sales to the endpoints of a shop is [`shop`].
 
 mod backoff;
+mod delivery;
+pub mod endpoints;
 mod error;
+mod filter;
 mod lease;
 mod log;
+pub mod shop;
 mod sign;
 mod stop;
 mod webhook;
 
+pub use delivery::BuyerNaming;
 pub use error::RelayError;
+pub use filter::EventFilter;
 pub use sign::{name_of, signature};
 pub use stop::Stop;
 pub use webhook::{SEQUENCE, SIGNATURE, Webhook};
 
 use backoff::Backoff;
-use bytes::Bytes;
+use delivery::Background;
 use lastseat_ledger::Ledger;
-use lastseat_node::api::event_line::{self, EventLine};
 use lastseat_node::secret::Secret;
 use lease::{Lease, Unleased};
 use log::Log;
 use serde::Serialize;
 use shared::SaleId;
 use shared::ledger_model::event_log::Entry;
-use shared::plan::Plan;
 use std::time::Duration;
 use tracing::{info, warn};
 
@@ -69,14 +74,6 @@ pub struct RelaySummary {
     pub failed_attempts: u64,
     /// The last entry that was delivered, by this run or an earlier one; 0 = none.
     pub position: u64,
-}
-
-/// What a delivery says. Events name their entry, too, so that each stands for itself.
-#[derive(Serialize)]
-struct Delivery<'a> {
-    sale: &'a str,
-    commit_seq: u64,
-    events: Vec<EventLine>,
 }
 
 /// Why a turn with the lease ended early.
@@ -170,7 +167,7 @@ impl Turn<'_> {
                 if self.plan.once && entry.commit_seq > end {
                     break;
                 }
-                if !self.post(lease, entry, page.plan.as_deref()).await? {
+                if !self.post(lease, entry, &page.beside).await? {
                     break;
                 }
                 lease.keep_position(entry.commit_seq).await?;
@@ -194,16 +191,22 @@ impl Turn<'_> {
         &mut self,
         lease: &mut Lease,
         entry: &Entry,
-        plan: Option<&Plan>,
+        beside: &Background,
     ) -> Result<bool, Broken> {
         if self.stop.has_come() {
             return Ok(false);
         }
         let webhook = &self.plan.webhook;
-        let (body, events) = body(&self.plan.sale, entry, plan)?;
+        let all = (&EventFilter::all(), &BuyerNaming::Plain);
+        let body = delivery::body(&self.plan.sale, entry, beside, all);
+        let body = body.map_err(|e| Broken::Failed(RelayError::Corrupt(e.to_string())))?;
+        // An entry without events is no entry of lastseat.
+        let Some(body) = body else {
+            return Ok(true);
+        };
         let mut backoff = Backoff::new();
         let mut failed = 0_u64;
-        while let Err(refused) = lease.during(webhook.post(entry.commit_seq, &body)).await? {
+        while let Err(refused) = lease.during(webhook.post(entry.commit_seq, &body.bytes)).await? {
             failed += 1;
             self.summary.failed_attempts += 1;
             let (seq, to, why) = (entry.commit_seq, webhook.shown(), refused.why);
@@ -221,16 +224,7 @@ impl Turn<'_> {
             info!("entry {} was taken after {failed} failed attempts", entry.commit_seq);
         }
         self.summary.entries += 1;
-        self.summary.events += events;
+        self.summary.events += body.events;
         Ok(true)
     }
-}
-
-fn body(sale: &SaleId, entry: &Entry, plan: Option<&Plan>) -> Result<(Bytes, u64), Broken> {
-    let events = event_line::export(sale, entry, plan);
-    let count = events.len() as u64;
-    let delivery = Delivery { sale: sale.as_str(), commit_seq: entry.commit_seq, events };
-    let body = serde_json::to_vec(&delivery)
-        .map_err(|e| Broken::Failed(RelayError::Corrupt(e.to_string())))?;
-    Ok((body.into(), count))
 }

@@ -1,7 +1,7 @@
 //! Signature of a delivery, in Stripe's scheme.
 
 use hmac::{Hmac, KeyInit, Mac};
-use lastseat_node::secret::SecretRing;
+use lastseat_node::secret::{Secret, SecretRing};
 use sha2::{Digest, Sha256};
 
 /// The value of `Lastseat-Signature`: `t=<unix seconds>,v1=<hex>`, where `<hex>` is the
@@ -14,16 +14,27 @@ use sha2::{Digest, Sha256};
 pub fn signature(secrets: &SecretRing, unix_seconds: u64, body: &[u8]) -> String {
     let mut value = format!("t={unix_seconds}");
     for secret in secrets.all() {
-        // HMAC takes keys of any length; the error type is one of other algorithms.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()) else {
-            unreachable!("HMAC takes keys of any length")
-        };
-        mac.update(format!("{unix_seconds}.").as_bytes());
-        mac.update(body);
         value.push_str(",v1=");
-        value.push_str(&hex(&mac.finalize().into_bytes()));
+        value.push_str(&code(secret, &[format!("{unix_seconds}.").as_bytes(), body]));
     }
     value
+}
+
+/// By which a receiver tells buyers apart whose names it does not get: the HMAC-SHA-256 of the
+/// buyer under the secret, in hexadecimal.
+pub(super) fn buyer_hash(secret: &Secret, buyer: &str) -> String {
+    code(secret, &[buyer.as_bytes()])
+}
+
+fn code(secret: &Secret, parts: &[&[u8]]) -> String {
+    // HMAC takes keys of any length; the error type is one of other algorithms.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()) else {
+        unreachable!("HMAC takes keys of any length")
+    };
+    for part in parts {
+        mac.update(part);
+    }
+    hex(&mac.finalize().into_bytes())
 }
 
 /// The name of a relay that was given none: the start of a hash of its URL.
@@ -33,7 +44,8 @@ pub fn name_of(url: &str) -> String {
     format!("url-{}", hex(&hash[..8]))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

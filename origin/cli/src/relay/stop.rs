@@ -16,16 +16,21 @@ impl Stop {
     }
 
     /// Whether it has come.
-    pub(super) fn has_come(&self) -> bool {
+    pub(crate) fn has_come(&self) -> bool {
         *self.0.borrow()
     }
 
+    /// Waits for it.
+    pub(super) async fn came(&mut self) {
+        // A dropped sender also means shut down.
+        drop(self.0.wait_for(|signal| *signal).await);
+    }
+
     /// Waits, but not longer than until the signal; whether it came.
-    pub(super) async fn sleep(&mut self, pause: Duration) -> bool {
+    pub(crate) async fn sleep(&mut self, pause: Duration) -> bool {
         tokio::select! {
             () = tokio::time::sleep(pause) => false,
-            // A dropped sender also means shut down.
-            _ = self.0.wait_for(|signal| *signal) => true,
+            () = self.came() => true,
         }
     }
 }

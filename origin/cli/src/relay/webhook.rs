@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use hyper::{Method, Request, Response, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use lastseat_ledger::clock;
 use lastseat_node::secret::SecretRing;
 use lastseat_node::telemetry::https_client::{self, HttpsClient};
@@ -33,11 +33,13 @@ pub(super) struct NotTaken {
     pub(super) why: String,
     /// When the receiver wants to be asked again, if it says so in seconds.
     pub(super) retry_after: Option<Duration>,
+    /// Whether that is said of all that it is sent: it has too much to do.
+    pub(super) overloaded: bool,
 }
 
 impl From<String> for NotTaken {
     fn from(why: String) -> Self {
-        Self { why, retry_after: None }
+        Self { why, retry_after: None, overloaded: false }
     }
 }
 
@@ -50,13 +52,13 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// The receiver at `url`.
+    /// The receiver at `url`, which `place` names, a flag or a line of a file.
     ///
     /// # Errors
     /// A sentence that says what a good address looks like, or that this machine knows no
     /// certificates.
-    pub fn new(url: &str, secrets: SecretRing) -> Result<Self, String> {
-        let uri = address("--to", url, "https://shop.example/hooks/lastseat")?;
+    pub fn new(place: &str, url: &str, secrets: SecretRing) -> Result<Self, String> {
+        let uri = address(place, url, "https://shop.example/hooks/lastseat")?;
         let client = https_client::client(uri.scheme_str() == Some("https"));
         let client = client.map_err(|e| no_certificates(&uri, &e))?;
         Ok(Self { client, uri, secrets })
@@ -76,11 +78,11 @@ impl Webhook {
         self.uri.scheme_str() == Some("http") && !at_home
     }
 
-    /// Posts `body` once.
+    /// Posts `body` once; the status with which it was taken.
     ///
     /// # Errors
     /// Why it does not count as delivered.
-    pub(super) async fn post(&self, commit_seq: u64, body: &Bytes) -> Result<(), NotTaken> {
+    pub(super) async fn post(&self, commit_seq: u64, body: &Bytes) -> Result<StatusCode, NotTaken> {
         let response = tokio::time::timeout(DEADLINE, self.exchange(commit_seq, body)).await;
         let response = response.map_err(|_| format!("no answer within {DEADLINE:?}"))??;
         let status = response.status();
@@ -91,9 +93,12 @@ impl Webhook {
         let rest = Limited::new(response.into_body(), ANSWER_MAX).collect();
         let _ = tokio::time::timeout(ANSWER_DEADLINE, rest).await;
         if status.is_success() {
-            return Ok(());
+            return Ok(status);
         }
-        Err(NotTaken { why: format!("the answer was {status}"), retry_after })
+        let busy =
+            matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let overloaded = busy && retry_after.is_some();
+        Err(NotTaken { why: format!("the answer was {status}"), retry_after, overloaded })
     }
 
     async fn exchange(&self, commit_seq: u64, body: &Bytes) -> Result<Response<Incoming>, String> {
@@ -118,10 +123,11 @@ mod tests {
     #[test]
     fn a_path_that_may_be_a_secret_is_not_shown() {
         let secret = || SecretRing::parse("0123456789abcdef0123456789abcdef").unwrap();
-        let webhook = Webhook::new("http://10.0.0.7:9000/T0/s3cret?key=s3cret", secret()).unwrap();
+        let url = "http://10.0.0.7:9000/T0/s3cret?key=s3cret";
+        let webhook = Webhook::new("--to", url, secret()).unwrap();
         assert_eq!(webhook.shown(), "http://10.0.0.7:9000");
         assert!(webhook.is_in_the_clear());
-        let local = Webhook::new("http://127.0.0.1:9000/", secret()).unwrap();
+        let local = Webhook::new("--to", "http://127.0.0.1:9000/", secret()).unwrap();
         assert!(!local.is_in_the_clear());
     }
 }

@@ -138,6 +138,8 @@ mod tests {
         assert_eq!(of_command(&SCRIPTS.reserve.plain.on(&sale, 7)), slot);
         let [_, orders, ..] = redis_keys::of_sale(&sale);
         assert_eq!(of_command(redis::cmd("HGET").arg(orders).arg("x")), slot);
+        let [lease, turn] = redis_keys::WEBHOOKS_LEASE;
+        assert_eq!(of_key(lease.as_bytes()), of_key(turn.as_bytes()));
         let list = of_key(redis_keys::SALES.as_bytes());
         assert_eq!(of_command(&redis::cmd("TIME")), list);
         assert_eq!(of_command(redis::cmd("SMEMBERS").arg(redis_keys::SALES)), list);

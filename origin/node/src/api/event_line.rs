@@ -19,6 +19,27 @@ use utoipa::ToSchema;
 /// Most lines of a page of the log that a caller may name.
 pub const LOG_LINES_MAX: usize = 10_000;
 
+/// All kinds of events.
+pub const EVENT_KINDS: [&str; 17] = [
+    "held",
+    "confirmed",
+    "reduced",
+    "cancelled",
+    "expired",
+    "extended",
+    "retaken",
+    "refused_late",
+    "sale_created",
+    "sale_planned",
+    "sale_scheduled",
+    "sale_opened",
+    "sale_paused",
+    "sale_closed",
+    "sale_restocked",
+    "sale_changed",
+    "sale_healed",
+];
+
 /// One event of a sale. `commit_seq` and `index` together name it for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct EventLine {
@@ -336,6 +357,28 @@ mod tests {
         )));
         assert!(said[1].ends_with(r#""type":"sale_restocked","capacity":900}"#));
         assert!(said[2].ends_with(r#""type":"sale_paused"}"#));
+    }
+
+    #[test]
+    fn the_kind_of_each_event_is_among_those_that_a_filter_can_name() {
+        let id = "0123456789abcdef";
+        let mut text = "C 9 0 0 0 0 1 open\nK 9\nT 0 0 5 0 1\nH 3".to_owned();
+        for state in ["scheduled", "open", "paused", "closed"] {
+            text.push_str(&format!("\nS {state}"));
+        }
+        for event in ["g ID 1 8 ada", "g ID 1 0 ada", "c ID 1", "t ID 1", "l ID", "x ID", "e ID"] {
+            text.push_str(&format!("\n{}", event.replace("ID", id)));
+        }
+        text.push_str(&format!("\nd {id} 9\nk {id} 1 0.0-1.1=3"));
+        for state in ["h", "c", "x", "e", "l"] {
+            text.push_str(&format!("\nR {id} 1{state}:2:1:5:9:ada"));
+        }
+        let sale = SaleId::parse("spring").unwrap();
+        let entry = Entry::parse(7, &format!("1 5 6\n{text}")).unwrap();
+        let mut kinds: Vec<&str> = export(&sale, &entry, None).iter().map(|l| l.kind).collect();
+        kinds.push("sale_planned");
+        assert!(kinds.iter().all(|kind| EVENT_KINDS.contains(kind)), "{kinds:?}");
+        assert!(EVENT_KINDS.iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
     }
 
     #[test]

@@ -103,6 +103,9 @@ async fn show_metrics(State(app): State<Arc<App>>) -> Response {
     page.counter("audits_total", "Audits made by this node.", app.audits.made());
     let shown = &views[..views.len().min(METRICS_SALES_MAX)];
     write_sales(&mut page, shown);
+    if let Some(more) = &app.more_metrics {
+        more.write(&mut page);
+    }
     response::text(METRICS, page.into_text())
 }
 

@@ -32,7 +32,7 @@ use crate::sale_service::Sales;
 use crate::secret::SecretRing;
 use crate::status::Audits;
 use crate::telemetry::decision_log::DecisionLog;
-use crate::telemetry::metrics::Counters;
+use crate::telemetry::metrics::{Counters, MoreMetrics};
 use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
@@ -83,6 +83,8 @@ pub struct App {
     pub connections: Arc<Connections>,
     /// The links of gateways.
     pub links: Links,
+    /// Metrics of what runs beside it in this process.
+    pub more_metrics: Option<Arc<dyn MoreMetrics>>,
     /// Whether the node is stopping.
     pub draining: AtomicBool,
 }

@@ -145,6 +145,7 @@ async fn node_here(redis: &PrivateRedis, directory: &TempDir) -> Node {
         connections_max: 100,
         threads: 1,
         audit_every: None,
+        more_metrics: None,
         stop_with_stdin: false,
         json: false,
     };

@@ -1,6 +1,6 @@
 //! What a receiver hears: everything, in order, at least once.
 
-use crate::relay::receiver::{Mood, Receiver};
+use crate::relay::receiver::{Mood, Receiver, SECRET};
 use crate::relay::shop::{ENDS_WITHIN, Shop, summary};
 use lastseat_node::api::event_line::export;
 use lastseat_tests::harness::wait::until_async;
@@ -31,9 +31,17 @@ async fn every_change_arrives_in_order_and_signed_at_a_receiver_that_fails_now_a
     assert_eq!(receiver.positions(), expected);
     let entries = shop.ledger.log(&shop.sale, 1, 1_000).await.unwrap();
     for (entry, delivery) in entries.iter().zip(receiver.taken()) {
-        let events = serde_json::to_value(export(&shop.sale, entry, None)).unwrap();
-        assert_eq!(delivery.body["events"], events);
+        let exported = serde_json::to_value(export(&shop.sale, entry, None)).unwrap();
+        let events = delivery.body["events"].as_array().unwrap();
+        assert_eq!(events.len(), exported.as_array().unwrap().len());
+        for (event, exported) in events.iter().zip(exported.as_array().unwrap()) {
+            for (name, value) in exported.as_object().unwrap() {
+                assert_eq!(&event[name], value, "{name} of {event}");
+            }
+            assert_eq!(event["order_id"].is_string(), event["buyer"].is_string(), "{event}");
+        }
         assert_eq!(delivery.body["sale"], "spring");
+        assert_eq!(delivery.signed_with, [SECRET]);
     }
     let failed = receiver.all().len() - receiver.taken().len();
     assert!(failed >= 10, "it failed {failed} times");

@@ -6,11 +6,6 @@ use lastseat_tests::harness::Program;
 use lastseat_tests::harness::paths::lastseat;
 use lastseat_tests::harness::wait::until;
 use std::process::Command;
-use std::time::Duration;
-
-async fn willing() -> Receiver {
-    Receiver::start(|_| Mood::Takes(Duration::ZERO)).await
-}
 
 /// Waits for the end; expects exit code `code` and each of `words` in the notes.
 fn assert_ends(mut relay: Program, code: i32, words: &[&str]) {
@@ -27,7 +22,7 @@ async fn a_log_that_was_trimmed_too_far_is_said_with_the_way_out() {
     let shop = Shop::open().await;
     let end = shop.day(4).await;
     shop.ledger.ack(&shop.sale, 5).await.unwrap();
-    let receiver = willing().await;
+    let receiver = Receiver::willing().await;
     let relay = shop.relay(&receiver, &[]);
     assert_ends(relay, 1, &["no longer has entry 1", "before entry 6", "--from 6"]);
     assert!(receiver.positions().is_empty());
@@ -45,7 +40,7 @@ async fn a_log_that_was_trimmed_too_far_is_said_with_the_way_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_position_beyond_the_log_is_said() {
     let shop = Shop::open().await;
-    let relay = shop.relay(&willing().await, &["--from", "40"]);
+    let relay = shop.relay(&Receiver::willing().await, &["--from", "40"]);
     assert_ends(relay, 1, &["its log ends at 1", "--from 2"]);
 }
 
@@ -61,7 +56,7 @@ async fn a_relay_that_runs_once_ends_while_the_receiver_is_away() {
 async fn what_was_delivered_is_acknowledged_only_when_wanted() {
     let shop = Shop::open().await;
     let end = shop.day(2).await;
-    let receiver = willing().await;
+    let receiver = Receiver::willing().await;
     let left = async || shop.ledger.log(&shop.sale, 1, 1_000).await.unwrap().len() as u64;
     summary(&mut shop.relay(&receiver, &["--once"]));
     assert_eq!(left().await, end);

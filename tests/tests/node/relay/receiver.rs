@@ -13,14 +13,17 @@ use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use sha2::Sha256;
+use shared::SaleId;
 use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// The secret that it shares with the relay.
+/// The secret that it shares with the relay ...
 pub(crate) const SECRET: &str = "a-secret-of-both-sides-0123456789";
+/// ... and the one that replaces it.
+pub(crate) const NEW_SECRET: &str = "a-new-secret-of-both-sides-012345";
 
 /// What it does with a delivery.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +43,11 @@ pub(crate) enum Mood {
 /// One delivery as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
+    pub(crate) sale: String,
     pub(crate) commit_seq: u64,
     pub(crate) body: Value,
+    /// The secrets that it was signed with, in their sequence.
+    pub(crate) signed_with: Vec<&'static str>,
     pub(crate) taken: bool,
 }
 
@@ -54,6 +60,18 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Starts one; `mood` says what it does with its first, second ... delivery.
     pub(crate) async fn start(mood: impl Fn(usize) -> Mood + Send + Sync + 'static) -> Self {
+        Self::start_for(move |attempt, _| mood(attempt)).await
+    }
+
+    /// Starts one that takes all at once.
+    pub(crate) async fn willing() -> Self {
+        Self::start(|_| Mood::Takes(Duration::ZERO)).await
+    }
+
+    /// Starts one that decides by what it is sent, too.
+    pub(crate) async fn start_for(
+        mood: impl Fn(usize, &Delivery) -> Mood + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let deliveries = Arc::new(Mutex::new(Vec::new()));
@@ -89,6 +107,12 @@ impl Receiver {
         self.all().into_iter().filter(|d| d.taken).collect()
     }
 
+    /// The positions of what it took of one sale, in order.
+    pub(crate) fn of(&self, sale: &SaleId) -> Vec<u64> {
+        let taken = self.taken().into_iter().filter(|d| d.sale == sale.as_str());
+        taken.map(|d| d.commit_seq).collect()
+    }
+
     /// The positions of what it took, in order.
     pub(crate) fn positions(&self) -> Vec<u64> {
         self.taken().iter().map(|d| d.commit_seq).collect()
@@ -98,13 +122,14 @@ impl Receiver {
 async fn receive(
     request: Request<Incoming>,
     kept: &Mutex<Vec<Delivery>>,
-    mood: &(impl Fn(usize) -> Mood + Sync),
+    mood: &(impl Fn(usize, &Delivery) -> Mood + Sync),
 ) -> io::Result<Response<BoxBody<Bytes, Infallible>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     assert_eq!(head.uri.path_and_query().map(|p| p.as_str()), Some("/hook?key=1"));
     let delivery = verify(&head.headers, &body);
-    let mood = mood(kept.lock().expect("deliveries").len());
+    let attempt = kept.lock().expect("deliveries").len();
+    let mood = mood(attempt, &delivery);
     let taken = matches!(mood, Mood::Takes(_) | Mood::Stalls);
     if let Mood::Takes(after) = mood {
         tokio::time::sleep(after).await;
@@ -138,21 +163,30 @@ fn verify(headers: &HeaderMap, body: &[u8]) -> Delivery {
     let header = |name: &str| headers[name].to_str().expect("a header");
     assert_eq!(header("content-type"), "application/json");
     assert!(header("user-agent").starts_with("lastseat/"));
-    let (time, given) = header("lastseat-signature")
+    let (time, codes) = header("lastseat-signature")
         .strip_prefix("t=")
         .and_then(|rest| rest.split_once(",v1="))
         .expect("t=...,v1=...");
     let age = lastseat_ledger::clock::now().0 / 1_000 - time.parse::<u64>().expect("seconds");
     assert!(age < 60, "an old delivery, or one sent again by somebody else");
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
+    let signed_with = codes.split(",v1=").map(|given| {
+        let secret = [SECRET, NEW_SECRET].into_iter().find(|s| code(s, time, body) == given);
+        secret.expect("signed with another secret")
+    });
+    let signed_with = signed_with.collect();
+    let body: Value = serde_json::from_slice(body).expect("JSON");
+    let commit_seq = header("lastseat-sequence").parse().expect("a number");
+    assert_eq!(body["commit_seq"], commit_seq);
+    let sale = body["sale"].as_str().expect("a sale").to_owned();
+    Delivery { sale, commit_seq, body, signed_with, taken: false }
+}
+
+/// What a delivery of `body` at `time` is signed with.
+fn code(secret: &str, time: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(body);
     let bytes = mac.finalize().into_bytes();
-    let wanted: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(given, wanted, "signed with another secret");
-    let body: Value = serde_json::from_slice(body).expect("JSON");
-    let commit_seq = header("lastseat-sequence").parse().expect("a number");
-    assert_eq!(body["commit_seq"], commit_seq);
-    Delivery { commit_seq, body, taken: false }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -100,6 +100,17 @@ fn of_promises() -> Vec<String> {
     ]
 }
 
+fn of_webhooks() -> Vec<String> {
+    let (turns, down) = (WEBHOOK_TURNS_MAX, WEBHOOK_DOWN_AFTER);
+    vec![
+        format!("At most {WEBHOOK_ENDPOINTS_MAX} endpoints"),
+        format!("1 to {WEBHOOK_NAME_MAX} letters, digits, - or _"),
+        format!("those of up to {turns} sales at the same time"),
+        format!("at most one for each sale, {turns} for each endpoint"),
+        format!("After {down} failures in a row an endpoint counts as down"),
+    ]
+}
+
 fn of_operations() -> Vec<String> {
     vec![
         format!("of {} places in a node's queues", digits(QUEUE_MAX)),
@@ -113,6 +124,7 @@ fn every_bound_that_a_page_names_is_that_of_the_limits() {
         ("docs/SECURITY.md", [of_requests(), of_calls()].concat()),
         ("docs/QUOTA.md", of_hints()),
         ("docs/howto/tokens.md", vec![format!("its last {ACTORS_MAX} changes")]),
+        ("docs/howto/webhooks.md", of_webhooks()),
         ("docs/FAILOVER.md", of_failures()),
         ("docs/GUARANTEES.md", of_promises()),
         ("docs/RUNBOOK.md", of_operations()),
@@ -122,6 +134,8 @@ fn every_bound_that_a_page_names_is_that_of_the_limits() {
             vec![
                 format!("the {METRICS_SALES_MAX} sales most recently requested"),
                 format!("seen by this node in the last {} s", seconds(EDGE_LIVE_MS)),
+                format!("while none of the last {WEBHOOK_DOWN_AFTER} deliveries was taken"),
+                format!("[file](howto/webhooks.md#the-file), at most {WEBHOOK_ENDPOINTS_MAX}"),
             ],
         ),
     ];

@@ -24,6 +24,7 @@ const CRATES: [(&str, &str, &[&str]); 10] = [
         &[
             "lastseat-cluster",
             "lastseat-gateway",
+            "lastseat-http",
             "lastseat-ledger",
             "lastseat-node",
             "lastseat-shared",

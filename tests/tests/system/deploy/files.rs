@@ -10,8 +10,14 @@ use std::path::Path;
 use std::process::Command;
 
 /// All units.
-const UNITS: [&str; 5] =
-    ["lastseat@", "lastseat-gateway", "lastseat-public", "lastseat-relay@", "lastseat-journal@"];
+const UNITS: [&str; 6] = [
+    "lastseat@",
+    "lastseat-gateway",
+    "lastseat-public",
+    "lastseat-relay",
+    "lastseat-relay@",
+    "lastseat-journal@",
+];
 
 fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
@@ -38,6 +44,7 @@ fn the_linters_see_a_fault_in_each_kind_of_file() {
     plant(&copy, "kubernetes/redis.yaml", "serviceName:", "service:");
     plant(&copy, "kubernetes/gateway.yaml", "kind: Gateway", "kind:  Gateway");
     plant(&copy, "kubernetes/without-cloudflare/edge.yaml", "replicas: 2", "replicas: two");
+    plant(&copy, "kubernetes/webhooks/relay.yaml", "replicas: 2", "replicas: two");
     for unit in UNITS {
         let unit = format!("systemd/{unit}.service");
         plant(&copy, &unit, "Type=exec", "Type=exec\nRestrat=no");
@@ -59,10 +66,12 @@ fn the_linters_see_a_fault_in_each_kind_of_file() {
         "nodes.yaml",
         "redis.yaml",
         "edge.yaml",
+        "relay.yaml",
         "YAML",
         "unit file lastseat@",
         "unit file lastseat-gateway",
         "unit file lastseat-public",
+        "unit file lastseat-relay ",
         "unit file lastseat-relay@",
         "unit file lastseat-journal@",
         "drop-in of Redis",

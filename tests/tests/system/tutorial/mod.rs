@@ -80,6 +80,7 @@ fn the_how_to_pages_that_can_be_run_do_what_they_show() {
         "restock-and-returns",
         "tokens",
         "sell-a-train",
+        "webhooks",
     ] {
         follow(&format!("docs/howto/{page}.md"), &cluster);
     }

@@ -15,6 +15,7 @@ use shared::wire::problem;
 use shared::{Code, SaleId};
 use shared::{Placed, Tier};
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -67,6 +68,12 @@ const OUTCOMES: [&str; 17] = [
 const TIERS: [Tier; 2] = [Tier::Origin, Tier::Ledger];
 /// Microseconds in a second.
 const PER_SECOND: f64 = 1e6;
+
+/// Metrics of what runs in the process of a node beside it.
+pub trait MoreMetrics: fmt::Debug + Send + Sync {
+    /// Writes them.
+    fn write(&self, page: &mut Page);
+}
 
 /// What one node has counted since it started.
 #[derive(Debug)]
