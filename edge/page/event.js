@@ -3,8 +3,8 @@
 import { ask, eventAt } from "./api.js";
 import { tags } from "./words.js";
 
-// The words in the head: null where the operator has said nothing, undefined where the edge had
-// none.
+// The words in the head: null where the operator has said nothing, undefined where the edge did not
+// know.
 export function eventInHead() {
   const data = document.getElementById("event");
   return data ? (JSON.parse(data.textContent).event ?? null) : undefined;
@@ -22,7 +22,7 @@ export async function askForEvent(sale) {
 export const localeOf = (language, wanted = navigator.languages) =>
   wanted.find((tag) => tag.split("-")[0] === language) ?? tags[language];
 
-// A moment in the time zone of the event, which is named; in UTC where this browser does not have
+// A moment in the time zone of the event, which is named; in UTC where this browser does not know
 // the zone.
 export function momentIn(zone, locale, time, lengths) {
   const format = (timeZone) =>

@@ -6,7 +6,8 @@
 // performance.now()), the `form` (null, or whether the button can be pressed and what it says, and
 // `chooser`, what the chooser of a sale with a plan shows), an `order`, the `actions` that are
 // offered, `pay`, the address of the one of that name, `instead`, what can be had in the place of
-// what was refused, and the earlier `orders` of this browser.
+// what was refused, `shop_says`, whether the shop may have a word to say to that, `tools`, whether
+// the ticket can be printed and put into a calendar, and the earlier `orders` of this browser.
 
 import { OF_CHOICE, chosenForm, refusedChoice } from "./choice.js";
 import { isSigned, payAt } from "./pay.js";
@@ -146,6 +147,7 @@ function over(state, view) {
     headline: [said],
     detail: [`${said}_detail`],
     actions: [],
+    ...(said === "sold_out" && { shop_says: true }),
   };
 }
 
@@ -293,6 +295,7 @@ function orderScene({ order, doing, note, trouble, read }, { view, now, opensAt 
     tone: "go",
     headline,
     detail: told ?? [order.paid && final ? "paid_detail" : "confirmed_detail"],
+    tools: true,
     actions: doing ? [] : final ? [next] : [next, "cancel"],
   };
 }

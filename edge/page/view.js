@@ -1,6 +1,7 @@
 // Puts a scene on the screen. Only what has changed is touched: a screen reader speaks when the
 // status changes, not each second, and nobody loses the field in which they type.
 import { normalised, wrongIn } from "./buyer.js";
+import { entry, hand } from "./calendar.js";
 import { ChooserView } from "./chooserview.js";
 import { localeOf, momentIn } from "./event.js";
 import { describe, dress } from "./eventview.js";
@@ -28,6 +29,8 @@ export class View {
   #class;
   // What is sold, in words; null where nothing is known of that.
   #event = null;
+  // The order on the screen.
+  #order;
   // Whether the actions stand above the form.
   #above = false;
 
@@ -49,6 +52,8 @@ export class View {
     this.#chooser = new ChooserView(acts.choose, (name, ...args) => this.say(name, ...args));
     at("buyer").addEventListener("input", () => this.#wrong(null));
     at("copy").addEventListener("click", () => this.#copy());
+    at("print").addEventListener("click", () => print());
+    at("calendar").addEventListener("click", () => this.#calendar());
     at("sure").addEventListener("close", () => at("sure").returnValue === "yes" && acts.cancel());
     at("quantity").value = 1;
   }
@@ -120,9 +125,10 @@ export class View {
     at("main").dataset.tone = scene.tone;
     write("headline", this.#sentence(scene.headline));
     write("detail", scene.detail ? this.#sentence(scene.detail) : "");
+    this.#shopSays(scene);
     this.#clock(scene.clock);
     this.#form(scene.form);
-    this.#ticket(scene.order);
+    this.#ticket(scene);
     // What can be had instead stands beside what was refused. A button that is moved loses the
     // focus: only if it must be.
     const above = Boolean(scene.instead);
@@ -177,8 +183,25 @@ export class View {
     this.#step(0);
   }
 
-  #ticket(order) {
+  // What the shop wants to have said to those who came too late.
+  #shopSays({ shop_says }) {
+    const { sold_out_text: text, sold_out_url: url } = this.#event ?? {};
+    const [says, link] = at("shop-says").children;
+    at("shop-says").hidden = !shop_says || !(text || url);
+    says.textContent = text ?? "";
+    link.hidden = !url;
+    if (!url) return;
+    link.href = url;
+    link.textContent = this.say("sold_out_more", new URL(url).host);
+  }
+
+  #ticket({ order, tools }) {
+    this.#order = order;
     at("ticket").hidden = !order;
+    // What is printed of the page depends on it.
+    document.body.dataset.ticket = tools ? order.state : "";
+    at("print").hidden = !tools;
+    at("calendar").hidden = !(tools && this.#event?.starts_at);
     if (!order) return;
     at("ticket").dataset.state = order.state;
     write("ticket-count", String(order.quantity));
@@ -190,6 +213,27 @@ export class View {
     const number = order.number || order.order_id;
     if (at("ticket-id").textContent !== number) write("copy", this.say("copy"));
     write("ticket-id", number);
+  }
+
+  // An order is told by its number; its id, which gives tickets back, is in no file.
+  #calendar() {
+    const { number, quantity, created_at: created } = this.#order;
+    const { title, place, organiser, starts_at } = this.#event;
+    const words = [
+      this.say("count", quantity),
+      number && `${this.say("order_id")}: ${number}`,
+      ...itinerary(this.#plan, this.#order).map((line) => this.#line(line)),
+      organiser,
+    ];
+    const about = {
+      starts_at,
+      title,
+      place,
+      words: words.filter(Boolean).join("\n"),
+      url: location.origin + location.pathname,
+    };
+    const uid = `${number || created}.${this.sale}@${location.hostname}`;
+    hand(entry(about, uid, Date.now()), `${this.sale}.ics`);
   }
 
   // What was ordered of a plan, and the seats.
@@ -206,6 +250,10 @@ export class View {
 
   #travels({ class: name, journey }) {
     return journey ? `${name}, ${journey.join(" – ")}` : name;
+  }
+
+  #line(line) {
+    return `${this.#travels(line)}: ${this.#sits(line)}`;
   }
 
   #sits({ rows, quantity }) {
@@ -265,7 +313,7 @@ export class View {
       ];
       texts.push(
         itinerary(this.#plan, order)
-          .map((line) => `${this.#travels(line)}: ${this.#sits(line)}`)
+          .map((line) => this.#line(line))
           .join(". "),
       );
       texts.forEach(

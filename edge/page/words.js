@@ -18,6 +18,7 @@ export const words = {
     event_price: "Price",
     event_terms: "Terms of the shop",
     event_help: "Help",
+    sold_out_more: (host) => `More from the shop (${host})`,
 
     loading: "Loading the sale",
     unreachable: "The sale cannot be reached",
@@ -172,6 +173,8 @@ export const words = {
     in_name: "In the name of",
     copy: "Copy",
     copied: "Copied",
+    print: "Print",
+    calendar: "Add to calendar",
     state_held: "held",
     state_confirmed: "confirmed",
     state_cancelled: "given back",
@@ -253,6 +256,7 @@ export const words = {
     event_price: "票价",
     event_terms: "购票条款",
     event_help: "帮助",
+    sold_out_more: (host) => `商店的更多信息（${host}）`,
 
     loading: "正在查看售票情况",
     unreachable: "暂时无法连接",
@@ -386,6 +390,8 @@ export const words = {
     in_name: "登记在",
     copy: "复制",
     copied: "已复制",
+    print: "打印",
+    calendar: "添加到日历",
     state_held: "保留中",
     state_confirmed: "已确认",
     state_cancelled: "已退回",

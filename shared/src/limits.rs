@@ -2,9 +2,11 @@
 //!
 //! Relations between them are checked when the crate is compiled.
 
+mod dashboard;
 mod events;
 mod plans;
 
+pub use dashboard::*;
 pub use events::*;
 pub use plans::*;
 

@@ -292,8 +292,8 @@ test("while the ledger is away old numbers look old, a banner says what buyers g
     );
     assert.equal(await desk.page.locator("#nodes .pill", { hasText: /^was live$/ }).count(), 4);
     assert.notEqual(await ink(), fresh);
-    assert.equal(await desk.page.locator(".age:visible", { hasText: / old$/ }).count(), 5);
-    for (const verb of ["audit", "open", "pause", "restock"])
+    assert.equal(await desk.page.locator(".age:visible", { hasText: / old$/ }).count(), 7);
+    for (const verb of ["audit", "open", "pause", "restock", "close"])
       assert.ok(await desk.page.isDisabled(`#do-${verb}`), verb);
     // It gets older while one looks.
     const seen = await desk.text("banner-age");

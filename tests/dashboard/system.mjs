@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { chromium } from "playwright-core";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -16,6 +17,16 @@ export const POLL = { polling: 200 };
 // What `lastseat cluster` wrote about itself.
 export const roster = () => JSON.parse(readFileSync(process.env.LASTSEAT_CLUSTER, "utf8"));
 export const token = () => roster().admin_token;
+
+// A token that `lastseat token create` makes with these words.
+export function scoped(...words) {
+  const key = readFileSync(join(dirname(process.env.LASTSEAT_CLUSTER), "token.key"), "utf8").trim();
+  const made = execFileSync(process.env.LASTSEAT_BIN, ["token", "create", ...words], {
+    encoding: "utf8",
+    env: { ...process.env, LASTSEAT_TOKEN_KEYS: key },
+  });
+  return made.trim();
+}
 
 export async function launch() {
   assert.ok(
@@ -151,6 +162,26 @@ export class Desk {
   async answer(verb) {
     await this.page.locator("#ask[open]").waitFor();
     await this.page.click(verb === "yes" ? "#ask-yes" : "#ask-no");
+  }
+
+  // The rows of a table that are shown, each as its cells by their column.
+  rows(id) {
+    return this.page.evaluate((id) => {
+      const table = document.getElementById(id);
+      const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+      const shown = [...table.tBodies[0].rows].filter((row) => !row.hidden);
+      const cells = (row) => [...row.cells].map((cell, i) => [names[i], cell.textContent]);
+      return shown.map((row) => Object.fromEntries(cells(row)));
+    }, id);
+  }
+
+  // It is no wider than its screen.
+  async fits() {
+    const [inside, outside] = await this.page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      innerWidth,
+    ]);
+    assert.ok(inside <= outside, `${inside} wide on a screen of ${outside}`);
   }
 
   // No violation that axe knows of.

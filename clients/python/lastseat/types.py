@@ -86,6 +86,8 @@ class EventDetails(TypedDict):
     prices: NotRequired[dict[str, str]]
     terms_url: NotRequired[str]
     help_url: NotRequired[str]
+    sold_out_text: NotRequired[str]
+    sold_out_url: NotRequired[str]
     logo_url: NotRequired[str]
     logo_alt: NotRequired[str]
     colour: NotRequired[str]

@@ -99,6 +99,8 @@ export interface EventDetails {
   prices?: Record<string, string>;
   terms_url?: string;
   help_url?: string;
+  sold_out_text?: string;
+  sold_out_url?: string;
   logo_url?: string;
   logo_alt?: string;
   colour?: string;

@@ -80,12 +80,14 @@ pub(crate) async fn open(setup: &LinkSetup, keys: &KeyRing) -> Result<OpenLink, 
 fn asked(setup: &LinkSetup, keys: &KeyRing) -> Result<Request<Empty<Bytes>>, NotOpened> {
     let signed = Signed { method: "GET", path: PATH, edge: setup.edge.as_str(), ..Signed::NOTHING };
     let signature = edge_signature::sign(keys, &signed, (setup.now)());
-    Request::get(PATH)
+    let mut request = Request::get(PATH)
         .header(HOST, &setup.authority)
         .header(CONNECTION, "upgrade")
         .header(UPGRADE, PROTOCOL)
         .header(HeaderName::from_static(header::EDGE), setup.edge.as_str())
-        .header(HeaderName::from_static(header::SIGNATURE), signature)
-        .body(Empty::new())
-        .map_err(failed)
+        .header(HeaderName::from_static(header::SIGNATURE), signature);
+    if let Some(zone) = &setup.zone {
+        request = request.header(HeaderName::from_static(header::EDGE_ZONE), zone);
+    }
+    request.body(Empty::new()).map_err(failed)
 }

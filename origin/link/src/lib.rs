@@ -53,6 +53,8 @@ pub struct LinkSetup {
     pub authority: String,
     /// The id of the gateway's thread.
     pub edge: EdgeId,
+    /// The zone of the gateway, which the node shows to operators.
+    pub zone: Option<String>,
     /// The newest key signs.
     pub keys: KeyRing,
     /// The clock that signatures are dated by.

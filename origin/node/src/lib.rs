@@ -3,12 +3,14 @@
 
 #![warn(missing_docs)]
 
+pub mod alarm_watch;
 pub mod api;
 mod auditor;
 mod cached_sale;
 mod committer;
 pub mod config;
 pub mod directory_lock;
+pub mod edge_list;
 pub(crate) mod header_names;
 mod healer;
 pub mod http;
@@ -19,6 +21,7 @@ pub mod openapi;
 pub mod ready_line;
 mod redis_watch;
 mod sale_handle;
+pub mod sale_history;
 mod sale_names;
 mod sale_plan;
 mod sale_seats;

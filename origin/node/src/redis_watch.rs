@@ -27,6 +27,21 @@ pub(crate) struct RedisWatch {
     seen: Mutex<Seen>,
 }
 
+/// What was seen of one server.
+#[derive(Debug)]
+pub(crate) struct RedisReading {
+    /// Where it is; without a password.
+    pub(crate) place: String,
+    /// What should not stay so.
+    pub(crate) concerns: Vec<Concern>,
+    /// Bytes in memory.
+    pub(crate) used_memory: u64,
+    /// Bytes that it may have there; 0 = no bound.
+    pub(crate) max_memory: u64,
+    /// Keys that it has thrown away since it started.
+    pub(crate) evicted_keys: u64,
+}
+
 #[derive(Debug, Default)]
 struct Seen {
     /// Why nothing is sold.
@@ -121,6 +136,18 @@ impl RedisWatch {
     /// Whether a server had this at the last look.
     pub(crate) fn has_concern(&self, concern: Concern) -> bool {
         self.seen().servers.iter().any(|found| found.concerns.contains(&concern))
+    }
+
+    /// What was seen last of the servers, at most so many.
+    pub(crate) fn servers(&self, most: usize) -> Vec<RedisReading> {
+        let reading = |found: &Found| RedisReading {
+            place: found.place.clone(),
+            concerns: found.concerns.clone(),
+            used_memory: found.used_memory,
+            max_memory: found.max_memory,
+            evicted_keys: found.evicted_keys,
+        };
+        self.seen().servers.iter().take(most).map(reading).collect()
     }
 
     /// Writes what was seen last.

@@ -113,6 +113,11 @@ impl SaleNames {
         known.names.range((begin, Bound::Unbounded)).take(count).cloned().collect()
     }
 
+    /// How many sales are listed that have not ended.
+    pub(crate) fn count(&self) -> usize {
+        self.listed.read().unwrap_or_else(PoisonError::into_inner).names.len()
+    }
+
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, Listed> {
         self.listed.write().unwrap_or_else(PoisonError::into_inner)
     }

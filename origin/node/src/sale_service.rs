@@ -260,6 +260,26 @@ impl Sales {
         }
     }
 
+    /// What is seen of the Redis servers.
+    pub(crate) fn redis(&self) -> &RedisWatch {
+        &self.0.redis
+    }
+
+    /// Sales that this node has and that the ledger has lost.
+    pub(crate) fn lost_sales(&self) -> Vec<SaleId> {
+        self.0.names.lost_sales()
+    }
+
+    /// Whether `sale` exists, as far as this node has seen.
+    pub(crate) fn lists(&self, sale: &SaleId) -> bool {
+        self.0.names.lists(sale)
+    }
+
+    /// At most `most` sales that have not ended, by name, and how many there are.
+    pub(crate) fn listed(&self, most: usize) -> (Vec<SaleId>, usize) {
+        (self.0.names.listed_after(None, most), self.0.names.count())
+    }
+
     /// Names of sales that exist, for an edge that asked for one that this node does not serve.
     pub(crate) fn names_for_edges(&self) -> Option<HeaderValue> {
         self.0.names.header()

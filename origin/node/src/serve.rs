@@ -1,12 +1,15 @@
 //! Lifecycle of a node: from its configuration to its shutdown.
 
+use crate::alarm_watch::AlarmWatch;
 use crate::auditor::Auditor;
 use crate::config::ServeConfig;
+use crate::edge_list::EdgeList;
 use crate::http::server::HttpServer;
 use crate::http::status_stream::StatusStream;
-use crate::http::{App, Clients, FastPath, InProcessOrders, Links};
+use crate::http::{App, Clients, FastPath, InProcessOrders, Links, Overviews};
 use crate::node_number::NodeNumber;
 use crate::ready_line::NodeEntry;
+use crate::sale_history::SaleHistories;
 use crate::sale_service::Sales;
 use crate::status::Audits;
 use crate::status_publisher::Publisher;
@@ -107,6 +110,10 @@ impl Node {
             demo: config.demo,
             audits: Audits::default(),
             status_stream: StatusStream::default(),
+            histories: SaleHistories::default(),
+            alarms: AlarmWatch::default(),
+            edges: EdgeList::default(),
+            overviews: Overviews::default(),
             connections: Arc::default(),
             links: Links::default(),
             draining: AtomicBool::new(false),

@@ -1,12 +1,12 @@
 //! Status publisher: once a second, and notices which nodes join and leave.
 
-use super::status::{NodeState, NodeStatus, SaleTotals, Spread};
+use super::status::{NodeState, NodeStatus, SaleTotals, Spread, TicketCounts};
 use crate::http::App;
 use crate::timeline::{TimelineEvent, TimelineEventKind};
 use lastseat_http::metrics::histogram::Reading;
 use lastseat_ledger::{Fault, Ledger};
 use shared::UnixMillis;
-use shared::limits::{STATUS_BYTES_MAX, STATUS_SALES_MAX};
+use shared::limits::{HISTORY_NODES, NODE_FORGET_MS, STATUS_BYTES_MAX, STATUS_SALES_MAX};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -49,6 +49,7 @@ impl Publisher {
                 let Some(app) = Weak::upgrade(&weak) else {
                     return;
                 };
+                app.refresh_alarms();
                 if app.sales.number_clashes() {
                     // The other node publishes under this number.
                     if ended {
@@ -62,6 +63,10 @@ impl Publisher {
                 publication.outage.see(&app, begun, outcome.as_ref().err());
                 if ended {
                     return;
+                }
+                if outcome.is_ok() {
+                    // Without an answer there is no point in the histories.
+                    let _ = publication.record(&app).await;
                 }
             }
         });
@@ -92,6 +97,8 @@ struct Publication {
     live: BTreeSet<u16>,
     lost: BTreeSet<u16>,
     outage: Outage,
+    /// Publications until the statuses of all nodes are read again.
+    pause: usize,
 }
 
 impl Publication {
@@ -104,6 +111,7 @@ impl Publication {
             live: BTreeSet::new(),
             lost: BTreeSet::new(),
             outage: Outage::default(),
+            pause: 0,
         }
     }
 
@@ -120,6 +128,22 @@ impl Publication {
             text = self::text(&status);
         }
         self.ledger.publish_status(app.node.id, &text).await
+    }
+
+    /// Notes what all nodes have published in the histories of the sales.
+    async fn record(&mut self, app: &App) -> Result<(), Fault> {
+        if self.pause > 0 {
+            self.pause -= 1;
+            return Ok(());
+        }
+        let published = self.ledger.statuses().await?;
+        let now = self.ledger.now();
+        let mut statuses: Vec<NodeStatus> =
+            published.iter().filter_map(|(_, text)| NodeStatus::read(text)).collect();
+        statuses.retain(|status| now.since(status.at) <= NODE_FORGET_MS);
+        self.pause = statuses.len().saturating_sub(1) / HISTORY_NODES;
+        app.histories.record(now, statuses);
+        Ok(())
     }
 
     /// Goes on from what a node of this number has published last.
@@ -191,6 +215,7 @@ impl Publication {
         }
         let trouble = app.ready().err().filter(|_| state == NodeState::Serving);
         let [order_us, commit_us, batch_orders] = self.spreads(app);
+        let (edges, more_edges) = app.edges.read(now);
         let views = app.sales.views();
         let counters = &app.counters;
         NodeStatus {
@@ -212,6 +237,9 @@ impl Publication {
             stat_log_dropped: counters.stat_log_dropped.load(Ordering::Relaxed),
             sales: self.totals(app, views),
             happenings: app.sales.timeline().read(),
+            edges,
+            more_edges,
+            alarms: app.alarms.read(),
         }
     }
 
@@ -226,6 +254,7 @@ impl Publication {
             let mut totals = SaleTotals::of(view.sale.to_string(), &view.counts);
             totals.queue = view.queued as u64;
             totals.audit = app.audits.of(&totals.sale);
+            totals.tickets = Some(TicketCounts::of(&view.snapshot));
             if let Some(earlier) = before.remove(&totals.sale) {
                 totals.add(&earlier);
             }

@@ -79,6 +79,7 @@ pub type Call = (&'static str, &'static str, Verb);
 pub const CALLS: &[Call] = &[
     ("GET", "/v1/admin/status", Verb::Read),
     ("GET", "/v1/admin/status/stream", Verb::Read),
+    ("GET", "/v1/admin/overview", Verb::Read),
     ("GET", "/v1/admin/sales", Verb::Read),
     ("GET", "/v1/admin/sales/{sale}", Verb::Read),
     ("PUT", "/v1/admin/sales/{sale}", Verb::Create),
@@ -88,6 +89,7 @@ pub const CALLS: &[Call] = &[
     ("POST", "/v1/admin/sales/{sale}/close", Verb::Close),
     ("POST", "/v1/admin/sales/{sale}/restock", Verb::Restock),
     ("GET", "/v1/admin/sales/{sale}/legs", Verb::Read),
+    ("GET", "/v1/admin/sales/{sale}/history", Verb::Read),
     ("GET", "/v1/admin/sales/{sale}/audit", Verb::Audit),
     ("GET", "/v1/admin/sales/{sale}/log", Verb::Export),
     ("POST", "/v1/admin/sales/{sale}/log/ack", Verb::Ack),

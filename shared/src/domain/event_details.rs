@@ -6,8 +6,8 @@
 use crate::domain::time::UnixMillis;
 use crate::domain::web_address;
 use crate::limits::{
-    EVENT_BYTES_MAX, EVENT_PRICE_MAX, EVENT_TEXT_MAX, EVENT_TITLE_MAX, EVENT_URL_MAX,
-    EVENT_ZONE_MAX, MOMENT_MAX_MS, MOMENT_MIN_MS, PLAN_ID_MAX, SEAT_CLASSES_MAX,
+    EVENT_BYTES_MAX, EVENT_PRICE_MAX, EVENT_SOLD_OUT_MAX, EVENT_TEXT_MAX, EVENT_TITLE_MAX,
+    EVENT_URL_MAX, EVENT_ZONE_MAX, MOMENT_MAX_MS, MOMENT_MIN_MS, PLAN_ID_MAX, SEAT_CLASSES_MAX,
 };
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub const PAGE_LANGUAGES: [&str; 2] = ["en", "zh"];
 
 /// The names of the fields of a document.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 16] = [
     "title",
     "subtitle",
     "starts_at",
@@ -28,6 +28,8 @@ const FIELDS: [&str; 14] = [
     "prices",
     "terms_url",
     "help_url",
+    "sold_out_text",
+    "sold_out_url",
     "logo_url",
     "logo_alt",
     "colour",
@@ -86,6 +88,14 @@ pub struct EventDetails {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 512))]
     pub help_url: String,
+    /// What the shop says to those who come when everything is sold; at most 300 characters.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 300))]
+    pub sold_out_text: String,
+    /// Where they can go on, such as a waiting list or another date.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 512))]
+    pub sold_out_url: String,
     /// A picture of at most 4 to 1, shown above the title: https, without a query.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(max_length = 512))]
@@ -184,6 +194,7 @@ impl EventDetails {
             ("organiser", &self.organiser, EVENT_TEXT_MAX),
             ("logo_alt", &self.logo_alt, EVENT_TEXT_MAX),
             ("price", &self.price, EVENT_PRICE_MAX),
+            ("sold_out_text", &self.sold_out_text, EVENT_SOLD_OUT_MAX),
         ] {
             check_text(name, text, most)?;
         }
@@ -192,6 +203,7 @@ impl EventDetails {
         for (name, url) in [
             ("terms_url", &self.terms_url),
             ("help_url", &self.help_url),
+            ("sold_out_url", &self.sold_out_url),
             ("logo_url", &self.logo_url),
         ] {
             check_url(name, url)?;
@@ -299,6 +311,8 @@ mod tests {
             "place": "City hall, Berlin", "organiser": "City orchestra", "price": "EUR 25",
             "prices": {"stalls": "EUR 40", "P_1-a": "25 €"},
             "terms_url": "https://shop.example/terms?v=2", "help_url": "https://shop.example",
+            "sold_out_text": "There is a second date: 2 May",
+            "sold_out_url": "https://shop.example/2",
             "logo_url": "https://cdn.shop.example:8443/a/logo.svg", "logo_alt": "The orchestra",
             "colour": "#0D6b4f", "languages": ["zh", "en"],
         })
@@ -346,6 +360,9 @@ mod tests {
             ("place", json!("a\u{202e}b"), "one line of plain text"),
             ("subtitle", json!(long), "at most 200 characters"),
             ("price", json!("x".repeat(41)), "at most 40 characters"),
+            ("sold_out_text", json!("春".repeat(301)), "at most 300 characters, not 301"),
+            ("sold_out_text", json!("a\nb"), "one line of plain text"),
+            ("sold_out_url", json!("javascript:alert(1)"), "begin with https://"),
             ("starts_at", json!(1_795_428_000), "Unix milliseconds"),
             ("zone", json!(""), "needs \"zone\""),
             ("zone", json!("Europe Berlin"), "such as Europe/Berlin"),

@@ -10,6 +10,8 @@ use crate::upstream::balancer::{Balance, OriginRow, Router};
 pub struct EdgeConfig {
     /// The origins.
     pub router: Router,
+    /// The zone that it stands in.
+    pub zone: Option<String>,
     /// With which it signs.
     pub keys: KeyRing,
     /// Verifies the shop's buyer tokens, where orders need one.
@@ -74,6 +76,7 @@ impl EdgeConfig {
             .map_err(|error| format!("the variable ORIGINS is wrong: {error}"))?;
         Ok(Self {
             router,
+            zone,
             keys,
             buyer_keys,
             allowed_origins,

@@ -52,6 +52,9 @@ pub struct ForwardedRequest {
     pub body_hash: Option<String>,
     /// What the edge counted and no origin has received yet.
     pub counts: Option<EdgeCounts>,
+    /// The zone of the edge. An order does not say it: there are many, and reads say it often
+    /// enough.
+    pub zone: Option<String>,
 }
 
 impl ForwardedRequest {
@@ -65,6 +68,7 @@ impl ForwardedRequest {
     ) -> Self {
         let body = body.filter(|_| order.is_none());
         let hash = body.map(|body| edge_signature::body_hash(&body.bytes()));
+        let zone = if order.is_none() { edge.zone.clone() } else { None };
         Self {
             sale: sale.clone(),
             method: request.method().to_owned(),
@@ -82,6 +86,7 @@ impl ForwardedRequest {
             trace: edge.trace(request),
             body_hash: hash.filter(|hash| !hash.is_empty()),
             counts: edge.take_counts(sale),
+            zone,
         }
     }
 
@@ -137,6 +142,7 @@ impl ForwardedRequest {
             (header::BUYER_TOKEN, token),
             (header::EDGE_COUNTS, text(counts.as_ref())),
             (header::EDGE_CALLS, text(calls.as_ref())),
+            (header::EDGE_ZONE, text(self.zone.as_ref())),
             (header::BODY_HASH, text(self.body_hash.as_ref())),
         ];
         for (name, value) in headers {

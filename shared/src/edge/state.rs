@@ -126,6 +126,8 @@ impl fmt::Display for EdgeNotice {
 pub struct EdgeState {
     /// Its name towards the origins.
     pub id: EdgeId,
+    /// The zone that it stands in, which origins are told.
+    pub zone: Option<String>,
     /// With which it signs.
     pub keys: KeyRing,
     pub(super) buyer_keys: Option<KeyRing>,
@@ -169,6 +171,7 @@ impl EdgeState {
         let start = f64::from(start) / 65_536.0;
         Some(Self {
             id: EdgeId::parse(&format!("{id:016x}")).ok()?,
+            zone: config.zone,
             keys: config.keys,
             buyer_keys: config.buyer_keys,
             allowed_origins: config.allowed_origins,

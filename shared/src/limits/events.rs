@@ -4,9 +4,11 @@
 pub const EVENT_TITLE_MAX: usize = 100;
 /// Characters of each other text about it: subtitle, place, organiser, what the logo says.
 pub const EVENT_TEXT_MAX: usize = 200;
+/// Characters of what the shop says to those who come too late: two or three sentences.
+pub const EVENT_SOLD_OUT_MAX: usize = 300;
 /// Characters of the price of a ticket or of a class, which stands beside a name in one line.
 pub const EVENT_PRICE_MAX: usize = 40;
-/// Bytes of each of its addresses: terms, help, logo.
+/// Bytes of each of its addresses: terms, help, sold out, logo.
 pub const EVENT_URL_MAX: usize = 512;
 /// Bytes of the name of its time zone; the longest in use has 32.
 pub const EVENT_ZONE_MAX: usize = 64;

@@ -40,6 +40,9 @@ pub mod header {
     pub const EDGE_COUNTS: &str = "lastseat-edge-counts";
     /// Edge to origin: the calls about orders that the isolate has refused since then.
     pub const EDGE_CALLS: &str = "lastseat-edge-calls";
+    /// Edge to origin, in requests that place no order and in the opening of a link: the zone that
+    /// the edge stands in, where it has one. It is shown to operators and decides nothing.
+    pub const EDGE_ZONE: &str = "lastseat-edge-zone";
     /// Edge to origin: where the order id comes from, see [`super::key_source`].
     pub const KEY: &str = "lastseat-key";
     /// Edge to origin: the client's address as the edge saw it.

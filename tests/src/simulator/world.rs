@@ -320,6 +320,7 @@ impl SimulatedWorld {
             rows.map(|(n, weight)| OriginRow::new(format!("http://node{n}"), *weight)).collect();
         let config = EdgeConfig {
             router: Router::new(rows, Balance::RoundRobin, None).expect("a table"),
+            zone: None,
             keys: KeyRing::parse("0123456789abcdef0123456789abcdef").expect("a key"),
             buyer_keys: None,
             allowed_origins: AllowedOrigins::default(),

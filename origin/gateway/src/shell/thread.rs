@@ -18,15 +18,21 @@ pub(super) struct Thread {
 
 impl Thread {
     pub(super) fn new(shell: Arc<Shell>) -> Self {
-        let (edge, keys) = shell.edge(|edge| (edge.id.clone(), edge.keys.clone()));
+        let (edge, keys, zone) =
+            shell.edge(|edge| (edge.id.clone(), edge.keys.clone(), edge.zone.clone()));
         let link = |url: &String| {
             if let Some(own) = shell.own_node.as_ref().filter(|own| own.url == *url) {
                 let (orders, edge) = (Arc::clone(&own.orders), edge.clone());
                 return Some(NodeLink::in_process(orders, edge, Arc::clone(&shell.links)));
             }
             let authority = url.strip_prefix("http://")?.to_owned();
-            let setup =
-                LinkSetup { authority, edge: edge.clone(), keys: keys.clone(), now: clock::wall };
+            let setup = LinkSetup {
+                authority,
+                edge: edge.clone(),
+                zone: zone.clone(),
+                keys: keys.clone(),
+                now: clock::wall,
+            };
             Some(NodeLink::new(setup, Arc::clone(&shell.links)))
         };
         let links = shell.origins.iter().map(link).collect();

@@ -9,6 +9,7 @@ mod nearest_names;
 pub mod order_bodies;
 pub(crate) mod order_lines;
 pub mod order_search;
+pub mod overview_bodies;
 pub mod sale_bodies;
 pub mod sale_changes;
 pub mod seat_bodies;

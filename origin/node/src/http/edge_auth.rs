@@ -8,6 +8,7 @@ use crate::header_names;
 use crate::telemetry::spans;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderName;
+use axum::http::Method;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -49,6 +50,8 @@ pub(super) enum EdgeAuth {
         body_hash: Option<Box<str>>,
         /// What it has counted since its last report.
         counts: Option<EdgeCounts>,
+        /// In which zone it says that it stands; orders do not say it.
+        zone: Option<Box<str>>,
     },
     /// A client, without an edge between, at this address.
     Client(Option<IpAddr>),
@@ -154,6 +157,11 @@ impl TrustLevel {
             counts: text(&header_names::EDGE_COUNTS)
                 .and_then(EdgeCounts::parse)
                 .map(|counts| counts.with_calls(text(&header_names::EDGE_CALLS))),
+            // Of an order nobody looks for it.
+            zone: match request.method {
+                Method::GET => text(&header_names::EDGE_ZONE).map(Into::into),
+                _ => None,
+            },
         })
     }
 }
@@ -171,6 +179,14 @@ impl EdgeAuth {
     pub(super) const fn counts(&self) -> Option<&EdgeCounts> {
         match self {
             Self::Edge { counts, .. } => counts.as_ref(),
+            Self::Client(_) => None,
+        }
+    }
+
+    /// The zone that it says that it stands in.
+    pub(super) fn zone(&self) -> Option<&str> {
+        match self {
+            Self::Edge { zone, .. } => zone.as_deref(),
             Self::Client(_) => None,
         }
     }

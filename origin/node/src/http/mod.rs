@@ -13,6 +13,7 @@ mod named_grant;
 mod openapi_document;
 mod order_changes;
 mod orders;
+mod overview;
 mod page_origin;
 mod request;
 pub mod response;
@@ -26,8 +27,12 @@ pub use client_rate::Clients;
 pub use edge_auth::TrustLevel;
 pub use fast_path::FastPath;
 pub use link::{InProcessOrders, Links, OrderAnswer, PlacingOrder};
+pub use overview::Overviews;
 
+use crate::alarm_watch::{AlarmSources, AlarmWatch};
+use crate::edge_list::EdgeList;
 use crate::membership::NodeIdentity;
+use crate::sale_history::SaleHistories;
 use crate::sale_service::Sales;
 use crate::secret::SecretRing;
 use crate::status::Audits;
@@ -79,6 +84,14 @@ pub struct App {
     pub audits: Audits,
     /// What the dashboards of this node share.
     pub status_stream: StatusStream,
+    /// What each sale did lately.
+    pub histories: SaleHistories,
+    /// What is wrong here.
+    pub alarms: AlarmWatch,
+    /// The edges that asked lately.
+    pub edges: EdgeList,
+    /// What overviews of all sales share.
+    pub overviews: Overviews,
     /// Connections of the public listener.
     pub connections: Arc<Connections>,
     /// The links of gateways.
@@ -97,6 +110,18 @@ impl App {
             return Err("this node is stopping".to_owned());
         }
         self.sales.ready()
+    }
+
+    /// Takes in what is wrong here now.
+    pub(crate) fn refresh_alarms(&self) {
+        let stops = self.draining.load(Ordering::Relaxed);
+        let sources = AlarmSources {
+            sales: &self.sales,
+            counters: &self.counters,
+            trouble: self.ready().err().filter(|_| !stops),
+            turned_away: self.connections.turned_away(),
+        };
+        self.alarms.refresh(&sources, self.sales.ledger().now());
     }
 
     /// Whether a sale may have pay links that are signed (`signs`).
@@ -168,6 +193,7 @@ pub(crate) fn for_operators() -> Router<Arc<App>> {
     Router::new()
         .merge(admin::routes())
         .merge(dashboard::routes())
+        .merge(overview::routes())
         .merge(status_stream::routes())
         .merge(health_and_metrics::health())
         .merge(health_and_metrics::metrics())

@@ -1,6 +1,7 @@
 //! Grant of an answer to an edge, with the names of sales that go with it.
 
 use super::App;
+use crate::status::EdgeWay;
 use axum::http::HeaderValue;
 use shared::admission::grant::Supply;
 use shared::{EdgeCounts, EdgeId, Grant, SaleId};
@@ -18,11 +19,12 @@ impl NamedGrant {
     pub(super) fn of(
         app: &App,
         sale: &SaleId,
-        edge: &EdgeId,
+        (edge, way): (&EdgeId, EdgeWay),
         requests: u32,
         counts: Option<&EdgeCounts>,
     ) -> Option<Self> {
         let grant = app.sales.grant(sale, edge, requests, counts)?;
+        app.edges.asked(edge, way, (requests, grant.budget), grant.at);
         let unknown = grant.supply == Supply::Unknown;
         Some(Self { grant, names: if unknown { app.sales.names_for_edges() } else { None } })
     }

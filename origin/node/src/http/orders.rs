@@ -10,6 +10,7 @@ use crate::api::order_lines;
 use crate::header_names;
 use crate::sale_plan::SalePlan;
 use crate::sale_service::{CallPlace, Caller, Sales};
+use crate::status::EdgeWay;
 use crate::telemetry::decision_log::LoggedDecision;
 use crate::telemetry::spans;
 use axum::extract::{Request, State};
@@ -234,9 +235,12 @@ pub(super) async fn in_place<T: Send + 'static>(
 
 /// Adds the grant to an answer to an edge.
 pub(super) fn with_grant(app: &App, sale: &SaleId, sender: &EdgeAuth, response: &mut Response) {
-    let edge = sender.edge();
-    let named = edge.and_then(|edge| NamedGrant::of(app, sale, edge, 1, sender.counts()));
+    let way = sender.edge().map(|edge| (edge, EdgeWay::Requests));
+    let named = way.and_then(|way| NamedGrant::of(app, sale, way, 1, sender.counts()));
     if let Some(NamedGrant { grant, names }) = named {
+        if let Some((edge, zone)) = sender.edge().zip(sender.zone()) {
+            app.edges.stands_in(edge, zone, grant.at);
+        }
         if let Some(names) = names {
             response.headers_mut().insert(&header_names::SALES, names);
         }

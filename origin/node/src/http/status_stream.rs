@@ -1,7 +1,7 @@
 //! Status stream: the cluster status once or each second, for dashboard and scripts.
 //!
 //! Exact numbers are for operators: both calls need the admin token, or a scoped one, which shows
-//! its sales alone.
+//! its sales alone. A stream begins with what its token allows, so that a page offers no more.
 
 use super::token_auth::Operator;
 use super::{App, request, response};
@@ -74,6 +74,23 @@ pub struct StatusStream {
     places: Arc<Semaphore>,
     last: Mutex<Option<(Instant, SharedStatus)>>,
     news: std::sync::Mutex<News>,
+    /// The sales that readers want to see in any case, one for each that does.
+    wanted: Arc<std::sync::Mutex<Vec<SaleId>>>,
+}
+
+/// A sale that a reader wants to see, for as long as it is here.
+struct WantedSale {
+    sale: SaleId,
+    all: Arc<std::sync::Mutex<Vec<SaleId>>>,
+}
+
+impl Drop for WantedSale {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = all.iter().position(|sale| *sale == self.sale) {
+            all.swap_remove(place);
+        }
+    }
 }
 
 /// What is told while the ledger does not answer.
@@ -91,6 +108,7 @@ impl Default for StatusStream {
             places: Arc::new(Semaphore::new(STATUS_STREAMS_MAX)),
             last: Mutex::default(),
             news: std::sync::Mutex::default(),
+            wanted: Arc::default(),
         }
     }
 }
@@ -110,7 +128,8 @@ impl StatusStream {
             return outcome.clone();
         }
         let begun = app.sales.ledger().now();
-        let outcome = match read(app, None).await {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let outcome = match read(app, &wanted).await {
             Ok(status) => {
                 let mut news = self.news();
                 news.away_since = None;
@@ -129,6 +148,13 @@ impl StatusStream {
 }
 
 impl StatusStream {
+    /// From the next reading on `sale` is shown in any case.
+    fn want(&self, sale: SaleId) -> WantedSale {
+        let all = Arc::clone(&self.wanted);
+        all.lock().unwrap_or_else(PoisonError::into_inner).push(sale.clone());
+        WantedSale { sale, all }
+    }
+
     fn news(&self) -> MutexGuard<'_, News> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,31 +186,35 @@ fn as_json(status: &ClusterStatus) -> Result<Arc<str>, Fault> {
     Ok(text.into())
 }
 
-async fn read(app: &App, wanted: Option<&SaleId>) -> Result<ClusterStatus, Fault> {
+async fn read(app: &App, wanted: &[SaleId]) -> Result<ClusterStatus, Fault> {
     let note = |sale: &SaleId, snapshot: &Snapshot| app.sales.observe(sale, snapshot);
-    ClusterStatus::read(app.sales.ledger(), wanted, note).await
+    let alarms = app.alarms.read();
+    let own = Some((app.node.id, alarms.as_slice()));
+    ClusterStatus::read_at(app.sales.ledger(), wanted, own, note).await
 }
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/v1/admin/status", get(once)).route("/v1/admin/status/stream", get(follow))
 }
 
-/// Query of `GET /v1/admin/status`.
+/// Query of both calls.
 #[derive(Debug, Deserialize)]
 struct StatusQuery {
     /// A sale that is shown in any case.
     sale: Option<String>,
 }
 
+/// The sale that the query wants to be shown.
+fn wanted(uri: &Uri) -> Result<Option<SaleId>, Problem> {
+    let wanted = request::query::<StatusQuery>(uri)?;
+    wanted.sale.as_deref().map(SaleId::parse).transpose().map_err(Problem::invalid)
+}
+
 /// `GET /v1/admin/status`
 async fn once(operator: Operator, State(app): State<Arc<App>>, uri: Uri) -> Response {
-    let wanted = request::query::<StatusQuery>(&uri).and_then(|wanted| {
-        let sale = wanted.sale.as_deref().map(SaleId::parse).transpose();
-        sale.map_err(Problem::invalid)
-    });
-    let status = match wanted {
+    let status = match wanted(&uri) {
         Ok(None) => app.status_stream.status(&app).await,
-        Ok(Some(sale)) => read(&app, Some(&sale)).await.and_then(StatusText::new),
+        Ok(Some(sale)) => read(&app, &[sale]).await.and_then(StatusText::new),
         Err(problem) => return response::problem(&problem),
     };
     match status.and_then(|status| status.shown_to(&operator)) {
@@ -195,7 +225,16 @@ async fn once(operator: Operator, State(app): State<Arc<App>>, uri: Uri) -> Resp
 
 /// `GET /v1/admin/status/stream`: server-sent events, one a second. Each carries everything, so
 /// whoever was cut off asks again and has missed nothing; `Last-Event-ID` only goes on counting.
-async fn follow(operator: Operator, State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+async fn follow(
+    operator: Operator,
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let wanted = match wanted(&uri) {
+        Ok(wanted) => wanted,
+        Err(problem) => return response::problem(&problem),
+    };
     let Ok(place) = Arc::clone(&app.status_stream.places).try_acquire_owned() else {
         return response::problem(&Problem {
             detail: format!(
@@ -208,7 +247,9 @@ async fn follow(operator: Operator, State(app): State<Arc<App>>, headers: Header
     let seen = headers.get("last-event-id");
     let seen = seen.and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let (sender, events) = mpsc::channel(WAITING);
-    tokio::spawn(send_statuses(app, operator, sender, seen.unwrap_or(0), place));
+    let wanted = wanted.map(|sale| app.status_stream.want(sale));
+    let held = (place, wanted);
+    tokio::spawn(send_statuses(app, operator, sender, seen.unwrap_or(0), held));
     let events = stream::unfold(events, |mut events| async {
         Some((Ok::<Event, Infallible>(events.recv().await?), events))
     });
@@ -217,19 +258,24 @@ async fn follow(operator: Operator, State(app): State<Arc<App>>, headers: Header
     response
 }
 
-/// Sends until the reader leaves or the node stops.
+/// Sends until the reader leaves, its token ends, or the node stops.
 async fn send_statuses(
     app: Arc<App>,
     operator: Operator,
     to: Sender<Event>,
     seen: u64,
-    place: OwnedSemaphorePermit,
+    held: (OwnedSemaphorePermit, Option<WantedSale>),
 ) {
+    let token = serde_json::to_string(&operator.note()).unwrap_or_default();
+    if to.send_timeout(Event::default().event("token").data(token), STUCK).await.is_err() {
+        return;
+    }
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for id in seen.saturating_add(1).. {
         ticks.tick().await;
-        if app.draining.load(Ordering::Relaxed) {
+        // Whoever asks again is told why there is no more.
+        if app.draining.load(Ordering::Relaxed) || operator.has_expired() {
             break;
         }
         let status = app.status_stream.status(&app).await;
@@ -244,5 +290,5 @@ async fn send_statuses(
             break;
         }
     }
-    drop(place);
+    drop(held);
 }

@@ -10,9 +10,11 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::Response;
 use lastseat_ledger::clock;
+use serde::Serialize;
 use shared::auth::sale_patterns::SalePatterns;
 use shared::auth::scoped_token::{self, ScopedToken};
-use shared::{Actor, Code, Problem, SaleId};
+use shared::auth::verb::Verbs;
+use shared::{Actor, Code, Problem, SaleId, UnixMillis, Verb};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -22,6 +24,24 @@ pub(super) struct Operator {
     pub(super) actor: Actor,
     /// The sales that it is for; `None` = all.
     sales: Option<SalePatterns>,
+    /// What it allows.
+    verbs: Verbs,
+    /// Until when; `None` = for ever.
+    expires_at: Option<UnixMillis>,
+}
+
+/// What a token allows, for a page that offers no more.
+#[derive(Debug, Serialize)]
+pub(super) struct TokenNote {
+    /// Whose it is.
+    name: String,
+    /// Its verbs.
+    verbs: Vec<&'static str>,
+    /// The sales that it is for, as patterns.
+    sales: String,
+    /// Until when it is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<UnixMillis>,
 }
 
 /// Proof that the request carries the shop's token or a scoped one that allows the call, or that
@@ -48,10 +68,18 @@ impl FromRequestParts<Arc<App>> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         let operator = match shown(parts, app, app.admin_token.as_ref(), "admin") {
-            Ok(Shown::Whole) => Self { actor: Actor::operator(), sales: None },
-            Ok(Shown::Scoped(ScopedToken { name, sales, .. })) => {
-                Self { actor: name, sales: Some(sales).filter(|sales| !sales.are_all()) }
-            }
+            Ok(Shown::Whole) => Self {
+                actor: Actor::operator(),
+                sales: None,
+                verbs: Verbs::all(),
+                expires_at: None,
+            },
+            Ok(Shown::Scoped(ScopedToken { name, verbs, sales, expires_at })) => Self {
+                actor: name,
+                sales: Some(sales).filter(|sales| !sales.are_all()),
+                verbs,
+                expires_at: Some(expires_at),
+            },
             Err(no) => return Err(response::problem(&no)),
         };
         spans::asked_by(&operator.actor, parts);
@@ -65,6 +93,22 @@ impl Operator {
         let include =
             |sales: &SalePatterns| SaleId::parse(sale).is_ok_and(|sale| sales.include(&sale));
         self.sales.as_ref().is_none_or(include)
+    }
+
+    /// What its token allows.
+    pub(super) fn note(&self) -> TokenNote {
+        let all = SalePatterns::all();
+        TokenNote {
+            name: self.actor.to_string(),
+            verbs: self.verbs.iter().map(Verb::as_str).collect(),
+            sales: self.sales.as_ref().unwrap_or(&all).to_string(),
+            expires_at: self.expires_at,
+        }
+    }
+
+    /// Whether its token has ended since it was shown.
+    pub(super) fn has_expired(&self) -> bool {
+        self.expires_at.is_some_and(|end| end <= clock::now())
     }
 
     /// Whether its token is for all sales.

@@ -295,3 +295,14 @@ pub(super) fn curl(method: &str, path: &str, body: Option<Value>) -> String {
     };
     format!(r#"curl -sS{method} "$ADMIN_URL{path}" -H "Authorization: Bearer $ADMIN_TOKEN"{body}"#)
 }
+
+/// A parameter of the query that may be left out.
+pub(super) fn query(name: &str, about: &str, schema: RefOr<Schema>) -> Parameter {
+    Parameter::builder()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(about))
+        .schema(Some(schema))
+        .build()
+}

@@ -2,8 +2,10 @@
 
 use crate::api::event_line::{self, EventLine};
 use crate::api::leg_bodies::SaleLegs;
+use crate::api::overview_bodies::{OverviewNumbers, OverviewSale, SalesOverview};
 use crate::api::sale_bodies::SaleReport;
 use crate::api::seat_bodies::{PlanView, SeatsLeft, SeatsWanted};
+use crate::sale_history::{HistoryStep, SaleHistory};
 use crate::sale_seats::SeatsView;
 use crate::status::ClusterStatus;
 use lastseat_ledger::{AuditReport, SeatsRead};
@@ -146,7 +148,40 @@ pub(super) fn status() -> ClusterStatus {
         more_sales: 0,
         live_edges: 1,
         happenings: Vec::new(),
+        alarms: Vec::new(),
+        edges: Vec::new(),
+        more_edges: 0,
     }
+}
+
+/// An overview of one sale.
+pub(super) fn overview() -> SalesOverview {
+    let (id, snapshot) = demo(SaleState::Open);
+    let sale = OverviewSale {
+        sale: id.to_string(),
+        title: Some("Spring concert".to_owned()),
+        numbers: Some(OverviewNumbers::of(&snapshot)),
+        asked_per_second: Some(1_240.5),
+        taken_per_second: Some(31.0),
+        alarm: None,
+    };
+    SalesOverview { at: UnixMillis(NOW), sales: vec![sale], more: 0 }
+}
+
+/// The history of a sale of which something was asked three seconds ago.
+pub(super) fn history() -> SaleHistory {
+    let (id, _) = demo(SaleState::Open);
+    let seconds = HistoryStep {
+        every_ms: 1_000,
+        from: UnixMillis(NOW / 1_000 * 1_000 - 3_000),
+        asked: vec![Some(1_240.5), None, Some(1_198.0)],
+        refused_at_edge: vec![Some(1_180.0), None, Some(1_150.5)],
+        ledger: vec![Some(35.0), None, Some(31.0)],
+        granted: vec![Some(31.0), None, Some(30.0)],
+        held: vec![Some(310), None, Some(371)],
+        confirmed: vec![Some(5_120), None, Some(5_120)],
+    };
+    SaleHistory { sale: id.to_string(), at: UnixMillis(NOW), steps: vec![seconds] }
 }
 
 /// An event of the log.

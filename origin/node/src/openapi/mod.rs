@@ -18,6 +18,7 @@ mod operators;
 mod public;
 mod reference;
 mod seats;
+mod watching;
 
 pub use reference::reference;
 

@@ -1,9 +1,10 @@
 //! OpenAPI description of the operator API.
 
-use super::call::{Call, LEDGER, curl};
+use super::call::{Call, LEDGER, curl, query};
 use super::example;
 use super::headers::REPLAYED;
 use super::seats;
+use super::watching;
 use crate::api::event_line::EventLine;
 use crate::api::event_line::LOG_LINES_MAX;
 use crate::api::order_bodies::{AckRequest, CancelRequest, ConfirmRequest, LogPosition, Nothing};
@@ -15,9 +16,8 @@ use serde_json::json;
 use shared::limits::SEARCH_PAGE_MAX;
 use shared::{BuyerId, Code, OrderState, PaymentReference, SaleId, SaleState};
 use utoipa::PartialSchema;
-use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::openapi::{HttpMethod, RefOr, Required};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{HttpMethod, Required};
 
 /// A `next_after` of a search.
 const SEARCH_POSITION: &str = "9c1f0a77d3b54e20.6144.";
@@ -25,8 +25,9 @@ const SALE: &str = "/v1/admin/sales/{sale}";
 
 pub(super) fn calls() -> Vec<Call> {
     let calls = vec![
-        status(),
-        status_stream(),
+        watching::status(),
+        watching::status_stream(),
+        watching::overview(),
         list(),
         create(),
         show(),
@@ -35,6 +36,7 @@ pub(super) fn calls() -> Vec<Call> {
         state("/v1/admin/sales/{sale}/pause", "pauseSale", "Pause a sale", SaleState::Paused),
         restock(),
         seats::legs(),
+        watching::history(),
         audit(),
         log(),
         ack(),
@@ -73,46 +75,6 @@ pub(super) fn calls() -> Vec<Call> {
     ];
     let common = |call: Call| call.tag("sales").token("operator").no(&LEDGER);
     calls.into_iter().map(common).collect()
-}
-
-fn status() -> Call {
-    let path = "/v1/admin/status";
-    Call::new(HttpMethod::Get, path, "getStatus", "How the whole cluster stands")
-        .about(
-            "All nodes and the sales with the most traffic, whichever node is asked. What the \
-            dashboard shows.",
-        )
-        .curl(&curl("GET", path, None))
-        .parameter(query("sale", "A sale that is shown in any case.", SaleId::schema()))
-        .yes(200, "The status.", &example::status(), &[])
-        .no(&[Code::Invalid])
-}
-
-fn status_stream() -> Call {
-    let path = "/v1/admin/status/stream";
-    let events = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some("Server-sent events, each with a whole ClusterStatus as its data."));
-    let event = "event: status\nid: 1\ndata: {\"at\":1795404763147,\"nodes\":[]}\n\n";
-    Call::new(HttpMethod::Get, path, "streamStatus", "The same each second")
-        .about(
-            "Until the reader leaves or the node stops. Whoever was cut off asks again and has \
-             missed nothing. While \
-             the ledger does not answer the event is `away`, with a `sentence`.",
-        )
-        .curl(&format!("{} | head -3", curl("GET", path, None).replacen("-sS", "-sSN", 1)))
-        .says("Events.", "text/event-stream", events.build().into(), json!(event))
-        .no(&[Code::Busy])
-}
-
-fn query(name: &str, about: &str, schema: RefOr<Schema>) -> Parameter {
-    Parameter::builder()
-        .name(name)
-        .parameter_in(ParameterIn::Query)
-        .required(Required::False)
-        .description(Some(about))
-        .schema(Some(schema))
-        .build()
 }
 
 fn list() -> Call {

@@ -68,6 +68,12 @@ impl ClusterAudits {
         Self(newest)
     }
 
+    /// The sales of which the newest audit found differences.
+    pub(crate) fn differing(&self) -> impl Iterator<Item = (&str, &AuditMark)> {
+        let all = self.0.iter().map(|(sale, mark)| (sale.as_str(), mark));
+        all.filter(|(_, mark)| !mark.ok)
+    }
+
     /// The mark of `sale`.
     pub(crate) fn of_sale(&self, sale: &SaleId) -> Option<AuditMark> {
         self.0.get(sale.as_str()).copied()

@@ -1,11 +1,13 @@
 //! Cluster status: aggregates what the nodes have published and the state of the sales.
 
+use super::alarms::{self, Alarm, Alert};
+use super::edges::{self, ListedEdge};
 use super::{AuditMark, NodeState, NodeStatus, SaleTotals};
 use crate::api::sale_bodies::{PlanNote, SaleReport};
 use crate::timeline::{self, TimelineEvent};
 use lastseat_ledger::{Fault, Ledger};
 use serde::{Deserialize, Serialize};
-use shared::limits::{NODE_FORGET_MS, NODE_LIVE_MS, SHOWN_SALES_MAX, STATUS_BYTES_MAX};
+use shared::limits::{ALARMS_MAX, NODE_FORGET_MS, NODE_LIVE_MS, SHOWN_SALES_MAX};
 use shared::{SaleId, Snapshot, UnixMillis};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
@@ -28,6 +30,15 @@ pub struct ClusterStatus {
     pub live_edges: u64,
     /// What happened, the newest first.
     pub happenings: Vec<TimelineEvent>,
+    /// What is wrong now, what cannot wait first.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
+    /// The edges of the last minutes, those with the most requests first.
+    #[serde(default)]
+    pub edges: Vec<ListedEdge>,
+    /// Edges beyond those shown, as far as the nodes count them one by one.
+    #[serde(default)]
+    pub more_edges: u64,
 }
 
 /// One node.
@@ -122,12 +133,11 @@ pub struct Funnel {
 
 impl Funnel {
     fn new(totals: &SaleTotals, stock: Option<&SaleReport>) -> Self {
-        let refused_at_edge = totals.edge.refused.values().sum();
         Self {
-            asked: totals.received + refused_at_edge,
-            refused_at_edge,
+            asked: totals.asked(),
+            refused_at_edge: totals.refused_at_edge(),
             refused_at_origin: totals.refused_by_origin,
-            ledger: totals.granted + totals.replayed + totals.refused_by_ledger,
+            ledger: totals.decided(),
             granted: totals.granted,
             confirmed: stock.map_or(0, |stock| stock.confirmed.into()),
         }
@@ -135,24 +145,31 @@ impl Funnel {
 }
 
 impl ClusterStatus {
-    /// Reads it. `wanted` is shown in any case; `observe` gets how each sale stands.
+    /// Reads it. Those that are `wanted` are shown in any case; `observe` gets how each sale
+    /// stands.
     ///
     /// # Errors
     /// See [`Fault`]; a sale with damaged data is no fault of the whole.
     pub async fn read(
         ledger: &Ledger,
-        wanted: Option<&SaleId>,
+        wanted: &[SaleId],
+        observe: impl FnMut(&SaleId, &Snapshot),
+    ) -> Result<Self, Fault> {
+        Self::read_at(ledger, wanted, None, observe).await
+    }
+
+    /// As [`Self::read`], by a node that has these alarms itself.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub(crate) async fn read_at(
+        ledger: &Ledger,
+        wanted: &[SaleId],
+        own: Option<(u16, &[Alarm])>,
         mut observe: impl FnMut(&SaleId, &Snapshot),
     ) -> Result<Self, Fault> {
         let now = ledger.time().await?;
-        let mut statuses = Vec::new();
-        for (node, text) in ledger.statuses().await? {
-            match read_status(&text) {
-                Some(status) if now.since(status.at) <= NODE_FORGET_MS => statuses.push(status),
-                _ => ledger.forget_status(node).await?,
-            }
-        }
-        statuses.sort_by_key(|status| status.node);
+        let mut statuses = statuses(ledger, now).await?;
         // Those that have not ended first, where nothing else tells them apart.
         let mut known = ledger.sales().await?;
         let listed: BTreeSet<SaleId> = known.iter().cloned().collect();
@@ -180,17 +197,47 @@ impl ClusterStatus {
         }
         let lists = statuses.iter_mut().map(|s| std::mem::take(&mut s.happenings));
         let happenings = timeline::merge(lists, TIMELINE_SHOWN);
+        let mut alarms = damages(&sales, now);
+        alarms.extend(alarms::of_cluster(&statuses, own, now));
+        alarms.truncate(ALARMS_MAX);
+        let (edges, more_edges) = edges::of_cluster(&statuses, now);
         let nodes = node_views(statuses, now);
-        let edges = nodes.iter().filter(|node| node.health.counts());
+        let counting = nodes.iter().filter(|node| node.health.counts());
         Ok(Self {
             at: now,
-            live_edges: edges.map(|node| node.status.live_edges).max().unwrap_or(0),
+            live_edges: counting.map(|node| node.status.live_edges).max().unwrap_or(0),
             nodes,
             sales,
             more_sales,
             happenings,
+            alarms,
+            edges,
+            more_edges,
         })
     }
+}
+
+/// What the nodes have published, by number. Those that are long gone are forgotten.
+async fn statuses(ledger: &Ledger, now: UnixMillis) -> Result<Vec<NodeStatus>, Fault> {
+    let mut statuses = Vec::new();
+    for (node, text) in ledger.statuses().await? {
+        match NodeStatus::read(&text) {
+            Some(status) if now.since(status.at) <= NODE_FORGET_MS => statuses.push(status),
+            _ => ledger.forget_status(node).await?,
+        }
+    }
+    statuses.sort_by_key(|status| status.node);
+    Ok(statuses)
+}
+
+/// The alarms of sales whose data are damaged.
+fn damages(sales: &[SaleStatus], now: UnixMillis) -> Vec<Alarm> {
+    let damaged = sales.iter().filter(|sale| sale.damage.is_some());
+    let alarm = |sale: &SaleStatus| {
+        let what = format!("The data of {} are not what lastseat writes.", sale.sale);
+        Alert::LedgerCorrupt.alarm(&what, now, Some(sale.sale.clone()))
+    };
+    damaged.map(alarm).collect()
 }
 
 impl ClusterStatus {
@@ -200,6 +247,7 @@ impl ClusterStatus {
         self.sales.retain(|sale| is_shown(&sale.sale));
         self.more_sales = 0;
         self.happenings.retain(|event| event.is_shown(&is_shown));
+        self.alarms.retain(|alarm| alarm.sale.as_deref().is_none_or(&is_shown));
         self
     }
 }
@@ -220,6 +268,8 @@ impl SaleStatus {
                 received_by_node.insert(status.node, own.received);
             }
         }
+        // What the ledger says now is newer.
+        totals.tickets = None;
         let funnel = Funnel::new(&totals, stock.as_ref());
         let title = None;
         Self { sale: totals.sale.clone(), title, stock, damage, totals, funnel, received_by_node }
@@ -232,32 +282,26 @@ impl SaleStatus {
     }
 }
 
-fn read_status(text: &str) -> Option<NodeStatus> {
-    if text.len() > STATUS_BYTES_MAX {
-        return None;
-    }
-    serde_json::from_str(text).ok()
-}
-
 /// The sales to show, those with traffic first, and how many more there are.
 fn shown_sales(
     statuses: &[NodeStatus],
     known: &[SaleId],
-    wanted: Option<&SaleId>,
+    wanted: &[SaleId],
 ) -> (Vec<SaleId>, usize) {
     let mut received: BTreeMap<&str, u64> = BTreeMap::new();
     for totals in statuses.iter().flat_map(|status| &status.sales) {
         *received.entry(&totals.sale).or_default() += totals.received;
     }
-    let busy: BTreeSet<&str> = received.keys().copied().collect();
+    let busy = |sale: &SaleId| {
+        let received = received.get(sale.as_str()).copied();
+        (received.is_none(), std::cmp::Reverse(received.unwrap_or(0)))
+    };
     let mut shown: Vec<SaleId> = known.to_vec();
-    shown.sort_by_key(|sale| {
-        let received = received.get(sale.as_str()).copied().unwrap_or(0);
-        let listed = busy.contains(sale.as_str());
-        (wanted != Some(sale), !listed, std::cmp::Reverse(received))
-    });
+    shown.sort_by_key(|sale| (!wanted.contains(sale), busy(sale)));
     let more = shown.len().saturating_sub(SHOWN_SALES_MAX);
     shown.truncate(SHOWN_SALES_MAX);
+    // Who wants one does not move it up for others.
+    shown.sort_by_key(busy);
     (shown, more)
 }
 
@@ -266,6 +310,8 @@ fn node_views(statuses: Vec<NodeStatus>, now: UnixMillis) -> Vec<NodeView> {
         .into_iter()
         .map(|mut status| {
             status.sales.clear();
+            status.edges.clear();
+            status.alarms.clear();
             let silent_ms = now.since(status.at);
             NodeView {
                 health: Health::of(&status, silent_ms),
@@ -286,44 +332,26 @@ fn node_views(statuses: Vec<NodeStatus>, now: UnixMillis) -> Vec<NodeView> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::Spread;
+    use shared::limits::STATUS_BYTES_MAX;
 
     fn status(node: u16, at: u64, state: NodeState) -> NodeStatus {
-        NodeStatus {
-            node,
-            weight: node.into(),
-            at: UnixMillis(at),
-            started: UnixMillis(1),
-            version: "0".to_owned(),
-            state,
-            trouble: None,
-            connections: 0,
-            live_edges: 0,
-            queue: 0,
-            batch_orders: Spread::default(),
-            commit_us: Spread::default(),
-            order_us: Spread::default(),
-            ledger_calls: 0,
-            ledger_faults: 0,
-            stat_log_dropped: 0,
-            sales: vec![SaleTotals {
-                sale: "a".to_owned(),
-                received: u64::from(node) * 10,
-                granted: 1,
-                ..SaleTotals::default()
-            }],
-            happenings: Vec::new(),
-        }
+        let totals = SaleTotals {
+            sale: "a".to_owned(),
+            received: u64::from(node) * 10,
+            granted: 1,
+            ..SaleTotals::default()
+        };
+        NodeStatus { state, sales: vec![totals], ..NodeStatus::quiet(node, UnixMillis(at)) }
     }
 
     #[test]
     fn a_status_reads_back_and_an_overlong_or_foreign_one_does_not() {
         let status = status(3, 5, NodeState::Serving);
         let text = serde_json::to_string(&status).unwrap();
-        assert_eq!(read_status(&text), Some(status));
-        assert_eq!(read_status(""), None);
-        assert_eq!(read_status(r#"{"node":1}"#), None);
-        assert_eq!(read_status(&" ".repeat(STATUS_BYTES_MAX + 1)), None);
+        assert_eq!(NodeStatus::read(&text), Some(status));
+        assert_eq!(NodeStatus::read(""), None);
+        assert_eq!(NodeStatus::read(r#"{"node":1}"#), None);
+        assert_eq!(NodeStatus::read(&" ".repeat(STATUS_BYTES_MAX + 1)), None);
     }
 
     #[test]
@@ -364,9 +392,12 @@ mod tests {
             .map(|i| SaleId::parse(&format!("sale-{i}")).unwrap())
             .chain([SaleId::parse("a").unwrap()])
             .collect();
-        let (shown, more) = shown_sales(&[status(1, 1, NodeState::Serving)], &known, None);
-        let (first, _) = shown_sales(&[], &known, known.last());
-        assert_eq!(first[0], known[known.len() - 1], "whatever was asked for is shown");
+        let busy = [status(1, 1, NodeState::Serving)];
+        let (shown, more) = shown_sales(&busy, &known, &[]);
+        assert_eq!((shown[0].as_str(), shown.len(), more), ("a", SHOWN_SALES_MAX, 6));
+        let wanted = &known[SHOWN_SALES_MAX + 2..SHOWN_SALES_MAX + 4];
+        let (shown, more) = shown_sales(&busy, &known, wanted);
+        assert!(wanted.iter().all(|sale| shown.contains(sale)), "whatever was asked for is shown");
         assert_eq!((shown[0].as_str(), shown.len(), more), ("a", SHOWN_SALES_MAX, 6));
     }
 }

@@ -3,20 +3,26 @@
 //! How the cluster stands: each node publishes a compact status once a second in the ledger, and
 //! whoever can read the ledger shows the whole. No node asks another one.
 
+mod alarms;
 mod audits;
 mod cluster;
+mod edges;
 
+pub(crate) use alarms::of_cluster as alarms_of_cluster;
+pub use alarms::{Alarm, AlarmSeverity, Alert};
 pub(crate) use audits::ClusterAudits;
 pub use audits::{AuditMark, Audits};
 pub(crate) use cluster::TIMELINE_SHOWN;
 pub use cluster::{ClusterStatus, Funnel, Health, NodeView, SaleStatus};
+pub use edges::{EdgeWay, ListedEdge};
 
 use crate::telemetry::metrics::SaleCounts;
 use crate::timeline::TimelineEvent;
 use lastseat_http::metrics::histogram::Reading;
 use serde::{Deserialize, Serialize};
-use shared::UnixMillis;
+use shared::limits::STATUS_BYTES_MAX;
 use shared::wire::edge_counters::REASONS;
+use shared::{Snapshot, UnixMillis};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use utoipa::ToSchema;
@@ -64,6 +70,25 @@ pub struct NodeStatus {
     /// What it has noticed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub happenings: Vec<TimelineEvent>,
+    /// The edges that asked it most in the last minutes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<ListedEdge>,
+    /// Edges of the last minutes beyond these, as far as it counts them one by one.
+    #[serde(default)]
+    pub more_edges: u64,
+    /// What is wrong, as far as it sees that by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<Alarm>,
+}
+
+impl NodeStatus {
+    /// Reads one that a node has published; `None` for what is overlong or none.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        if text.len() > STATUS_BYTES_MAX {
+            return None;
+        }
+        serde_json::from_str(text).ok()
+    }
 }
 
 /// Where a node is in its life.
@@ -121,6 +146,35 @@ pub struct SaleTotals {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub audit: Option<AuditMark>,
+    /// Its tickets, as the ledger said it to a node last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub tickets: Option<TicketCounts>,
+}
+
+/// The tickets of a sale in a reply of the ledger to one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TicketCounts {
+    /// The ledger's clock at that reply.
+    pub at: UnixMillis,
+    /// Tickets that exist.
+    pub capacity: u32,
+    /// Those that wait for payment.
+    pub held: u32,
+    /// Those that are sold.
+    pub confirmed: u32,
+}
+
+impl TicketCounts {
+    pub(crate) const fn of(snapshot: &Snapshot) -> Self {
+        let Snapshot { at, capacity, held, confirmed, .. } = *snapshot;
+        Self { at, capacity, held, confirmed }
+    }
+
+    /// The later of two.
+    pub(crate) fn newer(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        [a, b].into_iter().flatten().max_by_key(|counts| counts.at)
+    }
 }
 
 /// What edges have counted.
@@ -159,6 +213,7 @@ impl SaleTotals {
                     .collect(),
             },
             audit: None,
+            tickets: None,
         }
     }
 
@@ -183,5 +238,51 @@ impl SaleTotals {
             *sum = sum.saturating_add(*more);
         }
         self.audit = AuditMark::newer(self.audit, other.audit);
+        self.tickets = TicketCounts::newer(self.tickets, other.tickets);
+    }
+
+    /// Orders refused at an edge.
+    pub(crate) fn refused_at_edge(&self) -> u64 {
+        self.edge.refused.values().fold(0, |sum, more| sum.saturating_add(*more))
+    }
+
+    /// Orders that asked: each is refused at an edge or received by a node.
+    pub(crate) fn asked(&self) -> u64 {
+        self.received.saturating_add(self.refused_at_edge())
+    }
+
+    /// Orders that the ledger has decided on.
+    pub(crate) const fn decided(&self) -> u64 {
+        self.granted.saturating_add(self.replayed).saturating_add(self.refused_by_ledger)
+    }
+}
+
+#[cfg(test)]
+impl NodeStatus {
+    /// Of a node that serves and of which nothing else is known.
+    pub(crate) fn quiet(node: u16, at: UnixMillis) -> Self {
+        Self {
+            node,
+            weight: node.into(),
+            at,
+            started: UnixMillis(1),
+            version: "0".to_owned(),
+            state: NodeState::Serving,
+            trouble: None,
+            connections: 0,
+            live_edges: 0,
+            queue: 0,
+            batch_orders: Spread::default(),
+            commit_us: Spread::default(),
+            order_us: Spread::default(),
+            ledger_calls: 0,
+            ledger_faults: 0,
+            stat_log_dropped: 0,
+            sales: Vec::new(),
+            happenings: Vec::new(),
+            edges: Vec::new(),
+            more_edges: 0,
+            alarms: Vec::new(),
+        }
     }
 }

@@ -25,3 +25,4 @@ mod shop;
 mod targets;
 mod terminal;
 mod tokens;
+mod watching;

@@ -8,8 +8,11 @@ mod frames;
 mod in_process;
 mod pressure;
 
+use hyper::Method;
 use lastseat_link::{LinkAnswer, LinkCounters, LinkError, LinkSetup, NodeLink};
+use lastseat_tests::harness::wait::until_async;
 use lastseat_tests::harness::{Cluster, Edge, Setup};
+use serde_json::Value;
 use shared::domain::order::KeySource;
 use shared::link::LinkOrder;
 use shared::{EdgeId, KeyRing, UnixMillis};
@@ -53,6 +56,7 @@ fn link(url: &str, keys: &str) -> (NodeLink, Arc<LinkCounters>) {
     let setup = LinkSetup {
         authority: url.strip_prefix("http://").unwrap().to_owned(),
         edge: EdgeId::parse(GATEWAY).unwrap(),
+        zone: Some("east".to_owned()),
         keys: ring(keys),
         now,
     };
@@ -110,4 +114,25 @@ async fn buy(link: &NodeLink, number: u64) -> (LinkAnswer, u64) {
         };
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
+}
+
+#[tokio::test]
+async fn operators_see_a_gateway_with_its_address_its_zone_and_what_it_asked_of_all_nodes() {
+    let cluster = nodes(&[1, 1], A, 100, &[]).await;
+    let links: Vec<_> = cluster.nodes.iter().map(|node| link(&node.url, A).0).collect();
+    for number in 0..6 {
+        buy(&links[(number % 2) as usize], number).await;
+    }
+    let edge: Value = until_async("the gateway is listed", async || {
+        let answer = cluster.admin(Method::GET, "/v1/admin/status", "").await.ok()?;
+        let status: Value = answer.json().ok()?;
+        status["edges"].as_array()?.iter().find(|edge| edge["requests"] == 6).cloned()
+    })
+    .await;
+    for (name, value) in
+        [("edge", GATEWAY), ("way", "link"), ("zone", "east"), ("address", "127.0.0.1")]
+    {
+        assert_eq!(edge[name], value, "{edge}");
+    }
+    assert!(edge["granted"].as_u64().unwrap() > 0, "{edge}");
 }

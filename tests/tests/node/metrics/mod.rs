@@ -2,6 +2,7 @@
 //! against the metrics, and a real Prometheus against a running cluster.
 
 use hyper::{Method, StatusCode};
+use lastseat_node::status::Alert;
 use lastseat_tests::harness::http::{SentRequest, request};
 use lastseat_tests::harness::paths::{repository, scratch, tool};
 use lastseat_tests::harness::wait::until_async;
@@ -232,6 +233,50 @@ fn alerts_and_grafana_name_only_metrics_that_exist_and_each_alert_has_its_sectio
     }
     let sections = runbook.lines().filter(|line| line.starts_with("## "));
     assert_eq!(sections.count(), names.len(), "a section that no alert leads to");
+}
+
+/// Alerts that no node can see by itself: of gateways, of numbers that a node rejects before it
+/// counts them, and of shares that only all nodes together have.
+const UNSEEN: [&str; 5] = [
+    "LastseatCertificateEnds",
+    "LastseatCertificateExpires",
+    "LastseatGatewayWithoutNodes",
+    "LastseatOversold",
+    "LastseatTrafficOffWeight",
+];
+
+/// Milliseconds of `30s` or `1m`.
+fn milliseconds(text: &str) -> u64 {
+    let (number, unit) = text.split_at(text.len() - 1);
+    let unit = if unit == "m" { 60_000 } else { 1_000 };
+    number.parse::<u64>().unwrap() * unit
+}
+
+#[test]
+fn the_banner_of_the_dashboard_has_each_alert_that_a_node_can_see_as_the_alert_has_it() {
+    let alerts = read("docs/prometheus/alerts.yml");
+    let mut seen: BTreeSet<&str> = UNSEEN.into();
+    for alert in Alert::ALL {
+        let begin = format!("- alert: {}\n", alert.as_str());
+        let (_, rest) = alerts.split_once(&begin).unwrap_or_else(|| panic!("no {begin}"));
+        let rest = rest.split("- alert: ").next().unwrap();
+        let field = |name: &str| {
+            let line = rest.lines().find_map(|line| line.trim().strip_prefix(name));
+            line.map(str::trim)
+        };
+        let lasts = field("for:").map_or(0, milliseconds);
+        assert_eq!(alert.lasts_ms(), lasts, "{}", alert.as_str());
+        let severity = serde_json::to_value(alert.severity()).unwrap();
+        assert_eq!(severity.as_str(), field("severity:"), "{}", alert.as_str());
+        assert!(seen.insert(alert.as_str()), "{} is there twice", alert.as_str());
+    }
+    let names = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+    assert_eq!(names.collect::<BTreeSet<_>>(), seen);
+    // The page says which are not there.
+    let page = read("docs/OBSERVABILITY.md");
+    for name in UNSEEN {
+        assert!(page.contains(name), "docs/OBSERVABILITY.md does not name {name}");
+    }
 }
 
 #[test]

@@ -122,6 +122,15 @@ fn every_bound_that_a_page_names_is_that_of_the_limits() {
             vec![
                 format!("the {METRICS_SALES_MAX} sales most recently requested"),
                 format!("seen by this node in the last {} s", seconds(EDGE_LIVE_MS)),
+                format!("a list has them all, up to {OVERVIEW_SALES_MAX}"),
+                format!("reads up to {OVERVIEW_READS_MAX} of the oldest anew"),
+                format!("21 KB a sale, of the {HISTORY_SALES_MAX} sales that sold last"),
+                format!("asked for more than {STATUS_SALES_MAX} sales within that second"),
+                format!(
+                    "A node counts {} of them one by one and publishes the {STATUS_EDGES_MAX} \
+                     busiest; a page shows at most {SHOWN_EDGES_MAX}",
+                    digits(EDGES_LISTED_MAX)
+                ),
             ],
         ),
     ];

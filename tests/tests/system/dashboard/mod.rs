@@ -3,7 +3,7 @@
 
 use hyper::{Method, StatusCode};
 use lastseat_tests::harness::http::request;
-use lastseat_tests::harness::paths::repository;
+use lastseat_tests::harness::paths::{lastseat, repository};
 use lastseat_tests::harness::{Cluster, Edge, HttpClient, HttpReply, Program, Setup};
 use lastseat_tests::rush::{LoadOptions, Progress, run};
 use shared::Code;
@@ -24,6 +24,7 @@ fn script(cluster: &Cluster, name: &str) -> Command {
     command
         .current_dir(repository().join("tests/dashboard"))
         .env("LASTSEAT_CLUSTER", cluster.data_dir().join("cluster.json"))
+        .env("LASTSEAT_BIN", lastseat().expect("lastseat is built"))
         // In this process and not under `--test`, so that stdout is the script's own.
         .args(["--test-reporter", "spec"])
         .args(["--test-reporter-destination", "stderr"])
@@ -44,6 +45,22 @@ fn an_operator_sees_and_does_everything_from_the_dashboard_and_what_is_wrong_is_
     let cluster = Cluster::start(&setup).expect("the cluster comes up");
     let browser = Program::start("operator.mjs", script(&cluster, "operator.mjs"));
     ends_well("operator.mjs", browser.expect("node starts. Run 'make setup-tests'"));
+}
+
+#[test]
+fn of_many_sales_an_operator_sees_what_sells_now_its_hour_its_terms_and_closes_one_for_good() {
+    let audits = ("LASTSEAT_AUDIT_EVERY".to_owned(), "2s".to_owned());
+    let setup = Setup { environment: vec![audits], ..Setup::with_edge(Edge::None) };
+    let cluster = Cluster::start(&setup).expect("the cluster comes up");
+    let browser = Program::start("sales.mjs", script(&cluster, "sales.mjs"));
+    ends_well("sales.mjs", browser.expect("node starts. Run 'make setup-tests'"));
+}
+
+#[test]
+fn what_is_wrong_is_in_the_banner_with_its_runbook_and_edges_are_listed_one_by_one() {
+    let cluster = Cluster::with_edge(Edge::Gateway);
+    let browser = Program::start("alarms.mjs", script(&cluster, "alarms.mjs"));
+    ends_well("alarms.mjs", browser.expect("node starts. Run 'make setup-tests'"));
 }
 
 #[test]
@@ -101,6 +118,8 @@ async fn the_dashboard_is_for_operators_and_nothing_but_their_token_opens_it() {
         "/dashboard/app.js",
         "/v1/admin/status",
         "/v1/admin/sales/guarded/legs",
+        "/v1/admin/overview",
+        "/v1/admin/sales/guarded/history",
         "/metrics",
     ] {
         let headers = [("authorization", bearer.as_str())];
@@ -127,7 +146,13 @@ async fn the_dashboard_is_for_operators_and_nothing_but_their_token_opens_it() {
         assert!(!page.text().contains(outside), "the page has {outside}");
     }
 
-    for path in ["/v1/admin/status", "/v1/admin/status/stream", "/v1/admin/sales/guarded/legs"] {
+    for path in [
+        "/v1/admin/status",
+        "/v1/admin/status/stream",
+        "/v1/admin/overview",
+        "/v1/admin/sales/guarded/legs",
+        "/v1/admin/sales/guarded/history",
+    ] {
         for headers in [&[][..], &[("authorization", "Bearer wrong")]] {
             let answer = ask(&node.admin, Method::GET, path, headers).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");

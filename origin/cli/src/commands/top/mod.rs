@@ -110,7 +110,8 @@ impl StatusSource {
                 api.read(&ApiCall::of(Method::GET, path)).await
             }
             Self::Ledger(ledger) => {
-                ClusterStatus::read(ledger, sale, |_, _| {}).await.map_err(fault)
+                let wanted = sale.map_or(&[][..], std::slice::from_ref);
+                ClusterStatus::read(ledger, wanted, |_, _| {}).await.map_err(fault)
             }
         }
     }

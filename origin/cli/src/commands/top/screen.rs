@@ -126,6 +126,9 @@ impl<'a> View<'a> {
                 now.live_edges
             ),
         )];
+        for alarm in &now.alarms {
+            lines.push(Line::bad(format!("{}: {}", alarm.alert, alarm.what)));
+        }
         lines.push(Line::plain(String::new()));
         match self.sale() {
             Some(sale) => self.sale_lines(sale, &mut lines),

@@ -2,6 +2,7 @@
 
 mod change;
 mod find;
+mod history;
 mod log;
 mod unrestored;
 
@@ -40,6 +41,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/v1/admin/sales/{sale}/close", state(SaleState::Closed))
         .route("/v1/admin/sales/{sale}/restock", post(change::restock))
         .route("/v1/admin/sales/{sale}/legs", get(seats::legs))
+        .route("/v1/admin/sales/{sale}/history", get(history::show))
         .route("/v1/admin/sales/{sale}/audit", get(audit))
         .route("/v1/admin/sales/{sale}/log", get(log::read))
         .route("/v1/admin/sales/{sale}/log/ack", post(log::ack))

@@ -1,10 +1,16 @@
 // The dashboard: asks for the token, follows the status, carries out what an operator wants.
 
+import { is_urgent, show_alarms } from "./alarms.js";
+import { ask } from "./ask.js";
+import { EdgesTable } from "./edges.js";
 import { OrderFinder } from "./find.js";
+import { SaleHistory } from "./history.js";
 import { Legs } from "./legs.js";
 import { show_legs } from "./legs_view.js";
 import { Rates } from "./rates.js";
+import { SalesList } from "./sales.js";
 import { follow, sentence } from "./stream.js";
+import { Terms } from "./terms.js";
 import {
   age,
   at_clock,
@@ -15,8 +21,8 @@ import {
   show_events,
   show_latency,
   show_nodes,
-  show_orders_chart,
   show_sale,
+  show_sale_chart,
   verdict,
 } from "./view.js";
 
@@ -24,23 +30,35 @@ const KEY = "lastseat admin token";
 const LATENCY_KEPT_MS = 180_000;
 // A status comes each second. What is older than this is shown as old.
 const STALE_MS = 3_500;
+// Statuses without the sale that was asked for, after which there is none.
+const MISSING_MAX = 3;
 const $ = (id) => document.getElementById(id);
 
 let token = "";
 let following;
 let status;
+// What the token allows: a name, verbs, an end; undefined where the node does not say.
+let allowed;
+// The sale that the stream has to show although others have more traffic, and in how many statuses
+// it was missing.
+let wanted = "";
+let missing = 0;
 // When the last status came, by this page's own clock; and what came in its place since.
 let came_at = 0;
 let outage;
 const rates = new Map();
 const legs = new Legs();
+const hour = new SaleHistory();
+const terms = new Terms();
+const edges = new EdgesTable();
+const sales = new SalesList(open_sale);
 const finder = new OrderFinder(call);
 const latency = new Map();
 
 // A link of `lastseat cluster` carries the token behind the #, which no server sees. It does not
 // stay in the address.
 function token_of_link() {
-  const found = /^#token=([A-Za-z0-9]+)$/.exec(location.hash);
+  const found = /^#token=([\w.-]+)$/.exec(location.hash);
   if (!found) return undefined;
   history.replaceState(null, "", location.pathname);
   return found[1];
@@ -74,9 +92,11 @@ function start() {
 
 function ask_for_token(error) {
   following?.abort();
-  [outage, status] = [undefined, undefined];
+  [outage, status, allowed, wanted] = [undefined, undefined, undefined, ""];
   finder.show(undefined);
+  sales.clear();
   show_banner(undefined);
+  show_alarms([], true);
   show_age(false, 0, "");
   $("board").hidden = true;
   $("leave").hidden = true;
@@ -86,23 +106,41 @@ function ask_for_token(error) {
   $("token").focus();
 }
 
-async function enter(given) {
+function enter(given) {
   token = given;
-  following?.abort();
-  following = new AbortController();
+  offer_verbs(undefined);
   $("gate").hidden = true;
   $("leave").hidden = false;
   set_link("connecting", undefined);
-  const refused = await follow(
-    "/v1/admin/status/stream",
-    token,
-    { event: receive, state: lost_link },
-    following.signal,
-  );
-  if (refused) {
-    keep(undefined);
-    ask_for_token("That is not the admin token of this node.");
+  listen();
+}
+
+// Follows the stream of the node, with the sale that is looked at in it.
+async function listen() {
+  following?.abort();
+  following = new AbortController();
+  const { signal } = following;
+  const sale = wanted === "" ? "" : `?sale=${encodeURIComponent(wanted)}`;
+  const on = { event: receive, state: lost_link };
+  const refused = await follow(`/v1/admin/status/stream${sale}`, token, on, signal);
+  if (refused === undefined || signal.aborted) return;
+  keep(undefined);
+  ask_for_token(refused);
+}
+
+// Whether the token allows it: what it does not is not offered. The node decides in any case.
+const may = (verb) => allowed === undefined || allowed.verbs.includes(verb);
+
+// A sale that was chosen in the list; the stream may not have it yet.
+function open_sale(name) {
+  const picker = $("sale");
+  if (![...picker.options].some(({ value }) => value === name)) {
+    picker.add(new Option(name, name));
+    [wanted, missing] = [name, 0];
+    listen();
   }
+  picker.value = name;
+  picker.dispatchEvent(new Event("change"));
 }
 
 function set_link(text, ok) {
@@ -131,6 +169,7 @@ function receive(name, data) {
     };
     return render();
   }
+  if (name === "token") return offer_verbs(data);
   if (name !== "status") return;
   status = data;
   [came_at, outage] = [performance.now(), undefined];
@@ -138,7 +177,7 @@ function receive(name, data) {
   $("board").hidden = false;
   for (const sale of status.sales) {
     if (!rates.has(sale.sale)) rates.set(sale.sale, new Rates());
-    rates.get(sale.sale).add(status.at, flows(sale));
+    rates.get(sale.sale).add(status.at, flows(sale), sale.stock ?? {});
   }
   for (const node of status.nodes) {
     if (!latency.has(node.node)) latency.set(node.node, []);
@@ -151,13 +190,26 @@ function receive(name, data) {
   render();
 }
 
+// Whose token it is and how long it lasts; what it does not allow is taken away.
+function offer_verbs(token) {
+  allowed = token;
+  const end = token?.expires_at;
+  const until = end ? `, until ${new Date(end).toLocaleString("en")}` : "";
+  $("who").textContent = end ? `${token.name}${until}` : "";
+  for (const verb of ["audit", "open", "pause", "restock", "close"])
+    $(`do-${verb}`).hidden = !may(verb);
+  $("find-card").hidden = !may("find");
+}
+
 function offer_sales() {
   const picker = $("sale");
   const names = status.sales.map((sale) => sale.sale);
+  follow_sale(picker.value, names);
   // A sale that was chosen stays chosen, wherever it moves in the list.
   const present = [...picker.options].map((option) => option.value);
   const fresh = names.filter((name) => !present.includes(name));
-  const gone = present.filter((name) => !names.includes(name));
+  // The one that the stream was asked for stays until it is there, or known to be none.
+  const gone = present.filter((name) => !names.includes(name) && name !== wanted);
   for (const name of fresh) picker.add(new Option(name, name));
   for (const name of gone) picker.querySelector(`option[value="${name}"]`).remove();
   for (const { sale, title } of status.sales) {
@@ -166,9 +218,27 @@ function offer_sales() {
     if (option.text !== text) option.text = text;
   }
   picker.disabled = names.length === 0;
-  if (!names.includes(picker.value) && names.length > 0) picker.value = names[0];
+  const is_there = names.includes(picker.value) || picker.value === wanted;
+  if (!is_there && names.length > 0) picker.value = names[0];
+  sales.offer(names.length + status.more_sales > 1, picker.value);
   const more = status.more_sales > 0 ? `${status.more_sales} more sales are not shown` : "";
   if (picker.title !== more) picker.title = more;
+}
+
+// A sale that is looked at stays in the stream, however many others have more traffic; one that
+// the stream does not bring does not exist.
+function follow_sale(sale, names) {
+  if (sale === "" || names.includes(sale)) {
+    missing = 0;
+    return;
+  }
+  if (sale !== wanted) {
+    [wanted, missing] = [sale, 0];
+    listen();
+    return;
+  }
+  missing++;
+  if (missing > MISSING_MAX) wanted = "";
 }
 
 const chosen = () => status?.sales.find((sale) => sale.sale === $("sale").value);
@@ -189,9 +259,11 @@ function render_age() {
   const numbers = status
     ? `The numbers below are those of ${at_clock(status.at)}, ${age(old)} old.`
     : "";
+  const urgent = is_urgent(status?.alarms, stale);
+  show_alarms(status?.alarms, stale);
   if (outage) show_banner({ level: "bad", ...outage });
   else if (!status) return;
-  else show_banner(stale ? silent : node_notice(status));
+  else show_banner(stale ? silent : node_notice(status), urgent);
   show_age(stale && status !== undefined, old, stale ? `${since ?? ""}${numbers}` : "");
 }
 
@@ -206,9 +278,12 @@ function render() {
   if (sale) {
     const own = rates.get(sale.sale);
     show_sale(sale, own, now, stale);
-    show_orders_chart(own, status.at);
+    show_sale_chart(hour, own, status.at, $("chart-of").value, $("chart-range").value);
   }
   render_legs(sale, stale);
+  render_terms(sale, stale, now);
+  read_in_turn(sale, stale);
+  edges.show(status, age);
   finder.show(sale?.sale);
   show_nodes(status, sale ? rates.get(sale.sale) : none, stale);
   show_latency(latency, status.at);
@@ -219,6 +294,34 @@ function render() {
   // A plan says how many places there are.
   $("do-restock").disabled = stale || !sale?.stock || Boolean(sale.stock.plan);
   $("do-audit").disabled = stale || !sale || auditing;
+  $("do-close").disabled = stale || !state || state === "closed";
+}
+
+// What comes by calls of its own: the list of sales, and the hour of the one that is shown.
+function read_in_turn(sale, stale) {
+  hour.show(sale?.sale);
+  if (stale || document.hidden) return;
+  const now = performance.now();
+  if (hour.is_due(now)) hour.read(now, (name) => found(`/v1/admin/sales/${name}/history`));
+  if (sales.is_due(now)) sales.read(now, () => found("/v1/admin/overview"));
+}
+
+function render_terms(sale, stale, now) {
+  terms.show(sale?.sale);
+  terms.write(sale?.stock, now);
+  const version = sale?.stock?.version;
+  if (stale || document.hidden || !terms.is_due(version, performance.now())) return;
+  terms.read(version, performance.now(), (name) => found(`/v1/admin/sales/${name}`));
+}
+
+// What a call brings; undefined where it brings nothing.
+async function found(path) {
+  try {
+    const answer = await call("GET", path);
+    return answer.ok ? await answer.json() : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 // Legs are read only while a sale with a plan is looked at.
@@ -238,39 +341,6 @@ async function read_legs(sale) {
   } catch {
     return { trouble: "This node does not answer." };
   }
-}
-
-// Asks before something is done. Resolves with undefined when it was called off.
-function confirm(title, text, verb, value) {
-  const dialog = $("ask");
-  $("ask-title").textContent = title;
-  $("ask-text").textContent = text;
-  $("ask-yes").textContent = verb;
-  $("ask-error").textContent = "";
-  $("ask-number").hidden = value === undefined;
-  if (value !== undefined) $("ask-value").value = String(value);
-  dialog.showModal();
-  return new Promise((done) => {
-    const end = (answer) => {
-      dialog.onclose = null;
-      dialog.close();
-      done(answer);
-    };
-    dialog.onclose = () => end(undefined);
-    $("ask-no").onclick = () => end(undefined);
-    $("ask-yes").onclick = () => {
-      if (value === undefined) return end(true);
-      const wanted = Number($("ask-value").value);
-      if ($("ask-value").value === "" || !Number.isSafeInteger(wanted) || wanted < 0) {
-        $("ask-error").textContent = "A capacity is a whole number that is not below 0.";
-        return;
-      }
-      end(wanted);
-    };
-    $("ask-value").onkeydown = (event) => {
-      if (event.key === "Enter") $("ask-yes").click();
-    };
-  });
 }
 
 async function call(method, path, body) {
@@ -343,7 +413,7 @@ $("sale").addEventListener("change", () => {
 $("do-audit").addEventListener("click", () => audit(chosen().sale));
 $("do-open").addEventListener("click", async () => {
   const { sale } = chosen();
-  const yes = await confirm(
+  const yes = await ask(
     `Open ${sale}?`,
     "Buyers get tickets from the next second on.",
     "Open it",
@@ -352,7 +422,7 @@ $("do-open").addEventListener("click", async () => {
 });
 $("do-pause").addEventListener("click", async () => {
   const { sale } = chosen();
-  const yes = await confirm(
+  const yes = await ask(
     `Pause ${sale}?`,
     "No ticket is sold until it is opened again. Held orders can still be confirmed.",
     "Pause it",
@@ -363,7 +433,9 @@ $("do-restock").addEventListener("click", async () => {
   const { sale, stock } = chosen();
   const taken = stock.held + stock.confirmed;
   const text = `It has ${stock.capacity} tickets, of which ${taken} are held or confirmed; it cannot go below that.`;
-  const capacity = await confirm(`Restock ${sale}`, text, "Set the capacity", stock.capacity);
+  const capacity = await ask(`Restock ${sale}`, text, "Set the capacity", {
+    value: stock.capacity,
+  });
   if (capacity === undefined) return;
   await change(
     sale,
@@ -372,6 +444,15 @@ $("do-restock").addEventListener("click", async () => {
     (now) => `${sale} has ${now.capacity} tickets, ${now.free} of them free.`,
   );
 });
+$("do-close").addEventListener("click", async () => {
+  const { sale, stock } = chosen();
+  const held = stock.held > 0 ? ` ${stock.held} are held and can still be paid for.` : "";
+  const text = `No order is taken any more, for good: a closed sale cannot be opened again. What is sold stays sold.${held}`;
+  const yes = await ask(`Close ${sale} for good?`, text, "Close it for good", { id: sale });
+  if (yes) await change(sale, "close", undefined, () => `${sale} is closed.`);
+});
+for (const id of ["chart-of", "chart-range"])
+  $(id).addEventListener("change", () => status && render());
 addEventListener("resize", () => status && render());
 setInterval(() => (status || outage) && (is_stale() ? render() : render_age()), 1000);
 addEventListener("hashchange", () => {

@@ -1,8 +1,10 @@
 // Lines over time on a canvas.
 
-// What is shown: as long as data came, within these bounds.
+// What is shown: as long as data came, within these bounds unless the caller has others.
 const SPAN_MIN_MS = 30_000;
 const SPAN_MAX_MS = 180_000;
+// Points that are further apart are not joined: where no data came there is no line.
+const GAP_MS = 5_000;
 const LEFT = 46;
 const BOTTOM = 18;
 // Distinguishable for people who see few colours, on white and on black.
@@ -18,8 +20,9 @@ export const COLORS = [
 ];
 
 // Draws `lines`: [{ color, points: [[milliseconds, value]] }], up to `now`; `unit` writes a value
-// at the axis.
-export function draw(canvas, lines, now, unit) {
+// at the axis. `most` is the longest time that is shown, `gap` how far apart two points may be that
+// a line joins, both in milliseconds.
+export function draw(canvas, lines, now, unit, { most = SPAN_MAX_MS, gap = GAP_MS } = {}) {
   const scale = window.devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (width === 0) return;
@@ -36,8 +39,9 @@ export function draw(canvas, lines, now, unit) {
     now,
     ...lines.flatMap((line) => line.points.slice(0, 1).map((point) => point[0])),
   );
-  const span = Math.min(SPAN_MAX_MS, Math.max(SPAN_MIN_MS, now - first));
-  const top = nice(Math.max(0, ...lines.flatMap((line) => line.points.map((point) => point[1]))));
+  const span = Math.min(most, Math.max(SPAN_MIN_MS, now - first));
+  const shown = lines.flatMap((line) => line.points.filter(([at]) => at >= now - span));
+  const top = nice(Math.max(0, ...shown.map((point) => point[1])));
   const x = (at) => LEFT + ((at - now + span) / span) * (width - LEFT - 4);
   const y = (value) => 6 + (1 - value / top) * (height - BOTTOM - 6);
   pen.fillStyle = quiet;
@@ -56,7 +60,7 @@ export function draw(canvas, lines, now, unit) {
   pen.textBaseline = "alphabetic";
   for (const part of [1, 2 / 3, 1 / 3, 0]) {
     pen.textAlign = part === 1 ? "left" : part === 0 ? "right" : "center";
-    const text = part === 0 ? "now" : `${Math.round((part * span) / 1000)} s ago`;
+    const text = part === 0 ? "now" : `${length(part * span)} ago`;
     pen.fillText(text, x(now - part * span), height - 4);
   }
   pen.lineWidth = 1.75;
@@ -67,13 +71,18 @@ export function draw(canvas, lines, now, unit) {
     let before;
     for (const [at, value] of points) {
       if (at < now - span) continue;
-      // Where no data came there is no line.
-      if (before === undefined || at - before > 5000) pen.moveTo(x(at), y(value));
+      if (before === undefined || at - before > gap) pen.moveTo(x(at), y(value));
       else pen.lineTo(x(at), y(value));
       before = at;
     }
     pen.stroke();
   }
+}
+
+// A length of time at the axis.
+function length(ms) {
+  const seconds = Math.round(ms / 1000);
+  return seconds < 600 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 }
 
 // The next round number that is not below `value`.

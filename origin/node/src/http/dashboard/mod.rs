@@ -1,6 +1,7 @@
 //! Dashboard (`/dashboard`): one page with its script and style, embedded in the binary.
 //!
-//! The page holds no data; it asks for the admin token and reads the status with it.
+//! The page holds no data; it asks for the admin token and reads the status with it. Beside it is
+//! the runbook of this version, to which its alarms lead.
 
 use super::App;
 use axum::Router;
@@ -24,7 +25,7 @@ struct Asset {
     text: &'static str,
 }
 
-const ASSETS: [Asset; 10] = [
+const ASSETS: [Asset; 19] = [
     Asset {
         path: "/dashboard",
         media_type: "text/html; charset=utf-8",
@@ -47,6 +48,31 @@ const ASSETS: [Asset; 10] = [
     Asset { path: "/dashboard/chart.js", media_type: JAVASCRIPT, text: include_str!("chart.js") },
     Asset { path: "/dashboard/find.js", media_type: JAVASCRIPT, text: include_str!("find.js") },
     Asset { path: "/dashboard/rates.js", media_type: JAVASCRIPT, text: include_str!("rates.js") },
+    Asset { path: "/dashboard/ask.js", media_type: JAVASCRIPT, text: include_str!("ask.js") },
+    Asset {
+        path: "/dashboard/history.js",
+        media_type: JAVASCRIPT,
+        text: include_str!("history.js"),
+    },
+    Asset { path: "/dashboard/sales.js", media_type: JAVASCRIPT, text: include_str!("sales.js") },
+    Asset { path: "/dashboard/terms.js", media_type: JAVASCRIPT, text: include_str!("terms.js") },
+    Asset { path: "/dashboard/alarms.js", media_type: JAVASCRIPT, text: include_str!("alarms.js") },
+    Asset { path: "/dashboard/edges.js", media_type: JAVASCRIPT, text: include_str!("edges.js") },
+    Asset {
+        path: "/dashboard/runbook",
+        media_type: "text/html; charset=utf-8",
+        text: include_str!("runbook.html"),
+    },
+    Asset {
+        path: "/dashboard/runbook.js",
+        media_type: JAVASCRIPT,
+        text: include_str!("runbook.js"),
+    },
+    Asset {
+        path: "/dashboard/runbook.md",
+        media_type: "text/markdown; charset=utf-8",
+        text: include_str!("../../../../../docs/RUNBOOK.md"),
+    },
 ];
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 

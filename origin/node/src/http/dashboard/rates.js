@@ -1,16 +1,17 @@
 // Rates from totals: what came per second between the newest status and one some seconds before.
+// And levels, which are what they are.
 
-const KEEP_MS = 180_000;
+const KEEP_MS = 300_000;
 const SPAN_MS = 3000;
 
 export class Rates {
   #points = [];
 
-  // Takes in the totals of one status: `at` in milliseconds, `totals` numbers by name.
-  add(at, totals) {
+  // Takes in the totals and the levels of one status: `at` in milliseconds, numbers by name.
+  add(at, totals, levels = {}) {
     const last = this.#points.at(-1);
     if (last && at <= last.at) return;
-    this.#points.push({ at, totals });
+    this.#points.push({ at, totals, levels });
     while (this.#points[0].at < at - KEEP_MS) this.#points.shift();
   }
 
@@ -30,6 +31,12 @@ export class Rates {
       if (per_second !== undefined) line.push([this.#points[i].at, per_second]);
     }
     return line;
+  }
+
+  // Points of a chart of a level.
+  level(name) {
+    const known = this.#points.filter(({ levels }) => levels[name] !== undefined);
+    return known.map(({ at, levels }) => [at, levels[name]]);
   }
 }
 

@@ -6,7 +6,7 @@ const RETRY_MS = 1000;
 const SILENCE_MS = 8000;
 
 // Calls `on.event(name, data)` for each event and `on.state(text, ok)` when the connection changes,
-// until `signal` aborts. Resolves with true when the token was refused.
+// until `signal` aborts. Resolves with a sentence when the token was refused, else with undefined.
 export async function follow(url, token, on, signal) {
   let last = 0;
   while (!signal.aborted) {
@@ -17,15 +17,16 @@ export async function follow(url, token, on, signal) {
       const headers = { authorization: `Bearer ${token}`, accept: "text/event-stream" };
       if (last > 0) headers["last-event-id"] = String(last);
       const answer = await fetch(url, { headers, signal: attempt.signal, cache: "no-store" });
-      if (answer.status === 401) return true;
+      if (answer.status === 401 || answer.status === 403) return await refusal(answer);
       if (!answer.ok) throw new Error(await sentence(answer));
       await read(answer.body, attempt, (name, id, data) => {
-        last = id;
+        // What comes first has no number.
+        if (id > 0) last = id;
         on.event(name, JSON.parse(data));
       });
       on.state("this node has ended the stream; asking again", false);
     } catch (error) {
-      if (signal.aborted) return false;
+      if (signal.aborted) return undefined;
       const why = error instanceof TypeError ? "this node does not answer" : error.message;
       on.state(`${why}; asking again`, false);
     } finally {
@@ -33,7 +34,13 @@ export async function follow(url, token, on, signal) {
     }
     await new Promise((done) => setTimeout(done, RETRY_MS));
   }
-  return false;
+  return undefined;
+}
+
+// Why a token is not taken: of one that is none there is nothing more to say.
+async function refusal(answer) {
+  const { code, detail } = await answer.json().catch(() => ({}));
+  return code === "unauthorized" || !detail ? "That is not the admin token of this node." : detail;
 }
 
 async function read(body, attempt, event) {

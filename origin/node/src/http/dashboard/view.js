@@ -1,6 +1,7 @@
 // Writes a status into the page.
 
 import { COLORS, draw, legend } from "./chart.js";
+import { RANGES } from "./history.js";
 
 const $ = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en");
@@ -186,18 +187,52 @@ function show_funnel(sale, rates) {
   put($("reasons"), text.filter(Boolean).join(" · "));
 }
 
-export function show_orders_chart(rates, now) {
-  const lines = [
-    ["asked", "asked"],
-    ["refused at the edge", "refused_at_edge"],
-    ["at the ledger", "ledger"],
-    ["granted", "granted"],
-  ].map(([text, name], i) => ({ color: COLORS[i], text, points: rates.line(name) }));
-  draw($("chart"), lines, now, (n) => short.format(n));
+// What the chart of a sale can show: its lines by the names of a history.
+const CHARTS = {
+  orders: {
+    title: "Orders per second",
+    lines: [
+      ["asked", "asked"],
+      ["refused at the edge", "refused_at_edge"],
+      ["at the ledger", "ledger"],
+      ["granted", "granted"],
+    ],
+  },
+  tickets: {
+    title: "Tickets",
+    lines: [
+      ["confirmed", "confirmed"],
+      ["held", "held"],
+    ],
+  },
+};
+
+// `of` is the name of a chart, `range` one of RANGES. What came since the history was read is added
+// to it.
+export function show_sale_chart(history, rates, now, of, range) {
+  const chart = CHARTS[of];
+  const live = (name) => (of === "tickets" ? rates.level(name) : rates.line(name));
+  const lines = chart.lines.map(([text, name], i) => ({
+    color: COLORS[i],
+    text,
+    points: history.line(range, name, live(name)),
+  }));
+  draw($("chart"), lines, now, (n) => short.format(n), RANGES[range]);
   legend(
     $("legend"),
     lines.map(({ color, text }) => ({ color, text })),
   );
+  put($("chart-what"), chart.title);
+  const back = range === "hour" ? "hour" : "five minutes";
+  const words = lines.map(({ text, points }) => `${text} ${number(highest(points, now, range))}`);
+  const label = `${chart.title} over the last ${back}, at most: ${words.join(", ")}`;
+  if ($("chart").getAttribute("aria-label") !== label) $("chart").setAttribute("aria-label", label);
+}
+
+// The highest value that is shown; undefined where there is none.
+function highest(points, now, range) {
+  const shown = points.filter(([at]) => at >= now - RANGES[range].most);
+  return shown.length === 0 ? undefined : Math.round(Math.max(...shown.map(([, value]) => value)));
 }
 
 export function show_latency(history, now) {
@@ -319,11 +354,11 @@ export function node_notice(status) {
   };
 }
 
-// The banner: what is wrong, and what buyers get now.
-export function show_banner(notice) {
+// The banner: what is wrong, and what buyers get now. `urgent` = something else cannot wait.
+export function show_banner(notice, urgent = false) {
   const banner = $("banner");
   banner.hidden = notice === undefined;
-  document.title = notice?.level === "bad" ? "(!) lastseat" : "lastseat";
+  document.title = urgent || notice?.level === "bad" ? "(!) lastseat" : "lastseat";
   if (notice === undefined) return;
   banner.dataset.level = notice.level;
   put($("banner-what"), notice.what);

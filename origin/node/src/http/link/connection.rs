@@ -5,6 +5,7 @@ use super::rejected;
 use crate::header_names;
 use crate::http::App;
 use crate::http::named_grant::NamedGrant;
+use crate::status::EdgeWay;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -247,7 +248,7 @@ impl Connection {
         let app = &self.context.app;
         let mut places = Vec::with_capacity(sales.len());
         for (sale, requests, counts) in sales {
-            let edge = &self.context.edge;
+            let edge = (&self.context.edge, EdgeWay::Link);
             let named = NamedGrant::of(app, sale, edge, requests, counts.as_ref());
             let place = named.and_then(|named| {
                 let gone = app.sales.gone_header(sale);

@@ -4,6 +4,7 @@ use super::order::{DecidedOrder, LinkContext, ReceivedOrder};
 use crate::header_names;
 use crate::http::App;
 use crate::http::named_grant::NamedGrant;
+use crate::status::EdgeWay;
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use shared::link::LinkOrder;
@@ -76,7 +77,8 @@ impl InProcessOrders {
         let DecidedOrder { sale, counts, status, mut headers, body, .. } = decided;
         let sale = sale.as_ref();
         let gone = sale.and_then(|sale| self.app.sales.gone_header(sale));
-        let named = sale.and_then(|sale| NamedGrant::of(&self.app, sale, edge, 1, counts.as_ref()));
+        let way = (edge, EdgeWay::InProcess);
+        let named = sale.and_then(|sale| NamedGrant::of(&self.app, sale, way, 1, counts.as_ref()));
         let sales = named.as_ref().map(NamedGrant::names).filter(|names| !names.is_empty());
         let sales = sales.map(str::to_owned);
         headers.insert(&header_names::NODE, self.node.clone());

@@ -13,6 +13,7 @@ pub use in_process::{InProcessOrders, OrderAnswer, PlacingOrder};
 
 use super::edge_auth::{EdgeAuth, Peer};
 use super::{App, response};
+use crate::header_names;
 use axum::body::Body;
 use axum::http::header::{CONNECTION, HeaderName, UPGRADE};
 use axum::http::{HeaderValue, Method, Request, StatusCode};
@@ -99,6 +100,8 @@ pub(super) fn open(app: &Arc<App>, request: Request<Incoming>, peer: Peer) -> Re
         // Its orders come in requests of their own.
         return response::problem(&Problem::refusal(Refusal::Busy(TOO_MANY_MS)));
     };
+    let zone = parts.headers.get(&header_names::EDGE_ZONE).and_then(|zone| zone.to_str().ok());
+    app.edges.linked(&edge, peer.0, zone, app.sales.ledger().now());
     let upgrade = hyper::upgrade::on(Request::from_parts(parts, body));
     let session = LinkSession::new(nonce, &edge);
     let app = Arc::clone(app);

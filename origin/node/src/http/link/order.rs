@@ -107,6 +107,7 @@ impl ReceivedOrder {
             client: self.client,
             body_hash: None,
             counts: None,
+            zone: None,
         };
         if let Err(rejected) = edge_auth::within_rate(&of.app, &sender) {
             return (None, rejected.answer());

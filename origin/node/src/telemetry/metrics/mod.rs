@@ -44,6 +44,8 @@ const SCRIPTS: [&str; 20] = [
 ];
 /// Kinds of fault, as label values.
 const FAULTS: [&str; 3] = ["not_sent", "unknown", "corrupt"];
+/// The place of the last of them.
+const CORRUPT: usize = 2;
 /// What can become of an order, as label values: those of `stat.log`.
 const OUTCOMES: [&str; 17] = [
     "granted",
@@ -192,6 +194,18 @@ impl Counters {
         faults.map(|faults| faults.load(Ordering::Relaxed)).sum()
     }
 
+    /// Replies that were not what lastseat writes.
+    pub(crate) fn corrupt_replies(&self) -> u64 {
+        self.faults[CORRUPT].load(Ordering::Relaxed)
+    }
+
+    /// Orders that were answered that their outcome is unknown.
+    pub(crate) fn outcomes_unknown(&self) -> u64 {
+        let unknown = OUTCOMES.iter().position(|word| *word == Code::OutcomeUnknown.as_str());
+        let counts = self.outcomes.iter().filter_map(|of_tier| of_tier.get(unknown?));
+        counts.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// What the last call without an answer said, unless a heartbeat got through since.
     #[must_use]
     pub fn ledger_trouble(&self) -> Option<String> {
@@ -323,7 +337,7 @@ impl LedgerObserver for Counters {
             &self.faults[match fault {
                 Fault::NotSent(_) => 0,
                 Fault::Unknown(_) => 1,
-                Fault::Corrupt(_) => 2,
+                Fault::Corrupt(_) => CORRUPT,
             }],
         );
         // Damaged data is the trouble of its sale, not of the node.
