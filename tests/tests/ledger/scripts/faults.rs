@@ -84,8 +84,8 @@ const MUTATIONS: [Mutation; 36] = [
     },
     Mutation {
         name: "a late payment that was refused is taken the second time",
-        find: "    order.state = 'l'\n    event('l', id)",
-        replace: "    event('l', id)",
+        find: "    order.state = 'l'\n    paid('l', id, order, payment)",
+        replace: "    paid('l', id, order, payment)",
     },
     Mutation {
         name: "holds last for ever",
